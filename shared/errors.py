@@ -1,0 +1,237 @@
+"""Every error this service raises on purpose, in one tree.
+
+ImpastoError
+├── InvalidRequest          the caller can fix it
+│   ├── InvalidParams       values out of range or unknown, all named at once
+│   ├── ImageUnreadable     bytes that are not a picture we take
+│   ├── ImageTooLarge       a picture with too many pixels
+│   ├── UploadTooLarge      a body with too many bytes
+│   ├── BadCursor           a page token we did not sign
+│   └── Unauthenticated     no key, or one we do not know
+├── Forbidden               known caller, wrong door (Host, Origin, scope)
+├── JobNotFound             no such job, or somebody else's
+├── InvalidState            the job's state does not allow the verb
+├── ResultNotReady          the picture does not exist (yet)
+├── QueueFull               a limit of waiting jobs is reached
+├── FencedOut               a newer claim owns the job: stop, write nothing
+├── DatabaseUnavailable     the rows cannot be reached just now
+├── StorageError            a blob is missing or cannot be written
+│   └── StorageFull         no room left for blobs
+├── DamagedBlob             a blob whose bytes do not match their digest
+├── WeightsError            no usable network weights on this machine
+│   ├── WeightsMissing
+│   └── WeightsDamaged
+└── EngineError             the optimization itself failed
+    ├── OutOfMemory         the picture does not fit the device
+    └── Diverged            the loss stopped being a finite number
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ImpastoError(Exception):
+    """Base of all expected errors; anything else is a bug.
+
+    Attributes:
+        code: Stable machine-readable name, part of the public API. Errors of a
+            request are hyphenated, errors kept on a job use underscores.
+        retryable: Whether the same thing could succeed later without a change.
+        hint: What a person can do about it; empty when there is nothing to add.
+    """
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        if hint:
+            self.hint = hint
+
+
+class InvalidRequest(ImpastoError):
+    """The request can never succeed as it stands."""
+
+    code = "invalid-request"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong value: where it is (JSON pointer), a short code, what is wrong."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class InvalidParams(InvalidRequest):
+    """Parameters are unknown or out of range; `errors` names every one of them."""
+
+    code = "validation"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        named = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
+        super().__init__(f"{len(errors)} invalid value(s): {named}")
+        self.errors = tuple(errors)
+
+
+class ImageUnreadable(InvalidRequest):
+    """The uploaded bytes are not a picture this service can read."""
+
+    code = "image-unreadable"
+
+
+class ImageTooLarge(InvalidRequest):
+    """The picture has more pixels than this server decodes."""
+
+    code = "image-too-large"
+
+
+class UploadTooLarge(InvalidRequest):
+    """The upload has more bytes than this server takes."""
+
+    code = "upload-too-large"
+
+
+class BadCursor(InvalidRequest):
+    """The page cursor was not made by this server."""
+
+    code = "bad-cursor"
+    hint = "start again without a cursor"
+
+
+class Unauthenticated(InvalidRequest):
+    """The request carries no key, or one that this server does not know."""
+
+    code = "unauthenticated"
+    hint = "send 'Authorization: Bearer <key>'; 'impasto admin keys create' makes one"
+
+
+class Forbidden(ImpastoError):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+
+
+class JobNotFound(ImpastoError):
+    """No job of the caller has this id."""
+
+    code = "not-found"
+
+
+class InvalidState(ImpastoError):
+    """The job's state does not allow the verb.
+
+    Attributes:
+        state: The state the job is in.
+        allowed: The verbs that would work now.
+    """
+
+    code = "invalid-state"
+
+    def __init__(self, job_id: str, verb: str, state: str, allowed: list[str]) -> None:
+        verbs = ", ".join(allowed) or "none"
+        super().__init__(
+            f"cannot {verb} job {job_id}: it is {state}; verbs allowed now: {verbs}"
+        )
+        self.state = state
+        self.allowed = allowed
+
+
+class ResultNotReady(ImpastoError):
+    """The job has no finished picture (yet)."""
+
+    code = "result-not-ready"
+
+
+class QueueFull(ImpastoError):
+    """As many jobs are waiting as the operator allows."""
+
+    code = "queue-full"
+    retryable = True
+    hint = "wait until some of the queued jobs have run, or cancel some"
+
+
+class FencedOut(ImpastoError):
+    """A newer claim owns the job; the holder must stop and write nothing."""
+
+    code = "fenced_out"
+
+    def __init__(self, job_id: str, fence: int) -> None:
+        super().__init__(f"job {job_id}: fence {fence} no longer holds the lease")
+        self.job_id = job_id
+        self.fence = fence
+
+
+class DatabaseUnavailable(ImpastoError):
+    """The database cannot be reached, or stays locked, just now."""
+
+    code = "unavailable"
+    retryable = True
+    hint = "nothing was lost; try again in a few seconds"
+
+
+class StorageError(ImpastoError):
+    """A blob could not be read or written."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class StorageFull(StorageError):
+    """There is no room left for blobs."""
+
+    code = "storage_full"
+    hint = "free some disk space; waiting work goes on by itself"
+
+
+class DamagedBlob(ImpastoError):
+    """A blob's bytes do not match the digest in its row."""
+
+    code = "input_damaged"
+    hint = "upload the picture again and submit a new job"
+
+
+class WeightsError(ImpastoError):
+    """The weights of a network cannot be used on this machine."""
+
+    code = "weights_unusable"
+    hint = "run 'impasto weights fetch'"
+
+
+class WeightsMissing(WeightsError):
+    """The weights of a network are not on this machine."""
+
+    code = "weights_missing"
+
+
+class WeightsDamaged(WeightsError):
+    """The weights file is not the one this version was made for."""
+
+    code = "weights_damaged"
+
+
+class EngineError(ImpastoError):
+    """The optimization could not produce a picture."""
+
+    code = "engine_error"
+
+
+class OutOfMemory(EngineError):
+    """The picture does not fit on the device."""
+
+    code = "out_of_memory"
+    hint = "ask for a smaller max_edge"
+
+
+class Diverged(EngineError):
+    """The loss stopped being a finite number."""
+
+    code = "diverged"
+    hint = "lower style_weight or tv_weight, or use the lbfgs optimizer"

@@ -1,0 +1,229 @@
+"""What a client may ask of one style transfer: names, ranges, defaults.
+
+The API validates with this class, the job row stores it, the engine reads it.
+There is no second definition.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+Network = Literal["vgg16", "vgg19"]
+Quality = Literal["draft", "standard", "fine"]
+Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
+
+MAX_ITERATIONS = 20_000
+MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
+
+# Layers by network: relu<block>_<index>, as Gatys et al. name them.
+_CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+# Iterations at the smallest scale, at those between, and at the last one.
+_ITERATIONS: dict[Quality, tuple[int, int, int]] = {
+    "draft": (60, 30, 20),
+    "standard": (100, 60, 50),
+    "fine": (200, 120, 150),
+}
+
+
+def layer_names(network: Network) -> tuple[str, ...]:
+    """Every layer of `network` that a loss may look at, shallow to deep."""
+    blocks = _CONVOLUTIONS[network]
+    return tuple(
+        f"relu{block}_{index}"
+        for block, count in enumerate(blocks, start=1)
+        for index in range(1, count + 1)
+    )
+
+
+def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
+    """Plan coarse to fine: halve the long side down to about 128 px.
+
+    Most iterations run where they are cheap: an iteration costs in proportion to its
+    pixels, and the large forms are settled at the small scales.
+
+    Args:
+        quality: How much work to spend.
+        max_edge: Long side of the result, px.
+
+    Returns:
+        (long side in px, iterations) per scale, small to large.
+    """
+    sides = [max_edge]
+    while sides[0] >= 256:  # noqa: PLR2004 - halving it once more gives at least 128
+        sides.insert(0, sides[0] // 2)
+    first, between, last = _ITERATIONS[quality]
+    if len(sides) == 1:
+        return ((max_edge, first + last),)
+    middle = [(side, between) for side in sides[1:-1]]
+    return ((sides[0], first), *middle, (sides[-1], last))
+
+
+class ImageRef(BaseModel):
+    """A picture by the id of its asset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asset_id: str = Field(min_length=1, max_length=64)
+
+
+class StyleImage(BaseModel):
+    """One style picture and its share of the style."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: ImageRef | None = Field(
+        default=None, description="filled in from the `style` file of an upload"
+    )
+    weight: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
+
+
+class StyleParams(BaseModel):
+    """Parameters of one optimization, immutable once accepted.
+
+    Each field is checked on its own, never across a failed one, so that one answer
+    can name every wrong value.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"title": "StyleParams"}
+    )
+
+    content: ImageRef | None = Field(
+        default=None, description="filled in from the `content` file of an upload"
+    )
+    styles: tuple[StyleImage, ...] = Field(
+        default=(StyleImage(),),
+        min_length=1,
+        max_length=8,
+        description="style pictures; their weights are normalized to sum to 1",
+    )
+    init: Literal["content", "noise", "image"] = Field(
+        default="content", description="what the generated image starts from"
+    )
+    init_image: ImageRef | None = Field(
+        default=None, description="filled in from the `init_image` file of an upload"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of the noise start")
+
+    network: Network = "vgg16"
+    content_layers: dict[str, Weight] = Field(
+        default={"relu4_2": 1.0}, min_length=1, validate_default=True
+    )
+    style_layers: dict[str, Weight] = Field(
+        default={f"relu{block}_1": 1.0 for block in range(1, 6)},
+        min_length=1,
+        validate_default=True,
+    )
+    loss_scale: Literal["relative", "gatys"] = Field(
+        default="relative",
+        description="relative: each layer's error over its target's size; "
+        "gatys: the published constants",
+    )
+    content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
+    style_weight: Weight = Field(default=20.0, description="beta, Gatys et al. eq. 7")
+    tv_weight: Weight = Field(
+        default=0.0, validate_default=True, description="of total variation"
+    )
+
+    max_edge: int = Field(
+        default=512, ge=64, le=8192, description="long side of the result, px"
+    )
+    quality: Quality = Field(
+        default="standard", description="chooses the schedule when none is given"
+    )
+    schedule: tuple[Stage, ...] | None = Field(
+        default=None,
+        validate_default=True,
+        description="[long side in px, iterations] per scale, small to large",
+    )
+    optimizer: Literal["lbfgs", "adam", "gd"] | None = Field(
+        default=None,
+        validate_default=True,
+        description=f"default: lbfgs up to {MAX_EDGE_LBFGS_PX} px, adam above; "
+        "gd is plain gradient descent",
+    )
+
+    @field_validator("content_layers", "style_layers")
+    @classmethod
+    def _layers_exist(
+        cls, layers: dict[str, float], info: ValidationInfo
+    ) -> dict[str, float]:
+        known = layer_names(info.data.get("network", "vgg16"))
+        if unknown := sorted(set(layers) - set(known)):
+            raise ValueError(
+                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(known)}"
+            )
+        if not any(layers.values()):
+            raise ValueError("at least one layer needs a weight above 0")
+        return layers
+
+    @field_validator("tv_weight")
+    @classmethod
+    def _something_to_minimize(cls, tv_weight: float, info: ValidationInfo) -> float:
+        others = [info.data.get(name, 1) for name in ("content_weight", "style_weight")]
+        if not any((tv_weight, *others)):
+            raise ValueError(
+                "content_weight, style_weight and tv_weight must not all be 0"
+            )
+        return tv_weight
+
+    @field_validator("init_image")
+    @classmethod
+    def _init_image_is_used(
+        cls, image: ImageRef | None, info: ValidationInfo
+    ) -> ImageRef | None:
+        if image is not None and info.data.get("init", "image") != "image":
+            raise ValueError("needs init: image")
+        return image
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_grows(
+        cls, schedule: tuple[Stage, ...] | None, info: ValidationInfo
+    ) -> tuple[Stage, ...] | None:
+        if "max_edge" not in info.data or "quality" not in info.data:
+            return schedule  # reported there
+        max_edge = info.data["max_edge"]
+        if schedule is None:
+            return make_schedule(info.data["quality"], max_edge)
+        sides = [side for side, _ in schedule]
+        if not sides or sides != sorted(set(sides)) or sides[-1] != max_edge:
+            raise ValueError(f"sides must grow and end with max_edge ({max_edge})")
+        if (total := sum(count for _, count in schedule)) > MAX_ITERATIONS:
+            raise ValueError(f"{total} iterations in all, at most {MAX_ITERATIONS}")
+        return schedule
+
+    @field_validator("optimizer")
+    @classmethod
+    def _optimizer_fits(cls, optimizer: str | None, info: ValidationInfo) -> str | None:
+        if optimizer is not None or "max_edge" not in info.data:
+            return optimizer
+        return "lbfgs" if info.data["max_edge"] <= MAX_EDGE_LBFGS_PX else "adam"
+
+    @property
+    def stages(self) -> tuple[tuple[int, int], ...]:
+        """The schedule, which validation has filled in."""
+        return self.schedule or make_schedule(self.quality, self.max_edge)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations over all scales."""
+        return sum(count for _, count in self.stages)
+
+    def with_images(
+        self, content: str, styles: list[str], init_image: str | None
+    ) -> Self:
+        """Name the stored pictures, by asset id, in the order of `styles`."""
+        named = tuple(
+            style.model_copy(update={"image": ImageRef(asset_id=asset_id)})
+            for style, asset_id in zip(self.styles, styles, strict=True)
+        )
+        start = None if init_image is None else ImageRef(asset_id=init_image)
+        content_ref = ImageRef(asset_id=content)
+        return self.model_copy(
+            update={"content": content_ref, "styles": named, "init_image": start}
+        )
