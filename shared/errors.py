@@ -15,8 +15,9 @@ ImpastoError
 ├── QueueFull               a limit of waiting jobs is reached
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── DatabaseUnavailable     the rows cannot be reached just now
-├── StorageError            a blob is missing or cannot be written
-│   └── StorageFull         no room left for blobs
+├── StorageError            a blob cannot be read or written just now
+│   ├── StorageFull         no room left for blobs
+│   └── BlobMissing         no blob has this key
 ├── DamagedBlob             a blob whose bytes do not match their digest
 ├── WeightsError            no usable network weights on this machine
 │   ├── WeightsMissing
@@ -189,6 +190,12 @@ class StorageFull(StorageError):
 
     code = "storage_full"
     hint = "free some disk space; waiting work goes on by itself"
+
+
+class BlobMissing(StorageError):
+    """No blob has this key, now; on a shared volume it may still appear."""
+
+    code = "input_missing"
 
 
 class DamagedBlob(ImpastoError):

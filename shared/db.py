@@ -1,0 +1,140 @@
+"""The database behind one small door: a transaction to write, one to read, its clock.
+
+SQLite serves one host: WAL, full durability, one writer at a time, and readers that
+never wait for it. PostgreSQL serves many.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Double, create_engine, event, literal, literal_column, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import URL, ColumnElement, Engine
+
+_NOW = {
+    "postgresql": "EXTRACT(EPOCH FROM statement_timestamp())::double precision",
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+}
+_BUSY_MILLISECONDS = 5_000
+_STATEMENT_MILLISECONDS = 15_000
+
+
+class Database:
+    """Opens transactions; nothing connects before the first one.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql+psycopg://...`.
+        clock: Seconds since 1970 UTC; by default the database's own clock, so that
+            hosts whose clocks differ agree on every lease.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+        self.url = make_url(url)
+        self._clock = clock
+        if self.url.get_backend_name() == "sqlite":
+            self._writing = _sqlite(self.url, begin="BEGIN IMMEDIATE")
+            self._reading = _sqlite(self.url, begin="BEGIN")
+        else:
+            self._writing = self._reading = _postgresql(self.url)
+
+    @property
+    def now(self) -> ColumnElement[float]:
+        """The time of the statement it stands in, seconds since 1970 UTC."""
+        if self._clock is not None:
+            return literal(self._clock(), Double)
+        return literal_column(_NOW[self._writing.dialect.name], Double)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction that may write; commits unless the block raises.
+
+        Raises:
+            DatabaseUnavailable: It could not be opened, used or committed. Whether a
+                failed commit took effect is then unknown: read before trying again.
+        """
+        sessions = sessionmaker(self._writing, expire_on_commit=False)
+        with _translated(), sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a transaction that only reads, and never waits for a writer.
+
+        Raises:
+            DatabaseUnavailable: It could not be opened or used.
+        """
+        with _translated(), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    def ping(self) -> None:
+        """Ask the database for its time.
+
+        Raises:
+            DatabaseUnavailable: It does not answer.
+        """
+        with self.read() as session:
+            session.execute(select(self.now))
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
+
+
+def _sqlite(url: URL, begin: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a 202 survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    options = (
+        f"-c statement_timeout={_STATEMENT_MILLISECONDS} "
+        f"-c lock_timeout={_BUSY_MILLISECONDS} "
+        f"-c idle_in_transaction_session_timeout={2 * _STATEMENT_MILLISECONDS}"
+    )
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=24,
+        pool_timeout=10,
+        connect_args={"connect_timeout": 5, "options": options},
+    )

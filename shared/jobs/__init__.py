@@ -1,0 +1,95 @@
+"""The only code that changes a job row: one function, one transaction, one move.
+
+`submitting` makes rows, `claiming` takes them, `holding` and `keeping` write while the
+claim lasts, `asking` is what people may say, `reaping` what the reconciler does,
+`moves` the single way in which a state changes.
+"""
+
+from __future__ import annotations
+
+from shared.jobs.asking import cancel
+from shared.jobs.attending import Presence, arrive, leave, seen
+from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
+from shared.jobs.holding import (
+    Failure,
+    Result,
+    Written,
+    complete,
+    fail,
+    heartbeat,
+    postpone,
+    release,
+    stopped,
+)
+from shared.jobs.keeping import NewFrame, add_frame, checkpointed
+from shared.jobs.keys import create_key, find_key
+from shared.jobs.reading import (
+    can_ever_run,
+    count_ahead,
+    find_worker,
+    get_job,
+    latest_checkpoint,
+    latest_frame,
+    list_jobs,
+    live_workers,
+)
+from shared.jobs.reaping import reap, rung, waiting, wake
+from shared.jobs.reconciling import Reconciler
+from shared.jobs.submitting import (
+    LOCAL_OWNER,
+    Input,
+    Limits,
+    NewAsset,
+    NewJob,
+    add_asset,
+    ensure_owner,
+    submit,
+)
+
+__all__ = [
+    "LOCAL_OWNER",
+    "Blob",
+    "Claim",
+    "Device",
+    "Failure",
+    "Input",
+    "Limits",
+    "NewAsset",
+    "NewFrame",
+    "NewJob",
+    "Presence",
+    "Reconciler",
+    "Result",
+    "StoredCheckpoint",
+    "Written",
+    "add_asset",
+    "add_frame",
+    "arrive",
+    "can_ever_run",
+    "cancel",
+    "checkpointed",
+    "claim",
+    "complete",
+    "count_ahead",
+    "create_key",
+    "ensure_owner",
+    "fail",
+    "find_key",
+    "find_worker",
+    "get_job",
+    "heartbeat",
+    "latest_checkpoint",
+    "latest_frame",
+    "leave",
+    "list_jobs",
+    "live_workers",
+    "postpone",
+    "reap",
+    "release",
+    "rung",
+    "seen",
+    "stopped",
+    "submit",
+    "waiting",
+    "wake",
+]

@@ -1,0 +1,174 @@
+"""How a worker takes a job: the best one that is due and fits its device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, or_, select
+
+from shared.jobs.moves import move
+from shared.models import Asset, Checkpoint, Job, JobInput, Owner
+from shared.params import StyleParams
+from shared.states import EVENTS, Event, JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a worker computes on, as far as the claim needs to know."""
+
+    worker_id: str
+    device_class: str  # cpu, cuda, mps
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Where stored bytes lie, and the SHA-256 (hex) they must have."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint that the job can go on from."""
+
+    iteration: int
+    blob: Blob
+    format_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Proof that its holder may write to the job until a newer claim is made."""
+
+    job_id: str
+    fence: int
+    attempts: int
+    params: StyleParams
+    inputs: dict[str, tuple[Blob, ...]]  # by role, in order
+    checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+
+
+def claim(
+    db: Database, device: Device, nonce: str, lease_seconds: float
+) -> Claim | None:
+    """Take the best due job that fits, or return None if there is none.
+
+    The owner with the fewest running jobs comes first, then that owner's longest
+    waiting job. Calling again with the same nonce returns the same claim, so that a
+    commit whose answer was lost is not a job lost.
+    """
+    with db.write() as session:
+        if (mine := _already_mine(session, device, nonce)) is not None:
+            return _claim_of(session, mine, mine.fence, mine.attempts)
+        job = _next_job(session, device)
+        if job is None:
+            return None
+        move(
+            db,
+            session,
+            job,
+            Event.CLAIM,
+            EVENTS[Event.CLAIM][job.state],
+            fence=Job.fence + 1,
+            attempts=Job.attempts + 1,
+            worker_id=device.worker_id,
+            claim_nonce=nonce,
+            lease_until=db.now + lease_seconds,
+            claim_iter=Job.ckpt_iter,
+            claimed_at=db.now,
+            started_at=func.coalesce(Job.started_at, db.now),
+            ready_key=None,
+            progress=None,
+        )
+        return _claim_of(session, job, job.fence + 1, job.attempts + 1)
+
+
+def fits(device: Device) -> ColumnElement[bool]:
+    """SQL: whether a job is due and `device` can run it."""
+    return and_(
+        Job.state == JobState.QUEUED,
+        Job.ready_key.is_not(None),
+        or_(Job.device_class.is_(None), Job.device_class == device.device_class),
+        Job.need_bytes <= device.bytes,
+    )
+
+
+def _already_mine(session: Session, device: Device, nonce: str) -> Job | None:
+    return session.scalar(
+        select(Job).where(
+            Job.claim_nonce == nonce,
+            Job.worker_id == device.worker_id,
+            Job.state == JobState.RUNNING,
+        )
+    )
+
+
+def _next_job(session: Session, device: Device) -> Job | None:
+    head = (
+        select(func.min(Job.ready_key))
+        .where(Job.owner_id == Owner.id, fits(device))
+        .scalar_subquery()
+    )
+    owner_id = session.scalar(
+        select(Owner.id)
+        .where(
+            Owner.queued > 0,
+            or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
+            head.is_not(None),
+        )
+        .order_by(Owner.running, head)
+        .limit(1)
+        .with_for_update()
+    )
+    return session.scalar(
+        select(Job)
+        .where(Job.owner_id == owner_id, fits(device))
+        .order_by(Job.ready_key, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
+    return Claim(
+        job_id=job.id,
+        fence=fence,
+        attempts=attempts,
+        params=StyleParams.model_validate(job.params),
+        inputs=_inputs(session, job.id),
+        checkpoints=_checkpoints(session, job.id),
+    )
+
+
+def _inputs(session: Session, job_id: str) -> dict[str, tuple[Blob, ...]]:
+    rows = session.execute(
+        select(JobInput.role, Asset.key, Asset.digest)
+        .join(Asset, Asset.id == JobInput.asset_id)
+        .where(JobInput.job_id == job_id)
+        .order_by(JobInput.role, JobInput.position)
+    )
+    inputs: dict[str, tuple[Blob, ...]] = {}
+    for role, key, digest in rows:
+        inputs[role] = (*inputs.get(role, ()), Blob(key, digest))
+    return inputs
+
+
+def _checkpoints(session: Session, job_id: str) -> tuple[StoredCheckpoint, ...]:
+    rows = session.scalars(
+        select(Checkpoint)
+        .where(Checkpoint.job_id == job_id)
+        .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
+    )
+    return tuple(
+        StoredCheckpoint(row.iteration, Blob(row.key, row.digest), row.format_version)
+        for row in rows
+    )

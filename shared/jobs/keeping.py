@@ -1,0 +1,125 @@
+"""What the holder of a claim keeps along the way: checkpoints and previews."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from shared.jobs.holding import held_by, lock_held
+from shared.models import Checkpoint, Frame, Job
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+    from shared.jobs.claiming import Claim
+    from shared.jobs.holding import Written
+
+CHECKPOINTS_KEPT = 2  # a damaged one falls back to the one before
+FRAMES_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewFrame:
+    """A stored preview of one iteration."""
+
+    iteration: int
+    scale: int
+    width: int
+    height: int
+    losses: dict[str, float]
+    key: str
+    thumb_key: str
+
+
+def checkpointed(
+    db: Database, claim: Claim, iteration: int, blob: Written, format_version: int
+) -> list[str]:
+    """Let later attempts go on from `blob`, which must be durable by now.
+
+    Returns:
+        Keys of the checkpoints that are no longer needed.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        lock_held(session, claim)
+        session.merge(
+            Checkpoint(
+                job_id=claim.job_id,
+                fence=claim.fence,
+                iteration=iteration,
+                key=blob.key,
+                digest=blob.digest,
+                bytes=blob.bytes,
+                format_version=format_version,
+                kept=False,
+                created_at=db.now,
+            )
+        )
+        session.flush()
+        session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
+        return _drop_old_checkpoints(session, claim.job_id)
+
+
+def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
+    """Keep a preview; every other one goes when there are too many.
+
+    Returns:
+        Keys of the blobs that are no longer needed.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        lock_held(session, claim)
+        before = session.get(Frame, (claim.job_id, frame.iteration))
+        dropped = [] if before is None else [before.key, before.thumb_key]
+        session.merge(
+            Frame(
+                job_id=claim.job_id,
+                iteration=frame.iteration,
+                scale=frame.scale,
+                width=frame.width,
+                height=frame.height,
+                losses=frame.losses,
+                key=frame.key,
+                thumb_key=frame.thumb_key,
+                created_at=db.now,
+            )
+        )
+        session.flush()
+        return [*dropped, *_thin_frames(session, claim.job_id)]
+
+
+def _drop_old_checkpoints(session: Session, job_id: str) -> list[str]:
+    rows = session.scalars(
+        select(Checkpoint)
+        .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(False))
+        .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
+        .offset(CHECKPOINTS_KEPT)
+    ).all()
+    for row in rows:
+        session.delete(row)
+    return [row.key for row in rows]
+
+
+def _thin_frames(session: Session, job_id: str) -> list[str]:
+    rows = session.execute(
+        select(Frame.iteration, Frame.key, Frame.thumb_key)
+        .where(Frame.job_id == job_id)
+        .order_by(Frame.iteration)
+    ).all()
+    if len(rows) <= FRAMES_KEPT:
+        return []
+    going = rows[1:-1:2]
+    session.execute(
+        delete(Frame).where(
+            Frame.job_id == job_id,
+            Frame.iteration.in_([iteration for iteration, _, _ in going]),
+        )
+    )
+    return [key for _, *keys in going for key in keys]

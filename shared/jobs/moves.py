@@ -1,0 +1,124 @@
+"""The one way in which a job changes its state.
+
+A move looks its target up in the table of `shared.states`, writes the row, the event
+and the owner's counts in the caller's transaction, and says again in the WHERE what
+it believes: which fence, which state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from shared.errors import FencedOut, JobNotFound
+from shared.models import Job, JobEvent, Owner
+from shared.states import HELD, TERMINAL, JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+
+PRIORITY_SECONDS = 3600.0  # one step of priority is worth an hour of waiting
+
+
+def lock_job(session: Session, job_id: str, owner_id: str) -> Job:
+    """Read an owner's row and keep others from changing it in this transaction.
+
+    Raises:
+        JobNotFound: No job of this owner has this id.
+    """
+    mine = (Job.id == job_id, Job.owner_id == owner_id)
+    job = session.scalar(select(Job).where(*mine).with_for_update())
+    if job is None:
+        raise JobNotFound(f"job {job_id} does not exist")
+    return job
+
+
+def move(
+    db: Database,
+    session: Session,
+    was: Job,
+    event: str,
+    state: JobState,
+    **columns: Any,
+) -> None:
+    """Take the locked row `was` to `state`, with its event and its owner's counts.
+
+    Args:
+        db: Whose clock stamps the move.
+        session: The transaction that holds the row.
+        was: The row as it was read.
+        event: What happened, for the log.
+        state: Where the job goes.
+        **columns: Further columns; they win over those that follow from `state`.
+
+    Raises:
+        FencedOut: The row is no longer as it was read.
+    """
+    fence = session.execute(
+        update(Job)
+        .where(Job.id == was.id, Job.fence == was.fence, Job.state == was.state)
+        .values(**{**_settled(db, was, state), **columns}, state=state)
+        .values(revision=Job.revision + 1)
+        .returning(Job.fence)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if fence is None:
+        raise FencedOut(was.id, was.fence)
+    _count(session, was.owner_id, was.state, state)
+    _log(db, session, was.id, event, (was.state, state), fence)
+
+
+def submitted(db: Database, session: Session, job: Job) -> None:
+    """Write the first event of a new row, and count it as queued."""
+    _count(session, job.owner_id, None, job.state)
+    _log(db, session, job.id, "submit", (None, job.state), job.fence)
+
+
+def ready_key(created_at: float, priority: int) -> float:
+    """Where a ready job stands in line: smaller is sooner.
+
+    It never changes while the job waits, so age counts without anybody updating rows.
+    """
+    return created_at - priority * PRIORITY_SECONDS
+
+
+def _settled(db: Database, was: Job, state: JobState) -> dict[str, Any]:
+    """Columns that follow from the new state alone."""
+    if state in HELD:
+        return {"state_reason": None}
+    free = {"worker_id": None, "lease_until": None, "claim_nonce": None}
+    if state in TERMINAL:
+        ended = {"state_reason": None, "finished_at": db.now, "ready_key": None}
+        return {**free, **ended}
+    key = ready_key(was.created_at, was.priority)
+    return {**free, "hint_at": None, "run_after": db.now, "ready_key": key}
+
+
+def _log(
+    db: Database,
+    session: Session,
+    job_id: str,
+    event: str,
+    states: tuple[JobState | None, JobState],
+    fence: int,
+) -> None:
+    was, state = states
+    row = {"job_id": job_id, "event": event, "from_state": was, "state": state}
+    session.execute(insert(JobEvent).values(**row, fence=fence, at=db.now))
+
+
+def _count(
+    session: Session, owner_id: str, was: JobState | None, state: JobState
+) -> None:
+    queued = (state == JobState.QUEUED) - (was == JobState.QUEUED)
+    running = (state in HELD) - (was in HELD)
+    if queued or running:
+        session.execute(
+            update(Owner)
+            .where(Owner.id == owner_id)
+            .values(queued=Owner.queued + queued, running=Owner.running + running)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,107 @@
+"""Looking at jobs without changing them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, tuple_
+
+from shared.errors import JobNotFound
+from shared.models import Checkpoint, Frame, Job, Worker
+from shared.states import JobState
+
+if TYPE_CHECKING:
+    from shared.db import Database
+
+WORKER_ALIVE_SECONDS = 30
+
+
+def get_job(db: Database, owner_id: str, job_id: str) -> Job:
+    """Read one job.
+
+    Raises:
+        JobNotFound: This owner has no such job.
+    """
+    with db.read() as session:
+        job = session.scalar(
+            select(Job).where(Job.id == job_id, Job.owner_id == owner_id)
+        )
+    if job is None:
+        raise JobNotFound(f"job {job_id} does not exist")
+    return job
+
+
+def list_jobs(
+    db: Database,
+    owner_id: str,
+    limit: int,
+    before: tuple[float, str] | None = None,
+    state: JobState | None = None,
+) -> list[Job]:
+    """Read an owner's jobs, newest first.
+
+    Args:
+        db: The database.
+        owner_id: Whose.
+        limit: At most so many.
+        before: (created_at, id) of the last job already seen.
+        state: Only jobs in this state.
+    """
+    statement = select(Job).where(Job.owner_id == owner_id)
+    if before is not None:
+        statement = statement.where(tuple_(Job.created_at, Job.id) < before)
+    if state is not None:
+        statement = statement.where(Job.state == state)
+    ordered = statement.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
+    with db.read() as session:
+        return list(session.scalars(ordered))
+
+
+def count_ahead(db: Database, job: Job) -> int:
+    """How many ready jobs stand before a queued one."""
+    earlier = Job.created_at < job.created_at
+    if job.ready_key is not None:
+        earlier = Job.ready_key < job.ready_key
+    with db.read() as session:
+        ahead = session.scalar(
+            select(func.count())
+            .select_from(Job)
+            .where(Job.state == JobState.QUEUED, Job.ready_key.is_not(None), earlier)
+        )
+    return ahead or 0
+
+
+def latest_frame(db: Database, job_id: str) -> Frame | None:
+    """Read the newest preview of a job, if there is one yet."""
+    newest = select(Frame).where(Frame.job_id == job_id)
+    with db.read() as session:
+        return session.scalar(newest.order_by(Frame.iteration.desc()).limit(1))
+
+
+def latest_checkpoint(db: Database, job_id: str) -> Checkpoint | None:
+    """Read the newest checkpoint of a job, if there is one yet."""
+    newest = select(Checkpoint).where(Checkpoint.job_id == job_id)
+    with db.read() as session:
+        return session.scalar(newest.order_by(Checkpoint.iteration.desc()).limit(1))
+
+
+def find_worker(db: Database, worker_id: str) -> Worker | None:
+    """Read a worker's row, if it is still kept."""
+    with db.read() as session:
+        return session.get(Worker, worker_id)
+
+
+def live_workers(db: Database) -> list[Worker]:
+    """Workers seen in the last 30 seconds."""
+    seen = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
+    with db.read() as session:
+        return list(session.scalars(select(Worker).where(seen).order_by(Worker.id)))
+
+
+def can_ever_run(db: Database, job: Job) -> bool:
+    """Whether a live worker's device could hold the job."""
+    return any(
+        job.need_bytes <= worker.device_bytes
+        and job.device_class in {None, worker.device_class}
+        for worker in live_workers(db)
+    )

@@ -1,0 +1,101 @@
+"""A thread in every process; one of them leads, and puts right what went wrong.
+
+It takes jobs back from dead workers, ends pauses, rings again for what waits, and so
+makes every message in Redis expendable. All of it may be done twice without harm.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared.errors import DatabaseUnavailable
+from shared.jobs.leading import stand_down, try_lead
+from shared.jobs.reaping import forget_workers, reap, rung, waiting, wake
+from shared.jobs.submitting import new_id
+
+if TYPE_CHECKING:
+    from shared.db import Database
+    from shared.queue import Doorbell
+    from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+TASK = "reconcile"
+RINGS_PENDING = 100  # enough to wake every idle worker; more would only pile up
+LEAD_ROUNDS = 3  # a leader that misses this many rounds is replaced
+
+
+class Reconciler:
+    """Reconciles every `reap_seconds` from `start` until `stop`."""
+
+    def __init__(self, db: Database, doorbell: Doorbell, settings: Settings) -> None:
+        self._db, self._doorbell, self._settings = db, doorbell, settings
+        self._id = new_id("rec")
+        self._stop = threading.Event()
+        self._calm_since = time.monotonic()
+        self._thread = threading.Thread(
+            target=self._run, name="reconciler", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin; the first round comes at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the round at hand, and let another process lead."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+        try:
+            stand_down(self._db, TASK, self._id)
+        except DatabaseUnavailable as error:
+            log.info("leadership_kept", error=str(error))
+
+    def round(self) -> None:
+        """Do once all that is due, if this process leads.
+
+        Raises:
+            DatabaseUnavailable: The database failed midway; nothing is lost.
+        """
+        every = self._settings.reap_seconds
+        if not try_lead(self._db, TASK, self._id, LEAD_ROUNDS * every):
+            return
+        if self._leases_are_fair():
+            for job_id, state in reap(self._db):
+                log.warning("job_reaped", job_id=job_id, state=state)
+        wake(self._db)
+        self._ring_again()
+        forget_workers(self._db)
+
+    def _leases_are_fair(self) -> bool:
+        # While this process or the database was away, workers could not renew their
+        # leases: they get a whole lease period to do so before any is taken.
+        return time.monotonic() - self._calm_since > self._settings.lease_seconds
+
+    def _ring_again(self) -> None:
+        pending: dict[str | None, int | None] = {}
+        for job in waiting(self._db, self._settings.rering_seconds, RINGS_PENDING):
+            queue = job.device_class
+            if queue not in pending:
+                pending[queue] = self._doorbell.pending(queue)
+            rings = pending[queue]
+            if rings is None or rings >= RINGS_PENDING:
+                continue
+            if self._doorbell.ring(job.job_id, queue):
+                pending[queue] = rings + 1
+                rung(self._db, job.job_id)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.round()
+            except DatabaseUnavailable as error:
+                self._calm_since = time.monotonic()
+                log.warning("reconciling_failed", error=str(error))
+            except Exception:
+                # This thread is what finds lost work: it must outlive any surprise.
+                log.exception("reconciling_failed")
+            self._stop.wait(self._settings.reap_seconds)

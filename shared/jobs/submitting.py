@@ -1,0 +1,176 @@
+"""How a job begins: its owner, its pictures, its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from ulid import ULID
+
+from shared.errors import QueueFull
+from shared.jobs.moves import ready_key, submitted
+from shared.models import Asset, Job, JobInput, Owner
+from shared.states import JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+    from shared.params import StyleParams
+
+LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that sorts by time: `job_01J...`."""
+    return f"{prefix}_{ULID()}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """A checked picture whose blob is stored."""
+
+    owner_id: str
+    digest: str
+    key: str
+    bytes: int
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A picture a job will use: `content`, `style` or `init_image`, and which one."""
+
+    role: str
+    position: int
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """All that a row needs to start with."""
+
+    owner_id: str
+    params: StyleParams
+    inputs: tuple[Input, ...]
+    name: str | None = None
+    device_class: str | None = None
+    need_bytes: int = 0
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many jobs may wait, and how often one is tried."""
+
+    max_queued_per_owner: int
+    max_queued: int
+    max_attempts: int
+
+
+def ensure_owner(db: Database, owner_id: str) -> None:
+    """Make the owner's row if it is missing."""
+    with db.read() as session:
+        if session.get(Owner, owner_id) is not None:
+            return
+    try:
+        with db.write() as session:
+            session.add(Owner(id=owner_id, queued=0, running=0, created_at=db.now))
+    except IntegrityError:
+        return  # another process made it in between
+
+
+def add_asset(db: Database, new: NewAsset) -> str:
+    """Return the id of the owner's asset with these bytes, made if it is new."""
+    try:
+        with db.write() as session:
+            if (known := _find_asset(session, new)) is not None:
+                return known
+            asset_id = new_id("ast")
+            session.add(
+                Asset(
+                    id=asset_id,
+                    owner_id=new.owner_id,
+                    digest=new.digest,
+                    key=new.key,
+                    bytes=new.bytes,
+                    media_type=new.media_type,
+                    width=new.width,
+                    height=new.height,
+                    created_at=db.now,
+                )
+            )
+            return asset_id
+    except IntegrityError:
+        with db.read() as session:
+            known = _find_asset(session, new)
+        if known is None:
+            raise
+        return known
+
+
+def submit(db: Database, new: NewJob, limits: Limits) -> str:
+    """Insert a queued job and return its id; the caller rings the doorbell.
+
+    Raises:
+        QueueFull: The owner, or all owners together, have too many jobs waiting.
+    """
+    job_id = new_id("job")
+    with db.write() as session:
+        now = session.scalar(select(db.now)) or 0.0
+        _check_room(session, new.owner_id, limits)
+        job = Job(
+            id=job_id,
+            owner_id=new.owner_id,
+            name=new.name,
+            state=JobState.QUEUED,
+            fence=0,
+            params=new.params.model_dump(mode="json"),
+            iterations=new.params.iterations,
+            max_attempts=limits.max_attempts,
+            device_class=new.device_class,
+            need_bytes=new.need_bytes,
+            priority=new.priority,
+            created_at=now,
+            run_after=now,
+            ready_key=ready_key(now, new.priority),
+        )
+        session.add(job)
+        session.flush()
+        session.add_all(_input_rows(job_id, new.inputs))
+        submitted(db, session, job)
+    return job_id
+
+
+def _input_rows(job_id: str, inputs: tuple[Input, ...]) -> list[JobInput]:
+    return [
+        JobInput(
+            job_id=job_id, role=one.role, position=one.position, asset_id=one.asset_id
+        )
+        for one in inputs
+    ]
+
+
+def _find_asset(session: Session, new: NewAsset) -> str | None:
+    return session.scalar(
+        select(Asset.id).where(
+            Asset.owner_id == new.owner_id, Asset.digest == new.digest
+        )
+    )
+
+
+def _check_room(session: Session, owner_id: str, limits: Limits) -> None:
+    mine = session.scalar(
+        select(Owner.queued).where(Owner.id == owner_id).with_for_update()
+    )
+    if (mine or 0) >= limits.max_queued_per_owner:
+        raise QueueFull(
+            f"{mine} of your jobs are queued, at most {limits.max_queued_per_owner}"
+        )
+    everyone = session.scalar(select(func.sum(Owner.queued))) or 0
+    if everyone >= limits.max_queued:
+        raise QueueFull(f"{everyone} jobs are queued, at most {limits.max_queued}")

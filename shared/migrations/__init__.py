@@ -1,0 +1,70 @@
+"""The history of the tables, and bringing a database up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from shared.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def migrate(url: str) -> None:
+    """Bring the database at `url` to the newest version; safe to run twice at once.
+
+    Raises:
+        DatabaseUnavailable: It cannot be reached.
+    """
+    config = _config()
+    config.attributes["url"] = url
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"database: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether the database at `url` has the newest tables.
+
+    Raises:
+        DatabaseUnavailable: It cannot be reached.
+    """
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"database: {error.orig}") from error
+    finally:
+        engine.dispose()
+    return revision == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _engine(url: str) -> Engine:
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite" and parts.database:
+        Path(parts.database).parent.mkdir(parents=True, exist_ok=True)
+    return create_engine(url, poolclass=NullPool)

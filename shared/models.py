@@ -1,0 +1,302 @@
+"""The tables. Rows carry no behavior; `shared.jobs` moves them.
+
+Times are seconds since 1970 UTC as double precision, taken from the database's own
+clock: both databases index, compare and add them alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Double,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.states import JobState, StateReason
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts INTEGER only
+
+
+def _words(kind: type[JobState | StateReason]) -> Enum:
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,  # later states need no rebuilt table
+        length=16,
+        validate_strings=True,
+        values_callable=lambda words: [word.value for word in words],
+    )
+
+
+def _id() -> Mapped[str]:
+    return mapped_column(String(40), primary_key=True)
+
+
+def _job_id() -> Mapped[str]:
+    return mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+
+
+class Base(DeclarativeBase):
+    """Root of every table."""
+
+    metadata = MetaData(  # names that a later migration can refer to
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a plain attribute
+        dict[str, Any]: Document,
+        list[Any]: Document,
+        float: Double,
+    }
+
+
+class Owner(Base):
+    """Whoever submits jobs, with counts kept by the transactions that move them."""
+
+    __tablename__ = "owners"
+
+    id: Mapped[str] = _id()
+    queued: Mapped[int] = mapped_column(default=0)
+    running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
+    max_running: Mapped[int | None]  # None: no limit
+    created_at: Mapped[float]
+
+
+class ApiKey(Base):
+    """A Bearer key of an owner; only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = _id()
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float]
+
+
+class Asset(Base):
+    """An uploaded picture, kept once per owner and digest."""
+
+    __tablename__ = "assets"
+    __table_args__ = (UniqueConstraint("owner_id", "digest"),)
+
+    id: Mapped[str] = _id()
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
+    key: Mapped[str] = mapped_column(String(255))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    height: Mapped[int]
+    created_at: Mapped[float]
+
+
+class Job(Base):
+    """One requested picture; `fence` is the token of whoever may write to it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "(state IN ('running', 'pausing', 'canceling')) = "
+            "(lease_until IS NOT NULL)",
+            name="held_has_lease",
+        ),
+        # The claim walks one owner's ready jobs in order; a job that backs off has no
+        # ready_key, so it is not in the way.
+        Index("ix_jobs_ready", "owner_id", "ready_key", "id"),
+        Index("ix_jobs_waiting", "state", "ready_key"),
+        Index("ix_jobs_lease", "lease_until"),
+        Index("ix_jobs_worker", "worker_id"),
+        Index("ix_jobs_listing", "owner_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = _id()
+    kind: Mapped[str] = mapped_column(String(16), default="style")
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
+    name: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[JobState] = mapped_column(_words(JobState), default=JobState.QUEUED)
+    state_reason: Mapped[StateReason | None] = mapped_column(_words(StateReason))
+    revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
+    params: Mapped[dict[str, Any]]
+    iterations: Mapped[int]  # over all scales
+
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
+    attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
+    max_attempts: Mapped[int] = mapped_column(default=4)
+    losses_in_a_row: Mapped[int] = mapped_column(default=0)  # without a checkpoint
+    worker_id: Mapped[str | None] = mapped_column(String(40))
+    claim_nonce: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[float | None]
+
+    device_class: Mapped[str | None] = mapped_column(String(16))  # None: any
+    need_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    priority: Mapped[int] = mapped_column(default=0)
+    ready_key: Mapped[float | None]  # None while the job waits for run_after
+    run_after: Mapped[float]
+    hint_at: Mapped[float | None]  # when it was last rung for
+
+    iteration: Mapped[int] = mapped_column(default=0)
+    ckpt_iter: Mapped[int] = mapped_column(default=0)
+    claim_iter: Mapped[int] = mapped_column(default=0)  # ckpt_iter at the last claim
+    finish_requested: Mapped[bool] = mapped_column(default=False)
+    progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
+    warnings: Mapped[list[Any]] = mapped_column(default=list)
+
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    parent_iteration: Mapped[int | None]
+    relation: Mapped[str | None] = mapped_column(String(16))
+
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]  # of the first attempt
+    claimed_at: Mapped[float | None]  # of the latest attempt
+    finished_at: Mapped[float | None]
+
+    result_key: Mapped[str | None] = mapped_column(String(255))
+    result_digest: Mapped[str | None] = mapped_column(String(64))
+    result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    result_width: Mapped[int | None]
+    result_height: Mapped[int | None]
+    exact: Mapped[bool | None]  # as if never interrupted
+    exact_reason: Mapped[str | None] = mapped_column(String(200))  # why not
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(String(2000))
+    error_hint: Mapped[str | None] = mapped_column(String(500))
+    error_retryable: Mapped[bool | None]
+
+
+class JobInput(Base):
+    """A picture that a job uses, and what for."""
+
+    __tablename__ = "job_inputs"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, default=0)
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+
+
+class JobEvent(Base):
+    """One move of one job, written in the transaction that made it."""
+
+    __tablename__ = "job_events"
+
+    seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = _job_id()
+    event: Mapped[str] = mapped_column(String(24))
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    fence: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[float]
+    detail: Mapped[dict[str, Any] | None]
+
+
+class Segment(Base):
+    """Parameters changed in mid-run, from an iteration on (None: not yet applied)."""
+
+    __tablename__ = "segments"
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = _job_id()
+    from_iteration: Mapped[int | None]
+    changes: Mapped[dict[str, Any]]
+
+
+class Checkpoint(Base):
+    """A stored snapshot that the job can go on from."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    fence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    format_version: Mapped[int]
+    kept: Mapped[bool] = mapped_column(default=False)  # not thinned out
+    created_at: Mapped[float]
+
+
+class Frame(Base):
+    """A small picture of one iteration."""
+
+    __tablename__ = "frames"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    scale: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    losses: Mapped[dict[str, Any]]
+    key: Mapped[str] = mapped_column(String(255))
+    thumb_key: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[float]
+
+
+class Worker(Base):
+    """A worker process and the device it computes on."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = _id()
+    host: Mapped[str] = mapped_column(String(255))
+    device_uuid: Mapped[str] = mapped_column(String(64))
+    device_class: Mapped[str] = mapped_column(String(16))
+    device_name: Mapped[str] = mapped_column(String(200))
+    device_bytes: Mapped[int] = mapped_column(BigInteger)
+    versions: Mapped[dict[str, Any]]
+    job_id: Mapped[str | None] = mapped_column(String(40))
+    draining: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[float]
+    last_seen: Mapped[float]
+
+
+class Lock(Base):
+    """A named task that one process at a time leads, until `until`."""
+
+    __tablename__ = "locks"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(40))
+    fence: Mapped[int] = mapped_column(BigInteger)
+    until: Mapped[float]
+
+
+class IdempotencyKey(Base):
+    """The answer to a request that may be sent again."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(100), primary_key=True)  # method + path
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str | None] = mapped_column(String(40))
+    status: Mapped[int | None]
+    body: Mapped[dict[str, Any] | None]
+    created_at: Mapped[float]

@@ -1,0 +1,153 @@
+"""Every knob of the deployment, read once from the environment."""
+
+from __future__ import annotations
+
+import secrets
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 2**20
+
+
+def _database_under(data: dict[str, Any]) -> str:
+    return f"sqlite:///{data['home']}/impasto.sqlite"
+
+
+def _blobs_under(data: dict[str, Any]) -> str:
+    return f"file://{data['home']}/blobs"
+
+
+def _secret_under(data: dict[str, Any]) -> Path:
+    return Path(data["home"]) / "secret"
+
+
+class Settings(BaseSettings):
+    """Deployment settings; `IMPASTO_DATABASE_URL` sets `database_url`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("impasto"),
+        description="folder of everything that a single host keeps",
+    )
+    database_url: str = Field(
+        default_factory=_database_under,
+        description="`sqlite:///PATH` or `postgresql+psycopg://...`",
+    )
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="`redis://HOST:PORT/DB` or `unix:///SOCKET?db=0`",
+    )
+    storage_url: str = Field(
+        default_factory=_blobs_under, description="where pictures lie: `file://FOLDER`"
+    )
+    weights_dir: Path = Field(
+        default_factory=lambda: user_cache_path("impasto") / "weights",
+        description="folder of the networks' weights",
+    )
+    secret_file: Path = Field(
+        default_factory=_secret_under,
+        description="key that signs page cursors; made with mode 0600 when missing",
+    )
+
+    auth: Literal["none", "keys"] = Field(
+        default="none", description="`none` serves loopback only; `keys` wants a key"
+    )
+    host: str = Field(default="127.0.0.1", description="address the API binds to")
+    port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
+    api_threads: int = Field(default=64, ge=2, description="requests served at once")
+
+    max_upload_bytes: int = Field(default=32 * _MIB, ge=1, description="per picture")
+    max_pixels: int = Field(
+        default=50_000_000, ge=1, description="per uploaded picture"
+    )
+    max_queued_per_owner: int = Field(default=1_000, ge=1, description="waiting jobs")
+    max_queued: int = Field(default=100_000, ge=1, description="waiting jobs in all")
+    min_free_bytes: int = Field(
+        default=256 * _MIB, ge=0, description="below it no new job is taken"
+    )
+
+    max_attempts: int = Field(default=4, ge=1, description="tries of a failing job")
+    retry_seconds: float = Field(
+        default=10, gt=0, description="before the second try; times 4 for each later"
+    )
+    lease_seconds: float = Field(
+        default=30, gt=0, description="silence after which a job is taken away"
+    )
+    heartbeat_seconds: float = Field(
+        default=2, gt=0, description="between two signs of life of a running job"
+    )
+    stall_seconds: float = Field(
+        default=120, gt=0, description="without progress after which signs of life end"
+    )
+    reap_seconds: float = Field(
+        default=5, gt=0, description="between two rounds of the reconciler"
+    )
+    rering_seconds: float = Field(
+        default=10, gt=0, description="after which a waiting job is rung for again"
+    )
+    checkpoint_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="between two checkpoints, or 100 times the last write if longer",
+    )
+    preview_seconds: float = Field(
+        default=2,
+        gt=0,
+        description="between two previews, or 100 times the last write if longer",
+    )
+    worker_threads: int | None = Field(
+        default=None, ge=1, description="CPU threads per worker; default: its share"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least severe events that are logged"
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Self:
+        if self.lease_seconds < 3 * self.heartbeat_seconds:
+            raise ValueError(
+                f"lease_seconds ({self.lease_seconds}) must be at least three times "
+                f"heartbeat_seconds ({self.heartbeat_seconds})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_beyond_loopback(self) -> Self:
+        if self.auth == "none" and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is not loopback: set IMPASTO_AUTH=keys to serve "
+                "other machines, or IMPASTO_HOST=127.0.0.1"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the signing key in `path`, made once with mode 0600."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        try:
+            path.hardlink_to(fresh)  # of two that start at once, the first wins
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

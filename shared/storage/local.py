@@ -1,0 +1,88 @@
+"""Blobs as files under one folder, of one host or on a volume that hosts share."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.errors import BlobMissing, StorageError, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class LocalStorage:
+    """A folder of blobs, made when the first one is stored."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write beside, fsync, rename, fsync the folder."""
+        path = self._path(key)
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with _translated(key):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _write_durably(fresh, data)
+                fresh.replace(path)
+                _sync_folder(path.parent)
+            finally:
+                fresh.unlink(missing_ok=True)
+
+    def get(self, key: str) -> bytes:
+        """Read the whole blob."""
+        with _translated(key):
+            return self._path(key).read_bytes()
+
+    def delete(self, key: str) -> None:
+        """Remove the blob if it is there."""
+        with _translated(key):
+            self._path(key).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """Free space of the file system, for users without privileges."""
+        folder = self._root
+        while not folder.exists():
+            folder = folder.parent
+        with _translated(str(folder)):
+            return shutil.disk_usage(folder).free
+
+    def _path(self, key: str) -> Path:
+        path = (self._root / key).resolve()
+        if not path.is_relative_to(self._root):
+            raise StorageError(f"key {key!r} leaves the storage folder")
+        return path
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing(f"blob {key!r} does not exist") from error
+    except OSError as error:
+        kind = StorageFull if error.errno in _FULL else StorageError
+        raise kind(f"blob {key!r}: {error.strerror}") from error
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
