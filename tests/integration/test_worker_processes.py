@@ -1,0 +1,162 @@
+"""Real worker processes, killed and asked to leave in the middle of real jobs."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from shared import jobs
+from shared.states import JobState, StateReason
+
+LONG = {"max_edge": 96, "schedule": ((64, 150), (96, 150))}
+SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+
+
+def has_checkpoint(job):
+    return job.ckpt_iter > 0
+
+
+def is_running(job):
+    return job.state == JobState.RUNNING and job.iteration > 0
+
+
+def test_a_killed_workers_job_ends_with_the_same_bytes(farm_on_both):
+    farm = farm_on_both
+    first = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, has_checkpoint)
+
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    farm.start_worker()
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert job.fence > 1
+    assert farm.result(job) == farm.result(undisturbed)
+
+
+def test_sigterm_hands_the_job_back_with_a_checkpoint_in_time(farm):
+    worker = farm.start_worker()
+    job_id = farm.submit(**LONG)
+    before = farm.wait(job_id, is_running)
+
+    asked_at = time.monotonic()
+    worker.terminate()
+    code = worker.wait(timeout=20)
+    took = time.monotonic() - asked_at
+
+    job = farm.job(job_id)
+    assert code == 0
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
+    assert job.attempts == 0
+    assert job.ckpt_iter >= before.iteration
+    assert took < 2 + 1  # the bound, and a second for an iteration and a small write
+
+
+def test_a_released_job_goes_on_exactly_elsewhere(farm):
+    worker = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+    worker.terminate()
+    worker.wait(timeout=20)
+
+    farm.start_worker()
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+    assert farm.result(job) == farm.result(undisturbed)
+
+
+def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
+    workers = [farm.start_worker(), farm.start_worker()]
+    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
+    held = [farm.wait(job_id, is_running) for job_id in ids]
+    assert len({job.worker_id for job in held}) == 2
+    assert all(farm.job(job_id).state == JobState.RUNNING for job_id in ids)
+
+    workers[0].kill()
+
+    ended = [farm.wait_end(job_id) for job_id in ids]
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
+    assert workers[1].poll() is None
+
+
+def test_a_fleet_of_two_restarts_a_killed_worker_and_passes_sigterm_on(farm):
+    fleet = farm.start("worker.fleet", "--devices", "cpu*2")
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, has_checkpoint)
+    before = {worker.id for worker in jobs.live_workers(farm.db)}
+
+    for child in _children(fleet.pid):
+        child.kill()
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+    after = {worker.id for worker in jobs.live_workers(farm.db)} - before
+    assert after
+    fleet.terminate()
+    assert fleet.wait(timeout=20) == 0
+    assert _children(fleet.pid) == []
+
+
+def test_jobs_survive_a_flushed_redis(farm, redis_server):
+    waiting = farm.submit(**SHORT)
+    redis_server.flush()
+
+    farm.start_worker()
+
+    assert farm.wait_end(waiting).state == JobState.SUCCEEDED
+
+
+def test_a_job_submitted_while_redis_is_down_starts_once_it_is_back(farm, redis_server):
+    farm.start_worker()
+    farm.wait_end(farm.submit(**SHORT))
+    redis_server.stop()
+    began = time.monotonic()
+    job_id = farm.submit(**SHORT)
+    assert time.monotonic() - began < 1.5
+
+    redis_server.start()
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_a_worker_started_before_redis_works_once_it_is_there(farm, redis_server):
+    redis_server.stop()
+    farm.start_worker()
+    job_id = farm.submit(**SHORT)
+
+    redis_server.start()
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_canceling_a_running_job_frees_its_worker(farm):
+    farm.start_worker()
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+
+    jobs.cancel(farm.db, jobs.LOCAL_OWNER, job_id)
+
+    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED, seconds=5)
+    assert job.result_key is None
+    assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
+
+
+def test_a_worker_without_weights_says_which_command_fetches_them(farm, tmp_path):
+    empty = tmp_path / "empty"
+    worker = farm.start_worker(IMPASTO_WEIGHTS_DIR=str(empty))
+
+    assert worker.wait(timeout=30) == 78
+    assert "impasto weights fetch" in (tmp_path / "log").read_text()
+
+
+def _children(pid):
+    import psutil
+
+    try:
+        return psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []

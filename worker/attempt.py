@@ -1,0 +1,192 @@
+"""One attempt at one style job: from the stored pictures to the stored result.
+
+The only place where the engine meets the life of a job. It obeys the lease between
+two iterations, and leaves the moving of the row to the runner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING
+
+import structlog
+from PIL import Image
+
+from shared import images, jobs
+from shared.errors import DatabaseUnavailable, StorageError
+from worker import checkpoints
+from worker.checkpoints import Origin, checkpoint_key, read_verified
+from worker.device import versions
+from worker.engine.pixels import to_picture, to_tensor
+from worker.engine.transfer import stylize
+from worker.lease import Order
+from worker.pace import Pace
+from worker.previews import keep_preview
+from worker.progress import Meter
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from shared.jobs import Claim
+    from worker.engine.transfer import Iterate
+    from worker.lease import Lease
+    from worker.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+SAVE_RETRY_SECONDS = 5.0
+SAVE_PATIENCE_SECONDS = 600.0
+
+
+class Attempt:
+    """A claimed job on its way to a picture.
+
+    Args:
+        tools: What this worker process has.
+        claim: The job.
+        lease: Its life line; must be beating.
+    """
+
+    def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
+        self._tools, self._claim, self._lease = tools, claim, lease
+        self._meter = Meter()
+        self._previews = Pace(tools.settings.preview_seconds, at_once=True)
+        self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
+
+    def run(self) -> jobs.Result | Order:
+        """Optimize to the end, or until the lease says otherwise.
+
+        Returns:
+            The stored result; or the order that was obeyed, after a checkpoint where
+            that makes sense.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+            ImpastoError: The job cannot be done, or not now.
+        """
+        network, weights_digest = self._tools.networks.get(self._claim.params.network)
+        origin = self._origin(weights_digest)
+        resumption = checkpoints.resume(self._tools.storage, self._claim, origin)
+        if resumption is not None:
+            log.info(
+                "job_resumed",
+                job_id=self._claim.job_id,
+                iteration=resumption.snapshot.iteration,
+                inexact=resumption.inexact,
+            )
+            origin = Origin(origin.inputs, origin.maker, resumption.inexact)
+        iterates = stylize(
+            self._pictures("content")[0],
+            self._pictures("style"),
+            self._claim.params,
+            network,
+            start=next(iter(self._pictures("init_image")), None),
+            resume=None if resumption is None else resumption.snapshot,
+        )
+        image = None if resumption is None else resumption.snapshot.image
+        for iterate in iterates:
+            image = iterate.image
+            if (order := self._attend(iterate, origin)) is not Order.GO_ON:
+                return order
+        if image is None:
+            raise RuntimeError("a schedule without iterations passed validation")
+        return self._save(image, origin)
+
+    def _pictures(self, role: str) -> list[Tensor]:
+        return [
+            self._picture(read_verified(self._tools.storage, blob))
+            for blob in self._claim.inputs.get(role, ())
+        ]
+
+    def _picture(self, data: bytes) -> Tensor:
+        picture = images.decode(data)
+        edge = self._claim.params.max_edge  # no scale needs more pixels than that
+        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+        return to_tensor(picture, self._tools.device.torch_device)
+
+    def _origin(self, weights_digest: str) -> Origin:
+        roles = self._claim.inputs.items()
+        pictures = {
+            role: ",".join(blob.digest for blob in blobs) for role, blobs in roles
+        }
+        device = self._tools.device
+        maker = {"device": f"{device.device_class} {device.name}", **versions()}
+        return Origin(
+            inputs={**pictures, "weights": weights_digest},
+            maker={**maker, "threads": str(self._tools.threads)},
+        )
+
+    def _attend(self, iterate: Iterate, origin: Origin) -> Order:
+        """Between two iterations: tell, obey, keep."""
+        self._lease.report(iterate.iteration, self._meter.progress(iterate))
+        order = self._lease.order()
+        if order is Order.LEAVE or (
+            order is Order.GO_ON and self._checkpoints.is_due()
+        ):
+            self._keep_checkpoint(iterate, origin)
+        if order is Order.GO_ON and self._previews.is_due():
+            with self._previews.measured():
+                keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
+        return order
+
+    def _keep_checkpoint(self, iterate: Iterate, origin: Origin) -> None:
+        """Store a checkpoint; a failure costs only what it would have saved."""
+        db, storage, claim = self._tools.db, self._tools.storage, self._claim
+        with self._checkpoints.measured():
+            data = checkpoints.dump(iterate.snapshot(), origin)
+            key = checkpoint_key(claim.job_id, claim.fence, iterate.iteration)
+            try:
+                storage.put(key, data)
+                blob = _written(key, data)
+                version = checkpoints.FORMAT_VERSION
+                old = jobs.checkpointed(db, claim, iterate.iteration, blob, version)
+                for each in old:
+                    storage.delete(each)
+            except (StorageError, DatabaseUnavailable) as error:
+                self._warn("checkpoint_skipped", str(error))
+
+    def _warn(self, code: str, message: str) -> None:
+        log.warning(code, job_id=self._claim.job_id, error=message)
+        try:
+            jobs.warn(self._tools.db, self._claim, code, message)
+        except DatabaseUnavailable as error:
+            log.warning("warning_lost", job_id=self._claim.job_id, error=str(error))
+
+    def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
+        """Store the result, waiting for room or for the storage to come back."""
+        picture = to_picture(image)
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        data = buffer.getvalue()
+        key = f"results/{self._claim.job_id}/{self._claim.fence}.png"
+        order = self._put_patiently(key, data)
+        if order is not Order.GO_ON:
+            return order
+        return jobs.Result(
+            blob=_written(key, data),
+            width=picture.width,
+            height=picture.height,
+            exact=not origin.inexact,
+            exact_reason=origin.inexact or None,
+        )
+
+    def _put_patiently(self, key: str, data: bytes) -> Order:
+        waited = 0.0
+        while True:
+            try:
+                self._tools.storage.put(key, data)
+            except StorageError as error:
+                if waited >= SAVE_PATIENCE_SECONDS:
+                    raise
+                self._warn("result_not_stored_yet", str(error))
+            else:
+                return Order.GO_ON
+            order = self._lease.wait(SAVE_RETRY_SECONDS)
+            if order is not Order.GO_ON:
+                return order
+            waited += SAVE_RETRY_SECONDS
+
+
+def _written(key: str, data: bytes) -> jobs.Written:
+    return jobs.Written(key, hashlib.sha256(data).hexdigest(), len(data))

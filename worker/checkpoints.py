@@ -1,0 +1,145 @@
+"""Snapshots of the engine as bytes, and which stored one an attempt may go on from.
+
+safetensors, never pickle: tensors as they are, everything else as JSON beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from shared.errors import BlobMissing, DamagedBlob
+from worker.engine.transfer import Snapshot
+
+if TYPE_CHECKING:
+    from shared.jobs import Blob, Claim, StoredCheckpoint
+    from shared.storage.base import Storage
+
+log = structlog.get_logger(__name__)
+
+FORMAT_VERSION = 1
+_ENTRY = "impasto"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a snapshot's numbers depend on.
+
+    Attributes:
+        inputs: SHA-256 of every picture and of the weights, by role. Others make
+            another picture: going on from there would be wrong.
+        maker: Device, threads and versions. Others make a slightly different picture:
+            going on is fine, but no longer exact.
+        inexact: Why the picture is not exact any more; empty while it is.
+    """
+
+    inputs: dict[str, str]
+    maker: dict[str, str]
+    inexact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where an attempt goes on, and why the result will not be exact, if so."""
+
+    snapshot: Snapshot
+    inexact: str
+
+
+def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:
+    """Name the blob so that no two claims ever write the same one."""
+    return f"checkpoints/{job_id}/{fence}-{iteration}.safetensors"
+
+
+def dump(snapshot: Snapshot, origin: Origin) -> bytes:
+    """Serialize a snapshot with what it depends on."""
+    entry = {
+        "iteration": snapshot.iteration,
+        "scale": snapshot.scale,
+        "scale_iteration": snapshot.scale_iteration,
+        "numbers": dict(snapshot.numbers),
+        "origin": asdict(origin),
+    }
+    tensors = {name: each.cpu().contiguous() for name, each in snapshot.tensors.items()}
+    return save(tensors, {_ENTRY: json.dumps(entry)})
+
+
+def parse(data: bytes) -> tuple[Snapshot, Origin]:
+    """Read a snapshot back, onto the CPU.
+
+    Raises:
+        DamagedBlob: The bytes are not a checkpoint.
+    """
+    try:
+        entry = _entry(data)
+        origin = Origin(**entry.pop("origin"))
+        return Snapshot(tensors=load(data), **entry), origin
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DamagedBlob(f"not a checkpoint: {error}") from error
+
+
+def resume(storage: Storage, claim: Claim, origin: Origin) -> Resumption | None:
+    """Find the newest stored checkpoint that is whole and made from the same inputs.
+
+    A damaged or missing one falls back to the one before. Which ones there are is
+    told by the table alone: a stale worker may have left others in the storage.
+
+    Returns:
+        None if there is none: the attempt starts anew.
+
+    Raises:
+        StorageError: The storage cannot be reached; that is no reason to start anew.
+    """
+    for stored in claim.checkpoints:
+        try:
+            found = _read(storage, stored)
+        except (BlobMissing, DamagedBlob) as error:
+            log.warning("checkpoint_unusable", job_id=claim.job_id, error=str(error))
+            continue
+        if found is not None:
+            return _resumption(*found, origin)
+    return None
+
+
+def read_verified(storage: Storage, blob: Blob) -> bytes:
+    """Read a blob and compare it with its digest.
+
+    Raises:
+        DamagedBlob: They differ.
+        StorageError: It cannot be read.
+    """
+    data = storage.get(blob.key)
+    if hashlib.sha256(data).hexdigest() != blob.digest:
+        raise DamagedBlob(f"blob {blob.key!r} does not have the digest in its row")
+    return data
+
+
+def _read(storage: Storage, stored: StoredCheckpoint) -> tuple[Snapshot, Origin] | None:
+    if stored.format_version != FORMAT_VERSION:
+        return None
+    return parse(read_verified(storage, stored.blob))
+
+
+def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
+    if changed := _differing(was.inputs, now.inputs):
+        raise DamagedBlob(f"the checkpoint was made from another {changed}")
+    inexact = was.inexact
+    if changed := _differing(was.maker, now.maker):
+        inexact = inexact or f"continued with another {changed}"
+    return Resumption(snapshot, inexact)
+
+
+def _differing(was: dict[str, str], now: dict[str, str]) -> str:
+    names = was.keys() | now.keys()
+    return ", ".join(sorted(name for name in names if was.get(name) != now.get(name)))
+
+
+def _entry(data: bytes) -> dict[str, Any]:
+    length = int.from_bytes(data[:8], "little")
+    return dict(json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ENTRY]))

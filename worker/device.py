@@ -1,0 +1,97 @@
+"""The devices of this machine, and the one that this process computes on.
+
+`python -m worker.device` prints them as JSON, so that the fleet's parent process can
+ask without loading torch itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device by its class, its lasting name, and its memory."""
+
+    device_class: str  # cpu, cuda, mps
+    uuid: str
+    name: str
+    bytes: int
+
+    @property
+    def torch_device(self) -> torch.device:
+        """How torch calls it in a process that sees no other of its class."""
+        return torch.device(self.device_class)
+
+
+def best_devices() -> list[DeviceInfo]:
+    """Every CUDA device; else the MPS device; else the CPU."""
+    if torch.cuda.is_available():
+        return [_cuda(index) for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        return [DeviceInfo("mps", _on_host("mps"), platform.processor(), _ram_bytes())]
+    return [cpu()]
+
+
+def cpu() -> DeviceInfo:
+    """The CPU with all the memory this process may use."""
+    name = platform.processor() or platform.machine()
+    return DeviceInfo("cpu", _on_host("cpu"), name, _ram_bytes())
+
+
+def this_device(device_class: str) -> DeviceInfo:
+    """The one device of `device_class` that the fleet left visible to this process.
+
+    Raises:
+        RuntimeError: There is no such device.
+    """
+    if device_class == "cpu":
+        return cpu()
+    found = [one for one in best_devices() if one.device_class == device_class]
+    if not found:
+        raise RuntimeError(f"this machine has no {device_class} device")
+    return found[0]
+
+
+def use_threads(count: int | None) -> int:
+    """Fix the number of CPU threads, as results depend on it in the last bit."""
+    if count is not None:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
+def versions() -> dict[str, str]:
+    """What a result may depend on, besides its inputs."""
+    return {"torch": torch.__version__, "python": platform.python_version()}
+
+
+def _cuda(index: int) -> DeviceInfo:
+    properties = torch.cuda.get_device_properties(index)
+    uuid = f"GPU-{properties.uuid}"
+    return DeviceInfo("cuda", uuid, properties.name, properties.total_memory)
+
+
+def _on_host(device_class: str) -> str:
+    return f"{device_class}-{socket.gethostname()}"
+
+
+def _ram_bytes() -> int:
+    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(ram, int(_CGROUP_LIMIT.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return ram
+
+
+if __name__ == "__main__":
+    json.dump([asdict(device) for device in best_devices()], sys.stdout)

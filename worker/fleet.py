@@ -1,0 +1,201 @@
+"""One worker process per device: started, restarted when it dies, told to end.
+
+This process loads neither torch nor Celery, and touches no job: if it is killed, its
+children get SIGTERM from the kernel or the container, and hand their jobs back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared.logs import configure
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = structlog.get_logger(__name__)
+
+EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
+EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
+_TICK_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 30.0
+_HEALTHY_SECONDS = 60.0
+_SPEC = re.compile(r"cpu(?:\*(?P<count>[1-9]\d?))?|mps|cuda:(?P<index>\d+)|all")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one worker process.
+
+    Attributes:
+        name: For the log.
+        device_class: cpu, cuda or mps.
+        environment: What its process sees besides our own environment.
+    """
+
+    name: str
+    device_class: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(devices: str, threads: int | None) -> list[Slot]:
+    """Read `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, or several of them with commas.
+
+    Args:
+        devices: As given on the command line.
+        threads: CPU threads per worker; None shares the cores out evenly.
+
+    Raises:
+        ValueError: It cannot be read, or names a device that is not there.
+    """
+    slots: list[Slot] = []
+    for word in devices.split(","):
+        match = _SPEC.fullmatch(word.strip())
+        if match is None:
+            raise ValueError(
+                f"cannot read {word!r}: use all, cpu, cpu*N, mps or cuda:N, by commas"
+            )
+        slots += _slots(word.strip(), match)
+    return [_with_threads(slot, len(slots), threads) for slot in slots]
+
+
+class Fleet:
+    """The worker processes of one machine."""
+
+    def __init__(self, slots: list[Slot]) -> None:
+        self._berths = [_Berth(slot) for slot in slots]
+        self._ending = False
+
+    def run(self) -> int:
+        """Keep every slot manned until SIGTERM or SIGINT.
+
+        Returns:
+            0 after an orderly end, 1 when no slot of this machine is usable.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        while any(berth.is_open for berth in self._berths):
+            for berth in self._berths:
+                berth.tend(ending=self._ending)
+            time.sleep(_TICK_SECONDS)
+        return 0 if self._ending else 1
+
+    def _end(self, _number: int, _frame: object) -> None:
+        self._ending = True
+        for berth in self._berths:
+            berth.terminate()
+
+
+class _Berth:
+    """One slot and the process in it."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._start_after = 0.0
+        self._pause = 0.0
+        self.is_open = True
+
+    def tend(self, *, ending: bool) -> None:
+        """Notice an end, and start again when it is time."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            self._process = None
+            self._note_end(code)
+        if self._process is None and ending:
+            self.is_open = False
+        if self._process is None and self.is_open and _now() >= self._start_after:
+            self._start()
+
+    def terminate(self) -> None:
+        """Ask the process to hand its job back and end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "worker.app", "--device"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [*command, self._slot.device_class],
+            env={**os.environ, **self._slot.environment},
+        )
+        self._started_at = _now()
+        log.info("worker_started", slot=self._slot.name, pid=self._process.pid)
+
+    def _note_end(self, code: int) -> None:
+        log.warning("worker_ended", slot=self._slot.name, exit_code=code)
+        if code == EXIT_UNUSABLE:
+            self.is_open = False
+        elif code == EXIT_RESTART or _now() - self._started_at > _HEALTHY_SECONDS:
+            self._pause = 0.0
+        else:
+            self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE_SECONDS)
+        self._start_after = _now() + self._pause
+
+
+def _slots(word: str, match: re.Match[str]) -> list[Slot]:
+    if word == "all":
+        return [_slot_of(found) for found in _ask_devices()]
+    if match["index"] is not None:
+        found = [one for one in _ask_devices() if one["device_class"] == "cuda"]
+        if int(match["index"]) >= len(found):
+            raise ValueError(f"{word} is not there: {len(found)} CUDA device(s) found")
+        return [_slot_of(found[int(match["index"])])]
+    if word == "mps":
+        return [Slot("mps", "mps")]
+    return [Slot(f"cpu-{number}", "cpu") for number in range(int(match["count"] or 1))]
+
+
+def _slot_of(found: Mapping[str, str]) -> Slot:
+    if found["device_class"] != "cuda":
+        return Slot(found["device_class"], found["device_class"])
+    # By UUID, as indices change with the driver's mood.
+    only_it = {"CUDA_VISIBLE_DEVICES": found["uuid"]}
+    return Slot(found["uuid"], "cuda", only_it)
+
+
+def _ask_devices() -> list[dict[str, str]]:
+    command = [sys.executable, "-m", "worker.device"]
+    asked = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module
+    found: list[dict[str, str]] = json.loads(asked.stdout)
+    return found
+
+
+def _with_threads(slot: Slot, slots: int, threads: int | None) -> Slot:
+    share = threads or max(1, len(os.sched_getaffinity(0)) // slots)
+    counts = {"IMPASTO_WORKER_THREADS": str(share), "OMP_NUM_THREADS": str(share)}
+    return Slot(slot.name, slot.device_class, {**slot.environment, **counts})
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def main() -> int:
+    """Man the devices named on the command line."""
+    parser = argparse.ArgumentParser(prog="impasto worker", description=__doc__)
+    parser.add_argument("--devices", default="all")
+    devices = parser.parse_args().devices
+    settings = Settings()
+    configure(settings.log_level)
+    try:
+        slots = plan(devices, settings.worker_threads)
+    except ValueError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return 2
+    return Fleet(slots).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Keeps a claim alive from a background thread while the device is busy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from enum import Enum
+from statistics import median
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from shared import jobs
+from shared.errors import DatabaseUnavailable, FencedOut
+from shared.states import JobState
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from shared.db import Database
+    from shared.jobs import Claim
+    from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+STALL_STEPS = 20  # a slow picture is not a hung one: so many median steps are allowed
+_STEPS_KEPT = 50
+
+
+class Order(Enum):
+    """What the driver of an attempt should do next."""
+
+    GO_ON = "go on"
+    STOP = "stop"  # the job was canceled
+    LEAVE = "leave"  # this process has to end
+
+
+class Lease:
+    """A claim that beats on its own until the `with` block ends.
+
+    It survives an unreachable database: computing goes on, and once the database is
+    back, the fence decides. It beats only while progress is reported, so that a hung
+    device loses its job.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        claim: Claim,
+        settings: Settings,
+        draining: threading.Event,
+    ) -> None:
+        self._db, self._claim, self._settings = db, claim, settings
+        self._draining = draining
+        self._ended = threading.Event()
+        self._lost = False
+        self._state = JobState.RUNNING
+        self._iteration = claim.iteration
+        self._progress: dict[str, Any] = {"phase": "loading"}
+        self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
+        self._moved_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def report(self, iteration: int, progress: dict[str, Any]) -> None:
+        """Note what the next heartbeat shall say, and that the device is not hung."""
+        now = time.monotonic()
+        self._steps.append(now - self._moved_at)
+        self._moved_at = now
+        self._iteration, self._progress = iteration, progress
+
+    def order(self) -> Order:
+        """Tell what people and the operator want of this attempt.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if self._lost:
+            raise FencedOut(self._claim.job_id, self._claim.fence)
+        if self._state == JobState.CANCELING:
+            return Order.STOP
+        return Order.LEAVE if self._draining.is_set() else Order.GO_ON
+
+    def wait(self, seconds: float) -> Order:
+        """Pause, at most so long, then tell the order; a drain ends the pause.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        self._draining.wait(seconds)
+        self._moved_at = time.monotonic()  # waiting on purpose is no stall
+        return self.order()
+
+    def _run(self) -> None:
+        while not self._lost:
+            self._beat()
+            if self._ended.wait(self._settings.heartbeat_seconds):
+                return
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._moved_at > self._stall_seconds():
+            log.error("job_stalled", job_id=self._claim.job_id)
+            return
+        try:
+            self._state = jobs.heartbeat(
+                self._db,
+                self._claim,
+                self._settings.lease_seconds,
+                self._iteration,
+                self._progress,
+            )
+        except FencedOut:
+            self._lost = True
+        except DatabaseUnavailable as error:
+            log.warning("heartbeat_missed", job_id=self._claim.job_id, error=str(error))
+
+    def _stall_seconds(self) -> float:
+        step = median(self._steps) if self._steps else 0.0
+        return max(self._settings.stall_seconds, STALL_STEPS * step)

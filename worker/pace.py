@@ -1,0 +1,40 @@
+"""When the costly extras of a run are due: seldom enough to cost under one percent."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COST_FACTOR = 100  # an extra that takes a second comes every hundred at most
+
+
+class Pace:
+    """Spaces out something that takes time.
+
+    Args:
+        interval_seconds: At least so long between two.
+        at_once: Whether the first is due right away.
+    """
+
+    def __init__(self, interval_seconds: float, *, at_once: bool) -> None:
+        self._interval = interval_seconds
+        self._due_at = time.monotonic() + (0 if at_once else interval_seconds)
+
+    def is_due(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self._due_at
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Run the thing inside; how long it takes decides when the next is due."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            ended = time.monotonic()
+            rest = max(self._interval, COST_FACTOR * (ended - began))
+            self._due_at = ended + rest

@@ -1,0 +1,35 @@
+"""What a worker process has, opened once and handed to every attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+
+    from shared.db import Database
+    from shared.settings import Settings
+    from shared.storage.base import Storage
+    from worker.device import DeviceInfo
+    from worker.networks import Networks
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The database, the storage, the networks and the device of one worker process.
+
+    Attributes:
+        worker_id: Under which it is on the roll of workers.
+        threads: CPU threads it computes with.
+        draining: Set once the process has been asked to end.
+    """
+
+    db: Database
+    storage: Storage
+    networks: Networks
+    device: DeviceInfo
+    settings: Settings
+    worker_id: str
+    threads: int
+    draining: threading.Event
