@@ -66,14 +66,15 @@ class Farm:
         return {**os.environ, **named, "OMP_NUM_THREADS": "1"}
 
     def start(self, module, *options, **environment):
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *options],
-            cwd=ROOT,
-            env={**self.environment(), **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=(self.settings.home / "log").open("a"),
-            start_new_session=True,
-        )
+        with (self.settings.home / "log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *options],
+                cwd=ROOT,
+                env={**self.environment(), **environment},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         self.processes.append(process)
         return process
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COST_FACTOR = 100  # an extra that takes a second comes every hundred at most
 
@@ -18,23 +18,30 @@ class Pace:
     Args:
         interval_seconds: At least so long between two.
         at_once: Whether the first is due right away.
+        clock: Seconds that never go back.
     """
 
-    def __init__(self, interval_seconds: float, *, at_once: bool) -> None:
-        self._interval = interval_seconds
-        self._due_at = time.monotonic() + (0 if at_once else interval_seconds)
+    def __init__(
+        self,
+        interval_seconds: float,
+        *,
+        at_once: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval, self._clock = interval_seconds, clock
+        self._due_at = clock() + (0 if at_once else interval_seconds)
 
     def is_due(self) -> bool:
         """Whether it is time."""
-        return time.monotonic() >= self._due_at
+        return self._clock() >= self._due_at
 
     @contextmanager
     def measured(self) -> Iterator[None]:
         """Run the thing inside; how long it takes decides when the next is due."""
-        began = time.monotonic()
+        began = self._clock()
         try:
             yield
         finally:
-            ended = time.monotonic()
+            ended = self._clock()
             rest = max(self._interval, COST_FACTOR * (ended - began))
             self._due_at = ended + rest

@@ -18,6 +18,8 @@ from shared.jobs.reaping import forget_workers, reap, rung, waiting, wake
 from shared.jobs.submitting import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
@@ -32,11 +34,18 @@ LEAD_ROUNDS = 3  # a leader that misses this many rounds is replaced
 class Reconciler:
     """Reconciles every `reap_seconds` from `start` until `stop`."""
 
-    def __init__(self, db: Database, doorbell: Doorbell, settings: Settings) -> None:
+    def __init__(
+        self,
+        db: Database,
+        doorbell: Doorbell,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._db, self._doorbell, self._settings = db, doorbell, settings
+        self._clock = clock
         self._id = new_id("rec")
         self._stop = threading.Event()
-        self._calm_since = time.monotonic()
+        self._calm_since = self._clock()
         self._thread = threading.Thread(
             target=self._run, name="reconciler", daemon=True
         )
@@ -73,7 +82,7 @@ class Reconciler:
     def _leases_are_fair(self) -> bool:
         # While this process or the database was away, workers could not renew their
         # leases: they get a whole lease period to do so before any is taken.
-        return time.monotonic() - self._calm_since > self._settings.lease_seconds
+        return self._clock() - self._calm_since > self._settings.lease_seconds
 
     def _ring_again(self) -> None:
         pending: dict[str | None, int | None] = {}
@@ -93,7 +102,7 @@ class Reconciler:
             try:
                 self.round()
             except DatabaseUnavailable as error:
-                self._calm_since = time.monotonic()
+                self._calm_since = self._clock()
                 log.warning("reconciling_failed", error=str(error))
             except Exception:
                 # This thread is what finds lost work: it must outlive any surprise.

@@ -8,7 +8,7 @@ import time
 from shared import jobs
 from shared.states import JobState, StateReason
 
-LONG = {"max_edge": 96, "schedule": ((64, 150), (96, 150))}
+LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
 
 

@@ -1,0 +1,96 @@
+"""Settings: every one documented, cross-checked, and secrets kept."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import Settings, is_loopback, read_secret
+
+DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+def documented():
+    """Rows of docs/settings.md: name -> (default, description)."""
+    rows = re.findall(
+        r"^\| `IMPASTO_(\w+)` \| (.*?) \| (.*?) \|$", DOCS.read_text(), re.MULTILINE
+    )
+    return {name.lower(): (default, text) for name, default, text in rows}
+
+
+def test_every_setting_is_documented_in_order_and_nothing_else():
+    assert list(documented()) == list(Settings.model_fields)
+
+
+def test_the_documented_words_are_those_of_the_code():
+    described = {name: text for name, (_, text) in documented().items()}
+
+    assert described == {
+        name: field.description for name, field in Settings.model_fields.items()
+    }
+
+
+def test_the_documented_defaults_are_those_of_the_code():
+    for name, (default, _) in documented().items():
+        field = Settings.model_fields[name]
+        if field.default_factory is None:
+            assert default == ("" if field.default is None else f"`{field.default}`")
+
+
+def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path))
+    monkeypatch.setenv("IMPASTO_PORT", "9000")
+
+    settings = Settings()
+
+    assert settings.port == 9000
+    assert settings.database_url == f"sqlite:///{tmp_path}/impasto.sqlite"
+    assert settings.secret_file == tmp_path / "secret"
+
+
+def test_a_lease_must_outlive_three_heartbeats():
+    with pytest.raises(ValidationError, match="three times heartbeat_seconds"):
+        Settings(lease_seconds=5, heartbeat_seconds=2)
+
+
+def test_other_machines_are_served_only_with_keys():
+    with pytest.raises(ValidationError, match="set IMPASTO_AUTH=keys"):
+        Settings(host="0.0.0.0")  # noqa: S104 - refused, that is the point
+    Settings(host="0.0.0.0", auth="keys")  # noqa: S104 - allowed with keys
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [("localhost", True), ("127.8.8.8", True), ("[::1]", True), ("10.0.0.1", False)],
+)
+def test_loopback_is_recognized(host, answer):
+    assert is_loopback(host) is answer
+
+
+def test_the_secret_is_private_and_stays_the_same(tmp_path):
+    path = tmp_path / "new" / "secret"
+
+    first = read_secret(path)
+
+    assert read_secret(path) == first
+    assert len(first) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_processes_that_start_together_agree_on_the_secret(tmp_path):
+    path, found = tmp_path / "secret", []
+    threads = [
+        threading.Thread(target=lambda: found.append(read_secret(path)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(found)) == 1

@@ -1,0 +1,99 @@
+"""A tiny network of random weights, tiny pictures, and short runs over them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from shared.params import StyleParams, layer_names
+from worker.engine.features import build_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from shared.params import Network as NetworkName
+    from worker.engine.features import Network
+
+WIDTHS = (4, 5, 6, 7, 8)  # channels by block, instead of 64 to 512
+
+
+def random_weights(name: NetworkName) -> dict[str, Tensor]:
+    """Narrow weights under torchvision's names, scaled to keep activations alive."""
+    generator = torch.Generator().manual_seed(7)
+    tensors = {}
+    position, inputs = 0, 3
+    for layer in layer_names(name):
+        outputs = WIDTHS[int(layer[4]) - 1]
+        position += int(layer.endswith("_1") and position > 0)
+        shape = (outputs, inputs, 3, 3)
+        weight = torch.randn(shape, generator=generator, dtype=torch.float64)
+        bias = torch.randn(outputs, generator=generator, dtype=torch.float64)
+        tensors[f"features.{position}.weight"] = weight * (2 / (9 * inputs)) ** 0.5
+        tensors[f"features.{position}.bias"] = bias * 0.1
+        position, inputs = position + 2, outputs
+    return tensors
+
+
+def picture(height: int, width: int, seed: int) -> Tensor:
+    """Smooth random colors, (1, 3, height, width), float64 in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 4, 4, generator=generator, dtype=torch.float64)
+    fine = torch.rand(1, 3, height, width, generator=generator, dtype=torch.float64)
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+    return (0.8 * smooth + 0.2 * fine).clamp_(0, 1)
+
+
+@pytest.fixture(scope="session")
+def weights() -> dict[str, Tensor]:
+    return random_weights("vgg16")
+
+
+@pytest.fixture(scope="session")
+def network(weights: dict[str, Tensor]) -> Network:
+    """In float64, for finite differences."""
+    return build_network("vgg16", weights, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def network32(weights: dict[str, Tensor]) -> Network:
+    """In float32, as in production."""
+    single = {name: tensor.float() for name, tensor in weights.items()}
+    return build_network("vgg16", single, torch.device("cpu"))
+
+
+@pytest.fixture
+def photo() -> Tensor:
+    return picture(18, 24, seed=1)
+
+
+@pytest.fixture
+def painting() -> Tensor:
+    return picture(20, 16, seed=2)
+
+
+@pytest.fixture
+def make_params() -> Callable[..., StyleParams]:
+    """Parameters of a run of two short scales; keywords replace any of them."""
+
+    def make(**changes: Any) -> StyleParams:
+        short = {"max_edge": 64, "schedule": ((32, 4), (64, 4)), "style_weight": 3.0}
+        return StyleParams(**{**short, **changes})
+
+    return make
+
+
+def slope_by_differences(
+    value: Callable[[Tensor], float], at: Tensor, step: float = 1e-5
+) -> Tensor:
+    """Gradient of `value` by central differences, entry by entry."""
+    slope = torch.zeros_like(at)
+    for index in itertools.product(*map(range, at.shape)):
+        aside = torch.zeros_like(at)
+        aside[index] = step
+        slope[index] = (value(at + aside) - value(at - aside)) / (2 * step)
+    return slope

@@ -1,0 +1,99 @@
+"""The objective once more, in plain numpy from the formulas, to compare against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+MEAN = np.array([0.48235, 0.45882, 0.40784])
+
+
+def vgg16_activations(image: Array, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Run (3, H, W) in [0, 1] through torchvision's `vgg16().features`."""
+    x = (image - MEAN[:, None, None]) * 255
+    found, position = {}, 0
+    for block, count in enumerate((2, 2, 3, 3, 3), start=1):
+        if block > 1:
+            x, position = _pool(x), position + 1
+        for index in range(1, count + 1):
+            mode = "edge" if position == 0 else "constant"
+            key = f"features.{position}"
+            x = _convolve(x, weights[f"{key}.weight"], weights[f"{key}.bias"], mode)
+            x = np.maximum(x, 0)
+            found[f"relu{block}_{index}"] = x
+            position += 2
+    return found
+
+
+def _convolve(x: Array, weight: Array, bias: Array, mode: str) -> Array:
+    _, height, width = x.shape
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode=mode)  # type: ignore[call-overload]
+    result = np.zeros((len(weight), height, width))
+    for row in range(height):
+        for column in range(width):
+            patch = padded[:, row : row + 3, column : column + 3]
+            result[:, row, column] = (weight * patch).sum(axis=(1, 2, 3)) + bias
+    return result
+
+
+def _pool(x: Array) -> Array:
+    channels, height, width = x.shape
+    even = x[:, : height // 2 * 2, : width // 2 * 2]
+    windows = even.reshape(channels, height // 2, 2, width // 2, 2)
+    largest: Array = windows.max(axis=(2, 4))
+    return largest
+
+
+def gatys_content(features: Array, target: Array) -> float:
+    """Gatys et al. (2016), eq. 1: 1/2 sum (F - P)^2."""
+    return float(0.5 * ((features - target) ** 2).sum())
+
+
+def gatys_style(features: Array, style: Array) -> float:
+    """Gatys et al. (2016), eq. 3 and 4: 1 / (4 C^2 N^2) sum (G - A)^2.
+
+    The paper's pictures have one size; for another one A is brought to N positions.
+    """
+    channels, positions = features.shape[0], features[0].size
+    gram = _sums(features)
+    target = _sums(style) * positions / style[0].size
+    return float(((gram - target) ** 2).sum() / (4 * channels**2 * positions**2))
+
+
+def relative_content(features: Array, target: Array) -> float:
+    """1/2 |F - P|^2 / |P|^2."""
+    return float(0.5 * ((features - target) ** 2).sum() / (target**2).sum())
+
+
+def relative_style(features: Array, style: Array) -> float:
+    """|G - A|^2 / |A|^2 of Gram matrices that are means over the positions."""
+    gram = _sums(features) / features[0].size
+    target = _sums(style) / style[0].size
+    return float(((gram - target) ** 2).sum() / (target**2).sum())
+
+
+def total_variation(image: Array) -> float:
+    """Per value of (3, H, W): sum of sqrt(d^2 + 1/255^2) - 1/255 over neighbors."""
+    total = 0.0
+    for axis in (1, 2):
+        steps = np.diff(image, axis=axis)
+        total += (np.sqrt(steps**2 + 255.0**-2) - 1 / 255).sum()
+    return float(total / image.size)
+
+
+def _sums(features: Array) -> Array:
+    """Gatys et al. (2016), eq. 3: G_ij = sum_k F_ik F_jk."""
+    flat = features.reshape(len(features), -1)
+    gram = np.zeros((len(flat), len(flat)))
+    for i, left in enumerate(flat):
+        for j, right in enumerate(flat):
+            gram[i, j] = (left * right).sum()
+    return gram

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from tests.unit.worker.engine import second_implementation as second
+from tests.unit.worker.engine.conftest import picture, slope_by_differences
+from worker.engine.objective import Objective
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from shared.params import StyleParams
+    from worker.engine.features import Network
+
+CONTENT_LAYERS = {"relu2_2": 1.0, "relu4_2": 3.0}
+STYLE_LAYERS = {"relu1_1": 2.0, "relu3_1": 1.0, "relu4_2": 1.0}
+
+
+@pytest.mark.parametrize("loss_scale", ["relative", "gatys"])
+def test_the_losses_agree_with_the_second_implementation(
+    loss_scale: str,
+    network: Network,
+    weights: dict[str, Tensor],
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    image = picture(18, 24, seed=9)
+    params = make_params(
+        loss_scale=loss_scale,
+        content_layers=CONTENT_LAYERS,
+        style_layers=STYLE_LAYERS,
+        content_weight=2.0,
+        style_weight=5.0,
+        tv_weight=0.5,
+    )
+
+    losses, _ = Objective(network, params, photo, [painting]).evaluate(image)
+
+    arrays = {name: tensor.numpy() for name, tensor in weights.items()}
+    f, p, s = (
+        second.vgg16_activations(each[0].numpy(), arrays)
+        for each in (image, photo, painting)
+    )
+    content_term = getattr(second, f"{loss_scale}_content")
+    style_term = getattr(second, f"{loss_scale}_style")
+    content = sum(w / 4 * content_term(f[n], p[n]) for n, w in CONTENT_LAYERS.items())
+    style = sum(w / 4 * style_term(f[n], s[n]) for n, w in STYLE_LAYERS.items())
+    tv = second.total_variation(image[0].numpy())
+    assert losses.content == pytest.approx(2.0 * content, rel=1e-9)
+    assert losses.style == pytest.approx(5.0 * style, rel=1e-9)
+    assert losses.tv == pytest.approx(0.5 * tv, rel=1e-9)
+    assert losses.total == pytest.approx(2.0 * content + 5.0 * style + 0.5 * tv)
+
+
+@pytest.mark.parametrize("loss_scale", ["relative", "gatys"])
+def test_the_gradient_agrees_with_finite_differences(
+    loss_scale: str, network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    params = make_params(
+        loss_scale=loss_scale,
+        content_layers={"relu1_2": 1.0},
+        style_layers={"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0},
+        tv_weight=0.5,
+    )
+    photo, painting, image = (picture(6, 7, seed=seed) for seed in (1, 2, 3))
+    objective = Objective(network, params, photo, [painting])
+
+    _, gradient = objective.evaluate(image)
+
+    slope = slope_by_differences(
+        lambda x: objective.evaluate(x)[0].total, image, step=1e-7
+    )
+    assert torch.allclose(gradient, slope, rtol=1e-4, atol=1e-4 * float(slope.std()))
+
+
+def test_the_photo_itself_has_no_content_loss_and_the_painting_no_style_loss(
+    network: Network,
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    of_photo = Objective(network, make_params(), photo, [painting])
+    of_painting = Objective(network, make_params(), painting, [painting])
+
+    assert of_photo.evaluate(photo)[0].content == 0.0
+    assert of_painting.evaluate(painting)[0].style == 0.0
+
+
+def test_equal_styles_count_like_one(
+    network: Network,
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    pair = make_params(styles=({"weight": 1.0}, {"weight": 9.0}))
+    one = Objective(network, make_params(), photo, [painting])
+    two = Objective(network, pair, photo, [painting, painting])
+
+    single, double = (each.evaluate(photo)[0].style for each in (one, two))
+
+    assert single == pytest.approx(double, rel=1e-12)
+
+
+def test_a_heavier_style_pulls_the_target_its_way(
+    network: Network,
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    other = picture(16, 16, seed=11)
+
+    def loss(first: float, second: float) -> float:
+        styles = ({"weight": first}, {"weight": second})
+        params = make_params(styles=styles, loss_scale="gatys", content_weight=0.0)
+        objective = Objective(network, params, painting, [painting, other])
+        return objective.evaluate(painting)[0].style
+
+    assert loss(9.0, 1.0) < loss(1.0, 1.0) < loss(1.0, 9.0)
+
+
+def test_a_term_without_weight_is_not_evaluated(
+    network: Network,
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    params = make_params(content_weight=0.0, style_weight=0.0, tv_weight=1.0)
+
+    losses, gradient = Objective(network, params, photo, [painting]).evaluate(photo)
+
+    assert (losses.content, losses.style) == (0.0, 0.0)
+    assert losses.total == losses.tv > 0
+    assert gradient.any()

