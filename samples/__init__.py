@@ -1,0 +1,1 @@
+"""The shipped sample pictures, and the scripts that drew the styles among them."""
