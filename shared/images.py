@@ -37,6 +37,7 @@ MAX_ASPECT = 8  # longer strips shrink to less than that at the small scales
 
 _FORMATS = tuple(name for name in MEDIA_TYPES if name != "MPO")  # JPEG opens MPO
 _TAKEN = "send a PNG, JPEG, WebP, TIFF or AVIF file"
+_SMALLER = "scale the picture down; max_edge limits the result anyway"
 _EXPORT = "open it in an image editor and export it again as PNG or JPEG"
 
 # What each mode of Pillow is reduced to before its colors are converted.
@@ -120,7 +121,7 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     except (ImageTooLarge, ImageUnreadable):
         raise
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"far too many pixels: {error}") from error
+        raise ImageTooLarge(f"far too many pixels: {error}", hint=_SMALLER) from error
     except UnidentifiedImageError as error:
         message = "this is not a picture of a format that is taken here"
         raise ImageUnreadable(message, hint=_TAKEN) from error
@@ -135,7 +136,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageTooLarge(
             f"{width} x {height} is {width * height:,} pixels; at most {max_pixels:,}",
-            hint="scale the picture down; max_edge limits the result anyway",
+            hint=_SMALLER,
         )
     short, long = sorted(image.size)
     if short < MIN_EDGE_PX:

@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         gt=0,
         description="between two previews, or 100 times the last write if longer",
     )
+    save_retry_seconds: float = Field(
+        default=5, gt=0, description="between two tries to store a result"
+    )
+    save_patience_seconds: float = Field(
+        default=600, gt=0, description="after which an unstored job goes back in line"
+    )
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"
     )

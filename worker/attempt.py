@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SAVE_RETRY_SECONDS = 5.0
-SAVE_PATIENCE_SECONDS = 600.0
-
 
 class Attempt:
     """A claimed job on its way to a picture.
@@ -172,20 +169,20 @@ class Attempt:
         )
 
     def _put_patiently(self, key: str, data: bytes) -> Order:
-        waited = 0.0
+        settings, waited = self._tools.settings, 0.0
         while True:
             try:
                 self._tools.storage.put(key, data)
             except StorageError as error:
-                if waited >= SAVE_PATIENCE_SECONDS:
+                if waited >= settings.save_patience_seconds:
                     raise
                 self._warn("result_not_stored_yet", str(error))
             else:
                 return Order.GO_ON
-            order = self._lease.wait(SAVE_RETRY_SECONDS)
+            order = self._lease.wait(settings.save_retry_seconds)
             if order is not Order.GO_ON:
                 return order
-            waited += SAVE_RETRY_SECONDS
+            waited += settings.save_retry_seconds
 
 
 def _written(key: str, data: bytes) -> jobs.Written:

@@ -1,0 +1,284 @@
+"""Whole attempts in this process, on real weights, with a storage that misbehaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from shared import jobs
+from shared.db import Database
+from shared.errors import StorageError, StorageFull
+from shared.states import JobState, StateReason
+from tests.farm import OWNER
+from worker.device import cpu
+from worker.engine.features import build_network
+from worker.networks import Networks
+from worker.runner import Runner
+from worker.tools import Tools
+
+SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
+
+
+class Moody:
+    """A real storage that fails when its mood says so.
+
+    `mood(verb, key)` returns an error to raise, or None.
+    """
+
+    def __init__(self, storage, mood):
+        self.storage, self.mood, self.calls = storage, mood, []
+
+    def _do(self, verb, key, *data):
+        self.calls.append((verb, key))
+        if (error := self.mood(verb, key)) is not None:
+            raise error
+        return getattr(self.storage, verb)(key, *data)
+
+    def put(self, key, data):
+        self._do("put", key, data)
+
+    def get(self, key):
+        return self._do("get", key)
+
+    def delete(self, key):
+        self._do("delete", key)
+
+    def free_bytes(self):
+        return self.storage.free_bytes()
+
+
+class Given:
+    """Networks made of the weights that a test gives."""
+
+    def __init__(self, tensors):
+        self.tensors = tensors
+
+    def get(self, name):
+        return build_network(name, self.tensors, torch.device("cpu")), "given"
+
+
+@pytest.fixture
+def tools(farm):
+    def make(mood=lambda verb, key: None, **settings):
+        eager = {
+            "checkpoint_seconds": 1e-6,
+            "preview_seconds": 1e-6,
+            "save_retry_seconds": 0.01,
+            **settings,
+        }
+        return Tools(
+            db=farm.db,
+            storage=Moody(farm.storage, mood),
+            networks=Networks(farm.settings.weights_dir, torch.device("cpu")),
+            device=cpu(),
+            settings=farm.settings.model_copy(update=eager),
+            worker_id="wkr_here",
+            threads=1,
+            draining=threading.Event(),
+        )
+
+    return make
+
+
+def full_for(prefix, times=10**9):
+    """A disk that is full for keys with this prefix, the first so many times."""
+    left = [times]
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith(prefix) and left[0] > 0:
+            left[0] -= 1
+            return StorageFull(f"blob {key!r}: no space left on device")
+        return None
+
+    return mood
+
+
+def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    assert Runner(tools()).run_one() is True
+
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert (job.result_width, job.result_height) == (64, 43)
+    frame = jobs.latest_frame(farm.db, job_id)
+    assert frame.iteration == 1 or frame.width <= 64
+    assert job.warnings == []
+
+
+def test_with_nothing_to_do_the_worker_says_so(tools):
+    assert Runner(tools()).run_one() is False
+
+
+def test_a_worker_that_has_to_leave_claims_nothing(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    leaving = tools()
+    leaving.draining.set()
+
+    assert Runner(leaving).run_one() is False
+    assert farm.job(job_id).state == JobState.QUEUED
+
+
+def test_a_full_disk_skips_checkpoints_with_a_warning_and_the_job_goes_on(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("checkpoints/"))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.SUCCEEDED
+    (warning,) = job.warnings
+    assert warning["code"] == "checkpoint_skipped"
+    assert "no space left" in warning["message"]
+
+
+def test_a_full_disk_skips_previews_and_the_job_goes_on(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("frames/"))).run_one()
+
+    assert farm.job(job_id).state == JobState.SUCCEEDED
+    assert jobs.latest_frame(farm.db, job_id) is None
+
+
+def test_a_result_waits_for_room_and_is_then_stored_whole(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("results/", times=3))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.SUCCEEDED
+    assert [warning["code"] for warning in job.warnings] == ["result_not_stored_yet"]
+    with Image.open(farm.settings.home / "blobs" / job.result_key) as picture:
+        picture.load()
+
+
+def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
+    farm, tools
+):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("results/"), save_patience_seconds=0.05)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
+    assert (job.attempts, job.error_code) == (0, "storage_full")
+
+
+def test_a_job_canceled_while_its_result_waits_for_room_is_canceled(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    full = full_for("results/")
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith("results/"):
+            jobs.cancel(farm.db, OWNER, job_id)
+        return full(verb, key)
+
+    Runner(tools(mood, heartbeat_seconds=0.02)).run_one()
+
+    assert farm.job(job_id).state == JobState.CANCELED
+
+
+def test_an_unreachable_storage_puts_the_job_back_for_a_while(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    away = tools(lambda verb, key: StorageError("away") if verb == "get" else None)
+
+    Runner(away).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+    assert job.error_code == "storage_unavailable"
+
+
+def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    blobs = farm.settings.home / "blobs" / "assets"
+    for path in blobs.iterdir():
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "input_damaged")
+    assert "upload the picture again" in job.error_hint
+
+
+def test_a_vanished_picture_is_tried_again_later(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    for path in (farm.settings.home / "blobs" / "assets").iterdir():
+        path.unlink()
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.QUEUED, "input_missing")
+
+
+def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_weights):
+    job_id = farm.submit(ring=False, **SMALL)
+    huge = {name: tensor * 1e4 for name, tensor in vgg16_weights.items()}
+
+    Runner(replace(tools(), networks=Given(huge))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "diverged")
+    assert "lower style_weight" in job.error_hint
+
+
+def test_a_network_without_weights_fails_with_the_command_that_fetches_them(
+    farm, tools
+):
+    job_id = farm.submit(ring=False, network="vgg19", **SMALL)
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "weights_missing")
+    assert "impasto weights fetch" in job.error_hint
+
+
+def test_a_worker_that_lost_its_job_deletes_its_result_and_writes_nothing(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    stolen = []
+
+    def steal(verb, key):
+        if verb == "put" and key.startswith("results/") and not stolen:
+            stolen.append(key)
+            later = Database(
+                farm.settings.database_url, lambda: farm.job(job_id).lease_until + 1
+            )
+            assert jobs.reap(later) == [(job_id, JobState.QUEUED)]
+            later.close()
+
+    here = tools(steal)
+    Runner(here).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.result_key) == (JobState.QUEUED, None)
+    assert ("delete", stolen[0]) in here.storage.calls
+    assert not (farm.settings.home / "blobs" / stolen[0]).exists()
+
+
+def test_the_database_may_go_away_while_the_picture_is_made(farm, tools):
+    """Locked by another process for longer than a statement waits."""
+    job_id = farm.submit(ring=False, **SMALL)
+    locked = threading.Event()
+
+    def lock_once(verb, key):
+        if verb == "put" and key.startswith("results/") and not locked.is_set():
+            locked.set()
+            threading.Thread(target=_hold_lock, args=(farm, 6)).start()
+
+    Runner(tools(lock_once)).run_one()
+
+    assert farm.job(job_id).state == JobState.SUCCEEDED
+
+
+def _hold_lock(farm, seconds):
+    with farm.db.write() as session:  # BEGIN IMMEDIATE: nobody else may write
+        session.connection()
+        time.sleep(seconds)
