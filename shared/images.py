@@ -187,7 +187,7 @@ def _alpha(image: Image.Image) -> Image.Image | None:
 def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith(_SIXTEEN_BITS):
         image = image.convert("I").point(lambda level: level * (1 / 256))
-    return image.convert(_COLORS.get(image.mode, "L"))
+    return _in_mode(image, _COLORS.get(image.mode, "L"))
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -203,7 +203,12 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = None  # a broken profile, or one of another color space
         if converted is not None:
             return converted
-    return image.convert("RGB")
+    return _in_mode(image, "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    # Converting to the same mode would copy: 200 MB for a large picture.
+    return image if image.mode == mode else image.convert(mode)
 
 
 class _Quiet:

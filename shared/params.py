@@ -126,12 +126,12 @@ class StyleParams(BaseModel):
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
         default=8.0,
-        description="beta, Gatys et al. eq. 7; 4 keeps more of the photo, 20 less",
+        description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(
-        default=0.0,
+        default=0.2,
         validate_default=True,
-        description="of total variation; 0.1 to 1 smooths grain",
+        description="of total variation; 0 leaves more grain",
     )
 
     max_edge: int = Field(

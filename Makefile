@@ -1,0 +1,45 @@
+# Everything a newcomer needs: `make demo` makes a picture, `make test` proves the rest.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
+
+setup: .venv/.installed-dev ## install all, with the tools for development
+
+demo: .venv/.installed ## paint a sample picture on a farm of its own, into demo/
+	@$(BIN)/impasto weights fetch
+	@$(BIN)/impasto demo demo
+
+up: .venv/.installed ## run the farm on this machine until Ctrl-C
+	@$(BIN)/impasto weights fetch
+	@$(BIN)/impasto up
+
+test: setup ## run the tests
+	@$(BIN)/impasto weights fetch
+	$(BIN)/pytest
+
+lint: setup ## check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean: ## remove what was made here; farms keep their data elsewhere
+	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The stamps say for which pyproject.toml the packages were installed.
+.venv/.installed: pyproject.toml
+	@test -x $(BIN)/python || { echo "making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@echo "installing the server and the engine (minutes, the first time: torch is large)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[server,engine]'
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "installing the tools for development"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[server,engine,dev]'
+	@touch $@

@@ -1,0 +1,38 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import auth, headers, openapi, problems, services
+from api.blueprints import capabilities, health, jobs, pages, pictures
+from api.limits import max_body_bytes
+from shared.settings import read_secret
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from shared.db import Database
+    from shared.queue import Doorbell
+    from shared.settings import Settings
+    from shared.storage.base import Storage
+
+
+def create_app(
+    settings: Settings, database: Database, storage: Storage, doorbell: Doorbell
+) -> Flask:
+    """Build the API over the given parts of a deployment."""
+    app = openapi.make_app()
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
+    secret = read_secret(settings.secret_file)
+    services.install(
+        app, services.Services(settings, database, storage, doorbell, secret)
+    )
+    problems.register(app)
+    headers.register(app)  # before auth, so that refusals too carry a Request-Id
+    auth.register(app)
+    for blueprint in (jobs.blueprint, pictures.blueprint, capabilities.blueprint):
+        openapi.register(app, blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(pages.blueprint)
+    return app

@@ -1,0 +1,72 @@
+"""/v1/capabilities: what this server can do, and whom it owes that to."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import get_args
+
+from flask import Response, request
+
+from api.answers import answer
+from api.limits import MAX_STYLES, max_body_bytes
+from api.openapi import get, make_blueprint
+from api.schemas import Capabilities
+from api.services import current_services
+from shared.images import MEDIA_TYPES
+from shared.params import (
+    MAX_EDGE_LBFGS_PX,
+    MAX_ITERATIONS,
+    Network,
+    Quality,
+    StyleParams,
+    layer_names,
+)
+
+blueprint = make_blueprint("capabilities", "What this server can do.")
+
+_CREDITS = [
+    {
+        "what": "Impasto",
+        "by": "the Impasto contributors",
+        "license": "Apache-2.0",
+        "url": "https://www.apache.org/licenses/LICENSE-2.0",
+    },
+    {
+        "what": "weights of VGG-16 and VGG-19",
+        "by": "Visual Geometry Group, University of Oxford",
+        "license": "CC BY 4.0",
+        "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
+    },
+]
+
+
+@get(blueprint, "/v1/capabilities", s200=Capabilities)
+def show_capabilities() -> Response:
+    """Tell networks, optimizers, formats, limits and credits."""
+    settings = current_services().settings
+    edge = StyleParams.model_json_schema()["properties"]["max_edge"]
+    optimizer = StyleParams.model_fields["optimizer"].annotation
+    body = Capabilities(
+        version=version("impasto"),
+        networks={name: list(layer_names(name)) for name in get_args(Network)},
+        optimizers=[name for part in get_args(optimizer) for name in get_args(part)],
+        qualities=list(get_args(Quality)),
+        formats=sorted(set(MEDIA_TYPES.values())),
+        limits={
+            "max_upload_bytes": settings.max_upload_bytes,
+            "max_request_bytes": max_body_bytes(settings),
+            "max_pixels": settings.max_pixels,
+            "max_styles": MAX_STYLES,
+            "max_iterations": MAX_ITERATIONS,
+            "min_edge": edge["minimum"],
+            "max_edge": edge["maximum"],
+            "max_edge_lbfgs_default": MAX_EDGE_LBFGS_PX,
+            "max_queued_per_owner": settings.max_queued_per_owner,
+        },
+        credits=_CREDITS,
+    )
+    response = answer(body)
+    response.add_etag()
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,112 @@
+"""/v1/jobs: submit, look, list, cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import cursor
+from api.answers import answer, job_answer
+from api.auth import current_owner_id
+from api.openapi import get, make_blueprint, post
+from api.presenters import present
+from api.schemas import JobForm, JobObject, JobPage
+from api.services import current_services
+from api.submission import submit
+from shared import jobs
+from shared.errors import JobNotFound
+from shared.states import JobState
+
+if TYPE_CHECKING:
+    from shared.models import Job
+
+blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
+
+
+class JobPath(BaseModel):
+    """Which job."""
+
+    job_id: str
+
+
+class JobsQuery(BaseModel):
+    """Which jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, description="`next_cursor` of a page")
+    state: JobState | None = None
+
+
+@post(
+    blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None, s415=None,
+    s429=None, s503=None,
+)  # fmt: skip
+def submit_job() -> Response:
+    """Submit a job: a photo, one or more paintings, parameters."""
+    services = current_services()
+    job_id = submit(services, current_owner_id(), request)
+    return job_answer(present(services.database, find_job(job_id)), 202)
+
+
+@get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
+def list_jobs(query: JobsQuery) -> Response:
+    """List jobs, newest first."""
+    services, owner_id = current_services(), current_owner_id()
+    before = None
+    if query.cursor is not None:
+        before = cursor.read(services.secret, owner_id, query.cursor)
+    found = jobs.list_jobs(
+        services.database, owner_id, query.limit + 1, before, query.state
+    )
+    page = found[: query.limit]
+    following = None
+    if len(found) > len(page):
+        last = (page[-1].created_at, page[-1].id)
+        following = cursor.write(services.secret, owner_id, last)
+    data = [present(services.database, job) for job in page]
+    response = answer(JobPage(data=data, next_cursor=following))
+    if following is not None:
+        response.headers["Link"] = f'<{_next_url(query, following)}>; rel="next"'
+    return response
+
+
+@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s404=None)
+def show_job(path: JobPath) -> Response:
+    """Look at a job; with If-None-Match, only at what is new."""
+    job = find_job(path.job_id)
+    return job_answer(present(current_services().database, job))
+
+
+@post(
+    blueprint, "/v1/jobs/<job_id>/cancel", s200=JobObject, s202=JobObject, s404=None,
+    s409=None,
+)  # fmt: skip
+def cancel_job(path: JobPath) -> Response:
+    """Stop a job for good: at once while it waits, else at the next iteration."""
+    services = current_services()
+    find_job(path.job_id)
+    said = jobs.cancel(services.database, current_owner_id(), path.job_id)
+    job = present(services.database, find_job(path.job_id))
+    return job_answer(job, 200 if said.done else 202)
+
+
+def find_job(job_id: str) -> Job:
+    """Read a job of the caller.
+
+    Raises:
+        JobNotFound: There is none with this id.
+    """
+    # What is no id of ours does not reach the database, which may choke on it.
+    if not (job_id.isascii() and job_id.replace("_", "").isalnum()):
+        raise JobNotFound("this is not the id of a job")
+    return jobs.get_job(current_services().database, current_owner_id(), job_id)
+
+
+def _next_url(query: JobsQuery, following: str) -> str:
+    known = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
+    return f"/v1/jobs?{urlencode({**known, 'cursor': following})}"

@@ -1,0 +1,68 @@
+"""Pages for people: the studio, the API's documentation, what problems mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, current_app, json, render_template
+
+from api import explanations
+from api.openapi import document
+from api.services import current_services
+from shared.errors import NotFound
+from shared.params import StyleParams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+blueprint = Blueprint("pages", __name__)
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@blueprint.get("/")
+def studio() -> str:
+    """Show the page where pictures are made."""
+    keys = current_services().settings.auth == "keys"
+    return render_template("studio.html", keys=keys, defaults=StyleParams())
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """Send the OpenAPI document."""
+    return Response(json.dumps(document(current_app)), mimetype="application/json")
+
+
+@blueprint.get("/docs")
+def docs() -> str:
+    """Show the OpenAPI document for people."""
+    described = document(current_app)
+    return render_template(
+        "docs.html",
+        info=described["info"],
+        operations=list(_operations(described)),
+        params=StyleParams.model_json_schema()["properties"],
+    )
+
+
+@blueprint.get("/problems/")
+def problem_list() -> str:
+    """List every problem that the API may answer with."""
+    return render_template("problems.html", pages=explanations.all_pages())
+
+
+@blueprint.get("/problems/<code>")
+def problem_page(code: str) -> str:
+    """Explain one kind of problem."""
+    pages = {page.code: page for page in explanations.all_pages()}
+    if code not in pages:
+        raise NotFound("there is no problem of this name", hint="see /problems/")
+    return render_template("problem.html", page=pages[code])
+
+
+def _operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path, item in described["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield {"path": path, "method": method.upper(), **item[method]}

@@ -1,0 +1,29 @@
+"""Page cursors: where the last page ended, signed, and only for who asked."""
+
+from __future__ import annotations
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from shared.errors import BadCursor
+
+
+def write(secret: bytes, owner_id: str, position: tuple[float, str]) -> str:
+    """Sign the (created_at, id) of the last job on a page."""
+    return str(_signer(secret, owner_id).dumps(position))
+
+
+def read(secret: bytes, owner_id: str, cursor: str) -> tuple[float, str]:
+    """Return the (created_at, id) that `write` signed for this owner.
+
+    Raises:
+        BadCursor: This server did not sign it, or did for somebody else.
+    """
+    try:
+        created_at, job_id = _signer(secret, owner_id).loads(cursor)
+    except BadSignature as error:
+        raise BadCursor("the cursor is not one of this server's") from error
+    return float(created_at), str(job_id)
+
+
+def _signer(secret: bytes, owner_id: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt=f"jobs-cursor:{owner_id}")

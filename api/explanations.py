@@ -1,0 +1,56 @@
+"""What each problem means, for its page: from the error classes themselves."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from api.problems import BAD_REQUEST, HTTP_CODES, INTERNAL, KINDS
+
+if TYPE_CHECKING:
+    from shared.errors import ImpastoError
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One kind of problem, explained."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    hint: str
+    retryable: bool
+
+
+# Problems without an error class of ours.
+_OTHERS = (
+    Page(INTERNAL, 500, "This is a bug in Impasto", "Something failed that was not "
+         "foreseen; the log has the details under the request id.",
+         "Give the request id to the operator.", retryable=False),
+    Page(HTTP_CODES[405], 405, "Method not allowed",
+         "The address exists, but does not take this method; Allow names those it "
+         "takes.", "See /docs.", retryable=False),
+    Page(BAD_REQUEST, 400, "Bad request", "The request is not valid HTTP for this "
+         "address.", "See /docs.", retryable=False),
+)  # fmt: skip
+
+
+def all_pages() -> list[Page]:
+    """Explain every problem in the table, once per code."""
+    pages: dict[str, Page] = {}
+    for error, kind in KINDS.items():
+        code = kind.code or error.code.replace("_", "-")
+        retryable = error.retryable or kind.retry_after_seconds is not None
+        page = Page(
+            code, kind.status, kind.title, _meaning(error), error.hint, retryable
+        )
+        pages.setdefault(code, page)
+    for page in _OTHERS:
+        pages.setdefault(page.code, page)
+    return sorted(pages.values(), key=lambda page: (page.status, page.code))
+
+
+def _meaning(error: type[ImpastoError]) -> str:
+    return (inspect.getdoc(error) or "").partition("\n")[0]

@@ -1,0 +1,147 @@
+"""The multipart form of a new job: read within limits, sorted into files and fields."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from werkzeug.formparser import FormDataParser
+
+from api.limits import (
+    MAX_FIELD_BYTES,
+    MAX_PARTS,
+    MAX_STYLES,
+    BoundedFile,
+    max_body_bytes,
+)
+from shared.errors import (
+    FieldError,
+    MalformedMultipart,
+    UnsupportedMediaType,
+    UploadTooLarge,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from werkzeug.datastructures import FileStorage, MultiDict
+    from werkzeug.wrappers import Request
+
+    from shared.settings import Settings
+
+FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1}
+FIELDS = ("params", "name")
+_MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What arrived.
+
+    Attributes:
+        files: Open files by field, in the order sent.
+        fields: Text by field.
+        errors: Parts that have no place here.
+    """
+
+    files: dict[str, list[FileStorage]]
+    fields: dict[str, str]
+    errors: list[FieldError]
+
+
+@contextmanager
+def received(request: Request, settings: Settings) -> Iterator[Form]:
+    """Read the form of `request`; its files are closed when the block ends.
+
+    Raises:
+        UnsupportedMediaType: The body is no multipart form.
+        UploadTooLarge: A file, a field or the whole has too many bytes.
+        MalformedMultipart: The form breaks off or is damaged.
+    """
+    if request.mimetype != _MULTIPART:
+        raise UnsupportedMediaType(
+            f"a job is submitted as {_MULTIPART}, not {request.mimetype or 'nothing'}",
+            hint="curl -F content=@photo.jpg -F style=@painting.jpg ...",
+        )
+    _check_length(request, settings)
+    with ExitStack() as stack:
+        texts, files = _parse(request, settings, stack)
+        yield _sorted(texts, files)
+
+
+def _check_length(request: Request, settings: Settings) -> None:
+    limit = max_body_bytes(settings)
+    if (request.content_length or 0) > limit:
+        raise UploadTooLarge(
+            f"the upload has {request.content_length:,} bytes; at most {limit:,}",
+            hint="scale the pictures down or save them as JPEG",
+        )
+
+
+def _parse(
+    request: Request, settings: Settings, stack: ExitStack
+) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    def bounded_file(*_: object, **__: object) -> BoundedFile:
+        return stack.enter_context(BoundedFile(settings.max_upload_bytes))
+
+    parser = FormDataParser(
+        stream_factory=bounded_file,
+        max_form_memory_size=MAX_FIELD_BYTES,
+        max_content_length=max_body_bytes(settings),
+        max_form_parts=MAX_PARTS,
+        silent=False,
+    )
+    try:
+        _, texts, files = parser.parse_from_environ(request.environ)
+    except ValueError as error:
+        raise MalformedMultipart(f"the form cannot be read: {error}") from error
+    return texts, files
+
+
+def _sorted(texts: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> Form:
+    form = Form({name: [] for name in FILES}, {}, [])
+    for name, file in files.items(multi=True):
+        if name in FILES:
+            _add_file(form, name, file)
+        elif name == "params":  # curl -F params=@params.json
+            _add_text(form, name, file.read(MAX_FIELD_BYTES).decode(errors="replace"))
+        else:
+            form.errors.append(_unknown(name))
+    for name, text in texts.items(multi=True):
+        _add_text(form, name, text)
+    form.errors.extend(_too_many(form))
+    return form
+
+
+def _add_file(form: Form, name: str, file: FileStorage) -> None:
+    if file.filename or file.stream.read(1):  # else: an empty input of a web form
+        file.stream.seek(0)
+        form.files[name].append(file)
+
+
+def _add_text(form: Form, name: str, text: str) -> None:
+    if name in FILES:
+        detail = f"must be a file: curl -F {name}=@picture.jpg"
+        form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
+    elif name not in FIELDS:
+        form.errors.append(_unknown(name))
+    elif name in form.fields:
+        form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
+    else:
+        form.fields[name] = text
+
+
+def _unknown(name: str) -> FieldError:
+    known = ", ".join((*FILES, *FIELDS))
+    return FieldError(f"/{name}", "unknown", f"is not known here; use {known}")
+
+
+def _too_many(form: Form) -> list[FieldError]:
+    return [
+        FieldError(
+            f"/{name}", "too-many", f"{len(form.files[name])} files, at most {n}"
+        )
+        for name, n in FILES.items()
+        if len(form.files[name]) > n
+    ]

@@ -1,0 +1,50 @@
+"""Headers of every answer: the request's id, and what browsers must not do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Flask, Response, g, request
+from ulid import ULID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECURITY: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' blob:; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def register(app: Flask) -> None:
+    """Name every request of `app`, and complete every answer."""
+    app.before_request(_name_request)
+    app.after_request(_complete)
+    app.teardown_request(_forget_request)
+
+
+def _name_request() -> None:
+    g.request_id = f"req_{ULID()}"
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _complete(response: Response) -> Response:
+    response.headers["Request-Id"] = g.request_id
+    for name, value in _SECURITY.items():
+        response.headers.setdefault(name, value)
+    if request.path.startswith("/v1/") and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _forget_request(_error: BaseException | None) -> None:
+    structlog.contextvars.unbind_contextvars("request_id")

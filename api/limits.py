@@ -1,0 +1,79 @@
+"""How much a request may bring, enforced while it is read."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from shared.errors import ServerBusy, StorageFull, UploadTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from api.services import Services
+    from shared.settings import Settings
+
+MAX_STYLES = 8
+MAX_PARTS = 1 + MAX_STYLES + 1 + 2 + 4  # content, styles, init_image; two fields; slack
+MAX_FIELD_BYTES = 256 * 1024
+
+_PICTURES_PER_REQUEST = 4  # of the largest size taken
+_MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
+_DECODER_SECONDS = 30
+
+
+def max_body_bytes(settings: Settings) -> int:
+    """Bytes of the largest request: four pictures of the largest size, and fields."""
+    return _PICTURES_PER_REQUEST * settings.max_upload_bytes + 2**20
+
+
+class BoundedFile(SpooledTemporaryFile[bytes]):
+    """A file of an upload that stops the request when it grows too large."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_size=_MEMORY_BYTES, mode="w+b")
+        self._max_bytes = max_bytes
+
+    @override
+    def write(self, data: Any) -> int:
+        """Write the next bytes.
+
+        Raises:
+            UploadTooLarge: They are more than a picture may have.
+        """
+        if self.tell() + len(data) > self._max_bytes:
+            raise UploadTooLarge(
+                f"a file of the upload has more than {self._max_bytes:,} bytes",
+                hint="scale the picture down or save it as JPEG",
+            )
+        return super().write(data)
+
+
+def check_room(services: Services) -> None:
+    """Refuse work while there would be no room for its pictures.
+
+    Raises:
+        StorageFull: Less is free than the operator wants to keep free.
+    """
+    free, least = services.storage.free_bytes(), services.settings.min_free_bytes
+    if free < least:
+        raise StorageFull(f"{free:,} bytes are free, at least {least:,} are kept free")
+
+
+@contextmanager
+def one_decoder(services: Services) -> Iterator[None]:
+    """Wait for one of the few places where pictures are decoded.
+
+    Raises:
+        ServerBusy: None became free in time.
+    """
+    if not services.decoders.acquire(timeout=_DECODER_SECONDS):
+        raise ServerBusy("too many uploads are being checked; try again soon")
+    try:
+        yield
+    finally:
+        services.decoders.release()

@@ -1,0 +1,138 @@
+"""The one place that knows flask-openapi: it documents routes, checks their input."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models import OPENAPI3_REF_TEMPLATE
+from flask_openapi.models.info import Info
+from flask_openapi.models.schema import Schema
+from flask_openapi.openapi import OpenAPI
+
+from api.schemas import JobForm, Problem
+from api.validation import pointer
+from shared.errors import FieldError, InvalidParams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from http import HTTPStatus
+
+    from flask import Flask
+    from flask.typing import ResponseReturnValue
+    from pydantic import BaseModel, ValidationError
+
+View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
+
+_OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
+_KEYS = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "only with IMPASTO_AUTH=keys",
+}
+_PROBLEM = {
+    "description": "A problem",
+    "content": {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    },
+}
+
+
+def make_app() -> Flask:
+    """Make the Flask app; its templates and static files lie in `api/web`."""
+    app = OpenAPI(
+        "api",
+        info=Info(
+            title="Impasto",
+            version=version("impasto"),
+            description="A self-hosted render farm for neural style transfer.",
+        ),
+        security_schemes={"key": _KEYS},
+        validation_error_model=Problem,
+        validation_error_callback=_refuse,
+        doc_ui=False,
+        template_folder="web/templates",
+        static_folder="web/static",
+    )
+    app.openapi_version = _OPENAPI_VERSION
+    form = JobForm.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
+    for name, schema in form.pop("$defs", {}).items():
+        app.components_schemas[name] = Schema(**schema)
+    app.components_schemas["JobForm"] = Schema(**form)
+    return app
+
+
+def make_blueprint(name: str, about: str) -> APIBlueprint:
+    """Make a blueprint whose routes are documented under the tag `name`."""
+    return APIBlueprint(
+        name,
+        __name__,
+        abp_tags=[{"name": name, "description": about}],
+        abp_security=[{"key": []}, {}],
+    )
+
+
+def register(app: Flask, blueprint: APIBlueprint) -> None:
+    """Add the blueprint's routes and their documentation to the app."""
+    cast("OpenAPI", app).register_api(blueprint)
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """Return the OpenAPI document of all registered routes."""
+    return cast("dict[str, Any]", cast("OpenAPI", app).api_doc)
+
+
+def get(
+    blueprint: APIBlueprint, rule: str, **answers: object
+) -> Callable[[View], View]:
+    """Route GET requests; `answers` as for `_documented`."""
+    route = blueprint.get(rule, responses=_documented(answers))
+    return cast("Callable[[View], View]", route)
+
+
+def post(
+    blueprint: APIBlueprint,
+    rule: str,
+    form: type[BaseModel] | None = None,
+    **answers: object,
+) -> Callable[[View], View]:
+    """Route POST requests; `form` only documents the body, the view reads it."""
+    body = None
+    if form is not None:
+        schema = {"$ref": f"#/components/schemas/{form.__name__}"}
+        content = {
+            "schema": schema,
+            "encoding": {"params": {"contentType": "application/json"}},
+        }
+        body = {"required": True, "content": {"multipart/form-data": content}}
+    options: dict[str, Any] = {"request_body": body} if body else {}
+    route = blueprint.post(rule, responses=_documented(answers), **options)
+    return cast("Callable[[View], View]", route)
+
+
+def _documented(answers: dict[str, object]) -> dict[str | int | HTTPStatus, Any]:
+    """Describe answers given as s200=Model, s202="image/png", s404=None (a problem)."""
+    described: dict[str | int | HTTPStatus, Any] = {
+        "422": dict(_PROBLEM),
+        "500": dict(_PROBLEM),
+    }
+    for name, what in answers.items():
+        status = name.removeprefix("s")
+        if what is None:
+            described[status] = dict(_PROBLEM)
+        elif isinstance(what, str):
+            schema = {"type": "string", "format": "binary"}
+            described[status] = {"content": {what: {"schema": schema}}}
+        else:
+            described[status] = what
+    return described
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    raise InvalidParams(
+        [
+            FieldError(pointer(one["loc"]), one["type"].replace("_", "-"), one["msg"])
+            for one in error.errors(include_url=False)
+        ]
+    ) from error

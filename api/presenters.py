@@ -1,0 +1,156 @@
+"""A job's row and what belongs to it, as the job object."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from api.progress import instant, present_progress
+from api.schemas import (
+    CheckpointMark,
+    JobError,
+    JobObject,
+    JobUrls,
+    JobWorker,
+    Output,
+    Preview,
+    QueuePlace,
+)
+from shared import jobs
+from shared.states import TERMINAL, JobState, StateReason
+
+if TYPE_CHECKING:
+    from shared.db import Database
+    from shared.models import Job
+
+_Reason = Literal[
+    "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
+]
+_LONGEST_WAIT_SECONDS = 30
+_SECONDS_PER_JOB_AHEAD = 2
+
+
+def present(database: Database, job: Job) -> JobObject:
+    """Read what belongs to a job's row and describe the whole."""
+    return JobObject(
+        id=job.id,
+        revision=job.revision,
+        kind=job.kind,
+        state=job.state,
+        state_reason=job.state_reason,
+        name=job.name,
+        owner=job.owner_id,
+        created_at=datetime.fromtimestamp(job.created_at, UTC),
+        started_at=instant(job.started_at),
+        finished_at=instant(job.finished_at),
+        attempts=job.attempts,
+        max_attempts=job.max_attempts,
+        fence=job.fence,
+        params=job.params,
+        queue=_queue(database, job),
+        progress=present_progress(job),
+        preview=_preview(database, job),
+        last_checkpoint=(
+            CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
+        ),
+        outputs=_outputs(job),
+        exact=job.exact,
+        exact_reason=job.exact_reason,
+        error=_error(job),
+        worker=_worker(database, job),
+        warnings=job.warnings,
+        urls=_urls(job),
+    )
+
+
+def poll_seconds(job: JobObject) -> int | None:
+    """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
+    if job.state in TERMINAL:
+        return None
+    seconds = 1.0
+    if job.queue is not None:
+        seconds += job.queue.ahead * _SECONDS_PER_JOB_AHEAD
+    elif job.progress is not None and job.progress.eta_s is not None:
+        seconds = job.progress.eta_s / 20  # as often as the bar moves by 5 %
+    return round(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
+
+
+def job_url(job_id: str) -> str:
+    """Where a job is."""
+    return f"/v1/jobs/{job_id}"
+
+
+def _queue(database: Database, job: Job) -> QueuePlace | None:
+    if job.state != JobState.QUEUED:
+        return None
+    ahead = jobs.count_ahead(database, job)
+    return QueuePlace(position=ahead + 1, ahead=ahead, reason=_reason(database, job))
+
+
+def _reason(database: Database, job: Job) -> _Reason:
+    if job.state_reason == StateReason.BACKING_OFF:
+        return "backing_off"
+    if not jobs.can_ever_run(database, job):
+        return "no_capable_worker_alive"
+    if job.state_reason == StateReason.RECOVERING:
+        return "recovering"
+    return "waiting_for_worker"
+
+
+def _preview(database: Database, job: Job) -> Preview | None:
+    frame = jobs.latest_frame(database, job.id)
+    if frame is None:
+        return None
+    return Preview(
+        iteration=frame.iteration,
+        url=f"{job_url(job.id)}/frames/latest",
+        width=frame.width,
+        height=frame.height,
+    )
+
+
+def _outputs(job: Job) -> list[Output]:
+    if job.result_key is None:
+        return []
+    return [
+        Output(
+            url=f"{job_url(job.id)}/result",
+            media_type="image/png",
+            width=job.result_width,
+            height=job.result_height,
+            bytes=job.result_bytes,
+            sha256=job.result_digest,
+        )
+    ]
+
+
+def _error(job: Job) -> JobError | None:
+    if job.error_code is None:
+        return None
+    return JobError(
+        code=job.error_code,
+        message=job.error_message or "",
+        hint=job.error_hint or "",
+        retryable=bool(job.error_retryable),
+    )
+
+
+def _worker(database: Database, job: Job) -> JobWorker | None:
+    if job.worker_id is None:
+        return None
+    worker = jobs.find_worker(database, job.worker_id)
+    if worker is None:
+        return JobWorker(id=job.worker_id, device=None, name=None)
+    return JobWorker(id=worker.id, device=worker.device_class, name=worker.device_name)
+
+
+def _urls(job: Job) -> JobUrls:
+    url = job_url(job.id)
+    content = job.params.get("content")
+    return JobUrls(
+        self=url,
+        cancel=f"{url}/cancel",
+        result=f"{url}/result",
+        latest_frame=f"{url}/frames/latest",
+        content=f"/v1/assets/{content['asset_id']}/content" if content else None,
+    )

@@ -1,0 +1,172 @@
+"""Errors as RFC 9457 problem documents: one table, error class -> status and title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from flask import Flask, Response, g, json, request
+from werkzeug.exceptions import HTTPException
+
+from shared import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = structlog.get_logger(__name__)
+
+INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a class of errors looks over HTTP."""
+
+    status: int
+    title: str
+    retry_after_seconds: int | None = None
+    code: str | None = None  # None: that of the error class
+
+
+KINDS: dict[type[errors.ImpastoError], Kind] = {
+    errors.MalformedJson: Kind(400, "The text is not valid JSON"),
+    errors.MalformedMultipart: Kind(400, "The form cannot be read"),
+    errors.BadCursor: Kind(400, "The page cursor is not valid"),
+    errors.Unauthenticated: Kind(401, "A valid API key is needed"),
+    errors.Forbidden: Kind(403, "This is not allowed"),
+    errors.NotFound: Kind(404, "There is nothing here"),
+    errors.InvalidState: Kind(409, "The job's state does not allow this"),
+    errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
+    errors.UploadTooLarge: Kind(413, "The upload is too large"),
+    errors.UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),
+    errors.InvalidParams: Kind(422, "Some values are not valid"),
+    errors.ImageUnreadable: Kind(422, "The file is not a picture we can read"),
+    errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
+    errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
+    errors.ServerBusy: Kind(503, "The server is busy", 5),
+    errors.DatabaseUnavailable: Kind(503, "The database cannot be reached", 5),
+    errors.StorageFull: Kind(503, "There is no room for more pictures", 60),
+    errors.StorageError: Kind(
+        503, "The picture storage cannot be reached", 5, errors.DatabaseUnavailable.code
+    ),
+}
+
+# What Flask itself refuses, by status; any other is `bad-request`.
+HTTP_CODES = {
+    404: errors.NotFound.code,
+    405: "method-not-allowed",
+    413: errors.UploadTooLarge.code,
+    415: errors.UnsupportedMediaType.code,
+}
+BAD_REQUEST = "bad-request"
+
+
+class PictureRefused(errors.InvalidRequest):
+    """A picture of the upload cannot be used: which one, and why."""
+
+    def __init__(self, pointer: str, cause: errors.ImpastoError) -> None:
+        super().__init__(f"{pointer.lstrip('/')}: {cause}", hint=cause.hint)
+        self.cause = cause
+        self.errors = (errors.FieldError(pointer, code_of(cause), str(cause)),)
+
+
+def register(app: Flask) -> None:
+    """Answer every error of `app` with a problem document."""
+    app.register_error_handler(errors.ImpastoError, _expected)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def kind_of(error: errors.ImpastoError) -> Kind | None:
+    """Find the row of the nearest class in the table; None: not meant for clients."""
+    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), None)
+
+
+def code_of(error: errors.ImpastoError) -> str:
+    """Name the problem as it stands in `code` and in the address of its page."""
+    kind = kind_of(error)
+    return (kind and kind.code) or error.code.replace("_", "-")
+
+
+def problem(
+    status: int, title: str, detail: str, code: str, **extra: object
+) -> Response:
+    """Build the answer; members of `extra` that are None or "" are left out."""
+    document: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "request_id": g.get("request_id"),
+        "retryable": False,
+    }
+    document |= {
+        name: value for name, value in extra.items() if value not in ("", None)
+    }
+    return Response(
+        json.dumps(document), status=status, mimetype="application/problem+json"
+    )
+
+
+def _expected(error: errors.ImpastoError) -> Response:
+    cause = error.cause if isinstance(error, PictureRefused) else error
+    kind = kind_of(cause)
+    if kind is None:
+        return _unexpected(error)
+    response = problem(
+        kind.status,
+        kind.title,
+        str(error),
+        code_of(cause),
+        errors=_fields(error),
+        hint=error.hint,
+        retryable=cause.retryable or kind.retry_after_seconds is not None,
+        **_members(error),
+    )
+    if kind.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(kind.retry_after_seconds)
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="impasto"'
+    if kind.status >= 500:  # noqa: PLR2004 - not the caller's fault
+        log.warning("request_failed", error=str(error), code=code_of(cause))
+    return response
+
+
+def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
+    if not isinstance(error, errors.InvalidParams | PictureRefused):
+        return None
+    return [
+        {"pointer": one.pointer, "code": one.code, "detail": one.detail}
+        for one in error.errors
+    ]
+
+
+def _members(error: errors.ImpastoError) -> Mapping[str, object]:
+    if not isinstance(error, errors.InvalidState):
+        return {}
+    return {"state": error.state, "allowed_actions": error.allowed}
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None:
+        return Response(status=error.code or 500)  # a redirect carries its own answer
+    code = HTTP_CODES.get(error.code, BAD_REQUEST)
+    response = problem(error.code, error.name, error.description or "", code)
+    for name, value in error.get_headers():
+        if name not in {"Content-Type", "Content-Length"}:
+            response.headers[name] = value  # Allow, for one
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request_crashed", path=request.path, exc_info=error)
+    return problem(
+        500,
+        "This is a bug in Impasto",
+        "the server failed in a way that was not foreseen",
+        INTERNAL,
+        hint="give the request id to the operator: the log has the details under it",
+    )

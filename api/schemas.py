@@ -1,0 +1,193 @@
+"""What the API says, as Pydantic models: the answers and their OpenAPI description."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from shared.params import StyleParams
+from shared.states import JobState
+
+File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class JobForm(_Said):
+    """The multipart form that submits a job."""
+
+    content: File = Field(description="the photo")
+    style: list[File] = Field(
+        min_length=1, max_length=8, description="one or more paintings; repeat the part"
+    )
+    init_image: File | None = Field(
+        default=None, description="where to start, with init: image"
+    )
+    params: StyleParams = Field(default=StyleParams(), description="as JSON")
+    name: str | None = Field(default=None, max_length=200)
+
+
+class FieldProblem(_Said):
+    """One wrong value."""
+
+    pointer: str = Field(description="JSON pointer into the request")
+    code: str
+    detail: str
+
+
+class Problem(_Said):
+    """Why a request failed: RFC 9457, with additions."""
+
+    type: str = Field(description="address of a page that explains this kind")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str = Field(description="stable name of this kind of problem")
+    request_id: str
+    retryable: bool = Field(description="the same request may succeed later")
+    hint: str = Field(default="", description="what to do about it")
+    errors: list[FieldProblem] = Field(
+        default=[], description="every wrong value of the request"
+    )
+
+
+class QueuePlace(_Said):
+    """Where a queued job stands."""
+
+    position: int
+    ahead: int
+    reason: Literal[
+        "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
+    ]
+
+
+class ScaleNow(_Said):
+    """The size that is being optimized; `index` counts from 0."""
+
+    index: int
+    count: int
+    width: int | None
+    height: int | None
+
+
+class Progress(_Said):
+    """How far a job is; `fraction` counts work (pixels x iterations)."""
+
+    fraction: float
+    phase: str
+    scale: ScaleNow
+    iteration: int
+    iterations: int
+    it_per_s: float | None
+    elapsed_s: float | None
+    eta_s: float | None
+    losses: dict[str, float | None]
+    updated_at: datetime | None
+
+
+class Preview(_Said):
+    """The latest small picture of a job."""
+
+    iteration: int
+    url: str
+    width: int
+    height: int
+
+
+class CheckpointMark(_Said):
+    """Where the job would go on if its worker died now."""
+
+    iteration: int
+
+
+class Output(_Said):
+    """A finished picture."""
+
+    url: str
+    media_type: str
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+
+
+class JobError(_Said):
+    """Why a job, or its last attempt, failed."""
+
+    code: str
+    message: str
+    hint: str
+    retryable: bool
+
+
+class JobWorker(_Said):
+    """Who computes the job, or did last."""
+
+    id: str
+    device: str | None
+    name: str | None
+
+
+class JobUrls(_Said):
+    """Addresses to follow instead of building them."""
+
+    self: str
+    cancel: str
+    result: str
+    latest_frame: str
+    content: str | None
+
+
+class JobObject(_Said):
+    """A job."""
+
+    id: str
+    object: Literal["job"] = "job"
+    revision: int = Field(description="grows with every change of state")
+    kind: str
+    state: JobState
+    state_reason: str | None
+    name: str | None
+    owner: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    max_attempts: int
+    fence: int
+    params: dict[str, Any] = Field(description="StyleParams, defaults filled in")
+    queue: QueuePlace | None = Field(description="only while queued")
+    progress: Progress | None
+    preview: Preview | None
+    last_checkpoint: CheckpointMark | None
+    outputs: list[Output]
+    exact: bool | None = Field(description="as if it had never been interrupted")
+    exact_reason: str | None
+    error: JobError | None
+    worker: JobWorker | None
+    warnings: list[Any]
+    urls: JobUrls
+
+
+class JobPage(_Said):
+    """Jobs, newest first."""
+
+    data: list[JobObject]
+    next_cursor: str | None
+
+
+class Capabilities(_Said):
+    """What this server can do."""
+
+    version: str
+    networks: dict[str, list[str]] = Field(description="layers by network")
+    optimizers: list[str]
+    qualities: list[str]
+    formats: list[str] = Field(description="media types of uploads")
+    limits: dict[str, int]
+    credits: list[dict[str, str]]

@@ -1,0 +1,44 @@
+"""What every request works with, built once per process and handed to the app."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from shared.db import Database
+    from shared.queue import Doorbell
+    from shared.settings import Settings
+    from shared.storage.base import Storage
+
+_NAME = "impasto"
+_DECODERS = 2  # a picture of 50 million pixels takes about 200 MB while it is decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the deployment that views use."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    doorbell: Doorbell
+    secret: bytes
+    decoders: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(_DECODERS)
+    )
+
+
+def install(app: Flask, services: Services) -> None:
+    """Make `services` what `current_services` returns inside requests to `app`."""
+    app.extensions[_NAME] = services
+
+
+def current_services() -> Services:
+    """Return the services of the app that handles the current request."""
+    return cast("Services", current_app.extensions[_NAME])

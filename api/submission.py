@@ -1,0 +1,112 @@
+"""A new job, step by step: pictures checked, blobs stored, row committed, bell rung."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from api.forms import received
+from api.job_requests import job_request
+from api.limits import check_room, one_decoder
+from api.problems import PictureRefused
+from shared import images, jobs
+from shared.errors import DatabaseUnavailable, ImageTooLarge, ImageUnreadable
+from shared.estimates import need_bytes
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from api.job_requests import JobRequest, Picture
+    from api.services import Services
+
+log = structlog.get_logger(__name__)
+
+
+def submit(services: Services, owner_id: str, request: Request) -> str:
+    """Take a job and return its id; it is durable by then.
+
+    Raises:
+        InvalidParams: Values are wrong or missing; all are named.
+        PictureRefused: A file is not a picture we take.
+        StorageFull: There is no room for the pictures.
+        QueueFull: Too many jobs are waiting.
+    """
+    check_room(services)
+    with received(request, services.settings) as form:
+        wanted = job_request(form)
+        checked = [(one, _inspect(services, one)) for one in wanted.pictures]
+        jobs.ensure_owner(services.database, owner_id)
+        inputs = tuple(_keep(services, owner_id, *one) for one in checked)
+    job_id = jobs.submit(
+        services.database, _new_job(owner_id, wanted, inputs), _limits(services)
+    )
+    log.info("job_submitted", job_id=job_id, owner_id=owner_id)
+    _ring(services, job_id)
+    return job_id
+
+
+def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
+    data = picture.file.stream.read()
+    picture.file.stream.seek(0)
+    try:
+        with one_decoder(services):
+            return images.inspect(data, services.settings.max_pixels)
+    except (ImageUnreadable, ImageTooLarge) as error:
+        raise PictureRefused(picture.pointer, error) from error
+
+
+def _keep(
+    services: Services, owner_id: str, picture: Picture, info: images.PictureInfo
+) -> jobs.Input:
+    data = picture.file.stream.read()
+    digest = hashlib.sha256(data).hexdigest()
+    asset = jobs.NewAsset(
+        owner_id=owner_id,
+        digest=digest,
+        key=f"assets/{digest}",
+        bytes=len(data),
+        media_type=info.media_type,
+        width=info.width,
+        height=info.height,
+    )
+    services.storage.put(asset.key, data)  # blob before row
+    asset_id = jobs.add_asset(services.database, asset)
+    return jobs.Input(picture.role, picture.position, asset_id)
+
+
+def _new_job(
+    owner_id: str, wanted: JobRequest, inputs: tuple[jobs.Input, ...]
+) -> jobs.NewJob:
+    by_role: dict[str, list[str]] = {"content": [], "style": [], "init_image": []}
+    for one in inputs:
+        by_role[one.role].append(one.asset_id)
+    params = wanted.params.with_images(
+        by_role["content"][0], by_role["style"], next(iter(by_role["init_image"]), None)
+    )
+    return jobs.NewJob(
+        owner_id=owner_id,
+        params=params,
+        inputs=inputs,
+        name=wanted.name,
+        need_bytes=need_bytes(params),
+    )
+
+
+def _limits(services: Services) -> jobs.Limits:
+    settings = services.settings
+    return jobs.Limits(
+        max_queued_per_owner=settings.max_queued_per_owner,
+        max_queued=settings.max_queued,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def _ring(services: Services, job_id: str) -> None:
+    if not services.doorbell.ring(job_id, None):
+        return  # the reconciler will
+    try:
+        jobs.rung(services.database, job_id)
+    except DatabaseUnavailable:
+        log.info("ring_not_noted", job_id=job_id)  # it may ring twice: harmless

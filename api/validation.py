@@ -1,0 +1,65 @@
+"""What Pydantic found wrong, as JSON pointers that people can follow."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from shared.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+_SHOWN = 40  # characters of a wrong value
+
+
+def field_errors(
+    error: ValidationError, model: type[BaseModel], prefix: str = ""
+) -> list[FieldError]:
+    """List every wrong value of `error`, below the JSON pointer `prefix`."""
+    found = error.errors(include_url=False, include_context=False)
+    return [
+        FieldError(
+            prefix + pointer(one["loc"]),
+            one["type"].replace("_", "-"),
+            _detail(one, model),
+        )
+        for one in found
+        if not _follows_from(one, found)
+    ]
+
+
+def pointer(path: Iterable[int | str]) -> str:
+    """Write a JSON pointer (RFC 6901)."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
+
+
+def _follows_from(one: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    # A list whose items are all wrong is also "too short": no news to anybody.
+    here = one["loc"]
+    below = (other["loc"] for other in found if len(other["loc"]) > len(here))
+    return one["type"] == "too_short" and any(loc[: len(here)] == here for loc in below)
+
+
+def _detail(one: ErrorDetails, model: type[BaseModel]) -> str:
+    if one["type"] == "extra_forbidden":
+        return _unknown(str(one["loc"][-1]), model)
+    message = one["msg"].removeprefix("Value error, ")
+    value = one["input"]
+    if isinstance(value, str | int | float) and one["type"] != "value_error":
+        return f"{message}, not {_shorten(repr(value))}"
+    return message
+
+
+def _unknown(name: str, model: type[BaseModel]) -> str:
+    close = get_close_matches(name[:_SHOWN], model.model_fields, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{_shorten(repr(name))} is not known here{meant}"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

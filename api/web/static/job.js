@@ -1,0 +1,158 @@
+// One job, live: asks again as long as it lives and somebody looks.
+
+import { getJson, getPicture, post, Problem } from "./http.js";
+import * as problems from "./problems.js";
+import * as stage from "./stage.js";
+import { ended, figures, remaining, stateWord, whereabouts } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+const box = at("job-problem");
+const EVERY_MILLISECONDS = 1000;
+const SLOWEST_MILLISECONDS = 10_000;
+const ANNOUNCE_MILLISECONDS = 10_000;
+
+let current = null; // id of the job on the page
+let live = false; // worth asking again
+let timer = 0;
+let pause = EVERY_MILLISECONDS;
+let said = { at: 0, state: "" };
+
+function announce(job) {
+  const now = Date.now();
+  if (job.state === said.state && now - said.at < ANNOUNCE_MILLISECONDS) return;
+  said = { at: now, state: job.state };
+  at("announcer").textContent = [whereabouts(job), remaining(job)].filter(Boolean).join(", ");
+}
+
+function title(job) {
+  const percent = Math.floor((job.progress?.fraction ?? 0) * 100);
+  const word = job.state === "running" ? `${percent} %` : stateWord(job.state);
+  document.title = `${word} · Impasto`;
+}
+
+function recipe(params, job) {
+  const rows = {
+    Size: job.outputs[0] ? `${job.outputs[0].width} × ${job.outputs[0].height} px` : `${params.max_edge} px`,
+    Quality: params.quality,
+    "Style weight": params.style_weight,
+    Optimizer: params.optimizer,
+    Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,
+    Device: job.worker?.name ?? job.worker?.device,
+  };
+  at("recipe").replaceChildren(
+    ...Object.entries(rows).filter(([, value]) => value).map(([name, value]) => {
+      const row = document.createElement("div");
+      const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+      [term.textContent, text.textContent] = [name, value];
+      row.append(term, text);
+      return row;
+    }),
+  );
+}
+
+async function finish(job) {
+  await stage.show(job.urls.result, "result", job.name || "The finished picture");
+  const link = at("download");
+  link.href = await getPicture(job.urls.result);
+  link.download = `impasto-${job.name || job.id}.png`;
+  link.hidden = false;
+  if (job.urls.content) await stage.compareWith(job.urls.content);
+}
+
+async function pictures(job) {
+  const frame = job.outputs[0] ?? job.preview;
+  if (frame) stage.shape(frame.width, frame.height);
+  if (job.outputs.length) await finish(job);
+  else if (job.preview) await stage.show(job.preview.url, job.preview.iteration, "The picture so far");
+  else if (job.urls.content) await stage.promise(job.urls.content);
+}
+
+async function draw(job) {
+  at("job-title").textContent = job.name || "Your picture";
+  at("job-state").textContent = stateWord(job.state);
+  at("job-state").dataset.state = job.state;
+  at("meter").hidden = ended(job);
+  at("meter-word").textContent = whereabouts(job);
+  at("meter-left").textContent = remaining(job);
+  at("bar").value = job.progress?.fraction ?? 0;
+  at("numbers").textContent = figures(job);
+  at("cancel").hidden = ended(job) || job.state === "canceling";
+  at("caption").textContent = job.preview || job.outputs.length || ended(job)
+    ? "" : "The photo waits here; the picture grows over it once painting starts.";
+  recipe(job.params, job);
+  problems.show(box, job.error && ended(job) ? { detail: job.error.message, hint: job.error.hint } : null);
+  title(job);
+  announce(job);
+  await pictures(job);
+}
+
+async function look() {
+  const id = current;
+  try {
+    const job = await getJson(`/v1/jobs/${encodeURIComponent(id)}`);
+    if (id !== current) return;
+    await draw(job);
+    pause = EVERY_MILLISECONDS;
+    if (ended(job)) {
+      live = false;
+      document.dispatchEvent(new CustomEvent("impasto:ended"));
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (id !== current) return;
+    problems.show(box, error.problem);
+    if (["not-found", "unauthenticated", "forbidden"].includes(error.problem.code)) live = false;
+    pause = Math.min(pause * 2, SLOWEST_MILLISECONDS);
+  }
+  again();
+}
+
+function again() {
+  clearTimeout(timer);
+  if (live && !document.hidden) timer = setTimeout(look, pause);
+}
+
+async function cancel() {
+  at("cancel").disabled = true;
+  try {
+    await draw(await post(`/v1/jobs/${current}/cancel`));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    problems.show(box, error.problem);
+  } finally {
+    at("cancel").disabled = false;
+  }
+}
+
+/** Put a job on the page and follow it. */
+export function follow(id) {
+  leave();
+  current = id;
+  live = true;
+  at("job").hidden = false;
+  at("meter").hidden = true;
+  look();
+}
+
+/** Stop following. */
+export function leave() {
+  current = null;
+  live = false;
+  clearTimeout(timer);
+  stage.clear();
+  said = { at: 0, state: "" };
+  for (const id of ["job", "download", "cancel"]) at(id).hidden = true;
+  if (at("download").href) URL.revokeObjectURL(at("download").href);
+  at("download").removeAttribute("href");
+  problems.show(box, null);
+  document.title = "Impasto";
+}
+
+export function start() {
+  at("cancel").addEventListener("click", cancel);
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (live && !document.hidden) look();
+  });
+}

@@ -1,0 +1,69 @@
+// The page: which of its parts is shown follows from the address.
+
+import * as create from "./create.js";
+import { forgetKey, getJson, hasKey, keepKey, Problem } from "./http.js";
+import * as job from "./job.js";
+import * as recent from "./recent.js";
+
+const at = (id) => document.getElementById(id);
+const chosen = () => new URLSearchParams(location.search).get("job");
+
+function route() {
+  at("key-form").hidden = hasKey();
+  at("create").hidden = !hasKey() || chosen() !== null;
+  at("recent").hidden = !hasKey();
+  if (!hasKey()) {
+    job.leave();
+    at("key").focus();
+    return;
+  }
+  if (chosen()) job.follow(chosen());
+  else job.leave();
+  recent.refresh();
+}
+
+function go(address) {
+  history.pushState(null, "", address);
+  route();
+  window.scrollTo(0, 0);
+}
+
+async function enter(event) {
+  event.preventDefault();
+  keepKey(at("key").value.trim());
+  try {
+    await getJson("/v1/capabilities");
+    at("key").value = "";
+    at("key-error").hidden = true;
+    route();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    forgetKey();
+    at("key-error").textContent = error.message;
+    at("key-error").hidden = false;
+  }
+}
+
+create.start((made) => {
+  go(`/?job=${made.id}`);
+  at("job-title").focus();
+});
+recent.start((id) => {
+  go(`/?job=${id}`);
+  at("job-title").focus();
+});
+job.start();
+at("another").addEventListener("click", (event) => {
+  event.preventDefault();
+  go("/");
+});
+at("key-form").addEventListener("submit", enter);
+document.addEventListener("impasto:ended", () => recent.refresh());
+document.addEventListener("impasto:key", () => {
+  if (at("key-form").hidden) {
+    forgetKey();
+    route();
+  }
+});
+window.addEventListener("popstate", route);
+route();

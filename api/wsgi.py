@@ -1,0 +1,29 @@
+"""Entry point of the server: `granian --interface wsgi --factory api.wsgi:app`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.app import create_app
+from shared import jobs, logs
+from shared.db import Database
+from shared.queue import Doorbell
+from shared.settings import Settings
+from shared.storage import open_storage
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def app() -> Flask:
+    """Build everything from the environment, and start reconciling."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    database, doorbell = Database(settings.database_url), Doorbell(settings)
+    flask_app = create_app(
+        settings, database, open_storage(settings.storage_url), doorbell
+    )
+    # Never stopped: granian ends its processes without a goodbye, and a leadership
+    # that is not renewed passes to another process by itself.
+    jobs.Reconciler(database, doorbell, settings).start()
+    return flask_app

@@ -1,0 +1,90 @@
+"""Commands about jobs that exist: watch, show, ls, cancel, download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impasto.errors import ImpastoError
+from impasto.exits import INTERRUPTED
+from impasto.ids import full_id
+from impasto.session import ApiUrl, AsJson, JobId, connect
+from impasto.talk import print_line, say
+from impasto.watching import detached, follow
+from impasto.wording import details, table
+
+
+def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Follow a job until it is over; Ctrl-C leaves it alone."""
+    with connect(api_url) as client:
+        found = full_id(client.jobs, job_id)
+        try:
+            follow(client.jobs, found, as_json=as_json)
+        except KeyboardInterrupt:
+            say(detached(found))
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Show all of one job."""
+    with connect(api_url) as client:
+        job = client.jobs.get(full_id(client.jobs, job_id))
+    print_line(job.model_dump_json(indent=2) if as_json else details(job))
+
+
+def ls(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
+    state: Annotated[str | None, typer.Option(help="Only those in it.")] = None,
+    api_url: ApiUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with connect(api_url) as client:
+        page = client.jobs.list(limit=limit, state=state)
+    if as_json:
+        print_line(page.model_dump_json(indent=2))
+    elif page.data:
+        print_line(table(page.data))
+    else:
+        say("no jobs yet; 'impasto run PHOTO STYLE' makes one")
+
+
+def cancel(
+    job_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Ids, beginnings, or @last.")
+    ],
+    api_url: ApiUrl = None,
+) -> None:
+    """Stop jobs; says of each what became of it."""
+    failure: ImpastoError | None = None
+    with connect(api_url) as client:
+        for typed in job_ids:
+            try:
+                job = client.jobs.cancel(full_id(client.jobs, typed))
+            except ImpastoError as error:
+                say(f"{typed}: {error}")
+                failure = error
+            else:
+                print_line(f"{job.id} {job.state}")
+    if failure is not None:
+        raise failure
+
+
+def download(
+    job_id: JobId,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Default: ID.png")
+    ] = None,
+    frame: Annotated[
+        bool, typer.Option("--frame", help="The latest small picture of a running job.")
+    ] = False,
+    api_url: ApiUrl = None,
+) -> None:
+    """Save the picture of a job; prints where."""
+    with connect(api_url) as client:
+        found = full_id(client.jobs, job_id)
+        path = output or Path(f"{found}.jpg" if frame else f"{found}.png")
+        save = client.jobs.download_latest_frame if frame else client.jobs.download
+        print_line(str(save(found, path)))

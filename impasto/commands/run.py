@@ -1,0 +1,133 @@
+"""Commands that make a picture: run, submit, demo."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.errors import ServerUnreachable
+from impasto.exits import INTERRUPTED
+from impasto.interrupts import stop_signals_raise
+from impasto.recipe import Recipe, with_recipe
+from impasto.session import ApiUrl, AsJson, connect
+from impasto.talk import print_line, say
+from impasto.watching import detached, follow, interrupted_with_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.client import Client
+
+Photo = Annotated[
+    Path,
+    typer.Argument(metavar="PHOTO", exists=True, dir_okay=False, help="The photo."),
+]
+Styles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="STYLE", exists=True, dir_okay=False, help="One to eight paintings."
+    ),
+]
+
+
+@with_recipe
+def submit(
+    photo: Photo,
+    styles: Styles,
+    *,
+    recipe: Recipe,
+    api_url: ApiUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a job and print its id."""
+    with connect(api_url) as client:
+        job = client.jobs.submit(
+            photo,
+            styles,
+            params=recipe.params(),
+            name=recipe.name,
+            init_image=recipe.init_image,
+        )
+    print_line(job.model_dump_json(indent=2) if as_json else job.id)
+
+
+@with_recipe
+def run(
+    photo: Photo,
+    styles: Styles,
+    *,
+    recipe: Recipe,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Default: PHOTO-STYLE.png")
+    ] = None,
+    api_url: ApiUrl = None,
+) -> None:
+    """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
+    path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
+    params = recipe.params()
+    with _client_of_some_farm(api_url) as (client, is_ours):
+        job_id = client.jobs.submit(
+            photo,
+            styles,
+            params=params,
+            name=recipe.name,
+            init_image=recipe.init_image,
+        ).id
+        try:
+            say(f"submitted {job_id}")
+            follow(client.jobs, job_id)
+            print_line(str(client.jobs.download(job_id, path)))
+        except KeyboardInterrupt:
+            say(interrupted_with_stack(job_id) if is_ours else detached(job_id))
+            raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
+    """Give a client, and whether its farm is our own and ends with the block."""
+    try:
+        client = connect(api_url)
+    except ServerUnreachable:
+        if api_url:
+            raise
+    else:
+        with client:
+            yield client, False
+        return
+    with _client_of_own_farm() as client:
+        yield client, True
+
+
+@contextmanager
+def _client_of_own_farm() -> Iterator[Client]:
+    # Both take 100 ms to load, which no other command should pay.
+    from impasto.address import home_folder  # noqa: PLC0415
+    from impasto.client import Client  # noqa: PLC0415
+    from impasto.stack.farm import FarmPlan, running_farm  # noqa: PLC0415
+    from impasto.stack.weights import fetch_missing_weights  # noqa: PLC0415
+
+    home, environment = home_folder(os.environ), dict(os.environ)
+    fetch_missing_weights(environment, say)
+    say(f"no farm is up: starting one for this job, with its data in {home}")
+    plan = FarmPlan(home, "all", None, environment)
+    with (
+        stop_signals_raise(),
+        running_farm(plan, say) as farm,
+        Client(farm.url, sleep=farm.tend) as client,
+    ):
+        yield client
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Paint a sample picture on a farm of its own, from start to stop."""
+    from impasto.demo import run_demo  # noqa: PLC0415 - loads the stack
+
+    raise typer.Exit(run_demo(folder))

@@ -1,0 +1,34 @@
+"""What the command line exits with, as a table."""
+
+from __future__ import annotations
+
+from impasto.errors import ApiError, ImpastoError
+
+OK = 0
+ERROR = 1
+INTERRUPTED = 130
+
+_BY_CODE = {
+    "usage": 2,  # as for any other wrong usage
+    "job_failed": 3,
+    "unauthenticated": 4,
+    "job_canceled": 5,
+    "wait_timeout": 6,
+    "unreachable": 7,
+    "queue-full": 8,
+}
+
+
+def exit_code(error: ImpastoError) -> int:
+    """Return what an error makes the command line exit with."""
+    return _BY_CODE.get(error.code, ERROR)
+
+
+def error_lines(error: ImpastoError) -> list[str]:
+    """Say an error to a person: what, each wrong value, what to do."""
+    lines = [f"error: {error}"]
+    if isinstance(error, ApiError):
+        lines += [f"  {wrong.pointer}: {wrong.detail}" for wrong in error.errors]
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    return lines

@@ -1,0 +1,162 @@
+"""Jobs over HTTP: submit, look, wait, cancel, download."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from impasto.models import Job, JobPage
+from impasto.outcomes import WaitTimeout
+from impasto.wire import retry_after_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import httpx
+
+    from impasto.wire import Wire
+
+# A server that restarts under a long job is back within about 20 s.
+_PATIENT_RETRIES = 8
+
+
+class Jobs:
+    """The jobs of one server.
+
+    Args:
+        wire: How to reach it.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, wire: Wire, clock: Callable[[], float]) -> None:
+        self._wire = wire
+        self._clock = clock
+
+    def submit(
+        self,
+        content: Path,
+        styles: Sequence[Path],
+        *,
+        params: Mapping[str, object] | None = None,
+        name: str | None = None,
+        init_image: Path | None = None,
+    ) -> Job:
+        """Upload the pictures and queue a job; never sent twice.
+
+        Args:
+            content: The photo.
+            styles: One to eight paintings.
+            params: Fields of StyleParams; the server has a default for each.
+            name: For people.
+            init_image: What to start from, with params `{"init": "image"}`.
+        """
+        fields = {"params": json.dumps(params or {})} | ({"name": name} if name else {})
+        pictures = [("content", content), *(("style", style) for style in styles)]
+        if init_image is not None:
+            pictures.append(("init_image", init_image))
+        with ExitStack() as opened:
+            files = [
+                (field, (path.name, opened.enter_context(path.open("rb"))))
+                for field, path in pictures
+            ]
+            return _job(self._wire.post("/v1/jobs", data=fields, files=files))
+
+    def get(self, job_id: str) -> Job:
+        """Return the job as it is now."""
+        return _job(self._wire.get(f"/v1/jobs/{job_id}"))
+
+    def list(
+        self, *, limit: int = 50, cursor: str | None = None, state: str | None = None
+    ) -> JobPage:
+        """Return a page of jobs, newest first."""
+        query: dict[str, str | int] = {"limit": limit}
+        query |= {"cursor": cursor} if cursor else {}
+        query |= {"state": state} if state else {}
+        answer = self._wire.get("/v1/jobs", query=query)
+        return JobPage.model_validate_json(answer.content)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask to stop; twice does as much as once."""
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/cancel", retries=2))
+
+    def watch(
+        self, job_id: str, *, longest_pause_seconds: float = 1.0
+    ) -> Iterator[Job]:
+        """Yield the job now and after each change, until it is over.
+
+        Args:
+            job_id: A full id.
+            longest_pause_seconds: Between two looks; the server may ask for less.
+        """
+        last: Job | None = None
+        for job in self._looks(job_id, longest_pause_seconds):
+            if job is not last:
+                yield job
+            last = job
+
+    def wait(self, job_id: str, *, timeout_seconds: float | None = None) -> Job:
+        """Return the job once it is over, however it ended.
+
+        Raises:
+            WaitTimeout: It is not over yet; it goes on without us.
+        """
+        started = self._clock()
+        for job in self._looks(job_id, longest_pause_seconds=5.0):
+            waited = self._clock() - started
+            if job.is_over:
+                return job
+            if timeout_seconds is not None and waited >= timeout_seconds:
+                raise WaitTimeout(job, timeout_seconds)
+        raise RuntimeError("the looks ended before the job")  # they cannot
+
+    def _looks(self, job_id: str, longest_pause_seconds: float) -> Iterator[Job]:
+        """Yield the job at every look; the same object when nothing changed."""
+        answer = self._wire.get(f"/v1/jobs/{job_id}")
+        job = _job(answer)
+        while True:
+            yield job
+            if job.is_over:
+                return
+            asked = retry_after_seconds(answer)
+            self._wire.sleep(min(asked or 1.0, longest_pause_seconds))
+            seen = {"If-None-Match": answer.headers.get("ETag", "")}
+            fresh = self._wire.get(
+                f"/v1/jobs/{job_id}", headers=seen, retries=_PATIENT_RETRIES
+            )
+            if fresh.content:
+                answer, job = fresh, _job(fresh)
+
+    def download(self, job_id: str, path: Path) -> Path:
+        """Save the finished picture; `path` never holds half of one."""
+        return self._save(f"/v1/jobs/{job_id}/result", path)
+
+    def download_latest_frame(self, job_id: str, path: Path) -> Path:
+        """Save a small picture (JPEG) of how far a job is."""
+        return self._save(f"/v1/jobs/{job_id}/frames/latest", path)
+
+    def _save(self, url: str, path: Path) -> Path:
+        with _whole(path) as target:
+            self._wire.copy(url, target)
+        return path
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Write to a neighbor of `path` and rename it when all is there."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as target:
+            yield target
+        part.chmod(0o644)  # mkstemp is stricter than a picture needs
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _job(response: httpx.Response) -> Job:
+    return Job.model_validate_json(response.content)

@@ -1,0 +1,152 @@
+"""Jobs in plain words and aligned columns; pure functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from impasto.models import Job, Progress
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """Write a time span as people say it: `42 s`, `2 min 05 s`, `3 h 07 min`."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
+
+
+def waiting(job: Job) -> str:
+    """Say where a queued job stands."""
+    if job.queue is None:
+        return job.state
+    place = f"place {job.queue.position}" if job.queue.position else "waiting"
+    reason = (job.queue.reason or "").replace("_", " ")
+    return f"{job.state}, {place}" + (f" ({reason})" if reason else "")
+
+
+def work(progress: Progress) -> str:
+    """Say where the optimization is: `scale 2/3, iteration 110/210`."""
+    parts = []
+    if progress.scale:
+        parts.append(f"scale {progress.scale.index + 1}/{progress.scale.count}")
+    if progress.iteration is not None and progress.iterations:
+        parts.append(f"iteration {progress.iteration}/{progress.iterations}")
+    return ", ".join(parts) or progress.phase or ""
+
+
+def pace(progress: Progress) -> str:
+    """Say how fast it goes and what the loss is, as far as known."""
+    parts = []
+    if progress.losses:
+        parts += [
+            f"{name} {value:.4g}"
+            for name, value in progress.losses.items()
+            if value and name in {"content", "style", "tv"}
+        ]
+    if progress.it_per_s is not None:
+        parts.append(f"{progress.it_per_s:.2f} it/s")
+    if progress.eta_s is not None:
+        parts.append(f"{duration(progress.eta_s)} left")
+    return ", ".join(parts)
+
+
+def headline(job: Job) -> str:
+    """Say in one line what the job is doing."""
+    if job.is_over:
+        return outcome(job)
+    progress = job.progress
+    if job.state == "queued" or progress is None:
+        return waiting(job)
+    parts = (f"{progress.fraction:.0%}", work(progress), pace(progress))
+    line = ", ".join(part for part in parts if part)
+    return line if job.state == "running" else f"{job.state}, {line}"
+
+
+def outcome(job: Job) -> str:
+    """Say how the job ended."""
+    took = _took(job)
+    if job.error is not None:
+        return f"{job.state}: {job.error.message} ({job.error.code})"
+    return f"{job.state} in {duration(took)}" if took is not None else job.state
+
+
+def _took(job: Job) -> float | None:
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+def details(job: Job) -> str:
+    """Say all that a person wants to know of a job, one fact per line."""
+    width = max(len(label) for label, _ in _facts(job))
+    return "\n".join(f"{label:<{width}}  {value}" for label, value in _facts(job))
+
+
+def _facts(job: Job) -> Iterator[tuple[str, str]]:
+    yield "job", job.id
+    if job.name:
+        yield "name", job.name
+    yield "state", headline(job)
+    if job.created_at:
+        yield "created", f"{job.created_at:%Y-%m-%d %H:%M:%S %Z}"
+    if job.attempts:
+        yield "attempts", f"{job.attempts} of {job.max_attempts}"
+    if job.worker and job.worker.device:
+        yield "worker", f"{job.worker.name or job.worker.id} ({job.worker.device})"
+    yield from _wishes(job)
+    yield from _results(job)
+
+
+def _wishes(job: Job) -> Iterator[tuple[str, str]]:
+    names = ("max_edge", "quality", "schedule", "style_weight", "content_weight")
+    for name in (*names, "tv_weight", "optimizer", "init", "seed", "network"):
+        if job.params.get(name) is not None:
+            yield name, str(job.params[name])
+
+
+def _results(job: Job) -> Iterator[tuple[str, str]]:
+    for output in job.outputs:
+        size = f"{output.width} x {output.height} px"
+        yield "picture", f"{size}, {(output.bytes or 0) / 1e6:.2f} MB, {output.url}"
+    if job.exact is not None:
+        yield "exact", "yes" if job.exact else f"no: {job.exact_reason}"
+    if job.error and job.error.hint:
+        yield "hint", job.error.hint
+
+
+def table(jobs: Iterable[Job], now: datetime | None = None) -> str:
+    """Lay jobs out in columns: id, state, progress, age, name."""
+    moment = now or datetime.now(UTC)
+    rows = [("ID", "STATE", "DONE", "AGE", "NAME")]
+    rows += [_row(job, moment) for job in jobs]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _row(job: Job, now: datetime) -> tuple[str, str, str, str, str]:
+    age = _age((now - job.created_at).total_seconds()) if job.created_at else ""
+    done = f"{job.progress.fraction:.0%}" if job.progress else ""
+    if job.state == "queued" and job.queue and job.queue.position:
+        done = f"#{job.queue.position}"
+    return (job.id, job.state, done, age, job.name or "")
+
+
+def _age(seconds: float) -> str:
+    units = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"))
+    for size, unit in units:
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

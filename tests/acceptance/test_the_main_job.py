@@ -1,0 +1,226 @@
+"""The main job as a person does it: the command line, the API, the whole farm."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
+TINY = ["--max-edge", "64", "--schedule", "64:5"]
+PATIENCE_SECONDS = 60
+
+
+class Farm:
+    """An `impasto up` in a folder of its own."""
+
+    def __init__(self, home, weights_dir):
+        named = {
+            name: value for name, value in os.environ.items() if "IMPASTO" not in name
+        }
+        self.environment = {
+            **named,
+            "IMPASTO_HOME": str(home),
+            "IMPASTO_WEIGHTS_DIR": str(weights_dir),
+            "IMPASTO_LEASE_SECONDS": "3",
+            "IMPASTO_HEARTBEAT_SECONDS": "0.5",
+            "IMPASTO_REAP_SECONDS": "0.5",
+            "IMPASTO_CHECKPOINT_SECONDS": "0.2",
+        }
+        self.home, self.process = home, None
+
+    def up(self):
+        self.process = self.start("up", "--devices", "cpu")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (self.home / "stack.json").exists():
+            assert self.process.poll() is None, "impasto up ended"
+            assert time.monotonic() < deadline, "impasto up was never ready"
+            time.sleep(0.1)
+
+    @property
+    def url(self):
+        return json.loads((self.home / "stack.json").read_text())["url"]
+
+    def start(self, *words):
+        with (self.home / "out").open("a") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "impasto", *words],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def run(self, *words):
+        return subprocess.run(
+            [sys.executable, "-m", "impasto", *map(str, words)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def family(self):
+        """Every process of the stack."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def farm(tmp_path, weights_dir):
+    farm = Farm(tmp_path, weights_dir)
+    yield farm
+    farm.close()
+
+
+@pytest.fixture
+def up(farm):
+    farm.up()
+    return farm
+
+
+def ended(processes):
+    _gone, alive = psutil.wait_procs(processes, timeout=20)
+    return not alive
+
+
+def test_one_command_makes_a_picture_with_nothing_running(farm, tmp_path):
+    out = tmp_path / "picture.png"
+
+    done = farm.run("run", CONTENT, STYLE, "-o", out, *TINY)
+
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert picture.size == (64, 43)
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_a_job_goes_the_whole_way_through_the_api(up):
+    with httpx.Client(base_url=up.url) as client:
+        submitted = client.post(
+            "/v1/jobs",
+            files={"content": CONTENT.read_bytes(), "style": STYLE.read_bytes()},
+            data={"params": json.dumps({"max_edge": 64, "schedule": [[64, 5]]})},
+        )
+        assert submitted.status_code == 202
+        assert int(submitted.headers["Retry-After"]) >= 1
+        path = submitted.headers["Location"]
+        job = _poll(client, path)
+        assert (job["state"], job["progress"]["fraction"]) == ("succeeded", 1.0)
+        result = client.get(job["urls"]["result"])
+        assert result.headers["Content-Type"] == "image/png"
+        assert client.get(job["urls"]["latest_frame"]).status_code == 200
+        assert client.get("/").status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def _poll(client, path):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        job = client.get(path).json()
+        if job["state"] in {"succeeded", "failed", "canceled"}:
+            return job
+        time.sleep(0.1)
+    raise AssertionError(job)
+
+
+def test_a_second_up_names_the_first_and_leaves_it_alone(up):
+    second = up.run("up")
+
+    assert second.returncode == 1
+    assert up.url in second.stderr
+    assert up.process.poll() is None
+
+
+def test_ctrl_c_during_watch_leaves_the_job_running_and_says_how_to_come_back(up):
+    long = ["--max-edge", "64", "--schedule", "64:3000"]
+    job_id = up.run("submit", CONTENT, STYLE, *long).stdout.strip()
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "impasto", "watch", job_id],
+        env=up.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(3)  # a person looks for a while
+
+    watch.send_signal(signal.SIGINT)
+    _, said = watch.communicate(timeout=20)
+
+    assert watch.returncode == 130
+    assert f"impasto watch {job_id}" in said
+    assert json.loads(up.run("show", job_id, "--json").stdout)["state"] == "running"
+    assert up.run("cancel", job_id).returncode == 0
+
+
+def test_jobs_outlive_the_farm_that_runs_them(up, tmp_path):
+    slow = ["--max-edge", "64", "--schedule", "64:300"]
+    job_id = up.run("submit", CONTENT, STYLE, *slow).stdout.strip()
+    time.sleep(3)
+    up.close()
+
+    up.up()
+    watched = up.run("watch", job_id)
+
+    assert watched.returncode == 0, watched.stderr
+    out = tmp_path / "out.png"
+    assert up.run("download", job_id, "-o", out).returncode == 0
+    assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_the_stack_however_it_ends(up, number):
+    family = up.family()
+    assert len(family) >= 4
+
+    up.process.send_signal(number)
+    up.process.wait(timeout=30)
+
+    assert ended(family)
+
+
+def test_a_killed_worker_of_the_stack_is_replaced_and_its_job_goes_on(up):
+    job_id = up.run(
+        "submit", CONTENT, STYLE, "--max-edge", "64", "--schedule", "64:300"
+    ).stdout.strip()
+    time.sleep(4)
+    for process in up.family():
+        if "worker.app" in " ".join(process.cmdline()):
+            process.kill()
+
+    watched = up.run("watch", job_id)
+
+    assert watched.returncode == 0, watched.stderr
+
+
+def test_a_bad_picture_is_refused_with_a_reason(up, tmp_path):
+    bad = tmp_path / "not-a-picture.png"
+    bad.write_text("this is text")
+
+    done = up.run("submit", bad, STYLE)
+
+    assert done.returncode == 1
+    assert "content" in done.stderr
+
+
+def test_without_a_farm_the_commands_say_what_to_start(farm):
+    done = farm.run("ls")
+
+    assert done.returncode == 7
+    assert "impasto up" in done.stderr

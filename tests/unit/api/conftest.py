@@ -1,0 +1,170 @@
+"""An API over a real SQLite file and a real folder; only the doorbell is a double."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from api.app import create_app
+from shared import jobs
+from shared.db import Database
+from shared.settings import Settings
+from shared.storage import open_storage
+
+DEVICE = jobs.Device("wkr_1", "cpu", 10**12)
+
+
+class Bell:
+    """Remembers who was rung for; can be out of order."""
+
+    def __init__(self):
+        self.rung = []
+        self.works = True
+
+    def ring(self, job_id, device_class):
+        self.rung.append(job_id)
+        return self.works
+
+    def ping(self):
+        return self.works
+
+
+class Client(FlaskClient):
+    """Reads each answer to its end, so that no file stays open."""
+
+    def open(self, *args, **kwargs):
+        return super().open(*args, buffered=True, **kwargs)
+
+
+class Api:
+    """The app, what it stands on, and a client that talks to it."""
+
+    def __init__(self, settings, clock):
+        self.settings = settings
+        self.db = Database(settings.database_url, clock)
+        self.storage = open_storage(settings.storage_url)
+        self.bell = Bell()
+        self.app = create_app(settings, self.db, self.storage, self.bell)
+        self.app.test_client_class = Client
+        self.client = self.app.test_client()
+
+    def submit(self, files=None, params=None, headers=None, **fields):
+        """POST the form; `params` is a dict, or text to be sent as it is."""
+        if files is None:
+            files = [("content", picture()), ("style", picture("blue"))]
+        form = {}
+        for name, data in files:
+            form.setdefault(name, []).append((io.BytesIO(data), f"{name}.png"))
+        if params is not None:
+            text = params if isinstance(params, str) else json.dumps(params)
+            fields["params"] = text
+        return self.client.post(
+            "/v1/jobs",
+            data={**form, **fields},
+            content_type="multipart/form-data",
+            headers=headers,
+        )
+
+    def submitted(self, **params):
+        """Submit a good job and return its id."""
+        response = self.submit(params=params)
+        assert response.status_code == 202, response.text
+        return response.json["id"]
+
+    def worker(self, **about):
+        named = {"device_class": "cpu", "device_bytes": 10**12, **about}
+        presence = jobs.Presence(
+            "wkr_1", "box", "u-1", device_name="A CPU", versions={}, **named
+        )
+        jobs.arrive(self.db, presence)
+
+    def claimed(self, nonce="n"):
+        claim = jobs.claim(self.db, DEVICE, nonce, 1000)
+        assert claim is not None
+        return claim
+
+    def beat(self, claim, **progress):
+        told = {
+            "phase": "optimizing",
+            "scale": 1,
+            "width": 256,
+            "height": 128,
+            "scale_iteration": 10,
+            "iteration": 110,
+            "losses": {"total": 2.0, "content": 1.5, "style": 0.5, "tv": 0.0},
+            "seconds_per_mpx_iteration": 2.0,
+            "elapsed_seconds": 61.6,
+            "updated_at": 1_800_000_000.0,
+        }
+        told |= progress
+        jobs.heartbeat(self.db, claim, 1000, told["iteration"], told)
+
+    def finish(self, claim, data=b"\x89PNG the result"):
+        key = f"results/{claim.job_id}/{claim.fence}.png"
+        self.storage.put(key, data)
+        digest = hashlib.sha256(data).hexdigest()
+        written = jobs.Written(key, digest, len(data))
+        jobs.complete(self.db, claim, jobs.Result(written, 512, 341, exact=True))
+        return digest
+
+    def frame(self, claim, iteration=100, data=b"jpeg"):
+        key = f"frames/{claim.job_id}/{iteration}.jpg"
+        self.storage.put(key, data)
+        frame = jobs.NewFrame(iteration, 1, 256, 170, {}, key, key)
+        jobs.add_frame(self.db, claim, frame)
+
+    def fail(self, claim, **about):
+        failure = {"code": "diverged", "message": "no finite loss", "hint": "lower it",
+                   "retryable": False, **about}  # fmt: skip
+        jobs.fail(self.db, claim, jobs.Failure(**failure), 10)
+
+
+def picture(color="red", size=(64, 48), kind="PNG"):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder in memory where there is one: each submit syncs to disk many times."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def make_api(tmp_path, sqlite_url, clock):
+    """Build an API with other settings than the default ones."""
+    made = []
+
+    def make(**settings):
+        values = {"home": tmp_path, "database_url": sqlite_url, **settings}
+        made.append(Api(Settings(**values), clock))
+        return made[-1]
+
+    yield make
+    for api in made:
+        api.db.close()
+
+
+@pytest.fixture
+def api(make_api):
+    return make_api()
+
+
+@pytest.fixture
+def client(api):
+    return api.client
+
+
+@pytest.fixture
+def a_picture():
+    return picture

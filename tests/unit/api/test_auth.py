@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import pytest
+
+from shared import jobs
+
+OPEN = ["/", "/livez", "/readyz", "/openapi.json", "/docs", "/problems/validation",
+        "/static/studio.js", "/static/impasto.css"]  # fmt: skip
+
+
+@pytest.fixture
+def keyed(make_api):
+    return make_api(auth="keys", host="0.0.0.0")  # noqa: S104 - nothing is bound
+
+
+def bearer(api, name="me"):
+    return {"Authorization": f"Bearer {jobs.create_key(api.db, name)}"}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8470", "127.0.0.1:8470", "[::1]:8470", "LOCALHOST"]
+)
+def test_without_keys_this_machine_is_served(client, host):
+    assert client.get("/v1/jobs", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "192.168.0.5:8470",
+     "", "localhost:port", "[::1"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/v1/jobs", "/livez"])
+def test_without_keys_a_foreign_host_is_turned_away(client, host, path):
+    response = client.get(path, headers={"Host": host})
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://localhost:1234", "https://localhost", "null",
+     "http://localhost.evil.example", "file://", "http://[::1"],
+)  # fmt: skip
+def test_without_keys_another_pages_requests_are_turned_away(api, origin):
+    response = api.submit(headers={"Origin": origin})
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+
+
+def test_the_servers_own_page_is_let_in(client):
+    headers = {"Host": "localhost:8470", "Origin": "http://localhost:8470"}
+
+    assert client.get("/v1/jobs", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["192.168.0.7", "8.8.8.8", "::ffff:8.8.8.8", ""])
+def test_without_keys_another_machine_is_turned_away(client, address):
+    response = client.get("/v1/jobs", environ_overrides={"REMOTE_ADDR": address})
+
+    assert response.status_code == 403
+    assert response.json["hint"]
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]
+)
+def test_without_keys_every_loopback_address_is_this_machine(client, address):
+    environ = {"REMOTE_ADDR": address}
+
+    assert client.get("/v1/jobs", environ_overrides=environ).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer imp_wrong",
+        "Basic abc",
+        "imp_x",
+        "Bearer \xff",
+    ],
+)
+def test_with_keys_a_missing_or_unknown_key_is_401(keyed, sent):
+    headers = {} if sent is None else {"Authorization": sent}
+
+    response = keyed.client.get("/v1/jobs", headers=headers)
+
+    assert (response.status_code, response.json["code"]) == (401, "unauthenticated")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert response.json["hint"]
+
+
+def test_with_keys_another_machine_with_a_key_is_served(keyed):
+    response = keyed.client.get(
+        "/v1/jobs",
+        headers={**bearer(keyed), "Host": "farm.example"},
+        environ_overrides={"REMOTE_ADDR": "8.8.8.8"},
+    )
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_with_keys_pages_and_health_stay_open(keyed, path):
+    assert keyed.client.get(path).status_code == 200
+
+
+def test_every_address_below_v1_wants_a_key(keyed):
+    rules = [
+        rule for rule in keyed.app.url_map.iter_rules() if rule.rule.startswith("/v1/")
+    ]
+    assert rules
+    for rule in rules:
+        url = rule.rule.replace("<job_id>", "job_1").replace("<asset_id>", "ast_1")
+        method = "POST" if "POST" in rule.methods else "GET"
+        assert keyed.client.open(url, method=method).status_code == 401, rule
+
+
+def test_jobs_of_others_do_not_exist(keyed):
+    mine, theirs = bearer(keyed, "mine"), bearer(keyed, "theirs")
+    job = keyed.submit(headers=mine).json
+    urls = job["urls"]
+
+    for url in (urls["self"], urls["result"], urls["latest_frame"], urls["content"]):
+        assert keyed.client.get(url, headers=theirs).status_code == 404
+    assert keyed.client.post(urls["cancel"], headers=theirs).status_code == 404
+    assert keyed.client.get("/v1/jobs", headers=theirs).json["data"] == []
+    assert keyed.client.get(urls["self"], headers=mine).status_code == 200
+
+
+def test_a_cursor_is_only_for_who_asked(keyed, clock):
+    mine, theirs = bearer(keyed, "mine"), bearer(keyed, "theirs")
+    for _ in range(2):
+        clock.advance(1)
+        keyed.submit(headers=mine)
+    cursor = keyed.client.get("/v1/jobs?limit=1", headers=mine).json["next_cursor"]
+
+    response = keyed.client.get(f"/v1/jobs?cursor={cursor}", headers=theirs)
+
+    assert response.json["code"] == "bad-cursor"

@@ -1,0 +1,120 @@
+"""The OpenAPI document: its structure is right, and it tells the truth."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import TypeAdapter
+
+from api.schemas import JobObject, JobPage, Problem
+from shared.params import StyleParams
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def document(client):
+    return client.get("/openapi.json").json
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def nodes(value):
+    yield value
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
+
+
+def test_the_document_has_the_shape_of_openapi_3_1(document):
+    assert re.fullmatch(r"3\.1\.\d", document["openapi"])
+    assert {"title", "version"} <= set(document["info"])
+    ids = []
+    for path, method, operation in operations(document):
+        assert path.startswith("/")
+        assert method in METHODS
+        ids.append(operation["operationId"])
+        assert operation["summary"]
+        for status, answer in operation["responses"].items():
+            assert re.fullmatch(r"[1-5]\d\d", status)
+            assert answer["description"]
+        named = {
+            p["name"] for p in operation.get("parameters", []) if p["in"] == "path"
+        }
+        assert named == set(re.findall(r"{(\w+)}", path))
+        assert all(
+            p["required"] for p in operation.get("parameters", []) if p["in"] == "path"
+        )
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_leads_somewhere(document):
+    references = {
+        node["$ref"]
+        for node in nodes(document)
+        if isinstance(node, dict) and "$ref" in node
+    }
+
+    assert references
+    for reference in references:
+        assert reference.startswith("#/")
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_no_word_of_openapi_3_0_is_left(document):
+    for node in nodes(document):
+        if isinstance(node, dict):
+            assert "nullable" not in node
+
+
+def test_every_route_below_v1_is_documented(api, document):
+    routes = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in api.app.url_map.iter_rules()
+        for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+        if rule.rule.startswith("/v1/")
+    }
+
+    assert routes == {(path, method) for path, method, _ in operations(document)}
+
+
+def test_every_operation_documents_its_problems(document):
+    for _, _, operation in operations(document):
+        problems = [
+            answer for status, answer in operation["responses"].items() if status >= "4"
+        ]
+        assert problems
+        assert all(
+            "application/problem+json" in answer["content"] for answer in problems
+        )
+
+
+def test_the_form_is_described_with_the_parameters_of_the_engine(document):
+    schemas = document["components"]["schemas"]
+
+    assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
+    assert set(schemas["JobForm"]["required"]) == {"content", "style"}
+    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
+    assert body["multipart/form-data"]["schema"] == {
+        "$ref": "#/components/schemas/JobForm"
+    }
+
+
+def test_what_is_answered_is_what_is_documented(api):
+    job = api.submit().json
+
+    assert set(job) == set(JobObject.model_fields)
+    TypeAdapter(JobObject).validate_python(job)
+    TypeAdapter(JobPage).validate_python(api.client.get("/v1/jobs").json)
+    problem = api.submit([]).json
+    assert set(problem) <= set(Problem.model_fields)
+    TypeAdapter(Problem).validate_python(problem)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+
+def test_the_result_is_a_png_that_caches_for_ever(api):
+    job_id = api.submitted()
+    digest = api.finish(api.claimed(), b"the picture")
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert response.data == b"the picture"
+    assert response.mimetype == "image/png"
+    assert response.headers["ETag"] == f'"{digest}"'
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert job_id in response.headers["Content-Disposition"]
+    assert "immutable" in response.headers["Cache-Control"]
+
+
+def test_a_known_result_is_304_and_a_part_is_206(api):
+    url = f"/v1/jobs/{api.submitted()}/result"
+    digest = api.finish(api.claimed(), b"the picture")
+
+    known = api.client.get(url, headers={"If-None-Match": f'"{digest}"'})
+    part = api.client.get(url, headers={"Range": "bytes=4-6"})
+
+    assert (known.status_code, known.data) == (304, b"")
+    assert (part.status_code, part.data) == (206, b"pic")
+
+
+def test_a_result_that_is_not_there_yet_is_409_with_when_to_come_back(api):
+    job_id = api.submitted()
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert (response.status_code, response.json["code"]) == (409, "result-not-ready")
+    assert response.headers["Retry-After"]
+
+
+def test_a_result_that_will_never_come_is_409_too(api):
+    job_id = api.submitted()
+    api.client.post(f"/v1/jobs/{job_id}/cancel")
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert response.status_code == 409
+    assert response.json["hint"] == "there will be none"
+
+
+def test_the_latest_preview_names_its_iteration(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    api.frame(claim, 50, b"older")
+    api.frame(claim, 100, b"newer")
+
+    response = api.client.get(f"/v1/jobs/{job_id}/frames/latest")
+
+    assert response.data == b"newer"
+    assert response.mimetype == "image/jpeg"
+    assert response.headers["Content-Location"] == f"/v1/jobs/{job_id}/frames/100"
+    etag = {"If-None-Match": response.headers["ETag"]}
+    assert (
+        api.client.get(f"/v1/jobs/{job_id}/frames/latest", headers=etag).status_code
+        == 304
+    )
+    preview = api.client.get(f"/v1/jobs/{job_id}").json["preview"]
+    assert preview == {"iteration": 100, "url": f"/v1/jobs/{job_id}/frames/latest",
+                       "width": 256, "height": 170}  # fmt: skip
+
+
+def test_no_preview_yet_is_404_with_a_hint(api):
+    response = api.client.get(f"/v1/jobs/{api.submitted()}/frames/latest")
+
+    assert (response.status_code, response.json["code"]) == (404, "not-found")
+    assert response.json["hint"]
+
+
+def test_a_result_whose_blob_is_out_of_reach_is_503(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    api.finish(claim)
+    api.storage.delete(f"results/{job_id}/{claim.fence}.png")
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert (response.status_code, response.json["code"]) == (503, "unavailable")
+    assert response.headers["Retry-After"]
+
+
+def test_the_photo_can_be_looked_at_again_as_it_was_sent(api, a_picture):
+    url = api.submit().json["urls"]["content"]
+
+    response = api.client.get(url)
+
+    assert response.data == a_picture()
+    assert response.mimetype == "image/png"
+    assert "sandbox" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("asset_id", ["ast_01JNONE", "%00", "a'b"])
+def test_an_unknown_picture_is_404(client, asset_id):
+    assert client.get(f"/v1/assets/{asset_id}/content").status_code == 404

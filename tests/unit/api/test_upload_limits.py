@@ -1,0 +1,88 @@
+"""Uploads that are too large are cut off while they arrive."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+
+import pytest
+
+
+class Endless:
+    """A body that goes on for ever; counts what is read."""
+
+    def __init__(self, head):
+        self.head, self.read_bytes = head, 0
+
+    def read(self, size=-1):
+        data, self.head = (
+            (self.head[:size], self.head[size:]) if self.head else (bytes(size), b"")
+        )
+        self.read_bytes += len(data)
+        return data
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="content"%s\r\n\r\n'
+AS_FILE, AS_TEXT = PART % b'; filename="a"', PART % b""
+
+
+def stream(client, head, **environ):
+    body = Endless(head)
+    response = client.post(
+        "/v1/jobs",
+        content_type="multipart/form-data; boundary=x",
+        environ_overrides={
+            "wsgi.input": body,
+            "wsgi.input_terminated": True,
+            "CONTENT_LENGTH": "",
+            **environ,
+        },
+    )
+    return response, body
+
+
+def test_two_hundred_megabytes_are_refused_by_their_announced_length_unread(client):
+    response, body = stream(client, AS_FILE, CONTENT_LENGTH="200000000")
+
+    assert response.status_code == 413
+    assert response.json["code"] == "upload-too-large"
+    assert body.read_bytes == 0
+
+
+@pytest.mark.parametrize("head", [AS_FILE, AS_TEXT, b"no boundary at all"])
+def test_an_endless_chunked_body_is_cut_off_without_filling_the_memory(make_api, head):
+    api = make_api(max_upload_bytes=4 * 2**20)
+    tracemalloc.start()
+    start = time.monotonic()
+
+    response, body = stream(api.client, head)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert response.status_code == 413
+    assert response.json["code"] == "upload-too-large"
+    assert body.read_bytes < 8 * 2**20
+    assert peak < 8 * 2**20
+    assert time.monotonic() - start < 5
+
+
+def test_one_file_above_the_limit_is_413(make_api, a_picture):
+    api = make_api(max_upload_bytes=1000)
+
+    response = api.submit([("content", bytes(1001)), ("style", a_picture())])
+
+    assert response.status_code == 413
+    assert "1,000 bytes" in response.json["detail"]
+
+
+def test_a_form_of_thousands_of_parts_is_413(api):
+    response = api.submit([("style", b"x")] * 1000)
+
+    assert response.status_code == 413
+
+
+def test_a_parameter_text_of_megabytes_is_413(api):
+    response = api.submit(params=json.dumps({"name": "x" * 300_000}))
+
+    assert response.status_code == 413

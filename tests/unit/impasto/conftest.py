@@ -1,0 +1,46 @@
+"""A server that says what it is told, and a command line that runs in this process."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from impasto.app import make_app
+from impasto.client import Client
+from tests.unit.impasto.farm_of_jobs import serving
+
+
+@pytest.fixture(autouse=True)
+def _no_stack_of_this_machine(monkeypatch, tmp_path):
+    for name in ("API_URL", "API_KEY", "WEIGHTS_DIR", "DATABASE_URL"):
+        monkeypatch.delenv(f"IMPASTO_{name}", raising=False)
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def farm():
+    with serving() as farm:
+        yield farm
+
+
+@pytest.fixture
+def pauses():
+    """Seconds that the client would have slept."""
+    return []
+
+
+@pytest.fixture
+def client(farm, pauses):
+    with Client(farm.url, sleep=pauses.append) as client:
+        yield client
+
+
+@pytest.fixture
+def impasto():
+    """Run a command; the result has exit_code, stdout and stderr."""
+    runner = CliRunner()
+
+    def run(*words):
+        return runner.invoke(make_app(), [str(word) for word in words])
+
+    return run

@@ -1,0 +1,212 @@
+"""The client against real HTTP: what it sends, what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+import impasto
+from impasto import errors, outcomes
+from impasto.client import Client
+from tests.unit.impasto.farm_of_jobs import Answer, job, problem
+
+JOB = job()["id"]
+SELF = f"GET /v1/jobs/{JOB}"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name in ("photo.jpg", "painting.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path / "photo.jpg", tmp_path / "painting.jpg"
+
+
+def test_submitting_sends_the_pictures_and_the_parameters(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    photo, painting = pictures
+
+    client.jobs.submit(photo, [painting, painting], params={"max_edge": 64}, name="me")
+
+    (_, _, headers, body) = farm.seen[0]
+    assert headers["User-Agent"].startswith("impasto-python/")
+    assert body.count(b'name="content"; filename="photo.jpg"') == 1
+    assert body.count(b'name="style"; filename="painting.jpg"') == 2
+    assert b'{"max_edge": 64}' in body
+    assert b'name="name"' in body
+
+
+def test_a_submit_is_never_sent_twice(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(503, problem("unavailable")))
+
+    with pytest.raises(errors.ApiError):
+        client.jobs.submit(pictures[0], [pictures[1]])
+
+    assert len(farm.seen) == 1
+
+
+def test_the_key_travels_as_a_bearer_token(farm, monkeypatch):
+    monkeypatch.setenv("IMPASTO_API_KEY", "imp_1")
+    farm.answers(SELF, Answer(body=job()))
+
+    with Client(farm.url) as client:
+        client.jobs.get(JOB)
+
+    assert farm.seen[0][2]["Authorization"] == "Bearer imp_1"
+
+
+def test_unknown_fields_and_states_are_kept(farm, client):
+    body = job("dreaming", mood="blue", progress={"fraction": 0.5, "phase": "new"})
+    farm.answers(SELF, Answer(body=body))
+
+    found = client.jobs.get(JOB)
+
+    assert found.state == "dreaming"
+    assert json.loads(found.model_dump_json())["mood"] == "blue"
+    assert not found.is_over
+
+
+def test_a_state_unheard_of_that_has_finished_is_an_end(farm, client):
+    farm.answers(SELF, Answer(body=job("expired", finished_at="2026-01-01T00:00:00Z")))
+
+    assert client.jobs.wait(JOB).is_over
+
+
+@pytest.mark.parametrize(("code", "kind"), errors.API_ERRORS.items())
+def test_each_known_problem_is_an_error_of_its_own(farm, client, code, kind):
+    farm.answers(SELF, Answer(400, problem(code, hint="do better")))
+
+    with pytest.raises(kind) as caught:
+        client.jobs.get(JOB)
+
+    assert (caught.value.code, caught.value.hint) == (code, "do better")
+
+
+def test_a_problem_names_every_wrong_value(farm, client):
+    wrong = {"pointer": "/seed", "code": "greater_than_equal", "detail": "too small"}
+    said = problem("validation", errors=[wrong])
+    farm.answers(SELF, Answer(422, said, {"Request-Id": "r1"}))
+
+    with pytest.raises(errors.ValidationFailed) as caught:
+        client.jobs.get(JOB)
+
+    assert caught.value.errors == (errors.FieldError(**wrong),)
+    assert caught.value.problem.request_id == "r1"
+
+
+def test_an_answer_that_is_no_problem_json_still_says_something(farm, client):
+    farm.answers(SELF, Answer(418, b"<html>teapot</html>"))
+
+    with pytest.raises(errors.ApiError, match="418") as caught:
+        client.jobs.get(JOB)
+
+    assert caught.value.code == "http-418"
+
+
+def test_reading_is_tried_again_after_what_the_server_asks(farm, client, pauses):
+    busy = Answer(429, problem("rate-limited"), {"Retry-After": "3"})
+    farm.answers(SELF, busy, Answer(503, b""), Answer(body=job()))
+
+    assert client.jobs.get(JOB).id == JOB
+
+    assert pauses[0] == 3
+    assert 0.25 < pauses[1] < 1
+
+
+def test_a_server_that_is_away_is_unreachable(pauses):
+    def refuse(request):
+        raise httpx.ConnectError("refused", request=request)
+
+    transport = httpx.MockTransport(refuse)
+    with (
+        Client("http://x", transport=transport, sleep=pauses.append) as client,
+        pytest.raises(errors.ServerUnreachable, match="refused"),
+    ):
+        client.jobs.get(JOB)
+
+    assert len(pauses) == 2
+
+
+def test_watching_sends_the_etag_and_yields_only_changes(farm, client, pauses):
+    farm.answers(
+        SELF,
+        Answer(body=job(), headers={"ETag": '"1"', "Retry-After": "7"}),
+        Answer(304),
+        Answer(body=job("running"), headers={"ETag": '"2"'}),
+        Answer(body=job("succeeded")),
+    )
+
+    states = [found.state for found in client.jobs.watch(JOB)]
+
+    assert states == ["queued", "running", "succeeded"]
+    sent = [headers.get("If-None-Match") for _, _, headers, _ in farm.seen]
+    assert sent == [None, '"1"', '"1"', '"2"']
+    assert pauses == [1, 1, 1]
+
+
+def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
+    down = [Answer(503, b"")] * 6
+    farm.answers(SELF, Answer(body=job()), *down, Answer(body=job("succeeded")))
+
+    assert [found.state for found in client.jobs.watch(JOB)] == ["queued", "succeeded"]
+
+
+def test_waiting_ends_in_time_and_leaves_the_job_alone(farm):
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    farm.answers(SELF, Answer(body=job("running")), Answer(304))
+    with (
+        Client(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        pytest.raises(outcomes.WaitTimeout) as caught,
+    ):
+        client.jobs.wait(JOB, timeout_seconds=10)
+
+    assert caught.value.job.state == "running"
+    assert 10 <= now[0] < 20
+
+
+def test_a_download_replaces_the_file_only_when_it_is_whole(farm, client, tmp_path):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+    result = f"GET /v1/jobs/{JOB}/result"
+    farm.answers(result, Answer(409, problem("result-not-ready")), Answer(body=b"new"))
+
+    with pytest.raises(errors.ResultNotReady):
+        client.jobs.download(JOB, path)
+    assert path.read_bytes() == b"old"
+
+    client.jobs.download(JOB, path)
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.glob(".out*")) == []
+
+
+def test_run_submits_waits_and_saves(farm, client, pictures, tmp_path):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("running")), Answer(body=job("succeeded")))
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    done = client.run(*pictures[:1], pictures[1:], save_to=tmp_path / "o.png", seed=3)
+
+    assert done.state == "succeeded"
+    assert (tmp_path / "o.png").read_bytes() == b"png"
+
+
+def test_run_raises_when_the_job_fails(farm, client, pictures):
+    error = {"code": "diverged", "message": "loss is NaN", "hint": "lower it"}
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("failed", error=error)))
+
+    with pytest.raises(outcomes.JobFailed, match="loss is NaN") as caught:
+        client.run(pictures[0], [pictures[1]])
+
+    assert caught.value.hint == "lower it"
+
+
+def test_every_public_name_can_be_imported():
+    assert all(getattr(impasto, name) for name in impasto.__all__)
+    with pytest.raises(AttributeError):
+        _ = impasto.nothing

@@ -1,0 +1,157 @@
+"""Commands: what goes to stdout, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from impasto.errors import ImpastoError
+from impasto.exits import exit_code
+from tests.unit.impasto.farm_of_jobs import Answer, job, problem
+
+JOB = job()["id"]
+SELF = f"GET /v1/jobs/{JOB}"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name in ("photo.jpg", "painting.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path / "photo.jpg", tmp_path / "painting.jpg"
+
+
+@pytest.fixture(autouse=True)
+def _farm_in_the_environment(farm, monkeypatch):
+    monkeypatch.setenv("IMPASTO_API_URL", farm.url)
+
+
+def test_submit_prints_the_id_and_nothing_else(farm, impasto, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    result = impasto("submit", *pictures, "--schedule", "128:60,256:30", "--seed", "7")
+
+    assert (result.exit_code, result.stdout) == (0, f"{JOB}\n")
+    params = b'{"seed": 7, "schedule": [[128, 60], [256, 30]], "max_edge": 256}'
+    assert params in farm.seen[0][3]
+
+
+def test_any_other_parameter_can_be_set_as_json(farm, impasto, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    impasto("submit", *pictures, "--set", 'style_layers={"relu1_1": 1}')
+
+    assert b'{"style_layers": {"relu1_1": 1}}' in farm.seen[0][3]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--schedule", "128"), ("--schedule", "a:b"), ("--set", "x"), ("--set", "x=y")],
+)
+def test_a_flag_that_cannot_be_read_is_wrong_usage(impasto, pictures, flags):
+    result = impasto("submit", *pictures, *flags)
+
+    assert result.exit_code == 2
+    assert flags[1] in result.stderr
+
+
+def test_run_watches_and_saves_the_picture(farm, impasto, pictures, tmp_path):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("succeeded")))
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    result = impasto("run", *pictures, "-o", tmp_path / "out.png")
+
+    assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'out.png'}\n")
+    assert (tmp_path / "out.png").read_bytes() == b"png"
+    assert "succeeded" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer(body=job("succeeded")), 0),
+        (Answer(body=job("failed")), 3),
+        (Answer(body=job("canceled")), 5),
+        (Answer(401, problem("unauthenticated", hint="send a key")), 4),
+        (Answer(404, problem("not-found")), 1),
+        (Answer(429, problem("queue-full"), {"Retry-After": "0"}), 8),
+    ],
+)
+def test_watch_exits_with_what_became_of_the_job(farm, impasto, answer, code):
+    farm.answers(SELF, answer)
+
+    assert impasto("watch", JOB).exit_code == code
+
+
+def test_watch_prints_json_lines(farm, impasto):
+    farm.answers(SELF, Answer(body=job("succeeded", mood="blue")))
+
+    result = impasto("watch", JOB, "--json")
+
+    assert [json.loads(line)["mood"] for line in result.stdout.splitlines()] == ["blue"]
+
+
+def test_no_server_has_a_code_of_its_own(impasto, monkeypatch):
+    monkeypatch.delenv("IMPASTO_API_URL")
+
+    result = impasto("ls")
+
+    assert result.exit_code == 7
+    assert "impasto up" in result.stderr
+
+
+def test_every_exit_code_is_that_of_its_class():
+    assert exit_code(ImpastoError("x")) == 1
+
+
+def test_wrong_values_are_named_one_by_one(farm, impasto, pictures):
+    wrong = [{"pointer": "/seed", "code": "x", "detail": "too small"}]
+    farm.answers("POST /v1/jobs", Answer(422, problem("validation", errors=wrong)))
+
+    result = impasto("submit", *pictures)
+
+    assert result.exit_code == 1
+    assert "/seed: too small" in result.stderr
+
+
+def test_show_says_the_facts_and_json_has_them_all(farm, impasto):
+    farm.answers(SELF, Answer(body=job("running", params={"seed": 3}, mood="blue")))
+
+    assert "seed" in impasto("show", JOB).stdout
+    assert json.loads(impasto("show", JOB, "--json").stdout)["mood"] == "blue"
+
+
+def test_ls_lists_and_pages(farm, impasto):
+    farm.answers("GET /v1/jobs", Answer(body={"data": [job(name="cat")]}))
+
+    result = impasto("ls", "--limit", 5, "--state", "queued")
+
+    assert "cat" in result.stdout
+    assert farm.seen[0][1] == "/v1/jobs?limit=5&state=queued"
+
+
+def test_ls_without_jobs_leaves_stdout_empty(farm, impasto):
+    farm.answers("GET /v1/jobs", Answer(body={"data": []}))
+
+    assert impasto("ls").stdout == ""
+
+
+def test_cancel_takes_several_and_fails_if_one_does(farm, impasto):
+    other = JOB[:-1] + "2"
+    farm.answers(f"POST /v1/jobs/{JOB}/cancel", Answer(202, job("canceling")))
+
+    result = impasto("cancel", other, JOB)
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{JOB} canceling\n"
+    assert other in result.stderr
+
+
+def test_download_prints_where_the_picture_is(farm, impasto, tmp_path):
+    farm.answers(f"GET /v1/jobs/{JOB}/frames/latest", Answer(body=b"jpeg"))
+
+    result = impasto("download", JOB, "--frame", "-o", tmp_path / "f.jpg")
+
+    assert result.stdout == f"{tmp_path / 'f.jpg'}\n"
+    assert (tmp_path / "f.jpg").read_bytes() == b"jpeg"

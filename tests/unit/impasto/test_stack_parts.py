@@ -1,0 +1,134 @@
+"""The pieces of the embedded stack: lock, port, socket, database copy, weights."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from impasto.errors import AlreadyRunning, StackError, WeightsMissing
+from impasto.stack.broker import server_command, socket_path
+from impasto.stack.database import back_up, sqlite_path
+from impasto.stack.environment import child_environment
+from impasto.stack.lock import held
+from impasto.stack.ports import choose_port
+from impasto.stack.weights import require_weights
+from impasto.stackfile import RunningStack, write_running
+
+
+def test_a_second_holder_of_the_folder_is_told_who_has_it(tmp_path):
+    running = RunningStack("http://127.0.0.1:8470", os.getpid(), "")
+
+    with held(tmp_path):
+        write_running(tmp_path, running)
+        with (
+            pytest.raises(AlreadyRunning, match=rf"127.0.0.1:8470 \(pid {os.getpid()}"),
+            held(tmp_path),
+        ):
+            pass
+
+    with held(tmp_path):
+        pass  # let go of
+
+
+def test_a_stack_that_is_still_starting_is_named_by_its_process(tmp_path):
+    with (
+        held(tmp_path / "new"),
+        pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"),
+        held(tmp_path / "new"),
+    ):
+        pass
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_the_usual_port_is_taken_if_it_is_free_else_any(taken_port):
+    free = choose_port(0)
+
+    assert choose_port(None, usual=free) == free
+    assert choose_port(None, usual=taken_port) not in {0, taken_port}
+
+
+def test_a_port_that_was_told_is_never_replaced(taken_port):
+    with pytest.raises(StackError, match=f"port {taken_port} is taken"):
+        choose_port(taken_port)
+
+
+def test_the_socket_lies_in_the_data_folder_where_its_path_is_short():
+    with tempfile.TemporaryDirectory() as home, socket_path(Path(home)) as path:
+        assert path.parent == Path(home) / "run"
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_long_path_moves_the_socket_to_a_folder_that_goes_away(tmp_path):
+    with socket_path(tmp_path / ("x" * 120)) as path:
+        assert len(os.fsencode(path)) < 100
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+    assert not path.parent.exists()
+
+
+def test_the_broker_opens_no_port_and_keeps_nothing():
+    command = " ".join(server_command("redis-server", Path("/d/s")))
+
+    assert "--port 0 --unixsocket /d/s --unixsocketperm 700 --dir /d" in command
+    assert "--appendonly no --maxmemory-policy noeviction" in command
+
+
+def test_a_copy_of_the_database_has_what_its_journal_holds(tmp_path):
+    database = tmp_path / "impasto.sqlite"
+    with closing(sqlite3.connect(database)) as writer:
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("create table t as select 42 as answer")
+        writer.commit()
+        copy = back_up(database, tmp_path / "backups")
+
+    with closing(sqlite3.connect(copy)) as reader:
+        assert reader.execute("select answer from t").fetchone() == (42,)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("", Path("/home/impasto.sqlite")),
+        ("sqlite:////d/x.sqlite", Path("/d/x.sqlite")),
+        ("postgresql+psycopg://h/d", None),
+    ],
+)
+def test_only_a_file_is_copied(url, path):
+    environment = {"IMPASTO_DATABASE_URL": url}
+
+    assert sqlite_path(Path("/home"), environment) == path
+
+
+def test_missing_weights_are_named_with_the_command_that_fetches_them(tmp_path):
+    environment = {"IMPASTO_WEIGHTS_DIR": str(tmp_path)}
+
+    with pytest.raises(WeightsMissing) as caught:
+        require_weights(environment)
+    assert "impasto weights fetch" in caught.value.hint
+
+    (tmp_path / "vgg16.safetensors").touch()
+    require_weights(environment)
+
+
+def test_children_find_the_stack_and_keep_what_they_inherit():
+    inherited = {"PATH": "/bin", "IMPASTO_PORT": "1", "IMPASTO_HOME": "elsewhere"}
+
+    found = child_environment(inherited, Path("/h"), Path("/h/s"), 8470)
+
+    assert found["PATH"] == "/bin"
+    assert found["IMPASTO_HOME"] == "/h"
+    assert found["IMPASTO_PORT"] == "8470"
+    assert found["IMPASTO_REDIS_URL"] == "unix:///h/s?db=0"
