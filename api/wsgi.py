@@ -8,7 +8,7 @@ from api.app import create_app
 from shared import jobs, logs
 from shared.db import Database
 from shared.queue import Doorbell
-from shared.settings import Settings
+from shared.settings import settings_or_exit
 from shared.storage import open_storage
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def app() -> Flask:
     """Build everything from the environment, and start reconciling."""
-    settings = Settings()
+    settings = settings_or_exit()
     logs.configure(settings.log_level)
     database, doorbell = Database(settings.database_url), Doorbell(settings)
     flask_app = create_app(

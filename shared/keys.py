@@ -8,7 +8,7 @@ import sys
 from shared.db import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs import create_key
-from shared.settings import Settings
+from shared.settings import settings_or_exit
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("action", choices=["create"])
     parser.add_argument("--name", default="", help="what the key is for")
     arguments = parser.parse_args()
-    database = Database(Settings().database_url)
+    database = Database(settings_or_exit().database_url)
     try:
         token = create_key(database, arguments.name)
     except DatabaseUnavailable as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 2**20
@@ -131,6 +132,28 @@ class Settings(BaseSettings):
                 "other machines, or IMPASTO_HOST=127.0.0.1"
             )
         return self
+
+
+def settings_or_exit() -> Settings:
+    """Read the settings at the start of a process; exit with 2, saying what is wrong.
+
+    Raises:
+        SystemExit: A variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.stderr.writelines(f"settings: {line}\n" for line in _complaints(error))
+        raise SystemExit(2) from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    return [
+        " ".join(
+            [*(f"IMPASTO_{str(name).upper()}:" for name in one["loc"]), one["msg"]]
+        )
+        for one in error.errors()
+    ]
 
 
 def is_loopback(host: str) -> bool:

@@ -11,12 +11,12 @@ import sys
 from shared import jobs
 from shared.db import Database
 from shared.errors import DatabaseUnavailable
-from shared.settings import Settings
+from shared.settings import settings_or_exit
 
 
 def main() -> int:
     """Return 0 if a worker of this host was seen lately, else 1."""
-    database = Database(Settings().database_url)
+    database = Database(settings_or_exit().database_url)
     try:
         hosts = {worker.host for worker in jobs.live_workers(database)}
     except DatabaseUnavailable as error:

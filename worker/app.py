@@ -22,7 +22,7 @@ from shared.errors import DatabaseUnavailable, StorageError, WeightsError
 from shared.jobs.submitting import new_id
 from shared.logs import configure
 from shared.queue import TASK, Doorbell, open_queue, queue_name
-from shared.settings import Settings
+from shared.settings import Settings, settings_or_exit
 from shared.storage import open_storage
 from worker.device import this_device, use_threads, versions
 from worker.networks import Networks
@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
     device_class = parser.parse_args().device
-    settings = Settings()
+    settings = settings_or_exit()
     configure(settings.log_level)
     try:
         tools = open_tools(settings, device_class)

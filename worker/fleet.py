@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.logs import configure
-from shared.settings import Settings
+from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,7 +187,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="impasto worker", description=__doc__)
     parser.add_argument("--devices", default="all")
     devices = parser.parse_args().devices
-    settings = Settings()
+    settings = settings_or_exit()
     configure(settings.log_level)
     try:
         slots = plan(devices, settings.worker_threads)

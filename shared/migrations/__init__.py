@@ -45,6 +45,8 @@ def is_current(url: str) -> bool:
     Raises:
         DatabaseUnavailable: It cannot be reached.
     """
+    if _is_missing_file(url):  # asking would make it
+        return False
     engine = _engine(url)
     try:
         with engine.connect() as connection:
@@ -61,6 +63,12 @@ def _config() -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _is_missing_file(url: str) -> bool:
+    parts = make_url(url)
+    is_file = parts.get_backend_name() == "sqlite" and parts.database
+    return bool(is_file) and not Path(str(parts.database)).exists()
 
 
 def _engine(url: str) -> Engine:

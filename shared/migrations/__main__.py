@@ -7,7 +7,7 @@ import sys
 
 from shared.errors import DatabaseUnavailable
 from shared.migrations import is_current, migrate
-from shared.settings import Settings
+from shared.settings import settings_or_exit
 
 EXIT_PENDING = 3
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="impasto migrate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args().check
-    url = Settings().database_url
+    url = settings_or_exit().database_url
     try:
         if check:
             return 0 if is_current(url) else EXIT_PENDING

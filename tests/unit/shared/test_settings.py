@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shared.settings import Settings, is_loopback, read_secret
+from shared.settings import Settings, is_loopback, read_secret, settings_or_exit
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -50,6 +50,21 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
     assert settings.port == 9000
     assert settings.database_url == f"sqlite:///{tmp_path}/impasto.sqlite"
     assert settings.secret_file == tmp_path / "secret"
+
+
+def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
+    monkeypatch.setenv("IMPASTO_PORT", "many")
+    monkeypatch.setenv("IMPASTO_AUTH", "maybe")
+
+    with pytest.raises(SystemExit) as caught:
+        settings_or_exit()
+
+    said = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 2
+    assert [line.split(":")[1].strip() for line in said] == [
+        "IMPASTO_AUTH",
+        "IMPASTO_PORT",
+    ]
 
 
 def test_a_lease_must_outlive_three_heartbeats():

@@ -1,0 +1,92 @@
+"""Migrations: the tables they make are those of the models, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from shared.errors import DatabaseUnavailable
+from shared.migrations import is_current, migrate
+from shared.models import Base
+
+
+def check(url, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "shared.migrations", *words],
+        env={"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_migrated_database_is_what_the_models_say(database_url):
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        difference = compare_metadata(context, Base.metadata)
+    engine.dispose()
+
+    assert difference == []
+
+
+def test_migrating_twice_changes_nothing(database_url):
+    assert is_current(database_url)
+    migrate(database_url)
+    assert is_current(database_url)
+
+
+def test_the_check_says_what_is_pending_and_changes_nothing(tmp_path):
+    path = tmp_path / "new" / "impasto.sqlite"
+    url = f"sqlite:///{path}"
+
+    assert check(url, "--check").returncode == 3
+    assert not path.exists()
+    assert check(url).returncode == 0
+    assert check(url, "--check").returncode == 0
+
+
+def test_two_processes_may_migrate_at_once(postgresql):
+    url = postgresql.url(postgresql.create_database())
+    command = [sys.executable, "-m", "shared.migrations"]
+    environment = {"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"}
+
+    racing = [subprocess.Popen(command, env=environment) for _ in range(3)]
+
+    assert [process.wait(timeout=60) for process in racing] == [0, 0, 0]
+    assert is_current(url)
+
+
+def test_a_database_out_of_reach_is_told_in_one_line():
+    url = "postgresql+psycopg://nobody@/none?host=/nonexistent"
+
+    done = check(url)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("migrate: database: ")
+    with pytest.raises(DatabaseUnavailable):
+        is_current(url)
+
+
+def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
+    engine = create_engine(database_url)
+    columns = "id, owner_id, kind, state, fence, revision, attempts, max_attempts"
+    more = "losses_in_a_row, need_bytes, priority, run_after, iteration, ckpt_iter"
+    rest = "claim_iter, finish_requested, warnings, params, iterations, created_at"
+    false = "0" if engine.dialect.name == "sqlite" else "false"
+    values = (
+        f"'j','o','style','running',0,1,0,4, 0,0,0,0,0,0, 0,{false},'[]','{{}}',1,0"
+    )
+    with engine.connect() as connection:
+        owner = "INSERT INTO owners (id, queued, running, created_at)"
+        connection.execute(text(f"{owner} VALUES ('o', 0, 0, 0)"))
+        with pytest.raises(Exception, match="held_has_lease"):
+            connection.execute(
+                text(f"INSERT INTO jobs ({columns}, {more}, {rest}) VALUES ({values})")  # noqa: S608 - our own words
+            )
+    engine.dispose()
