@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 CONTENT = _SAMPLES / "chelsea.jpg"
 STYLE = _SAMPLES / "strokes.jpg"
-PARAMS: dict[str, object] = {"max_edge": 256, "quality": "standard"}
+PARAMS: dict[str, object] = {"max_edge": 448, "quality": "standard"}
 
 # What would lead the demo away from its own farm, or keep its own farm from it.
 _NOT_INHERITED = frozenset(
