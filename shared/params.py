@@ -16,6 +16,7 @@ Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
 
 MAX_ITERATIONS = 20_000
+SMALLEST_SIDE_PX = 96  # below it a picture has no forms left to settle
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
 
 # Layers by network: relu<block>_<index>, as Gatys et al. name them.
@@ -40,7 +41,7 @@ def layer_names(network: Network) -> tuple[str, ...]:
 
 
 def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
-    """Plan coarse to fine: halve the long side down to about 128 px.
+    """Plan coarse to fine: halve the long side down to 96 px or a little more.
 
     Most iterations run where they are cheap: an iteration costs in proportion to its
     pixels, and the large forms are settled at the small scales.
@@ -53,7 +54,7 @@ def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...
         (long side in px, iterations) per scale, small to large.
     """
     sides = [max_edge]
-    while sides[0] >= 256:  # noqa: PLR2004 - halving it once more gives at least 128
+    while sides[0] >= 2 * SMALLEST_SIDE_PX:
         sides.insert(0, sides[0] // 2)
     first, between, last = _ITERATIONS[quality]
     if len(sides) == 1:

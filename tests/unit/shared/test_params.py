@@ -95,7 +95,7 @@ def test_every_schedule_grows_to_the_size_asked_for(quality, max_edge):
 
     assert sides == sorted(set(sides))
     assert sides[-1] == max_edge
-    assert sides[0] < 256
+    assert sides[0] < 192
 
 
 def test_parameters_survive_the_way_through_json():
