@@ -1,12 +1,13 @@
 """One worker process per device: started, restarted when it dies, told to end.
 
 This process loads neither torch nor Celery, and touches no job: if it is killed, its
-children get SIGTERM from the kernel or the container, and hand their jobs back.
+children get SIGTERM from the kernel, and hand their jobs back.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import re
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
 EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
+_PR_SET_PDEATHSIG = 1
 _TICK_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
@@ -129,6 +131,7 @@ class _Berth:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [*command, self._slot.device_class],
             env={**os.environ, **self._slot.environment},
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
         )
         self._started_at = _now()
         log.info("worker_started", slot=self._slot.name, pid=self._process.pid)
@@ -176,6 +179,12 @@ def _with_threads(slot: Slot, slots: int, threads: int | None) -> Slot:
     share = threads or max(1, len(os.sched_getaffinity(0)) // slots)
     counts = {"IMPASTO_WORKER_THREADS": str(share), "OMP_NUM_THREADS": str(share)}
     return Slot(slot.name, slot.device_class, {**slot.environment, **counts})
+
+
+def _die_with_parent() -> None:
+    """Have the kernel send SIGTERM to this child when the fleet is gone (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _now() -> float:

@@ -56,7 +56,11 @@ class Runner:
         """Claim the best due job that fits and see it through; False: there is none."""
         if self._tools.draining.is_set():
             return False
-        claim = self._claim()
+        try:
+            claim = self._claim()
+        except DatabaseUnavailable as error:
+            log.warning("claim_failed", error=str(error))  # it will be rung for again
+            return False
         if claim is None:
             return False
         # torch keeps the number of threads by the calling thread, which is new here.

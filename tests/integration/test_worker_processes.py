@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+import psutil
+
 from shared import jobs
 from shared.states import JobState, StateReason
 
@@ -101,6 +103,19 @@ def test_a_fleet_of_two_restarts_a_killed_worker_and_passes_sigterm_on(farm):
     assert _children(fleet.pid) == []
 
 
+def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
+    fleet = farm.start("worker.fleet", "--devices", "cpu")
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+    children = _children(fleet.pid)
+
+    fleet.kill()
+
+    _gone, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert farm.job(job_id).state_reason == StateReason.RECOVERING
+
+
 def test_jobs_survive_a_flushed_redis(farm, redis_server):
     waiting = farm.submit(**SHORT)
     redis_server.flush()
@@ -154,8 +169,6 @@ def test_a_worker_without_weights_says_which_command_fetches_them(farm, tmp_path
 
 
 def _children(pid):
-    import psutil
-
     try:
         return psutil.Process(pid).children()
     except psutil.NoSuchProcess:
