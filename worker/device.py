@@ -39,14 +39,13 @@ def best_devices() -> list[DeviceInfo]:
     if torch.cuda.is_available():
         return [_cuda(index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        return [DeviceInfo("mps", _on_host("mps"), platform.processor(), _ram_bytes())]
+        return [DeviceInfo("mps", _on_host("mps"), _cpu_name(), _ram_bytes())]
     return [cpu()]
 
 
 def cpu() -> DeviceInfo:
     """The CPU with all the memory this process may use."""
-    name = platform.processor() or platform.machine()
-    return DeviceInfo("cpu", _on_host("cpu"), name, _ram_bytes())
+    return DeviceInfo("cpu", _on_host("cpu"), _cpu_name(), _ram_bytes())
 
 
 def this_device(device_class: str) -> DeviceInfo:
@@ -83,6 +82,16 @@ def _cuda(index: int) -> DeviceInfo:
 
 def _on_host(device_class: str) -> str:
     return f"{device_class}-{socket.gethostname()}"
+
+
+def _cpu_name() -> str:
+    """The model, where the kernel tells it (Linux), else the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    return models[0].strip() if models else platform.machine()
 
 
 def _ram_bytes() -> int:
