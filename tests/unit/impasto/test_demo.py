@@ -33,7 +33,7 @@ def test_a_demo_that_cannot_run_gives_its_reason_in_the_last_line(
     said = capfd.readouterr()
     assert code == 1
     assert said.out.splitlines()[-1].startswith("demo: failed: cannot check the data")
-    assert "lease_seconds" in said.err
+    assert "IMPASTO_LEASE_SECONDS" in said.err
 
 
 @pytest.mark.parametrize("name", ["IMPASTO_API_URL", "IMPASTO_DATABASE_URL"])
