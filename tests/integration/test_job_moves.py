@@ -218,6 +218,29 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, succes
     assert (_columns(row(db, job_id)), events(db, job_id)) == before
 
 
+LETTING_GO = {
+    "release": jobs.release,
+    "complete": lambda db, claimed: jobs.complete(db, claimed, result(claimed)),
+    "fail": lambda db, claimed: jobs.fail(db, claimed, HOPELESS, 10),
+}
+
+
+@pytest.mark.parametrize("let_go", sorted(LETTING_GO))
+@pytest.mark.parametrize("write", sorted(STALE_WRITES))
+def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, write, let_go):
+    job_id = submit(db)
+    claimed = claim(db, "a")
+    LETTING_GO[let_go](db, claimed)
+    before = _columns(row(db, job_id)), events(db, job_id)
+    if write == let_go == "complete":
+        return  # saying it again is harmless: tested below
+
+    with pytest.raises(FencedOut):
+        STALE_WRITES[write](db, claimed)
+
+    assert (_columns(row(db, job_id)), events(db, job_id)) == before
+
+
 def _columns(job):
     return {column.key: getattr(job, column.key) for column in Job.__table__.columns}
 
