@@ -7,6 +7,7 @@ never wait for it. PostgreSQL serves many.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Double, create_engine, event, literal, literal_column, select
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.errors import DatabaseUnavailable
+from shared.one_host import require_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,16 +38,25 @@ class Database:
         url: `sqlite:///PATH` or `postgresql+psycopg://...`.
         clock: Seconds since 1970 UTC; by default the database's own clock, so that
             hosts whose clocks differ agree on every lease.
+
+    Raises:
+        DatabaseShared: A SQLite file lies where other hosts could open it.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
         self.url = make_url(url)
         self._clock = clock
         if self.url.get_backend_name() == "sqlite":
+            require_local(Path(self.url.database or ""))
             self._writing = _sqlite(self.url, begin="BEGIN IMMEDIATE")
             self._reading = _sqlite(self.url, begin="BEGIN")
         else:
             self._writing = self._reading = _postgresql(self.url)
+
+    @property
+    def serves_one_host(self) -> bool:
+        """Whether all processes of the farm must be on this host."""
+        return self._writing.dialect.name == "sqlite"
 
     @property
     def now(self) -> ColumnElement[float]:

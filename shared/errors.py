@@ -20,6 +20,7 @@ ImpastoError
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
 ├── DatabaseUnavailable     the rows cannot be reached just now
+├── DatabaseShared          a SQLite file that more than one host could open
 ├── StorageError            a blob cannot be read or written just now
 │   ├── StorageFull         no room left for blobs
 │   └── BlobMissing         no blob has this key
@@ -211,6 +212,13 @@ class DatabaseUnavailable(ImpastoError):
     code = "unavailable"
     retryable = True
     hint = "nothing was lost; try again in a few seconds"
+
+
+class DatabaseShared(ImpastoError):
+    """SQLite is asked to serve more than one host, which it cannot do safely."""
+
+    code = "database_shared"
+    hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
 
 
 class StorageError(ImpastoError):

@@ -18,7 +18,12 @@ from celery import signals
 
 from shared import jobs
 from shared.db import Database
-from shared.errors import DatabaseUnavailable, StorageError, WeightsError
+from shared.errors import (
+    DatabaseShared,
+    DatabaseUnavailable,
+    StorageError,
+    WeightsError,
+)
 from shared.jobs.submitting import new_id
 from shared.logs import configure
 from shared.queue import TASK, Doorbell, open_queue, queue_name
@@ -47,7 +52,8 @@ def main() -> int:
     configure(settings.log_level)
     try:
         tools = open_tools(settings, device_class)
-    except (WeightsError, StorageError, RuntimeError) as error:
+        arrive(tools)
+    except (WeightsError, StorageError, DatabaseShared, RuntimeError) as error:
         hint = getattr(error, "hint", "")
         log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - told to a person
         return EXIT_UNUSABLE
@@ -61,6 +67,7 @@ def open_tools(settings: Settings, device_class: str) -> Tools:
     Raises:
         WeightsError: They are missing or damaged.
         StorageError: The storage URL is of no known kind.
+        DatabaseShared: SQLite cannot serve this host.
         RuntimeError: There is no such device.
     """
     device = this_device(device_class)
@@ -120,8 +127,12 @@ def _keep_our_logging(**_: object) -> None:
     """Stop Celery from setting levels of its own, by listening to this signal."""
 
 
-def _attend(tools: Tools, runner: Runner) -> None:
-    """Be on the roll of workers, whatever the database does."""
+def arrive(tools: Tools) -> None:
+    """Enter this worker on the roll; later will do if the database is away.
+
+    Raises:
+        DatabaseShared: SQLite cannot serve this host.
+    """
     device = tools.device
     presence = jobs.Presence(
         worker_id=tools.worker_id,
@@ -132,11 +143,19 @@ def _attend(tools: Tools, runner: Runner) -> None:
         device_bytes=device.bytes,
         versions=versions(),
     )
+    try:
+        jobs.arrive(tools.db, presence)
+    except DatabaseUnavailable as error:
+        log.warning("arrival_delayed", error=str(error))
+
+
+def _attend(tools: Tools, runner: Runner) -> None:
+    """Stay on the roll of workers, whatever the database does."""
     while not tools.draining.is_set():
         try:
             if not jobs.seen(tools.db, tools.worker_id, runner.job_id):
-                jobs.arrive(tools.db, presence)
-        except DatabaseUnavailable as error:
+                arrive(tools)
+        except (DatabaseUnavailable, DatabaseShared) as error:
             log.warning("attendance_missed", error=str(error))
         tools.draining.wait(tools.settings.reap_seconds)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
+from shared.errors import DatabaseShared
 from shared.models import Worker
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from shared.db import Database
+
+WORKER_ALIVE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,14 @@ class Presence:
 
 
 def arrive(db: Database, presence: Presence) -> None:
-    """Enter a worker on the roll; entering again is harmless."""
+    """Enter a worker on the roll; entering again is harmless.
+
+    Raises:
+        DatabaseShared: On SQLite, workers of another host are on the roll.
+    """
     with db.write() as session:
+        if db.serves_one_host:
+            _require_same_host(db, session, presence.host)
         session.merge(
             Worker(
                 id=presence.worker_id,
@@ -61,3 +72,12 @@ def leave(db: Database, worker_id: str) -> None:
     """Take a worker that ends in good order off the roll."""
     with db.write() as session:
         session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def _require_same_host(db: Database, session: Session, host: str) -> None:
+    alive = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
+    other = session.scalar(
+        select(Worker.host).where(alive, Worker.host != host).limit(1)
+    )
+    if other is not None:
+        raise DatabaseShared(f"workers of {other!r} use this SQLite database already")

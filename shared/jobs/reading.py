@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, tuple_
 
 from shared.errors import JobNotFound
+from shared.jobs.attending import WORKER_ALIVE_SECONDS
 from shared.models import Checkpoint, Frame, Job, Worker
 from shared.states import JobState
 
 if TYPE_CHECKING:
     from shared.db import Database
-
-WORKER_ALIVE_SECONDS = 30
 
 
 def get_job(db: Database, owner_id: str, job_id: str) -> Job:
