@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Double, create_engine, event, literal, literal_column, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeout,
+)
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.errors import DatabaseUnavailable
@@ -27,7 +34,7 @@ _NOW = {
     "postgresql": "EXTRACT(EPOCH FROM statement_timestamp())::double precision",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
-_BUSY_MILLISECONDS = 5_000
+_CONNECTIONS = {"pool_size": 8, "max_overflow": 24}
 _STATEMENT_MILLISECONDS = 15_000
 
 
@@ -38,20 +45,27 @@ class Database:
         url: `sqlite:///PATH` or `postgresql+psycopg://...`.
         clock: Seconds since 1970 UTC; by default the database's own clock, so that
             hosts whose clocks differ agree on every lease.
+        busy_seconds: How long to wait for a lock that another holds; twice as long for
+            one of the connections.
 
     Raises:
         DatabaseShared: A SQLite file lies where other hosts could open it.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] | None = None,
+        busy_seconds: float = 5.0,
+    ) -> None:
         self.url = make_url(url)
         self._clock = clock
         if self.url.get_backend_name() == "sqlite":
             require_local(Path(self.url.database or ""))
-            self._writing = _sqlite(self.url, begin="BEGIN IMMEDIATE")
-            self._reading = _sqlite(self.url, begin="BEGIN")
+            self._writing = _sqlite(self.url, "BEGIN IMMEDIATE", busy_seconds)
+            self._reading = _sqlite(self.url, "BEGIN", busy_seconds)
         else:
-            self._writing = self._reading = _postgresql(self.url)
+            self._writing = self._reading = _postgresql(self.url, busy_seconds)
 
     @property
     def serves_one_host(self) -> bool:
@@ -108,6 +122,8 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("database: every connection is busy") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"database: {_first_line(error)}") from error
@@ -118,8 +134,13 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).partition("\n")[0]
 
 
-def _sqlite(url: URL, begin: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
+def _sqlite(url: URL, begin: str, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": busy_seconds},
+        pool_timeout=2 * busy_seconds,
+        **_CONNECTIONS,
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -135,17 +156,16 @@ def _sqlite(url: URL, begin: str) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, busy_seconds: float) -> Engine:
     options = (
         f"-c statement_timeout={_STATEMENT_MILLISECONDS} "
-        f"-c lock_timeout={_BUSY_MILLISECONDS} "
+        f"-c lock_timeout={round(1000 * busy_seconds)} "
         f"-c idle_in_transaction_session_timeout={2 * _STATEMENT_MILLISECONDS}"
     )
     return create_engine(
         url,
         pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=24,
-        pool_timeout=10,
+        pool_timeout=2 * busy_seconds,
+        **_CONNECTIONS,
         connect_args={"connect_timeout": 5, "options": options},
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _BASE_BYTES = 300_000_000  # the program, the network, room to breathe
 _ACTIVATION_BYTES_PER_PIXEL = 3_200  # kept for the way back through VGG, float32
-_LBFGS_PAIRS = 15  # steps and gradient differences that are remembered
+LBFGS_PAIRS = 10  # steps and gradient differences that the engine remembers
 _BYTES_PER_PIXEL = 12  # three channels, float32
 
 
@@ -18,5 +18,5 @@ def need_bytes(params: StyleParams) -> int:
     pixels = params.max_edge**2
     per_pixel = _ACTIVATION_BYTES_PER_PIXEL
     if params.optimizer == "lbfgs":
-        per_pixel += 2 * _LBFGS_PAIRS * _BYTES_PER_PIXEL
+        per_pixel += 2 * LBFGS_PAIRS * _BYTES_PER_PIXEL
     return _BASE_BYTES + pixels * per_pixel

@@ -9,64 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
-    Double,
-    Enum,
     ForeignKey,
     Index,
-    Integer,
-    MetaData,
     String,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import JobState, StateReason
-
-Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts INTEGER only
-
-
-def _words(kind: type[JobState | StateReason]) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        create_constraint=False,  # later states need no rebuilt table
-        length=16,
-        validate_strings=True,
-        values_callable=lambda words: [word.value for word in words],
-    )
-
-
-def _id() -> Mapped[str]:
-    return mapped_column(String(40), primary_key=True)
-
-
-def _job_id() -> Mapped[str]:
-    return mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
-
-
-class Base(DeclarativeBase):
-    """Root of every table."""
-
-    metadata = MetaData(  # names that a later migration can refer to
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a plain attribute
-        dict[str, Any]: Document,
-        list[Any]: Document,
-        float: Double,
-    }
 
 
 class Owner(Base):
@@ -74,7 +27,7 @@ class Owner(Base):
 
     __tablename__ = "owners"
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = id_column()
     queued: Mapped[int] = mapped_column(default=0)
     running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
     max_running: Mapped[int | None]  # None: no limit
@@ -86,7 +39,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = id_column()
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -99,7 +52,7 @@ class Asset(Base):
     __tablename__ = "assets"
     __table_args__ = (UniqueConstraint("owner_id", "digest"),)
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = id_column()
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
     key: Mapped[str] = mapped_column(String(255))
@@ -129,12 +82,14 @@ class Job(Base):
         Index("ix_jobs_listing", "owner_id", "created_at", "id"),
     )
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = id_column()
     kind: Mapped[str] = mapped_column(String(16), default="style")
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     name: Mapped[str | None] = mapped_column(String(200))
-    state: Mapped[JobState] = mapped_column(_words(JobState), default=JobState.QUEUED)
-    state_reason: Mapped[StateReason | None] = mapped_column(_words(StateReason))
+    state: Mapped[JobState] = mapped_column(
+        word_column(JobState), default=JobState.QUEUED
+    )
+    state_reason: Mapped[StateReason | None] = mapped_column(word_column(StateReason))
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
@@ -157,6 +112,10 @@ class Job(Base):
     iteration: Mapped[int] = mapped_column(default=0)
     ckpt_iter: Mapped[int] = mapped_column(default=0)
     claim_iter: Mapped[int] = mapped_column(default=0)  # ckpt_iter at the last claim
+    keep_every: Mapped[int | None]  # iterations between checkpoints kept for forks
+    start_deadline: Mapped[float | None]  # expires if not started by then
+    cancel_after: Mapped[float | None]  # canceled if not done by then
+    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     finish_requested: Mapped[bool] = mapped_column(default=False)
     progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
     warnings: Mapped[list[Any]] = mapped_column(default=list)
@@ -202,7 +161,7 @@ class JobEvent(Base):
     __tablename__ = "job_events"
 
     seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
-    job_id: Mapped[str] = _job_id()
+    job_id: Mapped[str] = job_id_column()
     event: Mapped[str] = mapped_column(String(24))
     from_state: Mapped[str | None] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
@@ -217,7 +176,7 @@ class Segment(Base):
     __tablename__ = "segments"
 
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
-    job_id: Mapped[str] = _job_id()
+    job_id: Mapped[str] = job_id_column()
     from_iteration: Mapped[int | None]
     changes: Mapped[dict[str, Any]]
 
@@ -263,7 +222,7 @@ class Worker(Base):
 
     __tablename__ = "workers"
 
-    id: Mapped[str] = _id()
+    id: Mapped[str] = id_column()
     host: Mapped[str] = mapped_column(String(255))
     device_uuid: Mapped[str] = mapped_column(String(64))
     device_class: Mapped[str] = mapped_column(String(16))
@@ -272,6 +231,7 @@ class Worker(Base):
     versions: Mapped[dict[str, Any]]
     job_id: Mapped[str | None] = mapped_column(String(40))
     draining: Mapped[bool] = mapped_column(default=False)
+    seconds_per_mpx_iteration: Mapped[float | None]
     started_at: Mapped[float]
     last_seen: Mapped[float]
 

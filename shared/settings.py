@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default=50_000_000, ge=1, description="per uploaded picture"
     )
+    max_decodes: int = Field(default=2, ge=1, description="pictures decoded at once")
     max_queued_per_owner: int = Field(default=1_000, ge=1, description="waiting jobs")
     max_queued: int = Field(default=100_000, ge=1, description="waiting jobs in all")
     min_free_bytes: int = Field(

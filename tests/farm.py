@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -108,6 +109,12 @@ class Farm:
 
     def wait_end(self, job_id, seconds=PATIENCE_SECONDS):
         return self.wait(job_id, lambda job: job.finished_at is not None, seconds)
+
+    def resumed_from(self, job_id):
+        """Iterations that attempts of this job went on from, as the log tells."""
+        lines = (self.settings.home / "log").read_text().splitlines()
+        found = [json.loads(line) for line in lines if '"job_resumed"' in line]
+        return [line["iteration"] for line in found if line["job_id"] == job_id]
 
     def result(self, job):
         return self.storage.get(job.result_key)

@@ -21,6 +21,7 @@ from shared.db import Database
 from shared.errors import (
     DatabaseShared,
     DatabaseUnavailable,
+    ImpastoError,
     StorageError,
     WeightsError,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
+_ATTENDANCE_SECONDS = 5.0  # a worker counts as alive for 30 s
 DEFAULT_NETWORK: Final = "vgg16"
 
 
@@ -47,11 +49,12 @@ def main() -> int:
     """Serve until SIGTERM; return 78 when this machine is not ready to work."""
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
-    device_class = parser.parse_args().device
+    parser.add_argument("--memory-share", type=int, default=1, help="1/N is ours")
+    arguments = parser.parse_args()
     settings = settings_or_exit()
     configure(settings.log_level)
     try:
-        tools = open_tools(settings, device_class)
+        tools = open_tools(settings, arguments.device, arguments.memory_share)
         arrive(tools)
     except (WeightsError, StorageError, DatabaseShared, RuntimeError) as error:
         hint = getattr(error, "hint", "")
@@ -61,7 +64,7 @@ def main() -> int:
     return 0
 
 
-def open_tools(settings: Settings, device_class: str) -> Tools:
+def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tools:
     """Open everything an attempt needs, and prove that the weights are whole.
 
     Raises:
@@ -70,7 +73,7 @@ def open_tools(settings: Settings, device_class: str) -> Tools:
         DatabaseShared: SQLite cannot serve this host.
         RuntimeError: There is no such device.
     """
-    device = this_device(device_class)
+    device = this_device(device_class, memory_share)
     networks = Networks(settings.weights_dir, device.torch_device)
     networks.get(DEFAULT_NETWORK)
     return Tools(
@@ -109,10 +112,13 @@ def serve(tools: Tools) -> None:
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     attendance.start()
     reconciler.start()
-    _run_celery(queue, tools.device.device_class)
-    tools.draining.set()
-    reconciler.stop()
-    _leave(tools)
+    try:
+        _run_celery(queue, tools.device.device_class)
+    finally:
+        tools.draining.set()
+        reconciler.stop()
+        doorbell.close()
+        _leave(tools)
 
 
 def _run_celery(queue: Celery, device_class: str) -> None:
@@ -155,9 +161,12 @@ def _attend(tools: Tools, runner: Runner) -> None:
         try:
             if not jobs.seen(tools.db, tools.worker_id, runner.job_id):
                 arrive(tools)
-        except (DatabaseUnavailable, DatabaseShared) as error:
+        except ImpastoError as error:
             log.warning("attendance_missed", error=str(error))
-        tools.draining.wait(tools.settings.reap_seconds)
+        except Exception:
+            # A worker that is not on the roll counts as dead: keep trying.
+            log.exception("attendance_missed")
+        tools.draining.wait(_ATTENDANCE_SECONDS)
 
 
 def _leave(tools: Tools) -> None:

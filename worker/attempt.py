@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from PIL import Image
 
 from shared import images, jobs
-from shared.errors import DatabaseUnavailable, StorageError
+from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
 from worker.device import versions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.jobs import Claim
+    from worker.checkpoints import Resumption
     from worker.engine.transfer import Iterate
     from worker.lease import Lease
     from worker.tools import Tools
@@ -64,15 +66,9 @@ class Attempt:
         """
         network, weights_digest = self._tools.networks.get(self._claim.params.network)
         origin = self._origin(weights_digest)
-        resumption = checkpoints.resume(self._tools.storage, self._claim, origin)
+        resumption = self._resumption(origin)
         if resumption is not None:
-            log.info(
-                "job_resumed",
-                job_id=self._claim.job_id,
-                iteration=resumption.snapshot.iteration,
-                inexact=resumption.inexact,
-            )
-            origin = Origin(origin.inputs, origin.maker, resumption.inexact)
+            origin = replace(origin, inexact=resumption.inexact)
         iterates = stylize(
             self._pictures("content")[0],
             self._pictures("style"),
@@ -89,6 +85,18 @@ class Attempt:
         if image is None:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._save(image, origin)
+
+    def _resumption(self, origin: Origin) -> Resumption | None:
+        """Find where to go on, and put the table right if that is not the newest."""
+        claim = self._claim
+        found = checkpoints.resume(self._tools.storage, claim, origin)
+        iteration = 0 if found is None else found.snapshot.iteration
+        if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
+            for key in jobs.fell_back(self._tools.db, claim, iteration):
+                self._delete(key)
+        if found is not None:
+            log.info("job_resumed", iteration=iteration, inexact=found.inexact)
+        return found
 
     def _pictures(self, role: str) -> list[Tensor]:
         return [
@@ -135,20 +143,30 @@ class Attempt:
             key = checkpoint_key(claim.job_id, claim.fence, iterate.iteration)
             try:
                 storage.put(key, data)
-                blob = _written(key, data)
-                version = checkpoints.FORMAT_VERSION
+                blob, version = _written(key, data), checkpoints.FORMAT_VERSION
                 old = jobs.checkpointed(db, claim, iterate.iteration, blob, version)
-                for each in old:
-                    storage.delete(each)
+            except FencedOut:
+                self._delete(key)
+                raise
             except (StorageError, DatabaseUnavailable) as error:
                 self._warn("checkpoint_skipped", str(error))
+                return
+            for each in old:
+                self._delete(each)
+
+    def _delete(self, key: str) -> None:
+        """Free the room of a blob that no row names any more."""
+        try:
+            self._tools.storage.delete(key)
+        except StorageError as error:
+            log.warning("blob_left_behind", key=key, error=str(error))
 
     def _warn(self, code: str, message: str) -> None:
-        log.warning(code, job_id=self._claim.job_id, error=message)
+        log.warning(code, error=message)
         try:
             jobs.warn(self._tools.db, self._claim, code, message)
         except DatabaseUnavailable as error:
-            log.warning("warning_lost", job_id=self._claim.job_id, error=str(error))
+            log.warning("warning_lost", error=str(error))
 
     def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
         """Store the result, waiting for room or for the storage to come back."""

@@ -14,7 +14,7 @@ import structlog
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from shared.errors import BlobMissing, DamagedBlob
+from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
 from worker.engine.transfer import Snapshot
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def resume(storage: Storage, claim: Claim, origin: Origin) -> Resumption | None:
         None if there is none: the attempt starts anew.
 
     Raises:
+        WeightsDamaged: It was made with other weights.
+        DamagedBlob: It was made from other pictures.
         StorageError: The storage cannot be reached; that is no reason to start anew.
     """
     for stored in claim.checkpoints:
@@ -128,6 +130,8 @@ def _read(storage: Storage, stored: StoredCheckpoint) -> tuple[Snapshot, Origin]
 
 def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
     if changed := _differing(was.inputs, now.inputs):
+        if changed == "weights":
+            raise WeightsDamaged("the checkpoint was made with other weights")
         raise DamagedBlob(f"the checkpoint was made from another {changed}")
     inexact = was.inexact
     if changed := _differing(was.maker, now.maker):

@@ -11,7 +11,8 @@ import os
 import platform
 import socket
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -48,18 +49,21 @@ def cpu() -> DeviceInfo:
     return DeviceInfo("cpu", _on_host("cpu"), _cpu_name(), _ram_bytes())
 
 
-def this_device(device_class: str) -> DeviceInfo:
+def this_device(device_class: str, memory_share: int = 1) -> DeviceInfo:
     """The one device of `device_class` that the fleet left visible to this process.
+
+    Args:
+        device_class: cpu, cuda or mps.
+        memory_share: Among how many processes its memory is shared out.
 
     Raises:
         RuntimeError: There is no such device.
     """
-    if device_class == "cpu":
-        return cpu()
-    found = [one for one in best_devices() if one.device_class == device_class]
-    if not found:
-        raise RuntimeError(f"this machine has no {device_class} device")
-    return found[0]
+    found = [cpu()] if device_class == "cpu" else best_devices()
+    for device in found:
+        if device.device_class == device_class:
+            return replace(device, bytes=device.bytes // memory_share)
+    raise RuntimeError(f"this machine has no {device_class} device")
 
 
 def use_threads(count: int | None) -> int:
@@ -71,7 +75,13 @@ def use_threads(count: int | None) -> int:
 
 def versions() -> dict[str, str]:
     """What a result may depend on, besides its inputs."""
-    return {"torch": torch.__version__, "python": platform.python_version()}
+    return {
+        "impasto": version("impasto"),
+        "torch": torch.__version__,
+        "pillow": version("pillow"),  # decodes and shrinks the inputs
+        "python": platform.python_version(),
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+    }
 
 
 def _cuda(index: int) -> DeviceInfo:

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -44,12 +45,20 @@ class Slot:
     Attributes:
         name: For the log.
         device_class: cpu, cuda or mps.
+        memory_share: Among how many workers its device's memory is shared out.
         environment: What its process sees besides our own environment.
     """
 
     name: str
     device_class: str
+    memory_share: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def options(self) -> list[str]:
+        """What its process is started with."""
+        share = str(self.memory_share)
+        return ["--device", self.device_class, "--memory-share", share]
 
 
 def plan(devices: str, threads: int | None) -> list[Slot]:
@@ -70,7 +79,13 @@ def plan(devices: str, threads: int | None) -> list[Slot]:
                 f"cannot read {word!r}: use all, cpu, cpu*N, mps or cuda:N, by commas"
             )
         slots += _slots(word.strip(), match)
-    return [_with_threads(slot, len(slots), threads) for slot in slots]
+    on_cpu = sum(slot.device_class == "cpu" for slot in slots)
+    slots = [
+        replace(slot, memory_share=on_cpu) if slot.device_class == "cpu" else slot
+        for slot in slots
+    ]
+    share = threads or max(1, _cores() // len(slots))
+    return [_with_threads(slot, share) for slot in slots]
 
 
 class Fleet:
@@ -95,9 +110,7 @@ class Fleet:
         return 0 if self._ending else 1
 
     def _end(self, _number: int, _frame: object) -> None:
-        self._ending = True
-        for berth in self._berths:
-            berth.terminate()
+        self._ending = True  # obeyed by the loop: a signal may come in mid-start
 
 
 class _Berth:
@@ -109,6 +122,7 @@ class _Berth:
         self._started_at = 0.0
         self._start_after = 0.0
         self._pause = 0.0
+        self._told = False
         self.is_open = True
 
     def tend(self, *, ending: bool) -> None:
@@ -116,22 +130,25 @@ class _Berth:
         if self._process is not None and (code := self._process.poll()) is not None:
             self._process = None
             self._note_end(code)
-        if self._process is None and ending:
-            self.is_open = False
-        if self._process is None and self.is_open and _now() >= self._start_after:
+        if ending:
+            self._let_go()
+        elif self._process is None and self.is_open and _now() >= self._start_after:
             self._start()
 
-    def terminate(self) -> None:
-        """Ask the process to hand its job back and end."""
-        if self._process is not None:
+    def _let_go(self) -> None:
+        """Ask the process, once, to hand its job back and end."""
+        if self._process is None:
+            self.is_open = False
+        elif not self._told:
             self._process.terminate()
+            self._told = True
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "worker.app", "--device"]
+        command = [sys.executable, "-m", "worker.app", *self._slot.options]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [*command, self._slot.device_class],
+            command,
             env={**os.environ, **self._slot.environment},
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - this process has one thread
         )
         self._started_at = _now()
         log.info("worker_started", slot=self._slot.name, pid=self._process.pid)
@@ -165,7 +182,7 @@ def _slot_of(found: Mapping[str, str]) -> Slot:
         return Slot(found["device_class"], found["device_class"])
     # By UUID, as indices change with the driver's mood.
     only_it = {"CUDA_VISIBLE_DEVICES": found["uuid"]}
-    return Slot(found["uuid"], "cuda", only_it)
+    return Slot(found["uuid"], "cuda", environment=only_it)
 
 
 def _ask_devices() -> list[dict[str, str]]:
@@ -175,16 +192,24 @@ def _ask_devices() -> list[dict[str, str]]:
     return found
 
 
-def _with_threads(slot: Slot, slots: int, threads: int | None) -> Slot:
-    share = threads or max(1, len(os.sched_getaffinity(0)) // slots)
-    counts = {"IMPASTO_WORKER_THREADS": str(share), "OMP_NUM_THREADS": str(share)}
-    return Slot(slot.name, slot.device_class, {**slot.environment, **counts})
+def _with_threads(slot: Slot, threads: int) -> Slot:
+    counts = {"IMPASTO_WORKER_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    return replace(slot, environment={**slot.environment, **counts})
 
 
-def _die_with_parent() -> None:
+def _cores() -> int:
+    """Cores this process may use; all there are, where the system does not tell."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _die_with(parent: int) -> None:
     """Have the kernel send SIGTERM to this child when the fleet is gone (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # gone before we could say so
+        sys.exit(EXIT_RESTART)
 
 
 def _now() -> float:

@@ -10,7 +10,7 @@ import structlog
 from PIL import Image
 
 from shared import jobs
-from shared.errors import DatabaseUnavailable, StorageError
+from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from worker.engine.pixels import to_picture
 
 if TYPE_CHECKING:
@@ -50,8 +50,13 @@ def keep_preview(
             key=key,
             thumb_key=thumb_key,
         )
-        for old in jobs.add_frame(db, claim, frame):
-            storage.delete(old)
+        old = jobs.add_frame(db, claim, frame)
+        for each in old:
+            storage.delete(each)
+    except FencedOut:
+        storage.delete(key)
+        storage.delete(thumb_key)
+        raise
     except (StorageError, DatabaseUnavailable) as error:
         log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
 

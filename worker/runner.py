@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+LEAVING_SECONDS = 2.0  # so long a database may be away when we have to leave
 OUTAGE_SECONDS = 30.0  # a job waits so long when the storage was out of reach
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -112,9 +113,19 @@ class Runner:
         except FencedOut:
             self._delete(ended.blob.key)
             raise
-        if state != JobState.SUCCEEDED:
+        if state == JobState.SUCCEEDED:
+            self._tidy(claim)
+        else:
             self._delete(ended.blob.key)
         return state
+
+    def _tidy(self, claim: Claim) -> None:
+        """Keep one checkpoint of a finished job, for whoever wants to go on from it."""
+        try:
+            for key in jobs.keep_last_checkpoint(self._tools.db, claim.job_id):
+                self._delete(key)
+        except DatabaseUnavailable as error:
+            log.warning("checkpoints_left_behind", error=str(error))
 
     def _fail(self, claim: Claim, error: Exception) -> JobState:
         failure = failure_of(error)
@@ -132,18 +143,22 @@ class Runner:
     ) -> Written:
         """Write to a database that may be away, until it is back or we must leave.
 
-        Each of these writes may be repeated: whether the last try took effect before
-        its answer was lost is found out by reading the row again.
+        Each of these writes may be repeated: a claim and a completion find out by
+        reading whether the last try took effect before its answer was lost; any other
+        finds the job no longer its own, which is what it wanted.
         """
-        gives_up_at = time.monotonic() + patience_seconds
+        began = time.monotonic()
+        gives_up_at = began + patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return write()
             except DatabaseUnavailable as error:
                 log.warning("write_delayed", error=str(error))
-                leaving = self._tools.draining.wait(pause)
-                if leaving or time.monotonic() > gives_up_at:
+                if self._tools.draining.wait(pause):
+                    gives_up_at = min(gives_up_at, began + LEAVING_SECONDS)
+                    time.sleep(_FIRST_PAUSE_SECONDS)
+                if time.monotonic() > gives_up_at:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

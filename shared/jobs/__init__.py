@@ -21,12 +21,20 @@ from shared.jobs.holding import (
     release,
     stopped,
 )
-from shared.jobs.keeping import NewFrame, add_frame, checkpointed, warn
+from shared.jobs.keeping import (
+    NewFrame,
+    add_frame,
+    checkpointed,
+    fell_back,
+    keep_last_checkpoint,
+    warn,
+)
 from shared.jobs.keys import create_key, find_key
 from shared.jobs.reading import (
     can_ever_run,
     count_ahead,
     find_worker,
+    get_asset,
     get_job,
     latest_checkpoint,
     latest_frame,
@@ -74,10 +82,13 @@ __all__ = [
     "create_key",
     "ensure_owner",
     "fail",
+    "fell_back",
     "find_key",
     "find_worker",
+    "get_asset",
     "get_job",
     "heartbeat",
+    "keep_last_checkpoint",
     "latest_checkpoint",
     "latest_frame",
     "leave",

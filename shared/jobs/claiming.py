@@ -10,13 +10,16 @@ from sqlalchemy import and_, func, or_, select
 from shared.jobs.moves import move
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
 from shared.params import StyleParams
-from shared.states import EVENTS, Event, JobState
+from shared.states import EVENTS, HELD, Event, JobState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+
+
+_TRIES = 3  # another worker may take an owner's last job while we wait for its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ def claim(
     with db.write() as session:
         if (mine := _already_mine(session, device, nonce)) is not None:
             return _claim_of(session, mine, mine.fence, mine.attempts)
-        job = _next_job(session, device)
+        job = next(
+            filter(None, (_next_job(session, device) for _ in range(_TRIES))), None
+        )
         if job is None:
             return None
         move(
@@ -89,6 +94,10 @@ def claim(
             started_at=func.coalesce(Job.started_at, db.now),
             ready_key=None,
             progress=None,
+            error_code=None,
+            error_message=None,
+            error_hint=None,
+            error_retryable=None,
         )
         return _claim_of(session, job, job.fence + 1, job.attempts + 1)
 
@@ -108,7 +117,7 @@ def _already_mine(session: Session, device: Device, nonce: str) -> Job | None:
         select(Job).where(
             Job.claim_nonce == nonce,
             Job.worker_id == device.worker_id,
-            Job.state == JobState.RUNNING,
+            Job.state.in_(HELD),
         )
     )
 

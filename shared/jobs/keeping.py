@@ -62,7 +62,43 @@ def checkpointed(
         )
         session.flush()
         session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
-        return _drop_old_checkpoints(session, claim.job_id)
+        return _drop_old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
+
+
+def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
+    """Drop all but the newest checkpoint of a job that has ended well.
+
+    Returns:
+        Keys of the others, which are off the table now.
+    """
+    with db.write() as session:
+        return _drop_old_checkpoints(session, job_id, 1)
+
+
+def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
+    """Note that newer checkpoints were of no use, and where the attempt really begins.
+
+    Without this, every checkpoint it makes below the lost ones would count as old.
+
+    Returns:
+        Keys of the useless checkpoints, which are off the table now.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        lock_held(session, claim)
+        useless = session.scalars(
+            delete(Checkpoint)
+            .where(Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration)
+            .returning(Checkpoint.key)
+        ).all()
+        session.execute(
+            update(Job)
+            .where(*held_by(claim))
+            .values(ckpt_iter=iteration, claim_iter=iteration)
+        )
+    return list(useless)
 
 
 def warn(db: Database, claim: Claim, code: str, message: str) -> None:
@@ -108,12 +144,12 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         return [*dropped, *_thin_frames(session, claim.job_id)]
 
 
-def _drop_old_checkpoints(session: Session, job_id: str) -> list[str]:
+def _drop_old_checkpoints(session: Session, job_id: str, kept: int) -> list[str]:
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(False))
         .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
-        .offset(CHECKPOINTS_KEPT)
+        .offset(kept)
     ).all()
     for row in rows:
         session.delete(row)

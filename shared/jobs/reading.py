@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, tuple_
 
-from shared.errors import JobNotFound
+from shared.errors import JobNotFound, NotFound
 from shared.jobs.attending import WORKER_ALIVE_SECONDS
-from shared.models import Checkpoint, Frame, Job, Worker
+from shared.models import Asset, Checkpoint, Frame, Job, Worker
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ def get_job(db: Database, owner_id: str, job_id: str) -> Job:
     if job is None:
         raise JobNotFound(f"job {job_id} does not exist")
     return job
+
+
+def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
+    """Read one uploaded picture's row.
+
+    Raises:
+        NotFound: This owner has no such asset.
+    """
+    mine = (Asset.id == asset_id, Asset.owner_id == owner_id)
+    with db.read() as session:
+        asset = session.scalar(select(Asset).where(*mine))
+    if asset is None:
+        raise NotFound(f"asset {asset_id} does not exist")
+    return asset
 
 
 def list_jobs(

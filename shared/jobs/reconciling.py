@@ -39,13 +39,13 @@ class Reconciler:
         db: Database,
         doorbell: Doorbell,
         settings: Settings,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._db, self._doorbell, self._settings = db, doorbell, settings
         self._clock = clock
         self._id = new_id("rec")
         self._stop = threading.Event()
-        self._calm_since = self._clock()
+        self._calm_since = self._seen_at = self._clock()
         self._thread = threading.Thread(
             target=self._run, name="reconciler", daemon=True
         )
@@ -70,6 +70,7 @@ class Reconciler:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
         every = self._settings.reap_seconds
+        self._notice_absence()
         if not try_lead(self._db, TASK, self._id, LEAD_ROUNDS * every):
             return
         if self._leases_are_fair():
@@ -78,6 +79,13 @@ class Reconciler:
         wake(self._db)
         self._ring_again()
         forget_workers(self._db)
+
+    def _notice_absence(self) -> None:
+        # A machine that slept or stood still did not hear anybody's heartbeat.
+        now = self._clock()
+        if abs(now - self._seen_at) > self._settings.lease_seconds:
+            self._calm_since = now
+        self._seen_at = now
 
     def _leases_are_fair(self) -> bool:
         # While this process or the database was away, workers could not renew their

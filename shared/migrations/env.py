@@ -5,14 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
-from shared.models import Base
+from shared.models import Job
 
 _MIGRATION_LOCK = 7_269_736_472_833  # any number that is ours alone
 
 
 def _run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=Base.metadata, render_as_batch=True
+        connection=connection, target_metadata=Job.metadata, render_as_batch=True
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":

@@ -29,7 +29,7 @@ class LocalStorage:
         path = self._path(key)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         with _translated(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             try:
                 _write_durably(fresh, data)
                 fresh.replace(path)
@@ -71,6 +71,15 @@ def _translated(key: str) -> Iterator[None]:
     except OSError as error:
         kind = StorageFull if error.errno in _FULL else StorageError
         raise kind(f"blob {key!r}: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that other users cannot read, durable like what goes into it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -107,7 +107,8 @@ def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert (job.result_width, job.result_height) == (64, 43)
     frame = jobs.latest_frame(farm.db, job_id)
-    assert frame.iteration == 1 or frame.width <= 64
+    assert (frame.iteration, frame.width, job.ckpt_iter) == (1, 48, 1)
+    assert frame.losses["total"] > 0
     assert job.warnings == []
 
 
@@ -227,6 +228,29 @@ def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_w
     job = farm.job(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "diverged")
     assert "lower style_weight" in job.error_hint
+
+
+def test_damaged_checkpoints_cost_time_but_not_the_picture(farm, tools):
+    undisturbed = farm.submit(ring=False, **SMALL)
+    Runner(tools()).run_one()
+    job_id = farm.submit(ring=False, **SMALL)
+    leaving = tools()
+
+    def leave_after_a_checkpoint(verb, key):
+        if key.startswith("checkpoints/"):
+            leaving.draining.set()
+
+    leaving.storage.mood = leave_after_a_checkpoint
+    Runner(leaving).run_one()
+    assert farm.job(job_id).ckpt_iter > 0
+    for path in (farm.settings.home / "blobs" / "checkpoints" / job_id).iterdir():
+        path.write_bytes(b"damaged")
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert farm.result(job) == farm.result(farm.job(undisturbed))
 
 
 def test_a_network_without_weights_fails_with_the_command_that_fetches_them(

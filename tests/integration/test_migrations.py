@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 from shared.errors import DatabaseUnavailable
 from shared.migrations import is_current, migrate
-from shared.models import Base
+from shared.models import Job
 
 
 def check(url, *words):
@@ -29,7 +29,7 @@ def test_a_migrated_database_is_what_the_models_say(database_url):
     engine = create_engine(database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
-        difference = compare_metadata(context, Base.metadata)
+        difference = compare_metadata(context, Job.metadata)
     engine.dispose()
 
     assert difference == []

@@ -11,7 +11,7 @@ from shared.jobs import reconciling
 from shared.jobs.leading import stand_down, try_lead
 from shared.settings import Settings
 from shared.states import JobState
-from tests.integration.test_job_moves import LEASE, claim, row, submit
+from tests.job_rows import LEASE, claim, row, submit
 
 
 class Bell:

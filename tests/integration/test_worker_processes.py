@@ -36,6 +36,7 @@ def test_a_killed_workers_job_ends_with_the_same_bytes(farm_on_both):
     job = farm.wait_end(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert job.fence > 1
+    assert farm.resumed_from(job_id)[0] > 0
     assert farm.result(job) == farm.result(undisturbed)
 
 
@@ -69,6 +70,7 @@ def test_a_released_job_goes_on_exactly_elsewhere(farm):
 
     job = farm.wait_end(job_id)
     assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+    assert farm.resumed_from(job_id)[0] > 0
     assert farm.result(job) == farm.result(undisturbed)
 
 
@@ -82,6 +84,7 @@ def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
     workers[0].kill()
 
     ended = [farm.wait_end(job_id) for job_id in ids]
+    assert sorted(job.fence for job in ended) == [1, 3]
     assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
     assert workers[1].poll() is None
 
@@ -101,6 +104,15 @@ def test_a_fleet_of_two_restarts_a_killed_worker_and_passes_sigterm_on(farm):
     fleet.terminate()
     assert fleet.wait(timeout=20) == 0
     assert _children(fleet.pid) == []
+
+
+def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
+    """SIGTERM at any moment of the start, also before the child is known."""
+    for milliseconds in range(0, 400, 40):
+        fleet = farm.start("worker.fleet", "--devices", "cpu")
+        time.sleep(milliseconds / 1000)
+        fleet.terminate()
+        fleet.wait(timeout=20)
 
 
 def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared import jobs
-from shared.errors import DamagedBlob, StorageError
+from shared.errors import DamagedBlob, StorageError, WeightsDamaged
 from shared.params import StyleParams
 from shared.storage.local import LocalStorage
 from worker import checkpoints
@@ -125,6 +125,14 @@ def test_a_checkpoint_of_other_pictures_is_refused(storage):
     now = Origin({**ORIGIN.inputs, "content": "cc"}, ORIGIN.maker)
 
     with pytest.raises(DamagedBlob, match="made from another content"):
+        checkpoints.resume(storage, claim(found), now)
+
+
+def test_a_checkpoint_made_with_other_weights_is_refused_as_such(storage):
+    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    now = Origin({**ORIGIN.inputs, "weights": "cc"}, ORIGIN.maker)
+
+    with pytest.raises(WeightsDamaged, match="other weights"):
         checkpoints.resume(storage, claim(found), now)
 
 

@@ -1,0 +1,83 @@
+"""Checkpoints and previews of a job that runs."""
+
+from __future__ import annotations
+
+from shared import jobs
+from tests.job_rows import (
+    checkpoint,
+    claim,
+    lose,
+    result,
+    row,
+    submit,
+)
+
+
+def test_the_last_two_checkpoints_are_kept(db):
+    submit(db)
+    claimed = claim(db)
+
+    dropped = [checkpoint(db, claimed, iteration) for iteration in (10, 20, 30)]
+
+    assert dropped == [[], [], ["1-10"]]
+
+
+def test_a_checkpoint_written_again_after_a_lost_answer_is_one(db):
+    submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+
+    assert checkpoint(db, claimed, 10) == []
+
+
+def test_checkpoints_after_a_fallback_count_as_progress_and_are_kept(db, clock):
+    """Both stored ones were useless: the attempt began anew, below them."""
+    job_id = submit(db)
+    first = claim(db, "a")
+    checkpoint(db, first, 90)
+    checkpoint(db, first, 100)
+    lose(db, clock)
+    again = claim(db, "b")
+
+    assert sorted(jobs.fell_back(db, again, 0)) == ["1-100", "1-90"]
+    assert [checkpoint(db, again, done) for done in (10, 20)] == [[], []]
+    lose(db, clock)
+
+    job = row(db, job_id)
+    assert (job.losses_in_a_row, job.attempts) == (0, 0)
+    assert [one.iteration for one in claim(db, "c").checkpoints] == [20, 10]
+
+
+def test_falling_back_to_the_one_before_keeps_it(db, clock):
+    submit(db)
+    first = claim(db, "a")
+    checkpoint(db, first, 90)
+    checkpoint(db, first, 100)
+    lose(db, clock)
+    again = claim(db, "b")
+
+    assert jobs.fell_back(db, again, 90) == ["1-100"]
+    assert checkpoint(db, again, 95) == []
+
+
+def test_a_finished_job_keeps_its_last_checkpoint(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+    checkpoint(db, claimed, 20)
+    jobs.complete(db, claimed, result(claimed))
+
+    assert jobs.keep_last_checkpoint(db, job_id) == ["1-10"]
+
+
+def test_previews_are_thinned_when_there_are_too_many(db):
+    submit(db)
+    claimed = claim(db)
+    dropped = []
+    for number in range(1, 202):
+        frame = jobs.NewFrame(number, 0, 8, 8, {}, f"k{number}", f"t{number}")
+        dropped += jobs.add_frame(db, claimed, frame)
+
+    assert len(dropped) == 200
+    assert {"k2", "t2", "k200"} <= set(dropped)
+    assert jobs.latest_frame(db, claimed.job_id).iteration == 201

@@ -1,0 +1,114 @@
+"""The lease: beats while there is progress, survives surprises, brings orders."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from shared import jobs
+from shared.db import Database
+from shared.errors import FencedOut
+from shared.settings import Settings
+from tests.job_rows import claim, row, submit
+from worker.lease import Lease, Order
+
+QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
+
+
+@pytest.fixture
+def db(sqlite_url):
+    db = Database(sqlite_url)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def held(db):
+    submit(db)
+    return claim(db)
+
+
+def lease(db, held, draining=None, **more):
+    settings = Settings(**{**QUICK, **more})
+    return Lease(db, held, settings, draining or threading.Event())
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_progress_reported_reaches_the_row(db, held):
+    with lease(db, held) as beating:
+        beating.report(7, {"phase": "optimizing"})
+        until(lambda: row(db, held.job_id).iteration == 7)
+
+    assert row(db, held.job_id).progress == {"phase": "optimizing"}
+
+
+def test_a_cancel_comes_down_with_the_heartbeat(db, held):
+    with lease(db, held) as beating:
+        assert beating.order() is Order.GO_ON
+        jobs.cancel(db, "own_a", held.job_id)
+        until(lambda: beating.order() is Order.STOP)
+
+
+def test_a_process_that_has_to_end_leaves(db, held):
+    draining = threading.Event()
+    with lease(db, held, draining) as beating:
+        draining.set()
+
+        assert beating.order() is Order.LEAVE
+        assert beating.wait(60) is Order.LEAVE
+
+
+def test_a_holder_that_was_replaced_is_told(db, held):
+    with lease(db, held) as beating:
+        later = Database(str(db.url), lambda: row(db, held.job_id).lease_until + 1)
+        jobs.reap(later)
+        later.close()
+
+        def told():
+            try:
+                beating.order()
+            except FencedOut:
+                return True
+            return False
+
+        until(told)
+
+
+def test_without_progress_the_lease_runs_out(db, held):
+    with lease(db, held, stall_seconds=0.1):
+        until(lambda: jobs.reap(db) != [])
+
+
+def test_with_progress_it_does_not(db, held):
+    with lease(db, held, stall_seconds=0.1) as beating:
+        for iteration in range(1, 40):
+            beating.report(iteration, {})
+            time.sleep(0.03)  # an iteration; twice the lease in all
+
+        assert jobs.reap(db) == []
+
+
+def test_a_surprise_does_not_end_the_heartbeat(db, held):
+    class Moody:
+        """A database that is broken once in an unforeseen way."""
+
+        def __init__(self):
+            self.broken = True
+
+        def __getattr__(self, name):
+            if self.broken and name == "write":
+                self.broken = False
+                raise ZeroDivisionError
+            return getattr(db, name)
+
+    with lease(Moody(), held) as beating:
+        beating.report(9, {})
+        until(lambda: row(db, held.job_id).iteration == 9)
