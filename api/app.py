@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, services
@@ -25,9 +26,9 @@ def create_app(
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
-    services.install(
-        app, services.Services(settings, database, storage, doorbell, secret)
-    )
+    decoders = BoundedSemaphore(settings.max_decodes)
+    parts = services.Services(settings, database, storage, doorbell, secret, decoders)
+    services.install(app, parts)
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)

@@ -21,12 +21,22 @@ INTERNAL = "internal"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a class of errors looks over HTTP."""
+    """How a class of errors looks over HTTP.
+
+    Attributes:
+        status: Of the answer.
+        title: The same for each error of the class.
+        retry_after_seconds: When it is worth another try; None: not by itself.
+        detail: Said instead of the error's own text, which is for the log where it
+            could name hosts, users and files.
+        code: None for that of the error class.
+    """
 
     status: int
     title: str
     retry_after_seconds: int | None = None
-    code: str | None = None  # None: that of the error class
+    detail: str | None = None
+    code: str | None = None
 
 
 KINDS: dict[type[errors.ImpastoError], Kind] = {
@@ -44,11 +54,21 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.ImageUnreadable: Kind(422, "The file is not a picture we can read"),
     errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
-    errors.ServerBusy: Kind(503, "The server is busy", 5),
-    errors.DatabaseUnavailable: Kind(503, "The database cannot be reached", 5),
-    errors.StorageFull: Kind(503, "There is no room for more pictures", 60),
+    errors.ServerBusy: Kind(
+        503, "The server is busy", 5, "too many uploads are being checked; try again"
+    ),
+    errors.DatabaseUnavailable: Kind(
+        503, "The database cannot be reached", 5, "the database does not answer now"
+    ),
+    errors.StorageFull: Kind(
+        503, "There is no room for more pictures", 60, "too little space is free"
+    ),
     errors.StorageError: Kind(
-        503, "The picture storage cannot be reached", 5, errors.DatabaseUnavailable.code
+        503,
+        "The picture storage cannot be reached",
+        5,
+        "the picture cannot be read or written now",
+        errors.DatabaseUnavailable.code,
     ),
 }
 
@@ -119,7 +139,7 @@ def _expected(error: errors.ImpastoError) -> Response:
     response = problem(
         kind.status,
         kind.title,
-        str(error),
+        kind.detail or str(error),
         code_of(cause),
         errors=_fields(error),
         hint=error.hint,
@@ -151,10 +171,9 @@ def _members(error: errors.ImpastoError) -> Mapping[str, object]:
 
 
 def _http(error: HTTPException) -> Response:
-    if error.response is not None or error.code is None:
-        return Response(status=error.code or 500)  # a redirect carries its own answer
-    code = HTTP_CODES.get(error.code, BAD_REQUEST)
-    response = problem(error.code, error.name, error.description or "", code)
+    status = error.code or 500  # None is for redirects, which Flask answers itself
+    code = HTTP_CODES.get(status, BAD_REQUEST)
+    response = problem(status, error.name, error.description or "", code)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             response.headers[name] = value  # Allow, for one

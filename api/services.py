@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
 if TYPE_CHECKING:
+    from threading import BoundedSemaphore
+
     from flask import Flask
 
     from shared.db import Database
@@ -17,21 +18,28 @@ if TYPE_CHECKING:
     from shared.storage.base import Storage
 
 _NAME = "impasto"
-_DECODERS = 2  # a picture of 50 million pixels takes about 200 MB while it is decoded
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of the deployment that views use."""
+    """The parts of the deployment that views use.
+
+    Attributes:
+        settings: Of the deployment.
+        database: Rows.
+        storage: Blobs.
+        doorbell: Tells workers to look.
+        secret: Signs page cursors.
+        decoders: As many as pictures are decoded at once; one of 50 million pixels
+            takes about 200 MB meanwhile.
+    """
 
     settings: Settings
     database: Database
     storage: Storage
     doorbell: Doorbell
     secret: bytes
-    decoders: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(_DECODERS)
-    )
+    decoders: BoundedSemaphore
 
 
 def install(app: Flask, services: Services) -> None:

@@ -20,10 +20,9 @@ def app() -> Flask:
     settings = settings_or_exit()
     logs.configure(settings.log_level)
     database, doorbell = Database(settings.database_url), Doorbell(settings)
-    flask_app = create_app(
-        settings, database, open_storage(settings.storage_url), doorbell
-    )
+    storage = open_storage(settings.storage_url)
+    flask_app = create_app(settings, database, storage, doorbell)
     # Never stopped: granian ends its processes without a goodbye, and a leadership
     # that is not renewed passes to another process by itself.
-    jobs.Reconciler(database, doorbell, settings).start()
+    jobs.Reconciler(database, doorbell, storage, settings).start()
     return flask_app

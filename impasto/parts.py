@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What each command needs; looked for, never imported.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
-    "serve": ("api", "shared", "flask", "granian", "sqlalchemy"),
+    "serve": ("api", "shared", "flask", "granian", "PIL", "sqlalchemy"),
     "worker": ("worker", "shared", "celery", "torch"),
     "weights": ("worker", "shared", "torch"),
     "migrate": ("shared", "alembic", "sqlalchemy"),

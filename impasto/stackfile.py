@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,12 @@ def write_running(home: Path, running: RunningStack) -> None:
 
 
 def read_running(home: Path) -> RunningStack | None:
-    """Return the stack of `home`; None without one, or when its process is gone."""
+    """Return the stack of `home`; None without one, or when it is no longer up."""
     try:
         running = RunningStack(**json.loads(_path(home).read_text()))
     except (OSError, ValueError, TypeError):  # none, or not written by us
         return None
-    return running if _is_alive(running.pid) else None
+    return running if _is_held(lock_path(home)) else None
 
 
 def remove_running(home: Path) -> None:
@@ -42,15 +43,29 @@ def remove_running(home: Path) -> None:
     _path(home).unlink(missing_ok=True)
 
 
+def lock_path(home: Path) -> Path:
+    """Where the file is that a stack locks for as long as it is up."""
+    return home / "lock"
+
+
 def _path(home: Path) -> Path:
     return home / "stack.json"
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _is_held(lock: Path) -> bool:
+    """Ask the kernel, which frees the lock with its holder; pids come back, locks not.
+
+    The file is let go of at once: a stack that starts just then tries again.
+    """
+    if sys.platform == "win32":  # no stack runs there
         return False
-    except PermissionError:  # somebody else's, so alive
+    import fcntl  # noqa: PLC0415 - the client runs where there is none
+
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    return True
+    except OSError:  # nobody ever ran a stack here
+        return False
+    return False

@@ -80,11 +80,13 @@ def inspect(data: bytes, max_pixels: int) -> PictureInfo:
         _check_size(image, max_pixels)
         _check_kind(image)
         width, height = image.size
+        image.draft(None, (1, 1))  # JPEG: reads every byte, keeps 1/64 of the pixels
+        # Before its EXIF data are asked for: Pillow then loads a PNG by itself, and
+        # keeps quiet about damage.
+        image.load()
         # TIFF turns itself upright; of the others the EXIF data has to be asked.
         if image.format != "TIFF" and _orientation(image) in _SIDEWAYS:
             width, height = height, width
-        image.draft(None, (1, 1))  # JPEG: reads every byte, keeps 1/64 of the pixels
-        image.load()
         return PictureInfo(MEDIA_TYPES[str(image.format)], width, height)
 
 

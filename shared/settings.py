@@ -7,20 +7,21 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 2**20
 
 
 def _database_under(data: dict[str, Any]) -> str:
-    return f"sqlite:///{data['home']}/impasto.sqlite"
+    return f"sqlite:///{quote(str(data['home']))}/impasto.sqlite"
 
 
 def _blobs_under(data: dict[str, Any]) -> str:
-    return f"file://{data['home']}/blobs"
+    return f"file://{quote(str(data['home']))}/blobs"
 
 
 def _secret_under(data: dict[str, Any]) -> Path:
@@ -30,7 +31,9 @@ def _secret_under(data: dict[str, Any]) -> Path:
 class Settings(BaseSettings):
     """Deployment settings; `IMPASTO_DATABASE_URL` sets `database_url`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_", env_ignore_empty=True, frozen=True
+    )
 
     home: Path = Field(
         default_factory=lambda: user_data_path("impasto"),
@@ -109,12 +112,20 @@ class Settings(BaseSettings):
     save_patience_seconds: float = Field(
         default=600, gt=0, description="after which an unstored job goes back in line"
     )
+    checkpoint_days: float = Field(
+        default=7, gt=0, description="that checkpoints are kept after a job's end"
+    )
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe events that are logged"
     )
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:

@@ -100,7 +100,7 @@ def serve(tools: Tools) -> None:
         runner.run_one()
 
     doorbell = Doorbell(tools.settings)
-    reconciler = jobs.Reconciler(tools.db, doorbell, tools.settings)
+    reconciler = jobs.Reconciler(tools.db, doorbell, tools.storage, tools.settings)
     attendance = threading.Thread(
         target=_attend, args=(tools, runner), name="attendance", daemon=True
     )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from flask import Blueprint, Response, json
 
 from api.limits import check_room
 from api.problems import problem
 from api.services import current_services
-from shared.errors import DatabaseUnavailable, StorageError
+from shared.errors import DatabaseUnavailable, StorageError, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.services import Services
 
+log = structlog.get_logger(__name__)
+
 blueprint = Blueprint("health", __name__)
 
-_OK, _DOWN = "ok", "down"
+_OK, _DOWN, _FULL = "ok", "down", "full"
 
 
 @blueprint.get("/livez")
@@ -29,7 +32,7 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Say whether jobs can be taken, and what is in the way.
+    """Say whether jobs can be taken, and what is in the way; the log says why.
 
     Without Redis they can: workers look for themselves, only later.
     """
@@ -49,7 +52,8 @@ def _database(services: Services) -> str:
     try:
         services.database.ping()
     except DatabaseUnavailable as error:
-        return str(error)
+        log.warning("database_check_failed", error=str(error))
+        return _DOWN
     return _OK
 
 
@@ -61,7 +65,8 @@ def _storage(services: Services) -> str:
     try:
         check_room(services)
     except StorageError as error:
-        return str(error)
+        log.warning("storage_check_failed", error=str(error))
+        return _FULL if isinstance(error, StorageFull) else _DOWN
     return _OK
 
 

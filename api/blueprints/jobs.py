@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -11,25 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import cursor
 from api.answers import answer, job_answer
 from api.auth import current_owner_id
+from api.finding import JobPath, find_job
 from api.openapi import get, make_blueprint, post
 from api.presenters import present
 from api.schemas import JobForm, JobObject, JobPage
 from api.services import current_services
 from api.submission import submit
 from shared import jobs
-from shared.errors import JobNotFound
 from shared.states import JobState
 
-if TYPE_CHECKING:
-    from shared.models import Job
-
 blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
-
-
-class JobPath(BaseModel):
-    """Which job."""
-
-    job_id: str
 
 
 class JobsQuery(BaseModel):
@@ -93,18 +83,6 @@ def cancel_job(path: JobPath) -> Response:
     said = jobs.cancel(services.database, current_owner_id(), path.job_id)
     job = present(services.database, find_job(path.job_id))
     return job_answer(job, 200 if said.done else 202)
-
-
-def find_job(job_id: str) -> Job:
-    """Read a job of the caller.
-
-    Raises:
-        JobNotFound: There is none with this id.
-    """
-    # What is no id of ours does not reach the database, which may choke on it.
-    if not (job_id.isascii() and job_id.replace("_", "").isalnum()):
-        raise JobNotFound("this is not the id of a job")
-    return jobs.get_job(current_services().database, current_owner_id(), job_id)
 
 
 def _next_url(query: JobsQuery, following: str) -> str:

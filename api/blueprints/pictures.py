@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
-from pydantic import BaseModel
-from sqlalchemy import select
 
 from api.answers import picture_answer
-from api.auth import current_owner_id
-from api.blueprints.jobs import JobPath, find_job
+from api.finding import AssetPath, JobPath, find_asset, find_job
 from api.openapi import get, make_blueprint
 from api.services import current_services
 from shared import jobs
 from shared.errors import NotFound, ResultNotReady
-from shared.models import Asset
 from shared.states import TERMINAL
 
 blueprint = make_blueprint("pictures", "What jobs show and what they are made from.")
 
 _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
-
-
-class AssetPath(BaseModel):
-    """Which uploaded picture."""
-
-    asset_id: str
 
 
 @get(blueprint, "/v1/jobs/<job_id>/result", s200="image/png", s404=None, s409=None)
@@ -54,25 +44,13 @@ def show_latest_frame(path: JobPath) -> Response:
         raise NotFound(f"job {job.id} has no preview yet", hint=hint)
     data = services.storage.get(frame.key)
     etag = f"{frame.iteration}-{frame.created_at:.3f}"
-    response = picture_answer(data, "image/jpeg", etag, _ASK_AGAIN)
-    response.headers["Content-Location"] = f"/v1/jobs/{job.id}/frames/{frame.iteration}"
-    return response
+    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN)
 
 
 @get(blueprint, "/v1/assets/<asset_id>/content", s200="image/*", s404=None)
 def show_asset(path: AssetPath) -> Response:
     """Look at an uploaded picture, as it was sent."""
     services = current_services()
-    asset = _find_asset(path.asset_id)
+    asset = find_asset(path.asset_id)
     data = services.storage.get(asset.key)
     return picture_answer(data, asset.media_type, asset.digest, _FOREVER)
-
-
-def _find_asset(asset_id: str) -> Asset:
-    mine = Asset.owner_id == current_owner_id()
-    if asset_id.isascii() and asset_id.replace("_", "").isalnum():
-        with current_services().database.read() as session:
-            asset = session.scalar(select(Asset).where(Asset.id == asset_id, mine))
-        if asset is not None:
-            return asset
-    raise NotFound("there is no such picture")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -18,9 +17,7 @@ Network = Annotated[str, typer.Option(help="vgg16 or vgg19.")]
 def serve() -> None:
     """Serve the API and the page; IMPASTO_HOST, IMPASTO_PORT, IMPASTO_API_THREADS."""
     require_parts("serve")
-    from impasto.serve import serve as serve_api  # noqa: PLC0415 - loads granian
-
-    serve_api(os.environ)
+    become("api.serve")
 
 
 def worker(devices: Devices = "all") -> None:

@@ -12,6 +12,7 @@ import typer
 from impasto.errors import ServerUnreachable
 from impasto.exits import INTERRUPTED
 from impasto.interrupts import stop_signals_raise
+from impasto.parts import require_parts
 from impasto.recipe import Recipe, with_recipe
 from impasto.session import ApiUrl, AsJson, connect
 from impasto.talk import print_line, say
@@ -128,6 +129,7 @@ def demo(
     ),
 ) -> None:
     """Paint a sample picture on a farm of its own, from start to stop."""
-    from impasto.demo import run_demo  # noqa: PLC0415 - loads the stack
+    require_parts("stack")
+    from impasto.demo import run_demo  # noqa: PLC0415 - loads the stack and Pillow
 
     raise typer.Exit(run_demo(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _PENDING = 3  # `python -m shared.migrations --check` exits with it
 _TIMEOUT_SECONDS = 600
 _LINES_SHOWN = 8  # a traceback says what is wrong at its end
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")  # with or without its driver
 
 
 def migrate(
@@ -48,8 +50,8 @@ def sqlite_path(home: Path, environment: Mapping[str, str]) -> Path | None:
     url = environment.get("IMPASTO_DATABASE_URL")
     if not url:
         return home / "impasto.sqlite"
-    _, found, path = url.partition("sqlite:///")
-    return Path(path) if found and path else None
+    found = _SQLITE_FILE.match(url)
+    return Path(found[1]) if found else None
 
 
 def back_up(database: Path, folder: Path) -> Path:

@@ -79,6 +79,7 @@ def running_farm(plan: FarmPlan, say: Callable[[str], None]) -> Iterator[Farm]:
     binary = server_binary()
     with ExitStack() as undo:
         undo.enter_context(held(plan.home))
+        remove_running(plan.home)  # what a stack left that was killed
         socket = undo.enter_context(socket_path(plan.home))
         port = choose_port(plan.port)
         environment = child_environment(plan.environment, plan.home, socket, port)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from impasto.errors import AlreadyRunning
-from impasto.stackfile import read_running
+from impasto.stackfile import lock_path, read_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import TextIO
+
+_TRIES = 10
+_PAUSE_SECONDS = 0.02
 
 
 @contextmanager
@@ -23,16 +28,26 @@ def held(home: Path) -> Iterator[None]:
         AlreadyRunning: Another process holds it; the message names its address.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with lock_path(home).open("a+") as file:
+        if not _locked(file):
             file.seek(0)
-            raise _taken(home, file.read().strip()) from error
+            raise _taken(home, file.read().strip())
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield  # children do not inherit the file, so the lock ends with this process
+
+
+def _locked(file: TextIO) -> bool:
+    """Take the lock; commands that look for the stack have it for a moment, too."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _taken(home: Path, pid: str) -> AlreadyRunning:

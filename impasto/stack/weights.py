@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from impasto.errors import WeightsMissing
-from impasto.parts import module_command
+from impasto.parts import module_command, require_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,7 @@ def fetch_missing_weights(
     """Fetch the weights unless they are there.
 
     Raises:
+        PartsMissing: What fetches them is not installed.
         WeightsMissing: They could not be fetched; holds the reasons.
     """
     try:
@@ -48,6 +49,7 @@ def fetch_missing_weights(
         say(f"{error}: fetching them once")
     else:
         return
+    require_parts("weights")
     command = module_command("worker.weights", "fetch")
     run = subprocess.run(  # noqa: S603 - our own module
         command, env=environment, capture_output=True, text=True, check=False

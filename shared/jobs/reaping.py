@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, or_, select, update
 
 from shared.jobs.moves import PRIORITY_SECONDS, move
-from shared.models import Job, Worker
+from shared.models import Checkpoint, Job, Worker
 from shared.states import EVENTS, HELD, Event, JobState, StateReason
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BATCH = 50
 MAX_LOSSES = 2  # a third one in a row without a checkpoint ends the job
-WORKER_FORGOTTEN_SECONDS = 86_400
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +106,28 @@ def rung(db: Database, job_id: str) -> None:
         )
 
 
+def drop_expired_checkpoints(db: Database, days: float) -> list[str]:
+    """Take checkpoints of jobs that ended so long ago off the table, 50 at a time.
+
+    Returns:
+        Keys of their blobs, which nobody needs any more.
+    """
+    with db.write() as session:
+        rows = session.scalars(
+            select(Checkpoint)
+            .join(Job, Job.id == Checkpoint.job_id)
+            .where(Job.finished_at < db.now - days * DAY_SECONDS)
+            .limit(BATCH)
+        ).all()
+        for row in rows:
+            session.delete(row)
+    return [row.key for row in rows]
+
+
 def forget_workers(db: Database) -> None:
     """Drop workers that have not been seen for a day."""
     with db.write() as session:
-        session.execute(
-            delete(Worker).where(Worker.last_seen < db.now - WORKER_FORGOTTEN_SECONDS)
-        )
+        session.execute(delete(Worker).where(Worker.last_seen < db.now - DAY_SECONDS))
 
 
 def _is_poison(job: Job) -> bool:

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, StorageError
 from shared.jobs.leading import stand_down, try_lead
-from shared.jobs.reaping import forget_workers, reap, rung, waiting, wake
+from shared.jobs.reaping import (
+    drop_expired_checkpoints,
+    forget_workers,
+    reap,
+    rung,
+    waiting,
+    wake,
+)
 from shared.jobs.submitting import new_id
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
+    from shared.storage.base import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +46,12 @@ class Reconciler:
         self,
         db: Database,
         doorbell: Doorbell,
+        storage: Storage,
         settings: Settings,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._db, self._doorbell, self._settings = db, doorbell, settings
+        self._db, self._doorbell, self._storage = db, doorbell, storage
+        self._settings = settings
         self._clock = clock
         self._id = new_id("rec")
         self._stop = threading.Event()
@@ -78,7 +88,16 @@ class Reconciler:
                 log.warning("job_reaped", job_id=job_id, state=state)
         wake(self._db)
         self._ring_again()
+        self._collect_garbage()
         forget_workers(self._db)
+
+    def _collect_garbage(self) -> None:
+        days = self._settings.checkpoint_days
+        for key in drop_expired_checkpoints(self._db, days):
+            try:
+                self._storage.delete(key)
+            except StorageError as error:
+                log.warning("blob_left_behind", key=key, error=str(error))
 
     def _notice_absence(self) -> None:
         # A machine that slept or stood still did not hear anybody's heartbeat.

@@ -12,7 +12,10 @@ _MIGRATION_LOCK = 7_269_736_472_833  # any number that is ours alone
 
 def _run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=Job.metadata, render_as_batch=True
+        connection=connection,
+        target_metadata=Job.metadata,
+        render_as_batch=True,
+        transactional_ddl=True,  # both databases: a killed migration leaves nothing
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":

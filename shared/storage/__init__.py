@@ -23,9 +23,11 @@ def open_storage(url: str) -> Storage:
     """Open the backend named by the scheme of `url`.
 
     Raises:
-        StorageError: No backend has this scheme.
+        StorageError: No backend has this scheme, or the folder is not absolute.
     """
     parts = urlsplit(url)
+    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        raise StorageError(f"{url!r} names no folder: use file:///FOLDER")
     if parts.scheme not in _BACKENDS:
         known = ", ".join(sorted(_BACKENDS))
         raise StorageError(f"no storage backend {parts.scheme!r} in {url!r}: {known}")

@@ -18,6 +18,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
 TINY = ["--max-edge", "64", "--schedule", "64:5"]
+SOME_SECONDS = ["--max-edge", "64", "--schedule", "64:150"]
+ENDLESS = ["--max-edge", "64", "--schedule", "64:3000"]
 PATIENCE_SECONDS = 60
 
 
@@ -70,6 +72,26 @@ class Farm:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
+
+    def submitted(self, *flags):
+        done = self.run("submit", CONTENT, STYLE, *flags)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def show(self, job_id):
+        done = self.run("show", job_id, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def wait_until_worked_at(self, job_id):
+        """Look until the job runs and has a checkpoint to come back to."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            job = self.show(job_id)
+            if job["state"] == "running" and job["last_checkpoint"]:
+                return job
+            assert job["finished_at"] is None, job
+        raise AssertionError(job)
 
     def family(self):
         """Every process of the stack."""
@@ -148,8 +170,7 @@ def test_a_second_up_names_the_first_and_leaves_it_alone(up):
 
 
 def test_ctrl_c_during_watch_leaves_the_job_running_and_says_how_to_come_back(up):
-    long = ["--max-edge", "64", "--schedule", "64:3000"]
-    job_id = up.run("submit", CONTENT, STYLE, *long).stdout.strip()
+    job_id = up.submitted(*ENDLESS)
     watch = subprocess.Popen(
         [sys.executable, "-m", "impasto", "watch", job_id],
         env=up.environment,
@@ -158,27 +179,29 @@ def test_ctrl_c_during_watch_leaves_the_job_running_and_says_how_to_come_back(up
         text=True,
         start_new_session=True,
     )
-    time.sleep(3)  # a person looks for a while
+    up.wait_until_worked_at(job_id)
+    assert watch.poll() is None
 
     watch.send_signal(signal.SIGINT)
     _, said = watch.communicate(timeout=20)
 
     assert watch.returncode == 130
     assert f"impasto watch {job_id}" in said
-    assert json.loads(up.run("show", job_id, "--json").stdout)["state"] == "running"
+    assert up.show(job_id)["state"] == "running"
     assert up.run("cancel", job_id).returncode == 0
 
 
 def test_jobs_outlive_the_farm_that_runs_them(up, tmp_path):
-    slow = ["--max-edge", "64", "--schedule", "64:300"]
-    job_id = up.run("submit", CONTENT, STYLE, *slow).stdout.strip()
-    time.sleep(3)
+    job_id = up.submitted(*SOME_SECONDS)
+    before = up.wait_until_worked_at(job_id)
     up.close()
 
     up.up()
     watched = up.run("watch", job_id)
 
     assert watched.returncode == 0, watched.stderr
+    after = up.show(job_id)
+    assert after["fence"] > before["fence"], "it ended before the farm did"
     out = tmp_path / "out.png"
     assert up.run("download", job_id, "-o", out).returncode == 0
     assert out.stat().st_size > 1000
@@ -196,17 +219,20 @@ def test_no_process_outlives_the_stack_however_it_ends(up, number):
 
 
 def test_a_killed_worker_of_the_stack_is_replaced_and_its_job_goes_on(up):
-    job_id = up.run(
-        "submit", CONTENT, STYLE, "--max-edge", "64", "--schedule", "64:300"
-    ).stdout.strip()
-    time.sleep(4)
-    for process in up.family():
-        if "worker.app" in " ".join(process.cmdline()):
-            process.kill()
+    job_id = up.submitted(*SOME_SECONDS)
+    before = up.wait_until_worked_at(job_id)
+    workers = [one for one in up.family() if "worker.app" in one.cmdline()]
+    assert workers
+    for worker in workers:
+        worker.kill()
 
     watched = up.run("watch", job_id)
 
     assert watched.returncode == 0, watched.stderr
+    after = up.show(job_id)
+    # Claimed by the killed one, taken away from it, claimed by its successor.
+    assert after["fence"] >= before["fence"] + 2
+    assert after["fence"] >= 3
 
 
 def test_a_bad_picture_is_refused_with_a_reason(up, tmp_path):

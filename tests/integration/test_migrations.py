@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -60,6 +61,24 @@ def test_two_processes_may_migrate_at_once(postgresql):
 
     assert [process.wait(timeout=60) for process in racing] == [0, 0, 0]
     assert is_current(url)
+
+
+def test_a_migration_killed_at_any_moment_can_be_done_again(tmp_path):
+    for milliseconds in range(0, 200, 10):
+        path = tmp_path / f"{milliseconds}.sqlite"
+        url = f"sqlite:///{path}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shared.migrations"],
+            env={"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"},
+        )
+        while not path.exists() and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(milliseconds / 1000)
+        process.kill()
+        process.wait()
+
+        migrate(url)
+        assert is_current(url)
 
 
 def test_a_database_out_of_reach_is_told_in_one_line():

@@ -6,12 +6,13 @@ import pytest
 
 from shared import jobs
 from shared.db import Database
-from shared.errors import DatabaseUnavailable
+from shared.errors import BlobMissing, DatabaseUnavailable
 from shared.jobs import reconciling
 from shared.jobs.leading import stand_down, try_lead
 from shared.settings import Settings
 from shared.states import JobState
-from tests.job_rows import LEASE, claim, row, submit
+from shared.storage.local import LocalStorage
+from tests.job_rows import LEASE, checkpoint, claim, row, submit
 
 
 class Bell:
@@ -29,14 +30,19 @@ class Bell:
 
 
 @pytest.fixture
+def storage(tmp_path):
+    return LocalStorage(tmp_path / "blobs")
+
+
+@pytest.fixture
 def bell():
     return Bell()
 
 
 @pytest.fixture
-def reconciler(db, bell, clock, tmp_path):
+def reconciler(db, bell, storage, clock, tmp_path):
     settings = Settings(home=tmp_path, lease_seconds=LEASE)
-    return jobs.Reconciler(db, bell, settings, clock)
+    return jobs.Reconciler(db, bell, storage, settings, clock)
 
 
 def test_only_one_process_leads_until_its_time_is_over(db, clock):
@@ -78,12 +84,12 @@ def test_a_full_list_of_rings_gets_no_more(db, reconciler, bell):
 
 
 def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
-    db, clock, reconciler
+    db, clock, storage
 ):
     job_id = submit(db)
     claim(db)
     clock.advance(LEASE - 1)
-    fresh = jobs.Reconciler(db, Bell(), Settings(lease_seconds=LEASE), clock)
+    fresh = jobs.Reconciler(db, Bell(), storage, Settings(lease_seconds=LEASE), clock)
     clock.advance(2)
 
     fresh.round()
@@ -105,6 +111,37 @@ def test_a_pause_after_a_failure_ends_by_itself(db, clock, reconciler, bell):
     reconciler.round()
 
     assert bell.rings == [job_id]
+
+
+def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, reconciler):
+    job_id = submit(db)
+    reconciler.round()
+    clock.advance(LEASE + 1)
+    reconciler.round()
+    claim(db)
+
+    clock.advance(3600)  # the lid was closed; workers had no way to say anything
+    reconciler.round()
+
+    assert row(db, job_id).state == JobState.RUNNING
+
+
+def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, storage):
+    submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+    storage.put("1-10", b"a checkpoint")
+    jobs.cancel(db, "own_a", claimed.job_id)
+    jobs.stopped(db, claimed)
+
+    clock.advance(6.9 * 86_400)
+    reconciler.round()
+    assert storage.get("1-10")
+
+    clock.advance(0.2 * 86_400)
+    reconciler.round()
+    with pytest.raises(BlobMissing):
+        storage.get("1-10")
 
 
 def test_a_database_out_of_reach_is_told_as_such(tmp_path):

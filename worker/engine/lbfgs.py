@@ -115,8 +115,9 @@ class Lbfgs:
         return into_box(steepest.mul_(rate).add_(last.image))
 
     def _learn(self, step: Tensor, change: Tensor) -> None:
-        product = _dot(step, change)
-        if product > MIN_COSINE * math.sqrt(_dot(step, step) * _dot(change, change)):
+        product, turn = _dot(step, change), _dot(change, change)
+        # A turn of 0 is an underflow: losses may be as small as a weight of 1e-30.
+        if turn and product > MIN_COSINE * math.sqrt(_dot(step, step) * turn):
             self._pairs.append(_Pair(step, change, product))
 
     def _direction(self, gradient: Tensor, free: Tensor) -> Tensor:

@@ -51,12 +51,15 @@ function recipe(params, job) {
 }
 
 async function finish(job) {
-  await stage.show(job.urls.result, "result", job.name || "The finished picture");
   const link = at("download");
-  link.href = await getPicture(job.urls.result);
+  if (link.href) return; // there already
+  const address = await getPicture(job.urls.result);
+  if (job.id !== current) return URL.revokeObjectURL(address);
+  link.href = address; // the stage shows it too; leave() ends both
   link.download = `impasto-${job.name || job.id}.png`;
   link.hidden = false;
-  if (job.urls.content) await stage.compareWith(job.urls.content);
+  await stage.lay(address, "result", job.name || "The finished picture");
+  if (job.urls.content && job.id === current) await stage.compareWith(job.urls.content);
 }
 
 async function pictures(job) {

@@ -57,7 +57,15 @@ export async function promise(url) {
 export async function show(url, key, alt) {
   if (shown === key) return;
   const mine = turn;
-  const image = await put("picture", await getPicture(url), alt);
+  const address = await getPicture(url);
+  if (mine === turn) await lay(address, key, alt);
+  else URL.revokeObjectURL(address);
+}
+
+/** Show a picture that is loaded already: the stage lets go of it when it leaves. */
+export async function lay(address, key, alt) {
+  const mine = turn;
+  const image = await put("picture", address, alt);
   if (mine !== turn || !image) return;
   shown = key;
   const before = stage.querySelectorAll(".picture");

@@ -46,9 +46,9 @@ class Client(FlaskClient):
 class Api:
     """The app, what it stands on, and a client that talks to it."""
 
-    def __init__(self, settings, clock):
+    def __init__(self, settings, clock, busy_seconds=5.0):
         self.settings = settings
-        self.db = Database(settings.database_url, clock)
+        self.db = Database(settings.database_url, clock, busy_seconds)
         self.storage = open_storage(settings.storage_url)
         self.bell = Bell()
         self.app = create_app(settings, self.db, self.storage, self.bell)

@@ -6,6 +6,7 @@ import inspect
 import sqlite3
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.explanations import all_pages
 from api.problems import KINDS, kind_of
@@ -86,7 +87,7 @@ def test_every_error_of_a_request_is_in_the_table():
     assert all(issubclass(error, ImpastoError) for error in KINDS)
 
 
-def test_an_unforeseen_error_is_500_without_its_text(api, monkeypatch):
+def test_an_unforeseen_error_is_500_without_its_text(api):
     def explode():
         raise RuntimeError("secret detail")
 
@@ -108,10 +109,9 @@ def test_an_expected_error_that_is_not_meant_for_clients_is_500(api):
     assert api.client.get("/explode").json["code"] == "internal"
 
 
-def test_a_locked_database_is_503_and_worth_another_try(api, monkeypatch):
-    monkeypatch.setattr("shared.db._BUSY_MILLISECONDS", 50)
+def test_a_locked_database_is_503_and_worth_another_try(api):
     api.db.close()
-    locked = type(api)(api.settings, None)
+    locked = type(api)(api.settings, None, busy_seconds=0.05)
     blocker = sqlite3.connect(
         api.settings.home / "impasto.sqlite", isolation_level=None
     )
@@ -137,7 +137,47 @@ def test_a_database_out_of_reach_is_503_everywhere_but_livez(make_api, tmp_path)
     ready = api.client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json["checks"]["storage"] == "ok"
-    assert ready.json["checks"]["database"] != "ok"
+    assert ready.json["checks"]["database"] == "down"
+
+
+@pytest.mark.parametrize(
+    "error", [e for e, kind in KINDS.items() if kind.status >= 500]
+)
+def test_what_an_outage_says_of_the_deployment_is_for_the_log_only(api, error):
+    def fail():
+        raise error("connection to db.internal, user impasto, port 5432 refused")
+
+    api.app.add_url_rule("/fail", view_func=fail)
+
+    with capture_logs() as logged:
+        response = api.client.get("/fail")
+
+    assert response.status_code == KINDS[error].status
+    assert not any(word in response.text for word in ("db.internal", "5432", "refused"))
+    assert response.json["detail"]
+    assert "db.internal" in logged[0]["error"]
+
+
+def test_readyz_says_that_the_database_is_down_and_only_the_log_says_why(
+    make_api, tmp_path
+):
+    api = make_api(database_url=f"sqlite:///{tmp_path}/no/folder/x.sqlite")
+
+    with capture_logs() as logged:
+        response = api.client.get("/readyz")
+
+    assert response.json["detail"] == "database: down"
+    assert "unable to open" not in response.text
+    assert "unable to open" in logged[0]["error"]
+
+
+def test_a_redirect_is_no_problem(api):
+    api.app.add_url_rule("/folder/", view_func=str)
+
+    response = api.client.get("/folder")
+
+    assert response.status_code == 308
+    assert response.headers["Location"].endswith("/folder/")
 
 
 def test_readyz_says_ready(client):
@@ -160,7 +200,7 @@ def test_with_a_full_disk_the_server_is_not_ready(make_api):
     response = make_api(min_free_bytes=2**62).client.get("/readyz")
 
     assert response.status_code == 503
-    assert "kept free" in response.json["checks"]["storage"]
+    assert response.json["checks"]["storage"] == "full"
 
 
 def test_capabilities_name_the_choices_the_limits_and_the_credits(client):

@@ -71,8 +71,8 @@ def test_the_memory_a_job_needs_is_estimated(api):
 
     with api.db.read() as session:
         needs = [session.get(models.Job, one).need_bytes for one in (small, large)]
-    assert needs[0] == 300_000_000 + 64**2 * (3_200 + 360)
-    assert needs[1] == 300_000_000 + 1024**2 * (3_200 + 360)
+    assert needs[0] == 300_000_000 + 64**2 * (3_200 + 240)
+    assert needs[1] == 300_000_000 + 1024**2 * (3_200 + 240)
 
 
 def test_the_bell_is_rung_once_the_row_is_there(api):

@@ -8,27 +8,36 @@ import pytest
 
 from impasto.address import find_url, home_folder, is_loopback_url
 from impasto.errors import ServerUnreachable
+from impasto.stack.lock import held
 from impasto.stackfile import RunningStack, read_running, write_running
 
 HERE = RunningStack("http://127.0.0.1:1", os.getpid(), "2026-01-01T00:00:00+00:00")
 
 
 def test_a_flag_beats_the_environment_and_the_environment_beats_the_stack(tmp_path):
-    write_running(tmp_path, HERE)
     home = {"IMPASTO_HOME": str(tmp_path)}
     told = home | {"IMPASTO_API_URL": "http://env:2/"}
 
-    assert find_url("https://flag:3", told) == "https://flag:3"
-    assert find_url(None, told) == "http://env:2"
-    assert find_url(None, home) == "http://127.0.0.1:1"
+    with held(tmp_path):
+        write_running(tmp_path, HERE)
+
+        assert find_url("https://flag:3", told) == "https://flag:3"
+        assert find_url(None, told) == "http://env:2"
+        assert find_url(None, home) == "http://127.0.0.1:1"
 
 
-def test_a_stack_whose_process_is_gone_is_not_found(tmp_path):
-    ended = 2**22 + 1  # above the largest pid of Linux
-    write_running(tmp_path, RunningStack("http://127.0.0.1:1", ended, ""))
+def test_a_killed_stack_is_not_found_even_where_another_process_has_its_pid(tmp_path):
+    with held(tmp_path):
+        write_running(tmp_path, HERE)  # and then the lock ends, as by SIGKILL
 
     with pytest.raises(ServerUnreachable, match="no server is running"):
         find_url(None, {"IMPASTO_HOME": str(tmp_path)})
+
+
+def test_a_stack_file_without_any_lock_is_not_believed(tmp_path):
+    write_running(tmp_path, HERE)
+
+    assert read_running(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": "http://x"}'])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -43,6 +45,18 @@ def test_a_stack_that_is_still_starting_is_named_by_its_process(tmp_path):
         held(tmp_path / "new"),
     ):
         pass
+
+
+def test_a_command_that_looks_for_the_stack_does_not_keep_it_from_starting(tmp_path):
+    with held(tmp_path):
+        pass
+    with (tmp_path / "lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        done = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
+        done.start()
+
+        with held(tmp_path):
+            done.join()
 
 
 @pytest.fixture
@@ -103,6 +117,9 @@ def test_a_copy_of_the_database_has_what_its_journal_holds(tmp_path):
     [
         ("", Path("/home/impasto.sqlite")),
         ("sqlite:////d/x.sqlite", Path("/d/x.sqlite")),
+        ("sqlite+pysqlite:////d/x.sqlite", Path("/d/x.sqlite")),
+        ("sqlite:////d/x.sqlite?timeout=9", Path("/d/x.sqlite")),
+        ("sqlite://", None),
         ("postgresql+psycopg://h/d", None),
     ],
 )

@@ -26,37 +26,61 @@ def test_starting_the_command_line_loads_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    "command", [("serve",), ("worker",), ("migrate",), ("weights", "fetch"), ("up",)]
-)
-def test_without_the_server_parts_a_command_says_what_to_do(tmp_path, command):
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "vgg16.safetensors").touch()
-    code = (
-        "import sys\n"
-        "from importlib.machinery import PathFinder\n"
-        "class Hidden(PathFinder):\n"
-        "    @classmethod\n"
-        "    def find_spec(cls, name, path=None, target=None):\n"
-        "        if name in ('api', 'worker', 'shared'): return None\n"
-        "        return super().find_spec(name, path, target)\n"
-        "sys.meta_path = [f for f in sys.meta_path if f is not PathFinder]\n"
-        "sys.meta_path.append(Hidden)\n"
-        "from impasto.__main__ import main\n"
-        f"sys.argv[1:] = {command!r}\n"
-        "main()"
-    )
+# Starts a command in a Python that seems to have no more than the wheel brings.
+CLIENT_ONLY = """
+import sys
+from importlib.machinery import PathFinder
+class Hidden(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in ('api', 'worker', 'shared', 'PIL'): return None
+        return super().find_spec(name, path, target)
+sys.meta_path = [f for f in sys.meta_path if f is not PathFinder]
+sys.meta_path.append(Hidden)
+from impasto.__main__ import main
+main()
+"""
 
-    done = subprocess.run(
-        [sys.executable, "-c", code],
+
+def run_client_only(folder, *command):
+    return subprocess.run(
+        [sys.executable, "-c", CLIENT_ONLY, *command],
         capture_output=True,
         text=True,
         check=False,
-        env={
-            "IMPASTO_HOME": str(tmp_path),
-            "IMPASTO_WEIGHTS_DIR": f"{tmp_path}/weights",
-        },
+        cwd=folder,
+        env={"IMPASTO_HOME": f"{folder}/home", "IMPASTO_WEIGHTS_DIR": str(folder)},
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        ("worker",),
+        ("migrate",),
+        ("weights", "fetch"),
+        ("admin", "keys", "create", "--name", "me"),
+        ("up",),
+        ("run", "vgg16.safetensors", "vgg16.safetensors"),
+        ("demo",),
+    ],
+    ids=" ".join,
+)
+def test_without_the_server_parts_a_command_says_what_to_do(tmp_path, command):
+    (tmp_path / "vgg16.safetensors").touch()
+
+    done = run_client_only(tmp_path, *command)
+
+    assert done.returncode == 1
+    assert "the server parts are not installed here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_server_parts_missing_weights_are_not_fetched_either(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+
+    done = run_client_only(tmp_path, "run", "photo.jpg", "photo.jpg")
 
     assert done.returncode == 1
     assert "the server parts are not installed here" in done.stderr

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from shared.db import Database
 from shared.settings import Settings, is_loopback, read_secret, settings_or_exit
+from shared.storage import open_storage
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -50,6 +52,26 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
     assert settings.port == 9000
     assert settings.database_url == f"sqlite:///{tmp_path}/impasto.sqlite"
     assert settings.secret_file == tmp_path / "secret"
+
+
+@pytest.mark.parametrize("name", ["plain", "with space", "q?a#b", "p%41", "ü"])
+def test_any_folder_can_be_the_home(tmp_path, name):
+    settings = Settings(home=tmp_path / name)
+    (tmp_path / name).mkdir()
+
+    database = Database(settings.database_url)
+    database.ping()
+    database.close()
+    open_storage(settings.storage_url).put("a", b"1")
+
+    made = {path.name for path in (tmp_path / name).iterdir()}
+    assert {"impasto.sqlite", "blobs"} <= made
+
+
+def test_a_relative_home_is_taken_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert Settings(home="farm").home == tmp_path / "farm"
 
 
 def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):

@@ -99,6 +99,12 @@ def test_free_space_is_known_before_the_first_blob(storage):
     assert storage.free_bytes() > 0
 
 
+@pytest.mark.parametrize("url", ["file://host/x", "file:x", "file://"])
+def test_a_file_url_without_a_folder_is_refused(url):
+    with pytest.raises(StorageError, match="file:///FOLDER"):
+        open_storage(url)
+
+
 def test_an_unknown_scheme_is_refused_with_those_known():
     with pytest.raises(StorageError, match=r"'ftp'.*: file"):
         open_storage("ftp://host/x")

@@ -1,0 +1,54 @@
+"""What the caller may see, by its id: a job, or an uploaded picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from api.auth import current_owner_id
+from api.services import current_services
+from shared import jobs
+from shared.errors import JobNotFound, NotFound
+
+if TYPE_CHECKING:
+    from shared.models import Asset, Job
+
+
+class JobPath(BaseModel):
+    """Which job."""
+
+    job_id: str
+
+
+class AssetPath(BaseModel):
+    """Which uploaded picture."""
+
+    asset_id: str
+
+
+def find_job(job_id: str) -> Job:
+    """Read a job of the caller.
+
+    Raises:
+        JobNotFound: There is none with this id.
+    """
+    if not _could_be_ours(job_id):
+        raise JobNotFound("this is not the id of a job")
+    return jobs.get_job(current_services().database, current_owner_id(), job_id)
+
+
+def find_asset(asset_id: str) -> Asset:
+    """Read what is known of an uploaded picture of the caller.
+
+    Raises:
+        NotFound: There is none with this id.
+    """
+    if not _could_be_ours(asset_id):
+        raise NotFound("this is not the id of a picture")
+    return jobs.get_asset(current_services().database, current_owner_id(), asset_id)
+
+
+def _could_be_ours(text: str) -> bool:
+    """Keep other text from the database, which may choke on it."""
+    return text.isascii() and text.replace("_", "").isalnum()

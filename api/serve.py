@@ -1,0 +1,86 @@
+"""`python -m api.serve`: the API's process, granian with the WSGI app of `api.wsgi`."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+from shared import logs
+from shared.settings import settings_or_exit
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from shared.settings import Settings
+
+_APP = "api.wsgi:app"
+_STOP_SECONDS = 8
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        SystemExit: The settings are not valid.
+    """
+    settings = settings_or_exit()
+    logs.configure(settings.log_level)
+    logging.getLogger("_granian").addFilter(_is_news)
+    server = Granian(_APP, **options(settings))
+    server.serve(target_loader=partial(_load, os.getpid()), wrap_loader=False)
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Return granian's arguments.
+
+    One process: the limit of decodes at once counts per process, and the threads
+    mostly wait. Backpressure counts connections, of which an idle one needs no thread.
+    """
+    return {
+        "address": settings.host,
+        "port": settings.port,
+        "interface": Interfaces.WSGI,
+        "http": HTTPModes.http1,
+        "websockets": False,
+        "workers": 1,
+        "blocking_threads": settings.api_threads,
+        "workers_kill_timeout": _STOP_SECONDS,
+        "log_level": LogLevels.warning,
+        # No handlers of its own: its lines go where ours go.
+        "log_dictconfig": {"loggers": {"_granian": {"propagate": True}}},
+    }
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop the advice to have fewer threads than we chose to have."""
+    return "Python threads" not in record.getMessage()
+
+
+def _load(parent: int) -> Flask:
+    """Make the app in granian's worker, which must not outlive `parent`."""
+    _die_with(parent)
+    from api.wsgi import app  # noqa: PLC0415 - the parent serves nothing itself
+
+    return app()
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the call
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

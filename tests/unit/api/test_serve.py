@@ -1,0 +1,128 @@
+"""The API's process: how granian is set up, how it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from granian import Granian
+
+import api
+from api.serve import options
+from shared.settings import Settings
+
+ROOT = Path(api.__file__).parents[1]
+PATIENCE_SECONDS = 60
+
+
+def environment(**told):
+    inherited = {n: value for n, value in os.environ.items() if "IMPASTO" not in n}
+    return {**inherited, **{f"IMPASTO_{name}": value for name, value in told.items()}}
+
+
+def test_the_settings_say_where_to_serve_and_how_many_at_once():
+    found = options(Settings(host="::1", port=9, api_threads=3))
+
+    assert (found["address"], found["port"], found["blocking_threads"]) == ("::1", 9, 3)
+
+
+def test_granian_knows_every_option():
+    server = Granian("api.wsgi:app", **options(Settings()))
+
+    assert server.workers == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"PORT": "many"}, "IMPASTO_PORT"),
+        ({"HOST": "0.0.0.0"}, "IMPASTO_AUTH=keys"),  # noqa: S104 - refused
+    ],
+)
+def test_settings_that_cannot_be_used_are_named_before_anything_starts(told, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "api.serve"],
+        cwd=ROOT,
+        env=environment(**told),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def server(tmp_path, sqlite_url):
+    """A real server on a port of its own: the process, its URL, its log."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = {
+        "HOME": str(tmp_path),
+        "DATABASE_URL": sqlite_url,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "PORT": str(port),
+    }
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.serve"],
+            cwd=ROOT,
+            env=environment(**told),
+            stdout=out,
+            stderr=out,
+        )
+    url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: is_alive(url), log)
+    yield process, url, log
+    process.kill()
+    process.wait()
+
+
+def is_alive(url):
+    try:
+        return httpx.get(f"{url}/livez").is_success
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(condition, log):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_server_starts_without_warnings_and_stops_when_it_is_told(server):
+    process, url, log = server
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert "threads" not in log.read_text()
+    assert not is_alive(url)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl")
+def test_a_killed_server_leaves_no_process(server):
+    process, _, _ = server
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+
+    process.kill()
+    process.wait()
+
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
+    assert not alive
