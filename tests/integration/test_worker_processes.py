@@ -89,18 +89,21 @@ def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
     assert workers[1].poll() is None
 
 
-def test_a_fleet_of_two_restarts_a_killed_worker_and_passes_sigterm_on(farm):
+def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     fleet = farm.start("worker.fleet", "--devices", "cpu*2")
-    job_id = farm.submit(**LONG)
-    farm.wait(job_id, has_checkpoint)
-    before = {worker.id for worker in jobs.live_workers(farm.db)}
+    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
+    held = [farm.wait(job_id, has_checkpoint) for job_id in ids]
+    assert len({job.worker_id for job in held}) == 2
+    first, _second = before = _children(fleet.pid)
 
-    for child in _children(fleet.pid):
-        child.kill()
+    first.kill()
 
-    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
-    after = {worker.id for worker in jobs.live_workers(farm.db)} - before
-    assert after
+    ended = [farm.wait_end(job_id) for job_id in ids]
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
+    assert sorted(job.fence for job in ended) == [1, 3]
+    after = _children(fleet.pid)
+    assert len(after) == 2
+    assert after != before
     fleet.terminate()
     assert fleet.wait(timeout=20) == 0
     assert _children(fleet.pid) == []
