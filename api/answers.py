@@ -64,5 +64,17 @@ def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Respo
     response.set_etag(etag)
     response.headers["Cache-Control"] = cache
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response.make_conditional(request, accept_ranges=True, complete_length=len(data))
+    if _asks_for_bytes():
+        response.make_conditional(
+            request, accept_ranges=True, complete_length=len(data)
+        )
+    else:
+        response.make_conditional(request)
     return response
+
+
+def _asks_for_bytes() -> bool:
+    """Whether a part, if any, is told in bytes; other units count as not said."""
+    # RFC 9110, 14.2; Werkzeug would answer 416.
+    unit, _, _ = request.headers.get("Range", "bytes").partition("=")
+    return unit.strip().lower() == "bytes"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, services
 from api.blueprints import capabilities, health, jobs, pages, pictures
-from api.limits import max_body_bytes
+from api.limits import max_body_bytes, max_uploads
 from shared.settings import read_secret
 
 if TYPE_CHECKING:
@@ -26,14 +26,20 @@ def create_app(
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
-    decoders = BoundedSemaphore(settings.max_decodes)
-    parts = services.Services(settings, database, storage, doorbell, secret, decoders)
+    parts = services.Services(
+        settings,
+        database,
+        storage,
+        doorbell,
+        secret,
+        decoders=BoundedSemaphore(settings.max_decodes),
+        uploads=BoundedSemaphore(max_uploads(settings)),
+    )
     services.install(app, parts)
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
-    for blueprint in (jobs.blueprint, pictures.blueprint, capabilities.blueprint):
-        openapi.register(app, blueprint)
-    app.register_blueprint(health.blueprint)
+    for documented in (jobs, pictures, capabilities, health):
+        openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     return app

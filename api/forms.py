@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from api.limits import (
@@ -14,6 +15,8 @@ from api.limits import (
     MAX_STYLES,
     BoundedFile,
     max_body_bytes,
+    one_upload,
+    temporary_room,
 )
 from shared.errors import (
     FieldError,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict
     from werkzeug.wrappers import Request
 
+    from api.services import Services
     from shared.settings import Settings
 
 FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1}
@@ -51,22 +55,26 @@ class Form:
 
 
 @contextmanager
-def received(request: Request, settings: Settings) -> Iterator[Form]:
+def received(request: Request, services: Services) -> Iterator[Form]:
     """Read the form of `request`; its files are closed when the block ends.
 
     Raises:
         UnsupportedMediaType: The body is no multipart form.
         UploadTooLarge: A file, a field or the whole has too many bytes.
         MalformedMultipart: The form breaks off or is damaged.
+        ServerBusy: Too many forms are being read.
+        StorageFull: There is no room for its files while they are checked.
     """
+    settings = services.settings
     if request.mimetype != _MULTIPART:
         raise UnsupportedMediaType(
             f"a job is submitted as {_MULTIPART}, not {request.mimetype or 'nothing'}",
             hint="curl -F content=@photo.jpg -F style=@painting.jpg ...",
         )
     _check_length(request, settings)
-    with ExitStack() as stack:
-        texts, files = _parse(request, settings, stack)
+    with temporary_room(), ExitStack() as stack:
+        with one_upload(services):
+            texts, files = _parse(request, settings, stack)
         yield _sorted(texts, files)
 
 
@@ -94,6 +102,11 @@ def _parse(
     )
     try:
         _, texts, files = parser.parse_from_environ(request.environ)
+    except RequestEntityTooLarge as error:
+        raise UploadTooLarge(
+            f"the form is too large: at most {MAX_FIELD_BYTES:,} bytes of text, "
+            f"{MAX_PARTS} parts, {max_body_bytes(settings):,} bytes in all"
+        ) from error
     except ValueError as error:
         raise MalformedMultipart(f"the form cannot be read: {error}") from error
     return texts, files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
@@ -24,11 +25,21 @@ MAX_FIELD_BYTES = 256 * 1024
 _PICTURES_PER_REQUEST = 4  # of the largest size taken
 _MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
 _DECODER_SECONDS = 30
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 def max_body_bytes(settings: Settings) -> int:
     """Bytes of the largest request: four pictures of the largest size, and fields."""
     return _PICTURES_PER_REQUEST * settings.max_upload_bytes + 2**20
+
+
+def max_uploads(settings: Settings) -> int:
+    """Forms read at once: half of the threads, so that others always find one.
+
+    The server's WSGI input knows no timeout, so a sender who falls silent keeps his
+    thread until his connection ends.
+    """
+    return settings.api_threads // 2
 
 
 class BoundedFile(SpooledTemporaryFile[bytes]):
@@ -53,6 +64,21 @@ class BoundedFile(SpooledTemporaryFile[bytes]):
         return super().write(data)
 
 
+@contextmanager
+def temporary_room() -> Iterator[None]:
+    """Say what it means when a file of an upload cannot be written, or closed.
+
+    Raises:
+        StorageFull: The folder for temporary files is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFull(f"no room for the files of an upload: {error}") from error
+        raise
+
+
 def check_room(services: Services) -> None:
     """Refuse work while there would be no room for its pictures.
 
@@ -62,6 +88,21 @@ def check_room(services: Services) -> None:
     free, least = services.storage.free_bytes(), services.settings.min_free_bytes
     if free < least:
         raise StorageFull(f"{free:,} bytes are free, at least {least:,} are kept free")
+
+
+@contextmanager
+def one_upload(services: Services) -> Iterator[None]:
+    """Take one of the places where forms are read.
+
+    Raises:
+        ServerBusy: All are taken; waiting for one would take a thread, too.
+    """
+    if not services.uploads.acquire(blocking=False):
+        raise ServerBusy("too many uploads are arriving; try again soon")
+    try:
+        yield
+    finally:
+        services.uploads.release()
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def get(
     blueprint: APIBlueprint, rule: str, **answers: object
 ) -> Callable[[View], View]:
     """Route GET requests; `answers` as for `_documented`."""
-    route = blueprint.get(rule, responses=_documented(answers))
+    route = blueprint.get(rule, responses=_documented(rule, answers))
     return cast("Callable[[View], View]", route)
 
 
@@ -107,22 +107,26 @@ def post(
         }
         body = {"required": True, "content": {"multipart/form-data": content}}
     options: dict[str, Any] = {"request_body": body} if body else {}
-    route = blueprint.post(rule, responses=_documented(answers), **options)
+    route = blueprint.post(rule, responses=_documented(rule, answers), **options)
     return cast("Callable[[View], View]", route)
 
 
-def _documented(answers: dict[str, object]) -> dict[str | int | HTTPStatus, Any]:
+def _documented(
+    rule: str, answers: dict[str, object]
+) -> dict[str | int | HTTPStatus, Any]:
     """Describe answers given as s200=Model, s202="image/png", s404=None (a problem)."""
+    always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
-        "422": dict(_PROBLEM),
-        "500": dict(_PROBLEM),
+        status: dict(_PROBLEM) for status in always
     }
     for name, what in answers.items():
         status = name.removeprefix("s")
         if what is None:
             described[status] = dict(_PROBLEM)
         elif isinstance(what, str):
-            schema = {"type": "string", "format": "binary"}
+            schema = {"type": "string"}
+            if not what.startswith("text/"):
+                schema["format"] = "binary"
             described[status] = {"content": {what: {"schema": schema}}}
         else:
             described[status] = what

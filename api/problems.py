@@ -55,7 +55,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
     errors.ServerBusy: Kind(
-        503, "The server is busy", 5, "too many uploads are being checked; try again"
+        503, "The server is busy", 5, "too many uploads at once; try again"
     ),
     errors.DatabaseUnavailable: Kind(
         503, "The database cannot be reached", 5, "the database does not answer now"

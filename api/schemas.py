@@ -191,3 +191,12 @@ class Capabilities(_Said):
     formats: list[str] = Field(description="media types of uploads")
     limits: dict[str, int]
     credits: list[dict[str, str]]
+
+
+class Readiness(_Said):
+    """Whether jobs can be taken."""
+
+    status: Literal["ready", "degraded"] = Field(
+        description="degraded: they are taken, and start later than they could"
+    )
+    checks: dict[str, str] = Field(description="ok, down or full, by part")

@@ -32,6 +32,8 @@ class Services:
         secret: Signs page cursors.
         decoders: As many as pictures are decoded at once; one of 50 million pixels
             takes about 200 MB meanwhile.
+        uploads: As many as forms are read at once: fewer than there are threads, as
+            each holds one for as long as its sender likes.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class Services:
     doorbell: Doorbell
     secret: bytes
     decoders: BoundedSemaphore
+    uploads: BoundedSemaphore
 
 
 def install(app: Flask, services: Services) -> None:

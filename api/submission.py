@@ -34,7 +34,7 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
         QueueFull: Too many jobs are waiting.
     """
     check_room(services)
-    with received(request, services.settings) as form:
+    with received(request, services) as form:
         wanted = job_request(form)
         checked = [(one, _inspect(services, one)) for one in wanted.pictures]
         jobs.ensure_owner(services.database, owner_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from impasto.address import find_url, is_loopback_url
-from impasto.jobs import Jobs
+from impasto.errors import BadKey
+from impasto.jobs import Jobs, require_place
 from impasto.outcomes import raise_for_state
 from impasto.wire import Wire
 
@@ -34,6 +36,7 @@ class Client:
 
     Raises:
         ServerUnreachable: No address was given and none can be found.
+        BadKey: No API key looks like this one.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Client:
             timeout=httpx.Timeout(30, connect=5),
             # A proxy of the environment cannot reach this machine's loopback.
             trust_env=not is_loopback_url(self.base_url),
+            verify=_trusted(self.base_url),
         )
         self._wire = Wire(self._http, sleep)
         self.jobs = Jobs(self._wire, clock)
@@ -77,7 +81,10 @@ class Client:
         Raises:
             JobFailed: It ended without a picture.
             JobCanceled: Somebody stopped it.
+            CannotSave: `save_to` is no place for a file; nothing was submitted.
         """
+        if save_to is not None:
+            require_place(Path(save_to))
         paths = [Path(style) for style in styles]
         job = self.jobs.submit(Path(content), paths, params=params)
         job = self.jobs.wait(job.id)
@@ -114,10 +121,22 @@ class Client:
         self.close()
 
 
+def _trusted(url: str) -> ssl.SSLContext | bool:
+    """Say whose certificates count: nobody's where none is asked for."""
+    if url.startswith("https:"):
+        return True  # httpx then reads a file of certificates, in 50 ms
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _headers(api_key: str | None) -> dict[str, str]:
     try:
         release = version("impasto")
     except PackageNotFoundError:  # a checkout that nobody installed
         release = "0"
     headers = {"User-Agent": f"impasto-python/{release}"}
-    return headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+    if not api_key:
+        return headers
+    # A header could not carry it, and the library's message would show it.
+    if not api_key.isascii() or not api_key.isprintable():
+        raise BadKey("the API key has characters that no key has")
+    return headers | {"Authorization": f"Bearer {api_key}"}

@@ -49,7 +49,7 @@ class JsonLines:
 
     def show(self, job: Job) -> None:
         """Print the whole job."""
-        print_line(job.model_dump_json())
+        print_line(job.as_json())
 
 
 class LiveBar:

@@ -13,9 +13,12 @@ ImpastoError
 ├── JobFailed, JobCanceled, WaitTimeout: of a job, in `outcomes`
 ├── AmbiguousId             the prefix fits several jobs, or none
 ├── BadFlag                 a flag's value cannot be read
+├── BadKey                  no API key looks like IMPASTO_API_KEY
+├── CannotSave              a picture cannot be written where it should go
 ├── PartsMissing            the server parts are not installed here
 └── StackError              the embedded stack cannot run
     ├── AlreadyRunning      another one has the data folder
+    ├── HomeUnusable        the data folder cannot be made or written
     ├── ChildGaveUp         one of its processes keeps dying
     └── WeightsMissing      the network's weights are not on this machine
 """
@@ -133,6 +136,19 @@ class BadFlag(ImpastoError):
     code = "usage"
 
 
+class BadKey(ImpastoError):
+    """The API key has characters that no key has."""
+
+    code = "usage"
+    hint = "'impasto admin keys create' makes a key; IMPASTO_API_KEY holds it"
+
+
+class CannotSave(ImpastoError):
+    """A picture cannot be written where it should go."""
+
+    code = "cannot_save"
+
+
 class PartsMissing(ImpastoError):
     """The server parts are not installed in this Python."""
 
@@ -149,6 +165,13 @@ class AlreadyRunning(StackError):
     """Another stack holds the data folder."""
 
     code = "already_running"
+
+
+class HomeUnusable(StackError):
+    """The data folder cannot be made or written."""
+
+    code = "home_unusable"
+    hint = "set IMPASTO_HOME to a folder that you may write"
 
 
 class ChildGaveUp(StackError):

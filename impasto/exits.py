@@ -28,7 +28,8 @@ def error_lines(error: ImpastoError) -> list[str]:
     """Say an error to a person: what, each wrong value, what to do."""
     lines = [f"error: {error}"]
     if isinstance(error, ApiError):
-        lines += [f"  {wrong.pointer}: {wrong.detail}" for wrong in error.errors]
+        told = (f"{wrong.pointer}: {wrong.detail}" for wrong in error.errors)
+        lines += [f"  {line}" for line in told if line not in str(error)]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return lines

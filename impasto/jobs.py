@@ -7,9 +7,10 @@ import os
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from impasto.models import Job, JobPage
+from impasto.errors import CannotSave, ServerUnreachable
+from impasto.models import Answer, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.wire import retry_after_seconds
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import httpx
 
     from impasto.wire import Wire
+
+A = TypeVar("A", bound=Answer)
 
 # A server that restarts under a long job is back within about 20 s.
 _PATIENT_RETRIES = 8
@@ -77,7 +80,7 @@ class Jobs:
         query |= {"cursor": cursor} if cursor else {}
         query |= {"state": state} if state else {}
         answer = self._wire.get("/v1/jobs", query=query)
-        return JobPage.model_validate_json(answer.content)
+        return _read(JobPage, answer)
 
     def cancel(self, job_id: str) -> Job:
         """Ask to stop; twice does as much as once."""
@@ -131,7 +134,11 @@ class Jobs:
                 answer, job = fresh, _job(fresh)
 
     def download(self, job_id: str, path: Path) -> Path:
-        """Save the finished picture; `path` never holds half of one."""
+        """Save the finished picture; `path` never holds half of one.
+
+        Raises:
+            CannotSave: The file system says no.
+        """
         return self._save(f"/v1/jobs/{job_id}/result", path)
 
     def download_latest_frame(self, job_id: str, path: Path) -> Path:
@@ -139,9 +146,31 @@ class Jobs:
         return self._save(f"/v1/jobs/{job_id}/frames/latest", path)
 
     def _save(self, url: str, path: Path) -> Path:
-        with _whole(path) as target:
-            self._wire.copy(url, target)
+        require_place(path)
+        try:
+            with _whole(path) as target:
+                self._wire.copy(url, target)
+        except OSError as error:
+            raise _cannot_save(path, error.strerror or str(error)) from error
         return path
+
+
+def require_place(path: Path) -> None:
+    """Check that a picture can be saved as `path`, before hours go into making it.
+
+    Raises:
+        CannotSave: Its folder is not there or may not be written, or it is one itself.
+    """
+    if path.is_dir():
+        raise _cannot_save(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise _cannot_save(path, f"there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _cannot_save(path, f"the folder {path.parent} may not be written")
+
+
+def _cannot_save(path: Path, why: str) -> CannotSave:
+    return CannotSave(f"cannot save {path}: {why}")
 
 
 @contextmanager
@@ -159,4 +188,13 @@ def _whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _job(response: httpx.Response) -> Job:
-    return Job.model_validate_json(response.content)
+    return _read(Job, response)
+
+
+def _read(kind: type[A], response: httpx.Response) -> A:
+    try:
+        return kind.read(response.json())
+    except ValueError as error:
+        raise ServerUnreachable(
+            f"{response.url} does not answer as Impasto does: {error}"
+        ) from error

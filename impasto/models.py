@@ -1,23 +1,75 @@
 """What the server says, read with tolerance: a newer server must not break a client.
 
 Unknown fields are kept, unknown states are plain text, and a missing field is None.
+Plain dataclasses: Pydantic would take each command 100 ms to load.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
+    Reader = Callable[[Any], object]
+
+_TIMES = ("created_at", "started_at", "finished_at")
 _ENDS = frozenset({"succeeded", "failed", "canceled"})
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What all answers have.
+
+    Attributes:
+        readers: What makes a field of its JSON, where that is more than plain values.
+        said: The JSON object itself, with the fields that this version does not know.
+    """
+
+    readers: ClassVar[Mapping[str, Reader]] = {}
+    said: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """Take what is known here from a JSON object.
+
+        Raises:
+            ValueError: A field that cannot be done without is missing or of a wrong
+                kind.
+        """
+        try:
+            known: dict[str, Any] = {
+                each.name: cls.readers.get(each.name, _as_it_is)(said[each.name])
+                for each in fields(cls)
+                if said.get(each.name) is not None
+            }
+            return cls(**(known | {"said": said}))
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"not a {cls.__name__}: {error}") from error
+
+    def as_json(self, indent: int | None = None) -> str:
+        """Write all that the server said."""
+        return json.dumps(self.said, indent=indent, ensure_ascii=False)
 
 
-class Scale(_Answer):
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _each(reader: Reader) -> Reader:
+    """Return what reads a list, item by item."""
+
+    def read_all(values: Iterable[Any]) -> list[object]:
+        return [reader(value) for value in values]
+
+    return read_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Answer):
     """The size the optimization is at: the `index`th of `count`, from 0."""
 
     index: int = 0
@@ -26,8 +78,11 @@ class Scale(_Answer):
     height: int | None = None
 
 
-class Progress(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Answer):
     """How far a running job is."""
+
+    readers: ClassVar[Mapping[str, Reader]] = {"scale": Scale.read}
 
     fraction: float = 0.0
     phase: str | None = None
@@ -40,7 +95,8 @@ class Progress(_Answer):
     losses: dict[str, float | None] | None = None
 
 
-class Queue(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue(Answer):
     """Where a queued job stands, and why it waits."""
 
     position: int | None = None
@@ -48,7 +104,8 @@ class Queue(_Answer):
     reason: str | None = None
 
 
-class Output(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Answer):
     """One finished picture."""
 
     url: str
@@ -59,7 +116,8 @@ class Output(_Answer):
     sha256: str | None = None
 
 
-class JobError(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError(Answer):
     """Why a job failed."""
 
     code: str = "unknown"
@@ -68,7 +126,8 @@ class JobError(_Answer):
     retryable: bool | None = None
 
 
-class Worker(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker(Answer):
     """Who has the job."""
 
     id: str | None = None
@@ -76,8 +135,18 @@ class Worker(_Answer):
     name: str | None = None
 
 
-class Job(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Answer):
     """One job, as the server last told it."""
+
+    readers: ClassVar[Mapping[str, Reader]] = {
+        **dict.fromkeys(_TIMES, datetime.fromisoformat),
+        "queue": Queue.read,
+        "progress": Progress.read,
+        "outputs": _each(Output.read),
+        "error": JobError.read,
+        "worker": Worker.read,
+    }
 
     id: str
     state: str
@@ -89,16 +158,16 @@ class Job(_Answer):
     finished_at: datetime | None = None
     attempts: int | None = None
     max_attempts: int | None = None
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     queue: Queue | None = None
     progress: Progress | None = None
-    outputs: list[Output] = Field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
     exact: bool | None = None
     exact_reason: str | None = None
     error: JobError | None = None
     worker: Worker | None = None
-    warnings: list[Any] = Field(default_factory=list)
-    urls: dict[str, str | None] = Field(default_factory=dict)
+    warnings: list[Any] = field(default_factory=list)
+    urls: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -106,8 +175,11 @@ class Job(_Answer):
         return self.state in _ENDS or self.finished_at is not None
 
 
-class JobPage(_Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage(Answer):
     """Some jobs, newest first, and the cursor of those after them."""
 
-    data: list[Job] = Field(default_factory=list)
+    readers: ClassVar[Mapping[str, Reader]] = {"data": _each(Job.read)}
+
+    data: list[Job] = field(default_factory=list)
     next_cursor: str | None = None

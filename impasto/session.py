@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def connect(api_url: str | None) -> Client:
     """Return a client of the server that is told or runs here."""
+    # httpx would load its own command line, with rich and pygments: 40 ms. None makes
+    # the import fail, which httpx takes for a machine without them.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from impasto.client import Client  # noqa: PLC0415 - httpx takes 100 ms to load
 
     return Client(api_url)

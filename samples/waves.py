@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from samples.pigment import Array, palette, picture, smooth_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SCALE = 3
 _PAPER, _INDIGO, _BLUE, _RED = palette("f1e3c2", "172f5b", "6f9fb8", "c8442c")
@@ -87,7 +92,13 @@ def _wave(
     floor = np.full_like(crest_x, high + 10.0)
     _band(draw, crest_x, crest_y, crest_x, floor, _PAPER)
     gap = high * (0.010 + 0.013 * near)
-    steps = int(high * 0.34 / gap)
+    for depth, thick, color in _cuts(phase, gap, steps=int(high * 0.34 / gap)):
+        _band(draw, *curve(depth), *curve(depth + thick), color)
+    _spray(draw, generator, crest_x, crest_y, gap)
+
+
+def _cuts(phase: Array, gap: float, steps: int) -> Iterator[tuple[float, Array, Array]]:
+    """Lines below a crest: depth, px; thickness along the wave, px; color."""
     for step in range(steps):
         fade = step / steps
         shadow = 0.5 - 0.5 * np.sin(phase + 0.5 + 1.2 * fade)  # one flank is dark
@@ -95,9 +106,7 @@ def _wave(
         if step == 0:
             thick = np.full_like(thick, 0.42 * gap)
         color = _INDIGO if step % 3 != 2 or step < 3 else _BLUE  # noqa: PLR2004 - every third
-        upper, lower = curve(step * gap), curve(step * gap + thick)
-        _band(draw, *upper, *lower, color)
-    _spray(draw, generator, crest_x, crest_y, gap)
+        yield step * gap, thick, color
 
 
 def _band(

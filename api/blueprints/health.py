@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
-from flask import Blueprint, Response, json
+from flask import Response
 
+from api.answers import answer
 from api.limits import check_room
+from api.openapi import get, make_blueprint
 from api.problems import problem
+from api.schemas import Readiness
 from api.services import current_services
 from shared.errors import DatabaseUnavailable, StorageError, StorageFull
 
@@ -19,18 +22,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-blueprint = Blueprint("health", __name__)
+blueprint = make_blueprint("health", "Whether the server lives, and can take jobs.")
 
 _OK, _DOWN, _FULL = "ok", "down", "full"
 
 
-@blueprint.get("/livez")
+@get(blueprint, "/livez", s200="text/plain")
 def alive() -> Response:
     """Answer; this touches nothing else."""
     return Response("ok\n", mimetype="text/plain")
 
 
-@blueprint.get("/readyz")
+@get(blueprint, "/readyz", s200=Readiness, s503=None)
 def ready() -> Response:
     """Say whether jobs can be taken, and what is in the way; the log says why.
 
@@ -43,9 +46,10 @@ def ready() -> Response:
         detail = "; ".join(f"{name}: {checks[name]}" for name in down)
         code = DatabaseUnavailable.code
         return problem(503, "Not ready", detail, code, checks=checks, retryable=True)
-    state = "ready" if checks["redis"] == _OK else "degraded"
-    body = json.dumps({"status": state, "checks": checks})
-    return Response(body, mimetype="application/json")
+    state: Literal["ready", "degraded"] = (
+        "ready" if checks["redis"] == _OK else "degraded"
+    )
+    return answer(Readiness(status=state, checks=checks))
 
 
 def _database(services: Services) -> str:

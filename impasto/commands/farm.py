@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.address import home_folder
-from impasto.commands.operate import Devices  # noqa: TC001 - Typer reads it
+from impasto.commands.operate import Devices, require_devices
 from impasto.interrupts import Terminated, stop_signals_raise
 from impasto.talk import say
 
@@ -31,6 +31,7 @@ def up(
     from impasto.stack.farm import FarmPlan, running_farm  # noqa: PLC0415
     from impasto.stack.weights import require_weights  # noqa: PLC0415
 
+    require_devices(devices)
     home = home_folder(os.environ)
     require_weights(os.environ)
     started = time.monotonic()

@@ -31,7 +31,7 @@ def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None
     """Show all of one job."""
     with connect(api_url) as client:
         job = client.jobs.get(full_id(client.jobs, job_id))
-    print_line(job.model_dump_json(indent=2) if as_json else details(job))
+    print_line(job.as_json(indent=2) if as_json else details(job))
 
 
 def ls(
@@ -44,7 +44,7 @@ def ls(
     with connect(api_url) as client:
         page = client.jobs.list(limit=limit, state=state)
     if as_json:
-        print_line(page.model_dump_json(indent=2))
+        print_line(page.as_json(indent=2))
     elif page.data:
         print_line(table(page.data))
     else:

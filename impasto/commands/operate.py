@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
+from impasto.errors import BadFlag
 from impasto.parts import become, require_parts
 
 Devices = Annotated[
     str, typer.Option(help="all, cpu, cpu*N, or a list like cuda:0,cuda:1.")
 ]
 Network = Annotated[str, typer.Option(help="vgg16 or vgg19.")]
+
+# One of them, as `worker.fleet` reads it; whether the machine has it, only that knows.
+_DEVICE = re.compile(r"all|cpu(\*[1-9]\d?)?|mps|cuda:\d+")
+
+
+def require_devices(devices: str) -> None:
+    """Check how devices are written, before anything starts.
+
+    Raises:
+        BadFlag: A worker could not read them.
+    """
+    for word in devices.split(","):
+        if not _DEVICE.fullmatch(word.strip()):
+            raise BadFlag(
+                f"--devices {devices!r}: cannot read {word!r}",
+                hint="use all, cpu, cpu*N, mps or cuda:N, by commas",
+            )
 
 
 def serve() -> None:
@@ -39,7 +58,7 @@ def fetch_weights(network: Network = "vgg16") -> None:
 
 
 def create_key(
-    name: Annotated[str, typer.Option(help="Who or what will use it.")],
+    name: Annotated[str, typer.Option(help="Who or what will use it.")] = "",
 ) -> None:
     """Make an API key and print it, once."""
     require_parts("admin")

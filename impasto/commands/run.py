@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.errors import ServerUnreachable
+from impasto.errors import BadKey, ServerUnreachable
 from impasto.exits import INTERRUPTED
 from impasto.interrupts import stop_signals_raise
 from impasto.parts import require_parts
@@ -19,7 +19,7 @@ from impasto.talk import print_line, say
 from impasto.watching import detached, follow, interrupted_with_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from impasto.client import Client
 
@@ -53,7 +53,7 @@ def submit(
             name=recipe.name,
             init_image=recipe.init_image,
         )
-    print_line(job.model_dump_json(indent=2) if as_json else job.id)
+    print_line(job.as_json(indent=2) if as_json else job.id)
 
 
 @with_recipe
@@ -68,7 +68,10 @@ def run(
     api_url: ApiUrl = None,
 ) -> None:
     """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
+    from impasto.jobs import require_place  # noqa: PLC0415 - loads httpx
+
     path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
+    require_place(path)
     params = recipe.params()
     with _client_of_some_farm(api_url) as (client, is_ours):
         job_id = client.jobs.submit(
@@ -112,6 +115,7 @@ def _client_of_own_farm() -> Iterator[Client]:
     from impasto.stack.weights import fetch_missing_weights  # noqa: PLC0415
 
     home, environment = home_folder(os.environ), dict(os.environ)
+    _require_key(environment)
     fetch_missing_weights(environment, say)
     say(f"no farm is up: starting one for this job, with its data in {home}")
     plan = FarmPlan(home, "all", None, environment)
@@ -121,6 +125,17 @@ def _client_of_own_farm() -> Iterator[Client]:
         Client(farm.url, sleep=farm.tend) as client,
     ):
         yield client
+
+
+def _require_key(environment: Mapping[str, str]) -> None:
+    if environment.get("IMPASTO_AUTH") == "keys" and not environment.get(
+        "IMPASTO_API_KEY"
+    ):
+        raise BadKey(
+            "no farm is up, and one that starts with IMPASTO_AUTH=keys wants a key",
+            hint="set IMPASTO_API_KEY ('impasto admin keys create' makes one), or "
+            "unset IMPASTO_AUTH",
+        )
 
 
 def demo(

@@ -78,6 +78,7 @@ def _run(
         text=True,
         check=False,
         timeout=_TIMEOUT_SECONDS,
+        start_new_session=True,  # a terminal's Ctrl-C would cut a migration in two
     )
 
 

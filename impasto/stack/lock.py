@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from impasto.errors import AlreadyRunning
+from impasto.errors import AlreadyRunning, HomeUnusable
 from impasto.stackfile import lock_path, read_running
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def held(home: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: Another process holds it; the message names its address.
+        HomeUnusable: It cannot be made or written.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with lock_path(home).open("a+") as file:
+    with _opened(home) as file:
         if not _locked(file):
             file.seek(0)
             raise _taken(home, file.read().strip())
@@ -36,6 +36,14 @@ def held(home: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield  # children do not inherit the file, so the lock ends with this process
+
+
+def _opened(home: Path) -> TextIO:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        return lock_path(home).open("a+")
+    except OSError as error:
+        raise HomeUnusable(f"cannot keep data in {home}: {error.strerror}") from error
 
 
 def _locked(file: TextIO) -> bool:

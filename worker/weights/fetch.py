@@ -68,14 +68,11 @@ def fetch(
     reasons: list[str] = []
     for source in sources(network):
         say(f"trying {source.name}")
-        try:
-            _save(network, path, source)
-            load(network, folder)
-        except WeightsError as error:
-            say(f"  no: {error}")
-            reasons.append(str(error))
-        else:
+        reason = _why_not(network, folder, source)
+        if reason is None:
             return path
+        say(f"  no: {reason}")
+        reasons.append(reason)
     raise WeightsMissing(
         f"no source has the {network} weights: {'; '.join(reasons)}",
         hint=f"copy {path.name} from a machine that has it into {folder}",
@@ -91,6 +88,16 @@ def _is_ready(network: Network, folder: Path, say: Callable[[str], None]) -> boo
         say(f"fetching again: {error}")
         return False
     return True
+
+
+def _why_not(network: Network, folder: Path, source: Source) -> str | None:
+    """Take the weights from `source`; say why that failed, None if it did not."""
+    try:
+        _save(network, weights_path(network, folder), source)
+        load(network, folder)
+    except WeightsError as error:
+        return str(error)
+    return None
 
 
 def _save(network: Network, path: Path, source: Source) -> None:

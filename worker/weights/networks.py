@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from shared.params import layer_names
+from shared.params import StyleParams, layer_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,3 +63,10 @@ def default_folder() -> Path:
 def weights_path(network: Network, folder: Path) -> Path:
     """The one file of `network` in `folder`, there or not."""
     return folder / f"{network}.safetensors"
+
+
+def fetch_hint(network: Network) -> str:
+    """Say how the weights of `network` come to this machine."""
+    is_default = network == StyleParams.model_fields["network"].default
+    flag = "" if is_default else f" --network {network}"
+    return f"run 'impasto weights fetch{flag}'"

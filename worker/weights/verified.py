@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shared.errors import WeightsDamaged
-from worker.weights.networks import OFFICIAL, PINNED_DIGESTS, shapes, weights_path
+from shared.errors import WeightsDamaged, WeightsMissing
+from worker.weights.networks import (
+    OFFICIAL,
+    PINNED_DIGESTS,
+    fetch_hint,
+    shapes,
+    weights_path,
+)
 from worker.weights.tensor_file import read_origin, read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -33,7 +40,8 @@ def load(network: Network, folder: Path) -> dict[str, Tensor]:
         WeightsDamaged: The file is cut, altered, or holds another network.
     """
     path = weights_path(network, folder)
-    tensors, origin = read_tensors(path)
+    with _telling_how_to_fetch(network):
+        tensors, origin = read_tensors(path)
     check_shapes(network, tensors, path)
     official = origin.source.startswith(OFFICIAL)
     if not official and origin.digest != PINNED_DIGESTS.get(network):
@@ -47,7 +55,8 @@ def digest(network: Network, folder: Path) -> str:
     Raises:
         WeightsError: As `load`, but changed tensors are not noticed.
     """
-    return read_origin(weights_path(network, folder)).digest
+    with _telling_how_to_fetch(network):
+        return read_origin(weights_path(network, folder)).digest
 
 
 def check_shapes(
@@ -62,3 +71,11 @@ def check_shapes(
     wanted = {name: (shape, "torch.float32") for name, shape in shapes(network).items()}
     if wrong := sorted(name for name, _ in found.items() ^ wanted.items()):
         raise WeightsDamaged(f"{where} is not {network}: see {wrong[0]}")
+
+
+@contextmanager
+def _telling_how_to_fetch(network: Network) -> Iterator[None]:
+    try:
+        yield
+    except WeightsMissing as error:
+        raise WeightsMissing(str(error), hint=fetch_hint(network)) from error

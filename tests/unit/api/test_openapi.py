@@ -76,12 +76,12 @@ def test_no_word_of_openapi_3_0_is_left(document):
             assert "nullable" not in node
 
 
-def test_every_route_below_v1_is_documented(api, document):
+def test_every_route_for_machines_is_documented(api, document):
     routes = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in api.app.url_map.iter_rules()
         for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
-        if rule.rule.startswith("/v1/")
+        if rule.rule.startswith(("/v1/", "/livez", "/readyz"))
     }
 
     assert routes == {(path, method) for path, method, _ in operations(document)}
@@ -96,6 +96,12 @@ def test_every_operation_documents_its_problems(document):
         assert all(
             "application/problem+json" in answer["content"] for answer in problems
         )
+
+
+def test_every_operation_that_wants_a_key_says_what_comes_without(document):
+    for path, _, operation in operations(document):
+        assert "403" in operation["responses"]
+        assert ("401" in operation["responses"]) is path.startswith("/v1/")
 
 
 def test_the_form_is_described_with_the_parameters_of_the_engine(document):

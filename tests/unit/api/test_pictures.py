@@ -28,6 +28,16 @@ def test_a_known_result_is_304_and_a_part_is_206(api):
     assert (part.status_code, part.data) == (206, b"pic")
 
 
+@pytest.mark.parametrize("part", ["rows=0-5", "chapters=one", "rows"])
+def test_a_range_in_an_unknown_unit_is_ignored(api, part):
+    url = f"/v1/jobs/{api.submitted()}/result"
+    api.finish(api.claimed(), b"the picture")
+
+    response = api.client.get(url, headers={"Range": part})
+
+    assert (response.status_code, response.data) == (200, b"the picture")
+
+
 def test_a_result_that_is_not_there_yet_is_409_with_when_to_come_back(api):
     job_id = api.submitted()
 

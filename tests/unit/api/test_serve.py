@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from select import select
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -103,6 +106,44 @@ def wait_until(condition, log):
     while not condition():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
+
+
+@pytest.fixture
+def silent_senders(server):
+    """Connections that announce an upload and then say nothing, more than are read."""
+    address = urlsplit(server[1])
+    head = (
+        f"POST /v1/jobs HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n"
+        "Content-Length: 100000\r\n\r\n"
+    )
+    with ExitStack() as opened:
+        senders = []
+        for _ in range(Settings().api_threads + 6):
+            place = (address.hostname, address.port)
+            sender = opened.enter_context(socket.create_connection(place))
+            sender.sendall(head.encode())
+            senders.append(sender)
+        yield senders
+
+
+def test_silent_senders_leave_threads_for_others(server, silent_senders):
+    _, url, log = server
+    answered = []
+
+    def refused():
+        answered.extend(select(silent_senders, [], [], 0)[0])
+        return len(set(answered)) >= len(silent_senders) - Settings().api_threads // 2
+
+    wait_until(refused, log)
+    start = time.monotonic()
+    alive = httpx.get(f"{url}/livez")
+    late = httpx.post(f"{url}/v1/jobs", files={"content": b"x"})
+
+    assert alive.is_success
+    assert (late.status_code, late.json()["code"]) == (503, "busy")
+    assert late.headers["Retry-After"]
+    assert time.monotonic() - start < 2
 
 
 def test_a_server_starts_without_warnings_and_stops_when_it_is_told(server):

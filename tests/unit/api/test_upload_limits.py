@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -31,11 +34,12 @@ def stream(client, head, **environ):
     body = Endless(head)
     response = client.post(
         "/v1/jobs",
-        content_type="multipart/form-data; boundary=x",
         environ_overrides={
             "wsgi.input": body,
             "wsgi.input_terminated": True,
             "CONTENT_LENGTH": "",
+            # Told here, as the client would put a boundary of its own.
+            "CONTENT_TYPE": "multipart/form-data; boundary=x",
             **environ,
         },
     )
@@ -86,3 +90,27 @@ def test_a_parameter_text_of_megabytes_is_413(api):
     response = api.submit(params=json.dumps({"name": "x" * 300_000}))
 
     assert response.status_code == 413
+    assert "262,144 bytes" in response.json["detail"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+def test_a_full_folder_for_temporary_files_is_503(client, monkeypatch):
+    full = Path("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("r+b"))
+
+    body = AS_FILE + bytes(3 * 2**20) + b"\r\n--x--\r\n"
+
+    response = client.post(
+        "/v1/jobs", data=body, content_type="multipart/form-data; boundary=x"
+    )
+
+    assert (response.status_code, response.json["code"]) == (503, "storage-full")
+    assert response.headers["Retry-After"]
+
+
+def test_a_place_for_uploads_is_free_again_after_any_answer(make_api, a_picture):
+    api = make_api(api_threads=2)  # one upload at once
+
+    answers = [api.submit([("style", a_picture())]).status_code for _ in range(3)]
+
+    assert answers == [422] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 
 import httpx
 import pytest
@@ -63,8 +64,19 @@ def test_unknown_fields_and_states_are_kept(farm, client):
     found = client.jobs.get(JOB)
 
     assert found.state == "dreaming"
-    assert json.loads(found.model_dump_json())["mood"] == "blue"
+    assert json.loads(found.as_json())["mood"] == "blue"
     assert not found.is_over
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"[]", b"{}", b'{"id": "j", "state": "s", "created_at": "noon"}'],
+)
+def test_an_answer_that_is_no_job_comes_from_no_server_of_ours(farm, client, body):
+    farm.answers(SELF, Answer(body=body))
+
+    with pytest.raises(errors.ServerUnreachable, match="not answer as Impasto"):
+        client.jobs.get(JOB)
 
 
 def test_a_state_unheard_of_that_has_finished_is_an_end(farm, client):
@@ -210,3 +222,12 @@ def test_every_public_name_can_be_imported():
     assert all(getattr(impasto, name) for name in impasto.__all__)
     with pytest.raises(AttributeError):
         _ = impasto.nothing
+
+
+def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
+    with Client("https://x") as secure, Client("http://x") as plain:
+        for client, some in ((secure, True), (plain, False)):
+            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx has no other way to tell
+
+            assert bool(context.get_ca_certs()) is some
+            assert context.verify_mode == ssl.CERT_REQUIRED

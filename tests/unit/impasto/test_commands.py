@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from impasto.commands.operate import require_devices
 from impasto.errors import ImpastoError
 from impasto.exits import exit_code
 from tests.unit.impasto.farm_of_jobs import Answer, job, problem
@@ -68,6 +69,75 @@ def test_run_watches_and_saves_the_picture(farm, impasto, pictures, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("output", "why"),
+    [("none/b.png", "there is no folder"), ("", "is a folder")],
+)
+def test_run_submits_nothing_that_it_could_not_save(
+    farm, impasto, pictures, tmp_path, output, why
+):
+    result = impasto("run", *pictures, "-o", tmp_path / output)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: cannot save")
+    assert why in result.stderr
+    assert farm.seen == []
+
+
+def test_a_download_that_cannot_be_saved_is_one_line(farm, impasto, tmp_path):
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    result = impasto("download", JOB, "-o", tmp_path / "none" / "b.png")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["clé", "imp_1\nX-Other: 1", "imp\x7f"])
+def test_a_key_that_none_looks_like_is_wrong_usage(impasto, monkeypatch, key):
+    monkeypatch.setenv("IMPASTO_API_KEY", key)
+
+    result = impasto("ls")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: the API key")
+    assert key not in result.stderr
+
+
+def test_run_misses_its_key_before_it_starts_a_farm(impasto, monkeypatch, pictures):
+    monkeypatch.delenv("IMPASTO_API_URL")
+    monkeypatch.setenv("IMPASTO_AUTH", "keys")
+
+    result = impasto("run", *pictures)
+
+    assert result.exit_code == 2
+    assert "IMPASTO_API_KEY" in result.stderr
+    assert "starting" not in result.stderr
+
+
+@pytest.mark.parametrize("devices", ["bogus", "cpu,", "cpu*0", "cuda"])
+def test_up_refuses_devices_that_no_worker_could_read(impasto, devices):
+    result = impasto("up", "--devices", devices)
+
+    assert result.exit_code == 2
+    assert devices in result.stderr
+    assert "cpu*N" in result.stderr
+
+
+@pytest.mark.parametrize("devices", ["all", "cpu", "cpu*12", "mps", "cuda:0, cuda:1"])
+def test_up_takes_devices_that_a_worker_can_read(devices):
+    require_devices(devices)
+
+
+def test_a_key_needs_no_name(impasto, monkeypatch):
+    became = []
+    monkeypatch.setattr("os.execv", lambda _, command: became.append(command))
+
+    impasto("admin", "keys", "create")
+
+    assert became[0][-4:] == ["shared.keys", "create", "--name", ""]
+
+
+@pytest.mark.parametrize(
     ("answer", "code"),
     [
         (Answer(body=job("succeeded")), 0),
@@ -113,6 +183,15 @@ def test_wrong_values_are_named_one_by_one(farm, impasto, pictures):
 
     assert result.exit_code == 1
     assert "/seed: too small" in result.stderr
+
+
+def test_what_the_message_says_already_is_not_said_again(farm, impasto, pictures):
+    wrong = [{"pointer": "/seed", "code": "x", "detail": "too small"}]
+    said = problem("validation", errors=wrong)
+    said["detail"] = "1 invalid value(s): /seed: too small"
+    farm.answers("POST /v1/jobs", Answer(422, said))
+
+    assert impasto("submit", *pictures).stderr.count("/seed: too small") == 1
 
 
 def test_show_says_the_facts_and_json_has_them_all(farm, impasto):

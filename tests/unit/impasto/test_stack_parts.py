@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from impasto.errors import AlreadyRunning, StackError, WeightsMissing
+from impasto.errors import AlreadyRunning, HomeUnusable, StackError, WeightsMissing
 from impasto.stack.broker import server_command, socket_path
-from impasto.stack.database import back_up, sqlite_path
+from impasto.stack.database import back_up, migrate, sqlite_path
 from impasto.stack.environment import child_environment
 from impasto.stack.lock import held
 from impasto.stack.ports import choose_port
@@ -45,6 +45,25 @@ def test_a_stack_that_is_still_starting_is_named_by_its_process(tmp_path):
         held(tmp_path / "new"),
     ):
         pass
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nope")):
+        with pytest.raises(HomeUnusable, match=str(home)), held(home):
+            pass
+
+
+def test_a_migration_has_a_session_that_no_terminal_interrupts(tmp_path, monkeypatch):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "__init__.py").touch()
+    (tmp_path / "shared" / "migrations.py").write_text(
+        "import os, sys\nsys.exit(f'session of {os.getsid(0) == os.getpid()}')\n"
+    )
+
+    with pytest.raises(StackError, match="session of True"):
+        migrate(tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path)}, print)
 
 
 def test_a_command_that_looks_for_the_stack_does_not_keep_it_from_starting(tmp_path):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.unit.impasto.farm_of_jobs import Answer
+
 HEAVY = ("torch", "flask", "httpx", "rich", "pydantic", "celery", "sqlalchemy")
 
 
@@ -17,6 +19,32 @@ def test_starting_the_command_line_loads_nothing_heavy():
         "import impasto.__main__\n"
         "make_app()\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_a_client_needs_no_pydantic():
+    code = "import sys, impasto.client; print('pydantic' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
+
+
+def test_listing_jobs_does_not_load_what_draws_bars(farm):
+    farm.answers("GET /v1/jobs", Answer(body={"data": []}))
+    code = (
+        "import sys\n"
+        "from impasto.app import make_app\n"
+        f"make_app()(['ls', '--api-url', {farm.url!r}], standalone_mode=False)\n"
+        "print([name for name in ('rich', 'pygments') if name in sys.modules])"
     )
 
     done = subprocess.run(

@@ -27,7 +27,7 @@ RUNNING = {
 
 def running(fraction):
     progress = {**RUNNING["progress"], "fraction": fraction}
-    return Job.model_validate({**RUNNING, "progress": progress})
+    return Job.read({**RUNNING, "progress": progress})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_time_is_written_as_people_say_it(seconds, said):
 
 
 def test_a_running_job_says_how_far_how_well_and_how_long():
-    assert headline(Job.model_validate(RUNNING)) == (
+    assert headline(Job.read(RUNNING)) == (
         "42%, scale 2/3, iteration 110/210, content 0.5, style 0.25, 3.41 it/s, "
         "1 min 25 s left"
     )
@@ -74,7 +74,7 @@ def test_a_running_job_says_how_far_how_well_and_how_long():
     ],
 )
 def test_every_state_has_its_words(job, said):
-    assert headline(Job.model_validate({"id": "job_1", **job})) == said
+    assert headline(Job.read({"id": "job_1", **job})) == said
 
 
 def test_plain_lines_come_every_tenth(capsys):
@@ -86,7 +86,7 @@ def test_plain_lines_come_every_tenth(capsys):
 
 
 def test_details_align_what_is_known():
-    job = Job.model_validate(
+    job = Job.read(
         {
             **RUNNING,
             "created_at": "2026-01-01T00:00:00Z",
@@ -109,12 +109,8 @@ def test_details_align_what_is_known():
 
 def test_the_table_has_a_column_for_each_fact():
     jobs = [
-        Job.model_validate(
-            {**RUNNING, "created_at": "2026-01-01T00:00:00Z", "name": "cat"}
-        ),
-        Job.model_validate(
-            {"id": "job_22", "state": "queued", "queue": {"position": 3}}
-        ),
+        Job.read({**RUNNING, "created_at": "2026-01-01T00:00:00Z", "name": "cat"}),
+        Job.read({"id": "job_22", "state": "queued", "queue": {"position": 3}}),
     ]
 
     text = table(jobs, datetime(2026, 1, 1, 2, 30, tzinfo=UTC))
@@ -134,12 +130,10 @@ def test_the_bar_shows_the_place_then_the_work():
             drawn.append((task, fields["completed"], fields["doing"]))
 
     bar = LiveBar(Progress(), 0)
-    bar.show(
-        Job.model_validate({"id": "j", "state": "queued", "queue": {"position": 2}})
-    )
-    bar.show(Job.model_validate(RUNNING))
-    bar.show(Job.model_validate({"id": "j", "state": "succeeded"}))
-    bar.show(Job.model_validate({**RUNNING, "state": "canceled"}))
+    bar.show(Job.read({"id": "j", "state": "queued", "queue": {"position": 2}}))
+    bar.show(Job.read(RUNNING))
+    bar.show(Job.read({"id": "j", "state": "succeeded"}))
+    bar.show(Job.read({**RUNNING, "state": "canceled"}))
 
     assert drawn == [
         (0, 0.0, "queued, place 2"),

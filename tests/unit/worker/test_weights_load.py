@@ -44,6 +44,16 @@ def test_weights_that_were_never_fetched_are_missing(tmp_path: Path) -> None:
         digest("vgg16", tmp_path)
 
 
+def test_the_hint_fetches_the_network_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing) as of_vgg16:
+        load("vgg16", tmp_path)
+    with pytest.raises(WeightsMissing) as of_vgg19:
+        digest("vgg19", tmp_path)
+
+    assert of_vgg16.value.hint == "run 'impasto weights fetch'"
+    assert of_vgg19.value.hint == "run 'impasto weights fetch --network vgg19'"
+
+
 def test_another_network_under_the_name_is_refused(tmp_path: Path) -> None:
     write_tensors(weights_path("vgg16", tmp_path), {"x": torch.zeros(1)}, "torchvision")
 
