@@ -15,8 +15,8 @@ _BYTES_PER_PIXEL = 12  # three channels, float32
 
 def need_bytes(params: StyleParams) -> int:
     """Memory that a device must have: an upper estimate, for a square picture."""
-    pixels = params.max_edge**2
+    pixels = params.max_edge**2 * max(1.0, params.style_scale) ** 2
     per_pixel = _ACTIVATION_BYTES_PER_PIXEL
     if params.optimizer == "lbfgs":
         per_pixel += 2 * LBFGS_PAIRS * _BYTES_PER_PIXEL
-    return _BASE_BYTES + pixels * per_pixel
+    return _BASE_BYTES + round(pixels * per_pixel)

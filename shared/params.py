@@ -11,12 +11,16 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Network = Literal["vgg16", "vgg19"]
+Pooling = Literal["max", "average"]
+StyleLoss = Literal["gram", "wasserstein"]
+Color = Literal["style", "luminance", "histogram"]
 Quality = Literal["draft", "standard", "fine"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
 
 MAX_ITERATIONS = 20_000
 SMALLEST_SIDE_PX = 96  # below it a picture has no forms left to settle
+MAX_STYLE_EDGE_PX = 8192
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
 
 # Layers by network: relu<block>_<index>, as Gatys et al. name them.
@@ -111,6 +115,11 @@ class StyleParams(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**63, description="of the noise start")
 
     network: Network = "vgg16"
+    pooling: Pooling = Field(
+        default="max",
+        description="max: as the network was trained; average: softer, less grain, "
+        "Gatys et al. section 2",
+    )
     content_layers: dict[str, Weight] = Field(
         default={"relu4_2": 1.0}, min_length=1, validate_default=True
     )
@@ -118,11 +127,25 @@ class StyleParams(BaseModel):
         default={f"relu{block}_1": 1.0 for block in range(1, 6)},
         min_length=1,
         validate_default=True,
+        description="weight of each layer; with style_loss: wasserstein try "
+        "256:64:16:4:1, shallow to deep",
+    )
+    style_loss: StyleLoss = Field(
+        default="gram",
+        description="gram: correlations of channels, Gatys et al.; wasserstein: "
+        "distance of mean and covariance, crowsonkb; more coherent strokes, a little "
+        "slower",
+    )
+    color: Color = Field(
+        default="style",
+        description="style: colors of the painting; luminance: brightness is painted, "
+        "the colors stay those of the photo; histogram: the painting's colors are "
+        "first matched to the photo's",
     )
     loss_scale: Literal["relative", "gatys"] = Field(
         default="relative",
         description="relative: each layer's error over its target's size; "
-        "gatys: the published constants",
+        "gatys: the published constants; of wasserstein: over the channels",
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
@@ -145,6 +168,14 @@ class StyleParams(BaseModel):
         default=None,
         validate_default=True,
         description="[long side in px, iterations] per scale, small to large",
+    )
+    style_scale: float = Field(
+        default=1.0,
+        ge=0.25,
+        le=4,
+        allow_inf_nan=False,
+        description="long side of the style pictures over that of the result; 0.5 "
+        "makes smaller strokes, 2 larger ones",
     )
     optimizer: Literal["lbfgs", "adam", "gd"] | None = Field(
         default=None,
@@ -202,6 +233,16 @@ class StyleParams(BaseModel):
         if (total := sum(count for _, count in schedule)) > MAX_ITERATIONS:
             raise ValueError(f"{total} iterations in all, at most {MAX_ITERATIONS}")
         return schedule
+
+    @field_validator("style_scale")
+    @classmethod
+    def _styles_stay_small_enough(cls, scale: float, info: ValidationInfo) -> float:
+        side = scale * info.data.get("max_edge", 0)
+        if side > MAX_STYLE_EDGE_PX:
+            raise ValueError(
+                f"style_scale x max_edge is {side:.0f} px, at most {MAX_STYLE_EDGE_PX}"
+            )
+        return scale
 
     @field_validator("optimizer")
     @classmethod

@@ -100,13 +100,18 @@ class Attempt:
 
     def _pictures(self, role: str) -> list[Tensor]:
         return [
-            self._picture(read_verified(self._tools.storage, blob))
+            self._picture(read_verified(self._tools.storage, blob), self._edge(role))
             for blob in self._claim.inputs.get(role, ())
         ]
 
-    def _picture(self, data: bytes) -> Tensor:
+    def _edge(self, role: str) -> int:
+        """The long side, px, above which no scale needs the pixels of a picture."""
+        params = self._claim.params
+        larger = max(1.0, params.style_scale) if role == "style" else 1.0
+        return round(params.max_edge * larger)
+
+    def _picture(self, data: bytes, edge: int) -> Tensor:
         picture = images.decode(data)
-        edge = self._claim.params.max_edge  # no scale needs more pixels than that
         picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
         return to_tensor(picture, self._tools.device.torch_device)
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from shared.errors import WeightsDamaged
 from shared.params import layer_names
+from worker.engine.pooling import POOLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.params import Network as NetworkName
+    from shared.params import Pooling
 
 Colors = tuple[float, float, float]
 
@@ -62,7 +64,7 @@ class Step:
     Attributes:
         layer: The layer that ran.
         activation: Its output, (1, C, H, W).
-        winners: Indices of the maxima, or None where nothing was pooled.
+        winners: Indices of the maxima, or None where there are none.
     """
 
     layer: Layer
@@ -73,10 +75,21 @@ class Step:
 class Network:
     """A frozen VGG that maps an image to activations, and gradients back to it."""
 
-    def __init__(self, layers: tuple[Layer, ...], mean: Tensor, std: Tensor) -> None:
+    def __init__(
+        self,
+        layers: tuple[Layer, ...],
+        mean: Tensor,
+        std: Tensor,
+        pooling: Pooling = "max",
+    ) -> None:
         self._layers = layers
         self._mean = mean  # (1, 3, 1, 1)
         self._std = std  # (1, 3, 1, 1)
+        self._pooling = POOLINGS[pooling]
+
+    def with_pooling(self, pooling: Pooling) -> Network:
+        """Look through the same weights with another pooling; costs nothing."""
+        return Network(self._layers, self._mean, self._std, pooling)
 
     @property
     def device(self) -> torch.device:
@@ -101,7 +114,8 @@ class Network:
         """Run to the deepest of `names`, keeping what `backward` needs.
 
         Args:
-            image: (1, 3, H, W), RGB in [0, 1]. No size is too small: see `_halve`.
+            image: (1, 3, H, W), RGB in [0, 1], or (1, 1, H, W), gray. No size is too
+                small: see `Pooling`.
             names: The layers that `backward` will be given gradients for.
         """
         return list(self._run(image, names))
@@ -127,18 +141,19 @@ class Network:
                 gradient.add_(added)
             gradient = torch.ops.aten.threshold_backward(gradient, step.activation, 0)
             gradient = _convolve_back(gradient, step.layer, first=not steps)
-            if step.winners is not None:
-                gradient = _double(gradient, steps[-1].activation, step.winners)
+            if step.layer.pools:
+                halved = steps[-1].activation
+                gradient = self._pooling.double(gradient, halved, step.winners)
         return (gradient / self._std).contiguous()
 
     def _run(self, image: Tensor, names: Collection[str]) -> Iterator[Step]:
         depth = max(i for i, layer in enumerate(self._layers, 1) if layer.name in names)
-        normal = (image - self._mean) / self._std
+        normal = (image - self._mean) / self._std  # (1, 3, H, W), also of a gray one
         x = normal.contiguous(memory_format=torch.channels_last)
         for index, layer in enumerate(self._layers[:depth]):
             winners = None
             if layer.pools:
-                x, winners = _halve(x)
+                x, winners = self._pooling.halve(x)
             x = _convolve(x, layer, first=index == 0)
             yield Step(layer, x, winners)
 
@@ -218,21 +233,3 @@ def _convolve_back(gradient: Tensor, layer: Layer, *, first: bool) -> Tensor:
     padded[..., 1] += padded[..., 0]
     padded[..., -2] += padded[..., -1]
     return padded[..., 1:-1, 1:-1]
-
-
-def _halve(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Keep the maximum of every 2 x 2; a side of 1 stays, so no picture is too thin."""
-    return F.max_pool2d_with_indices(x, _window(x))
-
-
-def _double(gradient: Tensor, x: Tensor, winners: Tensor) -> Tensor:
-    """Gradient by the input `x` of `_halve`, given the one by its output."""
-    window = _window(x)
-    back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-        gradient, x, window, window, [0, 0], [1, 1], False, winners
-    )
-    return back
-
-
-def _window(x: Tensor) -> list[int]:
-    return [min(2, side) for side in x.shape[2:]]

@@ -30,7 +30,7 @@ def gram_matrix(features: Tensor) -> Tensor:
         (C, C), symmetric, divided by H * W so that images of different sizes
         compare. Gatys et al. (2016), eq. 3, has no such division.
     """
-    rows = _positions(features)  # (N, C)
+    rows = positions(features)  # (N, C)
     return (rows.T @ rows).div_(rows.shape[0])
 
 
@@ -69,7 +69,7 @@ def style_loss(
     error = gram_matrix(features).sub_(target)  # (C, C)
     value = error.square().sum() * factor
     error.mul_(4 * factor / (height * width))
-    gradient = _positions(features) @ error  # (N, C)
+    gradient = positions(features) @ error  # (N, C)
     return value, gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
 
 
@@ -120,6 +120,6 @@ def _reciprocal(target: Tensor) -> float:
     return 1 / size if size else 0.0
 
 
-def _positions(features: Tensor) -> Tensor:
+def positions(features: Tensor) -> Tensor:
     """(1, C, H, W) as (N, C), without a copy where channels are innermost."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])

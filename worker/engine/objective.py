@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,14 +18,24 @@ from worker.engine.losses import (
     style_scale,
     total_variation,
 )
+from worker.engine.wasserstein import (
+    normal,
+    raw_moments,
+    wasserstein_loss,
+    wasserstein_scale,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
-    from shared.params import StyleParams
+    from shared.params import StyleLoss, StyleParams
     from worker.engine.features import Network
+    from worker.engine.losses import LossScale
+
+# One layer's share of the objective: features to (value, gradient by the features).
+Term = Callable[["Tensor"], tuple["Tensor", "Tensor"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +49,6 @@ class Losses:
     content: float
     style: float
     tv: float
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One layer's share of the objective.
-
-    Attributes:
-        loss: Gives (value, gradient by the features), e.g. `content_loss`.
-        target: What the features, or their Gram matrix, should become.
-        factor: The term's weight, the layer's normalized one, and its scale.
-    """
-
-    loss: Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
-    target: Tensor
-    factor: float
 
 
 class Objective:
@@ -75,7 +72,11 @@ class Objective:
         self._names = set(self._content) | set(self._style)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """Measure a picture, (1, 3, H, W), and find the gradient by it, same shape."""
+        """Measure a picture and find the gradient by it, same shape.
+
+        Args:
+            image: (1, 3, H, W), or (1, 1, H, W) for a gray one.
+        """
         content, style, tv = torch.zeros(3, dtype=image.dtype, device=image.device)
         gradient = torch.zeros_like(image)
 
@@ -83,26 +84,23 @@ class Objective:
             nonlocal content, style
             added = None
             if name in self._content:
-                value, added = _apply(self._content[name], features)
+                value, added = self._content[name](features)
                 content = content + value
             if name in self._style:
-                value, more = _apply(self._style[name], features)
+                value, more = self._style[name](features)
                 style = style + value
                 added = more if added is None else added.add_(more)
             return added
 
         if self._names:
             steps = self._network.forward(image, self._names)
-            gradient = self._network.backward(steps, gradient_at)
+            by_channel = self._network.backward(steps, gradient_at)
+            gradient = by_channel.sum_to_size(image.shape)
         if self._tv_weight:
             tv, slope = total_variation(image, self._tv_weight)
             gradient.add_(slope)
         parts = [float(part) for part in (content, style, tv)]
         return Losses(sum(parts), *parts), gradient
-
-
-def _apply(term: Term, features: Tensor) -> tuple[Tensor, Tensor]:
-    return term.loss(features, term.target, term.factor)
 
 
 def _content_terms(
@@ -113,10 +111,10 @@ def _content_terms(
         return {}
     targets = network.activations(content, weights)
     return {
-        name: Term(
+        name: partial(
             content_loss,
-            targets[name],
-            weight * content_scale(params.loss_scale, targets[name]),
+            target=targets[name],
+            factor=weight * content_scale(params.loss_scale, targets[name]),
         )
         for name, weight in weights.items()
     }
@@ -128,20 +126,27 @@ def _style_terms(
     weights = _shares(params.style_layers, params.style_weight)
     if not weights:
         return {}
-    grams: dict[str, list[Tensor]] = {name: [] for name in weights}
+    describe, make_term = _STYLE_LOSSES[params.style_loss]
+    seen: dict[str, list[Tensor]] = {name: [] for name in weights}
     for style in styles:
         for name, features in network.activations(style, weights).items():
-            grams[name].append(gram_matrix(features))
+            seen[name].append(describe(features))
     shares = [style.weight for style in params.styles]
-    targets = {name: mean_gram(each, shares) for name, each in grams.items()}
     return {
-        name: Term(
-            style_loss,
-            targets[name],
-            weight * style_scale(params.loss_scale, targets[name]),
-        )
+        name: make_term(mean_gram(seen[name], shares), weight, params.loss_scale)
         for name, weight in weights.items()
     }
+
+
+def _gram_term(gram: Tensor, weight: float, loss_scale: LossScale) -> Term:
+    factor = weight * style_scale(loss_scale, gram)
+    return partial(style_loss, target=gram, factor=factor)
+
+
+def _wasserstein_term(moments: Tensor, weight: float, loss_scale: LossScale) -> Term:
+    target = normal(moments)
+    factor = weight * wasserstein_scale(loss_scale, target)
+    return partial(wasserstein_loss, target=target, factor=factor)
 
 
 def _shares(layers: dict[str, float], weight: float) -> dict[str, float]:
@@ -149,3 +154,13 @@ def _shares(layers: dict[str, float], weight: float) -> dict[str, float]:
     total = sum(layers.values())
     shares = {name: weight * layer / total for name, layer in layers.items()}
     return {name: share for name, share in shares.items() if share}
+
+
+# What is remembered of a style (it can be blended), and the term made of the blend.
+_STYLE_LOSSES: dict[
+    StyleLoss,
+    tuple[Callable[[Tensor], Tensor], Callable[[Tensor, float, LossScale], Term]],
+] = {
+    "gram": (gram_matrix, _gram_term),
+    "wasserstein": (raw_moments, _wasserstein_term),
+}

@@ -23,7 +23,7 @@ class Scale:
         index: From 0, small to large.
         iterations: How many run here.
         content: (1, 3, H, W), its long side that of the scale.
-        styles: (1, 3, h, w) each, their long sides that of the scale.
+        styles: (1, 3, h, w) each, their long sides that of the scale, or in proportion.
     """
 
     index: int
@@ -33,7 +33,11 @@ class Scale:
 
 
 def scales(
-    content: Tensor, styles: Sequence[Tensor], stages: Sequence[Size], first: int
+    content: Tensor,
+    styles: Sequence[Tensor],
+    stages: Sequence[Size],
+    first: int,
+    style_scale: float = 1.0,
 ) -> Iterator[Scale]:
     """Build the scales one by one, each from the original pictures.
 
@@ -42,10 +46,17 @@ def scales(
         styles: (1, 3, h, w) each, any size.
         stages: (long side in px, iterations) per scale, small to large.
         first: Index of the scale to begin with.
+        style_scale: Long side of the styles over that of the scale. jcjohnson's
+            neural-style: above 1 the strokes get larger.
     """
     for index, (side, iterations) in enumerate(stages[first:], first):
-        pictures = [resize(image, fitted(image, side)) for image in (content, *styles)]
-        yield Scale(index, iterations, pictures[0], pictures[1:])
+        style_side = round(side * style_scale)
+        yield Scale(
+            index,
+            iterations,
+            resize(content, fitted(content, side)),
+            [resize(style, fitted(style, style_side)) for style in styles],
+        )
 
 
 def fitted(image: Tensor, side: int) -> Size:

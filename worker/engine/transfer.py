@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from worker.engine.color import luminance, recolored, reduced
 from worker.engine.descent import State
 from worker.engine.objective import Objective
 from worker.engine.optimizers import OPTIMIZERS
 from worker.engine.pyramid import resize, scales
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -40,7 +41,8 @@ class Snapshot:
         iteration: Iterations done, over all scales.
         scale: Index of the scale the image has, from 0.
         scale_iteration: Iterations done at that scale.
-        tensors: "image", (1, 3, H, W), and the optimizer's, by name.
+        tensors: "image", (1, 3, H, W), "point", where it is not what is optimized, and
+            the optimizer's, by name.
         numbers: The optimizer's, by name; exact through JSON.
     """
 
@@ -55,6 +57,11 @@ class Snapshot:
         """The picture at this point; the result, if no iterations are left."""
         return self.tensors["image"]
 
+    @property
+    def point(self) -> Tensor:
+        """What is optimized: the picture itself, or its brightness, (1, 1, H, W)."""
+        return self.tensors.get("point", self.image)
+
 
 @dataclass(frozen=True, slots=True)
 class Iterate:
@@ -65,7 +72,8 @@ class Iterate:
         scale: Index of the scale, from 0.
         scale_iteration: Within the scale, from 1.
         losses: Of the picture this iteration started from.
-        image: The picture it arrived at, (1, 3, H, W), RGB in [0, 1].
+        image: The picture it arrived at, (1, 3, H, W), RGB in [0, 1]; of color
+            "luminance", with the content's chroma put back.
     """
 
     iteration: int
@@ -73,18 +81,19 @@ class Iterate:
     scale_iteration: int
     losses: Losses
     image: Tensor
+    _point: Tensor
     _state: State
 
     def snapshot(self) -> Snapshot:
         """Everything needed to continue from here; costs nothing."""
-        named = {_OPTIMIZER + name: each for name, each in self._state.tensors.items()}
-        return Snapshot(
-            self.iteration,
-            self.scale,
-            self.scale_iteration,
-            {"image": self.image, **named},
-            self._state.numbers,
-        )
+        tensors = {
+            _OPTIMIZER + name: each for name, each in self._state.tensors.items()
+        }
+        tensors["image"] = self.image
+        if self._point is not self.image:
+            tensors["point"] = self._point
+        place = (self.iteration, self.scale, self.scale_iteration)
+        return Snapshot(*place, tensors, self._state.numbers)
 
 
 @torch.no_grad()
@@ -115,16 +124,20 @@ def stylize(
     Raises:
         Diverged: The loss became NaN or infinite.
     """
+    network = network.with_pooling(params.pooling)
     content, *styles = (_moved(image, network) for image in (content, *styles))
     if resume is None:
-        first = {} if start is None else {"image": _moved(start, network)}
+        first = {} if start is None else {"image": _begun(start, params, network)}
         here = Snapshot(0, 0, 0, first, {})
     else:
         moved = {name: _moved(each, network) for name, each in resume.tensors.items()}
         here = replace(resume, tensors=moved)
-    for scale in scales(content, styles, params.stages, first=here.scale):
+    colors = content
+    content, styles = reduced(params.color, content, styles)
+    for scale in scales(content, styles, params.stages, here.scale, params.style_scale):
         here = _enter(scale, here, params)
-        for iterate in _descend(scale, here, params, network):
+        show = _display(params, colors, scale)
+        for iterate in _descend(scale, here, params, network, show):
             here = iterate.snapshot()
             yield iterate
 
@@ -135,16 +148,32 @@ def _moved(tensor: Tensor, network: Network) -> Tensor:
     return moved.contiguous()
 
 
+def _begun(start: Tensor, params: StyleParams, network: Network) -> Tensor:
+    point = _moved(start, network)
+    return luminance(point) if params.color == "luminance" else point
+
+
 def _enter(scale: Scale, here: Snapshot, params: StyleParams) -> Snapshot:
     """Where to begin at `scale`: here, or with the picture resized, all else anew."""
     if here.iteration and here.scale == scale.index:
         return here
     image = scale.content
-    if "image" in here.tensors:
-        image = resize(here.image, (image.shape[2], image.shape[3]))
+    if here.tensors:
+        image = resize(here.point, (image.shape[2], image.shape[3]))
     elif params.init == "noise":
         image = _noise(image, params.seed)
     return Snapshot(here.iteration, scale.index, 0, {"image": image}, {})
+
+
+def _display(
+    params: StyleParams, colors: Tensor, scale: Scale
+) -> Callable[[Tensor], Tensor]:
+    """How what is optimized becomes the picture to look at."""
+    if params.color != "luminance":
+        return lambda point: point
+    height, width = scale.content.shape[2:]
+    content = resize(colors, (height, width))
+    return lambda point: recolored(point, content)
 
 
 def _noise(like: Tensor, seed: int) -> Tensor:
@@ -154,7 +183,11 @@ def _noise(like: Tensor, seed: int) -> Tensor:
 
 
 def _descend(
-    scale: Scale, here: Snapshot, params: StyleParams, network: Network
+    scale: Scale,
+    here: Snapshot,
+    params: StyleParams,
+    network: Network,
+    show: Callable[[Tensor], Tensor],
 ) -> Iterator[Iterate]:
     """Run what is left of one scale."""
     if here.scale_iteration >= scale.iterations:
@@ -162,12 +195,12 @@ def _descend(
     objective = Objective(network, params, scale.content, scale.styles)
     optimizer = OPTIMIZERS[params.optimizer or "lbfgs"]()
     optimizer.load(_optimizer_state(here))
-    image, before = here.image, here.iteration - here.scale_iteration
+    point, before = here.point, here.iteration - here.scale_iteration
     for done in range(here.scale_iteration + 1, scale.iterations + 1):
-        losses, gradient = objective.evaluate(image)
-        image = optimizer.step(image, losses.total, gradient)
-        state = optimizer.state()
-        yield Iterate(before + done, scale.index, done, losses, image, state)
+        losses, gradient = objective.evaluate(point)
+        point = optimizer.step(point, losses.total, gradient)
+        place, state = (before + done, scale.index, done), optimizer.state()
+        yield Iterate(*place, losses, show(point), point, state)
 
 
 def _optimizer_state(here: Snapshot) -> State:

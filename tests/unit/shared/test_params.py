@@ -68,6 +68,13 @@ def test_every_wrong_value_is_named_at_once():
         ("style_weight", {"style_weight": float("nan")}),
         ("styles", {"styles": [{}] * 9}),
         ("max_edge", {"max_edge": 8193}),
+        ("pooling", {"pooling": "min"}),
+        ("style_loss", {"style_loss": "histogram"}),
+        ("color", {"color": "content"}),
+        ("style_scale", {"style_scale": 0.2}),
+        ("style_scale", {"style_scale": 4.1}),
+        ("style_scale", {"style_scale": float("nan")}),
+        ("style_scale", {"style_scale": 2.1, "max_edge": 4096}),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(field, values):
@@ -96,6 +103,25 @@ def test_every_schedule_grows_to_the_size_asked_for(quality, max_edge):
     assert sides == sorted(set(sides))
     assert sides[-1] == max_edge
     assert sides[0] < 192
+
+
+def test_parameters_stored_before_an_ability_existed_mean_what_they_meant():
+    newer = {"pooling", "style_loss", "style_scale", "color"}
+    stored = StyleParams().model_dump(mode="json", exclude=newer)
+
+    params = StyleParams.model_validate(stored)
+
+    assert params == StyleParams()
+    assert params.model_dump(include=newer) == {
+        "pooling": "max",
+        "style_loss": "gram",
+        "style_scale": 1.0,
+        "color": "style",
+    }
+
+
+def test_large_styles_are_fine_up_to_the_limit():
+    assert StyleParams(style_scale=4, max_edge=2048).style_scale == 4
 
 
 def test_parameters_survive_the_way_through_json():

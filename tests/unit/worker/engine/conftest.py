@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,14 +12,16 @@ import torch
 
 from shared.params import StyleParams, layer_names
 from worker.engine.features import build_network
+from worker.engine.transfer import Snapshot, stylize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
     from shared.params import Network as NetworkName
     from worker.engine.features import Network
+    from worker.engine.transfer import Iterate
 
 WIDTHS = (4, 5, 6, 7, 8)  # channels by block, instead of 64 to 512
 
@@ -85,6 +89,46 @@ def make_params() -> Callable[..., StyleParams]:
         return StyleParams(**{**short, **changes})
 
     return make
+
+
+@pytest.fixture
+def photo_and_style() -> tuple[Tensor, Tensor]:
+    return picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
+
+
+@pytest.fixture
+def run(
+    network32: Network,
+    make_params: Callable[..., StyleParams],
+    photo_and_style: tuple[Tensor, Tensor],
+) -> Any:
+    """Start a run of 4 iterations at 32 px and 4 at 64 px, in float32."""
+    content, style = photo_and_style
+
+    def start(
+        resume: Snapshot | None = None, start: Tensor | None = None, **changes: Any
+    ) -> Iterator[Iterate]:
+        params = make_params(**changes)
+        return stylize(content, [style], params, network32, start=start, resume=resume)
+
+    return start
+
+
+def through_json(snapshot: Snapshot) -> Snapshot:
+    """Write and read a snapshot the way a checkpoint does."""
+    numbers = json.loads(json.dumps(dict(snapshot.numbers)))
+    tensors = {
+        name: torch.frombuffer(bytearray(each.numpy().tobytes()), dtype=each.dtype)
+        .view(each.shape)
+        .clone()
+        for name, each in snapshot.tensors.items()
+    }
+    place = (snapshot.iteration, snapshot.scale, snapshot.scale_iteration)
+    return Snapshot(*place, tensors, numbers)
+
+
+def last(iterates: Iterator[Iterate]) -> Iterate:
+    return deque(iterates, maxlen=1)[0]
 
 
 def slope_by_differences(

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 MEAN = np.array([0.48235, 0.45882, 0.40784])
 
 
-def vgg16_activations(image: Array, weights: Mapping[str, Array]) -> dict[str, Array]:
+def vgg16_activations(
+    image: Array, weights: Mapping[str, Array], pooling: str = "max"
+) -> dict[str, Array]:
     """Run (3, H, W) in [0, 1] through torchvision's `vgg16().features`."""
     x = (image - MEAN[:, None, None]) * 255
     found, position = {}, 0
     for block, count in enumerate((2, 2, 3, 3, 3), start=1):
         if block > 1:
-            x, position = _pool(x), position + 1
+            x, position = _pool(x, pooling), position + 1
         for index in range(1, count + 1):
             mode = "edge" if position == 0 else "constant"
             key = f"features.{position}"
@@ -44,12 +46,12 @@ def _convolve(x: Array, weight: Array, bias: Array, mode: str) -> Array:
     return result
 
 
-def _pool(x: Array) -> Array:
+def _pool(x: Array, pooling: str) -> Array:
     channels, height, width = x.shape
     even = x[:, : height // 2 * 2, : width // 2 * 2]
     windows = even.reshape(channels, height // 2, 2, width // 2, 2)
-    largest: Array = windows.max(axis=(2, 4))
-    return largest
+    pool = {"max": np.max, "average": np.mean}[pooling]
+    return np.asarray(pool(windows, axis=(2, 4)))
 
 
 def gatys_content(features: Array, target: Array) -> float:
@@ -78,6 +80,37 @@ def relative_style(features: Array, style: Array) -> float:
     gram = _sums(features) / features[0].size
     target = _sums(style) / style[0].size
     return float(((gram - target) ** 2).sum() / (target**2).sum())
+
+
+def relative_wasserstein(features: Array, style: Array) -> float:
+    """Distance of the normal distributions over the style's mean squared length."""
+    return _wasserstein(features, style) / _mean_square(style)
+
+
+def gatys_wasserstein(features: Array, style: Array) -> float:
+    """Distance of the normal distributions per channel, as crowsonkb."""
+    return _wasserstein(features, style) / len(style)
+
+
+def _wasserstein(features: Array, style: Array) -> float:
+    """|m1 - m2|^2 + tr(S1) + tr(S2) - 2 sum of the roots of S1 S2's eigenvalues.
+
+    Each root is smoothed: sqrt(value + b^2) - b.
+    """
+    (m1, s1), (m2, s2) = _distribution(features), _distribution(style)
+    blur = 1e-4 * _mean_square(style) / len(style)
+    values = np.linalg.eigvals(s1 @ s2).real.clip(min=0)
+    roots = np.sqrt(values + blur**2) - blur
+    return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2) - 2 * roots.sum())
+
+
+def _distribution(features: Array) -> tuple[Array, Array]:
+    flat = features.reshape(len(features), -1)
+    return flat.mean(axis=1), np.cov(flat, bias=True)
+
+
+def _mean_square(features: Array) -> float:
+    return float((features**2).sum() / features[0].size)
 
 
 def total_variation(image: Array) -> float:

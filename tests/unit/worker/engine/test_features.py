@@ -15,11 +15,13 @@ from tests.unit.worker.engine.conftest import (
 )
 from tests.unit.worker.engine.second_implementation import vgg16_activations
 from worker.engine.features import PREPROCESSING, build_network
+from worker.engine.pooling import POOLINGS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.params import Network as NetworkName
+    from shared.params import Pooling
     from worker.engine.features import Network
 
 CPU = torch.device("cpu")
@@ -35,13 +37,14 @@ def test_every_layer_a_client_may_name_can_be_tapped(name: NetworkName) -> None:
     assert tuple(found) == layer_names(name)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_activations_agree_with_the_second_implementation(
-    network: Network, weights: dict[str, Tensor], photo: Tensor
+    network: Network, weights: dict[str, Tensor], photo: Tensor, pooling: Pooling
 ) -> None:
     arrays = {name: tensor.numpy() for name, tensor in weights.items()}
 
-    expected = vgg16_activations(photo[0].numpy(), arrays)
-    found = network.activations(photo, layer_names("vgg16"))
+    expected = vgg16_activations(photo[0].numpy(), arrays, pooling)
+    found = network.with_pooling(pooling).activations(photo, layer_names("vgg16"))
 
     assert set(found) == set(expected)
     for name, activation in found.items():
@@ -68,10 +71,12 @@ def test_vgg19_agrees_with_torch_layer_by_layer() -> None:
     assert torch.allclose(found["relu1_2"], second)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("size", [(9, 6), (1, 7), (4, 4)])
 def test_the_way_back_agrees_with_finite_differences(
-    network: Network, size: tuple[int, int]
+    network: Network, size: tuple[int, int], pooling: Pooling
 ) -> None:
+    network = network.with_pooling(pooling)
     image = picture(*size, seed=6)
     names = ("relu1_2", "relu3_1", "relu4_1")
     pulls = {name: torch.ones(()) * i for i, name in enumerate(names, start=1)}
@@ -100,10 +105,13 @@ def test_the_edge_of_one_color_looks_like_its_middle(network: Network) -> None:
     assert torch.allclose(found[..., 0, 0], found[..., 4, 4])
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (15, 3), (17, 31)])
 def test_no_picture_is_too_small_for_the_deepest_layer(
-    network: Network, size: tuple[int, int]
+    network: Network, size: tuple[int, int], pooling: Pooling
 ) -> None:
+    network = network.with_pooling(pooling)
+
     found = network.activations(picture(*size, seed=8), ["relu5_3"])["relu5_3"]
 
     assert found.isfinite().all()

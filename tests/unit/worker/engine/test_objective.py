@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 import torch
 
+from shared.params import StyleLoss
 from tests.unit.worker.engine import second_implementation as second
 from tests.unit.worker.engine.conftest import picture, slope_by_differences
+from worker.engine.losses import LossScale
 from worker.engine.objective import Objective
 
 if TYPE_CHECKING:
@@ -21,18 +24,20 @@ CONTENT_LAYERS = {"relu2_2": 1.0, "relu4_2": 3.0}
 STYLE_LAYERS = {"relu1_1": 2.0, "relu3_1": 1.0, "relu4_2": 1.0}
 
 
-@pytest.mark.parametrize("loss_scale", ["relative", "gatys"])
+@pytest.mark.parametrize("losses", [*product(get_args(StyleLoss), get_args(LossScale))])
 def test_the_losses_agree_with_the_second_implementation(
-    loss_scale: str,
+    losses: tuple[str, str],
     network: Network,
     weights: dict[str, Tensor],
     photo: Tensor,
     painting: Tensor,
     make_params: Callable[..., StyleParams],
 ) -> None:
+    style_loss, loss_scale = losses
     image = picture(18, 24, seed=9)
     params = make_params(
         loss_scale=loss_scale,
+        style_loss=style_loss,
         content_layers=CONTENT_LAYERS,
         style_layers=STYLE_LAYERS,
         content_weight=2.0,
@@ -40,7 +45,7 @@ def test_the_losses_agree_with_the_second_implementation(
         tv_weight=0.5,
     )
 
-    losses, _ = Objective(network, params, photo, [painting]).evaluate(image)
+    found, _ = Objective(network, params, photo, [painting]).evaluate(image)
 
     arrays = {name: tensor.numpy() for name, tensor in weights.items()}
     f, p, s = (
@@ -48,22 +53,28 @@ def test_the_losses_agree_with_the_second_implementation(
         for each in (image, photo, painting)
     )
     content_term = getattr(second, f"{loss_scale}_content")
-    style_term = getattr(second, f"{loss_scale}_style")
+    term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
+    style_term = getattr(second, f"{loss_scale}_{term}")
     content = sum(w / 4 * content_term(f[n], p[n]) for n, w in CONTENT_LAYERS.items())
     style = sum(w / 4 * style_term(f[n], s[n]) for n, w in STYLE_LAYERS.items())
     tv = second.total_variation(image[0].numpy())
-    assert losses.content == pytest.approx(2.0 * content, rel=1e-9)
-    assert losses.style == pytest.approx(5.0 * style, rel=1e-9)
-    assert losses.tv == pytest.approx(0.5 * tv, rel=1e-9)
-    assert losses.total == pytest.approx(2.0 * content + 5.0 * style + 0.5 * tv)
+    assert found.content == pytest.approx(2.0 * content, rel=1e-9)
+    assert found.style == pytest.approx(5.0 * style, rel=1e-9)
+    assert found.tv == pytest.approx(0.5 * tv, rel=1e-9)
+    assert found.total == pytest.approx(2.0 * content + 5.0 * style + 0.5 * tv)
 
 
 @pytest.mark.parametrize("loss_scale", ["relative", "gatys"])
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
 def test_the_gradient_agrees_with_finite_differences(
-    loss_scale: str, network: Network, make_params: Callable[..., StyleParams]
+    loss_scale: str,
+    style_loss: str,
+    network: Network,
+    make_params: Callable[..., StyleParams],
 ) -> None:
     params = make_params(
         loss_scale=loss_scale,
+        style_loss=style_loss,
         content_layers={"relu1_2": 1.0},
         style_layers={"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0},
         tv_weight=0.5,
@@ -77,6 +88,26 @@ def test_the_gradient_agrees_with_finite_differences(
         lambda x: objective.evaluate(x)[0].total, image, step=1e-7
     )
     assert torch.allclose(gradient, slope, rtol=1e-4, atol=1e-4 * float(slope.std()))
+
+
+def test_a_gray_picture_of_one_channel_counts_like_three_alike(
+    network: Network,
+    photo: Tensor,
+    painting: Tensor,
+    make_params: Callable[..., StyleParams],
+) -> None:
+    params, gray = make_params(tv_weight=0.5), picture(18, 24, seed=9)[:, :1]
+    one = Objective(network, params, photo[:, :1], [painting[:, :1]])
+    tripled = (each[:, :1].expand(-1, 3, -1, -1) for each in (photo, painting))
+    three = Objective(network, params, next(tripled), [next(tripled)])
+
+    losses, gradient = one.evaluate(gray)
+    expected, slopes = three.evaluate(gray.expand(-1, 3, -1, -1).contiguous())
+
+    assert losses.total == pytest.approx(expected.total, rel=1e-12)
+    assert losses.tv == pytest.approx(expected.tv, rel=1e-12)
+    assert gradient.shape == gray.shape
+    assert torch.allclose(gradient, slopes.sum(1, keepdim=True), rtol=1e-9)
 
 
 def test_the_photo_itself_has_no_content_loss_and_the_painting_no_style_loss(

@@ -36,6 +36,26 @@ def test_every_scale_is_made_from_the_originals() -> None:
     assert torch.equal(found[1].content, resize(content, (38, 64)))
 
 
+@pytest.mark.parametrize(
+    ("style_scale", "sizes"),
+    [
+        (0.25, [(4, 2), (8, 4)]),
+        (1.0, [(16, 8), (32, 16)]),
+        (2.5, [(40, 20), (80, 40)]),
+    ],
+)
+def test_the_styles_keep_their_proportion_to_every_scale(
+    style_scale: float, sizes: list[tuple[int, int]]
+) -> None:
+    content, styles = picture(30, 50, seed=1), [picture(40, 20, seed=2)]
+
+    found = list(scales(content, styles, ((16, 3), (32, 2)), 0, style_scale))
+
+    assert [tuple(s.styles[0].shape[2:]) for s in found] == sizes
+    assert [tuple(s.content.shape[2:]) for s in found] == [(10, 16), (19, 32)]
+    assert torch.equal(found[1].styles[0], resize(styles[0], sizes[1]))
+
+
 def test_a_picture_of_the_right_size_is_taken_as_it_is() -> None:
     image = picture(9, 7, seed=1)
 

@@ -1,60 +1,25 @@
 from __future__ import annotations
 
-import json
-from collections import deque
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
 
 from shared.errors import Diverged
-from tests.unit.worker.engine.conftest import picture
+from tests.unit.worker.engine.conftest import last, picture, through_json
 from worker.engine.features import build_network
 from worker.engine.optimizers import OptimizerName
-from worker.engine.transfer import Snapshot, stylize
+from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
     from shared.params import StyleParams
     from worker.engine.features import Network
-    from worker.engine.transfer import Iterate
 
-Run = "Callable[..., Iterator[Iterate]]"
 NAMES = get_args(OptimizerName)
-
-
-@pytest.fixture
-def run(network32: Network, make_params: Callable[..., StyleParams]) -> Any:
-    """Start a run of 4 iterations at 32 px and 4 at 64 px, in float32."""
-    content, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
-
-    def start(
-        resume: Snapshot | None = None, start: Tensor | None = None, **changes: Any
-    ) -> Iterator[Iterate]:
-        params = make_params(**changes)
-        return stylize(content, [style], params, network32, start=start, resume=resume)
-
-    return start
-
-
-def through_json(snapshot: Snapshot) -> Snapshot:
-    """Write and read a snapshot the way a checkpoint does."""
-    numbers = json.loads(json.dumps(dict(snapshot.numbers)))
-    tensors = {
-        name: torch.frombuffer(bytearray(each.numpy().tobytes()), dtype=each.dtype)
-        .view(each.shape)
-        .clone()
-        for name, each in snapshot.tensors.items()
-    }
-    place = (snapshot.iteration, snapshot.scale, snapshot.scale_iteration)
-    return Snapshot(*place, tensors, numbers)
-
-
-def last(iterates: Iterator[Iterate]) -> Iterate:
-    return deque(iterates, maxlen=1)[0]
 
 
 def test_iterations_are_counted_overall_and_within_their_scale(run: Any) -> None:

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+import torch
+
+from shared.params import Pooling
+from worker.engine.pooling import POOLINGS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def map_of(height: int, width: int) -> Tensor:
+    """All different, channels innermost as in the network."""
+    values = torch.arange(2.0 * height * width, dtype=torch.float64)
+    x = values.sin().view(1, 2, height, width)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def test_every_pooling_a_client_may_ask_for_exists() -> None:
+    assert set(POOLINGS) == set(get_args(Pooling))
+
+
+def test_poolings_by_hand() -> None:
+    x = torch.tensor([[[[1.0, 2.0, 9.0], [3.0, 6.0, 9.0]]]])
+
+    assert POOLINGS["max"].halve(x)[0].tolist() == [[[[6.0]]]]
+    assert POOLINGS["average"].halve(x)[0].tolist() == [[[[3.0]]]]
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+@pytest.mark.parametrize("size", [(4, 6), (5, 7), (1, 5), (5, 1), (1, 1)])
+def test_the_way_back_agrees_with_autograd(
+    name: Pooling, size: tuple[int, int]
+) -> None:
+    pooling, x = POOLINGS[name], map_of(*size).requires_grad_()
+    halved, left = pooling.halve(x)
+    pull = torch.arange(halved.numel(), dtype=x.dtype).cos().view(halved.shape)
+
+    (expected,) = torch.autograd.grad((halved * pull).sum(), x)
+    back = pooling.double(pull, x.detach(), left)
+
+    assert torch.allclose(back, expected, rtol=1e-12)
+    assert back.stride() == x.stride()

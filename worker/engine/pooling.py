@@ -1,0 +1,73 @@
+"""How the network halves its maps between blocks: forward, and backward by hand."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from shared.params import Pooling as PoolingName
+
+
+class Pooling(NamedTuple):
+    """One way to halve a map.
+
+    Attributes:
+        halve: From (1, C, H, W) to the halved map, and what `double` needs of it, if
+            anything. A side of 1 stays, so no picture is too thin.
+        double: From the gradient by the halved map, the map, and what `halve` left,
+            to the gradient by the map.
+    """
+
+    halve: Callable[[Tensor], tuple[Tensor, Tensor | None]]
+    double: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+def _largest(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Keep the maximum of every 2 x 2, and who won; as the weights were trained."""
+    return F.max_pool2d_with_indices(x, _window(x))
+
+
+def _to_the_largest(gradient: Tensor, x: Tensor, winners: Tensor | None) -> Tensor:
+    window = _window(x)
+    back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+        gradient, x, window, window, [0, 0], [1, 1], False, winners
+    )
+    return back
+
+
+def _mean(x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Keep the mean of every 2 x 2; Gatys et al. (2016), section 2.
+
+    crowsonkb's engine doubles it, toward the size of a maximum; this one does not.
+    """
+    return F.avg_pool2d(x, _window(x)), None
+
+
+def _to_all_alike(gradient: Tensor, x: Tensor, _: Tensor | None) -> Tensor:
+    """Give every pixel of a window its share; an odd last row or column had none."""
+    down, across = _window(x)
+    back, share = torch.zeros_like(x), gradient / (down * across)
+    rows, columns = (
+        n * k for n, k in zip(share.shape[2:], (down, across), strict=True)
+    )
+    for row, column in itertools.product(range(down), range(across)):
+        back[..., row:rows:down, column:columns:across] = share
+    return back
+
+
+def _window(x: Tensor) -> list[int]:
+    return [min(2, side) for side in x.shape[2:]]
+
+
+POOLINGS: dict[PoolingName, Pooling] = {
+    "max": Pooling(_largest, _to_the_largest),
+    "average": Pooling(_mean, _to_all_alike),
+}
