@@ -81,6 +81,8 @@ function parameters(said) {
     tv_weight: number(said.get("tv_weight")),
     seed: number(said.get("seed")),
     init: said.get("init"),
+    color: said.get("color"),
+    style_loss: said.get("style_loss"),
   };
   if (said.get("optimizer")) params.optimizer = said.get("optimizer");
   return params;

@@ -35,6 +35,8 @@ function recipe(params, job) {
     Size: job.outputs[0] ? `${job.outputs[0].width} × ${job.outputs[0].height} px` : `${params.max_edge} px`,
     Quality: params.quality,
     "Style weight": params.style_weight,
+    Colors: params.color === "style" ? "of the painting" : `of the photo (${params.color})`,
+    Strokes: params.style_loss,
     Optimizer: params.optimizer,
     Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,
     Device: job.worker?.name ?? job.worker?.device,
