@@ -20,6 +20,8 @@ from shared import jobs
 from shared.states import TERMINAL, JobState, StateReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.db import Database
     from shared.models import Job
 
@@ -32,6 +34,16 @@ _SECONDS_PER_JOB_AHEAD = 2
 
 def present(database: Database, job: Job) -> JobObject:
     """Read what belongs to a job's row and describe the whole."""
+    return _present(job, jobs.survey(database, [job]))
+
+
+def present_all(database: Database, page: Sequence[Job]) -> list[JobObject]:
+    """Describe a page of jobs, reading what belongs to all of them at once."""
+    known = jobs.survey(database, page)
+    return [_present(job, known) for job in page]
+
+
+def _present(job: Job, known: jobs.Survey) -> JobObject:
     return JobObject(
         id=job.id,
         revision=job.revision,
@@ -47,9 +59,9 @@ def present(database: Database, job: Job) -> JobObject:
         max_attempts=job.max_attempts,
         fence=job.fence,
         params=job.params,
-        queue=_queue(database, job),
+        queue=_queue(job, known),
         progress=present_progress(job),
-        preview=_preview(database, job),
+        preview=_preview(job, known),
         last_checkpoint=(
             CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
         ),
@@ -57,7 +69,7 @@ def present(database: Database, job: Job) -> JobObject:
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
-        worker=_worker(database, job),
+        worker=_worker(job, known),
         warnings=job.warnings,
         urls=_urls(job),
     )
@@ -80,25 +92,25 @@ def job_url(job_id: str) -> str:
     return f"/v1/jobs/{job_id}"
 
 
-def _queue(database: Database, job: Job) -> QueuePlace | None:
+def _queue(job: Job, known: jobs.Survey) -> QueuePlace | None:
     if job.state != JobState.QUEUED:
         return None
-    ahead = jobs.count_ahead(database, job)
-    return QueuePlace(position=ahead + 1, ahead=ahead, reason=_reason(database, job))
+    ahead = known.ahead[job.id]
+    return QueuePlace(position=ahead + 1, ahead=ahead, reason=_reason(job, known))
 
 
-def _reason(database: Database, job: Job) -> _Reason:
+def _reason(job: Job, known: jobs.Survey) -> _Reason:
     if job.state_reason == StateReason.BACKING_OFF:
         return "backing_off"
-    if not jobs.can_ever_run(database, job):
+    if not known.can_ever_run(job):
         return "no_capable_worker_alive"
     if job.state_reason == StateReason.RECOVERING:
         return "recovering"
     return "waiting_for_worker"
 
 
-def _preview(database: Database, job: Job) -> Preview | None:
-    frame = jobs.latest_frame(database, job.id)
+def _preview(job: Job, known: jobs.Survey) -> Preview | None:
+    frame = known.frames.get(job.id)
     if frame is None:
         return None
     return Preview(
@@ -135,10 +147,10 @@ def _error(job: Job) -> JobError | None:
     )
 
 
-def _worker(database: Database, job: Job) -> JobWorker | None:
+def _worker(job: Job, known: jobs.Survey) -> JobWorker | None:
     if job.worker_id is None:
         return None
-    worker = jobs.find_worker(database, job.worker_id)
+    worker = known.workers.get(job.worker_id)
     if worker is None:
         return JobWorker(id=job.worker_id, device=None, name=None)
     return JobWorker(id=worker.id, device=worker.device_class, name=worker.device_name)

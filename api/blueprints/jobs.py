@@ -12,7 +12,7 @@ from api.answers import answer, job_answer
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
 from api.openapi import get, make_blueprint, post
-from api.presenters import present
+from api.presenters import present, present_all
 from api.schemas import JobForm, JobObject, JobPage
 from api.services import current_services
 from api.submission import submit
@@ -58,7 +58,7 @@ def list_jobs(query: JobsQuery) -> Response:
     if len(found) > len(page):
         last = (page[-1].created_at, page[-1].id)
         following = cursor.write(services.secret, owner_id, last)
-    data = [present(services.database, job) for job in page]
+    data = present_all(services.database, page)
     response = answer(JobPage(data=data, next_cursor=following))
     if following is not None:
         response.headers["Link"] = f'<{_next_url(query, following)}>; rel="next"'

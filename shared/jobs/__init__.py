@@ -31,12 +31,8 @@ from shared.jobs.keeping import (
 )
 from shared.jobs.keys import create_key, find_key
 from shared.jobs.reading import (
-    can_ever_run,
-    count_ahead,
-    find_worker,
     get_asset,
     get_job,
-    latest_checkpoint,
     latest_frame,
     list_jobs,
     live_workers,
@@ -53,6 +49,7 @@ from shared.jobs.submitting import (
     ensure_owner,
     submit,
 )
+from shared.jobs.surveying import Survey, survey
 
 __all__ = [
     "LOCAL_OWNER",
@@ -69,27 +66,24 @@ __all__ = [
     "Reconciler",
     "Result",
     "StoredCheckpoint",
+    "Survey",
     "Written",
     "add_asset",
     "add_frame",
     "arrive",
-    "can_ever_run",
     "cancel",
     "checkpointed",
     "claim",
     "complete",
-    "count_ahead",
     "create_key",
     "ensure_owner",
     "fail",
     "fell_back",
     "find_key",
-    "find_worker",
     "get_asset",
     "get_job",
     "heartbeat",
     "keep_last_checkpoint",
-    "latest_checkpoint",
     "latest_frame",
     "leave",
     "list_jobs",
@@ -101,6 +95,7 @@ __all__ = [
     "seen",
     "stopped",
     "submit",
+    "survey",
     "waiting",
     "wake",
     "warn",

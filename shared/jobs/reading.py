@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import select, tuple_
 
 from shared.errors import JobNotFound, NotFound
 from shared.jobs.attending import WORKER_ALIVE_SECONDS
-from shared.models import Asset, Checkpoint, Frame, Job, Worker
-from shared.states import JobState
+from shared.models import Asset, Frame, Job, Worker
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
+
     from shared.db import Database
+    from shared.states import JobState
 
 
 def get_job(db: Database, owner_id: str, job_id: str) -> Job:
@@ -70,20 +72,6 @@ def list_jobs(
         return list(session.scalars(ordered))
 
 
-def count_ahead(db: Database, job: Job) -> int:
-    """How many ready jobs stand before a queued one."""
-    earlier = Job.created_at < job.created_at
-    if job.ready_key is not None:
-        earlier = Job.ready_key < job.ready_key
-    with db.read() as session:
-        ahead = session.scalar(
-            select(func.count())
-            .select_from(Job)
-            .where(Job.state == JobState.QUEUED, Job.ready_key.is_not(None), earlier)
-        )
-    return ahead or 0
-
-
 def latest_frame(db: Database, job_id: str) -> Frame | None:
     """Read the newest preview of a job, if there is one yet."""
     newest = select(Frame).where(Frame.job_id == job_id)
@@ -91,30 +79,13 @@ def latest_frame(db: Database, job_id: str) -> Frame | None:
         return session.scalar(newest.order_by(Frame.iteration.desc()).limit(1))
 
 
-def latest_checkpoint(db: Database, job_id: str) -> Checkpoint | None:
-    """Read the newest checkpoint of a job, if there is one yet."""
-    newest = select(Checkpoint).where(Checkpoint.job_id == job_id)
-    with db.read() as session:
-        return session.scalar(newest.order_by(Checkpoint.iteration.desc()).limit(1))
-
-
-def find_worker(db: Database, worker_id: str) -> Worker | None:
-    """Read a worker's row, if it is still kept."""
-    with db.read() as session:
-        return session.get(Worker, worker_id)
-
-
 def live_workers(db: Database) -> list[Worker]:
     """Workers seen in the last 30 seconds."""
-    seen = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
     with db.read() as session:
-        return list(session.scalars(select(Worker).where(seen).order_by(Worker.id)))
+        return list(session.scalars(alive(db)))
 
 
-def can_ever_run(db: Database, job: Job) -> bool:
-    """Whether a live worker's device could hold the job."""
-    return any(
-        job.need_bytes <= worker.device_bytes
-        and job.device_class in {None, worker.device_class}
-        for worker in live_workers(db)
-    )
+def alive(db: Database) -> Select[Worker]:
+    """SQL: the workers seen in the last 30 seconds."""
+    seen = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
+    return select(Worker).where(seen).order_by(Worker.id)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Engine, event
+
 from shared import jobs
-from tests.job_rows import (
-    row,
-    submit,
-)
+from tests.job_rows import claim, row, submit
 
 
 def test_jobs_are_listed_newest_first_page_by_page(db, clock):
@@ -29,9 +28,38 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
         clock.advance(1)
         ids.append(submit(db))
 
-    ahead = [jobs.count_ahead(db, row(db, job_id)) for job_id in ids]
+    page = [row(db, job_id) for job_id in ids]
 
-    assert ahead == [0, 1, 2]
+    assert jobs.survey(db, page).ahead == dict(zip(ids, range(3), strict=True))
+    assert jobs.survey(db, page[2:]).ahead == {ids[2]: 2}
+
+
+def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock):
+    for _ in range(6):
+        clock.advance(1)
+        submit(db)
+    claimed = claim(db)
+    for iteration in (3, 7):
+        frame = jobs.NewFrame(iteration, 0, 8, 8, {}, "k", "t")
+        jobs.add_frame(db, claimed, frame)
+    jobs.arrive(db, jobs.Presence("wkr_1", "here", "uuid", "cpu", "name", 2**30, {}))
+    page = jobs.list_jobs(db, "own_a", 6)
+    asked = []
+
+    def note(*_):
+        asked.append(1)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        known = jobs.survey(db, page)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert len(asked) == 4
+    assert known.frames[claimed.job_id].iteration == 7
+    assert known.workers["wkr_1"].device_name == "name"
+    assert sorted(known.ahead.values()) == [0, 1, 2, 3, 4]
+    assert known.can_ever_run(page[0])
 
 
 def test_what_waits_is_rung_for_again_only_after_a_while(db, clock):

@@ -1,0 +1,91 @@
+"""What belongs to jobs besides their rows, read for a whole page of them at once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from shared.jobs.reading import alive
+from shared.models import Frame, Job, Worker
+from shared.states import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Newest previews, places in line and workers of some jobs.
+
+    Attributes:
+        frames: The newest preview by job id, where there is one.
+        ahead: How many ready jobs stand before each queued one, by job id.
+        workers: The workers that hold some of them, by worker id, as far as known.
+        alive: Workers seen lately; empty when no job is queued.
+    """
+
+    frames: dict[str, Frame]
+    ahead: dict[str, int]
+    workers: dict[str, Worker]
+    alive: tuple[Worker, ...]
+
+    def can_ever_run(self, job: Job) -> bool:
+        """Whether the device of a live worker could hold a queued job."""
+        return any(
+            job.need_bytes <= worker.device_bytes
+            and job.device_class in {None, worker.device_class}
+            for worker in self.alive
+        )
+
+
+def survey(db: Database, page: Sequence[Job]) -> Survey:
+    """Read what belongs to these jobs, in a number of queries that does not grow."""
+    queued = [job for job in page if job.state == JobState.QUEUED]
+    with db.read() as session:
+        return Survey(
+            frames=_newest_frames(session, [job.id for job in page]),
+            ahead=_places(session, queued),
+            workers=_workers(session, {job.worker_id for job in page} - {None}),
+            alive=tuple(session.scalars(alive(db))) if queued else (),
+        )
+
+
+def _newest_frames(session: Session, job_ids: Sequence[str]) -> dict[str, Frame]:
+    newest = (
+        select(Frame.job_id, func.max(Frame.iteration).label("iteration"))
+        .where(Frame.job_id.in_(job_ids))
+        .group_by(Frame.job_id)
+        .subquery()
+    )
+    same = (Frame.job_id == newest.c.job_id) & (Frame.iteration == newest.c.iteration)
+    frames = session.scalars(select(Frame).join(newest, same))
+    return {frame.job_id: frame for frame in frames}
+
+
+def _places(session: Session, queued: Sequence[Job]) -> dict[str, int]:
+    """Count the ready jobs before each; one that backs off goes by its age."""
+    keys = {job.id: job.ready_key or job.created_at for job in queued}
+    ready = (Job.state == JobState.QUEUED, Job.ready_key.is_not(None))
+    if len(keys) > 1:
+        ordered = select(Job.ready_key).where(*ready).order_by(Job.ready_key)
+        line = [key for key in session.scalars(ordered) if key is not None]
+        return {job_id: bisect_left(line, key) for job_id, key in keys.items()}
+    counted = select(func.count()).select_from(Job).where(*ready)
+    return {
+        job_id: session.scalar(counted.where(Job.ready_key < key)) or 0
+        for job_id, key in keys.items()
+    }
+
+
+def _workers(session: Session, worker_ids: set[str | None]) -> dict[str, Worker]:
+    if not worker_ids:
+        return {}
+    found = session.scalars(select(Worker).where(Worker.id.in_(worker_ids)))
+    return {worker.id: worker for worker in found}
