@@ -46,8 +46,8 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
     page = jobs.list_jobs(db, "own_a", 6)
     asked = []
 
-    def note(*_):
-        asked.append(1)
+    def note(_connection, _cursor, statement, *_):
+        asked.extend([statement] * statement.startswith("SELECT"))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
