@@ -114,21 +114,28 @@ class StyleParams(BaseModel):
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="of the noise start")
 
-    network: Network = "vgg16"
+    network: Network = Field(
+        default="vgg16",
+        description="vgg16: the original weights; vgg19: torchvision's",
+    )
     pooling: Pooling = Field(
         default="max",
         description="max: as the network was trained; average: softer, less grain, "
         "Gatys et al. section 2",
     )
     content_layers: dict[str, Weight] = Field(
-        default={"relu4_2": 1.0}, min_length=1, validate_default=True
+        default={"relu4_2": 1.0},
+        min_length=1,
+        validate_default=True,
+        description="weight of each layer; shallow ones keep the photo's details, deep "
+        "ones only its forms",
     )
     style_layers: dict[str, Weight] = Field(
         default={f"relu{block}_1": 1.0 for block in range(1, 6)},
         min_length=1,
         validate_default=True,
-        description="weight of each layer; with style_loss: wasserstein try "
-        "256:64:16:4:1, shallow to deep",
+        description="weight of each layer; shallow ones hold color and grain, deep "
+        "ones whole strokes",
     )
     style_loss: StyleLoss = Field(
         default="gram",

@@ -1,0 +1,72 @@
+"""Draw the contact sheets of docs/parameters.md: `python -m docs.draw_sheets`.
+
+One photo and one painting; from picture to picture, one parameter changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from shared.images import decode
+from shared.params import StyleParams
+from worker import weights
+from worker.engine.features import build_network
+from worker.engine.pixels import to_picture, to_tensor
+from worker.engine.transfer import stylize
+
+if TYPE_CHECKING:
+    from worker.engine.features import Network
+
+_ROOT = Path(__file__).resolve().parents[1]
+_FOLDER = _ROOT / "docs" / "pictures"
+_GAP_PX = 6
+_BASE: dict[str, Any] = {"max_edge": 256, "quality": "draft"}
+
+SHEETS: dict[str, list[dict[str, Any]]] = {
+    "style_weight": [{"style_weight": weight} for weight in (1, 8, 60)],
+    "content_layers": [
+        {"content_layers": {layer: 1}} for layer in ("relu2_2", "relu4_2", "relu5_2")
+    ],
+    "style_loss_and_pooling": [
+        {},
+        {"style_loss": "wasserstein"},
+        {"pooling": "average"},
+    ],
+    "color": [{"color": color} for color in ("style", "luminance", "histogram")],
+    "style_scale": [{"style_scale": scale} for scale in (0.5, 1, 2)],
+}
+
+
+def main() -> None:
+    """Draw every sheet; takes some minutes."""
+    tensors = weights.load("vgg16", weights.default_folder())
+    network = build_network("vgg16", tensors, torch.device("cpu"))
+    for name, changes in SHEETS.items():
+        pictures = [_paint(network, StyleParams(**_BASE, **each)) for each in changes]
+        _side_by_side(pictures).save(_FOLDER / f"{name}.jpg", quality=88)
+
+
+def _paint(network: Network, params: StyleParams) -> Image.Image:
+    photo, painting = (
+        to_tensor(decode((_ROOT / "samples" / name).read_bytes()), network.device)
+        for name in ("chelsea.jpg", "strokes.jpg")
+    )
+    *_, last = stylize(photo, [painting], params, network)
+    return to_picture(last.image)
+
+
+def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
+    width, height = pictures[0].size
+    step = width + _GAP_PX
+    sheet = Image.new("RGB", (step * len(pictures) - _GAP_PX, height), "white")
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture, (number * step, 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
