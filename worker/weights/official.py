@@ -22,12 +22,19 @@ _TIMEOUT = httpx.Timeout(30, connect=5)  # seconds; many farms have no way out
 
 
 def official_url(network: Network) -> str:
-    """The address torchvision itself would download from."""
+    """The address torchvision itself would download from.
+
+    Raises:
+        WeightsMissing: The torchvision that is installed does not fit the torch.
+    """
     # Here, because a machine that has its weights need not pay a second of import.
-    from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
-        VGG16_Weights,
-        VGG19_Weights,
-    )
+    try:
+        from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
+            VGG16_Weights,
+            VGG19_Weights,
+        )
+    except (ImportError, RuntimeError) as error:
+        raise WeightsMissing(f"torchvision cannot be loaded: {error}") from error
 
     weights = {
         "vgg16": VGG16_Weights.IMAGENET1K_FEATURES,

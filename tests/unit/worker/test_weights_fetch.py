@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +106,18 @@ def test_torchvision_comes_first_and_the_wheel_has_vgg16_only(
     found = list(default_sources(network))  # type: ignore[arg-type]  # a str will do
 
     assert [source.name.split()[0] for source in found] == names
+
+
+def test_a_torchvision_that_cannot_be_loaded_is_one_more_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As beside a torch of another build: importing it fails."""
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+
+    (official,) = default_sources("vgg19")
+
+    with pytest.raises(WeightsMissing, match="torchvision cannot be loaded"):
+        official.read()
 
 
 def test_the_command_ends_with_the_path(
