@@ -49,9 +49,9 @@ def _misshapen(
 ) -> Iterable[FieldError]:
     size, wanted = (info.width, info.height), (whole.width, whole.height)
     if not masks.have_same_shape(size, wanted):
-        of = "the photo" if picture.role == "mask" else f"style {picture.position}"
+        of = "the photo" if picture.role == "mask" else "its painting"
         detail = (
-            f"has {size[0]} x {size[1]} pixels, and {of}, which it goes with, "
+            f"has {size[0]} x {size[1]} pixels, which is not the shape of {of}, "
             f"{wanted[0]} x {wanted[1]}: draw it over that picture, or crop it to the "
             "same proportions"
         )
