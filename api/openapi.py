@@ -11,7 +11,7 @@ from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
-from api.schemas import JobForm, Problem
+from api.schemas import JSON_FIELDS, JobForm, Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -103,7 +103,9 @@ def post(
         schema = {"$ref": f"#/components/schemas/{form.__name__}"}
         content = {
             "schema": schema,
-            "encoding": {"params": {"contentType": "application/json"}},
+            "encoding": {
+                field: {"contentType": "application/json"} for field in JSON_FIELDS
+            },
         }
         body = {"required": True, "content": {"multipart/form-data": content}}
     options: dict[str, Any] = {"request_body": body} if body else {}

@@ -15,6 +15,7 @@ from api.schemas import (
     Output,
     Preview,
     QueuePlace,
+    SegmentObject,
 )
 from shared import jobs
 from shared.states import TERMINAL, JobState, StateReason
@@ -44,6 +45,7 @@ def present_all(database: Database, page: Sequence[Job]) -> list[JobObject]:
 
 
 def _present(job: Job, known: jobs.Survey) -> JobObject:
+    segments = known.segments.get(job.id, ())
     return JobObject(
         id=job.id,
         revision=job.revision,
@@ -59,8 +61,14 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         max_attempts=job.max_attempts,
         fence=job.fence,
         params=job.params,
+        segments=[
+            SegmentObject(
+                from_iteration=one.from_iteration, changes=one.changes.stored()
+            )
+            for one in segments
+        ],
         queue=_queue(job, known),
-        progress=present_progress(job),
+        progress=present_progress(job, segments),
         preview=_preview(job, known),
         last_checkpoint=(
             CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from api.schemas import Progress, ScaleNow
+from shared.params import StyleParams
 from shared.states import JobState
+from shared.steering import steered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.models import Job
+    from shared.steering import Segment
 
 _MEGA = 1e6
 
@@ -40,12 +43,17 @@ class Told(BaseModel):
     updated_at: float | None = None
 
 
-def present_progress(job: Job) -> Progress | None:
-    """Describe the progress of a job that has been claimed; None before."""
+def present_progress(job: Job, segments: Sequence[Segment] = ()) -> Progress | None:
+    """Describe the progress of a job that has been claimed; None before.
+
+    Args:
+        job: Its row.
+        segments: Its changes of parameters: they may plan other iterations.
+    """
     if job.progress is None or job.state == JobState.QUEUED:
         return None
     told = Told.model_validate(job.progress)
-    stages: list[tuple[int, int]] = [(s, n) for s, n in job.params["schedule"]]
+    stages = _stages(job, segments)
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
@@ -62,6 +70,12 @@ def present_progress(job: Job) -> Progress | None:
         losses={name: _finite(loss) for name, loss in told.losses.items()},
         updated_at=instant(told.updated_at),
     )
+
+
+def _stages(job: Job, segments: Sequence[Segment]) -> Sequence[tuple[int, int]]:
+    if not segments:  # as of most jobs: reading all parameters takes time
+        return [(side, count) for side, count in job.params["schedule"]]
+    return steered(StyleParams.model_validate(job.params), segments).stages
 
 
 def work_done(stages: Sequence[tuple[int, int]], index: int, told: Told) -> float:

@@ -159,6 +159,7 @@ class Job(Answer):
     attempts: int | None = None
     max_attempts: int | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    segments: list[dict[str, Any]] = field(default_factory=list)
     queue: Queue | None = None
     progress: Progress | None = None
     outputs: list[Output] = field(default_factory=list)

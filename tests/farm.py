@@ -84,7 +84,9 @@ class Farm:
 
     def submit(self, *, ring=True, seed=1, **params):
         content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
-        named = StyleParams(**params).with_images(content, [style], None)
+        named = StyleParams(**params).with_images(
+            {"content": {0: content}, "style": {0: style}}
+        )
         inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
         limits = jobs.Limits(100, 100, 4)
         job_id = jobs.submit(self.db, jobs.NewJob(OWNER, named, inputs), limits)

@@ -101,7 +101,7 @@ class Attempt:
     def _pictures(self, role: str) -> list[Tensor]:
         return [
             self._picture(read_verified(self._tools.storage, blob), self._edge(role))
-            for blob in self._claim.inputs.get(role, ())
+            for _, blob in sorted(self._claim.inputs.get(role, {}).items())
         ]
 
     def _edge(self, role: str) -> int:
@@ -116,10 +116,7 @@ class Attempt:
         return to_tensor(picture, self._tools.device.torch_device)
 
     def _origin(self, weights_digest: str) -> Origin:
-        roles = self._claim.inputs.items()
-        pictures = {
-            role: ",".join(blob.digest for blob in blobs) for role, blobs in roles
-        }
+        pictures = checkpoints.digests(self._claim.inputs)
         device = self._tools.device
         maker = {"device": f"{device.device_class} {device.name}", **versions()}
         return Origin(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_, select
 
 from shared.jobs.moves import move
+from shared.jobs.segments import segments_of
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
 from shared.params import StyleParams
 from shared.states import EVENTS, HELD, Event, JobState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+    from shared.steering import Segment
 
 
 _TRIES = 3  # another worker may take an owner's last job while we wait for its row
@@ -57,8 +59,9 @@ class Claim:
     attempts: int
     iteration: int  # where the last attempt was seen
     params: StyleParams
-    inputs: dict[str, tuple[Blob, ...]]  # by role, in order
+    inputs: dict[str, dict[int, Blob]]  # by role and position, which may have holes
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+    segments: tuple[Segment, ...] = ()  # in the order in which they begin
 
 
 def claim(
@@ -157,19 +160,20 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         params=StyleParams.model_validate(job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
+        segments=segments_of(session, [job.id]).get(job.id, ()),
     )
 
 
-def _inputs(session: Session, job_id: str) -> dict[str, tuple[Blob, ...]]:
+def _inputs(session: Session, job_id: str) -> dict[str, dict[int, Blob]]:
     rows = session.execute(
-        select(JobInput.role, Asset.key, Asset.digest)
+        select(JobInput.role, JobInput.position, Asset.key, Asset.digest)
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id == job_id)
         .order_by(JobInput.role, JobInput.position)
     )
-    inputs: dict[str, tuple[Blob, ...]] = {}
-    for role, key, digest in rows:
-        inputs[role] = (*inputs.get(role, ()), Blob(key, digest))
+    inputs: dict[str, dict[int, Blob]] = {}
+    for role, position, key, digest in rows:
+        inputs.setdefault(role, {})[position] = Blob(key, digest)
     return inputs
 
 

@@ -11,14 +11,17 @@ from ulid import ULID
 
 from shared.errors import QueueFull
 from shared.jobs.moves import ready_key, submitted
+from shared.jobs.segments import segment_rows
 from shared.models import Asset, Job, JobInput, Owner
 from shared.states import JobState
+from shared.steering import steered
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
     from shared.params import StyleParams
+    from shared.steering import Segment
 
 LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
 
@@ -43,7 +46,13 @@ class NewAsset:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A picture a job will use: `content`, `style` or `init_image`, and which one."""
+    """A picture that a job will use.
+
+    Attributes:
+        role: `content`, `style`, `init_image`, `mask` or `region`.
+        position: Which of them; of a mask or a region, that of its style.
+        asset_id: The picture.
+    """
 
     role: str
     position: int
@@ -61,6 +70,7 @@ class NewJob:
     device_class: str | None = None
     need_bytes: int = 0
     priority: int = 0
+    segments: tuple[Segment, ...] = ()  # planned changes, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
             state=JobState.QUEUED,
             fence=0,
             params=new.params.model_dump(mode="json"),
-            iterations=new.params.iterations,
+            iterations=steered(new.params, new.segments).iterations,
             max_attempts=limits.max_attempts,
             device_class=new.device_class,
             need_bytes=new.need_bytes,
@@ -142,6 +152,7 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         session.add(job)
         session.flush()
         session.add_all(_input_rows(job_id, new.inputs))
+        session.add_all(segment_rows(job_id, new.segments))
         submitted(db, session, job)
     return job_id
 

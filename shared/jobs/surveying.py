@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from shared.jobs.reading import alive
+from shared.jobs.segments import segments_of
 from shared.models import Frame, Job, Worker
 from shared.states import JobState
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+    from shared.steering import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,14 @@ class Survey:
         ahead: How many ready jobs stand before each queued one, by job id.
         workers: The workers that hold some of them, by worker id, as far as known.
         alive: Workers seen lately; empty when no job is queued.
+        segments: Their changes of parameters by job id, where there are any.
     """
 
     frames: dict[str, Frame]
     ahead: dict[str, int]
     workers: dict[str, Worker]
     alive: tuple[Worker, ...]
+    segments: dict[str, tuple[Segment, ...]]
 
     def can_ever_run(self, job: Job) -> bool:
         """Whether the device of a live worker could hold a queued job."""
@@ -54,6 +58,7 @@ def survey(db: Database, page: Sequence[Job]) -> Survey:
             ahead=_places(session, queued),
             workers=_workers(session, {job.worker_id for job in page} - {None}),
             alive=tuple(session.scalars(alive(db))) if queued else (),
+            segments=segments_of(session, [job.id for job in page]),
         )
 
 
