@@ -16,7 +16,7 @@ def test_an_average_is_one_of_all_iterates_with_falling_weights() -> None:
 
     means = [float(average.add(torch.tensor(x))) for x in (1.0, 2.0, 4.0)]
 
-    # (1), (0.5 * 1 + 2) / 1.5, (0.25 * 1 + 0.5 * 2 + 4) / 1.75
+    # Weights fall by half with age.
     assert means == pytest.approx([1.0, 2.5 / 1.5, 5.25 / 1.75])
 
 

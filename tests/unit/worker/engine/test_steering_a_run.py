@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared.steering import Changes, Segment
-from tests.unit.worker.engine.conftest import last, through_json
+from tests.unit.worker.engine.conftest import through_json
 from worker.engine.legs import leg_at
 
 NAMES = ["lbfgs", "adam", "gd"]
