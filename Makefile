@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench-start clean
+.PHONY: help setup demo up test lint bench-start gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -31,6 +31,11 @@ lint: setup ## check style, types and layers
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
+
+gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
+	@$(BIN)/python -m bench.gpu_check --is-there
+	@$(BIN)/impasto weights fetch
+	@CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTORCH_ENABLE_MPS_FALLBACK=1 $(BIN)/python -m bench.gpu_check
 
 clean: ## remove what was made here; farms keep their data elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
