@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.jobs import Claim
+    from shared.params import StyleParams
     from worker.checkpoints import Origin
     from worker.engine.transfer import Iterate
     from worker.lease import Lease
@@ -38,7 +39,7 @@ class Attempt:
         lease: Its life line; must be beating.
     """
 
-    def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
+    def __init__(self, tools: Tools, claim: Claim[StyleParams], lease: Lease) -> None:
         self._tools, self._claim, self._lease = tools, claim, lease
         self._keeper = Keeper(tools, claim, lease)
         self._meter = Meter()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from sqlalchemy import and_, func, or_, select
+from typing_extensions import TypeVar
 
 from shared.jobs.moves import move
+from shared.kinds import JobKind, Params, kind_of, read_params
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
-from shared.params import StyleParams
 from shared.states import EVENTS, HELD, Event, JobState
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from shared.db import Database
 
+
+P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
 
 _TRIES = 3  # another worker may take an owner's last job while we wait for its row
 
@@ -49,16 +52,24 @@ class StoredCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Proof that its holder may write to the job until a newer claim is made."""
+class Claim(Generic[P_co]):
+    """Proof that its holder may write to the job until a newer claim is made.
+
+    `Claim[StyleParams]` is one of a style job; `Claim`, of any kind.
+    """
 
     job_id: str
     fence: int
     attempts: int
     iteration: int  # where the last attempt was seen
-    params: StyleParams
+    params: P_co
     inputs: dict[str, tuple[Blob, ...]]  # by role, in order
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+
+    @property
+    def kind(self) -> JobKind:
+        """Of the job."""
+        return kind_of(self.params)
 
 
 def claim(
@@ -154,7 +165,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         fence=fence,
         attempts=attempts,
         iteration=job.iteration,
-        params=StyleParams.model_validate(job.params),
+        params=read_params(JobKind(job.kind), job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
     )

@@ -11,6 +11,7 @@ from ulid import ULID
 
 from shared.errors import QueueFull
 from shared.jobs.moves import ready_key, submitted
+from shared.kinds import kind_of
 from shared.models import Asset, Job, JobInput, Owner
 from shared.states import JobState
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
-    from shared.params import StyleParams
+    from shared.kinds import Params
 
 LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
 
@@ -43,7 +44,7 @@ class NewAsset:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A picture a job will use: `content`, `style` or `init_image`, and which one."""
+    """A picture a job will use: its role, such as `content`, and which of its role."""
 
     role: str
     position: int
@@ -55,7 +56,7 @@ class NewJob:
     """All that a row needs to start with."""
 
     owner_id: str
-    params: StyleParams
+    params: Params
     inputs: tuple[Input, ...]
     name: str | None = None
     device_class: str | None = None
@@ -125,6 +126,7 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         _check_room(session, new.owner_id, limits)
         job = Job(
             id=job_id,
+            kind=kind_of(new.params),
             owner_id=new.owner_id,
             name=new.name,
             state=JobState.QUEUED,
