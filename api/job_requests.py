@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from api.forms import Form
 
 _MAX_NAME = 200  # characters
+_REPEATED = {"style", "picture"}  # fields that may hold several files
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file of the form, what it is for, and where it stands among its kind."""
+    """A file of a form, what it is for, and where it stands among its kind."""
 
     role: str
     position: int
@@ -33,7 +34,13 @@ class Picture:
     @property
     def pointer(self) -> str:
         """Where the form has it."""
-        return f"/style/{self.position}" if self.role == "style" else f"/{self.role}"
+        many = self.role in _REPEATED
+        return f"/{self.role}/{self.position}" if many else f"/{self.role}"
+
+    def read(self) -> bytes:
+        """Read all of it, however often."""
+        self.file.stream.seek(0)
+        return self.file.stream.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +62,14 @@ def job_request(form: Form) -> JobRequest:
     said = parse_object(form.fields.get("params") or "{}")
     errors = [*form.errors, *_missing(form, said), *_misplaced(said)]
     params = _params(said, len(form.files["style"]), errors)
-    name = _name(form.fields.get("name", ""), errors)
+    name = read_name(form.fields.get("name", ""), errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, _pictures(form))
+    return JobRequest(params, name, pictures_of(form))
 
 
-def _pictures(form: Form) -> list[Picture]:
+def pictures_of(form: Form) -> list[Picture]:
+    """Say of each file what it is for."""
     return [
         Picture(role, position, file)
         for role, files in form.files.items()
@@ -127,7 +135,8 @@ def _style_errors(said: object, files: int) -> list[FieldError]:
     return errors
 
 
-def _name(text: str, errors: list[FieldError]) -> str | None:
+def read_name(text: str, errors: list[FieldError]) -> str | None:
+    """Check a job's name, and add to `errors` what is wrong with it."""
     name = text.strip()
     if len(name) > _MAX_NAME:
         detail = f"{len(name)} characters, at most {_MAX_NAME}"

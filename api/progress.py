@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from api.schemas import Progress, ScaleNow
+from shared.kinds import JobKind
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def present_progress(job: Job) -> Progress | None:
     if job.progress is None or job.state == JobState.QUEUED:
         return None
     told = Told.model_validate(job.progress)
-    stages: list[tuple[int, int]] = [(s, n) for s, n in job.params["schedule"]]
+    stages = _stages(job)
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
@@ -62,6 +63,13 @@ def present_progress(job: Job) -> Progress | None:
         losses={name: _finite(loss) for name, loss in told.losses.items()},
         updated_at=instant(told.updated_at),
     )
+
+
+def _stages(job: Job) -> list[tuple[int, int]]:
+    """(long side in px, iterations) per scale; pictures looked at count alike."""
+    if job.kind == JobKind.EXPLORE:
+        return [(1, job.iterations)]
+    return [(side, count) for side, count in job.params["schedule"]]
 
 
 def work_done(stages: Sequence[tuple[int, int]], index: int, told: Told) -> float:

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from shared.params import ImageRef, Network, Pooling, layer_names
+from shared.params import Network, Pooling, layer_names
 
 MIN_PICTURES = 9  # as many patches as a unit shows, each from another picture
 MAX_PICTURES = 200
@@ -20,6 +20,7 @@ DEFAULT_TOP_K = 9
 _WIDTHS = (64, 128, 256, 512, 512)
 
 Unit = Annotated[int, Field(ge=0)]
+AssetId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 def unit_count(layer: str) -> int:
@@ -34,12 +35,12 @@ class ExploreParams(BaseModel):
         frozen=True, extra="forbid", json_schema_extra={"title": "ExploreParams"}
     )
 
-    pictures: tuple[ImageRef, ...] = Field(
+    pictures: tuple[AssetId, ...] = Field(
         default=(),
         max_length=MAX_PICTURES,
-        description="pictures uploaded before; the `picture` files of an upload come "
-        f"behind them; with neither, the set that Impasto ships. At least "
-        f"{MIN_PICTURES} distinct ones",
+        description="asset ids of pictures sent before; the `picture` files of an "
+        "upload come behind them; with neither, the set that Impasto ships. At least "
+        f"{MIN_PICTURES} distinct ones, at most {MAX_PICTURES}",
     )
     network: Network = Field(
         default="vgg16",
@@ -127,5 +128,4 @@ class ExploreParams(BaseModel):
 
     def with_pictures(self, asset_ids: list[str]) -> Self:
         """Name the stored pictures, by asset id."""
-        named = tuple(ImageRef(asset_id=asset_id) for asset_id in asset_ids)
-        return self.model_copy(update={"pictures": named})
+        return self.model_copy(update={"pictures": tuple(asset_ids)})

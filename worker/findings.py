@@ -85,7 +85,7 @@ def _places(
         "pictures": [
             {
                 "picture": index,
-                "asset_id": params.pictures[index].asset_id,
+                "asset_id": params.pictures[index],
                 "width": width,
                 "height": height,
             }
