@@ -73,7 +73,7 @@ def run(
     path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
     require_place(path)
     params = recipe.params()
-    with _client_of_some_farm(api_url) as (client, is_ours):
+    with client_of_some_farm(api_url) as (client, is_ours):
         job_id = client.jobs.submit(
             photo,
             styles,
@@ -91,7 +91,7 @@ def run(
 
 
 @contextmanager
-def _client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
+def client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
     """Give a client, and whether its farm is our own and ends with the block."""
     try:
         client = connect(api_url)
