@@ -52,18 +52,21 @@ def files_of(
     The same findings give the same bytes: nothing of the attempt is in them.
     """
     for layer in params.layers:
-        of_layer = [unit for unit in units if unit.layer == layer]
-        title = _title(params, layer, len(params.pictures))
-        blocks = [_block(unit, cuttings) for unit in of_layer]
-        sheet = draw_sheet(title, blocks, params.patches)
+        sheet = sheet_of(params, layer, units, cuttings)
         yield File(f"{layer}.png", as_png(sheet), "image/png", sheet.size)
     places = json.dumps(_places(params, units, cuttings), indent=1)
     yield File(PLACES, places.encode(), "application/json")
 
 
-def _title(params: ExploreParams, layer: str, pictures: int) -> str:
+def sheet_of(
+    params: ExploreParams, layer: str, units: Sequence[Unit], cuttings: Cuttings
+) -> Image.Image:
+    """Draw the contact sheet of one layer."""
     side = receptive_field(params.network, layer).size
-    return f"{params.network} {layer}: {side} x {side} px of {pictures} pictures"
+    of_whom = f"{len(params.pictures)} pictures"
+    title = f"{params.network} {layer}: {side} x {side} px of {of_whom}"
+    blocks = [_block(unit, cuttings) for unit in units if unit.layer == layer]
+    return draw_sheet(title, blocks, params.patches)
 
 
 def _block(unit: Unit, cuttings: Cuttings) -> Block:
