@@ -10,28 +10,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from shared.schedules import MAX_ITERATIONS, Quality, Stage, make_schedule
+
 Network = Literal["vgg16", "vgg19"]
 Pooling = Literal["max", "average"]
 StyleLoss = Literal["gram", "wasserstein"]
-Color = Literal["style", "luminance", "histogram"]
-Quality = Literal["draft", "standard", "fine"]
+Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
+StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
-MAX_ITERATIONS = 20_000
-SMALLEST_SIDE_PX = 96  # below it a picture has no forms left to settle
 MAX_STYLE_EDGE_PX = 8192
+ADAM_AVERAGING = 0.9  # its steps keep their length, so single iterates jitter
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
 
 # Layers by network: relu<block>_<index>, as Gatys et al. name them.
 _CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-
-# Iterations at the smallest scale, at those between, and at the last one.
-_ITERATIONS: dict[Quality, tuple[int, int, int]] = {
-    "draft": (60, 30, 20),
-    "standard": (100, 60, 50),
-    "fine": (200, 120, 150),
-}
 
 
 def layer_names(network: Network) -> tuple[str, ...]:
@@ -44,29 +37,6 @@ def layer_names(network: Network) -> tuple[str, ...]:
     )
 
 
-def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
-    """Plan coarse to fine: halve the long side down to 96 px or a little more.
-
-    Most iterations run where they are cheap: an iteration costs in proportion to its
-    pixels, and the large forms are settled at the small scales.
-
-    Args:
-        quality: How much work to spend.
-        max_edge: Long side of the result, px.
-
-    Returns:
-        (long side in px, iterations) per scale, small to large.
-    """
-    sides = [max_edge]
-    while sides[0] >= 2 * SMALLEST_SIDE_PX:
-        sides.insert(0, sides[0] // 2)
-    first, between, last = _ITERATIONS[quality]
-    if len(sides) == 1:
-        return ((max_edge, first + last),)
-    middle = [(side, between) for side in sides[1:-1]]
-    return ((sides[0], first), *middle, (sides[-1], last))
-
-
 class ImageRef(BaseModel):
     """A picture by the id of its asset."""
 
@@ -76,14 +46,26 @@ class ImageRef(BaseModel):
 
 
 class StyleImage(BaseModel):
-    """One style picture and its share of the style."""
+    """One style picture, its share of the style, and where it goes.
+
+    Without masks the styles are blended over the whole picture. A style with a `mask`
+    goes where its mask is bright, as strong as its weight says; styles without one
+    share what the masks leave.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: ImageRef | None = Field(
         default=None, description="filled in from the `style` file of an upload"
     )
-    weight: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
+    weight: StyleWeight = 1.0
+    mask: ImageRef | None = Field(
+        default=None, description="filled in from the `mask_<number>` file of an upload"
+    )
+    region: ImageRef | None = Field(
+        default=None,
+        description="filled in from the `region_<number>` file of an upload",
+    )
 
 
 class StyleParams(BaseModel):
@@ -104,7 +86,9 @@ class StyleParams(BaseModel):
         default=(StyleImage(),),
         min_length=1,
         max_length=8,
-        description="style pictures; their weights are normalized to sum to 1",
+        description="style pictures; their weights are normalized to sum to 1. "
+        "`mask`: a picture of the photo's shape, bright where this style goes; "
+        "`region`: one of the painting's shape, bright where the style is taken from",
     )
     init: Literal["content", "noise", "image"] = Field(
         default="content", description="what the generated image starts from"
@@ -146,8 +130,8 @@ class StyleParams(BaseModel):
     color: Color = Field(
         default="style",
         description="style: colors of the painting; luminance: brightness is painted, "
-        "the colors stay those of the photo; histogram: the painting's colors are "
-        "first matched to the photo's",
+        "the colors stay those of the photo; chroma: painted in colors, then given the "
+        "photo's; histogram: the painting's colors are first matched to the photo's",
     )
     loss_scale: Literal["relative", "gatys"] = Field(
         default="relative",
@@ -189,6 +173,38 @@ class StyleParams(BaseModel):
         validate_default=True,
         description=f"default: lbfgs up to {MAX_EDGE_LBFGS_PX} px, adam above; "
         "gd is plain gradient descent",
+    )
+    averaging: float | None = Field(
+        default=None,
+        ge=0,
+        le=0.999,
+        allow_inf_nan=False,
+        validate_default=True,
+        description=f"decay of the running average of iterates that is the result; 0 "
+        f"takes the last one; default: {ADAM_AVERAGING} with adam, 0 with others",
+    )
+    early_stop: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        allow_inf_nan=False,
+        description="end a scale when ten iterations change the picture by less than "
+        "this, in gray levels on average; 0 never does",
+    )
+    mask_feather: float = Field(
+        default=0.02,
+        ge=0,
+        le=0.25,
+        allow_inf_nan=False,
+        description="how far masks fade at their edges, as a share of the long side",
+    )
+    tile_px: int | None = Field(
+        default=None,
+        ge=64,
+        le=8192,
+        multiple_of=16,
+        description="side of the tiles the picture is computed in, which bounds the "
+        "memory and changes nothing else; default: none, or what the device holds",
     )
 
     @field_validator("content_layers", "style_layers")
@@ -257,6 +273,13 @@ class StyleParams(BaseModel):
         if optimizer is not None or "max_edge" not in info.data:
             return optimizer
         return "lbfgs" if info.data["max_edge"] <= MAX_EDGE_LBFGS_PX else "adam"
+
+    @field_validator("averaging")
+    @classmethod
+    def _averaging_fits(cls, decay: float | None, info: ValidationInfo) -> float:
+        if decay is not None:
+            return decay
+        return ADAM_AVERAGING if info.data.get("optimizer") == "adam" else 0.0
 
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:

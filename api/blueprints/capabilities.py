@@ -15,12 +15,11 @@ from api.services import current_services
 from shared.images import MEDIA_TYPES
 from shared.params import (
     MAX_EDGE_LBFGS_PX,
-    MAX_ITERATIONS,
     Network,
-    Quality,
     StyleParams,
     layer_names,
 )
+from shared.schedules import MAX_ITERATIONS, Quality
 
 blueprint = make_blueprint("capabilities", "What this server can do.")
 

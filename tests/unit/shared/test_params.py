@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.params import MAX_ITERATIONS, StyleParams, layer_names, make_schedule
+from shared.params import StyleParams, layer_names
+from shared.schedules import MAX_ITERATIONS, make_schedule
 
 
 def wrong_fields(values):

@@ -1,0 +1,87 @@
+"""Parameters that may change in mid-run, and what a run is made of then: segments.
+
+A change takes effect between two iterations. It is recorded with the iteration it
+begins at, so that a replay from the same segments gives the same picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.params import StyleParams, StyleWeight, Weight
+from shared.schedules import MAX_ITERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class StyleShare(BaseModel):
+    """The new weight of one style picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: StyleWeight
+
+
+class Changes(BaseModel):
+    """What changes; None stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content_weight: Weight | None = None
+    style_weight: Weight | None = None
+    tv_weight: Weight | None = None
+    styles: Annotated[tuple[StyleShare, ...], Field(max_length=8)] | None = Field(
+        default=None, description="a weight for every style picture, in their order"
+    )
+    iterations: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="of the last scale; one that has done as many ends at once",
+    )
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without what stays as it is."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Segment(BaseModel):
+    """Changes that hold from the iteration after `from_iteration` on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_iteration: int = Field(ge=0, le=MAX_ITERATIONS)
+    changes: Changes
+
+
+def steered(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
+    """Apply the changes of `segments`, one after the other.
+
+    Raises:
+        ValueError: They leave nothing to minimize, have a weight too many or too few
+            for the styles, or plan too many iterations (pydantic's ValidationError,
+            whose locations are those of `StyleParams`).
+    """
+    for segment in segments:
+        params = StyleParams.model_validate(_changed(params, segment.changes))
+    return params
+
+
+def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
+    changed = params.model_dump() | changes.model_dump(
+        exclude_none=True, exclude={"styles", "iterations"}
+    )
+    if changes.styles is not None:
+        if len(changes.styles) != len(params.styles):
+            raise ValueError(
+                f"{len(changes.styles)} weights for {len(params.styles)} styles"
+            )
+        for style, share in zip(changed["styles"], changes.styles, strict=True):
+            style["weight"] = share.weight
+    if changes.iterations is not None:
+        *before, (side, _) = params.stages
+        changed["schedule"] = (*before, (side, changes.iterations))
+    return changed
