@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.db import Database
-    from shared.models import Job
+    from shared.models import Job, JobOutput
 
 _Reason = Literal[
     "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
@@ -73,7 +73,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         last_checkpoint=(
             CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
         ),
-        outputs=_outputs(job),
+        outputs=_outputs(job, known),
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
@@ -129,11 +129,14 @@ def _preview(job: Job, known: jobs.Survey) -> Preview | None:
     )
 
 
-def _outputs(job: Job) -> list[Output]:
+def _outputs(job: Job, known: jobs.Survey) -> list[Output]:
     if job.result_key is None:
         return []
+    if several := known.outputs.get(job.id):
+        return [_output(job, row) for row in several]
     return [
         Output(
+            name="result.png",
             url=f"{job_url(job.id)}/result",
             media_type="image/png",
             width=job.result_width,
@@ -142,6 +145,18 @@ def _outputs(job: Job) -> list[Output]:
             sha256=job.result_digest,
         )
     ]
+
+
+def _output(job: Job, row: JobOutput) -> Output:
+    return Output(
+        name=row.name,
+        url=f"{job_url(job.id)}/outputs/{row.name}",
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+        bytes=row.bytes,
+        sha256=row.digest,
+    )
 
 
 def _error(job: Job) -> JobError | None:

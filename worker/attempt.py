@@ -6,21 +6,15 @@ two iterations, and leaves the moving of the row to the runner.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import structlog
-from PIL import Image
-
-from shared import images, jobs
-from shared.errors import DatabaseUnavailable, FencedOut, StorageError
-from worker import checkpoints
-from worker.checkpoints import Origin, checkpoint_key, read_verified
-from worker.device import versions
-from worker.engine.pixels import to_picture, to_tensor
+from shared import jobs
+from worker.engine.pixels import to_picture
+from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
+from worker.keeper import Keeper
 from worker.lease import Order
 from worker.pace import Pace
 from worker.previews import keep_preview
@@ -30,12 +24,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.jobs import Claim
-    from worker.checkpoints import Resumption
+    from shared.params import StyleParams
+    from worker.checkpoints import Origin
     from worker.engine.transfer import Iterate
     from worker.lease import Lease
     from worker.tools import Tools
-
-log = structlog.get_logger(__name__)
 
 
 class Attempt:
@@ -47,11 +40,11 @@ class Attempt:
         lease: Its life line; must be beating.
     """
 
-    def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
+    def __init__(self, tools: Tools, claim: Claim[StyleParams], lease: Lease) -> None:
         self._tools, self._claim, self._lease = tools, claim, lease
+        self._keeper = Keeper(tools, claim, lease)
         self._meter = Meter()
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
-        self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
 
     def run(self) -> jobs.Result | Order:
         """Optimize to the end, or until the lease says otherwise.
@@ -65,17 +58,16 @@ class Attempt:
             ImpastoError: The job cannot be done, or not now.
         """
         network, weights_digest = self._tools.networks.get(self._claim.params.network)
-        origin = self._origin(weights_digest)
-        resumption = self._resumption(origin)
+        origin = self._keeper.origin(weights_digest)
+        resumption = self._keeper.resumption(origin)
         if resumption is not None:
             origin = replace(origin, inexact=resumption.inexact)
         iterates = stylize(
-            self._pictures("content")[0],
-            self._pictures("style"),
+            self._sources(),
             self._claim.params,
             network,
-            start=next(iter(self._pictures("init_image")), None),
             resume=None if resumption is None else resumption.snapshot,
+            segments=self._claim.segments,
         )
         image = None if resumption is None else resumption.snapshot.image
         for iterate in iterates:
@@ -86,23 +78,20 @@ class Attempt:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._save(image, origin)
 
-    def _resumption(self, origin: Origin) -> Resumption | None:
-        """Find where to go on, and put the table right if that is not the newest."""
-        claim = self._claim
-        found = checkpoints.resume(self._tools.storage, claim, origin)
-        iteration = 0 if found is None else found.snapshot.iteration
-        if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
-            for key in jobs.fell_back(self._tools.db, claim, iteration):
-                self._delete(key)
-        if found is not None:
-            log.info("job_resumed", iteration=iteration, inexact=found.inexact)
-        return found
+    def _sources(self) -> Sources:
+        styles = self._pictures("style")
+        return Sources(
+            self._pictures("content")[0],
+            tuple(Style(styles[position]) for position in sorted(styles)),
+            self._pictures("init_image").get(0),
+        )
 
-    def _pictures(self, role: str) -> list[Tensor]:
-        return [
-            self._picture(read_verified(self._tools.storage, blob), self._edge(role))
-            for _, blob in sorted(self._claim.inputs.get(role, {}).items())
-        ]
+    def _pictures(self, role: str) -> dict[int, Tensor]:
+        blobs = self._claim.inputs.get(role, {})
+        return {
+            position: self._keeper.tensor(blob, self._edge(role))
+            for position, blob in blobs.items()
+        }
 
     def _edge(self, role: str) -> int:
         """The long side, px, above which no scale needs the pixels of a picture."""
@@ -110,100 +99,28 @@ class Attempt:
         larger = max(1.0, params.style_scale) if role == "style" else 1.0
         return round(params.max_edge * larger)
 
-    def _picture(self, data: bytes, edge: int) -> Tensor:
-        picture = images.decode(data)
-        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        return to_tensor(picture, self._tools.device.torch_device)
-
-    def _origin(self, weights_digest: str) -> Origin:
-        pictures = checkpoints.digests(self._claim.inputs)
-        device = self._tools.device
-        maker = {"device": f"{device.device_class} {device.name}", **versions()}
-        return Origin(
-            inputs={**pictures, "weights": weights_digest},
-            maker={**maker, "threads": str(self._tools.threads)},
-        )
-
     def _attend(self, iterate: Iterate, origin: Origin) -> Order:
         """Between two iterations: tell, obey, keep."""
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
         order = self._lease.order()
-        if order is Order.LEAVE or (
-            order is Order.GO_ON and self._checkpoints.is_due()
-        ):
-            self._keep_checkpoint(iterate, origin)
+        if self._keeper.wants_checkpoint(order):
+            self._keeper.keep_checkpoint(iterate.snapshot(), origin)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
 
-    def _keep_checkpoint(self, iterate: Iterate, origin: Origin) -> None:
-        """Store a checkpoint; a failure costs only what it would have saved."""
-        db, storage, claim = self._tools.db, self._tools.storage, self._claim
-        with self._checkpoints.measured():
-            data = checkpoints.dump(iterate.snapshot(), origin)
-            key = checkpoint_key(claim.job_id, claim.fence, iterate.iteration)
-            try:
-                storage.put(key, data)
-                blob, version = _written(key, data), checkpoints.FORMAT_VERSION
-                old = jobs.checkpointed(db, claim, iterate.iteration, blob, version)
-            except FencedOut:
-                self._delete(key)
-                raise
-            except (StorageError, DatabaseUnavailable) as error:
-                self._warn("checkpoint_skipped", str(error))
-                return
-            for each in old:
-                self._delete(each)
-
-    def _delete(self, key: str) -> None:
-        """Free the room of a blob that no row names any more."""
-        try:
-            self._tools.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
-
-    def _warn(self, code: str, message: str) -> None:
-        log.warning(code, error=message)
-        try:
-            jobs.warn(self._tools.db, self._claim, code, message)
-        except DatabaseUnavailable as error:
-            log.warning("warning_lost", error=str(error))
-
     def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
-        """Store the result, waiting for room or for the storage to come back."""
         picture = to_picture(image)
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
-        data = buffer.getvalue()
-        key = f"results/{self._claim.job_id}/{self._claim.fence}.png"
-        order = self._put_patiently(key, data)
-        if order is not Order.GO_ON:
-            return order
+        written = self._keeper.save(".png", buffer.getvalue())
+        if isinstance(written, Order):
+            return written
         return jobs.Result(
-            blob=_written(key, data),
+            blob=written,
             width=picture.width,
             height=picture.height,
             exact=not origin.inexact,
             exact_reason=origin.inexact or None,
         )
-
-    def _put_patiently(self, key: str, data: bytes) -> Order:
-        settings, waited = self._tools.settings, 0.0
-        while True:
-            try:
-                self._tools.storage.put(key, data)
-            except StorageError as error:
-                if waited >= settings.save_patience_seconds:
-                    raise
-                self._warn("result_not_stored_yet", str(error))
-            else:
-                return Order.GO_ON
-            order = self._lease.wait(settings.save_retry_seconds)
-            if order is not Order.GO_ON:
-                return order
-            waited += settings.save_retry_seconds
-
-
-def _written(key: str, data: bytes) -> jobs.Written:
-    return jobs.Written(key, hashlib.sha256(data).hexdigest(), len(data))

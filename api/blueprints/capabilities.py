@@ -37,6 +37,12 @@ _CREDITS = [
         "license": "CC BY 4.0",
         "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
     },
+    {
+        "what": "two of the photos that explorations look at: china, flower (cropped)",
+        "by": "danielbuechele, vultilion",
+        "license": "CC BY 2.0",
+        "url": "https://creativecommons.org/licenses/by/2.0/",
+    },
 ]
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import picture_answer
-from api.finding import AssetPath, JobPath, find_asset, find_job
+from api.finding import (
+    AssetPath,
+    JobPath,
+    OutputPath,
+    find_asset,
+    find_job,
+    find_output,
+)
 from api.openapi import get, make_blueprint
 from api.services import current_services
 from shared import jobs
@@ -20,7 +27,7 @@ _ASK_AGAIN = "private, no-cache"
 
 @get(blueprint, "/v1/jobs/<job_id>/result", s200="image/png", s404=None, s409=None)
 def show_result(path: JobPath) -> Response:
-    """Download the finished picture."""
+    """Download the finished picture; of a job that makes several files, the first."""
     job = find_job(path.job_id)
     if job.result_key is None or job.result_digest is None:
         ended = job.state in TERMINAL
@@ -29,6 +36,17 @@ def show_result(path: JobPath) -> Response:
     data = current_services().storage.get(job.result_key)
     response = picture_answer(data, "image/png", job.result_digest, _FOREVER)
     name = f'inline; filename="impasto-{job.id}.png"'
+    response.headers["Content-Disposition"] = name
+    return response
+
+
+@get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", s200="*/*", s404=None)
+def show_output(path: OutputPath) -> Response:
+    """Download one of the files of a job that makes several."""
+    output = find_output(path.job_id, path.name)
+    data = current_services().storage.get(output.key)
+    response = picture_answer(data, output.media_type, output.digest, _FOREVER)
+    name = f'inline; filename="{output.name}"'
     response.headers["Content-Disposition"] = name
     return response
 

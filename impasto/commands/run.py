@@ -70,7 +70,7 @@ def run(
     path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
     require_place(path)
     wanted = recipe.read(styles)
-    with _client_of_some_farm(api_url) as (client, is_ours):
+    with client_of_some_farm(api_url) as (client, is_ours):
         job_id = _submit(client, photo, wanted).id
         try:
             say(f"submitted {job_id}")
@@ -93,7 +93,7 @@ def _submit(client: Client, photo: Path, wanted: Wanted) -> Job:
 
 
 @contextmanager
-def _client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
+def client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
     """Give a client, and whether its farm is our own and ends with the block."""
     try:
         client = connect(api_url)

@@ -30,12 +30,17 @@ function title(job) {
   document.title = `${word} · Impasto`;
 }
 
+function colors(color) {
+  return color === "style" ? "of the painting" : color && `of the photo (${color})`;
+}
+
 function recipe(params, job) {
   const rows = {
     Size: job.outputs[0] ? `${job.outputs[0].width} × ${job.outputs[0].height} px` : `${params.max_edge} px`,
     Quality: params.quality,
     "Style weight": params.style_weight,
-    Colors: params.color === "style" ? "of the painting" : `of the photo (${params.color})`,
+    Layers: job.kind === "explore" && params.layers.join(", "),
+    Colors: colors(params.color),
     Strokes: params.style_loss,
     Optimizer: params.optimizer,
     Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,

@@ -16,7 +16,7 @@ const REASONS = {
   no_capable_worker_alive: "No worker that could do this is running",
 };
 
-const PHASES = { loading: "Loading", optimizing: "Painting", saving: "Saving" };
+const PHASES = { loading: "Loading", optimizing: "Painting", looking: "Looking", saving: "Saving" };
 
 export const stateWord = (state) => STATES[state] ?? state;
 export const ended = (job) => ["succeeded", "failed", "canceled", "expired"].includes(job.state);
