@@ -12,7 +12,7 @@ from api.limits import MAX_STYLES, max_body_bytes
 from api.openapi import get, make_blueprint
 from api.schemas import Capabilities
 from api.services import current_services
-from shared.images import MEDIA_TYPES
+from shared.opening import MEDIA_TYPES
 from shared.params import (
     MAX_EDGE_LBFGS_PX,
     Network,
