@@ -13,6 +13,7 @@ import httpx
 
 from impasto.address import find_url, is_loopback_url
 from impasto.errors import BadKey
+from impasto.formats import with_format
 from impasto.jobs import Jobs, require_place
 from impasto.outcomes import raise_for_state
 from impasto.wire import Wire
@@ -75,7 +76,8 @@ class Client:
         Args:
             content: The photo.
             styles: The paintings.
-            save_to: Where the finished picture goes.
+            save_to: Where the finished picture goes; its ending chooses the format,
+                unless `format` does.
             **params: Fields of StyleParams, such as `max_edge=256`.
 
         Raises:
@@ -85,6 +87,7 @@ class Client:
         """
         if save_to is not None:
             require_place(Path(save_to))
+            params = with_format(params, Path(save_to))
         paths = [Path(style) for style in styles]
         job = self.jobs.submit(Path(content), paths, params=params)
         job = self.jobs.wait(job.id)

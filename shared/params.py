@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from shared.formats import ResultFormat, require_depth
 from shared.schedules import MAX_ITERATIONS, Quality, Stage, make_schedule
 
 Network = Literal["vgg16", "vgg19"]
@@ -207,6 +208,25 @@ class StyleParams(BaseModel):
         "memory and changes nothing else; default: none, or what the device holds",
     )
 
+    format: ResultFormat = Field(
+        default="png",
+        description="of the result; jpeg and webp at quality 95, without transparency "
+        "in jpeg",
+    )
+    bit_depth: Literal[8, 16] = Field(
+        default=8, description="bits per channel of the result; 16 in png and tiff"
+    )
+    color_profile: Literal["srgb", "content"] = Field(
+        default="srgb",
+        description="colors of the result's file; content: in the photo's ICC profile, "
+        "if it has one",
+    )
+    metadata: bool = Field(
+        default=True,
+        description="keep the recipe in the result: parameters, digests of the inputs, "
+        "versions; no names, no ids",
+    )
+
     @field_validator("content_layers", "style_layers")
     @classmethod
     def _layers_exist(
@@ -280,6 +300,13 @@ class StyleParams(BaseModel):
         if decay is not None:
             return decay
         return ADAM_AVERAGING if info.data.get("optimizer") == "adam" else 0.0
+
+    @field_validator("bit_depth")
+    @classmethod
+    def _format_holds(cls, bit_depth: int, info: ValidationInfo) -> int:
+        if "format" in info.data:
+            require_depth(info.data["format"], bit_depth)
+        return bit_depth
 
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:

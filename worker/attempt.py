@@ -7,24 +7,24 @@ two iterations, and leaves the moving of the row to the runner.
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
-from PIL import Image
 
-from shared import images, jobs
+from shared import jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
+from shared.formats import FORMATS
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
 from worker.device import versions
-from worker.engine.pixels import to_picture, to_tensor
 from worker.engine.transfer import stylize
 from worker.lease import Order
 from worker.pace import Pace
+from worker.pictures import read_picture
 from worker.previews import keep_preview
 from worker.progress import Meter
+from worker.results import encode, write_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from worker.checkpoints import Resumption
     from worker.engine.transfer import Iterate
     from worker.lease import Lease
+    from worker.pictures import Picture
+    from worker.results import Encoded
     from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -69,22 +71,25 @@ class Attempt:
         resumption = self._resumption(origin)
         if resumption is not None:
             origin = replace(origin, inexact=resumption.inexact)
+        photo = self._pictures("content")[0]
         iterates = stylize(
-            self._pictures("content")[0],
-            self._pictures("style"),
+            photo.tensor,
+            [style.tensor for style in self._pictures("style")],
             self._claim.params,
             network,
-            start=next(iter(self._pictures("init_image")), None),
+            start=next((each.tensor for each in self._pictures("init_image")), None),
             resume=None if resumption is None else resumption.snapshot,
         )
-        image = None if resumption is None else resumption.snapshot.image
+        image, done = None, 0
+        if resumption is not None:
+            image, done = resumption.snapshot.image, resumption.snapshot.iteration
         for iterate in iterates:
-            image = iterate.image
+            image, done = iterate.image, iterate.iteration
             if (order := self._attend(iterate, origin)) is not Order.GO_ON:
                 return order
         if image is None:
             raise RuntimeError("a schedule without iterations passed validation")
-        return self._save(image, origin)
+        return self._save(self._encoded(image, photo, origin, done), origin)
 
     def _resumption(self, origin: Origin) -> Resumption | None:
         """Find where to go on, and put the table right if that is not the newest."""
@@ -98,9 +103,12 @@ class Attempt:
             log.info("job_resumed", iteration=iteration, inexact=found.inexact)
         return found
 
-    def _pictures(self, role: str) -> list[Tensor]:
+    def _pictures(self, role: str) -> list[Picture]:
+        device = self._tools.device.torch_device
         return [
-            self._picture(read_verified(self._tools.storage, blob), self._edge(role))
+            read_picture(
+                read_verified(self._tools.storage, blob), self._edge(role), device
+            )
             for blob in self._claim.inputs.get(role, ())
         ]
 
@@ -109,11 +117,6 @@ class Attempt:
         params = self._claim.params
         larger = max(1.0, params.style_scale) if role == "style" else 1.0
         return round(params.max_edge * larger)
-
-    def _picture(self, data: bytes, edge: int) -> Tensor:
-        picture = images.decode(data)
-        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        return to_tensor(picture, self._tools.device.torch_device)
 
     def _origin(self, weights_digest: str) -> Origin:
         roles = self._claim.inputs.items()
@@ -173,13 +176,23 @@ class Attempt:
         except DatabaseUnavailable as error:
             log.warning("warning_lost", error=str(error))
 
-    def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
+    def _encoded(
+        self, image: Tensor, photo: Picture, origin: Origin, iterations: int
+    ) -> Encoded:
+        params = self._claim.params
+        recipe = None
+        if params.metadata:
+            recipe = write_recipe(params, origin, iterations)
+        encoded = encode(image, params, photo, recipe)
+        for code, message in encoded.warnings:
+            self._warn(code, message)
+        return encoded
+
+    def _save(self, picture: Encoded, origin: Origin) -> jobs.Result | Order:
         """Store the result, waiting for room or for the storage to come back."""
-        picture = to_picture(image)
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        data = buffer.getvalue()
-        key = f"results/{self._claim.job_id}/{self._claim.fence}.png"
+        claim, data = self._claim, picture.data
+        ending = FORMATS[claim.params.format].ending
+        key = f"results/{claim.job_id}/{claim.fence}{ending}"
         order = self._put_patiently(key, data)
         if order is not Order.GO_ON:
             return order

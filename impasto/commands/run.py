@@ -11,6 +11,7 @@ import typer
 
 from impasto.errors import BadKey, ServerUnreachable
 from impasto.exits import INTERRUPTED
+from impasto.formats import ending, with_format
 from impasto.interrupts import stop_signals_raise
 from impasto.parts import require_parts
 from impasto.recipe import Recipe, with_recipe
@@ -70,9 +71,12 @@ def run(
     """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
     from impasto.jobs import require_place  # noqa: PLC0415 - loads httpx
 
-    path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
-    require_place(path)
     params = recipe.params()
+    path = output or Path(
+        f"{photo.stem}-{styles[0].stem}{ending(params.get('format'))}"
+    )
+    require_place(path)
+    params = with_format(params, path)
     with _client_of_some_farm(api_url) as (client, is_ours):
         job_id = client.jobs.submit(
             photo,

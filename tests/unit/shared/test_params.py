@@ -55,6 +55,19 @@ def test_every_wrong_value_is_named_at_once():
     }
 
 
+@pytest.mark.parametrize("name", ["jpeg", "webp"])
+def test_sixteen_bits_need_a_format_that_holds_them(name):
+    with pytest.raises(ValidationError, match="use format png or tiff") as caught:
+        StyleParams(format=name, bit_depth=16)
+
+    assert caught.value.errors()[0]["loc"] == ("bit_depth",)
+    assert StyleParams(format="tiff", bit_depth=16).bit_depth == 16
+
+
+def test_a_wrong_format_is_named_alone():
+    assert wrong_fields({"format": "gif", "bit_depth": 16}) == {"format"}
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [
