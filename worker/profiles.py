@@ -16,8 +16,6 @@ import numpy as np
 from PIL import ImageCms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating]
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 128
 _MOST_TAGS = 100  # real ones have about 20
 _SAMPLES = 65536  # of a curve to be inverted: a step is a level of 16 bits
+_ROOT = 2.4  # near the gamma of most curves
 _ROWS = 64  # converted at a time: intermediate values are float64
 _TABLES = frozenset({b"A2B0", b"A2B1", b"D2B0", b"D2B1"})
 _NAMES = {b"RGB ": (b"rTRC", b"gTRC", b"bTRC"), b"GRAY": (b"kTRC",)}
@@ -108,11 +107,7 @@ def to_srgb(colors: Colors, profile: Profile) -> Colors:
         matrix = np.ones((1, 3))  # gray has the hue of white in every profile
     else:
         matrix = (np.linalg.inv(_matrix(srgb())) @ profile.matrix).T
-
-    def convert(rows: Colors) -> Floats:
-        return _encoded(_linear(rows, profile) @ matrix, srgb())
-
-    return _by_rows(convert, colors)
+    return _converted(colors, profile, matrix, srgb())
 
 
 def from_srgb(colors: Colors, profile: Profile) -> Colors:
@@ -122,11 +117,7 @@ def from_srgb(colors: Colors, profile: Profile) -> Colors:
         ValueError: The profile is of gray.
     """
     matrix = (np.linalg.inv(_matrix(profile)) @ _matrix(srgb())).T
-
-    def convert(rows: Colors) -> Floats:
-        return _encoded(_linear(rows, srgb()) @ matrix, profile)
-
-    return _by_rows(convert, colors)
+    return _converted(colors, srgb(), matrix, profile)
 
 
 def _matrix(profile: Profile) -> Floats:
@@ -135,27 +126,40 @@ def _matrix(profile: Profile) -> Floats:
     return profile.matrix
 
 
-def _by_rows(convert: Callable[[Colors], Floats], colors: Colors) -> Colors:
-    converted = np.empty((*colors.shape[:2], 3), np.float32)
+def _converted(
+    colors: Colors, source: Profile, matrix: Floats, target: Profile
+) -> Colors:
+    """Numbers to light, light to light, light to numbers; some rows at a time."""
+    inverses = [_inverse(curve) for curve in target.curves]
+    converted = np.empty((*colors.shape[:2], len(inverses)), np.float32)
     for top in range(0, len(colors), _ROWS):
-        converted[top : top + _ROWS] = convert(colors[top : top + _ROWS])
+        rows = colors[top : top + _ROWS]
+        planes = [
+            _at(rows[..., index], curve) for index, curve in enumerate(source.curves)
+        ]
+        light = np.stack(planes, axis=-1) @ matrix
+        roots = light.clip(0, 1) ** (1 / _ROOT)
+        for index, inverse in enumerate(inverses):
+            converted[top : top + _ROWS, :, index] = _at(roots[..., index], inverse)
     return converted
 
 
-def _linear(colors: Colors, profile: Profile) -> Floats:
-    planes = [
-        np.interp(colors[..., index], np.linspace(0, 1, len(curve)), curve)
-        for index, curve in enumerate(profile.curves)
-    ]
-    return np.stack(planes, axis=-1)
+def _inverse(curve: Floats) -> Floats:
+    """Sample the numbers of a rising curve, evenly by the root of their light.
+
+    By light itself, the steep beginning of most curves would fall between samples.
+    """
+    light = np.linspace(0, 1, _SAMPLES) ** _ROOT
+    return np.interp(light, curve, np.linspace(0, 1, len(curve)))
 
 
-def _encoded(linear: Floats, profile: Profile) -> Floats:
-    planes = [
-        np.interp(linear[..., index], curve, np.linspace(0, 1, len(curve)))
-        for index, curve in enumerate(profile.curves)
-    ]
-    return np.stack(planes, axis=-1)
+def _at(values: Floats, table: Floats) -> Floats:
+    """Interpolate in a table from 0 to 1; ten times as fast as `np.interp`."""
+    place = values * (len(table) - 1)
+    below = np.minimum(place.astype(np.int32), len(table) - 2)
+    share = place - below
+    between: Floats = (1 - share) * table[below] + share * table[below + 1]
+    return between
 
 
 def _read(data: bytes) -> Profile:
