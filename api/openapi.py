@@ -136,7 +136,10 @@ def _named(model: type[BaseModel]) -> dict[str, str]:
 def _documented(
     rule: str, answers: dict[str, object]
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Describe answers given as s200=Model, s202="image/png", s404=None (a problem)."""
+    """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
+
+    Text names media types; None is a problem.
+    """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
@@ -149,7 +152,10 @@ def _documented(
             schema = {"type": "string"}
             if not what.startswith("text/"):
                 schema["format"] = "binary"
-            described[status] = {"content": {what: {"schema": schema}}}
+            media_types = what.split(", ")
+            described[status] = {
+                "content": {each: {"schema": schema} for each in media_types}
+            }
         else:
             described[status] = what
     return described

@@ -18,6 +18,7 @@ from api.schemas import (
     SegmentObject,
 )
 from shared import jobs
+from shared.formats import format_of_key
 from shared.states import TERMINAL, JobState, StateReason
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _outputs(job: Job, known: jobs.Survey) -> list[Output]:
         Output(
             name="result.png",
             url=f"{job_url(job.id)}/result",
-            media_type="image/png",
+            media_type=format_of_key(job.result_key).media_type,
             width=job.result_width,
             height=job.result_height,
             bytes=job.result_bytes,

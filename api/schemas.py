@@ -245,6 +245,7 @@ class Capabilities(_Said):
     optimizers: list[str]
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")
+    result_formats: dict[str, str] = Field(description="media types of results by name")
     limits: dict[str, int]
     credits: list[dict[str, str]]
 

@@ -16,6 +16,7 @@ from shared.params import StyleParams
 from worker import weights
 from worker.engine.features import build_network
 from worker.engine.pixels import to_picture, to_tensor
+from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _paint(network: Network, params: StyleParams) -> Image.Image:
         to_tensor(decode((_ROOT / "samples" / name).read_bytes()), network.device)
         for name in ("chelsea.jpg", "strokes.jpg")
     )
-    *_, last = stylize(photo, [painting], params, network)
+    sources = Sources(photo, (Style(painting),))
+    *_, last = stylize(sources, params, network)
     return to_picture(last.image)
 
 

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from impasto.commands import explore, farm, jobs, operate, run, sheet
+from impasto.commands import explore, farm, jobs, operate, pictures, run, sheet
 from impasto.errors import ImpastoError
 from impasto.exits import error_lines, exit_code
 from impasto.talk import say
@@ -43,6 +43,7 @@ def make_app() -> typer.Typer:
     commands: tuple[Callable[..., None], ...] = (
         *(farm.up, run.run, run.submit, explore.explore, sheet.sheet),
         *(jobs.watch, jobs.show, jobs.ls, jobs.cancel, jobs.download),
+        pictures.recipe,
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:

@@ -9,7 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from shared.params import Network, Pooling, layer_names
+from shared.networks import Network, layer_names
+from shared.params import Pooling
 
 MIN_PICTURES = 9  # as many patches as a unit shows, each from another picture
 MAX_PICTURES = 200

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.params import StyleParams, StyleWeight, Weight
+from shared.params import StyleParams, Weight
 from shared.schedules import MAX_ITERATIONS
+from shared.style_images import StyleWeight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

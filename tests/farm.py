@@ -84,8 +84,9 @@ class Farm:
     def start_worker(self, **environment):
         return self.start("worker.app", "--device", "cpu", **environment)
 
-    def submit(self, *, ring=True, seed=1, **params):
-        content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
+    def submit(self, *, ring=True, seed=1, content=None, **params):
+        content = self._asset(content or picture(seed))
+        style = self._asset(picture(seed + 100))
         named = StyleParams(**params).with_images(
             {"content": {0: content}, "style": {0: style}}
         )

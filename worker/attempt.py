@@ -1,34 +1,50 @@
 """One attempt at one style job: from the stored pictures to the stored result.
 
 The only place where the engine meets the life of a job. It obeys the lease between
-two iterations, and leaves the moving of the row to the runner.
+two iterations, of pictures in tiles also between two tiles, and leaves the moving of
+the row to the runner.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import jobs
-from worker.engine.pixels import to_picture
-from worker.engine.sources import Sources, Style
+from shared.formats import FORMATS
+from worker.endurance import endure
+from worker.engine.limits import Limits
 from worker.engine.transfer import stylize
 from worker.keeper import Keeper
 from worker.lease import Order
+from worker.originals import read_originals
 from worker.pace import Pace
 from worker.previews import keep_preview
 from worker.progress import Meter
+from worker.results import encode, write_recipe
+from worker.room import room_on
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
 
     from shared.jobs import Claim
     from shared.params import StyleParams
-    from worker.checkpoints import Origin
-    from worker.engine.transfer import Iterate
+    from worker.engine.sources import Sources
+    from worker.engine.transfer import Iterate, Snapshot
     from worker.lease import Lease
+    from worker.pictures import Picture
+    from worker.results import Encoded
+    from worker.room import Room
     from worker.tools import Tools
+
+
+class _Interrupted(Exception):
+    """An order came while an iteration was under way."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.value)
+        self.order = order
 
 
 class Attempt:
@@ -57,70 +73,106 @@ class Attempt:
             FencedOut: A newer claim owns the job.
             ImpastoError: The job cannot be done, or not now.
         """
-        network, weights_digest = self._tools.networks.get(self._claim.params.network)
-        origin = self._keeper.origin(weights_digest)
-        resumption = self._keeper.resumption(origin)
-        if resumption is not None:
-            origin = replace(origin, inexact=resumption.inexact)
-        iterates = stylize(
-            self._sources(),
-            self._claim.params,
-            network,
-            resume=None if resumption is None else resumption.snapshot,
-            segments=self._claim.segments,
+        tools, params = self._tools, self._claim.params
+        network, weights_digest = tools.networks.get(params.network)
+        device = tools.device
+        originals = read_originals(tools.storage, self._claim, device.torch_device)
+        room = room_on(device.bytes, network, params, originals.sources)
+        self._origin = self._keeper.origin(weights_digest, tiling=room.plan)
+        last = self._resumption()
+        iterates = endure(
+            room, last, partial(self._iterates, originals.sources), self._narrowed
         )
-        image = None if resumption is None else resumption.snapshot.image
-        for iterate in iterates:
-            image = iterate.image
-            if (order := self._attend(iterate, origin)) is not Order.GO_ON:
-                return order
-        if image is None:
+        ended = self._follow(iterates, last)
+        if isinstance(ended, Order):
+            return ended
+        return self._save(self._encoded(ended, originals.photo))
+
+    def _resumption(self) -> Snapshot | None:
+        found = self._keeper.resumption(self._origin)
+        if found is None:
+            return None
+        self._origin = replace(self._origin, inexact=found.inexact)
+        return found.snapshot
+
+    def _iterates(
+        self, sources: Sources, room: Room, here: Snapshot | None
+    ) -> Iterator[Iterate]:
+        limits = Limits(room.activation_bytes, tick=partial(self._tick, room))
+        segments = self._claim.segments
+        return stylize(
+            sources,
+            room.params,
+            room.network,
+            resume=here,
+            segments=segments,
+            limits=limits,
+        )
+
+    def _tick(self, room: Room) -> None:
+        """After each tile: tell, and obey if there are more to come."""
+        self._lease.touch()
+        if room.is_tiled and (order := self._lease.order()) is not Order.GO_ON:
+            raise _Interrupted(order)
+
+    def _narrowed(self, room: Room) -> None:
+        reason = f"memory ran out: went on in tiles of {room.plan}"
+        inexact = self._origin.inexact or reason
+        maker = self._origin.maker | {"tiling": room.plan}
+        self._origin = replace(self._origin, maker=maker, inexact=inexact)
+        self._keeper.warn("computed_in_tiles", reason)
+
+    def _follow(
+        self, iterates: Iterator[Iterate], last: Snapshot | None
+    ) -> Snapshot | Order:
+        """Attend each iterate; return the last one, or the order that came first."""
+        fresh = False
+        try:
+            for iterate in iterates:
+                last, fresh = iterate.snapshot(), True
+                if (order := self._attend(iterate)) is not Order.GO_ON:
+                    return order
+        except _Interrupted as interruption:
+            order = interruption.order
+            if last is not None and fresh:
+                self._keep_checkpoint(last, order)
+            return order
+        if last is None:
             raise RuntimeError("a schedule without iterations passed validation")
-        return self._save(image, origin)
+        return last
 
-    def _sources(self) -> Sources:
-        styles = self._pictures("style")
-        return Sources(
-            self._pictures("content")[0],
-            tuple(Style(styles[position]) for position in sorted(styles)),
-            self._pictures("init_image").get(0),
-        )
-
-    def _pictures(self, role: str) -> dict[int, Tensor]:
-        blobs = self._claim.inputs.get(role, {})
-        return {
-            position: self._keeper.tensor(blob, self._edge(role))
-            for position, blob in blobs.items()
-        }
-
-    def _edge(self, role: str) -> int:
-        """The long side, px, above which no scale needs the pixels of a picture."""
-        params = self._claim.params
-        larger = max(1.0, params.style_scale) if role == "style" else 1.0
-        return round(params.max_edge * larger)
-
-    def _attend(self, iterate: Iterate, origin: Origin) -> Order:
+    def _attend(self, iterate: Iterate) -> Order:
         """Between two iterations: tell, obey, keep."""
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
         order = self._lease.order()
-        if self._keeper.wants_checkpoint(order):
-            self._keeper.keep_checkpoint(iterate.snapshot(), origin)
+        self._keep_checkpoint(iterate.snapshot(), order)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
 
-    def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
-        picture = to_picture(image)
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        written = self._keeper.save(".png", buffer.getvalue())
+    def _keep_checkpoint(self, snapshot: Snapshot, order: Order) -> None:
+        if self._keeper.wants_checkpoint(order):
+            self._keeper.keep_checkpoint(snapshot, self._origin)
+
+    def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
+        params, recipe = self._claim.params, None
+        if params.metadata:
+            recipe = write_recipe(self._claim, self._origin, last.iteration)
+        encoded = encode(last.image, params, photo, recipe)
+        for code, message in encoded.warnings:
+            self._keeper.warn(code, message)
+        return encoded
+
+    def _save(self, picture: Encoded) -> jobs.Result | Order:
+        ending = FORMATS[self._claim.params.format].ending
+        written = self._keeper.save(ending, picture.data)
         if isinstance(written, Order):
             return written
         return jobs.Result(
             blob=written,
             width=picture.width,
             height=picture.height,
-            exact=not origin.inexact,
-            exact_reason=origin.inexact or None,
+            exact=not self._origin.inexact,
+            exact_reason=self._origin.inexact or None,
         )

@@ -57,14 +57,19 @@ class Keeper:
         """Read a picture as `picture` does, onto the device."""
         return to_tensor(self.picture(blob, edge), self._tools.device.torch_device)
 
-    def origin(self, weights_digest: str) -> Origin:
-        """Name what the numbers of this attempt depend on."""
+    def origin(self, weights_digest: str, **more: str) -> Origin:
+        """Name what the numbers of this attempt depend on.
+
+        Args:
+            weights_digest: SHA-256 of the network's weights.
+            **more: What else only rounding depends on, by name.
+        """
         pictures = checkpoints.digests(self._claim.inputs)
         device = self._tools.device
         maker = {"device": f"{device.device_class} {device.name}", **versions()}
         return Origin(
             inputs={**pictures, "weights": weights_digest},
-            maker={**maker, "threads": str(self._tools.threads)},
+            maker={**maker, "threads": str(self._tools.threads), **more},
         )
 
     def resumption(self, origin: Origin) -> Resumption | None:
@@ -103,7 +108,7 @@ class Keeper:
                 self.delete(key)
                 raise
             except (StorageError, DatabaseUnavailable) as error:
-                self._warn("checkpoint_skipped", str(error))
+                self.warn("checkpoint_skipped", str(error))
                 return
             for each in old:
                 self.delete(each)
@@ -132,7 +137,8 @@ class Keeper:
         except StorageError as error:
             log.warning("blob_left_behind", key=key, error=str(error))
 
-    def _warn(self, code: str, message: str) -> None:
+    def warn(self, code: str, message: str) -> None:
+        """Tell people of something that does not stop the job."""
         log.warning(code, error=message)
         try:
             jobs.warn(self._tools.db, self._claim, code, message)
@@ -147,7 +153,7 @@ class Keeper:
             except StorageError as error:
                 if waited >= settings.save_patience_seconds:
                     raise
-                self._warn("result_not_stored_yet", str(error))
+                self.warn("result_not_stored_yet", str(error))
             else:
                 return Order.GO_ON
             order = self._lease.wait(settings.save_retry_seconds)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shared.params import layer_names
+from shared.networks import layer_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shared.params import Network
+    from shared.networks import Network
 
 _KERNEL = 3  # of every convolution, padded by one, so that maps keep their size
 _POOL = 2  # side and stride of every pooling

@@ -12,7 +12,7 @@ from api.shipped import FOLDER
 from shared import jobs
 from shared.exploring import MAX_PICTURES, ExploreParams
 from shared.kinds import JobKind
-from shared.params import layer_names
+from shared.networks import layer_names
 
 COLORS = ("red", "lime", "blue", "cyan", "pink", "gold", "teal", "navy", "gray", "tan")
 
@@ -63,7 +63,7 @@ def test_nine_pictures_become_a_job_of_kind_explore(api, nine):
     assert api.bell.rung == [job["id"]]
     claim = api.claimed()
     assert (claim.job_id, claim.kind) == (job["id"], JobKind.EXPLORE)
-    assert [blob.digest for blob in claim.inputs["picture"]] == [
+    assert [blob.digest for blob in claim.inputs["picture"].values()] == [
         hashlib.sha256(data).hexdigest() for data in nine
     ]
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from shared.exploring import ExploreParams, unit_count
 from shared.kinds import PARAMS, JobKind, kind_of, read_params
-from shared.params import StyleParams, layer_names
+from shared.networks import layer_names
+from shared.params import StyleParams
 
 
 def complaint(**said):

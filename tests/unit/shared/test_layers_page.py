@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docs.draw_layers import UNITS
 from shared.exploring import ExploreParams
-from shared.params import layer_names
+from shared.networks import layer_names
 from worker.engine.receptive import receptive_field
 
 PAGE = Path(__file__).parents[3] / "docs" / "layers.md"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from shared.exploring import ExploreParams, unit_count
-from shared.params import layer_names
+from shared.networks import layer_names
 from tests.unit.worker.engine.conftest import picture, through_json
 from worker.engine.exploring import explore, units_to_show
 from worker.engine.features import build_network

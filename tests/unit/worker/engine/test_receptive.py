@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 import torch
 
-from shared.params import Network as NetworkName
-from shared.params import layer_names
+from shared.networks import Network as NetworkName
+from shared.networks import layer_names
 from tests.unit.worker.engine.conftest import random_weights
 from worker.engine.features import build_network
 from worker.engine.receptive import Field, receptive_field
