@@ -17,19 +17,7 @@ def main() -> None:
     options = parse()
     command = shlex.join(["python", "-m", "bench.engine", *sys.argv[1:]])
     findings = Findings(describe(options.threads, command))
-    session = Session(options, findings)
-    parts = {
-        "pace": session.pace,
-        "race": session.race,
-        "memory": session.memory,
-        "checkpoint": session.checkpoint,
-        "large-2048": lambda: session.large(2048, 10),
-        "large-8192": lambda: session.large(8192, 1),
-    }
-    for name, run in parts.items():
-        if options.wants(name):
-            run()
-    session.peers()
+    Session(options, findings).run()
     sys.stdout.write(report.keep(findings, options))
 
 

@@ -48,7 +48,7 @@ class Findings:
     Attributes:
         machine: What it ran on, by name.
         peers: Those that ran.
-        absent: Why the others did not, by name.
+        absent: Why another part did not run, by name.
         race: Our deliverable pictures, in order of time.
         pace: Ours and the floors, by long side in px.
         memory: Ours, by part.

@@ -54,7 +54,7 @@ def spliced(page: str, text: str) -> str:
 
 def markdown(findings: Findings) -> str:
     """All tables, those of parts that did not run left out."""
-    parts = (_machine, _engines, _race, _pace, _memory, _checkpoint)
+    parts = (_machine, _engines, _race, _pace, _memory, _checkpoint, _absent)
     return "\n".join(text for part in parts if (text := part(findings)))
 
 
@@ -66,7 +66,6 @@ def _machine(findings: Findings) -> str:
 def _engines(findings: Findings) -> str:
     """Each engine's picture beside the one we have after as much time."""
     rows = [_delivered(run) for run in findings.peers]
-    rows += [(name, why, *"-----") for name, why in findings.absent.items()]
     if findings.race:
         last = findings.race[-1]
         rows.append(("impasto", f"{last.iteration} iterations", *_figures(last), ""))
@@ -177,6 +176,11 @@ def _checkpoint(findings: Findings) -> str:
         "goal",
     )
     return _table("Checkpoints", heads, [row])
+
+
+def _absent(findings: Findings) -> str:
+    rows = findings.absent.items()
+    return _table("Not measured", ("part", "why"), rows) if rows else ""
 
 
 def _pictures(findings: Findings) -> list[tuple[str, Path]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from bench.engine.yardstick import Yardstick, tensor
 from worker import weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.engine.findings import Findings
     from bench.engine.options import Options
     from bench.engine.peers.registry import Peer
@@ -52,7 +55,7 @@ class Session:
         )
         self._yardstick = Yardstick(self._weights, photo, painting)
 
-    def pace(self) -> None:
+    def _pace(self) -> None:
         """Seconds per iteration, ours beside the floors."""
         quick = self._options.quick
         for edge in _QUICK_EDGES if quick else _PACE_EDGES:
@@ -60,7 +63,7 @@ class Session:
             found = self._ours("pace", f"pace-{edge}", edge, iterations)
             self._findings.pace[edge] = found
 
-    def race(self) -> None:
+    def _race(self) -> None:
         """Our engine on its way to J."""
         iterations = _QUICK_RACE if self._options.quick else _RACE
         found = self._ours("race", "race", self._options.edge, iterations)
@@ -69,32 +72,42 @@ class Session:
             for moment in found["moments"]
         ]
 
-    def memory(self) -> None:
+    def _memory(self) -> None:
         """Our peak, at the size of the race and above."""
         for edge, iterations in ({128: 3} if self._options.quick else _MEMORY).items():
             self._remember(f"{edge}", edge, iterations)
 
-    def checkpoint(self) -> None:
+    def _checkpoint(self) -> None:
         """What keeping the state costs."""
         found = self._ours("checkpoint", "checkpoint", self._options.edge, [_FILLING])
         self._findings.checkpoint = found
 
-    def large(self, edge: int, iterations: int) -> None:
+    def _large(self, edge: int, iterations: int) -> None:
         """Adam on a picture that is large for the machine."""
         self._remember(f"{edge}, Adam", edge, iterations, optimizer="adam")
 
-    def peers(self) -> None:
-        """Every peer that can be had; the others are named with their reason."""
-        for peer in PEERS:
-            if not self._options.wants(peer.name):
+    def run(self) -> None:
+        """All parts that were asked for; one that fails is noted with its reason."""
+        parts: dict[str, Callable[[], None]] = {
+            "pace": self._pace,
+            "race": self._race,
+            "memory": self._memory,
+            "checkpoint": self._checkpoint,
+            "large-2048": partial(self._large, 2048, 10),
+            "large-8192": partial(self._large, 8192, 1),
+            **{peer.name: partial(self._peer, peer) for peer in PEERS},
+        }
+        for name, part in parts.items():
+            if not self._options.wants(name):
                 continue
+            _say(f"{name} ...")
             try:
-                self._findings.peers.append(self._run(peer))
+                part()
             except (ChildFailed, NotInstalled) as error:
-                self._findings.absent[peer.name] = str(error)
-                _say(f"{peer.name}: {error}")
+                self._findings.absent[name] = str(error)
+                _say(f"{name}: {error}")
 
-    def _run(self, peer: Peer) -> PeerRun:
+    def _peer(self, peer: Peer) -> None:
         options = self._options
         source = checkout(peer, options.peer_dirs)
         if source is None and not peer.package:
@@ -109,18 +122,18 @@ class Session:
             iterations=list(iterations),
             source=str(source.resolve() if source else ""),
         )
-        _say(f"{peer.name} ...")
         found = measure(peer.module, task, options.threads, python)
         delivered = self._judged(
             str(task.picture), found["seconds"], found["evaluations"]
         )
-        return PeerRun(
+        run = PeerRun(
             peer=peer,
             source="checkout" if source else f"`{peer.package}` from PyPI",
             told=peer.told.format(*iterations),
             delivered=delivered,
             peak_mib=found["peak_mib"],
         )
+        self._findings.peers.append(run)
 
     def _ours(
         self, module: str, part: str, edge: int, iterations: list[int], **more: str
@@ -131,7 +144,6 @@ class Session:
             iterations=iterations,
             settings=self._options.settings | more,
         )
-        _say(f"{part} ...")
         return measure(f"{_OURS}.{module}", task, self._options.threads)
 
     def _remember(self, name: str, edge: int, iterations: int, **more: str) -> None:
