@@ -41,6 +41,9 @@ class PeerRun:
     peak_mib: float
 
 
+Races = dict[float, list[Delivered]]
+
+
 @dataclass(slots=True)
 class Findings:
     """Everything found; a part that did not run is empty.
@@ -49,7 +52,7 @@ class Findings:
         machine: What it ran on, by name.
         peers: Those that ran.
         absent: Why another part did not run, by name.
-        race: Our deliverable pictures, in order of time.
+        races: Our deliverable pictures, in order of time, by the content's weight.
         pace: Ours and the floors, by long side in px.
         memory: Ours, by part.
         checkpoint: Its cost.
@@ -58,20 +61,30 @@ class Findings:
     machine: dict[str, str]
     peers: list[PeerRun] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
-    race: list[Delivered] = field(default_factory=list)
+    races: Races = field(default_factory=dict)
     pace: dict[int, Figures] = field(default_factory=dict)
     memory: dict[str, Figures] = field(default_factory=dict)
     checkpoint: Figures = field(default_factory=dict)
 
 
-def first_as_good(race: list[Delivered], peer: Verdict) -> Delivered | None:
-    """Our first picture with J and C_rel no higher than the peer's, if any."""
-    good = (
-        ours
+def first_as_good(
+    races: Races, peer: Verdict
+) -> tuple[float, Delivered] | tuple[None, None]:
+    """Our first picture with J and C_rel no higher than the peer's, and its race."""
+    good = [
+        (factor, ours)
+        for factor, race in races.items()
         for ours in race
         if ours.verdict.j <= peer.j and ours.verdict.c_rel <= peer.c_rel
-    )
-    return next(good, None)
+    ]
+    return min(good, key=lambda found: found[1].seconds, default=(None, None))
+
+
+def at_equal_time(races: Races, run: PeerRun) -> Delivered | None:
+    """Our last picture by the time of a peer, of the race that reached it first."""
+    factor, _ = first_as_good(races, run.delivered.verdict)
+    race = races.get(factor or 1.0, [])
+    return last_within(race, run.delivered.seconds)
 
 
 def last_within(race: list[Delivered], seconds: float) -> Delivered | None:

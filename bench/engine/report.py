@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.engine.findings import (
+    at_equal_time,
     first_as_good,
-    last_within,
     leanest,
     product_floor,
 )
@@ -66,9 +66,9 @@ def _machine(findings: Findings) -> str:
 def _engines(findings: Findings) -> str:
     """Each engine's picture beside the one we have after as much time."""
     rows = [_delivered(run) for run in findings.peers]
-    if findings.race:
-        last = findings.race[-1]
-        rows.append(("impasto", f"{last.iteration} iterations", *_figures(last), ""))
+    for factor, race in findings.races.items():
+        told = f"{race[-1].iteration} iterations"
+        rows.append((_ours(factor), told, *_figures(race[-1]), ""))
     heads = ("engine", "iterations", "seconds", "J", "C_rel", "S_rel", "peak MiB")
     return _table("Pictures at the end of each run", heads, rows) if rows else ""
 
@@ -91,23 +91,24 @@ def _figures(delivered: Delivered) -> tuple[str, ...]:
 
 def _race(findings: Findings) -> str:
     """When we had a picture as good as each peer's."""
-    if not findings.race or not findings.peers:
+    if not findings.races or not findings.peers:
         return ""
-    rows = []
-    for run in findings.peers:
-        ours = first_as_good(findings.race, run.delivered.verdict)
-        goal = f"{run.peer.goal:g} x" if run.peer.goal else "none"
-        row: tuple[str, ...]
-        if ours is None:
-            row = ("not reached", "", "", "", goal, "missed" if run.peer.goal else "")
-        else:
-            factor = run.delivered.seconds / ours.seconds
-            met = _met(factor >= run.peer.goal) if run.peer.goal else ""
-            row = (*_figures(ours)[:3], f"{factor:.1f} x", goal, met)
-        rows.append((run.peer.name, f"{run.delivered.seconds:.1f}", *row))
-    heads = ("peer", "its seconds", "ours", "J", "C_rel", "faster", "goal", "")
+    rows = [_raced(findings, run) for run in findings.peers]
     title = "Time to a picture with J and C_rel no higher than the peer's"
-    return _table(title, heads, rows)
+    told = ("seconds", "J", "C_rel", "faster", "goal", "")
+    return _table(title, ("peer", "its seconds", "ours", *told), rows)
+
+
+def _raced(findings: Findings, run: PeerRun) -> tuple[str, ...]:
+    seconds, goal = run.delivered.seconds, run.peer.goal
+    factor, ours = first_as_good(findings.races, run.delivered.verdict)
+    row: tuple[str, ...] = ("not reached", "", "", "", "")
+    times = 0.0
+    if ours is not None and factor is not None:
+        times = seconds / ours.seconds
+        row = (_ours(factor), *_figures(ours)[:3], f"{times:.1f} x")
+    judged = (f"{goal:g} x", _met(times >= goal)) if goal else ("none", "")
+    return (run.peer.name, f"{seconds:.1f}", *row, *judged)
 
 
 def _pace(findings: Findings) -> str:
@@ -188,10 +189,11 @@ def _pictures(findings: Findings) -> list[tuple[str, Path]]:
     shown = []
     for run in findings.peers:
         shown.append((_caption(run.peer.name, run.delivered), run.delivered))
-        if ours := last_within(findings.race, run.delivered.seconds):
+        if ours := at_equal_time(findings.races, run):
             shown.append((_caption("impasto", ours), ours))
-    if not shown and findings.race:
-        shown.append((_caption("impasto", findings.race[-1]), findings.race[-1]))
+    if not shown:
+        ends = [(factor, race[-1]) for factor, race in findings.races.items()]
+        shown = [(_caption(_ours(factor), last), last) for factor, last in ends]
     return [(caption, Path(each.picture)) for caption, each in shown]
 
 
@@ -200,6 +202,10 @@ def _caption(name: str, delivered: Delivered) -> str:
     return (
         f"{name}: {delivered.seconds:.0f} s, J {verdict.j:.3g}, C {verdict.c_rel:.2f}"
     )
+
+
+def _ours(factor: float) -> str:
+    return f"impasto, content x {factor:g}"
 
 
 def _met(met: bool) -> str:

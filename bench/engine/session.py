@@ -12,6 +12,12 @@ from PIL import Image
 
 from bench.engine.child import Task
 from bench.engine.findings import Delivered, PeerRun
+from bench.engine.ours.configuration import (
+    CONTENT_FACTORS,
+    ITERATIONS,
+    QUICK_ITERATIONS,
+)
+from bench.engine.ours.race import FACTOR
 from bench.engine.peers import weights as forms
 from bench.engine.peers.environment import NotInstalled, python_with
 from bench.engine.peers.registry import PEERS, checkout
@@ -29,7 +35,6 @@ if TYPE_CHECKING:
     from bench.engine.processes import Figures
 
 _OURS = "bench.engine.ours"
-_RACE, _QUICK_RACE = [60, 30, 40], [6, 6]
 _PACE_EDGES, _QUICK_EDGES = (128, 256, 512), (128,)
 _PACE, _QUICK_PACE = [6, 4], [2, 2]
 _MEMORY = {512: 13, 1024: 13, 2048: 3}  # iterations by long side, px
@@ -64,13 +69,16 @@ class Session:
             self._findings.pace[edge] = found
 
     def _race(self) -> None:
-        """Our engine on its way to J."""
-        iterations = _QUICK_RACE if self._options.quick else _RACE
-        found = self._ours("race", "race", self._options.edge, iterations)
-        self._findings.race = [
-            self._judged(moment["picture"], moment["seconds"], moment["iteration"])
-            for moment in found["moments"]
-        ]
+        """Our engine on its way to J, once for each weight of the content."""
+        options = self._options
+        iterations = list(QUICK_ITERATIONS if options.quick else ITERATIONS)
+        for factor in CONTENT_FACTORS:
+            part, more = f"race-{factor:g}", {FACTOR: factor}
+            found = self._ours("race", part, options.edge, iterations, **more)
+            self._findings.races[factor] = [
+                self._judged(moment["picture"], moment["seconds"], moment["iteration"])
+                for moment in found["moments"]
+            ]
 
     def _memory(self) -> None:
         """Our peak, at the size of the race and above."""
@@ -136,7 +144,7 @@ class Session:
         self._findings.peers.append(run)
 
     def _ours(
-        self, module: str, part: str, edge: int, iterations: list[int], **more: str
+        self, module: str, part: str, edge: int, iterations: list[int], **more: object
     ) -> Figures:
         task = replace(
             self._prepared(edge),

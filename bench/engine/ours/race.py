@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from bench.engine.child import Stopwatch, Task
     from worker.engine.transfer import Iterate
 
+FACTOR = "content_factor"  # of `minimizing_j`, among the settings
+
 _CLOSELY = 10  # iterations of the last scale that are all kept
 _STRIDE = 5  # after that
 
 
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: of each scale, the last at the full size."""
+    """Iterations: of each scale, the last at the full size; settings name a FACTOR."""
     with Image.open(task.photo) as photo:
         width, height = photo.size
     schedule = pyramid(task.edge, task.iterations)
-    known = minimizing_j(height, width) | task.settings
+    settings = dict(task.settings)
+    factor = settings.pop(FACTOR)
+    known = minimizing_j(height, width, content_factor=factor) | settings
     params = StyleParams(max_edge=task.edge, schedule=schedule, **known)
     moments = [
         _deliver(iterate, Path(task.folder), clock)

@@ -12,6 +12,7 @@ from bench.engine.findings import (
     Delivered,
     Findings,
     PeerRun,
+    at_equal_time,
     first_as_good,
     last_within,
     product_floor,
@@ -31,19 +32,33 @@ def delivered(seconds: float, j: float, c_rel: float = 0.5) -> Delivered:
 
 
 RACE = [delivered(10, 9e5, 0.9), delivered(20, 5e5, 0.9), delivered(30, 4e5, 0.5)]
+FAITHFUL = [delivered(25, 6e5, 0.4), delivered(190, 5e5, 0.3)]
 PEER = PeerRun(PEERS[0], "checkout", "100 iterations", delivered(200, 6e5), 1000)
 
 
 @pytest.mark.parametrize(
-    ("j", "c_rel", "seconds"),
-    [(9e5, 1, 10), (6e5, 1, 20), (6e5, 0.6, 30), (1e5, 1, None), (9e5, 0.1, None)],
+    ("j", "c_rel", "found"),
+    [
+        (9e5, 1, (1.0, RACE[0])),
+        (6e5, 1, (1.0, RACE[1])),
+        (6e5, 0.6, (4.0, FAITHFUL[0])),
+        (4e5, 0.6, (1.0, RACE[2])),
+        (1e5, 1, (None, None)),
+        (9e5, 0.1, (None, None)),
+    ],
 )
 def test_a_picture_is_as_good_only_in_both_figures(
-    j: float, c_rel: float, seconds: float | None
+    j: float, c_rel: float, found: tuple[float | None, Delivered | None]
 ) -> None:
-    found = first_as_good(RACE, Verdict(j, c_rel, 0))
+    races = {1.0: RACE, 4.0: FAITHFUL}
 
-    assert (found and found.seconds) == seconds
+    assert first_as_good(races, Verdict(j, c_rel, 0)) == found
+
+
+def test_the_sheet_shows_the_race_that_reached_the_peer_at_the_peers_time() -> None:
+    races = {1.0: RACE, 4.0: FAITHFUL}
+
+    assert at_equal_time(races, PEER) == FAITHFUL[-1]
 
 
 def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
@@ -52,7 +67,7 @@ def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
 
 
 def test_a_goal_is_met_or_missed_by_the_figures() -> None:
-    findings = Findings({}, peers=[PEER], race=RACE)
+    findings = Findings({}, peers=[PEER], races={1.0: RACE})
     slow = replace(PEER, delivered=delivered(299, 6e5))
     fast = replace(PEER, delivered=delivered(301, 6e5))
 

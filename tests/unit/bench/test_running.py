@@ -12,6 +12,7 @@ from PIL import Image
 
 from bench.engine.child import Task
 from bench.engine.options import parse
+from bench.engine.ours.configuration import CONTENT_FACTORS
 from bench.engine.peers.environment import python_with
 from bench.engine.processes import ROOT, ChildFailed, measure
 
@@ -111,10 +112,11 @@ def test_a_quick_run_measures_every_part_of_ours(
     assert found["absent"] == {}
     assert [set(found[part]) for part in ("pace", "memory")] == [{"128"}, {"128"}]
     assert found["checkpoint"]["history"] == 10
-    seconds = [each["seconds"] for each in found["race"]]
-    losses = [each["verdict"]["j"] for each in found["race"]]
-    assert seconds == sorted(seconds)
-    assert losses[-1] < losses[0]
+    assert found["races"].keys() == {str(factor) for factor in CONTENT_FACTORS}
+    for race in found["races"].values():
+        seconds = [each["seconds"] for each in race]
+        assert seconds == sorted(seconds)
+        assert race[-1]["verdict"]["j"] < race[0]["verdict"]["j"]
     assert "Seconds per iteration" in said
     with Image.open(tmp_path / "engine.jpg") as sheet:
         assert sheet.width > 128
