@@ -13,9 +13,13 @@ from bench.engine.ours.configuration import minimizing_j, pyramid
 from bench.engine.peers import weights as forms
 from bench.engine.yardstick import Yardstick, activations
 from shared.params import StyleParams
-from tests.unit.worker.engine.conftest import WIDTHS, picture, random_weights
+from tests.unit.worker.engine.conftest import (
+    WIDTHS,
+    objective_of,
+    picture,
+    random_weights,
+)
 from worker.engine.features import build_network
-from worker.engine.objective import Objective
 from worker.weights.networks import convolutions, shapes
 
 if TYPE_CHECKING:
@@ -51,7 +55,8 @@ def test_our_objective_in_the_race_is_j_but_for_the_padding_of_the_picture(
     (slope,) = torch.autograd.grad(j, image)
 
     with torch.no_grad():
-        ours = Objective(network, params, photo, [painting]).evaluate(image.detach())
+        objective = objective_of(network, params, photo, [painting])
+        ours = objective.evaluate(image.detach())
 
     assert ours[0].total == pytest.approx(float(j.detach()), rel=1e-10)
     torch.testing.assert_close(ours[1], slope, rtol=1e-8, atol=1e-9)
