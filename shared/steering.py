@@ -44,6 +44,12 @@ class Changes(BaseModel):
         description="of the last scale; one that has done as many ends at once",
     )
 
+    @property
+    def bends(self) -> bool:
+        """Whether the objective becomes another one, not only its end."""
+        weights = (self.content_weight, self.style_weight, self.tv_weight, self.styles)
+        return any(each is not None for each in weights)
+
     def stored(self) -> dict[str, Any]:
         """As JSON, without what stays as it is."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -8,7 +8,6 @@ tile are in memory.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -122,19 +121,13 @@ def halo(layers: Sequence[Layer]) -> int:
 def bytes_per_pixel(layers: Sequence[Layer]) -> int:
     """Memory of the way there and back, per pixel of the picture.
 
-    All activations and the winners of their pooling, and on the way back two gradients
-    of the largest map, and its sum with a third.
+    All activations; and on the way back, at the largest map, two gradients, the
+    winners of its pooling, and room to add up.
     """
     sizes = strides(layers)
     item = layers[0].convolution.weight.element_size()
-    kept = sum(layer.channels * item / sizes[layer.name] ** 2 for layer in layers)
-    pooled = [
-        before.channels / sizes[layer.name] ** 2
-        for before, layer in itertools.pairwise(layers)
-        if layer.pools
-    ]
-    largest = max(layer.channels * item / sizes[layer.name] ** 2 for layer in layers)
-    return math.ceil(kept + sum(pooled) * 8 + 3 * largest)
+    kept = [layer.channels * item / sizes[layer.name] ** 2 for layer in layers]
+    return math.ceil(sum(kept) + 3 * max(kept))
 
 
 def tile_for(
