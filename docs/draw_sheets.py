@@ -52,7 +52,7 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
         {"color": color} for color in ("style", "luminance", "chroma", "histogram")
     ],
     "style_scale": [{"style_scale": scale} for scale in (0.5, 1, 2)],
-    "tv_weight": [{"tv_weight": weight} for weight in (0, 0.2, 3)],
+    "tv_weight": [{"tv_weight": weight} for weight in (0, 0.2, 10)],
     "init": [{"init": "content"}, {"init": "noise"}],
     "quality": [{"quality": name} for name in ("draft", "standard", "fine")],
     "masks": [{"mask_feather": feather} for feather in (0, 0.02, 0.2)],
@@ -78,7 +78,7 @@ def _paint(network: Network, *, masked: bool, **changes: Any) -> Image.Image:
     if masked:
         styles = (Style(painting, _left_half()), Style(other))
     both = {"styles": ({}, {})} if masked else {}
-    params = StyleParams(**_BASE, **both, **changes)
+    params = StyleParams(**(_BASE | both | changes))
     *_, last = stylize(Sources(photo, styles), params, network)
     return to_picture(last.image)
 
