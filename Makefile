@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench-start gpu-check clean
+.PHONY: help setup demo up test lint bench-start bench-engine gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -31,6 +31,10 @@ lint: setup ## check style, types and layers
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
+
+bench-engine: setup ## measure the engine beside its peers: bench/README.md
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m bench.engine $(ARGS)
 
 gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
 	@$(BIN)/python -m bench.gpu_check --is-there

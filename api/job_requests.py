@@ -26,11 +26,12 @@ _MAX_NAME = 200  # characters
 _PICTURES = ("content", "init_image")
 _STYLE_PICTURES = ("image", "mask", "region")
 _AS_FILE = "send the picture as a file of the form"
+_REPEATED = {"style", "picture"}  # fields that may hold several files
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file of the form, what it is for, and where it stands among its kind."""
+    """A file of a form, what it is for, and where it stands among its kind."""
 
     role: str
     position: int
@@ -39,11 +40,16 @@ class Picture:
     @property
     def pointer(self) -> str:
         """Where the form has it."""
-        if self.role == "style":
-            return f"/style/{self.position}"
+        if self.role in _REPEATED:
+            return f"/{self.role}/{self.position}"
         if self.role in {"mask", "region"}:
             return f"/{self.role}_{self.position}"
         return f"/{self.role}"
+
+    def read(self) -> bytes:
+        """Read all of it, however often."""
+        self.file.stream.seek(0)
+        return self.file.stream.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,15 @@ def job_request(form: Form) -> JobRequest:
     )
     errors = [*form.errors, *_missing(form, said), *_misplaced(said), *_astray(form)]
     params = _params(said, len(form.files["style"]), errors)
-    name = _name(form.fields.get("name", ""), errors)
+    name = read_name(form.fields.get("name", ""), errors)
     segments = read_segments(form.fields.get("segments") or "[]", params, errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, _pictures(form), segments)
+    return JobRequest(params, name, pictures_of(form), segments)
 
 
-def _pictures(form: Form) -> list[Picture]:
+def pictures_of(form: Form) -> list[Picture]:
+    """Say of each file what it is for."""
     pictures = []
     for field, files in form.files.items():
         role, first = STYLE_FILES.get(field, (field, 0))
@@ -164,7 +171,8 @@ def _without_pictures(said: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
-def _name(text: str, errors: list[FieldError]) -> str | None:
+def read_name(text: str, errors: list[FieldError]) -> str | None:
+    """Check a job's name, and add to `errors` what is wrong with it."""
     name = text.strip()
     if len(name) > _MAX_NAME:
         detail = f"{len(name)} characters, at most {_MAX_NAME}"

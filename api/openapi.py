@@ -11,7 +11,13 @@ from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
-from api.schemas import JSON_FIELDS, JobForm, Problem
+from api.schemas import (
+    JSON_FIELDS,
+    ExplorationForm,
+    ExplorationJson,
+    JobForm,
+    Problem,
+)
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -56,10 +62,11 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    form = JobForm.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
-    for name, schema in form.pop("$defs", {}).items():
-        app.components_schemas[name] = Schema(**schema)
-    app.components_schemas["JobForm"] = Schema(**form)
+    for model in (JobForm, ExplorationForm, ExplorationJson):
+        form = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
+        for name, schema in form.pop("$defs", {}).items():
+            app.components_schemas[name] = Schema(**schema)
+        app.components_schemas[model.__name__] = Schema(**form)
     return app
 
 
@@ -95,28 +102,44 @@ def post(
     blueprint: APIBlueprint,
     rule: str,
     form: type[BaseModel] | None = None,
+    json: type[BaseModel] | None = None,
     **answers: object,
 ) -> Callable[[View], View]:
-    """Route POST requests; `form` only documents the body, the view reads it."""
-    body = None
+    """Route POST requests; `form` and `json` only document the body: the view reads it.
+
+    Args:
+        blueprint: Where.
+        rule: The path.
+        form: A multipart form that is taken.
+        json: A JSON object that is taken instead.
+        **answers: As for `_documented`.
+    """
+    content: dict[str, Any] = {}
     if form is not None:
-        schema = {"$ref": f"#/components/schemas/{form.__name__}"}
-        content = {
-            "schema": schema,
-            "encoding": {
-                field: {"contentType": "application/json"} for field in JSON_FIELDS
-            },
+        json_type = {"contentType": "application/json"}
+        encoding = {
+            field: json_type for field in JSON_FIELDS if field in form.model_fields
         }
-        body = {"required": True, "content": {"multipart/form-data": content}}
+        content["multipart/form-data"] = {"schema": _named(form), "encoding": encoding}
+    if json is not None:
+        content["application/json"] = {"schema": _named(json)}
+    body = {"required": True, "content": content} if content else None
     options: dict[str, Any] = {"request_body": body} if body else {}
     route = blueprint.post(rule, responses=_documented(rule, answers), **options)
     return cast("Callable[[View], View]", route)
 
 
+def _named(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
 def _documented(
     rule: str, answers: dict[str, object]
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Describe answers given as s200=Model, s202="image/png", s404=None (a problem)."""
+    """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
+
+    Text names media types; None is a problem.
+    """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
@@ -129,7 +152,10 @@ def _documented(
             schema = {"type": "string"}
             if not what.startswith("text/"):
                 schema["format"] = "binary"
-            described[status] = {"content": {what: {"schema": schema}}}
+            media_types = what.split(", ")
+            described[status] = {
+                "content": {each: {"schema": schema} for each in media_types}
+            }
         else:
             described[status] = what
     return described

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from api.schemas import Progress, ScaleNow
+from shared.kinds import JobKind
 from shared.params import StyleParams
 from shared.states import JobState
 from shared.steering import steered
@@ -73,6 +74,9 @@ def present_progress(job: Job, segments: Sequence[Segment] = ()) -> Progress | N
 
 
 def _stages(job: Job, segments: Sequence[Segment]) -> Sequence[tuple[int, int]]:
+    """(long side in px, iterations) per scale; pictures looked at count alike."""
+    if job.kind == JobKind.EXPLORE:
+        return [(1, job.iterations)]
     if not segments:  # as of most jobs: reading all parameters takes time
         return [(side, count) for side, count in job.params["schedule"]]
     return steered(StyleParams.model_validate(job.params), segments).stages

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from impasto.commands import farm, jobs, operate, run
+from impasto.commands import explore, farm, jobs, operate, pictures, run, sheet
 from impasto.errors import ImpastoError
 from impasto.exits import error_lines, exit_code
 from impasto.talk import say
@@ -41,8 +41,9 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,  # rich would cost every command 40 ms
     )
     commands: tuple[Callable[..., None], ...] = (
-        *(farm.up, run.run, run.submit),
+        *(farm.up, run.run, run.submit, explore.explore, sheet.sheet),
         *(jobs.watch, jobs.show, jobs.ls, jobs.cancel, jobs.download),
+        pictures.recipe,
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:

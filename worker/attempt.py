@@ -1,41 +1,50 @@
 """One attempt at one style job: from the stored pictures to the stored result.
 
 The only place where the engine meets the life of a job. It obeys the lease between
-two iterations, and leaves the moving of the row to the runner.
+two iterations, of pictures in tiles also between two tiles, and leaves the moving of
+the row to the runner.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-from PIL import Image
-
-from shared import images, jobs
-from shared.errors import DatabaseUnavailable, FencedOut, StorageError
-from worker import checkpoints
-from worker.checkpoints import Origin, checkpoint_key, read_verified
-from worker.device import versions
-from worker.engine.pixels import to_picture, to_tensor
+from shared import jobs
+from shared.formats import FORMATS
+from worker.endurance import endure
+from worker.engine.limits import Limits
 from worker.engine.transfer import stylize
+from worker.keeper import Keeper
 from worker.lease import Order
+from worker.originals import read_originals
 from worker.pace import Pace
 from worker.previews import keep_preview
 from worker.progress import Meter
+from worker.results import encode, write_recipe
+from worker.room import room_on
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
 
     from shared.jobs import Claim
-    from worker.checkpoints import Resumption
-    from worker.engine.transfer import Iterate
+    from shared.params import StyleParams
+    from worker.engine.sources import Sources
+    from worker.engine.transfer import Iterate, Snapshot
     from worker.lease import Lease
+    from worker.pictures import Picture
+    from worker.results import Encoded
+    from worker.room import Room
     from worker.tools import Tools
 
-log = structlog.get_logger(__name__)
+
+class _Interrupted(Exception):
+    """An order came while an iteration was under way."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.value)
+        self.order = order
 
 
 class Attempt:
@@ -47,11 +56,11 @@ class Attempt:
         lease: Its life line; must be beating.
     """
 
-    def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
+    def __init__(self, tools: Tools, claim: Claim[StyleParams], lease: Lease) -> None:
         self._tools, self._claim, self._lease = tools, claim, lease
+        self._keeper = Keeper(tools, claim, lease)
         self._meter = Meter()
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
-        self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
 
     def run(self) -> jobs.Result | Order:
         """Optimize to the end, or until the lease says otherwise.
@@ -64,146 +73,106 @@ class Attempt:
             FencedOut: A newer claim owns the job.
             ImpastoError: The job cannot be done, or not now.
         """
-        network, weights_digest = self._tools.networks.get(self._claim.params.network)
-        origin = self._origin(weights_digest)
-        resumption = self._resumption(origin)
-        if resumption is not None:
-            origin = replace(origin, inexact=resumption.inexact)
-        iterates = stylize(
-            self._pictures("content")[0],
-            self._pictures("style"),
-            self._claim.params,
-            network,
-            start=next(iter(self._pictures("init_image")), None),
-            resume=None if resumption is None else resumption.snapshot,
+        tools, params = self._tools, self._claim.params
+        network, weights_digest = tools.networks.get(params.network)
+        device = tools.device
+        originals = read_originals(tools.storage, self._claim, device.torch_device)
+        room = room_on(device.bytes, network, params, originals.sources)
+        self._origin = self._keeper.origin(weights_digest, tiling=room.plan)
+        last = self._resumption()
+        iterates = endure(
+            room, last, partial(self._iterates, originals.sources), self._narrowed
         )
-        image = None if resumption is None else resumption.snapshot.image
-        for iterate in iterates:
-            image = iterate.image
-            if (order := self._attend(iterate, origin)) is not Order.GO_ON:
-                return order
-        if image is None:
+        ended = self._follow(iterates, last)
+        if isinstance(ended, Order):
+            return ended
+        return self._save(self._encoded(ended, originals.photo))
+
+    def _resumption(self) -> Snapshot | None:
+        found = self._keeper.resumption(self._origin)
+        if found is None:
+            return None
+        self._origin = replace(self._origin, inexact=found.inexact)
+        return found.snapshot
+
+    def _iterates(
+        self, sources: Sources, room: Room, here: Snapshot | None
+    ) -> Iterator[Iterate]:
+        limits = Limits(room.activation_bytes, tick=partial(self._tick, room))
+        segments = self._claim.segments
+        return stylize(
+            sources,
+            room.params,
+            room.network,
+            resume=here,
+            segments=segments,
+            limits=limits,
+        )
+
+    def _tick(self, room: Room) -> None:
+        """After each tile: tell, and obey if there are more to come."""
+        self._lease.touch()
+        if room.is_tiled and (order := self._lease.order()) is not Order.GO_ON:
+            raise _Interrupted(order)
+
+    def _narrowed(self, room: Room) -> None:
+        reason = f"memory ran out: went on in tiles of {room.plan}"
+        inexact = self._origin.inexact or reason
+        maker = self._origin.maker | {"tiling": room.plan}
+        self._origin = replace(self._origin, maker=maker, inexact=inexact)
+        self._keeper.warn("computed_in_tiles", reason)
+
+    def _follow(
+        self, iterates: Iterator[Iterate], last: Snapshot | None
+    ) -> Snapshot | Order:
+        """Attend each iterate; return the last one, or the order that came first."""
+        fresh = False
+        try:
+            for iterate in iterates:
+                last, fresh = iterate.snapshot(), True
+                if (order := self._attend(iterate)) is not Order.GO_ON:
+                    return order
+        except _Interrupted as interruption:
+            order = interruption.order
+            if last is not None and fresh:
+                self._keep_checkpoint(last, order)
+            return order
+        if last is None:
             raise RuntimeError("a schedule without iterations passed validation")
-        return self._save(image, origin)
+        return last
 
-    def _resumption(self, origin: Origin) -> Resumption | None:
-        """Find where to go on, and put the table right if that is not the newest."""
-        claim = self._claim
-        found = checkpoints.resume(self._tools.storage, claim, origin)
-        iteration = 0 if found is None else found.snapshot.iteration
-        if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
-            for key in jobs.fell_back(self._tools.db, claim, iteration):
-                self._delete(key)
-        if found is not None:
-            log.info("job_resumed", iteration=iteration, inexact=found.inexact)
-        return found
-
-    def _pictures(self, role: str) -> list[Tensor]:
-        return [
-            self._picture(read_verified(self._tools.storage, blob), self._edge(role))
-            for _, blob in sorted(self._claim.inputs.get(role, {}).items())
-        ]
-
-    def _edge(self, role: str) -> int:
-        """The long side, px, above which no scale needs the pixels of a picture."""
-        params = self._claim.params
-        larger = max(1.0, params.style_scale) if role == "style" else 1.0
-        return round(params.max_edge * larger)
-
-    def _picture(self, data: bytes, edge: int) -> Tensor:
-        picture = images.decode(data)
-        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        return to_tensor(picture, self._tools.device.torch_device)
-
-    def _origin(self, weights_digest: str) -> Origin:
-        pictures = checkpoints.digests(self._claim.inputs)
-        device = self._tools.device
-        maker = {"device": f"{device.device_class} {device.name}", **versions()}
-        return Origin(
-            inputs={**pictures, "weights": weights_digest},
-            maker={**maker, "threads": str(self._tools.threads)},
-        )
-
-    def _attend(self, iterate: Iterate, origin: Origin) -> Order:
+    def _attend(self, iterate: Iterate) -> Order:
         """Between two iterations: tell, obey, keep."""
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
         order = self._lease.order()
-        if order is Order.LEAVE or (
-            order is Order.GO_ON and self._checkpoints.is_due()
-        ):
-            self._keep_checkpoint(iterate, origin)
+        self._keep_checkpoint(iterate.snapshot(), order)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
 
-    def _keep_checkpoint(self, iterate: Iterate, origin: Origin) -> None:
-        """Store a checkpoint; a failure costs only what it would have saved."""
-        db, storage, claim = self._tools.db, self._tools.storage, self._claim
-        with self._checkpoints.measured():
-            data = checkpoints.dump(iterate.snapshot(), origin)
-            key = checkpoint_key(claim.job_id, claim.fence, iterate.iteration)
-            try:
-                storage.put(key, data)
-                blob, version = _written(key, data), checkpoints.FORMAT_VERSION
-                old = jobs.checkpointed(db, claim, iterate.iteration, blob, version)
-            except FencedOut:
-                self._delete(key)
-                raise
-            except (StorageError, DatabaseUnavailable) as error:
-                self._warn("checkpoint_skipped", str(error))
-                return
-            for each in old:
-                self._delete(each)
+    def _keep_checkpoint(self, snapshot: Snapshot, order: Order) -> None:
+        if self._keeper.wants_checkpoint(order):
+            self._keeper.keep_checkpoint(snapshot, self._origin)
 
-    def _delete(self, key: str) -> None:
-        """Free the room of a blob that no row names any more."""
-        try:
-            self._tools.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
+    def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
+        params, recipe = self._claim.params, None
+        if params.metadata:
+            recipe = write_recipe(self._claim, self._origin, last.iteration)
+        encoded = encode(last.image, params, photo, recipe)
+        for code, message in encoded.warnings:
+            self._keeper.warn(code, message)
+        return encoded
 
-    def _warn(self, code: str, message: str) -> None:
-        log.warning(code, error=message)
-        try:
-            jobs.warn(self._tools.db, self._claim, code, message)
-        except DatabaseUnavailable as error:
-            log.warning("warning_lost", error=str(error))
-
-    def _save(self, image: Tensor, origin: Origin) -> jobs.Result | Order:
-        """Store the result, waiting for room or for the storage to come back."""
-        picture = to_picture(image)
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        data = buffer.getvalue()
-        key = f"results/{self._claim.job_id}/{self._claim.fence}.png"
-        order = self._put_patiently(key, data)
-        if order is not Order.GO_ON:
-            return order
+    def _save(self, picture: Encoded) -> jobs.Result | Order:
+        ending = FORMATS[self._claim.params.format].ending
+        written = self._keeper.save(ending, picture.data)
+        if isinstance(written, Order):
+            return written
         return jobs.Result(
-            blob=_written(key, data),
+            blob=written,
             width=picture.width,
             height=picture.height,
-            exact=not origin.inexact,
-            exact_reason=origin.inexact or None,
+            exact=not self._origin.inexact,
+            exact_reason=self._origin.inexact or None,
         )
-
-    def _put_patiently(self, key: str, data: bytes) -> Order:
-        settings, waited = self._tools.settings, 0.0
-        while True:
-            try:
-                self._tools.storage.put(key, data)
-            except StorageError as error:
-                if waited >= settings.save_patience_seconds:
-                    raise
-                self._warn("result_not_stored_yet", str(error))
-            else:
-                return Order.GO_ON
-            order = self._lease.wait(settings.save_retry_seconds)
-            if order is not Order.GO_ON:
-                return order
-            waited += settings.save_retry_seconds
-
-
-def _written(key: str, data: bytes) -> jobs.Written:
-    return jobs.Written(key, hashlib.sha256(data).hexdigest(), len(data))

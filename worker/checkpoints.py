@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # others are skipped: 1 had one owner of all numbers
 _ENTRY = "impasto"
 
 
@@ -36,8 +36,8 @@ class Origin:
     Attributes:
         inputs: SHA-256 of every picture and of the weights, by role. Others make
             another picture: going on from there would be wrong.
-        maker: Device, threads and versions. Others make a slightly different picture:
-            going on is fine, but no longer exact.
+        maker: Device, threads, versions, tiles. Others make a slightly different
+            picture: going on is fine, but no longer exact.
         inexact: Why the picture is not exact any more; empty while it is.
     """
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from shared.errors import ImpastoError, OutOfMemory
 from shared.jobs import Failure
-
-# torch raises its own error on CUDA and MPS; a plain allocation on the CPU fails so.
-_CPU_ALLOCATOR = "can't allocate memory"
+from worker.endurance import is_out_of_memory
 
 
 def failure_of(error: Exception) -> Failure:
@@ -17,7 +13,7 @@ def failure_of(error: Exception) -> Failure:
     A deliberate error tells of itself. Anything else is a bug or a passing trouble of
     the machine: another attempt may do, and the log has the traceback.
     """
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         error = OutOfMemory("the picture does not fit into the memory of the device")
     if isinstance(error, ImpastoError):
         code = error.code.replace("-", "_")
@@ -28,9 +24,3 @@ def failure_of(error: Exception) -> Failure:
         hint="it is tried again by itself; the worker's log has the details",
         retryable=True,
     )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)

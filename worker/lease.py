@@ -60,6 +60,7 @@ class Lease:
         self._progress: dict[str, Any] = {"phase": "loading"}
         self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
         self._moved_at = time.monotonic()
+        self._touched = False
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -77,10 +78,19 @@ class Lease:
 
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
         """Note what the next heartbeat shall say, and that the device is not hung."""
-        now = time.monotonic()
-        self._steps.append(now - self._moved_at)
-        self._moved_at = now
+        if not self._touched:
+            self._step()
+        self._touched, self._moved_at = False, time.monotonic()
         self._iteration, self._progress = iteration, progress
+
+    def touch(self) -> None:
+        """Note that the device has done a part of what the next report will tell.
+
+        Between parts, the parts are the steps that a stall is measured by: not the
+        short rest before the report.
+        """
+        self._touched = True
+        self._step()
 
     def order(self) -> Order:
         """Tell what people and the operator want of this attempt.
@@ -103,6 +113,11 @@ class Lease:
         self._draining.wait(seconds)
         self._moved_at = time.monotonic()  # waiting on purpose is no stall
         return self.order()
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        self._steps.append(now - self._moved_at)
+        self._moved_at = now
 
     def _run(self) -> None:
         while not self._lost:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
     from shared.settings import Settings
 
 

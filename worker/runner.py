@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
@@ -16,14 +16,16 @@ from shared.errors import (
     FencedOut,
     StorageError,
 )
+from shared.kinds import JobKind
 from shared.states import JobState
 from worker.attempt import Attempt
 from worker.device import use_threads
+from worker.exploration import Exploration
 from worker.failures import failure_of
 from worker.lease import Lease, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from shared.jobs import Claim
     from worker.tools import Tools
@@ -36,6 +38,20 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 Written = TypeVar("Written")
+
+
+class AnyAttempt(Protocol):
+    """One attempt at a job of some kind."""
+
+    def run(self) -> jobs.Result | Order:
+        """See the job through; return what is stored, or the order that was obeyed."""
+
+
+# Each takes claims with the parameters of its kind.
+ATTEMPTS: Mapping[JobKind, Callable[[Tools, Claim[Any], Lease], AnyAttempt]] = {
+    JobKind.STYLE: Attempt,
+    JobKind.EXPLORE: Exploration,
+}
 
 
 class Runner:
@@ -93,7 +109,7 @@ class Runner:
         tools = self._tools
         with Lease(tools.db, claim, tools.settings, tools.draining) as lease:
             try:
-                ended = Attempt(tools, claim, lease).run()
+                ended = ATTEMPTS[claim.kind](tools, claim, lease).run()
             except (FencedOut, DatabaseUnavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be told
@@ -111,19 +127,18 @@ class Runner:
         try:
             state = jobs.complete(db, claim, ended)
         except FencedOut:
-            self._delete(ended.blob.key)
+            self._delete(*ended.keys)
             raise
         if state == JobState.SUCCEEDED:
             self._tidy(claim)
         else:
-            self._delete(ended.blob.key)
+            self._delete(*ended.keys)
         return state
 
     def _tidy(self, claim: Claim) -> None:
         """Keep one checkpoint of a finished job, for whoever wants to go on from it."""
         try:
-            for key in jobs.keep_last_checkpoint(self._tools.db, claim.job_id):
-                self._delete(key)
+            self._delete(*jobs.keep_last_checkpoint(self._tools.db, claim.job_id))
         except DatabaseUnavailable as error:
             log.warning("checkpoints_left_behind", error=str(error))
 
@@ -162,8 +177,9 @@ class Runner:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _delete(self, key: str) -> None:
-        try:
-            self._tools.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
+    def _delete(self, *keys: str) -> None:
+        for key in keys:
+            try:
+                self._tools.storage.delete(key)
+            except StorageError as error:
+                log.warning("blob_left_behind", key=key, error=str(error))

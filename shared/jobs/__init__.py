@@ -12,6 +12,7 @@ from shared.jobs.attending import Presence, arrive, leave, seen
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
 from shared.jobs.holding import (
     Failure,
+    Output,
     Result,
     Written,
     complete,
@@ -33,6 +34,7 @@ from shared.jobs.keys import create_key, find_key
 from shared.jobs.reading import (
     get_asset,
     get_job,
+    get_output,
     latest_frame,
     list_jobs,
     live_workers,
@@ -62,6 +64,7 @@ __all__ = [
     "NewAsset",
     "NewFrame",
     "NewJob",
+    "Output",
     "Presence",
     "Reconciler",
     "Result",
@@ -82,6 +85,7 @@ __all__ = [
     "find_key",
     "get_asset",
     "get_job",
+    "get_output",
     "heartbeat",
     "keep_last_checkpoint",
     "latest_frame",

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from shared.errors import FencedOut
 from shared.jobs.moves import move
-from shared.models import Job
+from shared.models import Job, JobOutput
 from shared.states import EVENTS, HELD, Event, JobState, StateReason
 
 if TYPE_CHECKING:
@@ -32,14 +32,36 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Output:
+    """One file of a job that makes several, stored; `name` is for people."""
+
+    name: str
+    blob: Written
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """The generated image, stored, and whether any interruption left a trace."""
+    """What a job has made, stored, and whether any interruption left a trace.
+
+    Attributes:
+        blob: The generated image; of a job that makes several files, the first.
+        outputs: All files of such a job.
+    """
 
     blob: Written
     width: int
     height: int
     exact: bool
     exact_reason: str | None = None
+    outputs: tuple[Output, ...] = ()
+
+    @property
+    def keys(self) -> set[str]:
+        """Of all blobs."""
+        return {self.blob.key} | {output.blob.key for output in self.outputs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +104,12 @@ def heartbeat(
 
 
 def complete(db: Database, claim: Claim, result: Result) -> JobState:
-    """End the job with its picture, whose blob must be durable by now.
+    """End the job with what it made, whose blobs must be durable by now.
 
     Calling again after an answer was lost is harmless.
 
     Returns:
-        SUCCEEDED, or CANCELED when that was asked first: the blob is then unused.
+        SUCCEEDED, or CANCELED when that was asked first: the blobs are then unused.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -111,6 +133,8 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         state = EVENTS[Event.COMPLETE][was.state]
         kept = columns if state == JobState.SUCCEEDED else {}
         move(db, session, was, Event.COMPLETE, state, **kept)
+        if kept:
+            session.add_all(_output_rows(claim.job_id, result.outputs))
     return state
 
 
@@ -204,6 +228,23 @@ def _let_go(db: Database, claim: Claim, event: Event, **columns: Any) -> JobStat
             columns = {}
         move(db, session, was, event, state, **columns)
     return state
+
+
+def _output_rows(job_id: str, outputs: tuple[Output, ...]) -> list[JobOutput]:
+    return [
+        JobOutput(
+            job_id=job_id,
+            position=position,
+            name=output.name,
+            key=output.blob.key,
+            digest=output.blob.digest,
+            bytes=output.blob.bytes,
+            media_type=output.media_type,
+            width=output.width,
+            height=output.height,
+        )
+        for position, output in enumerate(outputs)
+    ]
 
 
 def _wrote(job: Job, claim: Claim, result: Result) -> bool:

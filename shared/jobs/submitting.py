@@ -12,7 +12,9 @@ from ulid import ULID
 from shared.errors import QueueFull
 from shared.jobs.moves import ready_key, submitted
 from shared.jobs.segments import segment_rows
+from shared.kinds import kind_of
 from shared.models import Asset, Job, JobInput, Owner
+from shared.params import StyleParams
 from shared.states import JobState
 from shared.steering import steered
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
-    from shared.params import StyleParams
+    from shared.kinds import Params
     from shared.steering import Segment
 
 LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
@@ -49,7 +51,8 @@ class Input:
     """A picture that a job will use.
 
     Attributes:
-        role: `content`, `style`, `init_image`, `mask` or `region`.
+        role: `content`, `style`, `init_image`, `mask`, `region`, or the `picture` of
+            an exploration.
         position: Which of them; of a mask or a region, that of its style.
         asset_id: The picture.
     """
@@ -64,7 +67,7 @@ class NewJob:
     """All that a row needs to start with."""
 
     owner_id: str
-    params: StyleParams
+    params: Params
     inputs: tuple[Input, ...]
     name: str | None = None
     device_class: str | None = None
@@ -135,12 +138,13 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         _check_room(session, new.owner_id, limits)
         job = Job(
             id=job_id,
+            kind=kind_of(new.params),
             owner_id=new.owner_id,
             name=new.name,
             state=JobState.QUEUED,
             fence=0,
             params=new.params.model_dump(mode="json"),
-            iterations=steered(new.params, new.segments).iterations,
+            iterations=_iterations(new),
             max_attempts=limits.max_attempts,
             device_class=new.device_class,
             need_bytes=new.need_bytes,
@@ -155,6 +159,12 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         session.add_all(segment_rows(job_id, new.segments))
         submitted(db, session, job)
     return job_id
+
+
+def _iterations(new: NewJob) -> int:
+    if isinstance(new.params, StyleParams):
+        return steered(new.params, new.segments).iterations
+    return new.params.iterations
 
 
 def _input_rows(job_id: str, inputs: tuple[Input, ...]) -> list[JobInput]:

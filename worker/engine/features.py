@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from shared.errors import WeightsDamaged
-from shared.params import layer_names
+from shared.networks import layer_names
 from worker.engine.convolution import make_convolution
 from worker.engine.pooling import POOLINGS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
     from shared.params import Pooling
     from worker.engine.convolution import Algorithm, Convolution
     from worker.engine.graphs import Record

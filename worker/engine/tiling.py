@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from worker.engine.receptive import fields
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from worker.engine.features import Layer, Network
     from worker.engine.pyramid import Size
+    from worker.engine.receptive import Field
 
 GRID_PX = 16  # stride of the deepest layers: tiles and crops begin at multiples of it
 SMALLEST_TILE_PX = 64
@@ -103,19 +106,15 @@ def tiles_of(size: Size, tile_px: int, halo_px: int) -> list[Tile]:
 
 def strides(layers: Sequence[Layer]) -> dict[str, int]:
     """Distance in px between neighboring positions of each layer."""
-    found, stride = {}, 1
-    for layer in layers:
-        stride *= 2 if layer.pools else 1
-        found[layer.name] = stride
-    return found
+    return {
+        layer.name: field.stride
+        for layer, field in zip(layers, _fields(layers), strict=True)
+    }
 
 
 def halo(layers: Sequence[Layer]) -> int:
-    """How far a position of the deepest layer sees beyond its own grid cell, px.
-
-    Each 3 x 3 convolution adds one position of its own map to either side.
-    """
-    reach = sum(strides(layers)[layer.name] for layer in layers)
+    """How far a position of the deepest layer sees beyond its own grid cell, px."""
+    reach = max((-field.first for field in _fields(layers)), default=0)
     return math.ceil(reach / GRID_PX) * GRID_PX
 
 
@@ -151,6 +150,10 @@ def tile_for(
         return None
     side = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
     return max(side, 1) * SMALLEST_TILE_PX
+
+
+def _fields(layers: Sequence[Layer]) -> Iterator[Field]:
+    return fields(layer.pools for layer in layers)
 
 
 def _spans(length: int, tile_px: int, halo_px: int) -> Iterator[Span]:

@@ -96,6 +96,27 @@ def test_with_progress_it_does_not(db, held):
         assert jobs.reap(db) == []
 
 
+def test_with_parts_of_a_slow_iteration_it_does_not_either(db, held):
+    with lease(db, held, stall_seconds=0.1) as beating:
+        for _ in range(40):
+            beating.touch()
+            time.sleep(0.03)
+
+        assert jobs.reap(db) == []
+
+
+def test_a_report_right_after_a_part_is_no_step_of_its_own(db, held):
+    """Else half of all steps would take no time, and their median say nothing."""
+    with lease(db, held, stall_seconds=0.01) as beating:
+        for _ in range(6):
+            time.sleep(0.15)
+            beating.touch()
+            beating.report(1, {})
+        time.sleep(2.5)  # of the 3 s that 20 such steps take
+
+        assert jobs.reap(db) == []
+
+
 def test_a_surprise_does_not_end_the_heartbeat(db, held):
     class Moody:
         """A database that is broken once in an unforeseen way."""
