@@ -39,3 +39,9 @@ def test_the_clockwork_runs_on_the_cpu():
 
 def test_a_device_without_cuda_is_timed_in_float32_alone():
     assert gpu_check.ways(torch.device("mps")) == [gpu_check.Way("float32", False)]
+
+
+@pytest.mark.skipif(best_devices()[0].device_class != "cpu", reason="a GPU is here")
+def test_tests_that_were_skipped_do_not_count_as_passed(capfd):
+    assert not gpu_check.run_tests("cuda")
+    assert "cuda is required here" in capfd.readouterr().out

@@ -55,7 +55,8 @@ def gram_matrix(features: Tensor, share: Share | None = None) -> Tensor:
         share = 1 / (features.shape[2] * features.shape[3])
     if isinstance(share, float):
         return _products(features, features).mul_(share)
-    return _products(features, (features * share).to(features.dtype))
+    weighted = torch.mul(features, share, out=torch.empty_like(features))
+    return _products(features, weighted)
 
 
 def raw_moments(features: Tensor, share: Share | None = None) -> Tensor:

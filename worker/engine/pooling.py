@@ -55,12 +55,13 @@ def to_the_first_largest(gradient: Tensor, x: Tensor) -> Tensor:
     """The same as plain steps in a fixed order, of which each entry has one writer.
 
     torch's own adds up in any order on CUDA. Of equals the first in reading order
-    wins, as on the CPU.
+    wins, as on the CPU. Not by `where`: it copies its 0 to the device each time, which
+    a CUDA graph cannot hold.
     """
     back, largest, left = torch.zeros_like(x), _largest(x), gradient
     for place in _places(x):
         won = x[place] == largest
-        back[place] = left.where(won, 0)
+        back[place] = left.masked_fill(~won, 0)
         left = left.masked_fill(won, 0)
     return back
 
