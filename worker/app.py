@@ -30,6 +30,7 @@ from shared.logs import configure
 from shared.queue import TASK, Doorbell, open_queue, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage import open_storage
+from worker.computing import prepare
 from worker.device import this_device, use_threads, versions
 from worker.networks import Networks
 from worker.runner import Runner
@@ -71,10 +72,12 @@ def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tool
         WeightsError: They are missing or damaged.
         StorageError: The storage URL is of no known kind.
         DatabaseShared: SQLite cannot serve this host.
-        RuntimeError: There is no such device.
+        RuntimeError: There is no such device, or it cannot compute as asked for.
     """
     device = this_device(device_class, memory_share)
-    networks = Networks(settings.weights_dir, device.torch_device)
+    prepare(settings, device_class)
+    use_threads(settings.worker_threads)
+    networks = Networks(settings, device.torch_device)
     networks.get(DEFAULT_NETWORK)
     return Tools(
         db=Database(settings.database_url),
@@ -83,7 +86,6 @@ def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tool
         device=device,
         settings=settings,
         worker_id=new_id("wkr"),
-        threads=use_threads(settings.worker_threads),
         draining=threading.Event(),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.engine.losses import content_scale
+from worker.engine.precision import widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ class ContentTargets:
         for tile in looking.tiles if weights else ():
             seen = self._look(tile)
             for name, features in seen.items():
-                sizes[name] += float(features.square().sum())
+                sizes[name] += float(widened(features).square().sum())
             if len(looking.tiles) == 1:
                 self._kept = seen
         self.factors = {

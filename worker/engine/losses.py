@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from torch.nn import functional as F
 
+from worker.engine.precision import widened
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -26,9 +28,9 @@ def content_loss(
     Returns:
         factor * 1/2 |F - P|^2, (), and its gradient by F, (1, C, H, W).
     """
-    error = features - target
+    error = widened(features) - target
     value = error.square().sum() * (factor / 2)
-    return value, error.mul_(factor)
+    return value, error.mul_(factor).to(features.dtype)
 
 
 def content_scale(loss_scale: LossScale, size: float) -> float:

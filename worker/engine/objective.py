@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker.engine.content import ContentTargets
+from worker.engine.graphs import Recorder
 from worker.engine.losses import content_loss, variation
 from worker.engine.overview import Overview
 from worker.engine.targets import shares, style_targets, view
@@ -57,6 +58,10 @@ class Objective:
             looking = replace(self._view, names=self._styles.keys())
             kind = params.style_loss
             self._overview = Overview(looking, self._styles, kind, self._tick)
+        # What is looked at in tiles reads back in between, and so does the Wasserstein
+        # loss: by rule, not by trying.
+        fixed = len(self._view.tiles) == 1 and params.style_loss == "gram"
+        self._recorder = Recorder(network.record) if network.record and fixed else None
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
         """Measure a picture and find the gradient by it, same shape.
@@ -64,19 +69,30 @@ class Objective:
         Args:
             image: (1, 3, H, W), or (1, 1, H, W) for a gray one.
         """
+        if self._recorder is None:
+            content, style, tv, gradient = self._measure(image)
+        else:
+            content, style, tv, gradient = self._recorder.run(self._measure, image)
+        self._tick()
+        losses = [float(each) for each in (content, style, tv)]
+        return Losses(sum(losses), *losses), gradient
+
+    def _measure(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The three terms, (), and the gradient, (1, C, H, W), left on the device."""
         tally = _Tally(image)
         gradient = torch.zeros_like(image)
         if self._view.names:
             if self._overview is not None:
                 tally.style = self._overview.look(image)
-            for tile in self._view.tiles:
+            for index, tile in enumerate(self._view.tiles):
+                if index:
+                    self._tick()
                 tile.crop(gradient).add_(self._look(image, tile, tally))
-                self._tick()
         if self._tv_weight:
             factor = self._tv_weight / image.numel()
             for span in dict.fromkeys(tile.rows for tile in self._view.tiles):
                 tally.tv = tally.tv + _add_variation(image, gradient, span, factor)
-        return tally.losses(), gradient
+        return tally.content, tally.style, tally.tv, gradient
 
     def _look(self, image: Tensor, tile: Tile, tally: _Tally) -> Tensor:
         """Gradient by a tile's crop, of what its own positions contribute."""
@@ -117,12 +133,6 @@ class _Tally:
 
     def __init__(self, like: Tensor) -> None:
         self.content = self.style = self.tv = like.new_zeros(())
-
-    def losses(self) -> Losses:
-        content, style, tv = (
-            float(each) for each in (self.content, self.style, self.tv)
-        )
-        return Losses(content + style + tv, content, style, tv)
 
 
 def _add_variation(

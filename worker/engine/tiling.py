@@ -125,7 +125,7 @@ def bytes_per_pixel(layers: Sequence[Layer]) -> int:
     winners of its pooling, and room to add up.
     """
     sizes = strides(layers)
-    item = layers[0].convolution.weight.element_size()
+    item = layers[0].item_bytes
     kept = [layer.channels * item / sizes[layer.name] ** 2 for layer in layers]
     return math.ceil(sum(kept) + 3 * max(kept))
 
