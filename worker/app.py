@@ -76,6 +76,7 @@ def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tool
     """
     device = this_device(device_class, memory_share)
     prepare(settings, device_class)
+    use_threads(settings.worker_threads)
     networks = Networks(settings, device.torch_device)
     networks.get(DEFAULT_NETWORK)
     return Tools(
@@ -85,7 +86,6 @@ def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tool
         device=device,
         settings=settings,
         worker_id=new_id("wkr"),
-        threads=use_threads(settings.worker_threads),
         draining=threading.Event(),
     )
 

@@ -12,7 +12,7 @@ from shared import images, jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
-from worker.device import versions
+from worker.device import how_computed
 from worker.engine.pixels import to_tensor
 from worker.lease import Order
 from worker.pace import Pace
@@ -65,11 +65,9 @@ class Keeper:
             **more: What else only rounding depends on, by name.
         """
         pictures = checkpoints.digests(self._claim.inputs)
-        device = self._tools.device
-        maker = {"device": f"{device.device_class} {device.name}", **versions()}
+        maker = how_computed(self._tools.settings, self._tools.device)
         return Origin(
-            inputs={**pictures, "weights": weights_digest},
-            maker={**maker, "threads": str(self._tools.threads), **more},
+            inputs={**pictures, "weights": weights_digest}, maker={**maker, **more}
         )
 
     def resumption(self, origin: Origin) -> Resumption | None:

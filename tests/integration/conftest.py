@@ -44,7 +44,6 @@ def tools(farm):
             device=cpu(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
-            threads=1,
             draining=threading.Event(),
         )
 

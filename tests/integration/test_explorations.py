@@ -38,7 +38,6 @@ def tools(farm):
             device=cpu(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
-            threads=1,
             draining=threading.Event(),
         )
 
