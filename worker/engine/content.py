@@ -9,7 +9,7 @@ from worker.engine.losses import content_scale
 from worker.engine.precision import widened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -26,6 +26,7 @@ class ContentTargets:
         content: (1, 3, H, W).
         weights: Of the layers that are to be kept; may be none.
         params: For the scale of the loss.
+        tick: Called after each tile.
 
     Attributes:
         factors: Weight of each layer, over its constant.
@@ -37,6 +38,7 @@ class ContentTargets:
         content: Tensor,
         weights: Mapping[str, float],
         params: StyleParams,
+        tick: Callable[[], None],
     ) -> None:
         self._view = replace(looking, names=weights.keys())
         self._image = content
@@ -48,6 +50,7 @@ class ContentTargets:
                 sizes[name] += float(widened(features).square().sum())
             if len(looking.tiles) == 1:
                 self._kept = seen
+            tick()
         self.factors = {
             name: weight * content_scale(params.loss_scale, sizes[name])
             for name, weight in weights.items()

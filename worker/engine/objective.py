@@ -9,7 +9,7 @@ import torch
 
 from worker.engine.content import ContentTargets
 from worker.engine.graphs import Recorder
-from worker.engine.losses import content_loss, variation
+from worker.engine.losses import add_variation, content_loss
 from worker.engine.overview import Overview
 from worker.engine.targets import shares, style_targets, view
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from worker.engine.features import Network
     from worker.engine.limits import Limits
     from worker.engine.pyramid import Scale
-    from worker.engine.tiling import Span, Tile
+    from worker.engine.tiling import Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class Objective:
         weights = shares(params.content_layers, params.content_weight)
         names = weights.keys() | self._styles.keys()
         self._view = view(network, names, scale.size, params.tile_px, limits)
-        self._content = ContentTargets(self._view, scale.content, weights, params)
+        self._content = ContentTargets(
+            self._view, scale.content, weights, params, limits.tick
+        )
         self._overview: Overview | None = None
         if len(self._view.tiles) > 1 and self._styles:
             looking = replace(self._view, names=self._styles.keys())
@@ -89,9 +91,10 @@ class Objective:
                     self._tick()
                 tile.crop(gradient).add_(self._look(image, tile, tally))
         if self._tv_weight:
-            factor = self._tv_weight / image.numel()
             for span in dict.fromkeys(tile.rows for tile in self._view.tiles):
-                tally.tv = tally.tv + _add_variation(image, gradient, span, factor)
+                rows = slice(span.start, span.stop)
+                more = add_variation(image, gradient, rows, self._tv_weight)
+                tally.tv = tally.tv + more
         return tally.content, tally.style, tally.tv, gradient
 
     def _look(self, image: Tensor, tile: Tile, tally: _Tally) -> Tensor:
@@ -133,14 +136,3 @@ class _Tally:
 
     def __init__(self, like: Tensor) -> None:
         self.content = self.style = self.tv = like.new_zeros(())
-
-
-def _add_variation(
-    image: Tensor, gradient: Tensor, span: Span, factor: float
-) -> Tensor:
-    """Total variation of a strip of rows, to the next one; adds to the gradient."""
-    across, slope = variation(image[..., span.start : span.stop, :], -1, factor)
-    gradient[..., span.start : span.stop, :] += slope
-    down, slope = variation(image[..., span.start : span.stop + 1, :], -2, factor)
-    gradient[..., span.start : span.stop + 1, :] += slope
-    return down + across

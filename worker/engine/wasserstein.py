@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.engine.losses import LossScale
     from worker.engine.moments import Share
 
-_BLUR = 1e-3  # of the mean variance: far above the noise of float32, below what is seen
+_BLUR = 3e-4  # of the mean variance: far above the noise of float32, below what is seen
 _SMALLEST = 1e-12  # keeps 0 / 0 away; its square is still a float32
 
 
