@@ -40,7 +40,7 @@ _EXACT_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 # What torch cannot do on MPS runs on the CPU instead of ending the job.
 _FALLING_BACK = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
 # glibc then gets large maps in huge pages: a fifth of an iteration is page faults else.
-_HUGE_PAGES = {
+HUGE_PAGES = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216"
 }
 _SPEC = re.compile(r"cpu(?:\*(?P<count>[1-9]\d?))?|mps|cuda:(?P<index>\d+)|all")
@@ -155,7 +155,7 @@ class _Berth:
         command = [sys.executable, "-m", "worker.app", *self._slot.options]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command,
-            env={**_HUGE_PAGES, **os.environ, **self._slot.environment},
+            env={**HUGE_PAGES, **os.environ, **self._slot.environment},
             preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - this process has one thread
         )
         self._started_at = _now()
