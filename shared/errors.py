@@ -3,6 +3,7 @@
 ImpastoError
 ├── InvalidRequest          the caller can fix it
 │   ├── InvalidParams       values out of range or unknown, all named at once
+│   │   └── ImmutableField  values that cannot change once a job exists
 │   ├── ImageUnreadable     bytes that are not a picture we take
 │   ├── ImageTooLarge       a picture with too many pixels
 │   ├── UploadTooLarge      a body with too many bytes
@@ -10,11 +11,14 @@ ImpastoError
 │   ├── MalformedJson       text that is not strict JSON
 │   ├── MalformedMultipart  a form that breaks off or was never one
 │   ├── UnsupportedMediaType  a body of a kind this address does not take
+│   ├── PreconditionRequired  a change by somebody who does not say what they saw
 │   └── Unauthenticated     no key, or one we do not know
 ├── Forbidden               known caller, wrong door (Host, Origin, scope)
 ├── NotFound                nothing (yet) at this address
 │   └── JobNotFound         no such job, or somebody else's
 ├── InvalidState            the job's state does not allow the verb
+├── NoSuchCheckpoint        the job cannot be gone on from there
+├── VersionMismatch         the job is no longer as the caller saw it
 ├── ResultNotReady          the picture does not exist (yet)
 ├── QueueFull               a limit of waiting jobs is reached
 ├── FencedOut               a newer claim owns the job: stop, write nothing
@@ -86,6 +90,16 @@ class InvalidParams(InvalidRequest):
         named = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
         super().__init__(f"{len(errors)} invalid value(s): {named}")
         self.errors = tuple(errors)
+
+
+class ImmutableField(InvalidParams):
+    """Something that cannot change once a job exists."""
+
+    code = "immutable-field"
+    hint = (
+        "weights and iterations can change, in mid-run (PATCH) or in a fork (POST "
+        "/v1/jobs/{id}/fork); anything else takes a new job"
+    )
 
 
 class ImageUnreadable(InvalidRequest):
@@ -165,13 +179,48 @@ class InvalidState(ImpastoError):
 
     code = "invalid-state"
 
-    def __init__(self, job_id: str, verb: str, state: str, allowed: list[str]) -> None:
+    def __init__(
+        self, job_id: str, verb: str, state: str, allowed: list[str], why: str = ""
+    ) -> None:
         verbs = ", ".join(allowed) or "none"
+        reason = f"it is {state}" + (f" and {why}" if why else "")
         super().__init__(
-            f"cannot {verb} job {job_id}: it is {state}; verbs allowed now: {verbs}"
+            f"cannot {verb} job {job_id}: {reason}; verbs allowed now: {verbs}"
         )
         self.state = state
         self.allowed = allowed
+
+
+class NoSuchCheckpoint(ImpastoError):
+    """The job has no stored checkpoint there to go on from.
+
+    Attributes:
+        iterations: Where it has one, in order.
+    """
+
+    code = "no-checkpoint"
+
+    def __init__(self, job_id: str, asked: str, iterations: Sequence[int]) -> None:
+        there = ", ".join(map(str, iterations)) or "none"
+        super().__init__(
+            f"job {job_id} has no checkpoint {asked}; it has some at: {there}",
+            hint="keep_every, given when a job is submitted, keeps more of them",
+        )
+        self.iterations = tuple(iterations)
+
+
+class VersionMismatch(ImpastoError):
+    """The job has changed since the revision that the caller knows."""
+
+    code = "version-mismatch"
+    hint = "look at the job again, and send its revision in If-Match"
+
+
+class PreconditionRequired(InvalidRequest):
+    """Parameters change only for whoever says which revision they have seen."""
+
+    code = "precondition-required"
+    hint = 'send the job\'s revision: If-Match: "<revision>"'
 
 
 class ResultNotReady(ImpastoError):

@@ -15,11 +15,12 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
-from shared.states import JobState, StateReason
+from shared.states import Completion, JobState, Relation, StateReason
 
 
 class Owner(Base):
@@ -63,6 +64,12 @@ class Asset(Base):
     created_at: Mapped[float]
 
 
+def _few(name: str, column: str) -> Index:
+    """An index of the rows that have a value there, by state."""
+    only = text(f"{column} IS NOT NULL")
+    return Index(name, "state", column, sqlite_where=only, postgresql_where=only)
+
+
 class Job(Base):
     """One requested picture; `fence` is the token of whoever may write to it."""
 
@@ -80,6 +87,10 @@ class Job(Base):
         Index("ix_jobs_lease", "lease_until"),
         Index("ix_jobs_worker", "worker_id"),
         Index("ix_jobs_listing", "owner_id", "created_at", "id"),
+        # Few jobs have deadlines; the others cost these indexes nothing.
+        _few("ix_jobs_start_deadline", "start_deadline"),
+        _few("ix_jobs_cancel_after", "cancel_after"),
+        _few("ix_jobs_paused", "paused_at"),
     )
 
     id: Mapped[str] = id_column()
@@ -122,13 +133,15 @@ class Job(Base):
 
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     parent_iteration: Mapped[int | None]
-    relation: Mapped[str | None] = mapped_column(String(16))
+    relation: Mapped[Relation | None] = mapped_column(word_column(Relation))
 
     created_at: Mapped[float]
     started_at: Mapped[float | None]  # of the first attempt
     claimed_at: Mapped[float | None]  # of the latest attempt
+    paused_at: Mapped[float | None]  # None unless it is paused
     finished_at: Mapped[float | None]
 
+    completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
     result_digest: Mapped[str | None] = mapped_column(String(64))
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -179,6 +192,7 @@ class Segment(Base):
     job_id: Mapped[str] = job_id_column()
     from_iteration: Mapped[int | None]
     changes: Mapped[dict[str, Any]]
+    live: Mapped[bool] = mapped_column(default=False)  # asked in mid-run, not planned
 
 
 class Checkpoint(Base):
@@ -191,7 +205,7 @@ class Checkpoint(Base):
     )
     fence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     iteration: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(255))
+    key: Mapped[str] = mapped_column(String(255), index=True)  # children share it
     digest: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int] = mapped_column(BigInteger)
     format_version: Mapped[int]

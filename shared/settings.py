@@ -115,6 +115,20 @@ class Settings(BaseSettings):
     checkpoint_days: float = Field(
         default=7, gt=0, description="that checkpoints are kept after a job's end"
     )
+    kept_checkpoint_bytes: int = Field(
+        default=1024 * _MIB,
+        ge=0,
+        description="for the checkpoints of `keep_every`, per job; beyond it they are "
+        "thinned out",
+    )
+    paused_days: float = Field(
+        default=30, gt=0, description="after which a paused job expires"
+    )
+    unfit_seconds: float = Field(
+        default=3600,
+        gt=0,
+        description="after which a job fails that no known device could hold",
+    )
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,8 +17,11 @@ from PIL import Image
 
 from shared import images, jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
+from shared.states import Completion
+from shared.steering import steered
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
+from worker.course import Course
 from worker.device import versions
 from worker.engine.pixels import to_picture, to_tensor
 from worker.engine.transfer import stylize
@@ -27,11 +31,14 @@ from worker.previews import keep_preview
 from worker.progress import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from shared.jobs import Claim
     from worker.checkpoints import Resumption
-    from worker.engine.transfer import Iterate
+    from worker.course import Segments
+    from worker.engine.transfer import Iterate, Snapshot
     from worker.lease import Lease
     from worker.tools import Tools
 
@@ -52,6 +59,7 @@ class Attempt:
         self._meter = Meter()
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
+        self._kept = 0  # iteration of the newest checkpoint
 
     def run(self) -> jobs.Result | Order:
         """Optimize to the end, or until the lease says otherwise.
@@ -67,24 +75,49 @@ class Attempt:
         network, weights_digest = self._tools.networks.get(self._claim.params.network)
         origin = self._origin(weights_digest)
         resumption = self._resumption(origin)
+        here = None if resumption is None else resumption.snapshot
         if resumption is not None:
+            self._kept = resumption.snapshot.iteration
             origin = replace(origin, inexact=resumption.inexact)
-        iterates = stylize(
-            self._pictures("content")[0],
-            self._pictures("style"),
-            self._claim.params,
-            network,
-            start=next(iter(self._pictures("init_image")), None),
-            resume=None if resumption is None else resumption.snapshot,
-        )
-        image = None if resumption is None else resumption.snapshot.image
-        for iterate in iterates:
-            image = iterate.image
-            if (order := self._attend(iterate, origin)) is not Order.GO_ON:
-                return order
-        if image is None:
+        content, styles = self._pictures("content")[0], self._pictures("style")
+        start = next(iter(self._pictures("init_image")), None)
+
+        def begin(here: Snapshot | None, segments: Segments) -> Iterator[Iterate]:
+            done = 0 if here is None else here.iteration
+            begun = [one for one in segments if one.from_iteration <= done]
+            params = steered(self._claim.params, begun)
+            return stylize(content, styles, params, network, start=start, resume=here)
+
+        course = Course(begin, partial(self._attend, origin=origin), self._steer)
+        order = Order.FINISH
+        if here is None or self._lease.order() is not Order.FINISH:
+            here, order = course.follow(here, self._claim.segments)
+        if order.lets_go:
+            return order
+        if here is None:
             raise RuntimeError("a schedule without iterations passed validation")
-        return self._save(image, origin)
+        return self._end(here, order, origin)
+
+    def _steer(self, iteration: int) -> Segments | None:
+        self._lease.steered()  # the next heartbeat tells if there is more
+        try:
+            segments = jobs.begin_segments(self._tools.db, self._claim, iteration)
+        except DatabaseUnavailable as error:
+            log.warning("steering_delayed", error=str(error))
+            return None
+        log.info("job_steered", iteration=iteration)
+        return segments
+
+    def _end(self, here: Snapshot, order: Order, origin: Origin) -> jobs.Result | Order:
+        """Keep where it ended, for whoever wants to go on from it, and the picture."""
+        if here.iteration != self._kept:
+            self._keep_checkpoint(here, origin)
+        saved = self._save(here.image, origin)
+        if isinstance(saved, Order):
+            return saved
+        early = order is Order.FINISH
+        completion = Completion.EARLY if early else Completion.FULL
+        return replace(saved, iterations=here.iteration, completion=completion)
 
     def _resumption(self, origin: Origin) -> Resumption | None:
         """Find where to go on, and put the table right if that is not the newest."""
@@ -131,31 +164,37 @@ class Attempt:
         """Between two iterations: tell, obey, keep."""
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
         order = self._lease.order()
-        if order is Order.LEAVE or (
-            order is Order.GO_ON and self._checkpoints.is_due()
-        ):
-            self._keep_checkpoint(iterate, origin)
+        if order.keeps or (order is Order.GO_ON and self._wants_checkpoint(iterate)):
+            self._keep_checkpoint(iterate.snapshot(), origin)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
 
-    def _keep_checkpoint(self, iterate: Iterate, origin: Origin) -> None:
+    def _wants_checkpoint(self, iterate: Iterate) -> bool:
+        kept = jobs.is_kept(self._claim.keep_every, iterate.iteration)
+        return kept or self._checkpoints.is_due()
+
+    def _keep_checkpoint(self, here: Snapshot, origin: Origin) -> None:
         """Store a checkpoint; a failure costs only what it would have saved."""
         db, storage, claim = self._tools.db, self._tools.storage, self._claim
         with self._checkpoints.measured():
-            data = checkpoints.dump(iterate.snapshot(), origin)
-            key = checkpoint_key(claim.job_id, claim.fence, iterate.iteration)
+            data = checkpoints.dump(here, origin)
+            key = checkpoint_key(claim.job_id, claim.fence, here.iteration)
             try:
                 storage.put(key, data)
                 blob, version = _written(key, data), checkpoints.FORMAT_VERSION
-                old = jobs.checkpointed(db, claim, iterate.iteration, blob, version)
+                budget = self._tools.settings.kept_checkpoint_bytes
+                old = jobs.checkpointed(
+                    db, claim, here.iteration, blob, version, budget
+                )
             except FencedOut:
                 self._delete(key)
                 raise
             except (StorageError, DatabaseUnavailable) as error:
                 self._warn("checkpoint_skipped", str(error))
                 return
+            self._kept = here.iteration
             for each in old:
                 self._delete(each)
 
@@ -181,7 +220,7 @@ class Attempt:
         data = buffer.getvalue()
         key = f"results/{self._claim.job_id}/{self._claim.fence}.png"
         order = self._put_patiently(key, data)
-        if order is not Order.GO_ON:
+        if order.lets_go:
             return order
         return jobs.Result(
             blob=_written(key, data),
@@ -203,7 +242,7 @@ class Attempt:
             else:
                 return Order.GO_ON
             order = self._lease.wait(settings.save_retry_seconds)
-            if order is not Order.GO_ON:
+            if order.lets_go:
                 return order
             waited += settings.save_retry_seconds
 

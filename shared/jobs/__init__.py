@@ -1,18 +1,23 @@
 """The only code that changes a job row: one function, one transaction, one move.
 
-`submitting` makes rows, `claiming` takes them, `holding` and `keeping` write while the
-claim lasts, `asking` is what people may say, `reaping` what the reconciler does,
-`moves` the single way in which a state changes.
+`submitting` makes rows, `branching` makes them from others, `claiming` takes them,
+`holding` and `keeping` write while the claim lasts, `asking` and `changing` are what
+people may say, `reaping` and `expiring` what the reconciler does, `moves` the single
+way in which a state changes.
 """
 
 from __future__ import annotations
 
-from shared.jobs.asking import cancel
+from shared.jobs.asking import cancel, finish, pause, possessions, resume, verbs_of
 from shared.jobs.attending import Presence, arrive, leave, seen
+from shared.jobs.branching import Fork, extend, fork, retry
+from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
+from shared.jobs.expiring import cancel_overdue, expire, fail_unfit
 from shared.jobs.holding import (
     Failure,
     Result,
+    Told,
     Written,
     complete,
     fail,
@@ -26,6 +31,7 @@ from shared.jobs.keeping import (
     add_frame,
     checkpointed,
     fell_back,
+    is_kept,
     keep_last_checkpoint,
     warn,
 )
@@ -54,9 +60,11 @@ from shared.jobs.surveying import Survey, survey
 __all__ = [
     "LOCAL_OWNER",
     "Blob",
+    "Change",
     "Claim",
     "Device",
     "Failure",
+    "Fork",
     "Input",
     "Limits",
     "NewAsset",
@@ -67,35 +75,50 @@ __all__ = [
     "Result",
     "StoredCheckpoint",
     "Survey",
+    "Told",
     "Written",
     "add_asset",
     "add_frame",
     "arrive",
+    "begin_segments",
     "cancel",
+    "cancel_overdue",
+    "change",
     "checkpointed",
     "claim",
     "complete",
     "create_key",
     "ensure_owner",
+    "expire",
+    "extend",
     "fail",
+    "fail_unfit",
     "fell_back",
     "find_key",
+    "finish",
+    "fork",
     "get_asset",
     "get_job",
     "heartbeat",
+    "is_kept",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
     "list_jobs",
     "live_workers",
+    "pause",
+    "possessions",
     "postpone",
     "reap",
     "release",
+    "resume",
+    "retry",
     "rung",
     "seen",
     "stopped",
     "submit",
     "survey",
+    "verbs_of",
     "waiting",
     "wake",
     "warn",

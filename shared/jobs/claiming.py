@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, or_, select
 
 from shared.jobs.moves import move
+from shared.jobs.segments import segments_of
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
 from shared.params import StyleParams
 from shared.states import EVENTS, HELD, Event, JobState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+    from shared.steering import Segment
 
 
 _TRIES = 3  # another worker may take an owner's last job while we wait for its row
@@ -59,6 +61,9 @@ class Claim:
     params: StyleParams
     inputs: dict[str, tuple[Blob, ...]]  # by role, in order
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+    segments: tuple[Segment, ...] = ()  # in the order in which they begin
+    keep_every: int | None = None  # iterations between checkpoints kept for forks
+    finish_requested: bool = False  # no further iterations, only the picture
 
 
 def claim(
@@ -73,9 +78,8 @@ def claim(
     with db.write() as session:
         if (mine := _already_mine(session, device, nonce)) is not None:
             return _claim_of(session, mine, mine.fence, mine.attempts)
-        job = next(
-            filter(None, (_next_job(session, device) for _ in range(_TRIES))), None
-        )
+        tries = (_next_in_time(db, session, device) for _ in range(_TRIES))
+        job = next(filter(None, tries), None)
         if job is None:
             return None
         move(
@@ -122,6 +126,17 @@ def _already_mine(session: Session, device: Device, nonce: str) -> Job | None:
     )
 
 
+def _next_in_time(db: Database, session: Session, device: Device) -> Job | None:
+    """The next job, unless it is found to be too late for it."""
+    job = _next_job(session, device)
+    if job is None or job.start_deadline is None or job.started_at is not None:
+        return job
+    if session.scalar(select(db.now > job.start_deadline)):
+        move(db, session, job, Event.EXPIRE, EVENTS[Event.EXPIRE][job.state])
+        return None
+    return job
+
+
 def _next_job(session: Session, device: Device) -> Job | None:
     head = (
         select(func.min(Job.ready_key))
@@ -157,6 +172,9 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         params=StyleParams.model_validate(job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
+        segments=segments_of(session, [job.id]).get(job.id, ()),
+        keep_every=job.keep_every,
+        finish_requested=job.finish_requested,
     )
 
 

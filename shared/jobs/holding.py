@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from shared.errors import FencedOut
 from shared.jobs.moves import move
-from shared.models import Job
-from shared.states import EVENTS, HELD, Event, JobState, StateReason
+from shared.models import Job, Segment
+from shared.states import (
+    EVENTS,
+    HELD,
+    Completion,
+    Event,
+    JobState,
+    StateReason,
+    Verb,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -33,13 +41,35 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The generated image, stored, and whether any interruption left a trace."""
+    """The generated image, stored, and whether any interruption left a trace.
+
+    Attributes:
+        iterations: How many were done; None: all.
+        completion: EARLY, if somebody asked for the picture before they were.
+    """
 
     blob: Written
     width: int
     height: int
     exact: bool
     exact_reason: str | None = None
+    iterations: int | None = None
+    completion: Completion = Completion.FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the holder of a claim learns with its heartbeat.
+
+    Attributes:
+        state: Held; CANCELING and PAUSING are to be obeyed.
+        finish_requested: The picture is wanted as it is.
+        has_pending_segments: Changes of parameters wait for the next boundary.
+    """
+
+    state: JobState
+    finish_requested: bool = False
+    has_pending_segments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +88,15 @@ def heartbeat(
     lease_seconds: float,
     iteration: int,
     progress: dict[str, Any],
-) -> JobState:
+) -> Told:
     """Renew the lease, write the progress, and learn what people asked meanwhile.
 
     Raises:
         FencedOut: A newer claim owns the job, or it has ended.
     """
+    pending = (Segment.job_id == claim.job_id, Segment.from_iteration.is_(None))
     with db.write() as session:
-        state = session.execute(
+        found = session.execute(
             update(Job)
             .where(*held_by(claim))
             .values(
@@ -73,12 +104,13 @@ def heartbeat(
                 iteration=iteration,
                 progress=progress,
             )
-            .returning(Job.state)
+            .returning(Job.state, Job.finish_requested)
             .execution_options(synchronize_session=False)
-        ).scalar_one_or_none()
-    if state is None:
-        raise FencedOut(claim.job_id, claim.fence)
-    return state
+        ).one_or_none()
+        if found is None:
+            raise FencedOut(claim.job_id, claim.fence)
+        steer = session.scalar(select(exists().where(*pending)))
+    return Told(found.state, found.finish_requested, bool(steer))
 
 
 def complete(db: Database, claim: Claim, result: Result) -> JobState:
@@ -100,7 +132,8 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "result_height": result.height,
         "exact": result.exact,
         "exact_reason": result.exact_reason,
-        "iteration": Job.iterations,
+        "iteration": result.iterations or Job.iterations,
+        "completion": result.completion,
         **_told(None),
     }
     with db.write() as session:
@@ -115,14 +148,21 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
 
 
 def stopped(db: Database, claim: Claim) -> JobState:
-    """Let go of a job that was asked to stop; the device is free by now."""
-    return _let_go(db, claim, Event.STOPPED)
+    """Let go of a job that was asked to pause or stop; the device is free by now.
+
+    If it was resumed in the very last moment, that is as if the worker had to leave.
+    """
+    with db.write() as session:
+        was = lock_held(session, claim)
+        if was.state == JobState.RUNNING:
+            return _released(db, session, was)
+        return let_go(db, session, was, Event.STOPPED, **_refund(was))
 
 
 def release(db: Database, claim: Claim) -> JobState:
     """Give the job back because this worker has to leave; the attempt is refunded."""
-    refund = {"attempts": Job.attempts - 1, "state_reason": StateReason.RECOVERING}
-    return _let_go(db, claim, Event.RELEASE, **refund)
+    with db.write() as session:
+        return _released(db, session, lock_held(session, claim))
 
 
 def fail(
@@ -142,37 +182,42 @@ def fail(
     """
     with db.write() as session:
         was = lock_held(session, claim)
-        again = failure.retryable and was.attempts < was.max_attempts
-        event = Event.RETRY if again else Event.FAIL
+        # A job that is pausing may be tried again whenever somebody resumes it.
+        left = was.attempts < was.max_attempts or was.state == JobState.PAUSING
+        event = Event.RETRY if failure.retryable and left else Event.FAIL
         state = EVENTS[event][was.state]
         columns = {} if state == JobState.CANCELED else _told(failure)
         if state == JobState.QUEUED:
             pause = retry_seconds * RETRY_FACTOR ** (was.attempts - 1)
-            columns |= {
-                "state_reason": StateReason.BACKING_OFF,
-                "run_after": db.now + pause,
-                "ready_key": None,
-            }
-        move(db, session, was, event, state, **columns)
-    return state
+            columns |= _backing_off(db, pause)
+        return let_go(db, session, was, event, **columns)
 
 
 def postpone(db: Database, claim: Claim, failure: Failure, seconds: float) -> JobState:
     """Give the job back for a while because of an outage; the attempt is refunded."""
     with db.write() as session:
         was = lock_held(session, claim)
-        state = EVENTS[Event.RETRY][was.state]
-        columns: dict[str, Any] = {}
-        if state == JobState.QUEUED:
-            columns = {
-                **_told(failure),
-                "attempts": Job.attempts - 1,
-                "state_reason": StateReason.BACKING_OFF,
-                "run_after": db.now + seconds,
-                "ready_key": None,
-            }
-        move(db, session, was, Event.RETRY, state, **columns)
-    return state
+        columns = {} if was.state == JobState.CANCELING else _told(failure)
+        columns |= _refund(was)
+        if was.state == JobState.RUNNING:
+            columns |= _backing_off(db, seconds)
+        return let_go(db, session, was, Event.RETRY, **columns)
+
+
+def let_go(
+    db: Database, session: Session, was: Job, event: Event, **columns: Any
+) -> JobState:
+    """Take a held job to where `event` leads.
+
+    A job that is to be finished does not stay paused: its picture is wanted now.
+    """
+    state = EVENTS[event][was.state]
+    move(db, session, was, event, state, **columns)
+    if state != JobState.PAUSED or not was.finish_requested:
+        return state
+    session.refresh(was)
+    move(db, session, was, Verb.FINISH, JobState.QUEUED)
+    return JobState.QUEUED
 
 
 def held_by(claim: Claim) -> tuple[ColumnElement[bool], ...]:
@@ -196,14 +241,24 @@ def lock_held(session: Session, claim: Claim) -> Job:
     return job
 
 
-def _let_go(db: Database, claim: Claim, event: Event, **columns: Any) -> JobState:
-    with db.write() as session:
-        was = lock_held(session, claim)
-        state = EVENTS[event][was.state]
-        if state != JobState.QUEUED:
-            columns = {}
-        move(db, session, was, event, state, **columns)
-    return state
+def _released(db: Database, session: Session, was: Job) -> JobState:
+    columns = _refund(was)
+    if was.state == JobState.RUNNING:
+        columns["state_reason"] = StateReason.RECOVERING
+    return let_go(db, session, was, Event.RELEASE, **columns)
+
+
+def _refund(was: Job) -> dict[str, Any]:
+    """Give an attempt back that ended for no fault of the job."""
+    return {} if was.state == JobState.CANCELING else {"attempts": Job.attempts - 1}
+
+
+def _backing_off(db: Database, seconds: float) -> dict[str, Any]:
+    return {
+        "state_reason": StateReason.BACKING_OFF,
+        "run_after": db.now + seconds,
+        "ready_key": None,
+    }
 
 
 def _wrote(job: Job, claim: Claim, result: Result) -> bool:

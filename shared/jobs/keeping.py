@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
+from shared.jobs.dropping import drop_checkpoints
 from shared.jobs.holding import held_by, lock_held
 from shared.models import Checkpoint, Frame, Job
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from shared.jobs.holding import Written
 
 CHECKPOINTS_KEPT = 2  # a damaged one falls back to the one before
+KEPT_BYTES = 2**30  # of a job's checkpoints that are kept for forks
 FRAMES_KEPT = 200
 
 
@@ -35,9 +37,17 @@ class NewFrame:
 
 
 def checkpointed(
-    db: Database, claim: Claim, iteration: int, blob: Written, format_version: int
+    db: Database,
+    claim: Claim,
+    iteration: int,
+    blob: Written,
+    format_version: int,
+    kept_bytes: int = KEPT_BYTES,
 ) -> list[str]:
     """Let later attempts go on from `blob`, which must be durable by now.
+
+    The newest two stay. So do those of every `keep_every` iterations, for forks; when
+    these take more than `kept_bytes`, every other one of them goes.
 
     Returns:
         Keys of the checkpoints that are no longer needed.
@@ -46,7 +56,7 @@ def checkpointed(
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        lock_held(session, claim)
+        job = lock_held(session, claim)
         session.merge(
             Checkpoint(
                 job_id=claim.job_id,
@@ -56,13 +66,20 @@ def checkpointed(
                 digest=blob.digest,
                 bytes=blob.bytes,
                 format_version=format_version,
-                kept=False,
+                kept=is_kept(job.keep_every, iteration),
                 created_at=db.now,
             )
         )
         session.flush()
         session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
-        return _drop_old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
+        going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
+        going += _beyond_budget(session, claim.job_id, kept_bytes)
+        return drop_checkpoints(session, going)
+
+
+def is_kept(keep_every: int | None, iteration: int) -> bool:
+    """Whether a checkpoint of this iteration is one of those kept for forks."""
+    return keep_every is not None and iteration % keep_every == 0
 
 
 def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
@@ -72,7 +89,7 @@ def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
         Keys of the others, which are off the table now.
     """
     with db.write() as session:
-        return _drop_old_checkpoints(session, job_id, 1)
+        return drop_checkpoints(session, _old_checkpoints(session, job_id, 1))
 
 
 def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
@@ -89,16 +106,16 @@ def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
     with db.write() as session:
         lock_held(session, claim)
         useless = session.scalars(
-            delete(Checkpoint)
-            .where(Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration)
-            .returning(Checkpoint.key)
+            select(Checkpoint).where(
+                Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration
+            )
         ).all()
         session.execute(
             update(Job)
             .where(*held_by(claim))
             .values(ckpt_iter=iteration, claim_iter=iteration)
         )
-    return list(useless)
+        return drop_checkpoints(session, useless)
 
 
 def warn(db: Database, claim: Claim, code: str, message: str) -> None:
@@ -144,16 +161,25 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         return [*dropped, *_thin_frames(session, claim.job_id)]
 
 
-def _drop_old_checkpoints(session: Session, job_id: str, kept: int) -> list[str]:
+def _old_checkpoints(session: Session, job_id: str, kept: int) -> list[Checkpoint]:
+    """Those that are kept for nothing, but for the newest `kept` of all."""
     rows = session.scalars(
         select(Checkpoint)
-        .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(False))
+        .where(Checkpoint.job_id == job_id)
         .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
-        .offset(kept)
     ).all()
-    for row in rows:
-        session.delete(row)
-    return [row.key for row in rows]
+    return [row for row in rows[kept:] if not row.kept]
+
+
+def _beyond_budget(session: Session, job_id: str, budget: int) -> list[Checkpoint]:
+    """Every other kept one, if they take more bytes than they may; not the newest."""
+    rows = session.scalars(
+        select(Checkpoint)
+        .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(True))
+        .order_by(Checkpoint.iteration.desc())
+    ).all()
+    taken = sum(row.bytes for row in rows)
+    return list(rows[CHECKPOINTS_KEPT::2]) if taken > budget else []
 
 
 def _thin_frames(session: Session, job_id: str) -> list[str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from shared.jobs.moves import PRIORITY_SECONDS, move
+from shared.jobs.dropping import drop_checkpoints
+from shared.jobs.holding import let_go
+from shared.jobs.moves import PRIORITY_SECONDS
 from shared.models import Checkpoint, Job, Worker
 from shared.states import EVENTS, HELD, Event, JobState, StateReason
 
@@ -48,10 +50,9 @@ def reap(db: Database) -> list[tuple[str, JobState]]:
         moved = []
         for job in lost:
             event = Event.POISON if _is_poison(job) else Event.REAP
-            state = EVENTS[event][job.state]
-            columns = _after_loss(job, state)
-            move(db, session, job, event, state, fence=Job.fence + 1, **columns)
-            moved.append((job.id, state))
+            columns = _after_loss(job, EVENTS[event][job.state])
+            columns["fence"] = Job.fence + 1
+            moved.append((job.id, let_go(db, session, job, event, **columns)))
     return moved
 
 
@@ -119,9 +120,7 @@ def drop_expired_checkpoints(db: Database, days: float) -> list[str]:
             .where(Job.finished_at < db.now - days * DAY_SECONDS)
             .limit(BATCH)
         ).all()
-        for row in rows:
-            session.delete(row)
-    return [row.key for row in rows]
+        return drop_checkpoints(session, rows)
 
 
 def forget_workers(db: Database) -> None:
@@ -146,6 +145,8 @@ def _after_loss(job: Job, state: JobState) -> dict[str, Any]:
     }
     if state == JobState.QUEUED:
         return {**columns, "state_reason": StateReason.RECOVERING}
+    if state == JobState.PAUSED:
+        return columns
     return {
         **columns,
         "error_code": "worker_lost",

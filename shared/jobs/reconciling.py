@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.errors import DatabaseUnavailable, StorageError
+from shared.jobs.expiring import cancel_overdue, expire, fail_unfit
 from shared.jobs.leading import stand_down, try_lead
 from shared.jobs.reaping import (
     drop_expired_checkpoints,
@@ -86,10 +87,22 @@ class Reconciler:
         if self._leases_are_fair():
             for job_id, state in reap(self._db):
                 log.warning("job_reaped", job_id=job_id, state=state)
+        self._mind_the_time()
         wake(self._db)
         self._ring_again()
         self._collect_garbage()
         forget_workers(self._db)
+
+    def _mind_the_time(self) -> None:
+        settings = self._settings
+        ended = {
+            "job_overdue": cancel_overdue(self._db),
+            "job_expired": expire(self._db, settings.paused_days),
+            "job_does_not_fit": fail_unfit(self._db, settings.unfit_seconds),
+        }
+        for event, job_ids in ended.items():
+            for job_id in job_ids:
+                log.warning(event, job_id=job_id)
 
     def _collect_garbage(self) -> None:
         days = self._settings.checkpoint_days

@@ -1,0 +1,46 @@
+"""The segments of jobs: changes of parameters and the iterations they begin at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from shared import models
+from shared.steering import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+
+def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[models.Segment]:
+    """Make the rows of segments whose beginning is known."""
+    return [
+        models.Segment(
+            job_id=job_id,
+            from_iteration=segment.from_iteration,
+            changes=segment.changes.stored(),
+        )
+        for segment in segments
+    ]
+
+
+def segments_of(
+    session: Session, job_ids: Sequence[str]
+) -> dict[str, tuple[Segment, ...]]:
+    """Read the segments whose beginning is known, in order, by job id."""
+    row = models.Segment
+    rows = session.scalars(
+        select(row)
+        .where(row.job_id.in_(job_ids), row.from_iteration.is_not(None))
+        .order_by(row.job_id, row.from_iteration, row.id)
+    )
+    found: dict[str, tuple[Segment, ...]] = {}
+    for one in rows:
+        segment = Segment.model_validate(
+            {"from_iteration": one.from_iteration, "changes": one.changes}
+        )
+        found[one.job_id] = (*found.get(one.job_id, ()), segment)
+    return found
