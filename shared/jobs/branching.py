@@ -88,7 +88,16 @@ def extend(
         known = segments_of(session, [parent.id]).get(parent.id, ())
         *_, (_, so_far) = steered(_params(parent), known).stages
         more = Changes.model_construct(iterations=so_far + iterations)
-        child = _Child(Relation.EXTEND, last, _with(known, last.iteration, more))
+        # After every change that it has to outdo.
+        begins = [
+            last.iteration,
+            *(
+                one.from_iteration
+                for one in known
+                if one.changes.iterations and one.from_iteration <= parent.iteration
+            ),
+        ]
+        child = _Child(Relation.EXTEND, last, _with(known, max(begins), more))
         return _make(db, session, parent, child, limits)
 
 

@@ -61,7 +61,7 @@ def told(state, answer):
 
 
 def test_there_are_no_other_states():
-    assert STATES == list(JobState)
+    assert list(JobState) == STATES
 
 
 def test_every_verb_has_its_row():
