@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from api.job_options import FIELDS as OPTIONS
 from api.limits import (
     MAX_FIELD_BYTES,
     MAX_PARTS,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1}
-FIELDS = ("params", "name")
+FIELDS = ("params", "name", *OPTIONS)
 _MULTIPART = "multipart/form-data"
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from api.job_options import JobOptions, clean_name, read_options
 from api.strict_json import parse_object
 from api.validation import field_errors
 from shared.errors import FieldError, InvalidParams
 from shared.params import StyleParams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.datastructures import FileStorage
 
     from api.forms import Form
-
-_MAX_NAME = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,24 @@ class JobRequest:
     params: StyleParams
     name: str | None
     pictures: list[Picture]
+    options: JobOptions
 
 
-def job_request(form: Form) -> JobRequest:
-    """Check all that the form says.
+def job_request(form: Form, now: Callable[[], float]) -> JobRequest:
+    """Check all that the form says; `now` is the time of the database, seconds.
 
     Raises:
         MalformedJson: `params` is not strict JSON.
         InvalidParams: Values are wrong, unknown or missing.
     """
-    said = parse_object(form.fields.get("params") or "{}")
+    said = parse_object(form.fields.get("params") or "{}", "params")
     errors = [*form.errors, *_missing(form, said), *_misplaced(said)]
     params = _params(said, len(form.files["style"]), errors)
-    name = _name(form.fields.get("name", ""), errors)
+    name = clean_name(form.fields.get("name", ""), errors)
+    options = read_options(form.fields, now, errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, _pictures(form))
+    return JobRequest(params, name, _pictures(form), options)
 
 
 def _pictures(form: Form) -> list[Picture]:
@@ -125,13 +127,3 @@ def _style_errors(said: object, files: int) -> list[FieldError]:
         detail = f"{len(said)} entries for {files} style file(s)"
         errors.append(FieldError("/params/styles", "length", detail))
     return errors
-
-
-def _name(text: str, errors: list[FieldError]) -> str | None:
-    name = text.strip()
-    if len(name) > _MAX_NAME:
-        detail = f"{len(name)} characters, at most {_MAX_NAME}"
-        errors.append(FieldError("/name", "too-long", detail))
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        errors.append(FieldError("/name", "unprintable", "has control characters"))
-    return name or None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 MAX_STYLES = 8
-MAX_PARTS = 1 + MAX_STYLES + 1 + 2 + 4  # content, styles, init_image; two fields; slack
+MAX_PARTS = 1 + MAX_STYLES + 1 + 7 + 4  # content, styles, init_image; fields; slack
 MAX_FIELD_BYTES = 256 * 1024
 
 _PICTURES_PER_REQUEST = 4  # of the largest size taken

@@ -11,6 +11,7 @@ from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
+from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.schemas import JobForm, Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
+MULTIPART = "multipart/form-data"
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
 _KEYS = {
     "type": "http",
@@ -56,10 +58,11 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    form = JobForm.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
-    for name, schema in form.pop("$defs", {}).items():
-        app.components_schemas[name] = Schema(**schema)
-    app.components_schemas["JobForm"] = Schema(**form)
+    for model in (JobForm, ChangeBody, ForkBody, ExtendBody, RetryBody):
+        body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
+        for name, schema in body.pop("$defs", {}).items():
+            app.components_schemas[name] = Schema(**schema)
+        app.components_schemas[model.__name__] = Schema(**body)
     return app
 
 
@@ -94,21 +97,38 @@ def get(
 def post(
     blueprint: APIBlueprint,
     rule: str,
-    form: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
+    kind: str = "application/json",
     **answers: object,
 ) -> Callable[[View], View]:
-    """Route POST requests; `form` only documents the body, the view reads it."""
-    body = None
-    if form is not None:
-        schema = {"$ref": f"#/components/schemas/{form.__name__}"}
-        content = {
-            "schema": schema,
-            "encoding": {"params": {"contentType": "application/json"}},
-        }
-        body = {"required": True, "content": {"multipart/form-data": content}}
-    options: dict[str, Any] = {"request_body": body} if body else {}
+    """Route POST requests; `body` only documents the body, the view reads it."""
+    options: dict[str, Any] = {}
+    if body is not None:
+        options["request_body"] = _body(body, kind)
     route = blueprint.post(rule, responses=_documented(rule, answers), **options)
     return cast("Callable[[View], View]", route)
+
+
+def patch(
+    blueprint: APIBlueprint, rule: str, body: type[BaseModel], **answers: object
+) -> Callable[[View], View]:
+    """Route PATCH requests with a merge patch, which the view reads."""
+    documented = _body(body, "application/merge-patch+json", "application/json")
+    route = blueprint.patch(
+        rule, responses=_documented(rule, answers), request_body=documented
+    )
+    return cast("Callable[[View], View]", route)
+
+
+def _body(model: type[BaseModel], *kinds: str) -> dict[str, Any]:
+    """Describe a body; an empty one is as good where nothing in it is required."""
+    content: dict[str, Any] = {
+        "schema": {"$ref": f"#/components/schemas/{model.__name__}"}
+    }
+    if kinds == (MULTIPART,):
+        content["encoding"] = {"params": {"contentType": "application/json"}}
+    required = any(field.is_required() for field in model.model_fields.values())
+    return {"required": required, "content": dict.fromkeys(kinds, content)}
 
 
 def _documented(

@@ -40,12 +40,16 @@ class Told(BaseModel):
     updated_at: float | None = None
 
 
-def present_progress(job: Job) -> Progress | None:
-    """Describe the progress of a job that has been claimed; None before."""
+def present_progress(job: Job, stages: Sequence[tuple[int, int]]) -> Progress | None:
+    """Describe the progress of a job that has been claimed; None before.
+
+    Args:
+        job: Its row.
+        stages: (long side in px, iterations) per scale, as they are planned by now.
+    """
     if job.progress is None or job.state == JobState.QUEUED:
         return None
     told = Told.model_validate(job.progress)
-    stages: list[tuple[int, int]] = [(s, n) for s, n in job.params["schedule"]]
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
@@ -54,7 +58,7 @@ def present_progress(job: Job) -> Progress | None:
         scale=ScaleNow(
             index=index, count=len(stages), width=told.width, height=told.height
         ),
-        iteration=job.iterations if finished else told.iteration,
+        iteration=job.iteration if finished else told.iteration,
         iterations=job.iterations,
         it_per_s=_speed(told),
         elapsed_s=told.elapsed_seconds,

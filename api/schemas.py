@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from shared.params import StyleParams
-from shared.states import JobState
+from shared.states import Completion, JobState, Relation
+from shared.steering import Changes
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
@@ -29,6 +30,25 @@ class JobForm(_Said):
     )
     params: StyleParams = Field(default=StyleParams(), description="as JSON")
     name: str | None = Field(default=None, max_length=200)
+    priority: Literal["low", "normal", "high"] = Field(
+        default="normal", description="a step is worth an hour of waiting"
+    )
+    max_attempts: int | None = Field(
+        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+    )
+    keep_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="iterations between checkpoints that are kept for forks",
+    )
+    start_deadline: str | None = Field(
+        default=None,
+        description="expires if not started by then: RFC 3339, or seconds from now",
+    )
+    cancel_after: str | None = Field(
+        default=None,
+        description="canceled if not done by then: RFC 3339, or seconds from now",
+    )
 
 
 class FieldProblem(_Said):
@@ -53,6 +73,13 @@ class Problem(_Said):
     hint: str = Field(default="", description="what to do about it")
     errors: list[FieldProblem] = Field(
         default=[], description="every wrong value of the request"
+    )
+    state: str | None = Field(default=None, description="of the job, if that is why")
+    allowed_actions: list[str] | None = Field(
+        default=None, description="what would work in this state"
+    )
+    checkpoints: list[int] | None = Field(
+        default=None, description="iterations that the job can be forked from"
     )
 
 
@@ -105,6 +132,30 @@ class CheckpointMark(_Said):
     iteration: int
 
 
+class StoredCheckpoint(_Said):
+    """A place that a fork can begin at."""
+
+    iteration: int
+    kept: bool = Field(description="by keep_every; others go when newer ones come")
+    bytes: int
+    created_at: datetime
+
+
+class SegmentMark(_Said):
+    """A change of parameters, and since when it holds."""
+
+    from_iteration: int | None = Field(description="null: not yet, at the next one")
+    changes: Changes
+
+
+class Parent(_Said):
+    """The job that this one goes on from."""
+
+    job_id: str
+    iteration: int
+    relation: Relation
+
+
 class Output(_Said):
     """A finished picture."""
 
@@ -137,7 +188,13 @@ class JobUrls(_Said):
     """Addresses to follow instead of building them."""
 
     self: str
-    cancel: str
+    cancel: str | None = Field(description="this and the others: null if refused now")
+    pause: str | None
+    resume: str | None
+    finish: str | None
+    extend: str | None
+    fork: str | None
+    retry: str | None
     result: str
     latest_frame: str
     content: str | None
@@ -148,7 +205,9 @@ class JobObject(_Said):
 
     id: str
     object: Literal["job"] = "job"
-    revision: int = Field(description="grows with every change of state")
+    revision: int = Field(
+        description="grows with every change of state or parameters; for If-Match"
+    )
     kind: str
     state: JobState
     state_reason: str | None
@@ -157,14 +216,31 @@ class JobObject(_Said):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    start_deadline: datetime | None = Field(description="expires if not started then")
+    cancel_after: datetime | None = Field(description="canceled if not done then")
+    priority: Literal["low", "normal", "high"]
     attempts: int
     max_attempts: int
     fence: int
-    params: dict[str, Any] = Field(description="StyleParams, defaults filled in")
+    parent: Parent | None
+    params: dict[str, Any] = Field(
+        description="StyleParams as submitted, defaults filled in"
+    )
+    segments: list[SegmentMark] = Field(description="what changed since, in order")
+    current: Changes | None = Field(
+        description="what can change, as it is with all segments"
+    )
+    keep_every: int | None
+    allowed_actions: list[str] = Field(description="verbs that would change something")
+    finish_requested: bool
+    completion: Completion | None = Field(
+        description="early: finished by request, before all iterations were done"
+    )
     queue: QueuePlace | None = Field(description="only while queued")
     progress: Progress | None
     preview: Preview | None
     last_checkpoint: CheckpointMark | None
+    checkpoints: list[StoredCheckpoint]
     outputs: list[Output]
     exact: bool | None = Field(description="as if it had never been interrupted")
     exact_reason: str | None

@@ -10,8 +10,12 @@ from shared.errors import MalformedJson
 _MAX_DEPTH = 20  # ours need three
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def parse_object(text: str, what: str) -> dict[str, Any]:
     """Parse a JSON object; a key given twice and NaN or Infinity are errors.
+
+    Args:
+        text: The JSON.
+        what: What to call it to whoever sent it.
 
     Raises:
         MalformedJson: It is not such an object.
@@ -22,16 +26,16 @@ def parse_object(text: str) -> dict[str, Any]:
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"params: {error.msg} in line {error.lineno}, column {error.colno}"
+            f"{what}: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
     except RecursionError as error:
-        raise MalformedJson("params: nested far too deeply") from error
+        raise MalformedJson(f"{what}: nested far too deeply") from error
     except ValueError as error:
-        raise MalformedJson(f"params: {error}") from error
+        raise MalformedJson(f"{what}: {error}") from error
     if not isinstance(value, dict):
-        raise MalformedJson('params: must be a JSON object, such as {"max_edge": 512}')
+        raise MalformedJson(f'{what}: must be a JSON object, such as {{"name": 512}}')
     if _deeper_than(value, _MAX_DEPTH):
-        raise MalformedJson(f"params: nested deeper than {_MAX_DEPTH} levels")
+        raise MalformedJson(f"{what}: nested deeper than {_MAX_DEPTH} levels")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,8 +12,9 @@ from api.forms import received
 from api.job_requests import job_request
 from api.limits import check_room, one_decoder
 from api.problems import PictureRefused
+from api.ringing import ring
 from shared import images, jobs
-from shared.errors import DatabaseUnavailable, ImageTooLarge, ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.estimates import need_bytes
 
 if TYPE_CHECKING:
@@ -35,15 +37,15 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
     """
     check_room(services)
     with received(request, services) as form:
-        wanted = job_request(form)
+        wanted = job_request(form, services.database.time)
         checked = [(one, _inspect(services, one)) for one in wanted.pictures]
         jobs.ensure_owner(services.database, owner_id)
         inputs = tuple(_keep(services, owner_id, *one) for one in checked)
     job_id = jobs.submit(
-        services.database, _new_job(owner_id, wanted, inputs), _limits(services)
+        services.database, _new_job(owner_id, wanted, inputs), limits_of(services)
     )
     log.info("job_submitted", job_id=job_id, owner_id=owner_id)
-    _ring(services, job_id)
+    ring(services, job_id)
     return job_id
 
 
@@ -91,22 +93,15 @@ def _new_job(
         inputs=inputs,
         name=wanted.name,
         need_bytes=need_bytes(params),
+        **asdict(wanted.options),
     )
 
 
-def _limits(services: Services) -> jobs.Limits:
+def limits_of(services: Services) -> jobs.Limits:
+    """How many jobs may wait here, and how often one is tried."""
     settings = services.settings
     return jobs.Limits(
         max_queued_per_owner=settings.max_queued_per_owner,
         max_queued=settings.max_queued,
         max_attempts=settings.max_attempts,
     )
-
-
-def _ring(services: Services, job_id: str) -> None:
-    if not services.doorbell.ring(job_id, None):
-        return  # the reconciler will
-    try:
-        jobs.rung(services.database, job_id)
-    except DatabaseUnavailable:
-        log.info("ring_not_noted", job_id=job_id)  # it may ring twice: harmless
