@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from impasto.commands import farm, jobs, operate, run
+from impasto.commands import farm, jobs, operate, run, verbs
 from impasto.errors import ImpastoError
 from impasto.exits import error_lines, exit_code
 from impasto.talk import say
@@ -42,11 +42,14 @@ def make_app() -> typer.Typer:
     )
     commands: tuple[Callable[..., None], ...] = (
         *(farm.up, run.run, run.submit),
-        *(jobs.watch, jobs.show, jobs.ls, jobs.cancel, jobs.download),
+        *(jobs.watch, jobs.show, jobs.ls, jobs.download),
+        *(verbs.cancel, verbs.pause, verbs.resume, verbs.finish),
+        *(verbs.extend, verbs.fork, verbs.retry),
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:
         app.command()(command)
+    app.command("set")(verbs.change)
     app.add_typer(_weights(), name="weights")
     app.add_typer(_admin(), name="admin")
     return app

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, wait, cancel, download."""
+"""Jobs over HTTP: submit, look, wait, ask of them, download."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Jobs:
         params: Mapping[str, object] | None = None,
         name: str | None = None,
         init_image: Path | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> Job:
         """Upload the pictures and queue a job; never sent twice.
 
@@ -56,8 +57,10 @@ class Jobs:
             params: Fields of StyleParams; the server has a default for each.
             name: For people.
             init_image: What to start from, with params `{"init": "image"}`.
+            options: priority, max_attempts, keep_every, start_deadline, cancel_after.
         """
-        fields = {"params": json.dumps(params or {})} | ({"name": name} if name else {})
+        fields = {"params": json.dumps(params or {}), **(options or {})}
+        fields |= {"name": name} if name else {}
         pictures = [("content", content), *(("style", style) for style in styles)]
         if init_image is not None:
             pictures.append(("init_image", init_image))
@@ -84,7 +87,58 @@ class Jobs:
 
     def cancel(self, job_id: str) -> Job:
         """Ask to stop; twice does as much as once."""
-        return _job(self._wire.post(f"/v1/jobs/{job_id}/cancel", retries=2))
+        return self._ask(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Ask to free the device, and to keep what is done."""
+        return self._ask(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return self._ask(job_id, "resume")
+
+    def finish(self, job_id: str) -> Job:
+        """Ask to stop now, and to keep the picture as it is."""
+        return self._ask(job_id, "finish")
+
+    def change(
+        self, job_id: str, changes: Mapping[str, object], revision: int | None = None
+    ) -> Job:
+        """Change weights, iterations, name, priority or cancel_after.
+
+        Args:
+            job_id: A full id.
+            changes: A merge patch.
+            revision: Of the job as it was seen; needed for weights and iterations.
+        """
+        headers = {} if revision is None else {"If-Match": f'"{revision}"'}
+        return _job(
+            self._wire.patch(f"/v1/jobs/{job_id}", headers=headers, json=changes)
+        )
+
+    def extend(self, job_id: str, iterations: int) -> Job:
+        """Make a new job with more iterations; never sent twice."""
+        more = {"iterations": iterations}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/extend", json=more))
+
+    def fork(
+        self,
+        job_id: str,
+        iteration: int,
+        params: Mapping[str, object] | None = None,
+        name: str | None = None,
+    ) -> Job:
+        """Make a new job from a checkpoint of another; never sent twice."""
+        body = {"from": {"iteration": iteration}, "params": params or {}, "name": name}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/fork", json=body))
+
+    def retry(self, job_id: str, *, from_start: bool = False) -> Job:
+        """Make a new job that tries again what is over; never sent twice."""
+        body = {"from": "start" if from_start else "checkpoint"}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/retry", json=body))
+
+    def _ask(self, job_id: str, verb: str) -> Job:
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/{verb}", retries=2))
 
     def watch(
         self, job_id: str, *, longest_pause_seconds: float = 1.0

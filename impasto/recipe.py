@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What was asked for; None leaves the choice to the server."""
@@ -55,6 +58,26 @@ class Recipe:
         ),
     ] = None
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    priority: Annotated[
+        str | None, typer.Option(help="low, normal or high: an hour of waiting each.")
+    ] = None
+    max_attempts: Annotated[int | None, typer.Option(help="Tries.")] = None
+    keep_every: Annotated[
+        int | None, typer.Option(help="Keep a checkpoint for forks every so often.")
+    ] = None
+    start_deadline: Annotated[
+        str | None,
+        typer.Option(help="Expire if not started by then: a time, or seconds."),
+    ] = None
+    cancel_after: Annotated[
+        str | None,
+        typer.Option(help="Cancel if not done by then: a time, or seconds."),
+    ] = None
+
+    def options(self) -> dict[str, str]:
+        """Return how the job shall be treated, as far as that was asked for."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: str(value) for name, value in given.items() if value is not None}
 
     def params(self) -> dict[str, object]:
         """Return the fields of StyleParams that were asked for.
@@ -62,7 +85,7 @@ class Recipe:
         Raises:
             BadFlag: The schedule or a `--set` cannot be read.
         """
-        elsewhere = {"set_", "name", "init_image", "schedule"}
+        elsewhere = {"set_", "name", "init_image", "schedule", *OPTIONS}
         params: dict[str, object] = {
             field.name: value
             for field in fields(self)

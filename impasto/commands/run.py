@@ -52,6 +52,7 @@ def submit(
             params=recipe.params(),
             name=recipe.name,
             init_image=recipe.init_image,
+            options=recipe.options(),
         )
     print_line(job.as_json(indent=2) if as_json else job.id)
 
@@ -80,6 +81,7 @@ def run(
             params=params,
             name=recipe.name,
             init_image=recipe.init_image,
+            options=recipe.options(),
         ).id
         try:
             say(f"submitted {job_id}")
