@@ -64,10 +64,10 @@ class Asset(Base):
     created_at: Mapped[float]
 
 
-def _few(name: str, column: str) -> Index:
-    """An index of the rows that have a value there, by state."""
-    only = text(f"{column} IS NOT NULL")
-    return Index(name, "state", column, sqlite_where=only, postgresql_where=only)
+def _some(name: str, present: str, *columns: str) -> Index:
+    """An index of only those rows that have a value in `present`."""
+    only = text(f"{present} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
 class Job(Base):
@@ -81,16 +81,16 @@ class Job(Base):
             name="held_has_lease",
         ),
         # The claim walks one owner's ready jobs in order; a job that backs off has no
-        # ready_key, so it is not in the way.
-        Index("ix_jobs_ready", "owner_id", "ready_key", "id"),
+        # ready_key, nor has one that is over, so they are not in the way.
+        _some("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
         Index("ix_jobs_waiting", "state", "ready_key"),
-        Index("ix_jobs_lease", "lease_until"),
-        Index("ix_jobs_worker", "worker_id"),
+        _some("ix_jobs_lease", "lease_until", "lease_until"),
+        _some("ix_jobs_worker", "worker_id", "worker_id"),
         Index("ix_jobs_listing", "owner_id", "created_at", "id"),
         # Few jobs have deadlines; the others cost these indexes nothing.
-        _few("ix_jobs_start_deadline", "start_deadline"),
-        _few("ix_jobs_cancel_after", "cancel_after"),
-        _few("ix_jobs_paused", "paused_at"),
+        _some("ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"),
+        _some("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
+        _some("ix_jobs_paused", "paused_at", "state", "paused_at"),
     )
 
     id: Mapped[str] = id_column()

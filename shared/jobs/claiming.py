@@ -139,8 +139,10 @@ def _next_in_time(db: Database, session: Session, device: Device) -> Job | None:
 
 def _next_job(session: Session, device: Device) -> Job | None:
     head = (
-        select(func.min(Job.ready_key))
+        select(Job.ready_key)
         .where(Job.owner_id == Owner.id, fits(device))
+        .order_by(Job.ready_key)
+        .limit(1)
         .scalar_subquery()
     )
     owner_id = session.scalar(

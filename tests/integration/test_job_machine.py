@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.job_machine import JobMachine, OneJobMachine
 
 EXAMPLES = int(os.environ.get("IMPASTO_TEST_EXAMPLES", "25"))
 STEPS = 40
+# The smallest example is for people; whoever only wants to know has no use for it.
+SHRINKS = os.environ.get("IMPASTO_TEST_SHRINK", "yes") == "yes"
+PHASES = [Phase.generate, *([Phase.shrink] if SHRINKS else [])]
 
 
 @pytest.mark.parametrize("machine", [JobMachine, OneJobMachine])
@@ -26,6 +29,8 @@ def test_whatever_happens_every_row_is_as_the_model_says(database_url, clock, ma
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
+            phases=PHASES,
+            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
