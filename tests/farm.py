@@ -82,16 +82,13 @@ class Farm:
     def start_worker(self, **environment):
         return self.start("worker.app", "--device", "cpu", **environment)
 
-    def submit(
-        self, *, ring=True, seed=1, keep_every=None, cancel_after=None, **params
-    ):
+    def submit(self, *, ring=True, seed=1, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""
         content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
         named = StyleParams(**params).with_images(content, [style], None)
         inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
         limits = jobs.Limits(100, 100, 4)
-        options = {"keep_every": keep_every, "cancel_after": cancel_after}
-        new = jobs.NewJob(OWNER, named, inputs, **options)
+        new = jobs.NewJob(OWNER, named, inputs, keep_every=keep_every)
         job_id = jobs.submit(self.db, new, limits)
         if ring:
             doorbell = Doorbell(self.settings)

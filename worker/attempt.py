@@ -31,11 +31,12 @@ from worker.previews import keep_preview
 from worker.progress import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
     from shared.jobs import Claim
+    from shared.params import StyleParams
     from worker.checkpoints import Resumption
     from worker.course import Segments
     from worker.engine.transfer import Iterate, Snapshot
@@ -83,10 +84,13 @@ class Attempt:
         start = next(iter(self._pictures("init_image")), None)
 
         def begin(here: Snapshot | None, segments: Segments) -> Iterator[Iterate]:
-            done = 0 if here is None else here.iteration
-            begun = [one for one in segments if one.from_iteration <= done]
-            params = steered(self._claim.params, begun)
-            return stylize(content, styles, params, network, start=start, resume=here)
+            return self._legs(
+                here,
+                segments,
+                lambda params, at: stylize(
+                    content, styles, params, network, start=start, resume=at
+                ),
+            )
 
         course = Course(begin, partial(self._attend, origin=origin), self._steer)
         order = Order.FINISH
@@ -97,6 +101,25 @@ class Attempt:
         if here is None:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._end(here, order, origin)
+
+    def _legs(
+        self,
+        here: Snapshot | None,
+        segments: Segments,
+        run: Callable[[StyleParams, Snapshot | None], Iterator[Iterate]],
+    ) -> Iterator[Iterate]:
+        """Run to the end, beginning anew where a change is known to begin."""
+        changes = {one.from_iteration for one in segments}
+        while True:
+            done = 0 if here is None else here.iteration
+            begun = [one for one in segments if one.from_iteration <= done]
+            for iterate in run(steered(self._claim.params, begun), here):
+                yield iterate
+                here = iterate.snapshot()
+                if here.iteration in changes:
+                    break
+            else:
+                return
 
     def _steer(self, iteration: int) -> Segments | None:
         self._lease.steered()  # the next heartbeat tells if there is more

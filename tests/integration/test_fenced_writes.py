@@ -29,6 +29,8 @@ STALE_WRITES = {
     "fail": lambda db, claimed: jobs.fail(db, claimed, BROKEN, 10),
     "postpone": lambda db, claimed: jobs.postpone(db, claimed, BROKEN, 10),
     "stopped": jobs.stopped,
+    "begin": lambda db, claimed: jobs.begin_segments(db, claimed, 5),
+    "fell_back": lambda db, claimed: jobs.fell_back(db, claimed, 0),
     "warn": lambda db, claimed: jobs.warn(db, claimed, "x", "y"),
     "frame": lambda db, claimed: jobs.add_frame(
         db, claimed, jobs.NewFrame(1, 0, 8, 8, {}, "k", "t")
@@ -36,7 +38,7 @@ STALE_WRITES = {
 }
 
 
-@pytest.mark.parametrize("successor", ["none", "running", "canceling"])
+@pytest.mark.parametrize("successor", ["none", "running", "pausing", "canceling"])
 @pytest.mark.parametrize("write", sorted(STALE_WRITES))
 def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, successor):
     job_id = submit(db)
@@ -44,8 +46,9 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, succes
     lose(db, clock)
     if successor != "none":
         claim(db, "b", BIGGER)
-    if successor == "canceling":
-        jobs.cancel(db, "own_a", job_id)
+    asked = {"pausing": jobs.pause, "canceling": jobs.cancel}
+    if successor in asked:
+        asked[successor](db, "own_a", job_id)
     before = columns(row(db, job_id)), events(db, job_id)
 
     with pytest.raises(FencedOut):

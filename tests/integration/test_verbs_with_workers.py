@@ -154,8 +154,10 @@ def test_checkpoints_are_kept_for_forks_where_they_were_asked_for(farm, undistur
 
 def test_a_job_past_its_time_is_canceled_and_its_worker_free(farm):
     farm.start_worker()
-    job_id = farm.submit(cancel_after=farm.db.time() + 3, **ENDLESS)
+    job_id = farm.submit(**ENDLESS)
     farm.wait(job_id, is_running)
+    soon = {"cancel_after": farm.db.time() + 1}
+    jobs.change(farm.db, OWNER, job_id, jobs.Change(about=soon))
 
     assert farm.wait_end(job_id, seconds=15).state == JobState.CANCELED
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from shared import jobs
 from shared.db import Database
 from shared.errors import FencedOut
 from shared.settings import Settings
+from shared.steering import Changes
 from tests.job_rows import claim, row, submit
 from worker.lease import Lease, Order
 
@@ -55,6 +57,41 @@ def test_a_cancel_comes_down_with_the_heartbeat(db, held):
         assert beating.order() is Order.GO_ON
         jobs.cancel(db, "own_a", held.job_id)
         until(lambda: beating.order() is Order.STOP)
+
+
+@pytest.mark.parametrize(
+    ("ask", "order"),
+    [
+        (jobs.pause, Order.PAUSE),
+        (jobs.finish, Order.FINISH),
+        (
+            lambda *whose: jobs.change(*whose, jobs.Change(Changes(tv_weight=1))),
+            Order.STEER,
+        ),
+    ],
+)
+def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
+    with lease(db, held) as beating:
+        ask(db, "own_a", held.job_id)
+        until(lambda: beating.order() is order)
+
+
+def test_a_change_that_has_begun_is_no_order_any_more(db, held):
+    change = jobs.Change(Changes(tv_weight=1))
+    with lease(db, held) as beating:
+        jobs.change(db, "own_a", held.job_id, change)
+        until(lambda: beating.order() is Order.STEER)
+
+        jobs.begin_segments(db, held, 3)
+        beating.steered()
+
+        until(lambda: beating.order() is Order.GO_ON)
+
+
+def test_a_job_that_is_only_to_be_finished_is_so_from_the_first_moment(db, held):
+    wanted = replace(held, finish_requested=True)
+
+    assert lease(db, wanted).order() is Order.FINISH
 
 
 def test_a_process_that_has_to_end_leaves(db, held):
