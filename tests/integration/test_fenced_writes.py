@@ -38,14 +38,18 @@ STALE_WRITES = {
 }
 
 
-@pytest.mark.parametrize("successor", ["none", "running", "pausing", "canceling"])
+@pytest.mark.parametrize(
+    "successor", ["none", "running", "pausing", "canceling", "succeeded"]
+)
 @pytest.mark.parametrize("write", sorted(STALE_WRITES))
 def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, successor):
     job_id = submit(db)
     stale = claim(db, "a")
     lose(db, clock)
     if successor != "none":
-        claim(db, "b", BIGGER)
+        newer = claim(db, "b", BIGGER)
+    if successor == "succeeded":
+        jobs.complete(db, newer, result(newer))
     asked = {"pausing": jobs.pause, "canceling": jobs.cancel}
     if successor in asked:
         asked[successor](db, "own_a", job_id)
