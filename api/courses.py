@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.schemas import SegmentMark
+from api.schemas import SegmentObject
 from shared.params import StyleParams
 from shared.steering import Changes, Segment, StyleShare, steered
 
@@ -24,7 +24,7 @@ class Course:
         stages: (long side in px, iterations) per scale; empty: it has no scales.
     """
 
-    segments: list[SegmentMark]
+    segments: list[SegmentObject]
     current: Changes | None
     stages: tuple[tuple[int, int], ...]
 
@@ -36,10 +36,12 @@ def course_of(job: Job, known: Survey) -> Course:
     begun = known.segments.get(job.id, ())
     pending = known.pending.get(job.id, [])
     marks = [
-        SegmentMark(from_iteration=one.from_iteration, changes=one.changes)
+        SegmentObject(from_iteration=one.from_iteration, changes=one.changes.stored())
         for one in begun
     ]
-    marks += [SegmentMark(from_iteration=None, changes=one) for one in pending]
+    marks += [
+        SegmentObject(from_iteration=None, changes=one.stored()) for one in pending
+    ]
     params = StyleParams.model_validate(job.params)
     last = begun[-1].from_iteration if begun else 0
     waiting = [Segment(from_iteration=last, changes=one) for one in pending]

@@ -13,18 +13,19 @@ from api.job_options import FIELDS as OPTIONS
 from api.limits import (
     MAX_FIELD_BYTES,
     MAX_PARTS,
-    MAX_STYLES,
     BoundedFile,
     max_body_bytes,
     one_upload,
     temporary_room,
 )
+from api.schemas import JSON_FIELDS
 from shared.errors import (
     FieldError,
     MalformedMultipart,
     UnsupportedMediaType,
     UploadTooLarge,
 )
+from shared.params import MAX_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,20 @@ if TYPE_CHECKING:
     from api.services import Services
     from shared.settings import Settings
 
-FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1}
-FIELDS = ("params", "name", *OPTIONS)
+# Files that belong to one style: field -> (role, the style's position).
+STYLE_FILES = {
+    f"{role}_{position}": (role, position)
+    for role in ("mask", "region")
+    for position in range(MAX_STYLES)
+}
+FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1} | dict.fromkeys(
+    STYLE_FILES, 1
+)
+FIELDS = (*JSON_FIELDS, "name", *OPTIONS)
+_KNOWN = (
+    "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
+    f"{MAX_STYLES - 1}), {', '.join(FIELDS)}"
+)
 _MULTIPART = "multipart/form-data"
 
 
@@ -118,7 +131,7 @@ def _sorted(texts: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> F
     for name, file in files.items(multi=True):
         if name in FILES:
             _add_file(form, name, file)
-        elif name == "params":  # curl -F params=@params.json
+        elif name in JSON_FIELDS:  # curl -F params=@params.json
             _add_text(form, name, file.read(MAX_FIELD_BYTES).decode(errors="replace"))
         else:
             form.errors.append(_unknown(name))
@@ -147,8 +160,7 @@ def _add_text(form: Form, name: str, text: str) -> None:
 
 
 def _unknown(name: str) -> FieldError:
-    known = ", ".join((*FILES, *FIELDS))
-    return FieldError(f"/{name}", "unknown", f"is not known here; use {known}")
+    return FieldError(f"/{name}", "unknown", f"is not known here; use {_KNOWN}")
 
 
 def _too_many(form: Form) -> list[FieldError]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from api.forms import STYLE_FILES
 from api.job_options import JobOptions, clean_name, read_options
+from api.planned import read_segments
 from api.strict_json import parse_object
 from api.validation import field_errors
 from shared.errors import FieldError, InvalidParams
-from shared.params import StyleParams
+from shared.params import MAX_STYLES, StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
     from api.forms import Form
+    from shared.steering import Segment
+
+_PICTURES = ("content", "init_image")
+_STYLE_PICTURES = ("image", "mask", "region")
+_AS_FILE = "send the picture as a file of the form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,11 @@ class Picture:
     @property
     def pointer(self) -> str:
         """Where the form has it."""
-        return f"/style/{self.position}" if self.role == "style" else f"/{self.role}"
+        if self.role == "style":
+            return f"/style/{self.position}"
+        if self.role in {"mask", "region"}:
+            return f"/{self.role}_{self.position}"
+        return f"/{self.role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class JobRequest:
     params: StyleParams
     name: str | None
     pictures: list[Picture]
+    segments: tuple[Segment, ...]
     options: JobOptions
 
 
@@ -50,24 +62,41 @@ def job_request(form: Form, now: Callable[[], float]) -> JobRequest:
     """Check all that the form says; `now` is the time of the database, seconds.
 
     Raises:
-        MalformedJson: `params` is not strict JSON.
+        MalformedJson: `params` or `segments` is not strict JSON.
         InvalidParams: Values are wrong, unknown or missing.
     """
-    said = parse_object(form.fields.get("params") or "{}", "params")
-    errors = [*form.errors, *_missing(form, said), *_misplaced(said)]
+    said = parse_object(
+        form.fields.get("params") or "{}", "params", '{"max_edge": 512}'
+    )
+    errors = [*form.errors, *_missing(form, said), *_misplaced(said), *_astray(form)]
     params = _params(said, len(form.files["style"]), errors)
     name = clean_name(form.fields.get("name", ""), errors)
+    segments = read_segments(form.fields.get("segments") or "[]", params, errors)
     options = read_options(form.fields, now, errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, _pictures(form), options)
+    return JobRequest(params, name, _pictures(form), segments, options)
 
 
 def _pictures(form: Form) -> list[Picture]:
+    pictures = []
+    for field, files in form.files.items():
+        role, first = STYLE_FILES.get(field, (field, 0))
+        pictures += [Picture(role, n, file) for n, file in enumerate(files, first)]
+    return pictures
+
+
+def _astray(form: Form) -> list[FieldError]:
+    """Masks and regions of styles that were not sent."""
+    styles = len(form.files["style"])
     return [
-        Picture(role, position, file)
-        for role, files in form.files.items()
-        for position, file in enumerate(files)
+        FieldError(
+            f"/{field}",
+            "unused",
+            f"belongs to style {position}, counted from 0, of {styles}",
+        )
+        for field, (_, position) in STYLE_FILES.items()
+        if form.files[field] and 0 < styles <= position
     ]
 
 
@@ -88,10 +117,9 @@ def _missing(form: Form, said: dict[str, Any]) -> list[FieldError]:
 
 
 def _misplaced(said: dict[str, Any]) -> list[FieldError]:
-    detail = "send the picture as a file of the form"
     return [
-        FieldError(f"/params/{name}", "not-a-file", detail)
-        for name in ("content", "init_image")
+        FieldError(f"/params/{name}", "not-a-file", _AS_FILE)
+        for name in _PICTURES
         if said.get(name) is not None
     ]
 
@@ -99,10 +127,10 @@ def _misplaced(said: dict[str, Any]) -> list[FieldError]:
 def _params(
     said: dict[str, Any], styles: int, errors: list[FieldError]
 ) -> StyleParams | None:
-    said = {key: said[key] for key in said if key not in {"content", "init_image"}}
     errors.extend(_style_errors(said.get("styles"), styles))
+    said = _without_pictures(said)
     if "styles" not in said and styles:
-        said["styles"] = [{}] * min(styles, 8)
+        said["styles"] = [{}] * min(styles, MAX_STYLES)
     try:
         # Strict: "512" and true are no numbers.
         return StyleParams.model_validate_json(json.dumps(said), strict=True)
@@ -115,15 +143,25 @@ def _style_errors(said: object, files: int) -> list[FieldError]:
     if not isinstance(said, list):
         return []
     errors = [
-        FieldError(
-            f"/params/styles/{index}/image",
-            "not-a-file",
-            "send the picture as a file of the form",
-        )
-        for index, style in enumerate(said[:8])
-        if isinstance(style, dict) and style.get("image") is not None
+        FieldError(f"/params/styles/{index}/{name}", "not-a-file", _AS_FILE)
+        for index, style in enumerate(said[:MAX_STYLES])
+        if isinstance(style, dict)
+        for name in _STYLE_PICTURES
+        if style.get(name) is not None
     ]
     if files and len(said) != files:
         detail = f"{len(said)} entries for {files} style file(s)"
         errors.append(FieldError("/params/styles", "length", detail))
     return errors
+
+
+def _without_pictures(said: dict[str, Any]) -> dict[str, Any]:
+    left = {name: value for name, value in said.items() if name not in _PICTURES}
+    if isinstance(styles := left.get("styles"), list):
+        left["styles"] = [
+            {name: style[name] for name in style if name not in _STYLE_PICTURES}
+            if isinstance(style, dict)
+            else style
+            for style in styles
+        ]
+    return left

@@ -45,7 +45,7 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
         sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(f"the body is {sent}; it must be {kinds[-1]}")
     try:
-        return parse_object(data.decode(), "body")
+        return parse_object(data.decode(), "body", '{"iterations": 300}')
     except UnicodeDecodeError as error:
         raise MalformedJson(f"body: not UTF-8: {error}") from error
 

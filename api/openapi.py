@@ -12,7 +12,7 @@ from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.schemas import JobForm, Problem
+from api.schemas import JSON_FIELDS, JobForm, Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -126,7 +126,9 @@ def _body(model: type[BaseModel], *kinds: str) -> dict[str, Any]:
         "schema": {"$ref": f"#/components/schemas/{model.__name__}"}
     }
     if kinds == (MULTIPART,):
-        content["encoding"] = {"params": {"contentType": "application/json"}}
+        content["encoding"] = {
+            field: {"contentType": "application/json"} for field in JSON_FIELDS
+        }
     required = any(field.is_required() for field in model.model_fields.values())
     return {"required": required, "content": dict.fromkeys(kinds, content)}
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from shared.params import StyleParams
+from shared.params import MAX_STYLES, StyleParams
 from shared.states import Completion, JobState, Relation
-from shared.steering import Changes
+from shared.steering import Changes, Segment
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
@@ -18,17 +18,42 @@ class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+JSON_FIELDS = ("params", "segments")  # of JobForm; also taken as files
+
+
+def _with_style_files(schema: dict[str, Any]) -> None:
+    """Add the files that belong to one style each, by its number."""
+    what = {
+        "mask": "of the photo's shape, bright where style {} goes",
+        "region": "of the shape of style {}, bright where the style is taken from",
+    }
+    for role, about in what.items():
+        for number in range(MAX_STYLES):
+            schema["properties"][f"{role}_{number}"] = {
+                "type": "string",
+                "format": "binary",
+                "description": about.format(number),
+            }
+
+
 class JobForm(_Said):
     """The multipart form that submits a job."""
 
+    model_config = ConfigDict(json_schema_extra=_with_style_files)
+
     content: File = Field(description="the photo")
     style: list[File] = Field(
-        min_length=1, max_length=8, description="one or more paintings; repeat the part"
+        min_length=1,
+        max_length=MAX_STYLES,
+        description="one or more paintings; repeat the part",
     )
     init_image: File | None = Field(
         default=None, description="where to start, with init: image"
     )
     params: StyleParams = Field(default=StyleParams(), description="as JSON")
+    segments: list[Segment] = Field(
+        default=[], description="as JSON: changes planned for mid-run, in their order"
+    )
     name: str | None = Field(default=None, max_length=200)
     priority: Literal["low", "normal", "high"] = Field(
         default="normal", description="a step is worth an hour of waiting"
@@ -141,13 +166,6 @@ class StoredCheckpoint(_Said):
     created_at: datetime
 
 
-class SegmentMark(_Said):
-    """A change of parameters, and since when it holds."""
-
-    from_iteration: int | None = Field(description="null: not yet, at the next one")
-    changes: Changes
-
-
 class Parent(_Said):
     """The job that this one goes on from."""
 
@@ -200,6 +218,15 @@ class JobUrls(_Said):
     content: str | None
 
 
+class SegmentObject(_Said):
+    """Parameters that change in mid-run."""
+
+    from_iteration: int | None = Field(
+        description="over all scales; it begins after this one; null: after the next"
+    )
+    changes: dict[str, Any] = Field(description="only what changes")
+
+
 class JobObject(_Said):
     """A job."""
 
@@ -226,7 +253,7 @@ class JobObject(_Said):
     params: dict[str, Any] = Field(
         description="StyleParams as submitted, defaults filled in"
     )
-    segments: list[SegmentMark] = Field(description="what changed since, in order")
+    segments: list[SegmentObject] = Field(description="what changes, and when")
     current: Changes | None = Field(
         description="what can change, as it is with all segments"
     )

@@ -10,32 +10,50 @@ from shared.errors import MalformedJson
 _MAX_DEPTH = 20  # ours need three
 
 
-def parse_object(text: str, what: str) -> dict[str, Any]:
+def parse_object(text: str, field: str, example: str) -> dict[str, Any]:
     """Parse a JSON object; a key given twice and NaN or Infinity are errors.
 
     Args:
         text: The JSON.
-        what: What to call it to whoever sent it.
+        field: Where it stands, for the message.
+        example: Of such an object, for the message.
 
     Raises:
         MalformedJson: It is not such an object.
     """
+    value = _parse(text, field)
+    if not isinstance(value, dict):
+        raise MalformedJson(f"{field}: must be a JSON object, such as {example}")
+    return value
+
+
+def parse_list(text: str, field: str, example: str) -> list[Any]:
+    """Parse a JSON array, as `parse_object` does an object.
+
+    Raises:
+        MalformedJson: It is not such an array.
+    """
+    value = _parse(text, field)
+    if not isinstance(value, list):
+        raise MalformedJson(f"{field}: must be a JSON array, such as {example}")
+    return value
+
+
+def _parse(text: str, field: str) -> object:
     try:
-        value = json.loads(
+        value: object = json.loads(
             text, object_pairs_hook=_without_repeats, parse_constant=_not_a_number
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"{what}: {error.msg} in line {error.lineno}, column {error.colno}"
+            f"{field}: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
     except RecursionError as error:
-        raise MalformedJson(f"{what}: nested far too deeply") from error
+        raise MalformedJson(f"{field}: nested far too deeply") from error
     except ValueError as error:
-        raise MalformedJson(f"{what}: {error}") from error
-    if not isinstance(value, dict):
-        raise MalformedJson(f'{what}: must be a JSON object, such as {{"name": 512}}')
+        raise MalformedJson(f"{field}: {error}") from error
     if _deeper_than(value, _MAX_DEPTH):
-        raise MalformedJson(f"{what}: nested deeper than {_MAX_DEPTH} levels")
+        raise MalformedJson(f"{field}: nested deeper than {_MAX_DEPTH} levels")
     return value
 
 

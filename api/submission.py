@@ -11,6 +11,7 @@ import structlog
 from api.forms import received
 from api.job_requests import job_request
 from api.limits import check_room, one_decoder
+from api.mask_checks import check_masks
 from api.problems import PictureRefused
 from api.ringing import ring
 from shared import images, jobs
@@ -30,7 +31,8 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
     """Take a job and return its id; it is durable by then.
 
     Raises:
-        InvalidParams: Values are wrong or missing; all are named.
+        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
+            named.
         PictureRefused: A file is not a picture we take.
         StorageFull: There is no room for the pictures.
         QueueFull: Too many jobs are waiting.
@@ -39,6 +41,7 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
     with received(request, services) as form:
         wanted = job_request(form, services.database.time)
         checked = [(one, _inspect(services, one)) for one in wanted.pictures]
+        check_masks(services, checked)
         jobs.ensure_owner(services.database, owner_id)
         inputs = tuple(_keep(services, owner_id, *one) for one in checked)
     job_id = jobs.submit(
@@ -81,18 +84,17 @@ def _keep(
 def _new_job(
     owner_id: str, wanted: JobRequest, inputs: tuple[jobs.Input, ...]
 ) -> jobs.NewJob:
-    by_role: dict[str, list[str]] = {"content": [], "style": [], "init_image": []}
+    named: dict[str, dict[int, str]] = {}
     for one in inputs:
-        by_role[one.role].append(one.asset_id)
-    params = wanted.params.with_images(
-        by_role["content"][0], by_role["style"], next(iter(by_role["init_image"]), None)
-    )
+        named.setdefault(one.role, {})[one.position] = one.asset_id
+    params = wanted.params.with_images(named)
     return jobs.NewJob(
         owner_id=owner_id,
         params=params,
         inputs=inputs,
         name=wanted.name,
         need_bytes=need_bytes(params),
+        segments=wanted.segments,
         **asdict(wanted.options),
     )
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from impasto.errors import ApiError, ImpastoError, ServerUnreachable
     from impasto.models import Job, JobPage
     from impasto.outcomes import JobCanceled, JobFailed, WaitTimeout
+    from impasto.painting import Painting
 
 __all__ = [
     "ApiError",
@@ -19,6 +20,7 @@ __all__ = [
     "JobCanceled",
     "JobFailed",
     "JobPage",
+    "Painting",
     "ServerUnreachable",
     "WaitTimeout",
 ]
@@ -28,6 +30,7 @@ _HOMES = {
     "impasto.errors": ("ApiError", "ImpastoError", "ServerUnreachable"),
     "impasto.models": ("Job", "JobPage"),
     "impasto.outcomes": ("JobCanceled", "JobFailed", "WaitTimeout"),
+    "impasto.painting": ("Painting",),
 }
 
 

@@ -15,6 +15,7 @@ from impasto.address import find_url, is_loopback_url
 from impasto.errors import BadKey
 from impasto.jobs import Jobs, require_place
 from impasto.outcomes import raise_for_state
+from impasto.painting import Painting
 from impasto.wire import Wire
 
 if TYPE_CHECKING:
@@ -65,17 +66,19 @@ class Client:
     def run(
         self,
         content: str | Path,
-        styles: Sequence[str | Path],
+        styles: Sequence[str | Path | Painting],
         *,
         save_to: str | Path | None = None,
+        segments: Sequence[Mapping[str, object]] = (),
         **params: object,
     ) -> Job:
         """Submit, wait, and save the picture if told where.
 
         Args:
             content: The photo.
-            styles: The paintings.
+            styles: The paintings; as `Painting` with masks.
             save_to: Where the finished picture goes.
+            segments: Changes planned for mid-run, as of `jobs.submit`.
             **params: Fields of StyleParams, such as `max_edge=256`.
 
         Raises:
@@ -85,8 +88,12 @@ class Client:
         """
         if save_to is not None:
             require_place(Path(save_to))
-        paths = [Path(style) for style in styles]
-        job = self.jobs.submit(Path(content), paths, params=params)
+        paintings = [
+            style if isinstance(style, Painting) else Path(style) for style in styles
+        ]
+        job = self.jobs.submit(
+            Path(content), paintings, params=params, segments=segments
+        )
         job = self.jobs.wait(job.id)
         raise_for_state(job)
         if save_to is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from impasto.errors import CannotSave, ServerUnreachable
 from impasto.models import Answer, Job, JobPage
 from impasto.outcomes import WaitTimeout
+from impasto.painting import Painting
 from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
@@ -39,31 +40,34 @@ class Jobs:
         self._wire = wire
         self._clock = clock
 
-    def submit(
+    def submit(  # noqa: PLR0913 - a job has that many parts
         self,
         content: Path,
-        styles: Sequence[Path],
+        styles: Sequence[Path | Painting],
         *,
         params: Mapping[str, object] | None = None,
         name: str | None = None,
         init_image: Path | None = None,
         options: Mapping[str, str] | None = None,
+        segments: Sequence[Mapping[str, object]] = (),
     ) -> Job:
         """Upload the pictures and queue a job; never sent twice.
 
         Args:
             content: The photo.
-            styles: One to eight paintings.
+            styles: One to eight paintings; as `Painting` with masks.
             params: Fields of StyleParams; the server has a default for each.
             name: For people.
             init_image: What to start from, with params `{"init": "image"}`.
             options: priority, max_attempts, keep_every, start_deadline, cancel_after.
+            segments: Changes planned for mid-run, in their order, such as
+                `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
         fields = {"params": json.dumps(params or {}), **(options or {})}
         fields |= {"name": name} if name else {}
-        pictures = [("content", content), *(("style", style) for style in styles)]
-        if init_image is not None:
-            pictures.append(("init_image", init_image))
+        if segments:
+            fields["segments"] = json.dumps(list(segments))
+        pictures = _pictures(content, styles, init_image)
         with ExitStack() as opened:
             files = [
                 (field, (path.name, opened.enter_context(path.open("rb"))))
@@ -207,6 +211,24 @@ class Jobs:
         except OSError as error:
             raise _cannot_save(path, error.strerror or str(error)) from error
         return path
+
+
+def _pictures(
+    content: Path, styles: Sequence[Path | Painting], init_image: Path | None
+) -> Sequence[tuple[str, Path]]:
+    """Name the files of the form."""
+    pictures: list[tuple[str, Path | None]] = [
+        ("content", content),
+        ("init_image", init_image),
+    ]
+    for index, style in enumerate(styles):
+        painting = style if isinstance(style, Painting) else Painting(style)
+        pictures += [
+            ("style", painting.path),
+            (f"mask_{index}", painting.mask),
+            (f"region_{index}", painting.region),
+        ]
+    return [(field, path) for field, path in pictures if path is not None]
 
 
 def require_place(path: Path) -> None:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from dataclasses import dataclass, fields
-from functools import wraps
 from pathlib import Path  # noqa: TC003 - Typer reads it
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.errors import BadFlag
+from impasto.flags import (
+    read_layers,
+    read_numbered,
+    read_schedule,
+    read_segment,
+    read_setting,
+)
+from impasto.painting import Painting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-
+Texts = list[str] | None
 OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after")
+_ELSEWHERE = frozenset(
+    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *OPTIONS}
+)
+_LAYERS = frozenset({"content_layers", "style_layers"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to submit, all flags read."""
+
+    paintings: list[Painting]
+    params: dict[str, object]
+    segments: list[dict[str, object]]
+    init_image: Path | None
+    name: str | None
+    options: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +71,60 @@ class Recipe:
     ] = None
     seed: Annotated[int | None, typer.Option(help="Of the noise start.")] = None
     network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
+    content_layers: Annotated[
+        str | None,
+        typer.Option(help='Layers the photo is kept by: "relu4_2,relu3_1=0.5".'),
+    ] = None
+    style_layers: Annotated[
+        str | None, typer.Option(help="Layers the style is made of, likewise.")
+    ] = None
+    style_loss: Annotated[str | None, typer.Option(help="gram or wasserstein.")] = None
+    pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
+    style_scale: Annotated[
+        float | None, typer.Option(help="Size of the strokes; 1 is usual.")
+    ] = None
+    color: Annotated[
+        str | None, typer.Option(help="style, luminance, chroma or histogram.")
+    ] = None
+    averaging: Annotated[
+        float | None, typer.Option(help="Decay of the average of iterates; 0: none.")
+    ] = None
+    early_stop: Annotated[
+        float | None,
+        typer.Option(help="End a size once the picture changes by less gray levels."),
+    ] = None
+    tile_px: Annotated[
+        int | None, typer.Option(help="Side of the tiles that bound the memory.")
+    ] = None
+    mask: Annotated[
+        Texts,
+        typer.Option(
+            metavar="N=FILE",
+            help="Where the Nth STYLE goes, counted from 1: a picture of the photo's "
+            "shape, bright there; may be repeated.",
+        ),
+    ] = None
+    region: Annotated[
+        Texts,
+        typer.Option(
+            metavar="N=FILE",
+            help="What the Nth STYLE is taken from: a picture of its shape, bright "
+            "there; may be repeated.",
+        ),
+    ] = None
+    mask_feather: Annotated[
+        float | None, typer.Option(help="How far masks fade, of the long side.")
+    ] = None
+    steer: Annotated[
+        Texts,
+        typer.Option(
+            metavar="ITERATION:NAME=NUMBER,...",
+            help='Change weights or iterations in mid-run: "120:style_weight=20"; may '
+            "be repeated, in order.",
+        ),
+    ] = None
     set_: Annotated[
-        list[str] | None,
+        Texts,
         typer.Option(
             "--set", metavar="KEY=JSON", help="Any other parameter; may be repeated."
         ),
@@ -74,88 +146,44 @@ class Recipe:
         typer.Option(help="Cancel if not done by then: a time, or seconds."),
     ] = None
 
-    def options(self) -> dict[str, str]:
+    def _options(self) -> dict[str, str]:
         """Return how the job shall be treated, as far as that was asked for."""
         given = {name: getattr(self, name) for name in OPTIONS}
         return {name: str(value) for name, value in given.items() if value is not None}
 
-    def params(self) -> dict[str, object]:
-        """Return the fields of StyleParams that were asked for.
+    def read(self, styles: Sequence[Path]) -> Wanted:
+        """Read all flags, for these style pictures.
 
         Raises:
-            BadFlag: The schedule or a `--set` cannot be read.
+            BadFlag: One cannot be read.
         """
-        elsewhere = {"set_", "name", "init_image", "schedule", *OPTIONS}
-        params: dict[str, object] = {
+        masks = read_numbered("mask", self.mask or (), len(styles))
+        regions = read_numbered("region", self.region or (), len(styles))
+        return Wanted(
+            paintings=[
+                Painting(path, masks.get(index), regions.get(index))
+                for index, path in enumerate(styles)
+            ],
+            params=self._params(),
+            segments=[read_segment(text) for text in self.steer or ()],
+            init_image=self.init_image,
+            name=self.name,
+            options=self._options(),
+        )
+
+    def _params(self) -> dict[str, object]:
+        """Return the fields of StyleParams that were asked for."""
+        params: dict[str, Any] = {
             field.name: value
             for field in fields(self)
-            if field.name not in elsewhere
+            if field.name not in _ELSEWHERE
             and (value := getattr(self, field.name)) is not None
         }
         if self.init_image is not None:
             params.setdefault("init", "image")
+        for name in _LAYERS & params.keys():
+            params[name] = read_layers(name.replace("_", "-"), params[name])
         if self.schedule is not None:
-            stages = read_schedule(self.schedule)
-            params["schedule"] = stages
+            stages = params["schedule"] = read_schedule(self.schedule)
             params.setdefault("max_edge", stages[-1][0])  # where a schedule must end
-        return params | dict(_read_setting(each) for each in self.set_ or ())
-
-
-def read_schedule(text: str) -> list[list[int]]:
-    """Read `128:60,256:30` as [[long side in px, iterations], ...].
-
-    Raises:
-        BadFlag: It is written in another way.
-    """
-    try:
-        stages = [[int(part) for part in each.split(":")] for each in text.split(",")]
-    except ValueError as error:
-        raise _bad_schedule(text) from error
-    if any(len(stage) != 2 for stage in stages):  # noqa: PLR2004 - a pair
-        raise _bad_schedule(text)
-    return stages
-
-
-def _bad_schedule(text: str) -> BadFlag:
-    return BadFlag(f"--schedule {text!r}: write SIDE:ITERATIONS,... like 128:60,256:30")
-
-
-def _read_setting(text: str) -> tuple[str, object]:
-    key, found, value = text.partition("=")
-    try:
-        return key, json.loads(value if found else "")
-    except ValueError as error:
-        raise BadFlag(
-            f"--set {text!r}: write KEY=JSON, like tv_weight=0.1 or init='\"noise\"'"
-        ) from error
-
-
-def with_recipe(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags of `Recipe` in place of its argument `recipe`.
-
-    Typer reads a function's signature; so two commands would spell out all flags twice.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    flags = get_type_hints(Recipe, include_extras=True)
-    signature = inspect.signature(command)
-    own = [
-        each.replace(annotation=hints[each.name])
-        for each in signature.parameters.values()
-        if each.name != "recipe"
-    ]
-    more = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag
-        )
-        for name, flag in flags.items()
-    ]
-
-    @wraps(command)
-    def wrapper(**given: Any) -> None:
-        recipe = Recipe(**{name: given.pop(name) for name in flags})
-        command(**given, recipe=recipe)
-
-    del wrapper.__wrapped__  # else Typer reads that one
-    wrapper.__annotations__ = {each.name: each.annotation for each in (*own, *more)}
-    wrapper.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
-    return wrapper
+        return params | dict(read_setting(each) for each in self.set_ or ())

@@ -134,6 +134,10 @@ def _wishes(job: Job) -> Iterator[tuple[str, str]]:
     for name in (*names, "tv_weight", "optimizer", "init", "seed", "network"):
         if job.params.get(name) is not None:
             yield name, str(job.params[name])
+    for segment in job.segments:
+        changes = segment.get("changes", {})
+        named = ", ".join(f"{name}={value}" for name, value in changes.items())
+        yield "steered", f"from iteration {segment.get('from_iteration')}: {named}"
 
 
 def _lineage(job: Job) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 PNG, JPEG, WebP, TIFF and AVIF. An animation (PNG, WebP, AVIF) is refused: nobody can
 tell which of its frames was meant. Of a TIFF or an MPO (what phones write as JPEG) the
 first picture counts, since the others are thumbnails or depth maps. Transparency is
-laid on white.
+laid on white (of masks, on black).
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ def inspect(data: bytes, max_pixels: int) -> PictureInfo:
         return PictureInfo(MEDIA_TYPES[str(image.format)], width, height)
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, ground: str = "white") -> Image.Image:
     """Decode a picture that `inspect` has accepted, into mode RGB.
 
     Upright by its EXIF orientation, converted from its color profile to sRGB, 16-bit
-    and CMYK reduced, transparency laid on white.
+    and CMYK reduced, transparency laid on the color `ground`.
 
     Raises:
         ImageUnreadable: The bytes are not a whole picture.
@@ -108,9 +108,9 @@ def decode(data: bytes) -> Image.Image:
         colors = _to_srgb(_eight_bits(upright), profile)
     if alpha is None:
         return colors
-    white = Image.new("RGB", colors.size, "white")
-    white.paste(colors, mask=alpha)
-    return white
+    laid = Image.new("RGB", colors.size, ground)
+    laid.paste(colors, mask=alpha)
+    return laid
 
 
 @contextmanager

@@ -6,11 +6,14 @@ There is no second definition.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from shared.schedules import MAX_ITERATIONS, Quality, Stage, make_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Network = Literal["vgg16", "vgg19"]
 Pooling = Literal["max", "average"]
@@ -19,6 +22,7 @@ Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
+MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # its steps keep their length, so single iterates jitter
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
@@ -85,7 +89,7 @@ class StyleParams(BaseModel):
     styles: tuple[StyleImage, ...] = Field(
         default=(StyleImage(),),
         min_length=1,
-        max_length=8,
+        max_length=MAX_STYLES,
         description="style pictures; their weights are normalized to sum to 1. "
         "`mask`: a picture of the photo's shape, bright where this style goes; "
         "`region`: one of the painting's shape, bright where the style is taken from",
@@ -291,16 +295,33 @@ class StyleParams(BaseModel):
         """Iterations over all scales."""
         return sum(count for _, count in self.stages)
 
-    def with_images(
-        self, content: str, styles: list[str], init_image: str | None
-    ) -> Self:
-        """Name the stored pictures, by asset id, in the order of `styles`."""
-        named = tuple(
-            style.model_copy(update={"image": ImageRef(asset_id=asset_id)})
-            for style, asset_id in zip(self.styles, styles, strict=True)
+    def with_images(self, named: Mapping[str, Mapping[int, str]]) -> Self:
+        """Name the stored pictures: asset ids by role, then by position.
+
+        Roles are `content`, `style`, `init_image`, `mask` and `region`; the position
+        of a mask or a region is that of its style.
+        """
+        roles = {"image": "style", "mask": "mask", "region": "region"}
+        styles = tuple(
+            style.model_copy(
+                update={
+                    field: _reference(named, role, position)
+                    for field, role in roles.items()
+                }
+            )
+            for position, style in enumerate(self.styles)
         )
-        start = None if init_image is None else ImageRef(asset_id=init_image)
-        content_ref = ImageRef(asset_id=content)
         return self.model_copy(
-            update={"content": content_ref, "styles": named, "init_image": start}
+            update={
+                "content": _reference(named, "content", 0),
+                "styles": styles,
+                "init_image": _reference(named, "init_image", 0),
+            }
         )
+
+
+def _reference(
+    named: Mapping[str, Mapping[int, str]], role: str, position: int
+) -> ImageRef | None:
+    asset_id = named.get(role, {}).get(position)
+    return None if asset_id is None else ImageRef(asset_id=asset_id)

@@ -85,7 +85,9 @@ class Farm:
     def submit(self, *, ring=True, seed=1, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""
         content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
-        named = StyleParams(**params).with_images(content, [style], None)
+        named = StyleParams(**params).with_images(
+            {"content": {0: content}, "style": {0: style}}
+        )
         inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
         limits = jobs.Limits(100, 100, 4)
         new = jobs.NewJob(OWNER, named, inputs, keep_every=keep_every)

@@ -16,11 +16,15 @@ BROKEN = jobs.Failure("engine_error", "it broke", "try again", retryable=True)
 HOPELESS = jobs.Failure("input_damaged", "not a picture", "", retryable=False)
 
 
-def submit(db, owner_id="own_a", **more):
+def submit(db, owner_id="own_a", masked=(), **more):
     jobs.ensure_owner(db, owner_id)
     asset = jobs.NewAsset(owner_id, "ab" * 32, "assets/ab", 3, "image/png", 8, 8)
     asset_id = jobs.add_asset(db, asset)
-    inputs = (jobs.Input("content", 0, asset_id), jobs.Input("style", 0, asset_id))
+    inputs = (
+        jobs.Input("content", 0, asset_id),
+        jobs.Input("style", 0, asset_id),
+        *(jobs.Input("mask", position, asset_id) for position in masked),
+    )
     new = jobs.NewJob(owner_id, StyleParams(), inputs, **more)
     return jobs.submit(db, new, LIMITS)
 

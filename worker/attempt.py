@@ -18,25 +18,25 @@ from PIL import Image
 from shared import images, jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from shared.states import Completion
-from shared.steering import steered
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
 from worker.course import Course
 from worker.device import versions
 from worker.engine.pixels import to_picture, to_tensor
+from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
 from worker.lease import Order
+from worker.masks import mask_tensor
 from worker.pace import Pace
 from worker.previews import keep_preview
 from worker.progress import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import Tensor
 
     from shared.jobs import Claim
-    from shared.params import StyleParams
     from worker.checkpoints import Resumption
     from worker.course import Segments
     from worker.engine.transfer import Iterate, Snapshot
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
+
+
+MASKS = ("mask", "region")  # roles of pictures that say where, not what
 
 
 class Attempt:
@@ -80,17 +83,11 @@ class Attempt:
         if resumption is not None:
             self._kept = resumption.snapshot.iteration
             origin = replace(origin, inexact=resumption.inexact)
-        content, styles = self._pictures("content")[0], self._pictures("style")
-        start = next(iter(self._pictures("init_image")), None)
+        sources = self._sources()
 
         def begin(here: Snapshot | None, segments: Segments) -> Iterator[Iterate]:
-            return self._legs(
-                here,
-                segments,
-                lambda params, at: stylize(
-                    content, styles, params, network, start=start, resume=at
-                ),
-            )
+            params = self._claim.params
+            return stylize(sources, params, network, resume=here, segments=segments)
 
         course = Course(begin, partial(self._attend, origin=origin), self._steer)
         order = Order.FINISH
@@ -101,25 +98,6 @@ class Attempt:
         if here is None:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._end(here, order, origin)
-
-    def _legs(
-        self,
-        here: Snapshot | None,
-        segments: Segments,
-        run: Callable[[StyleParams, Snapshot | None], Iterator[Iterate]],
-    ) -> Iterator[Iterate]:
-        """Run to the end, beginning anew where a change is known to begin."""
-        changes = {one.from_iteration for one in segments}
-        while True:
-            done = 0 if here is None else here.iteration
-            begun = [one for one in segments if one.from_iteration <= done]
-            for iterate in run(steered(self._claim.params, begun), here):
-                yield iterate
-                here = iterate.snapshot()
-                if here.iteration in changes:
-                    break
-            else:
-                return
 
     def _steer(self, iteration: int) -> Segments | None:
         self._lease.steered()  # the next heartbeat tells if there is more
@@ -154,11 +132,34 @@ class Attempt:
             log.info("job_resumed", iteration=iteration, inexact=found.inexact)
         return found
 
-    def _pictures(self, role: str) -> list[Tensor]:
-        return [
-            self._picture(read_verified(self._tools.storage, blob), self._edge(role))
-            for blob in self._claim.inputs.get(role, ())
-        ]
+    def _sources(self) -> Sources:
+        """All pictures of the job, no larger than the largest scale needs them."""
+        images = {
+            role: {
+                position: self._picture(
+                    read_verified(self._tools.storage, blob), self._edge(role)
+                )
+                for position, blob in blobs.items()
+            }
+            for role, blobs in self._claim.inputs.items()
+            if role not in MASKS
+        }
+        masks = {role: self._masks(role) for role in MASKS}
+        styles = tuple(
+            Style(image, masks["mask"].get(position), masks["region"].get(position))
+            for position, image in sorted(images["style"].items())
+        )
+        return Sources(
+            images["content"][0], styles, images.get("init_image", {}).get(0)
+        )
+
+    def _masks(self, role: str) -> dict[int, Tensor]:
+        device, storage = self._tools.device.torch_device, self._tools.storage
+        edge = self._edge("style" if role == "region" else "content")
+        return {
+            position: mask_tensor(read_verified(storage, blob), edge, device)
+            for position, blob in self._claim.inputs.get(role, {}).items()
+        }
 
     def _edge(self, role: str) -> int:
         """The long side, px, above which no scale needs the pixels of a picture."""
@@ -172,10 +173,7 @@ class Attempt:
         return to_tensor(picture, self._tools.device.torch_device)
 
     def _origin(self, weights_digest: str) -> Origin:
-        roles = self._claim.inputs.items()
-        pictures = {
-            role: ",".join(blob.digest for blob in blobs) for role, blobs in roles
-        }
+        pictures = checkpoints.digests(self._claim.inputs)
         device = self._tools.device
         maker = {"device": f"{device.device_class} {device.name}", **versions()}
         return Origin(

@@ -18,6 +18,8 @@ from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
 from worker.engine.transfer import Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.jobs import Blob, Claim, StoredCheckpoint
     from shared.storage.base import Storage
 
@@ -55,6 +57,17 @@ class Resumption:
 def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:
     """Name the blob so that no two claims ever write the same one."""
     return f"checkpoints/{job_id}/{fence}-{iteration}.safetensors"
+
+
+def digests(inputs: Mapping[str, Mapping[int, Blob]]) -> dict[str, str]:
+    """Name the pictures of a job by role: digests in order, "" where there is none."""
+    return {
+        role: ",".join(
+            blobs[position].digest if position in blobs else ""
+            for position in range(max(blobs) + 1)
+        )
+        for role, blobs in inputs.items()
+    }
 
 
 def dump(snapshot: Snapshot, origin: Origin) -> bytes:

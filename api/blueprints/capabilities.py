@@ -8,13 +8,14 @@ from typing import get_args
 from flask import Response, request
 
 from api.answers import answer
-from api.limits import MAX_STYLES, max_body_bytes
+from api.limits import max_body_bytes
 from api.openapi import get, make_blueprint
 from api.schemas import Capabilities
 from api.services import current_services
 from shared.images import MEDIA_TYPES
 from shared.params import (
     MAX_EDGE_LBFGS_PX,
+    MAX_STYLES,
     Network,
     StyleParams,
     layer_names,

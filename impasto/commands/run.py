@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.commands.flagged import with_recipe
 from impasto.errors import BadKey, ServerUnreachable
 from impasto.exits import INTERRUPTED
 from impasto.interrupts import stop_signals_raise
 from impasto.parts import require_parts
-from impasto.recipe import Recipe, with_recipe
+from impasto.recipe import Recipe, Wanted  # noqa: TC001 - Typer reads it
 from impasto.session import ApiUrl, AsJson, connect
 from impasto.talk import print_line, say
 from impasto.watching import detached, follow, interrupted_with_stack
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from impasto.client import Client
+    from impasto.models import Job
 
 Photo = Annotated[
     Path,
@@ -45,15 +47,9 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Queue a job and print its id."""
+    wanted = recipe.read(styles)
     with connect(api_url) as client:
-        job = client.jobs.submit(
-            photo,
-            styles,
-            params=recipe.params(),
-            name=recipe.name,
-            init_image=recipe.init_image,
-            options=recipe.options(),
-        )
+        job = _submit(client, photo, wanted)
     print_line(job.as_json(indent=2) if as_json else job.id)
 
 
@@ -73,16 +69,9 @@ def run(
 
     path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
     require_place(path)
-    params = recipe.params()
+    wanted = recipe.read(styles)
     with _client_of_some_farm(api_url) as (client, is_ours):
-        job_id = client.jobs.submit(
-            photo,
-            styles,
-            params=params,
-            name=recipe.name,
-            init_image=recipe.init_image,
-            options=recipe.options(),
-        ).id
+        job_id = _submit(client, photo, wanted).id
         try:
             say(f"submitted {job_id}")
             follow(client.jobs, job_id)
@@ -90,6 +79,18 @@ def run(
         except KeyboardInterrupt:
             say(interrupted_with_stack(job_id) if is_ours else detached(job_id))
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _submit(client: Client, photo: Path, wanted: Wanted) -> Job:
+    return client.jobs.submit(
+        photo,
+        wanted.paintings,
+        params=wanted.params,
+        name=wanted.name,
+        init_image=wanted.init_image,
+        segments=wanted.segments,
+        options=wanted.options,
+    )
 
 
 @contextmanager

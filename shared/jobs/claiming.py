@@ -59,7 +59,7 @@ class Claim:
     attempts: int
     iteration: int  # where the last attempt was seen
     params: StyleParams
-    inputs: dict[str, tuple[Blob, ...]]  # by role, in order
+    inputs: dict[str, dict[int, Blob]]  # by role and position, which may have holes
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
     keep_every: int | None = None  # iterations between checkpoints kept for forks
@@ -180,16 +180,16 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
     )
 
 
-def _inputs(session: Session, job_id: str) -> dict[str, tuple[Blob, ...]]:
+def _inputs(session: Session, job_id: str) -> dict[str, dict[int, Blob]]:
     rows = session.execute(
-        select(JobInput.role, Asset.key, Asset.digest)
+        select(JobInput.role, JobInput.position, Asset.key, Asset.digest)
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id == job_id)
         .order_by(JobInput.role, JobInput.position)
     )
-    inputs: dict[str, tuple[Blob, ...]] = {}
-    for role, key, digest in rows:
-        inputs[role] = (*inputs.get(role, ()), Blob(key, digest))
+    inputs: dict[str, dict[int, Blob]] = {}
+    for role, position, key, digest in rows:
+        inputs.setdefault(role, {})[position] = Blob(key, digest)
     return inputs
 
 

@@ -11,8 +11,10 @@ from ulid import ULID
 
 from shared.errors import QueueFull
 from shared.jobs.moves import ready_key, submitted
+from shared.jobs.segments import segment_rows
 from shared.models import Asset, Job, JobInput, Owner
 from shared.states import JobState
+from shared.steering import steered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.params import StyleParams
+    from shared.steering import Segment
 
 LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
 
@@ -45,7 +48,13 @@ class NewAsset:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A picture a job will use: `content`, `style` or `init_image`, and which one."""
+    """A picture that a job will use.
+
+    Attributes:
+        role: `content`, `style`, `init_image`, `mask` or `region`.
+        position: Which of them; of a mask or a region, that of its style.
+        asset_id: The picture.
+    """
 
     role: str
     position: int
@@ -67,6 +76,7 @@ class NewJob:
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     start_deadline: float | None = None  # expires if not started by then
     cancel_after: float | None = None  # canceled if not done by then
+    segments: tuple[Segment, ...] = ()  # planned changes, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         "owner_id": new.owner_id,
         "name": new.name,
         "params": new.params.model_dump(mode="json"),
-        "iterations": new.params.iterations,
+        "iterations": steered(new.params, new.segments).iterations,
         "max_attempts": new.max_attempts or limits.max_attempts,
         "device_class": new.device_class,
         "need_bytes": new.need_bytes,
@@ -139,7 +149,9 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         "cancel_after": new.cancel_after,
     }
     with db.write() as session:
-        return add_job(db, session, columns, new.inputs, limits).id
+        job = add_job(db, session, columns, new.inputs, limits)
+        session.add_all(segment_rows(job.id, new.segments))
+    return job.id
 
 
 def add_job(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared import jobs
+from shared import jobs, models
 from shared.errors import QueueFull
 from shared.models import Owner
 from shared.states import JobState
+from shared.steering import Changes, Segment
 from tests.job_rows import (
     BIGGER,
     LEASE,
@@ -92,7 +93,37 @@ def test_the_claim_names_the_pictures_by_role(db):
     claimed = claim(db)
 
     blob = jobs.Blob("assets/ab", "ab" * 32)
-    assert claimed.inputs == {"content": (blob,), "style": (blob,)}
+    assert claimed.inputs == {"content": {0: blob}, "style": {0: blob}}
+
+
+def test_the_claim_tells_which_style_a_mask_belongs_to(db):
+    submit(db, masked=(1, 4))
+
+    masks = claim(db).inputs["mask"]
+
+    assert sorted(masks) == [1, 4]
+
+
+def test_the_claim_brings_planned_changes_in_the_order_they_begin(db):
+    late = Segment(from_iteration=90, changes=Changes(tv_weight=0.5))
+    early = Segment(from_iteration=20, changes=Changes(iterations=80))
+    job_id = submit(db, segments=(late, early))
+    submit(db, segments=(late,))
+
+    claimed = claim(db)
+
+    assert claimed.job_id == job_id
+    assert claimed.segments == (early, late)
+    assert row(db, job_id).iterations == 100 + 60 + 80
+
+
+def test_a_change_that_nobody_has_begun_is_none_of_the_claim(db):
+    job_id = submit(db)
+    with db.write() as session:
+        pending = models.Segment(job_id=job_id, changes={"tv_weight": 0.5})
+        session.add(pending)
+
+    assert claim(db).segments == ()
 
 
 def test_jobs_are_claimed_oldest_first_and_urgent_ones_before(db, clock):

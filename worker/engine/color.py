@@ -6,35 +6,38 @@ transfer": section 4 (luminance only) and 3 (color matching, image-analogies for
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from shared.params import Color
+    from worker.engine.sources import Sources
 
 # Y of YIQ (NTSC, Rec. 601). I and Q stay where the same is added to R, G and B.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 _ONE_COLOR = 1e-4  # a standard deviation far below a gray level is none
 
 
-def reduced(
-    color: Color, content: Tensor, styles: Sequence[Tensor]
-) -> tuple[Tensor, list[Tensor]]:
+def reduced(color: Color, sources: Sources) -> Sources:
     """Turn content and style pictures into those that are really optimized for.
 
     With "luminance" they have one channel, and so has the picture that is optimized;
-    `recolored` makes of it the one to look at.
+    `recolored` makes of it the one to look at. With "chroma" nothing is reduced.
     """
-    if color == "style":
-        return content, list(styles)
+    if color in {"style", "chroma"}:
+        return sources
+    content, images = sources.content, [style.image for style in sources.styles]
     if color == "luminance":
-        content, styles = luminance(content), [luminance(style) for style in styles]
-    return content, [matched(style, content) for style in styles]
+        content, images = luminance(content), [luminance(image) for image in images]
+    styles = tuple(
+        replace(style, image=matched(image, content))
+        for style, image in zip(sources.styles, images, strict=True)
+    )
+    return replace(sources, content=content, styles=styles)
 
 
 def luminance(image: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import Diverged
 
@@ -27,6 +27,16 @@ class State:
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class Remembers(Protocol):
+    """What is part of a snapshot."""
+
+    def state(self) -> State:
+        """Everything remembered."""
+
+    def load(self, state: State) -> None:
+        """Continue from a `state`."""
 
 
 def into_box(image: Tensor) -> Tensor:

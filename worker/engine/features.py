@@ -1,9 +1,7 @@
 """The frozen network: VGG cut at named layers, forward and backward by hand.
 
-Autograd is not used: only the gradient by the image is needed, never by the weights,
-and the gradient by a convolution's input is again a convolution, with the weights
-mirrored, which runs on the fast forward kernels. Channels are innermost in memory, so
-that Gram matrices are one matrix product without a copy.
+Autograd is not used: only the gradient by the image is needed, never by the weights.
+Channels are innermost in memory, so that Gram matrices need no copy.
 """
 
 from __future__ import annotations
@@ -12,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F
 
 from shared.errors import WeightsDamaged
 from shared.params import layer_names
+from worker.engine.convolution import make_convolution
 from worker.engine.pooling import POOLINGS
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from shared.params import Network as NetworkName
     from shared.params import Pooling
+    from worker.engine.convolution import Algorithm, Convolution
 
 Colors = tuple[float, float, float]
 
@@ -40,21 +39,22 @@ PREPROCESSING: dict[NetworkName, tuple[Colors, Colors]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One 3 x 3 convolution with its ReLU, and the pooling before it, if any.
+    """One convolution with its ReLU, and the pooling before it, if any.
 
     Attributes:
         name: Of its output: relu<block>_<index>.
-        weight: (outputs, inputs, 3, 3).
-        bias: (outputs,).
-        mirrored: The weight of the backward convolution, (inputs, outputs, 3, 3).
+        convolution: What it does.
         pools: Whether the input is halved first.
     """
 
     name: str
-    weight: Tensor
-    bias: Tensor
-    mirrored: Tensor
+    convolution: Convolution
     pools: bool
+
+    @property
+    def channels(self) -> int:
+        """C of the output."""
+        return self.convolution.weight.shape[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,22 @@ class Network:
         """Precision of the weights, and so of everything computed."""
         return self._mean.dtype
 
+    def layers(self, names: Collection[str]) -> tuple[Layer, ...]:
+        """The layers that run to reach the deepest of `names`, shallow to deep."""
+        depths = (i for i, layer in enumerate(self._layers, 1) if layer.name in names)
+        return self._layers[: max(depths, default=0)]
+
     def activations(self, image: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """Look at an image, (1, 3, H, W) in [0, 1], through the layers named."""
-        steps = self._run(image, names)
-        return {
-            step.layer.name: step.activation
-            for step in steps
-            if step.layer.name in names
-        }
+        return dict(self.maps(image, names))
+
+    def maps(
+        self, image: Tensor, names: Collection[str]
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The same one by one, shallow to deep, so that none need be kept."""
+        for step in self._run(image, names):
+            if step.layer.name in names:
+                yield step.layer.name, step.activation
 
     def forward(self, image: Tensor, names: Collection[str]) -> list[Step]:
         """Run to the deepest of `names`, keeping what `backward` needs.
@@ -128,38 +136,41 @@ class Network:
         Args:
             steps: Of `forward`; emptied on the way, to free memory early.
             gradient_at: Gives the gradient by one layer's activation, or None, when
-                called with its name and activation; deepest first.
+                called with its name and activation; deepest first. It is changed.
 
         Returns:
             The gradient by the image, (1, 3, H, W).
         """
-        gradient = torch.zeros_like(steps[-1].activation)
+        gradient: Tensor | None = None
         while steps:
             step = steps.pop()
             added = gradient_at(step.layer.name, step.activation)
-            if added is not None:
-                gradient.add_(added)
-            gradient = torch.ops.aten.threshold_backward(gradient, step.activation, 0)
-            gradient = _convolve_back(gradient, step.layer, first=not steps)
+            gradient = _sum(gradient, added, step.activation)
+            _cut_off(gradient, step.activation)
+            gradient = step.layer.convolution.backward(gradient)
             if step.layer.pools:
                 halved = steps[-1].activation
                 gradient = self._pooling.double(gradient, halved, step.winners)
+        if gradient is None:
+            raise ValueError("no steps to go back")
         return (gradient / self._std).contiguous()
 
     def _run(self, image: Tensor, names: Collection[str]) -> Iterator[Step]:
-        depth = max(i for i, layer in enumerate(self._layers, 1) if layer.name in names)
         normal = (image - self._mean) / self._std  # (1, 3, H, W), also of a gray one
         x = normal.contiguous(memory_format=torch.channels_last)
-        for index, layer in enumerate(self._layers[:depth]):
+        for layer in self.layers(names):
             winners = None
             if layer.pools:
                 x, winners = self._pooling.halve(x)
-            x = _convolve(x, layer, first=index == 0)
+            x = layer.convolution.forward(x)
             yield Step(layer, x, winners)
 
 
 def build_network(
-    name: NetworkName, tensors: Mapping[str, Tensor], device: torch.device
+    name: NetworkName,
+    tensors: Mapping[str, Tensor],
+    device: torch.device,
+    algorithm: Algorithm = "direct",
 ) -> Network:
     """Build a network of the given weights.
 
@@ -168,6 +179,7 @@ def build_network(
         tensors: Weights under torchvision's names: features.<i>.weight and .bias;
             others are ignored. Their precision becomes the network's.
         device: Where to keep them.
+        algorithm: How to convolve.
 
     Raises:
         WeightsDamaged: A tensor is missing or does not fit its neighbors.
@@ -177,59 +189,38 @@ def build_network(
     for layer_name in layer_names(name):
         pools = layer_name.endswith("_1") and position > 0
         position += int(pools)  # torchvision counts poolings and ReLUs, too
-        layer = _layer(layer_name, tensors, f"features.{position}", device)
-        if layer.weight.shape[1:] != (channels, 3, 3):
-            shape = tuple(layer.weight.shape)
+        weight, bias = _weights(tensors, f"features.{position}", device)
+        if weight.shape[1:] != (channels, 3, 3):
+            shape = tuple(weight.shape)
             raise WeightsDamaged(f"{name}: features.{position}.weight is {shape}")
-        layers.append(layer)
-        position, channels = position + 2, layer.weight.shape[0]
+        convolution = make_convolution(weight, bias, algorithm)
+        layers.append(Layer(layer_name, convolution, pools))
+        position, channels = position + 2, weight.shape[0]
     mean, std = (
-        torch.tensor(colors, device=device, dtype=layers[0].weight.dtype)
+        torch.tensor(colors, device=device, dtype=layers[0].convolution.weight.dtype)
         for colors in PREPROCESSING[name]
     )
     return Network(tuple(layers), mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1))
 
 
-def _layer(
-    name: str, tensors: Mapping[str, Tensor], key: str, device: torch.device
-) -> Layer:
+def _weights(
+    tensors: Mapping[str, Tensor], key: str, device: torch.device
+) -> tuple[Tensor, Tensor]:
     try:
         weight, bias = tensors[f"{key}.weight"], tensors[f"{key}.bias"]
     except KeyError as error:
         raise WeightsDamaged(f"tensor {error.args[0]} is missing") from error
-    weight = weight.to(device)
-    mirrored = weight.flip(2, 3).transpose(0, 1)
-    return Layer(
-        name=name,
-        weight=weight.contiguous(memory_format=torch.channels_last),
-        bias=bias.to(device),
-        mirrored=mirrored.contiguous(memory_format=torch.channels_last),
-        pools=name.endswith("_1") and name != "relu1_1",
+    return weight.to(device), bias.to(device)
+
+
+def _sum(gradient: Tensor | None, added: Tensor | None, like: Tensor) -> Tensor:
+    if added is None:
+        return torch.zeros_like(like) if gradient is None else gradient
+    return added if gradient is None else gradient.add_(added)
+
+
+def _cut_off(gradient: Tensor, activation: Tensor) -> None:
+    """Go back through the ReLU, in place: nothing passes where it was off."""
+    torch.ops.aten.threshold_backward.grad_input(
+        gradient, activation, 0, grad_input=gradient
     )
-
-
-def _convolve(x: Tensor, layer: Layer, *, first: bool) -> Tensor:
-    """Convolve and rectify.
-
-    The image is padded by repeating its edge: the zeros of the published network are
-    a color like any other, and paint a speckled frame into the result.
-    """
-    if not first:
-        return F.conv2d(x, layer.weight, layer.bias, padding=1).relu_()
-    padded = F.pad(x, (1, 1, 1, 1), "replicate")
-    padded = padded.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(padded, layer.weight, layer.bias).relu_()
-
-
-def _convolve_back(gradient: Tensor, layer: Layer, *, first: bool) -> Tensor:
-    """Gradient by the input of `_convolve`, given the one by its output."""
-    if not first:
-        return F.conv2d(gradient, layer.mirrored, padding=1)
-    # Written out since torch's own backward of replicate padding adds up in any order
-    # on CUDA: what fell on the padding belongs to the edge it repeated.
-    padded = F.conv2d(gradient, layer.mirrored, padding=2)  # (1, 3, H + 2, W + 2)
-    padded[..., 1, :] += padded[..., 0, :]
-    padded[..., -2, :] += padded[..., -1, :]
-    padded[..., 1] += padded[..., 0]
-    padded[..., -2] += padded[..., -1]
-    return padded[..., 1:-1, 1:-1]

@@ -56,9 +56,13 @@ class Lbfgs:
     Departures: pixels at the edge of the box whose gradient pushes outwards do not
     move; the result is clamped; the first step changes the image by one gray level on
     average; instead of a line search, a step after which the loss blew up is undone.
+
+    Args:
+        factor: Of every step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
         self._pairs: deque[_Pair] = deque(maxlen=HISTORY)
         self._last: _Point | None = None
         self._retreats = 0
@@ -77,7 +81,12 @@ class Lbfgs:
             self._learn(image - last.image, gradient - last.gradient)
         self._last, self._retreats = _Point(image, gradient, loss), 0
         direction = self._direction(gradient, free_pixels(image, gradient))
-        return into_box(direction.add_(image))
+        return into_box(direction.mul_(self._factor).add_(image))
+
+    def turn(self) -> None:
+        """Forget everything: differences of gradients mix two objectives."""
+        self._pairs.clear()
+        self._last, self._retreats = None, 0
 
     def state(self) -> State:
         """Everything remembered."""
@@ -111,7 +120,7 @@ class Lbfgs:
         self._pairs.clear()
         self._retreats += 1
         steepest = -last.gradient * free_pixels(last.image, last.gradient)
-        rate = gray_level_rate(steepest) * RETREAT**self._retreats
+        rate = self._factor * gray_level_rate(steepest) * RETREAT**self._retreats
         return into_box(steepest.mul_(rate).add_(last.image))
 
     def _learn(self, step: Tensor, change: Tensor) -> None:

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.losses import (
-    content_loss,
-    content_scale,
-    gram_matrix,
-    mean_gram,
-    style_loss,
-    style_scale,
-    total_variation,
-)
-from worker.engine.wasserstein import (
-    normal,
-    raw_moments,
-    wasserstein_loss,
-    wasserstein_scale,
-)
+from worker.engine.content import ContentTargets
+from worker.engine.losses import content_loss, variation
+from worker.engine.overview import Overview
+from worker.engine.targets import shares, style_targets, view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
-    from shared.params import StyleLoss, StyleParams
+    from shared.params import StyleParams
     from worker.engine.features import Network
-    from worker.engine.losses import LossScale
-
-# One layer's share of the objective: features to (value, gradient by the features).
-Term = Callable[["Tensor"], tuple["Tensor", "Tensor"]]
+    from worker.engine.limits import Limits
+    from worker.engine.pyramid import Scale
+    from worker.engine.tiling import Span, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +39,24 @@ class Objective:
     """alpha * content + beta * style + tv_weight * TV; Gatys et al. (2016), eq. 7.
 
     The targets are computed once, at construction, from pictures of the size that
-    will be optimized.
+    will be optimized. In tiles, those of the content are computed anew each time:
+    they would take far more memory than the picture.
     """
 
     def __init__(
-        self,
-        network: Network,
-        params: StyleParams,
-        content: Tensor,
-        styles: Sequence[Tensor],
+        self, network: Network, params: StyleParams, scale: Scale, limits: Limits
     ) -> None:
-        self._network = network
-        self._tv_weight = params.tv_weight
-        self._content = _content_terms(network, params, content)
-        self._style = _style_terms(network, params, styles)
-        self._names = set(self._content) | set(self._style)
+        self._tv_weight, self._tick = params.tv_weight, limits.tick
+        self._styles = style_targets(network, params, scale, limits)
+        weights = shares(params.content_layers, params.content_weight)
+        names = weights.keys() | self._styles.keys()
+        self._view = view(network, names, scale.size, params.tile_px, limits)
+        self._content = ContentTargets(self._view, scale.content, weights, params)
+        self._overview: Overview | None = None
+        if len(self._view.tiles) > 1 and self._styles:
+            looking = replace(self._view, names=self._styles.keys())
+            kind = params.style_loss
+            self._overview = Overview(looking, self._styles, kind, self._tick)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
         """Measure a picture and find the gradient by it, same shape.
@@ -77,90 +64,73 @@ class Objective:
         Args:
             image: (1, 3, H, W), or (1, 1, H, W) for a gray one.
         """
-        content, style, tv = torch.zeros(3, dtype=image.dtype, device=image.device)
+        tally = _Tally(image)
         gradient = torch.zeros_like(image)
+        if self._view.names:
+            if self._overview is not None:
+                tally.style = self._overview.look(image)
+            for tile in self._view.tiles:
+                tile.crop(gradient).add_(self._look(image, tile, tally))
+                self._tick()
+        if self._tv_weight:
+            factor = self._tv_weight / image.numel()
+            for span in dict.fromkeys(tile.rows for tile in self._view.tiles):
+                tally.tv = tally.tv + _add_variation(image, gradient, span, factor)
+        return tally.losses(), gradient
+
+    def _look(self, image: Tensor, tile: Tile, tally: _Tally) -> Tensor:
+        """Gradient by a tile's crop, of what its own positions contribute."""
+        wanted = self._content.maps(tile)
+        strides = self._view.strides
 
         def gradient_at(name: str, features: Tensor) -> Tensor | None:
-            nonlocal content, style
-            added = None
-            if name in self._content:
-                value, added = self._content[name](features)
-                content = content + value
-            if name in self._style:
-                value, more = self._style[name](features)
-                style = style + value
-                added = more if added is None else added.add_(more)
-            return added
+            core = tile.core(features, strides[name])
+            if not core.numel():
+                return None
+            pulls = self._style_pulls(name, core, tile, tally)
+            if name in wanted:
+                factor = self._content.factors[name]
+                value, gradient = content_loss(core, wanted[name], factor)
+                tally.content = tally.content + value
+                pulls.append(gradient)
+            return tile.spread(pulls, features, strides[name])
 
-        if self._names:
-            steps = self._network.forward(image, self._names)
-            by_channel = self._network.backward(steps, gradient_at)
-            gradient = by_channel.sum_to_size(image.shape)
-        if self._tv_weight:
-            tv, slope = total_variation(image, self._tv_weight)
-            gradient.add_(slope)
-        parts = [float(part) for part in (content, style, tv)]
-        return Losses(sum(parts), *parts), gradient
+        steps = self._view.network.forward(tile.crop(image), self._view.names)
+        by_channel = self._view.network.backward(steps, gradient_at)
+        return by_channel.sum_to_size(tile.crop(image).shape)
+
+    def _style_pulls(
+        self, name: str, core: Tensor, tile: Tile, tally: _Tally
+    ) -> list[Tensor]:
+        if self._overview is not None:
+            return self._overview.pulls(name, core, tile)
+        pulls = []
+        for target in self._styles.get(name, ()):
+            value, gradient = target.term.evaluate(core, target.share)
+            tally.style = tally.style + value
+            pulls.append(gradient)
+        return pulls
 
 
-def _content_terms(
-    network: Network, params: StyleParams, content: Tensor
-) -> dict[str, Term]:
-    weights = _shares(params.content_layers, params.content_weight)
-    if not weights:
-        return {}
-    targets = network.activations(content, weights)
-    return {
-        name: partial(
-            content_loss,
-            target=targets[name],
-            factor=weight * content_scale(params.loss_scale, targets[name]),
+class _Tally:
+    """The terms as they add up, on the device."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.content = self.style = self.tv = like.new_zeros(())
+
+    def losses(self) -> Losses:
+        content, style, tv = (
+            float(each) for each in (self.content, self.style, self.tv)
         )
-        for name, weight in weights.items()
-    }
+        return Losses(content + style + tv, content, style, tv)
 
 
-def _style_terms(
-    network: Network, params: StyleParams, styles: Sequence[Tensor]
-) -> dict[str, Term]:
-    weights = _shares(params.style_layers, params.style_weight)
-    if not weights:
-        return {}
-    describe, make_term = _STYLE_LOSSES[params.style_loss]
-    seen: dict[str, list[Tensor]] = {name: [] for name in weights}
-    for style in styles:
-        for name, features in network.activations(style, weights).items():
-            seen[name].append(describe(features))
-    shares = [style.weight for style in params.styles]
-    return {
-        name: make_term(mean_gram(seen[name], shares), weight, params.loss_scale)
-        for name, weight in weights.items()
-    }
-
-
-def _gram_term(gram: Tensor, weight: float, loss_scale: LossScale) -> Term:
-    factor = weight * style_scale(loss_scale, gram)
-    return partial(style_loss, target=gram, factor=factor)
-
-
-def _wasserstein_term(moments: Tensor, weight: float, loss_scale: LossScale) -> Term:
-    target = normal(moments)
-    factor = weight * wasserstein_scale(loss_scale, target)
-    return partial(wasserstein_loss, target=target, factor=factor)
-
-
-def _shares(layers: dict[str, float], weight: float) -> dict[str, float]:
-    """Each layer's part of a term's weight; without those that have none."""
-    total = sum(layers.values())
-    shares = {name: weight * layer / total for name, layer in layers.items()}
-    return {name: share for name, share in shares.items() if share}
-
-
-# What is remembered of a style (it can be blended), and the term made of the blend.
-_STYLE_LOSSES: dict[
-    StyleLoss,
-    tuple[Callable[[Tensor], Tensor], Callable[[Tensor, float, LossScale], Term]],
-] = {
-    "gram": (gram_matrix, _gram_term),
-    "wasserstein": (raw_moments, _wasserstein_term),
-}
+def _add_variation(
+    image: Tensor, gradient: Tensor, span: Span, factor: float
+) -> Tensor:
+    """Total variation of a strip of rows, to the next one; adds to the gradient."""
+    across, slope = variation(image[..., span.start : span.stop, :], -1, factor)
+    gradient[..., span.start : span.stop, :] += slope
+    down, slope = variation(image[..., span.start : span.stop + 1, :], -2, factor)
+    gradient[..., span.start : span.stop + 1, :] += slope
+    return down + across

@@ -12,6 +12,7 @@ import torch
 
 from worker.engine.descent import (
     GRAY_LEVEL,
+    Remembers,
     State,
     free_pixels,
     gray_level_rate,
@@ -33,7 +34,7 @@ BETA2 = 0.99
 EPSILON = 1e-20
 
 
-class Optimizer(Protocol):
+class Optimizer(Remembers, Protocol):
     """One update per evaluation."""
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
@@ -43,11 +44,8 @@ class Optimizer(Protocol):
             Diverged: They are not finite, and there is no way back.
         """
 
-    def state(self) -> State:
-        """Everything remembered."""
-
-    def load(self, state: State) -> None:
-        """Continue from a `state`."""
+    def turn(self) -> None:
+        """Forget what no longer holds, as the objective has changed."""
 
 
 class GradientDescent:
@@ -55,9 +53,13 @@ class GradientDescent:
 
     The first step of a scale changes the image by one gray level on average, which
     sets the rate; whenever the loss has risen since, the rate is halved for good.
+
+    Args:
+        factor: Of the first step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
         self._rate = 0.0
         self._loss = 0.0
 
@@ -65,11 +67,16 @@ class GradientDescent:
         """Take one step downhill."""
         require_finite(loss, gradient)
         if not self._rate:
-            self._rate = gray_level_rate(gradient * free_pixels(image, gradient))
+            steepest = gradient * free_pixels(image, gradient)
+            self._rate = gray_level_rate(steepest) * self._factor
         elif loss > self._loss:
             self._rate /= 2
         self._loss = loss
         return into_box(image - gradient * self._rate)
+
+    def turn(self) -> None:
+        """Find the rate anew."""
+        self._rate = self._loss = 0.0
 
     def state(self) -> State:
         """Everything remembered: no tensors."""
@@ -86,9 +93,13 @@ class Adam:
 
     Departures: beta2 is 0.99, as only dozens of steps are taken; epsilon merely keeps
     0 / 0 away, since 1e-8 is not small beside the gradient by one pixel of many.
+
+    Args:
+        factor: Of every step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 1.0) -> None:
+        self._factor = factor
         self._mean: Tensor | None = None
         self._square: Tensor | None = None
         self._steps = 0
@@ -102,9 +113,12 @@ class Adam:
         self._square = square.lerp(gradient.square(), 1 - BETA2)
         self._steps += 1
         unbiased = self._square / (1 - BETA2**self._steps)
-        rate = ADAM_RATE / (1 - BETA1**self._steps)
+        rate = self._factor * ADAM_RATE / (1 - BETA1**self._steps)
         step = self._mean / unbiased.sqrt_().add_(EPSILON)
         return into_box(step.mul_(-rate).add_(image))
+
+    def turn(self) -> None:
+        """Keep everything: averages of gradients adapt by themselves."""
 
     def state(self) -> State:
         """Everything remembered."""
@@ -120,7 +134,8 @@ class Adam:
             self._steps = int(state.numbers["steps"])
 
 
-OPTIMIZERS: dict[OptimizerName, Callable[[], Optimizer]] = {
+# By name, each made with a factor of its steps.
+OPTIMIZERS: dict[OptimizerName, Callable[[float], Optimizer]] = {
     "lbfgs": Lbfgs,
     "adam": Adam,
     "gd": GradientDescent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torch.nn import functional as F
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor
+
+    from worker.engine.sources import Sources, Style
 
 Size = tuple[int, int]
 
@@ -21,42 +23,41 @@ class Scale:
 
     Attributes:
         index: From 0, small to large.
-        iterations: How many run here.
         content: (1, 3, H, W), its long side that of the scale.
-        styles: (1, 3, h, w) each, their long sides that of the scale, or in proportion.
+        styles: Their long sides that of the scale, or in proportion.
     """
 
     index: int
-    iterations: int
     content: Tensor
-    styles: list[Tensor]
+    styles: tuple[Style, ...]
+
+    @property
+    def size(self) -> Size:
+        """Height and width, px."""
+        return self.content.shape[2], self.content.shape[3]
 
 
 def scales(
-    content: Tensor,
-    styles: Sequence[Tensor],
-    stages: Sequence[Size],
-    first: int,
-    style_scale: float = 1.0,
+    sources: Sources, sides: Sequence[int], first: int, style_scale: float = 1.0
 ) -> Iterator[Scale]:
     """Build the scales one by one, each from the original pictures.
 
     Args:
-        content: (1, 3, H, W), any size.
-        styles: (1, 3, h, w) each, any size.
-        stages: (long side in px, iterations) per scale, small to large.
+        sources: Pictures of any size; masks stay as they are.
+        sides: Long side per scale, px, small to large.
         first: Index of the scale to begin with.
         style_scale: Long side of the styles over that of the scale. jcjohnson's
             neural-style: above 1 the strokes get larger.
     """
-    for index, (side, iterations) in enumerate(stages[first:], first):
+    for index, side in enumerate(sides[first:], first):
         style_side = round(side * style_scale)
-        yield Scale(
-            index,
-            iterations,
-            resize(content, fitted(content, side)),
-            [resize(style, fitted(style, style_side)) for style in styles],
-        )
+        content = resize(sources.content, fitted(sources.content, side))
+        styles = tuple(_at(style, style_side) for style in sources.styles)
+        yield Scale(index, content, styles)
+
+
+def _at(style: Style, side: int) -> Style:
+    return replace(style, image=resize(style.image, fitted(style.image, side)))
 
 
 def fitted(image: Tensor, side: int) -> Size:

@@ -7,27 +7,34 @@ nothing here knows about jobs, files or clocks.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from worker.engine.color import luminance, recolored, reduced
 from worker.engine.descent import State
+from worker.engine.legs import leg_at, scale_end
+from worker.engine.limits import Limits
 from worker.engine.objective import Objective
 from worker.engine.optimizers import OPTIMIZERS
 from worker.engine.pyramid import resize, scales
+from worker.engine.running import Average, Stillness
+from worker.engine.sources import Sources, Style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
     from shared.params import StyleParams
+    from shared.steering import Segment
+    from worker.engine.descent import Remembers
     from worker.engine.features import Network
+    from worker.engine.legs import Leg
     from worker.engine.objective import Losses
     from worker.engine.pyramid import Scale
 
-_OPTIMIZER = "optimizer."
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,10 @@ class Snapshot:
         iteration: Iterations done, over all scales.
         scale: Index of the scale the image has, from 0.
         scale_iteration: Iterations done at that scale.
-        tensors: "image", (1, 3, H, W), "point", where it is not what is optimized, and
-            the optimizer's, by name.
-        numbers: The optimizer's, by name; exact through JSON.
+        tensors: "image", (1, 3, H, W); "point", what is optimized, and "result", what
+            the next scale goes on from, where they differ from it; and those of the
+            optimizer and its companions, by name.
+        numbers: Theirs, by name; exact through JSON.
     """
 
     iteration: int
@@ -59,8 +67,17 @@ class Snapshot:
 
     @property
     def point(self) -> Tensor:
-        """What is optimized: the picture itself, or its brightness, (1, 1, H, W)."""
+        """What is optimized: colors, or their brightness, (1, 1, H, W)."""
         return self.tensors.get("point", self.image)
+
+    @property
+    def result(self) -> Tensor:
+        """What the optimization has come to: `point`, or the average of many."""
+        return self.tensors.get("result", self.point)
+
+    def state(self, owner: str) -> State:
+        """What `owner` remembered."""
+        return State(_owned(self.tensors, owner), _owned(self.numbers, owner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +85,13 @@ class Iterate:
     """What one iteration left behind; stays valid.
 
     Attributes:
-        iteration: Over all scales, from 1.
+        iteration: Over all scales, from 1. Those that a scale skipped by stopping
+            early count as done.
         scale: Index of the scale, from 0.
         scale_iteration: Within the scale, from 1.
         losses: Of the picture this iteration started from.
-        image: The picture it arrived at, (1, 3, H, W), RGB in [0, 1]; of color
-            "luminance", with the content's chroma put back.
+        image: The picture it arrived at, (1, 3, H, W), RGB in [0, 1]; averaged, and
+            with the content's chroma put back, if that was asked for.
     """
 
     iteration: int
@@ -82,41 +100,46 @@ class Iterate:
     losses: Losses
     image: Tensor
     _point: Tensor
-    _state: State
+    _result: Tensor
+    _states: Mapping[str, State]
 
     def snapshot(self) -> Snapshot:
         """Everything needed to continue from here; costs nothing."""
-        tensors = {
-            _OPTIMIZER + name: each for name, each in self._state.tensors.items()
-        }
-        tensors["image"] = self.image
+        tensors = {"image": self.image}
         if self._point is not self.image:
             tensors["point"] = self._point
+        if self._result is not self._point:
+            tensors["result"] = self._result
+        numbers: dict[str, float] = {}
+        for owner, state in self._states.items():
+            tensors |= {f"{owner}.{name}": each for name, each in state.tensors.items()}
+            numbers |= {f"{owner}.{name}": each for name, each in state.numbers.items()}
         place = (self.iteration, self.scale, self.scale_iteration)
-        return Snapshot(*place, tensors, self._state.numbers)
+        return Snapshot(*place, tensors, numbers)
 
 
 @torch.no_grad()
 def stylize(
-    content: Tensor,
-    styles: Sequence[Tensor],
+    sources: Sources,
     params: StyleParams,
     network: Network,
     *,
-    start: Tensor | None = None,
     resume: Snapshot | None = None,
+    segments: Sequence[Segment] = (),
+    limits: Limits | None = None,
 ) -> Iterator[Iterate]:
     """Optimize an image toward the content of one picture and the style of others.
 
     Args:
-        content: (1, 3, H, W), RGB in [0, 1], any size; the result has its shape at a
-            long side of params.max_edge.
-        styles: (1, 3, h, w) each, RGB in [0, 1], any size; as many as params.styles.
-        params: Weights, layers, optimizer and schedule.
+        sources: The pictures; the result has the content's shape at a long side of
+            params.max_edge.
+        params: Weights, layers, optimizer and schedule, as submitted.
         network: Built for params.network; its device and precision are used.
-        start: The picture of init "image"; stretched to the content's shape.
         resume: Go on from here instead. When no iterations are left, nothing is
             yielded, and the result is `resume.image`.
+        segments: Changes in mid-run. To change something now, end this run and begin
+            another: resume from its last iterate, with a segment from there on.
+        limits: Memory and signs of life; None: no limits.
 
     Yields:
         One `Iterate` per iteration.
@@ -124,22 +147,98 @@ def stylize(
     Raises:
         Diverged: The loss became NaN or infinite.
     """
-    network = network.with_pooling(params.pooling)
-    content, *styles = (_moved(image, network) for image in (content, *styles))
-    if resume is None:
-        first = {} if start is None else {"image": _begun(start, params, network)}
-        here = Snapshot(0, 0, 0, first, {})
-    else:
-        moved = {name: _moved(each, network) for name, each in resume.tensors.items()}
-        here = replace(resume, tensors=moved)
-    colors = content
-    content, styles = reduced(params.color, content, styles)
-    for scale in scales(content, styles, params.stages, here.scale, params.style_scale):
+    network, limits = network.with_pooling(params.pooling), limits or Limits()
+    sources = _moved_all(sources, network)
+    here = _beginning(sources, params, network, resume)
+    colors = sources.content
+    reduced_sources = reduced(params.color, sources)
+    sides = [side for side, _ in params.stages]
+    for scale in scales(reduced_sources, sides, here.scale, params.style_scale):
         here = _enter(scale, here, params)
-        show = _display(params, colors, scale)
-        for iterate in _descend(scale, here, params, network, show):
-            here = iterate.snapshot()
-            yield iterate
+        run = _Run(network, scale, resize(colors, scale.size), params, limits)
+        run.load(here)
+        while (leg := leg_at(params, segments, scale.index, here.iteration)).end > (
+            here.iteration
+        ):
+            if run.is_still and not leg.turns:
+                here = replace(here, iteration=leg.end)
+                continue
+            for iterate in run.descend(leg, here):
+                here = iterate.snapshot()
+                yield iterate
+
+
+class _Run:
+    """One scale's share of a run."""
+
+    def __init__(
+        self,
+        network: Network,
+        scale: Scale,
+        colors: Tensor,
+        params: StyleParams,
+        limits: Limits,
+    ) -> None:
+        self._network, self._scale, self._limits = network, scale, limits
+        self._colors = colors  # the content, (1, 3, H, W), whatever is optimized
+        self._begins = scale_end(params, scale.index - 1) if scale.index else 0
+        self._stillness = Stillness(params.early_stop)
+
+    def load(self, here: Snapshot) -> None:
+        """Continue from a snapshot of this scale, or from its beginning."""
+        self._stillness.load(here.state("still"))
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing visible changes any more."""
+        return self._stillness.reached
+
+    def descend(self, leg: Leg, here: Snapshot) -> Iterator[Iterate]:
+        """Run one leg, or until nothing changes."""
+        objective = Objective(self._network, leg.params, self._scale, self._limits)
+        optimizer = OPTIMIZERS[leg.params.optimizer or "lbfgs"](self._limits.step)
+        average = Average(leg.params.averaging or 0.0)
+        optimizer.load(here.state("optimizer"))
+        average.load(here.state("average"))
+        if leg.turns:
+            optimizer.turn()
+            self._stillness.reached = False
+        owners: dict[str, Remembers] = {
+            "optimizer": optimizer,
+            "average": average,
+            "still": self._stillness,
+        }
+        point = here.point
+        for iteration in range(here.iteration + 1, leg.end + 1):
+            losses, gradient = objective.evaluate(point)
+            point = optimizer.step(point, losses.total, gradient)
+            result = average.add(point)
+            image = self._shown(result, leg.params)
+            self._stillness.watch(image)
+            place = (iteration, self._scale.index, iteration - self._begins)
+            states = {owner: each.state() for owner, each in owners.items()}
+            yield Iterate(*place, losses, image, point, result, states)
+            if self._stillness.reached:
+                return
+
+    def _shown(self, result: Tensor, params: StyleParams) -> Tensor:
+        """The picture to look at."""
+        if params.color == "luminance":
+            return recolored(result, self._colors)
+        if params.color == "chroma":
+            return recolored(luminance(result), self._colors)
+        return result
+
+
+def _moved_all(sources: Sources, network: Network) -> Sources:
+    def moved(image: Tensor | None) -> Tensor | None:
+        return None if image is None else _moved(image, network)
+
+    styles = tuple(
+        Style(_moved(style.image, network), moved(style.mask), moved(style.region))
+        for style in sources.styles
+    )
+    return Sources(_moved(sources.content, network), styles, moved(sources.start))
 
 
 def _moved(tensor: Tensor, network: Network) -> Tensor:
@@ -148,9 +247,17 @@ def _moved(tensor: Tensor, network: Network) -> Tensor:
     return moved.contiguous()
 
 
-def _begun(start: Tensor, params: StyleParams, network: Network) -> Tensor:
-    point = _moved(start, network)
-    return luminance(point) if params.color == "luminance" else point
+def _beginning(
+    sources: Sources, params: StyleParams, network: Network, resume: Snapshot | None
+) -> Snapshot:
+    if resume is not None:
+        tensors = {name: _moved(each, network) for name, each in resume.tensors.items()}
+        return replace(resume, tensors=tensors)
+    if sources.start is None:
+        return Snapshot(0, 0, 0, {}, {})
+    gray = params.color == "luminance"
+    start = luminance(sources.start) if gray else sources.start
+    return Snapshot(0, 0, 0, {"image": start}, {})
 
 
 def _enter(scale: Scale, here: Snapshot, params: StyleParams) -> Snapshot:
@@ -159,21 +266,10 @@ def _enter(scale: Scale, here: Snapshot, params: StyleParams) -> Snapshot:
         return here
     image = scale.content
     if here.tensors:
-        image = resize(here.point, (image.shape[2], image.shape[3]))
+        image = resize(here.result, scale.size)
     elif params.init == "noise":
         image = _noise(image, params.seed)
     return Snapshot(here.iteration, scale.index, 0, {"image": image}, {})
-
-
-def _display(
-    params: StyleParams, colors: Tensor, scale: Scale
-) -> Callable[[Tensor], Tensor]:
-    """How what is optimized becomes the picture to look at."""
-    if params.color != "luminance":
-        return lambda point: point
-    height, width = scale.content.shape[2:]
-    content = resize(colors, (height, width))
-    return lambda point: recolored(point, content)
 
 
 def _noise(like: Tensor, seed: int) -> Tensor:
@@ -182,31 +278,10 @@ def _noise(like: Tensor, seed: int) -> Tensor:
     return torch.rand(like.shape, generator=generator).to(like)
 
 
-def _descend(
-    scale: Scale,
-    here: Snapshot,
-    params: StyleParams,
-    network: Network,
-    show: Callable[[Tensor], Tensor],
-) -> Iterator[Iterate]:
-    """Run what is left of one scale."""
-    if here.scale_iteration >= scale.iterations:
-        return
-    objective = Objective(network, params, scale.content, scale.styles)
-    optimizer = OPTIMIZERS[params.optimizer or "lbfgs"]()
-    optimizer.load(_optimizer_state(here))
-    point, before = here.point, here.iteration - here.scale_iteration
-    for done in range(here.scale_iteration + 1, scale.iterations + 1):
-        losses, gradient = objective.evaluate(point)
-        point = optimizer.step(point, losses.total, gradient)
-        place, state = (before + done, scale.index, done), optimizer.state()
-        yield Iterate(*place, losses, show(point), point, state)
-
-
-def _optimizer_state(here: Snapshot) -> State:
-    tensors = {
-        name.removeprefix(_OPTIMIZER): each
-        for name, each in here.tensors.items()
-        if name.startswith(_OPTIMIZER)
+def _owned(items: Mapping[str, T], owner: str) -> dict[str, T]:
+    prefix = f"{owner}."
+    return {
+        name.removeprefix(prefix): each
+        for name, each in items.items()
+        if name.startswith(prefix)
     }
-    return State(tensors, here.numbers)

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.losses import positions
+from worker.engine.losses import reciprocal
+from worker.engine.moments import Slope, pull, raw_moments, rows_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from worker.engine.losses import LossScale
+    from worker.engine.moments import Share
 
-_BLUR = 1e-4  # of the mean variance: above the noise of float32, below what is seen
+_BLUR = 1e-3  # of the mean variance: far above the noise of float32, below what is seen
 _SMALLEST = 1e-12  # keeps 0 / 0 away; its square is still a float32
 
 
@@ -42,25 +44,92 @@ class Normal:
     blur: float
 
 
-def raw_moments(features: Tensor) -> Tensor:
-    """First and second moment of a map's activations; moments of styles can be blended.
+@dataclass(frozen=True, slots=True)
+class NormalTerm:
+    """Squared Wasserstein-2 distance of two normal distributions.
 
-    Args:
-        features: Activations of one layer, (1, C, H, W).
+    |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((R S1 R)^1/2), R^2 = S2. Departures from
+    crowsonkb: the root comes from eigenvalues, not from Newton-Schulz, and is smoothed
+    by `blur`, where 1e-4 was added to both covariances: maps of few positions have
+    singular ones.
 
-    Returns:
-        (C + 1, C): the mean over a matrix of mean products.
+    Attributes:
+        target: R, m2 and what else is known of the style.
+        factor: The value is factor * the distance.
     """
-    rows = positions(features)  # (N, C)
-    return torch.cat([rows.mean(0)[None], (rows.T @ rows).div_(rows.shape[0])])
+
+    target: Normal
+    factor: float
+
+    def slope(self, moments: Tensor) -> Slope:
+        """Value and pull at a picture that has these raw moments, (C + 1, C).
+
+        The gradient by an activation f is 2 (f - T(f)), T the optimal transport. In
+        float64: covariances come near singular ones, and a root makes much of little.
+        """
+        exact = _exact(moments)
+        mean, root = exact[0], self.target.root.to(exact)
+        covariance = exact[1:] - mean.outer(mean)
+        gap = mean - self.target.mean.to(exact)
+        variance = covariance.trace() + self.target.variance
+        fidelity, inverse = _smooth_root(root @ covariance @ root, self.target.blur)
+        value = gap.square().sum() + variance - 2 * fidelity
+        matrix = (root @ inverse @ root).neg_()
+        matrix.diagonal().add_(1)
+        matrix.mul_(2 * self.factor)
+        offset = gap.mul_(2 * self.factor) - matrix @ mean
+        return Slope(
+            (value * self.factor).to(moments), matrix.to(moments), offset.to(moments)
+        )
+
+    def evaluate(self, features: Tensor, share: Share) -> tuple[Tensor, Tensor]:
+        """Value, (), and gradient by a whole map, (1, C, H, W)."""
+        _, channels, height, width = features.shape
+        if height * width < channels:
+            return self._evaluate_few(features, share)
+        slope = self.slope(raw_moments(features, share))
+        return slope.value, pull(features, slope, share)
+
+    def _evaluate_few(self, features: Tensor, share: Share) -> tuple[Tensor, Tensor]:
+        """The same through an N x N matrix instead of one of C x C.
+
+        R S R of N < C positions has the eigenvalues of an N x N matrix, and C - N
+        zeros. With X = share^1/2 (F - m1) its covariance is X^T X.
+        """
+        _, channels, height, width = features.shape
+        rows, root = _exact(rows_of(features)), self.target.root  # (N, C), (C, C)
+        root = root.to(rows)
+        part = torch.as_tensor(share, dtype=rows.dtype, device=rows.device)
+        part = part.expand(1, 1, height, width).reshape(-1, 1)  # (N, 1)
+        mean = (rows * part).sum(0)  # (C,)
+        gap = mean - self.target.mean.to(rows)
+        centered = rows - mean
+        scaled = centered * part.sqrt()
+        seen = scaled @ root
+        fidelity, inverse = _smooth_root(seen @ seen.T, self.target.blur)
+        carried = (inverse @ seen @ root).mul_(part.sqrt())
+        variance = scaled.square().sum() + self.target.variance
+        value = gap.square().sum() + variance - 2 * fidelity
+        gradient = centered.add_(gap).mul_(part).sub_(carried).mul_(2 * self.factor)
+        shaped = gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
+        return (value * self.factor).to(features), shaped.to(features)
+
+
+def normal_term(moments: Tensor, weight: float, loss_scale: LossScale) -> NormalTerm:
+    """Aim at a style that has these raw moments, (C + 1, C).
+
+    Over |m|^2 + tr(S), the mean squared length of the style's own activations, or over
+    C as crowsonkb published. A silent target is left out.
+    """
+    target = normal(moments)
+    if loss_scale == "gatys":
+        return NormalTerm(target, weight / len(target.mean))
+    return NormalTerm(target, weight * reciprocal(target.size))
 
 
 def normal(moments: Tensor) -> Normal:
-    """Make the distribution that has these `raw_moments`; once per scale, in float64.
-
-    On the CPU, since not every device has float64.
-    """
-    exact = moments.cpu().double()
+    """Make the distribution with these `raw_moments`; once per scale, in float64."""
+    exact = _exact(moments)
     mean, square = exact[0], exact[1:]
     values, vectors = torch.linalg.eigh(square - mean.outer(mean))
     root = (vectors * values.clamp_(min=0).sqrt()) @ vectors.T
@@ -69,57 +138,9 @@ def normal(moments: Tensor) -> Normal:
     return Normal(mean.to(moments), root.to(moments), float(values.sum()), size, blur)
 
 
-def wasserstein_loss(
-    features: Tensor, target: Normal, factor: float
-) -> tuple[Tensor, Tensor]:
-    """Squared Wasserstein-2 distance of two normal distributions.
-
-    |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((R S1 R)^1/2), R^2 = S2. Departures from
-    crowsonkb: the root comes from eigenvalues, not from Newton-Schulz, and is smoothed
-    by `blur`, where 1e-4 was added to both covariances: maps of few positions have
-    singular ones.
-
-    Returns:
-        factor * the distance, (), and its gradient by F, (1, C, H, W): that of an
-        activation f is 2 / N (f - T(f)), T the optimal transport to the target.
-    """
-    _, channels, height, width = features.shape
-    rows = positions(features)  # (N, C)
-    gap = rows.mean(0)  # (C,)
-    centered = rows - gap
-    gap = gap.sub_(target.mean)
-    variance = centered.square().sum() / len(rows) + target.variance
-    fidelity, transported = _transport(centered, target)
-    value = gap.square().sum() + variance - 2 * fidelity
-    gradient = centered.sub_(transported).add_(gap).mul_(2 * factor / len(rows))
-    shaped = gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
-    return value * factor, shaped
-
-
-def wasserstein_scale(loss_scale: LossScale, target: Normal) -> float:
-    """Constant of one layer: 1 / (|m|^2 + tr(S)), or 1 / C as crowsonkb published.
-
-    The first is the mean squared length of the style's own activations. A silent
-    target is left out.
-    """
-    if loss_scale == "gatys":
-        return 1 / len(target.mean)
-    return 1 / target.size if target.size else 0.0
-
-
-def _transport(centered: Tensor, target: Normal) -> tuple[Tensor, Tensor]:
-    """Fidelity tr((R S R)^1/2), (), and the rows carried over, (N, C).
-
-    R S R of N < C positions has the eigenvalues of an N x N matrix, and C - N zeros.
-    """
-    count, root = len(centered), target.root
-    if count < len(root):
-        seen = centered @ root  # (N, C)
-        fidelity, inverse = _smooth_root(seen @ seen.T / count, target.blur)
-        return fidelity, inverse @ seen @ root
-    covariance = (centered.T @ centered).div_(count)
-    fidelity, inverse = _smooth_root(root @ covariance @ root, target.blur)
-    return fidelity, centered @ (root @ inverse @ root)
+def _exact(moments: Tensor) -> Tensor:
+    """In float64, on the CPU where the device has none."""
+    return (moments.cpu() if moments.device.type == "mps" else moments).double()
 
 
 def _smooth_root(matrix: Tensor, blur: float) -> tuple[Tensor, Tensor]:

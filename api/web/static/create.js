@@ -83,6 +83,7 @@ function parameters(said) {
     init: said.get("init"),
     color: said.get("color"),
     style_loss: said.get("style_loss"),
+    early_stop: number(said.get("early_stop")),
   };
   if (said.get("optimizer")) params.optimizer = said.get("optimizer");
   return params;

@@ -103,7 +103,7 @@ def test_a_change_of_a_waiting_job_holds_at_once(api, change, job_id):
     assert response.status_code == 200
     job = response.json
     assert job["segments"] == [
-        {"from_iteration": 0, "changes": _changes(style_weight=3.0, iterations=70)}
+        {"from_iteration": 0, "changes": {"style_weight": 3.0, "iterations": 70}}
     ]
     assert job["current"]["style_weight"] == 3
     assert (job["current"]["iterations"], job["revision"]) == (70, 2)
@@ -332,8 +332,3 @@ def test_a_wrong_option_is_pointed_at(api, field, text):
 
     assert response.status_code == 422
     assert [one["pointer"] for one in response.json["errors"]] == [f"/{field}"]
-
-
-def _changes(**some):
-    named = ("content_weight", "style_weight", "tv_weight", "styles", "iterations")
-    return dict.fromkeys(named) | some

@@ -11,6 +11,7 @@ import pytest
 import impasto
 from impasto import errors, outcomes
 from impasto.client import Client
+from impasto.painting import Painting
 from tests.unit.impasto.farm_of_jobs import Answer, job, problem
 
 JOB = job()["id"]
@@ -36,6 +37,26 @@ def test_submitting_sends_the_pictures_and_the_parameters(farm, client, pictures
     assert body.count(b'name="style"; filename="painting.jpg"') == 2
     assert b'{"max_edge": 64}' in body
     assert b'name="name"' in body
+
+
+def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job("succeeded")))
+    farm.answers(SELF, Answer(body=job("succeeded")))
+    photo, painting = pictures
+    segments = [{"from_iteration": 9, "changes": {"tv_weight": 1}}]
+
+    client.run(
+        photo,
+        [painting, Painting(painting, mask=photo, region=painting)],
+        segments=segments,
+    )
+
+    body = farm.seen[0][3]
+    assert body.count(b'name="style"; filename="painting.jpg"') == 2
+    assert b'name="mask_1"; filename="photo.jpg"' in body
+    assert b'name="region_1"; filename="painting.jpg"' in body
+    assert b"mask_0" not in body
+    assert json.dumps(segments).encode() in body
 
 
 def test_a_submit_is_never_sent_twice(farm, client, pictures):

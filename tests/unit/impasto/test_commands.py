@@ -201,6 +201,14 @@ def test_show_says_the_facts_and_json_has_them_all(farm, impasto):
     assert json.loads(impasto("show", JOB, "--json").stdout)["mood"] == "blue"
 
 
+def test_show_says_what_was_steered_and_when(farm, impasto):
+    segments = [{"from_iteration": 20, "changes": {"tv_weight": 0, "iterations": 9}}]
+    farm.answers(SELF, Answer(body=job("running", segments=segments)))
+
+    line = "steered  from iteration 20: tv_weight=0, iterations=9"
+    assert line in impasto("show", JOB).stdout
+
+
 def test_ls_lists_and_pages(farm, impasto):
     farm.answers("GET /v1/jobs", Answer(body={"data": [job(name="cat")]}))
 

@@ -126,6 +126,8 @@ def test_large_styles_are_fine_up_to_the_limit():
 
 
 def test_parameters_survive_the_way_through_json():
-    params = StyleParams(max_edge=700, seed=3).with_images("ast_1", ["ast_2"], None)
+    params = StyleParams(max_edge=700, seed=3).with_images(
+        {"content": {0: "ast_1"}, "style": {0: "ast_2"}}
+    )
 
     assert StyleParams.model_validate(params.model_dump(mode="json")) == params

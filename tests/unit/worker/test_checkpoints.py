@@ -136,6 +136,16 @@ def test_a_checkpoint_made_with_other_weights_is_refused_as_such(storage):
         checkpoints.resume(storage, claim(found), now)
 
 
+def test_a_mask_is_not_taken_for_that_of_another_style():
+    blob = jobs.Blob("a", "aa")
+
+    first = checkpoints.digests({"mask": {0: blob}, "style": {0: blob, 1: blob}})
+    second = checkpoints.digests({"mask": {1: blob}, "style": {0: blob, 1: blob}})
+
+    assert first == {"mask": "aa", "style": "aa,aa"}
+    assert second == {"mask": ",aa", "style": "aa,aa"}
+
+
 def test_no_two_claims_share_a_key():
     keys = {
         checkpoints.checkpoint_key("job_1", fence, iteration)

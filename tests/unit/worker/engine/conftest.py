@@ -12,14 +12,19 @@ import torch
 
 from shared.params import StyleParams, layer_names
 from worker.engine.features import build_network
+from worker.engine.limits import Limits
+from worker.engine.objective import Objective
+from worker.engine.pyramid import Scale
+from worker.engine.sources import Sources, Style
 from worker.engine.transfer import Snapshot, stylize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
     from shared.params import Network as NetworkName
+    from shared.steering import Segment
     from worker.engine.features import Network
     from worker.engine.transfer import Iterate
 
@@ -50,6 +55,25 @@ def picture(height: int, width: int, seed: int) -> Tensor:
     fine = torch.rand(1, 3, height, width, generator=generator, dtype=torch.float64)
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
     return (0.8 * smooth + 0.2 * fine).clamp_(0, 1)
+
+
+def sources_of(
+    content: Tensor, *styles: Tensor, start: Tensor | None = None
+) -> Sources:
+    """Pictures without masks."""
+    return Sources(content, tuple(Style(each) for each in styles), start)
+
+
+def objective_of(
+    network: Network,
+    params: StyleParams,
+    content: Tensor,
+    styles: Sequence[Tensor | Style],
+    limits: Limits | None = None,
+) -> Objective:
+    """The objective at the very size of the pictures."""
+    whole = tuple(each if isinstance(each, Style) else Style(each) for each in styles)
+    return Objective(network, params, Scale(0, content, whole), limits or Limits())
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +130,14 @@ def run(
     content, style = photo_and_style
 
     def start(
-        resume: Snapshot | None = None, start: Tensor | None = None, **changes: Any
+        resume: Snapshot | None = None,
+        start: Tensor | None = None,
+        segments: Sequence[Segment] = (),
+        **changes: Any,
     ) -> Iterator[Iterate]:
         params = make_params(**changes)
-        return stylize(content, [style], params, network32, start=start, resume=resume)
+        sources = sources_of(content, style, start=start)
+        return stylize(sources, params, network32, resume=resume, segments=segments)
 
     return start
 

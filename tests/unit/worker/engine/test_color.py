@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.params import Color
-from tests.unit.worker.engine.conftest import picture
+from tests.unit.worker.engine.conftest import picture, sources_of
 from worker.engine.color import luminance, matched, recolored, reduced
 
 
@@ -82,20 +82,20 @@ def test_a_picture_of_one_color_is_matched_without_dividing_by_nothing(
 
 
 def test_colors_are_left_alone_unless_asked() -> None:
-    content, style = picture(5, 7, seed=1), picture(4, 4, seed=2)
+    sources = sources_of(picture(5, 7, seed=1), picture(4, 4, seed=2))
 
-    same, styles = reduced("style", content, [style])
-
-    assert same is content
-    assert styles[0] is style
+    assert reduced("style", sources) is sources
+    assert reduced("chroma", sources) is sources
 
 
 @pytest.mark.parametrize("color", get_args(Color))
 def test_every_color_a_client_may_ask_for_reduces_every_picture(color: Color) -> None:
-    content, styles = picture(5, 7, 1), [picture(4, 4, 2), picture(3, 6, 3)]
+    sources = sources_of(picture(5, 7, 1), picture(4, 4, 2), picture(3, 6, 3))
 
-    found, others = reduced(color, content, styles)
+    reduced_sources = reduced(color, sources)
 
+    found = reduced_sources.content
+    others = [style.image for style in reduced_sources.styles]
     channels = 1 if color == "luminance" else 3
     assert found.shape == (1, channels, 5, 7)
     assert [tuple(each.shape) for each in others] == [

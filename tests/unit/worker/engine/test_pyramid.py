@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.unit.worker.engine.conftest import picture
+from tests.unit.worker.engine.conftest import picture, sources_of
 from worker.engine.pyramid import fitted, resize, scales
 
 
@@ -25,14 +25,14 @@ def test_the_long_side_is_exact_and_the_short_one_follows(
 
 
 def test_every_scale_is_made_from_the_originals() -> None:
-    content, styles = picture(30, 50, seed=1), [picture(40, 20, seed=2)]
-    stages = ((16, 3), (32, 2), (64, 1))
+    content = picture(30, 50, seed=1)
+    sources = sources_of(content, picture(40, 20, seed=2))
 
-    found = list(scales(content, styles, stages, first=1))
+    found = list(scales(sources, (16, 32, 64), first=1))
 
-    assert [(scale.index, scale.iterations) for scale in found] == [(1, 2), (2, 1)]
+    assert [scale.index for scale in found] == [1, 2]
     assert [tuple(scale.content.shape[2:]) for scale in found] == [(19, 32), (38, 64)]
-    assert [tuple(s.styles[0].shape[2:]) for s in found] == [(32, 16), (64, 32)]
+    assert [tuple(s.styles[0].image.shape[2:]) for s in found] == [(32, 16), (64, 32)]
     assert torch.equal(found[1].content, resize(content, (38, 64)))
 
 
@@ -47,13 +47,14 @@ def test_every_scale_is_made_from_the_originals() -> None:
 def test_the_styles_keep_their_proportion_to_every_scale(
     style_scale: float, sizes: list[tuple[int, int]]
 ) -> None:
-    content, styles = picture(30, 50, seed=1), [picture(40, 20, seed=2)]
+    style = picture(40, 20, seed=2)
+    sources = sources_of(picture(30, 50, seed=1), style)
 
-    found = list(scales(content, styles, ((16, 3), (32, 2)), 0, style_scale))
+    found = list(scales(sources, (16, 32), 0, style_scale))
 
-    assert [tuple(s.styles[0].shape[2:]) for s in found] == sizes
+    assert [tuple(s.styles[0].image.shape[2:]) for s in found] == sizes
     assert [tuple(s.content.shape[2:]) for s in found] == [(10, 16), (19, 32)]
-    assert torch.equal(found[1].styles[0], resize(styles[0], sizes[1]))
+    assert torch.equal(found[1].styles[0].image, resize(style, sizes[1]))
 
 
 def test_a_picture_of_the_right_size_is_taken_as_it_is() -> None:

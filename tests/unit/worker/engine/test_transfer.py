@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shared.errors import Diverged
-from tests.unit.worker.engine.conftest import last, picture, through_json
+from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
 from worker.engine.features import build_network
 from worker.engine.optimizers import OptimizerName
 from worker.engine.transfer import stylize
@@ -139,7 +139,7 @@ def test_a_loss_that_is_not_finite_is_reported_as_divergence(
     content = picture(16, 16, seed=1)
 
     with pytest.raises(Diverged):
-        next(stylize(content, [content], make_params(), network))
+        next(stylize(sources_of(content, content), make_params(), network))
 
 
 @pytest.mark.parametrize("size", [(64, 8), (8, 64), (63, 61), (1, 64), (5, 5)])
@@ -150,7 +150,9 @@ def test_odd_thin_and_tiny_pictures_work(
 ) -> None:
     content, style = picture(*size, seed=1), picture(7, 40, seed=2)
 
-    final = last(stylize(content, [style], make_params(tv_weight=0.1), network32))
+    final = last(
+        stylize(sources_of(content, style), make_params(tv_weight=0.1), network32)
+    )
 
     assert max(final.image.shape) == 64
     assert final.image.isfinite().all()
@@ -162,7 +164,7 @@ def test_as_many_pictures_as_weights_are_needed(
     content = picture(16, 16, seed=1)
 
     with pytest.raises(ValueError, match=r"shorter|longer"):
-        next(stylize(content, [content] * 2, make_params(), network32))
+        next(stylize(sources_of(content, content, content), make_params(), network32))
 
 
 def test_gradients_stay_as_they_were_for_whoever_drives_the_run(run: Any) -> None:
@@ -182,7 +184,7 @@ def test_real_weights_bring_the_painting_into_the_photo(
     params = make_params(optimizer=name, style_weight=10.0, schedule=((64, 20),))
     content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
 
-    found = list(stylize(content, [style], params, network))
+    found = list(stylize(sources_of(content, style), params, network))
 
     assert found[-1].losses.total < 0.5 * found[0].losses.total
 
@@ -193,12 +195,11 @@ def test_real_weights_resume_bit_for_bit(
 ) -> None:
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
     content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
-    straight = list(stylize(content, [style], make_params(), network))
+    straight = list(stylize(sources_of(content, style), make_params(), network))
 
     resumed = last(
         stylize(
-            content,
-            [style],
+            sources_of(content, style),
             make_params(),
             network,
             resume=through_json(straight[2].snapshot()),

@@ -6,14 +6,8 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import slope_by_differences
-from worker.engine.losses import mean_gram
-from worker.engine.wasserstein import (
-    Normal,
-    normal,
-    raw_moments,
-    wasserstein_loss,
-    wasserstein_scale,
-)
+from worker.engine.moments import blended, raw_moments
+from worker.engine.wasserstein import Normal, NormalTerm, normal, normal_term
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +21,14 @@ def features(height: int, width: int, seed: int, channels: int = 5) -> Tensor:
 
 def target_of(*styles: Tensor) -> Normal:
     moments = [raw_moments(style) for style in styles]
-    return normal(mean_gram(moments, [1.0] * len(moments)))
+    return normal(blended(moments, [1.0] * len(moments)))
+
+
+def wasserstein_loss(
+    here: Tensor, target: Normal, factor: float
+) -> tuple[Tensor, Tensor]:
+    positions = here.shape[2] * here.shape[3]
+    return NormalTerm(target, factor).evaluate(here, 1 / positions)
 
 
 def test_a_distance_by_hand() -> None:
@@ -122,22 +123,25 @@ def test_float32_is_precise_enough() -> None:
 
 def test_the_scales_are_constants_that_the_target_fixes() -> None:
     style = features(4, 4, seed=2)
-    target = target_of(style)
+    moments = raw_moments(style)
 
-    assert wasserstein_scale("gatys", target) == 1 / 5
+    assert normal_term(moments, 1.0, "gatys").factor == 1 / 5
     mean_square = float(style.square().sum()) / 16
-    assert wasserstein_scale("relative", target) == pytest.approx(1 / mean_square)
+    assert normal_term(moments, 1.0, "relative").factor == pytest.approx(
+        1 / mean_square
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
 def test_a_style_of_one_color_pulls_without_dividing_by_nothing(value: float) -> None:
-    target = target_of(torch.full((1, 3, 2, 2), value).double())
+    style = torch.full((1, 3, 2, 2), value).double()
+    target = target_of(style)
 
     found, gradient = wasserstein_loss(features(3, 4, 1, channels=3), target, 1.0)
 
     assert found.isfinite()
     assert gradient.isfinite().all()
-    assert bool(wasserstein_scale("relative", target)) == bool(value)
+    assert bool(normal_term(raw_moments(style), 1.0, "relative").factor) == bool(value)
 
 
 def test_features_that_are_not_finite_are_passed_on_to_the_guards() -> None:

@@ -1,0 +1,91 @@
+"""Masks of a new job: each of the right shape, not empty, something left to all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.limits import one_decoder
+from shared import masks
+from shared.errors import FieldError, InvalidParams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from PIL import Image
+
+    from api.job_requests import Picture
+    from api.services import Services
+    from shared.images import PictureInfo
+
+# What each kind of mask must have the shape of.
+_WHOLES = {"mask": "content", "region": "style"}
+
+
+def check_masks(
+    services: Services, checked: Sequence[tuple[Picture, PictureInfo]]
+) -> None:
+    """Check what masks and regions say, once all are known to be pictures.
+
+    Raises:
+        InvalidParams: Some cannot be used; all are named.
+    """
+    infos = {(one.role, one.position): info for one, info in checked}
+    pictures = [one for one, _ in checked if one.role in _WHOLES]
+    seen = {one: _look(services, one) for one in pictures}
+    errors: list[FieldError] = []
+    for one in pictures:
+        role, position = _WHOLES[one.role], one.position
+        whole = infos[role, position if role == "style" else 0]
+        errors.extend(_misshapen(one, infos[one.role, position], whole))
+        if seen[one] is None:
+            errors.append(_empty(one))
+    errors.extend(_left_out(infos, seen))
+    if errors:
+        raise InvalidParams(errors)
+
+
+def _misshapen(
+    picture: Picture, info: PictureInfo, whole: PictureInfo
+) -> Iterable[FieldError]:
+    size, wanted = (info.width, info.height), (whole.width, whole.height)
+    if not masks.have_same_shape(size, wanted):
+        of = "the photo" if picture.role == "mask" else "its painting"
+        detail = (
+            f"has {size[0]} x {size[1]} pixels, which is not the shape of {of}, "
+            f"{wanted[0]} x {wanted[1]}: draw it over that picture, or crop it to the "
+            "same proportions"
+        )
+        yield FieldError(picture.pointer, "mask-shape", detail)
+
+
+def _look(services: Services, picture: Picture) -> Image.Image | None:
+    """Decode a mask into its thumbnail; None if it is empty."""
+    data = picture.file.stream.read()
+    picture.file.stream.seek(0)
+    with one_decoder(services):
+        mask = masks.brightness(data)
+        return None if masks.is_empty(mask) else masks.thumbnail(mask)
+
+
+def _empty(picture: Picture) -> FieldError:
+    detail = "is black everywhere: make it bright where the style goes"
+    if picture.role == "region":
+        detail = "is black everywhere: make it bright where the style is taken from"
+    return FieldError(picture.pointer, "mask-empty", detail)
+
+
+def _left_out(
+    infos: Iterable[tuple[str, int]], seen: Mapping[Picture, Image.Image | None]
+) -> Iterable[FieldError]:
+    """Styles without a mask to which the masks of the others leave nothing."""
+    masked = {one.position: mask for one, mask in seen.items() if one.role == "mask"}
+    thumbnails = [mask for mask in masked.values() if mask is not None]
+    if not thumbnails or not masks.leave_nothing(thumbnails):
+        return
+    detail = (
+        "has no mask, and the masks of the others leave nothing of the photo to it: "
+        "darken them somewhere, or leave this style out"
+    )
+    for role, position in infos:
+        if role == "style" and position not in masked:
+            yield FieldError(f"/style/{position}", "mask-leaves-nothing", detail)

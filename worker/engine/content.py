@@ -1,0 +1,62 @@
+"""What the content looks like to the network: kept, or looked up tile by tile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from worker.engine.losses import content_scale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from shared.params import StyleParams
+    from worker.engine.targets import View
+    from worker.engine.tiling import Tile
+
+
+class ContentTargets:
+    """The content's activations at the layers that are to be kept.
+
+    Args:
+        looking: How the pictures are looked at.
+        content: (1, 3, H, W).
+        weights: Of the layers that are to be kept; may be none.
+        params: For the scale of the loss.
+
+    Attributes:
+        factors: Weight of each layer, over its constant.
+    """
+
+    def __init__(
+        self,
+        looking: View,
+        content: Tensor,
+        weights: Mapping[str, float],
+        params: StyleParams,
+    ) -> None:
+        self._view = replace(looking, names=weights.keys())
+        self._image = content
+        self._kept: dict[str, Tensor] | None = None
+        sizes = dict.fromkeys(weights, 0.0)
+        for tile in looking.tiles if weights else ():
+            seen = self._look(tile)
+            for name, features in seen.items():
+                sizes[name] += float(features.square().sum())
+            if len(looking.tiles) == 1:
+                self._kept = seen
+        self.factors = {
+            name: weight * content_scale(params.loss_scale, sizes[name])
+            for name, weight in weights.items()
+        }
+
+    def maps(self, tile: Tile) -> dict[str, Tensor]:
+        """What the tile's own positions should look like, by layer."""
+        if not self.factors:
+            return {}
+        return self._look(tile) if self._kept is None else self._kept
+
+    def _look(self, tile: Tile) -> dict[str, Tensor]:
+        return dict(self._view.maps(self._image, tile))

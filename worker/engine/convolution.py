@@ -1,0 +1,108 @@
+"""The 3 x 3 convolution of the frozen network, forward and back to its input.
+
+The gradient by a convolution's input is again a convolution, with the weights
+mirrored, so both ways run on the fast forward kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch.nn import functional as F
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Algorithm = Literal["direct", "winograd"]
+
+# NNPACK has nothing to win on fewer positions, nor on the three channels of a picture.
+WINOGRAD_MIN_POSITIONS = 1500
+_COLORS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """One 3 x 3 convolution with its ReLU.
+
+    Attributes:
+        weight: (outputs, inputs, 3, 3).
+        bias: (outputs,).
+        mirrored: The weight of the way back, (inputs, outputs, 3, 3).
+        algorithm: "winograd" takes fewer multiplications (Lavin & Gray, 2016) and
+            rounds otherwise; only on the CPU.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    mirrored: Tensor
+    algorithm: Algorithm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and rectify, (1, C, H, W)."""
+        return self._run(x, self.weight, self.bias).relu_()
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Gradient by the input, given the one by the output before its ReLU."""
+        return self._run(gradient, self.mirrored, None)
+
+    def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # A rule of shapes alone: timing would choose otherwise on another day.
+        positions = x.shape[2] * x.shape[3]
+        if self.algorithm == "direct" or positions < WINOGRAD_MIN_POSITIONS:
+            return F.conv2d(x, weight, bias, padding=1)
+        planes = torch._nnpack_spatial_convolution(  # noqa: SLF001 - has no other name
+            x.contiguous(), weight.contiguous(), bias, [1, 1], [1, 1]
+        )
+        return planes.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstConvolution(Convolution):
+    """The one that sees the picture, which is padded by repeating its edge.
+
+    The zeros of the published network are a color like any other, and paint a speckled
+    frame into the result.
+    """
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and rectify, (1, 3, H, W) to (1, C, H, W)."""
+        padded = F.pad(x, (1, 1, 1, 1), "replicate")
+        padded = padded.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(padded, self.weight, self.bias).relu_()
+
+    @override
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Gradient by the picture, given the one by the output before its ReLU.
+
+        Written out since torch's own backward of replicate padding adds up in any
+        order on CUDA: what fell on the padding belongs to the edge it repeated.
+        """
+        padded = F.conv2d(gradient, self.mirrored, padding=2)  # (1, 3, H + 2, W + 2)
+        padded[..., 1, :] += padded[..., 0, :]
+        padded[..., -2, :] += padded[..., -1, :]
+        padded[..., 1] += padded[..., 0]
+        padded[..., -2] += padded[..., -1]
+        return padded[..., 1:-1, 1:-1]
+
+
+def make_convolution(
+    weight: Tensor, bias: Tensor, algorithm: Algorithm = "direct"
+) -> Convolution:
+    """Lay out the weights of one layer for both ways, channels innermost."""
+    kind = FirstConvolution if weight.shape[1] == _COLORS else Convolution
+    mirrored = weight.flip(2, 3).transpose(0, 1)
+    return kind(
+        weight=weight.contiguous(memory_format=torch.channels_last),
+        bias=bias,
+        mirrored=mirrored.contiguous(memory_format=torch.channels_last),
+        algorithm=algorithm,
+    )
+
+
+def winograd_is_available() -> bool:
+    """Whether this build of torch and this CPU can; also readies NNPACK."""
+    return bool(torch.backends.nnpack.is_available())
