@@ -19,7 +19,7 @@ from shared.jobs.segments import segment_rows, segments_of
 from shared.jobs.submitting import add_job, inputs_of
 from shared.models import Checkpoint, Job
 from shared.params import StyleParams
-from shared.states import Relation, Verb
+from shared.states import Completion, Relation, Verb
 from shared.steering import Changes, Segment, steered
 
 if TYPE_CHECKING:
@@ -88,16 +88,8 @@ def extend(
         known = segments_of(session, [parent.id]).get(parent.id, ())
         *_, (_, so_far) = steered(_params(parent), known).stages
         more = Changes.model_construct(iterations=so_far + iterations)
-        # After every change that it has to outdo.
-        begins = [
-            last.iteration,
-            *(
-                one.from_iteration
-                for one in known
-                if one.changes.iterations and one.from_iteration <= parent.iteration
-            ),
-        ]
-        child = _Child(Relation.EXTEND, last, _with(known, max(begins), more))
+        begins = _extension_begins(parent, last.iteration, known)
+        child = _Child(Relation.EXTEND, last, _with(known, begins, more))
         return _make(db, session, parent, child, limits)
 
 
@@ -125,6 +117,26 @@ def retry(
         known = segments_of(session, [parent.id]).get(parent.id, ())
         child = _Child(Relation.RETRY, next(iter(stored), None), known)
         return _make(db, session, parent, child, limits)
+
+
+def _extension_begins(
+    parent: Job, last_iteration: int, known: tuple[Segment, ...]
+) -> int:
+    """From which iteration on the last scale is longer.
+
+    From the first: it is as if it had been so all along, and the picture equals that of
+    a longer run. But after any change of iterations that it has to outdo; and where a
+    picture stood still, only there, as a change is what sets it going again.
+    """
+    stood_still = (
+        parent.completion == Completion.FULL and parent.iteration < parent.iterations
+    )
+    outdone = [
+        one.from_iteration
+        for one in known
+        if one.changes.iterations and one.from_iteration <= parent.iteration
+    ]
+    return max([last_iteration if stood_still else 0, *outdone])
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ def test_an_extension_adds_to_the_last_scale_and_keeps_every_segment(db, parent)
     assert (child.relation, child.parent_iteration) == ("extend", 20)
     assert child.iterations == row(db, parent).iterations + 300
     found = claim(db, "b").segments
-    assert [one.from_iteration for one in found][:2] == [15, 20]
-    assert [one.changes.style_weight for one in found] == [3, None, 5]
+    assert [one.from_iteration for one in found] == [0, 15, 25]
+    assert [one.changes.style_weight for one in found] == [None, 3, 5]
 
 
 def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
@@ -94,6 +94,17 @@ def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
     child = row(db, jobs.extend(db, OWNER, job_id, 300, LIMITS))
 
     assert child.iterations == 100 + 60 + 80 + 300
+
+
+def test_an_extension_of_a_picture_that_stood_still_sets_it_going_again(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 180)
+    jobs.complete(db, claimed, result(claimed, iterations=180))
+
+    jobs.extend(db, OWNER, job_id, 300, LIMITS)
+
+    assert [one.from_iteration for one in claim(db, "b").segments] == [180]
 
 
 def test_an_extension_beyond_all_limits_is_refused(db, parent):
