@@ -62,9 +62,7 @@ class JobForm(_Said):
         default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
     )
     keep_every: int | None = Field(
-        default=None,
-        ge=1,
-        description="iterations between checkpoints that are kept for forks",
+        default=None, ge=1, description="iterations between checkpoints kept for forks"
     )
     start_deadline: str | None = Field(
         default=None,
@@ -232,9 +230,7 @@ class JobObject(_Said):
 
     id: str
     object: Literal["job"] = "job"
-    revision: int = Field(
-        description="grows with every change of state or parameters; for If-Match"
-    )
+    revision: int = Field(description="of state and parameters; for If-Match")
     kind: str
     state: JobState
     state_reason: str | None
@@ -260,9 +256,7 @@ class JobObject(_Said):
     keep_every: int | None
     allowed_actions: list[str] = Field(description="verbs that would change something")
     finish_requested: bool
-    completion: Completion | None = Field(
-        description="early: finished by request, before all iterations were done"
-    )
+    completion: Completion | None = Field(description="early: finished by request")
     queue: QueuePlace | None = Field(description="only while queued")
     progress: Progress | None
     preview: Preview | None

@@ -105,12 +105,6 @@ MUTATIONS = (
         "shared/jobs/claiming.py",
         "            Job.claim_nonce == nonce,\n",
     ),
-    Mutation(
-        "a claim takes what is not queued",
-        "shared/jobs/claiming.py",
-        "        Job.state == JobState.QUEUED,\n        Job.ready_key.is_not(None),\n",
-        "        or_(Job.ready_key.is_not(None), Job.state == JobState.PAUSED),\n",
-    ),
 )
 
 

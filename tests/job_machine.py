@@ -20,47 +20,31 @@ from shared import jobs
 from shared.db import Database
 from shared.errors import FencedOut, InvalidState, NoSuchCheckpoint
 from shared.models import Owner
-from shared.states import EVENTS, HELD, VERBS, Completion, Effect, JobState
+from shared.states import EVENTS, HELD, VERBS, Effect, JobState
 from shared.steering import Changes
 from tests.job_rows import (
-    BROKEN,
     DEVICE,
-    HOPELESS,
     LEASE,
     LIMITS,
-    checkpoint,
     columns,
-    result,
     submit,
 )
 from tests.job_truths import Truths, empty
+from tests.job_writes import (
+    KEEPS_THE_CLAIM,
+    WRITES,
+    checkpoint_key,
+    is_its_success,
+    led_to,
+)
 
 OWNERS = ("own_a", "own_b")
 PAUSED_DAYS = 1
 DAY = 86_400.0
 PICKS = st.integers(0, 10**6)
 
-WRITES = {
-    "heartbeat": lambda db, held, _: jobs.heartbeat(db, held, LEASE, 1, {}),
-    "checkpoint": lambda db, held, n: checkpoint(db, held, 10 * held.fence + n % 9 + 1),
-    "fell_back": lambda db, held, n: jobs.fell_back(db, held, 10 * held.fence - n % 9),
-    "begin": lambda db, held, n: jobs.begin_segments(db, held, n % 50),
-    "warn": lambda db, held, _: jobs.warn(db, held, "x", "y"),
-    "complete": lambda db, held, n: jobs.complete(db, held, _picture(held, n)),
-    "release": lambda db, held, _: jobs.release(db, held),
-    "retry": lambda db, held, _: jobs.fail(db, held, BROKEN, 10),
-    "fail": lambda db, held, _: jobs.fail(db, held, HOPELESS, 10),
-    "postpone": lambda db, held, _: jobs.postpone(db, held, BROKEN, 30),
-    "stopped": lambda db, held, _: jobs.stopped(db, held),
-}
-KEEPS_THE_CLAIM = {"heartbeat", "checkpoint", "fell_back", "begin", "warn"}
 ASKS = {"cancel": jobs.cancel, "pause": jobs.pause, "resume": jobs.resume,
         "finish": jobs.finish}  # fmt: skip
-
-
-def _picture(held, n):
-    early = Completion.EARLY if n % 2 else Completion.FULL
-    return result(held, completion=early)
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -125,7 +109,7 @@ class JobMachine(RuleBasedStateMachine):
         """Let any claim, however old, write anything."""
         held = self.claims[pick % len(self.claims)]
         before = self.truths.row(held.job_id)
-        if write == "complete" and _is_its_success(held, before):
+        if write == "complete" and is_its_success(held, before):
             assert WRITES[write](self.db, held, n) == JobState.SUCCEEDED
             return
         if self.truths.holder.get(held.job_id) != held:
@@ -139,7 +123,7 @@ class JobMachine(RuleBasedStateMachine):
         else:
             del self.truths.holder[held.job_id]
             assert self.truths.row(held.job_id).state == answer
-            assert answer == _led_to(before, write)
+            assert answer == led_to(before, write)
 
     @precondition(lambda self: self.jobs)
     @rule(pick=PICKS, verb=st.sampled_from(sorted(ASKS)))
@@ -295,28 +279,3 @@ class OneJobMachine(JobMachine):
     @rule()
     def branch(self):
         """Nor a child."""
-
-
-def checkpoint_key(held, iteration):
-    return f"checkpoints/{held.job_id}/{held.fence}-{iteration}"
-
-
-def _is_its_success(held, row):
-    return row.state == JobState.SUCCEEDED and row.fence == held.fence
-
-
-def _led_to(before, write):
-    """Where the tables say that a write of its holder leads."""
-    event = {"postpone": "retry"}.get(write, write)
-    if write == "stopped" and before.state == JobState.RUNNING:
-        event = "release"  # resumed in the last moment
-    if (
-        write == "retry"
-        and before.attempts >= before.max_attempts
-        and before.state != JobState.PAUSING
-    ):
-        event = "fail"
-    state = EVENTS[event][before.state]
-    if state == JobState.PAUSED and before.finish_requested:
-        return JobState.QUEUED  # its picture is wanted now
-    return state
