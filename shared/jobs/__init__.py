@@ -8,7 +8,7 @@ claim lasts, `asking` is what people may say, `reaping` what the reconciler does
 from __future__ import annotations
 
 from shared.jobs.asking import cancel
-from shared.jobs.attending import Presence, arrive, leave, seen
+from shared.jobs.attending import Presence, Standing, arrive, leave, seen
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
 from shared.jobs.holding import (
     Failure,
@@ -30,6 +30,7 @@ from shared.jobs.keeping import (
     warn,
 )
 from shared.jobs.keys import create_key, find_key
+from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
     get_job,
@@ -50,6 +51,7 @@ from shared.jobs.submitting import (
     submit,
 )
 from shared.jobs.surveying import Survey, survey
+from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
@@ -65,6 +67,7 @@ __all__ = [
     "Presence",
     "Reconciler",
     "Result",
+    "Standing",
     "StoredCheckpoint",
     "Survey",
     "Written",
@@ -82,12 +85,15 @@ __all__ = [
     "find_key",
     "get_asset",
     "get_job",
+    "go_carefully",
     "heartbeat",
+    "is_due",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
     "list_jobs",
     "live_workers",
+    "make_smaller",
     "postpone",
     "reap",
     "release",

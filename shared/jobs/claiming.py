@@ -29,6 +29,7 @@ class Device:
     worker_id: str
     device_class: str  # cpu, cuda, mps
     bytes: int
+    uuid: str = ""  # of a device that no job excludes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Claim:
     params: StyleParams
     inputs: dict[str, tuple[Blob, ...]]  # by role, in order
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+    caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
+    asked_max_edge: int | None = None  # px, where params say less than was asked
 
 
 def claim(
@@ -109,6 +112,15 @@ def fits(device: Device) -> ColumnElement[bool]:
         Job.ready_key.is_not(None),
         or_(Job.device_class.is_(None), Job.device_class == device.device_class),
         Job.need_bytes <= device.bytes,
+        or_(Job.excluded_device.is_(None), Job.excluded_device != device.uuid),
+    )
+
+
+def may_run() -> ColumnElement[bool]:
+    """SQL: whether an owner may have one more job running."""
+    return and_(
+        Owner.queued > 0,
+        or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
     )
 
 
@@ -130,11 +142,7 @@ def _next_job(session: Session, device: Device) -> Job | None:
     )
     owner_id = session.scalar(
         select(Owner.id)
-        .where(
-            Owner.queued > 0,
-            or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
-            head.is_not(None),
-        )
+        .where(may_run(), head.is_not(None))
         .order_by(Owner.running, head)
         .limit(1)
         .with_for_update()
@@ -157,6 +165,8 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         params=StyleParams.model_validate(job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
+        caution=1.0 if job.caution is None else job.caution,
+        asked_max_edge=job.asked_max_edge,
     )
 
 

@@ -101,7 +101,7 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "exact": result.exact,
         "exact_reason": result.exact_reason,
         "iteration": Job.iterations,
-        **_told(None),
+        **told(None),
     }
     with db.write() as session:
         job = session.get(Job, claim.job_id, with_for_update=True)
@@ -126,7 +126,11 @@ def release(db: Database, claim: Claim) -> JobState:
 
 
 def fail(
-    db: Database, claim: Claim, failure: Failure, retry_seconds: float
+    db: Database,
+    claim: Claim,
+    failure: Failure,
+    retry_seconds: float,
+    excluded_device: str | None = None,
 ) -> JobState:
     """Record a failed attempt: another one after a pause, or the end.
 
@@ -136,6 +140,7 @@ def fail(
         failure: Why.
         retry_seconds: Pause after the first attempt; each later one is four times
             as long.
+        excluded_device: Where the next attempt shall not run; None: anywhere.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -145,13 +150,14 @@ def fail(
         again = failure.retryable and was.attempts < was.max_attempts
         event = Event.RETRY if again else Event.FAIL
         state = EVENTS[event][was.state]
-        columns = {} if state == JobState.CANCELED else _told(failure)
+        columns = {} if state == JobState.CANCELED else told(failure)
         if state == JobState.QUEUED:
             pause = retry_seconds * RETRY_FACTOR ** (was.attempts - 1)
             columns |= {
                 "state_reason": StateReason.BACKING_OFF,
                 "run_after": db.now + pause,
                 "ready_key": None,
+                "excluded_device": excluded_device,
             }
         move(db, session, was, event, state, **columns)
     return state
@@ -165,7 +171,7 @@ def postpone(db: Database, claim: Claim, failure: Failure, seconds: float) -> Jo
         columns: dict[str, Any] = {}
         if state == JobState.QUEUED:
             columns = {
-                **_told(failure),
+                **told(failure),
                 "attempts": Job.attempts - 1,
                 "state_reason": StateReason.BACKING_OFF,
                 "run_after": db.now + seconds,
@@ -196,6 +202,19 @@ def lock_held(session: Session, claim: Claim) -> Job:
     return job
 
 
+def told(failure: Failure | None) -> dict[str, Any]:
+    """Columns that tell people of a failure, or of none."""
+    if failure is None:
+        names = ("code", "message", "hint", "retryable")
+        return {f"error_{name}": None for name in names}
+    return {
+        "error_code": failure.code,
+        "error_message": failure.message[:2000],
+        "error_hint": failure.hint[:500],
+        "error_retryable": failure.retryable,
+    }
+
+
 def _let_go(db: Database, claim: Claim, event: Event, **columns: Any) -> JobState:
     with db.write() as session:
         was = lock_held(session, claim)
@@ -209,15 +228,3 @@ def _let_go(db: Database, claim: Claim, event: Event, **columns: Any) -> JobStat
 def _wrote(job: Job, claim: Claim, result: Result) -> bool:
     mine = job.fence == claim.fence and job.result_key == result.blob.key
     return mine and job.state == JobState.SUCCEEDED
-
-
-def _told(failure: Failure | None) -> dict[str, Any]:
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
-    return {
-        "error_code": failure.code,
-        "error_message": failure.message[:2000],
-        "error_hint": failure.hint[:500],
-        "error_retryable": failure.retryable,
-    }

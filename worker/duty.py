@@ -1,0 +1,41 @@
+"""Whether this worker takes jobs: not while it drains, and not once it has to end."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Duty:
+    """Who wants the worker to stop: the operator for a while, the process for good.
+
+    Args:
+        draining: Set while either of them does; attempts obey it.
+    """
+
+    def __init__(self, draining: threading.Event) -> None:
+        self._draining = draining
+        self._ended = threading.Event()
+        self._turn = threading.RLock()  # a signal may come in mid-call
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has to end."""
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """Hand the job back and take no more, for good."""
+        with self._turn:
+            self._ended.set()
+            self._draining.set()
+
+    def drain(self, *, wanted: bool) -> None:
+        """Do as the operator says, unless the end has come."""
+        with self._turn:
+            if wanted:
+                self._draining.set()
+            elif not self._ended.is_set():
+                self._draining.clear()
+
+    def wait(self, seconds: float) -> bool:
+        """Pause at most so long; True: the end has come."""
+        return self._ended.wait(seconds)
