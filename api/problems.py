@@ -47,6 +47,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.Forbidden: Kind(403, "This is not allowed"),
     errors.NotFound: Kind(404, "There is nothing here"),
     errors.InvalidState: Kind(409, "The job's state does not allow this"),
+    errors.ResultPurged: Kind(410, "The picture is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
     errors.UploadTooLarge: Kind(413, "The upload is too large"),
     errors.UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),

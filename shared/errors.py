@@ -16,6 +16,7 @@ ImpastoError
 │   └── JobNotFound         no such job, or somebody else's
 ├── InvalidState            the job's state does not allow the verb
 ├── ResultNotReady          the picture does not exist (yet)
+├── ResultPurged            the picture was kept as long as promised, and is gone
 ├── QueueFull               a limit of waiting jobs is reached
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
@@ -180,6 +181,13 @@ class ResultNotReady(ImpastoError):
     """The job has no finished picture (yet)."""
 
     code = "result-not-ready"
+
+
+class ResultPurged(ImpastoError):
+    """The picture existed, and its time is over."""
+
+    code = "purged"
+    hint = "submit the job again; the operator sets how long pictures are kept"
 
 
 class QueueFull(ImpastoError):

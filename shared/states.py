@@ -72,6 +72,7 @@ class Event(StrEnum):
     FAIL = "fail"  # it failed for good
     REAP = "reap"  # its worker fell silent
     POISON = "poison"  # its workers fall silent again and again
+    MISFIT = "misfit"  # no known device can ever hold it
 
 
 EVENTS: dict[Event, dict[JobState, JobState]] = {
@@ -101,4 +102,5 @@ EVENTS: dict[Event, dict[JobState, JobState]] = {
         JobState.RUNNING: JobState.FAILED,
         JobState.CANCELING: JobState.CANCELED,
     },
+    Event.MISFIT: {JobState.QUEUED: JobState.FAILED},
 }

@@ -65,6 +65,7 @@ class Attempt:
             ImpastoError: The job cannot be done, or not now.
         """
         network, weights_digest = self._tools.networks.get(self._claim.params.network)
+        self._lease.touch()
         origin = self._origin(weights_digest)
         resumption = self._resumption(origin)
         if resumption is not None:
@@ -96,6 +97,7 @@ class Attempt:
                 self._delete(key)
         if found is not None:
             log.info("job_resumed", iteration=iteration, inexact=found.inexact)
+        self._lease.touch()
         return found
 
     def _pictures(self, role: str) -> list[Tensor]:
@@ -111,6 +113,7 @@ class Attempt:
         return round(params.max_edge * larger)
 
     def _picture(self, data: bytes, edge: int) -> Tensor:
+        self._lease.touch()
         picture = images.decode(data)
         picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
         return to_tensor(picture, self._tools.device.torch_device)
@@ -125,20 +128,29 @@ class Attempt:
         return Origin(
             inputs={**pictures, "weights": weights_digest},
             maker={**maker, "threads": str(self._tools.threads)},
+            inexact=checkpoints.inexact_by(self._claim),
         )
 
     def _attend(self, iterate: Iterate, origin: Origin) -> Order:
         """Between two iterations: tell, obey, keep."""
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
         order = self._lease.order()
-        if order is Order.LEAVE or (
-            order is Order.GO_ON and self._checkpoints.is_due()
-        ):
+        due = self._checkpoints.is_due() or self._ends_scale(iterate)
+        if order is Order.LEAVE or (order is Order.GO_ON and due):
             self._keep_checkpoint(iterate, origin)
+            self._lease.touch()
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
+
+    def _ends_scale(self, iterate: Iterate) -> bool:
+        """Whether the next scale comes, which may not fit or take much longer."""
+        _, iterations = self._claim.params.stages[iterate.scale]
+        return (
+            iterate.scale_iteration == iterations
+            and iterate.iteration < self._claim.params.iterations
+        )
 
     def _keep_checkpoint(self, iterate: Iterate, origin: Origin) -> None:
         """Store a checkpoint; a failure costs only what it would have saved."""

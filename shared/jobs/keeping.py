@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from shared.jobs.holding import held_by, lock_held
+from shared.jobs.naming import unnamed
+from shared.jobs.thinning import least_missed
 from shared.models import Checkpoint, Frame, Job
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
     """
     with db.write() as session:
         lock_held(session, claim)
-        useless = session.scalars(
+        keys = session.scalars(
             delete(Checkpoint)
             .where(Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration)
             .returning(Checkpoint.key)
@@ -98,7 +100,7 @@ def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
             .where(*held_by(claim))
             .values(ckpt_iter=iteration, claim_iter=iteration)
         )
-    return list(useless)
+        return unnamed(session, keys)
 
 
 def warn(db: Database, claim: Claim, code: str, message: str) -> None:
@@ -115,7 +117,7 @@ def warn(db: Database, claim: Claim, code: str, message: str) -> None:
 
 
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
-    """Keep a preview; every other one goes when there are too many.
+    """Keep a preview; when there are too many, the one that is missed least goes.
 
     Returns:
         Keys of the blobs that are no longer needed.
@@ -153,7 +155,8 @@ def _drop_old_checkpoints(session: Session, job_id: str, kept: int) -> list[str]
     ).all()
     for row in rows:
         session.delete(row)
-    return [row.key for row in rows]
+    session.flush()
+    return unnamed(session, [row.key for row in rows])
 
 
 def _thin_frames(session: Session, job_id: str) -> list[str]:
@@ -162,9 +165,9 @@ def _thin_frames(session: Session, job_id: str) -> list[str]:
         .where(Frame.job_id == job_id)
         .order_by(Frame.iteration)
     ).all()
-    if len(rows) <= FRAMES_KEPT:
-        return []
-    going = rows[1:-1:2]
+    left, going = list(rows), []
+    while len(left) > FRAMES_KEPT:
+        going.append(left.pop(least_missed([row.iteration for row in left])))
     session.execute(
         delete(Frame).where(
             Frame.job_id == job_id,

@@ -19,7 +19,7 @@ ORIGIN = Origin({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1
 
 
 def snapshot(iteration=7):
-    tensors = {"image": torch.rand(1, 3, 4, 5), "optimizer.s": torch.randn(2, 60)}
+    tensors = {"image": torch.rand(1, 3, 4, 256), "optimizer.s": torch.randn(2, 60)}
     return Snapshot(iteration, 1, 3, tensors, {"step": 0.1 + 0.2, "count": 3})
 
 
