@@ -12,10 +12,13 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from celery import signals
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from shared import jobs
 from shared.db import Database
@@ -99,7 +102,8 @@ def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
 def serve(tools: Tools) -> None:
     """Take rings until the process is asked to end."""
     queue = open_queue(tools.settings)
-    runner, duty = Runner(tools), Duty(tools.draining)
+    runner = Runner(tools)
+    duty = Duty(tools.draining, partial(_listen, queue, tools.device.device_class))
 
     @queue.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
     def look(job_id: str) -> None:
@@ -133,11 +137,30 @@ def _in_background(name: str, work: Callable[..., None], *arguments: object) -> 
 
 
 def _run_celery(queue: Celery, device_class: str) -> None:
-    node = f"{device_class}-{os.getpid()}@{socket.gethostname()}"
-    lists = f"{queue_name(None)},{queue_name(device_class)}"
+    lists = ",".join(_lists(device_class))
     options = ["--pool=threads", "--concurrency=1", f"--queues={lists}"]
-    quiet = ["--without-gossip", "--without-mingle", f"--hostname={node}"]
+    node = f"--hostname={_node(device_class)}"
+    quiet = ["--without-gossip", "--without-mingle", node]
     queue.worker_main(["--quiet", "worker", *options, *quiet])
+
+
+def _listen(queue: Celery, device_class: str, wanted: bool) -> None:
+    """Take rings, or leave them to others; if Redis does not hear, they ring again."""
+    control, node = queue.control, [_node(device_class)]
+    change = control.add_consumer if wanted else control.cancel_consumer
+    try:
+        for name in _lists(device_class):
+            change(name, destination=node)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("rings_not_changed", error=str(error))
+
+
+def _lists(device_class: str) -> tuple[str, ...]:
+    return queue_name(None), queue_name(device_class)
+
+
+def _node(device_class: str) -> str:
+    return f"{device_class}-{os.getpid()}@{socket.gethostname()}"
 
 
 def _keep_our_logging(**_: object) -> None:

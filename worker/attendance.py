@@ -102,11 +102,8 @@ def _be_seen(tools: Tools, runner: Runner, duty: Duty) -> None:
     standing = jobs.seen(tools.db, tools.worker_id, runner.job_id, pace)
     if standing is jobs.Standing.UNKNOWN:
         arrive(tools)
-        return
-    is_draining = standing is jobs.Standing.DRAINING
-    if is_draining != tools.draining.is_set():
-        log.info("drain_ordered" if is_draining else "drain_lifted")
-    duty.drain(wanted=is_draining)
+    else:
+        duty.drain(wanted=standing is jobs.Standing.DRAINING)
 
 
 def leave(tools: Tools) -> None:

@@ -28,7 +28,7 @@ def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert (job.result_width, job.result_height) == (64, 43)
     frame = jobs.latest_frame(farm.db, job_id)
-    assert (frame.iteration, frame.width, job.ckpt_iter) == (1, 48, 1)
+    assert (frame.iteration, frame.width, job.ckpt_iter) == (1, 48, 6)
     assert frame.losses["total"] > 0
     assert job.warnings == []
 
