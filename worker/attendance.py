@@ -14,6 +14,7 @@ from shared import jobs
 from shared.errors import DatabaseUnavailable, DeviceTaken, ImpastoError
 from shared.processes import this_process
 from worker.device import versions
+from worker.pulse import beat
 
 if TYPE_CHECKING:
     from worker.duty import Duty
@@ -81,6 +82,7 @@ def arrive(tools: Tools) -> None:
 def attend(tools: Tools, runner: Runner, duty: Duty) -> None:
     """Stay on the roll of workers, whatever the database does, and obey its orders."""
     while not duty.has_ended:
+        beat(tools.settings.home)
         try:
             _be_seen(tools, runner, duty)
         except DeviceTaken as error:

@@ -6,6 +6,7 @@ import pytest
 
 from shared import jobs
 from shared.errors import FencedOut
+from shared.params import StyleParams
 from tests.job_rows import (
     BIGGER,
     BROKEN,
@@ -29,6 +30,10 @@ STALE_WRITES = {
     "fail": lambda db, claimed: jobs.fail(db, claimed, BROKEN, 10),
     "postpone": lambda db, claimed: jobs.postpone(db, claimed, BROKEN, 10),
     "stopped": jobs.stopped,
+    "carefully": lambda db, claimed: jobs.go_carefully(db, claimed, BROKEN, 0.3),
+    "smaller": lambda db, claimed: jobs.make_smaller(
+        db, claimed, StyleParams(max_edge=64)
+    ),
     "warn": lambda db, claimed: jobs.warn(db, claimed, "x", "y"),
     "frame": lambda db, claimed: jobs.add_frame(
         db, claimed, jobs.NewFrame(1, 0, 8, 8, {}, "k", "t")

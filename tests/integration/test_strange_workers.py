@@ -191,6 +191,28 @@ def test_a_drained_worker_still_ends_when_told_to(farm):
     assert roll(farm.db) == []
 
 
+def test_a_worker_is_known_to_be_alive_even_while_its_database_is_away(farm):
+    away = {"IMPASTO_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nonexistent"}
+
+    def codes():
+        command = [sys.executable, "-m", "worker.alive"]
+        given = [{**farm.environment(), **more} for more in ({}, away)]
+        return [
+            subprocess.run(command, cwd=ROOT, env=each, check=False).returncode
+            for each in given
+        ]
+
+    worker = farm.start_worker()
+    until(lambda: present(farm))
+    assert codes() == [0, 0]
+
+    worker.terminate()
+    worker.wait(timeout=20)
+    (pulse,) = farm.settings.home.glob("pulse-*")
+    os.utime(pulse, (0, 0))
+    assert codes() == [1, 1]
+
+
 def test_a_worker_collects_what_a_killed_one_left_behind(farm):
     worker = farm.start_worker()
     job = farm.wait_end(farm.submit(**SHORT))
