@@ -48,6 +48,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.NotFound: Kind(404, "There is nothing here"),
     errors.InvalidState: Kind(409, "The job's state does not allow this"),
     errors.NoSuchCheckpoint: Kind(409, "The job has no checkpoint there"),
+    errors.ResultPurged: Kind(410, "The picture is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
     errors.VersionMismatch: Kind(412, "The job has changed meanwhile"),
     errors.UploadTooLarge: Kind(413, "The upload is too large"),

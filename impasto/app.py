@@ -68,4 +68,7 @@ def _admin() -> typer.Typer:
     keys.command("create")(operate.create_key)
     admin = typer.Typer(help="For the operator.", no_args_is_help=True)
     admin.add_typer(keys, name="keys")
+    admin.command("workers")(operate.list_workers)
+    admin.command("drain")(operate.drain)
+    admin.command("undrain")(operate.undrain)
     return admin

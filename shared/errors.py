@@ -20,11 +20,13 @@ ImpastoError
 ├── NoSuchCheckpoint        the job cannot be gone on from there
 ├── VersionMismatch         the job is no longer as the caller saw it
 ├── ResultNotReady          the picture does not exist (yet)
+├── ResultPurged            the picture was kept as long as promised, and is gone
 ├── QueueFull               a limit of waiting jobs is reached
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
 ├── DatabaseUnavailable     the rows cannot be reached just now
 ├── DatabaseShared          a SQLite file that more than one host could open
+├── DeviceTaken             another live worker computes on this device
 ├── StorageError            a blob cannot be read or written just now
 │   ├── StorageFull         no room left for blobs
 │   └── BlobMissing         no blob has this key
@@ -34,6 +36,7 @@ ImpastoError
 │   └── WeightsDamaged
 └── EngineError             the optimization itself failed
     ├── OutOfMemory         the picture does not fit the device
+    ├── DeviceFailed        the device itself failed, not the job
     └── Diverged            the loss stopped being a finite number
 """
 
@@ -229,6 +232,13 @@ class ResultNotReady(ImpastoError):
     code = "result-not-ready"
 
 
+class ResultPurged(ImpastoError):
+    """The picture existed, and its time is over."""
+
+    code = "purged"
+    hint = "submit the job again; the operator sets how long pictures are kept"
+
+
 class QueueFull(ImpastoError):
     """As many jobs are waiting as the operator allows."""
 
@@ -268,6 +278,21 @@ class DatabaseShared(ImpastoError):
 
     code = "database_shared"
     hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
+
+
+class DeviceTaken(ImpastoError):
+    """Another live worker of this host computes on the same device.
+
+    Attributes:
+        last_seen: When that worker was seen last, in the database's time.
+    """
+
+    code = "device_taken"
+    hint = "stop that worker first; for several on one CPU, start one fleet: cpu*N"
+
+    def __init__(self, device_uuid: str, worker_id: str, last_seen: float) -> None:
+        super().__init__(f"worker {worker_id} already computes on {device_uuid}")
+        self.last_seen = last_seen
 
 
 class StorageError(ImpastoError):
@@ -327,6 +352,14 @@ class OutOfMemory(EngineError):
 
     code = "out_of_memory"
     hint = "ask for a smaller max_edge"
+
+
+class DeviceFailed(EngineError):
+    """The device itself failed; the job may well succeed on another."""
+
+    code = "device_error"
+    retryable = True
+    hint = "it is tried again elsewhere by itself; the worker's log has the details"
 
 
 class Diverged(EngineError):

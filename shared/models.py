@@ -91,6 +91,7 @@ class Job(Base):
         _some("ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"),
         _some("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
         _some("ix_jobs_paused", "paused_at", "state", "paused_at"),
+        Index("ix_jobs_finished", "finished_at"),
     )
 
     id: Mapped[str] = id_column()
@@ -128,6 +129,8 @@ class Job(Base):
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     finish_requested: Mapped[bool] = mapped_column(default=False)
+    caution: Mapped[float | None]  # factor of every step since the loss diverged
+    asked_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
     progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
@@ -235,6 +238,7 @@ class Worker(Base):
     """A worker process and the device it computes on."""
 
     __tablename__ = "workers"
+    __table_args__ = (UniqueConstraint("host", "device_uuid"),)
 
     id: Mapped[str] = id_column()
     host: Mapped[str] = mapped_column(String(255))
@@ -246,6 +250,7 @@ class Worker(Base):
     job_id: Mapped[str | None] = mapped_column(String(40))
     draining: Mapped[bool] = mapped_column(default=False)
     seconds_per_mpx_iteration: Mapped[float | None]
+    process: Mapped[str] = mapped_column(String(120), default="")  # shared.processes
     started_at: Mapped[float]
     last_seen: Mapped[float]
 

@@ -202,6 +202,11 @@ class StyleParams(BaseModel):
         allow_inf_nan=False,
         description="how far masks fade at their edges, as a share of the long side",
     )
+    allow_smaller: bool = Field(
+        default=False,
+        description="make the picture as large as the device can hold where max_edge "
+        "does not fit; the job's warnings then say so. Otherwise the job fails",
+    )
     tile_px: int | None = Field(
         default=None,
         ge=64,

@@ -184,7 +184,7 @@ class Event(StrEnum):
     POISON = "poison"  # its workers fall silent again and again
     EXPIRE = "expire"  # not started by its deadline, or paused for too long
     OVERDUE = "overdue"  # not done by the time it was to be canceled
-    UNFIT = "unfit"  # no device that we know of could ever hold it
+    MISFIT = "misfit"  # no known device can ever hold it
 
 
 EVENTS: dict[Event, dict[JobState, JobState]] = {
@@ -233,5 +233,5 @@ EVENTS: dict[Event, dict[JobState, JobState]] = {
         JobState.PAUSING: JobState.CANCELING,
         JobState.PAUSED: JobState.CANCELED,
     },
-    Event.UNFIT: {JobState.QUEUED: JobState.FAILED},
+    Event.MISFIT: {JobState.QUEUED: JobState.FAILED},
 }

@@ -79,8 +79,11 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_worker(self, **environment):
-        return self.start("worker.app", "--device", "cpu", **environment)
+    def start_worker(self, slot=None, module="worker.app", **environment):
+        """Start a worker on a place of its own, as a fleet of many would."""
+        number = str(len(self.processes) if slot is None else slot)
+        options = ["--device", "cpu", "--slot", number]
+        return self.start(module, *options, **environment)
 
     def submit(self, *, ring=True, seed=1, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""

@@ -77,6 +77,7 @@ class Attempt:
             ImpastoError: The job cannot be done, or not now.
         """
         network, weights_digest = self._tools.networks.get(self._claim.params.network)
+        self._lease.touch()
         origin = self._origin(weights_digest)
         resumption = self._resumption(origin)
         here = None if resumption is None else resumption.snapshot
@@ -130,6 +131,7 @@ class Attempt:
                 self._delete(key)
         if found is not None:
             log.info("job_resumed", iteration=iteration, inexact=found.inexact)
+        self._lease.touch()
         return found
 
     def _sources(self) -> Sources:
@@ -168,6 +170,7 @@ class Attempt:
         return round(params.max_edge * larger)
 
     def _picture(self, data: bytes, edge: int) -> Tensor:
+        self._lease.touch()
         picture = images.decode(data)
         picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
         return to_tensor(picture, self._tools.device.torch_device)
@@ -179,6 +182,7 @@ class Attempt:
         return Origin(
             inputs={**pictures, "weights": weights_digest},
             maker={**maker, "threads": str(self._tools.threads)},
+            inexact=checkpoints.inexact_by(self._claim),
         )
 
     def _attend(self, iterate: Iterate, origin: Origin) -> Order:
@@ -187,6 +191,7 @@ class Attempt:
         order = self._lease.order()
         if order.keeps or (order is Order.GO_ON and self._wants_checkpoint(iterate)):
             self._keep_checkpoint(iterate.snapshot(), origin)
+            self._lease.touch()
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
@@ -194,7 +199,15 @@ class Attempt:
 
     def _wants_checkpoint(self, iterate: Iterate) -> bool:
         kept = jobs.is_kept(self._claim.keep_every, iterate.iteration)
-        return kept or self._checkpoints.is_due()
+        return kept or self._checkpoints.is_due() or self._ends_scale(iterate)
+
+    def _ends_scale(self, iterate: Iterate) -> bool:
+        """Whether the next scale comes, which may not fit or take much longer."""
+        _, iterations = self._claim.params.stages[iterate.scale]
+        return (
+            iterate.scale_iteration == iterations
+            and iterate.iteration < self._claim.params.iterations
+        )
 
     def _keep_checkpoint(self, here: Snapshot, origin: Origin) -> None:
         """Store a checkpoint; a failure costs only what it would have saved."""
@@ -205,10 +218,7 @@ class Attempt:
             try:
                 storage.put(key, data)
                 blob, version = _written(key, data), checkpoints.FORMAT_VERSION
-                budget = self._tools.settings.kept_checkpoint_bytes
-                old = jobs.checkpointed(
-                    db, claim, here.iteration, blob, version, budget
-                )
+                old = jobs.checkpointed(db, claim, here.iteration, blob, version)
             except FencedOut:
                 self._delete(key)
                 raise

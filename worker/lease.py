@@ -85,7 +85,7 @@ class Lease:
         self._iteration = claim.iteration
         self._progress: dict[str, Any] = {"phase": "loading"}
         self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
-        self._moved_at = time.monotonic()
+        self._moved_at = self._step_began_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -104,9 +104,24 @@ class Lease:
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
         """Note what the next heartbeat shall say, and that the device is not hung."""
         now = time.monotonic()
-        self._steps.append(now - self._moved_at)
-        self._moved_at = now
+        self._steps.append(now - self._step_began_at)
+        self._moved_at = self._step_began_at = now
         self._iteration, self._progress = iteration, progress
+
+    def touch(self) -> None:
+        """Note that something moved: a tile, a phase, a picture, a stored blob."""
+        self._moved_at = time.monotonic()
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds per megapixel and iteration, once they are known."""
+        return self._progress.get("seconds_per_mpx_iteration")
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long nothing has moved beyond what is allowed; 0 while all is well."""
+        still = time.monotonic() - self._moved_at
+        return max(0.0, still - self._stall_seconds())
 
     def order(self) -> Order:
         """Tell what people and the operator want of this attempt.
@@ -125,7 +140,7 @@ class Lease:
             FencedOut: A newer claim owns the job.
         """
         self._draining.wait(seconds)
-        self._moved_at = time.monotonic()  # waiting on purpose is no stall
+        self.touch()  # waiting on purpose is no stall
         return self.order()
 
     def steered(self) -> None:
@@ -139,7 +154,7 @@ class Lease:
                 return
 
     def _beat(self) -> None:
-        if time.monotonic() - self._moved_at > self._stall_seconds():
+        if self.stalled_seconds:
             log.error("job_stalled", job_id=self._claim.job_id)
             return
         try:

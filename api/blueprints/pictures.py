@@ -9,7 +9,7 @@ from api.finding import AssetPath, JobPath, find_asset, find_job
 from api.openapi import get, make_blueprint
 from api.services import current_services
 from shared import jobs
-from shared.errors import NotFound, ResultNotReady
+from shared.errors import NotFound, ResultNotReady, ResultPurged
 from shared.states import TERMINAL
 
 blueprint = make_blueprint("pictures", "What jobs show and what they are made from.")
@@ -18,10 +18,19 @@ _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 
 
-@get(blueprint, "/v1/jobs/<job_id>/result", s200="image/png", s404=None, s409=None)
+@get(
+    blueprint,
+    "/v1/jobs/<job_id>/result",
+    s200="image/png",
+    s404=None,
+    s409=None,
+    s410=None,
+)
 def show_result(path: JobPath) -> Response:
     """Download the finished picture."""
     job = find_job(path.job_id)
+    if job.result_key is None and job.result_digest is not None:
+        raise ResultPurged(f"the picture of job {job.id} is kept no longer")
     if job.result_key is None or job.result_digest is None:
         ended = job.state in TERMINAL
         hint = "there will be none" if ended else "wait until its state is succeeded"

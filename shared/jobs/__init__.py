@@ -9,11 +9,11 @@ way in which a state changes.
 from __future__ import annotations
 
 from shared.jobs.asking import cancel, finish, pause, possessions, resume, verbs_of
-from shared.jobs.attending import Presence, arrive, leave, seen
+from shared.jobs.attending import Presence, Standing, arrive, leave, seen
 from shared.jobs.branching import Fork, extend, fork, retry
 from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
-from shared.jobs.expiring import cancel_overdue, expire, fail_unfit
+from shared.jobs.expiring import cancel_overdue, expire
 from shared.jobs.holding import (
     Failure,
     Result,
@@ -36,6 +36,7 @@ from shared.jobs.keeping import (
     warn,
 )
 from shared.jobs.keys import create_key, find_key
+from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
     get_job,
@@ -56,6 +57,7 @@ from shared.jobs.submitting import (
     submit,
 )
 from shared.jobs.surveying import Survey, survey
+from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
@@ -73,6 +75,7 @@ __all__ = [
     "Presence",
     "Reconciler",
     "Result",
+    "Standing",
     "StoredCheckpoint",
     "Survey",
     "Told",
@@ -92,20 +95,22 @@ __all__ = [
     "expire",
     "extend",
     "fail",
-    "fail_unfit",
     "fell_back",
     "find_key",
     "finish",
     "fork",
     "get_asset",
     "get_job",
+    "go_carefully",
     "heartbeat",
+    "is_due",
     "is_kept",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
     "list_jobs",
     "live_workers",
+    "make_smaller",
     "pause",
     "possessions",
     "postpone",

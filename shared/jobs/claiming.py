@@ -31,6 +31,7 @@ class Device:
     worker_id: str
     device_class: str  # cpu, cuda, mps
     bytes: int
+    uuid: str = ""  # of a device that no job excludes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Claim:
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     finish_requested: bool = False  # no further iterations, only the picture
+    caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
+    asked_max_edge: int | None = None  # px, where params say less than was asked
 
 
 def claim(
@@ -113,6 +116,15 @@ def fits(device: Device) -> ColumnElement[bool]:
         Job.ready_key.is_not(None),
         or_(Job.device_class.is_(None), Job.device_class == device.device_class),
         Job.need_bytes <= device.bytes,
+        or_(Job.excluded_device.is_(None), Job.excluded_device != device.uuid),
+    )
+
+
+def may_run() -> ColumnElement[bool]:
+    """SQL: whether an owner may have one more job running."""
+    return and_(
+        Owner.queued > 0,
+        or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
     )
 
 
@@ -147,11 +159,7 @@ def _next_job(session: Session, device: Device) -> Job | None:
     )
     owner_id = session.scalar(
         select(Owner.id)
-        .where(
-            Owner.queued > 0,
-            or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
-            head.is_not(None),
-        )
+        .where(may_run(), head.is_not(None))
         .order_by(Owner.running, head)
         .limit(1)
         .with_for_update()
@@ -177,6 +185,8 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         segments=segments_of(session, [job.id]).get(job.id, ()),
         keep_every=job.keep_every,
         finish_requested=job.finish_requested,
+        caution=1.0 if job.caution is None else job.caution,
+        asked_max_edge=job.asked_max_edge,
     )
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from shared.jobs.naming import unnamed
 from shared.models import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+CHECKPOINTS_KEPT = 2  # of a running job; a damaged one falls back to the one before
 
 
 def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
@@ -39,7 +42,7 @@ def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
         if _id(row) in going:
             session.delete(row)
     session.flush()
-    return sorted(keys - {row.key for row in naming if _id(row) not in going})
+    return unnamed(session, sorted(keys))
 
 
 def _id(row: Checkpoint) -> tuple[str, int, int]:

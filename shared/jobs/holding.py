@@ -134,7 +134,7 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "exact_reason": result.exact_reason,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
-        **_told(None),
+        **told(None),
     }
     with db.write() as session:
         job = session.get(Job, claim.job_id, with_for_update=True)
@@ -166,7 +166,11 @@ def release(db: Database, claim: Claim) -> JobState:
 
 
 def fail(
-    db: Database, claim: Claim, failure: Failure, retry_seconds: float
+    db: Database,
+    claim: Claim,
+    failure: Failure,
+    retry_seconds: float,
+    excluded_device: str | None = None,
 ) -> JobState:
     """Record a failed attempt: another one after a pause, or the end.
 
@@ -176,6 +180,7 @@ def fail(
         failure: Why.
         retry_seconds: Pause after the first attempt; each later one is four times
             as long.
+        excluded_device: Where the next attempt shall not run; None: anywhere.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -186,10 +191,10 @@ def fail(
         left = was.attempts < was.max_attempts or was.state == JobState.PAUSING
         event = Event.RETRY if failure.retryable and left else Event.FAIL
         state = EVENTS[event][was.state]
-        columns = {} if state == JobState.CANCELED else _told(failure)
+        columns = {} if state == JobState.CANCELED else told(failure)
         if state == JobState.QUEUED:
             pause = retry_seconds * RETRY_FACTOR ** (was.attempts - 1)
-            columns |= _backing_off(db, pause)
+            columns |= _backing_off(db, pause) | {"excluded_device": excluded_device}
         return let_go(db, session, was, event, **columns)
 
 
@@ -197,7 +202,7 @@ def postpone(db: Database, claim: Claim, failure: Failure, seconds: float) -> Jo
     """Give the job back for a while because of an outage; the attempt is refunded."""
     with db.write() as session:
         was = lock_held(session, claim)
-        columns = {} if was.state == JobState.CANCELING else _told(failure)
+        columns = {} if was.state == JobState.CANCELING else told(failure)
         columns |= _refund(was)
         if was.state == JobState.RUNNING:
             columns |= _backing_off(db, seconds)
@@ -241,6 +246,19 @@ def lock_held(session: Session, claim: Claim) -> Job:
     return job
 
 
+def told(failure: Failure | None) -> dict[str, Any]:
+    """Columns that tell people of a failure, or of none."""
+    if failure is None:
+        names = ("code", "message", "hint", "retryable")
+        return {f"error_{name}": None for name in names}
+    return {
+        "error_code": failure.code,
+        "error_message": failure.message[:2000],
+        "error_hint": failure.hint[:500],
+        "error_retryable": failure.retryable,
+    }
+
+
 def _released(db: Database, session: Session, was: Job) -> JobState:
     columns = _refund(was)
     if was.state == JobState.RUNNING:
@@ -264,15 +282,3 @@ def _backing_off(db: Database, seconds: float) -> dict[str, Any]:
 def _completed(job: Job, claim: Claim) -> bool:
     # Nobody else ever has this fence: if it is the last one, it was us.
     return job.fence == claim.fence and job.state == JobState.SUCCEEDED
-
-
-def _told(failure: Failure | None) -> dict[str, Any]:
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
-    return {
-        "error_code": failure.code,
-        "error_message": failure.message[:2000],
-        "error_hint": failure.hint[:500],
-        "error_retryable": failure.retryable,
-    }

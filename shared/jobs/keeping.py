@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.jobs.dropping import drop_checkpoints
+from shared.jobs.dropping import CHECKPOINTS_KEPT, drop_checkpoints
 from shared.jobs.holding import held_by, lock_held
+from shared.jobs.thinning import least_missed
 from shared.models import Checkpoint, Frame, Job
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from shared.jobs.claiming import Claim
     from shared.jobs.holding import Written
 
-CHECKPOINTS_KEPT = 2  # a damaged one falls back to the one before
-KEPT_BYTES = 2**30  # of a job's checkpoints that are kept for forks
 FRAMES_KEPT = 200
 
 
@@ -42,12 +41,11 @@ def checkpointed(
     iteration: int,
     blob: Written,
     format_version: int,
-    kept_bytes: int = KEPT_BYTES,
 ) -> list[str]:
     """Let later attempts go on from `blob`, which must be durable by now.
 
-    The newest two stay. So do those of every `keep_every` iterations, for forks; when
-    these take more than `kept_bytes`, every other one of them goes.
+    The newest two stay. So do those of every `keep_every` iterations, for forks, until
+    the reconciler thins them out.
 
     Returns:
         Keys of the checkpoints that are no longer needed.
@@ -73,7 +71,6 @@ def checkpointed(
         session.flush()
         session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
         going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
-        going += _beyond_budget(session, claim.job_id, kept_bytes)
         return drop_checkpoints(session, going)
 
 
@@ -132,7 +129,7 @@ def warn(db: Database, claim: Claim, code: str, message: str) -> None:
 
 
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
-    """Keep a preview; every other one goes when there are too many.
+    """Keep a preview; when there are too many, the one that is missed least goes.
 
     Returns:
         Keys of the blobs that are no longer needed.
@@ -171,26 +168,15 @@ def _old_checkpoints(session: Session, job_id: str, kept: int) -> list[Checkpoin
     return [row for row in rows[kept:] if not row.kept]
 
 
-def _beyond_budget(session: Session, job_id: str, budget: int) -> list[Checkpoint]:
-    """Every other kept one, if they take more bytes than they may; not the newest."""
-    rows = session.scalars(
-        select(Checkpoint)
-        .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(True))
-        .order_by(Checkpoint.iteration.desc())
-    ).all()
-    taken = sum(row.bytes for row in rows)
-    return list(rows[CHECKPOINTS_KEPT::2]) if taken > budget else []
-
-
 def _thin_frames(session: Session, job_id: str) -> list[str]:
     rows = session.execute(
         select(Frame.iteration, Frame.key, Frame.thumb_key)
         .where(Frame.job_id == job_id)
         .order_by(Frame.iteration)
     ).all()
-    if len(rows) <= FRAMES_KEPT:
-        return []
-    going = rows[1:-1:2]
+    left, going = list(rows), []
+    while len(left) > FRAMES_KEPT:
+        going.append(left.pop(least_missed([row.iteration for row in left])))
     session.execute(
         delete(Frame).where(
             Frame.job_id == job_id,

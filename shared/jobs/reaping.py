@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from shared.jobs.dropping import drop_checkpoints
 from shared.jobs.holding import let_go
 from shared.jobs.moves import PRIORITY_SECONDS
-from shared.models import Checkpoint, Job, Worker
+from shared.models import Job, Worker
 from shared.states import EVENTS, HELD, Event, JobState, StateReason
 
 if TYPE_CHECKING:
@@ -105,22 +104,6 @@ def rung(db: Database, job_id: str) -> None:
             .values(hint_at=db.now)
             .execution_options(synchronize_session=False)
         )
-
-
-def drop_expired_checkpoints(db: Database, days: float) -> list[str]:
-    """Take checkpoints of jobs that ended so long ago off the table, 50 at a time.
-
-    Returns:
-        Keys of their blobs, which nobody needs any more.
-    """
-    with db.write() as session:
-        rows = session.scalars(
-            select(Checkpoint)
-            .join(Job, Job.id == Checkpoint.job_id)
-            .where(Job.finished_at < db.now - days * DAY_SECONDS)
-            .limit(BATCH)
-        ).all()
-        return drop_checkpoints(session, rows)
 
 
 def forget_workers(db: Database) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+import torch
 
 from tests.farm import Farm
+from tests.moody import Moody
+from worker.device import cpu
+from worker.networks import Networks
+from worker.tools import Tools
 
 
 @pytest.fixture
@@ -19,3 +26,28 @@ def farm_on_both(tmp_path, database_url, redis_server, weights_dir):
     farm = Farm(tmp_path, database_url, redis_server.url, weights_dir)
     yield farm
     farm.close()
+
+
+@pytest.fixture
+def tools(farm):
+    """Makes what a worker process has, with a storage of a given mood."""
+
+    def make(mood=lambda verb, key: None, **settings):
+        eager = {
+            "checkpoint_seconds": 1e-6,
+            "preview_seconds": 1e-6,
+            "save_retry_seconds": 0.01,
+            **settings,
+        }
+        return Tools(
+            db=farm.db,
+            storage=Moody(farm.storage, mood),
+            networks=Networks(farm.settings.weights_dir, torch.device("cpu")),
+            device=cpu(),
+            settings=farm.settings.model_copy(update=eager),
+            worker_id="wkr_here",
+            threads=1,
+            draining=threading.Event(),
+        )
+
+    return make

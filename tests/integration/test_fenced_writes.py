@@ -6,6 +6,7 @@ import pytest
 
 from shared import jobs
 from shared.errors import FencedOut
+from shared.params import StyleParams
 from tests.job_rows import (
     BIGGER,
     BROKEN,
@@ -31,6 +32,10 @@ STALE_WRITES = {
     "stopped": jobs.stopped,
     "begin": lambda db, claimed: jobs.begin_segments(db, claimed, 5),
     "fell_back": lambda db, claimed: jobs.fell_back(db, claimed, 0),
+    "carefully": lambda db, claimed: jobs.go_carefully(db, claimed, BROKEN, 0.3),
+    "smaller": lambda db, claimed: jobs.make_smaller(
+        db, claimed, StyleParams(max_edge=64)
+    ),
     "warn": lambda db, claimed: jobs.warn(db, claimed, "x", "y"),
     "frame": lambda db, claimed: jobs.add_frame(
         db, claimed, jobs.NewFrame(1, 0, 8, 8, {}, "k", "t")

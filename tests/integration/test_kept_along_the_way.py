@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from sqlalchemy import select
+
 from shared import jobs
+from shared.models import Frame
 from tests.job_rows import (
     checkpoint,
     checkpoints,
@@ -101,14 +106,18 @@ def test_kept_checkpoints_are_thinned_when_they_take_too_much_room(db):
     assert short(dropped) == sorted(str(n) for n in range(10, 90, 10) if n not in left)
 
 
-def test_previews_are_thinned_when_there_are_too_many(db):
+def test_previews_are_thinned_evenly_when_there_are_too_many(db):
     submit(db)
     claimed = claim(db)
     dropped = []
-    for number in range(1, 202):
+    for number in range(1, 502):
         frame = jobs.NewFrame(number, 0, 8, 8, {}, f"k{number}", f"t{number}")
         dropped += jobs.add_frame(db, claimed, frame)
 
-    assert len(dropped) == 200
-    assert {"k2", "t2", "k200"} <= set(dropped)
-    assert jobs.latest_frame(db, claimed.job_id).iteration == 201
+    with db.read() as session:
+        kept = sorted(session.scalars(select(Frame.iteration)))
+    assert len(kept) == 200
+    assert len(dropped) == 2 * 301
+    assert (kept[0], kept[-1]) == (1, 501)
+    assert max(after - before for before, after in pairwise(kept)) <= 5
+    assert jobs.latest_frame(db, claimed.job_id).iteration == 501

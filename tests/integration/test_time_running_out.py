@@ -108,40 +108,6 @@ def test_a_job_that_was_done_in_time_stays_done(db, clock):
     assert row(db, job_id).state == JobState.FAILED
 
 
-def arrive(db, worker_id="wkr_1", **about):
-    named = {"device_class": "cpu", "device_bytes": 2**30, **about}
-    jobs.arrive(
-        db,
-        jobs.Presence(
-            worker_id, "box", worker_id, device_name="x", versions={}, **named
-        ),
-    )
-
-
-def test_a_job_that_no_known_device_could_hold_fails_with_advice(db, clock):
-    arrive(db)
-    too_large = submit(db, need_bytes=2**31)
-    elsewhere = submit(db, device_class="cuda")
-    fitting = submit(db, need_bytes=2**30)
-    assert jobs.fail_unfit(db, 3600) == []
-
-    clock.advance(3601)
-
-    assert sorted(jobs.fail_unfit(db, 3600)) == sorted([too_large, elsewhere])
-    job = row(db, too_large)
-    assert (job.state, job.error_code) == (JobState.FAILED, "does_not_fit")
-    assert "1,073,741,824 bytes" in job.error_message
-    assert row(db, fitting).state == JobState.QUEUED
-
-
-def test_while_no_worker_is_known_nothing_is_given_up(db, clock):
-    job_id = submit(db, need_bytes=2**60)
-    clock.advance(10 * DAY)
-
-    assert jobs.fail_unfit(db, 3600) == []
-    assert row(db, job_id).state == JobState.QUEUED
-
-
 def test_the_reconciler_minds_the_time(db, clock, tmp_path):
     class Bell:
         def ring(self, job_id, device_class):

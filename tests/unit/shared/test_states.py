@@ -45,7 +45,7 @@ HAPPENS = {
     "poison": ["", "failed", "paused", "", "canceled"],
     "expire": ["expired", "", "", "expired", ""],
     "overdue": ["canceled", "canceling", "canceling", "canceled", ""],
-    "unfit": ["failed", "", "", "", ""],
+    "misfit": ["failed", "", "", "", ""],
 }
 
 SIGNS = {Effect.NOTE: "=", Effect.NOTHING: ".", Effect.CHILD: "+"}

@@ -133,6 +133,28 @@ def test_with_progress_it_does_not(db, held):
         assert jobs.reap(db) == []
 
 
+def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
+    with lease(db, held, stall_seconds=0.1) as beating:
+        for _ in range(40):
+            beating.touch()
+            time.sleep(0.03)
+
+        assert jobs.reap(db) == []
+        assert beating.stalled_seconds == 0
+        beating.report(1, {"seconds_per_mpx_iteration": 0.5})
+        assert beating.pace == 0.5
+        # That step took more than a second, so that twenty of them may.
+        time.sleep(0.3)
+        assert beating.stalled_seconds == 0
+
+
+def test_a_stall_grows_until_something_moves(db, held):
+    with lease(db, held, stall_seconds=0.05) as beating:
+        until(lambda: beating.stalled_seconds > 0.1)
+        beating.touch()
+        assert beating.stalled_seconds == 0
+
+
 def test_a_surprise_does_not_end_the_heartbeat(db, held):
     class Moody:
         """A database that is broken once in an unforeseen way."""
