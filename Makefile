@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-start clean
+.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -37,6 +37,10 @@ bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000 10
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
+
+bench-engine: setup ## measure the engine beside its peers: bench/README.md
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m bench.engine $(ARGS)
 
 clean: ## remove what was made here; farms keep their data elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.schemas import SegmentObject
+from shared.kinds import JobKind
 from shared.params import StyleParams
 from shared.steering import Changes, Segment, StyleShare, steered
 
@@ -21,7 +22,7 @@ class Course:
     Attributes:
         segments: The changes, in the order they begin; those that wait come last.
         current: What can change, as it is with all of them; None: nothing can.
-        stages: (long side in px, iterations) per scale; empty: it has no scales.
+        stages: (long side in px, iterations) per scale.
     """
 
     segments: list[SegmentObject]
@@ -31,8 +32,8 @@ class Course:
 
 def course_of(job: Job, known: Survey) -> Course:
     """Put the changes of a job together."""
-    if job.kind != "style":
-        return Course([], None, ())
+    if job.kind == JobKind.EXPLORE:  # its pictures count alike
+        return Course([], None, ((1, job.iterations),))
     begun = known.segments.get(job.id, ())
     pending = known.pending.get(job.id, [])
     marks = [

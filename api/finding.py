@@ -12,13 +12,19 @@ from shared import jobs
 from shared.errors import JobNotFound, NotFound
 
 if TYPE_CHECKING:
-    from shared.models import Asset, Job
+    from shared.models import Asset, Job, JobOutput
 
 
 class JobPath(BaseModel):
     """Which job."""
 
     job_id: str
+
+
+class OutputPath(JobPath):
+    """Which file of which job."""
+
+    name: str
 
 
 class AssetPath(BaseModel):
@@ -47,6 +53,18 @@ def find_asset(asset_id: str) -> Asset:
     if not _could_be_ours(asset_id):
         raise NotFound("this is not the id of a picture")
     return jobs.get_asset(current_services().database, current_owner_id(), asset_id)
+
+
+def find_output(job_id: str, name: str) -> JobOutput:
+    """Read what is known of a file that a job of the caller has made.
+
+    Raises:
+        NotFound: There is none of this name, or not yet.
+    """
+    job = find_job(job_id)
+    if not _could_be_ours(name.replace(".", "")):
+        raise NotFound("this is not the name of an output")
+    return jobs.get_output(current_services().database, job.id, name)
 
 
 def _could_be_ours(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The multipart form of a new job: read within limits, sorted into files and fields."""
+"""The multipart forms of new jobs: read within limits, sorted into files and fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from werkzeug.formparser import FormDataParser
 from api.job_options import FIELDS as OPTIONS
 from api.limits import (
     MAX_FIELD_BYTES,
-    MAX_PARTS,
     BoundedFile,
     max_body_bytes,
     one_upload,
@@ -25,10 +24,11 @@ from shared.errors import (
     UnsupportedMediaType,
     UploadTooLarge,
 )
+from shared.exploring import MAX_PICTURES
 from shared.params import MAX_STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from werkzeug.datastructures import FileStorage, MultiDict
     from werkzeug.wrappers import Request
@@ -42,15 +42,59 @@ STYLE_FILES = {
     for role in ("mask", "region")
     for position in range(MAX_STYLES)
 }
-FILES = {"content": 1, "style": MAX_STYLES, "init_image": 1} | dict.fromkeys(
-    STYLE_FILES, 1
-)
-FIELDS = (*JSON_FIELDS, "name", *OPTIONS)
-_KNOWN = (
+MULTIPART = "multipart/form-data"
+_SLACK_PARTS = 4  # unknown ones are named, rather than refused unread
+
+
+@dataclass(frozen=True, slots=True)
+class FormKind:
+    """What a form may have.
+
+    Attributes:
+        what: It submits.
+        files: How many of each field at most.
+        json: Fields that hold JSON; also taken as files.
+        options: Further fields that hold text, besides the name.
+        known: All of its fields, for people.
+        example: How one is sent.
+    """
+
+    what: str
+    files: Mapping[str, int]
+    json: tuple[str, ...]
+    options: tuple[str, ...]
+    known: str
+    example: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that hold text."""
+        return (*self.json, "name", *self.options)
+
+    @property
+    def max_parts(self) -> int:
+        """Parts that are read."""
+        return sum(self.files.values()) + len(self.fields) + _SLACK_PARTS
+
+
+JOB_FORM = FormKind(
+    "a job",
+    {"content": 1, "style": MAX_STYLES, "init_image": 1}
+    | dict.fromkeys(STYLE_FILES, 1),
+    JSON_FIELDS,
+    OPTIONS,
     "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
-    f"{MAX_STYLES - 1}), {', '.join(FIELDS)}"
+    f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTIONS))}",
+    "curl -F content=@photo.jpg -F style=@painting.jpg ...",
 )
-_MULTIPART = "multipart/form-data"
+EXPLORATION_FORM = FormKind(
+    "an exploration",
+    {"picture": MAX_PICTURES},
+    ("params",),
+    (),
+    "picture, params, name",
+    "curl -F picture=@one.jpg -F picture=@two.jpg ...",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +113,7 @@ class Form:
 
 
 @contextmanager
-def received(request: Request, services: Services) -> Iterator[Form]:
+def received(request: Request, services: Services, kind: FormKind) -> Iterator[Form]:
     """Read the form of `request`; its files are closed when the block ends.
 
     Raises:
@@ -80,16 +124,16 @@ def received(request: Request, services: Services) -> Iterator[Form]:
         StorageFull: There is no room for its files while they are checked.
     """
     settings = services.settings
-    if request.mimetype != _MULTIPART:
+    if request.mimetype != MULTIPART:
+        sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(
-            f"a job is submitted as {_MULTIPART}, not {request.mimetype or 'nothing'}",
-            hint="curl -F content=@photo.jpg -F style=@painting.jpg ...",
+            f"{kind.what} is submitted as {MULTIPART}, not {sent}", hint=kind.example
         )
     _check_length(request, settings)
     with temporary_room(), ExitStack() as stack:
         with one_upload(services):
-            texts, files = _parse(request, settings, stack)
-        yield _sorted(texts, files)
+            texts, files = _parse(request, settings, stack, kind.max_parts)
+        yield _sorted(texts, files, kind)
 
 
 def _check_length(request: Request, settings: Settings) -> None:
@@ -102,7 +146,7 @@ def _check_length(request: Request, settings: Settings) -> None:
 
 
 def _parse(
-    request: Request, settings: Settings, stack: ExitStack
+    request: Request, settings: Settings, stack: ExitStack, max_parts: int
 ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     def bounded_file(*_: object, **__: object) -> BoundedFile:
         return stack.enter_context(BoundedFile(settings.max_upload_bytes))
@@ -111,7 +155,7 @@ def _parse(
         stream_factory=bounded_file,
         max_form_memory_size=MAX_FIELD_BYTES,
         max_content_length=max_body_bytes(settings),
-        max_form_parts=MAX_PARTS,
+        max_form_parts=max_parts,
         silent=False,
     )
     try:
@@ -119,25 +163,29 @@ def _parse(
     except RequestEntityTooLarge as error:
         raise UploadTooLarge(
             f"the form is too large: at most {MAX_FIELD_BYTES:,} bytes of text, "
-            f"{MAX_PARTS} parts, {max_body_bytes(settings):,} bytes in all"
+            f"{max_parts} parts, {max_body_bytes(settings):,} bytes in all"
         ) from error
     except ValueError as error:
         raise MalformedMultipart(f"the form cannot be read: {error}") from error
     return texts, files
 
 
-def _sorted(texts: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> Form:
-    form = Form({name: [] for name in FILES}, {}, [])
+def _sorted(
+    texts: MultiDict[str, str], files: MultiDict[str, FileStorage], kind: FormKind
+) -> Form:
+    form = Form({name: [] for name in kind.files}, {}, [])
     for name, file in files.items(multi=True):
-        if name in FILES:
+        if name in form.files:
             _add_file(form, name, file)
-        elif name in JSON_FIELDS:  # curl -F params=@params.json
-            _add_text(form, name, file.read(MAX_FIELD_BYTES).decode(errors="replace"))
+        elif name in kind.json:  # curl -F params=@params.json
+            _add_text(
+                form, kind, name, file.read(MAX_FIELD_BYTES).decode(errors="replace")
+            )
         else:
-            form.errors.append(_unknown(name))
+            form.errors.append(_unknown(name, kind))
     for name, text in texts.items(multi=True):
-        _add_text(form, name, text)
-    form.errors.extend(_too_many(form))
+        _add_text(form, kind, name, text)
+    form.errors.extend(_too_many(form, kind))
     return form
 
 
@@ -147,27 +195,27 @@ def _add_file(form: Form, name: str, file: FileStorage) -> None:
         form.files[name].append(file)
 
 
-def _add_text(form: Form, name: str, text: str) -> None:
-    if name in FILES:
+def _add_text(form: Form, kind: FormKind, name: str, text: str) -> None:
+    if name in form.files:
         detail = f"must be a file: curl -F {name}=@picture.jpg"
         form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
-    elif name not in FIELDS:
-        form.errors.append(_unknown(name))
+    elif name not in kind.fields:
+        form.errors.append(_unknown(name, kind))
     elif name in form.fields:
         form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
     else:
         form.fields[name] = text
 
 
-def _unknown(name: str) -> FieldError:
-    return FieldError(f"/{name}", "unknown", f"is not known here; use {_KNOWN}")
+def _unknown(name: str, kind: FormKind) -> FieldError:
+    return FieldError(f"/{name}", "unknown", f"is not known here; use {kind.known}")
 
 
-def _too_many(form: Form) -> list[FieldError]:
+def _too_many(form: Form, kind: FormKind) -> list[FieldError]:
     return [
         FieldError(
             f"/{name}", "too-many", f"{len(form.files[name])} files, at most {n}"
         )
-        for name, n in FILES.items()
+        for name, n in kind.files.items()
         if len(form.files[name]) > n
     ]

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 _PICTURES = ("content", "init_image")
 _STYLE_PICTURES = ("image", "mask", "region")
 _AS_FILE = "send the picture as a file of the form"
+_REPEATED = {"style", "picture"}  # fields that may hold several files
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file of the form, what it is for, and where it stands among its kind."""
+    """A file of a form, what it is for, and where it stands among its kind."""
 
     role: str
     position: int
@@ -40,11 +41,16 @@ class Picture:
     @property
     def pointer(self) -> str:
         """Where the form has it."""
-        if self.role == "style":
-            return f"/style/{self.position}"
+        if self.role in _REPEATED:
+            return f"/{self.role}/{self.position}"
         if self.role in {"mask", "region"}:
             return f"/{self.role}_{self.position}"
         return f"/{self.role}"
+
+    def read(self) -> bytes:
+        """Read all of it, however often."""
+        self.file.stream.seek(0)
+        return self.file.stream.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,11 @@ def job_request(form: Form, now: Callable[[], float]) -> JobRequest:
     options = read_options(form.fields, now, errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, _pictures(form), segments, options)
+    return JobRequest(params, name, pictures_of(form), segments, options)
 
 
-def _pictures(form: Form) -> list[Picture]:
+def pictures_of(form: Form) -> list[Picture]:
+    """Say of each file what it is for."""
     pictures = []
     for field, files in form.files.items():
         role, first = STYLE_FILES.get(field, (field, 0))

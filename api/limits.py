@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from shared.errors import ServerBusy, StorageFull, UploadTooLarge
-from shared.params import MAX_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from api.services import Services
     from shared.settings import Settings
 
-# content, styles, their masks and regions, init_image; eight fields; slack
-MAX_PARTS = 1 + 3 * MAX_STYLES + 1 + 8 + 4
 MAX_FIELD_BYTES = 256 * 1024
 
 _PICTURES_PER_REQUEST = 4  # of the largest size taken

@@ -60,10 +60,8 @@ def _misshapen(
 
 def _look(services: Services, picture: Picture) -> Image.Image | None:
     """Decode a mask into its thumbnail; None if it is empty."""
-    data = picture.file.stream.read()
-    picture.file.stream.seek(0)
     with one_decoder(services):
-        mask = masks.brightness(data)
+        mask = masks.brightness(picture.read())
         return None if masks.is_empty(mask) else masks.thumbnail(mask)
 
 

@@ -12,7 +12,13 @@ from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.schemas import JSON_FIELDS, JobForm, Problem
+from api.schemas import (
+    JSON_FIELDS,
+    ExplorationForm,
+    ExplorationJson,
+    JobForm,
+    Problem,
+)
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -26,8 +32,16 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
-MULTIPART = "multipart/form-data"
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
+_BODIES: tuple[type[BaseModel], ...] = (
+    JobForm,
+    ExplorationForm,
+    ExplorationJson,
+    ChangeBody,
+    ForkBody,
+    ExtendBody,
+    RetryBody,
+)
 _KEYS = {
     "type": "http",
     "scheme": "bearer",
@@ -58,7 +72,7 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    for model in (JobForm, ChangeBody, ForkBody, ExtendBody, RetryBody):
+    for model in _BODIES:
         body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
         for name, schema in body.pop("$defs", {}).items():
             app.components_schemas[name] = Schema(**schema)
@@ -97,14 +111,32 @@ def get(
 def post(
     blueprint: APIBlueprint,
     rule: str,
-    body: type[BaseModel] | None = None,
-    kind: str = "application/json",
+    form: type[BaseModel] | None = None,
+    json: type[BaseModel] | None = None,
     **answers: object,
 ) -> Callable[[View], View]:
-    """Route POST requests; `body` only documents the body, the view reads it."""
-    options: dict[str, Any] = {}
-    if body is not None:
-        options["request_body"] = _body(body, kind)
+    """Route POST requests; `form` and `json` only document the body: the view reads it.
+
+    Args:
+        blueprint: Where.
+        rule: The path.
+        form: A multipart form that is taken.
+        json: A JSON object that is taken instead.
+        **answers: As for `_documented`.
+    """
+    content: dict[str, Any] = {}
+    if form is not None:
+        json_type = {"contentType": "application/json"}
+        encoding = {
+            field: json_type for field in JSON_FIELDS if field in form.model_fields
+        }
+        content["multipart/form-data"] = {"schema": _named(form), "encoding": encoding}
+    if json is not None:
+        content["application/json"] = {"schema": _named(json)}
+    # An empty body is as good as an object in which nothing is required.
+    required = form is not None or (json is not None and _has_required(json))
+    body = {"required": required, "content": content} if content else None
+    options: dict[str, Any] = {"request_body": body} if body else {}
     route = blueprint.post(rule, responses=_documented(rule, answers), **options)
     return cast("Callable[[View], View]", route)
 
@@ -113,30 +145,32 @@ def patch(
     blueprint: APIBlueprint, rule: str, body: type[BaseModel], **answers: object
 ) -> Callable[[View], View]:
     """Route PATCH requests with a merge patch, which the view reads."""
-    documented = _body(body, "application/merge-patch+json", "application/json")
+    kinds = ("application/merge-patch+json", "application/json")
+    documented: dict[str, Any] = {
+        "required": _has_required(body),
+        "content": {kind: {"schema": _named(body)} for kind in kinds},
+    }
     route = blueprint.patch(
         rule, responses=_documented(rule, answers), request_body=documented
     )
     return cast("Callable[[View], View]", route)
 
 
-def _body(model: type[BaseModel], *kinds: str) -> dict[str, Any]:
-    """Describe a body; an empty one is as good where nothing in it is required."""
-    content: dict[str, Any] = {
-        "schema": {"$ref": f"#/components/schemas/{model.__name__}"}
-    }
-    if kinds == (MULTIPART,):
-        content["encoding"] = {
-            field: {"contentType": "application/json"} for field in JSON_FIELDS
-        }
-    required = any(field.is_required() for field in model.model_fields.values())
-    return {"required": required, "content": dict.fromkeys(kinds, content)}
+def _named(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _has_required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
 
 
 def _documented(
     rule: str, answers: dict[str, object]
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Describe answers given as s200=Model, s202="image/png", s404=None (a problem)."""
+    """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
+
+    Text names media types; None is a problem.
+    """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
@@ -149,7 +183,10 @@ def _documented(
             schema = {"type": "string"}
             if not what.startswith("text/"):
                 schema["format"] = "binary"
-            described[status] = {"content": {what: {"schema": schema}}}
+            media_types = what.split(", ")
+            described[status] = {
+                "content": {each: {"schema": schema} for each in media_types}
+            }
         else:
             described[status] = what
     return described

@@ -21,13 +21,14 @@ from api.schemas import (
     StoredCheckpoint,
 )
 from shared import jobs
+from shared.formats import format_of_key
 from shared.states import TERMINAL, JobState, StateReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.db import Database
-    from shared.models import Checkpoint, Job
+    from shared.models import Checkpoint, Job, JobOutput
 
 _Reason = Literal[
     "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
@@ -84,7 +85,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
             CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
         ),
         checkpoints=[_checkpoint(row) for row in stored],
-        outputs=_outputs(job),
+        outputs=_outputs(job, known),
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
@@ -142,19 +143,34 @@ def _preview(job: Job, known: jobs.Survey) -> Preview | None:
     )
 
 
-def _outputs(job: Job) -> list[Output]:
+def _outputs(job: Job, known: jobs.Survey) -> list[Output]:
     if job.result_key is None:
         return []
+    if several := known.outputs.get(job.id):
+        return [_output(job, row) for row in several]
     return [
         Output(
+            name="result.png",
             url=f"{job_url(job.id)}/result",
-            media_type="image/png",
+            media_type=format_of_key(job.result_key).media_type,
             width=job.result_width,
             height=job.result_height,
             bytes=job.result_bytes,
             sha256=job.result_digest,
         )
     ]
+
+
+def _output(job: Job, row: JobOutput) -> Output:
+    return Output(
+        name=row.name,
+        url=f"{job_url(job.id)}/outputs/{row.name}",
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+        bytes=row.bytes,
+        sha256=row.digest,
+    )
 
 
 def _error(job: Job) -> JobError | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from shared.exploring import MAX_PICTURES, ExploreParams
 from shared.params import MAX_STYLES, StyleParams
 from shared.states import Completion, JobState, Relation
 from shared.steering import Changes, Segment
@@ -74,6 +75,24 @@ class JobForm(_Said):
     )
 
 
+class ExplorationForm(_Said):
+    """The multipart form that submits an exploration; without pictures, no form."""
+
+    picture: list[File] = Field(
+        default=[],
+        max_length=MAX_PICTURES,
+        description="pictures to look at; repeat the part",
+    )
+    params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
+    name: str | None = Field(default=None, max_length=200)
+
+
+class ExplorationJson(ExploreParams):
+    """An exploration of pictures sent before, or of the shipped set."""
+
+    name: str | None = Field(default=None, max_length=200)
+
+
 class FieldProblem(_Said):
     """One wrong value."""
 
@@ -126,7 +145,7 @@ class ScaleNow(_Said):
 
 
 class Progress(_Said):
-    """How far a job is; `fraction` counts work (pixels x iterations)."""
+    """How far a job is; `fraction` counts work (pixels x iterations, or pictures)."""
 
     fraction: float
     phase: str
@@ -173,8 +192,9 @@ class Parent(_Said):
 
 
 class Output(_Said):
-    """A finished picture."""
+    """A finished picture, or another file that a job has made."""
 
+    name: str
     url: str
     media_type: str
     width: int | None
@@ -247,7 +267,7 @@ class JobObject(_Said):
     fence: int
     parent: Parent | None
     params: dict[str, Any] = Field(
-        description="StyleParams as submitted, defaults filled in"
+        description="StyleParams or, of kind explore, ExploreParams; defaults filled in"
     )
     segments: list[SegmentObject] = Field(description="what changes, and when")
     current: Changes | None = Field(
@@ -286,6 +306,7 @@ class Capabilities(_Said):
     optimizers: list[str]
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")
+    result_formats: dict[str, str] = Field(description="media types of results by name")
     limits: dict[str, int]
     credits: list[dict[str, str]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from api.forms import received
+from api.forms import JOB_FORM, received
 from api.job_requests import job_request
 from api.limits import check_room, one_decoder
 from api.mask_checks import check_masks
@@ -19,10 +19,14 @@ from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.estimates import need_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from werkzeug.wrappers import Request
 
     from api.job_requests import JobRequest, Picture
     from api.services import Services
+
+    Checked = tuple[Picture, images.PictureInfo]
 
 log = structlog.get_logger(__name__)
 
@@ -38,23 +42,49 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
         QueueFull: Too many jobs are waiting.
     """
     check_room(services)
-    with received(request, services) as form:
+    with received(request, services, JOB_FORM) as form:
         wanted = job_request(form, services.database.time)
-        checked = [(one, _inspect(services, one)) for one in wanted.pictures]
+        checked = inspect_all(services, wanted.pictures)
         check_masks(services, checked)
-        jobs.ensure_owner(services.database, owner_id)
-        inputs = tuple(_keep(services, owner_id, *one) for one in checked)
-    job_id = jobs.submit(
-        services.database, _new_job(owner_id, wanted, inputs), limits_of(services)
-    )
-    log.info("job_submitted", job_id=job_id, owner_id=owner_id)
+        inputs = keep_all(services, owner_id, checked)
+    return enqueue(services, _new_job(owner_id, wanted, inputs))
+
+
+def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked]:
+    """Check all pictures.
+
+    Raises:
+        PictureRefused: One is not a picture we take.
+    """
+    return [(one, _inspect(services, one)) for one in pictures]
+
+
+def keep_all(
+    services: Services, owner_id: str, checked: Sequence[Checked]
+) -> tuple[jobs.Input, ...]:
+    """Store pictures that have been checked.
+
+    Raises:
+        StorageFull: There is no room for them.
+    """
+    jobs.ensure_owner(services.database, owner_id)
+    return tuple(_keep(services, owner_id, *one) for one in checked)
+
+
+def enqueue(services: Services, new: jobs.NewJob) -> str:
+    """Make the row, and ring for it; return the job's id.
+
+    Raises:
+        QueueFull: Too many jobs are waiting.
+    """
+    job_id = jobs.submit(services.database, new, limits_of(services))
+    log.info("job_submitted", job_id=job_id, owner_id=new.owner_id)
     ring(services, job_id)
     return job_id
 
 
 def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
-    data = picture.file.stream.read()
-    picture.file.stream.seek(0)
+    data = picture.read()
     try:
         with one_decoder(services):
             return images.inspect(data, services.settings.max_pixels)
@@ -65,7 +95,7 @@ def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
 def _keep(
     services: Services, owner_id: str, picture: Picture, info: images.PictureInfo
 ) -> jobs.Input:
-    data = picture.file.stream.read()
+    data = picture.read()
     digest = hashlib.sha256(data).hexdigest()
     asset = jobs.NewAsset(
         owner_id=owner_id,

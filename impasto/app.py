@@ -8,7 +8,16 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from impasto.commands import farm, jobs, operate, run, verbs
+from impasto.commands import (
+    explore,
+    farm,
+    jobs,
+    operate,
+    pictures,
+    run,
+    sheet,
+    verbs,
+)
 from impasto.errors import ImpastoError
 from impasto.exits import error_lines, exit_code
 from impasto.talk import say
@@ -41,10 +50,11 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,  # rich would cost every command 40 ms
     )
     commands: tuple[Callable[..., None], ...] = (
-        *(farm.up, run.run, run.submit),
+        *(farm.up, run.run, run.submit, explore.explore, sheet.sheet),
         *(jobs.watch, jobs.show, jobs.ls, jobs.download),
         *(verbs.cancel, verbs.pause, verbs.resume, verbs.finish),
         *(verbs.extend, verbs.fork, verbs.retry),
+        pictures.recipe,
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:

@@ -13,6 +13,7 @@ import httpx
 
 from impasto.address import find_url, is_loopback_url
 from impasto.errors import BadKey
+from impasto.formats import with_format
 from impasto.jobs import Jobs, require_place
 from impasto.outcomes import raise_for_state
 from impasto.painting import Painting
@@ -77,7 +78,8 @@ class Client:
         Args:
             content: The photo.
             styles: The paintings; as `Painting` with masks.
-            save_to: Where the finished picture goes.
+            save_to: Where the finished picture goes; its ending chooses the format,
+                unless `format` does.
             segments: Changes planned for mid-run, as of `jobs.submit`.
             **params: Fields of StyleParams, such as `max_edge=256`.
 
@@ -88,6 +90,7 @@ class Client:
         """
         if save_to is not None:
             require_place(Path(save_to))
+            params = with_format(params, Path(save_to))
         paintings = [
             style if isinstance(style, Painting) else Path(style) for style in styles
         ]

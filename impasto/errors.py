@@ -18,6 +18,7 @@ ImpastoError
 ├── BadFlag                 a flag's value cannot be read
 ├── BadKey                  no API key looks like IMPASTO_API_KEY
 ├── CannotSave              a picture cannot be written where it should go
+├── NoRecipe                a picture file does not say how it was made
 ├── PartsMissing            the server parts are not installed here
 └── StackError              the embedded stack cannot run
     ├── AlreadyRunning      another one has the data folder
@@ -165,6 +166,12 @@ class CannotSave(ImpastoError):
     """A picture cannot be written where it should go."""
 
     code = "cannot_save"
+
+
+class NoRecipe(ImpastoError):
+    """A picture file does not say how it was made."""
+
+    code = "no_recipe"
 
 
 class PartsMissing(ImpastoError):

@@ -68,12 +68,40 @@ class Jobs:
         if segments:
             fields["segments"] = json.dumps(list(segments))
         pictures = _pictures(content, styles, init_image)
+        return self._upload("/v1/jobs", fields, pictures)
+
+    def explore(
+        self,
+        pictures: Sequence[Path] = (),
+        *,
+        params: Mapping[str, object] | None = None,
+        name: str | None = None,
+    ) -> Job:
+        """Queue a look at the layers of a network; never sent twice.
+
+        Args:
+            pictures: At least nine distinct ones; with none, those that the server
+                ships.
+            params: Fields of ExploreParams; the server has a default for each.
+            name: For people.
+        """
+        named = {"name": name} if name else {}
+        if not pictures:
+            body = {**(params or {}), **named}
+            return _job(self._wire.post("/v1/explorations", json=body))
+        fields = {"params": json.dumps(params or {})} | named
+        sent = [("picture", picture) for picture in pictures]
+        return self._upload("/v1/explorations", fields, sent)
+
+    def _upload(
+        self, url: str, fields: Mapping[str, str], pictures: Sequence[tuple[str, Path]]
+    ) -> Job:
         with ExitStack() as opened:
             files = [
                 (field, (path.name, opened.enter_context(path.open("rb"))))
                 for field, path in pictures
             ]
-            return _job(self._wire.post("/v1/jobs", data=fields, files=files))
+            return _job(self._wire.post(url, data=fields, files=files))
 
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
@@ -199,6 +227,18 @@ class Jobs:
         """
         return self._save(f"/v1/jobs/{job_id}/result", path)
 
+    def download_outputs(self, job: Job, folder: Path) -> Sequence[Path]:
+        """Save all files of a job into a folder, which is made if it is missing.
+
+        Raises:
+            CannotSave: The file system says no.
+        """
+        make_folder(folder)
+        return [
+            self._save(output.url, folder / _file_name(output.name or output.url))
+            for output in job.outputs
+        ]
+
     def download_latest_frame(self, job_id: str, path: Path) -> Path:
         """Save a small picture (JPEG) of how far a job is."""
         return self._save(f"/v1/jobs/{job_id}/frames/latest", path)
@@ -243,6 +283,27 @@ def require_place(path: Path) -> None:
         raise _cannot_save(path, f"there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _cannot_save(path, f"the folder {path.parent} may not be written")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that files will go to, before hours go into making them.
+
+    Raises:
+        CannotSave: It cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_save(folder, error.strerror or str(error)) from error
+    require_place(folder / "any")
+
+
+def _file_name(told: str) -> str:
+    """Take no more than a name from a server: never a way to another folder."""
+    name = Path(told).name
+    if not name or name == "..":
+        raise CannotSave(f"cannot save {told!r}: it is not the name of a file")
+    return name
 
 
 def _cannot_save(path: Path, why: str) -> CannotSave:

@@ -106,9 +106,10 @@ class Queue(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(Answer):
-    """One finished picture."""
+    """One finished picture, or another file that a job has made."""
 
     url: str
+    name: str | None = None
     media_type: str | None = None
     width: int | None = None
     height: int | None = None
@@ -160,6 +161,7 @@ class Job(Answer):
 
     id: str
     state: str
+    kind: str = "style"
     state_reason: str | None = None
     revision: int | None = None
     name: str | None = None

@@ -20,25 +20,45 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "migrate": ("shared", "alembic", "sqlalchemy"),
     "admin": ("shared", "sqlalchemy"),
 }
+# What is missing is named by what a command wants it for, where that is not a server.
+_EXTRAS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "sheet": ("drawing a sheet", ("PIL",), "pip install 'impasto[sheet]'"),
+}
 
 
 def require_parts(command: str) -> None:
     """Check that what `command` runs is installed, without importing any of it.
 
     Args:
-        command: One of serve, worker, weights, migrate, admin; or stack, for all.
+        command: One of serve, worker, weights, migrate, admin; or stack, for all; or
+            sheet, which needs no server part.
 
     Raises:
         PartsMissing: Something is not; names it all.
     """
+    if command in _EXTRAS:
+        _require_extra(*_EXTRAS[command])
+        return
     needs = _NEEDS.get(command) or sum(_NEEDS.values(), ())
-    missing = [name for name in dict.fromkeys(needs) if find_spec(name) is None]
-    if missing:
+    if missing := _missing(needs):
         raise PartsMissing(
             f"the server parts are not installed here (missing: {', '.join(missing)})",
             hint="'pip install impasto' brings the client only; for the server, "
             "clone the repository and run 'make setup', or use its image",
         )
+
+
+def _require_extra(what: str, needs: tuple[str, ...], command: str) -> None:
+    if missing := _missing(needs):
+        named = ", ".join(missing)
+        raise PartsMissing(
+            f"{what} needs more than the client (missing: {named})",
+            hint=f"run: {command}",
+        )
+
+
+def _missing(needs: tuple[str, ...]) -> list[str]:
+    return [name for name in dict.fromkeys(needs) if find_spec(name) is None]
 
 
 def module_command(module: str, *arguments: str) -> list[str]:

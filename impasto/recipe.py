@@ -123,6 +123,20 @@ class Recipe:
             "be repeated, in order.",
         ),
     ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(help="png, tiff, jpeg or webp; default: by the name of -o."),
+    ] = None
+    bit_depth: Annotated[
+        int | None, typer.Option(help="8 or 16 bits per channel (png, tiff).")
+    ] = None
+    color_profile: Annotated[
+        str | None, typer.Option(help="srgb, or content: that of the photo.")
+    ] = None
+    metadata: Annotated[
+        bool | None,
+        typer.Option("--metadata/--no-metadata", help="Keep the recipe in the file."),
+    ] = None
     set_: Annotated[
         Texts,
         typer.Option(

@@ -44,7 +44,9 @@ def waiting(job: Job) -> str:
 
 
 def work(progress: Progress) -> str:
-    """Say where the optimization is: `scale 2/3, iteration 110/210`."""
+    """Say where a job is: `scale 2/3, iteration 110/210`, or `picture 12/58`."""
+    if progress.phase == "looking":
+        return f"picture {progress.iteration}/{progress.iterations}"
     parts = []
     if progress.scale:
         parts.append(f"scale {progress.scale.index + 1}/{progress.scale.count}")
@@ -131,7 +133,9 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
 
 def _wishes(job: Job) -> Iterator[tuple[str, str]]:
     names = ("max_edge", "quality", "schedule", "style_weight", "content_weight")
-    for name in (*names, "tv_weight", "optimizer", "init", "seed", "network"):
+    looks = ("layers", "units", "top_k")
+    more = ("tv_weight", "optimizer", "init", "seed", "network")
+    for name in (*names, *more, *looks):
         if job.params.get(name) is not None:
             yield name, str(job.params[name])
     for segment in job.segments:
@@ -162,8 +166,10 @@ def _lineage(job: Job) -> Iterator[tuple[str, str]]:
 
 def _results(job: Job) -> Iterator[tuple[str, str]]:
     for output in job.outputs:
-        size = f"{output.width} x {output.height} px"
-        yield "picture", f"{size}, {(output.bytes or 0) / 1e6:.2f} MB, {output.url}"
+        label, size = "file", ""
+        if output.width is not None:
+            label, size = "picture", f"{output.width} x {output.height} px, "
+        yield label, f"{size}{(output.bytes or 0) / 1e6:.2f} MB, {output.url}"
     if job.exact is not None:
         yield "exact", "yes" if job.exact else f"no: {job.exact_reason}"
     if job.error and job.error.hint:

@@ -1,22 +1,62 @@
-"""What a job will need, from its parameters alone."""
+"""What a job will need, from its parameters alone.
+
+The engine keeps two things in memory. Its *state* is a number of pictures at the size
+of the result, and grows with it. Its *activations* are what the network sees of one
+tile, and can be made as small as tiles can: so a device must hold the state and the
+smallest tile, and what it has beyond that makes tiles larger.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.exploring import ExploreParams
     from shared.params import StyleParams
 
-_BASE_BYTES = 300_000_000  # the program, the network, room to breathe
-_ACTIVATION_BYTES_PER_PIXEL = 3_200  # kept for the way back through VGG, float32
 LBFGS_PAIRS = 10  # steps and gradient differences that the engine remembers
-_BYTES_PER_PIXEL = 12  # three channels, float32
+# The way through VGG-19 and back for 64 px and what the deepest layer sees around
+# them, float32: 320 x 320 px of 2,200 bytes each, and its temporary copies.
+SMALLEST_TILE_BYTES = 300_000_000
+
+_BASE_BYTES = 300_000_000  # the program, the network, room to breathe
+_USABLE = 0.8  # of a device's bytes; allocators waste some, others want some
+_PICTURE_BYTES = 12  # of one pixel of one picture: three channels, float32
+# The photo as read, moved and resized, the start, the colors to put back; the point,
+# its gradient, the next point, the result, the picture to look at, its mean over time.
+_PICTURES = 12
+_PICTURES_PER_STYLE = 4  # as read, moved, resized; its mask and region
+_PICTURES_OF_OPTIMIZER = {
+    "lbfgs": 2 * LBFGS_PAIRS + 4,  # and the last point, gradient, direction, best
+    "adam": 3,  # two moments, a step
+    "gd": 1,
+}
+_SEEN_BYTES_PER_PIXEL = 2_400  # all layers of one look through VGG, float32
 
 
 def need_bytes(params: StyleParams) -> int:
-    """Memory that a device must have: an upper estimate, for a square picture."""
-    pixels = params.max_edge**2 * max(1.0, params.style_scale) ** 2
-    per_pixel = _ACTIVATION_BYTES_PER_PIXEL
-    if params.optimizer == "lbfgs":
-        per_pixel += 2 * LBFGS_PAIRS * _BYTES_PER_PIXEL
-    return _BASE_BYTES + round(pixels * per_pixel)
+    """Memory that a device must have: an upper estimate, in the smallest tiles."""
+    return round((_state_bytes(params) + SMALLEST_TILE_BYTES) / _USABLE)
+
+
+def activation_bytes(params: StyleParams, device_bytes: int) -> int:
+    """What a device leaves to activations; at least those of the smallest tile.
+
+    By a rule of numbers, not of what happens to be free: the same job on the same
+    kind of device is computed in the same tiles, and so comes out the same.
+    """
+    left = round(device_bytes * _USABLE) - _state_bytes(params)
+    return max(left, SMALLEST_TILE_BYTES)
+
+
+def explore_bytes(params: ExploreParams) -> int:
+    """Memory that a device must have to look at the pictures, one at a time."""
+    return _BASE_BYTES + params.max_edge**2 * _SEEN_BYTES_PER_PIXEL
+
+
+def _state_bytes(params: StyleParams) -> int:
+    """All but the activations, as if every picture were square."""
+    pictures = _PICTURES + _PICTURES_OF_OPTIMIZER[params.optimizer or "lbfgs"]
+    styles = len(params.styles) * max(1.0, params.style_scale) ** 2
+    pictures_in_all = pictures + _PICTURES_PER_STYLE * styles
+    return _BASE_BYTES + round(params.max_edge**2 * pictures_in_all * _PICTURE_BYTES)

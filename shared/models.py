@@ -171,6 +171,25 @@ class JobInput(Base):
     asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
 
 
+class JobOutput(Base):
+    """A file that a job has made, where it makes several."""
+
+    __tablename__ = "outputs"
+    __table_args__ = (UniqueConstraint("job_id", "name"),)
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int | None]  # None: not a picture
+    height: Mapped[int | None]
+
+
 class JobEvent(Base):
     """One move of one job, written in the transaction that made it."""
 

@@ -10,66 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from shared.formats import ResultFormat, require_depth
+from shared.networks import Network, layer_names
 from shared.schedules import MAX_ITERATIONS, Quality, Stage, make_schedule
+from shared.style_images import ImageRef, StyleImage, image_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Network = Literal["vgg16", "vgg19"]
 Pooling = Literal["max", "average"]
 StyleLoss = Literal["gram", "wasserstein"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # its steps keep their length, so single iterates jitter
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
-
-# Layers by network: relu<block>_<index>, as Gatys et al. name them.
-_CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-
-
-def layer_names(network: Network) -> tuple[str, ...]:
-    """Every layer of `network` that a loss may look at, shallow to deep."""
-    blocks = _CONVOLUTIONS[network]
-    return tuple(
-        f"relu{block}_{index}"
-        for block, count in enumerate(blocks, start=1)
-        for index in range(1, count + 1)
-    )
-
-
-class ImageRef(BaseModel):
-    """A picture by the id of its asset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    asset_id: str = Field(min_length=1, max_length=64)
-
-
-class StyleImage(BaseModel):
-    """One style picture, its share of the style, and where it goes.
-
-    Without masks the styles are blended over the whole picture. A style with a `mask`
-    goes where its mask is bright, as strong as its weight says; styles without one
-    share what the masks leave.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image: ImageRef | None = Field(
-        default=None, description="filled in from the `style` file of an upload"
-    )
-    weight: StyleWeight = 1.0
-    mask: ImageRef | None = Field(
-        default=None, description="filled in from the `mask_<number>` file of an upload"
-    )
-    region: ImageRef | None = Field(
-        default=None,
-        description="filled in from the `region_<number>` file of an upload",
-    )
 
 
 class StyleParams(BaseModel):
@@ -216,6 +173,25 @@ class StyleParams(BaseModel):
         "memory and changes nothing else; default: none, or what the device holds",
     )
 
+    format: ResultFormat = Field(
+        default="png",
+        description="of the result; jpeg and webp at quality 95, without transparency "
+        "in jpeg",
+    )
+    bit_depth: Literal[8, 16] = Field(
+        default=8, description="bits per channel of the result; 16 in png and tiff"
+    )
+    color_profile: Literal["srgb", "content"] = Field(
+        default="srgb",
+        description="colors of the result's file; content: in the photo's ICC profile, "
+        "if it has one",
+    )
+    metadata: bool = Field(
+        default=True,
+        description="keep the recipe in the result: parameters, digests of the inputs, "
+        "versions; no names, no ids",
+    )
+
     @field_validator("content_layers", "style_layers")
     @classmethod
     def _layers_exist(
@@ -290,6 +266,13 @@ class StyleParams(BaseModel):
             return decay
         return ADAM_AVERAGING if info.data.get("optimizer") == "adam" else 0.0
 
+    @field_validator("bit_depth")
+    @classmethod
+    def _format_holds(cls, bit_depth: int, info: ValidationInfo) -> int:
+        if "format" in info.data:
+            require_depth(info.data["format"], bit_depth)
+        return bit_depth
+
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:
         """The schedule, which validation has filled in."""
@@ -306,27 +289,14 @@ class StyleParams(BaseModel):
         Roles are `content`, `style`, `init_image`, `mask` and `region`; the position
         of a mask or a region is that of its style.
         """
-        roles = {"image": "style", "mask": "mask", "region": "region"}
         styles = tuple(
-            style.model_copy(
-                update={
-                    field: _reference(named, role, position)
-                    for field, role in roles.items()
-                }
-            )
+            style.with_images(named, position)
             for position, style in enumerate(self.styles)
         )
         return self.model_copy(
             update={
-                "content": _reference(named, "content", 0),
+                "content": image_ref(named, "content", 0),
                 "styles": styles,
-                "init_image": _reference(named, "init_image", 0),
+                "init_image": image_ref(named, "init_image", 0),
             }
         )
-
-
-def _reference(
-    named: Mapping[str, Mapping[int, str]], role: str, position: int
-) -> ImageRef | None:
-    asset_id = named.get(role, {}).get(position)
-    return None if asset_id is None else ImageRef(asset_id=asset_id)

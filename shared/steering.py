@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.params import StyleParams, StyleWeight, Weight
+from shared.params import StyleParams, Weight
 from shared.schedules import MAX_ITERATIONS
+from shared.style_images import StyleWeight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,12 @@ class Changes(BaseModel):
         le=MAX_ITERATIONS,
         description="of the last scale; one that has done as many ends at once",
     )
+
+    @property
+    def bends(self) -> bool:
+        """Whether the objective becomes another one, not only its end."""
+        weights = (self.content_weight, self.style_weight, self.tv_weight, self.styles)
+        return any(each is not None for each in weights)
 
     def stored(self) -> dict[str, Any]:
         """As JSON, without what stays as it is."""

@@ -16,6 +16,7 @@ from PIL import Image
 
 from shared import jobs
 from shared.db import Database
+from shared.exploring import ExploreParams
 from shared.params import StyleParams
 from shared.queue import Doorbell
 from shared.settings import Settings
@@ -24,6 +25,7 @@ from shared.storage import open_storage
 OWNER = jobs.LOCAL_OWNER
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 60
+EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
 
 # As fast as the design allows for tests: three heartbeats fit a lease.
 FAST = {
@@ -85,16 +87,25 @@ class Farm:
         options = ["--device", "cpu", "--slot", number]
         return self.start(module, *options, **environment)
 
-    def submit(self, *, ring=True, seed=1, keep_every=None, **params):
+    def submit(self, *, ring=True, seed=1, content=None, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""
-        content, style = self._asset(picture(seed)), self._asset(picture(seed + 100))
+        content = self._asset(content or picture(seed))
+        style = self._asset(picture(seed + 100))
         named = StyleParams(**params).with_images(
             {"content": {0: content}, "style": {0: style}}
         )
         inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
-        limits = jobs.Limits(100, 100, 4)
         new = jobs.NewJob(OWNER, named, inputs, keep_every=keep_every)
-        job_id = jobs.submit(self.db, new, limits)
+        return self._queue(new, ring)
+
+    def submit_exploration(self, *, ring=True, count=9, **params):
+        ids = [self._asset(picture(seed, EXPLORED)) for seed in range(count)]
+        named = ExploreParams(**params).with_pictures(ids)
+        inputs = tuple(jobs.Input("picture", i, each) for i, each in enumerate(ids))
+        return self._queue(jobs.NewJob(OWNER, named, inputs), ring)
+
+    def _queue(self, new, ring):
+        job_id = jobs.submit(self.db, new, jobs.Limits(100, 100, 4))
         if ring:
             doorbell = Doorbell(self.settings)
             doorbell.ring(job_id, None)
@@ -125,6 +136,11 @@ class Farm:
 
     def result(self, job):
         return self.storage.get(job.result_key)
+
+    def outputs(self, job):
+        """The bytes of every file that a job has made, by name."""
+        rows = jobs.survey(self.db, [job]).outputs.get(job.id, [])
+        return {row.name: self.storage.get(row.key) for row in rows}
 
     def close(self):
         for process in self.processes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from shared.errors import StorageFull
-from worker.engine.features import build_network
+from worker.engine.features import Network, build_network
 
 
 class Moody:
@@ -37,13 +37,39 @@ class Moody:
 
 
 class Given:
-    """Networks made of the weights that a test gives."""
+    """Networks made of the weights that a test gives; `look` as of `Watched`."""
 
-    def __init__(self, tensors):
-        self.tensors = tensors
+    def __init__(self, tensors, look=lambda pixels: None):
+        self.tensors, self.look = tensors, look
 
     def get(self, name):
-        return build_network(name, self.tensors, torch.device("cpu")), "given"
+        network = build_network(name, self.tensors, torch.device("cpu"))
+        return Watched(network, self.look), "given"
+
+
+class Watched(Network):
+    """A network that calls `look(pixels)` before it looks; that may raise."""
+
+    def __init__(self, network, look):
+        vars(self).update(vars(network))
+        self._look = look
+
+    def with_pooling(self, pooling):
+        return Watched(super().with_pooling(pooling), self._look)
+
+    def _run(self, image, names):
+        self._look(image.shape[2] * image.shape[3])
+        return super()._run(image, names)
+
+
+def tight(most_pixels):
+    """Look on a device whose memory holds the activations of so many pixels."""
+
+    def look(pixels):
+        if pixels > most_pixels:
+            raise torch.OutOfMemoryError(f"{pixels} pixels")
+
+    return look
 
 
 def full_for(prefix, times=10**9):

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
+from shared.params import StyleParams
 from worker.engine.transfer import Snapshot
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # others are skipped: 1 had one owner of all numbers
 _ENTRY = "impasto"
 
 
@@ -37,8 +38,8 @@ class Origin:
     Attributes:
         inputs: SHA-256 of every picture and of the weights, by role. Others make
             another picture: going on from there would be wrong.
-        maker: Device, threads and versions. Others make a slightly different picture:
-            going on is fine, but no longer exact.
+        maker: Device, threads, versions, tiles. Others make a slightly different
+            picture: going on is fine, but no longer exact.
         inexact: Why the picture is not exact any more; empty while it is.
     """
 
@@ -151,6 +152,8 @@ def _read(
     if stored.format_version != FORMAT_VERSION:
         return None
     snapshot, origin = parse(read_verified(storage, stored.blob))
+    if not isinstance(claim.params, StyleParams):
+        return snapshot, origin
     if not _is_finite(snapshot):
         log.info("checkpoint_not_finite", iteration=snapshot.iteration)
         return None

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 Segments = tuple["Segment", ...]
 
 
+class Interrupted(Exception):
+    """An order came while an iteration was under way; the last one stays valid."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.value)
+        self.order = order
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """How an attempt goes on.
@@ -47,13 +55,23 @@ class Course:
         """
         while True:
             known = segments
+            here, order, segments = self._run(here, known)
+            if order is not Order.GO_ON or segments == known:
+                return here, order
+
+    def _run(
+        self, here: Snapshot | None, known: Segments
+    ) -> tuple[Snapshot | None, Order, Segments]:
+        """Iterate with the same segments; return where to, the order, the new ones."""
+        try:
             for iterate in self.begin(here, known):
                 here, order = iterate.snapshot(), self.attend(iterate)
                 if order is Order.STEER:
                     segments = self.steer(iterate.iteration) or known
+                    if segments != known:
+                        return here, Order.GO_ON, segments
                 elif order is not Order.GO_ON:
-                    return here, order
-                if segments != known:
-                    break
-            if segments == known:
-                return here, Order.GO_ON
+                    return here, order, known
+        except Interrupted as interruption:
+            return here, interruption.order, known
+        return here, Order.GO_ON, known

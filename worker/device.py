@@ -97,6 +97,7 @@ def versions() -> dict[str, str]:
         "impasto": version("impasto"),
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes and shrinks the inputs
+        "numpy": version("numpy"),  # converts the colors of some
         "python": platform.python_version(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
     }

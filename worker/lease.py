@@ -85,7 +85,8 @@ class Lease:
         self._iteration = claim.iteration
         self._progress: dict[str, Any] = {"phase": "loading"}
         self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
-        self._moved_at = self._step_began_at = time.monotonic()
+        self._moved_at = time.monotonic()
+        self._touched = False
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -103,14 +104,19 @@ class Lease:
 
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
         """Note what the next heartbeat shall say, and that the device is not hung."""
-        now = time.monotonic()
-        self._steps.append(now - self._step_began_at)
-        self._moved_at = self._step_began_at = now
+        if not self._touched:
+            self._step()
+        self._touched, self._moved_at = False, time.monotonic()
         self._iteration, self._progress = iteration, progress
 
     def touch(self) -> None:
-        """Note that something moved: a tile, a phase, a picture, a stored blob."""
-        self._moved_at = time.monotonic()
+        """Note that something moved: a tile, a phase, a picture, a stored blob.
+
+        Between such parts, the parts are the steps that a stall is measured by: not the
+        short rest before the report.
+        """
+        self._touched = True
+        self._step()
 
     @property
     def pace(self) -> float | None:
@@ -140,12 +146,17 @@ class Lease:
             FencedOut: A newer claim owns the job.
         """
         self._draining.wait(seconds)
-        self.touch()  # waiting on purpose is no stall
+        self._moved_at = time.monotonic()  # waiting on purpose is no stall
         return self.order()
 
     def steered(self) -> None:
         """Note that the changes which were pending have begun."""
         self._told = replace(self._told, has_pending_segments=False)
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        self._steps.append(now - self._moved_at)
+        self._moved_at = now
 
     def _run(self) -> None:
         while not self._lost:

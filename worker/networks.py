@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
 
 
 class Networks:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from worker.engine.exploring import Look
     from worker.engine.transfer import Iterate
 
 _MEGA = 1_000_000
@@ -53,3 +54,28 @@ class Meter:
             self._megapixels += megapixels
             self._pace = self._seconds / self._megapixels
         self._last = now
+
+
+class LookMeter:
+    """Measures an attempt at an exploration, where every picture is one step."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._megapixels = 0.0
+
+    def progress(self, look: Look) -> dict[str, Any]:
+        """Describe a look that has just ended, as `jobs.progress` stores it."""
+        elapsed = time.monotonic() - self._began
+        self._megapixels += look.width * look.height / _MEGA
+        return {
+            "phase": "looking",
+            "scale": 0,
+            "scale_iteration": look.pictures,
+            "width": look.width,
+            "height": look.height,
+            "iteration": look.pictures,
+            "losses": {},
+            "seconds_per_mpx_iteration": elapsed / self._megapixels,
+            "elapsed_seconds": elapsed,
+            "updated_at": time.time(),
+        }

@@ -5,22 +5,24 @@ from __future__ import annotations
 import secrets
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
 from shared import jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
+from shared.kinds import JobKind
 from shared.states import JobState
 from worker.attempt import Attempt
 from worker.device import is_usable, use_threads
+from worker.exploration import Exploration
 from worker.failures import is_of_the_device
 from worker.lease import Lease, Order
 from worker.remedies import note_failure, remedy
 from worker.smaller import make_smaller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from shared.jobs import Claim
     from worker.tools import Tools
@@ -32,6 +34,20 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
 Written = TypeVar("Written")
+
+
+class AnyAttempt(Protocol):
+    """One attempt at a job of some kind."""
+
+    def run(self) -> jobs.Result | Order:
+        """See the job through; return what is stored, or the order that was obeyed."""
+
+
+# Each takes claims with the parameters of its kind.
+ATTEMPTS: Mapping[JobKind, Callable[[Tools, Claim[Any], Lease], AnyAttempt]] = {
+    JobKind.STYLE: Attempt,
+    JobKind.EXPLORE: Exploration,
+}
 
 
 class Runner:
@@ -147,7 +163,7 @@ class Runner:
         """Make the picture, smaller if it does not fit and may be."""
         while True:
             try:
-                return Attempt(self._tools, claim, lease).run()
+                return ATTEMPTS[claim.kind](self._tools, claim, lease).run()
             except Exception as error:
                 if not make_smaller(self._tools, claim, error):
                     raise
@@ -170,19 +186,18 @@ class Runner:
         try:
             state = jobs.complete(db, claim, ended)
         except FencedOut:
-            self._delete(ended.blob.key)
+            self._delete(*ended.keys)
             raise
         if state == JobState.SUCCEEDED:
             self._tidy(claim)
         else:
-            self._delete(ended.blob.key)
+            self._delete(*ended.keys)
         return state
 
     def _tidy(self, claim: Claim) -> None:
         """Keep one checkpoint of a finished job, for whoever wants to go on from it."""
         try:
-            for key in jobs.keep_last_checkpoint(self._tools.db, claim.job_id):
-                self._delete(key)
+            self._delete(*jobs.keep_last_checkpoint(self._tools.db, claim.job_id))
         except DatabaseUnavailable as error:
             log.warning("checkpoints_left_behind", error=str(error))
 
@@ -210,8 +225,9 @@ class Runner:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _delete(self, key: str) -> None:
-        try:
-            self._tools.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
+    def _delete(self, *keys: str) -> None:
+        for key in keys:
+            try:
+                self._tools.storage.delete(key)
+            except StorageError as error:
+                log.warning("blob_left_behind", key=key, error=str(error))

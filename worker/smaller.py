@@ -11,6 +11,7 @@ import structlog
 from shared import jobs
 from shared.errors import OutOfMemory
 from shared.fitting import MIN_EDGE_PX, STEP_PX, largest_edge, shrunk
+from shared.params import StyleParams
 from worker.device import free_bytes
 from worker.failures import is_out_of_memory
 
@@ -38,26 +39,33 @@ def make_smaller(tools: Tools, claim: Claim, error: Exception) -> bool:
         FencedOut: A newer claim owns the job.
         DatabaseUnavailable: It could not be written down.
     """
-    if not (is_out_of_memory(error) and claim.params.allow_smaller):
+    params = claim.params
+    if not (
+        is_out_of_memory(error)
+        and isinstance(params, StyleParams)
+        and params.allow_smaller
+    ):
         return False
     traceback.clear_frames(error.__traceback__)
     gc.collect()
-    edge = _fitting_edge(tools, claim)
+    edge = _fitting_edge(tools, params)
     if edge is None:
         return False
-    log.warning("job_made_smaller", max_edge=edge, asked=claim.params.max_edge)
-    jobs.make_smaller(tools.db, claim, shrunk(claim.params, edge))
+    log.warning("job_made_smaller", max_edge=edge, asked=params.max_edge)
+    jobs.make_smaller(tools.db, claim, shrunk(params, edge))
     return True
 
 
 def not_fitting(tools: Tools, claim: Claim) -> OutOfMemory:
     """Say what would fit."""
-    asked, edge = claim.params.max_edge, _fitting_edge(tools, claim)
-    device = tools.device
-    message = f"{asked} px do not fit into the memory of the {device.name}"
+    params, device = claim.params, tools.device
+    message = f"{params.max_edge} px do not fit into the memory of the {device.name}"
+    if not isinstance(params, StyleParams):
+        return OutOfMemory(message, hint="ask for a smaller max_edge")
+    edge = _fitting_edge(tools, params)
     if edge is None:
         return OutOfMemory(message, hint="use a device with more memory")
-    if claim.params.allow_smaller:
+    if params.allow_smaller:
         return OutOfMemory(message)
     return OutOfMemory(
         message,
@@ -65,9 +73,8 @@ def not_fitting(tools: Tools, claim: Claim) -> OutOfMemory:
     )
 
 
-def _fitting_edge(tools: Tools, claim: Claim) -> int | None:
+def _fitting_edge(tools: Tools, params: StyleParams) -> int | None:
     """The largest long side, px, that fits by estimate and by what has just failed."""
-    params = claim.params
     below = int(_LESS * params.max_edge) // STEP_PX * STEP_PX
     estimated = largest_edge(params, free_bytes(tools.device))
     return None if estimated is None or below < MIN_EDGE_PX else min(estimated, below)

@@ -12,14 +12,10 @@ from api.limits import max_body_bytes
 from api.openapi import get, make_blueprint
 from api.schemas import Capabilities
 from api.services import current_services
-from shared.images import MEDIA_TYPES
-from shared.params import (
-    MAX_EDGE_LBFGS_PX,
-    MAX_STYLES,
-    Network,
-    StyleParams,
-    layer_names,
-)
+from shared.formats import FORMATS
+from shared.networks import Network, layer_names
+from shared.opening import MEDIA_TYPES
+from shared.params import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
 from shared.schedules import MAX_ITERATIONS, Quality
 
 blueprint = make_blueprint("capabilities", "What this server can do.")
@@ -37,6 +33,12 @@ _CREDITS = [
         "license": "CC BY 4.0",
         "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
     },
+    {
+        "what": "two of the photos that explorations look at: china, flower (cropped)",
+        "by": "danielbuechele, vultilion",
+        "license": "CC BY 2.0",
+        "url": "https://creativecommons.org/licenses/by/2.0/",
+    },
 ]
 
 
@@ -52,6 +54,7 @@ def show_capabilities() -> Response:
         optimizers=[name for part in get_args(optimizer) for name in get_args(part)],
         qualities=list(get_args(Quality)),
         formats=sorted(set(MEDIA_TYPES.values())),
+        result_formats={name: one.media_type for name, one in FORMATS.items()},
         limits={
             "max_upload_bytes": settings.max_upload_bytes,
             "max_request_bytes": max_body_bytes(settings),

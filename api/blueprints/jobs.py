@@ -12,7 +12,7 @@ from api.answers import answer, job_answer
 from api.auth import current_owner_id
 from api.bodies import ChangeBody
 from api.finding import JobPath, find_job
-from api.openapi import MULTIPART, get, make_blueprint, patch, post
+from api.openapi import get, make_blueprint, patch, post
 from api.presenters import present, present_all
 from api.schemas import JobForm, JobObject, JobPage
 from api.services import current_services
@@ -35,7 +35,7 @@ class JobsQuery(BaseModel):
 
 
 @post(
-    blueprint, "/v1/jobs", JobForm, MULTIPART, s202=JobObject, s400=None, s413=None,
+    blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None,
     s415=None, s429=None, s503=None,
 )  # fmt: skip
 def submit_job() -> Response:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import picture_answer
-from api.finding import AssetPath, JobPath, find_asset, find_job
+from api.finding import (
+    AssetPath,
+    JobPath,
+    OutputPath,
+    find_asset,
+    find_job,
+    find_output,
+)
 from api.openapi import get, make_blueprint
 from api.services import current_services
 from shared import jobs
 from shared.errors import NotFound, ResultNotReady, ResultPurged
+from shared.formats import FORMATS, format_of_key
 from shared.states import TERMINAL
 
 blueprint = make_blueprint("pictures", "What jobs show and what they are made from.")
 
+_RESULTS = ", ".join(each.media_type for each in FORMATS.values())
 _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 
@@ -21,13 +30,16 @@ _ASK_AGAIN = "private, no-cache"
 @get(
     blueprint,
     "/v1/jobs/<job_id>/result",
-    s200="image/png",
+    s200=_RESULTS,
     s404=None,
     s409=None,
     s410=None,
 )
 def show_result(path: JobPath) -> Response:
-    """Download the finished picture."""
+    """Download the finished picture, in the format that its job asked for.
+
+    Of a job that makes several files, the first.
+    """
     job = find_job(path.job_id)
     if job.result_key is None and job.result_digest is not None:
         raise ResultPurged(f"the picture of job {job.id} is kept no longer")
@@ -36,8 +48,20 @@ def show_result(path: JobPath) -> Response:
         hint = "there will be none" if ended else "wait until its state is succeeded"
         raise ResultNotReady(f"job {job.id} is {job.state}", hint=hint)
     data = current_services().storage.get(job.result_key)
-    response = picture_answer(data, "image/png", job.result_digest, _FOREVER)
-    name = f'inline; filename="impasto-{job.id}.png"'
+    format_ = format_of_key(job.result_key)
+    response = picture_answer(data, format_.media_type, job.result_digest, _FOREVER)
+    name = f'inline; filename="impasto-{job.id}{format_.ending}"'
+    response.headers["Content-Disposition"] = name
+    return response
+
+
+@get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", s200="*/*", s404=None)
+def show_output(path: OutputPath) -> Response:
+    """Download one of the files of a job that makes several."""
+    output = find_output(path.job_id, path.name)
+    data = current_services().storage.get(output.key)
+    response = picture_answer(data, output.media_type, output.digest, _FOREVER)
+    name = f'inline; filename="{output.name}"'
     response.headers["Content-Disposition"] = name
     return response
 

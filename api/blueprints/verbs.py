@@ -66,7 +66,7 @@ def finish_job(path: JobPath) -> Response:
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/fork", ForkBody, s202=JobObject, s400=None,
+    blueprint, "/v1/jobs/<job_id>/fork", json=ForkBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
 def fork_job(path: JobPath) -> Response:
@@ -80,7 +80,7 @@ def fork_job(path: JobPath) -> Response:
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/extend", ExtendBody, s202=JobObject, s400=None,
+    blueprint, "/v1/jobs/<job_id>/extend", json=ExtendBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
 def extend_job(path: JobPath) -> Response:
@@ -94,7 +94,7 @@ def extend_job(path: JobPath) -> Response:
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/retry", RetryBody, s202=JobObject, s400=None,
+    blueprint, "/v1/jobs/<job_id>/retry", json=RetryBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
 def retry_job(path: JobPath) -> Response:

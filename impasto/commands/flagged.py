@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -12,32 +13,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def with_recipe(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags of `Recipe` in place of its argument `recipe`.
+def with_flags(
+    parameter: str, kind: type
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the flags of a dataclass in place of its argument `parameter`.
 
-    Typer reads a function's signature; so two commands would spell out all flags twice.
+    Typer reads a function's signature; so commands would spell out shared flags anew,
+    and take more arguments than anybody can follow.
     """
-    hints = get_type_hints(command, include_extras=True)
-    flags = get_type_hints(Recipe, include_extras=True)
-    signature = inspect.signature(command)
-    own = [
-        each.replace(annotation=hints[each.name])
-        for each in signature.parameters.values()
-        if each.name != "recipe"
-    ]
+    flags = get_type_hints(kind, include_extras=True)
     more = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=flags[each.name],
         )
-        for name, flag in flags.items()
+        for each in fields(kind)
     ]
 
-    @wraps(command)
-    def wrapper(**given: Any) -> None:
-        recipe = Recipe(**{name: given.pop(name) for name in flags})
-        command(**given, recipe=recipe)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        signature = inspect.signature(command)
+        own = [
+            each.replace(annotation=hints[each.name])
+            for each in signature.parameters.values()
+            if each.name != parameter
+        ]
 
-    del wrapper.__wrapped__  # else Typer reads that one
-    wrapper.__annotations__ = {each.name: each.annotation for each in (*own, *more)}
-    wrapper.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
-    return wrapper
+        @wraps(command)
+        def wrapper(**given: Any) -> None:
+            value = kind(**{name: given.pop(name) for name in flags})
+            command(**given, **{parameter: value})
+
+        del wrapper.__wrapped__  # else Typer reads that one
+        every = [*own, *more]
+        wrapper.__annotations__ = {each.name: each.annotation for each in every}
+        wrapper.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+with_recipe = with_flags("recipe", Recipe)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impasto.exits import INTERRUPTED
+from impasto.formats import ending
 from impasto.ids import full_id
 from impasto.session import ApiUrl, AsJson, JobId, connect
 from impasto.talk import print_line, say
 from impasto.watching import detached, follow
 from impasto.wording import details, table
+
+if TYPE_CHECKING:
+    from impasto.client import Client
 
 
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
@@ -53,7 +57,8 @@ def ls(
 def download(
     job_id: JobId,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Default: ID.png")
+        Path | None,
+        typer.Option("-o", "--output", help="Default: ID and the format's ending."),
     ] = None,
     frame: Annotated[
         bool, typer.Option("--frame", help="The latest small picture of a running job.")
@@ -63,6 +68,13 @@ def download(
     """Save the picture of a job; prints where."""
     with connect(api_url) as client:
         found = full_id(client.jobs, job_id)
-        path = output or Path(f"{found}.jpg" if frame else f"{found}.png")
+        path = output or Path(f"{found}{_ending(client, found, frame=frame)}")
         save = client.jobs.download_latest_frame if frame else client.jobs.download
         print_line(str(save(found, path)))
+
+
+def _ending(client: Client, job_id: str, *, frame: bool) -> str:
+    if frame:
+        return ending("jpeg")
+    outputs = client.jobs.get(job_id).outputs
+    return ending(outputs[0].media_type if outputs else None)

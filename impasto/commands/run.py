@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from impasto.commands.flagged import with_recipe
 from impasto.errors import BadKey, ServerUnreachable
 from impasto.exits import INTERRUPTED
+from impasto.formats import ending, with_format
 from impasto.interrupts import stop_signals_raise
 from impasto.parts import require_parts
 from impasto.recipe import Recipe, Wanted  # noqa: TC001 - Typer reads it
@@ -67,10 +69,13 @@ def run(
     """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
     from impasto.jobs import require_place  # noqa: PLC0415 - loads httpx
 
-    path = output or Path(f"{photo.stem}-{styles[0].stem}.png")
-    require_place(path)
     wanted = recipe.read(styles)
-    with _client_of_some_farm(api_url) as (client, is_ours):
+    path = output or Path(
+        f"{photo.stem}-{styles[0].stem}{ending(wanted.params.get('format'))}"
+    )
+    require_place(path)
+    wanted = replace(wanted, params=with_format(wanted.params, path))
+    with client_of_some_farm(api_url) as (client, is_ours):
         job_id = _submit(client, photo, wanted).id
         try:
             say(f"submitted {job_id}")
@@ -94,7 +99,7 @@ def _submit(client: Client, photo: Path, wanted: Wanted) -> Job:
 
 
 @contextmanager
-def _client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
+def client_of_some_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
     """Give a client, and whether its farm is our own and ends with the block."""
     try:
         client = connect(api_url)

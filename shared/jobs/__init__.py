@@ -15,10 +15,6 @@ from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
 from shared.jobs.expiring import cancel_overdue, expire
 from shared.jobs.holding import (
-    Failure,
-    Result,
-    Told,
-    Written,
     complete,
     fail,
     heartbeat,
@@ -40,12 +36,14 @@ from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
     get_job,
+    get_output,
     latest_frame,
     list_jobs,
     live_workers,
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
+from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
@@ -72,6 +70,7 @@ __all__ = [
     "NewAsset",
     "NewFrame",
     "NewJob",
+    "Output",
     "Presence",
     "Reconciler",
     "Result",
@@ -101,6 +100,7 @@ __all__ = [
     "fork",
     "get_asset",
     "get_job",
+    "get_output",
     "go_carefully",
     "heartbeat",
     "is_due",

@@ -8,6 +8,7 @@ from sqlalchemy import exists, select
 
 from shared.errors import InvalidState
 from shared.jobs.moves import in_line, lock_job, move
+from shared.kinds import JobKind
 from shared.models import Checkpoint
 from shared.states import (
     VERBS,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.models import Job
 
-STYLE = "style"
 # What only a job that optimizes a picture can do.
 OF_PICTURES = frozenset({Verb.FINISH, Verb.STEER, Verb.FORK, Verb.EXTEND})
 
@@ -117,7 +117,7 @@ def _ask(db: Database, owner_id: str, job_id: str, verb: Verb) -> Answer:
 
 
 def _can(job: Job, verb: Verb) -> bool:
-    return job.kind == STYLE or verb not in OF_PICTURES
+    return job.kind == JobKind.STYLE or verb not in OF_PICTURES
 
 
 def _why(answer: Answer | None) -> str:

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.errors import NoSuchCheckpoint
-from shared.jobs.asking import STYLE, answer_to
+from shared.jobs.asking import answer_to
 from shared.jobs.changing import planned
 from shared.jobs.moves import lock_job
 from shared.jobs.segments import segment_rows, segments_of
 from shared.jobs.submitting import add_job, inputs_of
+from shared.kinds import JobKind
 from shared.models import Checkpoint, Job
 from shared.params import StyleParams
-from shared.states import Completion, Relation, Verb
+from shared.states import Relation, Verb
 from shared.steering import Changes, Segment, steered
 
 if TYPE_CHECKING:
@@ -122,21 +123,17 @@ def retry(
 def _extension_begins(
     parent: Job, last_iteration: int, known: tuple[Segment, ...]
 ) -> int:
-    """From which iteration on the last scale is longer.
+    """From which iteration on the last scale is longer: after all that it outdoes.
 
-    From the first: it is as if it had been so all along, and the picture equals that of
-    a longer run. But after any change of iterations that it has to outdo; and where a
-    picture stood still, only there, as a change is what sets it going again.
+    A change of the end alone disturbs nothing, so that the picture equals that of a
+    longer run.
     """
-    stood_still = (
-        parent.completion == Completion.FULL and parent.iteration < parent.iterations
-    )
     outdone = [
         one.from_iteration
         for one in known
-        if one.changes.iterations and one.from_iteration <= parent.iteration
+        if one.changes.iterations and one.from_iteration < parent.iterations
     ]
-    return max([last_iteration if stood_still else 0, *outdone])
+    return max([last_iteration, *outdone])
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ def _make(
     }
     if child.name is not None:
         columns["name"] = child.name
-    if parent.kind == STYLE:
+    if parent.kind == JobKind.STYLE:
         columns["iterations"] = planned(_params(parent), child.segments)
     inputs = inputs_of(session, parent.id)
     job = add_job(db, session, columns, inputs, limits)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from sqlalchemy import and_, func, or_, select
+from typing_extensions import TypeVar
 
 from shared.jobs.moves import move
 from shared.jobs.segments import segments_of
+from shared.kinds import JobKind, Params, kind_of, read_params
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
-from shared.params import StyleParams
 from shared.states import EVENTS, HELD, Event, JobState
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.steering import Segment
 
+
+P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
 
 _TRIES = 3  # another worker may take an owner's last job while we wait for its row
 
@@ -52,14 +55,17 @@ class StoredCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Proof that its holder may write to the job until a newer claim is made."""
+class Claim(Generic[P_co]):
+    """Proof that its holder may write to the job until a newer claim is made.
+
+    `Claim[StyleParams]` is one of a style job; `Claim`, of any kind.
+    """
 
     job_id: str
     fence: int
     attempts: int
     iteration: int  # where the last attempt was seen
-    params: StyleParams
+    params: P_co
     inputs: dict[str, dict[int, Blob]]  # by role and position, which may have holes
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
@@ -67,6 +73,11 @@ class Claim:
     finish_requested: bool = False  # no further iterations, only the picture
     caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
     asked_max_edge: int | None = None  # px, where params say less than was asked
+
+    @property
+    def kind(self) -> JobKind:
+        """Of the job."""
+        return kind_of(self.params)
 
 
 def claim(
@@ -179,7 +190,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         fence=fence,
         attempts=attempts,
         iteration=job.iteration,
-        params=StyleParams.model_validate(job.params),
+        params=read_params(JobKind(job.kind), job.params),
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
         segments=segments_of(session, [job.id]).get(job.id, ()),

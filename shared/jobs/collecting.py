@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from shared.jobs.dropping import CHECKPOINTS_KEPT, drop_checkpoints
 from shared.jobs.naming import unnamed
 from shared.jobs.thinning import least_missed
-from shared.models import Checkpoint, Frame, Job
+from shared.models import Checkpoint, Frame, Job, JobOutput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def drop_expired_checkpoints(db: Database, days: float) -> list[str]:
 
 
 def drop_expired_results(db: Database, days: float) -> list[str]:
-    """Let go of the pictures of jobs that ended so long ago: results and previews."""
+    """Let go of the pictures of jobs that ended so long ago: files and previews."""
     has_frames = exists().where(Frame.job_id == Job.id)
     with db.write() as session:
         rows = session.execute(
@@ -52,8 +52,9 @@ def drop_expired_results(db: Database, days: float) -> list[str]:
             .limit(BATCH)
         ).all()
         ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | _frame_keys(session, ids)
-        session.execute(delete(Frame).where(Frame.job_id.in_(ids)))
+        keys = {key for _, key in rows if key is not None} | _shown(session, ids)
+        for table in (Frame, JobOutput):
+            session.execute(delete(table).where(table.job_id.in_(ids)))
         session.execute(
             update(Job)
             .where(Job.id.in_(ids))
@@ -72,7 +73,7 @@ def drop_tombstones(db: Database, days: float) -> list[str]:
             .limit(BATCH)
         ).all()
         ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | _frame_keys(session, ids)
+        keys = {key for _, key in rows if key is not None} | _shown(session, ids)
         stored = select(Checkpoint).where(Checkpoint.job_id.in_(ids))
         keys |= set(drop_checkpoints(session, session.scalars(stored).all()))
         session.execute(
@@ -123,8 +124,10 @@ def _thinned(rows: Sequence[Checkpoint], budget_bytes: int) -> list[Checkpoint]:
     return going
 
 
-def _frame_keys(session: Session, ids: Sequence[str]) -> set[str]:
-    rows = session.execute(
+def _shown(session: Session, ids: Sequence[str]) -> set[str]:
+    """Keys of the previews of these jobs, and of all files that they have made."""
+    frames = session.execute(
         select(Frame.key, Frame.thumb_key).where(Frame.job_id.in_(ids))
     )
-    return {key for keys in rows for key in keys}
+    outputs = session.execute(select(JobOutput.key).where(JobOutput.job_id.in_(ids)))
+    return {key for keys in (*frames, *outputs) for key in keys}

@@ -14,6 +14,7 @@ from shared.fitting import largest_edge, shrunk
 from shared.jobs.attending import WORKER_ALIVE_SECONDS
 from shared.jobs.mending import smaller_columns
 from shared.jobs.moves import move
+from shared.kinds import JobKind
 from shared.models import Job, Worker
 from shared.params import StyleParams
 from shared.states import EVENTS, Event, JobState
@@ -108,10 +109,12 @@ def _settle(
     if job is None:
         return
     device_bytes = room[job.device_class]
-    params = StyleParams.model_validate(job.params) if job.kind == "style" else None
+    params = (
+        StyleParams.model_validate(job.params) if job.kind == JobKind.STYLE else None
+    )
     edge = None if params is None else largest_edge(params, device_bytes)
     if params is not None and edge is not None and params.allow_smaller:
-        columns = smaller_columns(job, shrunk(params, edge))
+        columns = smaller_columns(session, job, shrunk(params, edge))
         session.execute(update(Job).where(Job.id == job.id).values(**columns))
         return
     advice = "use a device with more memory"

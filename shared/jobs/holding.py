@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, select, update
 
 from shared.errors import FencedOut
 from shared.jobs.moves import move
+from shared.jobs.reports import Told, output_rows, told
 from shared.models import Job, Segment
 from shared.states import (
     EVENTS,
     HELD,
-    Completion,
     Event,
     JobState,
     StateReason,
@@ -26,60 +25,9 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.jobs.claiming import Claim
+    from shared.jobs.reports import Failure, Result
 
 RETRY_FACTOR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A stored blob: where, its SHA-256 (hex) and its size."""
-
-    key: str
-    digest: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The generated image, stored, and whether any interruption left a trace.
-
-    Attributes:
-        iterations: How many were done; None: all.
-        completion: EARLY, if somebody asked for the picture before they were.
-    """
-
-    blob: Written
-    width: int
-    height: int
-    exact: bool
-    exact_reason: str | None = None
-    iterations: int | None = None
-    completion: Completion = Completion.FULL
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the holder of a claim learns with its heartbeat.
-
-    Attributes:
-        state: Held; CANCELING and PAUSING are to be obeyed.
-        finish_requested: The picture is wanted as it is.
-        has_pending_segments: Changes of parameters wait for the next boundary.
-    """
-
-    state: JobState
-    finish_requested: bool = False
-    has_pending_segments: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed, in words for the person who submitted it."""
-
-    code: str
-    message: str
-    hint: str
-    retryable: bool
 
 
 def heartbeat(
@@ -114,12 +62,12 @@ def heartbeat(
 
 
 def complete(db: Database, claim: Claim, result: Result) -> JobState:
-    """End the job with its picture, whose blob must be durable by now.
+    """End the job with what it made, whose blobs must be durable by now.
 
     Calling again after an answer was lost is harmless.
 
     Returns:
-        SUCCEEDED, or CANCELED when that was asked first: the blob is then unused.
+        SUCCEEDED, or CANCELED when that was asked first: the blobs are then unused.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -144,6 +92,8 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         state = EVENTS[Event.COMPLETE][was.state]
         kept = columns if state == JobState.SUCCEEDED else {}
         move(db, session, was, Event.COMPLETE, state, **kept)
+        if kept:
+            session.add_all(output_rows(claim.job_id, result.outputs))
     return state
 
 
@@ -244,19 +194,6 @@ def lock_held(session: Session, claim: Claim) -> Job:
     if job is None:
         raise FencedOut(claim.job_id, claim.fence)
     return job
-
-
-def told(failure: Failure | None) -> dict[str, Any]:
-    """Columns that tell people of a failure, or of none."""
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
-    return {
-        "error_code": failure.code,
-        "error_message": failure.message[:2000],
-        "error_hint": failure.hint[:500],
-        "error_retryable": failure.retryable,
-    }
 
 
 def _released(db: Database, session: Session, was: Job) -> JobState:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.jobs.claiming import Claim
-    from shared.jobs.holding import Written
+    from shared.jobs.reports import Written
 
 FRAMES_KEPT = 200
 

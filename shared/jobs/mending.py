@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from shared.estimates import need_bytes
-from shared.jobs.holding import Failure, held_by, let_go, lock_held, told
+from shared.jobs.holding import held_by, let_go, lock_held
+from shared.jobs.reports import told
+from shared.jobs.segments import segments_of
 from shared.models import Job
 from shared.states import EVENTS, Event, JobState, StateReason
+from shared.steering import steered
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from shared.db import Database
     from shared.jobs.claiming import Claim
+    from shared.jobs.reports import Failure
     from shared.params import StyleParams
 
 
@@ -50,12 +56,15 @@ def make_smaller(db: Database, claim: Claim, params: StyleParams) -> None:
     with db.write() as session:
         job = lock_held(session, claim)
         session.execute(
-            update(Job).where(*held_by(claim)).values(**smaller_columns(job, params))
+            update(Job)
+            .where(*held_by(claim))
+            .values(**smaller_columns(session, job, params))
         )
 
 
-def smaller_columns(job: Job, params: StyleParams) -> dict[str, Any]:
+def smaller_columns(session: Session, job: Job, params: StyleParams) -> dict[str, Any]:
     """Columns of a job that is made smaller than it was asked for."""
+    segments = segments_of(session, [job.id]).get(job.id, ())
     asked = job.asked_max_edge or job.params["max_edge"]
     warning = {
         "code": "made_smaller",
@@ -65,7 +74,7 @@ def smaller_columns(job: Job, params: StyleParams) -> dict[str, Any]:
     others = [one for one in job.warnings if one["code"] != warning["code"]]
     return {
         "params": params.model_dump(mode="json"),
-        "iterations": params.iterations,
+        "iterations": steered(params, segments).iterations,
         "need_bytes": need_bytes(params),
         "asked_max_edge": asked,
         "warnings": [*others, warning],

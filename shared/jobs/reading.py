@@ -8,7 +8,7 @@ from sqlalchemy import select, tuple_
 
 from shared.errors import JobNotFound, NotFound
 from shared.jobs.attending import WORKER_ALIVE_SECONDS
-from shared.models import Asset, Frame, Job, Worker
+from shared.models import Asset, Frame, Job, JobOutput, Worker
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -44,6 +44,20 @@ def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
     if asset is None:
         raise NotFound(f"asset {asset_id} does not exist")
     return asset
+
+
+def get_output(db: Database, job_id: str, name: str) -> JobOutput:
+    """Read the row of one of the files that a job has made.
+
+    Raises:
+        NotFound: It has none of this name, or not yet.
+    """
+    named = (JobOutput.job_id == job_id, JobOutput.name == name)
+    with db.read() as session:
+        output = session.scalar(select(JobOutput).where(*named))
+    if output is None:
+        raise NotFound(f"job {job_id} has no output of this name")
+    return output
 
 
 def list_jobs(

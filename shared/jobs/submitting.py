@@ -12,7 +12,9 @@ from ulid import ULID
 from shared.errors import QueueFull
 from shared.jobs.moves import ready_key, submitted
 from shared.jobs.segments import segment_rows
+from shared.kinds import kind_of
 from shared.models import Asset, Job, JobInput, Owner
+from shared.params import StyleParams
 from shared.states import JobState
 from shared.steering import steered
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
-    from shared.params import StyleParams
+    from shared.kinds import Params
     from shared.steering import Segment
 
 LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
@@ -51,7 +53,8 @@ class Input:
     """A picture that a job will use.
 
     Attributes:
-        role: `content`, `style`, `init_image`, `mask` or `region`.
+        role: `content`, `style`, `init_image`, `mask`, `region`, or the `picture` of
+            an exploration.
         position: Which of them; of a mask or a region, that of its style.
         asset_id: The picture.
     """
@@ -66,7 +69,7 @@ class NewJob:
     """All that a row needs to start with."""
 
     owner_id: str
-    params: StyleParams
+    params: Params
     inputs: tuple[Input, ...]
     name: str | None = None
     device_class: str | None = None
@@ -138,8 +141,9 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
     columns = {
         "owner_id": new.owner_id,
         "name": new.name,
+        "kind": kind_of(new.params),
         "params": new.params.model_dump(mode="json"),
-        "iterations": steered(new.params, new.segments).iterations,
+        "iterations": _iterations(new),
         "max_attempts": new.max_attempts or limits.max_attempts,
         "device_class": new.device_class,
         "need_bytes": new.need_bytes,
@@ -188,6 +192,12 @@ def inputs_of(session: Session, job_id: str) -> list[Input]:
     """Read which pictures a job uses, and what for."""
     rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id))
     return [Input(row.role, row.position, row.asset_id) for row in rows]
+
+
+def _iterations(new: NewJob) -> int:
+    if isinstance(new.params, StyleParams):
+        return steered(new.params, new.segments).iterations
+    return new.params.iterations
 
 
 def _input_rows(job_id: str, inputs: Iterable[Input]) -> list[JobInput]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from shared.jobs.reading import alive
 from shared.jobs.segments import segments_of
-from shared.models import Checkpoint, Frame, Job, Segment, Worker
+from shared.models import Checkpoint, Frame, Job, JobOutput, Segment, Worker
 from shared.states import JobState
 from shared.steering import Changes
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Newest previews, places in line and workers of some jobs.
+    """Newest previews, outputs, places in line and workers of some jobs.
 
     Attributes:
         frames: The newest preview by job id, where there is one.
+        outputs: The files by job id, in order, of jobs that have made several.
         ahead: How many ready jobs stand before each queued one, by job id.
         workers: The workers that hold some of them, by worker id, as far as known.
         alive: Workers seen lately; empty when no job is queued.
@@ -38,6 +40,7 @@ class Survey:
     """
 
     frames: dict[str, Frame]
+    outputs: dict[str, list[JobOutput]]
     ahead: dict[str, int]
     workers: dict[str, Worker]
     alive: tuple[Worker, ...]
@@ -61,6 +64,7 @@ def survey(db: Database, page: Sequence[Job]) -> Survey:
     with db.read() as session:
         return Survey(
             frames=_newest_frames(session, ids),
+            outputs=_outputs(session, ids),
             ahead=_places(session, queued),
             workers=_workers(session, {job.worker_id for job in page} - {None}),
             alive=tuple(session.scalars(alive(db))) if queued else (),
@@ -106,6 +110,18 @@ def _checkpoints(
     for row in rows:
         found.setdefault(row.job_id, []).append(row)
     return found
+
+
+def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutput]]:
+    rows = session.scalars(
+        select(JobOutput)
+        .where(JobOutput.job_id.in_(job_ids))
+        .order_by(JobOutput.job_id, JobOutput.position)
+    )
+    return {
+        job_id: list(outputs)
+        for job_id, outputs in groupby(rows, lambda row: row.job_id)
+    }
 
 
 def _places(session: Session, queued: Sequence[Job]) -> dict[str, int]:

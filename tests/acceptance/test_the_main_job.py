@@ -132,6 +132,19 @@ def test_one_command_makes_a_picture_with_nothing_running(farm, tmp_path):
     assert not (tmp_path / "stack.json").exists()
 
 
+def test_one_command_makes_a_tiff_of_sixteen_bits_that_tells_its_recipe(farm, tmp_path):
+    out = tmp_path / "picture.tiff"
+
+    done = farm.run("run", CONTENT, STYLE, "-o", out, "--bit-depth", 16, *TINY)
+    told = farm.run("recipe", out)
+
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert (picture.format, picture.size) == ("TIFF", (64, 43))
+        assert picture.tag_v2[258] == (16, 16, 16)
+    assert json.loads(told.stdout)["params"]["schedule"] == [[64, 5]]
+
+
 def test_a_job_goes_the_whole_way_through_the_api(up):
     with httpx.Client(base_url=up.url) as client:
         submitted = client.post(

@@ -7,7 +7,10 @@ import torch
 
 from shared.params import StyleParams
 from worker.engine.features import build_network
+from worker.engine.limits import Limits
 from worker.engine.objective import Objective
+from worker.engine.pyramid import Scale
+from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
 
 pytestmark = pytest.mark.cuda
@@ -24,11 +27,15 @@ def picture(seed):
     return torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(seed))
 
 
+def scale_on(device):
+    return Scale(0, picture(1).to(device), (Style(picture(2).to(device)),))
+
+
 def test_the_objective_is_that_of_the_cpu(network, vgg16_weights):
     here, there = (
-        Objective(
-            net, PARAMS, picture(1).to(net.device), [picture(2).to(net.device)]
-        ).evaluate(picture(3).to(net.device))
+        Objective(net, PARAMS, scale_on(net.device), Limits()).evaluate(
+            picture(3).to(net.device)
+        )
         for net in (network, build_network("vgg16", vgg16_weights, torch.device("cpu")))
     )
 
@@ -40,7 +47,7 @@ def test_the_objective_is_that_of_the_cpu(network, vgg16_weights):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "gd"])
 def test_a_resumed_run_gives_the_same_bits(network, optimizer):
     params = PARAMS.model_copy(update={"optimizer": optimizer})
-    run = (picture(1), [picture(2)], params, network)
+    run = (Sources(picture(1), (Style(picture(2)),)), params, network)
     *_, whole = stylize(*run)
     halfway = next(one for one in stylize(*run) if one.iteration == 8)
 

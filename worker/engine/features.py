@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from shared.errors import WeightsDamaged
-from shared.params import layer_names
+from shared.networks import layer_names
 from worker.engine.convolution import make_convolution
 from worker.engine.pooling import POOLINGS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
     from shared.params import Pooling
     from worker.engine.convolution import Algorithm, Convolution
 
@@ -59,17 +59,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the backward pass needs of one layer: its output, and who won the pooling.
+    """What the backward pass needs of one layer.
 
     Attributes:
         layer: The layer that ran.
         activation: Its output, (1, C, H, W).
-        winners: Indices of the maxima, or None where there are none.
     """
 
     layer: Layer
     activation: Tensor
-    winners: Tensor | None
 
 
 class Network:
@@ -149,8 +147,7 @@ class Network:
             _cut_off(gradient, step.activation)
             gradient = step.layer.convolution.backward(gradient)
             if step.layer.pools:
-                halved = steps[-1].activation
-                gradient = self._pooling.double(gradient, halved, step.winners)
+                gradient = self._pooling.double(gradient, steps[-1].activation)
         if gradient is None:
             raise ValueError("no steps to go back")
         return (gradient / self._std).contiguous()
@@ -159,11 +156,10 @@ class Network:
         normal = (image - self._mean) / self._std  # (1, 3, H, W), also of a gray one
         x = normal.contiguous(memory_format=torch.channels_last)
         for layer in self.layers(names):
-            winners = None
             if layer.pools:
-                x, winners = self._pooling.halve(x)
+                x = self._pooling.halve(x)
             x = layer.convolution.forward(x)
-            yield Step(layer, x, winners)
+            yield Step(layer, x)
 
 
 def build_network(

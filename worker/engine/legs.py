@@ -21,8 +21,8 @@ class Leg:
     Attributes:
         params: In force.
         end: The iteration it ends with, counted over all scales.
-        turns: Whether it begins with a change, so that what the optimizer has learned
-            about the curvature is of another objective.
+        turns: Whether it begins with another objective, so that what the optimizer has
+            learned about the curvature no longer holds.
     """
 
     params: StyleParams
@@ -54,7 +54,9 @@ def leg_at(
     return Leg(
         params=now,
         end=min([end, *ahead]),
-        turns=any(each.from_iteration == iteration for each in segments),
+        turns=any(
+            each.from_iteration == iteration and each.changes.bends for each in segments
+        ),
     )
 
 

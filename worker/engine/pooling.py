@@ -20,38 +20,40 @@ class Pooling(NamedTuple):
     """One way to halve a map.
 
     Attributes:
-        halve: From (1, C, H, W) to the halved map, and what `double` needs of it, if
-            anything. A side of 1 stays, so no picture is too thin.
-        double: From the gradient by the halved map, the map, and what `halve` left,
-            to the gradient by the map.
+        halve: From (1, C, H, W) to the halved map. A side of 1 stays, so no picture
+            is too thin.
+        double: From the gradient by the halved map, and the map, to the gradient by
+            the map.
     """
 
-    halve: Callable[[Tensor], tuple[Tensor, Tensor | None]]
-    double: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    halve: Callable[[Tensor], Tensor]
+    double: Callable[[Tensor, Tensor], Tensor]
 
 
-def _largest(x: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Keep the maximum of every 2 x 2, and who won; as the weights were trained."""
-    return F.max_pool2d_with_indices(x, _window(x))
+def _largest(x: Tensor) -> Tensor:
+    """Keep the maximum of every 2 x 2, as the weights were trained."""
+    return F.max_pool2d(x, _window(x))
 
 
-def _to_the_largest(gradient: Tensor, x: Tensor, winners: Tensor | None) -> Tensor:
+def _to_the_largest(gradient: Tensor, x: Tensor) -> Tensor:
+    """Give it all to who won: found again, as it takes no time, and room to keep."""
     window = _window(x)
+    _, winners = F.max_pool2d_with_indices(x, window)
     back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
         gradient, x, window, window, [0, 0], [1, 1], False, winners
     )
     return back
 
 
-def _mean(x: Tensor) -> tuple[Tensor, Tensor | None]:
+def _mean(x: Tensor) -> Tensor:
     """Keep the mean of every 2 x 2; Gatys et al. (2016), section 2.
 
     crowsonkb's engine doubles it, toward the size of a maximum; this one does not.
     """
-    return F.avg_pool2d(x, _window(x)), None
+    return F.avg_pool2d(x, _window(x))
 
 
-def _to_all_alike(gradient: Tensor, x: Tensor, _: Tensor | None) -> Tensor:
+def _to_all_alike(gradient: Tensor, x: Tensor) -> Tensor:
     """Give every pixel of a window its share; an odd last row or column had none."""
     down, across = _window(x)
     back, share = torch.zeros_like(x), gradient / (down * across)

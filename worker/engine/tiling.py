@@ -8,12 +8,13 @@ tile are in memory.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+
+from worker.engine.receptive import fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from worker.engine.features import Layer, Network
     from worker.engine.pyramid import Size
+    from worker.engine.receptive import Field
 
 GRID_PX = 16  # stride of the deepest layers: tiles and crops begin at multiples of it
 SMALLEST_TILE_PX = 64
@@ -104,38 +106,28 @@ def tiles_of(size: Size, tile_px: int, halo_px: int) -> list[Tile]:
 
 def strides(layers: Sequence[Layer]) -> dict[str, int]:
     """Distance in px between neighboring positions of each layer."""
-    found, stride = {}, 1
-    for layer in layers:
-        stride *= 2 if layer.pools else 1
-        found[layer.name] = stride
-    return found
+    return {
+        layer.name: field.stride
+        for layer, field in zip(layers, _fields(layers), strict=True)
+    }
 
 
 def halo(layers: Sequence[Layer]) -> int:
-    """How far a position of the deepest layer sees beyond its own grid cell, px.
-
-    Each 3 x 3 convolution adds one position of its own map to either side.
-    """
-    reach = sum(strides(layers)[layer.name] for layer in layers)
+    """How far a position of the deepest layer sees beyond its own grid cell, px."""
+    reach = max((-field.first for field in _fields(layers)), default=0)
     return math.ceil(reach / GRID_PX) * GRID_PX
 
 
 def bytes_per_pixel(layers: Sequence[Layer]) -> int:
     """Memory of the way there and back, per pixel of the picture.
 
-    All activations and the winners of their pooling, and on the way back two gradients
-    of the largest map, and its sum with a third.
+    All activations; and on the way back, at the largest map, two gradients, the
+    winners of its pooling, and room to add up.
     """
     sizes = strides(layers)
     item = layers[0].convolution.weight.element_size()
-    kept = sum(layer.channels * item / sizes[layer.name] ** 2 for layer in layers)
-    pooled = [
-        before.channels / sizes[layer.name] ** 2
-        for before, layer in itertools.pairwise(layers)
-        if layer.pools
-    ]
-    largest = max(layer.channels * item / sizes[layer.name] ** 2 for layer in layers)
-    return math.ceil(kept + sum(pooled) * 8 + 3 * largest)
+    kept = [layer.channels * item / sizes[layer.name] ** 2 for layer in layers]
+    return math.ceil(sum(kept) + 3 * max(kept))
 
 
 def tile_for(
@@ -158,6 +150,10 @@ def tile_for(
         return None
     side = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
     return max(side, 1) * SMALLEST_TILE_PX
+
+
+def _fields(layers: Sequence[Layer]) -> Iterator[Field]:
+    return fields(layer.pools for layer in layers)
 
 
 def _spans(length: int, tile_px: int, halo_px: int) -> Iterator[Span]:

@@ -75,6 +75,11 @@ class Snapshot:
         """What the optimization has come to: `point`, or the average of many."""
         return self.tensors.get("result", self.point)
 
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing visible changed any more: its scale is over."""
+        return bool(self.numbers.get("still.reached"))
+
     def state(self, owner: str) -> State:
         """What `owner` remembered."""
         return State(_owned(self.tensors, owner), _owned(self.numbers, owner))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from shared.errors import WeightsError
-from shared.params import Network
+from shared.networks import Network
 from worker.weights.fetch import fetch
 from worker.weights.networks import default_folder
 

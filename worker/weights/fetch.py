@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network
+    from shared.networks import Network
 
 
 @dataclass(frozen=True, slots=True)

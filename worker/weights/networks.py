@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from shared.params import StyleParams, layer_names
+from shared.networks import layer_names
+from shared.params import StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.params import Network
+    from shared.networks import Network
 
 # Digests of the tensors (`tensor_digest`), the same whatever file they came in.
 # torchvision's own files could not be fetched where this was written. Its vgg16 should

@@ -16,7 +16,7 @@ from worker.weights.networks import shapes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from shared.params import Network
+    from shared.networks import Network
 
 _TIMEOUT = httpx.Timeout(30, connect=5)  # seconds; many farms have no way out
 

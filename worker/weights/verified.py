@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network
+    from shared.networks import Network
 
 
 def load(network: Network, folder: Path) -> dict[str, Tensor]:

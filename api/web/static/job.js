@@ -3,7 +3,9 @@
 import { getJson, getPicture, post, Problem } from "./http.js";
 import * as problems from "./problems.js";
 import * as stage from "./stage.js";
-import { ended, figures, may, remaining, stateWord, whereabouts } from "./words.js";
+import {
+  ended, ending, figures, may, remaining, shows, stateWord, whereabouts,
+} from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const box = at("job-problem");
@@ -31,12 +33,17 @@ function title(job) {
   document.title = `${word} · Impasto`;
 }
 
+function colors(color) {
+  return color === "style" ? "of the painting" : color && `of the photo (${color})`;
+}
+
 function recipe(params, job) {
   const rows = {
     Size: job.outputs[0] ? `${job.outputs[0].width} × ${job.outputs[0].height} px` : `${params.max_edge} px`,
     Quality: params.quality,
     "Style weight": params.style_weight,
-    Colors: params.color === "style" ? "of the painting" : `of the photo (${params.color})`,
+    Layers: job.kind === "explore" && params.layers.join(", "),
+    Colors: colors(params.color),
     Strokes: params.style_loss,
     Optimizer: params.optimizer,
     Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,
@@ -59,9 +66,10 @@ async function finish(job) {
   const address = await getPicture(job.urls.result);
   if (job.id !== current) return URL.revokeObjectURL(address);
   link.href = address; // the stage shows it too; leave() ends both
-  link.download = `impasto-${job.name || job.id}.png`;
+  link.download = `impasto-${job.name || job.id}.${ending(job.outputs[0])}`;
   link.hidden = false;
-  await stage.lay(address, "result", job.name || "The finished picture");
+  if (shows(job.outputs[0])) await stage.lay(address, "result", job.name || "The finished picture");
+  else if (job.preview) await stage.show(job.preview.url, "result", "The picture shortly before its end");
   if (job.urls.content && job.id === current) await stage.compareWith(job.urls.content);
 }
 

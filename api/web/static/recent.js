@@ -1,7 +1,7 @@
 // The jobs made so far, newest first.
 
 import { getJson, getPicture, Problem } from "./http.js";
-import { stateWord, when, whereabouts } from "./words.js";
+import { shows, stateWord, when, whereabouts } from "./words.js";
 
 const gallery = document.getElementById("gallery");
 const empty = document.getElementById("recent-empty");
@@ -11,7 +11,7 @@ const PAGE = 12;
 let next = null;
 
 async function picture(job, image) {
-  const url = job.preview?.url ?? (job.outputs.length ? job.urls.result : job.urls.content);
+  const url = job.preview?.url ?? (shows(job.outputs[0]) ? job.urls.result : job.urls.content);
   if (!url) return;
   try {
     image.onload = () => { image.hidden = false; };

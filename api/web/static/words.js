@@ -19,7 +19,14 @@ const REASONS = {
   no_capable_worker_alive: "No worker that could do this is running",
 };
 
-const PHASES = { loading: "Loading", optimizing: "Painting", saving: "Saving" };
+const PHASES = { loading: "Loading", optimizing: "Painting", looking: "Looking", saving: "Saving" };
+
+const ENDINGS = { "image/jpeg": "jpg", "image/webp": "webp", "image/tiff": "tiff" };
+
+/** How the name of a finished picture's file ends. */
+export const ending = (output) => ENDINGS[output.media_type] ?? "png";
+/** Whether there is a finished picture that every browser can show. */
+export const shows = (output) => Boolean(output) && output.media_type !== "image/tiff";
 
 export const stateWord = (state) => STATES[state] ?? state;
 export const may = (job, verb) => job.allowed_actions.includes(verb);

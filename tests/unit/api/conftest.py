@@ -15,6 +15,7 @@ from PIL import Image
 from api.app import create_app
 from shared import jobs
 from shared.db import Database
+from shared.formats import FORMATS
 from shared.settings import Settings
 from shared.storage import open_storage
 
@@ -107,7 +108,8 @@ class Api:
         jobs.heartbeat(self.db, claim, 1000, told["iteration"], told)
 
     def finish(self, claim, data=b"\x89PNG the result"):
-        key = f"results/{claim.job_id}/{claim.fence}.png"
+        ending = FORMATS[claim.params.format].ending
+        key = f"results/{claim.job_id}/{claim.fence}{ending}"
         self.storage.put(key, data)
         digest = hashlib.sha256(data).hexdigest()
         written = jobs.Written(key, digest, len(data))
@@ -126,9 +128,9 @@ class Api:
         jobs.fail(self.db, claim, jobs.Failure(**failure), 10)
 
 
-def picture(color="red", size=(64, 48), kind="PNG"):
+def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):
     buffer = io.BytesIO()
-    Image.new("RGB", size, color).save(buffer, kind)
+    Image.new(mode, size, color).save(buffer, kind)
     return buffer.getvalue()
 
 

@@ -213,6 +213,7 @@ def test_capabilities_name_the_choices_the_limits_and_the_credits(client):
     assert said["optimizers"] == ["lbfgs", "adam", "gd"]
     assert said["limits"]["max_edge"] == 8192
     assert "image/png" in said["formats"]
+    assert said["result_formats"]["tiff"] == "image/tiff"
     assert any("Visual Geometry Group" in credit["by"] for credit in said["credits"])
     etag = {"If-None-Match": response.headers["ETag"]}
     assert client.get("/v1/capabilities", headers=etag).status_code == 304

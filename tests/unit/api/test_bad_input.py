@@ -44,6 +44,23 @@ def test_everything_wrong_is_named_at_once(api):
     assert "9000" in found["/params/max_edge"]["detail"]
 
 
+@pytest.mark.parametrize("name", ["jpeg", "webp"])
+def test_sixteen_bits_in_a_format_that_holds_eight_are_named(api, name):
+    found = errors(api.submit(params={"format": name, "bit_depth": 16}))
+
+    assert set(found) == {"/params/bit_depth"}
+    assert "png or tiff" in found["/params/bit_depth"]["detail"]
+
+
+def test_a_photo_that_is_transparent_everywhere_is_refused(api, a_picture):
+    clear = a_picture(color=(0, 0, 0, 0), mode="RGBA")
+
+    response = api.submit([("content", clear), ("style", a_picture())])
+
+    assert (response.status_code, response.json["code"]) == (422, "image-unreadable")
+    assert "transparent everywhere" in response.json["detail"]
+
+
 def test_a_misspelled_parameter_gets_a_suggestion(api):
     found = errors(api.submit(params={"styl_weight": 1}))
 

@@ -97,8 +97,9 @@ def test_a_finished_job_has_its_output_and_nothing_to_wait_for(api):
     assert "Retry-After" not in response.headers
     assert job["state"] == "succeeded"
     assert job["outputs"] == [
-        {"url": f"/v1/jobs/{job_id}/result", "media_type": "image/png", "width": 512,
-         "height": 341, "bytes": 3, "sha256": digest}
+        {"name": "result.png", "url": f"/v1/jobs/{job_id}/result",
+         "media_type": "image/png", "width": 512, "height": 341, "bytes": 3,
+         "sha256": digest}
     ]  # fmt: skip
     assert job["progress"]["fraction"] == 1
     assert job["progress"]["eta_s"] is None

@@ -7,7 +7,7 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from api.forms import FIELDS, FILES
+from api.forms import EXPLORATION_FORM, JOB_FORM
 from api.schemas import JobObject, JobPage, Problem
 from shared.params import StyleParams
 from shared.steering import Changes
@@ -111,7 +111,8 @@ def test_the_form_is_described_with_the_parameters_of_the_engine(document):
 
     assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
     assert set(schemas["JobForm"]["required"]) == {"content", "style"}
-    assert set(schemas["JobForm"]["properties"]) == {*FILES, *FIELDS}
+    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM)):
+        assert set(schemas[name]["properties"]) == {*form.files, *form.fields}
     assert set(schemas["Changes"]["properties"]) == set(Changes.model_fields)
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"] == {

@@ -19,6 +19,28 @@ def test_the_result_is_a_png_that_caches_for_ever(api):
     assert "immutable" in response.headers["Cache-Control"]
 
 
+@pytest.mark.parametrize(
+    ("name", "ending", "media_type"),
+    [
+        ("png", ".png", "image/png"),
+        ("tiff", ".tiff", "image/tiff"),
+        ("jpeg", ".jpg", "image/jpeg"),
+        ("webp", ".webp", "image/webp"),
+    ],
+)
+def test_a_result_is_served_as_what_it_is(api, name, ending, media_type):
+    job_id = api.submitted(format=name)
+    api.finish(api.claimed(), b"the picture")
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+    job = api.client.get(f"/v1/jobs/{job_id}").json
+
+    assert response.mimetype == media_type
+    disposition = response.headers["Content-Disposition"]
+    assert disposition == f'inline; filename="impasto-{job_id}{ending}"'
+    assert [output["media_type"] for output in job["outputs"]] == [media_type]
+
+
 def test_a_known_result_is_304_and_a_part_is_206(api):
     url = f"/v1/jobs/{api.submitted()}/result"
     digest = api.finish(api.claimed(), b"the picture")

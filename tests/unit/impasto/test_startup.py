@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.unit.impasto.farm_of_jobs import Answer
 
+ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "flask", "httpx", "rich", "pydantic", "celery", "sqlalchemy")
 
 
@@ -77,7 +79,11 @@ def run_client_only(folder, *command):
         text=True,
         check=False,
         cwd=folder,
-        env={"IMPASTO_HOME": f"{folder}/home", "IMPASTO_WEIGHTS_DIR": str(folder)},
+        env={
+            "IMPASTO_HOME": f"{folder}/home",
+            "IMPASTO_WEIGHTS_DIR": str(folder),
+            "PYTHONPATH": str(ROOT),  # this checkout, whichever one is installed
+        },
     )
 
 
@@ -112,3 +118,14 @@ def test_without_the_server_parts_missing_weights_are_not_fetched_either(tmp_pat
 
     assert done.returncode == 1
     assert "the server parts are not installed here" in done.stderr
+
+
+def test_without_pillow_a_sheet_says_what_to_install(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+
+    done = run_client_only(tmp_path, "sheet", "photo.jpg", "photo.jpg")
+
+    assert done.returncode == 1
+    assert "missing: PIL" in done.stderr
+    assert "pip install 'impasto[sheet]'" in done.stderr
+    assert "Traceback" not in done.stderr

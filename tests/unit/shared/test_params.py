@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.params import StyleParams, layer_names
+from shared.networks import layer_names
+from shared.params import StyleParams
 from shared.schedules import MAX_ITERATIONS, make_schedule
 
 
@@ -53,6 +54,19 @@ def test_every_wrong_value_is_named_at_once():
         "optimizer",
         "styles",
     }
+
+
+@pytest.mark.parametrize("name", ["jpeg", "webp"])
+def test_sixteen_bits_need_a_format_that_holds_them(name):
+    with pytest.raises(ValidationError, match="use format png or tiff") as caught:
+        StyleParams(format=name, bit_depth=16)
+
+    assert caught.value.errors()[0]["loc"] == ("bit_depth",)
+    assert StyleParams(format="tiff", bit_depth=16).bit_depth == 16
+
+
+def test_a_wrong_format_is_named_alone():
+    assert wrong_fields({"format": "gif", "bit_depth": 16}) == {"format"}
 
 
 @pytest.mark.parametrize(

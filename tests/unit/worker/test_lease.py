@@ -155,6 +155,18 @@ def test_a_stall_grows_until_something_moves(db, held):
         assert beating.stalled_seconds == 0
 
 
+def test_a_report_right_after_a_part_is_no_step_of_its_own(db, held):
+    """Else half of all steps would take no time, and their median say nothing."""
+    with lease(db, held, stall_seconds=0.01) as beating:
+        for _ in range(6):
+            time.sleep(0.15)
+            beating.touch()
+            beating.report(1, {})
+        time.sleep(2.5)  # of the 3 s that 20 such steps take
+
+        assert jobs.reap(db) == []
+
+
 def test_a_surprise_does_not_end_the_heartbeat(db, held):
     class Moody:
         """A database that is broken once in an unforeseen way."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from shared.params import StyleParams, layer_names
+from shared.networks import layer_names
+from shared.params import StyleParams
 from worker.engine.features import build_network
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
     from shared.steering import Segment
     from worker.engine.features import Network
     from worker.engine.transfer import Iterate

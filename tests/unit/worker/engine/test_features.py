@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.errors import WeightsDamaged
-from shared.params import layer_names
+from shared.networks import layer_names
 from tests.unit.worker.engine.conftest import (
     picture,
     random_weights,
@@ -20,7 +20,7 @@ from worker.engine.pooling import POOLINGS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from shared.params import Network as NetworkName
+    from shared.networks import Network as NetworkName
     from shared.params import Pooling
     from worker.engine.features import Network
 

@@ -70,6 +70,14 @@ def test_nothing_changes_before_the_segment_and_something_after_it(run: Any) -> 
     assert not torch.equal(steered[5].image, plain[5].image)
 
 
+def test_more_iterations_alone_go_on_as_if_planned_from_the_start(run: Any) -> None:
+    planned = list(run(schedule=((32, 4), (64, 9))))
+
+    steered = list(run(segments=[segment(6, LONGER)]))
+
+    assert torch.equal(steered[-1].image, planned[-1].image)
+
+
 def test_fewer_iterations_than_are_done_end_the_run_at_once(run: Any) -> None:
     found = list(run(segments=[segment(6, Changes(iterations=1))]))
 
@@ -93,5 +101,5 @@ def test_legs_end_where_the_next_change_begins(make_params: Any) -> None:
     ]
 
     assert [leg.end for leg in legs] == [2, 4, 6, 13]
-    assert [leg.turns for leg in legs] == [False, True, False, True]
+    assert [leg.turns for leg in legs] == [False, True, False, False]
     assert legs[2].params.style_weight == 30.0

@@ -1,0 +1,105 @@
+"""From a request to the parameters of an exploration: all mistakes named at once."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from api.forms import EXPLORATION_FORM, received
+from api.job_options import clean_name
+from api.job_requests import pictures_of
+from api.limits import MAX_FIELD_BYTES
+from api.strict_json import parse_object
+from api.validation import field_errors
+from shared.errors import FieldError, InvalidParams, UploadTooLarge
+from shared.exploring import ExploreParams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from werkzeug.wrappers import Request
+
+    from api.forms import Form
+    from api.job_requests import Picture
+    from api.services import Services
+
+_JSON = "application/json"
+_EXAMPLE = '{"layers": ["relu3_1"]}'
+
+
+@dataclass(frozen=True, slots=True)
+class ExplorationRequest:
+    """An exploration that may be made, once its pictures have been looked at.
+
+    Attributes:
+        params: As asked for; may name pictures sent before.
+        name: For people.
+        pictures: Files of the form.
+        prefix: JSON pointer to where the parameters stood.
+    """
+
+    params: ExploreParams
+    name: str | None
+    pictures: list[Picture]
+    prefix: str
+
+
+@contextmanager
+def exploration_request(
+    request: Request, services: Services
+) -> Iterator[ExplorationRequest]:
+    """Check all that a form, or a JSON object of parameters, says.
+
+    Raises:
+        MalformedJson: The parameters are not strict JSON.
+        InvalidParams: Values are wrong or unknown.
+        UnsupportedMediaType: It is neither.
+        UploadTooLarge: It has too many bytes.
+    """
+    if request.mimetype == _JSON:
+        yield _from_json(request)
+        return
+    with received(request, services, EXPLORATION_FORM) as form:
+        yield _from_form(form)
+
+
+def _from_json(request: Request) -> ExplorationRequest:
+    text = request.stream.read(MAX_FIELD_BYTES + 1)
+    if len(text) > MAX_FIELD_BYTES:
+        raise UploadTooLarge(f"JSON of more than {MAX_FIELD_BYTES:,} bytes")
+    said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)
+    errors: list[FieldError] = []
+    name = said.pop("name", "")
+    if not isinstance(name, str):
+        errors.append(FieldError("/name", "string-type", "must be text"))
+        name = ""
+    return _checked(said, errors, name, [], "")
+
+
+def _from_form(form: Form) -> ExplorationRequest:
+    said = parse_object(form.fields.get("params") or "{}", "params", _EXAMPLE)
+    name = form.fields.get("name", "")
+    return _checked(said, [*form.errors], name, pictures_of(form), "/params")
+
+
+def _checked(
+    said: dict[str, Any],
+    errors: list[FieldError],
+    name: str,
+    pictures: list[Picture],
+    prefix: str,
+) -> ExplorationRequest:
+    read = clean_name(name, errors)
+    try:
+        # Strict: "9" and true are no numbers.
+        params = ExploreParams.model_validate_json(json.dumps(said), strict=True)
+    except ValidationError as error:
+        errors.extend(field_errors(error, ExploreParams, prefix))
+        raise InvalidParams(errors) from error
+    if errors:
+        raise InvalidParams(errors)
+    return ExplorationRequest(params, read, pictures, prefix)

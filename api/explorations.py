@@ -1,0 +1,93 @@
+"""A new exploration: pictures found or stored, row committed, bell rung."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from api.exploration_requests import exploration_request
+from api.finding import find_asset
+from api.limits import check_room
+from api.shipped import shipped_pictures
+from api.submission import enqueue, inspect_all, keep_all
+from shared import jobs
+from shared.errors import FieldError, InvalidParams, NotFound
+from shared.estimates import explore_bytes
+from shared.exploring import MAX_PICTURES, MIN_PICTURES
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from api.exploration_requests import ExplorationRequest
+    from api.services import Services
+    from shared.models import Asset
+
+
+def submit_exploration(services: Services, owner_id: str, request: Request) -> str:
+    """Take an exploration and return its job's id; it is durable by then.
+
+    The same picture sent twice counts once.
+
+    Raises:
+        InvalidParams: Values are wrong, or the pictures too few; all are named.
+        PictureRefused: A file is not a picture we take.
+        StorageFull: There is no room for the pictures.
+        QueueFull: Too many jobs are waiting.
+    """
+    check_room(services)
+    with exploration_request(request, services) as wanted:
+        known = _known(wanted)
+        files = wanted.pictures
+        if not known and not files:
+            files = shipped_pictures()
+        digests = [asset.digest for asset in known]
+        digests += [hashlib.sha256(file.read()).hexdigest() for file in files]
+        _check_count(len(digests), len(set(digests)), wanted)
+        stored = keep_all(services, owner_id, inspect_all(services, files))
+    ids = [*(asset.id for asset in known), *(one.asset_id for one in stored)]
+    return enqueue(services, _new_job(owner_id, wanted, list(dict.fromkeys(ids))))
+
+
+def _known(wanted: ExplorationRequest) -> list[Asset]:
+    """Find the pictures that were sent before.
+
+    Raises:
+        InvalidParams: Some were not, by this caller.
+    """
+    found, errors = [], []
+    for index, asset_id in enumerate(wanted.params.pictures):
+        try:
+            found.append(find_asset(asset_id))
+        except NotFound as error:
+            pointer = f"{wanted.prefix}/pictures/{index}"
+            errors.append(FieldError(pointer, error.code, "is no picture of yours"))
+    if errors:
+        raise InvalidParams(errors)
+    return found
+
+
+def _check_count(sent: int, distinct: int, wanted: ExplorationRequest) -> None:
+    pointer = "/picture" if wanted.pictures else f"{wanted.prefix}/pictures"
+    if distinct < MIN_PICTURES:
+        same = f" ({sent} in all, some of them the same)" if sent > distinct else ""
+        detail = f"{distinct} distinct picture(s){same}, at least {MIN_PICTURES}"
+        raise InvalidParams([FieldError(pointer, "too-few", detail)])
+    if distinct > MAX_PICTURES:
+        detail = f"{distinct} pictures, at most {MAX_PICTURES}"
+        raise InvalidParams([FieldError(pointer, "too-many", detail)])
+
+
+def _new_job(
+    owner_id: str, wanted: ExplorationRequest, asset_ids: list[str]
+) -> jobs.NewJob:
+    params = wanted.params.with_pictures(asset_ids)
+    return jobs.NewJob(
+        owner_id=owner_id,
+        params=params,
+        inputs=tuple(
+            jobs.Input("picture", position, asset_id)
+            for position, asset_id in enumerate(asset_ids)
+        ),
+        name=wanted.name,
+        need_bytes=explore_bytes(params),
+    )

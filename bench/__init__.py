@@ -1,0 +1,1 @@
+"""What is measured, and with what: see README.md."""

@@ -1,0 +1,1 @@
+"""The engine beside its peers and its floor: `make bench-engine`, bench/README.md."""

@@ -1,0 +1,25 @@
+"""`make bench-engine`: our engine beside its peers and its floor."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from bench.engine import report
+from bench.engine.findings import Findings
+from bench.engine.machine import describe
+from bench.engine.options import parse
+from bench.engine.session import Session
+
+
+def main() -> None:
+    """Measure what was asked for, print the table, and keep it."""
+    options = parse()
+    command = shlex.join(["python", "-m", "bench.engine", *sys.argv[1:]])
+    findings = Findings(describe(options.threads, command))
+    Session(options, findings).run()
+    sys.stdout.write(report.keep(findings, options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""What a run was measured on."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from worker.device import cpu
+
+
+def describe(threads: int, command: str) -> dict[str, str]:
+    """Name the machine and what ran on it, for the head of the table."""
+    device = cpu()
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{device.name}, {device.bytes / 2**30:.0f} GiB",
+        "threads": str(threads),
+        "versions": f"impasto {version('impasto')}, torch {version('torch')}, "
+        f"torchvision {version('torchvision')}, Python {platform.python_version()}, "
+        f"{platform.system()}",
+        "command": command,
+    }

@@ -1,0 +1,110 @@
+"""What may be asked of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.engine.peers.registry import PEERS
+from bench.engine.processes import ROOT
+
+_SAMPLES = ROOT / "samples"
+PARTS = ("race", "pace", "memory", "checkpoint", *(peer.name for peer in PEERS))
+LARGE = ("large-2048", "large-8192")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One call of the benchmark.
+
+    Attributes:
+        photo: The content.
+        painting: The style.
+        edge: Long side of the race's result, px.
+        quick: Small and short: shows that all works, measures nothing.
+        only: Parts to run; empty for all but the large ones.
+        peer_dirs: Folders with checkouts of peers.
+        threads: Of every engine.
+        work: Folder for environments, weights and pictures.
+        publish: Whether to write the table into bench/README.md.
+        settings: `StyleParams` by name, for our engine.
+    """
+
+    photo: Path
+    painting: Path
+    edge: int
+    quick: bool
+    only: tuple[str, ...]
+    peer_dirs: tuple[Path, ...]
+    threads: int
+    work: Path
+    publish: bool
+    settings: dict[str, Any]
+
+    def wants(self, part: str) -> bool:
+        """Whether a part is to be run."""
+        return part in self.only if self.only else part not in LARGE
+
+
+def parse(words: list[str] | None = None) -> Options:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.engine", description=__doc__)
+    add = parser.add_argument
+    add("--photo", type=Path, default=_SAMPLES / "coffee.jpg")
+    add("--painting", type=Path, default=_SAMPLES / "strokes.jpg")
+    add("--quick", action="store_true", help="128 px, few iterations: does it work?")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        choices=(*PARTS, *LARGE),
+        metavar="PART",
+        help=f"one of {', '.join((*PARTS, *LARGE))}; may be repeated",
+    )
+    add(
+        "--peer-dir",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a checkout of a peer, or a folder of them; may be repeated",
+    )
+    add("--threads", type=int, default=os.cpu_count() or 1)
+    add(
+        "--work",
+        type=Path,
+        default=ROOT / "bench" / ".work",
+        metavar="DIR",
+        help="environments, weights, pictures",
+    )
+    add("--publish", action="store_true", help="write the table into bench/README.md")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        dest="settings",
+        help="a parameter of our engine, such as tile_px=512; may be repeated",
+    )
+    given = parser.parse_args(words)
+    return Options(
+        photo=given.photo,
+        painting=given.painting,
+        edge=128 if given.quick else 512,
+        quick=given.quick,
+        only=tuple(given.only),
+        peer_dirs=tuple(given.peer_dir),
+        threads=given.threads,
+        work=given.work.resolve(),
+        publish=given.publish,
+        settings=dict(_setting(word) for word in given.settings),
+    )
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    name, _, value = word.partition("=")
+    return name, json.loads(value)

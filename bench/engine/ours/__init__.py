@@ -1,0 +1,1 @@
+"""Our engine, measured: each module is the work of one child process."""

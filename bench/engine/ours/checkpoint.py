@@ -1,0 +1,53 @@
+"""What a checkpoint costs, made, written and synced, of the time between two."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench.engine.ours.running import start
+from shared.params import StyleParams
+from shared.settings import Settings
+from shared.storage.local import LocalStorage
+from worker import checkpoints
+from worker.engine.lbfgs import HISTORY
+from worker.pace import COST_FACTOR
+
+if TYPE_CHECKING:
+    from bench.engine.child import Stopwatch, Task
+    from worker.engine.transfer import Iterate
+
+_TIMES = 5
+
+
+def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
+    """Iterations: how many before the checkpoint; enough of them fill the history."""
+    schedule = ((task.edge, task.iterations[0]),)
+    params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
+    last = deque(start(task, params), maxlen=1)[0]
+    storage = LocalStorage(Path(task.folder) / "blobs")
+    written = [_write(last, storage) for _ in range(_TIMES)]
+    seconds, size = median(took for took, _ in written), written[0][1]
+    interval = max(_default_interval(), COST_FACTOR * seconds)
+    return {
+        "write_seconds": seconds,
+        "bytes": size,
+        "interval_seconds": interval,
+        "history": HISTORY if params.optimizer == "lbfgs" else 0,
+        "share": seconds / (seconds + interval),
+    }
+
+
+def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
+    """Keep one checkpoint as the worker does; seconds and bytes."""
+    began = time.perf_counter()
+    data = checkpoints.dump(iterate.snapshot(), checkpoints.Origin({}, {}))
+    storage.put(checkpoints.checkpoint_key("bench", 1, iterate.iteration), data)
+    return time.perf_counter() - began, len(data)
+
+
+def _default_interval() -> float:
+    return float(Settings.model_fields["checkpoint_seconds"].default)

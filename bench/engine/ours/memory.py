@@ -1,0 +1,32 @@
+"""The memory of one size: a few iterations with the default parameters, no pyramid.
+
+The smaller scales would need less. 13 iterations fill the history of L-BFGS.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from bench.engine.ours.running import start
+from shared.params import StyleParams
+from worker.engine.pixels import to_picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.engine.child import Stopwatch, Task
+
+
+def work(task: Task, _: Stopwatch) -> dict[str, Any]:
+    """Iterations: how many."""
+    schedule = ((task.edge, task.iterations[0]),)
+    params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
+    ended = [0.0, time.perf_counter()]
+    image: Tensor | None = None
+    for iterate in start(task, params):
+        image, ended = iterate.image, [ended[-1], time.perf_counter()]
+    if image is not None:
+        to_picture(image).save(task.picture)
+    last = ended[1] - ended[0]
+    return {"optimizer": params.optimizer, "last_iteration_seconds": last}

@@ -1,0 +1,55 @@
+"""Seconds of one iteration of ours, and of the floors, turn and turn about.
+
+A machine is not equally fast all the time; what is compared is measured side by side.
+"""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from bench.engine.floors import DirectConvolutions, MatrixProduct
+from bench.engine.ours.running import start
+from shared.params import StyleParams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.engine.child import Stopwatch, Task
+
+_WARM = 2  # the first iteration computes the targets, too
+
+
+def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
+    """Iterations: how many rounds, and how many of ours in each; default parameters."""
+    rounds, each = task.iterations
+    with Image.open(task.photo) as photo:
+        width, height = photo.size
+    product, direct = MatrixProduct(), DirectConvolutions(height, width)
+    schedule = ((task.edge, _WARM + rounds * each),)
+    params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
+    run = start(task, params)
+    for _ in range(_WARM):
+        next(run)
+    rates, floors, ours = [], [], []
+    for _ in range(rounds):
+        rates.append(product.flop / _seconds(product))
+        floors.append(_seconds(direct))
+        ours += [_seconds(lambda: next(run)) for _ in range(each)]
+    return {
+        "height": height,
+        "width": width,
+        "gemm_gflops": max(rates) / 1e9,
+        "direct_seconds": min(floors),
+        "iteration_seconds": median(ours),
+        "fastest_seconds": min(ours),
+    }
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began

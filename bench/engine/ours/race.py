@@ -1,0 +1,57 @@
+"""Our engine on its way to J: the picture it could deliver at many moments.
+
+Between two moments the clock stands while the picture is written, but the writing
+counts for the moment itself: whoever stops there has to write it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from bench.engine.ours.configuration import minimizing_j, pyramid
+from bench.engine.ours.running import start
+from shared.params import StyleParams
+from worker.engine.pixels import to_picture
+
+if TYPE_CHECKING:
+    from bench.engine.child import Stopwatch, Task
+    from worker.engine.transfer import Iterate
+
+FACTOR = "content_factor"  # of `minimizing_j`, among the settings
+
+_CLOSELY = 10  # iterations of the last scale that are all kept
+_STRIDE = 5  # after that
+
+
+def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
+    """Iterations: of each scale, the last at the full size; settings name a FACTOR."""
+    with Image.open(task.photo) as photo:
+        width, height = photo.size
+    schedule = pyramid(task.edge, task.iterations)
+    settings = dict(task.settings)
+    factor = settings.pop(FACTOR)
+    known = minimizing_j(height, width, content_factor=factor) | settings
+    params = StyleParams(max_edge=task.edge, schedule=schedule, **known)
+    moments = [
+        _deliver(iterate, Path(task.folder), clock)
+        for iterate in start(task, params)
+        if iterate.scale == len(schedule) - 1 and _is_kept(iterate, schedule[-1][1])
+    ]
+    return {"moments": moments, "picture": moments[-1]["picture"]}
+
+
+def _is_kept(iterate: Iterate, last: int) -> bool:
+    done = iterate.scale_iteration
+    return done <= _CLOSELY or done % _STRIDE == 0 or done == last
+
+
+def _deliver(iterate: Iterate, folder: Path, clock: Stopwatch) -> dict[str, Any]:
+    path = folder / f"{iterate.iteration:04}.png"
+    before = clock()
+    to_picture(iterate.image).save(path)
+    seconds = clock()
+    clock.set_back(seconds - before)
+    return {"iteration": iterate.iteration, "seconds": seconds, "picture": str(path)}

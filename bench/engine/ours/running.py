@@ -1,0 +1,35 @@
+"""What every measured run of our engine needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+
+from worker import weights
+from worker.engine.features import build_network
+from worker.engine.pixels import to_tensor
+from worker.engine.sources import Sources, Style
+from worker.engine.transfer import stylize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.engine.child import Task
+    from shared.params import StyleParams
+    from worker.engine.transfer import Iterate
+
+_CPU = torch.device("cpu")
+
+
+def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
+    """Load weights and pictures as a worker does, and begin."""
+    tensors = weights.load(params.network, Path(task.weights))
+    network = build_network(params.network, tensors, _CPU)
+    photo, painting = (
+        to_tensor(Image.open(path).convert("RGB"), _CPU)
+        for path in (task.photo, task.painting)
+    )
+    return stylize(Sources(photo, (Style(painting),)), params, network)

@@ -1,0 +1,54 @@
+"""crowsonkb/style-transfer-pytorch: a checkout, its library unchanged.
+
+It asks torchvision for VGG-19; it is given the VGG-16 all engines here use, and the
+same layers by their places there. Its loss, optimizer and constants are its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torchvision
+from PIL import Image
+
+from bench.engine.layers import CONTENT, CONVOLUTIONS, STYLES
+from bench.engine.peers.weights import vgg16
+
+if TYPE_CHECKING:
+    from bench.engine.child import Stopwatch, Task
+
+
+def work(task: Task, _: Stopwatch) -> dict[str, Any]:
+    """Iterations: of the first scale, and of each of the others."""
+    first, others = task.iterations
+    features = vgg16(Path(task.weights))
+    torchvision.models.vgg19 = lambda **_: SimpleNamespace(features=features)
+    sys.path.insert(0, task.source)
+    from style_transfer import style_transfer as peer  # noqa: PLC0415 - of the checkout
+
+    steps: list[int] = []
+    transfer = peer.StyleTransfer()
+    transfer.content_layers = [_relu(CONTENT)]
+    transfer.style_layers = [_relu(name) for name in STYLES]
+    transfer.model = peer.VGGFeatures(transfer.style_layers + transfer.content_layers)
+    photo, painting = (
+        Image.open(path).convert("RGB") for path in (task.photo, task.painting)
+    )
+    picture = transfer.stylize(
+        photo,
+        [painting],
+        end_scale=task.edge,
+        initial_iterations=first,
+        iterations=others,
+        callback=lambda iterate: steps.append(iterate.i),
+    )
+    picture.save(task.picture)
+    return {"evaluations": len(steps)}
+
+
+def _relu(name: str) -> int:
+    """Place of a layer's ReLU, right after its convolution."""
+    return CONVOLUTIONS[name] + 1

@@ -1,0 +1,48 @@
+"""ProGamerGov's neural-style-pt, a checkout or `neural-style` from PyPI, unchanged.
+
+It is started as from a shell. Started from the photo (its default is noise, which ends
+higher); all else is its default.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.engine.peers.weights import CAFFE_FILE
+
+if TYPE_CHECKING:
+    from bench.engine.child import Stopwatch, Task
+
+_SCRIPT = "neural_style.py"
+_INIT = "image"
+
+
+def work(task: Task, _: Stopwatch) -> dict[str, Any]:
+    """Run its command line in this process."""
+    options = {
+        "content_image": task.photo,
+        "style_image": task.painting,
+        "output_image": str(task.picture),
+        "image_size": task.edge,
+        "num_iterations": task.iterations[0],
+        "init": _INIT,
+        "model_file": CAFFE_FILE,  # relative: it searches the whole path for numbers
+        "save_iter": 0,
+        "gpu": "c",
+    }
+    words = [
+        str(word) for name, value in options.items() for word in ("-" + name, value)
+    ]
+    os.chdir(task.weights)
+    # The classifier is not in the file; only it is missed.
+    sys.argv = [_SCRIPT, *words, "-disable_check"]
+    if task.source:
+        sys.path.insert(0, task.source)
+        runpy.run_path(str(Path(task.source) / _SCRIPT), run_name="__main__")
+    else:
+        runpy.run_module("neural_style.neural_style", run_name="__main__")
+    return {"evaluations": task.iterations[0]}

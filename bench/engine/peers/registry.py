@@ -1,0 +1,94 @@
+"""Which peers there are, and what is asked of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another engine.
+
+    Attributes:
+        name: Of the row.
+        module: Drives it, in a child process.
+        package: On PyPI, or empty: then it needs a checkout.
+        needs: Other packages, for a checkout.
+        mark: A file by which a checkout is known.
+        iterations: For the module.
+        quick: The same for a first try.
+        told: What `iterations` are.
+        goal: How many times faster we want to be at its own J; 0 for no goal.
+    """
+
+    name: str
+    module: str
+    package: str
+    needs: tuple[str, ...]
+    mark: str
+    iterations: tuple[int, ...]
+    quick: tuple[int, ...]
+    told: str
+    goal: float
+
+
+PEERS = (
+    Peer(
+        name="neural-style-pt",
+        module="bench.engine.peers.neural_style_pt",
+        package="neural-style",
+        needs=(),
+        mark="CaffeLoader.py",
+        iterations=(100,),
+        quick=(8,),
+        told="{} L-BFGS iterations",
+        goal=10,
+    ),
+    Peer(
+        name="crowsonkb",
+        module="bench.engine.peers.crowsonkb",
+        package="",
+        needs=("aiohttp", "tqdm"),
+        mark="style_transfer/style_transfer.py",
+        iterations=(60, 30),
+        quick=(8, 4),
+        told="{} + {} a scale, Adam",
+        goal=10,
+    ),
+    Peer(
+        name="PyTorch tutorial",
+        module="bench.engine.peers.tutorial",
+        package="",
+        needs=(),
+        mark="advanced_source/neural_style_tutorial.py",
+        iterations=(80,),
+        quick=(20,),
+        told="{} L-BFGS evaluations",
+        goal=5,
+    ),
+    Peer(
+        name="pystiche",
+        module="bench.engine.peers.pystiche",
+        package="pystiche",
+        needs=(),
+        mark="",
+        iterations=(100,),
+        quick=(8,),
+        told="{} L-BFGS iterations",
+        goal=0,
+    ),
+)
+
+
+def checkout(peer: Peer, folders: Sequence[Path]) -> Path | None:
+    """Find the peer's checkout: one of the folders, or right inside one."""
+    if not peer.mark:
+        return None
+    inside = [each for folder in folders for each in sorted(folder.iterdir())]
+    found = (each for each in [*folders, *inside] if (each / peer.mark).is_file())
+    return next(found, None)

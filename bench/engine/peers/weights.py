@@ -1,0 +1,75 @@
+"""Our weights in the forms the peers read: the same function of a picture, each time.
+
+Two conventions are in the field. Caffe's networks take pixels of 0..255 minus the mean;
+torchvision's take pixels of 0..1, normalized, and their activations are about 57 times
+smaller. Each peer's constants (content to style, total variation) were chosen for one
+of them. A ReLU network of biases b / k is the network of biases b divided by k, so the
+original weights fit both: nothing but the unit changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torchvision.models.vgg import cfgs, make_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+CAFFE_FILE = "vgg16.pth"  # neural-style-pt knows the network by the file's name
+TORCHVISION_FILE = "torchvision-vgg16.pth"
+
+_FIRST = "features.0.weight"
+_FIRST_BIAS = "features.0.bias"
+_MEAN = torch.tensor((0.48235, 0.45882, 0.40784))  # of the original weights, RGB of 1
+_WHITE = 255
+_TORCHVISION_MEAN = torch.tensor((0.485, 0.456, 0.406))
+_TORCHVISION_STD = torch.tensor((0.229, 0.224, 0.225))
+UNIT = float(_WHITE * _TORCHVISION_STD.mean())  # 57.6
+
+
+def write(weights: Mapping[str, Tensor], folder: Path) -> None:
+    """Write both forms into `folder`."""
+    torch.save(caffe(weights), folder / CAFFE_FILE)
+    torch.save(torchvision(weights), folder / TORCHVISION_FILE)
+
+
+def caffe(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As loadcaffe wrote them: the first convolution takes BGR."""
+    flipped = weights[_FIRST].flip(1).contiguous()
+    return {**weights, _FIRST: flipped}
+
+
+def torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """For pictures normalized as torchvision's: activations come out / `UNIT`.
+
+    The means differ by less than a gray level; the bias of the first convolution makes
+    up for it, but for the rim of zero padding.
+    """
+    first = weights[_FIRST]
+    gap = (_TORCHVISION_MEAN - _MEAN).view(1, 3, 1, 1) * _WHITE
+    shifted = weights[_FIRST_BIAS] + (first * gap).sum((1, 2, 3))
+    scaled = {
+        name: tensor / UNIT if name.endswith("bias") else tensor
+        for name, tensor in weights.items()
+    }
+    std = _TORCHVISION_STD.view(1, 3, 1, 1) * _WHITE
+    return {**scaled, _FIRST: first * std / UNIT, _FIRST_BIAS: shifted / UNIT}
+
+
+def vgg16(folder: Path) -> nn.Sequential:
+    """Torchvision's own modules with our weights in them, without a classifier.
+
+    Peers build torchvision's whole VGG and drop the classifier; its 500 MB are not held
+    against them here.
+    """
+    layers: nn.Sequential = make_layers(cfgs["D"])
+    prefix = "features."
+    found = torch.load(folder / TORCHVISION_FILE)
+    tensors = {name.removeprefix(prefix): each for name, each in found.items()}
+    layers.load_state_dict(tensors, strict=False)  # no fifth block's last two
+    return layers

@@ -1,0 +1,53 @@
+"""The pictures that go in, and the sheet of those that come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageOps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_CAPTION_PX = 18
+_GAP_PX = 6
+_COLUMNS = 2
+
+
+def prepare(photo: Path, painting: Path, edge: int, folder: Path) -> tuple[Path, Path]:
+    """Bring both to the size of the result, so that every engine sees the same pixels.
+
+    The painting is cropped to the photo's shape: the tutorial takes no other. The
+    engines' own resampling, which would move their targets, has nothing left to do.
+
+    Args:
+        photo: The content.
+        painting: The style.
+        edge: Long side of the result, px.
+        folder: Where the two go.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content, style = (Image.open(path).convert("RGB") for path in (photo, painting))
+    scale = edge / max(content.size)
+    size = (round(content.width * scale), round(content.height * scale))
+    paths = folder / f"photo-{edge}.png", folder / f"painting-{edge}.png"
+    content.resize(size, Image.Resampling.BICUBIC).save(paths[0])
+    ImageOps.fit(style, size, Image.Resampling.BICUBIC).save(paths[1])
+    return paths
+
+
+def sheet(pictures: Sequence[tuple[str, Path]], path: Path) -> None:
+    """Lay pictures of one size side by side, each under its caption."""
+    opened = [(caption, Image.open(each).convert("RGB")) for caption, each in pictures]
+    width, height = opened[0][1].size
+    rows = -(-len(opened) // _COLUMNS)
+    cell = width + _GAP_PX, height + _GAP_PX + _CAPTION_PX
+    laid = Image.new("RGB", (cell[0] * _COLUMNS, cell[1] * rows), "white")
+    pen = ImageDraw.Draw(laid)
+    for index, (caption, picture) in enumerate(opened):
+        row, column = divmod(index, _COLUMNS)
+        left, top = column * cell[0], row * cell[1]
+        pen.text((left + 2, top + 2), caption, fill="black")
+        laid.paste(picture, (left, top + _CAPTION_PX))
+    laid.save(path, quality=90)

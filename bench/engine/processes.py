@@ -1,0 +1,62 @@
+"""Measured children: each engine in a process of its own, all with the same threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.engine.child import answer_path
+
+if TYPE_CHECKING:
+    from bench.engine.child import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Figures = dict[str, Any]
+
+
+class ChildFailed(Exception):
+    """A measured process did not end well; it has no figures."""
+
+
+def measure(
+    module: str, task: Task, threads: int, python: Path = Path(sys.executable)
+) -> Figures:
+    """Run `module.work` on a task and wait.
+
+    Args:
+        module: Importable from the root of the repository.
+        task: Its folder is made here; what the child says goes into log.txt there.
+        threads: For torch and the libraries under it.
+        python: Whose packages the child sees.
+
+    Raises:
+        ChildFailed: With the last line it said.
+    """
+    folder = Path(task.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    answer_path(folder).unlink(missing_ok=True)
+    command = [str(python), "-m", "bench.engine.child", module]
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+    }
+    log = folder / "log.txt"
+    with log.open("w") as said:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*command, json.dumps(asdict(task))],
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        lines = log.read_text(errors="replace").strip().splitlines() or ["no word"]
+        raise ChildFailed(f"exit {done.returncode}: {lines[-1]} (see {log})")
+    return dict(json.loads(answer_path(folder).read_text()))

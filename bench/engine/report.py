@@ -1,0 +1,218 @@
+"""The findings as a table in Markdown, as JSON, and as a sheet of pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.engine.findings import (
+    at_equal_time,
+    first_as_good,
+    leanest,
+    product_floor,
+)
+from bench.engine.pictures import sheet
+from bench.engine.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.engine.findings import Delivered, Findings, PeerRun
+    from bench.engine.options import Options
+
+README = ROOT / "bench" / "README.md"
+SHEET = "engine.jpg"
+BEGIN, END = "<!-- begin: bench-engine -->", "<!-- end: bench-engine -->"
+
+_FLOOR_GOALS = {256: 1.1, 512: 0.8}  # of an iteration over the matrix product's
+_MEMORY_GOAL = 0.6  # of the leanest peer's
+_CHECKPOINT_GOAL = 0.01  # of the run time
+
+
+def keep(findings: Findings, options: Options) -> str:
+    """Write JSON and the sheet into the work folder; publish if asked."""
+    text = markdown(findings)
+    (options.work / "engine.json").write_text(json.dumps(asdict(findings), indent=1))
+    shown = _pictures(findings)
+    if shown:
+        sheet(shown, options.work / SHEET)
+    if options.publish:
+        README.write_text(spliced(README.read_text(), text))
+        if shown:
+            sheet(shown, README.parent / SHEET)
+    return text
+
+
+def spliced(page: str, text: str) -> str:
+    """Put the text between the markers of a page."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{text}{END}{after}"
+
+
+def markdown(findings: Findings) -> str:
+    """All tables, those of parts that did not run left out."""
+    parts = (_machine, _engines, _race, _pace, _memory, _checkpoint, _absent)
+    return "\n".join(text for part in parts if (text := part(findings)))
+
+
+def _machine(findings: Findings) -> str:
+    rows = [f"{name}: {value}  " for name, value in findings.machine.items()]
+    return "\n".join(rows) + "\n"
+
+
+def _engines(findings: Findings) -> str:
+    """Each engine's picture beside the one we have after as much time."""
+    rows = [_delivered(run) for run in findings.peers]
+    for factor, race in findings.races.items():
+        told = f"{race[-1].iteration} iterations"
+        rows.append((_ours(factor), told, *_figures(race[-1]), ""))
+    heads = ("engine", "iterations", "seconds", "J", "C_rel", "S_rel", "peak MiB")
+    return _table("Pictures at the end of each run", heads, rows) if rows else ""
+
+
+def _delivered(run: PeerRun) -> tuple[str, ...]:
+    name = f"{run.peer.name} ({run.source})"
+    return (name, run.told, *_figures(run.delivered), f"{run.peak_mib:.0f}")
+
+
+def _figures(delivered: Delivered) -> tuple[str, ...]:
+    verdict = delivered.verdict
+    seconds = f"{delivered.seconds:.1f}"
+    return (
+        seconds,
+        f"{verdict.j:.3g}",
+        f"{verdict.c_rel:.3f}",
+        f"{verdict.s_rel:.3f}",
+    )
+
+
+def _race(findings: Findings) -> str:
+    """When we had a picture as good as each peer's."""
+    if not findings.races or not findings.peers:
+        return ""
+    rows = [_raced(findings, run) for run in findings.peers]
+    title = "Time to a picture with J and C_rel no higher than the peer's"
+    told = ("seconds", "J", "C_rel", "faster", "goal", "")
+    return _table(title, ("peer", "its seconds", "ours", *told), rows)
+
+
+def _raced(findings: Findings, run: PeerRun) -> tuple[str, ...]:
+    seconds, goal = run.delivered.seconds, run.peer.goal
+    factor, ours = first_as_good(findings.races, run.delivered.verdict)
+    row: tuple[str, ...] = ("not reached", "", "", "", "")
+    times = 0.0
+    if ours is not None and factor is not None:
+        times = seconds / ours.seconds
+        row = (_ours(factor), *_figures(ours)[:3], f"{times:.1f} x")
+    judged = (f"{goal:g} x", _met(times >= goal)) if goal else ("none", "")
+    return (run.peer.name, f"{seconds:.1f}", *row, *judged)
+
+
+def _pace(findings: Findings) -> str:
+    rows = []
+    for edge, pace in findings.pace.items():
+        ours, product = pace["iteration_seconds"], product_floor(pace)
+        goal = _FLOOR_GOALS.get(edge)
+        rows.append(
+            (
+                f"{pace['width']} x {pace['height']}",
+                f"{ours:.3f} ({pace['fastest_seconds']:.3f})",
+                f"{product:.3f} at {pace['gemm_gflops']:.0f} GFLOP/s",
+                f"{ours / product:.2f}",
+                f"{goal:g}, {_met(ours / product <= goal)}" if goal else "none",
+                f"{pace['direct_seconds']:.3f}",
+                f"{ours / pace['direct_seconds']:.2f}",
+            )
+        )
+    heads = (
+        "px",
+        "s/iteration: median (min)",
+        "product floor, s",
+        "ours over it",
+        "goal",
+        "convolution floor, s",
+        "ours over it",
+    )
+    return _table("Seconds per iteration over two floors", heads, rows) if rows else ""
+
+
+def _memory(findings: Findings) -> str:
+    best = leanest(findings)
+    rows = []
+    for name, found in findings.memory.items():
+        peak, goal = found["peak_mib"], ""
+        if best is not None and name == "512":
+            share = peak / best.peak_mib
+            goal = f"{share:.2f} of {best.peer.name}'s, goal {_MEMORY_GOAL:g}, "
+            goal += _met(share <= _MEMORY_GOAL)
+        took = f"{found['last_iteration_seconds']:.1f}"
+        words = (f"{found['iterations']} {found['optimizer']}", took, f"{peak:.0f}")
+        rows.append((name, *words, goal))
+    heads = ("long side, px", "iterations", "s, the last", "peak MiB", "")
+    title = "Memory above `import torch`"
+    return _table(title, heads, rows) if rows else ""
+
+
+def _checkpoint(findings: Findings) -> str:
+    cost = findings.checkpoint
+    if not cost:
+        return ""
+    row = (
+        f"{cost['history']}",
+        f"{cost['bytes'] / 1e6:.1f}",
+        f"{cost['write_seconds']:.3f}",
+        f"{cost['interval_seconds']:.0f}",
+        f"{100 * cost['share']:.2f} %",
+        f"1 %, {_met(cost['share'] < _CHECKPOINT_GOAL)}",
+    )
+    heads = (
+        "history of L-BFGS",
+        "MB",
+        "s to write, synced",
+        "every s",
+        "of the run time",
+        "goal",
+    )
+    return _table("Checkpoints", heads, [row])
+
+
+def _absent(findings: Findings) -> str:
+    rows = findings.absent.items()
+    return _table("Not measured", ("part", "why"), rows) if rows else ""
+
+
+def _pictures(findings: Findings) -> list[tuple[str, Path]]:
+    """Every peer's picture, each before the one we have after as many seconds."""
+    shown = []
+    for run in findings.peers:
+        shown.append((_caption(run.peer.name, run.delivered), run.delivered))
+        if ours := at_equal_time(findings.races, run):
+            shown.append((_caption("impasto", ours), ours))
+    if not shown:
+        ends = [(factor, race[-1]) for factor, race in findings.races.items()]
+        shown = [(_caption(_ours(factor), last), last) for factor, last in ends]
+    return [(caption, Path(each.picture)) for caption, each in shown]
+
+
+def _caption(name: str, delivered: Delivered) -> str:
+    verdict = delivered.verdict
+    return (
+        f"{name}: {delivered.seconds:.0f} s, J {verdict.j:.3g}, C {verdict.c_rel:.2f}"
+    )
+
+
+def _ours(factor: float) -> str:
+    return f"impasto, content x {factor:g}"
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "missed"
+
+
+def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return f"### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,179 @@
+"""One run of the benchmark, part by part; each engine in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from bench.engine.child import Task
+from bench.engine.findings import Delivered, PeerRun
+from bench.engine.ours.configuration import (
+    CONTENT_FACTORS,
+    ITERATIONS,
+    QUICK_ITERATIONS,
+)
+from bench.engine.ours.race import FACTOR
+from bench.engine.peers import weights as forms
+from bench.engine.peers.environment import NotInstalled, python_with
+from bench.engine.peers.registry import PEERS, checkout
+from bench.engine.pictures import prepare
+from bench.engine.processes import ChildFailed, measure
+from bench.engine.yardstick import Yardstick, tensor
+from worker import weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.engine.findings import Findings
+    from bench.engine.options import Options
+    from bench.engine.peers.registry import Peer
+    from bench.engine.processes import Figures
+
+_OURS = "bench.engine.ours"
+_PACE_EDGES, _QUICK_EDGES = (128, 256, 512), (128,)
+_PACE, _QUICK_PACE = [6, 4], [2, 2]
+_MEMORY = {512: 13, 1024: 13, 2048: 3}  # iterations by long side, px
+_FILLING = 13  # iterations that fill the history of L-BFGS
+
+
+class Session:
+    """Runs parts and notes what they found.
+
+    Args:
+        options: What was asked for.
+        findings: Filled on the way.
+    """
+
+    def __init__(self, options: Options, findings: Findings) -> None:
+        self._options, self._findings = options, findings
+        self._weights = weights.load("vgg16", weights.default_folder())
+        options.work.mkdir(parents=True, exist_ok=True)
+        forms.write(self._weights, options.work)
+        self._task = self._prepared(options.edge)
+        photo, painting = (
+            tensor(Image.open(path)) for path in (self._task.photo, self._task.painting)
+        )
+        self._yardstick = Yardstick(self._weights, photo, painting)
+
+    def _pace(self) -> None:
+        """Seconds per iteration, ours beside the floors."""
+        quick = self._options.quick
+        for edge in _QUICK_EDGES if quick else _PACE_EDGES:
+            iterations = _QUICK_PACE if quick else _PACE
+            found = self._ours("pace", f"pace-{edge}", edge, iterations)
+            self._findings.pace[edge] = found
+
+    def _race(self) -> None:
+        """Our engine on its way to J, once for each weight of the content."""
+        options = self._options
+        iterations = list(QUICK_ITERATIONS if options.quick else ITERATIONS)
+        for factor in CONTENT_FACTORS:
+            part, more = f"race-{factor:g}", {FACTOR: factor}
+            found = self._ours("race", part, options.edge, iterations, **more)
+            self._findings.races[factor] = [
+                self._judged(moment["picture"], moment["seconds"], moment["iteration"])
+                for moment in found["moments"]
+            ]
+
+    def _memory(self) -> None:
+        """Our peak, at the size of the race and above."""
+        for edge, iterations in ({128: 3} if self._options.quick else _MEMORY).items():
+            self._remember(f"{edge}", edge, iterations)
+
+    def _checkpoint(self) -> None:
+        """What keeping the state costs."""
+        found = self._ours("checkpoint", "checkpoint", self._options.edge, [_FILLING])
+        self._findings.checkpoint = found
+
+    def _large(self, edge: int, iterations: int) -> None:
+        """Adam on a picture that is large for the machine."""
+        self._remember(f"{edge}, Adam", edge, iterations, optimizer="adam")
+
+    def run(self) -> None:
+        """All parts that were asked for; one that fails is noted with its reason."""
+        parts: dict[str, Callable[[], None]] = {
+            "pace": self._pace,
+            "race": self._race,
+            "memory": self._memory,
+            "checkpoint": self._checkpoint,
+            "large-2048": partial(self._large, 2048, 10),
+            "large-8192": partial(self._large, 8192, 1),
+            **{peer.name: partial(self._peer, peer) for peer in PEERS},
+        }
+        for name, part in parts.items():
+            if not self._options.wants(name):
+                continue
+            _say(f"{name} ...")
+            try:
+                part()
+            except (ChildFailed, NotInstalled) as error:
+                self._findings.absent[name] = str(error)
+                _say(f"{name}: {error}")
+
+    def _peer(self, peer: Peer) -> None:
+        options = self._options
+        source = checkout(peer, options.peer_dirs)
+        if source is None and not peer.package:
+            raise NotInstalled("not on PyPI; give a checkout with --peer-dir")
+        packages = peer.needs if source else (peer.package,)
+        python = python_with(packages, options.work / "venv" / peer.name)
+        iterations = peer.quick if options.quick else peer.iterations
+        task = replace(
+            self._task,
+            folder=str(options.work / peer.name),
+            weights=str(options.work),
+            iterations=list(iterations),
+            source=str(source.resolve() if source else ""),
+        )
+        found = measure(peer.module, task, options.threads, python)
+        delivered = self._judged(
+            str(task.picture), found["seconds"], found["evaluations"]
+        )
+        run = PeerRun(
+            peer=peer,
+            source="checkout" if source else f"`{peer.package}` from PyPI",
+            told=peer.told.format(*iterations),
+            delivered=delivered,
+            peak_mib=found["peak_mib"],
+        )
+        self._findings.peers.append(run)
+
+    def _ours(
+        self, module: str, part: str, edge: int, iterations: list[int], **more: object
+    ) -> Figures:
+        task = replace(
+            self._prepared(edge),
+            folder=str(self._options.work / part.replace(", ", "-")),
+            iterations=iterations,
+            settings=self._options.settings | more,
+        )
+        return measure(f"{_OURS}.{module}", task, self._options.threads)
+
+    def _remember(self, name: str, edge: int, iterations: int, **more: str) -> None:
+        found = self._ours("memory", f"memory-{name}", edge, [iterations], **more)
+        self._findings.memory[name] = found | {"iterations": iterations}
+
+    def _prepared(self, edge: int) -> Task:
+        options = self._options
+        photo, painting = prepare(options.photo, options.painting, edge, options.work)
+        return Task(
+            folder="",
+            photo=str(photo),
+            painting=str(painting),
+            weights=str(weights.default_folder()),
+            edge=edge,
+            iterations=[],
+        )
+
+    def _judged(self, picture: str, seconds: float, iteration: int) -> Delivered:
+        verdict = self._yardstick.judge(tensor(Image.open(Path(picture))))
+        return Delivered(seconds, verdict, picture, iteration)
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")

@@ -1,0 +1,135 @@
+"""What every engine's picture is measured by: one objective, written a second time.
+
+J is the objective of jcjohnson's neural-style and its descendants: content 5, style
+100, Gram matrices over C x H x W. It shares no line with our engine: plain
+convolutions, zero padding, autograd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from bench.engine.layers import CONTENT, CONVOLUTIONS, STYLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from PIL import Image
+    from torch import Tensor
+
+CONTENT_WEIGHT = 5.0
+STYLE_WEIGHT = 100.0
+_MEAN = (0.48235, 0.45882, 0.40784)  # RGB of the original weights, of 1
+_WHITE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One delivered picture.
+
+    Attributes:
+        j: The objective.
+        c_rel: |F - P| / |P|, how far the content is from the photo's.
+        s_rel: Mean over the layers of |G - A| / |A|, likewise for the style.
+    """
+
+    j: float
+    c_rel: float
+    s_rel: float
+
+
+class Yardstick:
+    """The targets of one photo and one painting, already of the size of the result.
+
+    Nobody resizes here, so no engine is measured by another's resampling.
+
+    Args:
+        weights: VGG-16's convolutions under torchvision's names.
+        photo: (1, 3, H, W), RGB in [0, 1].
+        painting: (1, 3, h, w), RGB in [0, 1].
+        padding: Of the first convolution; "replicate" is for tests.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        photo: Tensor,
+        painting: Tensor,
+        padding: str = "constant",
+    ) -> None:
+        self._weights, self._padding = weights, padding
+        with torch.no_grad():
+            self._content = activations(weights, photo, padding)[CONTENT]
+            painted = activations(weights, painting, padding)
+            self._grams = {name: gram(painted[name]) for name in STYLES}
+
+    def objective(self, image: Tensor) -> Tensor:
+        """J of (1, 3, H, W) in [0, 1], (), for autograd to go through."""
+        seen = activations(self._weights, image, self._padding)
+        style = sum(
+            F.mse_loss(gram(seen[name]), target) for name, target in self._grams.items()
+        )
+        content = F.mse_loss(seen[CONTENT], self._content)
+        return CONTENT_WEIGHT * content + STYLE_WEIGHT * style
+
+    @torch.no_grad()
+    def judge(self, image: Tensor) -> Verdict:
+        """Measure (1, 3, H, W) in [0, 1]."""
+        seen = activations(self._weights, image, self._padding)
+        distances = [
+            relative(gram(seen[name]), target) for name, target in self._grams.items()
+        ]
+        return Verdict(
+            j=float(self.objective(image)),
+            c_rel=relative(seen[CONTENT], self._content),
+            s_rel=sum(distances) / len(distances),
+        )
+
+
+def activations(
+    weights: Mapping[str, Tensor], image: Tensor, padding: str = "constant"
+) -> dict[str, Tensor]:
+    """Run the network as published, max pooling and zero padding.
+
+    Args:
+        weights: Under torchvision's names.
+        image: (1, 3, H, W), RGB in [0, 1].
+        padding: Of the first convolution.
+
+    Returns:
+        (1, C, H, W) by the layer's name, to the deepest that J looks at.
+    """
+    x = (image - image.new_tensor(_MEAN).view(1, 3, 1, 1)) * _WHITE
+    x = F.pad(x, (1, 1, 1, 1), padding)
+    found: dict[str, Tensor] = {}
+    for before, (name, position) in pairwise([("", 0), *CONVOLUTIONS.items()]):
+        if before[0] and before[0][4] != name[4]:
+            x = F.max_pool2d(x, 2)
+        key = f"features.{position}"
+        weight, bias = weights[f"{key}.weight"], weights[f"{key}.bias"]
+        x = F.relu(F.conv2d(x, weight, bias, padding=1 if before[0] else 0))
+        found[name] = x
+    return found
+
+
+def gram(features: Tensor) -> Tensor:
+    """F F^T / (C H W), (C, C), of (1, C, H, W)."""
+    rows = features[0].flatten(1)
+    return rows @ rows.T / rows.numel()
+
+
+def relative(value: Tensor, target: Tensor) -> float:
+    """|value - target| / |target|."""
+    return float((value - target).norm() / target.norm())
+
+
+def tensor(picture: Image.Image) -> Tensor:
+    """Turn a picture into (1, 3, H, W), RGB in [0, 1], float32."""
+    rows = np.asarray(picture.convert("RGB"), dtype=np.float32) / _WHITE
+    return torch.from_numpy(rows).permute(2, 0, 1)[None].contiguous()

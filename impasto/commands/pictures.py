@@ -1,0 +1,22 @@
+"""Commands about picture files: recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - Typer reads it
+from typing import Annotated
+
+import typer
+
+from impasto.embedded import read_recipe
+from impasto.talk import print_line
+
+
+def recipe(
+    picture: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True),
+    ],
+) -> None:
+    """Show how a picture was made, as its file tells: JSON."""
+    print_line(json.dumps(read_recipe(picture), indent=2, ensure_ascii=False))

@@ -1,0 +1,102 @@
+"""`impasto sheet`: one photo and one style, over content layers and style weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.commands.flagged import with_flags, with_recipe
+from impasto.commands.run import Photo, client_of_some_farm
+from impasto.errors import BadFlag
+from impasto.exits import INTERRUPTED
+from impasto.parts import require_parts
+from impasto.recipe import Recipe  # noqa: TC001 - Typer reads it
+from impasto.session import ApiUrl  # noqa: TC001 - Typer reads it
+from impasto.talk import print_line, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SMALL: dict[str, object] = {"max_edge": 256, "quality": "draft"}
+_OURS = {"style_weight", "content_layers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """What the pictures of the sheet differ in."""
+
+    layers: Annotated[
+        str, typer.Option(help="Content layers, a row each, shallow to deep.")
+    ] = "relu1_2,relu2_2,relu3_2,relu4_2,relu5_2"
+    style_weights: Annotated[
+        str, typer.Option(help="Beta, a column each; alpha is --content-weight.")
+    ] = "1,8,60"
+
+
+@with_recipe
+@with_flags("axes", Axes)
+def sheet(
+    photo: Photo,
+    style: Annotated[
+        Path,
+        typer.Argument(metavar="STYLE", exists=True, dir_okay=False, help="Painting."),
+    ],
+    *,
+    recipe: Recipe,
+    axes: Axes,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where the sheet goes.")
+    ] = Path("sheet.png"),
+    api_url: ApiUrl = None,
+) -> None:
+    """Paint PHOTO like STYLE in many small ways, and lay them out as one sheet.
+
+    Ctrl-C cancels all of its jobs. Without other flags, they are 256 px drafts.
+    """
+    require_parts("sheet")
+    # Both load httpx or Pillow, which no other command should pay.
+    from impasto.grid import Grid, paint, require_ending, save_grid  # noqa: PLC0415
+    from impasto.jobs import require_place  # noqa: PLC0415
+
+    require_place(output)
+    require_ending(output)
+    wanted = recipe.read([style])
+    params = _SMALL | wanted.params
+    if taken := _OURS & params.keys():
+        raise BadFlag(f"{', '.join(sorted(taken))}: use --layers and --style-weights")
+    grid = Grid(
+        photo=photo,
+        style=wanted.paintings[0],
+        layers=_words("--layers", axes.layers),
+        style_weights=_numbers(axes.style_weights),
+        params=params,
+        name=wanted.name,
+        init_image=wanted.init_image,
+        segments=wanted.segments,
+    )
+    with client_of_some_farm(api_url) as (client, _is_ours):
+        try:
+            pictures = paint(client.jobs, grid, say)
+        except KeyboardInterrupt:
+            say("canceled the jobs of the sheet")
+            raise typer.Exit(INTERRUPTED) from None
+    print_line(str(save_grid(grid, pictures, output)))
+
+
+def _words(flag: str, text: str) -> Sequence[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words) or len(set(words)) < len(words):
+        raise BadFlag(f"{flag} {text!r}: name each once, by commas")
+    return words
+
+
+def _numbers(text: str) -> Sequence[float]:
+    try:
+        return [float(word) for word in _words("--style-weights", text)]
+    except ValueError as error:
+        raise BadFlag(
+            f"--style-weights {text!r}: write numbers by commas, like 1,8,60"
+        ) from error

@@ -1,0 +1,109 @@
+"""How much of a device the activations of one job may take, and in what tiles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared.estimates import activation_bytes
+from worker.engine.pyramid import fitted
+from worker.engine.tiling import SMALLEST_TILE_PX, bytes_per_pixel, halo
+
+if TYPE_CHECKING:
+    from shared.params import StyleParams
+    from worker.engine.features import Layer, Network
+    from worker.engine.pyramid import Size
+    from worker.engine.sources import Sources
+
+WHOLE = "whole"
+_LESS = 4  # nobody knows how much was missing; this halves the side
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Memory for activations, as the side of the largest tile that fits.
+
+    Sides are rounded down, so that devices of about the same size do the same.
+
+    Attributes:
+        network: What looks at the pictures.
+        params: To compute with: `tile_px` goes once it was too large.
+        sizes: Height and width of the pictures at the last scale, the result first.
+        side_px: Of the tiles of pictures that do not fit whole.
+    """
+
+    network: Network
+    params: StyleParams
+    sizes: tuple[Size, ...]
+    side_px: int
+
+    @property
+    def activation_bytes(self) -> int:
+        """What one tile takes, with all that the network sees around it."""
+        return _pixels(self._layers, self.side_px) * bytes_per_pixel(self._layers)
+
+    @property
+    def plan(self) -> str:
+        """Say in what tiles; equal plans of equal jobs compute the same numbers."""
+        if self.params.tile_px is not None:
+            return f"{self.params.tile_px} px"
+        return f"{self.side_px} px" if any(map(self._splits, self.sizes)) else WHOLE
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the result is computed in more than one piece."""
+        if self.params.tile_px is not None:
+            return self.params.tile_px < max(self.sizes[0])
+        return self._splits(self.sizes[0])
+
+    def narrowed(self) -> Room | None:
+        """Take a quarter of what the result takes now; None: no tiles are smaller."""
+        used = min(
+            math.prod(self.sizes[0]),
+            _pixels(self._layers, self.params.tile_px or self.side_px),
+        )
+        if used <= _pixels(self._layers, SMALLEST_TILE_PX):
+            return None
+        params = self.params.model_copy(update={"tile_px": None})
+        return replace(self, params=params, side_px=_side(self._layers, used // _LESS))
+
+    @property
+    def _layers(self) -> tuple[Layer, ...]:
+        return _layers(self.network, self.params)
+
+    def _splits(self, size: Size) -> bool:
+        return math.prod(size) > _pixels(self._layers, self.side_px)
+
+
+def room_on(
+    device_bytes: int, network: Network, params: StyleParams, sources: Sources
+) -> Room:
+    """Find the room that a device has: the same for the same job, whatever is free.
+
+    Args:
+        device_bytes: Its memory.
+        network: What looks at the pictures.
+        params: Of the job.
+        sources: Its pictures, of any size: they give the shapes.
+    """
+    style_side = round(params.max_edge * params.style_scale)
+    sizes = [fitted(sources.content, params.max_edge)]
+    sizes += [fitted(style.image, style_side) for style in sources.styles]
+    layers = _layers(network, params)
+    pixels = activation_bytes(params, device_bytes) // bytes_per_pixel(layers)
+    return Room(network, params, tuple(sizes), _side(layers, pixels))
+
+
+def _layers(network: Network, params: StyleParams) -> tuple[Layer, ...]:
+    return network.layers(params.content_layers.keys() | params.style_layers.keys())
+
+
+def _side(layers: tuple[Layer, ...], pixels: int) -> int:
+    """The side of the largest tile that is looked at in so many pixels."""
+    steps = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
+    return max(steps, 1) * SMALLEST_TILE_PX
+
+
+def _pixels(layers: tuple[Layer, ...], side_px: int) -> int:
+    return (side_px + 2 * halo(layers)) ** 2
