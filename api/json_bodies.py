@@ -17,7 +17,8 @@ from shared.errors import (
     MalformedJson,
     UnsupportedMediaType,
 )
-from shared.params import StyleImage, StyleParams
+from shared.params import StyleParams
+from shared.style_images import StyleImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
