@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from api.form_schemas import JSON_FIELDS
 from api.job_options import FIELDS as OPTIONS
 from api.limits import (
     MAX_FIELD_BYTES,
@@ -17,7 +18,6 @@ from api.limits import (
     one_upload,
     temporary_room,
 )
-from api.schemas import JSON_FIELDS
 from shared.errors import (
     FieldError,
     MalformedMultipart,

@@ -12,13 +12,8 @@ from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.schemas import (
-    JSON_FIELDS,
-    ExplorationForm,
-    ExplorationJson,
-    JobForm,
-    Problem,
-)
+from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.schemas import Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 

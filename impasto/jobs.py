@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
 
-from impasto.errors import CannotSave, ServerUnreachable
+from impasto.errors import ServerUnreachable
 from impasto.models import Answer, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.painting import Painting
+from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
 from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import httpx
 
@@ -235,7 +234,7 @@ class Jobs:
         """
         make_folder(folder)
         return [
-            self._save(output.url, folder / _file_name(output.name or output.url))
+            self._save(output.url, folder / file_name(output.name or output.url))
             for output in job.outputs
         ]
 
@@ -246,10 +245,10 @@ class Jobs:
     def _save(self, url: str, path: Path) -> Path:
         require_place(path)
         try:
-            with _whole(path) as target:
+            with whole(path) as target:
                 self._wire.copy(url, target)
         except OSError as error:
-            raise _cannot_save(path, error.strerror or str(error)) from error
+            raise cannot_save(path, error.strerror or str(error)) from error
         return path
 
 
@@ -269,59 +268,6 @@ def _pictures(
             (f"region_{index}", painting.region),
         ]
     return [(field, path) for field, path in pictures if path is not None]
-
-
-def require_place(path: Path) -> None:
-    """Check that a picture can be saved as `path`, before hours go into making it.
-
-    Raises:
-        CannotSave: Its folder is not there or may not be written, or it is one itself.
-    """
-    if path.is_dir():
-        raise _cannot_save(path, "it is a folder")
-    if not path.parent.is_dir():
-        raise _cannot_save(path, f"there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _cannot_save(path, f"the folder {path.parent} may not be written")
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder that files will go to, before hours go into making them.
-
-    Raises:
-        CannotSave: It cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_save(folder, error.strerror or str(error)) from error
-    require_place(folder / "any")
-
-
-def _file_name(told: str) -> str:
-    """Take no more than a name from a server: never a way to another folder."""
-    name = Path(told).name
-    if not name or name == "..":
-        raise CannotSave(f"cannot save {told!r}: it is not the name of a file")
-    return name
-
-
-def _cannot_save(path: Path, why: str) -> CannotSave:
-    return CannotSave(f"cannot save {path}: {why}")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """Write to a neighbor of `path` and rename it when all is there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target:
-            yield target
-        part.chmod(0o644)  # mkstemp is stricter than a picture needs
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _job(response: httpx.Response) -> Job:

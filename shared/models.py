@@ -80,8 +80,7 @@ class Job(Base):
             "(lease_until IS NOT NULL)",
             name="held_has_lease",
         ),
-        # The claim walks one owner's ready jobs in order; a job that backs off has no
-        # ready_key, nor has one that is over, so they are not in the way.
+        # The claim walks one owner's ready jobs in order: no others are in the way.
         _some("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
         Index("ix_jobs_waiting", "state", "ready_key"),
         _some("ix_jobs_lease", "lease_until", "lease_until"),

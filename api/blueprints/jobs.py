@@ -12,9 +12,10 @@ from api.answers import answer, job_answer
 from api.auth import current_owner_id
 from api.bodies import ChangeBody
 from api.finding import JobPath, find_job
+from api.form_schemas import JobForm
 from api.openapi import get, make_blueprint, patch, post
 from api.presenters import present, present_all
-from api.schemas import JobForm, JobObject, JobPage
+from api.schemas import JobObject, JobPage
 from api.services import current_services
 from api.submission import submit
 from api.verb_requests import change_request

@@ -79,8 +79,8 @@ def test_an_extension_adds_to_the_last_scale_and_keeps_every_segment(db, parent)
     assert (child.relation, child.parent_iteration) == ("extend", 20)
     assert child.iterations == row(db, parent).iterations + 300
     found = claim(db, "b").segments
-    assert [one.from_iteration for one in found] == [0, 15, 25]
-    assert [one.changes.style_weight for one in found] == [None, 3, 5]
+    assert [one.from_iteration for one in found] == [15, 20, 25]
+    assert [one.changes.style_weight for one in found] == [3, None, 5]
 
 
 def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
@@ -96,7 +96,7 @@ def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
     assert child.iterations == 100 + 60 + 80 + 300
 
 
-def test_an_extension_of_a_picture_that_stood_still_sets_it_going_again(db):
+def test_an_extension_of_a_picture_that_stood_still_begins_where_it_stood(db):
     job_id = submit(db)
     claimed = claim(db)
     checkpoint(db, claimed, 180)
