@@ -22,6 +22,8 @@ from worker.engine.transfer import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from torch import Tensor
+
     from shared.jobs import Blob, Claim, StoredCheckpoint
     from shared.storage.base import Storage
 
@@ -89,8 +91,7 @@ def dump(snapshot: Snapshot, origin: Origin) -> bytes:
         "numbers": dict(snapshot.numbers),
         "origin": asdict(origin),
     }
-    tensors = {name: each.cpu().contiguous() for name, each in snapshot.tensors.items()}
-    return save(tensors, {_ENTRY: json.dumps(entry)})
+    return save(_apart(snapshot.tensors), {_ENTRY: json.dumps(entry)})
 
 
 def parse(data: bytes) -> tuple[Snapshot, Origin]:
@@ -143,6 +144,20 @@ def read_verified(storage: Storage, blob: Blob) -> bytes:
     if hashlib.sha256(data).hexdigest() != blob.digest:
         raise DamagedBlob(f"blob {blob.key!r} does not have the digest in its row")
     return data
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Bring tensors to the CPU, each to memory of its own, as safetensors wants them.
+
+    Some may be one and the same, such as a picture and the one that it is compared to.
+    """
+    apart: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, each in tensors.items():
+        tensor = each.cpu().contiguous()
+        apart[name] = tensor.clone() if tensor.data_ptr() in taken else tensor
+        taken.add(tensor.data_ptr())
+    return apart
 
 
 def _read(

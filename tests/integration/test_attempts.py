@@ -12,9 +12,10 @@ from impasto.embedded import read_recipe
 from shared import jobs
 from shared.db import Database
 from shared.errors import StorageError
-from shared.states import JobState, StateReason
+from shared.states import Completion, JobState, StateReason
+from shared.steering import Changes
 from tests.farm import OWNER
-from tests.moody import Given, full_for, tight
+from tests.moody import Given, Moody, full_for, tight
 from tests.unit.worker.engine.conftest import random_weights
 from worker.runner import Runner
 
@@ -298,6 +299,80 @@ def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, too
     job = farm.job(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert farm.result(job) == farm.result(farm.job(undisturbed))
+
+
+def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, tools):
+    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02, checkpoint_seconds=1000)
+    asked = _asking(farm, job_id, jobs.pause)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.PAUSED
+    assert 0 < job.ckpt_iter < 5
+    jobs.resume(farm.db, OWNER, job_id)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    assert farm.result(farm.job(job_id)) == farm.result(farm.job(undisturbed))
+
+
+def test_a_job_in_tiles_is_finished_between_two_of_them(farm, tools):
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02)
+    asked = _asking(farm, job_id, jobs.finish)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.completion) == (JobState.SUCCEEDED, Completion.EARLY)
+    assert 0 < job.iteration < 5
+
+
+def _asking(farm, job_id, verb):
+    """A look of a network that asks `verb` of its job once it has iterated."""
+    asked = []
+
+    def look(pixels):
+        if asked:
+            time.sleep(0.1)  # so that a heartbeat brings the order
+        elif farm.job(job_id).iteration:
+            asked.append(verb(farm.db, OWNER, job_id))
+
+    return look
+
+
+def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
+    kept = []
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith("checkpoints/"):
+            kept.append(int(key.rpartition("-")[2].removesuffix(".safetensors")))
+
+    farm.submit(ring=False, max_edge=64, schedule=((48, 40), (64, 40)), early_stop=10.0)
+
+    Runner(tools(mood, checkpoint_seconds=1000)).run_one()
+
+    assert kept == [11, 51]  # each stood still once ten iterations could be compared
+
+
+def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    here = tools(heartbeat_seconds=0.02)
+    change = jobs.Change(Changes(style_weight=100))
+
+    def mood(verb, key):
+        if verb == "put" and key.endswith("-1.safetensors"):
+            jobs.change(farm.db, OWNER, job_id, change)
+            time.sleep(0.1)  # so that a heartbeat brings it
+
+    Runner(replace(here, storage=Moody(farm.storage, mood))).run_one()
+
+    job = farm.job(job_id)
+    (segment,) = read_recipe(farm.settings.home / "blobs" / job.result_key)["segments"]
+    assert segment["changes"] == {"style_weight": 100.0}
+    assert segment["from_iteration"] >= 1
 
 
 def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):

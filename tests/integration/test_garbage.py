@@ -15,7 +15,7 @@ from shared.models import Checkpoint, Frame, Job, JobEvent
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage.local import LocalStorage
-from tests.job_rows import checkpoint, claim, lose, result, row, submit
+from tests.job_rows import checkpoint, checkpoints, claim, lose, result, row, submit
 
 DAY = 86_400.0
 
@@ -50,6 +50,11 @@ def put(storage, tmp_path, key, at):
     os.utime(tmp_path / "blobs" / key, (at, at))
 
 
+def kept_key(job_id):
+    """Of the checkpoint of the tenth iteration."""
+    return f"checkpoints/{job_id}/1-10"
+
+
 def finished(db, storage):
     """A job that succeeded, with a preview and a checkpoint; blobs are stored."""
     job_id = submit(db)
@@ -60,7 +65,12 @@ def finished(db, storage):
     jobs.add_frame(db, claimed, frame)
     checkpoint(db, claimed, 10)
     jobs.complete(db, claimed, result(claimed))
-    for key in (frame.key, frame.thumb_key, "1-10", f"results/{job_id}/1.png"):
+    for key in (
+        frame.key,
+        frame.thumb_key,
+        kept_key(job_id),
+        f"results/{job_id}/1.png",
+    ):
         storage.put(key, b"blob")
     return job_id
 
@@ -80,7 +90,7 @@ def test_checkpoints_then_pictures_then_the_job_itself_go(
         reconciler.round()
         return there(storage)
 
-    assert after(6.9) == {*pictures, "1-10"}
+    assert after(6.9) == {*pictures, kept_key(job_id)}
     assert after(0.2) == pictures
     assert after(22.8) == pictures
     assert after(0.2) == set()
@@ -105,7 +115,7 @@ def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
         session.get(Job, child).parent_id = parent
         session.add(
             Checkpoint(
-                job_id=child, fence=1, iteration=10, key="1-10", digest="ef" * 32,
+                job_id=child, fence=1, iteration=10, key=kept_key(parent), digest="ef" * 32,
                 bytes=5, format_version=1, kept=False, created_at=clock.now,
             )
         )  # fmt: skip
@@ -113,11 +123,11 @@ def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
     clock.advance(366 * DAY)
     dropped = drop_tombstones(db, 365)
 
-    assert set(dropped) == there(storage) - {"1-10"}
+    assert set(dropped) == there(storage) - {kept_key(parent)}
     assert row(db, parent) is None
     assert row(db, child).parent_id is None
     reconciler.round()
-    assert "1-10" in there(storage)
+    assert kept_key(parent) in there(storage)
 
 
 def test_a_running_job_keeps_all_it_has_however_old(db, clock, storage, reconciler):
@@ -231,11 +241,51 @@ def test_checkpoints_kept_for_forks_are_thinned_evenly_to_their_budget(db):
     assert thin_kept_checkpoints(db, 50) == []
     dropped = thin_kept_checkpoints(db, 25)
 
-    assert len(dropped) == 5
-    with db.read() as session:
-        kept = sorted(row.iteration for row in session.query(Checkpoint))
+    assert len(dropped) == 4, "and one of the two newest is no longer marked"
+    kept = [row.iteration for row in checkpoints(db) if row.kept]
+    assert len(kept) == 5
     assert (kept[0], kept[-1]) == (10, 100)
     assert max(b - a for a, b in pairwise(kept)) <= 30
+
+
+def test_the_newest_checkpoints_outlast_every_budget_until_they_are_old(db):
+    job_id = submit(db, keep_every=10)
+    claimed = claim(db)
+    for iteration in (10, 20, 30):
+        checkpoint(db, claimed, iteration)
+
+    thin_kept_checkpoints(db, 0)
+
+    assert [(one.iteration, one.kept) for one in checkpoints(db, job_id)] == [
+        (20, False), (30, False)
+    ]  # fmt: skip
+    assert thin_kept_checkpoints(db, 0) == []
+    checkpoint(db, claimed, 35)
+    assert [one.iteration for one in checkpoints(db, job_id)] == [30, 35]
+
+
+def test_every_file_of_a_job_that_made_several_goes_with_its_result(
+    db, clock, storage, reconciler
+):
+    job_id = submit(db)
+    claimed = claim(db)
+    sheets = [
+        jobs.Output(name, jobs.Written(f"results/{job_id}/1-{name}", "ab" * 32, 4), "x")
+        for name in ("a.png", "b.json")
+    ]
+    made = jobs.Result(sheets[0].blob, 8, 8, exact=True, outputs=tuple(sheets))
+    for key in made.keys:
+        storage.put(key, b"blob")
+    jobs.complete(db, claimed, made)
+
+    clock.advance(29 * DAY)
+    reconciler.round()
+    assert there(storage) == made.keys
+    clock.advance(2 * DAY)
+    reconciler.round()
+
+    assert there(storage) == set()
+    assert jobs.survey(db, [row(db, job_id)]).outputs == {}
 
 
 def test_a_killed_writer_leaves_nothing_that_can_be_read(storage, tmp_path):

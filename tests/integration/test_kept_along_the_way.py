@@ -91,21 +91,6 @@ def test_checkpoints_of_every_so_many_iterations_are_kept_for_forks(db):
     assert [one.iteration for one in checkpoints(db, job_id)] == [20, 40, 60, 65]
 
 
-def test_kept_checkpoints_are_thinned_when_they_take_too_much_room(db):
-    job_id = submit(db, keep_every=10)
-    claimed = claim(db)
-    dropped = []
-
-    for iteration in range(10, 90, 10):
-        blob = jobs.Written(f"k/{iteration}", "ef" * 32, 100)
-        dropped += jobs.checkpointed(db, claimed, iteration, blob, 1, 450)
-
-    left = [one.iteration for one in checkpoints(db, job_id)]
-    assert sum(100 for _ in left) <= 450
-    assert left[-2:] == [70, 80]
-    assert short(dropped) == sorted(str(n) for n in range(10, 90, 10) if n not in left)
-
-
 def test_previews_are_thinned_evenly_when_there_are_too_many(db):
     submit(db)
     claimed = claim(db)

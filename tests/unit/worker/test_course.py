@@ -9,7 +9,7 @@ import pytest
 from shared.jobs import Told
 from shared.states import JobState
 from shared.steering import Changes, Segment
-from worker.course import Course
+from worker.course import Course, Interrupted
 from worker.lease import Order, order_of
 
 LAST = 5
@@ -62,6 +62,17 @@ def test_nothing_left_to_do_is_an_end_too():
 @pytest.mark.parametrize("order", [Order.STOP, Order.PAUSE, Order.LEAVE, Order.FINISH])
 def test_an_order_ends_it_where_it_is(order):
     assert Driven({3: order}).follow() == (3, order)
+
+
+def test_an_order_in_the_middle_of_an_iteration_leaves_the_one_before():
+    def breaking_off(here, segments):
+        yield Iterate(1)
+        yield Iterate(2)
+        raise Interrupted(Order.PAUSE)
+
+    course = Course(breaking_off, lambda _iterate: Order.GO_ON, lambda _iteration: ())
+
+    assert course.follow(None, ()) == (Iterate(2), Order.PAUSE)
 
 
 def test_a_change_begins_the_engine_anew_with_all_that_is_known():
