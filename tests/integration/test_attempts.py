@@ -354,7 +354,9 @@ def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
 
     Runner(tools(mood, checkpoint_seconds=1000)).run_one()
 
-    assert kept == [11, 51]  # each stood still once ten iterations could be compared
+    of_first, of_last = kept
+    assert of_first < 40, "it stood still before all of its iterations were done"
+    assert 40 < of_last < 80
 
 
 def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):

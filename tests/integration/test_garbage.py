@@ -115,7 +115,8 @@ def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
         session.get(Job, child).parent_id = parent
         session.add(
             Checkpoint(
-                job_id=child, fence=1, iteration=10, key=kept_key(parent), digest="ef" * 32,
+                job_id=child, fence=1, iteration=10, key=kept_key(parent),
+                digest="ef" * 32,
                 bytes=5, format_version=1, kept=False, created_at=clock.now,
             )
         )  # fmt: skip
