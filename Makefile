@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine clean
+.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -41,6 +41,11 @@ bench-start: setup ## time the start of the command line
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.engine $(ARGS)
+
+gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
+	@$(BIN)/python -m bench.gpu_check --is-there
+	@$(BIN)/impasto weights fetch
+	@CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTORCH_ENABLE_MPS_FALLBACK=1 $(BIN)/python -m bench.gpu_check
 
 clean: ## remove what was made here; farms keep their data elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -148,11 +148,12 @@ def _outputs(job: Job, known: jobs.Survey) -> list[Output]:
         return []
     if several := known.outputs.get(job.id):
         return [_output(job, row) for row in several]
+    kind = format_of_key(job.result_key)
     return [
         Output(
-            name="result.png",
+            name=f"result{kind.ending}",
             url=f"{job_url(job.id)}/result",
-            media_type=format_of_key(job.result_key).media_type,
+            media_type=kind.media_type,
             width=job.result_width,
             height=job.result_height,
             bytes=job.result_bytes,

@@ -12,6 +12,8 @@ from impasto.errors import BadFlag
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_BLEND = "styles="
+
 
 def read_schedule(text: str) -> list[list[int]]:
     """Read `128:60,256:30` as [[long side in px, iterations], ...].
@@ -54,17 +56,24 @@ def read_layers(flag: str, text: str) -> dict[str, float]:
 
 
 def read_segment(text: str) -> dict[str, object]:
-    """Read `120:style_weight=20,tv_weight=0` as a segment of a job.
+    """Read `120:style_weight=20,styles=1/3` as a segment of a job.
 
     Raises:
         BadFlag: It is written in another way, or names a parameter twice.
     """
-    usage = "write ITERATION:NAME=NUMBER,... like 120:style_weight=20,tv_weight=0"
+    usage = "write ITERATION:NAME=NUMBER,... like 120:style_weight=20,styles=1/3"
     beginning, found, changes = text.partition(":")
     if not found or not beginning.strip().isdecimal():
         raise _bad("steer", text, usage)
-    numbers = _numbers("steer", text, changes, usage, default=None)
-    return {"from_iteration": int(beginning), "changes": numbers}
+    styles = [each for each in changes.split(",") if each.strip().startswith(_BLEND)]
+    others = [each for each in changes.split(",") if each not in styles]
+    found_changes: dict[str, object] = {}
+    if others:
+        listed = ",".join(others)
+        found_changes |= _numbers("steer", text, listed, usage, default=None)
+    if styles:
+        found_changes["styles"] = _blend(text, styles, usage)
+    return {"from_iteration": int(beginning), "changes": found_changes}
 
 
 def read_numbered(flag: str, texts: Iterable[str], count: int) -> dict[int, Path]:
@@ -88,6 +97,17 @@ def read_numbered(flag: str, texts: Iterable[str], count: int) -> dict[int, Path
             raise _bad(flag, text, f"there is no file {name!r}")
         files[index] = Path(name)
     return files
+
+
+def _blend(text: str, styles: list[str], usage: str) -> list[dict[str, float]]:
+    """Read `styles=1/3` as a weight for each style, in their order."""
+    if len(styles) > 1:
+        raise _bad("steer", text, "styles is given twice")
+    weights = [_number(each) for each in styles[0].partition("=")[2].split("/")]
+    known = [{"weight": weight} for weight in weights if weight is not None]
+    if len(known) != len(weights):
+        raise _bad("steer", text, usage)
+    return known
 
 
 def _numbers(

@@ -148,6 +148,16 @@ class Settings(BaseSettings):
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"
     )
+    cpu_convolution: Literal["direct", "winograd"] = Field(
+        default="direct",
+        description="`winograd` takes fewer multiplications, and rounds otherwise",
+    )
+    cuda_precision: Literal["float32", "bf16"] = Field(
+        default="float32", description="of activations on CUDA; sums are float32"
+    )
+    cuda_graphs: bool = Field(
+        default=False, description="record an evaluation on CUDA, and replay it"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe events that are logged"
     )

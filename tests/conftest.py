@@ -43,13 +43,15 @@ def missing(request, part, why):
 
 
 @pytest.fixture(autouse=True)
-def _cuda_where_it_is_needed(request):
-    if request.node.get_closest_marker("cuda") is None:
+def _devices_where_they_are_needed(request):
+    wanted = {"cuda", "gpu"} & {marker.name for marker in request.node.iter_markers()}
+    if not wanted:
         return
     import torch
 
-    if not torch.cuda.is_available():
-        missing(request, "cuda", "no CUDA device")
+    on_mps = torch.backends.mps.is_available() and "cuda" not in wanted
+    if not (torch.cuda.is_available() or on_mps):
+        missing(request, min(wanted), "no such device")
 
 
 class Clock:

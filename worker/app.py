@@ -34,6 +34,7 @@ from shared.queue import TASK, Doorbell, open_queue, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage import open_storage
 from worker.attendance import attend, leave, take_place
+from worker.computing import prepare
 from worker.device import this_device, use_threads
 from worker.duty import Duty
 from worker.networks import Networks
@@ -84,8 +85,11 @@ def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
         WeightsError: They are missing or damaged.
         StorageError: The storage URL is of no known kind.
         DatabaseShared: SQLite cannot serve this host.
+        RuntimeError: It cannot compute as asked for.
     """
-    networks = Networks(settings.weights_dir, device.torch_device)
+    prepare(settings, device.device_class)
+    use_threads(settings.worker_threads)
+    networks = Networks(settings, device.torch_device)
     networks.get(DEFAULT_NETWORK)
     return Tools(
         db=Database(settings.database_url),
@@ -94,7 +98,6 @@ def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
         device=device,
         settings=settings,
         worker_id=new_id("wkr"),
-        threads=use_threads(settings.worker_threads),
         draining=threading.Event(),
     )
 

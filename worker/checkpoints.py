@@ -84,14 +84,20 @@ def digests(inputs: Mapping[str, Mapping[int, Blob]]) -> dict[str, str]:
 
 def dump(snapshot: Snapshot, origin: Origin) -> bytes:
     """Serialize a snapshot with what it depends on."""
-    entry = {
+    entry: dict[str, Any] = {
         "iteration": snapshot.iteration,
         "scale": snapshot.scale,
         "scale_iteration": snapshot.scale_iteration,
         "numbers": dict(snapshot.numbers),
         "origin": asdict(origin),
+        "aliases": _aliases(snapshot.tensors),
     }
-    return save(_apart(snapshot.tensors), {_ENTRY: json.dumps(entry)})
+    tensors = {
+        name: each.cpu().contiguous()
+        for name, each in snapshot.tensors.items()
+        if name not in entry["aliases"]
+    }
+    return save(tensors, {_ENTRY: json.dumps(entry)})
 
 
 def parse(data: bytes) -> tuple[Snapshot, Origin]:
@@ -103,7 +109,9 @@ def parse(data: bytes) -> tuple[Snapshot, Origin]:
     try:
         entry = _entry(data)
         origin = Origin(**entry.pop("origin"))
-        return Snapshot(tensors=load(data), **entry), origin
+        aliases, tensors = entry.pop("aliases"), load(data)
+        tensors |= {name: tensors[first] for name, first in aliases.items()}
+        return Snapshot(tensors=tensors, **entry), origin
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DamagedBlob(f"not a checkpoint: {error}") from error
 
@@ -144,20 +152,6 @@ def read_verified(storage: Storage, blob: Blob) -> bytes:
     if hashlib.sha256(data).hexdigest() != blob.digest:
         raise DamagedBlob(f"blob {blob.key!r} does not have the digest in its row")
     return data
-
-
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bring tensors to the CPU, each to memory of its own, as safetensors wants them.
-
-    Some may be one and the same, such as a picture and the one that it is compared to.
-    """
-    apart: dict[str, Tensor] = {}
-    taken: set[int] = set()
-    for name, each in tensors.items():
-        tensor = each.cpu().contiguous()
-        apart[name] = tensor.clone() if tensor.data_ptr() in taken else tensor
-        taken.add(tensor.data_ptr())
-    return apart
 
 
 def _read(
@@ -203,6 +197,17 @@ def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
 def _differing(was: dict[str, str], now: dict[str, str]) -> str:
     names = was.keys() | now.keys()
     return ", ".join(sorted(name for name in names if was.get(name) != now.get(name)))
+
+
+def _aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Names of what is there already under another: the first of each, by the others.
+
+    The picture may be the average, and what stillness compares with; it is written
+    once.
+    """
+    first: dict[int, str] = {}
+    found = {name: first.setdefault(id(each), name) for name, each in tensors.items()}
+    return {name: other for name, other in found.items() if name != other}
 
 
 def _entry(data: bytes) -> dict[str, Any]:

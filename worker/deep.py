@@ -2,7 +2,7 @@
 
 Pillow has no mode for colors of 16 bits: it keeps the upper byte of each. But it also
 knows files of the other byte order, whose upper byte is the lower one of ours. So it
-decodes twice, and numpy puts the bytes together: docs/adr/0010-sixteen-bits.md.
+decodes twice, and numpy puts the bytes together: docs/adr/0011-sixteen-bits.md.
 """
 
 from __future__ import annotations

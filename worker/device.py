@@ -14,8 +14,12 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -100,6 +104,25 @@ def versions() -> dict[str, str]:
         "numpy": version("numpy"),  # converts the colors of some
         "python": platform.python_version(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
+        "cudnn": str(torch.backends.cudnn.version()),
+    }
+
+
+def how_computed(settings: Settings, device: DeviceInfo) -> dict[str, str]:
+    """Everything the last bits of a result depend on, besides its inputs.
+
+    Args:
+        settings: Those this process has been prepared with.
+        device: What it computes on, with the threads it uses now.
+    """
+    on_cpu, on_cuda = device.device_class == "cpu", device.device_class == "cuda"
+    return {
+        "device": f"{device.device_class} {device.name}",
+        **versions(),
+        "threads": str(torch.get_num_threads()),
+        "convolution": settings.cpu_convolution if on_cpu else "direct",
+        "precision": settings.cuda_precision if on_cuda else "float32",
+        "graphs": str(on_cuda and settings.cuda_graphs),
     }
 
 

@@ -31,7 +31,7 @@ def endure(
         torch.OutOfMemoryError: Memory does not suffice for the smallest tiles. Or
             another error for which `is_out_of_memory` is true.
     """
-    here = start
+    here, start = start, None  # which is as large as the run
     while True:
         try:
             for iterate in run(room, here):

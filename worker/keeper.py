@@ -12,7 +12,7 @@ from shared import images, jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from worker import checkpoints
 from worker.checkpoints import Origin, checkpoint_key, read_verified
-from worker.device import versions
+from worker.device import how_computed
 from worker.engine.pixels import to_tensor
 from worker.lease import Order
 from worker.pace import Pace
@@ -66,11 +66,10 @@ class Keeper:
             **more: What else only rounding depends on, by name.
         """
         pictures = checkpoints.digests(self._claim.inputs)
-        device = self._tools.device
-        maker = {"device": f"{device.device_class} {device.name}", **versions()}
+        maker = how_computed(self._tools.settings, self._tools.device)
         return Origin(
             inputs={**pictures, "weights": weights_digest},
-            maker={**maker, "threads": str(self._tools.threads), **more},
+            maker={**maker, **more},
             inexact=checkpoints.inexact_by(self._claim),
         )
 

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from worker import weights
 from worker.engine.features import Network, build_network
+from worker.engine.graphs import record_on_cuda
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    import torch
+    from torch import Tensor
 
     from shared.networks import Network as NetworkName
+    from shared.settings import Settings
 
 
 class Networks:
     """Networks by name, each loaded once.
 
     Args:
-        folder: Where the weights lie.
+        settings: Where the weights lie, and how to compute with them.
         device: Where the networks go.
     """
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
-        self._folder, self._device = folder, device
+    def __init__(self, settings: Settings, device: torch.device) -> None:
+        self._settings, self._device = settings, device
         self._built: dict[NetworkName, tuple[Network, str]] = {}
 
     def get(self, name: NetworkName) -> tuple[Network, str]:
@@ -34,7 +38,29 @@ class Networks:
             WeightsError: They are missing or damaged.
         """
         if name not in self._built:
-            tensors = weights.load(name, self._folder)
-            network = build_network(name, tensors, self._device)
-            self._built[name] = network, weights.digest(name, self._folder)
+            folder = self._settings.weights_dir
+            tensors = weights.load(name, folder)
+            network = network_of(name, tensors, self._device, self._settings)
+            self._built[name] = network, weights.digest(name, folder)
         return self._built[name]
+
+
+def network_of(
+    name: NetworkName,
+    tensors: Mapping[str, Tensor],
+    device: torch.device,
+    settings: Settings,
+) -> Network:
+    """Build a network of these weights that computes as the settings say."""
+    if device.type == "cpu":
+        return build_network(name, tensors, device, settings.cpu_convolution)
+    if device.type == "cuda":
+        halves = settings.cuda_precision == "bf16"
+        return build_network(
+            name,
+            tensors,
+            device,
+            precision=torch.bfloat16 if halves else None,
+            record=record_on_cuda if settings.cuda_graphs else None,
+        )
+    return build_network(name, tensors, device)

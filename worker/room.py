@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from shared.estimates import activation_bytes
 from worker.engine.pyramid import fitted
-from worker.engine.tiling import SMALLEST_TILE_PX, bytes_per_pixel, halo
+from worker.engine.tiling import (
+    SMALLEST_TILE_PX,
+    bytes_per_pixel,
+    largest_tile,
+    pixels_around,
+)
 
 if TYPE_CHECKING:
     from shared.params import StyleParams
@@ -41,39 +46,41 @@ class Room:
     @property
     def activation_bytes(self) -> int:
         """What one tile takes, with all that the network sees around it."""
-        return _pixels(self._layers, self.side_px) * bytes_per_pixel(self._layers)
+        return pixels_around(self._layers, self.side_px) * bytes_per_pixel(self._layers)
 
     @property
     def plan(self) -> str:
         """Say in what tiles; equal plans of equal jobs compute the same numbers."""
-        if self.params.tile_px is not None:
-            return f"{self.params.tile_px} px"
-        return f"{self.side_px} px" if any(map(self._splits, self.sizes)) else WHOLE
+        sides = {self._tile(size) for size in self.sizes} - {None}
+        return f"{min(filter(None, sides))} px" if sides else WHOLE
 
     @property
     def is_tiled(self) -> bool:
         """Whether the result is computed in more than one piece."""
-        if self.params.tile_px is not None:
-            return self.params.tile_px < max(self.sizes[0])
-        return self._splits(self.sizes[0])
+        return self._tile(self.sizes[0]) is not None
 
     def narrowed(self) -> Room | None:
-        """Take a quarter of what the result takes now; None: no tiles are smaller."""
+        """Take a quarter of what pictures take now; None: no tiles are smaller."""
         used = min(
-            math.prod(self.sizes[0]),
-            _pixels(self._layers, self.params.tile_px or self.side_px),
+            max(map(math.prod, self.sizes)),
+            pixels_around(self._layers, self.params.tile_px or self.side_px),
         )
-        if used <= _pixels(self._layers, SMALLEST_TILE_PX):
+        if used <= pixels_around(self._layers, SMALLEST_TILE_PX):
             return None
         params = self.params.model_copy(update={"tile_px": None})
-        return replace(self, params=params, side_px=_side(self._layers, used // _LESS))
+        side_px = largest_tile(self._layers, used // _LESS)
+        return replace(self, params=params, side_px=side_px)
+
+    def _tile(self, size: Size) -> int | None:
+        """Side of the tiles of a picture of this size, px; None: one is enough."""
+        wanted = self.params.tile_px or max(size)
+        if math.prod(size) > pixels_around(self._layers, self.side_px):
+            wanted = min(wanted, self.side_px)
+        return wanted if wanted < max(size) else None
 
     @property
     def _layers(self) -> tuple[Layer, ...]:
         return _layers(self.network, self.params)
-
-    def _splits(self, size: Size) -> bool:
-        return math.prod(size) > _pixels(self._layers, self.side_px)
 
 
 def room_on(
@@ -92,18 +99,8 @@ def room_on(
     sizes += [fitted(style.image, style_side) for style in sources.styles]
     layers = _layers(network, params)
     pixels = activation_bytes(params, device_bytes) // bytes_per_pixel(layers)
-    return Room(network, params, tuple(sizes), _side(layers, pixels))
+    return Room(network, params, tuple(sizes), largest_tile(layers, pixels))
 
 
 def _layers(network: Network, params: StyleParams) -> tuple[Layer, ...]:
     return network.layers(params.content_layers.keys() | params.style_layers.keys())
-
-
-def _side(layers: tuple[Layer, ...], pixels: int) -> int:
-    """The side of the largest tile that is looked at in so many pixels."""
-    steps = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
-    return max(steps, 1) * SMALLEST_TILE_PX
-
-
-def _pixels(layers: tuple[Layer, ...], side_px: int) -> int:
-    return (side_px + 2 * halo(layers)) ** 2

@@ -21,7 +21,6 @@ class Tools:
 
     Attributes:
         worker_id: Under which it is on the roll of workers.
-        threads: CPU threads it computes with.
         draining: Set once the process has been asked to end.
     """
 
@@ -31,5 +30,4 @@ class Tools:
     device: DeviceInfo
     settings: Settings
     worker_id: str
-    threads: int
     draining: threading.Event

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.engine.child import answer_path
+from worker.fleet import HUGE_PAGES
 
 if TYPE_CHECKING:
     from bench.engine.child import Task
 
 ROOT = Path(__file__).resolve().parents[2]
+_OURS = "bench.engine.ours"
 
 Figures = dict[str, Any]
 
@@ -42,11 +44,16 @@ def measure(
     folder.mkdir(parents=True, exist_ok=True)
     answer_path(folder).unlink(missing_ok=True)
     command = [str(python), "-m", "bench.engine.child", module]
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-    }
+    ours = HUGE_PAGES if module.startswith(_OURS) else {}
+    environment = (
+        ours
+        | os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": str(threads),
+            "MKL_NUM_THREADS": str(threads),
+        }
+    )
     log = folder / "log.txt"
     with log.open("w") as said:
         done = subprocess.run(  # noqa: S603 - our own command

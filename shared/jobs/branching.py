@@ -126,7 +126,7 @@ def _extension_begins(
     """From which iteration on the last scale is longer: after all that it outdoes.
 
     A change of the end alone disturbs nothing, so that the picture equals that of a
-    longer run.
+    longer run; but for a parent whose very last step was taken back.
     """
     outdone = [
         one.from_iteration

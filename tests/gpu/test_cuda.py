@@ -1,56 +1,115 @@
-"""The engine on CUDA: nearly the same picture as on the CPU; resumed, the same bits."""
+"""What only CUDA has: bfloat16, graphs, and a memory that runs out."""
 
 from __future__ import annotations
+
+from collections import deque
 
 import pytest
 import torch
 
-from shared.params import StyleParams
-from worker.engine.features import build_network
+from tests.gpu.conftest import alike, evaluated, params_of, picture, sources
+from worker.engine.graphs import record_on_cuda
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
 from worker.engine.pyramid import Scale
-from worker.engine.sources import Sources, Style
+from worker.engine.sources import Style
 from worker.engine.transfer import stylize
 
-pytestmark = pytest.mark.cuda
+pytestmark = [pytest.mark.cuda, pytest.mark.weights]
 
-PARAMS = StyleParams(max_edge=128, schedule=((64, 6), (128, 6)))
+LOSSES = ("gram", "wasserstein")
+PRECISIONS = {"float32": None, "bf16": torch.bfloat16}
+MIB = 2**20
+
+
+def last(iterates):
+    return deque(iterates, maxlen=1)[0]
 
 
 @pytest.fixture
-def network(vgg16_weights):
-    return build_network("vgg16", vgg16_weights, torch.device("cuda"))
+def precision_of():
+    def find(name):
+        if name == "bf16" and not torch.cuda.is_bf16_supported(False):
+            pytest.skip("this device does not compute in bfloat16")
+        return PRECISIONS[name]
+
+    return find
 
 
-def picture(seed):
-    return torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(seed))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_bfloat16_is_nearly_float32(network, precision_of, loss):
+    params = params_of(style_loss=loss)
 
-
-def scale_on(device):
-    return Scale(0, picture(1).to(device), (Style(picture(2).to(device)),))
-
-
-def test_the_objective_is_that_of_the_cpu(network, vgg16_weights):
-    here, there = (
-        Objective(net, PARAMS, scale_on(net.device), Limits()).evaluate(
-            picture(3).to(net.device)
-        )
-        for net in (network, build_network("vgg16", vgg16_weights, torch.device("cpu")))
+    (one, slope), (other, steeper) = (
+        evaluated(network(precision=precision_of(name)), params)
+        for name in ("bf16", "float32")
     )
 
-    assert here[0].total == pytest.approx(there[0].total, rel=1e-3)
-    error = (here[1].cpu() - there[1]).norm() / there[1].norm()
-    assert float(error) < 1e-2
+    assert one.total == pytest.approx(other.total, rel=0.02)
+    assert alike(slope, steeper) > 0.99
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "gd"])
-def test_a_resumed_run_gives_the_same_bits(network, optimizer):
-    params = PARAMS.model_copy(update={"optimizer": optimizer})
-    run = (Sources(picture(1), (Style(picture(2)),)), params, network)
-    *_, whole = stylize(*run)
-    halfway = next(one for one in stylize(*run) if one.iteration == 8)
+def test_bfloat16_resumes_with_the_same_bits(network, precision_of, optimizer, loss):
+    net = network(precision=precision_of("bf16"))
+    run = (sources(), params_of(optimizer=optimizer, style_loss=loss), net)
+    whole = list(stylize(*run))
 
-    *_, resumed = stylize(*run, resume=halfway.snapshot())
+    resumed = last(stylize(*run, resume=whole[7].snapshot()))
 
-    assert torch.equal(resumed.image, whole.image)
+    assert torch.equal(resumed.image, whole[-1].image)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_bfloat16_in_tiles_is_nearly_the_whole(network, precision_of, loss):
+    net, params = network(precision=precision_of("bf16")), params_of(style_loss=loss)
+
+    (tiled, slope), (whole, steeper) = (
+        evaluated(net, params, limits=Limits(activation_bytes=allowed))
+        for allowed in (1, None)
+    )
+
+    assert tiled.total == pytest.approx(whole.total, rel=0.01)
+    assert alike(slope, steeper) > 0.99
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_graphs_change_no_bit_and_resume(network, precision_of, optimizer, name):
+    params, precision = params_of(optimizer=optimizer), precision_of(name)
+    recording = network(precision=precision, record=record_on_cuda)
+
+    plain = last(stylize(sources(), params, network(precision=precision)))
+    recorded = list(stylize(sources(), params, recording))
+    halfway = recorded[7].snapshot()
+    resumed = last(stylize(sources(), params, recording, resume=halfway))
+
+    assert torch.equal(recorded[-1].image, plain.image)
+    assert torch.equal(resumed.image, plain.image)
+
+
+@pytest.mark.parametrize("record", [None, record_on_cuda])
+def test_after_running_out_of_memory_tiles_still_fit(network, record):
+    net, params = network(record=record), params_of(styles=({},))
+    image = picture(1, 768, 1024).cuda()
+
+    def evaluate(limits):
+        scale = Scale(0, image, (Style(image),))
+        return Objective(net, params, scale, limits).evaluate(image)[0].total
+
+    whole = evaluate(Limits())
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(
+        (torch.cuda.memory_reserved() + 400 * MIB) / total
+    )
+    try:
+        with pytest.raises(torch.OutOfMemoryError):
+            evaluate(Limits())
+        torch.cuda.empty_cache()
+        tiled = evaluate(Limits(activation_bytes=60 * MIB))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+    assert tiled == pytest.approx(whole, rel=1e-3)

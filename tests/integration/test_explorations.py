@@ -34,11 +34,10 @@ def tools(farm):
         return Tools(
             db=farm.db,
             storage=Moody(farm.storage, mood),
-            networks=Networks(farm.settings.weights_dir, torch.device("cpu")),
+            networks=Networks(farm.settings, torch.device("cpu")),
             device=cpu(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
-            threads=1,
             draining=threading.Event(),
         )
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from worker.engine.losses import content_scale
+from worker.engine.precision import widened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -25,6 +26,7 @@ class ContentTargets:
         content: (1, 3, H, W).
         weights: Of the layers that are to be kept; may be none.
         params: For the scale of the loss.
+        tick: Called after each tile.
 
     Attributes:
         factors: Weight of each layer, over its constant.
@@ -36,6 +38,7 @@ class ContentTargets:
         content: Tensor,
         weights: Mapping[str, float],
         params: StyleParams,
+        tick: Callable[[], None],
     ) -> None:
         self._view = replace(looking, names=weights.keys())
         self._image = content
@@ -44,9 +47,10 @@ class ContentTargets:
         for tile in looking.tiles if weights else ():
             seen = self._look(tile)
             for name, features in seen.items():
-                sizes[name] += float(features.square().sum())
+                sizes[name] += float(widened(features).square().sum())
             if len(looking.tiles) == 1:
                 self._kept = seen
+            tick()
         self.factors = {
             name: weight * content_scale(params.loss_scale, sizes[name])
             for name, weight in weights.items()

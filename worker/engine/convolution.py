@@ -30,7 +30,8 @@ class Convolution:
     Attributes:
         weight: (outputs, inputs, 3, 3).
         bias: (outputs,).
-        mirrored: The weight of the way back, (inputs, outputs, 3, 3).
+        mirrored: The weight of the way back, (inputs, outputs, 3, 3), in the precision
+            of activations.
         algorithm: "winograd" takes fewer multiplications (Lavin & Gray, 2016) and
             rounds otherwise; only on the CPU.
     """
@@ -64,7 +65,8 @@ class FirstConvolution(Convolution):
     """The one that sees the picture, which is padded by repeating its edge.
 
     The zeros of the published network are a color like any other, and paint a speckled
-    frame into the result.
+    frame into the result. It sees the picture in full precision: half a gray level is
+    more than bfloat16 can tell from nothing.
     """
 
     @override
@@ -72,7 +74,8 @@ class FirstConvolution(Convolution):
         """Convolve and rectify, (1, 3, H, W) to (1, C, H, W)."""
         padded = F.pad(x, (1, 1, 1, 1), "replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(padded, self.weight, self.bias).relu_()
+        seen = F.conv2d(padded, self.weight, self.bias)
+        return seen.to(self.mirrored.dtype).relu_()
 
     @override
     def backward(self, gradient: Tensor) -> Tensor:
@@ -82,6 +85,7 @@ class FirstConvolution(Convolution):
         order on CUDA: what fell on the padding belongs to the edge it repeated.
         """
         padded = F.conv2d(gradient, self.mirrored, padding=2)  # (1, 3, H + 2, W + 2)
+        padded = padded.to(self.weight.dtype)
         padded[..., 1, :] += padded[..., 0, :]
         padded[..., -2, :] += padded[..., -1, :]
         padded[..., 1] += padded[..., 0]
@@ -90,11 +94,24 @@ class FirstConvolution(Convolution):
 
 
 def make_convolution(
-    weight: Tensor, bias: Tensor, algorithm: Algorithm = "direct"
+    weight: Tensor,
+    bias: Tensor,
+    algorithm: Algorithm = "direct",
+    precision: torch.dtype | None = None,
 ) -> Convolution:
-    """Lay out the weights of one layer for both ways, channels innermost."""
+    """Lay out the weights of one layer for both ways, channels innermost.
+
+    Args:
+        weight: (outputs, inputs, 3, 3).
+        bias: (outputs,).
+        algorithm: How to convolve.
+        precision: Of activations; None: that of the weight.
+    """
+    precision = precision or weight.dtype
+    mirrored = weight.flip(2, 3).transpose(0, 1).to(precision)
     kind = FirstConvolution if weight.shape[1] == _COLORS else Convolution
-    mirrored = weight.flip(2, 3).transpose(0, 1)
+    if kind is Convolution:
+        weight, bias = weight.to(precision), bias.to(precision)
     return kind(
         weight=weight.contiguous(memory_format=torch.channels_last),
         bias=bias,

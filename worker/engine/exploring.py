@@ -183,7 +183,7 @@ def _numbers(best: Best, params: ExploreParams) -> list[int]:
     """The units asked for, or those with the strongest patches on average."""
     if params.units is not None:
         return list(params.units)
-    strength = best.values.double().mean(1)
+    strength = best.values.cpu().double().mean(1)  # MPS has no float64
     order = strength.argsort(stable=True, descending=True)
     return [int(unit) for unit in order[: params.top_k]]
 

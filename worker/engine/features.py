@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.networks import Network as NetworkName
     from shared.params import Pooling
     from worker.engine.convolution import Algorithm, Convolution
+    from worker.engine.graphs import Record
 
 Colors = tuple[float, float, float]
 
@@ -56,6 +57,16 @@ class Layer:
         """C of the output."""
         return self.convolution.weight.shape[0]
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Of the output."""
+        return self.convolution.mirrored.dtype
+
+    @property
+    def item_bytes(self) -> int:
+        """Of one activation."""
+        return self.precision.itemsize
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -71,7 +82,15 @@ class Step:
 
 
 class Network:
-    """A frozen VGG that maps an image to activations, and gradients back to it."""
+    """A frozen VGG that maps an image to activations, and gradients back to it.
+
+    Args:
+        layers: Shallow to deep.
+        mean: Of colors, (1, 3, 1, 1).
+        std: Of colors, (1, 3, 1, 1).
+        pooling: How maps are halved between blocks.
+        record: Records fixed work on its device, to replay it; None: never.
+    """
 
     def __init__(
         self,
@@ -79,15 +98,16 @@ class Network:
         mean: Tensor,
         std: Tensor,
         pooling: Pooling = "max",
+        record: Record | None = None,
     ) -> None:
+        self.record = record
         self._layers = layers
-        self._mean = mean  # (1, 3, 1, 1)
-        self._std = std  # (1, 3, 1, 1)
+        self._mean, self._std = mean, std
         self._pooling = POOLINGS[pooling]
 
     def with_pooling(self, pooling: Pooling) -> Network:
         """Look through the same weights with another pooling; costs nothing."""
-        return Network(self._layers, self._mean, self._std, pooling)
+        return Network(self._layers, self._mean, self._std, pooling, self.record)
 
     @property
     def device(self) -> torch.device:
@@ -96,8 +116,13 @@ class Network:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of the weights, and so of everything computed."""
+        """Precision of images, and of all but activations and gradients by them."""
         return self._mean.dtype
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Precision of activations and gradients by them."""
+        return self._layers[0].precision
 
     def layers(self, names: Collection[str]) -> tuple[Layer, ...]:
         """The layers that run to reach the deepest of `names`, shallow to deep."""
@@ -167,15 +192,19 @@ def build_network(
     tensors: Mapping[str, Tensor],
     device: torch.device,
     algorithm: Algorithm = "direct",
+    precision: torch.dtype | None = None,
+    record: Record | None = None,
 ) -> Network:
     """Build a network of the given weights.
 
     Args:
         name: Architecture and preprocessing.
         tensors: Weights under torchvision's names: features.<i>.weight and .bias;
-            others are ignored. Their precision becomes the network's.
+            others are ignored. Their precision becomes that of images.
         device: Where to keep them.
         algorithm: How to convolve.
+        precision: Of activations; None: that of the weights.
+        record: Records fixed work on the device, to replay it; None: never.
 
     Raises:
         WeightsDamaged: A tensor is missing or does not fit its neighbors.
@@ -189,14 +218,15 @@ def build_network(
         if weight.shape[1:] != (channels, 3, 3):
             shape = tuple(weight.shape)
             raise WeightsDamaged(f"{name}: features.{position}.weight is {shape}")
-        convolution = make_convolution(weight, bias, algorithm)
+        convolution = make_convolution(weight, bias, algorithm, precision)
         layers.append(Layer(layer_name, convolution, pools))
         position, channels = position + 2, weight.shape[0]
     mean, std = (
         torch.tensor(colors, device=device, dtype=layers[0].convolution.weight.dtype)
         for colors in PREPROCESSING[name]
     )
-    return Network(tuple(layers), mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1))
+    mean, std = mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)
+    return Network(tuple(layers), mean, std, record=record)
 
 
 def _weights(

@@ -23,6 +23,7 @@ HISTORY = 10
 MAX_RISE = 3.0  # a loss this many times the last one is undone
 RETREAT = 0.3  # each undo in a row shortens the next step to this
 MAX_RETREATS = 10
+MAX_STRIDE = 2.0  # a step this many times the one before may have gone too far
 MIN_COSINE = 1e-6  # pairs with less curvature than this teach nothing
 
 
@@ -82,6 +83,19 @@ class Lbfgs:
         self._last, self._retreats = _Point(image, gradient, loss), 0
         direction = self._direction(gradient, free_pixels(image, gradient))
         return into_box(direction.mul_(self._factor).add_(image))
+
+    def doubts(self, point: Tensor) -> bool:
+        """Whether the step to `point` was longer than any it can be sure of."""
+        if self._last is None or not self._pairs:
+            return False
+        length = float((point - self._last.image).norm())
+        return length > MAX_STRIDE * float(self._pairs[-1].step.norm())
+
+    def settle(self, point: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Take `point` as the last one, or the one before if the loss blew up."""
+        if self._last is None or not self._must_retreat(self._last, loss, gradient):
+            return point
+        return self._last.image
 
     def turn(self) -> None:
         """Forget everything: differences of gradients mix two objectives."""

@@ -23,11 +23,13 @@ class Leg:
         end: The iteration it ends with, counted over all scales.
         turns: Whether it begins with another objective, so that what the optimizer has
             learned about the curvature no longer holds.
+        closes: Whether it ends the scale, so that no later step can undo its last one.
     """
 
     params: StyleParams
     end: int
     turns: bool
+    closes: bool
 
 
 def leg_at(
@@ -57,6 +59,7 @@ def leg_at(
         turns=any(
             each.from_iteration == iteration and each.changes.bends for each in segments
         ),
+        closes=not ahead,
     )
 
 

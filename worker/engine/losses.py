@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 from torch.nn import functional as F
 
+from worker.engine.precision import widened
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 LossScale = Literal["relative", "gatys"]
 
 _GRAY_LEVEL = 1 / 255
+_ENDS = {-2: (0, 0, 1, 1), -1: (1, 1)}  # one more at both ends, down or across
 
 
 def content_loss(
@@ -26,9 +29,9 @@ def content_loss(
     Returns:
         factor * 1/2 |F - P|^2, (), and its gradient by F, (1, C, H, W).
     """
-    error = features - target
+    error = widened(features) - target
     value = error.square().sum() * (factor / 2)
-    return value, error.mul_(factor)
+    return value, error.mul_(factor).to(features.dtype)
 
 
 def content_scale(loss_scale: LossScale, size: float) -> float:
@@ -54,26 +57,33 @@ def variation(image: Tensor, dim: int, factor: float) -> tuple[Tensor, Tensor]:
     smooth = step.square().add_(_GRAY_LEVEL**2).sqrt_()
     value = smooth.sub(_GRAY_LEVEL).clamp_(min=0).sum() * factor
     slope = step.div_(smooth).mul_(-factor)
-    ends = (0, 0, 1, 1) if dim == -2 else (1, 1)  # noqa: PLR2004 - down, not across
-    return value, F.pad(slope, ends).diff(dim=dim)
+    return value, F.pad(slope, _ENDS[dim]).diff(dim=dim)
 
 
-def total_variation(image: Tensor, factor: float) -> tuple[Tensor, Tensor]:
-    """Variation down and across, per pixel and channel.
+def add_variation(
+    image: Tensor, gradient: Tensor, rows: slice, factor: float
+) -> Tensor:
+    """Total variation of some rows, down to the next one and across, per pixel.
 
-    Dividing by the number of pixels lets a weight mean the same at every size.
+    Dividing by the number of pixels lets a weight mean the same at every size. The
+    strips of a picture add up to the whole.
 
     Args:
-        image: (1, 3, H, W), RGB in [0, 1].
-        factor: Multiplies both results.
+        image: (1, C, H, W), colors in [0, 1].
+        gradient: Same shape; the gradient by the image is added to it.
+        rows: Which.
+        factor: Multiplies value and gradient.
 
     Returns:
-        factor * sum |d| / (3 * H * W), (), and its gradient by the image.
+        factor * sum |d| / (C * H * W), ().
     """
     factor = factor / image.numel()
-    down, gradient = variation(image, -2, factor)
-    across, more = variation(image, -1, factor)
-    return down + across, gradient.add_(more)
+    and_next = slice(rows.start, rows.stop + 1)
+    across, slope = variation(image[..., rows, :], -1, factor)
+    gradient[..., rows, :] += slope
+    down, slope = variation(image[..., and_next, :], -2, factor)
+    gradient[..., and_next, :] += slope
+    return across + down
 
 
 def reciprocal(size: float) -> float:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
+from worker.engine.precision import sum_type, widened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -53,7 +55,8 @@ def gram_matrix(features: Tensor, share: Share | None = None) -> Tensor:
         share = 1 / (features.shape[2] * features.shape[3])
     if isinstance(share, float):
         return _products(features, features).mul_(share)
-    return _products(features, features * share)
+    weighted = torch.mul(features, share, out=torch.empty_like(features))
+    return _products(features, weighted)
 
 
 def raw_moments(features: Tensor, share: Share | None = None) -> Tensor:
@@ -69,7 +72,7 @@ def raw_moments(features: Tensor, share: Share | None = None) -> Tensor:
     if share is None:
         share = 1 / (features.shape[2] * features.shape[3])
     if isinstance(share, float):
-        mean = features.sum((0, 2, 3)).mul_(share)
+        mean = features.sum((0, 2, 3), dtype=sum_type(features)).mul_(share)
     else:
         mean = (features * share).sum((0, 2, 3))
     return torch.cat([mean[None], gram_matrix(features, share)])
@@ -93,6 +96,8 @@ def pull(features: Tensor, slope: Slope, share: Share) -> Tensor:
     if isinstance(share, float):
         matrix = matrix * share
         offset = None if offset is None else offset * share
+    matrix = matrix.to(features.dtype)
+    offset = None if offset is None else offset.to(features.dtype)
     # A 1 x 1 convolution is a matrix product that keeps the layout.
     gradient = F.conv2d(features, matrix[:, :, None, None], offset)
     return gradient if isinstance(share, float) else gradient.mul_(share)
@@ -104,7 +109,11 @@ def rows_of(features: Tensor) -> Tensor:
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
-    """Sum over positions of left_i * right_j, (C, C)."""
+    """Sum over positions of left_i * right_j, (C, C), at least in float32."""
+    if left.device.type == "cuda" and left.dtype == torch.bfloat16:
+        rows = rows_of(left).T, rows_of(right)
+        return torch.mm(*rows, out_dtype=torch.float32)  # sums so, without a copy
+    left, right = widened(left), widened(right)
     if left.device.type == "cpu" and left.dtype == torch.float32:
         # The gradient by the weights of a 1 x 1 convolution is this very sum, and runs
         # on oneDNN: 2.5 times as fast as torch's matrix product on AMD.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker.engine.content import ContentTargets
-from worker.engine.losses import content_loss, variation
+from worker.engine.graphs import Recorder
+from worker.engine.losses import add_variation, content_loss
 from worker.engine.overview import Overview
 from worker.engine.targets import shares, style_targets, view
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from worker.engine.features import Network
     from worker.engine.limits import Limits
     from worker.engine.pyramid import Scale
-    from worker.engine.tiling import Span, Tile
+    from worker.engine.tiling import Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,18 @@ class Objective:
         weights = shares(params.content_layers, params.content_weight)
         names = weights.keys() | self._styles.keys()
         self._view = view(network, names, scale.size, params.tile_px, limits)
-        self._content = ContentTargets(self._view, scale.content, weights, params)
+        self._content = ContentTargets(
+            self._view, scale.content, weights, params, limits.tick
+        )
         self._overview: Overview | None = None
         if len(self._view.tiles) > 1 and self._styles:
             looking = replace(self._view, names=self._styles.keys())
             kind = params.style_loss
             self._overview = Overview(looking, self._styles, kind, self._tick)
+        # What is looked at in tiles reads back in between, and so does the Wasserstein
+        # loss: by rule, not by trying.
+        fixed = len(self._view.tiles) == 1 and params.style_loss == "gram"
+        self._recorder = Recorder(network.record) if network.record and fixed else None
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
         """Measure a picture and find the gradient by it, same shape.
@@ -64,19 +71,31 @@ class Objective:
         Args:
             image: (1, 3, H, W), or (1, 1, H, W) for a gray one.
         """
+        if self._recorder is None:
+            content, style, tv, gradient = self._measure(image)
+        else:
+            content, style, tv, gradient = self._recorder.run(self._measure, image)
+        self._tick()
+        losses = [float(each) for each in (content, style, tv)]
+        return Losses(sum(losses), *losses), gradient
+
+    def _measure(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The three terms, (), and the gradient, (1, C, H, W), left on the device."""
         tally = _Tally(image)
         gradient = torch.zeros_like(image)
         if self._view.names:
             if self._overview is not None:
                 tally.style = self._overview.look(image)
-            for tile in self._view.tiles:
+            for index, tile in enumerate(self._view.tiles):
+                if index:
+                    self._tick()
                 tile.crop(gradient).add_(self._look(image, tile, tally))
-                self._tick()
         if self._tv_weight:
-            factor = self._tv_weight / image.numel()
             for span in dict.fromkeys(tile.rows for tile in self._view.tiles):
-                tally.tv = tally.tv + _add_variation(image, gradient, span, factor)
-        return tally.losses(), gradient
+                rows = slice(span.start, span.stop)
+                more = add_variation(image, gradient, rows, self._tv_weight)
+                tally.tv = tally.tv + more
+        return tally.content, tally.style, tally.tv, gradient
 
     def _look(self, image: Tensor, tile: Tile, tally: _Tally) -> Tensor:
         """Gradient by a tile's crop, of what its own positions contribute."""
@@ -117,20 +136,3 @@ class _Tally:
 
     def __init__(self, like: Tensor) -> None:
         self.content = self.style = self.tv = like.new_zeros(())
-
-    def losses(self) -> Losses:
-        content, style, tv = (
-            float(each) for each in (self.content, self.style, self.tv)
-        )
-        return Losses(content + style + tv, content, style, tv)
-
-
-def _add_variation(
-    image: Tensor, gradient: Tensor, span: Span, factor: float
-) -> Tensor:
-    """Total variation of a strip of rows, to the next one; adds to the gradient."""
-    across, slope = variation(image[..., span.start : span.stop, :], -1, factor)
-    gradient[..., span.start : span.stop, :] += slope
-    down, slope = variation(image[..., span.start : span.stop + 1, :], -2, factor)
-    gradient[..., span.start : span.stop + 1, :] += slope
-    return down + across

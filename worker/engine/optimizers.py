@@ -44,6 +44,12 @@ class Optimizer(Remembers, Protocol):
             Diverged: They are not finite, and there is no way back.
         """
 
+    def doubts(self, point: Tensor) -> bool:
+        """Whether the step that led to `point` should be judged before it is final."""
+
+    def settle(self, point: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Choose the final one: `point`, or what it was before a step that failed."""
+
     def turn(self) -> None:
         """Forget what no longer holds, as the objective has changed."""
 
@@ -73,6 +79,15 @@ class GradientDescent:
             self._rate /= 2
         self._loss = loss
         return into_box(image - gradient * self._rate)
+
+    def doubts(self, point: Tensor) -> bool:  # noqa: ARG002 - no step is longer
+        """No: the rate only falls."""
+        return False
+
+    def settle(self, point: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Take `point`, if it can be measured."""
+        require_finite(loss, gradient)
+        return point
 
     def turn(self) -> None:
         """Find the rate anew."""
@@ -116,6 +131,15 @@ class Adam:
         rate = self._factor * ADAM_RATE / (1 - BETA1**self._steps)
         step = self._mean / unbiased.sqrt_().add_(EPSILON)
         return into_box(step.mul_(-rate).add_(image))
+
+    def doubts(self, point: Tensor) -> bool:  # noqa: ARG002 - no step is longer
+        """No: no entry moves much further than the rate."""
+        return False
+
+    def settle(self, point: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Take `point`, if it can be measured."""
+        require_finite(loss, gradient)
+        return point
 
     def turn(self) -> None:
         """Keep everything: averages of gradients adapt by themselves."""

@@ -83,8 +83,11 @@ class Overview:
             for layer in self._view.network.layers(self._targets)
         }
         return {
-            name: image.new_empty(1, channels[name], *sizes[name]).contiguous(
-                memory_format=torch.channels_last
+            name: torch.empty(
+                (1, channels[name], *sizes[name]),
+                dtype=self._view.network.precision,
+                device=image.device,
+                memory_format=torch.channels_last,
             )
             for name in self._targets
             if sizes[name][0] * sizes[name][1] < channels[name]

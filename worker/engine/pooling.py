@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import EllipsisType
 
     from torch import Tensor
 
     from shared.params import Pooling as PoolingName
+
+    Place = tuple[EllipsisType, slice, slice]
 
 
 class Pooling(NamedTuple):
@@ -37,11 +41,28 @@ def _largest(x: Tensor) -> Tensor:
 
 def _to_the_largest(gradient: Tensor, x: Tensor) -> Tensor:
     """Give it all to who won: found again, as it takes no time, and room to keep."""
+    if x.device.type != "cpu":
+        return to_the_first_largest(gradient, x)
     window = _window(x)
     _, winners = F.max_pool2d_with_indices(x, window)
     back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
         gradient, x, window, window, [0, 0], [1, 1], False, winners
     )
+    return back
+
+
+def to_the_first_largest(gradient: Tensor, x: Tensor) -> Tensor:
+    """The same as plain steps in a fixed order, of which each entry has one writer.
+
+    torch's own adds up in any order on CUDA. Of equals the first in reading order
+    wins, as on the CPU. Not by `where`: it copies its 0 to the device each time, which
+    a CUDA graph cannot hold.
+    """
+    back, largest, left = torch.zeros_like(x), _largest(x), gradient
+    for place in _places(x):
+        won = x[place] == largest
+        back[place] = left.masked_fill(~won, 0)
+        left = left.masked_fill(won, 0)
     return back
 
 
@@ -55,18 +76,22 @@ def _mean(x: Tensor) -> Tensor:
 
 def _to_all_alike(gradient: Tensor, x: Tensor) -> Tensor:
     """Give every pixel of a window its share; an odd last row or column had none."""
-    down, across = _window(x)
-    back, share = torch.zeros_like(x), gradient / (down * across)
-    rows, columns = (
-        n * k for n, k in zip(share.shape[2:], (down, across), strict=True)
-    )
-    for row, column in itertools.product(range(down), range(across)):
-        back[..., row:rows:down, column:columns:across] = share
+    back, share = torch.zeros_like(x), gradient / math.prod(_window(x))
+    for place in _places(x):
+        back[place] = share
     return back
 
 
 def _window(x: Tensor) -> list[int]:
     return [min(2, side) for side in x.shape[2:]]
+
+
+def _places(x: Tensor) -> Iterator[Place]:
+    """Every position of a window, in reading order, as an index over all windows."""
+    down, across = _window(x)
+    rows, columns = x.shape[2] // down * down, x.shape[3] // across * across
+    for row, column in itertools.product(range(down), range(across)):
+        yield ..., slice(row, rows, down), slice(column, columns, across)
 
 
 POOLINGS: dict[PoolingName, Pooling] = {

@@ -93,9 +93,9 @@ def view(
     tile_px: int | None,
     limits: Limits,
 ) -> View:
-    """Look in tiles of `tile_px`; without it, of what memory allows, or whole."""
-    allowed = limits.activation_bytes
-    side = tile_px or tile_for(size, network, names, allowed) or max(size)
+    """Look whole, or in tiles of `tile_px` or what memory allows, if that is less."""
+    allowed = tile_for(size, network, names, limits.activation_bytes)
+    side = min(allowed or max(size), tile_px or max(size))
     return View(size, network, names, tiles_of(size, side, halo(network.layers(names))))
 
 

@@ -125,7 +125,7 @@ def bytes_per_pixel(layers: Sequence[Layer]) -> int:
     winners of its pooling, and room to add up.
     """
     sizes = strides(layers)
-    item = layers[0].convolution.weight.element_size()
+    item = layers[0].item_bytes
     kept = [layer.channels * item / sizes[layer.name] ** 2 for layer in layers]
     return math.ceil(sum(kept) + 3 * max(kept))
 
@@ -148,8 +148,18 @@ def tile_for(
     pixels = activation_bytes // bytes_per_pixel(layers)
     if size[0] * size[1] <= pixels:
         return None
-    side = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
-    return max(side, 1) * SMALLEST_TILE_PX
+    return largest_tile(layers, pixels)
+
+
+def largest_tile(layers: Sequence[Layer], pixels: int) -> int:
+    """Side of the largest tile that is looked at in so many pixels, or the smallest."""
+    steps = (math.isqrt(pixels) - 2 * halo(layers)) // SMALLEST_TILE_PX
+    return max(steps, 1) * SMALLEST_TILE_PX
+
+
+def pixels_around(layers: Sequence[Layer], side_px: int) -> int:
+    """How many pixels a tile is looked at in, with all that the network sees of it."""
+    return (side_px + 2 * halo(layers)) ** 2
 
 
 def _fields(layers: Sequence[Layer]) -> Iterator[Field]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ALIGNMENT_BYTES = 64  # as torch allocates
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -123,7 +125,6 @@ class Iterate:
         return Snapshot(*place, tensors, numbers)
 
 
-@torch.no_grad()
 def stylize(
     sources: Sources,
     params: StyleParams,
@@ -152,9 +153,33 @@ def stylize(
     Raises:
         Diverged: The loss became NaN or infinite.
     """
-    network, limits = network.with_pooling(params.pooling), limits or Limits()
+    limits = limits or Limits()
+    iterates = _iterates(sources, params, network, resume, segments, limits)
+    return _without_gradients(iterates)
+
+
+def _without_gradients(iterates: Iterator[Iterate]) -> Iterator[Iterate]:
+    """Leave the mode of whoever drives the run alone, and keep no arguments alive."""
+    while True:
+        with torch.no_grad():
+            iterate = next(iterates, None)
+        if iterate is None:
+            return
+        yield iterate
+
+
+def _iterates(
+    sources: Sources,
+    params: StyleParams,
+    network: Network,
+    resume: Snapshot | None,
+    segments: Sequence[Segment],
+    limits: Limits,
+) -> Iterator[Iterate]:
+    network = network.with_pooling(params.pooling)
     sources = _moved_all(sources, network)
     here = _beginning(sources, params, network, resume)
+    del resume  # it would be kept until the run ends, and it is as large as the run
     colors = sources.content
     reduced_sources = reduced(params.color, sources)
     sides = [side for side, _ in params.stages]
@@ -213,10 +238,14 @@ class _Run:
             "average": average,
             "still": self._stillness,
         }
-        point = here.point
-        for iteration in range(here.iteration + 1, leg.end + 1):
+        point, begin = here.point, here.iteration
+        del here
+        for iteration in range(begin + 1, leg.end + 1):
             losses, gradient = objective.evaluate(point)
             point = optimizer.step(point, losses.total, gradient)
+            if leg.closes and iteration == leg.end and optimizer.doubts(point):
+                after, slope = objective.evaluate(point)
+                point = optimizer.settle(point, after.total, slope)
             result = average.add(point)
             image = self._shown(result, leg.params)
             self._stillness.watch(image)
@@ -247,9 +276,9 @@ def _moved_all(sources: Sources, network: Network) -> Sources:
 
 
 def _moved(tensor: Tensor, network: Network) -> Tensor:
-    """Copy to the network; into memory of our own, as alignment changes last bits."""
-    moved = tensor.detach().to(network.device, network.dtype, copy=True)
-    return moved.contiguous()
+    """Move to the network, and into aligned memory: alignment changes last bits."""
+    moved = tensor.detach().to(network.device, network.dtype).contiguous()
+    return moved.clone() if moved.data_ptr() % _ALIGNMENT_BYTES else moved
 
 
 def _beginning(

@@ -14,6 +14,7 @@ import torch
 
 from worker.engine.losses import reciprocal
 from worker.engine.moments import Slope, pull, raw_moments, rows_of
+from worker.engine.precision import sum_type
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from worker.engine.losses import LossScale
     from worker.engine.moments import Share
 
-_BLUR = 1e-3  # of the mean variance: far above the noise of float32, below what is seen
+_BLUR = 3e-4  # of the mean variance: far above the noise of float32, below what is seen
 _SMALLEST = 1e-12  # keeps 0 / 0 away; its square is still a float32
 
 
@@ -68,9 +69,9 @@ class NormalTerm:
         float64: covariances come near singular ones, and a root makes much of little.
         """
         exact = _exact(moments)
-        mean, root = exact[0], self.target.root.to(exact)
+        mean, root = exact[0], _exact(self.target.root)
         covariance = exact[1:] - mean.outer(mean)
-        gap = mean - self.target.mean.to(exact)
+        gap = mean - _exact(self.target.mean)
         variance = covariance.trace() + self.target.variance
         fidelity, inverse = _smooth_root(root @ covariance @ root, self.target.blur)
         value = gap.square().sum() + variance - 2 * fidelity
@@ -79,7 +80,9 @@ class NormalTerm:
         matrix.mul_(2 * self.factor)
         offset = gap.mul_(2 * self.factor) - matrix @ mean
         return Slope(
-            (value * self.factor).to(moments), matrix.to(moments), offset.to(moments)
+            value=_back(value * self.factor, moments),
+            matrix=_back(matrix, moments),
+            offset=_back(offset, moments),
         )
 
     def evaluate(self, features: Tensor, share: Share) -> tuple[Tensor, Tensor]:
@@ -97,12 +100,11 @@ class NormalTerm:
         zeros. With X = share^1/2 (F - m1) its covariance is X^T X.
         """
         _, channels, height, width = features.shape
-        rows, root = _exact(rows_of(features)), self.target.root  # (N, C), (C, C)
-        root = root.to(rows)
-        part = torch.as_tensor(share, dtype=rows.dtype, device=rows.device)
+        rows, root = _exact(rows_of(features)), _exact(self.target.root)
+        part = rows.new_tensor(share) if isinstance(share, float) else _exact(share)
         part = part.expand(1, 1, height, width).reshape(-1, 1)  # (N, 1)
         mean = (rows * part).sum(0)  # (C,)
-        gap = mean - self.target.mean.to(rows)
+        gap = mean - _exact(self.target.mean)
         centered = rows - mean
         scaled = centered * part.sqrt()
         seen = scaled @ root
@@ -112,7 +114,8 @@ class NormalTerm:
         value = gap.square().sum() + variance - 2 * fidelity
         gradient = centered.add_(gap).mul_(part).sub_(carried).mul_(2 * self.factor)
         shaped = gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
-        return (value * self.factor).to(features), shaped.to(features)
+        value = _back(value * self.factor, features)
+        return value, _back(shaped, features).to(features.dtype)
 
 
 def normal_term(moments: Tensor, weight: float, loss_scale: LossScale) -> NormalTerm:
@@ -135,12 +138,18 @@ def normal(moments: Tensor) -> Normal:
     root = (vectors * values.clamp_(min=0).sqrt()) @ vectors.T
     size = float(square.trace())
     blur = max(_BLUR * size / len(mean), _SMALLEST)
-    return Normal(mean.to(moments), root.to(moments), float(values.sum()), size, blur)
+    mean, root = _back(mean, moments), _back(root, moments)
+    return Normal(mean, root, float(values.sum()), size, blur)
 
 
 def _exact(moments: Tensor) -> Tensor:
     """In float64, on the CPU where the device has none."""
     return (moments.cpu() if moments.device.type == "mps" else moments).double()
+
+
+def _back(exact: Tensor, like: Tensor) -> Tensor:
+    """In the precision of sums and on the device of `like`; rounded before it moves."""
+    return exact.to(sum_type(like)).to(like.device)
 
 
 def _smooth_root(matrix: Tensor, blur: float) -> tuple[Tensor, Tensor]:

@@ -88,13 +88,16 @@ def test_planned_changes_are_sent_in_the_order_given(submit):
     sent = dict(
         submit(
             *("--steer", "20:style_weight=20,content_weight=1.5"),
-            *("--steer", "120:iterations=80"),
+            *("--steer", "120:iterations=80,styles=1/3"),
         )
     )
 
     assert json.loads(sent["segments"]) == [
         {"from_iteration": 20, "changes": {"style_weight": 20, "content_weight": 1.5}},
-        {"from_iteration": 120, "changes": {"iterations": 80}},
+        {
+            "from_iteration": 120,
+            "changes": {"iterations": 80, "styles": [{"weight": 1}, {"weight": 3}]},
+        },
     ]
 
 
@@ -112,6 +115,8 @@ def test_planned_changes_are_sent_in_the_order_given(submit):
         ("--steer", "20:tv_weight", "write ITERATION:NAME=NUMBER"),
         ("--steer", "20:tv_weight=much", "write ITERATION:NAME=NUMBER"),
         ("--steer", "20:tv_weight=nan", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:styles=1/x", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:styles=1/2,styles=2/1", "styles is given twice"),
         ("--steer", "20:=1", "write ITERATION:NAME=NUMBER"),
         ("--steer", "20:tv_weight=1,tv_weight=2", "tv_weight is given twice"),
         ("--content-layers", "relu4_2=", "write LAYER=WEIGHT"),

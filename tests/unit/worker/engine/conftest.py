@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import torch
 
 from shared.networks import layer_names
 from shared.params import StyleParams
+from worker.checkpoints import Origin, dump, parse
 from worker.engine.features import build_network
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
@@ -144,16 +144,8 @@ def run(
 
 
 def through_json(snapshot: Snapshot) -> Snapshot:
-    """Write and read a snapshot the way a checkpoint does."""
-    numbers = json.loads(json.dumps(dict(snapshot.numbers)))
-    tensors = {
-        name: torch.frombuffer(bytearray(each.numpy().tobytes()), dtype=each.dtype)
-        .view(each.shape)
-        .clone()
-        for name, each in snapshot.tensors.items()
-    }
-    place = (snapshot.iteration, snapshot.scale, snapshot.scale_iteration)
-    return Snapshot(*place, tensors, numbers)
+    """Write a snapshot as a checkpoint and read it back."""
+    return parse(dump(snapshot, Origin({}, {})))[0]
 
 
 def last(iterates: Iterator[Iterate]) -> Iterate:

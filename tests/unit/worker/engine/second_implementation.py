@@ -98,7 +98,7 @@ def _wasserstein(features: Array, style: Array) -> float:
     Each root is smoothed: sqrt(value + b^2) - b.
     """
     (m1, s1), (m2, s2) = _distribution(features), _distribution(style)
-    blur = 1e-4 * _mean_square(style) / len(style)
+    blur = 3e-4 * _mean_square(style) / len(style)
     values = np.linalg.eigvals(s1 @ s2).real.clip(min=0)
     roots = np.sqrt(values + blur**2) - blur
     return float(((m1 - m2) ** 2).sum() + np.trace(s1 + s2) - 2 * roots.sum())

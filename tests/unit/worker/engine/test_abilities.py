@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
 
-from tests.unit.worker.engine.conftest import last, through_json
+from shared.steering import Changes, Segment
+from tests.unit.worker.engine.conftest import last, picture, through_json
 from worker.engine.color import luminance
 from worker.engine.optimizers import OptimizerName
 from worker.engine.pyramid import resize
+from worker.engine.sources import Sources, Style
+from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+    from shared.params import StyleParams
+    from worker.engine.features import Network
 
 NAMES = get_args(OptimizerName)
 
@@ -26,6 +35,10 @@ ABILITIES: dict[str, dict[str, Any]] = {
     "luminance": {"color": "luminance"},
     "luminance from noise": {"color": "luminance", "init": "noise"},
     "histogram": {"color": "histogram"},
+    "chroma": {"color": "chroma"},
+    "averaging": {"averaging": 0.9},
+    "early stop": {"early_stop": 10.0},
+    "tiles": {"tile_px": 64},
     "all of them": {
         "pooling": "average",
         "style_loss": "wasserstein",
@@ -58,7 +71,10 @@ def test_every_ability_resumes_bit_for_bit_in_a_scale_and_between_two(
             assert torch.equal(one.image, other.image)
 
 
-@pytest.mark.parametrize("ability", ABILITIES)
+SAME_PICTURE = {"tiles", "early stop"}  # of so few iterations
+
+
+@pytest.mark.parametrize("ability", ABILITIES.keys() - SAME_PICTURE)
 def test_every_ability_lowers_the_loss_and_makes_another_picture(
     run: Any, ability: str
 ) -> None:
@@ -115,3 +131,47 @@ def test_luminance_starts_from_the_brightness_of_the_picture_given(run: Any) -> 
     first = next(run(init="image", start=red, color="luminance"))
 
     assert float((first.snapshot().point - 0.299).abs().mean()) < 0.01
+
+
+MASKED = ({"weight": 1.0}, {"weight": 2.0})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("stop", [3, 4, 6, 9])
+def test_everything_at_once_resumes_bit_for_bit(
+    network32: Network,
+    make_params: Callable[..., StyleParams],
+    photo_and_style: tuple[Tensor, Tensor],
+    name: str,
+    stop: int,
+) -> None:
+    """Masks, a region, averages, early stop, chroma, tiles, and two changes."""
+    params = make_params(
+        styles=MASKED,
+        optimizer=name,
+        averaging=0.8,
+        early_stop=0.5,
+        color="chroma",
+        style_loss="wasserstein",
+        tile_px=64,
+        max_edge=128,
+        schedule=((64, 4), (128, 4)),
+    )
+    content, style = photo_and_style
+    mask, region = picture(9, 15, seed=3)[:, :1], picture(7, 5, seed=4)[:, :1]
+    styles = (Style(style, mask.float(), region.float()), Style(content))
+    segments = [
+        Segment(from_iteration=3, changes=Changes(style_weight=9.0)),
+        Segment(from_iteration=6, changes=Changes(iterations=6, tv_weight=0.0)),
+    ]
+    run = partial(
+        stylize, Sources(content, styles), params, network32, segments=segments
+    )
+    straight = list(run())
+
+    resumed = list(run(resume=through_json(straight[stop - 1].snapshot())))
+
+    assert len(straight) == 10
+    for one, other in zip(resumed, straight[stop:], strict=True):
+        assert one.losses == other.losses
+        assert torch.equal(one.image, other.image)

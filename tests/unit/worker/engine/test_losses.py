@@ -8,11 +8,16 @@ from torch import Tensor
 
 from tests.unit.worker.engine.conftest import picture, slope_by_differences
 from worker.engine.gram import GramTerm, gram_term
-from worker.engine.losses import content_loss, content_scale, total_variation
+from worker.engine.losses import add_variation, content_loss, content_scale
 from worker.engine.moments import blended, gram_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def total_variation(image: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+    gradient = torch.zeros_like(image)
+    return add_variation(image, gradient, slice(0, image.shape[2]), factor), gradient
 
 
 def test_a_gram_matrix_computed_by_hand() -> None:

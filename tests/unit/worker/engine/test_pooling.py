@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shared.params import Pooling
-from worker.engine.pooling import POOLINGS
+from worker.engine.pooling import POOLINGS, to_the_first_largest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,3 +44,22 @@ def test_the_way_back_agrees_with_autograd(
 
     assert torch.allclose(back, expected, rtol=1e-12)
     assert back.stride() == x.stride()
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (1, 5), (5, 1), (1, 1)])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_way_back_in_plain_steps_is_that_of_torch(
+    size: tuple[int, int], precision: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randint(0, 3, (1, 4, *size), generator=generator).to(precision)  # ties
+    x = x.contiguous(memory_format=torch.channels_last)
+    gradient = torch.randn(POOLINGS["max"].halve(x).shape, generator=generator)
+    gradient = gradient.to(precision)
+    before = gradient.clone()
+
+    found = to_the_first_largest(gradient, x)
+
+    assert torch.equal(found, POOLINGS["max"].double(gradient, x))
+    assert torch.equal(gradient, before)
+    assert found.is_contiguous(memory_format=torch.channels_last)

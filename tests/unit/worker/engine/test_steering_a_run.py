@@ -93,6 +93,22 @@ def test_a_scale_that_stopped_early_goes_on_when_something_changes(run: Any) -> 
     assert found[11].iteration == 12
 
 
+def test_a_change_within_what_an_early_stop_skips_begins_there(run: Any) -> None:
+    changes = {"schedule": ((64, 40),), "early_stop": 10.0}
+    segments = [segment(30, HEAVIER)]
+    straight = list(run(segments=segments, **changes))
+
+    stopped = next(i for i in straight if i.iteration > 30)
+    before = straight[straight.index(stopped) - 1]
+    resumed = list(
+        run(segments=segments, resume=through_json(before.snapshot()), **changes)
+    )
+
+    assert before.iteration < 30
+    assert stopped.iteration == 31
+    assert torch.equal(resumed[-1].image, straight[-1].image)
+
+
 def test_legs_end_where_the_next_change_begins(make_params: Any) -> None:
     segments = [segment(2, HEAVIER), segment(6, LONGER)]
     legs = [

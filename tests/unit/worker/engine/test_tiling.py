@@ -174,6 +174,22 @@ def test_more_than_the_budget_allows_is_computed_in_tiles(
     assert len(ticks) == 2 * 3 * 4  # twice over 150 / 64 by 203 / 64 tiles
 
 
+def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    ticks: list[None] = []
+    photo = picture(150, 203, seed=1)
+    limits = Limits(activation_bytes=1, tick=lambda: ticks.append(None))
+    params = make_params(tile_px=192, style_weight=0.0)
+
+    objective = objective_of(network, params, photo, [photo], limits)
+    looked_at = len(ticks)
+    objective.evaluate(photo)
+
+    assert looked_at == 3 * 4  # what the content is to look like
+    assert len(ticks) - looked_at == 3 * 4
+
+
 def test_what_a_tick_raises_ends_the_run(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
 
 from shared.errors import Diverged
+from shared.estimates import _PICTURES, _PICTURES_OF_OPTIMIZER
 from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
 from worker.engine.features import build_network
 from worker.engine.optimizers import OptimizerName
@@ -207,3 +209,28 @@ def test_real_weights_resume_bit_for_bit(
     )
 
     assert torch.equal(resumed.image, straight[-1].image)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resumed_run_holds_no_more_pictures_than_the_estimate_counts(
+    run: Any, name: str
+) -> None:
+    """Of the size of the result, 38 x 64 px; the photo and its state among them."""
+    changes = {"optimizer": name, "schedule": ((64, 30),)}
+    for iterate in run(**changes):
+        if iterate.iteration == 20:
+            snapshot = through_json(iterate.snapshot())
+            break
+    resumed = run(resume=snapshot, **changes)
+    del snapshot, iterate
+    for _ in range(3):
+        iterate = next(resumed)
+
+    gc.collect()
+    alive = {
+        each.data_ptr()
+        for each in gc.get_objects()
+        if type(each) is torch.Tensor and each.shape == (1, 3, 38, 64)
+    }
+    assert len(alive) <= _PICTURES + _PICTURES_OF_OPTIMIZER[name]
+    assert iterate.iteration == 23

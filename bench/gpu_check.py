@@ -1,0 +1,182 @@
+"""Everything there is to check and time on a GPU: `make gpu-check`.
+
+Runs the tests of tests/gpu, then measures seconds per iteration and memory, and prints
+both in a form to report. Ends with 1 where there is no GPU, or where a test failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import torch
+
+from shared.params import StyleParams
+from worker import weights
+from worker.computing import compute_exactly_on_cuda
+from worker.device import best_devices, versions
+from worker.engine.features import build_network
+from worker.engine.graphs import record_on_cuda
+from worker.engine.sources import Sources, Style
+from worker.engine.transfer import stylize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.engine.features import Network
+
+SIDES = (512, 1024, 2048)
+WARM_UP = 3
+ITERATIONS = 10
+NO_GPU = (
+    "gpu-check: torch finds neither a CUDA nor an MPS device here, so nothing was "
+    "checked.\nOn a machine with one, install a torch that was built for it.\n"
+)
+REPORT = (
+    "\nPlease report all of the above: which tests failed and how, the table, and the "
+    "line of versions.\nWhat it is for: docs/devices.md, under 'Never run'.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to compute on the device."""
+
+    precision: str
+    graphs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What an iteration took: median seconds, and the most memory, MiB."""
+
+    seconds: float
+    mebibytes: float
+
+
+def main() -> int:
+    """Check, time, print."""
+    parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
+    parser.add_argument("--is-there", action="store_true", help="only look for a GPU")
+    only_look = parser.parse_args().is_there
+    device = best_devices()[0]
+    if device.device_class == "cpu":
+        sys.stderr.write(NO_GPU)
+        return 1
+    if only_look:
+        return 0
+    passed = run_tests(device.device_class)
+    sys.stdout.write(f"\n{device.name}, {device.bytes >> 20} MiB, {versions()}\n\n")
+    for line in table(device.torch_device):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    sys.stdout.write(REPORT)
+    return 0 if passed else 1
+
+
+def run_tests(device_class: str) -> bool:
+    """Run tests/gpu, where nothing may be skipped for want of a part."""
+    required = "weights,gpu,cuda" if device_class == "cuda" else "weights,gpu"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rf", "tests/gpu"],
+        env=os.environ | {"IMPASTO_TEST_REQUIRE": required},
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def table(device: torch.device) -> Iterator[str]:
+    """Time every way at every size, in Markdown, line by line as it is known."""
+    tensors = weights.load("vgg16", weights.default_folder())
+    if device.type == "cuda":
+        compute_exactly_on_cuda()
+    yield "| long side | precision | graphs | seconds per iteration | peak MiB |"
+    yield "| --- | --- | --- | --- | --- |"
+    for side, way in itertools.product(SIDES, ways(device)):
+        network = build_network(
+            "vgg16",
+            tensors,
+            device,
+            precision=torch.bfloat16 if way.precision == "bf16" else None,
+            record=record_on_cuda if way.graphs else None,
+        )
+        graphs = "on" if way.graphs else "off"
+        yield f"| {side} | {way.precision} | {graphs} | {_measured(network, side)} |"
+
+
+def ways(device: torch.device) -> list[Way]:
+    """Those that the device has."""
+    if device.type != "cuda":
+        return [Way("float32", graphs=False)]
+    halves = torch.cuda.is_bf16_supported(including_emulation=False)
+    precisions = ("float32", "bf16") if halves else ("float32",)
+    return [Way(one, two) for one in precisions for two in (False, True)]
+
+
+def timed(network: Network, side: int) -> Timing:
+    """Run a few iterations at one size, as a job would.
+
+    Raises:
+        RuntimeError: The memory does not suffice.
+    """
+    generator = torch.Generator().manual_seed(1)
+    photo = torch.rand(1, 3, side * 3 // 4, side, generator=generator)
+    style = torch.rand(1, 3, side, side, generator=generator)
+    stages = ((side, WARM_UP + ITERATIONS),)
+    params = StyleParams(max_edge=side, schedule=stages)
+    _forget(network.device)
+    times = []
+    run = stylize(Sources(photo, (Style(style),)), params, network)
+    began = time.perf_counter()
+    for iterate in run:
+        _wait(network.device)
+        now = time.perf_counter()
+        if iterate.iteration > WARM_UP:
+            times.append(now - began)
+        began = now
+    return Timing(median(times), _peak_bytes(network.device) / 2**20)
+
+
+def _measured(network: Network, side: int) -> str:
+    try:
+        found = timed(network, side)
+    except RuntimeError as error:  # torch.OutOfMemoryError is one, and MPS has its own
+        if "out of memory" not in str(error):
+            raise
+        return "out of memory | "
+    return f"{found.seconds:.4f} | {found.mebibytes:.0f}"
+
+
+def _forget(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    if device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    if device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _peak_bytes(device: torch.device) -> int:
+    """Reserved at most, with the memory of graphs; on MPS: reserved now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved()
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
