@@ -24,7 +24,7 @@ def worker(db, number, gib, device_class="cpu"):
 
 
 def large(db, **more):
-    params = StyleParams(max_edge=2048, **more.pop("params", {}))
+    params = StyleParams(max_edge=4096, **more.pop("params", {}))
     job_id = submit(db, need_bytes=need_bytes(params), **more)
     with db.write() as session:
         session.get(Job, job_id).params = params.model_dump(mode="json")
@@ -59,11 +59,11 @@ def test_with_allow_smaller_it_is_made_smaller_and_says_so(db, clock):
 
     claimed = claim(db, device=device)
     assert claimed.job_id == job_id
-    assert claimed.asked_max_edge == 2048
-    assert claimed.params.max_edge < 2048
+    assert claimed.asked_max_edge == 4096
+    assert claimed.params.max_edge < 4096
     (warning,) = row(db, job_id).warnings
     assert warning["code"] == "made_smaller"
-    assert "2048 px did not fit" in warning["message"]
+    assert "4096 px did not fit" in warning["message"]
 
 
 BOTH = [(1, 1, "cpu"), (2, 99, "cuda")]

@@ -8,6 +8,7 @@ from shared import jobs
 from shared.models import Job
 from shared.settings import Settings
 from shared.states import JobState
+from shared.storage.local import LocalStorage
 from tests.job_rows import (
     LEASE,
     claim,
@@ -121,7 +122,8 @@ def test_the_reconciler_minds_the_time(db, clock, tmp_path):
     settings = Settings(home=tmp_path, lease_seconds=LEASE)
     clock.advance(61)
 
-    jobs.Reconciler(db, Bell(), None, settings, clock).round()
+    storage = LocalStorage(tmp_path / "blobs")
+    jobs.Reconciler(db, Bell(), storage, settings, clock).round()
 
     with db.read() as session:
         states = {one: session.get(Job, one).state for one in (late, overdue)}

@@ -105,7 +105,8 @@ def test_a_paused_job_is_finished_from_its_checkpoint(farm):
 def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, undisturbed):
     """Finished in the middle and extended by nothing new: the same picture."""
     plain, _ = undisturbed
-    job_id = farm.submit(**LONG)
+    bare = {"metadata": False}  # the recipes differ
+    job_id = farm.submit(**LONG, **bare)
     farm.wait(job_id, is_running)
     jobs.finish(farm.db, OWNER, job_id)
     early = farm.wait_end(job_id)
@@ -116,7 +117,7 @@ def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, undis
     assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
     assert farm.resumed_from(child_id) == [early.iteration]
     assert child.iteration == plain.iteration + 10
-    longer = farm.submit(max_edge=64, schedule=((48, 120), (64, 130)))
+    longer = farm.submit(max_edge=64, schedule=((48, 120), (64, 130)), **bare)
     assert farm.result(child) == farm.result(farm.wait_end(longer))
 
 
