@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench-start bench-engine gpu-check clean
+.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -28,6 +28,12 @@ lint: setup ## check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutations: setup ## take away each fence predicate: some test must notice
+	$(BIN)/python -m bench.mutations
+
+bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000 100000"
+	$(BIN)/python -m bench.claims $(SIZES)
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line

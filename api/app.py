@@ -6,7 +6,15 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, services
-from api.blueprints import capabilities, explorations, health, jobs, pages, pictures
+from api.blueprints import (
+    capabilities,
+    explorations,
+    health,
+    jobs,
+    pages,
+    pictures,
+    verbs,
+)
 from api.limits import max_body_bytes, max_uploads
 from shared.settings import read_secret
 
@@ -39,7 +47,7 @@ def create_app(
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
-    for documented in (jobs, explorations, pictures, capabilities, health):
+    for documented in (jobs, explorations, verbs, pictures, capabilities, health):
         openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     return app

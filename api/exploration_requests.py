@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from api.forms import EXPLORATION_FORM, received
-from api.job_requests import pictures_of, read_name
+from api.job_options import clean_name
+from api.job_requests import pictures_of
 from api.limits import MAX_FIELD_BYTES
 from api.strict_json import parse_object
 from api.validation import field_errors
@@ -92,7 +93,7 @@ def _checked(
     pictures: list[Picture],
     prefix: str,
 ) -> ExplorationRequest:
-    read = read_name(name, errors)
+    read = clean_name(name, errors)
     try:
         # Strict: "9" and true are no numbers.
         params = ExploreParams.model_validate_json(json.dumps(said), strict=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from api.form_schemas import JSON_FIELDS
+from api.job_options import FIELDS as OPTIONS
 from api.limits import (
     MAX_FIELD_BYTES,
     BoundedFile,
@@ -16,7 +18,6 @@ from api.limits import (
     one_upload,
     temporary_room,
 )
-from api.schemas import JSON_FIELDS
 from shared.errors import (
     FieldError,
     MalformedMultipart,
@@ -53,6 +54,7 @@ class FormKind:
         what: It submits.
         files: How many of each field at most.
         json: Fields that hold JSON; also taken as files.
+        options: Further fields that hold text, besides the name.
         known: All of its fields, for people.
         example: How one is sent.
     """
@@ -60,13 +62,14 @@ class FormKind:
     what: str
     files: Mapping[str, int]
     json: tuple[str, ...]
+    options: tuple[str, ...]
     known: str
     example: str
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Fields that hold text."""
-        return (*self.json, "name")
+        return (*self.json, "name", *self.options)
 
     @property
     def max_parts(self) -> int:
@@ -79,14 +82,16 @@ JOB_FORM = FormKind(
     {"content": 1, "style": MAX_STYLES, "init_image": 1}
     | dict.fromkeys(STYLE_FILES, 1),
     JSON_FIELDS,
+    OPTIONS,
     "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
-    f"{MAX_STYLES - 1}), {', '.join(JSON_FIELDS)}, name",
+    f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTIONS))}",
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
 )
 EXPLORATION_FORM = FormKind(
     "an exploration",
     {"picture": MAX_PICTURES},
     ("params",),
+    (),
     "picture, params, name",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from api.forms import STYLE_FILES
+from api.job_options import JobOptions, clean_name, read_options
 from api.planned import read_segments
 from api.strict_json import parse_object
 from api.validation import field_errors
@@ -17,12 +17,13 @@ from shared.errors import FieldError, InvalidParams
 from shared.params import MAX_STYLES, StyleParams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.datastructures import FileStorage
 
     from api.forms import Form
     from shared.steering import Segment
 
-_MAX_NAME = 200  # characters
 _PICTURES = ("content", "init_image")
 _STYLE_PICTURES = ("image", "mask", "region")
 _AS_FILE = "send the picture as a file of the form"
@@ -60,10 +61,11 @@ class JobRequest:
     name: str | None
     pictures: list[Picture]
     segments: tuple[Segment, ...]
+    options: JobOptions
 
 
-def job_request(form: Form) -> JobRequest:
-    """Check all that the form says.
+def job_request(form: Form, now: Callable[[], float]) -> JobRequest:
+    """Check all that the form says; `now` is the time of the database, seconds.
 
     Raises:
         MalformedJson: `params` or `segments` is not strict JSON.
@@ -74,11 +76,12 @@ def job_request(form: Form) -> JobRequest:
     )
     errors = [*form.errors, *_missing(form, said), *_misplaced(said), *_astray(form)]
     params = _params(said, len(form.files["style"]), errors)
-    name = read_name(form.fields.get("name", ""), errors)
+    name = clean_name(form.fields.get("name", ""), errors)
     segments = read_segments(form.fields.get("segments") or "[]", params, errors)
+    options = read_options(form.fields, now, errors)
     if params is None or errors:
         raise InvalidParams(errors)
-    return JobRequest(params, name, pictures_of(form), segments)
+    return JobRequest(params, name, pictures_of(form), segments, options)
 
 
 def pictures_of(form: Form) -> list[Picture]:
@@ -169,14 +172,3 @@ def _without_pictures(said: dict[str, Any]) -> dict[str, Any]:
             for style in styles
         ]
     return left
-
-
-def read_name(text: str, errors: list[FieldError]) -> str | None:
-    """Check a job's name, and add to `errors` what is wrong with it."""
-    name = text.strip()
-    if len(name) > _MAX_NAME:
-        detail = f"{len(name)} characters, at most {_MAX_NAME}"
-        errors.append(FieldError("/name", "too-long", detail))
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        errors.append(FieldError("/name", "unprintable", "has control characters"))
-    return name or None

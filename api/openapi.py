@@ -11,13 +11,9 @@ from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
-from api.schemas import (
-    JSON_FIELDS,
-    ExplorationForm,
-    ExplorationJson,
-    JobForm,
-    Problem,
-)
+from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
+from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.schemas import Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -32,6 +28,15 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
+_BODIES: tuple[type[BaseModel], ...] = (
+    JobForm,
+    ExplorationForm,
+    ExplorationJson,
+    ChangeBody,
+    ForkBody,
+    ExtendBody,
+    RetryBody,
+)
 _KEYS = {
     "type": "http",
     "scheme": "bearer",
@@ -62,11 +67,11 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    for model in (JobForm, ExplorationForm, ExplorationJson):
-        form = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
-        for name, schema in form.pop("$defs", {}).items():
+    for model in _BODIES:
+        body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
+        for name, schema in body.pop("$defs", {}).items():
             app.components_schemas[name] = Schema(**schema)
-        app.components_schemas[model.__name__] = Schema(**form)
+        app.components_schemas[model.__name__] = Schema(**body)
     return app
 
 
@@ -123,14 +128,35 @@ def post(
         content["multipart/form-data"] = {"schema": _named(form), "encoding": encoding}
     if json is not None:
         content["application/json"] = {"schema": _named(json)}
-    body = {"required": True, "content": content} if content else None
+    # An empty body is as good as an object in which nothing is required.
+    required = form is not None or (json is not None and _has_required(json))
+    body = {"required": required, "content": content} if content else None
     options: dict[str, Any] = {"request_body": body} if body else {}
     route = blueprint.post(rule, responses=_documented(rule, answers), **options)
     return cast("Callable[[View], View]", route)
 
 
+def patch(
+    blueprint: APIBlueprint, rule: str, body: type[BaseModel], **answers: object
+) -> Callable[[View], View]:
+    """Route PATCH requests with a merge patch, which the view reads."""
+    kinds = ("application/merge-patch+json", "application/json")
+    documented: dict[str, Any] = {
+        "required": _has_required(body),
+        "content": {kind: {"schema": _named(body)} for kind in kinds},
+    }
+    route = blueprint.patch(
+        rule, responses=_documented(rule, answers), request_body=documented
+    )
+    return cast("Callable[[View], View]", route)
+
+
 def _named(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _has_required(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
 
 
 def _documented(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from api.bodies import PRIORITIES
+from api.courses import course_of
 from api.progress import instant, present_progress
 from api.schemas import (
     CheckpointMark,
@@ -13,9 +15,10 @@ from api.schemas import (
     JobUrls,
     JobWorker,
     Output,
+    Parent,
     Preview,
     QueuePlace,
-    SegmentObject,
+    StoredCheckpoint,
 )
 from shared import jobs
 from shared.formats import format_of_key
@@ -25,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.db import Database
-    from shared.models import Job, JobOutput
+    from shared.models import Checkpoint, Job, JobOutput
 
 _Reason = Literal[
     "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
 ]
+_WORDS = {number: word for word, number in PRIORITIES.items()}
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
@@ -46,7 +50,9 @@ def present_all(database: Database, page: Sequence[Job]) -> list[JobObject]:
 
 
 def _present(job: Job, known: jobs.Survey) -> JobObject:
-    segments = known.segments.get(job.id, ())
+    course = course_of(job, known)
+    stored = known.checkpoints.get(job.id, [])
+    allowed = jobs.verbs_of(job, jobs.possessions(job, has_checkpoint=bool(stored)))
     return JobObject(
         id=job.id,
         revision=job.revision,
@@ -58,29 +64,34 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         created_at=datetime.fromtimestamp(job.created_at, UTC),
         started_at=instant(job.started_at),
         finished_at=instant(job.finished_at),
+        start_deadline=instant(job.start_deadline),
+        cancel_after=instant(job.cancel_after),
+        priority=_WORDS.get(job.priority, "normal"),
         attempts=job.attempts,
         max_attempts=job.max_attempts,
         fence=job.fence,
+        parent=_parent(job),
         params=job.params,
-        segments=[
-            SegmentObject(
-                from_iteration=one.from_iteration, changes=one.changes.stored()
-            )
-            for one in segments
-        ],
+        segments=course.segments,
+        current=course.current,
+        keep_every=job.keep_every,
+        allowed_actions=allowed,
+        finish_requested=job.finish_requested,
+        completion=job.completion,
         queue=_queue(job, known),
-        progress=present_progress(job, segments),
+        progress=present_progress(job, course.stages),
         preview=_preview(job, known),
         last_checkpoint=(
             CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
         ),
+        checkpoints=[_checkpoint(row) for row in stored],
         outputs=_outputs(job, known),
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
         worker=_worker(job, known),
         warnings=job.warnings,
-        urls=_urls(job),
+        urls=_urls(job, allowed),
     )
 
 
@@ -88,6 +99,8 @@ def poll_seconds(job: JobObject) -> int | None:
     """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
     if job.state in TERMINAL:
         return None
+    if job.state == JobState.PAUSED:
+        return _LONGEST_WAIT_SECONDS
     seconds = 1.0
     if job.queue is not None:
         seconds += job.queue.ahead * _SECONDS_PER_JOB_AHEAD
@@ -181,12 +194,29 @@ def _worker(job: Job, known: jobs.Survey) -> JobWorker | None:
     return JobWorker(id=worker.id, device=worker.device_class, name=worker.device_name)
 
 
-def _urls(job: Job) -> JobUrls:
+def _parent(job: Job) -> Parent | None:
+    if job.parent_id is None or job.relation is None:
+        return None
+    iteration = job.parent_iteration or 0
+    return Parent(job_id=job.parent_id, iteration=iteration, relation=job.relation)
+
+
+def _checkpoint(row: Checkpoint) -> StoredCheckpoint:
+    return StoredCheckpoint(
+        iteration=row.iteration,
+        kept=row.kept,
+        bytes=row.bytes,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+    )
+
+
+def _urls(job: Job, allowed: Sequence[str]) -> JobUrls:
     url = job_url(job.id)
     content = job.params.get("content")
+    verbs = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
     return JobUrls(
         self=url,
-        cancel=f"{url}/cancel",
+        **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
         result=f"{url}/result",
         latest_frame=f"{url}/frames/latest",
         content=f"/v1/assets/{content['asset_id']}/content" if content else None,

@@ -47,12 +47,17 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.Forbidden: Kind(403, "This is not allowed"),
     errors.NotFound: Kind(404, "There is nothing here"),
     errors.InvalidState: Kind(409, "The job's state does not allow this"),
+    errors.NoSuchCheckpoint: Kind(409, "The job has no checkpoint there"),
+    errors.ResultPurged: Kind(410, "The picture is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
+    errors.VersionMismatch: Kind(412, "The job has changed meanwhile"),
     errors.UploadTooLarge: Kind(413, "The upload is too large"),
     errors.UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),
     errors.InvalidParams: Kind(422, "Some values are not valid"),
+    errors.ImmutableField: Kind(422, "Some values cannot change any more"),
     errors.ImageUnreadable: Kind(422, "The file is not a picture we can read"),
     errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
+    errors.PreconditionRequired: Kind(428, "The revision must be told"),
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
     errors.ServerBusy: Kind(
         503, "The server is busy", 5, "too many uploads at once; try again"
@@ -165,9 +170,11 @@ def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
 
 
 def _members(error: errors.ImpastoError) -> Mapping[str, object]:
-    if not isinstance(error, errors.InvalidState):
-        return {}
-    return {"state": error.state, "allowed_actions": error.allowed}
+    if isinstance(error, errors.InvalidState):
+        return {"state": error.state, "allowed_actions": error.allowed}
+    if isinstance(error, errors.NoSuchCheckpoint):
+        return {"checkpoints": list(error.iterations)}
+    return {}
 
 
 def _http(error: HTTPException) -> Response:

@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from api.schemas import Progress, ScaleNow
-from shared.kinds import JobKind
-from shared.params import StyleParams
 from shared.states import JobState
-from shared.steering import steered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.models import Job
-    from shared.steering import Segment
 
 _MEGA = 1e6
 
@@ -44,17 +40,16 @@ class Told(BaseModel):
     updated_at: float | None = None
 
 
-def present_progress(job: Job, segments: Sequence[Segment] = ()) -> Progress | None:
+def present_progress(job: Job, stages: Sequence[tuple[int, int]]) -> Progress | None:
     """Describe the progress of a job that has been claimed; None before.
 
     Args:
         job: Its row.
-        segments: Its changes of parameters: they may plan other iterations.
+        stages: (long side in px, iterations) per scale, as they are planned by now.
     """
     if job.progress is None or job.state == JobState.QUEUED:
         return None
     told = Told.model_validate(job.progress)
-    stages = _stages(job, segments)
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
@@ -63,7 +58,7 @@ def present_progress(job: Job, segments: Sequence[Segment] = ()) -> Progress | N
         scale=ScaleNow(
             index=index, count=len(stages), width=told.width, height=told.height
         ),
-        iteration=job.iterations if finished else told.iteration,
+        iteration=job.iteration if finished else told.iteration,
         iterations=job.iterations,
         it_per_s=_speed(told),
         elapsed_s=told.elapsed_seconds,
@@ -71,15 +66,6 @@ def present_progress(job: Job, segments: Sequence[Segment] = ()) -> Progress | N
         losses={name: _finite(loss) for name, loss in told.losses.items()},
         updated_at=instant(told.updated_at),
     )
-
-
-def _stages(job: Job, segments: Sequence[Segment]) -> Sequence[tuple[int, int]]:
-    """(long side in px, iterations) per scale; pictures looked at count alike."""
-    if job.kind == JobKind.EXPLORE:
-        return [(1, job.iterations)]
-    if not segments:  # as of most jobs: reading all parameters takes time
-        return [(side, count) for side, count in job.params["schedule"]]
-    return steered(StyleParams.model_validate(job.params), segments).stages
 
 
 def work_done(stages: Sequence[tuple[int, int]], index: int, told: Told) -> float:

@@ -3,77 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from shared.exploring import MAX_PICTURES, ExploreParams
-from shared.params import MAX_STYLES, StyleParams
-from shared.states import JobState
-from shared.steering import Segment
-
-File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+from shared.states import Completion, JobState, Relation
+from shared.steering import Changes
 
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-JSON_FIELDS = ("params", "segments")  # of JobForm; also taken as files
-
-
-def _with_style_files(schema: dict[str, Any]) -> None:
-    """Add the files that belong to one style each, by its number."""
-    what = {
-        "mask": "of the photo's shape, bright where style {} goes",
-        "region": "of the shape of style {}, bright where the style is taken from",
-    }
-    for role, about in what.items():
-        for number in range(MAX_STYLES):
-            schema["properties"][f"{role}_{number}"] = {
-                "type": "string",
-                "format": "binary",
-                "description": about.format(number),
-            }
-
-
-class JobForm(_Said):
-    """The multipart form that submits a job."""
-
-    model_config = ConfigDict(json_schema_extra=_with_style_files)
-
-    content: File = Field(description="the photo")
-    style: list[File] = Field(
-        min_length=1,
-        max_length=MAX_STYLES,
-        description="one or more paintings; repeat the part",
-    )
-    init_image: File | None = Field(
-        default=None, description="where to start, with init: image"
-    )
-    params: StyleParams = Field(default=StyleParams(), description="as JSON")
-    segments: list[Segment] = Field(
-        default=[], description="as JSON: changes planned for mid-run, in their order"
-    )
-    name: str | None = Field(default=None, max_length=200)
-
-
-class ExplorationForm(_Said):
-    """The multipart form that submits an exploration; without pictures, no form."""
-
-    picture: list[File] = Field(
-        default=[],
-        max_length=MAX_PICTURES,
-        description="pictures to look at; repeat the part",
-    )
-    params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
-    name: str | None = Field(default=None, max_length=200)
-
-
-class ExplorationJson(ExploreParams):
-    """An exploration of pictures sent before, or of the shipped set."""
-
-    name: str | None = Field(default=None, max_length=200)
 
 
 class FieldProblem(_Said):
@@ -98,6 +37,13 @@ class Problem(_Said):
     hint: str = Field(default="", description="what to do about it")
     errors: list[FieldProblem] = Field(
         default=[], description="every wrong value of the request"
+    )
+    state: str | None = Field(default=None, description="of the job, if that is why")
+    allowed_actions: list[str] | None = Field(
+        default=None, description="what would work in this state"
+    )
+    checkpoints: list[int] | None = Field(
+        default=None, description="iterations that the job can be forked from"
     )
 
 
@@ -150,6 +96,23 @@ class CheckpointMark(_Said):
     iteration: int
 
 
+class StoredCheckpoint(_Said):
+    """A place that a fork can begin at."""
+
+    iteration: int
+    kept: bool = Field(description="by keep_every; others go when newer ones come")
+    bytes: int
+    created_at: datetime
+
+
+class Parent(_Said):
+    """The job that this one goes on from."""
+
+    job_id: str
+    iteration: int
+    relation: Relation
+
+
 class Output(_Said):
     """A finished picture, or another file that a job has made."""
 
@@ -183,7 +146,13 @@ class JobUrls(_Said):
     """Addresses to follow instead of building them."""
 
     self: str
-    cancel: str
+    cancel: str | None = Field(description="this and the others: null if refused now")
+    pause: str | None
+    resume: str | None
+    finish: str | None
+    extend: str | None
+    fork: str | None
+    retry: str | None
     result: str
     latest_frame: str
     content: str | None
@@ -192,7 +161,9 @@ class JobUrls(_Said):
 class SegmentObject(_Said):
     """Parameters that change in mid-run."""
 
-    from_iteration: int = Field(description="over all scales; it begins after this one")
+    from_iteration: int | None = Field(
+        description="over all scales; it begins after this one; null: after the next"
+    )
     changes: dict[str, Any] = Field(description="only what changes")
 
 
@@ -201,7 +172,7 @@ class JobObject(_Said):
 
     id: str
     object: Literal["job"] = "job"
-    revision: int = Field(description="grows with every change of state")
+    revision: int = Field(description="of state and parameters; for If-Match")
     kind: str
     state: JobState
     state_reason: str | None
@@ -210,17 +181,29 @@ class JobObject(_Said):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    start_deadline: datetime | None = Field(description="expires if not started then")
+    cancel_after: datetime | None = Field(description="canceled if not done then")
+    priority: Literal["low", "normal", "high"]
     attempts: int
     max_attempts: int
     fence: int
+    parent: Parent | None
     params: dict[str, Any] = Field(
         description="StyleParams or, of kind explore, ExploreParams; defaults filled in"
     )
     segments: list[SegmentObject] = Field(description="what changes, and when")
+    current: Changes | None = Field(
+        description="what can change, as it is with all segments"
+    )
+    keep_every: int | None
+    allowed_actions: list[str] = Field(description="verbs that would change something")
+    finish_requested: bool
+    completion: Completion | None = Field(description="early: finished by request")
     queue: QueuePlace | None = Field(description="only while queued")
     progress: Progress | None
     preview: Preview | None
     last_checkpoint: CheckpointMark | None
+    checkpoints: list[StoredCheckpoint]
     outputs: list[Output]
     exact: bool | None = Field(description="as if it had never been interrupted")
     exact_reason: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,8 +13,9 @@ from api.job_requests import job_request
 from api.limits import check_room, one_decoder
 from api.mask_checks import check_masks
 from api.problems import PictureRefused
+from api.ringing import ring
 from shared import images, jobs
-from shared.errors import DatabaseUnavailable, ImageTooLarge, ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.estimates import need_bytes
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
     """
     check_room(services)
     with received(request, services, JOB_FORM) as form:
-        wanted = job_request(form)
+        wanted = job_request(form, services.database.time)
         checked = inspect_all(services, wanted.pictures)
         check_masks(services, checked)
         inputs = keep_all(services, owner_id, checked)
@@ -75,9 +77,9 @@ def enqueue(services: Services, new: jobs.NewJob) -> str:
     Raises:
         QueueFull: Too many jobs are waiting.
     """
-    job_id = jobs.submit(services.database, new, _limits(services))
+    job_id = jobs.submit(services.database, new, limits_of(services))
     log.info("job_submitted", job_id=job_id, owner_id=new.owner_id)
-    _ring(services, job_id)
+    ring(services, job_id)
     return job_id
 
 
@@ -123,22 +125,15 @@ def _new_job(
         name=wanted.name,
         need_bytes=need_bytes(params),
         segments=wanted.segments,
+        **asdict(wanted.options),
     )
 
 
-def _limits(services: Services) -> jobs.Limits:
+def limits_of(services: Services) -> jobs.Limits:
+    """How many jobs may wait here, and how often one is tried."""
     settings = services.settings
     return jobs.Limits(
         max_queued_per_owner=settings.max_queued_per_owner,
         max_queued=settings.max_queued,
         max_attempts=settings.max_attempts,
     )
-
-
-def _ring(services: Services, job_id: str) -> None:
-    if not services.doorbell.ring(job_id, None):
-        return  # the reconciler will
-    try:
-        jobs.rung(services.database, job_id)
-    except DatabaseUnavailable:
-        log.info("ring_not_noted", job_id=job_id)  # it may ring twice: harmless

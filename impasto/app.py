@@ -8,7 +8,16 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from impasto.commands import explore, farm, jobs, operate, pictures, run, sheet
+from impasto.commands import (
+    explore,
+    farm,
+    jobs,
+    operate,
+    pictures,
+    run,
+    sheet,
+    verbs,
+)
 from impasto.errors import ImpastoError
 from impasto.exits import error_lines, exit_code
 from impasto.talk import say
@@ -42,12 +51,15 @@ def make_app() -> typer.Typer:
     )
     commands: tuple[Callable[..., None], ...] = (
         *(farm.up, run.run, run.submit, explore.explore, sheet.sheet),
-        *(jobs.watch, jobs.show, jobs.ls, jobs.cancel, jobs.download),
+        *(jobs.watch, jobs.show, jobs.ls, jobs.download),
+        *(verbs.cancel, verbs.pause, verbs.resume, verbs.finish),
+        *(verbs.extend, verbs.fork, verbs.retry),
         pictures.recipe,
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:
         app.command()(command)
+    app.command("set")(verbs.change)
     app.add_typer(_weights(), name="weights")
     app.add_typer(_admin(), name="admin")
     return app
@@ -66,4 +78,7 @@ def _admin() -> typer.Typer:
     keys.command("create")(operate.create_key)
     admin = typer.Typer(help="For the operator.", no_args_is_help=True)
     admin.add_typer(keys, name="keys")
+    admin.command("workers")(operate.list_workers)
+    admin.command("drain")(operate.drain)
+    admin.command("undrain")(operate.undrain)
     return admin

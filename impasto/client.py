@@ -14,9 +14,10 @@ import httpx
 from impasto.address import find_url, is_loopback_url
 from impasto.errors import BadKey
 from impasto.formats import with_format
-from impasto.jobs import Jobs, require_place
+from impasto.jobs import Jobs
 from impasto.outcomes import raise_for_state
 from impasto.painting import Painting
+from impasto.saving import require_place
 from impasto.wire import Wire
 
 if TYPE_CHECKING:

@@ -7,6 +7,9 @@ ImpastoError
 │   ├── NotFound            no such job, or somebody else's
 │   ├── ValidationFailed    values out of range; `errors` names each
 │   ├── InvalidState        the job's state does not allow the verb
+│   ├── NoSuchCheckpoint    the job cannot be forked from there
+│   ├── VersionMismatch     the job has changed since it was seen
+│   ├── ImmutableField      values that no job changes once it exists
 │   ├── ResultNotReady      the picture does not exist (yet)
 │   └── QueueFull           too many jobs are waiting
 ├── ServerUnreachable       no answer at all, or no server known
@@ -99,6 +102,18 @@ class InvalidState(ApiError):
     """The job's state does not allow the verb."""
 
 
+class NoSuchCheckpoint(ApiError):
+    """The job has no checkpoint there to go on from."""
+
+
+class VersionMismatch(ApiError):
+    """The job has changed since the revision that was told."""
+
+
+class ImmutableField(ApiError):
+    """Values that cannot change in a job that exists; `errors` names each."""
+
+
 class ResultNotReady(ApiError):
     """The job has no finished picture (yet)."""
 
@@ -113,6 +128,9 @@ API_ERRORS: dict[str, type[ApiError]] = {
     "not-found": NotFound,
     "validation": ValidationFailed,
     "invalid-state": InvalidState,
+    "no-checkpoint": NoSuchCheckpoint,
+    "version-mismatch": VersionMismatch,
+    "immutable-field": ImmutableField,
     "result-not-ready": ResultNotReady,
     "queue-full": QueueFull,
 }

@@ -1,22 +1,21 @@
-"""Jobs over HTTP: submit, look, wait, cancel, download."""
+"""Jobs over HTTP: submit, look, wait, ask of them, download."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
 
-from impasto.errors import CannotSave, ServerUnreachable
+from impasto.errors import ServerUnreachable
 from impasto.models import Answer, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.painting import Painting
+from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
 from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import httpx
 
@@ -40,7 +39,7 @@ class Jobs:
         self._wire = wire
         self._clock = clock
 
-    def submit(
+    def submit(  # noqa: PLR0913 - a job has that many parts
         self,
         content: Path,
         styles: Sequence[Path | Painting],
@@ -48,6 +47,7 @@ class Jobs:
         params: Mapping[str, object] | None = None,
         name: str | None = None,
         init_image: Path | None = None,
+        options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Job:
         """Upload the pictures and queue a job; never sent twice.
@@ -58,10 +58,12 @@ class Jobs:
             params: Fields of StyleParams; the server has a default for each.
             name: For people.
             init_image: What to start from, with params `{"init": "image"}`.
+            options: priority, max_attempts, keep_every, start_deadline, cancel_after.
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
-        fields = {"params": json.dumps(params or {})} | ({"name": name} if name else {})
+        fields = {"params": json.dumps(params or {}), **(options or {})}
+        fields |= {"name": name} if name else {}
         if segments:
             fields["segments"] = json.dumps(list(segments))
         pictures = _pictures(content, styles, init_image)
@@ -116,7 +118,58 @@ class Jobs:
 
     def cancel(self, job_id: str) -> Job:
         """Ask to stop; twice does as much as once."""
-        return _job(self._wire.post(f"/v1/jobs/{job_id}/cancel", retries=2))
+        return self._ask(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Ask to free the device, and to keep what is done."""
+        return self._ask(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return self._ask(job_id, "resume")
+
+    def finish(self, job_id: str) -> Job:
+        """Ask to stop now, and to keep the picture as it is."""
+        return self._ask(job_id, "finish")
+
+    def change(
+        self, job_id: str, changes: Mapping[str, object], revision: int | None = None
+    ) -> Job:
+        """Change weights, iterations, name, priority or cancel_after.
+
+        Args:
+            job_id: A full id.
+            changes: A merge patch.
+            revision: Of the job as it was seen; needed for weights and iterations.
+        """
+        headers = {} if revision is None else {"If-Match": f'"{revision}"'}
+        return _job(
+            self._wire.patch(f"/v1/jobs/{job_id}", headers=headers, json=changes)
+        )
+
+    def extend(self, job_id: str, iterations: int) -> Job:
+        """Make a new job with more iterations; never sent twice."""
+        more = {"iterations": iterations}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/extend", json=more))
+
+    def fork(
+        self,
+        job_id: str,
+        iteration: int,
+        params: Mapping[str, object] | None = None,
+        name: str | None = None,
+    ) -> Job:
+        """Make a new job from a checkpoint of another; never sent twice."""
+        body = {"from": {"iteration": iteration}, "params": params or {}, "name": name}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/fork", json=body))
+
+    def retry(self, job_id: str, *, from_start: bool = False) -> Job:
+        """Make a new job that tries again what is over; never sent twice."""
+        body = {"from": "start" if from_start else "checkpoint"}
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/retry", json=body))
+
+    def _ask(self, job_id: str, verb: str) -> Job:
+        return _job(self._wire.post(f"/v1/jobs/{job_id}/{verb}", retries=2))
 
     def watch(
         self, job_id: str, *, longest_pause_seconds: float = 1.0
@@ -181,7 +234,7 @@ class Jobs:
         """
         make_folder(folder)
         return [
-            self._save(output.url, folder / _file_name(output.name or output.url))
+            self._save(output.url, folder / file_name(output.name or output.url))
             for output in job.outputs
         ]
 
@@ -192,10 +245,10 @@ class Jobs:
     def _save(self, url: str, path: Path) -> Path:
         require_place(path)
         try:
-            with _whole(path) as target:
+            with whole(path) as target:
                 self._wire.copy(url, target)
         except OSError as error:
-            raise _cannot_save(path, error.strerror or str(error)) from error
+            raise cannot_save(path, error.strerror or str(error)) from error
         return path
 
 
@@ -215,59 +268,6 @@ def _pictures(
             (f"region_{index}", painting.region),
         ]
     return [(field, path) for field, path in pictures if path is not None]
-
-
-def require_place(path: Path) -> None:
-    """Check that a picture can be saved as `path`, before hours go into making it.
-
-    Raises:
-        CannotSave: Its folder is not there or may not be written, or it is one itself.
-    """
-    if path.is_dir():
-        raise _cannot_save(path, "it is a folder")
-    if not path.parent.is_dir():
-        raise _cannot_save(path, f"there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _cannot_save(path, f"the folder {path.parent} may not be written")
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder that files will go to, before hours go into making them.
-
-    Raises:
-        CannotSave: It cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_save(folder, error.strerror or str(error)) from error
-    require_place(folder / "any")
-
-
-def _file_name(told: str) -> str:
-    """Take no more than a name from a server: never a way to another folder."""
-    name = Path(told).name
-    if not name or name == "..":
-        raise CannotSave(f"cannot save {told!r}: it is not the name of a file")
-    return name
-
-
-def _cannot_save(path: Path, why: str) -> CannotSave:
-    return CannotSave(f"cannot save {path}: {why}")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """Write to a neighbor of `path` and rename it when all is there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target:
-            yield target
-        part.chmod(0o644)  # mkstemp is stricter than a picture needs
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _job(response: httpx.Response) -> Job:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Reader = Callable[[Any], object]
 
 _TIMES = ("created_at", "started_at", "finished_at")
-_ENDS = frozenset({"succeeded", "failed", "canceled"})
+_ENDS = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,15 @@ class JobError(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parent(Answer):
+    """The job that another one goes on from: a fork, an extension, a retry."""
+
+    job_id: str
+    iteration: int | None = None
+    relation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worker(Answer):
     """Who has the job."""
 
@@ -147,6 +156,7 @@ class Job(Answer):
         "outputs": _each(Output.read),
         "error": JobError.read,
         "worker": Worker.read,
+        "parent": Parent.read,
     }
 
     id: str
@@ -160,8 +170,15 @@ class Job(Answer):
     finished_at: datetime | None = None
     attempts: int | None = None
     max_attempts: int | None = None
+    priority: str | None = None
+    parent: Parent | None = None
     params: dict[str, Any] = field(default_factory=dict)
     segments: list[dict[str, Any]] = field(default_factory=list)
+    current: dict[str, Any] | None = None
+    checkpoints: list[dict[str, Any]] = field(default_factory=list)
+    allowed_actions: list[str] = field(default_factory=list)
+    finish_requested: bool = False
+    completion: str | None = None
     queue: Queue | None = None
     progress: Progress | None = None
     outputs: list[Output] = field(default_factory=list)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Texts = list[str] | None
+OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after")
 _ELSEWHERE = frozenset(
-    {"set_", "name", "init_image", "schedule", "mask", "region", "steer"}
+    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *OPTIONS}
 )
 _LAYERS = frozenset({"content_layers", "style_layers"})
 
@@ -36,6 +37,7 @@ class Wanted:
     segments: list[dict[str, object]]
     init_image: Path | None
     name: str | None
+    options: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,26 @@ class Recipe:
         ),
     ] = None
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    priority: Annotated[
+        str | None, typer.Option(help="low, normal or high: an hour of waiting each.")
+    ] = None
+    max_attempts: Annotated[int | None, typer.Option(help="Tries.")] = None
+    keep_every: Annotated[
+        int | None, typer.Option(help="Keep a checkpoint for forks every so often.")
+    ] = None
+    start_deadline: Annotated[
+        str | None,
+        typer.Option(help="Expire if not started by then: a time, or seconds."),
+    ] = None
+    cancel_after: Annotated[
+        str | None,
+        typer.Option(help="Cancel if not done by then: a time, or seconds."),
+    ] = None
+
+    def _options(self) -> dict[str, str]:
+        """Return how the job shall be treated, as far as that was asked for."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: str(value) for name, value in given.items() if value is not None}
 
     def read(self, styles: Sequence[Path]) -> Wanted:
         """Read all flags, for these style pictures.
@@ -160,6 +182,7 @@ class Recipe:
             segments=[read_segment(text) for text in self.steer or ()],
             init_image=self.init_image,
             name=self.name,
+            options=self._options(),
         )
 
     def _params(self) -> dict[str, object]:

@@ -58,6 +58,12 @@ class Wire:
         """Change something; tried again only where twice does as much as once."""
         return self._patiently(lambda: _checked(self._http.post(path, **body)), retries)
 
+    def patch(self, path: str, **request: Any) -> httpx.Response:
+        """Change some of what is there; never sent twice."""
+        return self._patiently(
+            lambda: _checked(self._http.patch(path, **request)), retries=0
+        )
+
     def copy(self, path: str, target: BinaryIO) -> None:
         """Write an answer of any size into `target`, from its start."""
         self._patiently(lambda: self._copy_once(path, target), retries=2)

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 
     from impasto.models import Job, Progress
 
+# What people can do with a job.
+_PARTICIPLES = {
+    "cancel": "canceled",
+    "pause": "paused",
+    "resume": "resumed",
+    "finish": "finished now",
+    "steer": "changed (set)",
+    "fork": "forked",
+    "extend": "extended",
+    "retry": "retried",
+}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -67,8 +78,11 @@ def headline(job: Job) -> str:
     progress = job.progress
     if job.state == "queued" or progress is None:
         return waiting(job)
-    parts = (f"{progress.fraction:.0%}", work(progress), pace(progress))
+    hurry = pace(progress) if job.state != "paused" else ""
+    parts = (f"{progress.fraction:.0%}", work(progress), hurry)
     line = ", ".join(part for part in parts if part)
+    if job.finish_requested:
+        return f"finishing, {line}"
     return line if job.state == "running" else f"{job.state}, {line}"
 
 
@@ -77,7 +91,16 @@ def outcome(job: Job) -> str:
     took = _took(job)
     if job.error is not None:
         return f"{job.state}: {job.error.message} ({job.error.code})"
-    return f"{job.state} in {duration(took)}" if took is not None else job.state
+    early = f" early{_how_far(job)}" if job.completion == "early" else ""
+    ended = f"{job.state}{early}"
+    return f"{ended} in {duration(took)}" if took is not None else ended
+
+
+def _how_far(job: Job) -> str:
+    progress = job.progress
+    if progress is None or progress.iteration is None:
+        return ""
+    return f" ({progress.iteration} of {progress.iterations} iterations)"
 
 
 def _took(job: Job) -> float | None:
@@ -104,6 +127,7 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     if job.worker and job.worker.device:
         yield "worker", f"{job.worker.name or job.worker.id} ({job.worker.device})"
     yield from _wishes(job)
+    yield from _lineage(job)
     yield from _results(job)
 
 
@@ -118,6 +142,26 @@ def _wishes(job: Job) -> Iterator[tuple[str, str]]:
         changes = segment.get("changes", {})
         named = ", ".join(f"{name}={value}" for name, value in changes.items())
         yield "steered", f"from iteration {segment.get('from_iteration')}: {named}"
+
+
+def _lineage(job: Job) -> Iterator[tuple[str, str]]:
+    for segment in job.segments:
+        began = segment.get("from_iteration")
+        since = "from the next iteration on" if began is None else f"from {began} on"
+        told = segment.get("changes") or {}
+        changes = {name: new for name, new in told.items() if new is not None}
+        yield (
+            "changed",
+            f"{since}: " + ", ".join(f"{k} {v}" for k, v in changes.items()),
+        )
+    if job.parent:
+        where = f"{job.parent.job_id} at iteration {job.parent.iteration}"
+        yield "parent", f"{job.parent.relation} of {where}"
+    if job.checkpoints:
+        places = (str(one.get("iteration")) for one in job.checkpoints)
+        yield "checkpoints", ", ".join(places)
+    if job.allowed_actions:
+        yield "can be", ", ".join(_PARTICIPLES.get(a, a) for a in job.allowed_actions)
 
 
 def _results(job: Job) -> Iterator[tuple[str, str]]:

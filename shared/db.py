@@ -102,13 +102,21 @@ class Database:
             yield session
 
     def ping(self) -> None:
-        """Ask the database for its time.
+        """See whether the database answers.
+
+        Raises:
+            DatabaseUnavailable: It does not answer.
+        """
+        self.time()
+
+    def time(self) -> float:
+        """Ask the database for its time, seconds since 1970 UTC.
 
         Raises:
             DatabaseUnavailable: It does not answer.
         """
         with self.read() as session:
-            session.execute(select(self.now))
+            return float(session.scalars(select(self.now)).one())
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -15,11 +15,12 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
-from shared.states import JobState, StateReason
+from shared.states import Completion, JobState, Relation, StateReason
 
 
 class Owner(Base):
@@ -63,6 +64,12 @@ class Asset(Base):
     created_at: Mapped[float]
 
 
+def _some(name: str, present: str, *columns: str) -> Index:
+    """An index of only those rows that have a value in `present`."""
+    only = text(f"{present} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
 class Job(Base):
     """One requested picture; `fence` is the token of whoever may write to it."""
 
@@ -73,13 +80,17 @@ class Job(Base):
             "(lease_until IS NOT NULL)",
             name="held_has_lease",
         ),
-        # The claim walks one owner's ready jobs in order; a job that backs off has no
-        # ready_key, so it is not in the way.
-        Index("ix_jobs_ready", "owner_id", "ready_key", "id"),
+        # The claim walks one owner's ready jobs in order: no others are in the way.
+        _some("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
         Index("ix_jobs_waiting", "state", "ready_key"),
-        Index("ix_jobs_lease", "lease_until"),
-        Index("ix_jobs_worker", "worker_id"),
+        _some("ix_jobs_lease", "lease_until", "lease_until"),
+        _some("ix_jobs_worker", "worker_id", "worker_id"),
         Index("ix_jobs_listing", "owner_id", "created_at", "id"),
+        # Few jobs have deadlines; the others cost these indexes nothing.
+        _some("ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"),
+        _some("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
+        _some("ix_jobs_paused", "paused_at", "state", "paused_at"),
+        Index("ix_jobs_finished", "finished_at"),
     )
 
     id: Mapped[str] = id_column()
@@ -117,18 +128,22 @@ class Job(Base):
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     finish_requested: Mapped[bool] = mapped_column(default=False)
+    caution: Mapped[float | None]  # factor of every step since the loss diverged
+    asked_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
     progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     parent_iteration: Mapped[int | None]
-    relation: Mapped[str | None] = mapped_column(String(16))
+    relation: Mapped[Relation | None] = mapped_column(word_column(Relation))
 
     created_at: Mapped[float]
     started_at: Mapped[float | None]  # of the first attempt
     claimed_at: Mapped[float | None]  # of the latest attempt
+    paused_at: Mapped[float | None]  # None unless it is paused
     finished_at: Mapped[float | None]
 
+    completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
     result_digest: Mapped[str | None] = mapped_column(String(64))
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -198,6 +213,7 @@ class Segment(Base):
     job_id: Mapped[str] = job_id_column()
     from_iteration: Mapped[int | None]
     changes: Mapped[dict[str, Any]]
+    live: Mapped[bool] = mapped_column(default=False)  # asked in mid-run, not planned
 
 
 class Checkpoint(Base):
@@ -210,7 +226,7 @@ class Checkpoint(Base):
     )
     fence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     iteration: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(255))
+    key: Mapped[str] = mapped_column(String(255), index=True)  # children share it
     digest: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int] = mapped_column(BigInteger)
     format_version: Mapped[int]
@@ -240,6 +256,7 @@ class Worker(Base):
     """A worker process and the device it computes on."""
 
     __tablename__ = "workers"
+    __table_args__ = (UniqueConstraint("host", "device_uuid"),)
 
     id: Mapped[str] = id_column()
     host: Mapped[str] = mapped_column(String(255))
@@ -251,6 +268,7 @@ class Worker(Base):
     job_id: Mapped[str | None] = mapped_column(String(40))
     draining: Mapped[bool] = mapped_column(default=False)
     seconds_per_mpx_iteration: Mapped[float | None]
+    process: Mapped[str] = mapped_column(String(120), default="")  # shared.processes
     started_at: Mapped[float]
     last_seen: Mapped[float]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from shared.formats import ResultFormat, require_depth
 from shared.networks import Network, layer_names
-from shared.schedules import MAX_ITERATIONS, Quality, Stage, make_schedule
+from shared.schedules import Quality, Stage, make_schedule, require_growth
 from shared.style_images import ImageRef, StyleImage, image_ref
 
 if TYPE_CHECKING:
@@ -159,6 +159,11 @@ class StyleParams(BaseModel):
         allow_inf_nan=False,
         description="how far masks fade at their edges, as a share of the long side",
     )
+    allow_smaller: bool = Field(
+        default=False,
+        description="make the picture as large as the device can hold where max_edge "
+        "does not fit; the job's warnings then say so. Otherwise the job fails",
+    )
     tile_px: int | None = Field(
         default=None,
         ge=64,
@@ -230,11 +235,7 @@ class StyleParams(BaseModel):
         max_edge = info.data["max_edge"]
         if schedule is None:
             return make_schedule(info.data["quality"], max_edge)
-        sides = [side for side, _ in schedule]
-        if not sides or sides != sorted(set(sides)) or sides[-1] != max_edge:
-            raise ValueError(f"sides must grow and end with max_edge ({max_edge})")
-        if (total := sum(count for _, count in schedule)) > MAX_ITERATIONS:
-            raise ValueError(f"{total} iterations in all, at most {MAX_ITERATIONS}")
+        require_growth(schedule, max_edge)
         return schedule
 
     @field_validator("style_scale")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 Quality = Literal["draft", "standard", "fine"]
 # Long side in px, and iterations.
@@ -42,3 +46,16 @@ def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...
         return ((max_edge, first + last),)
     middle = [(side, between) for side in sides[1:-1]]
     return ((sides[0], first), *middle, (sides[-1], last))
+
+
+def require_growth(schedule: Sequence[Stage], max_edge: int) -> None:
+    """Check a schedule that somebody has made.
+
+    Raises:
+        ValueError: It does not grow up to `max_edge`, or has too many iterations.
+    """
+    sides = [side for side, _ in schedule]
+    if not sides or sides != sorted(set(sides)) or sides[-1] != max_edge:
+        raise ValueError(f"sides must grow and end with max_edge ({max_edge})")
+    if (total := sum(count for _, count in schedule)) > MAX_ITERATIONS:
+        raise ValueError(f"{total} iterations in all, at most {MAX_ITERATIONS}")

@@ -90,6 +90,16 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         default=120, gt=0, description="without progress after which signs of life end"
     )
+    watchdog_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="that an idle worker ignores a due job before it is replaced",
+    )
+    misfit_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="that a job too large for every known device waits before it fails",
+    )
     reap_seconds: float = Field(
         default=5, gt=0, description="between two rounds of the reconciler"
     )
@@ -112,8 +122,28 @@ class Settings(BaseSettings):
     save_patience_seconds: float = Field(
         default=600, gt=0, description="after which an unstored job goes back in line"
     )
+    paused_days: float = Field(
+        default=30, gt=0, description="after which a paused job expires"
+    )
     checkpoint_days: float = Field(
         default=7, gt=0, description="that checkpoints are kept after a job's end"
+    )
+    result_days: float = Field(
+        default=30, gt=0, description="that results and previews are kept after it"
+    )
+    tombstone_days: float = Field(
+        default=365, gt=0, description="that a job's row and events are kept after it"
+    )
+    kept_bytes: int = Field(
+        default=1024 * _MIB,
+        ge=0,
+        description="per job, for checkpoints kept to be forked from",
+    )
+    orphan_hours: float = Field(
+        default=24,
+        ge=1,
+        description="age of blobs that no row names before they are collected; no "
+        "upload may take longer",
     )
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"

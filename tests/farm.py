@@ -81,17 +81,22 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_worker(self, **environment):
-        return self.start("worker.app", "--device", "cpu", **environment)
+    def start_worker(self, slot=None, module="worker.app", **environment):
+        """Start a worker on a place of its own, as a fleet of many would."""
+        number = str(len(self.processes) if slot is None else slot)
+        options = ["--device", "cpu", "--slot", number]
+        return self.start(module, *options, **environment)
 
-    def submit(self, *, ring=True, seed=1, content=None, **params):
+    def submit(self, *, ring=True, seed=1, content=None, keep_every=None, **params):
+        """Submit a job whose pictures follow from `seed`."""
         content = self._asset(content or picture(seed))
         style = self._asset(picture(seed + 100))
         named = StyleParams(**params).with_images(
             {"content": {0: content}, "style": {0: style}}
         )
         inputs = (jobs.Input("content", 0, content), jobs.Input("style", 0, style))
-        return self._queue(jobs.NewJob(OWNER, named, inputs), ring)
+        new = jobs.NewJob(OWNER, named, inputs, keep_every=keep_every)
+        return self._queue(new, ring)
 
     def submit_exploration(self, *, ring=True, count=9, **params):
         ids = [self._asset(picture(seed, EXPLORED)) for seed in range(count)]

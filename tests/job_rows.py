@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from shared import jobs
-from shared.models import Job, JobEvent, Owner
+from shared.models import Checkpoint, Job, JobEvent, Owner, Segment
 from shared.params import StyleParams
 
 LEASE = 30.0
@@ -38,6 +38,22 @@ def row(db, job_id):
         return session.get(Job, job_id)
 
 
+def checkpoints(db, job_id=None):
+    """Rows of a job, or of all, in order."""
+    which = Checkpoint.job_id == job_id if job_id else true()
+    with db.read() as session:
+        ordered = select(Checkpoint).where(which).order_by(Checkpoint.iteration)
+        return session.scalars(ordered).all()
+
+
+def segments(db, job_id=None):
+    """(from_iteration, changes) of a job in the order they were asked for."""
+    which = Segment.job_id == job_id if job_id else true()
+    with db.read() as session:
+        rows = session.scalars(select(Segment).where(which).order_by(Segment.id))
+        return [(row.from_iteration, row.changes) for row in rows]
+
+
 def owner(db, owner_id="own_a"):
     with db.read() as session:
         return session.get(Owner, owner_id)
@@ -51,13 +67,14 @@ def events(db, job_id):
         return [event.event for event in found]
 
 
-def result(claimed):
+def result(claimed, **more):
     key = f"results/{claimed.job_id}/{claimed.fence}.png"
-    return jobs.Result(jobs.Written(key, "cd" * 32, 10), 8, 8, exact=True)
+    return jobs.Result(jobs.Written(key, "cd" * 32, 10), 8, 8, exact=True, **more)
 
 
 def checkpoint(db, claimed, iteration):
-    blob = jobs.Written(f"{claimed.fence}-{iteration}", "ef" * 32, 5)
+    key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
+    blob = jobs.Written(key, "ef" * 32, 5)
     return jobs.checkpointed(db, claimed, iteration, blob, 1)
 
 

@@ -11,17 +11,20 @@ import os
 import socket
 import sys
 import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from celery import signals
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from shared import jobs
 from shared.db import Database
 from shared.errors import (
     DatabaseShared,
-    DatabaseUnavailable,
-    ImpastoError,
+    DeviceTaken,
     StorageError,
     WeightsError,
 )
@@ -30,20 +33,28 @@ from shared.logs import configure
 from shared.queue import TASK, Doorbell, open_queue, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage import open_storage
+from worker.attendance import attend, leave, take_place
 from worker.computing import prepare
-from worker.device import this_device, use_threads, versions
+from worker.device import this_device, use_threads
+from worker.duty import Duty
 from worker.networks import Networks
 from worker.runner import Runner
 from worker.tools import Tools
+from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
+
+    from worker.device import DeviceInfo
 
 log = structlog.get_logger(__name__)
 
+EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
 EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
-_ATTENDANCE_SECONDS = 5.0  # a worker counts as alive for 30 s
 DEFAULT_NETWORK: Final = "vgg16"
+_UNUSABLE = (WeightsError, StorageError, DatabaseShared, DeviceTaken, RuntimeError)
 
 
 def main() -> int:
@@ -51,13 +62,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
     parser.add_argument("--memory-share", type=int, default=1, help="1/N is ours")
+    parser.add_argument("--slot", type=int, default=0, help="which of the N, from 0")
     arguments = parser.parse_args()
     settings = settings_or_exit()
     configure(settings.log_level)
     try:
-        tools = open_tools(settings, arguments.device, arguments.memory_share)
-        arrive(tools)
-    except (WeightsError, StorageError, DatabaseShared, RuntimeError) as error:
+        device = this_device(arguments.device, arguments.memory_share, arguments.slot)
+        tools = open_tools(settings, device)
+        take_place(tools)
+    except _UNUSABLE as error:
         hint = getattr(error, "hint", "")
         log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - told to a person
         return EXIT_UNUSABLE
@@ -65,17 +78,16 @@ def main() -> int:
     return 0
 
 
-def open_tools(settings: Settings, device_class: str, memory_share: int) -> Tools:
+def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
     """Open everything an attempt needs, and prove that the weights are whole.
 
     Raises:
         WeightsError: They are missing or damaged.
         StorageError: The storage URL is of no known kind.
         DatabaseShared: SQLite cannot serve this host.
-        RuntimeError: There is no such device, or it cannot compute as asked for.
+        RuntimeError: It cannot compute as asked for.
     """
-    device = this_device(device_class, memory_share)
-    prepare(settings, device_class)
+    prepare(settings, device.device_class)
     use_threads(settings.worker_threads)
     networks = Networks(settings, device.torch_device)
     networks.get(DEFAULT_NETWORK)
@@ -94,6 +106,7 @@ def serve(tools: Tools) -> None:
     """Take rings until the process is asked to end."""
     queue = open_queue(tools.settings)
     runner = Runner(tools)
+    duty = Duty(tools.draining, partial(_listen, queue, tools.device.device_class))
 
     @queue.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
     def look(job_id: str) -> None:
@@ -103,80 +116,73 @@ def serve(tools: Tools) -> None:
 
     doorbell = Doorbell(tools.settings)
     reconciler = jobs.Reconciler(tools.db, doorbell, tools.storage, tools.settings)
-    attendance = threading.Thread(
-        target=_attend, args=(tools, runner), name="attendance", daemon=True
-    )
 
     def on_shutting_down(**_: object) -> None:
-        tools.draining.set()
+        duty.end()
 
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
     signals.setup_logging.connect(_keep_our_logging, weak=False)
-    attendance.start()
+    _in_background("attendance", attend, tools, runner, duty)
+    _in_background("watchdog", _watch, tools, Watchdog(tools, runner, doorbell.ping))
     reconciler.start()
     try:
         _run_celery(queue, tools.device.device_class)
     finally:
-        tools.draining.set()
+        duty.end()
         reconciler.stop()
         doorbell.close()
-        _leave(tools)
+        leave(tools)
+        tools.db.close()
+
+
+def _in_background(name: str, work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, name=name, daemon=True).start()
 
 
 def _run_celery(queue: Celery, device_class: str) -> None:
-    node = f"{device_class}-{os.getpid()}@{socket.gethostname()}"
-    lists = f"{queue_name(None)},{queue_name(device_class)}"
+    lists = ",".join(_lists(device_class))
     options = ["--pool=threads", "--concurrency=1", f"--queues={lists}"]
-    quiet = ["--without-gossip", "--without-mingle", f"--hostname={node}"]
+    node = f"--hostname={_node(device_class)}"
+    quiet = ["--without-gossip", "--without-mingle", node]
     queue.worker_main(["--quiet", "worker", *options, *quiet])
+
+
+def _listen(queue: Celery, device_class: str, wanted: bool) -> None:
+    """Take rings, or leave them to others; if Redis does not hear, they ring again."""
+    control, node = queue.control, [_node(device_class)]
+    change = control.add_consumer if wanted else control.cancel_consumer
+    try:
+        for name in _lists(device_class):
+            change(name, destination=node)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("rings_not_changed", error=str(error))
+
+
+def _lists(device_class: str) -> tuple[str, ...]:
+    return queue_name(None), queue_name(device_class)
+
+
+def _node(device_class: str) -> str:
+    return f"{device_class}-{os.getpid()}@{socket.gethostname()}"
 
 
 def _keep_our_logging(**_: object) -> None:
     """Stop Celery from setting levels of its own, by listening to this signal."""
 
 
-def arrive(tools: Tools) -> None:
-    """Enter this worker on the roll; later will do if the database is away.
-
-    Raises:
-        DatabaseShared: SQLite cannot serve this host.
-    """
-    device = tools.device
-    presence = jobs.Presence(
-        worker_id=tools.worker_id,
-        host=socket.gethostname(),
-        device_uuid=device.uuid,
-        device_class=device.device_class,
-        device_name=device.name,
-        device_bytes=device.bytes,
-        versions=versions(),
-    )
-    try:
-        jobs.arrive(tools.db, presence)
-    except DatabaseUnavailable as error:
-        log.warning("arrival_delayed", error=str(error))
-
-
-def _attend(tools: Tools, runner: Runner) -> None:
-    """Stay on the roll of workers, whatever the database does."""
-    while not tools.draining.is_set():
+def _watch(tools: Tools, watchdog: Watchdog) -> None:
+    while True:
+        time.sleep(watchdog.look_seconds)
         try:
-            if not jobs.seen(tools.db, tools.worker_id, runner.job_id):
-                arrive(tools)
-        except ImpastoError as error:
-            log.warning("attendance_missed", error=str(error))
+            why = watchdog.look()
         except Exception:
-            # A worker that is not on the roll counts as dead: keep trying.
-            log.exception("attendance_missed")
-        tools.draining.wait(_ATTENDANCE_SECONDS)
-
-
-def _leave(tools: Tools) -> None:
-    try:
-        jobs.leave(tools.db, tools.worker_id)
-    except DatabaseUnavailable as error:
-        log.warning("leaving_unnoticed", error=str(error))
-    tools.db.close()
+            # Without this thread a stuck worker stays stuck: it must outlive surprises.
+            log.exception("watchdog_stumbled")
+            continue
+        if why is not None:
+            log.error("worker_replaced", why=why)
+            leave(tools)
+            os._exit(EXIT_RESTART)  # no orderly way out is left to this process
 
 
 if __name__ == "__main__":

@@ -11,8 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from shared import jobs
+from shared.errors import DatabaseUnavailable
 from shared.formats import FORMATS
+from shared.states import Completion
+from worker.course import Course, Interrupted
 from worker.endurance import endure
 from worker.engine.limits import Limits
 from worker.engine.transfer import stylize
@@ -30,21 +35,16 @@ if TYPE_CHECKING:
 
     from shared.jobs import Claim
     from shared.params import StyleParams
+    from worker.course import Segments
+    from worker.engine.snapshot import Iterate, Snapshot
     from worker.engine.sources import Sources
-    from worker.engine.transfer import Iterate, Snapshot
     from worker.lease import Lease
     from worker.pictures import Picture
     from worker.results import Encoded
     from worker.room import Room
     from worker.tools import Tools
 
-
-class _Interrupted(Exception):
-    """An order came while an iteration was under way."""
-
-    def __init__(self, order: Order) -> None:
-        super().__init__(order.value)
-        self.order = order
+log = structlog.get_logger(__name__)
 
 
 class Attempt:
@@ -58,9 +58,11 @@ class Attempt:
 
     def __init__(self, tools: Tools, claim: Claim[StyleParams], lease: Lease) -> None:
         self._tools, self._claim, self._lease = tools, claim, lease
+        self._segments = claim.segments
         self._keeper = Keeper(tools, claim, lease)
         self._meter = Meter()
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
+        self._has_picture = False
 
     def run(self) -> jobs.Result | Order:
         """Optimize to the end, or until the lease says otherwise.
@@ -75,31 +77,50 @@ class Attempt:
         """
         tools, params = self._tools, self._claim.params
         network, weights_digest = tools.networks.get(params.network)
+        self._lease.touch()
         device = tools.device
         originals = read_originals(tools.storage, self._claim, device.torch_device)
-        room = room_on(device.bytes, network, params, originals.sources)
+        self._lease.touch()
+        room = self._room = room_on(device.bytes, network, params, originals.sources)
         self._origin = self._keeper.origin(weights_digest, tiling=room.plan)
-        last = self._resumption()
-        iterates = endure(
-            room, last, partial(self._iterates, originals.sources), self._narrowed
-        )
-        ended = self._follow(iterates, last)
-        if isinstance(ended, Order):
-            return ended
-        return self._save(self._encoded(ended, originals.photo))
+        here, order = self._follow(originals.sources, self._resumption())
+        if order.lets_go:
+            if order.keeps and here is not None:
+                self._keeper.keep_once(here, self._origin)
+            return order
+        if here is None:
+            raise RuntimeError("a schedule without iterations passed validation")
+        return self._end(here, order, originals.photo)
 
     def _resumption(self) -> Snapshot | None:
         found = self._keeper.resumption(self._origin)
+        self._lease.touch()
         if found is None:
             return None
+        self._has_picture = True
         self._origin = replace(self._origin, inexact=found.inexact)
         return found.snapshot
 
-    def _iterates(
-        self, sources: Sources, room: Room, here: Snapshot | None
+    def _follow(
+        self, sources: Sources, here: Snapshot | None
+    ) -> tuple[Snapshot | None, Order]:
+        """Iterate to the end, or to where an order ends it; return where, and it."""
+        if here is not None and self._lease.order() is Order.FINISH:
+            return here, Order.FINISH
+        begin = partial(self._begin, sources)
+        return Course(begin, self._attend, self._steer).follow(here, self._segments)
+
+    def _begin(
+        self, sources: Sources, here: Snapshot | None, segments: Segments
     ) -> Iterator[Iterate]:
-        limits = Limits(room.activation_bytes, tick=partial(self._tick, room))
-        segments = self._claim.segments
+        run = partial(self._iterates, sources, segments)
+        return endure(self._room, here, run, self._narrowed)
+
+    def _iterates(
+        self, sources: Sources, segments: Segments, room: Room, here: Snapshot | None
+    ) -> Iterator[Iterate]:
+        tick, step = partial(self._tick, room), self._claim.caution
+        limits = Limits(room.activation_bytes, step, tick)
         return stylize(
             sources,
             room.params,
@@ -112,53 +133,65 @@ class Attempt:
     def _tick(self, room: Room) -> None:
         """After each tile: tell, and obey if there are more to come."""
         self._lease.touch()
-        if room.is_tiled and (order := self._lease.order()) is not Order.GO_ON:
-            raise _Interrupted(order)
+        order = self._lease.order()
+        obeys = order.lets_go or (order is Order.FINISH and self._has_picture)
+        if room.is_tiled and obeys:
+            raise Interrupted(order)
 
     def _narrowed(self, room: Room) -> None:
+        self._room = room
         reason = f"memory ran out: went on in tiles of {room.plan}"
         inexact = self._origin.inexact or reason
         maker = self._origin.maker | {"tiling": room.plan}
         self._origin = replace(self._origin, maker=maker, inexact=inexact)
         self._keeper.warn("computed_in_tiles", reason)
 
-    def _follow(
-        self, iterates: Iterator[Iterate], last: Snapshot | None
-    ) -> Snapshot | Order:
-        """Attend each iterate; return the last one, or the order that came first."""
-        fresh = False
+    def _steer(self, iteration: int) -> Segments | None:
+        self._lease.steered()  # the next heartbeat tells if there is more
         try:
-            for iterate in iterates:
-                last, fresh = iterate.snapshot(), True
-                if (order := self._attend(iterate)) is not Order.GO_ON:
-                    return order
-        except _Interrupted as interruption:
-            order = interruption.order
-            if last is not None and fresh:
-                self._keep_checkpoint(last, order)
-            return order
-        if last is None:
-            raise RuntimeError("a schedule without iterations passed validation")
-        return last
+            segments = jobs.begin_segments(self._tools.db, self._claim, iteration)
+        except DatabaseUnavailable as error:
+            log.warning("steering_delayed", error=str(error))
+            return None
+        log.info("job_steered", iteration=iteration)
+        self._segments = segments
+        return segments
 
     def _attend(self, iterate: Iterate) -> Order:
         """Between two iterations: tell, obey, keep."""
+        self._has_picture = True
         self._lease.report(iterate.iteration, self._meter.progress(iterate))
-        order = self._lease.order()
-        self._keep_checkpoint(iterate.snapshot(), order)
+        order, here = self._lease.order(), iterate.snapshot()
+        ends_scale = not order.lets_go and self._ends_scale(here)
+        if ends_scale or self._keeper.wants_checkpoint(order, iterate.iteration):
+            self._keeper.keep_checkpoint(here, self._origin)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
         return order
 
-    def _keep_checkpoint(self, snapshot: Snapshot, order: Order) -> None:
-        if self._keeper.wants_checkpoint(order):
-            self._keeper.keep_checkpoint(snapshot, self._origin)
+    def _ends_scale(self, here: Snapshot) -> bool:
+        """Whether the next scale comes, which may not fit or take much longer."""
+        stages = self._claim.params.stages
+        _, iterations = stages[here.scale]
+        is_over = here.scale_iteration == iterations or here.is_still
+        return is_over and here.scale < len(stages) - 1
+
+    def _end(self, here: Snapshot, order: Order, photo: Picture) -> jobs.Result | Order:
+        """Keep where it ended, for whoever wants to go on from it, and the picture."""
+        self._keeper.keep_once(here, self._origin)
+        saved = self._save(self._encoded(here, photo))
+        if isinstance(saved, Order):
+            return saved
+        early = order is Order.FINISH
+        completion = Completion.EARLY if early else Completion.FULL
+        return replace(saved, iterations=here.iteration, completion=completion)
 
     def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
         params, recipe = self._claim.params, None
         if params.metadata:
-            recipe = write_recipe(self._claim, self._origin, last.iteration)
+            claim = replace(self._claim, segments=self._segments)
+            recipe = write_recipe(claim, self._origin, last.iteration)
         encoded = encode(last.image, params, photo, recipe)
         for code, message in encoded.warnings:
             self._keeper.warn(code, message)

@@ -11,14 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
-from worker.engine.transfer import Snapshot
+from shared.params import StyleParams
+from worker.engine.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -54,6 +56,14 @@ class Resumption:
 
     snapshot: Snapshot
     inexact: str
+
+
+def inexact_by(claim: Claim) -> str:
+    """Why the picture cannot be what was asked for, as far as the row tells."""
+    if claim.asked_max_edge is not None:
+        edge = claim.params.max_edge
+        return f"made at {edge} px, as {claim.asked_max_edge} px did not fit"
+    return "went on with smaller steps after it diverged" if claim.caution < 1 else ""
 
 
 def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:
@@ -122,7 +132,7 @@ def resume(storage: Storage, claim: Claim, origin: Origin) -> Resumption | None:
     """
     for stored in claim.checkpoints:
         try:
-            found = _read(storage, stored)
+            found = _read(storage, stored, claim)
         except (BlobMissing, DamagedBlob) as error:
             log.warning("checkpoint_unusable", job_id=claim.job_id, error=str(error))
             continue
@@ -144,10 +154,33 @@ def read_verified(storage: Storage, blob: Blob) -> bytes:
     return data
 
 
-def _read(storage: Storage, stored: StoredCheckpoint) -> tuple[Snapshot, Origin] | None:
+def _read(
+    storage: Storage, stored: StoredCheckpoint, claim: Claim
+) -> tuple[Snapshot, Origin] | None:
+    """Read a checkpoint; None: it is whole, but of no use."""
     if stored.format_version != FORMAT_VERSION:
         return None
-    return parse(read_verified(storage, stored.blob))
+    snapshot, origin = parse(read_verified(storage, stored.blob))
+    if not isinstance(claim.params, StyleParams):
+        return snapshot, origin
+    if not _is_finite(snapshot):
+        log.info("checkpoint_not_finite", iteration=snapshot.iteration)
+        return None
+    if not _is_of_schedule(snapshot, claim.params.stages):
+        log.info("checkpoint_of_another_size", iteration=snapshot.iteration)
+        return None
+    return snapshot, origin
+
+
+def _is_finite(snapshot: Snapshot) -> bool:
+    """Whether it can be gone on from: the one before a divergence may be spoilt."""
+    return all(bool(torch.isfinite(each).all()) for each in snapshot.tensors.values())
+
+
+def _is_of_schedule(snapshot: Snapshot, stages: Sequence[tuple[int, int]]) -> bool:
+    """Whether it has the size of its scale, which a job made smaller has changed."""
+    sides = [side for side, _ in stages[snapshot.scale : snapshot.scale + 1]]
+    return sides == [max(snapshot.image.shape[-2:])]
 
 
 def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
@@ -155,7 +188,7 @@ def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
         if changed == "weights":
             raise WeightsDamaged("the checkpoint was made with other weights")
         raise DamagedBlob(f"the checkpoint was made from another {changed}")
-    inexact = was.inexact
+    inexact = was.inexact or now.inexact
     if changed := _differing(was.maker, now.maker):
         inexact = inexact or f"continued with another {changed}"
     return Resumption(snapshot, inexact)

@@ -53,12 +53,13 @@ def cpu() -> DeviceInfo:
     return DeviceInfo("cpu", _on_host("cpu"), _cpu_name(), _ram_bytes())
 
 
-def this_device(device_class: str, memory_share: int = 1) -> DeviceInfo:
+def this_device(device_class: str, memory_share: int = 1, slot: int = 0) -> DeviceInfo:
     """The one device of `device_class` that the fleet left visible to this process.
 
     Args:
         device_class: cpu, cuda or mps.
         memory_share: Among how many processes its memory is shared out.
+        slot: Which of them this one is, from 0; each has a name of its own.
 
     Raises:
         RuntimeError: There is no such device.
@@ -66,7 +67,8 @@ def this_device(device_class: str, memory_share: int = 1) -> DeviceInfo:
     found = [cpu()] if device_class == "cpu" else best_devices()
     for device in found:
         if device.device_class == device_class:
-            return replace(device, bytes=device.bytes // memory_share)
+            uuid = f"{device.uuid}-{slot}" if slot else device.uuid
+            return replace(device, uuid=uuid, bytes=device.bytes // memory_share)
     raise RuntimeError(f"this machine has no {device_class} device")
 
 
@@ -75,6 +77,22 @@ def use_threads(count: int | None) -> int:
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+def free_bytes(device: DeviceInfo) -> int:
+    """Memory that a new attempt would find, at most what is ours of the device."""
+    if device.device_class == "cuda":
+        torch.cuda.empty_cache()
+        return torch.cuda.mem_get_info(device.torch_device)[0]
+    return min(device.bytes, _available_bytes(device.bytes))
+
+
+def is_usable(device: DeviceInfo) -> bool:
+    """Whether the device still computes; some errors stick to the process."""
+    try:
+        return torch.ones(2, device=device.torch_device).sum().item() == 2  # noqa: PLR2004 - 1 + 1
+    except RuntimeError:
+        return False
 
 
 def versions() -> dict[str, str]:
@@ -126,6 +144,16 @@ def _cpu_name() -> str:
         lines = []
     models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
     return models[0].strip() if models else platform.machine()
+
+
+def _available_bytes(otherwise: int) -> int:
+    """Memory that can be had without swapping, where the kernel tells it (Linux)."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return otherwise
+    told = [line.split() for line in lines if line.startswith("MemAvailable:")]
+    return int(told[0][1]) * 1024 if told else otherwise
 
 
 def _ram_bytes() -> int:

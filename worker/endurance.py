@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
+from worker.failures import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from worker.engine.transfer import Iterate, Snapshot
+    from worker.engine.snapshot import Iterate, Snapshot
     from worker.room import Room
-
-# torch raises its own error on CUDA and MPS; a plain allocation on the CPU fails so.
-_CPU_ALLOCATOR = "can't allocate memory"
 
 
 def endure(
@@ -48,10 +45,3 @@ def endure(
             return
         room = smaller  # outside, where the error no longer holds on to tensors
         narrowed(room)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says so, on any kind of device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)

@@ -73,7 +73,7 @@ class Exploration:
         looks = explore(self._tensors(seen), self._params, network, resume=snapshot)
         for look in looks:
             best = look.best
-            if (order := self._attend(look, origin)) is not Order.GO_ON:
+            if (order := self._attend(look, origin)).lets_go:
                 return order
         return self._finish(best, origin)
 
@@ -85,7 +85,7 @@ class Exploration:
         """Between two pictures: tell, obey, keep."""
         self._lease.report(look.pictures, self._meter.progress(look))
         order = self._lease.order()
-        if self._keeper.wants_checkpoint(order):
+        if self._keeper.wants_checkpoint(order, look.pictures):
             self._keeper.keep_checkpoint(look.snapshot(), origin)
         return order
 
@@ -114,7 +114,7 @@ class Exploration:
             boxes.setdefault(patch.picture, set()).add(patch.box)
         cuttings = Cuttings({}, {})
         for index, wanted in sorted(boxes.items()):
-            if (order := self._lease.wait(0)) is not Order.GO_ON:
+            if (order := self._lease.wait(0)).lets_go:
                 return order
             picture = self._keeper.picture(self._pictures[index], self._params.max_edge)
             cuttings.sizes[index] = picture.size

@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
@@ -54,19 +55,21 @@ class Slot:
         name: For the log.
         device_class: cpu, cuda or mps.
         memory_share: Among how many workers its device's memory is shared out.
+        number: Which of those it is, from 0.
         environment: What its process sees besides our own environment.
     """
 
     name: str
     device_class: str
     memory_share: int = 1
+    number: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def options(self) -> list[str]:
         """What its process is started with."""
-        share = str(self.memory_share)
-        return ["--device", self.device_class, "--memory-share", share]
+        shared = ["--memory-share", str(self.memory_share), "--slot", str(self.number)]
+        return ["--device", self.device_class, *shared]
 
 
 def plan(devices: str, threads: int | None) -> list[Slot]:
@@ -87,11 +90,7 @@ def plan(devices: str, threads: int | None) -> list[Slot]:
                 f"cannot read {word!r}: use all, cpu, cpu*N, mps or cuda:N, by commas"
             )
         slots += _slots(word.strip(), match)
-    on_cpu = sum(slot.device_class == "cpu" for slot in slots)
-    slots = [
-        replace(slot, memory_share=on_cpu) if slot.device_class == "cpu" else slot
-        for slot in slots
-    ]
+    slots = _sharing_the_cpu(slots)
     share = threads or max(1, _cores() // len(slots))
     return [_with_threads(slot, share) for slot in slots]
 
@@ -183,6 +182,17 @@ def _slots(word: str, match: re.Match[str]) -> list[Slot]:
     if word == "mps":
         return [_slot("mps")]
     return [Slot(f"cpu-{number}", "cpu") for number in range(int(match["count"] or 1))]
+
+
+def _sharing_the_cpu(slots: list[Slot]) -> list[Slot]:
+    """Number the slots on the CPU, and share out its memory among them."""
+    number, on_cpu = count(), sum(slot.device_class == "cpu" for slot in slots)
+    return [
+        replace(slot, memory_share=on_cpu, number=next(number))
+        if slot.device_class == "cpu"
+        else slot
+        for slot in slots
+    ]
 
 
 def _slot_of(found: Mapping[str, str]) -> Slot:

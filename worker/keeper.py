@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.jobs import Blob, Claim
     from worker.checkpoints import Resumption
-    from worker.engine.transfer import Snapshot
+    from worker.engine.snapshot import Snapshot
     from worker.lease import Lease
     from worker.tools import Tools
 
@@ -41,6 +41,7 @@ class Keeper:
     def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
         self._tools, self._claim, self._lease = tools, claim, lease
         self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
+        self._kept = 0  # iteration of the newest checkpoint
 
     def picture(self, blob: Blob, edge: int) -> Image.Image:
         """Read a picture, shrunk to a long side of `edge` px if it is larger.
@@ -67,7 +68,9 @@ class Keeper:
         pictures = checkpoints.digests(self._claim.inputs)
         maker = how_computed(self._tools.settings, self._tools.device)
         return Origin(
-            inputs={**pictures, "weights": weights_digest}, maker={**maker, **more}
+            inputs={**pictures, "weights": weights_digest},
+            maker={**maker, **more},
+            inexact=checkpoints.inexact_by(self._claim),
         )
 
     def resumption(self, origin: Origin) -> Resumption | None:
@@ -78,14 +81,27 @@ class Keeper:
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
             for key in jobs.fell_back(self._tools.db, claim, iteration):
                 self.delete(key)
+        self._kept = iteration
         if found is not None:
             log.info("job_resumed", iteration=iteration, inexact=found.inexact)
         return found
 
-    def wants_checkpoint(self, order: Order) -> bool:
-        """Whether one is due, or the last chance for one has come."""
-        due = order is Order.GO_ON and self._checkpoints.is_due()
-        return due or order is Order.LEAVE
+    def wants_checkpoint(self, order: Order, iteration: int) -> bool:
+        """Whether one is due, or wanted for forks, or the last chance has come."""
+        if order.keeps:
+            return True
+        every = self._claim.keep_every
+        due = self._checkpoints.is_due() or jobs.is_kept(every, iteration)
+        return due and order in {Order.GO_ON, Order.STEER}
+
+    def keep_once(self, snapshot: Snapshot, origin: Origin) -> None:
+        """Store a checkpoint, unless it is of the iteration of the newest one.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if snapshot.iteration != self._kept:
+            self.keep_checkpoint(snapshot, origin)
 
     def keep_checkpoint(self, snapshot: Snapshot, origin: Origin) -> None:
         """Store a checkpoint; a failure costs only what it would have saved.
@@ -108,8 +124,10 @@ class Keeper:
             except (StorageError, DatabaseUnavailable) as error:
                 self.warn("checkpoint_skipped", str(error))
                 return
+            self._kept = iteration
             for each in old:
                 self.delete(each)
+        self._lease.touch()
 
     def save(self, name: str, data: bytes) -> jobs.Written | Order:
         """Store a result, waiting for room or for the storage to come back.
@@ -126,7 +144,7 @@ class Keeper:
         """
         key = f"results/{self._claim.job_id}/{self._claim.fence}{name}"
         order = self._put_patiently(key, data)
-        return _written(key, data) if order is Order.GO_ON else order
+        return order if order.lets_go else _written(key, data)
 
     def delete(self, key: str) -> None:
         """Free the room of a blob that no row names any more."""
@@ -155,7 +173,7 @@ class Keeper:
             else:
                 return Order.GO_ON
             order = self._lease.wait(settings.save_retry_seconds)
-            if order is not Order.GO_ON:
+            if order.lets_go:
                 return order
             waited += settings.save_retry_seconds
 

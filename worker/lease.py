@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 from statistics import median
 from typing import TYPE_CHECKING, Any, Self
@@ -32,8 +33,33 @@ class Order(Enum):
     """What the driver of an attempt should do next."""
 
     GO_ON = "go on"
+    STEER = "steer"  # changes of parameters wait to begin
+    FINISH = "finish"  # the picture is wanted as it is
+    PAUSE = "pause"  # checkpoint, and let go
     STOP = "stop"  # the job was canceled
     LEAVE = "leave"  # this process has to end
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it ends the attempt without a picture."""
+        return self in {Order.PAUSE, Order.STOP, Order.LEAVE}
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the job goes on later, from a checkpoint made now."""
+        return self in {Order.PAUSE, Order.LEAVE}
+
+
+def order_of(told: jobs.Told, *, draining: bool) -> Order:
+    """Tell what comes first: the end, the picture, the device, the parameters."""
+    asked = {
+        Order.STOP: told.state == JobState.CANCELING,
+        Order.FINISH: told.finish_requested,
+        Order.PAUSE: told.state == JobState.PAUSING,
+        Order.LEAVE: draining,
+        Order.STEER: told.has_pending_segments,
+    }
+    return next((order for order, wanted in asked.items() if wanted), Order.GO_ON)
 
 
 class Lease:
@@ -55,7 +81,7 @@ class Lease:
         self._draining = draining
         self._ended = threading.Event()
         self._lost = False
-        self._state = JobState.RUNNING
+        self._told = jobs.Told(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
         self._progress: dict[str, Any] = {"phase": "loading"}
         self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
@@ -84,13 +110,24 @@ class Lease:
         self._iteration, self._progress = iteration, progress
 
     def touch(self) -> None:
-        """Note that the device has done a part of what the next report will tell.
+        """Note that something moved: a tile, a phase, a picture, a stored blob.
 
-        Between parts, the parts are the steps that a stall is measured by: not the
+        Between such parts, the parts are the steps that a stall is measured by: not the
         short rest before the report.
         """
         self._touched = True
         self._step()
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds per megapixel and iteration, once they are known."""
+        return self._progress.get("seconds_per_mpx_iteration")
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long nothing has moved beyond what is allowed; 0 while all is well."""
+        still = time.monotonic() - self._moved_at
+        return max(0.0, still - self._stall_seconds())
 
     def order(self) -> Order:
         """Tell what people and the operator want of this attempt.
@@ -100,9 +137,7 @@ class Lease:
         """
         if self._lost:
             raise FencedOut(self._claim.job_id, self._claim.fence)
-        if self._state == JobState.CANCELING:
-            return Order.STOP
-        return Order.LEAVE if self._draining.is_set() else Order.GO_ON
+        return order_of(self._told, draining=self._draining.is_set())
 
     def wait(self, seconds: float) -> Order:
         """Pause, at most so long, then tell the order; a drain ends the pause.
@@ -113,6 +148,10 @@ class Lease:
         self._draining.wait(seconds)
         self._moved_at = time.monotonic()  # waiting on purpose is no stall
         return self.order()
+
+    def steered(self) -> None:
+        """Note that the changes which were pending have begun."""
+        self._told = replace(self._told, has_pending_segments=False)
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -126,11 +165,11 @@ class Lease:
                 return
 
     def _beat(self) -> None:
-        if time.monotonic() - self._moved_at > self._stall_seconds():
+        if self.stalled_seconds:
             log.error("job_stalled", job_id=self._claim.job_id)
             return
         try:
-            self._state = jobs.heartbeat(
+            self._told = jobs.heartbeat(
                 self._db,
                 self._claim,
                 self._settings.lease_seconds,

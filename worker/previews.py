@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.jobs import Claim
     from shared.storage.base import Storage
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from worker.engine.exploring import Look
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 _MEGA = 1_000_000
 

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import structlog
 
 from shared import jobs
-from shared.errors import (
-    BlobMissing,
-    DatabaseUnavailable,
-    FencedOut,
-    StorageError,
-)
+from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from shared.kinds import JobKind
 from shared.states import JobState
 from worker.attempt import Attempt
-from worker.device import use_threads
+from worker.device import is_usable, use_threads
 from worker.exploration import Exploration
-from worker.failures import failure_of
+from worker.failures import is_of_the_device
 from worker.lease import Lease, Order
+from worker.remedies import note_failure, remedy
+from worker.smaller import make_smaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LEAVING_SECONDS = 2.0  # so long a database may be away when we have to leave
-OUTAGE_SECONDS = 30.0  # a job waits so long when the storage was out of reach
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -60,21 +56,62 @@ class Runner:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._device = jobs.Device(
-            tools.worker_id, tools.device.device_class, tools.device.bytes
+            tools.worker_id,
+            tools.device.device_class,
+            tools.device.bytes,
+            tools.device.uuid,
         )
-        self._job_id: str | None = None
+        self._claim: Claim | None = None
+        self._lease: Lease | None = None
+        self._runs = 0
+        self._is_busy = self._is_broken = False
+
+    @property
+    def device(self) -> jobs.Device:
+        """What its claims say of the device."""
+        return self._device
 
     @property
     def job_id(self) -> str | None:
         """The job at hand."""
-        return self._job_id
+        claim = self._claim
+        return None if claim is None else claim.job_id
+
+    @property
+    def lease(self) -> Lease | None:
+        """Of the job at hand."""
+        return self._lease
+
+    @property
+    def runs(self) -> int:
+        """How often it has looked for a job."""
+        return self._runs
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a job, or is about to claim one."""
+        return self._is_busy
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the device failed so that this process can use it no more."""
+        return self._is_broken
 
     def run_one(self) -> bool:
         """Claim the best due job that fits and see it through; False: there is none."""
-        if self._tools.draining.is_set():
-            return False
+        self._runs += 1
+        self._is_busy = True  # before we look: whoever drains us may rely on it
         try:
-            claim = self._claim()
+            return self._run_one()
+        finally:
+            self._is_busy = False
+
+    def _run_one(self) -> bool:
+        if self._tools.draining.is_set() or self._is_broken:
+            return False
+        nonce = secrets.token_hex(8)
+        try:
+            claim = self._take(nonce)
         except DatabaseUnavailable as error:
             log.warning("claim_failed", error=str(error))  # it will be rung for again
             return False
@@ -82,41 +119,63 @@ class Runner:
             return False
         # torch keeps the number of threads by the calling thread, which is new here.
         use_threads(self._tools.settings.worker_threads)
-        self._job_id = claim.job_id
+        self._claim = claim
         with structlog.contextvars.bound_contextvars(
             job_id=claim.job_id, fence=claim.fence, attempt=claim.attempts
         ):
             try:
-                self._see_through(claim)
+                self._see_through(claim, nonce)
             except FencedOut:
                 log.warning("job_taken_over")
             except DatabaseUnavailable as error:
                 # The lease runs out, and another worker goes on from the checkpoint.
                 log.warning("job_abandoned", error=str(error))
             finally:
-                self._job_id = None
+                self._claim = self._lease = None
         return True
 
-    def _claim(self) -> Claim | None:
-        lease, nonce = self._tools.settings.lease_seconds, secrets.token_hex(8)
+    def _take(self, nonce: str) -> Claim | None:
+        lease = self._tools.settings.lease_seconds
         return self._insist(
             partial(jobs.claim, self._tools.db, self._device, nonce, lease),
             patience_seconds=lease,
         )
 
-    def _see_through(self, claim: Claim) -> None:
+    def _see_through(self, claim: Claim, nonce: str) -> None:
         log.info("job_claimed", iteration=claim.iteration)
         tools = self._tools
         with Lease(tools.db, claim, tools.settings, tools.draining) as lease:
+            self._lease = lease
             try:
-                ended = ATTEMPTS[claim.kind](tools, claim, lease).run()
-            except (FencedOut, DatabaseUnavailable):
+                ended = self._attempt(claim, nonce, lease)
+            except FencedOut:
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be told
-                state = self._insist(partial(self._fail, claim, error))
+                note_failure(error)
+                self._examine(error)
+                now = self._claim or claim
+                state = self._insist(partial(remedy, tools, now, error))
             else:
                 state = self._insist(partial(self._settle, claim, ended))
         log.info("job_left", state=state)
+
+    def _attempt(self, claim: Claim, nonce: str, lease: Lease) -> jobs.Result | Order:
+        """Make the picture, smaller if it does not fit and may be."""
+        while True:
+            try:
+                return ATTEMPTS[claim.kind](self._tools, claim, lease).run()
+            except Exception as error:
+                if not make_smaller(self._tools, claim, error):
+                    raise
+            taken = self._take(nonce)  # the same claim, with what has changed
+            if taken is None:
+                raise FencedOut(claim.job_id, claim.fence)
+            self._claim = claim = taken
+
+    def _examine(self, error: Exception) -> None:
+        """Find out whether a failed device can still be used by this process."""
+        if is_of_the_device(error):
+            self._is_broken = not is_usable(self._tools.device)
 
     def _settle(self, claim: Claim, ended: jobs.Result | Order) -> JobState:
         db = self._tools.db
@@ -141,17 +200,6 @@ class Runner:
             self._delete(*jobs.keep_last_checkpoint(self._tools.db, claim.job_id))
         except DatabaseUnavailable as error:
             log.warning("checkpoints_left_behind", error=str(error))
-
-    def _fail(self, claim: Claim, error: Exception) -> JobState:
-        failure = failure_of(error)
-        if failure.code == "engine_error":
-            log.error("attempt_failed", exc_info=error)
-        else:
-            log.warning("attempt_failed", code=failure.code, error=failure.message)
-        if isinstance(error, StorageError) and not isinstance(error, BlobMissing):
-            return jobs.postpone(self._tools.db, claim, failure, OUTAGE_SECONDS)
-        retry_seconds = self._tools.settings.retry_seconds
-        return jobs.fail(self._tools.db, claim, failure, retry_seconds)
 
     def _insist(
         self, write: Callable[[], Written], patience_seconds: float = float("inf")

@@ -8,9 +8,10 @@ from api.answers import job_answer
 from api.auth import current_owner_id
 from api.explorations import submit_exploration
 from api.finding import find_job
+from api.form_schemas import ExplorationForm, ExplorationJson
 from api.openapi import make_blueprint, post
 from api.presenters import present
-from api.schemas import ExplorationForm, ExplorationJson, JobObject
+from api.schemas import JobObject
 from api.services import current_services
 
 blueprint = make_blueprint("explorations", "What excites the units of a network.")

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, look, list, cancel."""
+"""/v1/jobs: submit, look, list, change."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import cursor
 from api.answers import answer, job_answer
 from api.auth import current_owner_id
+from api.bodies import ChangeBody
 from api.finding import JobPath, find_job
-from api.openapi import get, make_blueprint, post
+from api.form_schemas import JobForm
+from api.openapi import get, make_blueprint, patch, post
 from api.presenters import present, present_all
-from api.schemas import JobForm, JobObject, JobPage
+from api.schemas import JobObject, JobPage
 from api.services import current_services
 from api.submission import submit
+from api.verb_requests import change_request
 from shared import jobs
 from shared.states import JobState
 
@@ -33,8 +36,8 @@ class JobsQuery(BaseModel):
 
 
 @post(
-    blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None, s415=None,
-    s429=None, s503=None,
+    blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None,
+    s415=None, s429=None, s503=None,
 )  # fmt: skip
 def submit_job() -> Response:
     """Submit a job: a photo, one or more paintings, parameters."""
@@ -72,16 +75,21 @@ def show_job(path: JobPath) -> Response:
     return job_answer(present(current_services().database, job))
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/cancel", s200=JobObject, s202=JobObject, s404=None,
-    s409=None,
+@patch(
+    blueprint, "/v1/jobs/<job_id>", ChangeBody, s200=JobObject, s202=JobObject,
+    s400=None, s404=None, s409=None, s412=None, s413=None, s415=None, s428=None,
 )  # fmt: skip
-def cancel_job(path: JobPath) -> Response:
-    """Stop a job for good: at once while it waits, else at the next iteration."""
-    services = current_services()
+def change_job(path: JobPath) -> Response:
+    """Change weights, iterations, name, priority; parameters need If-Match.
+
+    If-Match takes the job's revision. 202: the worker begins with it at the next
+    iteration, and `segments` tells at which.
+    """
+    database = current_services().database
     find_job(path.job_id)
-    said = jobs.cancel(services.database, current_owner_id(), path.job_id)
-    job = present(services.database, find_job(path.job_id))
+    wanted = change_request(request, database.time)
+    said = jobs.change(database, current_owner_id(), path.job_id, wanted)
+    job = present(database, find_job(path.job_id))
     return job_answer(job, 200 if said.done else 202)
 
 

@@ -16,7 +16,7 @@ from api.finding import (
 from api.openapi import get, make_blueprint
 from api.services import current_services
 from shared import jobs
-from shared.errors import NotFound, ResultNotReady
+from shared.errors import NotFound, ResultNotReady, ResultPurged
 from shared.formats import FORMATS, format_of_key
 from shared.states import TERMINAL
 
@@ -27,13 +27,22 @@ _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 
 
-@get(blueprint, "/v1/jobs/<job_id>/result", s200=_RESULTS, s404=None, s409=None)
+@get(
+    blueprint,
+    "/v1/jobs/<job_id>/result",
+    s200=_RESULTS,
+    s404=None,
+    s409=None,
+    s410=None,
+)
 def show_result(path: JobPath) -> Response:
     """Download the finished picture, in the format that its job asked for.
 
     Of a job that makes several files, the first.
     """
     job = find_job(path.job_id)
+    if job.result_key is None and job.result_digest is not None:
+        raise ResultPurged(f"the picture of job {job.id} is kept no longer")
     if job.result_key is None or job.result_digest is None:
         ended = job.state in TERMINAL
         hint = "there will be none" if ended else "wait until its state is succeeded"

@@ -75,7 +75,7 @@ def explore(
     api_url: ApiUrl = None,
 ) -> None:
     """Show which patches of pictures excite the units of a network's layers."""
-    from impasto.jobs import make_folder  # noqa: PLC0415 - loads httpx
+    from impasto.saving import make_folder  # noqa: PLC0415 - for this alone
 
     params = wishes.params()
     make_folder(output)

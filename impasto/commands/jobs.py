@@ -1,4 +1,4 @@
-"""Commands about jobs that exist: watch, show, ls, cancel, download."""
+"""Commands that look at jobs: watch, show, ls, download."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.errors import ImpastoError
 from impasto.exits import INTERRUPTED
 from impasto.formats import ending
 from impasto.ids import full_id
@@ -53,27 +52,6 @@ def ls(
         print_line(table(page.data))
     else:
         say("no jobs yet; 'impasto run PHOTO STYLE' makes one")
-
-
-def cancel(
-    job_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Ids, beginnings, or @last.")
-    ],
-    api_url: ApiUrl = None,
-) -> None:
-    """Stop jobs; says of each what became of it."""
-    failure: ImpastoError | None = None
-    with connect(api_url) as client:
-        for typed in job_ids:
-            try:
-                job = client.jobs.cancel(full_id(client.jobs, typed))
-            except ImpastoError as error:
-                say(f"{typed}: {error}")
-                failure = error
-            else:
-                print_line(f"{job.id} {job.state}")
-    if failure is not None:
-        raise failure
 
 
 def download(

@@ -14,6 +14,8 @@ Devices = Annotated[
     str, typer.Option(help="all, cpu, cpu*N, or a list like cuda:0,cuda:1.")
 ]
 Network = Annotated[str, typer.Option(help="vgg16 or vgg19.")]
+Worker = Annotated[str | None, typer.Argument(help="Id of one worker.")]
+Host = Annotated[str | None, typer.Option(help="All workers of this host.")]
 
 # One of them, as `worker.fleet` reads it; whether the machine has it, only that knows.
 _DEVICE = re.compile(r"all|cpu(\*[1-9]\d?)?|mps|cuda:\d+")
@@ -55,6 +57,30 @@ def fetch_weights(network: Network = "vgg16") -> None:
     """Download and verify the weights of a network, unless they are there."""
     require_parts("weights")
     become("worker.weights", "fetch", "--network", network)
+
+
+def list_workers() -> None:
+    """List the workers: host, device, state, job, when last seen."""
+    require_parts("admin")
+    become("shared.workers", "list")
+
+
+def drain(worker: Worker = None, host: Host = None) -> None:
+    """Have workers hand their jobs back, with a checkpoint, and take no more."""
+    require_parts("admin")
+    become("shared.workers", "drain", *_whom(worker, host))
+
+
+def undrain(worker: Worker = None, host: Host = None) -> None:
+    """Have drained workers take jobs again."""
+    require_parts("admin")
+    become("shared.workers", "undrain", *_whom(worker, host))
+
+
+def _whom(worker: str | None, host: str | None) -> tuple[str, ...]:
+    if (worker is None) == (host is None):
+        raise BadFlag("name one worker, or --host HOST", hint="impasto admin workers")
+    return (worker,) if worker is not None else ("--host", str(host))
 
 
 def create_key(

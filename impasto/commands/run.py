@@ -67,7 +67,7 @@ def run(
     api_url: ApiUrl = None,
 ) -> None:
     """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
-    from impasto.jobs import require_place  # noqa: PLC0415 - loads httpx
+    from impasto.saving import require_place  # noqa: PLC0415 - for this alone
 
     wanted = recipe.read(styles)
     path = output or Path(
@@ -94,6 +94,7 @@ def _submit(client: Client, photo: Path, wanted: Wanted) -> Job:
         name=wanted.name,
         init_image=wanted.init_image,
         segments=wanted.segments,
+        options=wanted.options,
     )
 
 

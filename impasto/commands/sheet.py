@@ -59,7 +59,7 @@ def sheet(
     require_parts("sheet")
     # Both load httpx or Pillow, which no other command should pay.
     from impasto.grid import Grid, paint, require_ending, save_grid  # noqa: PLC0415
-    from impasto.jobs import require_place  # noqa: PLC0415
+    from impasto.saving import require_place  # noqa: PLC0415
 
     require_place(output)
     require_ending(output)

@@ -1,20 +1,20 @@
 """The only code that changes a job row: one function, one transaction, one move.
 
-`submitting` makes rows, `claiming` takes them, `holding` and `keeping` write while the
-claim lasts, `asking` is what people may say, `reaping` what the reconciler does,
-`moves` the single way in which a state changes.
+`submitting` makes rows, `branching` makes them from others, `claiming` takes them,
+`holding` and `keeping` write while the claim lasts, `asking` and `changing` are what
+people may say, `reaping` and `expiring` what the reconciler does, `moves` the single
+way in which a state changes.
 """
 
 from __future__ import annotations
 
-from shared.jobs.asking import cancel
-from shared.jobs.attending import Presence, arrive, leave, seen
+from shared.jobs.asking import cancel, finish, pause, possessions, resume, verbs_of
+from shared.jobs.attending import Presence, Standing, arrive, leave, seen
+from shared.jobs.branching import Fork, extend, fork, retry
+from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
+from shared.jobs.expiring import cancel_overdue, expire
 from shared.jobs.holding import (
-    Failure,
-    Output,
-    Result,
-    Written,
     complete,
     fail,
     heartbeat,
@@ -27,10 +27,12 @@ from shared.jobs.keeping import (
     add_frame,
     checkpointed,
     fell_back,
+    is_kept,
     keep_last_checkpoint,
     warn,
 )
 from shared.jobs.keys import create_key, find_key
+from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
     get_job,
@@ -41,6 +43,7 @@ from shared.jobs.reading import (
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
+from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
@@ -52,13 +55,16 @@ from shared.jobs.submitting import (
     submit,
 )
 from shared.jobs.surveying import Survey, survey
+from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
     "Blob",
+    "Change",
     "Claim",
     "Device",
     "Failure",
+    "Fork",
     "Input",
     "Limits",
     "NewAsset",
@@ -68,38 +74,56 @@ __all__ = [
     "Presence",
     "Reconciler",
     "Result",
+    "Standing",
     "StoredCheckpoint",
     "Survey",
+    "Told",
     "Written",
     "add_asset",
     "add_frame",
     "arrive",
+    "begin_segments",
     "cancel",
+    "cancel_overdue",
+    "change",
     "checkpointed",
     "claim",
     "complete",
     "create_key",
     "ensure_owner",
+    "expire",
+    "extend",
     "fail",
     "fell_back",
     "find_key",
+    "finish",
+    "fork",
     "get_asset",
     "get_job",
     "get_output",
+    "go_carefully",
     "heartbeat",
+    "is_due",
+    "is_kept",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
     "list_jobs",
     "live_workers",
+    "make_smaller",
+    "pause",
+    "possessions",
     "postpone",
     "reap",
     "release",
+    "resume",
+    "retry",
     "rung",
     "seen",
     "stopped",
     "submit",
     "survey",
+    "verbs_of",
     "waiting",
     "wake",
     "warn",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 
-from shared.errors import DatabaseShared
+from shared.errors import DatabaseShared, DeviceTaken
 from shared.models import Worker
+from shared.processes import is_gone
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,43 +32,74 @@ class Presence:
     device_name: str
     device_bytes: int
     versions: dict[str, str]
+    process: str = ""  # shared.processes; empty where that is not known
+
+
+class Standing(Enum):
+    """What the roll says of a worker."""
+
+    UNKNOWN = "unknown"  # it is not on the roll
+    ON_DUTY = "on duty"
+    DRAINING = "draining"  # it shall hand its job back and take no more
 
 
 def arrive(db: Database, presence: Presence) -> None:
     """Enter a worker on the roll; entering again is harmless.
 
+    The row of a worker that died is taken over, and with it an order to drain.
+
     Raises:
         DatabaseShared: On SQLite, workers of another host are on the roll.
+        DeviceTaken: Another live worker of this host has the device.
     """
-    with db.write() as session:
-        if db.serves_one_host:
-            _require_same_host(db, session, presence.host)
-        session.merge(
-            Worker(
-                id=presence.worker_id,
-                host=presence.host,
-                device_uuid=presence.device_uuid,
-                device_class=presence.device_class,
-                device_name=presence.device_name,
-                device_bytes=presence.device_bytes,
-                versions=presence.versions,
-                draining=False,
-                started_at=db.now,
-                last_seen=db.now,
+    try:
+        with db.write() as session:
+            if db.serves_one_host:
+                _require_same_host(db, session, presence.host)
+            draining = _take_over(db, session, presence)
+            session.merge(
+                Worker(
+                    id=presence.worker_id,
+                    host=presence.host,
+                    device_uuid=presence.device_uuid,
+                    device_class=presence.device_class,
+                    device_name=presence.device_name,
+                    device_bytes=presence.device_bytes,
+                    versions=presence.versions,
+                    process=presence.process,
+                    draining=draining,
+                    started_at=db.now,
+                    last_seen=db.now,
+                )
             )
-        )
+    except IntegrityError:  # of two that came at the same time, the other was first
+        raise DeviceTaken(presence.device_uuid, "unknown", 0.0) from None
 
 
-def seen(db: Database, worker_id: str, job_id: str | None) -> bool:
-    """Say that a worker is there, and what it does; False: it is not on the roll."""
+def seen(
+    db: Database, worker_id: str, job_id: str | None, pace: float | None = None
+) -> Standing:
+    """Say that a worker is there and what it does; hear what is wanted of it.
+
+    Args:
+        db: The database.
+        worker_id: Who.
+        job_id: The job at hand.
+        pace: Seconds per megapixel and iteration of that job, once it is known.
+    """
+    values: dict[str, Any] = {"last_seen": db.now, "job_id": job_id}
+    if pace is not None:
+        values["seconds_per_mpx_iteration"] = pace
     with db.write() as session:
-        found = session.execute(
+        draining = session.execute(
             update(Worker)
             .where(Worker.id == worker_id)
-            .values(last_seen=db.now, job_id=job_id)
-            .returning(Worker.id)
-        ).one_or_none()
-    return found is not None
+            .values(**values)
+            .returning(Worker.draining)
+        ).scalar_one_or_none()
+    if draining is None:
+        return Standing.UNKNOWN
+    return Standing.DRAINING if draining else Standing.ON_DUTY
 
 
 def leave(db: Database, worker_id: str) -> None:
@@ -81,3 +115,25 @@ def _require_same_host(db: Database, session: Session, host: str) -> None:
     )
     if other is not None:
         raise DatabaseShared(f"workers of {other!r} use this SQLite database already")
+
+
+def _take_over(db: Database, session: Session, presence: Presence) -> bool:
+    """Free the device's place on the roll if its worker is dead.
+
+    Returns:
+        Whether the worker that was there last had been told to drain.
+    """
+    here = (
+        Worker.host == presence.host,
+        Worker.device_uuid == presence.device_uuid,
+    )
+    before = session.scalar(select(Worker).where(*here).with_for_update())
+    if before is None or before.id == presence.worker_id:
+        return before is not None and before.draining
+    now = session.scalar(select(db.now)) or 0.0
+    is_fresh = before.last_seen > now - WORKER_ALIVE_SECONDS
+    if is_fresh and not is_gone(before.process):
+        raise DeviceTaken(before.device_uuid, before.id, before.last_seen)
+    session.delete(before)
+    session.flush()
+    return before.draining

@@ -34,6 +34,7 @@ class Device:
     worker_id: str
     device_class: str  # cpu, cuda, mps
     bytes: int
+    uuid: str = ""  # of a device that no job excludes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Claim(Generic[P_co]):
     inputs: dict[str, dict[int, Blob]]  # by role and position, which may have holes
     checkpoints: tuple[StoredCheckpoint, ...]  # newest first
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
+    keep_every: int | None = None  # iterations between checkpoints kept for forks
+    finish_requested: bool = False  # no further iterations, only the picture
+    caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
+    asked_max_edge: int | None = None  # px, where params say less than was asked
 
     @property
     def kind(self) -> JobKind:
@@ -87,9 +92,8 @@ def claim(
     with db.write() as session:
         if (mine := _already_mine(session, device, nonce)) is not None:
             return _claim_of(session, mine, mine.fence, mine.attempts)
-        job = next(
-            filter(None, (_next_job(session, device) for _ in range(_TRIES))), None
-        )
+        tries = (_next_in_time(db, session, device) for _ in range(_TRIES))
+        job = next(filter(None, tries), None)
         if job is None:
             return None
         move(
@@ -123,6 +127,15 @@ def fits(device: Device) -> ColumnElement[bool]:
         Job.ready_key.is_not(None),
         or_(Job.device_class.is_(None), Job.device_class == device.device_class),
         Job.need_bytes <= device.bytes,
+        or_(Job.excluded_device.is_(None), Job.excluded_device != device.uuid),
+    )
+
+
+def may_run() -> ColumnElement[bool]:
+    """SQL: whether an owner may have one more job running."""
+    return and_(
+        Owner.queued > 0,
+        or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
     )
 
 
@@ -136,19 +149,28 @@ def _already_mine(session: Session, device: Device, nonce: str) -> Job | None:
     )
 
 
+def _next_in_time(db: Database, session: Session, device: Device) -> Job | None:
+    """The next job, unless it is found to be too late for it."""
+    job = _next_job(session, device)
+    if job is None or job.start_deadline is None or job.started_at is not None:
+        return job
+    if session.scalar(select(db.now > job.start_deadline)):
+        move(db, session, job, Event.EXPIRE, EVENTS[Event.EXPIRE][job.state])
+        return None
+    return job
+
+
 def _next_job(session: Session, device: Device) -> Job | None:
     head = (
-        select(func.min(Job.ready_key))
+        select(Job.ready_key)
         .where(Job.owner_id == Owner.id, fits(device))
+        .order_by(Job.ready_key)
+        .limit(1)
         .scalar_subquery()
     )
     owner_id = session.scalar(
         select(Owner.id)
-        .where(
-            Owner.queued > 0,
-            or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
-            head.is_not(None),
-        )
+        .where(may_run(), head.is_not(None))
         .order_by(Owner.running, head)
         .limit(1)
         .with_for_update()
@@ -172,6 +194,10 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         inputs=_inputs(session, job.id),
         checkpoints=_checkpoints(session, job.id),
         segments=segments_of(session, [job.id]).get(job.id, ()),
+        keep_every=job.keep_every,
+        finish_requested=job.finish_requested,
+        caution=1.0 if job.caution is None else job.caution,
+        asked_max_edge=job.asked_max_edge,
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from shared.errors import FencedOut
 from shared.jobs.moves import move
-from shared.models import Job, JobOutput
-from shared.states import EVENTS, HELD, Event, JobState, StateReason
+from shared.jobs.reports import Told, output_rows, told
+from shared.models import Job, Segment
+from shared.states import (
+    EVENTS,
+    HELD,
+    Event,
+    JobState,
+    StateReason,
+    Verb,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -18,60 +25,9 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.jobs.claiming import Claim
+    from shared.jobs.reports import Failure, Result
 
 RETRY_FACTOR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A stored blob: where, its SHA-256 (hex) and its size."""
-
-    key: str
-    digest: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One file of a job that makes several, stored; `name` is for people."""
-
-    name: str
-    blob: Written
-    media_type: str
-    width: int | None = None
-    height: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a job has made, stored, and whether any interruption left a trace.
-
-    Attributes:
-        blob: The generated image; of a job that makes several files, the first.
-        outputs: All files of such a job.
-    """
-
-    blob: Written
-    width: int
-    height: int
-    exact: bool
-    exact_reason: str | None = None
-    outputs: tuple[Output, ...] = ()
-
-    @property
-    def keys(self) -> set[str]:
-        """Of all blobs."""
-        return {self.blob.key} | {output.blob.key for output in self.outputs}
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed, in words for the person who submitted it."""
-
-    code: str
-    message: str
-    hint: str
-    retryable: bool
 
 
 def heartbeat(
@@ -80,14 +36,15 @@ def heartbeat(
     lease_seconds: float,
     iteration: int,
     progress: dict[str, Any],
-) -> JobState:
+) -> Told:
     """Renew the lease, write the progress, and learn what people asked meanwhile.
 
     Raises:
         FencedOut: A newer claim owns the job, or it has ended.
     """
+    pending = (Segment.job_id == claim.job_id, Segment.from_iteration.is_(None))
     with db.write() as session:
-        state = session.execute(
+        found = session.execute(
             update(Job)
             .where(*held_by(claim))
             .values(
@@ -95,12 +52,13 @@ def heartbeat(
                 iteration=iteration,
                 progress=progress,
             )
-            .returning(Job.state)
+            .returning(Job.state, Job.finish_requested)
             .execution_options(synchronize_session=False)
-        ).scalar_one_or_none()
-    if state is None:
-        raise FencedOut(claim.job_id, claim.fence)
-    return state
+        ).one_or_none()
+        if found is None:
+            raise FencedOut(claim.job_id, claim.fence)
+        steer = session.scalar(select(exists().where(*pending)))
+    return Told(found.state, found.finish_requested, bool(steer))
 
 
 def complete(db: Database, claim: Claim, result: Result) -> JobState:
@@ -122,35 +80,47 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "result_height": result.height,
         "exact": result.exact,
         "exact_reason": result.exact_reason,
-        "iteration": Job.iterations,
-        **_told(None),
+        "iteration": result.iterations or Job.iterations,
+        "completion": result.completion,
+        **told(None),
     }
     with db.write() as session:
         job = session.get(Job, claim.job_id, with_for_update=True)
-        if job is not None and _wrote(job, claim, result):
+        if job is not None and _completed(job, claim):
             return job.state
         was = lock_held(session, claim)
         state = EVENTS[Event.COMPLETE][was.state]
         kept = columns if state == JobState.SUCCEEDED else {}
         move(db, session, was, Event.COMPLETE, state, **kept)
         if kept:
-            session.add_all(_output_rows(claim.job_id, result.outputs))
+            session.add_all(output_rows(claim.job_id, result.outputs))
     return state
 
 
 def stopped(db: Database, claim: Claim) -> JobState:
-    """Let go of a job that was asked to stop; the device is free by now."""
-    return _let_go(db, claim, Event.STOPPED)
+    """Let go of a job that was asked to pause or stop; the device is free by now.
+
+    If it was resumed in the very last moment, that is as if the worker had to leave.
+    """
+    with db.write() as session:
+        was = lock_held(session, claim)
+        if was.state == JobState.RUNNING:
+            return _released(db, session, was)
+        return let_go(db, session, was, Event.STOPPED, **_refund(was))
 
 
 def release(db: Database, claim: Claim) -> JobState:
     """Give the job back because this worker has to leave; the attempt is refunded."""
-    refund = {"attempts": Job.attempts - 1, "state_reason": StateReason.RECOVERING}
-    return _let_go(db, claim, Event.RELEASE, **refund)
+    with db.write() as session:
+        return _released(db, session, lock_held(session, claim))
 
 
 def fail(
-    db: Database, claim: Claim, failure: Failure, retry_seconds: float
+    db: Database,
+    claim: Claim,
+    failure: Failure,
+    retry_seconds: float,
+    excluded_device: str | None = None,
 ) -> JobState:
     """Record a failed attempt: another one after a pause, or the end.
 
@@ -160,43 +130,49 @@ def fail(
         failure: Why.
         retry_seconds: Pause after the first attempt; each later one is four times
             as long.
+        excluded_device: Where the next attempt shall not run; None: anywhere.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
         was = lock_held(session, claim)
-        again = failure.retryable and was.attempts < was.max_attempts
-        event = Event.RETRY if again else Event.FAIL
+        # A job that is pausing may be tried again whenever somebody resumes it.
+        left = was.attempts < was.max_attempts or was.state == JobState.PAUSING
+        event = Event.RETRY if failure.retryable and left else Event.FAIL
         state = EVENTS[event][was.state]
-        columns = {} if state == JobState.CANCELED else _told(failure)
+        columns = {} if state == JobState.CANCELED else told(failure)
         if state == JobState.QUEUED:
             pause = retry_seconds * RETRY_FACTOR ** (was.attempts - 1)
-            columns |= {
-                "state_reason": StateReason.BACKING_OFF,
-                "run_after": db.now + pause,
-                "ready_key": None,
-            }
-        move(db, session, was, event, state, **columns)
-    return state
+            columns |= _backing_off(db, pause) | {"excluded_device": excluded_device}
+        return let_go(db, session, was, event, **columns)
 
 
 def postpone(db: Database, claim: Claim, failure: Failure, seconds: float) -> JobState:
     """Give the job back for a while because of an outage; the attempt is refunded."""
     with db.write() as session:
         was = lock_held(session, claim)
-        state = EVENTS[Event.RETRY][was.state]
-        columns: dict[str, Any] = {}
-        if state == JobState.QUEUED:
-            columns = {
-                **_told(failure),
-                "attempts": Job.attempts - 1,
-                "state_reason": StateReason.BACKING_OFF,
-                "run_after": db.now + seconds,
-                "ready_key": None,
-            }
-        move(db, session, was, Event.RETRY, state, **columns)
-    return state
+        columns = {} if was.state == JobState.CANCELING else told(failure)
+        columns |= _refund(was)
+        if was.state == JobState.RUNNING:
+            columns |= _backing_off(db, seconds)
+        return let_go(db, session, was, Event.RETRY, **columns)
+
+
+def let_go(
+    db: Database, session: Session, was: Job, event: Event, **columns: Any
+) -> JobState:
+    """Take a held job to where `event` leads.
+
+    A job that is to be finished does not stay paused: its picture is wanted now.
+    """
+    state = EVENTS[event][was.state]
+    move(db, session, was, event, state, **columns)
+    if state != JobState.PAUSED or not was.finish_requested:
+        return state
+    session.refresh(was)
+    move(db, session, was, Verb.FINISH, JobState.QUEUED)
+    return JobState.QUEUED
 
 
 def held_by(claim: Claim) -> tuple[ColumnElement[bool], ...]:
@@ -220,45 +196,26 @@ def lock_held(session: Session, claim: Claim) -> Job:
     return job
 
 
-def _let_go(db: Database, claim: Claim, event: Event, **columns: Any) -> JobState:
-    with db.write() as session:
-        was = lock_held(session, claim)
-        state = EVENTS[event][was.state]
-        if state != JobState.QUEUED:
-            columns = {}
-        move(db, session, was, event, state, **columns)
-    return state
+def _released(db: Database, session: Session, was: Job) -> JobState:
+    columns = _refund(was)
+    if was.state == JobState.RUNNING:
+        columns["state_reason"] = StateReason.RECOVERING
+    return let_go(db, session, was, Event.RELEASE, **columns)
 
 
-def _output_rows(job_id: str, outputs: tuple[Output, ...]) -> list[JobOutput]:
-    return [
-        JobOutput(
-            job_id=job_id,
-            position=position,
-            name=output.name,
-            key=output.blob.key,
-            digest=output.blob.digest,
-            bytes=output.blob.bytes,
-            media_type=output.media_type,
-            width=output.width,
-            height=output.height,
-        )
-        for position, output in enumerate(outputs)
-    ]
+def _refund(was: Job) -> dict[str, Any]:
+    """Give an attempt back that ended for no fault of the job."""
+    return {} if was.state == JobState.CANCELING else {"attempts": Job.attempts - 1}
 
 
-def _wrote(job: Job, claim: Claim, result: Result) -> bool:
-    mine = job.fence == claim.fence and job.result_key == result.blob.key
-    return mine and job.state == JobState.SUCCEEDED
-
-
-def _told(failure: Failure | None) -> dict[str, Any]:
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
+def _backing_off(db: Database, seconds: float) -> dict[str, Any]:
     return {
-        "error_code": failure.code,
-        "error_message": failure.message[:2000],
-        "error_hint": failure.hint[:500],
-        "error_retryable": failure.retryable,
+        "state_reason": StateReason.BACKING_OFF,
+        "run_after": db.now + seconds,
+        "ready_key": None,
     }
+
+
+def _completed(job: Job, claim: Claim) -> bool:
+    # Nobody else ever has this fence: if it is the last one, it was us.
+    return job.fence == claim.fence and job.state == JobState.SUCCEEDED

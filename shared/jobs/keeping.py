@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
+from shared.jobs.dropping import CHECKPOINTS_KEPT, drop_checkpoints
 from shared.jobs.holding import held_by, lock_held
+from shared.jobs.thinning import least_missed
 from shared.models import Checkpoint, Frame, Job
 
 if TYPE_CHECKING:
@@ -15,9 +17,8 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.jobs.claiming import Claim
-    from shared.jobs.holding import Written
+    from shared.jobs.reports import Written
 
-CHECKPOINTS_KEPT = 2  # a damaged one falls back to the one before
 FRAMES_KEPT = 200
 
 
@@ -35,9 +36,16 @@ class NewFrame:
 
 
 def checkpointed(
-    db: Database, claim: Claim, iteration: int, blob: Written, format_version: int
+    db: Database,
+    claim: Claim,
+    iteration: int,
+    blob: Written,
+    format_version: int,
 ) -> list[str]:
     """Let later attempts go on from `blob`, which must be durable by now.
+
+    The newest two stay. So do those of every `keep_every` iterations, for forks, until
+    the reconciler thins them out.
 
     Returns:
         Keys of the checkpoints that are no longer needed.
@@ -46,7 +54,7 @@ def checkpointed(
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        lock_held(session, claim)
+        job = lock_held(session, claim)
         session.merge(
             Checkpoint(
                 job_id=claim.job_id,
@@ -56,13 +64,19 @@ def checkpointed(
                 digest=blob.digest,
                 bytes=blob.bytes,
                 format_version=format_version,
-                kept=False,
+                kept=is_kept(job.keep_every, iteration),
                 created_at=db.now,
             )
         )
         session.flush()
         session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
-        return _drop_old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
+        going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
+        return drop_checkpoints(session, going)
+
+
+def is_kept(keep_every: int | None, iteration: int) -> bool:
+    """Whether a checkpoint of this iteration is one of those kept for forks."""
+    return keep_every is not None and iteration % keep_every == 0
 
 
 def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
@@ -72,7 +86,7 @@ def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
         Keys of the others, which are off the table now.
     """
     with db.write() as session:
-        return _drop_old_checkpoints(session, job_id, 1)
+        return drop_checkpoints(session, _old_checkpoints(session, job_id, 1))
 
 
 def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
@@ -89,16 +103,16 @@ def fell_back(db: Database, claim: Claim, iteration: int) -> list[str]:
     with db.write() as session:
         lock_held(session, claim)
         useless = session.scalars(
-            delete(Checkpoint)
-            .where(Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration)
-            .returning(Checkpoint.key)
+            select(Checkpoint).where(
+                Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration
+            )
         ).all()
         session.execute(
             update(Job)
             .where(*held_by(claim))
             .values(ckpt_iter=iteration, claim_iter=iteration)
         )
-    return list(useless)
+        return drop_checkpoints(session, useless)
 
 
 def warn(db: Database, claim: Claim, code: str, message: str) -> None:
@@ -115,7 +129,7 @@ def warn(db: Database, claim: Claim, code: str, message: str) -> None:
 
 
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
-    """Keep a preview; every other one goes when there are too many.
+    """Keep a preview; when there are too many, the one that is missed least goes.
 
     Returns:
         Keys of the blobs that are no longer needed.
@@ -144,16 +158,14 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         return [*dropped, *_thin_frames(session, claim.job_id)]
 
 
-def _drop_old_checkpoints(session: Session, job_id: str, kept: int) -> list[str]:
+def _old_checkpoints(session: Session, job_id: str, kept: int) -> list[Checkpoint]:
+    """Those that are kept for nothing, but for the newest `kept` of all."""
     rows = session.scalars(
         select(Checkpoint)
-        .where(Checkpoint.job_id == job_id, Checkpoint.kept.is_(False))
+        .where(Checkpoint.job_id == job_id)
         .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
-        .offset(kept)
     ).all()
-    for row in rows:
-        session.delete(row)
-    return [row.key for row in rows]
+    return [row for row in rows[kept:] if not row.kept]
 
 
 def _thin_frames(session: Session, job_id: str) -> list[str]:
@@ -162,9 +174,9 @@ def _thin_frames(session: Session, job_id: str) -> list[str]:
         .where(Frame.job_id == job_id)
         .order_by(Frame.iteration)
     ).all()
-    if len(rows) <= FRAMES_KEPT:
-        return []
-    going = rows[1:-1:2]
+    left, going = list(rows), []
+    while len(left) > FRAMES_KEPT:
+        going.append(left.pop(least_missed([row.iteration for row in left])))
     session.execute(
         delete(Frame).where(
             Frame.job_id == job_id,

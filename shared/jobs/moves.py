@@ -42,6 +42,8 @@ def move(
     was: Job,
     event: str,
     state: JobState,
+    *,
+    detail: dict[str, Any] | None = None,
     **columns: Any,
 ) -> None:
     """Take the locked row `was` to `state`, with its event and its owner's counts.
@@ -51,16 +53,18 @@ def move(
         session: The transaction that holds the row.
         was: The row as it was read.
         event: What happened, for the log.
-        state: Where the job goes.
+        state: Where the job goes; when it stays, only `columns` change.
+        detail: More for the log.
         **columns: Further columns; they win over those that follow from `state`.
 
     Raises:
         FencedOut: The row is no longer as it was read.
     """
+    follows = {} if state == was.state else _settled(db, was, state)
     fence = session.execute(
         update(Job)
         .where(Job.id == was.id, Job.fence == was.fence, Job.state == was.state)
-        .values(**{**_settled(db, was, state), **columns}, state=state)
+        .values(**{**follows, **columns}, state=state)
         .values(revision=Job.revision + 1)
         .returning(Job.fence)
         .execution_options(synchronize_session=False)
@@ -68,13 +72,23 @@ def move(
     if fence is None:
         raise FencedOut(was.id, was.fence)
     _count(session, was.owner_id, was.state, state)
-    _log(db, session, was.id, event, (was.state, state), fence)
+    moved = {"job_id": was.id, "from_state": was.state, "state": state, "fence": fence}
+    _log(db, session, event, detail=detail, **moved)
+
+
+def note(
+    db: Database, session: Session, job: Job, event: str, detail: dict[str, Any]
+) -> None:
+    """Write an event that changes nothing people asked for: no revision, no move."""
+    same = {"job_id": job.id, "from_state": job.state, "state": job.state}
+    _log(db, session, event, detail=detail, fence=job.fence, **same)
 
 
 def submitted(db: Database, session: Session, job: Job) -> None:
     """Write the first event of a new row, and count it as queued."""
     _count(session, job.owner_id, None, job.state)
-    _log(db, session, job.id, "submit", (None, job.state), job.fence)
+    new = {"job_id": job.id, "from_state": None, "state": job.state}
+    _log(db, session, "submit", fence=job.fence, **new)
 
 
 def ready_key(created_at: float, priority: int) -> float:
@@ -90,24 +104,22 @@ def _settled(db: Database, was: Job, state: JobState) -> dict[str, Any]:
     if state in HELD:
         return {"state_reason": None}
     free = {"worker_id": None, "lease_until": None, "claim_nonce": None}
+    free |= {"state_reason": None, "ready_key": None, "paused_at": None}
     if state in TERMINAL:
-        ended = {"state_reason": None, "finished_at": db.now, "ready_key": None}
-        return {**free, **ended}
-    key = ready_key(was.created_at, was.priority)
-    return {**free, "hint_at": None, "run_after": db.now, "ready_key": key}
+        return {**free, "finished_at": db.now}
+    if state == JobState.PAUSED:
+        return {**free, "paused_at": db.now}
+    return {**free, **in_line(db, was)}
 
 
-def _log(
-    db: Database,
-    session: Session,
-    job_id: str,
-    event: str,
-    states: tuple[JobState | None, JobState],
-    fence: int,
-) -> None:
-    was, state = states
-    row = {"job_id": job_id, "event": event, "from_state": was, "state": state}
-    session.execute(insert(JobEvent).values(**row, fence=fence, at=db.now))
+def in_line(db: Database, job: Job) -> dict[str, Any]:
+    """Columns of a job that is due: where it stands, and that nobody has rung."""
+    key = ready_key(job.created_at, job.priority)
+    return {"hint_at": None, "run_after": db.now, "ready_key": key}
+
+
+def _log(db: Database, session: Session, event: str, **row: Any) -> None:
+    session.execute(insert(JobEvent).values(event=event, at=db.now, **row))
 
 
 def _count(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from shared.jobs.moves import PRIORITY_SECONDS, move
-from shared.models import Checkpoint, Job, Worker
+from shared.jobs.holding import let_go
+from shared.jobs.moves import PRIORITY_SECONDS
+from shared.models import Job, Worker
 from shared.states import EVENTS, HELD, Event, JobState, StateReason
 
 if TYPE_CHECKING:
@@ -48,10 +49,9 @@ def reap(db: Database) -> list[tuple[str, JobState]]:
         moved = []
         for job in lost:
             event = Event.POISON if _is_poison(job) else Event.REAP
-            state = EVENTS[event][job.state]
-            columns = _after_loss(job, state)
-            move(db, session, job, event, state, fence=Job.fence + 1, **columns)
-            moved.append((job.id, state))
+            columns = _after_loss(job, EVENTS[event][job.state])
+            columns["fence"] = Job.fence + 1
+            moved.append((job.id, let_go(db, session, job, event, **columns)))
     return moved
 
 
@@ -106,24 +106,6 @@ def rung(db: Database, job_id: str) -> None:
         )
 
 
-def drop_expired_checkpoints(db: Database, days: float) -> list[str]:
-    """Take checkpoints of jobs that ended so long ago off the table, 50 at a time.
-
-    Returns:
-        Keys of their blobs, which nobody needs any more.
-    """
-    with db.write() as session:
-        rows = session.scalars(
-            select(Checkpoint)
-            .join(Job, Job.id == Checkpoint.job_id)
-            .where(Job.finished_at < db.now - days * DAY_SECONDS)
-            .limit(BATCH)
-        ).all()
-        for row in rows:
-            session.delete(row)
-    return [row.key for row in rows]
-
-
 def forget_workers(db: Database) -> None:
     """Drop workers that have not been seen for a day."""
     with db.write() as session:
@@ -146,6 +128,8 @@ def _after_loss(job: Job, state: JobState) -> dict[str, Any]:
     }
     if state == JobState.QUEUED:
         return {**columns, "state_reason": StateReason.RECOVERING}
+    if state == JobState.PAUSED:
+        return columns
     return {
         **columns,
         "error_code": "worker_lost",

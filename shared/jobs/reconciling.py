@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.errors import DatabaseUnavailable, StorageError
+from shared.errors import DatabaseUnavailable
+from shared.jobs.expiring import cancel_overdue, expire
+from shared.jobs.fitting import readmit, settle_misfits
 from shared.jobs.leading import stand_down, try_lead
-from shared.jobs.reaping import (
-    drop_expired_checkpoints,
-    forget_workers,
-    reap,
-    rung,
-    waiting,
-    wake,
-)
+from shared.jobs.reaping import forget_workers, reap, rung, waiting, wake
 from shared.jobs.submitting import new_id
+from shared.jobs.tidying import Janitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +46,9 @@ class Reconciler:
         settings: Settings,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._db, self._doorbell, self._storage = db, doorbell, storage
-        self._settings = settings
+        self._db, self._doorbell, self._settings = db, doorbell, settings
         self._clock = clock
+        self._janitor = Janitor(db, storage, settings, clock)
         self._id = new_id("rec")
         self._stop = threading.Event()
         self._calm_since = self._seen_at = self._clock()
@@ -86,18 +82,28 @@ class Reconciler:
         if self._leases_are_fair():
             for job_id, state in reap(self._db):
                 log.warning("job_reaped", job_id=job_id, state=state)
+        self._mind_the_time()
         wake(self._db)
+        self._settle_what_nobody_takes()
         self._ring_again()
-        self._collect_garbage()
+        self._janitor.round()
         forget_workers(self._db)
 
-    def _collect_garbage(self) -> None:
-        days = self._settings.checkpoint_days
-        for key in drop_expired_checkpoints(self._db, days):
-            try:
-                self._storage.delete(key)
-            except StorageError as error:
-                log.warning("blob_left_behind", key=key, error=str(error))
+    def _settle_what_nobody_takes(self) -> None:
+        for job_id in settle_misfits(self._db, self._settings.misfit_seconds):
+            log.warning("job_fits_no_device", job_id=job_id)
+        for job_id in readmit(self._db):
+            log.info("job_readmitted", job_id=job_id)
+
+    def _mind_the_time(self) -> None:
+        settings = self._settings
+        ended = {
+            "job_overdue": cancel_overdue(self._db),
+            "job_expired": expire(self._db, settings.paused_days),
+        }
+        for event, job_ids in ended.items():
+            for job_id in job_ids:
+                log.warning(event, job_id=job_id)
 
     def _notice_absence(self) -> None:
         # A machine that slept or stood still did not hear anybody's heartbeat.

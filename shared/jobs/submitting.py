@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,8 @@ from shared.states import JobState
 from shared.steering import steered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.orm import Session
 
     from shared.db import Database
@@ -73,6 +75,10 @@ class NewJob:
     device_class: str | None = None
     need_bytes: int = 0
     priority: int = 0
+    max_attempts: int | None = None  # None: as the limits say
+    keep_every: int | None = None  # iterations between checkpoints kept for forks
+    start_deadline: float | None = None  # expires if not started by then
+    cancel_after: float | None = None  # canceled if not done by then
     segments: tuple[Segment, ...] = ()  # planned changes, in order
 
 
@@ -132,33 +138,60 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
     """
-    job_id = new_id("job")
+    columns = {
+        "owner_id": new.owner_id,
+        "name": new.name,
+        "kind": kind_of(new.params),
+        "params": new.params.model_dump(mode="json"),
+        "iterations": _iterations(new),
+        "max_attempts": new.max_attempts or limits.max_attempts,
+        "device_class": new.device_class,
+        "need_bytes": new.need_bytes,
+        "priority": new.priority,
+        "keep_every": new.keep_every,
+        "start_deadline": new.start_deadline,
+        "cancel_after": new.cancel_after,
+    }
     with db.write() as session:
-        now = session.scalar(select(db.now)) or 0.0
-        _check_room(session, new.owner_id, limits)
-        job = Job(
-            id=job_id,
-            kind=kind_of(new.params),
-            owner_id=new.owner_id,
-            name=new.name,
-            state=JobState.QUEUED,
-            fence=0,
-            params=new.params.model_dump(mode="json"),
-            iterations=_iterations(new),
-            max_attempts=limits.max_attempts,
-            device_class=new.device_class,
-            need_bytes=new.need_bytes,
-            priority=new.priority,
-            created_at=now,
-            run_after=now,
-            ready_key=ready_key(now, new.priority),
-        )
-        session.add(job)
-        session.flush()
-        session.add_all(_input_rows(job_id, new.inputs))
-        session.add_all(segment_rows(job_id, new.segments))
-        submitted(db, session, job)
-    return job_id
+        job = add_job(db, session, columns, new.inputs, limits)
+        session.add_all(segment_rows(job.id, new.segments))
+    return job.id
+
+
+def add_job(
+    db: Database,
+    session: Session,
+    columns: dict[str, Any],
+    inputs: Iterable[Input],
+    limits: Limits,
+) -> Job:
+    """Insert a queued job into a transaction that may do more.
+
+    Raises:
+        QueueFull: The owner, or all owners together, have too many jobs waiting.
+    """
+    now = session.scalar(select(db.now)) or 0.0
+    _check_room(session, columns["owner_id"], limits)
+    job = Job(
+        id=new_id("job"),
+        state=JobState.QUEUED,
+        fence=0,
+        created_at=now,
+        run_after=now,
+        ready_key=ready_key(now, columns["priority"]),
+        **columns,
+    )
+    session.add(job)
+    session.flush()
+    session.add_all(_input_rows(job.id, inputs))
+    submitted(db, session, job)
+    return job
+
+
+def inputs_of(session: Session, job_id: str) -> list[Input]:
+    """Read which pictures a job uses, and what for."""
+    rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id))
+    return [Input(row.role, row.position, row.asset_id) for row in rows]
 
 
 def _iterations(new: NewJob) -> int:
@@ -167,7 +200,7 @@ def _iterations(new: NewJob) -> int:
     return new.params.iterations
 
 
-def _input_rows(job_id: str, inputs: tuple[Input, ...]) -> list[JobInput]:
+def _input_rows(job_id: str, inputs: Iterable[Input]) -> list[JobInput]:
     return [
         JobInput(
             job_id=job_id, role=one.role, position=one.position, asset_id=one.asset_id

@@ -11,16 +11,17 @@ from sqlalchemy import func, select
 
 from shared.jobs.reading import alive
 from shared.jobs.segments import segments_of
-from shared.models import Frame, Job, JobOutput, Worker
+from shared.models import Checkpoint, Frame, Job, JobOutput, Segment, Worker
 from shared.states import JobState
+from shared.steering import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
+    from shared import steering
     from shared.db import Database
-    from shared.steering import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Survey:
         workers: The workers that hold some of them, by worker id, as far as known.
         alive: Workers seen lately; empty when no job is queued.
         segments: Their changes of parameters by job id, where there are any.
+        pending: Changes that have not begun, by job id, where there are any.
+        checkpoints: What each can go on from, by job id, in order.
     """
 
     frames: dict[str, Frame]
@@ -41,7 +44,9 @@ class Survey:
     ahead: dict[str, int]
     workers: dict[str, Worker]
     alive: tuple[Worker, ...]
-    segments: dict[str, tuple[Segment, ...]]
+    segments: dict[str, tuple[steering.Segment, ...]]
+    pending: dict[str, list[Changes]]
+    checkpoints: dict[str, list[Checkpoint]]
 
     def can_ever_run(self, job: Job) -> bool:
         """Whether the device of a live worker could hold a queued job."""
@@ -55,14 +60,17 @@ class Survey:
 def survey(db: Database, page: Sequence[Job]) -> Survey:
     """Read what belongs to these jobs, in a number of queries that does not grow."""
     queued = [job for job in page if job.state == JobState.QUEUED]
+    ids = [job.id for job in page]
     with db.read() as session:
         return Survey(
-            frames=_newest_frames(session, [job.id for job in page]),
-            outputs=_outputs(session, [job.id for job in page]),
+            frames=_newest_frames(session, ids),
+            outputs=_outputs(session, ids),
             ahead=_places(session, queued),
             workers=_workers(session, {job.worker_id for job in page} - {None}),
             alive=tuple(session.scalars(alive(db))) if queued else (),
-            segments=segments_of(session, [job.id for job in page]),
+            segments=segments_of(session, ids),
+            pending=_pending(session, ids),
+            checkpoints=_checkpoints(session, ids),
         )
 
 
@@ -76,6 +84,32 @@ def _newest_frames(session: Session, job_ids: Sequence[str]) -> dict[str, Frame]
     same = (Frame.job_id == newest.c.job_id) & (Frame.iteration == newest.c.iteration)
     frames = session.scalars(select(Frame).join(newest, same))
     return {frame.job_id: frame for frame in frames}
+
+
+def _pending(session: Session, job_ids: Sequence[str]) -> dict[str, list[Changes]]:
+    rows = session.scalars(
+        select(Segment)
+        .where(Segment.job_id.in_(job_ids), Segment.from_iteration.is_(None))
+        .order_by(Segment.id)
+    )
+    found: dict[str, list[Changes]] = {}
+    for row in rows:
+        found.setdefault(row.job_id, []).append(Changes.model_validate(row.changes))
+    return found
+
+
+def _checkpoints(
+    session: Session, job_ids: Sequence[str]
+) -> dict[str, list[Checkpoint]]:
+    rows = session.scalars(
+        select(Checkpoint)
+        .where(Checkpoint.job_id.in_(job_ids))
+        .order_by(Checkpoint.job_id, Checkpoint.iteration, Checkpoint.fence)
+    )
+    found: dict[str, list[Checkpoint]] = {}
+    for row in rows:
+        found.setdefault(row.job_id, []).append(row)
+    return found
 
 
 def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutput]]:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that is there, or what a killed process left of one."""
+
+    key: str
+    bytes: int
+    modified_at: float  # seconds since 1970, by the storage's clock
 
 
 class Storage(Protocol):
@@ -28,6 +41,13 @@ class Storage(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget the blob; an unknown key is no error.
+
+        Raises:
+            StorageError: The backend cannot be reached.
+        """
+
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Walk through all there is; what comes or goes meanwhile may be missed.
 
         Raises:
             StorageError: The backend cannot be reached.

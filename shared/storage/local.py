@@ -7,13 +7,14 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import BlobMissing, StorageError, StorageFull
+from shared.storage.base import StoredBlob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -47,6 +48,14 @@ class LocalStorage:
         with _translated(key):
             self._path(key).unlink(missing_ok=True)
 
+    def blobs(self) -> Iterator[StoredBlob]:
+        """Walk the folders, unfinished files included, whose names begin with a dot."""
+        with _translated(str(self._root)):
+            for folder, _, names in os.walk(self._root):
+                for name in names:
+                    if (found := self._met(Path(folder) / name)) is not None:
+                        yield found
+
     def free_bytes(self) -> int:
         """Free space of the file system, for users without privileges."""
         folder = self._root
@@ -54,6 +63,14 @@ class LocalStorage:
             folder = folder.parent
         with _translated(str(folder)):
             return shutil.disk_usage(folder).free
+
+    def _met(self, path: Path) -> StoredBlob | None:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # deleted since it was listed
+            return None
+        key = path.relative_to(self._root).as_posix()
+        return StoredBlob(key, stat.st_size, stat.st_mtime)
 
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()

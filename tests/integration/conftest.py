@@ -30,6 +30,8 @@ def farm_on_both(tmp_path, database_url, redis_server, weights_dir):
 
 @pytest.fixture
 def tools(farm):
+    """Makes what a worker process has, with a storage of a given mood."""
+
     def make(mood=lambda verb, key: None, **settings):
         eager = {
             "checkpoint_seconds": 1e-6,

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from PIL import Image
 
+from impasto.embedded import read_recipe
 from shared import jobs
 from shared.db import Database
 from shared.errors import StorageError
 from shared.states import JobState, StateReason
+from shared.steering import Changes
 from tests.farm import OWNER
-from tests.moody import Given, full_for
+from tests.moody import Given, Moody, full_for
 from worker.runner import Runner
 
 SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
@@ -28,7 +30,8 @@ def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert (job.result_width, job.result_height) == (64, 43)
     frame = jobs.latest_frame(farm.db, job_id)
-    assert (frame.iteration, frame.width, job.ckpt_iter) == (1, 48, 1)
+    assert (frame.iteration, frame.width) == (1, 48)
+    assert job.ckpt_iter == 14, "where it ended, for whoever wants to go on"
     assert frame.losses["total"] > 0
     assert job.warnings == []
 
@@ -144,8 +147,13 @@ def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_w
     job_id = farm.submit(ring=False, **SMALL)
     huge = {name: tensor * 1e4 for name, tensor in vgg16_weights.items()}
 
-    Runner(replace(tools(), networks=Given(huge))).run_one()
+    runner = Runner(replace(tools(), networks=Given(huge)))
 
+    runner.run_one()
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.QUEUED, "diverged")
+
+    runner.run_one()  # carefully, which does not help here
     job = farm.job(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "diverged")
     assert "lower style_weight" in job.error_hint
@@ -227,3 +235,37 @@ def _hold_lock(farm, seconds):
     with farm.db.write() as session:  # BEGIN IMMEDIATE: nobody else may write
         session.connection()
         time.sleep(seconds)
+
+
+def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
+    kept = []
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith("checkpoints/"):
+            kept.append(int(key.rpartition("-")[2].removesuffix(".safetensors")))
+
+    farm.submit(ring=False, max_edge=64, schedule=((48, 40), (64, 40)), early_stop=10.0)
+
+    Runner(tools(mood, checkpoint_seconds=1000)).run_one()
+
+    of_first, of_last = kept
+    assert of_first < 40, "it stood still before all of its iterations were done"
+    assert 40 < of_last < 80
+
+
+def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    here = tools(heartbeat_seconds=0.02)
+    change = jobs.Change(Changes(style_weight=100))
+
+    def mood(verb, key):
+        if verb == "put" and key.endswith("-1.safetensors"):
+            jobs.change(farm.db, OWNER, job_id, change)
+            time.sleep(0.1)  # so that a heartbeat brings it
+
+    Runner(replace(here, storage=Moody(farm.storage, mood))).run_one()
+
+    job = farm.job(job_id)
+    (segment,) = read_recipe(farm.settings.home / "blobs" / job.result_key)["segments"]
+    assert segment["changes"] == {"style_weight": 100.0}
+    assert segment["from_iteration"] >= 1

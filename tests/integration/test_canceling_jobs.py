@@ -44,7 +44,7 @@ def test_a_canceled_running_job_ends_canceled_however_it_ends(db, end):
     claimed = claim(db)
 
     assert jobs.cancel(db, "own_a", job_id).done is False
-    assert jobs.heartbeat(db, claimed, LEASE, 1, {}) == JobState.CANCELING
+    assert jobs.heartbeat(db, claimed, LEASE, 1, {}).state == JobState.CANCELING
     assert end(db, claimed) == JobState.CANCELED
 
     job = row(db, job_id)

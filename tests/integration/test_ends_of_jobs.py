@@ -27,10 +27,10 @@ def test_a_heartbeat_keeps_a_job_from_being_reaped(db, clock):
     claimed = claim(db)
     clock.advance(LEASE - 1)
 
-    state = jobs.heartbeat(db, claimed, LEASE, 7, {"phase": "optimizing"})
+    told = jobs.heartbeat(db, claimed, LEASE, 7, {"phase": "optimizing"})
     clock.advance(LEASE - 1)
 
-    assert (state, jobs.reap(db)) == (JobState.RUNNING, [])
+    assert (told.state, jobs.reap(db)) == (JobState.RUNNING, [])
     assert row(db, job_id).iteration == 7
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared import jobs
 from shared.errors import FencedOut
+from shared.params import StyleParams
 from tests.job_rows import (
     BIGGER,
     BROKEN,
@@ -29,6 +30,12 @@ STALE_WRITES = {
     "fail": lambda db, claimed: jobs.fail(db, claimed, BROKEN, 10),
     "postpone": lambda db, claimed: jobs.postpone(db, claimed, BROKEN, 10),
     "stopped": jobs.stopped,
+    "begin": lambda db, claimed: jobs.begin_segments(db, claimed, 5),
+    "fell_back": lambda db, claimed: jobs.fell_back(db, claimed, 0),
+    "carefully": lambda db, claimed: jobs.go_carefully(db, claimed, BROKEN, 0.3),
+    "smaller": lambda db, claimed: jobs.make_smaller(
+        db, claimed, StyleParams(max_edge=64)
+    ),
     "warn": lambda db, claimed: jobs.warn(db, claimed, "x", "y"),
     "frame": lambda db, claimed: jobs.add_frame(
         db, claimed, jobs.NewFrame(1, 0, 8, 8, {}, "k", "t")
@@ -36,16 +43,21 @@ STALE_WRITES = {
 }
 
 
-@pytest.mark.parametrize("successor", ["none", "running", "canceling"])
+@pytest.mark.parametrize(
+    "successor", ["none", "running", "pausing", "canceling", "succeeded"]
+)
 @pytest.mark.parametrize("write", sorted(STALE_WRITES))
 def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, successor):
     job_id = submit(db)
     stale = claim(db, "a")
     lose(db, clock)
     if successor != "none":
-        claim(db, "b", BIGGER)
-    if successor == "canceling":
-        jobs.cancel(db, "own_a", job_id)
+        newer = claim(db, "b", BIGGER)
+    if successor == "succeeded":
+        jobs.complete(db, newer, result(newer))
+    asked = {"pausing": jobs.pause, "canceling": jobs.cancel}
+    if successor in asked:
+        asked[successor](db, "own_a", job_id)
     before = columns(row(db, job_id)), events(db, job_id)
 
     with pytest.raises(FencedOut):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from sqlalchemy import select
+
 from shared import jobs
+from shared.models import Frame
 from tests.job_rows import (
     checkpoint,
+    checkpoints,
     claim,
     lose,
     result,
@@ -13,13 +19,18 @@ from tests.job_rows import (
 )
 
 
+def short(keys):
+    """The ends of keys of checkpoints: fence and iteration."""
+    return sorted(key.rpartition("/")[2] for key in keys)
+
+
 def test_the_last_two_checkpoints_are_kept(db):
     submit(db)
     claimed = claim(db)
 
     dropped = [checkpoint(db, claimed, iteration) for iteration in (10, 20, 30)]
 
-    assert dropped == [[], [], ["1-10"]]
+    assert [short(keys) for keys in dropped] == [[], [], ["1-10"]]
 
 
 def test_a_checkpoint_written_again_after_a_lost_answer_is_one(db):
@@ -39,7 +50,7 @@ def test_checkpoints_after_a_fallback_count_as_progress_and_are_kept(db, clock):
     lose(db, clock)
     again = claim(db, "b")
 
-    assert sorted(jobs.fell_back(db, again, 0)) == ["1-100", "1-90"]
+    assert short(jobs.fell_back(db, again, 0)) == ["1-100", "1-90"]
     assert [checkpoint(db, again, done) for done in (10, 20)] == [[], []]
     lose(db, clock)
 
@@ -56,7 +67,7 @@ def test_falling_back_to_the_one_before_keeps_it(db, clock):
     lose(db, clock)
     again = claim(db, "b")
 
-    assert jobs.fell_back(db, again, 90) == ["1-100"]
+    assert short(jobs.fell_back(db, again, 90)) == ["1-100"]
     assert checkpoint(db, again, 95) == []
 
 
@@ -67,17 +78,31 @@ def test_a_finished_job_keeps_its_last_checkpoint(db):
     checkpoint(db, claimed, 20)
     jobs.complete(db, claimed, result(claimed))
 
-    assert jobs.keep_last_checkpoint(db, job_id) == ["1-10"]
+    assert short(jobs.keep_last_checkpoint(db, job_id)) == ["1-10"]
 
 
-def test_previews_are_thinned_when_there_are_too_many(db):
+def test_checkpoints_of_every_so_many_iterations_are_kept_for_forks(db):
+    job_id = submit(db, keep_every=20)
+    claimed = claim(db)
+
+    for iteration in (10, 20, 30, 40, 50, 60, 65):
+        checkpoint(db, claimed, iteration)
+
+    assert [one.iteration for one in checkpoints(db, job_id)] == [20, 40, 60, 65]
+
+
+def test_previews_are_thinned_evenly_when_there_are_too_many(db):
     submit(db)
     claimed = claim(db)
     dropped = []
-    for number in range(1, 202):
+    for number in range(1, 502):
         frame = jobs.NewFrame(number, 0, 8, 8, {}, f"k{number}", f"t{number}")
         dropped += jobs.add_frame(db, claimed, frame)
 
-    assert len(dropped) == 200
-    assert {"k2", "t2", "k200"} <= set(dropped)
-    assert jobs.latest_frame(db, claimed.job_id).iteration == 201
+    with db.read() as session:
+        kept = sorted(session.scalars(select(Frame.iteration)))
+    assert len(kept) == 200
+    assert len(dropped) == 2 * 301
+    assert (kept[0], kept[-1]) == (1, 501)
+    assert max(after - before for before, after in pairwise(kept)) <= 5
+    assert jobs.latest_frame(db, claimed.job_id).iteration == 501

@@ -12,7 +12,7 @@ from shared.jobs.leading import stand_down, try_lead
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage.local import LocalStorage
-from tests.job_rows import LEASE, checkpoint, claim, row, submit
+from tests.job_rows import LEASE, checkpoint, checkpoints, claim, row, submit
 
 
 class Bell:
@@ -130,18 +130,19 @@ def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, sto
     submit(db)
     claimed = claim(db)
     checkpoint(db, claimed, 10)
-    storage.put("1-10", b"a checkpoint")
+    (stored,) = checkpoints(db, claimed.job_id)
+    storage.put(stored.key, b"a checkpoint")
     jobs.cancel(db, "own_a", claimed.job_id)
     jobs.stopped(db, claimed)
 
     clock.advance(6.9 * 86_400)
     reconciler.round()
-    assert storage.get("1-10")
+    assert storage.get(stored.key)
 
     clock.advance(0.2 * 86_400)
     reconciler.round()
     with pytest.raises(BlobMissing):
-        storage.get("1-10")
+        storage.get(stored.key)
 
 
 def test_a_database_out_of_reach_is_told_as_such(tmp_path):

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 
 from impasto.embedded import read_recipe
 from shared import jobs
-from shared.states import JobState
+from shared.states import Completion, JobState
 from tests.farm import OWNER
 from tests.moody import Given, tight
 from tests.unit.worker.engine.conftest import random_weights
@@ -94,3 +94,45 @@ def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):
 
     assert farm.job(job_id).state == JobState.CANCELED
     assert len(looks) < 20
+
+
+def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, tools):
+    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02, checkpoint_seconds=1000)
+    asked = _asking(farm, job_id, jobs.pause)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.PAUSED
+    assert 0 < job.ckpt_iter < 5
+    jobs.resume(farm.db, OWNER, job_id)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    assert farm.result(farm.job(job_id)) == farm.result(farm.job(undisturbed))
+
+
+def test_a_job_in_tiles_is_finished_between_two_of_them(farm, tools):
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02)
+    asked = _asking(farm, job_id, jobs.finish)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.completion) == (JobState.SUCCEEDED, Completion.EARLY)
+    assert 0 < job.iteration < 5
+
+
+def _asking(farm, job_id, verb):
+    """A look of a network that asks `verb` of its job once it has iterated."""
+    asked = []
+
+    def look(pixels):
+        if asked:
+            time.sleep(0.1)  # so that a heartbeat brings the order
+        elif farm.job(job_id).iteration:
+            asked.append(verb(farm.db, OWNER, job_id))
+
+    return look

@@ -3,13 +3,16 @@
 import { getJson, getPicture, post, Problem } from "./http.js";
 import * as problems from "./problems.js";
 import * as stage from "./stage.js";
-import { ended, ending, figures, remaining, shows, stateWord, whereabouts } from "./words.js";
+import {
+  ended, ending, figures, may, remaining, shows, stateWord, whereabouts,
+} from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const box = at("job-problem");
 const EVERY_MILLISECONDS = 1000;
 const SLOWEST_MILLISECONDS = 10_000;
 const ANNOUNCE_MILLISECONDS = 10_000;
+const VERBS = ["finish", "pause", "resume", "cancel"]; // each a button
 
 let current = null; // id of the job on the page
 let live = false; // worth asking again
@@ -87,7 +90,7 @@ async function draw(job) {
   at("meter-left").textContent = remaining(job);
   at("bar").value = job.progress?.fraction ?? 0;
   at("numbers").textContent = figures(job);
-  at("cancel").hidden = ended(job) || job.state === "canceling";
+  for (const verb of VERBS) at(verb).hidden = !may(job, verb) || (verb === "finish" && job.finish_requested);
   at("caption").textContent = job.preview || job.outputs.length || ended(job)
     ? "" : "The photo waits here; the picture grows over it once painting starts.";
   recipe(job.params, job);
@@ -124,15 +127,15 @@ function again() {
   if (live && !document.hidden) timer = setTimeout(look, pause);
 }
 
-async function cancel() {
-  at("cancel").disabled = true;
+async function ask(verb) {
+  at(verb).disabled = true;
   try {
-    await draw(await post(`/v1/jobs/${current}/cancel`));
+    await draw(await post(`/v1/jobs/${current}/${verb}`));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     problems.show(box, error.problem);
   } finally {
-    at("cancel").disabled = false;
+    at(verb).disabled = false;
   }
 }
 
@@ -153,7 +156,7 @@ export function leave() {
   clearTimeout(timer);
   stage.clear();
   said = { at: 0, state: "" };
-  for (const id of ["job", "download", "cancel"]) at(id).hidden = true;
+  for (const id of ["job", "download", ...VERBS]) at(id).hidden = true;
   if (at("download").href) URL.revokeObjectURL(at("download").href);
   at("download").removeAttribute("href");
   problems.show(box, null);
@@ -161,7 +164,7 @@ export function leave() {
 }
 
 export function start() {
-  at("cancel").addEventListener("click", cancel);
+  for (const verb of VERBS) at(verb).addEventListener("click", () => ask(verb));
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
     if (live && !document.hidden) look();

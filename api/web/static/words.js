@@ -3,10 +3,13 @@
 const STATES = {
   queued: "Waiting",
   running: "Painting",
+  pausing: "Pausing",
+  paused: "Paused",
   canceling: "Stopping",
   succeeded: "Finished",
   failed: "Failed",
   canceled: "Canceled",
+  expired: "Expired",
 };
 
 const REASONS = {
@@ -26,6 +29,7 @@ export const ending = (output) => ENDINGS[output.media_type] ?? "png";
 export const shows = (output) => Boolean(output) && output.media_type !== "image/tiff";
 
 export const stateWord = (state) => STATES[state] ?? state;
+export const may = (job, verb) => job.allowed_actions.includes(verb);
 export const ended = (job) => ["succeeded", "failed", "canceled", "expired"].includes(job.state);
 
 export function duration(seconds) {
@@ -39,10 +43,10 @@ export function duration(seconds) {
 /** One line on where a job is. */
 export function whereabouts(job) {
   if (job.queue) return REASONS[job.queue.reason] ?? "Waiting";
-  if (job.state === "running") {
-    const percent = Math.floor((job.progress?.fraction ?? 0) * 100);
-    return `${PHASES[job.progress?.phase] ?? "Starting"} · ${percent} %`;
-  }
+  if (job.finish_requested && !ended(job)) return "Finishing";
+  const percent = Math.floor((job.progress?.fraction ?? 0) * 100);
+  if (job.state === "running") return `${PHASES[job.progress?.phase] ?? "Starting"} · ${percent} %`;
+  if (job.state === "paused") return `Paused · ${percent} %`;
   return stateWord(job.state);
 }
 

@@ -18,7 +18,7 @@ from worker.pace import COST_FACTOR
 
 if TYPE_CHECKING:
     from bench.engine.child import Stopwatch, Task
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 _TIMES = 5
 

@@ -18,7 +18,7 @@ from worker.engine.pixels import to_picture
 
 if TYPE_CHECKING:
     from bench.engine.child import Stopwatch, Task
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 FACTOR = "content_factor"  # of `minimizing_j`, among the settings
 

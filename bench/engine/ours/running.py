@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench.engine.child import Task
     from shared.params import StyleParams
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 _CPU = torch.device("cpu")
 

@@ -73,7 +73,7 @@ def test_a_changed_cursor_is_400(client, five):
         ("limit=0", "/limit"),
         ("limit=201", "/limit"),
         ("limit=many", "/limit"),
-        ("state=paused", "/state"),
+        ("state=asleep", "/state"),
         ("order=asc", "/order"),
     ],
 )

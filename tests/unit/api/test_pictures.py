@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from shared.jobs.collecting import drop_expired_results
+
 
 def test_the_result_is_a_png_that_caches_for_ever(api):
     job_id = api.submitted()
@@ -133,3 +135,16 @@ def test_an_unknown_picture_is_404(client, asset_id):
     response = client.get(f"/v1/assets/{asset_id}/content")
 
     assert (response.status_code, response.json["code"]) == (404, "not-found")
+
+
+def test_a_result_that_was_kept_long_enough_is_gone(api):
+    job_id = api.submitted()
+    api.finish(api.claimed(), b"the picture")
+    (key,) = drop_expired_results(api.db, days=-1)
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert (response.status_code, response.json["code"]) == (410, "purged")
+    assert key.startswith(f"results/{job_id}/")
+    shown = api.client.get(f"/v1/jobs/{job_id}").json
+    assert (shown["state"], shown["outputs"]) == ("succeeded", [])

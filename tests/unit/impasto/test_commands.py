@@ -138,6 +138,34 @@ def test_a_key_needs_no_name(impasto, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        (("workers",), ["list"]),
+        (("drain", "wkr_1"), ["drain", "wkr_1"]),
+        (("drain", "--host", "box"), ["drain", "--host", "box"]),
+        (("undrain", "wkr_1"), ["undrain", "wkr_1"]),
+    ],
+)
+def test_workers_are_listed_and_drained_by_the_server_part(
+    impasto, monkeypatch, words, module
+):
+    became = []
+    monkeypatch.setattr("os.execv", lambda _, command: became.append(command))
+
+    impasto("admin", *words)
+
+    assert became[0][-len(module) - 1 :] == ["shared.workers", *module]
+
+
+@pytest.mark.parametrize("words", [(), ("wkr_1", "--host", "box")])
+def test_a_drain_names_a_worker_or_a_host(impasto, words):
+    result = impasto("admin", "drain", *words)
+
+    assert result.exit_code == 2
+    assert "--host HOST" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("answer", "code"),
     [
         (Answer(body=job("succeeded")), 0),

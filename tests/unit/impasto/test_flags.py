@@ -8,11 +8,11 @@ from dataclasses import fields
 
 import pytest
 
-from impasto.recipe import Recipe
+from impasto.recipe import OPTIONS, Recipe
 from shared.params import StyleParams
 from tests.unit.impasto.farm_of_jobs import Answer, job
 
-NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer"}
+NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer", *OPTIONS}
 
 
 @pytest.fixture

@@ -141,3 +141,36 @@ def test_the_bar_shows_the_place_then_the_work():
         (0, 1.0, "succeeded"),
         (0, 0.42, "canceled"),
     ]
+
+
+def test_a_job_says_what_was_changed_and_what_can_be_done_with_it():
+    told = details(
+        Job.read(
+            {
+                **RUNNING,
+                "segments": [
+                    {"from_iteration": 40, "changes": {"style_weight": 3.0}},
+                    {"from_iteration": None, "changes": {"tv_weight": 1.0}},
+                ],
+                "parent": {"job_id": "job_0", "iteration": 20, "relation": "fork"},
+                "checkpoints": [{"iteration": 20}, {"iteration": 100}],
+                "allowed_actions": ["finish", "steer"],
+            }
+        )
+    )
+
+    lines = {line.partition("  ")[2].strip() for line in told.splitlines()}
+    assert "from 40 on: style_weight 3.0" in lines
+    assert "from the next iteration on: tv_weight 1.0" in lines
+    assert "fork of job_0 at iteration 20" in lines
+    assert "20, 100" in lines
+    assert "finished now, changed (set)" in lines
+
+
+def test_pausing_and_finishing_are_told():
+    paused = {**RUNNING, "state": "paused"}
+    assert headline(Job.read(paused)) == "paused, 42%, scale 2/3, iteration 110/210"
+    finishing = {**RUNNING, "finish_requested": True}
+    assert headline(Job.read(finishing)).startswith("finishing, 42%")
+    early = {**RUNNING, "state": "succeeded", "completion": "early"}
+    assert headline(Job.read(early)) == "succeeded early (110 of 210 iterations)"

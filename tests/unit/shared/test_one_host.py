@@ -34,7 +34,7 @@ def test_the_deepest_mount_tells_the_file_system(path, kind):
 
 
 def presence(worker_id, host):
-    return jobs.Presence(worker_id, host, "uuid", "cpu", "name", 1, {})
+    return jobs.Presence(worker_id, host, f"of {worker_id}", "cpu", "name", 1, {})
 
 
 def test_workers_of_a_second_host_are_turned_away_from_sqlite(sqlite_url, clock):

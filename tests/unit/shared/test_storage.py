@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -108,3 +109,20 @@ def test_a_file_url_without_a_folder_is_refused(url):
 def test_an_unknown_scheme_is_refused_with_those_known():
     with pytest.raises(StorageError, match=r"'ftp'.*: file"):
         open_storage("ftp://host/x")
+
+
+def test_every_blob_is_met_and_what_a_killed_process_left(storage, tmp_path):
+    assert list(storage.blobs()) == []
+    storage.put("results/job/1.png", b"four")
+    storage.put("assets/ab", b"")
+    half = next(tmp_path.rglob("1.png")).with_name(".1.png.0badcafe")
+    half.write_bytes(b"ha")
+
+    met = {blob.key: blob.bytes for blob in storage.blobs()}
+
+    assert met == {
+        "results/job/1.png": 4,
+        "assets/ab": 0,
+        "results/job/.1.png.0badcafe": 2,
+    }
+    assert all(abs(blob.modified_at - time.time()) < 60 for blob in storage.blobs())

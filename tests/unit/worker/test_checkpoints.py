@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,13 +14,13 @@ from shared.params import StyleParams
 from shared.storage.local import LocalStorage
 from worker import checkpoints
 from worker.checkpoints import FORMAT_VERSION, Origin
-from worker.engine.transfer import Snapshot
+from worker.engine.snapshot import Snapshot
 
 ORIGIN = Origin({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1"})
 
 
 def snapshot(iteration=7):
-    tensors = {"image": torch.rand(1, 3, 4, 5), "optimizer.s": torch.randn(2, 60)}
+    tensors = {"image": torch.rand(1, 3, 4, 256), "optimizer.s": torch.randn(2, 60)}
     return Snapshot(iteration, 1, 3, tensors, {"step": 0.1 + 0.2, "count": 3})
 
 
@@ -82,6 +83,44 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
     found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
 
     assert found.snapshot.iteration == 10
+
+
+@pytest.mark.parametrize("spoilt", ["image", "optimizer.s"])
+def test_one_that_diverged_falls_back_to_the_last_finite_one(storage, spoilt):
+    diverged = snapshot(20)
+    diverged.tensors[spoilt].view(-1)[3] = float("nan")
+    newest = stored(storage, "b", checkpoints.dump(diverged, ORIGIN))
+    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+
+    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+
+    assert found.snapshot.iteration == 10
+
+
+@pytest.mark.parametrize("max_edge", [300, 128])
+def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
+    """Made at scale 1 of 256 px; the job was made smaller since."""
+    made = stored(storage, "b", checkpoints.dump(snapshot(20), ORIGIN))
+    smaller = replace(claim(made), params=StyleParams(max_edge=max_edge))
+
+    assert checkpoints.resume(storage, smaller, ORIGIN) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, ""),
+        ({"caution": 0.3}, "went on with smaller steps after it diverged"),
+        ({"asked_max_edge": 1024}, "made at 512 px, as 1024 px did not fit"),
+    ],
+)
+def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):
+    told = checkpoints.inexact_by(replace(claim(), **more))
+    made = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+
+    resumed = checkpoints.resume(storage, claim(made), replace(ORIGIN, inexact=told))
+
+    assert (told, resumed.inexact) == (reason, reason)
 
 
 def test_without_a_usable_checkpoint_the_attempt_starts_anew(storage):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from shared.errors import Diverged, WeightsMissing
-from worker.failures import failure_of
+from shared.errors import DeviceFailed, Diverged, WeightsMissing
+from worker.failures import failure_of, is_of_the_device
 
 
 def test_a_deliberate_error_tells_of_itself():
@@ -35,6 +35,35 @@ def test_torch_really_fails_so_when_memory_is_short():
         torch.empty(2**48)
 
     assert failure_of(caught.value).code == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: device-side assert triggered", 710),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("CUBLAS_STATUS_NOT_INITIALIZED when calling cublasCreate"),
+        DeviceFailed("fell off the bus"),
+    ],
+)
+def test_what_the_device_says_is_an_error_of_the_device(error):
+    failure = failure_of(error)
+
+    assert is_of_the_device(error)
+    assert (failure.code, failure.retryable) == ("device_error", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("shapes do not match"),
+        KeyError("CUDA error"),
+    ],
+)
+def test_what_may_be_the_jobs_fault_is_not(error):
+    assert not is_of_the_device(error)
 
 
 def test_a_bug_is_retried_and_gives_away_nothing():

@@ -17,7 +17,9 @@ def test_cpu_times_n_makes_n_slots_that_share_the_cores():
 
     share = str(max(1, len(os.sched_getaffinity(0)) // 2))
     assert [slot.name for slot in slots] == ["cpu-0", "cpu-1"]
-    assert slots[0].options == ["--device", "cpu", "--memory-share", "2"]
+    assert [slot.options for slot in slots] == [
+        ["--device", "cpu", "--memory-share", "2", "--slot", number] for number in "01"
+    ]
     assert {slot.environment["OMP_NUM_THREADS"] for slot in slots} == {share}
 
 

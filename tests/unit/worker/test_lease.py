@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from shared import jobs
 from shared.db import Database
 from shared.errors import FencedOut
 from shared.settings import Settings
+from shared.steering import Changes
 from tests.job_rows import claim, row, submit
 from worker.lease import Lease, Order
 
@@ -57,6 +59,41 @@ def test_a_cancel_comes_down_with_the_heartbeat(db, held):
         until(lambda: beating.order() is Order.STOP)
 
 
+@pytest.mark.parametrize(
+    ("ask", "order"),
+    [
+        (jobs.pause, Order.PAUSE),
+        (jobs.finish, Order.FINISH),
+        (
+            lambda *whose: jobs.change(*whose, jobs.Change(Changes(tv_weight=1))),
+            Order.STEER,
+        ),
+    ],
+)
+def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
+    with lease(db, held) as beating:
+        ask(db, "own_a", held.job_id)
+        until(lambda: beating.order() is order)
+
+
+def test_a_change_that_has_begun_is_no_order_any_more(db, held):
+    change = jobs.Change(Changes(tv_weight=1))
+    with lease(db, held) as beating:
+        jobs.change(db, "own_a", held.job_id, change)
+        until(lambda: beating.order() is Order.STEER)
+
+        jobs.begin_segments(db, held, 3)
+        beating.steered()
+
+        until(lambda: beating.order() is Order.GO_ON)
+
+
+def test_a_job_that_is_only_to_be_finished_is_so_from_the_first_moment(db, held):
+    wanted = replace(held, finish_requested=True)
+
+    assert lease(db, wanted).order() is Order.FINISH
+
+
 def test_a_process_that_has_to_end_leaves(db, held):
     draining = threading.Event()
     with lease(db, held, draining) as beating:
@@ -96,13 +133,26 @@ def test_with_progress_it_does_not(db, held):
         assert jobs.reap(db) == []
 
 
-def test_with_parts_of_a_slow_iteration_it_does_not_either(db, held):
+def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
     with lease(db, held, stall_seconds=0.1) as beating:
         for _ in range(40):
             beating.touch()
             time.sleep(0.03)
 
         assert jobs.reap(db) == []
+        assert beating.stalled_seconds == 0
+        beating.report(1, {"seconds_per_mpx_iteration": 0.5})
+        assert beating.pace == 0.5
+        # That step took more than a second, so that twenty of them may.
+        time.sleep(0.3)
+        assert beating.stalled_seconds == 0
+
+
+def test_a_stall_grows_until_something_moves(db, held):
+    with lease(db, held, stall_seconds=0.05) as beating:
+        until(lambda: beating.stalled_seconds > 0.1)
+        beating.touch()
+        assert beating.stalled_seconds == 0
 
 
 def test_a_report_right_after_a_part_is_no_step_of_its_own(db, held):

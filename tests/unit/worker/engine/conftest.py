@@ -16,8 +16,9 @@ from worker.engine.features import build_network
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
 from worker.engine.pyramid import Scale
+from worker.engine.snapshot import Snapshot
 from worker.engine.sources import Sources, Style
-from worker.engine.transfer import Snapshot, stylize
+from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from shared.networks import Network as NetworkName
     from shared.steering import Segment
     from worker.engine.features import Network
-    from worker.engine.transfer import Iterate
+    from worker.engine.snapshot import Iterate
 
 WIDTHS = (4, 5, 6, 7, 8)  # channels by block, instead of 64 to 512
 

@@ -1,0 +1,88 @@
+"""The forms of new jobs, as Pydantic models: for their OpenAPI description alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from shared.exploring import MAX_PICTURES, ExploreParams
+from shared.params import MAX_STYLES, StyleParams
+from shared.steering import Segment
+
+File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+JSON_FIELDS = ("params", "segments")  # of JobForm; also taken as files
+
+
+def _with_style_files(schema: dict[str, Any]) -> None:
+    """Add the files that belong to one style each, by its number."""
+    what = {
+        "mask": "of the photo's shape, bright where style {} goes",
+        "region": "of the shape of style {}, bright where the style is taken from",
+    }
+    for role, about in what.items():
+        for number in range(MAX_STYLES):
+            schema["properties"][f"{role}_{number}"] = {
+                "type": "string",
+                "format": "binary",
+                "description": about.format(number),
+            }
+
+
+class JobForm(BaseModel):
+    """The multipart form that submits a job."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra=_with_style_files)
+
+    content: File = Field(description="the photo")
+    style: list[File] = Field(
+        min_length=1,
+        max_length=MAX_STYLES,
+        description="one or more paintings; repeat the part",
+    )
+    init_image: File | None = Field(
+        default=None, description="where to start, with init: image"
+    )
+    params: StyleParams = Field(default=StyleParams(), description="as JSON")
+    segments: list[Segment] = Field(
+        default=[], description="as JSON: changes planned for mid-run, in their order"
+    )
+    name: str | None = Field(default=None, max_length=200)
+    priority: Literal["low", "normal", "high"] = Field(
+        default="normal", description="a step is worth an hour of waiting"
+    )
+    max_attempts: int | None = Field(
+        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+    )
+    keep_every: int | None = Field(
+        default=None, ge=1, description="iterations between checkpoints kept for forks"
+    )
+    start_deadline: str | None = Field(
+        default=None,
+        description="expires if not started by then: RFC 3339, or seconds from now",
+    )
+    cancel_after: str | None = Field(
+        default=None,
+        description="canceled if not done by then: RFC 3339, or seconds from now",
+    )
+
+
+class ExplorationForm(BaseModel):
+    """The multipart form that submits an exploration; without pictures, no form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    picture: list[File] = Field(
+        default=[],
+        max_length=MAX_PICTURES,
+        description="pictures to look at; repeat the part",
+    )
+    params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
+    name: str | None = Field(default=None, max_length=200)
+
+
+class ExplorationJson(ExploreParams):
+    """An exploration of pictures sent before, or of the shipped set."""
+
+    name: str | None = Field(default=None, max_length=200)

@@ -1,0 +1,98 @@
+"""Reading the JSON body of a request, strictly, into one of the models of `bodies`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from api.limits import MAX_FIELD_BYTES
+from api.strict_json import parse_object
+from api.validation import field_errors
+from shared.errors import (
+    FieldError,
+    ImmutableField,
+    InvalidParams,
+    MalformedJson,
+    UnsupportedMediaType,
+)
+from shared.params import StyleParams
+from shared.style_images import StyleImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Request
+
+Body = TypeVar("Body", bound=BaseModel)
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
+    """Read the body; an empty one is an empty object.
+
+    Raises:
+        UnsupportedMediaType: It is of another kind.
+        MalformedJson: It is not strict JSON, or no object.
+    """
+    request.max_content_length = MAX_FIELD_BYTES
+    data = request.get_data()
+    if not data.strip():
+        return {}
+    if request.mimetype not in kinds:
+        sent = request.mimetype or "nothing"
+        raise UnsupportedMediaType(f"the body is {sent}; it must be {kinds[-1]}")
+    try:
+        return parse_object(data.decode(), "body", '{"iterations": 300}')
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"body: not UTF-8: {error}") from error
+
+
+def read_body(said: Mapping[str, Any], model: type[Body]) -> Body:
+    """Check the members of a body, without bending values: "5" is no number.
+
+    Raises:
+        InvalidParams: Values are wrong, unknown or missing; all are named.
+    """
+    try:
+        return model.model_validate_json(json.dumps(said), strict=True)
+    except ValidationError as error:
+        raise InvalidParams(field_errors(error, model)) from error
+
+
+def refuse_immutable(
+    said: Mapping[str, Any], mutable: type[BaseModel], prefix: str = ""
+) -> None:
+    """Name every parameter that exists, but that no change and no fork can reach.
+
+    Raises:
+        ImmutableField: There are some.
+    """
+    fixed = StyleParams.model_fields.keys() - mutable.model_fields.keys()
+    places = [f"{prefix}/{name}" for name in said if name in fixed]
+    styles = said.get("styles")
+    for index, style in enumerate(styles if isinstance(styles, list) else ()):
+        inner = style if isinstance(style, dict) else {}
+        parts = StyleImage.model_fields.keys() - {"weight"}
+        places += [f"{prefix}/styles/{index}/{name}" for name in inner if name in parts]
+    if places:
+        detail = "cannot change in a job that exists"
+        raise ImmutableField([FieldError(at, "immutable", detail) for at in places])
+
+
+def refuse_null(said: Mapping[str, Any], names: set[str], prefix: str = "") -> None:
+    """Refuse to take away what a job always has.
+
+    Raises:
+        InvalidParams: Some of `names` are null.
+    """
+    wrong = [
+        FieldError(f"{prefix}/{name}", "null", "cannot be taken away; give a value")
+        for name in said
+        if name in names and said[name] is None
+    ]
+    if wrong:
+        raise InvalidParams(wrong)

@@ -1,0 +1,136 @@
+"""From the requests of the verbs to what `shared.jobs` is asked to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from api.bodies import (
+    PRIORITIES,
+    ChangeBody,
+    ExtendBody,
+    ForkBody,
+    RetryBody,
+)
+from api.job_options import clean_name, deadline
+from api.json_bodies import (
+    JSON,
+    MERGE_PATCH,
+    json_object,
+    read_body,
+    refuse_immutable,
+    refuse_null,
+)
+from shared import jobs
+from shared.errors import (
+    FieldError,
+    InvalidParams,
+    PreconditionRequired,
+    VersionMismatch,
+)
+from shared.steering import Changes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Request
+
+_PARAMS = set(Changes.model_fields)
+
+
+def change_request(request: Request, now: Callable[[], float]) -> jobs.Change:
+    """Read a merge patch of a job.
+
+    Args:
+        request: Its body; If-Match holds the revision that its sender has seen.
+        now: Of the database, in seconds; asked for only if a time is relative.
+
+    Raises:
+        UnsupportedMediaType: The body is no JSON.
+        MalformedJson: It is not strict JSON.
+        ImmutableField: It names what cannot change.
+        InvalidParams: Values are wrong or unknown.
+        PreconditionRequired: It changes parameters of a job not said to be seen.
+        VersionMismatch: The revision is not one.
+    """
+    said = json_object(request, (MERGE_PATCH, JSON))
+    refuse_immutable(said, ChangeBody)
+    refuse_null(said, {*_PARAMS, "priority"})
+    body = read_body(said, ChangeBody)
+    params = Changes(**body.model_dump(include=_PARAMS))
+    revision = _revision(request)
+    if revision is None and params.stored() and "If-Match" not in request.headers:
+        raise PreconditionRequired("a change of parameters needs If-Match")
+    return jobs.Change(params, _about(body, now), revision)
+
+
+def fork_request(request: Request) -> jobs.Fork:
+    """Read where a fork begins, and what is different from there on.
+
+    Raises:
+        ImmutableField: It names what a fork cannot change.
+        InvalidParams: Values are wrong, unknown or missing.
+    """
+    said = json_object(request)
+    inner = said.get("params")
+    if isinstance(inner, dict):
+        refuse_immutable(inner, Changes, "/params")
+        refuse_null(inner, _PARAMS, "/params")
+    body = read_body(said, ForkBody)
+    changes = body.params
+    if body.iterations is not None:
+        if changes.iterations not in {None, body.iterations}:
+            wrong = FieldError("/iterations", "contradiction", "params says another")
+            raise InvalidParams([wrong])
+        changes = changes.model_copy(update={"iterations": body.iterations})
+    return jobs.Fork(body.origin.iteration, changes, _name(body.name))
+
+
+def extend_request(request: Request) -> int:
+    """Read how many iterations an extension adds.
+
+    Raises:
+        InvalidParams: It does not say.
+    """
+    return read_body(json_object(request), ExtendBody).iterations
+
+
+def starts_anew(request: Request) -> bool:
+    """Read whether a retry leaves the checkpoint alone.
+
+    Raises:
+        InvalidParams: It says something else.
+    """
+    return read_body(json_object(request), RetryBody).origin == "start"
+
+
+def _about(body: ChangeBody, now: Callable[[], float]) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    if "name" in body.model_fields_set:
+        about["name"] = _name(body.name)
+    if body.priority is not None:
+        about["priority"] = PRIORITIES[body.priority]
+    if "cancel_after" in body.model_fields_set:
+        errors: list[FieldError] = []
+        about["cancel_after"] = deadline("cancel_after", body.cancel_after, now, errors)
+        if errors:
+            raise InvalidParams(errors)
+    return about
+
+
+def _name(text: str | None) -> str | None:
+    errors: list[FieldError] = []
+    name = clean_name(text or "", errors)
+    if errors:
+        raise InvalidParams(errors)
+    return name
+
+
+def _revision(request: Request) -> int | None:
+    """The one revision of If-Match; None: any, or none told."""
+    told = request.headers.get("If-Match", "*").strip()
+    if told == "*":
+        return None
+    number = told.strip('"')
+    if not number.isascii() or not number.isdigit():
+        raise VersionMismatch(f"{told[:40]!r} is not the revision of a job")
+    return int(number)

@@ -1,0 +1,131 @@
+"""Every error this service raises on purpose, in one tree.
+
+ImpastoError
+├── InvalidRequest          the caller can fix it
+│   ├── InvalidParams       values out of range or unknown, all named at once
+│   │   └── ImmutableField  values that cannot change once a job exists
+│   ├── ImageUnreadable     bytes that are not a picture we take
+│   ├── ImageTooLarge       a picture with too many pixels
+│   ├── UploadTooLarge      a body with too many bytes
+│   ├── BadCursor           a page token we did not sign
+│   ├── MalformedJson       text that is not strict JSON
+│   ├── MalformedMultipart  a form that breaks off or was never one
+│   ├── UnsupportedMediaType  a body of a kind this address does not take
+│   ├── PreconditionRequired  a change by somebody who does not say what they saw
+│   └── Unauthenticated     no key, or one we do not know
+├── Forbidden               known caller, wrong door (Host, Origin, scope)
+├── NotFound                nothing (yet) at this address
+│   └── JobNotFound         no such job, or somebody else's
+├── InvalidState            the job's state does not allow the verb
+├── NoSuchCheckpoint        the job cannot be gone on from there
+├── VersionMismatch         the job is no longer as the caller saw it
+├── ResultNotReady          the picture does not exist (yet)
+├── ResultPurged            the picture was kept as long as promised, and is gone
+├── QueueFull               a limit of waiting jobs is reached
+├── FencedOut               a newer claim owns the job: stop, write nothing
+├── ServerBusy              too many uploads are being checked at once
+├── DatabaseUnavailable     the rows cannot be reached just now
+├── DatabaseShared          a SQLite file that more than one host could open
+├── DeviceTaken             another live worker computes on this device
+├── StorageError            a blob cannot be read or written just now
+│   ├── StorageFull         no room left for blobs
+│   └── BlobMissing         no blob has this key
+├── DamagedBlob             a blob whose bytes do not match their digest
+├── WeightsError            no usable network weights on this machine
+│   ├── WeightsMissing
+│   └── WeightsDamaged
+└── EngineError             the optimization itself failed
+    ├── OutOfMemory         the picture does not fit the device
+    ├── DeviceFailed        the device itself failed, not the job
+    └── Diverged            the loss stopped being a finite number
+"""
+
+from __future__ import annotations
+
+from shared.errors.base import ImpastoError
+from shared.errors.jobs import (
+    FencedOut,
+    InvalidState,
+    JobNotFound,
+    NoSuchCheckpoint,
+    NotFound,
+    QueueFull,
+    ResultNotReady,
+    ResultPurged,
+    VersionMismatch,
+)
+from shared.errors.machines import (
+    BlobMissing,
+    DamagedBlob,
+    DatabaseShared,
+    DatabaseUnavailable,
+    DeviceFailed,
+    DeviceTaken,
+    Diverged,
+    EngineError,
+    OutOfMemory,
+    ServerBusy,
+    StorageError,
+    StorageFull,
+    WeightsDamaged,
+    WeightsError,
+    WeightsMissing,
+)
+from shared.errors.requests import (
+    BadCursor,
+    FieldError,
+    Forbidden,
+    ImageTooLarge,
+    ImageUnreadable,
+    ImmutableField,
+    InvalidParams,
+    InvalidRequest,
+    MalformedJson,
+    MalformedMultipart,
+    PreconditionRequired,
+    Unauthenticated,
+    UnsupportedMediaType,
+    UploadTooLarge,
+)
+
+__all__ = [
+    "BadCursor",
+    "BlobMissing",
+    "DamagedBlob",
+    "DatabaseShared",
+    "DatabaseUnavailable",
+    "DeviceFailed",
+    "DeviceTaken",
+    "Diverged",
+    "EngineError",
+    "FencedOut",
+    "FieldError",
+    "Forbidden",
+    "ImageTooLarge",
+    "ImageUnreadable",
+    "ImmutableField",
+    "ImpastoError",
+    "InvalidParams",
+    "InvalidRequest",
+    "InvalidState",
+    "JobNotFound",
+    "MalformedJson",
+    "MalformedMultipart",
+    "NoSuchCheckpoint",
+    "NotFound",
+    "OutOfMemory",
+    "PreconditionRequired",
+    "QueueFull",
+    "ResultNotReady",
+    "ResultPurged",
+    "ServerBusy",
+    "StorageError",
+    "StorageFull",
+    "Unauthenticated",
+    "UnsupportedMediaType",
+    "UploadTooLarge",
+    "VersionMismatch",
+    "WeightsDamaged",
+    "WeightsError",
+    "WeightsMissing",
+]

@@ -1,0 +1,56 @@
+"""What the reconciler does when time has run out.
+
+Each takes at most 50 jobs at a time, and is done again in the next round.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, select
+
+from shared.jobs.moves import move
+from shared.models import Job
+from shared.states import EVENTS, Event, JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from shared.db import Database
+
+BATCH = 50
+DAY_SECONDS = 86_400.0
+
+
+def expire(db: Database, paused_days: float) -> list[str]:
+    """End jobs that were not started by their deadline, or are paused for too long."""
+    late = and_(
+        Job.state == JobState.QUEUED,
+        Job.start_deadline < db.now,
+        Job.started_at.is_(None),
+    )
+    forgotten = and_(
+        Job.state == JobState.PAUSED,
+        Job.paused_at < db.now - paused_days * DAY_SECONDS,
+    )
+    return [*_all(db, Event.EXPIRE, late), *_all(db, Event.EXPIRE, forgotten)]
+
+
+def cancel_overdue(db: Database) -> list[str]:
+    """Cancel jobs that are not done by the time they were to be canceled."""
+    active = Job.state.in_(list(EVENTS[Event.OVERDUE]))
+    return _all(db, Event.OVERDUE, and_(active, Job.cancel_after < db.now))
+
+
+def _all(db: Database, event: Event, which: ColumnElement[bool]) -> list[str]:
+    with db.read() as session:
+        ids = session.scalars(select(Job.id).where(which).limit(BATCH)).all()
+    if not ids:
+        return []  # as nearly always: nobody waits for a lock
+    with db.write() as session:
+        found = session.scalars(
+            select(Job).where(Job.id.in_(ids), which).with_for_update(skip_locked=True)
+        ).all()
+        for job in found:
+            move(db, session, job, event, EVENTS[event][job.state])
+    return [job.id for job in found]

@@ -1,0 +1,164 @@
+"""Forks, extensions and retries: new jobs that go on from others."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import jobs
+from shared.errors import InvalidParams, InvalidState, NoSuchCheckpoint, QueueFull
+from shared.states import JobState
+from shared.steering import Changes
+from tests.job_rows import (
+    HOPELESS,
+    LIMITS,
+    checkpoint,
+    checkpoints,
+    claim,
+    columns,
+    result,
+    row,
+    submit,
+)
+
+OWNER = "own_a"
+
+
+def fork(db, job_id, iteration, limits=LIMITS, **changes):
+    wanted = jobs.Fork(iteration, Changes(**changes))
+    return jobs.fork(db, OWNER, job_id, wanted, limits)
+
+
+@pytest.fixture
+def parent(db):
+    """A finished job with two checkpoints, steered at 15 and 25."""
+    job_id = submit(db, name="cat", priority=1, keep_every=10)
+    claimed = claim(db)
+    for iteration, weight in ((15, 3), (25, 5)):
+        change = jobs.Change(Changes(style_weight=weight))
+        jobs.change(db, OWNER, job_id, change)
+        jobs.begin_segments(db, claimed, iteration)
+        checkpoint(db, claimed, iteration - 5)
+    jobs.complete(db, claimed, result(claimed))
+    return job_id
+
+
+def test_a_fork_goes_on_from_a_checkpoint_in_its_own_way(db, parent):
+    before = columns(row(db, parent))
+
+    child = row(db, fork(db, parent, 20, tv_weight=1, iterations=90))
+
+    assert columns(row(db, parent)) == before
+    lineage = (child.parent_id, child.parent_iteration, child.relation)
+    assert lineage == (parent, 20, "fork")
+    assert (child.state, child.name, child.priority) == ("queued", "cat", 1)
+    assert (child.iteration, child.ckpt_iter) == (20, 20)
+    assert child.iterations == 100 + 60 + 90
+    claimed = claim(db, "b")
+    assert [one.iteration for one in claimed.checkpoints] == [20]
+    assert [one.from_iteration for one in claimed.segments] == [15, 20]
+    assert claimed.inputs["content"][0].key == "assets/ab"
+
+
+def test_a_fork_needs_a_checkpoint_there_and_is_told_where_there_are_some(db, parent):
+    with pytest.raises(NoSuchCheckpoint) as refused:
+        fork(db, parent, 12)
+
+    assert refused.value.iterations == (10, 20)
+
+
+def test_a_running_job_can_be_forked(db):
+    job_id = submit(db)
+    checkpoint(db, claim(db), 7)
+
+    assert row(db, fork(db, job_id, 7)).state == JobState.QUEUED
+
+
+def test_an_extension_adds_to_the_last_scale_and_keeps_every_segment(db, parent):
+    child = row(db, jobs.extend(db, OWNER, parent, 300, LIMITS))
+
+    assert (child.relation, child.parent_iteration) == ("extend", 20)
+    assert child.iterations == row(db, parent).iterations + 300
+    found = claim(db, "b").segments
+    assert [one.from_iteration for one in found] == [15, 20, 25]
+    assert [one.changes.style_weight for one in found] == [3, None, 5]
+
+
+def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 20)
+    jobs.change(db, OWNER, job_id, jobs.Change(Changes(iterations=80)))
+    jobs.begin_segments(db, claimed, 25)
+    jobs.complete(db, claimed, result(claimed))
+
+    child = row(db, jobs.extend(db, OWNER, job_id, 300, LIMITS))
+
+    assert child.iterations == 100 + 60 + 80 + 300
+
+
+def test_an_extension_of_a_picture_that_stood_still_begins_where_it_stood(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 180)
+    jobs.complete(db, claimed, result(claimed, iterations=180))
+
+    jobs.extend(db, OWNER, job_id, 300, LIMITS)
+
+    assert [one.from_iteration for one in claim(db, "b").segments] == [180]
+
+
+def test_an_extension_beyond_all_limits_is_refused(db, parent):
+    with pytest.raises(InvalidParams, match="at most 20000"):
+        jobs.extend(db, OWNER, parent, 20_000, LIMITS)
+
+
+def test_only_what_succeeded_is_extended(db):
+    job_id = submit(db)
+
+    with pytest.raises(InvalidState):
+        jobs.extend(db, OWNER, job_id, 10, LIMITS)
+
+
+def test_a_retry_goes_on_from_the_last_checkpoint_or_from_the_start(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 30)
+    jobs.fail(db, claimed, HOPELESS, 10)
+
+    again = row(db, jobs.retry(db, OWNER, job_id, LIMITS))
+    anew = row(db, jobs.retry(db, OWNER, job_id, LIMITS, from_start=True))
+
+    assert (again.relation, again.parent_iteration, again.ckpt_iter) == (
+        "retry", 30, 30
+    )  # fmt: skip
+    assert (anew.parent_iteration, checkpoints(db, anew.id)) == (0, [])
+    assert (again.attempts, again.error_code) == (0, None)
+
+
+def test_a_child_counts_as_a_waiting_job(db, parent):
+    tight = jobs.Limits(max_queued_per_owner=1, max_queued=80, max_attempts=4)
+    fork(db, parent, 20, tight)
+
+    with pytest.raises(QueueFull):
+        fork(db, parent, 20, tight)
+
+
+def test_a_blob_is_dropped_with_the_last_row_that_names_it(db):
+    parent = submit(db)
+    held = claim(db)
+    checkpoint(db, held, 10)
+    child = fork(db, parent, 10)
+    (shared,) = {row.key for row in checkpoints(db, child)}
+
+    dropped = [key for done in (20, 30) for key in checkpoint(db, held, done)]
+    assert shared not in dropped
+
+    held = claim(db, "b")
+    assert held.job_id == child
+    dropped = [key for done in (11, 12) for key in checkpoint(db, held, done)]
+    assert dropped == [shared]
+
+
+def test_children_of_others_are_nobody_elses_business(db, parent):
+    with pytest.raises(Exception, match="does not exist"):
+        jobs.retry(db, "own_b", parent, LIMITS)

@@ -1,0 +1,52 @@
+"""The mutation check fits the source: it takes away every fence predicate there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from bench.mutations import MUTATIONS, ROOT, apply
+
+JOBS = sorted((ROOT / "shared" / "jobs").glob("*.py"))
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+def test_every_mutation_still_changes_the_source(tmp_path, mutation):
+    (tmp_path / mutation.path).parent.mkdir(parents=True)
+    shutil.copy(ROOT / mutation.path, tmp_path / mutation.path)
+
+    apply(mutation, tmp_path)
+
+    changed = (tmp_path / mutation.path).read_text()
+    assert changed != (ROOT / mutation.path).read_text()
+    compile(changed, mutation.path, "exec")
+
+
+def test_every_fence_predicate_has_its_mutation():
+    predicate = re.compile(r"\.fence == |[Jj]ob\.fence \+ 1")
+    written = {
+        (path.name, line.strip())
+        for path in JOBS
+        for line in path.read_text().splitlines()
+        if predicate.search(line)
+    }
+    mutated = {
+        (mutation.path.rpartition("/")[2], part)
+        for mutation in MUTATIONS
+        for part in (mutation.old.strip(), mutation.old.strip(", "))
+    }
+
+    missing = {
+        (name, line)
+        for name, line in written
+        if not any(file == name and part in line for file, part in mutated)
+    }
+    # What a claim returns follows from the row that it has just written.
+    assert missing == {
+        (
+            "claiming.py",
+            "return _claim_of(session, job, job.fence + 1, job.attempts + 1)",
+        )
+    }

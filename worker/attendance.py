@@ -1,0 +1,116 @@
+"""A worker's place on the roll: taken, kept by being seen, lost, given up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared import jobs
+from shared.errors import DatabaseUnavailable, DeviceTaken, ImpastoError
+from shared.processes import this_process
+from worker.device import versions
+from worker.pulse import beat
+
+if TYPE_CHECKING:
+    from worker.duty import Duty
+    from worker.runner import Runner
+    from worker.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+_ATTENDANCE_SECONDS = 5.0  # a worker counts as alive for 30 s
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+def take_place(tools: Tools) -> None:
+    """Enter this worker on the roll, once whoever was on its device is gone.
+
+    A predecessor on another system of processes may be dead or alive: if it is not
+    seen again, its place is ours as soon as its row is stale.
+
+    Raises:
+        DatabaseShared: SQLite cannot serve this host.
+        DeviceTaken: Another live worker of this host has the device.
+    """
+    last_seen: float | None = None
+    while True:
+        try:
+            arrive(tools)
+        except DeviceTaken as error:
+            if last_seen is not None and error.last_seen > last_seen:
+                raise
+            if last_seen is None:
+                log.info("waiting_for_the_device", why=str(error))
+            last_seen = error.last_seen
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        except DatabaseUnavailable as error:
+            log.warning(
+                "arrival_delayed", error=str(error)
+            )  # attendance will see to it
+            return
+        else:
+            return
+
+
+def arrive(tools: Tools) -> None:
+    """Enter this worker on the roll.
+
+    Raises:
+        DatabaseShared: SQLite cannot serve this host.
+        DeviceTaken: Another live worker of this host has the device.
+        DatabaseUnavailable: Later will do.
+    """
+    device = tools.device
+    presence = jobs.Presence(
+        worker_id=tools.worker_id,
+        host=socket.gethostname(),
+        device_uuid=device.uuid,
+        device_class=device.device_class,
+        device_name=device.name,
+        device_bytes=device.bytes,
+        versions=versions(),
+        process=this_process(),
+    )
+    jobs.arrive(tools.db, presence)
+
+
+def attend(tools: Tools, runner: Runner, duty: Duty) -> None:
+    """Stay on the roll of workers, whatever the database does, and obey its orders."""
+    while not duty.has_ended:
+        beat(tools.settings.home)
+        try:
+            _be_seen(tools, runner, duty)
+        except DeviceTaken as error:
+            # We were silent for so long that another worker took our place.
+            log.error("place_lost", error=str(error))  # noqa: TRY400 - told to a person
+            duty.end()
+            os.kill(os.getpid(), signal.SIGTERM)
+        except ImpastoError as error:
+            log.warning("attendance_missed", error=str(error))
+        except Exception:
+            # A worker that is not on the roll counts as dead: keep trying.
+            log.exception("attendance_missed")
+        duty.wait(_ATTENDANCE_SECONDS)
+
+
+def _be_seen(tools: Tools, runner: Runner, duty: Duty) -> None:
+    lease = runner.lease
+    pace = None if lease is None else lease.pace
+    standing = jobs.seen(tools.db, tools.worker_id, runner.job_id, pace)
+    if standing is jobs.Standing.UNKNOWN:
+        arrive(tools)
+    else:
+        duty.drain(wanted=standing is jobs.Standing.DRAINING)
+
+
+def leave(tools: Tools) -> None:
+    """Take this worker off the roll, if the database lets it."""
+    try:
+        jobs.leave(tools.db, tools.worker_id)
+    except DatabaseUnavailable as error:
+        log.warning("leaving_unnoticed", error=str(error))
