@@ -16,7 +16,6 @@ from worker.engine.features import build_network
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
 from worker.engine.pyramid import Scale
-from worker.engine.snapshot import Snapshot
 from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from shared.networks import Network as NetworkName
     from shared.steering import Segment
     from worker.engine.features import Network
-    from worker.engine.snapshot import Iterate
+    from worker.engine.snapshot import Iterate, Snapshot
 
 WIDTHS = (4, 5, 6, 7, 8)  # channels by block, instead of 64 to 512
 
