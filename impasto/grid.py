@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Cell = tuple[str, float]  # content layer, style weight
 
+_KINDS = {"PNG", "JPEG", "WEBP", "TIFF", "BMP", "PDF"}  # which hold colors
+
 _PANEL_PX = 320  # longest side of a picture on the sheet
 _GAP_PX = 6
 _LABEL_PX, _MARGIN_PX = 26, 12
@@ -102,7 +104,8 @@ def require_ending(path: Path) -> None:
     Raises:
         CannotSave: No kind of picture has this ending.
     """
-    if path.suffix.lower() not in Image.registered_extensions():
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in _KINDS:
         raise CannotSave(f"cannot save {path}: use an ending like .png or .jpg")
 
 
@@ -155,19 +158,21 @@ def _picture(jobs: Jobs, job_id: str) -> Image.Image:
 def _draw(grid: Grid, pictures: Mapping[Cell, Image.Image]) -> Image.Image:
     font = ImageFont.load_default(_FONT_PX)
     left = _MARGIN_PX + round(max(map(font.getlength, grid.layers))) + _MARGIN_PX
-    width, height = (
-        max(picture.size[axis] for picture in pictures.values()) + _GAP_PX
-        for axis in (0, 1)
+    labels = [_labels(grid.alpha, weight) for weight in grid.style_weights]
+    label_px = max(font.getlength(line) for lines in labels for line in lines)
+    widest, tallest = (
+        max(picture.size[axis] for picture in pictures.values()) for axis in (0, 1)
     )
+    width = max(widest, round(label_px)) + _GAP_PX
+    height = max(tallest, _LABEL_PX) + _GAP_PX
     top = 2 * _LABEL_PX
     across, down = len(grid.style_weights), len(grid.layers)
     size = (left + across * width + _MARGIN_PX, top + down * height + _MARGIN_PX)
     canvas = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(canvas)
-    for column, weight in enumerate(grid.style_weights):
-        x = left + column * width
-        draw.text((x, 6), f"style_weight {weight:g}", _INK, font)
-        draw.text((x, _LABEL_PX), _ratio(grid.alpha, weight), _INK, font)
+    for column, lines in enumerate(labels):
+        for line, y in zip(lines, (6, _LABEL_PX), strict=True):
+            draw.text((left + column * width, y), line, _INK, font)
     for row, layer in enumerate(grid.layers):
         middle = top + row * height + height // 2
         draw.text((_MARGIN_PX, middle), layer, _INK, font, anchor="lm")
@@ -177,5 +182,6 @@ def _draw(grid: Grid, pictures: Mapping[Cell, Image.Image]) -> Image.Image:
     return canvas
 
 
-def _ratio(alpha: float, beta: float) -> str:
-    return f"alpha/beta {alpha / beta:.3g}" if beta else "no style"
+def _labels(alpha: float, beta: float) -> tuple[str, str]:
+    ratio = f"alpha/beta {alpha / beta:.3g}" if beta else "no style"
+    return f"style_weight {beta:g}", ratio

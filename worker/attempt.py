@@ -63,6 +63,7 @@ class Attempt:
         self._meter = Meter()
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._has_picture = False
+        self._is_narrowed = False  # memory has run out in this attempt
 
     def run(self) -> jobs.Result | Order:
         """Optimize to the end, or until the lease says otherwise.
@@ -141,7 +142,8 @@ class Attempt:
     def _narrowed(self, room: Room) -> None:
         self._room = room
         reason = f"memory ran out: went on in tiles of {room.plan}"
-        inexact = self._origin.inexact or reason
+        before = "" if self._is_narrowed else self._origin.inexact
+        inexact, self._is_narrowed = before or reason, True
         maker = self._origin.maker | {"tiling": room.plan}
         self._origin = replace(self._origin, maker=maker, inexact=inexact)
         self._keeper.warn("computed_in_tiles", reason)

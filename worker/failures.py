@@ -33,7 +33,7 @@ def failure_of(error: Exception) -> Failure:
     return Failure(
         code="engine_error",
         message=f"the worker ran into an unexpected {type(error).__name__}",
-        hint="it is tried again by itself; the worker's log has the details",
+        hint="the worker's log has the details; what failed for good can be retried",
         retryable=True,
     )
 

@@ -73,7 +73,7 @@ def show_latest_frame(path: JobPath) -> Response:
     services = current_services()
     frame = jobs.latest_frame(services.database, job.id)
     if frame is None:
-        hint = "the first one comes a few seconds after a worker has started"
+        hint = "the first comes seconds after a worker starts; explorations have none"
         raise NotFound(f"job {job.id} has no preview yet", hint=hint)
     data = services.storage.get(frame.key)
     etag = f"{frame.iteration}-{frame.created_at:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from impasto.commands.flagged import with_flags, with_recipe
 from impasto.commands.run import Photo, client_of_some_farm
 from impasto.errors import BadFlag
 from impasto.exits import INTERRUPTED
+from impasto.interrupts import stop_signals_raise
 from impasto.parts import require_parts
 from impasto.recipe import Recipe  # noqa: TC001 - Typer reads it
 from impasto.session import ApiUrl  # noqa: TC001 - Typer reads it
@@ -54,7 +56,8 @@ def sheet(
 ) -> None:
     """Paint PHOTO like STYLE in many small ways, and lay them out as one sheet.
 
-    Ctrl-C cancels all of its jobs. Without other flags, they are 256 px drafts.
+    Ctrl-C, or any other end, cancels all of its jobs. Without other flags, they are
+    256 px drafts.
     """
     require_parts("sheet")
     # Both load httpx or Pillow, which no other command should pay.
@@ -77,7 +80,7 @@ def sheet(
         init_image=wanted.init_image,
         segments=wanted.segments,
     )
-    with client_of_some_farm(api_url) as (client, _is_ours):
+    with client_of_some_farm(api_url) as (client, _is_ours), stop_signals_raise():
         try:
             pictures = paint(client.jobs, grid, say)
         except KeyboardInterrupt:
@@ -95,8 +98,11 @@ def _words(flag: str, text: str) -> Sequence[str]:
 
 def _numbers(text: str) -> Sequence[float]:
     try:
-        return [float(word) for word in _words("--style-weights", text)]
+        numbers = [float(word) for word in _words("--style-weights", text)]
     except ValueError as error:
         raise BadFlag(
             f"--style-weights {text!r}: write numbers by commas, like 1,8,60"
         ) from error
+    if len(set(numbers)) < len(numbers) or not all(map(math.isfinite, numbers)):
+        raise BadFlag(f"--style-weights {text!r}: name each once, as a finite number")
+    return numbers

@@ -23,6 +23,7 @@ HISTORY = 10
 MAX_RISE = 3.0  # a loss this many times the last one is undone
 RETREAT = 0.3  # each undo in a row shortens the next step to this
 MAX_RETREATS = 10
+MAX_GRAY_LEVELS = 8.0  # a longer step leaves all that was learned behind
 MAX_STRIDE = 2.0  # a step this many times the one before may have gone too far
 MIN_COSINE = 1e-6  # pairs with less curvature than this teach nothing
 
@@ -56,7 +57,8 @@ class Lbfgs:
 
     Departures: pixels at the edge of the box whose gradient pushes outwards do not
     move; the result is clamped; the first step changes the image by one gray level on
-    average; instead of a line search, a step after which the loss blew up is undone.
+    average, and no later one by more than eight; instead of a line search, a step
+    after which the loss blew up is undone.
 
     Args:
         factor: Of every step.
@@ -82,6 +84,7 @@ class Lbfgs:
             self._learn(image - last.image, gradient - last.gradient)
         self._last, self._retreats = _Point(image, gradient, loss), 0
         direction = self._direction(gradient, free_pixels(image, gradient))
+        direction.mul_(min(1.0, MAX_GRAY_LEVELS * gray_level_rate(direction) or 1.0))
         return into_box(direction.mul_(self._factor).add_(image))
 
     def doubts(self, point: Tensor) -> bool:

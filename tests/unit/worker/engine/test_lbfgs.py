@@ -27,7 +27,7 @@ def descended(steps):
 
 
 def test_a_step_much_longer_than_the_one_before_is_doubted():
-    optimizer, image = descended(2)  # a gray level, then all the way down
+    optimizer, image = descended(2)  # one gray level, then eight
 
     assert optimizer.doubts(image)
     assert not optimizer.doubts(
@@ -36,7 +36,7 @@ def test_a_step_much_longer_than_the_one_before_is_doubted():
 
 
 def test_a_last_step_that_went_too_far_is_doubted_and_taken_back():
-    optimizer, image = descended(4)
+    optimizer, image = descended(40)
     before = optimizer.state().tensors["image"]
     too_far = torch.ones_like(image)
 
@@ -55,3 +55,11 @@ def test_a_smaller_factor_makes_smaller_steps():
     whole, part = (Lbfgs(f).step(image, *bowl(image)) for f in (1.0, 0.3))
 
     assert torch.allclose(part - image, 0.3 * (whole - image), atol=1e-7)
+
+
+def test_no_step_changes_the_picture_by_more_than_eight_gray_levels():
+    optimizer, image = Lbfgs(), torch.full((1, 3, 4, 4), 0.1)
+    for _ in range(3):
+        before, image = image, optimizer.step(image, *bowl(image))
+        # The second step would go all the way to 0.5, a hundred gray levels up.
+        assert float((image - before).abs().mean()) <= 8.01 / 255
