@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from api.bodies import PRIORITIES
 from api.courses import course_of
@@ -61,11 +61,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         state_reason=job.state_reason,
         name=job.name,
         owner=job.owner_id,
-        created_at=datetime.fromtimestamp(job.created_at, UTC),
-        started_at=instant(job.started_at),
-        finished_at=instant(job.finished_at),
-        start_deadline=instant(job.start_deadline),
-        cancel_after=instant(job.cancel_after),
+        **_times(job),
         priority=_WORDS.get(job.priority, "normal"),
         attempts=job.attempts,
         max_attempts=job.max_attempts,
@@ -81,9 +77,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         queue=_queue(job, known),
         progress=present_progress(job, course.stages),
         preview=_preview(job, known),
-        last_checkpoint=(
-            CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
-        ),
+        last_checkpoint=_last_checkpoint(job),
         checkpoints=[_checkpoint(row) for row in stored],
         outputs=_outputs(job, known),
         exact=job.exact,
@@ -93,6 +87,16 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         warnings=job.warnings,
         urls=_urls(job, allowed),
     )
+
+
+def _times(job: Job) -> dict[str, Any]:
+    names = ("started_at", "finished_at", "start_deadline", "cancel_after")
+    times = {name: instant(getattr(job, name)) for name in names}
+    return {"created_at": datetime.fromtimestamp(job.created_at, UTC), **times}
+
+
+def _last_checkpoint(job: Job) -> CheckpointMark | None:
+    return CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
 
 
 def poll_seconds(job: JobObject) -> int | None:

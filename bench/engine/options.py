@@ -52,6 +52,22 @@ class Options:
 
 def parse(words: list[str] | None = None) -> Options:
     """Read the command line."""
+    given = _parser().parse_args(words)
+    return Options(
+        photo=given.photo,
+        painting=given.painting,
+        edge=128 if given.quick else 512,
+        quick=given.quick,
+        only=tuple(given.only),
+        peer_dirs=tuple(given.peer_dir),
+        threads=given.threads,
+        work=given.work.resolve(),
+        publish=given.publish,
+        settings=dict(_setting(word) for word in given.settings),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=__doc__)
     add = parser.add_argument
     add("--photo", type=Path, default=_SAMPLES / "coffee.jpg")
@@ -90,19 +106,7 @@ def parse(words: list[str] | None = None) -> Options:
         dest="settings",
         help="a parameter of our engine, such as tile_px=512; may be repeated",
     )
-    given = parser.parse_args(words)
-    return Options(
-        photo=given.photo,
-        painting=given.painting,
-        edge=128 if given.quick else 512,
-        quick=given.quick,
-        only=tuple(given.only),
-        peer_dirs=tuple(given.peer_dir),
-        threads=given.threads,
-        work=given.work.resolve(),
-        publish=given.publish,
-        settings=dict(_setting(word) for word in given.settings),
-    )
+    return parser
 
 
 def _setting(word: str) -> tuple[str, Any]:

@@ -20,7 +20,7 @@ from impasto.session import ApiUrl  # noqa: TC001 - Typer reads it
 from impasto.talk import print_line, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _SMALL: dict[str, object] = {"max_edge": 256, "quality": "draft"}
 _OURS = {"style_weight", "content_layers"}
@@ -67,15 +67,12 @@ def sheet(
     require_place(output)
     require_ending(output)
     wanted = recipe.read([style])
-    params = _SMALL | wanted.params
-    if taken := _OURS & params.keys():
-        raise BadFlag(f"{', '.join(sorted(taken))}: use --layers and --style-weights")
     grid = Grid(
         photo=photo,
         style=wanted.paintings[0],
         layers=_words("--layers", axes.layers),
         style_weights=_numbers(axes.style_weights),
-        params=params,
+        params=_params(wanted.params),
         name=wanted.name,
         init_image=wanted.init_image,
         segments=wanted.segments,
@@ -87,6 +84,13 @@ def sheet(
             say("canceled the jobs of the sheet")
             raise typer.Exit(INTERRUPTED) from None
     print_line(str(save_grid(grid, pictures, output)))
+
+
+def _params(asked: Mapping[str, object]) -> dict[str, object]:
+    """What all jobs of the sheet have in common."""
+    if taken := _OURS & asked.keys():
+        raise BadFlag(f"{', '.join(sorted(taken))}: use --layers and --style-weights")
+    return _SMALL | dict(asked)
 
 
 def _words(flag: str, text: str) -> Sequence[str]:
