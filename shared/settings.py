@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         default="direct",
         description="`winograd` takes fewer multiplications, and rounds otherwise",
     )
+    cpu_precision: Literal["auto", "float32", "bf16"] = Field(
+        default="auto",
+        description="of activations on the CPU; `auto`: bf16 where the CPU has "
+        "instructions for it; sums are float32",
+    )
     cuda_precision: Literal["float32", "bf16"] = Field(
         default="float32", description="of activations on CUDA; sums are float32"
     )
@@ -166,6 +171,15 @@ class Settings(BaseSettings):
     @classmethod
     def _home_is_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _winograd_is_float32(self) -> Self:
+        if self.cpu_convolution == "winograd" and self.cpu_precision == "bf16":
+            raise ValueError(
+                "cpu_convolution winograd computes in float32; set cpu_precision to "
+                "float32 or auto, or cpu_convolution to direct"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:

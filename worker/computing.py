@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -12,6 +12,8 @@ from worker.engine.convolution import winograd_is_available
 if TYPE_CHECKING:
     from shared.settings import Settings
 
+# As torch.cpu.get_capabilities() calls what multiplies bfloat16 without a detour.
+_BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
@@ -19,18 +21,39 @@ def prepare(settings: Settings, device_class: str) -> None:
     """Make this process compute as the settings say, before it computes anything.
 
     Args:
-        settings: Convolution on the CPU, precision on CUDA.
+        settings: Convolution on the CPU, and precision.
         device_class: cpu, cuda or mps.
 
     Raises:
         RuntimeError: This machine cannot.
     """
-    if device_class == "cpu" and settings.cpu_convolution == "winograd":
-        _require_winograd()
+    if device_class == "cpu":
+        if settings.cpu_convolution == "winograd":
+            _require_winograd()
+        if settings.cpu_precision == "bf16":
+            _require_bfloat16_on_cpu()
     if device_class == "cuda":
         compute_exactly_on_cuda()
         if settings.cuda_precision == "bf16":
             _require_bfloat16()
+
+
+def precision_on(device_class: str, settings: Settings) -> Literal["float32", "bf16"]:
+    """Precision of activations on a device of this class: cpu, cuda or mps."""
+    if device_class == "cuda":
+        return settings.cuda_precision
+    if device_class != "cpu":
+        return "float32"
+    if settings.cpu_precision != "auto":
+        return settings.cpu_precision
+    helps = settings.cpu_convolution == "direct" and cpu_has_bfloat16()
+    return "bf16" if helps else "float32"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 faster than float32, not by emulation."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name) for name in _BF16_INSTRUCTIONS)
 
 
 def compute_exactly_on_cuda() -> None:
@@ -60,6 +83,14 @@ def _require_winograd() -> None:
         raise RuntimeError(
             "IMPASTO_CPU_CONVOLUTION=winograd needs NNPACK, which this build of torch "
             "or this CPU does not have; use direct"
+        )
+
+
+def _require_bfloat16_on_cpu() -> None:
+    if not cpu_has_bfloat16():
+        raise RuntimeError(
+            "IMPASTO_CPU_PRECISION=bf16 needs a CPU with instructions for it (AVX-512 "
+            "BF16 or AMX), which this one has not; use auto or float32"
         )
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from worker.computing import precision_on
+
 if TYPE_CHECKING:
     from shared.settings import Settings
 
@@ -121,7 +123,7 @@ def how_computed(settings: Settings, device: DeviceInfo) -> dict[str, str]:
         **versions(),
         "threads": str(torch.get_num_threads()),
         "convolution": settings.cpu_convolution if on_cpu else "direct",
-        "precision": settings.cuda_precision if on_cuda else "float32",
+        "precision": precision_on(device.device_class, settings),
         "graphs": str(on_cuda and settings.cuda_graphs),
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker import weights
+from worker.computing import precision_on
 from worker.engine.features import Network, build_network
 from worker.engine.graphs import record_on_cuda
 
@@ -52,15 +53,13 @@ def network_of(
     settings: Settings,
 ) -> Network:
     """Build a network of these weights that computes as the settings say."""
-    if device.type == "cpu":
-        return build_network(name, tensors, device, settings.cpu_convolution)
-    if device.type == "cuda":
-        halves = settings.cuda_precision == "bf16"
-        return build_network(
-            name,
-            tensors,
-            device,
-            precision=torch.bfloat16 if halves else None,
-            record=record_on_cuda if settings.cuda_graphs else None,
-        )
-    return build_network(name, tensors, device)
+    halves = precision_on(device.type, settings) == "bf16"
+    graphs = device.type == "cuda" and settings.cuda_graphs
+    return build_network(
+        name,
+        tensors,
+        device,
+        settings.cpu_convolution if device.type == "cpu" else "direct",
+        precision=torch.bfloat16 if halves else None,
+        record=record_on_cuda if graphs else None,
+    )

@@ -31,6 +31,7 @@ class Task:
         iterations: What they mean is the module's affair.
         source: A checkout of the engine; empty for a package.
         settings: More, by name, for `StyleParams`.
+        precision: Of our activations: that of IMPASTO_CPU_PRECISION.
     """
 
     folder: str
@@ -41,6 +42,7 @@ class Task:
     iterations: list[int]
     source: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    precision: str = "auto"
 
     @property
     def picture(self) -> Path:

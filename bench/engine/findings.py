@@ -41,7 +41,7 @@ class PeerRun:
     peak_mib: float
 
 
-Races = dict[float, list[Delivered]]
+Races = dict[str, list[Delivered]]
 
 
 @dataclass(slots=True)
@@ -52,8 +52,9 @@ class Findings:
         machine: What it ran on, by name.
         peers: Those that ran.
         absent: Why another part did not run, by name.
-        races: Our deliverable pictures, in order of time, by the content's weight.
-        pace: Ours and the floors, by long side in px.
+        races: Our deliverable pictures, in order of time, by the race's name, which
+            ends with the precision.
+        pace: Ours and the floors, by long side in px and precision.
         memory: Ours, by part.
         checkpoint: Its cost.
     """
@@ -62,28 +63,36 @@ class Findings:
     peers: list[PeerRun] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     races: Races = field(default_factory=dict)
-    pace: dict[int, Figures] = field(default_factory=dict)
+    pace: dict[str, Figures] = field(default_factory=dict)
     memory: dict[str, Figures] = field(default_factory=dict)
     checkpoint: Figures = field(default_factory=dict)
 
 
 def first_as_good(
     races: Races, peer: Verdict
-) -> tuple[float, Delivered] | tuple[None, None]:
+) -> tuple[str, Delivered] | tuple[None, None]:
     """Our first picture with J and C_rel no higher than the peer's, and its race."""
     good = [
-        (factor, ours)
-        for factor, race in races.items()
+        (name, ours)
+        for name, race in races.items()
         for ours in race
         if ours.verdict.j <= peer.j and ours.verdict.c_rel <= peer.c_rel
     ]
     return min(good, key=lambda found: found[1].seconds, default=(None, None))
 
 
+def by_precision(races: Races) -> list[Races]:
+    """The races of each precision, which their names end with, apart."""
+    found: dict[str, Races] = {}
+    for name, race in races.items():
+        found.setdefault(name.rpartition(", ")[2], {})[name] = race
+    return list(found.values())
+
+
 def at_equal_time(races: Races, run: PeerRun) -> Delivered | None:
     """Our last picture by the time of a peer, of the race that reached it first."""
-    factor, _ = first_as_good(races, run.delivered.verdict)
-    race = races.get(factor or 1.0, [])
+    name, _ = first_as_good(races, run.delivered.verdict)
+    race = races[name] if name else next(iter(races.values()), [])
     return last_within(race, run.delivered.seconds)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.engine.findings import (
     at_equal_time,
+    by_precision,
     first_as_good,
     leanest,
     product_floor,
@@ -19,7 +20,7 @@ from bench.engine.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.engine.findings import Delivered, Findings, PeerRun
+    from bench.engine.findings import Delivered, Findings, PeerRun, Races
     from bench.engine.options import Options
 
 README = ROOT / "bench" / "README.md"
@@ -66,9 +67,9 @@ def _machine(findings: Findings) -> str:
 def _engines(findings: Findings) -> str:
     """Each engine's picture beside the one we have after as much time."""
     rows = [_delivered(run) for run in findings.peers]
-    for factor, race in findings.races.items():
+    for name, race in findings.races.items():
         told = f"{race[-1].iteration} iterations"
-        rows.append((_ours(factor), told, *_figures(race[-1]), ""))
+        rows.append((f"impasto, {name}", told, *_figures(race[-1]), ""))
     heads = ("engine", "iterations", "seconds", "J", "C_rel", "S_rel", "peak MiB")
     return _table("Pictures at the end of each run", heads, rows) if rows else ""
 
@@ -93,32 +94,34 @@ def _race(findings: Findings) -> str:
     """When we had a picture as good as each peer's."""
     if not findings.races or not findings.peers:
         return ""
-    rows = [_raced(findings, run) for run in findings.peers]
+    parts = by_precision(findings.races)
+    rows = [_raced(races, run) for run in findings.peers for races in parts]
     title = "Time to a picture with J and C_rel no higher than the peer's"
     told = ("seconds", "J", "C_rel", "faster", "goal", "")
     return _table(title, ("peer", "its seconds", "ours", *told), rows)
 
 
-def _raced(findings: Findings, run: PeerRun) -> tuple[str, ...]:
+def _raced(races: Races, run: PeerRun) -> tuple[str, ...]:
     seconds, goal = run.delivered.seconds, run.peer.goal
-    factor, ours = first_as_good(findings.races, run.delivered.verdict)
+    name, ours = first_as_good(races, run.delivered.verdict)
     row: tuple[str, ...] = ("not reached", "", "", "", "")
     times = 0.0
-    if ours is not None and factor is not None:
+    if ours is not None:
         times = seconds / ours.seconds
-        row = (_ours(factor), *_figures(ours)[:3], f"{times:.1f} x")
+        row = (f"impasto, {name}", *_figures(ours)[:3], f"{times:.1f} x")
     judged = (f"{goal:g} x", _met(times >= goal)) if goal else ("none", "")
     return (run.peer.name, f"{seconds:.1f}", *row, *judged)
 
 
 def _pace(findings: Findings) -> str:
     rows = []
-    for edge, pace in findings.pace.items():
+    for pace in findings.pace.values():
         ours, product = pace["iteration_seconds"], product_floor(pace)
-        goal = _FLOOR_GOALS.get(edge)
+        goal = _FLOOR_GOALS.get(max(pace["width"], pace["height"]))
         rows.append(
             (
                 f"{pace['width']} x {pace['height']}",
+                pace["precision"],
                 f"{ours:.3f} ({pace['fastest_seconds']:.3f})",
                 f"{product:.3f} at {pace['gemm_gflops']:.0f} GFLOP/s",
                 f"{ours / product:.2f}",
@@ -129,6 +132,7 @@ def _pace(findings: Findings) -> str:
         )
     heads = (
         "px",
+        "activations",
         "s/iteration: median (min)",
         "product floor, s",
         "ours over it",
@@ -192,8 +196,8 @@ def _pictures(findings: Findings) -> list[tuple[str, Path]]:
         if ours := at_equal_time(findings.races, run):
             shown.append((_caption("impasto", ours), ours))
     if not shown:
-        ends = [(factor, race[-1]) for factor, race in findings.races.items()]
-        shown = [(_caption(_ours(factor), last), last) for factor, last in ends]
+        ends = [(name, race[-1]) for name, race in findings.races.items()]
+        shown = [(_caption(f"impasto, {name}", last), last) for name, last in ends]
     return [(caption, Path(each.picture)) for caption, each in shown]
 
 
@@ -202,10 +206,6 @@ def _caption(name: str, delivered: Delivered) -> str:
     return (
         f"{name}: {delivered.seconds:.0f} s, J {verdict.j:.3g}, C {verdict.c_rel:.2f}"
     )
-
-
-def _ours(factor: float) -> str:
-    return f"impasto, content x {factor:g}"
 
 
 def _met(met: bool) -> str:

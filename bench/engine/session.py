@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from bench.engine.pictures import prepare
 from bench.engine.processes import ChildFailed, measure
 from bench.engine.yardstick import Yardstick, tensor
 from worker import weights
+from worker.computing import cpu_has_bfloat16
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,19 +65,31 @@ class Session:
     def _pace(self) -> None:
         """Seconds per iteration, ours beside the floors."""
         quick = self._options.quick
-        for edge in _QUICK_EDGES if quick else _PACE_EDGES:
-            iterations = _QUICK_PACE if quick else _PACE
-            found = self._ours("pace", f"pace-{edge}", edge, iterations)
-            self._findings.pace[edge] = found
+        iterations = _QUICK_PACE if quick else _PACE
+        for precision, edge in product(
+            _precisions(), _QUICK_EDGES if quick else _PACE_EDGES
+        ):
+            name = f"{edge}, {precision}"
+            found = self._ours(
+                "pace", f"pace-{name}", edge, iterations, precision=precision
+            )
+            self._findings.pace[name] = found | {"precision": precision}
 
     def _race(self) -> None:
-        """Our engine on its way to J, once for each weight of the content."""
+        """Our engine on its way to J, for each precision and weight of the content."""
         options = self._options
         iterations = list(QUICK_ITERATIONS if options.quick else ITERATIONS)
-        for factor in CONTENT_FACTORS:
-            part, more = f"race-{factor:g}", {FACTOR: factor}
-            found = self._ours("race", part, options.edge, iterations, **more)
-            self._findings.races[factor] = [
+        for precision, factor in product(_precisions(), CONTENT_FACTORS):
+            name = f"content x {factor:g}, {precision}"
+            found = self._ours(
+                "race",
+                f"race-{name}",
+                options.edge,
+                iterations,
+                precision=precision,
+                **{FACTOR: factor},
+            )
+            self._findings.races[name] = [
                 self._judged(moment["picture"], moment["seconds"], moment["iteration"])
                 for moment in found["moments"]
             ]
@@ -144,13 +158,21 @@ class Session:
         self._findings.peers.append(run)
 
     def _ours(
-        self, module: str, part: str, edge: int, iterations: list[int], **more: object
+        self,
+        module: str,
+        part: str,
+        edge: int,
+        iterations: list[int],
+        *,
+        precision: str = "auto",
+        **more: object,
     ) -> Figures:
         task = replace(
             self._prepared(edge),
-            folder=str(self._options.work / part.replace(", ", "-")),
+            folder=str(self._options.work / part.replace(", ", "-").replace(" ", "-")),
             iterations=iterations,
             settings=self._options.settings | more,
+            precision=precision,
         )
         return measure(f"{_OURS}.{module}", task, self._options.threads)
 
@@ -173,6 +195,11 @@ class Session:
     def _judged(self, picture: str, seconds: float, iteration: int) -> Delivered:
         verdict = self._yardstick.judge(tensor(Image.open(Path(picture))))
         return Delivered(seconds, verdict, picture, iteration)
+
+
+def _precisions() -> tuple[str, ...]:
+    """Those worth having on this CPU, the default one first."""
+    return ("bf16", "float32") if cpu_has_bfloat16() else ("float32",)
 
 
 def _say(words: str) -> None:

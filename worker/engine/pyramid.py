@@ -79,3 +79,23 @@ def resize(image: Tensor, size: Size) -> Tensor:
         image, size, mode="bicubic", align_corners=False, antialias=True
     )
     return resized.clamp_(0, 1)  # bicubic overshoots at edges
+
+
+def enlarged(image: Tensor, guide: Tensor | None, size: Size) -> Tensor:
+    """Take `image` to a larger scale, with the fine detail that `guide` has there.
+
+    The band between the two scales is empty in a picture that was only enlarged, and
+    an optimizer needs many of the dearest iterations to fill it. A Laplacian pyramid
+    (Burt & Adelson, 1983) knows what belongs there.
+
+    Args:
+        image: (1, 3, h, w) in [0, 1].
+        guide: (1, 3, H, W) at least as large as `size`; None: enlarge only.
+        size: Height and width of the result, px.
+    """
+    larger = resize(image, size)
+    if guide is None:
+        return larger
+    there = resize(guide, size)
+    coarse = resize(resize(there, (image.shape[2], image.shape[3])), size)
+    return (larger + there).sub_(coarse).clamp_(0, 1)

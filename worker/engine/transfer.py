@@ -16,7 +16,7 @@ from worker.engine.legs import leg_at, scale_end
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
 from worker.engine.optimizers import OPTIMIZERS
-from worker.engine.pyramid import resize, scales
+from worker.engine.pyramid import enlarged, resize, scales
 from worker.engine.running import Average, Stillness
 from worker.engine.snapshot import Iterate, Snapshot
 from worker.engine.sources import Sources, Style
@@ -89,13 +89,14 @@ def _iterates(
 ) -> Iterator[Iterate]:
     network = network.with_pooling(params.pooling)
     sources = _moved_all(sources, network)
-    here = _beginning(sources, params, network, resume)
+    guide = _guide(sources, params)
+    here = _beginning(guide, resume, network)
     del resume  # it would be kept until the run ends, and it is as large as the run
     colors = sources.content
     reduced_sources = reduced(params.color, sources)
     sides = [side for side, _ in params.stages]
     for scale in scales(reduced_sources, sides, here.scale, params.style_scale):
-        here = _enter(scale, here, params)
+        here = _enter(scale, here, guide, params.seed)
         run = _Run(network, scale, resize(colors, scale.size), params, limits)
         run.load(here)
         while (leg := leg_at(params, segments, scale.index, here.iteration)).end > (
@@ -192,28 +193,33 @@ def _moved(tensor: Tensor, network: Network) -> Tensor:
     return moved.clone() if moved.data_ptr() % _ALIGNMENT_BYTES else moved
 
 
+def _guide(sources: Sources, params: StyleParams) -> Tensor | None:
+    """What the run begins with, and whose detail larger scales get; None: noise."""
+    if params.init == "noise":
+        return None
+    start = sources.content if sources.start is None else sources.start
+    return luminance(start) if params.color == "luminance" else start
+
+
 def _beginning(
-    sources: Sources, params: StyleParams, network: Network, resume: Snapshot | None
+    guide: Tensor | None, resume: Snapshot | None, network: Network
 ) -> Snapshot:
     if resume is not None:
         tensors = {name: _moved(each, network) for name, each in resume.tensors.items()}
         return replace(resume, tensors=tensors)
-    if sources.start is None:
-        return Snapshot(0, 0, 0, {}, {})
-    gray = params.color == "luminance"
-    start = luminance(sources.start) if gray else sources.start
-    return Snapshot(0, 0, 0, {"image": start}, {})
+    return Snapshot(0, 0, 0, {} if guide is None else {"image": guide}, {})
 
 
-def _enter(scale: Scale, here: Snapshot, params: StyleParams) -> Snapshot:
+def _enter(scale: Scale, here: Snapshot, guide: Tensor | None, seed: int) -> Snapshot:
     """Where to begin at `scale`: here, or with the picture resized, all else anew."""
     if here.iteration and here.scale == scale.index:
         return here
-    image = scale.content
-    if here.tensors:
+    if not here.tensors:
+        image = _noise(scale.content, seed)
+    elif not here.iteration:
         image = resize(here.result, scale.size)
-    elif params.init == "noise":
-        image = _noise(image, params.seed)
+    else:
+        image = enlarged(here.result, guide, scale.size)
     return Snapshot(here.iteration, scale.index, 0, {"image": image}, {})
 
 

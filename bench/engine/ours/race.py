@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FACTOR = "content_factor"  # of `minimizing_j`, among the settings
 
-_CLOSELY = 10  # iterations of the last scale that are all kept
+_CLOSELY = 20  # iterations of the last scale that are all kept
 _STRIDE = 5  # after that
 
 

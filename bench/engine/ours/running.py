@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 
+from shared.settings import Settings
 from worker import weights
-from worker.engine.features import build_network
 from worker.engine.pixels import to_tensor
 from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
+from worker.networks import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,8 @@ _CPU = torch.device("cpu")
 def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
     """Load weights and pictures as a worker does, and begin."""
     tensors = weights.load(params.network, Path(task.weights))
-    network = build_network(params.network, tensors, _CPU)
+    settings = Settings.model_validate({"cpu_precision": task.precision})
+    network = network_of(params.network, tensors, _CPU, settings)
     photo, painting = (
         to_tensor(Image.open(path).convert("RGB"), _CPU)
         for path in (task.photo, task.painting)

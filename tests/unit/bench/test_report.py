@@ -39,24 +39,24 @@ PEER = PeerRun(PEERS[0], "checkout", "100 iterations", delivered(200, 6e5), 1000
 @pytest.mark.parametrize(
     ("j", "c_rel", "found"),
     [
-        (9e5, 1, (1.0, RACE[0])),
-        (6e5, 1, (1.0, RACE[1])),
-        (6e5, 0.6, (4.0, FAITHFUL[0])),
-        (4e5, 0.6, (1.0, RACE[2])),
+        (9e5, 1, ("x 1", RACE[0])),
+        (6e5, 1, ("x 1", RACE[1])),
+        (6e5, 0.6, ("x 4", FAITHFUL[0])),
+        (4e5, 0.6, ("x 1", RACE[2])),
         (1e5, 1, (None, None)),
         (9e5, 0.1, (None, None)),
     ],
 )
 def test_a_picture_is_as_good_only_in_both_figures(
-    j: float, c_rel: float, found: tuple[float | None, Delivered | None]
+    j: float, c_rel: float, found: tuple[str | None, Delivered | None]
 ) -> None:
-    races = {1.0: RACE, 4.0: FAITHFUL}
+    races = {"x 1": RACE, "x 4": FAITHFUL}
 
     assert first_as_good(races, Verdict(j, c_rel, 0)) == found
 
 
 def test_the_sheet_shows_the_race_that_reached_the_peer_at_the_peers_time() -> None:
-    races = {1.0: RACE, 4.0: FAITHFUL}
+    races = {"x 1": RACE, "x 4": FAITHFUL}
 
     assert at_equal_time(races, PEER) == FAITHFUL[-1]
 
@@ -67,7 +67,7 @@ def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
 
 
 def test_a_goal_is_met_or_missed_by_the_figures() -> None:
-    findings = Findings({}, peers=[PEER], races={1.0: RACE})
+    findings = Findings({}, peers=[PEER], races={"x 1": RACE})
     slow = replace(PEER, delivered=delivered(299, 6e5))
     fast = replace(PEER, delivered=delivered(301, 6e5))
 
@@ -82,6 +82,15 @@ def test_a_goal_is_met_or_missed_by_the_figures() -> None:
 
     assert ["met" in line for line in lines] == [False, False, True]
     assert "6.7 x" in lines[0]
+
+
+def test_a_peer_is_raced_once_in_every_precision() -> None:
+    races = {"x 1, bf16": RACE, "x 4, bf16": FAITHFUL, "x 1, float32": RACE}
+
+    text = markdown(Findings({}, peers=[PEER], races=races))
+
+    assert "| impasto, x 4, bf16 | 25.0 |" in text
+    assert "| impasto, x 1, float32 | 30.0 |" in text
 
 
 def test_memory_is_compared_with_the_leanest_peer() -> None:

@@ -15,6 +15,7 @@ from bench.engine.options import parse
 from bench.engine.ours.configuration import CONTENT_FACTORS
 from bench.engine.peers.environment import python_with
 from bench.engine.processes import ROOT, ChildFailed, measure
+from worker.computing import cpu_has_bfloat16
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,9 +111,15 @@ def test_a_quick_run_measures_every_part_of_ours(
 
     found = json.loads((tmp_path / "engine.json").read_text())
     assert found["absent"] == {}
-    assert [set(found[part]) for part in ("pace", "memory")] == [{"128"}, {"128"}]
+    precisions = ["bf16", "float32"] if cpu_has_bfloat16() else ["float32"]
+    assert set(found["memory"]) == {"128"}
+    assert list(found["pace"]) == [f"128, {each}" for each in precisions]
     assert found["checkpoint"]["history"] == 10
-    assert found["races"].keys() == {str(factor) for factor in CONTENT_FACTORS}
+    assert list(found["races"]) == [
+        f"content x {factor:g}, {each}"
+        for each in precisions
+        for factor in CONTENT_FACTORS
+    ]
     for race in found["races"].values():
         seconds = [each["seconds"] for each in race]
         assert seconds == sorted(seconds)

@@ -13,7 +13,7 @@ import torch
 
 from shared.settings import Settings
 from tests.unit.worker.engine.conftest import random_weights
-from worker.computing import prepare
+from worker.computing import cpu_has_bfloat16, precision_on, prepare
 from worker.device import cpu, how_computed
 from worker.engine.convolution import winograd_is_available
 from worker.fleet import EXIT_UNUSABLE
@@ -95,6 +95,50 @@ def test_bfloat16_is_refused_where_no_device_has_it(tmp_path):
     assert "IMPASTO_CUDA_PRECISION=bf16 needs a device" in done.stderr
 
 
+@pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
+def test_where_the_cpu_has_bfloat16_its_activations_have_it_unless_told(
+    settings, weights
+):
+    for told, expected in (
+        (settings(), torch.bfloat16),
+        (settings(cpu_precision="bf16"), torch.bfloat16),
+        (settings(cpu_precision="float32"), torch.float32),
+        (settings(cpu_convolution="winograd"), torch.float32),
+    ):
+        prepare(told, "cpu")
+        network = network_of("vgg16", weights, torch.device("cpu"), told)
+
+        assert (network.dtype, network.precision) == (torch.float32, expected)
+
+
+def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(tmp_path):
+    program = (
+        "import torch; torch.cpu.get_capabilities = lambda: {'avx512_f': True};"
+        "from shared.settings import Settings; from worker.computing import *;"
+        "print(precision_on('cpu', Settings(cpu_precision='auto')));"
+        "prepare(Settings(), 'cpu')"
+    )
+    done = run(
+        ["-c", program], IMPASTO_HOME=str(tmp_path), IMPASTO_CPU_PRECISION="bf16"
+    )
+
+    assert done.stdout == "float32\n"
+    assert "IMPASTO_CPU_PRECISION=bf16 needs a CPU" in done.stderr
+
+
+def test_winograd_in_bfloat16_is_refused_since_there_is_no_such_kernel(settings):
+    with pytest.raises(ValueError, match="winograd computes in float32"):
+        settings(cpu_convolution="winograd", cpu_precision="bf16")
+
+
+def test_each_device_has_its_own_precision(settings):
+    told = settings(cpu_precision="float32", cuda_precision="bf16")
+
+    found = [precision_on(device, told) for device in ("cpu", "cuda", "mps")]
+
+    assert found == ["float32", "bf16", "float32"]
+
+
 def test_a_worker_that_cannot_do_winograd_says_so_and_is_not_started_again(tmp_path):
     # A torch without NNPACK is made of one that may have it.
     program = (
@@ -118,7 +162,10 @@ def test_the_setting_chooses_the_convolution_on_the_cpu(settings, weights):
 
     direct, winograd = (
         network_of(
-            "vgg16", weights, torch.device("cpu"), settings(cpu_convolution=way)
+            "vgg16",
+            weights,
+            torch.device("cpu"),
+            settings(cpu_convolution=way, cpu_precision="float32"),
         ).activations(image, ["relu1_2"])["relu1_2"]
         for way in ("direct", "winograd")
     )
@@ -128,7 +175,7 @@ def test_the_setting_chooses_the_convolution_on_the_cpu(settings, weights):
 
 
 def test_settings_of_cuda_change_nothing_on_the_cpu(settings, weights):
-    changed = settings(cuda_precision="bf16", cuda_graphs=True)
+    changed = settings(cpu_precision="float32", cuda_precision="bf16", cuda_graphs=True)
 
     network = network_of("vgg16", weights, torch.device("cpu"), changed)
 
@@ -139,7 +186,8 @@ def test_settings_of_cuda_change_nothing_on_the_cpu(settings, weights):
 def test_what_is_written_down_tells_every_way_to_compute_from_every_other(settings):
     on_cuda = replace(cpu(), device_class="cuda")
     ways = [
-        how_computed(settings(), cpu()),
+        how_computed(settings(cpu_precision="float32"), cpu()),
+        how_computed(settings(cpu_precision="bf16"), cpu()),
         how_computed(settings(cpu_convolution="winograd"), cpu()),
         how_computed(settings(), on_cuda),
         how_computed(settings(cuda_precision="bf16"), on_cuda),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import picture, sources_of
-from worker.engine.pyramid import fitted, resize, scales
+from worker.engine.pyramid import enlarged, fitted, resize, scales
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,32 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     small = resize(stripes, (16, 16))
 
     assert torch.allclose(small[..., 2:-2], torch.full((16, 12), 0.5), atol=0.05)
+
+
+def test_a_small_photo_gets_its_own_detail_back_at_a_larger_scale() -> None:
+    photo = picture(40, 60, seed=1)
+    small = resize(photo, (20, 30))
+
+    with_detail = enlarged(small, photo, (40, 60))
+
+    assert torch.allclose(with_detail, photo, atol=1e-6)
+    assert not torch.allclose(enlarged(small, None, (40, 60)), photo, atol=0.05)
+
+
+def test_without_a_guide_a_picture_is_only_enlarged() -> None:
+    small = picture(20, 30, seed=1)
+
+    assert torch.equal(enlarged(small, None, (40, 60)), resize(small, (40, 60)))
+
+
+def test_enlarging_changes_neither_the_picture_nor_its_guide() -> None:
+    small, guide = picture(20, 30, seed=1), picture(40, 60, seed=2)
+    before = small.clone(), guide.clone()
+
+    for size in ((20, 30), (40, 60)):
+        found = enlarged(small, guide, size)
+        assert found.min() >= 0
+        assert found.max() <= 1
+
+    assert torch.equal(small, before[0])
+    assert torch.equal(guide, before[1])

@@ -118,6 +118,19 @@ def test_noise_leaves_the_random_numbers_of_others_alone(run: Any) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_what_begins_as_noise_gets_no_detail_of_the_photo_at_a_larger_scale(
+    network32: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    params = make_params(init="noise", content_weight=0.0)
+    photos = (picture(38, 64, seed=seed) for seed in (1, 2))
+    style = picture(50, 50, seed=3)
+
+    ends = [last(stylize(sources_of(p, style), params, network32)) for p in photos]
+
+    assert ends[0].scale == 1
+    assert torch.equal(ends[0].image, ends[1].image)
+
+
 def test_a_run_starts_from_the_content(run: Any) -> None:
     assert next(run()).losses.content == 0.0
 
