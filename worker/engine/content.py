@@ -5,17 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from worker.engine.losses import content_scale
 from worker.engine.precision import widened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from torch import Tensor
 
     from shared.params import StyleParams
+    from worker.engine.features import Network
     from worker.engine.targets import View
     from worker.engine.tiling import Tile
+
+
+# A blank photo says next to nothing to deep layers. Relative to nothing, every stroke
+# would be too much: what says less than this share of white noise counts as if it did.
+_LEAST_SHARE = 0.25
+_NOISE_PX = 64
 
 
 class ContentTargets:
@@ -43,16 +52,22 @@ class ContentTargets:
         self._view = replace(looking, names=weights.keys())
         self._image = content
         self._kept: dict[str, Tensor] | None = None
-        sizes = dict.fromkeys(weights, 0.0)
+        sizes, counts = dict.fromkeys(weights, 0.0), dict.fromkeys(weights, 0)
         for tile in looking.tiles if weights else ():
             seen = self._look(tile)
             for name, features in seen.items():
                 sizes[name] += float(widened(features).square().sum())
+                counts[name] += features.numel()
             if len(looking.tiles) == 1:
                 self._kept = seen
             tick()
+        noise = _answers_to_noise(looking.network, weights.keys())
         self.factors = {
-            name: weight * content_scale(params.loss_scale, sizes[name])
+            name: weight
+            * content_scale(
+                params.loss_scale,
+                max(sizes[name], _LEAST_SHARE * noise[name] * counts[name]),
+            )
             for name, weight in weights.items()
         }
 
@@ -64,3 +79,11 @@ class ContentTargets:
 
     def _look(self, tile: Tile) -> dict[str, Tensor]:
         return dict(self._view.maps(self._image, tile))
+
+
+def _answers_to_noise(network: Network, names: Collection[str]) -> dict[str, float]:
+    """Mean square of each layer's activations for white noise, gray."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(1, 1, _NOISE_PX, _NOISE_PX, generator=generator)
+    seen = network.activations(noise.to(network.device, network.dtype), names)
+    return {name: float(widened(each).square().mean()) for name, each in seen.items()}

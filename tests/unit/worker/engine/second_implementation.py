@@ -54,7 +54,7 @@ def _pool(x: Array, pooling: str) -> Array:
     return np.asarray(pool(windows, axis=(2, 4)))
 
 
-def gatys_content(features: Array, target: Array) -> float:
+def gatys_content(features: Array, target: Array, _noise: Array) -> float:
     """Gatys et al. (2016), eq. 1: 1/2 sum (F - P)^2."""
     return float(0.5 * ((features - target) ** 2).sum())
 
@@ -70,9 +70,10 @@ def gatys_style(features: Array, style: Array) -> float:
     return float(((gram - target) ** 2).sum() / (4 * channels**2 * positions**2))
 
 
-def relative_content(features: Array, target: Array) -> float:
-    """1/2 |F - P|^2 / |P|^2."""
-    return float(0.5 * ((features - target) ** 2).sum() / (target**2).sum())
+def relative_content(features: Array, target: Array, noise: Array) -> float:
+    """1/2 |F - P|^2 / |P|^2, with at least a quarter of the mean square for noise."""
+    size = max((target**2).sum(), 0.25 * (noise**2).mean() * target.size)
+    return float(0.5 * ((features - target) ** 2).sum() / size)
 
 
 def relative_style(features: Array, style: Array) -> float:

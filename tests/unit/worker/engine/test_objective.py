@@ -51,15 +51,23 @@ def test_the_losses_agree_with_the_second_implementation(
     found, _ = objective_of(network, params, photo, [painting]).evaluate(image)
 
     arrays = {name: tensor.numpy() for name, tensor in weights.items()}
-    f, p, s = (
+    gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    noise = gray.to(torch.float64).expand(1, 3, 64, 64)
+    f, p, s, n = (
         second.vgg16_activations(each[0].numpy(), arrays)
-        for each in (image, photo, painting)
+        for each in (image, photo, painting, noise)
     )
     content_term = getattr(second, f"{loss_scale}_content")
     term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
     style_term = getattr(second, f"{loss_scale}_{term}")
-    content = sum(w / 4 * content_term(f[n], p[n]) for n, w in CONTENT_LAYERS.items())
-    style = sum(w / 4 * style_term(f[n], s[n]) for n, w in STYLE_LAYERS.items())
+    content = sum(
+        weight / 4 * content_term(f[name], p[name], n[name])
+        for name, weight in CONTENT_LAYERS.items()
+    )
+    style = sum(
+        weight / 4 * style_term(f[name], s[name])
+        for name, weight in STYLE_LAYERS.items()
+    )
     tv = second.total_variation(image[0].numpy())
     assert found.content == pytest.approx(2.0 * content, rel=1e-9)
     assert found.style == pytest.approx(5.0 * style, rel=1e-9)

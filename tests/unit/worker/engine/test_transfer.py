@@ -8,6 +8,7 @@ import torch
 
 from shared.errors import Diverged
 from shared.estimates import _PICTURES, _PICTURES_OF_OPTIMIZER
+from shared.params import StyleParams
 from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
 from worker.engine.features import build_network
 from worker.engine.optimizers import OptimizerName
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.params import StyleParams
     from worker.engine.features import Network
 
 NAMES = get_args(OptimizerName)
@@ -202,6 +202,18 @@ def test_real_weights_bring_the_painting_into_the_photo(
     found = list(stylize(sources_of(content, style), params, network))
 
     assert found[-1].losses.total < 0.5 * found[0].losses.total
+
+
+@pytest.mark.weights
+def test_a_gray_photo_is_painted_too(vgg16_weights: dict[str, Tensor]) -> None:
+    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
+    params = StyleParams(max_edge=64, schedule=((64, 25),))
+    blank = torch.full((1, 3, 48, 64), 0.5)
+    style = picture(50, 50, seed=3)
+
+    found = last(stylize(sources_of(blank, style), params, network))
+
+    assert found.image.std() > 0.5 * style.std()
 
 
 @pytest.mark.weights
