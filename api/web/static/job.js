@@ -97,6 +97,7 @@ async function draw(job) {
   problems.show(box, job.error && ended(job) ? { detail: job.error.message, hint: job.error.hint } : null);
   title(job);
   announce(job);
+  document.dispatchEvent(new CustomEvent("impasto:looked", { detail: job }));
   await pictures(job);
 }
 

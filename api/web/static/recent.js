@@ -21,6 +21,11 @@ async function picture(job, image) {
   }
 }
 
+function mark(badge, job) {
+  badge.dataset.state = job.state;
+  badge.textContent = job.state === "running" ? whereabouts(job) : stateWord(job.state);
+}
+
 function card(job) {
   const item = document.createElement("li");
   const link = document.createElement("a");
@@ -36,8 +41,7 @@ function card(job) {
   name.textContent = job.name || when(job.created_at);
   const state = document.createElement("span");
   state.className = "badge";
-  state.dataset.state = job.state;
-  state.textContent = job.state === "running" ? whereabouts(job) : stateWord(job.state);
+  mark(state, job);
   link.append(frame, name, state);
   item.append(link);
   picture(job, image);
@@ -66,6 +70,12 @@ export async function refresh(more = false) {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
+}
+
+/** Say on a job's card where it is now. */
+export function update(job) {
+  const badge = gallery.querySelector(`[data-job="${CSS.escape(job.id)}"] .badge`);
+  if (badge) mark(badge, job);
 }
 
 /** Bring the list to life; `chosen` gets the id of a job that is clicked. */

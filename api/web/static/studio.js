@@ -58,6 +58,7 @@ at("another").addEventListener("click", (event) => {
   go("/");
 });
 at("key-form").addEventListener("submit", enter);
+document.addEventListener("impasto:looked", (event) => recent.update(event.detail));
 document.addEventListener("impasto:ended", () => recent.refresh());
 document.addEventListener("impasto:key", () => {
   if (at("key-form").hidden) {
