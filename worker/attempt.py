@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -61,6 +61,7 @@ class Attempt:
         self._segments = claim.segments
         self._keeper = Keeper(tools, claim, lease)
         self._meter = Meter()
+        self._told: dict[str, Any] | None = None
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._has_picture = False
         self._is_narrowed = False  # memory has run out in this attempt
@@ -162,7 +163,8 @@ class Attempt:
     def _attend(self, iterate: Iterate) -> Order:
         """Between two iterations: tell, obey, keep."""
         self._has_picture = True
-        self._lease.report(iterate.iteration, self._meter.progress(iterate))
+        self._told = self._meter.progress(iterate)
+        self._lease.report(iterate.iteration, self._told)
         order, here = self._lease.order(), iterate.snapshot()
         ends_scale = not order.lets_go and self._ends_scale(here)
         if ends_scale or self._keeper.wants_checkpoint(order, iterate.iteration):
@@ -186,8 +188,12 @@ class Attempt:
         if isinstance(saved, Order):
             return saved
         early = order is Order.FINISH
-        completion = Completion.EARLY if early else Completion.FULL
-        return replace(saved, iterations=here.iteration, completion=completion)
+        return replace(
+            saved,
+            iterations=here.iteration,
+            completion=Completion.EARLY if early else Completion.FULL,
+            progress=self._told,
+        )
 
     def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
         params, recipe = self._claim.params, None

@@ -84,6 +84,8 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "completion": result.completion,
         **told(None),
     }
+    if result.progress is not None:
+        columns["progress"] = dict(result.progress)
     with db.write() as session:
         job = session.get(Job, claim.job_id, with_for_update=True)
         if job is not None and _completed(job, claim):

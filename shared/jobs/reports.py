@@ -9,6 +9,8 @@ from shared.models import JobOutput
 from shared.states import Completion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.states import JobState
 
 
@@ -41,6 +43,8 @@ class Result:
         outputs: All files of such a job.
         iterations: How many were done; None: all.
         completion: EARLY, if somebody asked for the picture before they were.
+        progress: Of the last iteration, which no heartbeat may have told yet; None:
+            as told.
     """
 
     blob: Written
@@ -51,6 +55,7 @@ class Result:
     outputs: tuple[Output, ...] = ()
     iterations: int | None = None
     completion: Completion = Completion.FULL
+    progress: Mapping[str, Any] | None = None
 
     @property
     def keys(self) -> set[str]:

@@ -61,6 +61,17 @@ def test_a_completed_job_has_its_picture_and_one_event(db, clock):
     assert (owner(db).queued, owner(db).running) == (0, 0)
 
 
+def test_a_completed_job_tells_of_its_last_iteration(db, clock):
+    job_id = submit(db)
+    claimed = claim(db)
+    jobs.heartbeat(db, claimed, LEASE, 7, {"phase": "loading"})
+    last = {"phase": "optimizing", "losses": {"total": 0.5}}
+
+    jobs.complete(db, claimed, result(claimed, progress=last))
+
+    assert row(db, job_id).progress == last
+
+
 def test_completing_again_after_a_lost_answer_changes_nothing(db):
     job_id = submit(db)
     claimed = claim(db)
