@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.jobs import Scope
+
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
+_YEAR_SECONDS = 366 * 86400
+_MOST = 1_000_000
+_ID = r"^own_[A-Za-z0-9]{1,32}$"
 _KEY: JsonDict = {
     "id": "key_01KAV3M0S8QK7RF4T6G2ZV9B1D",
     "object": "key",
@@ -100,3 +105,47 @@ class KeyPage(BaseModel):
 
     data: list[KeyObject]
     next_cursor: str | None = Field(description="always null: an owner has few keys")
+
+
+class KeyBody(BaseModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "nightly", "scopes": ["read"], "expires_in": 2_592_000}
+            ]
+        },
+    )
+
+    name: str = Field(default="", max_length=200, description="for people")
+    scopes: frozenset[Scope] = Field(
+        default=frozenset({Scope.READ, Scope.WRITE}),
+        min_length=1,
+        description="read, write, keys, admin; at most what the asking key may do",
+    )
+    expires_in: int | None = Field(
+        default=None, ge=1, le=10 * _YEAR_SECONDS, description="seconds; null: never"
+    )
+    owner: str | None = Field(
+        default=None,
+        pattern=_ID,
+        description="whose, for admins; default: a new owner. Others: the own one",
+    )
+    submits_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        le=_MOST,
+        description="for admins; null: as the settings say",
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins; the same"
+    )
+    max_queued: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins: jobs its owner may queue"
+    )
+    max_running: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins: and have running"
+    )

@@ -13,6 +13,7 @@ from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.key_schemas import KeyBody
 from api.schemas import Problem
 from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
@@ -38,6 +39,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ForkBody,
     ExtendBody,
     RetryBody,
+    KeyBody,
 )
 _SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     "key": {

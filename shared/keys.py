@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -45,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create")
     create.add_argument("--name", default="", help="what the key is for")
-    create.add_argument("--owner", help="whose; default: a new owner")
+    create.add_argument(
+        "--owner", type=_owner_id, help="whose: own_...; default: a new owner"
+    )
     create.add_argument(
         "--scope", action="append", choices=[*Scope], help="what it may do"
     )
@@ -57,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list")
     actions.add_parser("revoke").add_argument("key", help="its id")
     return parser
+
+
+def _owner_id(text: str) -> str:
+    if not re.fullmatch(r"own_[A-Za-z0-9]{1,32}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no owner's id")
+    return text
 
 
 def _create(database: Database, told: argparse.Namespace) -> None:

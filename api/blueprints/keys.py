@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from api.answers import answer
 from api.auth import current_caller, require_scope
 from api.creating import creates_secret
-from api.key_requests import KeyBody, key_request
-from api.key_schemas import KeyObject, KeyPage, Me, NewKeyObject
+from api.key_requests import key_request
+from api.key_schemas import KeyBody, KeyObject, KeyPage, Me, NewKeyObject
 from api.openapi import delete, get, make_blueprint, post
 from api.progress import instant
 from api.rates import quotas_of
