@@ -1,6 +1,6 @@
 """How many requests a key may make: a bucket that fills up evenly.
 
-Counted in this process: docs/adr/0015-requests-are-counted-in-the-process.md.
+Counted in this process: docs/adr/0019-requests-are-counted-in-the-process.md.
 """
 
 from __future__ import annotations
