@@ -70,6 +70,21 @@ _PROBLEM = {
     },
 }
 
+_TOO_MANY = {
+    **_PROBLEM,
+    "headers": {
+        "Retry-After": {
+            "description": "seconds until it is worth another try",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+        "RateLimit": {
+            "description": "what is left of the budget; with keys, in every answer",
+            "schema": {"type": "string"},
+            "example": '"default";r=0;t=60',
+        },
+    },
+}
+
 
 def make_app() -> Flask:
     """Make the Flask app; its templates and static files lie in `api/web`."""
@@ -205,15 +220,16 @@ def _documented(
 
     Text names media types; None is a problem.
     """
-    always = ["403", "422", "500"]
-    always += ["401", "429"] if rule.startswith("/v1/") else []
+    always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
     }
+    if rule.startswith("/v1/"):
+        described["429"] = dict(_TOO_MANY)
     for name, what in answers.items():
         status = name.removeprefix("s")
         if what is None:
-            described[status] = dict(_PROBLEM)
+            described.setdefault(status, dict(_PROBLEM))
         elif isinstance(what, str):
             schema = {"type": "string"}
             if not what.startswith("text/"):
