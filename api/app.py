@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from api import auth, headers, openapi, problems, services
+from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
     capabilities,
     explorations,
     health,
     jobs,
+    keys,
     pages,
     pictures,
+    session,
     verbs,
 )
+from api.budgets import Budgets
+from api.known_keys import KnownKeys
 from api.limits import max_body_bytes, max_uploads
 from shared.settings import read_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
     from shared.db import Database
@@ -28,9 +35,13 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    settings: Settings, database: Database, storage: Storage, doorbell: Doorbell
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    doorbell: Doorbell,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
-    """Build the API over the given parts of a deployment."""
+    """Build the API over the given parts of a deployment; `clock` only grows."""
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
@@ -40,6 +51,8 @@ def create_app(
         storage,
         doorbell,
         secret,
+        keys=KnownKeys(database, clock),
+        budgets=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
     )
@@ -47,7 +60,13 @@ def create_app(
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
-    for documented in (jobs, explorations, verbs, pictures, capabilities, health):
-        openapi.register(app, documented.blueprint)
+    rates.register(app)
+    documented = (
+        *(jobs, explorations, verbs, pictures),
+        *(keys, capabilities, health),
+    )
+    for each in documented:
+        openapi.register(app, each.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(session.blueprint)
     return app

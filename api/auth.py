@@ -1,27 +1,53 @@
-"""Who is asking: this machine itself, or the owner of a Bearer key.
+"""Who is asking, and what they may do: this machine itself, a key, or the page.
 
-Without keys the server listens on loopback, where every web page in the user's browser
-could reach it too: a foreign Host (DNS rebinding) or Origin is turned away.
+With keys, every request below /v1 carries one: as a Bearer token, or by way of the
+page's cookie, and then writes carry the page's CSRF token too. docs/keys.md.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from flask import Flask, g, request
 
+from api.origins import require_own_page, require_this_machine
 from api.services import current_services
+from api.sessions import COOKIE, CSRF_HEADER, read_session
 from shared import jobs
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden, ForbiddenScope, Unauthenticated
+from shared.jobs import Scope
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
+    from shared.jobs import KnownKey
 
-_NAMES = {"localhost", "127.0.0.1", "::1"}
-_PORTS = {"http": 80, "https": 443}
 _PROTECTED = "/v1/"
+_READING = {"GET", "HEAD", "OPTIONS"}
+# Views that say themselves what a key needs: more than to read or to write, or less.
+_OTHERWISE = {"/v1/me", "/v1/keys"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking.
+
+    Attributes:
+        owner_id: Of what the request makes and sees.
+        scopes: What it may do.
+        key: None where no keys are asked for.
+    """
+
+    owner_id: str
+    scopes: frozenset[Scope]
+    key: KnownKey | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether it may do what `scope` says."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+_LOCAL = Caller(jobs.LOCAL_OWNER, frozenset(Scope))
 
 
 def register(app: Flask) -> None:
@@ -29,76 +55,72 @@ def register(app: Flask) -> None:
     app.before_request(_admit)
 
 
+def current_caller() -> Caller:
+    """Return who makes the current request, below /v1."""
+    return cast("Caller", g.caller)
+
+
 def current_owner_id() -> str:
     """Return the owner of what the current request makes and sees."""
-    return cast("str", g.owner_id)
+    return current_caller().owner_id
+
+
+def require_scope(scope: Scope) -> None:
+    """Turn away whoever may not do this.
+
+    Raises:
+        ForbiddenScope: The key lacks `scope`.
+    """
+    if not current_caller().may(scope):
+        raise ForbiddenScope(f"this needs a key with the scope {scope}", scope)
+
+
+def find_token(token: str) -> KnownKey:
+    """Look a key up.
+
+    Raises:
+        Unauthenticated: It is none, or not any more.
+    """
+    key = current_services().keys.by_token(token)
+    if key is None:
+        raise Unauthenticated("this API key is not known here, or not any more")
+    return key
 
 
 def _admit() -> None:
     if current_services().settings.auth == "none":
-        _check_client()
-        _check_host()
-        _check_origin()
-        g.owner_id = jobs.LOCAL_OWNER
+        require_this_machine()
+        g.caller = _LOCAL
     elif request.path.startswith(_PROTECTED):
-        g.owner_id = _owner_of_key()
+        key = _key_of_request()
+        g.caller = Caller(key.owner_id, key.scopes, key)
+        if not _OTHERWISE & {request.path, request.path.rpartition("/")[0]}:
+            reading = request.method in _READING
+            require_scope(Scope.READ if reading else Scope.WRITE)
 
 
-def _check_client() -> None:
-    if not _is_loopback(request.remote_addr):
-        raise Forbidden(
-            f"clients on this machine only, not {request.remote_addr}",
-            hint="set IMPASTO_AUTH=keys to serve other machines",
-        )
-
-
-def _check_host() -> None:
-    host = request.headers.get("Host", "")
-    name = _split(f"//{host}")
-    if name is None or name.hostname not in _NAMES:
-        raise Forbidden(
-            f"host {host!r} is not this machine",
-            hint=f"use http://localhost:{current_services().settings.port}",
-        )
-
-
-def _check_origin() -> None:
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return
-    theirs, ours = _split(origin), _split(f"{request.scheme}://{request.host}")
-    if theirs is None or ours is None or _place(theirs) != _place(ours):
-        raise Forbidden(f"web pages of {origin!r} may not use this server")
-
-
-def _owner_of_key() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def _key_of_request() -> KnownKey:
+    told, cookie = request.headers.get("Authorization"), request.cookies.get(COOKIE)
+    if told is None and cookie is not None:
+        return _key_of_page(cookie)
+    scheme, _, token = (told or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("no API key was sent")
-    key = jobs.find_key(current_services().database, token.strip())
-    if key is None:
-        raise Unauthenticated("this API key is not known here")
-    return key.owner_id
+    return find_token(token.strip())
 
 
-def _is_loopback(address: str | None) -> bool:
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return False
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        return parsed.ipv4_mapped.is_loopback
-    return parsed.is_loopback
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises when it is no number
-    except ValueError:
-        return None
-    return parts
-
-
-def _place(url: SplitResult) -> tuple[str | None, int | None]:
-    return url.hostname, url.port or _PORTS.get(url.scheme)
+def _key_of_page(cookie: str) -> KnownKey:
+    services = current_services()
+    session = read_session(services.secret, cookie)
+    key = services.keys.by_id(session.key_id) if session is not None else None
+    if session is None or key is None:
+        raise Unauthenticated("the page's session is over", hint="enter the key again")
+    if request.method not in _READING:
+        require_own_page()
+        sent = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), session.csrf_token.encode()):
+            raise Forbidden(
+                "the page's CSRF token is missing or wrong",
+                hint=f"send it as {CSRF_HEADER}, or send a key instead of the cookie",
+            )
+    return key

@@ -13,6 +13,7 @@ from api.forms import EXPLORATION_FORM, received
 from api.job_options import clean_name
 from api.job_requests import pictures_of
 from api.limits import MAX_FIELD_BYTES
+from api.replays import asked_by, recognize
 from api.strict_json import parse_object
 from api.validation import field_errors
 from shared.errors import FieldError, InvalidParams, UploadTooLarge
@@ -64,6 +65,7 @@ def exploration_request(
         yield _from_json(request)
         return
     with received(request, services, EXPLORATION_FORM) as form:
+        recognize(asked_by(form))
         yield _from_form(form)
 
 
@@ -72,6 +74,7 @@ def _from_json(request: Request) -> ExplorationRequest:
     if len(text) > MAX_FIELD_BYTES:
         raise UploadTooLarge(f"JSON of more than {MAX_FIELD_BYTES:,} bytes")
     said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)
+    recognize(said)
     errors: list[FieldError] = []
     name = said.pop("name", "")
     if not isinstance(name, str):

@@ -13,7 +13,9 @@ from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.key_schemas import KeyBody
 from api.schemas import Problem
+from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.typing import ResponseReturnValue
+    from flask_openapi.models.security_scheme import SecurityScheme
     from pydantic import BaseModel, ValidationError
 
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
@@ -36,16 +39,49 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ForkBody,
     ExtendBody,
     RetryBody,
+    KeyBody,
 )
-_KEYS = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "only with IMPASTO_AUTH=keys",
+_SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "only with IMPASTO_AUTH=keys; `imp_...`",
+    },
+    "page": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"of the page; writes carry {CSRF_HEADER} too",
+    },
+}
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "for 24 hours, the same request with the same key is answered with "
+    "the first answer and `Idempotency-Replayed: true`, and makes nothing",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "6b0f6c5e-7c0e-4a57-9a2e-0f6f0c2f6d11",
 }
 _PROBLEM = {
     "description": "A problem",
     "content": {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    },
+}
+
+_TOO_MANY = {
+    **_PROBLEM,
+    "headers": {
+        "Retry-After": {
+            "description": "seconds until it is worth another try",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+        "RateLimit": {
+            "description": "what is left of the budget; with keys, in every answer",
+            "schema": {"type": "string"},
+            "example": '"default";r=0;t=60',
+        },
     },
 }
 
@@ -59,7 +95,7 @@ def make_app() -> Flask:
             version=version("impasto"),
             description="A self-hosted render farm for neural style transfer.",
         ),
-        security_schemes={"key": _KEYS},
+        security_schemes=_SCHEMES,
         validation_error_model=Problem,
         validation_error_callback=_refuse,
         doc_ui=False,
@@ -81,7 +117,7 @@ def make_blueprint(name: str, about: str) -> APIBlueprint:
         name,
         __name__,
         abp_tags=[{"name": name, "description": about}],
-        abp_security=[{"key": []}, {}],
+        abp_security=[{"key": []}, {"page": []}, {}],
     )
 
 
@@ -92,7 +128,17 @@ def register(app: Flask, blueprint: APIBlueprint) -> None:
 
 def document(app: Flask) -> dict[str, Any]:
     """Return the OpenAPI document of all registered routes."""
-    return cast("dict[str, Any]", cast("OpenAPI", app).api_doc)
+    described = cast("dict[str, Any]", cast("OpenAPI", app).api_doc)
+    for rule in app.url_map.iter_rules():
+        if getattr(app.view_functions[rule.endpoint], "replays", False):
+            path = rule.rule.replace("<", "{").replace(">", "}")
+            operation = described["paths"][path]["post"]
+            known = operation.setdefault("parameters", [])
+            if _IDEMPOTENCY not in known:
+                known.append(_IDEMPOTENCY)
+            for status in ("400", "409"):
+                operation["responses"].setdefault(status, dict(_PROBLEM))
+    return described
 
 
 def get(
@@ -136,6 +182,14 @@ def post(
     return cast("Callable[[View], View]", route)
 
 
+def delete(
+    blueprint: APIBlueprint, rule: str, **answers: object
+) -> Callable[[View], View]:
+    """Route DELETE requests; `answers` as for `_documented`."""
+    route = blueprint.delete(rule, responses=_documented(rule, answers))
+    return cast("Callable[[View], View]", route)
+
+
 def patch(
     blueprint: APIBlueprint, rule: str, body: type[BaseModel], **answers: object
 ) -> Callable[[View], View]:
@@ -170,10 +224,12 @@ def _documented(
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
     }
+    if rule.startswith("/v1/"):
+        described["429"] = dict(_TOO_MANY)
     for name, what in answers.items():
         status = name.removeprefix("s")
         if what is None:
-            described[status] = dict(_PROBLEM)
+            described.setdefault(status, dict(_PROBLEM))
         elif isinstance(what, str):
             schema = {"type": "string"}
             if not what.startswith("text/"):

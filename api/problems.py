@@ -10,6 +10,7 @@ from flask import Flask, Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from shared import errors
+from shared.redacting import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +43,14 @@ class Kind:
 KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.MalformedJson: Kind(400, "The text is not valid JSON"),
     errors.MalformedMultipart: Kind(400, "The form cannot be read"),
+    errors.BadIdempotencyKey: Kind(400, "The Idempotency-Key cannot be used"),
     errors.BadCursor: Kind(400, "The page cursor is not valid"),
     errors.Unauthenticated: Kind(401, "A valid API key is needed"),
     errors.Forbidden: Kind(403, "This is not allowed"),
+    errors.ForbiddenScope: Kind(403, "The key may not do this"),
     errors.NotFound: Kind(404, "There is nothing here"),
     errors.InvalidState: Kind(409, "The job's state does not allow this"),
+    errors.IdempotencyInProgress: Kind(409, "The first request is not answered yet", 1),
     errors.NoSuchCheckpoint: Kind(409, "The job has no checkpoint there"),
     errors.ResultPurged: Kind(410, "The picture is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
@@ -55,10 +59,13 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),
     errors.InvalidParams: Kind(422, "Some values are not valid"),
     errors.ImmutableField: Kind(422, "Some values cannot change any more"),
+    errors.IdempotencyKeyReused: Kind(422, "The Idempotency-Key is taken"),
     errors.ImageUnreadable: Kind(422, "The file is not a picture we can read"),
     errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
     errors.PreconditionRequired: Kind(428, "The revision must be told"),
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
+    errors.QuotaExceeded: Kind(429, "Too many of your jobs are waiting", 30),
+    errors.RateLimited: Kind(429, "Too many requests", 1),
     errors.ServerBusy: Kind(
         503, "The server is busy", 5, "too many uploads at once; try again"
     ),
@@ -98,7 +105,7 @@ class PictureRefused(errors.InvalidRequest):
 
 def register(app: Flask) -> None:
     """Answer every error of `app` with a problem document."""
-    app.register_error_handler(errors.ImpastoError, _expected)
+    app.register_error_handler(errors.ImpastoError, expected)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -132,11 +139,14 @@ def problem(
         name: value for name, value in extra.items() if value not in ("", None)
     }
     return Response(
-        json.dumps(document), status=status, mimetype="application/problem+json"
+        redact(json.dumps(document)),
+        status=status,
+        mimetype="application/problem+json",
     )
 
 
-def _expected(error: errors.ImpastoError) -> Response:
+def expected(error: errors.ImpastoError) -> Response:
+    """Answer an error that was raised on purpose."""
     cause = error.cause if isinstance(error, PictureRefused) else error
     kind = kind_of(cause)
     if kind is None:
@@ -151,13 +161,23 @@ def _expected(error: errors.ImpastoError) -> Response:
         retryable=cause.retryable or kind.retry_after_seconds is not None,
         **_members(error),
     )
-    if kind.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(kind.retry_after_seconds)
-    if isinstance(error, errors.Unauthenticated):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="impasto"'
+    response.headers.update(_headers(cause, kind))
     if kind.status >= 500:  # noqa: PLR2004 - not the caller's fault
         log.warning("request_failed", error=str(error), code=code_of(cause))
     return response
+
+
+def _headers(error: errors.ImpastoError, kind: Kind) -> dict[str, str]:
+    if isinstance(error, errors.RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="impasto"'}
+    if isinstance(error, errors.ForbiddenScope):  # RFC 6750, 3.1
+        missing = f'error="insufficient_scope", scope="{error.scope}"'
+        return {"WWW-Authenticate": f'Bearer realm="impasto", {missing}'}
+    if kind.retry_after_seconds is not None:
+        return {"Retry-After": str(kind.retry_after_seconds)}
+    return {}
 
 
 def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
@@ -172,6 +192,8 @@ def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
 def _members(error: errors.ImpastoError) -> Mapping[str, object]:
     if isinstance(error, errors.InvalidState):
         return {"state": error.state, "allowed_actions": error.allowed}
+    if isinstance(error, errors.ForbiddenScope):
+        return {"scope": error.scope}
     if isinstance(error, errors.NoSuchCheckpoint):
         return {"checkpoints": list(error.iterations)}
     return {}

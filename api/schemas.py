@@ -45,6 +45,9 @@ class Problem(_Said):
     checkpoints: list[int] | None = Field(
         default=None, description="iterations that the job can be forked from"
     )
+    scope: str | None = Field(
+        default=None, description="what the key would need, if that is why"
+    )
 
 
 class QueuePlace(_Said):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from api.budgets import Budgets
+    from api.known_keys import KnownKeys
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
@@ -29,7 +31,9 @@ class Services:
         database: Rows.
         storage: Blobs.
         doorbell: Tells workers to look.
-        secret: Signs page cursors.
+        secret: Signs page cursors and cookies.
+        keys: Bearer keys, as this process knows them.
+        budgets: How many requests each key has left here.
         decoders: As many as pictures are decoded at once; one of 50 million pixels
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
@@ -41,6 +45,8 @@ class Services:
     storage: Storage
     doorbell: Doorbell
     secret: bytes
+    keys: KnownKeys
+    budgets: Budgets
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
 

@@ -13,6 +13,7 @@ from api.job_requests import job_request
 from api.limits import check_room, one_decoder
 from api.mask_checks import check_masks
 from api.problems import PictureRefused
+from api.replays import asked_by, current_once, recognize
 from api.ringing import ring
 from shared import images, jobs
 from shared.errors import ImageTooLarge, ImageUnreadable
@@ -43,6 +44,7 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
     """
     check_room(services)
     with received(request, services, JOB_FORM) as form:
+        recognize(asked_by(form))
         wanted = job_request(form, services.database.time)
         checked = inspect_all(services, wanted.pictures)
         check_masks(services, checked)
@@ -77,7 +79,8 @@ def enqueue(services: Services, new: jobs.NewJob) -> str:
     Raises:
         QueueFull: Too many jobs are waiting.
     """
-    job_id = jobs.submit(services.database, new, limits_of(services))
+    once = current_once()
+    job_id = jobs.submit(services.database, new, limits_of(services), once)
     log.info("job_submitted", job_id=job_id, owner_id=new.owner_id)
     ring(services, job_id)
     return job_id

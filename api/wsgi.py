@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.app import create_app
+from api.services import current_services
 from shared import jobs, logs
 from shared.db import Database
 from shared.queue import Doorbell
@@ -22,6 +23,8 @@ def app() -> Flask:
     database, doorbell = Database(settings.database_url), Doorbell(settings)
     storage = open_storage(settings.storage_url)
     flask_app = create_app(settings, database, storage, doorbell)
+    with flask_app.app_context():
+        current_services().keys.note_uses_from_now_on()
     # Never stopped: granian ends its processes without a goodbye, and a leadership
     # that is not renewed passes to another process by itself.
     jobs.Reconciler(database, doorbell, storage, settings).start()

@@ -12,6 +12,7 @@ from impasto.commands import (
     explore,
     farm,
     jobs,
+    keys,
     operate,
     pictures,
     run,
@@ -61,6 +62,7 @@ def make_app() -> typer.Typer:
         app.command()(command)
     app.command("set")(verbs.change)
     app.add_typer(_weights(), name="weights")
+    app.add_typer(_keys(), name="keys")
     app.add_typer(_admin(), name="admin")
     return app
 
@@ -72,12 +74,19 @@ def _weights() -> typer.Typer:
     return weights
 
 
+def _keys() -> typer.Typer:
+    group = typer.Typer(
+        help="API keys, on the server's own machine.", no_args_is_help=True
+    )
+    group.command("create")(keys.create)
+    group.command("list")(keys.list_all)
+    group.command("revoke")(keys.revoke)
+    return group
+
+
 def _admin() -> typer.Typer:
-    keys = typer.Typer(help="API keys.", no_args_is_help=True)
-    keys.callback()(lambda: None)
-    keys.command("create")(operate.create_key)
     admin = typer.Typer(help="For the operator.", no_args_is_help=True)
-    admin.add_typer(keys, name="keys")
+    admin.add_typer(_keys(), name="keys")
     admin.command("workers")(operate.list_workers)
     admin.command("drain")(operate.drain)
     admin.command("undrain")(operate.undrain)

@@ -133,6 +133,8 @@ API_ERRORS: dict[str, type[ApiError]] = {
     "immutable-field": ImmutableField,
     "result-not-ready": ResultNotReady,
     "queue-full": QueueFull,
+    "quota-exceeded": QueueFull,
+    "forbidden-scope": Forbidden,
 }
 
 
@@ -159,7 +161,7 @@ class BadKey(ImpastoError):
     """The API key has characters that no key has."""
 
     code = "usage"
-    hint = "'impasto admin keys create' makes a key; IMPASTO_API_KEY holds it"
+    hint = "'impasto keys create' makes a key; IMPASTO_API_KEY holds it"
 
 
 class CannotSave(ImpastoError):

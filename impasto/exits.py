@@ -16,6 +16,7 @@ _BY_CODE = {
     "wait_timeout": 6,
     "unreachable": 7,
     "queue-full": 8,
+    "quota-exceeded": 8,
 }
 
 

@@ -50,7 +50,7 @@ class Jobs:
         options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Job:
-        """Upload the pictures and queue a job; never sent twice.
+        """Upload the pictures and queue a job, once, however often it is sent.
 
         Args:
             content: The photo.
@@ -76,7 +76,7 @@ class Jobs:
         params: Mapping[str, object] | None = None,
         name: str | None = None,
     ) -> Job:
-        """Queue a look at the layers of a network; never sent twice.
+        """Queue a look at the layers of a network, once.
 
         Args:
             pictures: At least nine distinct ones; with none, those that the server
@@ -87,7 +87,7 @@ class Jobs:
         named = {"name": name} if name else {}
         if not pictures:
             body = {**(params or {}), **named}
-            return _job(self._wire.post("/v1/explorations", json=body))
+            return _job(self._wire.make("/v1/explorations", json=body))
         fields = {"params": json.dumps(params or {})} | named
         sent = [("picture", picture) for picture in pictures]
         return self._upload("/v1/explorations", fields, sent)
@@ -100,7 +100,7 @@ class Jobs:
                 (field, (path.name, opened.enter_context(path.open("rb"))))
                 for field, path in pictures
             ]
-            return _job(self._wire.post(url, data=fields, files=files))
+            return _job(self._wire.make(url, data=fields, files=files))
 
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
@@ -148,9 +148,9 @@ class Jobs:
         )
 
     def extend(self, job_id: str, iterations: int) -> Job:
-        """Make a new job with more iterations; never sent twice."""
+        """Make a new job with more iterations, once."""
         more = {"iterations": iterations}
-        return _job(self._wire.post(f"/v1/jobs/{job_id}/extend", json=more))
+        return _job(self._wire.make(f"/v1/jobs/{job_id}/extend", json=more))
 
     def fork(
         self,
@@ -159,14 +159,14 @@ class Jobs:
         params: Mapping[str, object] | None = None,
         name: str | None = None,
     ) -> Job:
-        """Make a new job from a checkpoint of another; never sent twice."""
+        """Make a new job from a checkpoint of another, once."""
         body = {"from": {"iteration": iteration}, "params": params or {}, "name": name}
-        return _job(self._wire.post(f"/v1/jobs/{job_id}/fork", json=body))
+        return _job(self._wire.make(f"/v1/jobs/{job_id}/fork", json=body))
 
     def retry(self, job_id: str, *, from_start: bool = False) -> Job:
-        """Make a new job that tries again what is over; never sent twice."""
+        """Make a new job that tries again what is over, once."""
         body = {"from": "start" if from_start else "checkpoint"}
-        return _job(self._wire.post(f"/v1/jobs/{job_id}/retry", json=body))
+        return _job(self._wire.make(f"/v1/jobs/{job_id}/retry", json=body))
 
     def _ask(self, job_id: str, verb: str) -> Job:
         return _job(self._wire.post(f"/v1/jobs/{job_id}/{verb}", retries=2))

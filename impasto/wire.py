@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import httpx
 
@@ -14,6 +15,7 @@ from impasto.errors import (
     FieldError,
     ImpastoError,
     Problem,
+    QueueFull,
     ServerUnreachable,
 )
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRIED_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_MAKING_RETRIES = 3
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -58,6 +61,17 @@ class Wire:
         """Change something; tried again only where twice does as much as once."""
         return self._patiently(lambda: _checked(self._http.post(path, **body)), retries)
 
+    def make(self, path: str, **body: Any) -> httpx.Response:
+        """Make something, once, however often it has to be sent.
+
+        The server knows the same request by its key, and answers it alike.
+        """
+        headers = {"Idempotency-Key": str(uuid4())}
+        return self._patiently(
+            lambda: _checked(self._http.post(path, headers=headers, **body)),
+            _MAKING_RETRIES,
+        )
+
     def patch(self, path: str, **request: Any) -> httpx.Response:
         """Change some of what is there; never sent twice."""
         return self._patiently(
@@ -86,7 +100,7 @@ class Wire:
                 failure: ImpastoError = self._unreachable(error)
                 pause = 0.0
             except ApiError as error:
-                if error.status not in _TRIED_AGAIN:
+                if not _may_pass(error):
                     raise
                 failure = error
                 pause = error.problem.retry_after_seconds or 0.0
@@ -102,6 +116,13 @@ class Wire:
         )
         unreachable.__cause__ = error
         return unreachable
+
+
+def _may_pass(error: ApiError) -> bool:
+    """Whether the same request may succeed within seconds."""
+    if error.code == "idempotency-in-progress":
+        return True
+    return error.status in _TRIED_AGAIN and not isinstance(error, QueueFull)
 
 
 def _backoff(tries: int) -> float:

@@ -7,9 +7,20 @@ import sys
 from typing import TYPE_CHECKING
 
 import structlog
+from typing_extensions import override
+
+from shared.redacting import redact
 
 if TYPE_CHECKING:
     from structlog.typing import Processor
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Writes lines in which no key stands."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def configure(level: str) -> None:
@@ -28,7 +39,7 @@ def configure(level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Formatter(
             foreign_pre_chain=before,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+import shared.key_models  # noqa: F401 - whoever knows one table knows them all
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import Completion, JobState, Relation, StateReason
 
@@ -32,18 +33,7 @@ class Owner(Base):
     queued: Mapped[int] = mapped_column(default=0)
     running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
     max_running: Mapped[int | None]  # None: no limit
-    created_at: Mapped[float]
-
-
-class ApiKey(Base):
-    """A Bearer key of an owner; only its SHA-256 is kept."""
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = id_column()
-    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
+    max_queued: Mapped[int | None]  # None: as the settings say
     created_at: Mapped[float]
 
 
@@ -282,18 +272,3 @@ class Lock(Base):
     holder: Mapped[str] = mapped_column(String(40))
     fence: Mapped[int] = mapped_column(BigInteger)
     until: Mapped[float]
-
-
-class IdempotencyKey(Base):
-    """The answer to a request that may be sent again."""
-
-    __tablename__ = "idempotency_keys"
-
-    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(100), primary_key=True)  # method + path
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    job_id: Mapped[str | None] = mapped_column(String(40))
-    status: Mapped[int | None]
-    body: Mapped[dict[str, Any] | None]
-    created_at: Mapped[float]

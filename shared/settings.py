@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     )
     secret_file: Path = Field(
         default_factory=_secret_under,
-        description="key that signs page cursors; made with mode 0600 when missing",
+        description="key that signs page cursors and cookies; made with mode 0600 when "
+        "missing",
     )
 
     auth: Literal["none", "keys"] = Field(
@@ -65,6 +66,13 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
     api_threads: int = Field(default=64, ge=2, description="requests served at once")
+
+    submits_per_minute: int = Field(
+        default=60, ge=0, description="per key, of what makes something; 0: no limit"
+    )
+    requests_per_minute: int = Field(
+        default=1_200, ge=0, description="per key, of all else; 0: no limit"
+    )
 
     max_upload_bytes: int = Field(default=32 * _MIB, ge=1, description="per picture")
     max_pixels: int = Field(

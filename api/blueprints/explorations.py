@@ -6,6 +6,7 @@ from flask import Response, request
 
 from api.answers import job_answer
 from api.auth import current_owner_id
+from api.creating import creates
 from api.explorations import submit_exploration
 from api.finding import find_job
 from api.form_schemas import ExplorationForm, ExplorationJson
@@ -21,6 +22,7 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
     blueprint, "/v1/explorations", ExplorationForm, ExplorationJson,
     s202=JobObject, s400=None, s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
+@creates
 def submit() -> Response:
     """Submit a job of kind explore: pictures, or none for the shipped set; layers."""
     services = current_services()

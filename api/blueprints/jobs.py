@@ -11,6 +11,7 @@ from api import cursor
 from api.answers import answer, job_answer
 from api.auth import current_owner_id
 from api.bodies import ChangeBody
+from api.creating import creates
 from api.finding import JobPath, find_job
 from api.form_schemas import JobForm
 from api.openapi import get, make_blueprint, patch, post
@@ -39,6 +40,7 @@ class JobsQuery(BaseModel):
     blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None,
     s415=None, s429=None, s503=None,
 )  # fmt: skip
+@creates
 def submit_job() -> Response:
     """Submit a job: a photo, one or more paintings, parameters."""
     services = current_services()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, json, render_template
+from flask import Blueprint, Response, current_app, json, render_template, request
 
 from api import explanations
 from api.openapi import document
 from api.services import current_services
+from api.sessions import COOKIE, read_session
 from shared.errors import NotFound
 from shared.params import StyleParams
 
@@ -22,10 +23,20 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @blueprint.get("/")
-def studio() -> str:
+def studio() -> Response:
     """Show the page where pictures are made."""
-    keys = current_services().settings.auth == "keys"
-    return render_template("studio.html", keys=keys, defaults=StyleParams())
+    services = current_services()
+    keys = services.settings.auth == "keys"
+    session = read_session(services.secret, request.cookies.get(COOKIE, ""))
+    text = render_template(
+        "studio.html",
+        keys=keys,
+        csrf_token=session.csrf_token if keys and session else "",
+        defaults=StyleParams(),
+    )
+    response = Response(text)
+    response.headers["Cache-Control"] = "no-store"  # it holds the token
+    return response
 
 
 @blueprint.get("/openapi.json")

@@ -9,9 +9,12 @@ from flask import Response, request
 from api.answers import job_answer
 from api.auth import current_owner_id
 from api.bodies import ExtendBody, ForkBody, RetryBody
+from api.creating import creates
 from api.finding import JobPath, find_job
+from api.json_bodies import json_object
 from api.openapi import make_blueprint, post
 from api.presenters import present
+from api.replays import current_once, recognize
 from api.ringing import ring
 from api.schemas import JobObject
 from api.services import current_services
@@ -69,42 +72,51 @@ def finish_job(path: JobPath) -> Response:
     blueprint, "/v1/jobs/<job_id>/fork", json=ForkBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
+@creates
 def fork_job(path: JobPath) -> Response:
     """Make a new job from a checkpoint of this one, with other weights from there."""
+    _begin(path.job_id)
     wanted = fork_request(request)
 
     def make(database: Database, owner_id: str, limits: jobs.Limits) -> str:
-        return jobs.fork(database, owner_id, path.job_id, wanted, limits)
+        once, of = current_once(), path.job_id
+        return jobs.fork(database, owner_id, of, wanted, limits, once)
 
-    return _branch(path.job_id, make)
+    return _branch(make)
 
 
 @post(
     blueprint, "/v1/jobs/<job_id>/extend", json=ExtendBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
+@creates
 def extend_job(path: JobPath) -> Response:
     """Make a new job that adds iterations to this one, which has succeeded."""
+    _begin(path.job_id)
     iterations = extend_request(request)
 
     def make(database: Database, owner_id: str, limits: jobs.Limits) -> str:
-        return jobs.extend(database, owner_id, path.job_id, iterations, limits)
+        once, of = current_once(), path.job_id
+        return jobs.extend(database, owner_id, of, iterations, limits, once)
 
-    return _branch(path.job_id, make)
+    return _branch(make)
 
 
 @post(
     blueprint, "/v1/jobs/<job_id>/retry", json=RetryBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
+@creates
 def retry_job(path: JobPath) -> Response:
     """Make a new job that tries this one again, from its last checkpoint."""
+    _begin(path.job_id)
     anew = starts_anew(request)
 
     def make(database: Database, owner_id: str, limits: jobs.Limits) -> str:
-        return jobs.retry(database, owner_id, path.job_id, limits, from_start=anew)
+        once, of = current_once(), path.job_id
+        return jobs.retry(database, owner_id, of, limits, once, from_start=anew)
 
-    return _branch(path.job_id, make)
+    return _branch(make)
 
 
 def _ask(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
@@ -117,9 +129,14 @@ def _ask(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
     return job_answer(present(services.database, job), 200 if said.done else 202)
 
 
-def _branch(job_id: str, make: Callable[[Database, str, jobs.Limits], str]) -> Response:
-    services = current_services()
+def _begin(job_id: str) -> None:
+    """Find the job, and see whether this has been asked before."""
     find_job(job_id)
+    recognize(json_object(request))
+
+
+def _branch(make: Callable[[Database, str, jobs.Limits], str]) -> Response:
+    services = current_services()
     child_id = make(services.database, current_owner_id(), limits_of(services))
     ring(services, child_id)
     return job_answer(present(services.database, find_job(child_id)), 202)

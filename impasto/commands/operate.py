@@ -81,11 +81,3 @@ def _whom(worker: str | None, host: str | None) -> tuple[str, ...]:
     if (worker is None) == (host is None):
         raise BadFlag("name one worker, or --host HOST", hint="impasto admin workers")
     return (worker,) if worker is not None else ("--host", str(host))
-
-
-def create_key(
-    name: Annotated[str, typer.Option(help="Who or what will use it.")] = "",
-) -> None:
-    """Make an API key and print it, once."""
-    require_parts("admin")
-    become("shared.keys", "create", "--name", name)

@@ -141,7 +141,7 @@ def _require_key(environment: Mapping[str, str]) -> None:
     ):
         raise BadKey(
             "no farm is up, and one that starts with IMPASTO_AUTH=keys wants a key",
-            hint="set IMPASTO_API_KEY ('impasto admin keys create' makes one), or "
+            hint="set IMPASTO_API_KEY ('impasto keys create' makes one), or "
             "unset IMPASTO_AUTH",
         )
 

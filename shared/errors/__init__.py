@@ -12,8 +12,13 @@ ImpastoError
 │   ├── MalformedMultipart  a form that breaks off or was never one
 │   ├── UnsupportedMediaType  a body of a kind this address does not take
 │   ├── PreconditionRequired  a change by somebody who does not say what they saw
+│   ├── BadIdempotencyKey   one that cannot be kept
+│   ├── IdempotencyKeyReused  one that came with another request
 │   └── Unauthenticated     no key, or one we do not know
-├── Forbidden               known caller, wrong door (Host, Origin, scope)
+├── IdempotencyInProgress   the same request is being answered
+├── RateLimited             too many requests with this key
+├── Forbidden               known caller, wrong door (Host, Origin)
+│   └── ForbiddenScope      the key may not do this
 ├── NotFound                nothing (yet) at this address
 │   └── JobNotFound         no such job, or somebody else's
 ├── InvalidState            the job's state does not allow the verb
@@ -22,6 +27,7 @@ ImpastoError
 ├── ResultNotReady          the picture does not exist (yet)
 ├── ResultPurged            the picture was kept as long as promised, and is gone
 ├── QueueFull               a limit of waiting jobs is reached
+│   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
 ├── DatabaseUnavailable     the rows cannot be reached just now
@@ -50,6 +56,7 @@ from shared.errors.jobs import (
     NoSuchCheckpoint,
     NotFound,
     QueueFull,
+    QuotaExceeded,
     ResultNotReady,
     ResultPurged,
     VersionMismatch,
@@ -73,8 +80,12 @@ from shared.errors.machines import (
 )
 from shared.errors.requests import (
     BadCursor,
+    BadIdempotencyKey,
     FieldError,
     Forbidden,
+    ForbiddenScope,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
     ImageTooLarge,
     ImageUnreadable,
     ImmutableField,
@@ -83,6 +94,7 @@ from shared.errors.requests import (
     MalformedJson,
     MalformedMultipart,
     PreconditionRequired,
+    RateLimited,
     Unauthenticated,
     UnsupportedMediaType,
     UploadTooLarge,
@@ -90,6 +102,7 @@ from shared.errors.requests import (
 
 __all__ = [
     "BadCursor",
+    "BadIdempotencyKey",
     "BlobMissing",
     "DamagedBlob",
     "DatabaseShared",
@@ -101,6 +114,9 @@ __all__ = [
     "FencedOut",
     "FieldError",
     "Forbidden",
+    "ForbiddenScope",
+    "IdempotencyInProgress",
+    "IdempotencyKeyReused",
     "ImageTooLarge",
     "ImageUnreadable",
     "ImmutableField",
@@ -116,6 +132,8 @@ __all__ = [
     "OutOfMemory",
     "PreconditionRequired",
     "QueueFull",
+    "QuotaExceeded",
+    "RateLimited",
     "ResultNotReady",
     "ResultPurged",
     "ServerBusy",

@@ -88,6 +88,12 @@ class QueueFull(ImpastoError):
     hint = "wait until some of the queued jobs have run, or cancel some"
 
 
+class QuotaExceeded(QueueFull):
+    """As many jobs of this owner are waiting as the owner may have."""
+
+    code = "quota-exceeded"
+
+
 class FencedOut(ImpastoError):
     """A newer claim owns the job; the holder must stop and write nothing."""
 

@@ -102,10 +102,63 @@ class Unauthenticated(InvalidRequest):
     """The request carries no key, or one that this server does not know."""
 
     code = "unauthenticated"
-    hint = "send 'Authorization: Bearer <key>'; 'impasto admin keys create' makes one"
+    hint = "send 'Authorization: Bearer <key>'; 'impasto keys create' makes one"
+
+
+class BadIdempotencyKey(InvalidRequest):
+    """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
+
+    code = "bad-idempotency-key"
+    hint = "send any text that is new for each thing to be made, such as a UUID"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The Idempotency-Key came with another request in the last 24 hours."""
+
+    code = "idempotency-key-reused"
+    hint = "take a new key for a new request; send the old one again unchanged"
+
+
+class IdempotencyInProgress(ImpastoError):
+    """The first request with this Idempotency-Key is not answered yet."""
+
+    code = "idempotency-in-progress"
+    retryable = True
+    hint = "send the same request again; it gets the answer of the first"
 
 
 class Forbidden(ImpastoError):
     """The caller is known and may not do this."""
 
     code = "forbidden"
+
+
+class ForbiddenScope(Forbidden):
+    """The key is valid and may not do this.
+
+    Attributes:
+        scope: The word that the key would need.
+    """
+
+    code = "forbidden-scope"
+    hint = "GET /v1/me tells what a key may do; another key may do more"
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class RateLimited(ImpastoError):
+    """The key has made as many requests as it may in this time.
+
+    Attributes:
+        retry_after_seconds: When the next one is taken.
+    """
+
+    code = "rate-limited"
+    retryable = True
+    hint = "wait for Retry-After; `Prefer: wait` and events ask for less than polling"
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

@@ -31,7 +31,19 @@ from shared.jobs.keeping import (
     keep_last_checkpoint,
     warn,
 )
-from shared.jobs.keys import create_key, find_key
+from shared.jobs.keys import (
+    KnownKey,
+    NewKey,
+    Scope,
+    create_key,
+    find_key,
+    get_key,
+    get_owner,
+    list_keys,
+    revoke_key,
+    scopes_of,
+    used_keys,
+)
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
@@ -43,6 +55,7 @@ from shared.jobs.reading import (
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
+from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.submitting import (
     LOCAL_OWNER,
@@ -59,6 +72,7 @@ from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
+    "Answered",
     "Blob",
     "Change",
     "Claim",
@@ -66,14 +80,18 @@ __all__ = [
     "Failure",
     "Fork",
     "Input",
+    "KnownKey",
     "Limits",
     "NewAsset",
     "NewFrame",
     "NewJob",
+    "NewKey",
+    "Once",
     "Output",
     "Presence",
     "Reconciler",
     "Result",
+    "Scope",
     "Standing",
     "StoredCheckpoint",
     "Survey",
@@ -81,6 +99,7 @@ __all__ = [
     "Written",
     "add_asset",
     "add_frame",
+    "answered",
     "arrive",
     "begin_segments",
     "cancel",
@@ -100,15 +119,20 @@ __all__ = [
     "fork",
     "get_asset",
     "get_job",
+    "get_key",
     "get_output",
+    "get_owner",
     "go_carefully",
     "heartbeat",
+    "hold",
     "is_due",
     "is_kept",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
+    "let_go",
     "list_jobs",
+    "list_keys",
     "live_workers",
     "make_smaller",
     "pause",
@@ -118,11 +142,14 @@ __all__ = [
     "release",
     "resume",
     "retry",
+    "revoke_key",
     "rung",
+    "scopes_of",
     "seen",
     "stopped",
     "submit",
     "survey",
+    "used_keys",
     "verbs_of",
     "waiting",
     "wake",

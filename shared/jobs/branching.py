@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+    from shared.jobs.replaying import Once
     from shared.jobs.submitting import Limits
 
 
@@ -44,7 +45,14 @@ class Fork:
     name: str | None = None
 
 
-def fork(db: Database, owner_id: str, job_id: str, wanted: Fork, limits: Limits) -> str:
+def fork(
+    db: Database,
+    owner_id: str,
+    job_id: str,
+    wanted: Fork,
+    limits: Limits,
+    once: Once | None = None,
+) -> str:
     """Make a job that goes on from a checkpoint of another, in its own way.
 
     Returns:
@@ -68,11 +76,16 @@ def fork(db: Database, owner_id: str, job_id: str, wanted: Fork, limits: Limits)
         begun = tuple(one for one in known if one.from_iteration <= wanted.iteration)
         segments = _with(begun, wanted.iteration, wanted.changes)
         child = _Child(Relation.FORK, at[0], segments, wanted.name)
-        return _make(db, session, parent, child, limits)
+        return _make(db, session, parent, child, limits, once)
 
 
 def extend(
-    db: Database, owner_id: str, job_id: str, iterations: int, limits: Limits
+    db: Database,
+    owner_id: str,
+    job_id: str,
+    iterations: int,
+    limits: Limits,
+    once: Once | None = None,
 ) -> str:
     """Make a job that adds iterations to the last scale of one that succeeded.
 
@@ -91,7 +104,7 @@ def extend(
         more = Changes.model_construct(iterations=so_far + iterations)
         begins = _extension_begins(parent, last.iteration, known)
         child = _Child(Relation.EXTEND, last, _with(known, begins, more))
-        return _make(db, session, parent, child, limits)
+        return _make(db, session, parent, child, limits, once)
 
 
 def retry(
@@ -99,6 +112,7 @@ def retry(
     owner_id: str,
     job_id: str,
     limits: Limits,
+    once: Once | None = None,
     *,
     from_start: bool = False,
 ) -> str:
@@ -117,7 +131,7 @@ def retry(
         stored = [] if from_start else _checkpoints(session, parent.id)
         known = segments_of(session, [parent.id]).get(parent.id, ())
         child = _Child(Relation.RETRY, next(iter(stored), None), known)
-        return _make(db, session, parent, child, limits)
+        return _make(db, session, parent, child, limits, once)
 
 
 def _extension_begins(
@@ -145,7 +159,12 @@ class _Child:
 
 
 def _make(
-    db: Database, session: Session, parent: Job, child: _Child, limits: Limits
+    db: Database,
+    session: Session,
+    parent: Job,
+    child: _Child,
+    limits: Limits,
+    once: Once | None,
 ) -> str:
     stored = child.checkpoint
     iteration = 0 if stored is None else stored.iteration
@@ -162,7 +181,7 @@ def _make(
     if parent.kind == JobKind.STYLE:
         columns["iterations"] = planned(_params(parent), child.segments)
     inputs = inputs_of(session, parent.id)
-    job = add_job(db, session, columns, inputs, limits)
+    job = add_job(db, session, columns, inputs, limits, once)
     session.add_all(segment_rows(job.id, child.segments))
     if stored is not None:
         session.add(_same_blob(stored, job))

@@ -1,42 +1,199 @@
-"""Bearer keys: made once, kept as their SHA-256 only."""
+"""Bearer keys: made once, kept as their SHA-256 only, gone when they are revoked."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, or_, select, update
 
+from shared.errors import FieldError, InvalidParams, NotFound
 from shared.jobs.submitting import ensure_owner, new_id
-from shared.models import ApiKey
+from shared.key_models import ApiKey
+from shared.models import Owner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shared.db import Database
 
+PREFIX = "imp_"
+MAX_KEYS_PER_OWNER = 50  # each has request budgets of its own
+USE_SECONDS = 60.0  # how exactly the last use of a key is known
 
-def create_key(db: Database, name: str) -> str:
-    """Make an owner with a key, and return the key: it is shown this once."""
-    token = f"imp_{secrets.token_urlsafe(32)}"
-    owner_id = new_id("own")
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    READ = "read"  # look at the owner's jobs and pictures
+    WRITE = "write"  # make, steer and delete them
+    KEYS = "keys"  # make, list and revoke the owner's keys
+    ADMIN = "admin"  # everything, with the keys of all owners
+
+
+USUAL = frozenset({Scope.READ, Scope.WRITE})
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key to be made.
+
+    Attributes:
+        name: For people.
+        owner_id: Whose; None: of a new owner.
+        scopes: What it may do.
+        expires_in_seconds: None: it never does.
+        submits_per_minute: None: as the settings say; 0: no limit.
+        requests_per_minute: The same, of all other requests.
+        quotas: `max_queued` and `max_running` of its owner, where they change.
+    """
+
+    name: str = ""
+    owner_id: str | None = None
+    scopes: frozenset[Scope] = USUAL
+    expires_in_seconds: float | None = None
+    submits_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    quotas: dict[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that is valid now, as far as requests need to know.
+
+    Attributes:
+        expires_in_seconds: None: never.
+    """
+
+    id: str
+    owner_id: str
+    scopes: frozenset[Scope]
+    submits_per_minute: int | None
+    requests_per_minute: int | None
+    expires_in_seconds: float | None
+
+
+def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
+    """Make a key; the text of it is shown this once.
+
+    Raises:
+        InvalidParams: The owner has too many keys.
+    """
+    token = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    owner_id = new.owner_id or new_id("own")
     ensure_owner(db, owner_id)
     with db.write() as session:
-        session.add(
-            ApiKey(
-                id=new_id("key"),
-                owner_id=owner_id,
-                digest=_digest(token),
-                name=name,
-                created_at=db.now,
-            )
+        owner = session.get_one(Owner, owner_id, with_for_update=True)
+        mine = select(func.count()).where(ApiKey.owner_id == owner_id)
+        if (session.scalar(mine) or 0) >= MAX_KEYS_PER_OWNER:
+            detail = f"{owner_id} has {MAX_KEYS_PER_OWNER} keys; revoke some"
+            raise InvalidParams([FieldError("/owner", "too-many", detail)])
+        for name, value in new.quotas.items():
+            setattr(owner, name, value)
+        now = session.scalar(select(db.now)) or 0.0
+        lasts = new.expires_in_seconds
+        key = ApiKey(
+            id=new_id("key"),
+            owner_id=owner_id,
+            digest=_digest(token),
+            name=new.name,
+            scopes=" ".join(sorted(new.scopes)),
+            submits_per_minute=new.submits_per_minute,
+            requests_per_minute=new.requests_per_minute,
+            created_at=now,
+            expires_at=None if lasts is None else now + lasts,
         )
-    return token
+        session.add(key)
+    return key, token
 
 
-def find_key(db: Database, token: str) -> ApiKey | None:
-    """Read the key that `token` is, if it is one."""
+def find_key(db: Database, token: str) -> KnownKey | None:
+    """Read the key that `token` is, if it is a valid one."""
+    return _find(db, ApiKey.digest == _digest(token))
+
+
+def get_key(db: Database, key_id: str) -> KnownKey | None:
+    """Read a key by its id, if it is valid."""
+    return _find(db, ApiKey.id == key_id)
+
+
+def list_keys(db: Database, owner_id: str | None = None) -> list[ApiKey]:
+    """Read the keys of an owner, or of all, newest first; expired ones too."""
+    statement = select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+    if owner_id is not None:
+        statement = statement.where(ApiKey.owner_id == owner_id)
     with db.read() as session:
-        return session.scalar(select(ApiKey).where(ApiKey.digest == _digest(token)))
+        return list(session.scalars(statement))
+
+
+def revoke_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
+    """Delete a key, so that nobody is let in with it any more.
+
+    Args:
+        db: The database.
+        key_id: Which.
+        owner_id: Whose it must be; None: anybody's.
+
+    Raises:
+        NotFound: There is none.
+    """
+    which = [ApiKey.id == key_id]
+    if owner_id is not None:
+        which.append(ApiKey.owner_id == owner_id)
+    with db.write() as session:
+        gone = session.execute(delete(ApiKey).where(*which).returning(ApiKey.id))
+        if gone.one_or_none() is None:
+            raise NotFound(f"there is no key {key_id}")
+
+
+def used_keys(db: Database, key_ids: Iterable[str]) -> None:
+    """Note that these keys have just been used."""
+    with db.write() as session:
+        session.execute(
+            update(ApiKey)
+            .where(
+                ApiKey.id.in_(list(key_ids)),
+                or_(
+                    ApiKey.last_used_at.is_(None),
+                    ApiKey.last_used_at < db.now - USE_SECONDS / 2,
+                ),
+            )
+            .values(last_used_at=db.now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def get_owner(db: Database, owner_id: str) -> Owner | None:
+    """Read an owner's counts and quotas; None: nothing was ever made by it."""
+    with db.read() as session:
+        return session.get(Owner, owner_id)
+
+
+def scopes_of(key: ApiKey) -> frozenset[Scope]:
+    """Read what a key may do; words of later versions grant nothing here."""
+    known = set(Scope)
+    return frozenset(Scope(word) for word in key.scopes.split() if word in known)
+
+
+def _find(db: Database, which: Any) -> KnownKey | None:
+    valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > db.now)
+    left = (ApiKey.expires_at - db.now).label("left")
+    with db.read() as session:
+        found = session.execute(select(ApiKey, left).where(which, valid)).one_or_none()
+    if found is None:
+        return None
+    key, expires_in_seconds = found
+    return KnownKey(
+        id=key.id,
+        owner_id=key.owner_id,
+        scopes=scopes_of(key),
+        submits_per_minute=key.submits_per_minute,
+        requests_per_minute=key.requests_per_minute,
+        expires_in_seconds=expires_in_seconds,
+    )
 
 
 def _digest(token: str) -> str:

@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
-from shared.errors import QueueFull
+from shared.errors import QueueFull, QuotaExceeded
 from shared.jobs.moves import ready_key, submitted
+from shared.jobs.replaying import bind
 from shared.jobs.segments import segment_rows
 from shared.kinds import kind_of
 from shared.models import Asset, Job, JobInput, Owner
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db import Database
+    from shared.jobs.replaying import Once
     from shared.kinds import Params
     from shared.steering import Segment
 
@@ -132,11 +134,18 @@ def add_asset(db: Database, new: NewAsset) -> str:
         return known
 
 
-def submit(db: Database, new: NewJob, limits: Limits) -> str:
+def submit(db: Database, new: NewJob, limits: Limits, once: Once | None = None) -> str:
     """Insert a queued job and return its id; the caller rings the doorbell.
+
+    Args:
+        db: The database.
+        new: The job.
+        limits: How many jobs may wait.
+        once: The request that asks for it, where it may be sent again.
 
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
+        IdempotencyInProgress: Another request makes this job.
     """
     columns = {
         "owner_id": new.owner_id,
@@ -153,7 +162,7 @@ def submit(db: Database, new: NewJob, limits: Limits) -> str:
         "cancel_after": new.cancel_after,
     }
     with db.write() as session:
-        job = add_job(db, session, columns, new.inputs, limits)
+        job = add_job(db, session, columns, new.inputs, limits, once)
         session.add_all(segment_rows(job.id, new.segments))
     return job.id
 
@@ -164,11 +173,13 @@ def add_job(
     columns: dict[str, Any],
     inputs: Iterable[Input],
     limits: Limits,
+    once: Once | None,
 ) -> Job:
     """Insert a queued job into a transaction that may do more.
 
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
+        IdempotencyInProgress: Another request makes this job.
     """
     now = session.scalar(select(db.now)) or 0.0
     _check_room(session, columns["owner_id"], limits)
@@ -185,6 +196,8 @@ def add_job(
     session.flush()
     session.add_all(_input_rows(job.id, inputs))
     submitted(db, session, job)
+    if once is not None:
+        bind(session, once, job.id)
     return job
 
 
@@ -218,13 +231,13 @@ def _find_asset(session: Session, new: NewAsset) -> str | None:
 
 
 def _check_room(session: Session, owner_id: str, limits: Limits) -> None:
-    mine = session.scalar(
-        select(Owner.queued).where(Owner.id == owner_id).with_for_update()
-    )
-    if (mine or 0) >= limits.max_queued_per_owner:
-        raise QueueFull(
-            f"{mine} of your jobs are queued, at most {limits.max_queued_per_owner}"
-        )
+    owner = session.scalar(select(Owner).where(Owner.id == owner_id).with_for_update())
+    mine, most = 0, limits.max_queued_per_owner
+    if owner is not None:
+        mine = owner.queued
+        most = most if owner.max_queued is None else owner.max_queued
+    if mine >= most:
+        raise QuotaExceeded(f"{mine} of your jobs are queued, at most {most}")
     everyone = session.scalar(select(func.sum(Owner.queued))) or 0
     if everyone >= limits.max_queued:
         raise QueueFull(f"{everyone} jobs are queued, at most {limits.max_queued}")

@@ -13,6 +13,7 @@ from shared.jobs.collecting import (
     drop_tombstones,
     thin_kept_checkpoints,
 )
+from shared.jobs.replaying import drop_old_answers
 from shared.jobs.sweeping import Sweep
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Janitor:
             *drop_tombstones(self._db, settings.tombstone_days),
         ]
         self._delete(keys)
-        return bool(keys)
+        return bool(keys) or drop_old_answers(self._db) > 0
 
     def _sweep_on(self, now: float) -> None:
         try:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
+from shared import jobs, migrations
+from shared.db import Database
 from shared.errors import DatabaseUnavailable
 from shared.migrations import is_current, migrate
 from shared.models import Job
@@ -109,3 +115,30 @@ def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
                 text(f"INSERT INTO jobs ({columns}, {more}, {rest}) VALUES ({values})")  # noqa: S608 - our own words
             )
     engine.dispose()
+
+
+def test_keys_from_before_scopes_may_still_do_what_they_could(database_url):
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+        connection.commit()
+        owner = "INSERT INTO owners (id, queued, running, created_at)"
+        connection.execute(text(f"{owner} VALUES ('own_a', 0, 0, 0)"))
+        key = "INSERT INTO api_keys (id, owner_id, digest, name, created_at)"
+        digest = sha256(b"imp_old").hexdigest()
+        values = f"VALUES ('key_a', 'own_a', '{digest}', 'old', 1)"
+        connection.execute(text(f"{key} {values}"))
+        connection.commit()
+    engine.dispose()
+
+    migrate(database_url)
+
+    database = Database(database_url)
+    found = jobs.find_key(database, "imp_old")
+    database.close()
+    assert found.scopes == {"read", "write"}
+    assert found.expires_in_seconds is None

@@ -1,11 +1,25 @@
-// Requests to the API: with the key where one is asked for, problems as errors.
+// Requests to the API: by the cookie where a key is asked for, problems as errors.
 
-const KEY = "impasto-key";
+// The key itself is out of reach for scripts. What they hold is the token that shows
+// that a write comes from this page and not from another site's.
 export const keyed = document.body.dataset.keys === "yes";
+let token = document.body.dataset.csrf || null;
 
-export const hasKey = () => !keyed || sessionStorage.getItem(KEY) !== null;
-export const keepKey = (key) => sessionStorage.setItem(KEY, key);
-export const forgetKey = () => sessionStorage.removeItem(KEY);
+export const isOpen = () => !keyed || token !== null;
+export const forget = () => { token = null; };
+
+/** Trade the key for a cookie; throws a Problem if it is no key. */
+export async function open(key) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await send("/session", { method: "POST", headers, body: JSON.stringify({ key }) });
+  token = (await answer.json()).csrf_token;
+}
+
+/** Take the cookie away. */
+export async function close() {
+  await send("/session", { method: "DELETE" });
+  forget();
+}
 
 /** What the server said was wrong: `problem` is its problem document. */
 export class Problem extends Error {
@@ -17,7 +31,7 @@ export class Problem extends Error {
 
 async function send(path, options = {}) {
   const headers = new Headers(options.headers);
-  if (keyed) headers.set("Authorization", `Bearer ${sessionStorage.getItem(KEY)}`);
+  if (keyed && token && options.method) headers.set("CSRF-Token", token);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -37,5 +51,5 @@ async function send(path, options = {}) {
 export const getJson = async (path) => (await send(path, { cache: "no-store" })).json();
 export const post = async (path, body) => (await send(path, { method: "POST", body })).json();
 
-/** Load a picture as a blob: an <img> of its own could not send the key. */
+/** Load a picture as a blob, so that it is shown only once it is there. */
 export const getPicture = async (path) => URL.createObjectURL(await (await send(path)).blob());

@@ -1,7 +1,7 @@
 // The page: which of its parts is shown follows from the address.
 
 import * as create from "./create.js";
-import { forgetKey, getJson, hasKey, keepKey, Problem } from "./http.js";
+import { close, forget, isOpen, keyed, open, Problem } from "./http.js";
 import * as job from "./job.js";
 import * as recent from "./recent.js";
 
@@ -9,10 +9,11 @@ const at = (id) => document.getElementById(id);
 const chosen = () => new URLSearchParams(location.search).get("job");
 
 function route() {
-  at("key-form").hidden = hasKey();
-  at("create").hidden = !hasKey() || chosen() !== null;
-  at("recent").hidden = !hasKey();
-  if (!hasKey()) {
+  at("key-form").hidden = isOpen();
+  at("leave").hidden = !keyed || !isOpen();
+  at("create").hidden = !isOpen() || chosen() !== null;
+  at("recent").hidden = !isOpen();
+  if (!isOpen()) {
     job.leave();
     at("key").focus();
     return;
@@ -30,18 +31,21 @@ function go(address) {
 
 async function enter(event) {
   event.preventDefault();
-  keepKey(at("key").value.trim());
   try {
-    await getJson("/v1/capabilities");
+    await open(at("key").value.trim());
     at("key").value = "";
     at("key-error").hidden = true;
     route();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    forgetKey();
     at("key-error").textContent = error.message;
     at("key-error").hidden = false;
   }
+}
+
+async function exit() {
+  await close();
+  go("/");
 }
 
 create.start((made) => {
@@ -59,10 +63,11 @@ at("another").addEventListener("click", (event) => {
 });
 at("key-form").addEventListener("submit", enter);
 document.addEventListener("impasto:looked", (event) => recent.update(event.detail));
+at("leave").addEventListener("click", exit);
 document.addEventListener("impasto:ended", () => recent.refresh());
 document.addEventListener("impasto:key", () => {
   if (at("key-form").hidden) {
-    forgetKey();
+    forget();
     route();
   }
 });

@@ -52,7 +52,7 @@ class Api:
         self.db = Database(settings.database_url, clock, busy_seconds)
         self.storage = open_storage(settings.storage_url)
         self.bell = Bell()
-        self.app = create_app(settings, self.db, self.storage, self.bell)
+        self.app = create_app(settings, self.db, self.storage, self.bell, clock)
         self.app.test_client_class = Client
         self.client = self.app.test_client()
 
@@ -78,6 +78,16 @@ class Api:
         response = self.submit(params=params)
         assert response.status_code == 202, response.text
         return response.json["id"]
+
+    def token(self, *scopes, **about):
+        """Make a key and return it; without scopes, one that may read and write."""
+        if scopes:
+            about["scopes"] = frozenset(map(jobs.Scope, scopes))
+        return jobs.create_key(self.db, jobs.NewKey(**about))[1]
+
+    def bearer(self, *scopes, **about):
+        """Headers with a key of its own owner, unless `owner_id` says another."""
+        return {"Authorization": f"Bearer {self.token(*scopes, **about)}"}
 
     def worker(self, **about):
         named = {"device_class": "cpu", "device_bytes": 10**12, **about}
@@ -160,6 +170,12 @@ def make_api(tmp_path, sqlite_url, clock):
 @pytest.fixture
 def api(make_api):
     return make_api()
+
+
+@pytest.fixture
+def keyed(make_api):
+    """An API that asks for keys, as on a network."""
+    return make_api(auth="keys", host="0.0.0.0")  # noqa: S104 - nothing is bound
 
 
 @pytest.fixture

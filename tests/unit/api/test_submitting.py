@@ -169,7 +169,7 @@ def test_a_full_queue_is_429_with_when_to_come_back(make_api):
     response = api.submit()
 
     assert response.status_code == 429
-    assert response.json["code"] == "queue-full"
+    assert response.json["code"] == "quota-exceeded"
     assert response.json["retryable"] is True
     assert int(response.headers["Retry-After"]) > 0
 

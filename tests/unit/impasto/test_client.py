@@ -59,10 +59,47 @@ def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
     assert json.dumps(segments).encode() in body
 
 
-def test_a_submit_is_never_sent_twice(farm, client, pictures):
-    farm.answers("POST /v1/jobs", Answer(503, problem("unavailable")))
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(503, "unavailable"), (409, "idempotency-in-progress"), (429, "rate-limited")],
+)
+def test_a_submit_is_sent_again_whole_and_as_the_same(
+    farm, client, pictures, status, code
+):
+    farm.answers("POST /v1/jobs", Answer(status, problem(code)), Answer(202, job()))
 
-    with pytest.raises(errors.ApiError):
+    assert client.jobs.submit(pictures[0], [pictures[1]]).id == JOB
+
+    (_, _, first, body), (_, _, again, body_again) = farm.seen
+    assert first["Idempotency-Key"] == again["Idempotency-Key"]
+    for sent in (body, body_again):
+        assert b"photo.jpg" in sent.partition(b"filename=")[2]
+        assert sent.count(b"\r\n\r\nphoto.jpg\r\n") == 1
+        assert sent.count(b"\r\n\r\npainting.jpg\r\n") == 1
+
+
+def test_each_thing_to_be_made_has_a_key_of_its_own(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers("POST /v1/explorations", Answer(202, job()))
+    for verb in ("fork", "extend", "retry"):
+        farm.answers(f"POST /v1/jobs/{JOB}/{verb}", Answer(202, job()))
+
+    for _ in range(2):
+        client.jobs.submit(pictures[0], [pictures[1]])
+    client.jobs.explore()
+    client.jobs.fork(JOB, 20)
+    client.jobs.extend(JOB, 10)
+    client.jobs.retry(JOB)
+
+    keys = {headers["Idempotency-Key"] for _, _, headers, _ in farm.seen}
+    assert len(keys) == len(farm.seen) == 6
+
+
+@pytest.mark.parametrize("code", ["queue-full", "quota-exceeded"])
+def test_a_full_queue_is_told_at_once(farm, client, pictures, code):
+    farm.answers("POST /v1/jobs", Answer(429, problem(code)))
+
+    with pytest.raises(errors.QueueFull):
         client.jobs.submit(pictures[0], [pictures[1]])
 
     assert len(farm.seen) == 1

@@ -128,13 +128,38 @@ def test_up_takes_devices_that_a_worker_can_read(devices):
     require_devices(devices)
 
 
-def test_a_key_needs_no_name(impasto, monkeypatch):
+@pytest.mark.parametrize("group", [("keys",), ("admin", "keys")])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create",), "create --name  --scope read --scope write"),
+        (("create", "--admin"), "create --name  --scope admin"),
+        (
+            ("create", "--read-only", "--keys"),
+            "create --name  --scope read --scope keys",
+        ),
+        (
+            ("create", "--name", "me", "--max-running", "2"),
+            "create --name me --scope read --scope write --max-running 2",
+        ),
+        (
+            ("create", "--read-only", "--expires-days", "9"),
+            "create --name  --scope read --expires-days 9.0",
+        ),
+        (("list",), "list"),
+        (("revoke", "key_1"), "revoke key_1"),
+    ],
+)
+def test_keys_are_made_listed_and_revoked_by_the_server_part(
+    impasto, monkeypatch, group, words, said
+):
     became = []
     monkeypatch.setattr("os.execv", lambda _, command: became.append(command))
 
-    impasto("admin", "keys", "create")
+    impasto(*group, *words)
 
-    assert became[0][-4:] == ["shared.keys", "create", "--name", ""]
+    _, _, after = " ".join(became[0]).partition("shared.keys ")
+    assert after == said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""/v1/me and /v1/keys: who is asking, and with which keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, request
+from pydantic import BaseModel
+
+from api.answers import answer
+from api.auth import current_caller, require_scope
+from api.creating import creates_secret
+from api.key_requests import key_request
+from api.key_schemas import KeyBody, KeyObject, KeyPage, Me, NewKeyObject
+from api.openapi import delete, get, make_blueprint, post
+from api.progress import instant
+from api.rates import quotas_of
+from api.services import current_services
+from shared import jobs
+from shared.errors import NotFound
+from shared.jobs import Scope
+
+if TYPE_CHECKING:
+    from shared.key_models import ApiKey
+
+blueprint = make_blueprint("keys", "Who may ask, and for how much.")
+
+
+class KeyPath(BaseModel):
+    """Which key."""
+
+    key_id: str
+
+
+@get(blueprint, "/v1/me", s200=Me)
+def show_me() -> Response:
+    """Tell who the caller is, what it may do, and how much."""
+    services, caller = current_services(), current_caller()
+    owner = jobs.get_owner(services.database, caller.owner_id)
+    usual = services.settings.max_queued_per_owner
+    told = None if owner is None else owner.max_queued
+    budgets = None if caller.key is None else quotas_of(caller.key, services.settings)
+    body = Me(
+        auth=services.settings.auth,
+        owner=caller.owner_id,
+        key_id=caller.key.id if caller.key else None,
+        scopes=sorted(caller.scopes),
+        requests_per_minute=budgets,
+        max_queued=usual if told is None else told,
+        max_running=owner.max_running if owner else None,
+        queued=owner.queued if owner else 0,
+        running=owner.running if owner else 0,
+    )
+    return answer(body)
+
+
+@get(blueprint, "/v1/keys", s200=KeyPage)
+def list_keys() -> Response:
+    """List the keys of the caller's owner, or with scope admin, of all."""
+    require_scope(Scope.KEYS)
+    caller = current_caller()
+    mine = None if caller.may(Scope.ADMIN) else caller.owner_id
+    found = jobs.list_keys(current_services().database, mine)
+    data = [KeyObject(**_about(key)) for key in found]
+    return answer(KeyPage(data=data, next_cursor=None))
+
+
+@post(
+    blueprint, "/v1/keys", json=KeyBody, s201=NewKeyObject, s400=None, s413=None,
+    s415=None,
+)  # fmt: skip
+@creates_secret
+def create_key() -> Response:
+    """Make a key; its `secret` is told this once.
+
+    A key of scope keys makes keys of its own owner that may do no more and live no
+    longer than itself; one of scope admin, any.
+    """
+    new = key_request(request, current_caller())
+    key, secret = jobs.create_key(current_services().database, new)
+    return answer(NewKeyObject(**_about(key), secret=secret), 201)
+
+
+@delete(blueprint, "/v1/keys/<key_id>", s204={"description": "revoked"}, s404=None)
+def revoke_key(path: KeyPath) -> Response:
+    """Revoke a key of the own owner, or with scope admin, any; at last the asking one.
+
+    Every server process lets nobody in with it after 5 seconds at most.
+    """
+    caller, services = current_caller(), current_services()
+    if caller.key is None or caller.key.id != path.key_id:
+        require_scope(Scope.KEYS)
+    if not path.key_id.replace("_", "").isalnum() or not path.key_id.isascii():
+        raise NotFound("this is not the id of a key")
+    mine = None if caller.may(Scope.ADMIN) else caller.owner_id
+    jobs.revoke_key(services.database, path.key_id, mine)
+    services.keys.forget()
+    return Response(status=204)
+
+
+def _about(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "owner": key.owner_id,
+        "scopes": sorted(jobs.scopes_of(key)),
+        "submits_per_minute": key.submits_per_minute,
+        "requests_per_minute": key.requests_per_minute,
+        "created_at": datetime.fromtimestamp(key.created_at, UTC),
+        "expires_at": instant(key.expires_at),
+        "last_used_at": instant(key.last_used_at),
+        "urls": {"self": f"/v1/keys/{key.id}"},
+    }

@@ -1,0 +1,88 @@
+"""How many requests a key may make: a bucket that fills up evenly.
+
+Counted in this process: docs/adr/0019-requests-are-counted-in-the-process.md.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WINDOW_SECONDS = 60
+_MOST = 20_000  # buckets remembered at once
+_ROUNDING = 1e-6  # is nobody's fault
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A budget after a request.
+
+    Attributes:
+        name: Of the budget.
+        quota: Requests per window.
+        left: What could be made at once now.
+        reset_seconds: When all of the quota is there again, if no more are made.
+        retry_after_seconds: When the next one is taken; None: this one was.
+    """
+
+    name: str
+    quota: int
+    left: int
+    reset_seconds: int
+    retry_after_seconds: int | None
+
+    @property
+    def policy(self) -> str:
+        """As the field RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11)."""
+        return f'"{self.name}";q={self.quota};w={WINDOW_SECONDS}'
+
+    @property
+    def limit(self) -> str:
+        """As the field RateLimit of the same draft."""
+        return f'"{self.name}";r={self.left};t={self.reset_seconds}'
+
+
+class Budgets:
+    """All buckets of a process: of each, how much was missing, and when that was.
+
+    Args:
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, Lock()
+        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def spend(self, who: str, name: str, quota: int) -> Standing:
+        """Take one request from a bucket, if there is one left."""
+        now, per_second = self._clock(), quota / WINDOW_SECONDS
+        with self._lock:
+            missing, at = self._buckets.get((who, name), (0.0, now))
+            missing = max(missing - (now - at) * per_second, 0.0)
+            lacking = missing + 1 - quota
+            refused = lacking > _ROUNDING
+            if not refused:
+                missing += 1
+                self._remember((who, name), missing, now)
+        return Standing(
+            name,
+            quota,
+            max(math.floor(quota - missing + _ROUNDING), 0),
+            math.ceil(missing / per_second - _ROUNDING),
+            max(math.ceil(lacking / per_second - _ROUNDING), 1) if refused else None,
+        )
+
+    def _remember(self, place: tuple[str, str], missing: float, now: float) -> None:
+        if len(self._buckets) >= _MOST:
+            self._buckets = {
+                place: bucket
+                for place, bucket in self._buckets.items()
+                if bucket[1] > now - WINDOW_SECONDS  # older ones are full again
+            }
+        self._buckets[place] = (missing, now)

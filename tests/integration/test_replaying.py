@@ -1,0 +1,150 @@
+"""The rows of Idempotency-Key on both databases: one holder, one job."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import func, select
+
+from shared import jobs
+from shared.db import Database
+from shared.errors import IdempotencyInProgress, IdempotencyKeyReused
+from shared.jobs.replaying import HOLD_SECONDS, REPLAY_SECONDS
+from shared.jobs.tidying import Janitor
+from shared.key_models import IdempotencyKey
+from shared.params import StyleParams
+from shared.settings import Settings
+from shared.storage import open_storage
+from tests.job_rows import LIMITS
+
+OWNER = "own_a"
+ANSWER = jobs.Answered(None, 202, {"Location": "/v1/jobs/x"}, '{"b": 1, "a": 2}')
+
+
+def hold(db, fingerprint="f"):
+    return jobs.hold(db, OWNER, "POST /v1/jobs", "k", fingerprint)
+
+
+def submit(db, once):
+    return jobs.submit(db, jobs.NewJob(OWNER, params(), ()), LIMITS, once)
+
+
+def params():
+    return StyleParams()
+
+
+@pytest.fixture(autouse=True)
+def _owner(db):
+    jobs.ensure_owner(db, OWNER)
+
+
+def test_the_first_holds_and_the_others_wait_for_its_answer(db):
+    once = hold(db)
+    with pytest.raises(IdempotencyInProgress):
+        hold(db)
+    with pytest.raises(IdempotencyKeyReused):
+        hold(db, "other")
+    jobs.answered(db, once, ANSWER)
+
+    found = hold(db)
+
+    assert (found.status, found.body) == (202, ANSWER.body)  # to the byte
+    assert found.headers == ANSWER.headers
+
+
+def test_what_came_to_nothing_is_forgotten(db):
+    jobs.let_go(db, hold(db))
+
+    assert isinstance(hold(db, "other"), jobs.Once)
+
+
+def test_what_made_a_job_is_not_forgotten(db, clock):
+    once = hold(db)
+    job_id = submit(db, once)
+    jobs.let_go(db, once)
+    clock.advance(HOLD_SECONDS + 1)
+
+    found = hold(db)
+
+    assert (found.job_id, found.status) == (job_id, None)
+
+
+def test_whoever_was_overtaken_makes_no_job(db, clock):
+    slow = hold(db)
+    clock.advance(HOLD_SECONDS + 1)
+    quick = hold(db)
+
+    made = submit(db, quick)
+    with pytest.raises(IdempotencyInProgress):
+        submit(db, slow)
+    jobs.answered(db, slow, ANSWER)  # nor does it say what the other is answered
+    jobs.let_go(db, slow)
+
+    assert [job.id for job in jobs.list_jobs(db, OWNER, 9)] == [made]
+    assert jobs.get_owner(db, OWNER).queued == 1
+    clock.advance(HOLD_SECONDS + 1)
+    assert hold(db).job_id == made
+
+
+def test_many_at_once_have_one_holder(db, clock):
+    found, start = [], threading.Barrier(12)
+
+    def race():
+        own = Database(db.url, clock)
+        start.wait()
+        try:
+            found.append(hold(own))
+        except IdempotencyInProgress:
+            found.append(None)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=race) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 12
+    assert len([one for one in found if one is not None]) == 1
+
+
+def test_keys_survive_on_both_databases(db, clock):
+    key, token = jobs.create_key(
+        db,
+        jobs.NewKey(
+            "n", OWNER, frozenset({jobs.Scope.READ}), 100, 5, 7, {"max_queued": 3}
+        ),
+    )
+
+    found = jobs.find_key(db, token)
+
+    assert (found.id, found.owner_id, found.scopes) == (key.id, OWNER, {"read"})
+    assert found.expires_in_seconds == pytest.approx(100)
+    assert (found.submits_per_minute, found.requests_per_minute) == (5, 7)
+    assert jobs.get_owner(db, OWNER).max_queued == 3
+    jobs.used_keys(db, [key.id])
+    assert jobs.list_keys(db, OWNER)[0].last_used_at == pytest.approx(clock.now)
+    clock.advance(101)
+    assert jobs.find_key(db, token) is None
+    jobs.revoke_key(db, key.id)
+    assert jobs.list_keys(db) == []
+
+
+def test_the_janitor_sweeps_what_nobody_may_ask_for_any_more(db, clock, tmp_path):
+    settings = Settings(home=tmp_path)
+    janitor = Janitor(db, open_storage(settings.storage_url), settings, clock)
+    jobs.answered(db, hold(db), ANSWER)
+    janitor.round()
+    assert answers(db) == 1
+    clock.advance(REPLAY_SECONDS + 100)
+
+    janitor.round()
+
+    assert answers(db) == 0
+
+
+def answers(db):
+    with db.read() as session:
+        return session.scalar(select(func.count()).select_from(IdempotencyKey))
