@@ -22,10 +22,14 @@ _VOLATILE = {
         "it_per_s",
         "elapsed_s",
         "eta_s",
+        "eta_at",
+        "eta_low_s",
+        "eta_high_s",
         "losses",
         "updated_at",
         "fraction",
-    }
+    },
+    "queue": {"starts_in_s", "starts_at", "finishes_at"},
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from api.bodies import PRIORITIES
 from api.courses import course_of
@@ -17,12 +17,12 @@ from api.schemas import (
     Output,
     Parent,
     Preview,
-    QueuePlace,
     StoredCheckpoint,
 )
+from api.waiting_line import place_in_line
 from shared import jobs
 from shared.formats import format_of_key
-from shared.states import TERMINAL, JobState, StateReason
+from shared.states import TERMINAL, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
-_Reason = Literal[
-    "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
-]
 _WORDS = {number: word for word, number in PRIORITIES.items()}
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
@@ -74,7 +71,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         allowed_actions=allowed,
         finish_requested=job.finish_requested,
         completion=job.completion,
-        queue=_queue(job, known),
+        queue=place_in_line(job, known),
         progress=present_progress(job, course.stages),
         preview=_preview(job, known),
         last_checkpoint=_last_checkpoint(job),
@@ -116,23 +113,6 @@ def poll_seconds(job: JobObject) -> int | None:
 def job_url(job_id: str) -> str:
     """Where a job is."""
     return f"/v1/jobs/{job_id}"
-
-
-def _queue(job: Job, known: jobs.Survey) -> QueuePlace | None:
-    if job.state != JobState.QUEUED:
-        return None
-    ahead = known.ahead[job.id]
-    return QueuePlace(position=ahead + 1, ahead=ahead, reason=_reason(job, known))
-
-
-def _reason(job: Job, known: jobs.Survey) -> _Reason:
-    if job.state_reason == StateReason.BACKING_OFF:
-        return "backing_off"
-    if not known.can_ever_run(job):
-        return "no_capable_worker_alive"
-    if job.state_reason == StateReason.RECOVERING:
-        return "recovering"
-    return "waiting_for_worker"
 
 
 def _preview(job: Job, known: jobs.Survey) -> Preview | None:

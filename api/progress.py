@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any
 
 from api.schemas import Progress, ScaleNow
+from shared.remaining import Told, time_left, work_done
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -21,23 +20,6 @@ if TYPE_CHECKING:
     from shared.models import Job
 
 _MEGA = 1e6
-
-
-class Told(BaseModel):
-    """The document in `jobs.progress`, as a worker's heartbeat writes it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    phase: str = "loading"
-    scale: int = 0
-    width: int | None = None
-    height: int | None = None
-    scale_iteration: int = 0
-    iteration: int = 0
-    losses: dict[str, float | None] = {}
-    seconds_per_mpx_iteration: float | None = None
-    elapsed_seconds: float | None = None
-    updated_at: float | None = None
 
 
 def present_progress(job: Job, stages: Sequence[tuple[int, int]]) -> Progress | None:
@@ -62,31 +44,26 @@ def present_progress(job: Job, stages: Sequence[tuple[int, int]]) -> Progress | 
         iterations=job.iterations,
         it_per_s=_speed(told),
         elapsed_s=told.elapsed_seconds,
-        eta_s=None if job.finished_at else seconds_left(stages, index, told),
+        **_time_left(stages, index, told, has_ended=job.finished_at is not None),
         losses={name: _finite(loss) for name, loss in told.losses.items()},
         updated_at=instant(told.updated_at),
     )
 
 
-def work_done(stages: Sequence[tuple[int, int]], index: int, told: Told) -> float:
-    """Share of all pixels x iterations that is done, 0 to 1."""
-    total = sum(side**2 * count for side, count in stages)
-    before = sum(side**2 * count for side, count in stages[:index])
-    return min(1.0, (before + stages[index][0] ** 2 * told.scale_iteration) / total)
-
-
-def seconds_left(
-    stages: Sequence[tuple[int, int]], index: int, told: Told
-) -> float | None:
-    """Remaining megapixel-iterations at the pace of this attempt; None: no pace yet."""
-    pace, pixels = told.seconds_per_mpx_iteration, _pixels(told)
-    if pace is None or pixels is None:
-        return None
-    side, count = stages[index]
-    left = side**2 * max(0, count - told.scale_iteration)
-    left += sum(later**2 * n for later, n in stages[index + 1 :])
-    # The stages name long sides; the picture's shape is that of the current scale.
-    return round(pace * left * pixels / side**2 / _MEGA, 1)
+def _time_left(
+    stages: Sequence[tuple[int, int]], index: int, told: Told, *, has_ended: bool
+) -> dict[str, Any]:
+    """As it was when the worker said so: whoever reads it knows `updated_at`."""
+    left = None if has_ended else time_left(stages, index, told)
+    if left is None:
+        return dict.fromkeys(("eta_s", "eta_at", "eta_low_s", "eta_high_s"))
+    at = None if told.updated_at is None else told.updated_at + left.seconds
+    return {
+        "eta_s": round(left.seconds, 1),
+        "eta_at": instant(at),
+        "eta_low_s": round(left.low, 1),
+        "eta_high_s": round(left.high, 1),
+    }
 
 
 def instant(seconds: float | None) -> datetime | None:
@@ -95,16 +72,10 @@ def instant(seconds: float | None) -> datetime | None:
 
 
 def _speed(told: Told) -> float | None:
-    pace, pixels = told.seconds_per_mpx_iteration, _pixels(told)
+    pace, pixels = told.seconds_per_mpx_iteration, told.pixels
     if not pace or not pixels:
         return None
     return round(_MEGA / (pace * pixels), 3)
-
-
-def _pixels(told: Told) -> int | None:
-    if told.width is None or told.height is None:
-        return None
-    return told.width * told.height
 
 
 def _finite(number: float | None) -> float | None:

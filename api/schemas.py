@@ -53,11 +53,40 @@ class Problem(_Said):
 class QueuePlace(_Said):
     """Where a queued job stands."""
 
-    position: int
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "position": 4,
+                "ahead": 3,
+                "starts_in_s": 180.0,
+                "starts_at": "2026-11-24T10:03:00Z",
+                "finishes_at": "2026-11-24T10:04:25Z",
+                "confidence": "medium",
+                "reason": "waiting_for_worker",
+            }
+        },
+    )
+
+    position: int = Field(description="in the order of claims; 1 is next")
     ahead: int
+    starts_in_s: float | None = Field(description="null: nobody can tell; see reason")
+    starts_at: datetime | None
+    finishes_at: datetime | None
+    confidence: Literal["low", "medium", "high"] | None = Field(
+        description="of these times; high: jobs like it and those before it are known"
+    )
     reason: Literal[
-        "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
-    ]
+        "waiting_for_worker",
+        "quota",
+        "queue_paused",
+        "recovering",
+        "backing_off",
+        "no_capable_worker_alive",
+    ] = Field(
+        description="why it does not run; quota: its owner has as many running as may "
+        "be; queue_paused: every worker that could take it drains"
+    )
 
 
 class ScaleNow(_Said):
@@ -79,7 +108,10 @@ class Progress(_Said):
     iterations: int
     it_per_s: float | None
     elapsed_s: float | None
-    eta_s: float | None
+    eta_s: float | None = Field(description="seconds left at updated_at; null: unknown")
+    eta_at: datetime | None = Field(description="when it will be done")
+    eta_low_s: float | None = Field(description="nine times of ten, it is between this")
+    eta_high_s: float | None = Field(description="and this")
     losses: dict[str, float | None]
     updated_at: datetime | None
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session, sessionmaker
 
 from shared.errors import DatabaseUnavailable
+from shared.notes import Notes
 from shared.one_host import require_local
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Database:
             hosts whose clocks differ agree on every lease.
         busy_seconds: How long to wait for a lock that another holds; twice as long for
             one of the connections.
+        fresh_seconds: How old may be what many ask for.
 
     Raises:
         DatabaseShared: A SQLite file lies where other hosts could open it.
@@ -57,7 +59,9 @@ class Database:
         url: str,
         clock: Callable[[], float] | None = None,
         busy_seconds: float = 5.0,
+        fresh_seconds: float = 1.0,
     ) -> None:
+        self.notes = Notes(fresh_seconds)
         self.url = make_url(url)
         self._clock = clock
         if self.url.get_backend_name() == "sqlite":

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 import shared.key_models  # noqa: F401 - whoever knows one table knows them all
+import shared.pace_models  # noqa: F401 - whoever knows one table knows them all
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import Completion, JobState, Relation, StateReason
 
@@ -259,6 +260,7 @@ class Worker(Base):
     draining: Mapped[bool] = mapped_column(default=False)
     seconds_per_mpx_iteration: Mapped[float | None]
     process: Mapped[str] = mapped_column(String(120), default="")  # shared.processes
+    setup: Mapped[str] = mapped_column(String(255), default="")  # in `paces`
     started_at: Mapped[float]
     last_seen: Mapped[float]
 

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
         gt=0,
         description="between two previews, or 100 times the last write if longer",
     )
+    warm_up_seconds: float = Field(
+        default=1.5,
+        ge=0,
+        description="that a worker may measure itself at its start, where no job has "
+        "told how fast it is; 0: not at all",
+    )
     save_retry_seconds: float = Field(
         default=5, gt=0, description="between two tries to store a result"
     )

@@ -115,7 +115,7 @@ def database_url(request):
 @pytest.fixture
 def db(database_url, clock):
     """A migrated database whose time is the test's."""
-    database = Database(database_url, clock)
+    database = Database(database_url, clock, fresh_seconds=0)
     yield database
     database.close()
 

@@ -36,6 +36,7 @@ FAST = {
     "checkpoint_seconds": 0.1,
     "preview_seconds": 0.2,
     "worker_threads": 1,
+    "warm_up_seconds": 0,
 }
 
 

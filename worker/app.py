@@ -40,6 +40,7 @@ from worker.duty import Duty
 from worker.networks import Networks
 from worker.runner import Runner
 from worker.tools import Tools
+from worker.warmup import warm_up
 from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def main() -> int:
         device = this_device(arguments.device, arguments.memory_share, arguments.slot)
         tools = open_tools(settings, device)
         take_place(tools)
+        warm_up(tools)
     except _UNUSABLE as error:
         hint = getattr(error, "hint", "")
         log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - told to a person

@@ -29,6 +29,7 @@ from worker.previews import keep_preview
 from worker.progress import Meter
 from worker.results import encode, write_recipe
 from worker.room import room_on
+from worker.times import Times, left_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ class Attempt:
         self._tools, self._claim, self._lease = tools, claim, lease
         self._segments = claim.segments
         self._keeper = Keeper(tools, claim, lease)
-        self._meter = Meter()
+        self._meter, self._times = Meter(), Times(tools, claim)
         self._told: dict[str, Any] | None = None
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._has_picture = False
@@ -85,10 +86,13 @@ class Attempt:
         self._lease.touch()
         room = self._room = room_on(device.bytes, network, params, originals.sources)
         self._origin = self._keeper.origin(weights_digest, tiling=room.plan)
-        here, order = self._follow(originals.sources, self._resumption())
+        resumption = self._resumption()
+        self._foretell(originals.photo, resumption)
+        here, order = self._follow(originals.sources, resumption)
         if order.lets_go:
             if order.keeps and here is not None:
                 self._keeper.keep_once(here, self._origin)
+            self._times.learn(self._meter.measured())
             return order
         if here is None:
             raise RuntimeError("a schedule without iterations passed validation")
@@ -102,6 +106,14 @@ class Attempt:
         self._has_picture = True
         self._origin = replace(self._origin, inexact=found.inexact)
         return found.snapshot
+
+    def _foretell(self, photo: Picture, here: Snapshot | None) -> None:
+        """Say how long it will take, before the first iteration."""
+        height, width = photo.tensor.shape[-2:]
+        done = (0, 0, 0) if here is None else place_of(here)
+        stages = left_of(self._claim, done)
+        self._meter.expect(self._times.paces(), stages, (width, height))
+        self._lease.report(done[0], self._meter.preparing(*done))
 
     def _follow(
         self, sources: Sources, here: Snapshot | None
@@ -188,6 +200,8 @@ class Attempt:
         if isinstance(saved, Order):
             return saved
         early = order is Order.FINISH
+        is_as_foretold = not early and self._segments == self._claim.segments
+        self._times.learn_all(self._meter, is_as_foretold=is_as_foretold)
         return replace(
             saved,
             iterations=here.iteration,

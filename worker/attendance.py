@@ -13,7 +13,7 @@ import structlog
 from shared import jobs
 from shared.errors import DatabaseUnavailable, DeviceTaken, ImpastoError
 from shared.processes import this_process
-from worker.device import versions
+from worker.device import setup_of, versions
 from worker.pulse import beat
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def arrive(tools: Tools) -> None:
         device_bytes=device.bytes,
         versions=versions(),
         process=this_process(),
+        setup=setup_of(tools.settings, device),
     )
     jobs.arrive(tools.db, presence)
 

@@ -128,6 +128,19 @@ def how_computed(settings: Settings, device: DeviceInfo) -> dict[str, str]:
     }
 
 
+def setup_of(settings: Settings, device: DeviceInfo) -> str:
+    """Name all that the pace of a worker depends on, in words."""
+    words = [
+        device.device_class,
+        device.name,
+        precision_on(device.device_class, settings),
+    ]
+    if device.device_class == "cpu":
+        threads = settings.worker_threads or torch.get_num_threads()
+        words += [f"{threads} threads", settings.cpu_convolution]
+    return ", ".join(words)
+
+
 def _cuda(index: int) -> DeviceInfo:
     properties = torch.cuda.get_device_properties(index)
     uuid = f"GPU-{properties.uuid}"

@@ -6,26 +6,72 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from shared.jobs import Measured
+from shared.pacing import Step, scale_sizes
+from worker.tempo import Tempo
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.pacing import Costs, Paces, Span
     from worker.engine.exploring import Look
     from worker.engine.snapshot import Iterate
 
+    Stages = Sequence[tuple[int, int]]
+
 _MEGA = 1_000_000
+_ITERATIONS_TO_TRUST = 4  # after so many, an attempt's own pace counts half
 
 
 class Meter:
-    """Measures an attempt: its age, and the seconds per megapixel and iteration.
+    """Measures an attempt, and foretells the rest of it.
 
-    Pixels of large scales cost less than those of small ones, so only the scale at
-    hand counts; until it has one measured iteration, the scale before stands in.
+    What is expected of the scales comes from jobs before; how much faster or slower
+    this attempt is, it measures, and scales what is left by it. A few iterations say
+    little about that, many say all.
+
+    Args:
+        clock: Seconds that never go back.
     """
 
-    def __init__(self) -> None:
-        self._began = self._last = time.monotonic()
-        self._scale = -1
-        self._seconds = 0.0
-        self._megapixels = 0.0
-        self._pace: float | None = None
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._last = clock()
+        self._expected: Costs | None = None
+        self._sizes: Sequence[float] = ()  # megapixels of each scale
+        self._factor = 1.0  # of what is expected, by the scales before this one
+        self._tempo = Tempo(-1, 0.0)  # of the scale at hand
+        self._load_seconds = 0.0
+        self._closed: list[Measured] = []
+        self.foretold: Span | None = None
+
+    def expect(self, paces: Paces, stages: Stages, size: tuple[int, int]) -> None:
+        """Learn what jobs like this one took; the pictures are loaded by now.
+
+        Args:
+            paces: Of this method on this worker.
+            stages: (long side in px, iterations) per scale; of an attempt that goes on,
+                iterations that are left.
+            size: Width and height of the photo.
+        """
+        self._last = self._clock()
+        self._load_seconds = self._last - self._began
+        self._sizes = scale_sizes(stages, *size)
+        counts = [count for _, count in stages]
+        self._expected = paces.costs(list(zip(self._sizes, counts, strict=True)))
+        if self._expected is not None:
+            self.foretold = self._expected.total(counts)
+
+    def preparing(self, iteration: int, scale: int, done: int) -> dict[str, Any]:
+        """Describe an attempt before its first iteration, as `jobs.progress` stores it.
+
+        Args:
+            iteration: Where it goes on from, over all scales.
+            scale: Index of the scale it goes on at.
+            done: Iterations done at that scale.
+        """
+        place = {"scale": scale, "scale_iteration": done, "iteration": iteration}
+        return {"phase": "loading", **place, **self._foresight()}
 
     def progress(self, iterate: Iterate) -> dict[str, Any]:
         """Describe an iteration that has just ended, as `jobs.progress` stores it."""
@@ -39,21 +85,60 @@ class Meter:
             "height": height,
             "iteration": iterate.iteration,
             "losses": asdict(iterate.losses),
-            "seconds_per_mpx_iteration": self._pace,
-            "elapsed_seconds": self._last - self._began,
-            "updated_at": time.time(),
+            "seconds_per_mpx_iteration": self._tempo.pace,
+            **self._foresight(),
         }
 
+    def measured(self) -> list[Measured]:
+        """All that was timed so far, to be learned from."""
+        largest = self._sizes[-1] if self._sizes else None
+        load = [Measured(Step.LOAD, largest, self._load_seconds)] if largest else []
+        return [*load, *self._closed, *self._tempo.measured()]
+
+    def saved(self) -> list[Measured]:
+        """The same, of an attempt whose result has just been stored."""
+        seconds = self._clock() - self._last
+        return [*self.measured(), Measured(Step.SAVE, self._sizes[-1], seconds)]
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the claim."""
+        return self._clock() - self._began
+
     def _measure(self, scale: int, megapixels: float) -> None:
-        now = time.monotonic()
-        if scale != self._scale:
-            # The first iteration of a scale also made its targets: not its pace.
-            self._scale, self._seconds, self._megapixels = scale, 0.0, 0.0
-        else:
-            self._seconds += now - self._last
-            self._megapixels += megapixels
-            self._pace = self._seconds / self._megapixels
+        now = self._clock()
+        if scale != self._tempo.scale:
+            self._factor = self._correction()
+            self._closed += self._tempo.measured()
+            pace = self._tempo.pace
+            self._tempo = Tempo(scale, megapixels, pace)
+        self._tempo.add(now - self._last)
         self._last = now
+
+    def _correction(self) -> float:
+        """What this attempt takes over what is expected of it."""
+        expected, tempo = self._expected, self._tempo
+        if expected is None or not tempo.count:
+            return self._factor
+        miss = tempo.seconds / (expected.scales[tempo.scale].iteration * self._factor)
+        trust = tempo.count / (tempo.count + _ITERATIONS_TO_TRUST)
+        return self._factor * float(miss**trust)
+
+    def _foresight(self) -> dict[str, Any]:
+        """What is expected of the rest by now."""
+        told = {"elapsed_seconds": self._last - self._began, "updated_at": time.time()}
+        expected, pace = self._expected, self._tempo.pace
+        if expected is not None:
+            factor = self._correction()
+            costs = [(c.iteration * factor, c.entry * factor) for c in expected.scales]
+            told["save_seconds"] = expected.save
+            trust = self._tempo.count / (self._tempo.count + _ITERATIONS_TO_TRUST)
+            told["deviation"] = expected.deviation * (1 - trust / 2)
+        elif pace is not None:
+            costs = [(pace * size, pace * size) for size in self._sizes]
+        else:
+            return told
+        return {**told, "scale_costs": costs}
 
 
 class LookMeter:

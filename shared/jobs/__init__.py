@@ -44,6 +44,7 @@ from shared.jobs.keys import (
     scopes_of,
     used_keys,
 )
+from shared.jobs.lining import Line, line, spans_on
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.reading import (
     get_asset,
@@ -68,11 +69,23 @@ from shared.jobs.submitting import (
     submit,
 )
 from shared.jobs.surveying import Survey, survey
+from shared.jobs.timing import (
+    Accuracy,
+    Measured,
+    Outcome,
+    Timetable,
+    accuracy,
+    is_known,
+    learn,
+    seed,
+    timetable,
+)
 from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
     "Answered",
+    "Accuracy",
     "Blob",
     "Change",
     "Claim",
@@ -82,11 +95,14 @@ __all__ = [
     "Input",
     "KnownKey",
     "Limits",
+    "Line",
+    "Measured",
     "NewAsset",
     "NewFrame",
     "NewJob",
     "NewKey",
     "Once",
+    "Outcome",
     "Output",
     "Presence",
     "Reconciler",
@@ -95,8 +111,10 @@ __all__ = [
     "Standing",
     "StoredCheckpoint",
     "Survey",
+    "Timetable",
     "Told",
     "Written",
+    "accuracy",
     "add_asset",
     "add_frame",
     "answered",
@@ -127,10 +145,13 @@ __all__ = [
     "hold",
     "is_due",
     "is_kept",
+    "is_known",
     "keep_last_checkpoint",
     "latest_frame",
+    "learn",
     "leave",
     "let_go",
+    "line",
     "list_jobs",
     "list_keys",
     "live_workers",
@@ -145,11 +166,14 @@ __all__ = [
     "revoke_key",
     "rung",
     "scopes_of",
+    "seed",
     "seen",
+    "spans_on",
     "stopped",
     "submit",
     "survey",
     "used_keys",
+    "timetable",
     "verbs_of",
     "waiting",
     "wake",

@@ -33,6 +33,7 @@ class Presence:
     device_bytes: int
     versions: dict[str, str]
     process: str = ""  # shared.processes; empty where that is not known
+    setup: str = ""  # what its pace depends on, in words; of `paces`
 
 
 class Standing(Enum):
@@ -67,6 +68,7 @@ def arrive(db: Database, presence: Presence) -> None:
                     device_bytes=presence.device_bytes,
                     versions=presence.versions,
                     process=presence.process,
+                    setup=presence.setup,
                     draining=draining,
                     started_at=db.now,
                     last_seen=db.now,

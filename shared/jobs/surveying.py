@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from shared.jobs.reading import alive
+from shared.jobs.lining import line
 from shared.jobs.segments import segments_of
 from shared.models import Checkpoint, Frame, Job, JobOutput, Segment, Worker
+from shared.queueing import Waiting
 from shared.states import JobState
 from shared.steering import Changes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from shared import steering
     from shared.db import Database
+    from shared.jobs.lining import Line
+    from shared.queueing import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,9 @@ class Survey:
     Attributes:
         frames: The newest preview by job id, where there is one.
         outputs: The files by job id, in order, of jobs that have made several.
-        ahead: How many ready jobs stand before each queued one, by job id.
+        ahead: How many ready jobs are claimed before each queued one, by job id.
         workers: The workers that hold some of them, by worker id, as far as known.
-        alive: Workers seen lately; empty when no job is queued.
+        line: Who waits and who works; None when no job is queued.
         segments: Their changes of parameters by job id, where there are any.
         pending: Changes that have not begun, by job id, where there are any.
         checkpoints: What each can go on from, by job id, in order.
@@ -43,31 +46,30 @@ class Survey:
     outputs: dict[str, list[JobOutput]]
     ahead: dict[str, int]
     workers: dict[str, Worker]
-    alive: tuple[Worker, ...]
+    line: Line | None
     segments: dict[str, tuple[steering.Segment, ...]]
     pending: dict[str, list[Changes]]
     checkpoints: dict[str, list[Checkpoint]]
 
-    def can_ever_run(self, job: Job) -> bool:
-        """Whether the device of a live worker could hold a queued job."""
-        return any(
-            job.need_bytes <= worker.device_bytes
-            and job.device_class in {None, worker.device_class}
-            for worker in self.alive
-        )
+    def able(self, job: Job) -> tuple[Server, ...]:
+        """The live workers whose device could hold a queued job."""
+        asked = Waiting(job.id, job.owner_id, 0.0, job.need_bytes, job.device_class)
+        servers = self.line.servers if self.line else ()
+        return tuple(server for server in servers if server.can_hold(asked))
 
 
 def survey(db: Database, page: Sequence[Job]) -> Survey:
     """Read what belongs to these jobs, in a number of queries that does not grow."""
     queued = [job for job in page if job.state == JobState.QUEUED]
     ids = [job.id for job in page]
+    known = line(db, with_job=queued[0].id) if queued else None
     with db.read() as session:
         return Survey(
             frames=_newest_frames(session, ids),
             outputs=_outputs(session, ids),
-            ahead=_places(session, queued),
+            ahead=_places(session, queued, known.rank if known else {}),
             workers=_workers(session, {job.worker_id for job in page} - {None}),
-            alive=tuple(session.scalars(alive(db))) if queued else (),
+            line=known,
             segments=segments_of(session, ids),
             pending=_pending(session, ids),
             checkpoints=_checkpoints(session, ids),
@@ -124,16 +126,19 @@ def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutp
     }
 
 
-def _places(session: Session, queued: Sequence[Job]) -> dict[str, int]:
-    """Count the ready jobs before each; one that backs off goes by its age."""
-    keys = {job.id: job.ready_key or job.created_at for job in queued}
+def _places(
+    session: Session, queued: Sequence[Job], rank: Mapping[str, int]
+) -> dict[str, int]:
+    """Where each stands: those far back, and those that back off, by age alone."""
+    found = {job.id: rank[job.id] for job in queued if job.id in rank}
+    keys = {j.id: j.ready_key or j.created_at for j in queued if j.id not in rank}
     ready = (Job.state == JobState.QUEUED, Job.ready_key.is_not(None))
     if len(keys) > 1:
         ordered = select(Job.ready_key).where(*ready).order_by(Job.ready_key)
         line = [key for key in session.scalars(ordered) if key is not None]
-        return {job_id: bisect_left(line, key) for job_id, key in keys.items()}
+        return found | {job_id: bisect_left(line, key) for job_id, key in keys.items()}
     counted = select(func.count()).select_from(Job).where(*ready)
-    return {
+    return found | {
         job_id: session.scalar(counted.where(Job.ready_key < key)) or 0
         for job_id, key in keys.items()
     }

@@ -49,7 +49,7 @@ class Api:
 
     def __init__(self, settings, clock, busy_seconds=5.0):
         self.settings = settings
-        self.db = Database(settings.database_url, clock, busy_seconds)
+        self.db = Database(settings.database_url, clock, busy_seconds, fresh_seconds=0)
         self.storage = open_storage(settings.storage_url)
         self.bell = Bell()
         self.app = create_app(settings, self.db, self.storage, self.bell, clock)

@@ -14,8 +14,10 @@ def test_a_queued_job_says_where_it_stands(api, clock):
     ]
 
     waiting = "waiting_for_worker"
-    assert places[0] == {"position": 1, "ahead": 0, "reason": waiting}
-    assert places[1] == {"position": 2, "ahead": 1, "reason": waiting}
+    assert [place["position"] for place in places] == [1, 2]
+    assert [place["ahead"] for place in places] == [0, 1]
+    assert {place["reason"] for place in places} == {waiting}
+    assert {place["starts_in_s"] for place in places} == {None}  # nothing was measured
 
 
 def test_a_job_that_no_live_worker_can_hold_says_so(api):

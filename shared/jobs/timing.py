@@ -1,0 +1,201 @@
+"""The only code that changes what was measured of paces, and of foretold times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select
+
+from shared.pace_models import Foretold, PacePoint
+from shared.pacing import Curve, Paces, Point, Step, size_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+    from shared.pacing import Span
+
+FORETOLD_KEPT = 500  # jobs whose foretold times are remembered, of all workers
+NEWEST = 100  # of them say how good foretold times are now
+
+Known = dict[tuple[str, str], dict[Step, list[Point]]]  # by setup and method
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One step, timed."""
+
+    step: Step
+    megapixels: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished job: what it was foretold when it was claimed, and what it took."""
+
+    job_id: str
+    foretold: Span
+    actual_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How good foretold times are, by the newest jobs.
+
+    Attributes:
+        errors: |foretold - actual| / actual of each.
+        within: Share of them that came within their range.
+        jobs: How many there are in all.
+    """
+
+    errors: tuple[float, ...]
+    within: float
+    jobs: int
+
+
+class Timetable:
+    """All that is known of paces, as it was read once."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def paces(self, setup: str, method: str) -> Paces:
+        """What is known of a method on a kind of worker, or of the nearest like it."""
+        own = self._known.get((setup, method), {})
+        if own.get(Step.ITERATION):
+            near = self._nearest(setup, method)
+            return Paces(_curves(near | own), is_own=True)
+        return Paces(_curves(self._nearest(setup, method)))
+
+    def _nearest(self, setup: str, method: str) -> dict[Step, list[Point]]:
+        """Of the same kind of worker, the method of which most is the same."""
+        words = set(method.split())
+        others = [
+            (len(words & set(other.split())), other, points)
+            for (whose, other), points in self._known.items()
+            if whose == setup and points.get(Step.ITERATION)
+        ]
+        return max(others, key=lambda one: one[:2])[2] if others else {}
+
+
+def timetable(db: Database) -> Timetable:
+    """Read all that is known: a few rows per kind of worker, method and size."""
+    with db.read() as session:
+        return Timetable(_known(session.scalars(select(PacePoint)).all()))
+
+
+def learn(
+    db: Database,
+    setup: str,
+    method: str,
+    measured: Sequence[Measured],
+    outcome: Outcome | None = None,
+) -> None:
+    """Average new measurements in, and remember how good the foretold time was."""
+    with db.write() as session:
+        for one in sorted(measured, key=lambda m: (m.step, m.megapixels)):
+            _average(db, session, (setup, method), one)
+        if outcome is not None:
+            _remember(db, session, setup, outcome)
+
+
+def seed(db: Database, setup: str, method: str, measured: Sequence[Measured]) -> None:
+    """Enter what a short measurement said, where no job has said anything yet."""
+    with db.write() as session:
+        for one in measured:
+            key = (setup, method, one.step.value, size_class(one.megapixels))
+            if session.get(PacePoint, key) is None:
+                point = Point(one.megapixels, one.seconds)
+                session.add(_row(db, key, point))
+
+
+def is_known(db: Database, setup: str, method: str, fresh_seconds: float) -> bool:
+    """Whether anything was measured of this lately."""
+    mine = (PacePoint.setup == setup, PacePoint.method == method)
+    lately = PacePoint.measured_at > db.now - fresh_seconds
+    with db.read() as session:
+        return (
+            session.scalar(select(PacePoint.step).where(*mine, lately).limit(1))
+            is not None
+        )
+
+
+def accuracy(db: Database) -> Accuracy:
+    """How good foretold times are, by the newest jobs."""
+    newest = select(Foretold).order_by(Foretold.seq.desc()).limit(NEWEST)
+    with db.read() as session:
+        rows = session.scalars(newest).all()
+        last = session.scalar(select(func.max(Foretold.seq))) or 0
+    errors = (abs(r.foretold_seconds / r.actual_seconds - 1) for r in rows)
+    inside = sum(r.low_seconds <= r.actual_seconds <= r.high_seconds for r in rows)
+    return Accuracy(tuple(errors), inside / len(rows) if rows else 0.0, last)
+
+
+def _known(rows: Iterable[PacePoint]) -> Known:
+    known: Known = {}
+    for row in rows:
+        steps = known.setdefault((row.setup, row.method), {})
+        point = Point(row.megapixels, row.seconds, row.deviation, row.samples)
+        steps.setdefault(Step(row.step), []).append(point)
+    return known
+
+
+def _curves(points: Mapping[Step, Sequence[Point]]) -> dict[Step, Curve]:
+    return {
+        step: Curve(step, tuple(sorted(some, key=lambda point: point.megapixels)))
+        for step, some in points.items()
+    }
+
+
+def _average(
+    db: Database, session: Session, whose: tuple[str, str], one: Measured
+) -> None:
+    key = (*whose, one.step.value, size_class(one.megapixels))
+    row = session.get(PacePoint, key, with_for_update=True)
+    if row is None:
+        session.add(_row(db, key, Point(one.megapixels, one.seconds, samples=1)))
+        return
+    old = Point(row.megapixels, row.seconds, row.deviation, row.samples)
+    new = old.after(one.megapixels, one.seconds)
+    row.megapixels, row.seconds = new.megapixels, new.seconds
+    row.deviation, row.samples = new.deviation, new.samples
+    row.measured_at = _now(db, session)
+
+
+def _row(db: Database, key: tuple[str, str, str, int], point: Point) -> PacePoint:
+    setup, method, step, octave = key
+    return PacePoint(
+        setup=setup,
+        method=method,
+        step=step,
+        size_class=octave,
+        megapixels=point.megapixels,
+        seconds=point.seconds,
+        deviation=point.deviation,
+        samples=point.samples,
+        measured_at=db.now,
+    )
+
+
+def _now(db: Database, session: Session) -> float:
+    return float(session.scalars(select(db.now)).one())
+
+
+def _remember(db: Database, session: Session, setup: str, outcome: Outcome) -> None:
+    foretold = outcome.foretold
+    row = Foretold(
+        job_id=outcome.job_id,
+        setup=setup,
+        foretold_seconds=foretold.seconds,
+        low_seconds=foretold.low,
+        high_seconds=foretold.high,
+        actual_seconds=outcome.actual_seconds,
+        at=db.now,
+    )
+    session.add(row)
+    session.flush()
+    session.execute(delete(Foretold).where(Foretold.seq <= row.seq - FORETOLD_KEPT))

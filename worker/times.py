@@ -1,0 +1,92 @@
+"""What an attempt is told of the time that jobs like it took, and what it tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from shared import jobs
+from shared.errors import DatabaseUnavailable
+from shared.pacing import Paces, method_of
+from shared.steering import steered
+from worker.device import setup_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.jobs import Claim, Measured, Outcome
+    from shared.params import StyleParams
+    from worker.engine.snapshot import Snapshot
+    from worker.progress import Meter
+    from worker.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+
+class Times:
+    """The paces of one claimed job's method on this worker; an outage costs only them.
+
+    Args:
+        tools: What this worker process has.
+        claim: The job.
+    """
+
+    def __init__(self, tools: Tools, claim: Claim[StyleParams]) -> None:
+        self._db, self._claim = tools.db, claim
+        self._setup = setup_of(tools.settings, tools.device)
+        self._method = method_of(claim.params.model_dump())
+
+    def paces(self) -> Paces:
+        """Read what is known."""
+        try:
+            return jobs.timetable(self._db).paces(self._setup, self._method)
+        except DatabaseUnavailable as error:
+            log.warning("paces_unknown", error=str(error))
+            return Paces()
+
+    def learn(
+        self, measured: Sequence[Measured], outcome: Outcome | None = None
+    ) -> None:
+        """Tell what was timed."""
+        try:
+            jobs.learn(self._db, self._setup, self._method, measured, outcome)
+        except DatabaseUnavailable as error:
+            log.warning("paces_lost", error=str(error))
+
+    def learn_all(self, meter: Meter, *, is_as_foretold: bool) -> None:
+        """Tell what a whole attempt took, and whether that was what it was foretold.
+
+        Args:
+            meter: Its own; the result has been stored by now.
+            is_as_foretold: Whether it did what it was foretold for: nobody changed
+                anything or ended it early.
+        """
+        outcome = None
+        foretold = meter.foretold
+        if (
+            is_as_foretold
+            and foretold is not None
+            and not self._claim.params.early_stop
+        ):
+            took = meter.elapsed_seconds
+            outcome = jobs.Outcome(self._claim.job_id, foretold, took)
+            error = foretold.seconds / took - 1
+            log.info("time_foretold", seconds=took, relative_error=round(error, 3))
+        self.learn(meter.saved(), outcome)
+
+
+def place_of(here: Snapshot) -> tuple[int, int, int]:
+    """Iterations over all scales, the scale, and iterations done there."""
+    return here.iteration, here.scale, here.scale_iteration
+
+
+def left_of(
+    claim: Claim[StyleParams], done: tuple[int, int, int]
+) -> list[tuple[int, int]]:
+    """(long side in px, iterations that are left) per scale, as planned by now."""
+    _, scale, at_scale = done
+    stages = steered(claim.params, claim.segments).stages
+    left = [0] * scale + [count for _, count in stages[scale:]]
+    left[scale] = max(0, left[scale] - at_scale)
+    return [(side, n) for (side, _), n in zip(stages, left, strict=True)]
