@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine gpu-check clean
+.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine bench-eta gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -41,6 +41,10 @@ bench-start: setup ## time the start of the command line
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.engine $(ARGS)
+
+bench-eta: setup ## foretell real jobs on a farm of its own, and compare
+	@$(BIN)/impasto weights fetch
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.foretold
 
 gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
 	@$(BIN)/python -m bench.gpu_check --is-there

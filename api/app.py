@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
     capabilities,
+    estimates,
     explorations,
     health,
     jobs,
     keys,
+    metrics,
     pages,
     pictures,
     session,
@@ -63,7 +65,7 @@ def create_app(
     rates.register(app)
     documented = (
         *(jobs, explorations, verbs, pictures),
-        *(keys, capabilities, health),
+        *(keys, capabilities, health, estimates, metrics),
     )
     for each in documented:
         openapi.register(app, each.blueprint)

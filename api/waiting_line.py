@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from api.schemas import QueuePlace
+from shared import jobs
+from shared.kinds import JobKind
+from shared.queueing import Waiting
 from shared.states import JobState, StateReason
 
 if TYPE_CHECKING:
@@ -26,25 +30,28 @@ Reason = Literal[
 
 # Of the longest time that is likely over the shortest.
 _HIGH, _MEDIUM = 1.5, 2.5
+_SHORTEST_SECONDS = 1e-3  # nothing is divided by less
 
 
 def place_in_line(job: Job, known: Survey) -> QueuePlace | None:
     """Describe it; None: the job is not queued."""
-    if job.state != JobState.QUEUED or known.line is None:
+    line = known.line
+    if job.state != JobState.QUEUED or line is None:
         return None
-    ahead = known.ahead[job.id]
+    ahead, asked = known.ahead[job.id], _waiting(job, line)
     return QueuePlace(
         position=ahead + 1,
         ahead=ahead,
-        reason=_reason(job, known, known.line),
-        **times_of(known.line.slots.get(job.id) or known.line.behind(ahead, job.id)),
+        reason=reason_of(line, asked, job.state_reason),
+        **times_of(_slot(job, ahead, asked, line)),
     )
 
 
 def times_of(slot: Slot | None) -> dict[str, Any]:
     """When it starts and ends, and how sure that is; as fields of an answer."""
     if slot is None:
-        return dict.fromkeys(("starts_in_s", "starts_at", "finishes_at", "confidence"))
+        names = ("starts_in_s", "starts_at", "finishes_at", "confidence")
+        return dict.fromkeys(names)
     now = datetime.now(UTC)
     return {
         "starts_in_s": round(slot.starts.seconds, 1),
@@ -56,21 +63,47 @@ def times_of(slot: Slot | None) -> dict[str, Any]:
 
 def confidence_of(span: Span) -> Confidence:
     """How narrow the range of a time is."""
-    wide = span.high / max(span.low, 1e-3)
+    wide = span.high / max(span.low, _SHORTEST_SECONDS)
     if wide <= _HIGH:
         return "high"
     return "medium" if wide <= _MEDIUM else "low"
 
 
-def _reason(job: Job, known: Survey, line: Line) -> Reason:
-    if job.state_reason == StateReason.BACKING_OFF:
+def reason_of(
+    line: Line, job: Waiting, state_reason: StateReason | None = None
+) -> Reason:
+    """Say why a job waits."""
+    if state_reason == StateReason.BACKING_OFF:
         return "backing_off"
-    able = known.able(job)
+    able = line.able(job)
     if not able:
         return "no_capable_worker_alive"
     if all(server.draining for server in able):
         return "queue_paused"
-    if job.state_reason == StateReason.RECOVERING:
+    if state_reason == StateReason.RECOVERING:
         return "recovering"
     share = line.shares.get(job.owner_id)
     return "quota" if share is not None and share.is_used_up else "waiting_for_worker"
+
+
+def _slot(job: Job, ahead: int, asked: Waiting, line: Line) -> Slot | None:
+    if job.ready_key is None:  # it backs off, and is not in line yet
+        return line.with_job(asked)[1]
+    return line.slots.get(job.id) or line.behind(ahead, job.id)
+
+
+def _waiting(job: Job, line: Line) -> Waiting:
+    spans = {}
+    if job.ready_key is None and job.kind == JobKind.STYLE:
+        # As if it were square: its photo is not at hand, and few jobs back off.
+        spans = jobs.spans_on(line.times, line.setups, job.params, (1, 1))
+    return Waiting(
+        job_id=job.id,
+        owner_id=job.owner_id,
+        key=job.ready_key or job.created_at,
+        need_bytes=job.need_bytes,
+        device_class=job.device_class,
+        excluded_device=job.excluded_device,
+        due_seconds=max(0.0, job.run_after - time.time()),
+        spans=spans,
+    )

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from impasto.commands import (
+    estimate,
     explore,
     farm,
     jobs,
@@ -51,7 +52,14 @@ def make_app() -> typer.Typer:
         rich_markup_mode=None,  # rich would cost every command 40 ms
     )
     commands: tuple[Callable[..., None], ...] = (
-        *(farm.up, run.run, run.submit, explore.explore, sheet.sheet),
+        *(
+            farm.up,
+            run.run,
+            run.submit,
+            estimate.estimate,
+            explore.explore,
+            sheet.sheet,
+        ),
         *(jobs.watch, jobs.show, jobs.ls, jobs.download),
         *(verbs.cancel, verbs.pause, verbs.resume, verbs.finish),
         *(verbs.extend, verbs.fork, verbs.retry),

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from impasto.errors import ServerUnreachable
-from impasto.models import Answer, Job, JobPage
+from impasto.models import Answer, Estimate, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.painting import Painting
 from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
@@ -62,12 +62,33 @@ class Jobs:
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
-        fields = {"params": json.dumps(params or {}), **(options or {})}
-        fields |= {"name": name} if name else {}
-        if segments:
-            fields["segments"] = json.dumps(list(segments))
+        fields = _fields(params, name, options, segments)
         pictures = _pictures(content, styles, init_image)
-        return self._upload("/v1/jobs", fields, pictures)
+        return _job(self._upload("/v1/jobs", fields, pictures))
+
+    def estimate(
+        self,
+        content: Path,
+        styles: Sequence[Path | Painting],
+        *,
+        params: Mapping[str, object] | None = None,
+        init_image: Path | None = None,
+        options: Mapping[str, str] | None = None,
+        segments: Sequence[Mapping[str, object]] = (),
+    ) -> Estimate:
+        """Ask what such a job would take; nothing is queued.
+
+        Args:
+            content: The photo.
+            styles: One to eight paintings; as `Painting` with masks.
+            params: As of `submit`.
+            init_image: As of `submit`.
+            options: As of `submit`; of them, the priority counts.
+            segments: As of `submit`.
+        """
+        fields = _fields(params, None, options, segments)
+        pictures = _pictures(content, styles, init_image)
+        return _read(Estimate, self._upload("/v1/estimates", fields, pictures))
 
     def explore(
         self,
@@ -90,17 +111,17 @@ class Jobs:
             return _job(self._wire.make("/v1/explorations", json=body))
         fields = {"params": json.dumps(params or {})} | named
         sent = [("picture", picture) for picture in pictures]
-        return self._upload("/v1/explorations", fields, sent)
+        return _job(self._upload("/v1/explorations", fields, sent))
 
     def _upload(
         self, url: str, fields: Mapping[str, str], pictures: Sequence[tuple[str, Path]]
-    ) -> Job:
+    ) -> httpx.Response:
         with ExitStack() as opened:
             files = [
                 (field, (path.name, opened.enter_context(path.open("rb"))))
                 for field, path in pictures
             ]
-            return _job(self._wire.make(url, data=fields, files=files))
+            return self._wire.make(url, data=fields, files=files)
 
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
@@ -250,6 +271,20 @@ class Jobs:
         except OSError as error:
             raise cannot_save(path, error.strerror or str(error)) from error
         return path
+
+
+def _fields(
+    params: Mapping[str, object] | None,
+    name: str | None,
+    options: Mapping[str, str] | None,
+    segments: Sequence[Mapping[str, object]],
+) -> dict[str, str]:
+    """Write the texts of the form."""
+    fields = {"params": json.dumps(params or {}), **(options or {})}
+    fields |= {"name": name} if name else {}
+    if segments:
+        fields["segments"] = json.dumps(list(segments))
+    return fields
 
 
 def _pictures(

@@ -92,6 +92,8 @@ class Progress(Answer):
     it_per_s: float | None = None
     elapsed_s: float | None = None
     eta_s: float | None = None
+    eta_low_s: float | None = None
+    eta_high_s: float | None = None
     losses: dict[str, float | None] | None = None
 
 
@@ -101,6 +103,8 @@ class Queue(Answer):
 
     position: int | None = None
     ahead: int | None = None
+    starts_in_s: float | None = None
+    confidence: str | None = None
     reason: str | None = None
 
 
@@ -203,3 +207,37 @@ class JobPage(Answer):
 
     data: list[Job] = field(default_factory=list)
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEstimate(Answer):
+    """What a job would take on one kind of live workers."""
+
+    device: str = ""
+    setup: str = ""
+    count: int = 1
+    fits: bool = True
+    peak_mb: int | None = None
+    seconds: float | None = None
+    low_s: float | None = None
+    high_s: float | None = None
+    confidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate(Answer):
+    """What a job would take, and when it would run."""
+
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "workers": _each(WorkerEstimate.read),
+        "queue": Queue.read,
+    }
+
+    width: int | None = None
+    height: int | None = None
+    iterations: int | None = None
+    need_mb: int | None = None
+    fits: bool = True
+    largest_max_edge: int | None = None
+    workers: list[WorkerEstimate] = field(default_factory=list)
+    queue: Queue | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from impasto.models import Job, Progress
+    from impasto.models import Estimate, Job, Progress, Queue, WorkerEstimate
 
 # What people can do with a job.
 _PARTICIPLES = {
@@ -40,7 +40,14 @@ def waiting(job: Job) -> str:
         return job.state
     place = f"place {job.queue.position}" if job.queue.position else "waiting"
     reason = (job.queue.reason or "").replace("_", " ")
-    return f"{job.state}, {place}" + (f" ({reason})" if reason else "")
+    told = f"{job.state}, {place}" + (f" ({reason})" if reason else "")
+    return f"{told}{_start(job.queue)}"
+
+
+def _start(queue: Queue) -> str:
+    if not queue.starts_in_s:
+        return ""
+    return f", starts in about {duration(queue.starts_in_s)}"
 
 
 def work(progress: Progress) -> str:
@@ -204,3 +211,40 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def foretold(estimate: Estimate) -> str:
+    """Say what a job would take, one fact per line."""
+    facts = [
+        ("picture", f"{estimate.width} x {estimate.height} px"),
+        ("iterations", str(estimate.iterations)),
+        ("memory", f"{estimate.need_mb} MB at least"),
+        *((f"on {one.setup}", _takes(one)) for one in estimate.workers),
+    ]
+    if not estimate.fits:
+        largest = estimate.largest_max_edge
+        hint = f"; --max-edge {largest} would" if largest else ""
+        facts.append(("fits", f"no worker that is up{hint}"))
+    if estimate.queue:
+        facts.append(("queue", _would_wait(estimate.queue)))
+    width = max(len(label) for label, _ in facts)
+    return "\n".join(f"{label:<{width}}  {value}" for label, value in facts)
+
+
+def _takes(one: WorkerEstimate) -> str:
+    if not one.fits:
+        return "does not fit"
+    memory = f", {one.peak_mb} MB" if one.peak_mb else ""
+    if one.seconds is None or one.low_s is None or one.high_s is None:
+        return f"nobody knows how long yet{memory}"
+    between = f"{duration(one.low_s)} to {duration(one.high_s)}"
+    return f"about {duration(one.seconds)} ({between}){memory}"
+
+
+def _would_wait(queue: Queue) -> str:
+    reason = (queue.reason or "").replace("_", " ")
+    if queue.starts_in_s is None:
+        return f"place {queue.position} ({reason})"
+    if queue.starts_in_s < 1:
+        return f"place {queue.position}, starts at once"
+    return f"place {queue.position}{_start(queue)}"

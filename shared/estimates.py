@@ -18,6 +18,7 @@ LBFGS_PAIRS = 10  # steps and gradient differences that the engine remembers
 # The way through VGG-19 and back for 64 px and what the deepest layer sees around
 # them, float32: 320 x 320 px of 2,200 bytes each, and its temporary copies.
 SMALLEST_TILE_BYTES = 300_000_000
+_ACTIVE_BYTES_PER_PIXEL = SMALLEST_TILE_BYTES / 320**2
 
 _BASE_BYTES = 300_000_000  # the program, the network, room to breathe
 _USABLE = 0.8  # of a device's bytes; allocators waste some, others want some
@@ -47,6 +48,12 @@ def activation_bytes(params: StyleParams, device_bytes: int) -> int:
     """
     left = round(device_bytes * _USABLE) - _state_bytes(params)
     return max(left, SMALLEST_TILE_BYTES)
+
+
+def peak_bytes(params: StyleParams, device_bytes: int) -> int:
+    """Memory that a job takes on such a device: whole, or in the tiles that fit."""
+    whole = round(params.max_edge**2 * _ACTIVE_BYTES_PER_PIXEL)
+    return _state_bytes(params) + min(whole, activation_bytes(params, device_bytes))
 
 
 def explore_bytes(params: ExploreParams) -> int:

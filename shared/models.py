@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-import shared.key_models  # noqa: F401 - whoever knows one table knows them all
+import shared.key_models
 import shared.pace_models  # noqa: F401 - whoever knows one table knows them all
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import Completion, JobState, Relation, StateReason

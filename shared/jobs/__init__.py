@@ -46,6 +46,7 @@ from shared.jobs.keys import (
 )
 from shared.jobs.lining import Line, line, spans_on
 from shared.jobs.mending import go_carefully, make_smaller
+from shared.jobs.moves import ready_key
 from shared.jobs.reading import (
     get_asset,
     get_job,
@@ -70,6 +71,7 @@ from shared.jobs.submitting import (
 )
 from shared.jobs.surveying import Survey, survey
 from shared.jobs.timing import (
+    NEWEST,
     Accuracy,
     Measured,
     Outcome,
@@ -84,8 +86,9 @@ from shared.jobs.watching import is_due
 
 __all__ = [
     "LOCAL_OWNER",
-    "Answered",
+    "NEWEST",
     "Accuracy",
+    "Answered",
     "Blob",
     "Change",
     "Claim",
@@ -159,6 +162,7 @@ __all__ = [
     "pause",
     "possessions",
     "postpone",
+    "ready_key",
     "reap",
     "release",
     "resume",
@@ -172,8 +176,8 @@ __all__ = [
     "stopped",
     "submit",
     "survey",
-    "used_keys",
     "timetable",
+    "used_keys",
     "verbs_of",
     "waiting",
     "wake",

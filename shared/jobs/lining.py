@@ -57,6 +57,15 @@ class Line:
     slots: Mapping[str, Slot]
     times: Timetable
 
+    def able(self, job: Waiting) -> tuple[Server, ...]:
+        """The live workers whose device could hold a job."""
+        return tuple(server for server in self.servers if server.can_hold(job))
+
+    @property
+    def setups(self) -> list[str]:
+        """Kinds of live workers."""
+        return sorted({server.setup for server in self.servers})
+
     def behind(self, ahead: int, job_id: str) -> Slot | None:
         """When a job runs that stands behind all that were played.
 

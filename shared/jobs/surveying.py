@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from shared.jobs.lining import line
 from shared.jobs.segments import segments_of
 from shared.models import Checkpoint, Frame, Job, JobOutput, Segment, Worker
-from shared.queueing import Waiting
 from shared.states import JobState
 from shared.steering import Changes
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from shared import steering
     from shared.db import Database
     from shared.jobs.lining import Line
-    from shared.queueing import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,6 @@ class Survey:
     segments: dict[str, tuple[steering.Segment, ...]]
     pending: dict[str, list[Changes]]
     checkpoints: dict[str, list[Checkpoint]]
-
-    def able(self, job: Job) -> tuple[Server, ...]:
-        """The live workers whose device could hold a queued job."""
-        asked = Waiting(job.id, job.owner_id, 0.0, job.need_bytes, job.device_class)
-        servers = self.line.servers if self.line else ()
-        return tuple(server for server in servers if server.can_hold(asked))
 
 
 def survey(db: Database, page: Sequence[Job]) -> Survey:

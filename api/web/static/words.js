@@ -53,9 +53,10 @@ export function whereabouts(job) {
 /** How long still, or how many come before. */
 export function remaining(job) {
   if (job.queue) {
-    const { ahead, reason } = job.queue;
+    const { ahead, reason, starts_in_s: wait } = job.queue;
     if (reason === "no_capable_worker_alive") return "start one: impasto worker";
-    return ahead === 0 ? "next in line" : `${ahead} ahead`;
+    const place = ahead === 0 ? "next in line" : `${ahead} ahead`;
+    return wait >= 1 ? `${place}, starts in about ${duration(wait)}` : place;
   }
   const seconds = job.progress?.eta_s;
   return job.state === "running" && seconds != null ? `about ${duration(seconds)} left` : "";

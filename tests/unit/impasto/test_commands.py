@@ -295,3 +295,38 @@ def test_download_prints_where_the_picture_is(farm, impasto, tmp_path):
 
     assert result.stdout == f"{tmp_path / 'f.jpg'}\n"
     assert (tmp_path / "f.jpg").read_bytes() == b"jpeg"
+
+
+ESTIMATE = {
+    "object": "estimate", "width": 512, "height": 341, "iterations": 210,
+    "need_mb": 1120, "fits": True,
+    "workers": [{"setup": "cpu, one", "fits": True, "peak_mb": 1190, "seconds": 130.0,
+                 "low_s": 100.0, "high_s": 169.0}],
+    "queue": {"position": 3, "ahead": 2, "starts_in_s": 300.0},
+}  # fmt: skip
+
+
+def test_estimate_says_how_long_and_when(farm, impasto, pictures):
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE))
+
+    result = impasto("estimate", *pictures, "--max-edge", "512")
+
+    assert result.exit_code == 0
+    assert "about 2 min 10 s (1 min 40 s to 2 min 49 s), 1190 MB" in result.stdout
+    assert "place 3, starts in about 5 min 00 s" in result.stdout
+    assert b'{"max_edge": 512}' in farm.seen[0][3]
+
+
+def test_estimate_of_what_does_not_fit_names_what_would(farm, impasto, pictures):
+    large = {"fits": False, "largest_max_edge": 2048, "workers": []}
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE | large))
+
+    result = impasto("estimate", *pictures)
+
+    assert "no worker that is up; --max-edge 2048 would" in result.stdout
+
+
+def test_estimate_prints_json_when_asked(farm, impasto, pictures):
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE))
+
+    assert json.loads(impasto("estimate", *pictures, "--json").stdout) == ESTIMATE
