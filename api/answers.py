@@ -29,7 +29,7 @@ _VOLATILE = {
         "updated_at",
         "fraction",
     },
-    "queue": {"starts_in_s", "starts_at", "finishes_at"},
+    "queue": {"starts_in_s", "starts_at", "finishes_at", "confidence"},
 }
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from impasto.errors import ServerUnreachable
 from impasto.models import Answer, Estimate, Job, JobPage
 from impasto.outcomes import WaitTimeout
-from impasto.painting import Painting
 from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
+from impasto.sending import form_fields, form_pictures
 from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from impasto.painting import Painting
     from impasto.wire import Wire
 
 A = TypeVar("A", bound=Answer)
@@ -62,8 +63,8 @@ class Jobs:
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
-        fields = _fields(params, name, options, segments)
-        pictures = _pictures(content, styles, init_image)
+        fields = form_fields(params, name, options, segments)
+        pictures = form_pictures(content, styles, init_image)
         return _job(self._upload("/v1/jobs", fields, pictures))
 
     def estimate(
@@ -86,8 +87,8 @@ class Jobs:
             options: As of `submit`; of them, the priority counts.
             segments: As of `submit`.
         """
-        fields = _fields(params, None, options, segments)
-        pictures = _pictures(content, styles, init_image)
+        fields = form_fields(params, None, options, segments)
+        pictures = form_pictures(content, styles, init_image)
         return _read(Estimate, self._upload("/v1/estimates", fields, pictures))
 
     def explore(
@@ -271,38 +272,6 @@ class Jobs:
         except OSError as error:
             raise cannot_save(path, error.strerror or str(error)) from error
         return path
-
-
-def _fields(
-    params: Mapping[str, object] | None,
-    name: str | None,
-    options: Mapping[str, str] | None,
-    segments: Sequence[Mapping[str, object]],
-) -> dict[str, str]:
-    """Write the texts of the form."""
-    fields = {"params": json.dumps(params or {}), **(options or {})}
-    fields |= {"name": name} if name else {}
-    if segments:
-        fields["segments"] = json.dumps(list(segments))
-    return fields
-
-
-def _pictures(
-    content: Path, styles: Sequence[Path | Painting], init_image: Path | None
-) -> Sequence[tuple[str, Path]]:
-    """Name the files of the form."""
-    pictures: list[tuple[str, Path | None]] = [
-        ("content", content),
-        ("init_image", init_image),
-    ]
-    for index, style in enumerate(styles):
-        painting = style if isinstance(style, Painting) else Painting(style)
-        pictures += [
-            ("style", painting.path),
-            (f"mask_{index}", painting.mask),
-            (f"region_{index}", painting.region),
-        ]
-    return [(field, path) for field, path in pictures if path is not None]
 
 
 def _job(response: httpx.Response) -> Job:

@@ -92,7 +92,6 @@ class Attempt:
         if order.lets_go:
             if order.keeps and here is not None:
                 self._keeper.keep_once(here, self._origin)
-            self._times.learn(self._meter.measured())
             return order
         if here is None:
             raise RuntimeError("a schedule without iterations passed validation")
@@ -201,7 +200,7 @@ class Attempt:
             return saved
         early = order is Order.FINISH
         is_as_foretold = not early and self._segments == self._claim.segments
-        self._times.learn_all(self._meter, is_as_foretold=is_as_foretold)
+        self._times.learn(self._meter, is_as_foretold=is_as_foretold)
         return replace(
             saved,
             iterations=here.iteration,

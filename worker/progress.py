@@ -89,16 +89,15 @@ class Meter:
             **self._foresight(),
         }
 
-    def measured(self) -> list[Measured]:
-        """All that was timed so far, to be learned from."""
-        largest = self._sizes[-1] if self._sizes else None
-        load = [Measured(Step.LOAD, largest, self._load_seconds)] if largest else []
-        return [*load, *self._closed, *self._tempo.measured()]
-
     def saved(self) -> list[Measured]:
-        """The same, of an attempt whose result has just been stored."""
-        seconds = self._clock() - self._last
-        return [*self.measured(), Measured(Step.SAVE, self._sizes[-1], seconds)]
+        """All that was timed, to be learned from; the result has just been stored."""
+        largest, seconds = self._sizes[-1], self._clock() - self._last
+        return [
+            Measured(Step.LOAD, largest, self._load_seconds),
+            *self._closed,
+            *self._tempo.measured(),
+            Measured(Step.SAVE, largest, seconds),
+        ]
 
     @property
     def elapsed_seconds(self) -> float:

@@ -13,9 +13,7 @@ from shared.steering import steered
 from worker.device import setup_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.jobs import Claim, Measured, Outcome
+    from shared.jobs import Claim
     from shared.params import StyleParams
     from worker.engine.snapshot import Snapshot
     from worker.progress import Meter
@@ -45,16 +43,7 @@ class Times:
             log.warning("paces_unknown", error=str(error))
             return Paces()
 
-    def learn(
-        self, measured: Sequence[Measured], outcome: Outcome | None = None
-    ) -> None:
-        """Tell what was timed."""
-        try:
-            jobs.learn(self._db, self._setup, self._method, measured, outcome)
-        except DatabaseUnavailable as error:
-            log.warning("paces_lost", error=str(error))
-
-    def learn_all(self, meter: Meter, *, is_as_foretold: bool) -> None:
+    def learn(self, meter: Meter, *, is_as_foretold: bool) -> None:
         """Tell what a whole attempt took, and whether that was what it was foretold.
 
         Args:
@@ -73,7 +62,10 @@ class Times:
             outcome = jobs.Outcome(self._claim.job_id, foretold, took)
             error = foretold.seconds / took - 1
             log.info("time_foretold", seconds=took, relative_error=round(error, 3))
-        self.learn(meter.saved(), outcome)
+        try:
+            jobs.learn(self._db, self._setup, self._method, meter.saved(), outcome)
+        except DatabaseUnavailable as error:
+            log.warning("paces_lost", error=str(error))
 
 
 def place_of(here: Snapshot) -> tuple[int, int, int]:

@@ -96,8 +96,10 @@ def learn(
     outcome: Outcome | None = None,
 ) -> None:
     """Average new measurements in, and remember how good the foretold time was."""
+    timed = (one for one in measured if one.seconds > 0)  # clocks may be coarse
     with db.write() as session:
-        for one in sorted(measured, key=lambda m: (m.step, m.megapixels)):
+        # In order, so that two workers never wait for each other's rows.
+        for one in sorted(timed, key=lambda m: (m.step, m.megapixels)):
             _average(db, session, (setup, method), one)
         if outcome is not None:
             _remember(db, session, setup, outcome)

@@ -132,4 +132,4 @@ def test_a_few_iterations_say_nothing_about_other_jobs(meter, watch):
     meter.expect(known(), STAGES, (50, 50))
     run(meter, watch, 0, 3, 1.0)
 
-    assert [one.step for one in meter.measured()] == [Step.LOAD]
+    assert [one.step for one in meter.saved()] == [Step.LOAD, Step.SAVE]
