@@ -10,15 +10,15 @@ import torch
 
 from shared import jobs
 from shared.errors import DatabaseUnavailable
+from shared.jobs import Measured
 from shared.pacing import Step, method_of
 from shared.params import StyleParams
 from worker.device import setup_of
 from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
-from worker.tempo import Tempo
 
 if TYPE_CHECKING:
-    from shared.jobs import Measured
+    from shared.networks import Network as NetworkName
     from worker.engine.features import Network
     from worker.tools import Tools
 
@@ -26,14 +26,13 @@ log = structlog.get_logger(__name__)
 
 _FRESH_SECONDS = 30 * 86_400.0
 _SIDES_PX = (96, 192)
-_ITERATIONS = 4  # the first one also makes the targets
+_ITERATIONS = 5
 
 
 def warm_up(tools: Tools) -> None:
     """Measure a few small iterations, unless jobs have been measured lately.
 
-    The time is bounded by the setting: the larger size is left out where the smaller
-    one took a fifth of it.
+    It ends with the first iteration after the time that the setting allows.
     """
     budget = tools.settings.warm_up_seconds
     params = StyleParams(max_edge=_SIDES_PX[0])
@@ -43,12 +42,7 @@ def warm_up(tools: Tools) -> None:
         if not budget or jobs.is_known(tools.db, setup, method, _FRESH_SECONDS):
             return
         began = time.monotonic()
-        network, _ = tools.networks.get(params.network)
-        measured: list[Measured] = []
-        for side in _SIDES_PX:
-            measured += _measure(network, side)
-            if time.monotonic() - began > budget / 5:
-                break
+        measured = _measured(tools, params.network, began + budget)
         jobs.seed(tools.db, setup, method, measured)
     except DatabaseUnavailable as error:
         log.warning("warm_up_skipped", error=str(error))
@@ -56,15 +50,33 @@ def warm_up(tools: Tools) -> None:
     log.info("warmed_up", seconds=round(time.monotonic() - began, 2), setup=setup)
 
 
-def _measure(network: Network, side: int) -> list[Measured]:
-    """Time a few iterations at a square of this side."""
+def _measured(tools: Tools, name: NetworkName, ends_at: float) -> list[Measured]:
+    network, _ = tools.networks.get(name)
+    timed = ((side, _iteration_seconds(network, side, ends_at)) for side in _SIDES_PX)
+    return [
+        Measured(Step.ITERATION, side * side / 1e6, seconds)
+        for side, seconds in timed
+        if seconds is not None
+    ]
+
+
+def _iteration_seconds(network: Network, side: int, ends_at: float) -> float | None:
+    """The shortest of a few iterations at a square of this side.
+
+    What is longer was waiting for others: many processes start together with this one.
+    None: there was no time for it.
+    """
     params = StyleParams(max_edge=side, schedule=((side, _ITERATIONS),))
     noise = torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(0))
     sources = Sources(noise, (Style(noise.flip(-1)),))
-    tempo, last = Tempo(0, side * side / 1e6), time.monotonic()
+    took: list[float] = []
+    last = time.monotonic()
+    if last > ends_at:
+        return None
     for _ in stylize(sources, params, network):
         now = time.monotonic()
-        tempo.add(now - last)
+        took.append(now - last)
         last = now
-    # What else a job does once, a warm-up cannot know.
-    return [one for one in tempo.measured() if one.step is Step.ITERATION]
+        if now > ends_at:
+            break
+    return min(took[1:], default=None)  # the first one made the targets
