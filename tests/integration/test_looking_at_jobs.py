@@ -55,12 +55,12 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
-    assert len(asked) == 11  # four of them for the line, which is read once a second
+    assert len(asked) == 11  # five of them for the line, which is read once a second
     assert known.segments == {}
     assert known.frames[claimed.job_id].iteration == 7
     assert known.workers["wkr_1"].device_name == "name"
     assert sorted(known.ahead.values()) == [0, 1, 2, 3, 4]
-    assert known.can_ever_run(page[0])
+    assert [server.id for server in known.line.servers] == ["wkr_1"]
 
 
 def test_what_waits_is_rung_for_again_only_after_a_while(db, clock):
