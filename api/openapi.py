@@ -13,7 +13,7 @@ from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
-from api.schemas import Problem
+from api.schemas import LogPage, Problem
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
+UNCHANGED = {"description": "Not Modified: If-None-Match names what there is"}
 _BODIES: tuple[type[BaseModel], ...] = (
     JobForm,
     ExplorationForm,
@@ -37,6 +38,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ExtendBody,
     RetryBody,
 )
+_PAGES: tuple[type[BaseModel], ...] = (LogPage,)  # named by hand-written answers
 _KEYS = {
     "type": "http",
     "scheme": "bearer",
@@ -67,7 +69,7 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    for model in _BODIES:
+    for model in _BODIES + _PAGES:
         body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
         for name, schema in body.pop("$defs", {}).items():
             app.components_schemas[name] = Schema(**schema)
@@ -125,9 +127,9 @@ def post(
         encoding = {
             field: json_type for field in JSON_FIELDS if field in form.model_fields
         }
-        content["multipart/form-data"] = {"schema": _named(form), "encoding": encoding}
+        content["multipart/form-data"] = {"schema": named(form), "encoding": encoding}
     if json is not None:
-        content["application/json"] = {"schema": _named(json)}
+        content["application/json"] = {"schema": named(json)}
     # An empty body is as good as an object in which nothing is required.
     required = form is not None or (json is not None and _has_required(json))
     body = {"required": required, "content": content} if content else None
@@ -143,7 +145,7 @@ def patch(
     kinds = ("application/merge-patch+json", "application/json")
     documented: dict[str, Any] = {
         "required": _has_required(body),
-        "content": {kind: {"schema": _named(body)} for kind in kinds},
+        "content": {kind: {"schema": named(body)} for kind in kinds},
     }
     route = blueprint.patch(
         rule, responses=_documented(rule, answers), request_body=documented
@@ -151,7 +153,8 @@ def patch(
     return cast("Callable[[View], View]", route)
 
 
-def _named(model: type[BaseModel]) -> dict[str, str]:
+def named(model: type[BaseModel]) -> dict[str, str]:
+    """Refer to a model in the document."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
@@ -164,7 +167,7 @@ def _documented(
 ) -> dict[str | int | HTTPStatus, Any]:
     """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
 
-    Text names media types; None is a problem.
+    Text names media types; None is a problem; a dict is the description itself.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {

@@ -59,6 +59,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.ImageTooLarge: Kind(422, "The picture has too many pixels"),
     errors.PreconditionRequired: Kind(428, "The revision must be told"),
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
+    errors.TooManyStreams: Kind(429, "Too many streams are open", 5),
     errors.ServerBusy: Kind(
         503, "The server is busy", 5, "too many uploads at once; try again"
     ),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from api.live import Lookout
+    from api.looks import Looks
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
@@ -34,6 +36,9 @@ class Services:
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
             each holds one for as long as its sender likes.
+        streams: As many as there are threads for streams and held requests.
+        looks: How jobs look.
+        lookout: Sees what happens to them, for all who wait.
     """
 
     settings: Settings
@@ -43,6 +48,9 @@ class Services:
     secret: bytes
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
+    streams: BoundedSemaphore
+    looks: Looks
+    lookout: Lookout
 
 
 def install(app: Flask, services: Services) -> None:
@@ -50,6 +58,11 @@ def install(app: Flask, services: Services) -> None:
     app.extensions[_NAME] = services
 
 
+def services_of(app: Flask) -> Services:
+    """Return the services of an app."""
+    return cast("Services", app.extensions[_NAME])
+
+
 def current_services() -> Services:
     """Return the services of the app that handles the current request."""
-    return cast("Services", current_app.extensions[_NAME])
+    return services_of(current_app)

@@ -14,6 +14,15 @@ from shared.jobs.branching import Fork, extend, fork, retry
 from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
 from shared.jobs.expiring import cancel_overdue, expire
+from shared.jobs.following import (
+    Logged,
+    Moving,
+    latest_seq,
+    log_news,
+    log_of,
+    moving,
+)
+from shared.jobs.glancing import Glance, glance
 from shared.jobs.holding import (
     complete,
     fail,
@@ -37,9 +46,11 @@ from shared.jobs.reading import (
     get_asset,
     get_job,
     get_output,
+    jobs_named,
     latest_frame,
     list_jobs,
     live_workers,
+    unfinished,
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
@@ -65,8 +76,11 @@ __all__ = [
     "Device",
     "Failure",
     "Fork",
+    "Glance",
     "Input",
     "Limits",
+    "Logged",
+    "Moving",
     "NewAsset",
     "NewFrame",
     "NewJob",
@@ -101,16 +115,22 @@ __all__ = [
     "get_asset",
     "get_job",
     "get_output",
+    "glance",
     "go_carefully",
     "heartbeat",
     "is_due",
     "is_kept",
+    "jobs_named",
     "keep_last_checkpoint",
     "latest_frame",
+    "latest_seq",
     "leave",
     "list_jobs",
     "live_workers",
+    "log_news",
+    "log_of",
     "make_smaller",
+    "moving",
     "pause",
     "possessions",
     "postpone",
@@ -123,6 +143,7 @@ __all__ = [
     "stopped",
     "submit",
     "survey",
+    "unfinished",
     "verbs_of",
     "waiting",
     "wake",

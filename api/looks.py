@@ -1,0 +1,117 @@
+"""How jobs look to whoever asks: a glance at the row, and the whole if it is new.
+
+Most polls are answered from the glance. Those that do get the whole get the text that
+was made for the last one, as long as the glance is the same in every detail.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from api.courses import course_of
+from api.etags import Mark, mark_of_glance
+from api.presenters import poll_after, present, queue_place
+from api.progress import present_progress
+from shared import jobs
+from shared.states import TERMINAL, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.schemas import Progress
+    from shared.db import Database
+
+_TEXTS_KEPT = 512  # some kilobytes each
+_PLANS_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A job as it is now.
+
+    Attributes:
+        owner_id: Whose it is.
+        glance: The little that was read of it.
+        mark: Its ETag.
+        poll_seconds: When it is worth looking again; None: never.
+    """
+
+    owner_id: str
+    glance: jobs.Glance
+    mark: Mark
+    poll_seconds: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will never change again, but for being tidied away."""
+        return self.glance.state in TERMINAL
+
+
+class Looks:
+    """Looks at jobs; one for all threads of a process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._texts: OrderedDict[str, tuple[jobs.Glance, str]] = OrderedDict()
+        self._lock = Lock()
+        # What is planned changes with the revision only.
+        self._plan = lru_cache(_PLANS_KEPT)(self._read_plan)
+
+    def look(self, owner_id: str, job_id: str) -> Look:
+        """Glance at a job.
+
+        Raises:
+            JobNotFound: This owner has no such job.
+        """
+        seen = jobs.glance(self._database, owner_id, job_id)
+        progress = self.progress(owner_id, seen)
+        queue = queue_place(seen.state_reason, seen.ahead, able=seen.able)
+        return Look(
+            owner_id=owner_id,
+            glance=seen,
+            mark=mark_of_glance(seen, progress, queue),
+            poll_seconds=poll_after(seen.state, seen.ahead, progress),
+        )
+
+    def text(self, look: Look) -> str:
+        """Put the whole job together, as JSON.
+
+        Raises:
+            JobNotFound: It is gone meanwhile.
+        """
+        job_id = look.glance.job_id
+        with self._lock:
+            known = self._texts.get(job_id)
+        if known is not None and known[0] == look.glance:
+            return known[1]
+        job = jobs.get_job(self._database, look.owner_id, job_id)
+        text = present(self._database, job).model_dump_json()
+        with self._lock:
+            self._texts[job_id] = (look.glance, text)
+            self._texts.move_to_end(job_id)
+            if len(self._texts) > _TEXTS_KEPT:
+                self._texts.popitem(last=False)
+        return text
+
+    def progress(
+        self, owner_id: str, seen: jobs.Glance | jobs.Moving
+    ) -> Progress | None:
+        """Describe how far a job is; None before its first claim, or while queued.
+
+        Raises:
+            JobNotFound: It is gone meanwhile.
+        """
+        if seen.progress is None or seen.state == JobState.QUEUED:
+            return None
+        stages = self._plan(owner_id, seen.job_id, seen.revision)
+        return present_progress(seen, stages)
+
+    def _read_plan(
+        self, owner_id: str, job_id: str, _revision: int
+    ) -> Sequence[tuple[int, int]]:
+        job = jobs.get_job(self._database, owner_id, job_id)
+        return course_of(job, jobs.survey(self._database, [job])).stages
