@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
 from api.limits import take_stream
 from api.live import Scope, lines_of
-from api.openapi import get, make_blueprint, named
+from api.openapi import Query, get, make_blueprint, named
 from api.schemas import LogPage
 from api.services import current_services
 from api.sse import MEDIA_TYPE
@@ -73,10 +73,8 @@ _EVENTS: dict[str, Any] = {
 _NOTHING_MORE = {"description": "The job is over, and the client knows: come no more"}
 
 
-class LogQuery(BaseModel):
+class LogQuery(Query):
     """From where on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: int | None = Field(
         default=None,

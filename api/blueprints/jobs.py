@@ -6,7 +6,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api import cursor
 from api.answers import answer, job_answer
@@ -15,7 +15,7 @@ from api.blocking import held_answer, submitted_answer
 from api.bodies import ChangeBody
 from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm
-from api.openapi import UNCHANGED, get, make_blueprint, patch, post
+from api.openapi import UNCHANGED, Query, get, make_blueprint, patch, post
 from api.presenters import present, present_all
 from api.schemas import JobObject, JobPage
 from api.services import current_services
@@ -27,20 +27,16 @@ from shared.states import JobState
 blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
 
 
-class JobsQuery(BaseModel):
+class JobsQuery(Query):
     """Which jobs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=50, ge=1, le=200)
     cursor: str | None = Field(default=None, description="`next_cursor` of a page")
     state: JobState | None = None
 
 
-class JobQuery(BaseModel):
+class JobQuery(Query):
     """What to wait for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     until: Literal["terminal"] | None = Field(
         default=None, description="with `Prefer: wait`: its end, whatever is new before"
