@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from api.courses import course_of
 from api.etags import Mark, mark_of_glance
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from api.schemas import Progress
     from shared.db import Database
 
-_TEXTS_KEPT = 512  # some kilobytes each
+K = TypeVar("K")
+V = TypeVar("V")
+
+_KEPT = 512  # texts have some kilobytes each
 _PLANS_KEPT = 4096
 
 
@@ -57,6 +60,7 @@ class Looks:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._texts: OrderedDict[str, tuple[jobs.Glance, str]] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str], tuple[int, Look]] = OrderedDict()
         self._lock = Lock()
         # What is planned changes with the revision only.
         self._plan = lru_cache(_PLANS_KEPT)(self._read_plan)
@@ -67,6 +71,19 @@ class Looks:
         Raises:
             JobNotFound: This owner has no such job.
         """
+        commits = self._database.commits()  # before the glance: it may be newer
+        with self._lock:
+            known = self._looks.get((owner_id, job_id))
+        if known is not None and commits is not None and known[0] == commits:
+            return known[1]
+        look = self._look(owner_id, job_id)
+        # What a queued job waits for changes with time alone: workers fall silent.
+        if commits is not None and look.glance.ahead is None:
+            with self._lock:
+                _keep(self._looks, (owner_id, job_id), (commits, look))
+        return look
+
+    def _look(self, owner_id: str, job_id: str) -> Look:
         seen = jobs.glance(self._database, owner_id, job_id)
         progress = self.progress(owner_id, seen)
         queue = queue_place(seen.state_reason, seen.ahead, able=seen.able)
@@ -91,10 +108,7 @@ class Looks:
         job = jobs.get_job(self._database, look.owner_id, job_id)
         text = present(self._database, job).model_dump_json()
         with self._lock:
-            self._texts[job_id] = (look.glance, text)
-            self._texts.move_to_end(job_id)
-            if len(self._texts) > _TEXTS_KEPT:
-                self._texts.popitem(last=False)
+            _keep(self._texts, job_id, (look.glance, text))
         return text
 
     def progress(
@@ -115,3 +129,10 @@ class Looks:
     ) -> Sequence[tuple[int, int]]:
         job = jobs.get_job(self._database, owner_id, job_id)
         return course_of(job, jobs.survey(self._database, [job])).stages
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)
