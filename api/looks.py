@@ -6,6 +6,7 @@ was made for the last one, as long as the glance is the same in every detail.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +31,7 @@ V = TypeVar("V")
 
 _KEPT = 512  # texts have some kilobytes each
 _PLANS_KEPT = 4096
+_QUEUED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,30 @@ class Look:
         return self.glance.state in TERMINAL
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A look, when it was taken, and what was committed by then."""
+
+    commits: int
+    at: float
+    look: Look
+
+    def holds(self, commits: int) -> bool:
+        """Whether another look now would see the same."""
+        if self.commits != commits:
+            return False
+        # What a queued job waits for changes with time alone: workers fall silent.
+        queued = self.look.glance.ahead is not None
+        return not queued or time.monotonic() - self.at < _QUEUED_SECONDS
+
+
 class Looks:
     """Looks at jobs; one for all threads of a process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._texts: OrderedDict[str, tuple[jobs.Glance, str]] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, str], tuple[int, Look]] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._lock = Lock()
         # What is planned changes with the revision only.
         self._plan = lru_cache(_PLANS_KEPT)(self._read_plan)
@@ -74,13 +93,16 @@ class Looks:
         commits = self._database.commits()  # before the glance: it may be newer
         with self._lock:
             known = self._looks.get((owner_id, job_id))
-        if known is not None and commits is not None and known[0] == commits:
-            return known[1]
+        if commits is not None and known is not None and known.holds(commits):
+            return known.look
         look = self._look(owner_id, job_id)
-        # What a queued job waits for changes with time alone: workers fall silent.
-        if commits is not None and look.glance.ahead is None:
+        if commits is not None:
             with self._lock:
-                _keep(self._looks, (owner_id, job_id), (commits, look))
+                _keep(
+                    self._looks,
+                    (owner_id, job_id),
+                    _Known(commits, time.monotonic(), look),
+                )
         return look
 
     def _look(self, owner_id: str, job_id: str) -> Look:
