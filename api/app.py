@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
     capabilities,
+    events,
     explorations,
     health,
     jobs,
@@ -21,6 +22,8 @@ from api.blueprints import (
 from api.budgets import Budgets
 from api.known_keys import KnownKeys
 from api.limits import max_body_bytes, max_uploads
+from api.live import Lookout
+from api.looks import Looks
 from shared.settings import read_secret
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ def create_app(
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
+    looks = Looks(database)
     parts = services.Services(
         settings,
         database,
@@ -55,6 +59,9 @@ def create_app(
         budgets=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
+        streams=BoundedSemaphore(settings.max_streams),
+        looks=looks,
+        lookout=Lookout(database, lambda row: looks.progress(row.owner_id, row)),
     )
     services.install(app, parts)
     problems.register(app)
@@ -62,7 +69,7 @@ def create_app(
     auth.register(app)
     rates.register(app)
     documented = (
-        *(jobs, explorations, verbs, pictures),
+        *(jobs, events, explorations, verbs, pictures),
         *(keys, capabilities, health),
     )
     for each in documented:

@@ -39,9 +39,18 @@ def find_job(job_id: str) -> Job:
     Raises:
         JobNotFound: There is none with this id.
     """
-    if not _could_be_ours(job_id):
-        raise JobNotFound("this is not the id of a job")
+    require_job_id(job_id)
     return jobs.get_job(current_services().database, current_owner_id(), job_id)
+
+
+def require_job_id(text: str) -> None:
+    """Refuse what can be no id of a job.
+
+    Raises:
+        JobNotFound: It is none.
+    """
+    if not _could_be_ours(text):
+        raise JobNotFound("this is not the id of a job")
 
 
 def find_asset(asset_id: str) -> Asset:

@@ -27,6 +27,7 @@ from shared.states import TERMINAL, JobState, StateReason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from api.schemas import Progress
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
@@ -101,16 +102,47 @@ def _last_checkpoint(job: Job) -> CheckpointMark | None:
 
 def poll_seconds(job: JobObject) -> int | None:
     """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
-    if job.state in TERMINAL:
+    ahead = job.queue.ahead if job.queue else None
+    return poll_after(job.state, ahead, job.progress)
+
+
+def poll_after(
+    state: JobState, ahead: int | None, progress: Progress | None
+) -> int | None:
+    """The same, of a job that is not put together.
+
+    Args:
+        state: Its state.
+        ahead: How many jobs stand before it, while it is queued.
+        progress: How far it is, and what is left, as far as known.
+    """
+    if state in TERMINAL:
         return None
-    if job.state == JobState.PAUSED:
+    if state == JobState.PAUSED:
         return _LONGEST_WAIT_SECONDS
     seconds = 1.0
-    if job.queue is not None:
-        seconds += job.queue.ahead * _SECONDS_PER_JOB_AHEAD
-    elif job.progress is not None and job.progress.eta_s is not None:
-        seconds = job.progress.eta_s / 20  # as often as the bar moves by 5 %
+    if ahead is not None:
+        seconds += ahead * _SECONDS_PER_JOB_AHEAD
+    elif progress is not None and progress.eta_s is not None:
+        seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
     return round(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
+
+
+def queue_place(
+    state_reason: str | None, ahead: int | None, *, able: bool
+) -> QueuePlace | None:
+    """Where a queued job stands, and what it waits for; None: it is not queued.
+
+    Args:
+        state_reason: As its row says.
+        ahead: How many ready jobs stand before it; None unless it is queued.
+        able: Whether a live worker could ever hold it.
+    """
+    if ahead is None:
+        return None
+    return QueuePlace(
+        position=ahead + 1, ahead=ahead, reason=_reason(state_reason, able=able)
+    )
 
 
 def job_url(job_id: str) -> str:
@@ -119,18 +151,17 @@ def job_url(job_id: str) -> str:
 
 
 def _queue(job: Job, known: jobs.Survey) -> QueuePlace | None:
-    if job.state != JobState.QUEUED:
-        return None
-    ahead = known.ahead[job.id]
-    return QueuePlace(position=ahead + 1, ahead=ahead, reason=_reason(job, known))
+    return queue_place(
+        job.state_reason, known.ahead.get(job.id), able=known.can_ever_run(job)
+    )
 
 
-def _reason(job: Job, known: jobs.Survey) -> _Reason:
-    if job.state_reason == StateReason.BACKING_OFF:
+def _reason(state_reason: str | None, *, able: bool) -> _Reason:
+    if state_reason == StateReason.BACKING_OFF:
         return "backing_off"
-    if not known.can_ever_run(job):
+    if not able:
         return "no_capable_worker_alive"
-    if job.state_reason == StateReason.RECOVERING:
+    if state_reason == StateReason.RECOVERING:
         return "recovering"
     return "waiting_for_worker"
 
@@ -220,6 +251,7 @@ def _urls(job: Job, allowed: Sequence[str]) -> JobUrls:
     verbs = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
     return JobUrls(
         self=url,
+        events=f"{url}/events",
         **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
         result=f"{url}/result",
         latest_frame=f"{url}/frames/latest",

@@ -66,6 +66,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
     errors.QuotaExceeded: Kind(429, "Too many of your jobs are waiting", 30),
     errors.RateLimited: Kind(429, "Too many requests", 1),
+    errors.TooManyStreams: Kind(429, "Too many streams are open", 5),
     errors.ServerBusy: Kind(
         503, "The server is busy", 5, "too many uploads at once; try again"
     ),

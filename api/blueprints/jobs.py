@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlencode
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api import cursor
 from api.answers import answer, job_answer
 from api.auth import current_owner_id
+from api.blocking import held_answer, submitted_answer
 from api.bodies import ChangeBody
 from api.creating import creates
-from api.finding import JobPath, find_job
+from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm
-from api.openapi import get, make_blueprint, patch, post
+from api.openapi import UNCHANGED, Query, get, make_blueprint, patch, post
 from api.presenters import present, present_all
 from api.schemas import JobObject, JobPage
 from api.services import current_services
@@ -26,26 +28,36 @@ from shared.states import JobState
 blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
 
 
-class JobsQuery(BaseModel):
+class JobsQuery(Query):
     """Which jobs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=50, ge=1, le=200)
     cursor: str | None = Field(default=None, description="`next_cursor` of a page")
     state: JobState | None = None
 
 
+class JobQuery(Query):
+    """What to wait for."""
+
+    until: Literal["terminal"] | None = Field(
+        default=None, description="with `Prefer: wait`: its end, whatever is new before"
+    )
+
+
 @post(
-    blueprint, "/v1/jobs", JobForm, s202=JobObject, s400=None, s413=None,
-    s415=None, s429=None, s503=None,
+    blueprint, "/v1/jobs", JobForm, s200=JobObject, s202=JobObject, s400=None,
+    s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
 @creates
 def submit_job() -> Response:
-    """Submit a job: a photo, one or more paintings, parameters."""
+    """Submit a job: a photo, one or more paintings, parameters.
+
+    `Prefer: wait=N` holds the answer for up to N seconds, 60 at most: 200 if the job is
+    over by then, else 202 as ever.
+    """
     services = current_services()
     job_id = submit(services, current_owner_id(), request)
-    return job_answer(present(services.database, find_job(job_id)), 202)
+    return submitted_answer(services, current_owner_id(), job_id)
 
 
 @get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
@@ -70,11 +82,23 @@ def list_jobs(query: JobsQuery) -> Response:
     return response
 
 
-@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s404=None)
-def show_job(path: JobPath) -> Response:
-    """Look at a job; with If-None-Match, only at what is new."""
-    job = find_job(path.job_id)
-    return job_answer(present(current_services().database, job))
+@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s304=UNCHANGED, s404=None,
+     s429=None)  # fmt: skip
+def show_job(path: JobPath, query: JobQuery) -> Response:
+    """Look at a job; with If-None-Match, only at what is new.
+
+    `Prefer: wait=N` holds the answer for up to N seconds, 60 at most, until there is a
+    new revision or 5 % more progress than the ETag in If-None-Match knows of; with
+    `until=terminal`, until the job is over. 304: nothing is new. Retry-After says when
+    to ask again.
+    """
+    require_job_id(path.job_id)
+    return held_answer(
+        current_services(),
+        current_owner_id(),
+        path.job_id,
+        until_over=query.until is not None,
+    )
 
 
 @patch(

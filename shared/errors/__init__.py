@@ -30,6 +30,7 @@ ImpastoError
 │   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
+├── TooManyStreams          too many streams and held requests are open
 ├── DatabaseUnavailable     the rows cannot be reached just now
 ├── DatabaseShared          a SQLite file that more than one host could open
 ├── DeviceTaken             another live worker computes on this device
@@ -74,6 +75,7 @@ from shared.errors.machines import (
     ServerBusy,
     StorageError,
     StorageFull,
+    TooManyStreams,
     WeightsDamaged,
     WeightsError,
     WeightsMissing,
@@ -139,6 +141,7 @@ __all__ = [
     "ServerBusy",
     "StorageError",
     "StorageFull",
+    "TooManyStreams",
     "Unauthenticated",
     "UnsupportedMediaType",
     "UploadTooLarge",

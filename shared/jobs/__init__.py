@@ -14,6 +14,15 @@ from shared.jobs.branching import Fork, extend, fork, retry
 from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
 from shared.jobs.expiring import cancel_overdue, expire
+from shared.jobs.following import (
+    Logged,
+    Moving,
+    latest_seq,
+    log_news,
+    log_of,
+    moving,
+)
+from shared.jobs.glancing import Glance, glance
 from shared.jobs.holding import (
     complete,
     fail,
@@ -49,9 +58,11 @@ from shared.jobs.reading import (
     get_asset,
     get_job,
     get_output,
+    jobs_named,
     latest_frame,
     list_jobs,
     live_workers,
+    unfinished,
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
@@ -79,9 +90,12 @@ __all__ = [
     "Device",
     "Failure",
     "Fork",
+    "Glance",
     "Input",
     "KnownKey",
     "Limits",
+    "Logged",
+    "Moving",
     "NewAsset",
     "NewFrame",
     "NewJob",
@@ -122,19 +136,25 @@ __all__ = [
     "get_key",
     "get_output",
     "get_owner",
+    "glance",
     "go_carefully",
     "heartbeat",
     "hold",
     "is_due",
     "is_kept",
+    "jobs_named",
     "keep_last_checkpoint",
     "latest_frame",
+    "latest_seq",
     "leave",
     "let_go",
     "list_jobs",
     "list_keys",
     "live_workers",
+    "log_news",
+    "log_of",
     "make_smaller",
+    "moving",
     "pause",
     "possessions",
     "postpone",
@@ -149,6 +169,7 @@ __all__ = [
     "stopped",
     "submit",
     "survey",
+    "unfinished",
     "used_keys",
     "verbs_of",
     "waiting",

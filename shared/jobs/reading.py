@@ -9,12 +9,14 @@ from sqlalchemy import select, tuple_
 from shared.errors import JobNotFound, NotFound
 from shared.jobs.attending import WORKER_ALIVE_SECONDS
 from shared.models import Asset, Frame, Job, JobOutput, Worker
+from shared.states import TERMINAL, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Select
 
     from shared.db import Database
-    from shared.states import JobState
 
 
 def get_job(db: Database, owner_id: str, job_id: str) -> Job:
@@ -30,6 +32,25 @@ def get_job(db: Database, owner_id: str, job_id: str) -> Job:
     if job is None:
         raise JobNotFound(f"job {job_id} does not exist")
     return job
+
+
+def jobs_named(db: Database, job_ids: Collection[str]) -> list[Job]:
+    """Read jobs by their ids, whosoever they are; those that are gone are missing."""
+    with db.read() as session:
+        return list(session.scalars(select(Job).where(Job.id.in_(job_ids))))
+
+
+def unfinished(db: Database, owner_id: str, limit: int) -> list[Job]:
+    """Read an owner's jobs that are not over, at most so many, oldest first."""
+    # Joined with nothing, so that SQLite goes by the state: most jobs of an owner are
+    # over, and their index by owner leads through all of them.
+    of_owner = Job.owner_id.concat("") == owner_id
+    active = [state for state in JobState if state not in TERMINAL]
+    with db.read() as session:
+        found = session.scalars(
+            select(Job).where(Job.state.in_(active), of_owner).limit(limit)
+        ).all()
+    return sorted(found, key=lambda job: (job.created_at, job.id))
 
 
 def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
