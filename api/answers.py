@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import Response, request
 
 from api.presenters import job_url, poll_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from api.schemas import JobObject
 
 _COARSE_DIGITS = 2  # progress to the percent
 # They change all the time, and alone are no news worth a new answer.
-_VOLATILE = {
+_VOLATILE: dict[str, bool | set[str]] = {
+    "reused": True,  # said once, of the answer and not of the job
     "progress": {
         "iteration",
         "it_per_s",
@@ -25,7 +29,7 @@ _VOLATILE = {
         "losses",
         "updated_at",
         "fraction",
-    }
+    },
 }
 
 
@@ -56,6 +60,23 @@ def job_etag(job: JobObject) -> str:
     fraction = job.progress.fraction if job.progress else 0.0
     seen = f"{steady}{round(fraction, _COARSE_DIGITS)}"
     return hashlib.sha256(seen.encode()).hexdigest()[:32]
+
+
+def cacheable(response: Response) -> Response:
+    """Let who has it already be told so: by a digest of all of it."""
+    response.add_etag()
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def next_link(
+    response: Response, path: str, known: Mapping[str, object], following: str | None
+) -> None:
+    """Add where the next page is, if there is one (RFC 8288)."""
+    if following is not None:
+        query = urlencode({**known, "cursor": following})
+        response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 
 def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Response:

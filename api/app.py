@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
+    assets,
     capabilities,
     explorations,
+    frames,
     health,
     jobs,
     keys,
     pages,
     pictures,
+    records,
     session,
     verbs,
 )
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
     from shared.queue import Doorbell
     from shared.settings import Settings
     from shared.storage.base import Storage
+
+_DOCUMENTED = (
+    *(assets, jobs, explorations, verbs, pictures, frames, records),
+    *(keys, capabilities, health),
+)
 
 
 def create_app(
@@ -61,12 +69,8 @@ def create_app(
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
     rates.register(app)
-    documented = (
-        *(jobs, explorations, verbs, pictures),
-        *(keys, capabilities, health),
-    )
-    for each in documented:
-        openapi.register(app, each.blueprint)
+    for documented in _DOCUMENTED:
+        openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app

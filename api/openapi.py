@@ -12,7 +12,14 @@ from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.form_schemas import (
+    JSON_FIELDS,
+    AssetForm,
+    ExplorationForm,
+    ExplorationJson,
+    JobForm,
+    JobJson,
+)
 from api.key_schemas import KeyBody
 from api.schemas import Problem
 from api.sessions import COOKIE, CSRF_HEADER
@@ -33,6 +40,8 @@ View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
 _BODIES: tuple[type[BaseModel], ...] = (
     JobForm,
+    JobJson,
+    AssetForm,
     ExplorationForm,
     ExplorationJson,
     ChangeBody,
@@ -218,7 +227,7 @@ def _documented(
 ) -> dict[str | int | HTTPStatus, Any]:
     """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
 
-    Text names media types; None is a problem.
+    Text names media types, "" says that there is no body; None is a problem.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
@@ -230,6 +239,8 @@ def _documented(
         status = name.removeprefix("s")
         if what is None:
             described.setdefault(status, dict(_PROBLEM))
+        elif what == "":
+            described[status] = {"description": "No content"}
         elif isinstance(what, str):
             schema = {"type": "string"}
             if not what.startswith("text/"):

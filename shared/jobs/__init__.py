@@ -13,6 +13,7 @@ from shared.jobs.attending import Presence, Standing, arrive, leave, seen
 from shared.jobs.branching import Fork, extend, fork, retry
 from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
+from shared.jobs.curves import keep_curve, read_curve
 from shared.jobs.expiring import cancel_overdue, expire
 from shared.jobs.holding import (
     complete,
@@ -44,28 +45,45 @@ from shared.jobs.keys import (
     scopes_of,
     used_keys,
 )
+from shared.jobs.lineage import family
+from shared.jobs.listing import Filters, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
+from shared.jobs.purging import delete_job
 from shared.jobs.reading import (
-    get_asset,
+    events_of,
+    frames_of,
+    get_frame,
     get_job,
     get_output,
     latest_frame,
-    list_jobs,
     live_workers,
+    pictures_of,
+    queue_lengths,
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
 from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
+from shared.jobs.reusing import Reuse
+from shared.jobs.storing import (
+    Kept,
+    NewAsset,
+    add_asset,
+    delete_asset,
+    find_asset,
+    get_asset,
+    keep_asset,
+    list_assets,
+)
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
     Limits,
-    NewAsset,
     NewJob,
-    add_asset,
+    Submitted,
     ensure_owner,
     submit,
+    submit_or_reuse,
 )
 from shared.jobs.surveying import Survey, survey
 from shared.jobs.watching import is_due
@@ -78,8 +96,10 @@ __all__ = [
     "Claim",
     "Device",
     "Failure",
+    "Filters",
     "Fork",
     "Input",
+    "Kept",
     "KnownKey",
     "Limits",
     "NewAsset",
@@ -91,9 +111,11 @@ __all__ = [
     "Presence",
     "Reconciler",
     "Result",
+    "Reuse",
     "Scope",
     "Standing",
     "StoredCheckpoint",
+    "Submitted",
     "Survey",
     "Told",
     "Written",
@@ -109,15 +131,22 @@ __all__ = [
     "claim",
     "complete",
     "create_key",
+    "delete_asset",
+    "delete_job",
     "ensure_owner",
+    "events_of",
     "expire",
     "extend",
     "fail",
+    "family",
     "fell_back",
+    "find_asset",
     "find_key",
     "finish",
     "fork",
+    "frames_of",
     "get_asset",
+    "get_frame",
     "get_job",
     "get_key",
     "get_output",
@@ -127,17 +156,23 @@ __all__ = [
     "hold",
     "is_due",
     "is_kept",
+    "keep_asset",
+    "keep_curve",
     "keep_last_checkpoint",
     "latest_frame",
     "leave",
     "let_go",
+    "list_assets",
     "list_jobs",
     "list_keys",
     "live_workers",
     "make_smaller",
     "pause",
+    "pictures_of",
     "possessions",
     "postpone",
+    "queue_lengths",
+    "read_curve",
     "reap",
     "release",
     "resume",
@@ -148,6 +183,7 @@ __all__ = [
     "seen",
     "stopped",
     "submit",
+    "submit_or_reuse",
     "survey",
     "used_keys",
     "verbs_of",
