@@ -184,11 +184,7 @@ def test_a_job_whose_picture_was_deleted_cannot_be_tried_again(api, client):
 
 def test_pictures_of_others_are_not_there(make_api, a_picture):
     api = make_api(auth="keys")
-    from shared import jobs
-
-    mine, theirs = (
-        {"Authorization": f"Bearer {jobs.create_key(api.db, name)}"} for name in "ab"
-    )
+    mine, theirs = api.bearer(), api.bearer()
     form = {"file": (io.BytesIO(a_picture()), "a.png")}
     asset = api.client.post("/v1/assets", data=form, headers=theirs).json
     digest_url = f"/v1/assets/by-digest/{asset['sha256']}"

@@ -126,6 +126,18 @@ def test_what_is_wrong_is_pointed_at_where_it_stands(client, body):
     ]
 
 
+def test_the_same_request_with_the_same_key_makes_one_job(api, client, body):
+    key = {"Idempotency-Key": "k-1"}
+    first = client.post("/v1/jobs", json=body, headers=key)
+    again = client.post("/v1/jobs", json=dict(reversed(body.items())), headers=key)
+    other = client.post("/v1/jobs", json={**body, "seed": 1}, headers=key)
+
+    assert again.json == first.json
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (other.status_code, other.json["code"]) == (422, "idempotency-key-reused")
+    assert len(client.get("/v1/jobs").json["data"]) == 1
+
+
 def test_an_empty_body_is_told_what_is_missing(client):
     response = client.post("/v1/jobs", json={})
 
@@ -237,11 +249,7 @@ def test_a_job_that_made_another_picture_is_not_reused(api, client, what):
 
 def test_a_job_of_somebody_else_is_not_reused(make_api):
     api = make_api(auth="keys")
-    from shared import jobs
-
-    mine, theirs = (
-        {"Authorization": f"Bearer {jobs.create_key(api.db, name)}"} for name in "ab"
-    )
+    mine, theirs = api.bearer(), api.bearer()
     api.submit(headers=theirs)
 
     again = api.submit(headers=mine, reuse="finished_or_active")
