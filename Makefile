@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine gpu-check clean
+.PHONY: help setup demo up test lint mutations bench-jobs bench-lists bench-start bench-engine gpu-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -34,6 +34,9 @@ mutations: setup ## take away each fence predicate: some test must notice
 
 bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000 100000"
 	$(BIN)/python -m bench.claims $(SIZES)
+
+bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZES="1000 100000"
+	$(BIN)/python -m bench.lists $(SIZES)
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import Response, request
 
@@ -10,6 +11,8 @@ from api.etags import mark_of_job
 from api.presenters import job_url, poll_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from api.etags import Mark
@@ -50,6 +53,23 @@ def _describe(response: Response, mark: Mark, poll_seconds: int | None) -> None:
     response.headers["Cache-Control"] = "private, no-cache"
     if poll_seconds is not None:
         response.headers["Retry-After"] = str(poll_seconds)
+
+
+def cacheable(response: Response) -> Response:
+    """Let who has it already be told so: by a digest of all of it."""
+    response.add_etag()
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def next_link(
+    response: Response, path: str, known: Mapping[str, object], following: str | None
+) -> None:
+    """Add where the next page is, if there is one (RFC 8288)."""
+    if following is not None:
+        query = urlencode({**known, "cursor": following})
+        response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 
 def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Response:

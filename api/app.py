@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
+    assets,
     capabilities,
     events,
     explorations,
+    frames,
     health,
     jobs,
     keys,
     pages,
     pictures,
+    records,
     session,
     verbs,
 )
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
     from shared.queue import Doorbell
     from shared.settings import Settings
     from shared.storage.base import Storage
+
+_DOCUMENTED = (
+    *(assets, jobs, events, explorations, verbs, pictures, frames, records),
+    *(keys, capabilities, health),
+)
 
 
 def create_app(
@@ -68,12 +76,8 @@ def create_app(
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
     rates.register(app)
-    documented = (
-        *(jobs, events, explorations, verbs, pictures),
-        *(keys, capabilities, health),
-    )
-    for each in documented:
-        openapi.register(app, each.blueprint)
+    for documented in _DOCUMENTED:
+        openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app

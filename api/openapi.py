@@ -15,7 +15,14 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.form_schemas import (
+    JSON_FIELDS,
+    AssetForm,
+    ExplorationForm,
+    ExplorationJson,
+    JobForm,
+    JobJson,
+)
 from api.key_schemas import KeyBody
 from api.schemas import LogPage, Problem
 from api.sessions import COOKIE, CSRF_HEADER
@@ -37,6 +44,8 @@ _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
 UNCHANGED = {"description": "Not Modified: If-None-Match names what there is"}
 _BODIES: tuple[type[BaseModel], ...] = (
     JobForm,
+    JobJson,
+    AssetForm,
     ExplorationForm,
     ExplorationJson,
     ChangeBody,
@@ -247,7 +256,8 @@ def _documented(
 ) -> dict[str | int | HTTPStatus, Any]:
     """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
 
-    Text names media types; None is a problem; a dict is the description itself.
+    Text names media types, "" says that there is no body; None is a problem; a dict is
+    the description itself.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
@@ -259,6 +269,8 @@ def _documented(
         status = name.removeprefix("s")
         if what is None:
             described.setdefault(status, dict(_PROBLEM))
+        elif what == "":
+            described[status] = {"description": "No content"}
         elif isinstance(what, str):
             schema = {"type": "string"}
             if not what.startswith("text/"):

@@ -35,6 +35,7 @@ _Reason = Literal[
     "waiting_for_worker", "recovering", "backing_off", "no_capable_worker_alive"
 ]
 _WORDS = {number: word for word, number in PRIORITIES.items()}
+_RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
@@ -61,6 +62,9 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         state=job.state,
         state_reason=job.state_reason,
         name=job.name,
+        tags=job.tags,
+        metadata=job.labels,
+        params_digest=job.params_digest,
         owner=job.owner_id,
         **_times(job),
         priority=_WORDS.get(job.priority, "normal"),
@@ -173,6 +177,7 @@ def _preview(job: Job, known: jobs.Survey) -> Preview | None:
     return Preview(
         iteration=frame.iteration,
         url=f"{job_url(job.id)}/frames/latest",
+        thumb_url=f"{job_url(job.id)}/frames/{frame.iteration}/thumb",
         width=frame.width,
         height=frame.height,
     )
@@ -255,5 +260,6 @@ def _urls(job: Job, allowed: Sequence[str]) -> JobUrls:
         **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
         result=f"{url}/result",
         latest_frame=f"{url}/frames/latest",
+        **{what: f"{url}/{what}" for what in _RECORDS},
         content=f"/v1/assets/{content['asset_id']}/content" if content else None,
     )

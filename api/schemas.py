@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.examples import JOB, PROBLEM
 from shared.states import Completion, JobState, Relation
 from shared.steering import Changes
 
@@ -25,6 +26,8 @@ class FieldProblem(_Said):
 
 class Problem(_Said):
     """Why a request failed: RFC 9457, with additions."""
+
+    model_config = ConfigDict(json_schema_extra={"example": PROBLEM})
 
     type: str = Field(description="address of a page that explains this kind")
     title: str
@@ -47,6 +50,9 @@ class Problem(_Said):
     )
     scope: str | None = Field(
         default=None, description="what the key would need, if that is why"
+    )
+    jobs: list[str] | None = Field(
+        default=None, description="ids of jobs that need the picture"
     )
 
 
@@ -89,6 +95,7 @@ class Preview(_Said):
 
     iteration: int
     url: str
+    thumb_url: str
     width: int
     height: int
 
@@ -159,6 +166,11 @@ class JobUrls(_Said):
     retry: str | None
     result: str
     latest_frame: str
+    frames: str
+    metrics: str
+    logs: str
+    manifest: str
+    tree: str
     content: str | None
 
 
@@ -174,6 +186,8 @@ class SegmentObject(_Said):
 class JobObject(_Said):
     """A job."""
 
+    model_config = ConfigDict(json_schema_extra={"example": JOB})
+
     id: str
     object: Literal["job"] = "job"
     revision: int = Field(description="of state and parameters; for If-Match")
@@ -181,6 +195,8 @@ class JobObject(_Said):
     state: JobState
     state_reason: str | None
     name: str | None
+    tags: list[str]
+    metadata: dict[str, str]
     owner: str
     created_at: datetime
     started_at: datetime | None
@@ -214,6 +230,10 @@ class JobObject(_Said):
     error: JobError | None
     worker: JobWorker | None
     warnings: list[Any]
+    params_digest: str | None = Field(description="the same for equal work")
+    reused: bool = Field(
+        default=False, description="true: the answer to a submission that made no job"
+    )
     urls: JobUrls
 
 

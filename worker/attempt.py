@@ -18,6 +18,7 @@ from shared.errors import DatabaseUnavailable
 from shared.formats import FORMATS
 from shared.states import Completion
 from worker.course import Course, Interrupted
+from worker.curve import Curve
 from worker.endurance import endure
 from worker.engine.limits import Limits
 from worker.engine.transfer import stylize
@@ -60,7 +61,7 @@ class Attempt:
         self._tools, self._claim, self._lease = tools, claim, lease
         self._segments = claim.segments
         self._keeper = Keeper(tools, claim, lease)
-        self._meter = Meter()
+        self._meter, self._curve = Meter(), Curve()
         self._told: dict[str, Any] | None = None
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._has_picture = False
@@ -100,6 +101,7 @@ class Attempt:
         if found is None:
             return None
         self._has_picture = True
+        self._curve = Curve(self._keeper.curve(), until=found.snapshot.iteration)
         self._origin = replace(self._origin, inexact=found.inexact)
         return found.snapshot
 
@@ -165,13 +167,16 @@ class Attempt:
         self._has_picture = True
         self._told = self._meter.progress(iterate)
         self._lease.report(iterate.iteration, self._told)
+        self._curve.add(iterate)
         order, here = self._lease.order(), iterate.snapshot()
         ends_scale = not order.lets_go and self._ends_scale(here)
         if ends_scale or self._keeper.wants_checkpoint(order, iterate.iteration):
+            self._keeper.keep_curve(self._curve.points)  # whoever resumes goes on there
             self._keeper.keep_checkpoint(here, self._origin)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
+                self._keeper.keep_curve(self._curve.points)
         return order
 
     def _ends_scale(self, here: Snapshot) -> bool:
@@ -184,6 +189,7 @@ class Attempt:
     def _end(self, here: Snapshot, order: Order, photo: Picture) -> jobs.Result | Order:
         """Keep where it ended, for whoever wants to go on from it, and the picture."""
         self._keeper.keep_once(here, self._origin)
+        self._keeper.keep_curve(self._curve.points)
         saved = self._save(self._encoded(here, photo))
         if isinstance(saved, Order):
             return saved
@@ -216,4 +222,5 @@ class Attempt:
             height=picture.height,
             exact=not self._origin.inexact,
             exact_reason=self._origin.inexact or None,
+            origin=self._origin.told(),
         )

@@ -7,6 +7,7 @@ ImpastoError
 │   ├── ImageUnreadable     bytes that are not a picture we take
 │   ├── ImageTooLarge       a picture with too many pixels
 │   ├── UploadTooLarge      a body with too many bytes
+│   ├── DigestMismatch      a body that is not what its digest says
 │   ├── BadCursor           a page token we did not sign
 │   ├── MalformedJson       text that is not strict JSON
 │   ├── MalformedMultipart  a form that breaks off or was never one
@@ -26,6 +27,9 @@ ImpastoError
 ├── VersionMismatch         the job is no longer as the caller saw it
 ├── ResultNotReady          the picture does not exist (yet)
 ├── ResultPurged            the picture was kept as long as promised, and is gone
+├── JobPurged               the job was deleted by its owner
+├── AssetInUse              a picture that a job still needs
+├── AssetGone               a picture that a job needs was deleted
 ├── QueueFull               a limit of waiting jobs is reached
 │   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
@@ -51,9 +55,12 @@ from __future__ import annotations
 
 from shared.errors.base import ImpastoError
 from shared.errors.jobs import (
+    AssetGone,
+    AssetInUse,
     FencedOut,
     InvalidState,
     JobNotFound,
+    JobPurged,
     NoSuchCheckpoint,
     NotFound,
     QueueFull,
@@ -83,6 +90,7 @@ from shared.errors.machines import (
 from shared.errors.requests import (
     BadCursor,
     BadIdempotencyKey,
+    DigestMismatch,
     FieldError,
     Forbidden,
     ForbiddenScope,
@@ -103,6 +111,8 @@ from shared.errors.requests import (
 )
 
 __all__ = [
+    "AssetGone",
+    "AssetInUse",
     "BadCursor",
     "BadIdempotencyKey",
     "BlobMissing",
@@ -111,6 +121,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DeviceFailed",
     "DeviceTaken",
+    "DigestMismatch",
     "Diverged",
     "EngineError",
     "FencedOut",
@@ -127,6 +138,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidState",
     "JobNotFound",
+    "JobPurged",
     "MalformedJson",
     "MalformedMultipart",
     "NoSuchCheckpoint",

@@ -13,6 +13,7 @@ from shared.jobs.attending import Presence, Standing, arrive, leave, seen
 from shared.jobs.branching import Fork, extend, fork, retry
 from shared.jobs.changing import Change, begin_segments, change
 from shared.jobs.claiming import Blob, Claim, Device, StoredCheckpoint, claim
+from shared.jobs.curves import keep_curve, read_curve
 from shared.jobs.expiring import cancel_overdue, expire
 from shared.jobs.following import (
     Logged,
@@ -53,30 +54,47 @@ from shared.jobs.keys import (
     scopes_of,
     used_keys,
 )
+from shared.jobs.lineage import family
+from shared.jobs.listing import Filters, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
+from shared.jobs.purging import delete_job
 from shared.jobs.reading import (
-    get_asset,
+    events_of,
+    frames_of,
+    get_frame,
     get_job,
     get_output,
     jobs_named,
     latest_frame,
-    list_jobs,
     live_workers,
+    pictures_of,
+    queue_lengths,
     unfinished,
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
 from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
+from shared.jobs.reusing import Reuse
+from shared.jobs.storing import (
+    Kept,
+    NewAsset,
+    add_asset,
+    delete_asset,
+    find_asset,
+    get_asset,
+    keep_asset,
+    list_assets,
+)
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
     Limits,
-    NewAsset,
     NewJob,
-    add_asset,
+    Submitted,
     ensure_owner,
     submit,
+    submit_or_reuse,
 )
 from shared.jobs.surveying import Survey, survey
 from shared.jobs.watching import is_due
@@ -89,9 +107,11 @@ __all__ = [
     "Claim",
     "Device",
     "Failure",
+    "Filters",
     "Fork",
     "Glance",
     "Input",
+    "Kept",
     "KnownKey",
     "Limits",
     "Logged",
@@ -105,9 +125,11 @@ __all__ = [
     "Presence",
     "Reconciler",
     "Result",
+    "Reuse",
     "Scope",
     "Standing",
     "StoredCheckpoint",
+    "Submitted",
     "Survey",
     "Told",
     "Written",
@@ -123,15 +145,22 @@ __all__ = [
     "claim",
     "complete",
     "create_key",
+    "delete_asset",
+    "delete_job",
     "ensure_owner",
+    "events_of",
     "expire",
     "extend",
     "fail",
+    "family",
     "fell_back",
+    "find_asset",
     "find_key",
     "finish",
     "fork",
+    "frames_of",
     "get_asset",
+    "get_frame",
     "get_job",
     "get_key",
     "get_output",
@@ -143,11 +172,14 @@ __all__ = [
     "is_due",
     "is_kept",
     "jobs_named",
+    "keep_asset",
+    "keep_curve",
     "keep_last_checkpoint",
     "latest_frame",
     "latest_seq",
     "leave",
     "let_go",
+    "list_assets",
     "list_jobs",
     "list_keys",
     "live_workers",
@@ -156,8 +188,11 @@ __all__ = [
     "make_smaller",
     "moving",
     "pause",
+    "pictures_of",
     "possessions",
     "postpone",
+    "queue_lengths",
+    "read_curve",
     "reap",
     "release",
     "resume",
@@ -168,6 +203,7 @@ __all__ = [
     "seen",
     "stopped",
     "submit",
+    "submit_or_reuse",
     "survey",
     "unfinished",
     "used_keys",

@@ -99,7 +99,11 @@ def _statement(now: ColumnElement[float]) -> Select[Any]:
         _count(of_segment, segment.from_iteration.is_not(None)),
         case((queued, _count(*_before()))),
         case((queued, _could_run(now)), else_=true()),
-    ).where(job.id == bindparam("job_id"), job.owner_id == bindparam("owner_id"))
+    ).where(
+        job.id == bindparam("job_id"),
+        job.owner_id == bindparam("owner_id"),
+        job.deleted_at.is_(None),
+    )
 
 
 def _count(*which: ColumnElement[bool]) -> ColumnElement[int]:

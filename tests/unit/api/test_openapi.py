@@ -7,7 +7,10 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from api.forms import EXPLORATION_FORM, JOB_FORM
+from api.asset_schemas import AssetObject, FrameObject
+from api.form_schemas import JobJson
+from api.forms import ASSET_FORM, EXPLORATION_FORM, JOB_FORM
+from api.record_schemas import Manifest
 from api.schemas import JobObject, JobPage, Problem
 from shared.params import StyleParams
 from shared.steering import Changes
@@ -111,13 +114,25 @@ def test_the_form_is_described_with_the_parameters_of_the_engine(document):
 
     assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
     assert set(schemas["JobForm"]["required"]) == {"content", "style"}
-    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM)):
+    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM),
+                       ("AssetForm", ASSET_FORM)):  # fmt: skip
         assert set(schemas[name]["properties"]) == {*form.files, *form.fields}
     assert set(schemas["Changes"]["properties"]) == set(Changes.model_fields)
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"] == {
         "$ref": "#/components/schemas/JobForm"
     }
+
+
+def test_examples_are_what_they_are_examples_of(document):
+    schemas = document["components"]["schemas"]
+    models = {
+        model.__name__: model
+        for model in (AssetObject, JobJson, Problem, FrameObject, Manifest, JobObject)
+    }
+
+    for name, model in models.items():
+        TypeAdapter(model).validate_python(schemas[name]["example"])
 
 
 def test_what_is_answered_is_what_is_documented(api):
