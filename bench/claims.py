@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, text
 
 from shared import jobs
 from shared.db import Database
@@ -34,6 +34,7 @@ LEASE_SECONDS = 1000.0
 GOAL = 1.5  # times as long among many as among few
 DEVICE = jobs.Device("wkr_1", "cpu", 2**40)
 ROUNDS = 10
+_BATCH = 20_000  # rows in a statement, which has seconds
 # SQL of the id of job n, as `_row` writes it.
 _ID = {
     "sqlite": "printf('job_%026d', n)",
@@ -72,18 +73,19 @@ def _counts(size: str) -> tuple[int, int]:
 def _measured(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
     """Return the medians of each database, ms; `counts` by its URL."""
     lives = range(min(CLAIMS, *(queued for _, queued in counts.values())))
-    databases = [_filled(url, *each) for url, each in counts.items()]
     took: list[dict[str, list[float]]] = [
         {"claim": [], "heartbeat": [], "complete": [], "rounds": []} for _ in counts
     ]
-    for number in lives:
-        for db, times in zip(databases, took, strict=True):
-            _live(db, number, times)
-    for _ in range(ROUNDS):
-        for db, times in zip(databases, took, strict=True):
-            _timed(times["rounds"], partial(_round, db))
-    for db in databases:
-        db.close()
+    with ExitStack() as stack:
+        databases = [stack.enter_context(_opened(url)) for url in counts]
+        for db, each in zip(databases, counts.values(), strict=True):
+            _fill(db, *each)
+        for number in lives:
+            for db, times in zip(databases, took, strict=True):
+                _live(db, number, times)
+        for _ in range(ROUNDS):
+            for db, times in zip(databases, took, strict=True):
+                _timed(times["rounds"], partial(_round, db))
     return [{name: median(each) for name, each in times.items()} for times in took]
 
 
@@ -117,29 +119,43 @@ def _timed(times: list[float], call: Callable[[], object]) -> object:
     return value
 
 
-def _filled(url: str, finished: int, queued: int) -> Database:
-    """Make a database with so many jobs, from one of each kind."""
+@contextmanager
+def _opened(url: str) -> Iterator[Database]:
     migrate(url)
     db = Database(url)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _fill(db: Database, finished: int, queued: int) -> None:
+    """Make so many jobs, from one of each kind."""
     owners = [
-        {"id": f"own_{number}", "queued": 0, "running": 0, "created_at": 0.0}
+        {
+            "id": f"own_{number}",
+            "queued": queued // OWNERS,
+            "running": 0,
+            "created_at": 0.0,
+        }
         for number in range(OWNERS)
     ]
     with db.write() as session:
         session.execute(insert(Owner), owners)
-        session.execute(update(Owner).values(queued=queued // OWNERS))
-        for first, last in ((0, finished - 1), (finished, finished + queued - 1)):
-            done = last < finished
-            session.execute(insert(Job), [_row(first, done=done)])
-            dialect = session.connection().dialect.name
-            session.execute(text(_copies(dialect, first, last)))
+    for first, end in ((0, finished), (finished, finished + queued)):
+        with db.write() as session:
+            session.execute(insert(Job), [_row(first, done=first < finished)])
+        for begin in range(first + 1, end, _BATCH):
+            with db.write() as session:
+                dialect = session.connection().dialect.name
+                numbers = range(begin, min(begin + _BATCH, end))
+                session.execute(text(_copies(dialect, first, numbers)))
     with db.write() as session:
         session.connection().exec_driver_sql("ANALYZE")
-    return db
 
 
-def _copies(dialect: str, first: int, last: int) -> str:
-    """SQL that repeats the job `first` up to `last`: inserts of rows take minutes."""
+def _copies(dialect: str, first: int, numbers: range) -> str:
+    """SQL that copies the job `first` to others: inserts of rows take minutes."""
     at = "1.7e9 + n / 100.0"
     changed = {
         "id": _ID[dialect],
@@ -152,8 +168,8 @@ def _copies(dialect: str, first: int, last: int) -> str:
     names = [column.name for column in Job.__table__.columns]
     values = [changed.get(name, name) for name in names]
     return (
-        f"WITH RECURSIVE numbers(n) AS (SELECT {first + 1} UNION ALL "  # noqa: S608 - our own words
-        f"SELECT n + 1 FROM numbers WHERE n < {last}) "
+        f"WITH RECURSIVE numbers(n) AS (SELECT {numbers[0]} UNION ALL "  # noqa: S608 - our own words
+        f"SELECT n + 1 FROM numbers WHERE n < {numbers[-1]}) "
         f"INSERT INTO jobs ({', '.join(names)}) SELECT {', '.join(values)} "
         f"FROM numbers CROSS JOIN jobs WHERE id = 'job_{first:026}'"
     )
