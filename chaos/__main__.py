@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from chaos.episode import Outcome, Plan, play
 from chaos.ground import POSTGRESQL, SQLITE, PartMissing
 from chaos.report import answers, save, table, told, verdict
@@ -26,6 +28,7 @@ _OVERHEAD_SECONDS = 25.0  # to start and to settle, of each episode
 def main() -> int:
     """Play all episodes; 1 if a promise was broken, 2 if a part is missing."""
     options = _options()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     outcomes: list[Outcome] = []
     pictures: dict[int, bytes] = {}
     try:
@@ -50,7 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--database", choices=[SQLITE, POSTGRESQL, "both"], default="both"
     )
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--gap", type=float, default=0.5, help="seconds per fault")
     parser.add_argument("--json", type=Path, default=KEPT / "chaos.json")
     return parser.parse_args()

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 60.0
 _TICK_SECONDS = 0.05
 _PATIENCE_SECONDS = 90.0
-_GOOD_CODES = {0, 1, 75, -9}  # told to, by a trap, by the watchdog, killed
+# Told to; by a trap; by the watchdog; killed; told to before it could hear that.
+_GOOD_CODES = {0, 1, 75, -9, -15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Plan:
     seed: int
     database: str
     seconds: float
-    workers: int = 4
+    workers: int = 6
     gap_seconds: float = 0.5
     keep: Callable[[Scene], None] = field(default=lambda _: None)
 

@@ -1,4 +1,4 @@
-"""What a farm stands on: Redis behind the proxy, a database, a disk that can be full."""
+"""What a farm stands on: Redis behind the proxy, a database, a disk that can fill."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _miscounted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def disobeyed(evidence: Evidence) -> Iterator[Violation]:
-    """What was accepted is done: canceled jobs are canceled, finished ones are early."""
+    """What was accepted is done, and what nobody asked for is not."""
     rows = {row.id: row for row in evidence.rows}
     accepted: dict[str, set[str]] = {}
     for one in evidence.asked:

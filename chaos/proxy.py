@@ -99,6 +99,13 @@ class Proxy:
             return
         line = _Line(writer, server)
         self._lines.add(line)
+        with suppress(asyncio.CancelledError):  # at the very end
+            await self._join(line, reader, back)
+
+    async def _join(
+        self, line: _Line, reader: asyncio.StreamReader, back: asyncio.StreamReader
+    ) -> None:
+        writer, server = line.client, line.server
         try:
             await asyncio.gather(
                 self._pump(line, reader, server), self._pump(line, back, writer)

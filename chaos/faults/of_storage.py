@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def fill_the_disk(scene: Scene) -> Fault | None:
 
 
 def corrupt_checkpoint(scene: Scene) -> Fault | None:
-    """Change a byte of the newest checkpoint of a job that runs, then kill its worker."""
+    """Change a byte of a running job's newest checkpoint, then kill its worker."""
     for berth in scene.crew.berths:
         held = berth.job(scene.ground.db)
         if held is None or berth.is_frozen:
@@ -75,9 +76,11 @@ def _spoil(path: Path) -> None:
 
 def _fill(folder: Path) -> Path:
     ballast = folder / ".ballast"
-    with ballast.open("wb") as file:
-        room = os.statvfs(folder)
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+    with ballast.open("wb", buffering=0) as file:
+        for size in (2**20, 2**12):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
     return ballast
 
 
