@@ -1,4 +1,4 @@
-"""`python -m chaos`: break farms by seeds, and tell whether they kept their promises."""
+"""`python -m chaos`: break farms by seeds, tell whether they kept their promises."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--gap", type=float, default=0.5, help="seconds per fault")
+    parser.add_argument(
+        "--workers-only", action="store_true", help="break workers, nothing else"
+    )
     parser.add_argument("--json", type=Path, default=KEPT / "chaos.json")
     return parser.parse_args()
 
@@ -72,6 +75,7 @@ def _plans(options: argparse.Namespace) -> Iterator[Plan]:
             seconds=max(10.0, share),
             workers=options.workers,
             gap_seconds=options.gap,
+            workers_only=options.workers_only,
             keep=lambda scene, seed=seed: _keep_logs(scene, seed),
         )
 

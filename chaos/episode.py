@@ -55,6 +55,7 @@ class Plan:
         seconds: How long things are broken; starting and settling come on top.
         workers: How many.
         gap_seconds: Between two faults, on average.
+        workers_only: Break workers, and nothing that they need.
         keep: Called with the folder of the logs before it is removed, after a
             violation.
     """
@@ -64,6 +65,7 @@ class Plan:
     seconds: float
     workers: int = 6
     gap_seconds: float = 0.5
+    workers_only: bool = False
     keep: Callable[[Scene], None] = field(default=lambda _: None)
 
 
@@ -127,7 +129,7 @@ def _break(scene: Scene, plan: Plan) -> None:
     while time.monotonic() < ends_at:
         _tend(scene)
         if time.monotonic() >= next_at:
-            if (fault := draw(scene)) is not None:
+            if (fault := draw(scene, workers_only=plan.workers_only)) is not None:
                 scene.diary.faults.append(fault)
             next_at += scene.rng.expovariate(1 / plan.gap_seconds)
         time.sleep(_TICK_SECONDS)

@@ -1,4 +1,4 @@
-"""What is left once the farm stands still: rows, events, blobs. Nothing is judged here."""
+"""What is left once the farm stands still: rows, events, blobs. Not judged here."""
 
 from __future__ import annotations
 

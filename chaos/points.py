@@ -27,8 +27,9 @@ OF_JOBS = (
     "complete", "keep_last_checkpoint", "stopped", "release", "postpone", "fail",
     "seen",
 )  # fmt: skip
-# What the leader of the reconcilers does.
-OF_LEADER = ("try_lead", "reap", "wake", "waiting", "rung")
+# What the leader of the reconcilers does; whoever wants to be it does the first.
+OF_ONE_LEADER = ("reap", "wake", "waiting", "rung")
+OF_LEADER = ("try_lead", *OF_ONE_LEADER)
 OF_BLOBS = ("checkpoints", "results", "frames")
 HALF = "half a blob written"
 WHOLE = "blob written, not renamed"

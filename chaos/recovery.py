@@ -22,6 +22,8 @@ _OF_REDIS = {
     FROZEN, "FLUSHALL", "Redis killed", "lines half open", "lines reset",
     "network silent",
 }  # fmt: skip
+# What an answer of the API needs, or who may stand still with a lock in its hand.
+_MAY_BLOCK = ("PostgreSQL", "SQLite", "disk", "API", "SIGSTOP", "freeze")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,15 @@ def delays(
         frozen and nothing else was broken.
     """
     frozen = [one for one in faults if one.kind == FROZEN]
-    others = [one for one in faults if one.kind not in _OF_REDIS]
+    others = [one for one in faults if one.kind.startswith(_MAY_BLOCK)]
+    of_redis = [one for one in faults if one.kind in _OF_REDIS]
     calm, waited = [], []
     for sent in submissions:
         if sent.job_id is None or _any(others, sent):
             continue
         if any(_contains(one, sent) for one in frozen):
             waited.append(sent.seconds)
-        elif not _any(faults, sent):
+        elif not any(_overlaps(one, sent.at, sent.seconds) for one in of_redis):
             calm.append(sent.seconds)
     return calm, waited
 

@@ -63,9 +63,14 @@ _AWAY = (
 )  # fmt: skip
 
 
-def draw(scene: Scene) -> Fault | None:
+# Of these, each by itself, recovery is measured.
+OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_trap: 6, corrupt_checkpoint: 1}
+
+
+def draw(scene: Scene, *, workers_only: bool = False) -> Fault | None:
     """Break something, chosen by the scene's random numbers."""
-    (fault,) = scene.rng.choices(list(FAULTS), list(FAULTS.values()))
+    faults = OF_WORKERS if workers_only else FAULTS
+    (fault,) = scene.rng.choices(list(faults), list(faults.values()))
     try:
         return fault(scene)
     except _AWAY:

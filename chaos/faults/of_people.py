@@ -31,8 +31,12 @@ def finish(scene: Scene) -> Fault | None:
 
 def pause(scene: Scene) -> Fault | None:
     """Pause a job, and resume it some time later."""
-    if (job_id := _any_job(scene)) is None:
-        return None
+    job_id = _any_job(scene)
+    return None if job_id is None else pause_job(scene, job_id)
+
+
+def pause_job(scene: Scene, job_id: str) -> Fault:
+    """Pause this one, and resume it some time later."""
     seconds = scene.rng.uniform(0.1, 4)
     scene.later.after(seconds, partial(_say, scene, job_id, "resume"))
     return _say(scene, job_id, "pause")

@@ -7,7 +7,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chaos.points import TRAPS
+from chaos.faults.of_people import pause_job
+from chaos.points import OF_ONE_LEADER, TRAPS
 from chaos.records import Fault
 from chaos.timing import LEASE_SECONDS
 from chaos.traps import FREEZE
@@ -50,8 +51,24 @@ def set_trap(scene: Scene) -> Fault | None:
     """
     if (berth := scene.pick()) is None or berth.traps.is_set:
         return None
-    berth.traps.set(*scene.rng.choice(TRAPS))
-    scene.later.after(_TRAP_SECONDS, berth.traps.clear)
+    point, action = scene.rng.choice(TRAPS)
+    step = point.partition(" ")[2]
+    berths = scene.crew.berths if step in OF_ONE_LEADER else [berth]
+    for each in berths:
+        each.traps.set(point, action)
+        scene.later.after(_TRAP_SECONDS, each.traps.clear)
+    return _lead_into(scene, berth, step)
+
+
+def _lead_into(scene: Scene, berth: Berth, step: str) -> Fault | None:
+    """Have a worker take a step that it takes only when it is told to."""
+    if step == "release":
+        fault = scene.hit("SIGTERM", berth)
+        berth.send(signal.SIGTERM)
+        return fault
+    held = berth.job(scene.ground.db)
+    if step == "stopped" and held is not None:
+        return pause_job(scene, held[0])
     return None
 
 
