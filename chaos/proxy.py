@@ -38,6 +38,7 @@ class Proxy:
         self._target = target
         self._lines: set[_Line] = set()
         self._is_silent = False
+        self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self.port = 0
@@ -45,8 +46,8 @@ class Proxy:
     def start(self) -> None:
         """Listen, on a port that is free."""
         serving = asyncio.start_server(self._serve, "127.0.0.1", 0)
-        server = self._loop.run_until_complete(serving)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = self._loop.run_until_complete(serving)
+        self.port = self._server.sockets[0].getsockname()[1]
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,9 +76,12 @@ class Proxy:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        if self._server is not None:
+            self._server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     def _do(self, work: Callable[[], None]) -> None:
         done = threading.Event()
