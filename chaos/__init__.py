@@ -4,3 +4,13 @@
 PostgreSQL; it kills, freezes, cuts and fills them by a seed, then lets the farm settle
 and judges it: docs/reliability.md. The product knows nothing of all this.
 """
+
+from __future__ import annotations
+
+import signal
+import sys
+
+
+def leave_on_sigterm() -> None:
+    """Have SIGTERM end this process the way Ctrl-C does: with all that it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from chaos import leave_on_sigterm
 from chaos.episode import Outcome, Plan, play
 from chaos.ground import POSTGRESQL, SQLITE, PartMissing
 from chaos.report import answers, save, table, told, verdict
@@ -28,6 +29,7 @@ _OVERHEAD_SECONDS = 25.0  # to start and to settle, of each episode
 def main() -> int:
     """Play all episodes; 1 if a promise was broken, 2 if a part is missing."""
     options = _options()
+    leave_on_sigterm()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     outcomes: list[Outcome] = []
     pictures: dict[int, bytes] = {}

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -22,24 +23,24 @@ from worker.runner import Runner
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_needed_seconds = 0.0
+NEEDED, PREVIEWS, CHECKPOINTS = "needed", "previews", "checkpoints"
+
+_spent: Counter[str] = Counter()  # seconds of wall time, in the thread of the attempt
 
 
 @contextmanager
-def _needed() -> Iterator[None]:
-    """What is done inside is needed by anybody."""
-    global _needed_seconds  # noqa: PLW0603 - one stopwatch for a process with one job
+def _counted(name: str) -> Iterator[None]:
     began = time.perf_counter()
     try:
         yield
     finally:
-        _needed_seconds += time.perf_counter() - began
+        _spent[name] += time.perf_counter() - began
 
 
-def _timed(work: Callable[..., Any]) -> Callable[..., Any]:
+def _timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
     @wraps(work)
     def timed(*arguments: Any, **more: Any) -> Any:
-        with _needed():
+        with _counted(name):
             return work(*arguments, **more)
 
     return timed
@@ -50,7 +51,7 @@ def _timed_run(stylize: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[
     def timed(*arguments: Any, **more: Any) -> Iterator[Any]:
         run = stylize(*arguments, **more)
         while True:
-            with _needed():
+            with _counted(NEEDED):
                 iterate = next(run, None)
             if iterate is None:
                 return
@@ -62,19 +63,19 @@ def _timed_run(stylize: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[
 def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
     @wraps(run_one)
     def measured(self: Runner) -> bool:
-        global _needed_seconds  # noqa: PLW0603 - see above
-        _needed_seconds = 0.0
+        _spent.clear()
         began, cpu = time.perf_counter(), time.process_time()
         own = time.thread_time()
         found = run_one(self)
         if found:
             said = {
-                "seconds": time.perf_counter() - began,
-                "needed_seconds": _needed_seconds,
-                "cpu_seconds": time.process_time() - cpu,
-                "own_cpu_seconds": time.thread_time() - own,
+                **_spent,
+                "all": time.perf_counter() - began,
+                "other threads": time.process_time() - cpu - (time.thread_time() - own),
             }
-            Path(os.environ["MEASURED"]).write_text(json.dumps(said))
+            fresh = Path(os.environ["MEASURED"] + ".new")
+            fresh.write_text(json.dumps(said))
+            fresh.rename(os.environ["MEASURED"])
         return found
 
     return measured
@@ -83,9 +84,11 @@ def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
 def main() -> int:
     """Put the stopwatch in, then be a worker."""
     attempt.stylize = _timed_run(attempt.stylize)
-    attempt.read_originals = _timed(attempt.read_originals)
-    attempt.encode = _timed(attempt.encode)
-    Keeper.save = _timed(Keeper.save)  # the file has to be written by anybody
+    for name in ("read_originals", "encode"):
+        setattr(attempt, name, _timed(getattr(attempt, name), NEEDED))
+    attempt.keep_preview = _timed(attempt.keep_preview, PREVIEWS)
+    Keeper.save = _timed(Keeper.save, NEEDED)  # the file has to be written by anybody
+    Keeper.keep_checkpoint = _timed(Keeper.keep_checkpoint, CHECKPOINTS)
     Runner.run_one = _measured(Runner.run_one)
     return app.main()
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaos import leave_on_sigterm
 from chaos.baseline.play import PlainOutcome, play
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--gap", type=float, default=0.5, help="seconds per fault")
     parser.add_argument("--json", type=Path, default=Path(".chaos/baseline.json"))
     options = parser.parse_args()
+    leave_on_sigterm()
     outcomes = []
     for seed in range(options.seed, options.seed + options.seeds):
         for acks_late in (False, True):
@@ -40,15 +42,15 @@ def main() -> int:
 def table(outcomes: Sequence[PlainOutcome]) -> str:
     """Both ways of running Celery, as Markdown."""
     lines = [
-        "| | tasks | faults | lost | of these ran | stuck | ran twice | wrong |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| | tasks | faults | lost | of these ran | stuck | twice | failed | wrong |",
+        "| --- " + 8 * "| ---: " + "|",
     ]
     for name, acks_late in (("defaults", False), ("`acks_late`", True)):
         these = [one for one in outcomes if one.acks_late is acks_late]
         faults = sum(sum(one.faults.values()) for one in these)
         counts = [
             sum(getattr(one, what) for one in these)
-            for what in ("lost", "gone", "stuck", "doubled", "wrong")
+            for what in ("lost", "gone", "stuck", "doubled", "failed", "wrong")
         ]
         tasks = sum(one.tasks for one in these)
         figures = " | ".join(str(each) for each in (tasks, faults, *counts))
