@@ -34,9 +34,10 @@ def kill_redis(scene: Scene) -> Fault | None:
 
 def freeze_redis(scene: Scene) -> Fault | None:
     """SIGSTOP: it takes connections and says nothing. Jobs are submitted meanwhile."""
+    if _PART in scene.busy:
+        return None
     send = scene.ground.redis.process.send_signal
-    if _PART not in scene.busy:
-        scene.load.more(2)
+    scene.load.more(2)
     stop, go_on = partial(send, signal.SIGSTOP), partial(send, signal.SIGCONT)
     return _broken(scene, FROZEN, (2, 6), stop, go_on)
 
