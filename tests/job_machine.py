@@ -130,6 +130,14 @@ class JobMachine(RuleBasedStateMachine):
             assert self.truths.row(held.job_id).state == answer
             assert answer == led_to(before, write)
 
+    @rule(write=st.sampled_from(sorted(WRITES)), n=PICKS)
+    def claim_and_write(self, write, n):
+        """Both as one step: rules that need one another seldom meet."""
+        if not self.truths.holder:
+            self.claim()
+        if self.claims:
+            self.write(pick=len(self.claims) - 1, write=write, n=n)
+
     @precondition(lambda self: self.jobs)
     @rule(pick=PICKS, verb=st.sampled_from(sorted(ASKS)))
     def ask(self, pick, verb):
@@ -273,21 +281,3 @@ class JobMachine(RuleBasedStateMachine):
     def _is_overdue(self, job):
         late = job.cancel_after is not None and job.cancel_after < self.clock.now
         return late and job.state in EVENTS["overdue"]
-
-
-class OneJobMachine(JobMachine):
-    """The same with a single job: shallow, so that rare orders are reached."""
-
-    @initialize()
-    def one(self):
-        self.jobs.append(submit(self.db, "own_a", keep_every=3))
-
-    @precondition(lambda self: False)
-    @rule()
-    def submit(self):
-        """No second job."""
-
-    @precondition(lambda self: False)
-    @rule()
-    def branch(self):
-        """Nor a child."""
