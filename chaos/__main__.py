@@ -8,14 +8,14 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from chaos import leave_on_sigterm
-from chaos.episode import Outcome, Plan, play
+from chaos.episode import Plan, play
 from chaos.ground import POSTGRESQL, SQLITE, PartMissing
-from chaos.report import answers, save, table, told, verdict
+from chaos.report import answers, plain, save, table, told, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,20 +31,20 @@ def main() -> int:
     options = _options()
     leave_on_sigterm()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    outcomes: list[Outcome] = []
+    episodes: list[dict[str, Any]] = []
     pictures: dict[int, bytes] = {}
     try:
         for plan in _plans(options):
-            outcomes.append(play(plan, pictures))
-            _say(told(outcomes[-1]))
-            save(options.json, outcomes, _about(options))
+            episodes.append(plain(play(plan, pictures)))
+            _say(told(episodes[-1]))
+            save(options.json, episodes, _about(options))
     except PartMissing as error:
         _say(f"chaos: {error}")
         return 2
-    _say(table(outcomes))
-    _say(answers(outcomes))
-    _say(verdict(outcomes))
-    return 1 if any(one.violations for one in outcomes) else 0
+    _say(table(episodes))
+    _say(answers(episodes))
+    _say(verdict(episodes))
+    return 1 if any(one["violations"] for one in episodes) else 0
 
 
 def _options() -> argparse.Namespace:
