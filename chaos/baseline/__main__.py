@@ -23,13 +23,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--seeds", type=int, default=2, help="episodes of each kind")
     parser.add_argument("--gap", type=float, default=0.5, help="seconds per fault")
+    parser.add_argument("--no-flush", action="store_true", help="spare it FLUSHALL")
     parser.add_argument("--json", type=Path, default=Path(".chaos/baseline.json"))
     options = parser.parse_args()
     leave_on_sigterm()
     outcomes = []
     for seed in range(options.seed, options.seed + options.seeds):
         for acks_late in (False, True):
-            done = play(seed, options.seconds, acks_late=acks_late, gap=options.gap)
+            done = play(
+                seed,
+                options.seconds,
+                acks_late=acks_late,
+                gap=options.gap,
+                flushes=not options.no_flush,
+            )
             outcomes.append(done)
             sys.stdout.write(f"{done}\n")
             sys.stdout.flush()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SETTLE_SECONDS = 60.0
+_WORKERS = 4
 _SURE_SECONDS = 20.0  # nothing waits for so long: what has no result will have none
 VISIBILITY_SECONDS = 15.0  # several times what a task takes
 _TICK_SECONDS = 0.05
@@ -66,6 +67,7 @@ FAULTS: dict[Callable[[Scene], Fault | None], float] = {
     kill: 3, terminate: 2, freeze: 2, flush: 3, kill_redis: 1.5, freeze_redis: 2,
     half_open: 2, swallow: 1.5, reset: 3, double: 3,
 }  # fmt: skip
+WITHOUT_FLUSH = {fault: often for fault, often in FAULTS.items() if fault is not flush}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,21 @@ class Producer:
 
 
 def play(
-    seed: int, seconds: float, *, acks_late: bool, workers: int = 4, gap: float = 0.5
+    seed: int,
+    seconds: float,
+    *,
+    acks_late: bool,
+    gap: float = 0.5,
+    flushes: bool = True,
 ) -> PlainOutcome:
     """Play one episode.
+
+    Args:
+        seed: Of everything that is drawn.
+        seconds: How long things are broken.
+        acks_late: Or the defaults.
+        gap: Seconds between two faults, on average.
+        flushes: Whether FLUSHALL is among them: it takes messages and results alike.
 
     Raises:
         PartMissing: No Redis is installed.
@@ -169,10 +183,10 @@ def play(
             "BASELINE_VISIBILITY": str(VISIBILITY_SECONDS),
             "OMP_NUM_THREADS": "1",
         }
-        crew = PlainCrew(workers, environment, home)
+        crew = PlainCrew(_WORKERS, environment, home)
         undo.callback(crew.kill)
         mean = sum(CHAIN_ITERATIONS) / 2 * 0.02
-        producer = Producer(broker, rng, mean / (workers - 1))
+        producer = Producer(broker, rng, mean / (_WORKERS - 1))
         people = undo.enter_context(ThreadPoolExecutor(1))
         ground = Ground(home, server, proxy, None, "", None, small_disk=False)
         diary = Diary()
@@ -180,21 +194,26 @@ def play(
         crew.start()
         time.sleep(5)
         producer.start()
-        _break(scene, seconds, gap)
+        _break(scene, seconds, gap, FAULTS if flushes else WITHOUT_FLUSH)
         producer.stop()
         scene.later.do_due(all_of_it=True)
         _settle(scene, producer)
         return _outcome(scene, producer, seed, acks_late=acks_late)
 
 
-def _break(scene: Scene, seconds: float, gap: float) -> None:
+def _break(
+    scene: Scene,
+    seconds: float,
+    gap: float,
+    faults: dict[Callable[[Scene], Fault | None], float],
+) -> None:
     ends_at = time.monotonic() + seconds
     next_at = time.monotonic() + 1
     while time.monotonic() < ends_at:
         scene.later.do_due()
         scene.crew.tend()
         if time.monotonic() >= next_at:
-            (fault,) = scene.rng.choices(list(FAULTS), list(FAULTS.values()))
+            (fault,) = scene.rng.choices(list(faults), list(faults.values()))
             if (done := fault(scene)) is not None:
                 scene.diary.faults.append(done)
             next_at += scene.rng.expovariate(1 / gap)
