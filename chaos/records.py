@@ -20,7 +20,7 @@ class Submission:
         job_id: None: refused, or no answer came, so that nobody knows.
         is_unknown: Whether no answer came.
         at: When it was sent, seconds since 1970.
-        seconds: How long the answer took.
+        seconds: How long the answer took; with a pause where it had to be sent again.
     """
 
     name: str

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 _READY_SECONDS = 30.0
 _PATIENCE_SECONDS = 30.0
+_TRIES = 4
+_PAUSE_SECONDS = 1.0
+_UNSURE, _IN_PROGRESS = 500, 409
 
 
 class Server:
@@ -101,9 +105,20 @@ class Person:
     def submit(
         self, name: str, params: str, pictures: Mapping[str, bytes]
     ) -> tuple[int | None, dict[str, Any]]:
-        """Send a job; the status is None where no answer came."""
+        """Send a job, and the same again while no answer comes, or none that is one.
+
+        The status is None where there was none to the last.
+        """
         form = {"params": params, "name": name}
-        return self._send("/v1/jobs", files=pictures, data=form)
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        for _ in range(_TRIES):
+            status, said = self._send(
+                "/v1/jobs", files=pictures, data=form, headers=key
+            )
+            if status is not None and status < _UNSURE and status != _IN_PROGRESS:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        return status, said
 
     def ask(self, job_id: str, verb: str) -> int | None:
         """Ask a verb of a job; returns the status."""
