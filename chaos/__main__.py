@@ -15,7 +15,7 @@ import structlog
 from chaos import leave_on_sigterm
 from chaos.episode import Plan, play
 from chaos.ground import POSTGRESQL, SQLITE, PartMissing
-from chaos.report import answers, plain, save, table, told, verdict
+from chaos.report import answers, bounds, plain, save, table, told, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,7 @@ def main() -> int:
         _say(f"chaos: {error}")
         return 2
     _say(table(episodes))
+    _say(bounds())
     _say(answers(episodes))
     _say(verdict(episodes))
     return 1 if any(one["violations"] for one in episodes) else 0

@@ -15,7 +15,7 @@ from chaos.records import CHAIN
 from shared.states import EVENTS, HELD, TERMINAL, VERBS, Event, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from chaos.evidence import Evidence, Moved, Row
     from chaos.records import Submission
@@ -218,8 +218,3 @@ def left_behind(evidence: Evidence) -> Iterator[Violation]:
 CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     lost, stuck, doubled, unequal, failed, untrue, disobeyed, left_behind,
 )  # fmt: skip
-
-
-def counts(violations: Sequence[Violation]) -> Mapping[str, int]:
-    """How many there are of each kind."""
-    return Counter(one.kind for one in violations)

@@ -14,6 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from chaos.recovery import quantile, ring_delay
+from chaos.timing import LEAVING_SECONDS, RECOVERY_SECONDS, SECOND_FAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,6 +92,14 @@ def table(episodes: Sequence[Episode]) -> str:
     return "\n".join(lines)
 
 
+def bounds() -> str:
+    """What follows from the settings for a job that has lost its worker."""
+    return (
+        f"bounds, Redis and the database being there: {RECOVERY_SECONDS:g} s, with a "
+        f"second fault {SECOND_FAULT_SECONDS:g} s; SIGTERM {LEAVING_SECONDS:g} s"
+    )
+
+
 def answers(episodes: Sequence[Episode]) -> str:
     """How long POST /v1/jobs took, in one line."""
     calm = [each for one in episodes for each in one["calm"]]
@@ -128,7 +137,7 @@ def _read(paths: Iterable[str]) -> list[Episode]:
 def main() -> None:
     """Tell of all runs whose JSON files are named."""
     episodes = _read(sys.argv[1:])
-    lines = [*map(told, episodes), table(episodes), answers(episodes)]
+    lines = [*map(told, episodes), table(episodes), bounds(), answers(episodes)]
     sys.stdout.writelines(f"{line}\n" for line in (*lines, verdict(episodes)))
 
 

@@ -10,13 +10,13 @@ RETRY_SECONDS = 0.5
 WATCHDOG_SECONDS = 6.0
 SAVE_RETRY_SECONDS = 0.5
 OUTAGE_SECONDS = 3.0  # instead of `worker.remedies`, which has it as a constant
-RING_SECONDS = 0.5  # the most that a frozen Redis may cost whoever submits
-LEAVING_SECONDS = 2.0  # of a worker that is told to end, besides a step and a write
 
-# A lease runs out, and two rounds of the reconciler see to it.
+# A lease runs out, and two rounds of the reconciler see to it; one lease more if the
+# reconciler's leader, the database or what is to start has been hit too.
 RECOVERY_SECONDS = LEASE_SECONDS + 2 * REAP_SECONDS
-# The database, or what is to start, may cost another lease.
-OUTAGE_RECOVERY_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS + OUTAGE_SECONDS
+SECOND_FAULT_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS
+# A worker that is told to go does so in that time, besides a step and a write.
+LEAVING_SECONDS = 2.0 + REAP_SECONDS
 
 ENVIRONMENT = {
     "IMPASTO_LEASE_SECONDS": str(LEASE_SECONDS),
