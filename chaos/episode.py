@@ -180,6 +180,7 @@ def _open_jobs(scene: Scene) -> int:
 def _gather(scene: Scene, pictures: dict[int, bytes]) -> Evidence:
     """Send all processes home, then read what is left."""
     complaints = [*scene.diary.surprises, *scene.crew.dismiss()]
+    shown = {row.id: scene.person.state(row.id) for row in read_rows(scene.ground)}
     if (code := scene.server.stop()) != 0:
         complaints.append(f"the API ended with {code}")
     ground, rows = scene.ground, read_rows(scene.ground)
@@ -192,6 +193,7 @@ def _gather(scene: Scene, pictures: dict[int, bytes]) -> Evidence:
         weights=read_weights(ground, rows),
         results=read_results(ground, rows),
         pictures=pictures,
+        shown=shown,
         counts=read_counts(ground),
         left=left,
         missing=missing,

@@ -72,6 +72,7 @@ class Evidence:
         weights: By job: (iteration after which it holds, style weight), in order.
         results: Bytes of results by key; keys whose blob is missing are not there.
         pictures: What undisturbed jobs made, by variant.
+        shown: By job: the state that the API told at the end.
         counts: By owner: (queued, running), as the owners' table has it.
         left: Keys of blobs that no row names after a day's collection.
         missing: Keys of checkpoints that rows name and the storage does not have.
@@ -85,6 +86,7 @@ class Evidence:
     weights: Mapping[str, Sequence[tuple[int, float]]]
     results: Mapping[str, bytes]
     pictures: Mapping[int, bytes]
+    shown: Mapping[str, str | None] = field(default_factory=dict)
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     left: Sequence[str] = ()
     missing: Sequence[str] = ()

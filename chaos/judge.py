@@ -148,6 +148,9 @@ def untrue(evidence: Evidence) -> Iterator[Violation]:
         if (state, fence) != (row.state, row.fence):
             why = f"row: {row.state} {row.fence}, events: {state} {fence}"
             yield Violation(UNTRUE, row.id, why)
+        shown = evidence.shown.get(row.id, row.state)
+        if shown != row.state:
+            yield Violation(UNTRUE, row.id, f"{row.state}, and the API says {shown}")
     yield from _miscounted(evidence)
 
 

@@ -135,6 +135,15 @@ class Person:
             return None
         return answer.status_code
 
+    def state(self, job_id: str) -> str | None:
+        """Look at a job; None: the API does not tell."""
+        try:
+            said = self._client.get(f"/v1/jobs/{job_id}").json()
+        except httpx.TransportError:
+            return None
+        state: str | None = said.get("state")
+        return state
+
     def close(self) -> None:
         """Hang up."""
         self._client.close()

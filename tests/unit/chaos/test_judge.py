@@ -218,6 +218,11 @@ def test_a_row_that_its_events_do_not_lead_to_is_untrue():
     assert "untrue" in kinds(evidence(events=LIFE[:-1]))
 
 
+def test_an_api_that_tells_another_state_is_untrue():
+    assert judge(replace(evidence(), shown={"job_a": "succeeded"})) == []
+    assert kinds(replace(evidence(), shown={"job_a": "running"})) == ["untrue"]
+
+
 def test_wrong_counts_of_an_owner_are_untrue():
     assert kinds(replace(evidence(), counts={"own_local": (0, 1)})) == ["untrue"]
 
