@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-lists bench-start bench-engine gpu-check compose-check clean
+.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine gpu-check compose-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -31,6 +31,21 @@ lint: setup ## check style, types and layers
 
 mutations: setup ## take away each fence predicate: some test must notice
 	$(BIN)/python -m bench.mutations
+
+chaos: setup ## break a farm for two minutes, and see that it keeps its promises
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos $(ARGS)
+
+chaos-long: setup ## the same for half an hour; ARGS="--seconds 600 --seeds 4 --seed 9"
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos --seconds 1800 --seeds 12 $(ARGS)
+
+chaos-baseline: setup ## the same faults against plain Celery
+	$(BIN)/python -m chaos.baseline $(ARGS)
+
+chaos-overhead: setup ## what an undisturbed job pays for being safe
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos.overhead $(ARGS)
 
 bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000:1000 100000:10000", finished:queued
 	$(BIN)/python -m bench.claims $(SIZES)
