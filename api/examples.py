@@ -93,6 +93,7 @@ JOB: dict[str, Any] = {
     "reused": False,
     "urls": {
         "self": _URL,
+        "events": f"{_URL}/events",
         "cancel": f"{_URL}/cancel",
         "pause": f"{_URL}/pause",
         "resume": None,

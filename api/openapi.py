@@ -24,6 +24,7 @@ from api.form_schemas import (
     JobJson,
 )
 from api.key_schemas import KeyBody
+from api.record_schemas import Log, Metrics
 from api.schemas import LogPage, Problem
 from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
@@ -54,7 +55,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     RetryBody,
     KeyBody,
 )
-_PAGES: tuple[type[BaseModel], ...] = (LogPage,)  # named by hand-written answers
+# Named by answers that are written by hand.
+_PAGES: tuple[type[BaseModel], ...] = (LogPage, Log, Metrics)
 _SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     "key": {
         "type": "http",

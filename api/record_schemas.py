@@ -33,7 +33,7 @@ class Metrics(_Said):
     data: list[MetricPoint]
 
 
-class LogLine(_Said):
+class LoggedEvent(_Said):
     """Something that happened to a job."""
 
     seq: int = Field(description="grows; for `since`")
@@ -48,7 +48,7 @@ class LogLine(_Said):
 class Log(_Said):
     """What happened to a job, in order."""
 
-    data: list[LogLine]
+    data: list[LoggedEvent]
     next_since: int = Field(description="`since` of what comes later")
 
 

@@ -11,7 +11,7 @@ from api.asset_presenters import asset_url
 from api.record_schemas import (
     Family,
     Kin,
-    LogLine,
+    LoggedEvent,
     Manifest,
     ManifestPicture,
     ManifestResult,
@@ -44,9 +44,9 @@ def as_csv(curve: Iterable[Sequence[Any]]) -> str:
     return buffer.getvalue()
 
 
-def log_line(event: JobEvent) -> LogLine:
+def log_line(event: JobEvent) -> LoggedEvent:
     """Describe something that happened."""
-    return LogLine(
+    return LoggedEvent(
         seq=event.seq,
         at=_instant(event.at),
         event=event.event,
@@ -57,7 +57,7 @@ def log_line(event: JobEvent) -> LogLine:
     )
 
 
-def log_text(line: LogLine) -> str:
+def log_text(line: LoggedEvent) -> str:
     """Write a line of the log for people."""
     moved = line.state
     if line.from_state not in {None, line.state}:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 import structlog
 from flask import Response, request
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from api import cursor
 from api.answers import answer, job_answer, next_link
@@ -36,6 +37,17 @@ blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
 
 _NO_ZERO = r"^[^\x00]*$"  # which a database would not take
 _ID = r"^[A-Za-z0-9_]*$"
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
+
+
+def _date_time(text: object) -> object:
+    """Let nothing but RFC 3339 through: pydantic would take "0.5" for seconds."""
+    if not isinstance(text, str) or not _DATE_TIME.match(text):
+        raise ValueError("must be a time with its zone (RFC 3339)")
+    return text
+
+
+_Time = Annotated[AwareDatetime, BeforeValidator(_date_time)]
 
 
 class JobsQuery(Query):
@@ -53,8 +65,8 @@ class JobsQuery(Query):
         pattern=_NO_ZERO,
         description="words that are all in the name, in whatever order",
     )
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: _Time | None = None
+    created_before: _Time | None = None
 
     def filters(self) -> jobs.Filters:
         """Say it as `shared.jobs` does."""

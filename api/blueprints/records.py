@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.answers import answer, cacheable
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
-from api.openapi import get, make_blueprint
+from api.openapi import get, make_blueprint, named
 from api.record_schemas import Family, Log, Manifest, Metrics, Queue
 from api.records import as_csv, family_of, log_line, log_text, manifest_of, points_of
 from api.services import current_services
@@ -19,6 +19,17 @@ from shared import jobs
 blueprint = make_blueprint("records", "How jobs went, and how to do them again.")
 
 _MOST_EVENTS = 2**63 - 1
+
+
+def _as_text_too(model: type[BaseModel], media_type: str) -> dict[str, Any]:
+    """Describe an answer that `format` makes text."""
+    return {
+        "description": "As JSON, or as `format` says",
+        "content": {
+            "application/json": {"schema": named(model)},
+            media_type: {"schema": {"type": "string"}},
+        },
+    }
 
 
 class MetricsQuery(BaseModel):
@@ -39,7 +50,8 @@ class LogQuery(BaseModel):
     format: Literal["json", "text"] = "json"
 
 
-@get(blueprint, "/v1/jobs/<job_id>/metrics", s200=Metrics, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/metrics", s200=_as_text_too(Metrics, "text/csv"),
+     s404=None, s410=None)  # fmt: skip
 def show_metrics(path: JobPath, query: MetricsQuery) -> Response:
     """Look at the losses, iteration by iteration, as JSON or `?format=csv`."""
     job = find_job(path.job_id)
@@ -49,7 +61,8 @@ def show_metrics(path: JobPath, query: MetricsQuery) -> Response:
     return cacheable(answer(Metrics(job_id=job.id, data=points_of(curve))))
 
 
-@get(blueprint, "/v1/jobs/<job_id>/logs", s200=Log, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/logs", s200=_as_text_too(Log, "text/plain"),
+     s404=None, s410=None)  # fmt: skip
 def show_log(path: JobPath, query: LogQuery) -> Response:
     """Look at what happened to a job, as JSON or `?format=text`."""
     job = find_job(path.job_id)

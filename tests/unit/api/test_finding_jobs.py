@@ -96,3 +96,11 @@ def test_a_wrong_filter_is_pointed_at(client, query, pointer):
 
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("text", ["0.5", "1700000000", "2026-01-31", "yesterday"])
+def test_a_time_that_is_not_written_as_one_is_refused(client, text):
+    response = client.get("/v1/jobs", query_string={"created_before": text})
+
+    assert response.status_code == 422
+    assert response.json["errors"][0]["pointer"] == "/created_before"

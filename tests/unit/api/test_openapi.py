@@ -144,3 +144,49 @@ def test_what_is_answered_is_what_is_documented(api):
     problem = api.submit([]).json
     assert set(problem) <= set(Problem.model_fields)
     TypeAdapter(Problem).validate_python(problem)
+
+
+def test_no_two_models_share_a_name(api):
+    """The document would show one in the place of the other."""
+    lines = {"/v1/events": "LogLine", "/v1/jobs/{job_id}/logs": "LoggedEvent"}
+    schemas = api.client.get("/openapi.json").json["components"]["schemas"]
+
+    assert "from_state" not in schemas[lines["/v1/events"]].get("required", [])
+    assert "fence" in schemas[lines["/v1/jobs/{job_id}/logs"]]["required"]
+
+
+def test_bounds_are_exact_beyond_what_a_float_holds(document):
+    bounds = {
+        node[name]
+        for node in nodes(document)
+        if isinstance(node, dict)
+        for name in ("minimum", "maximum", "exclusiveMaximum")
+        if isinstance(node.get(name), int | float)
+    }
+
+    assert 2**63 in bounds
+    assert all(isinstance(bound, int) for bound in bounds if bound == int(bound))
+
+
+def test_what_was_just_made_links_to_all_that_can_be_asked_of_it(document):
+    made = document["paths"]["/v1/explorations"]["post"]["responses"]["202"]
+    names = {operation["operationId"] for _, _, operation in operations(document)}
+    asked = {
+        operation["operationId"]
+        for path, _, operation in operations(document)
+        if re.fullmatch(r"/v1/jobs/{job_id}(/\w+)?(/latest)?", path)
+    }
+
+    assert set(made["links"]) == asked
+    assert asked <= names
+    parameters = {tuple(link["parameters"].items()) for link in made["links"].values()}
+    assert parameters == {(("job_id", "$response.body#/id"),)}
+
+
+@pytest.mark.parametrize("path", ["logs?format=text", "metrics?format=csv"])
+def test_every_kind_of_answer_is_documented(api, document, path):
+    told = api.client.get(f"/v1/jobs/{api.submitted()}/{path}").mimetype
+
+    name = path.partition("?")[0]
+    described = document["paths"][f"/v1/jobs/{{job_id}}/{name}"]["get"]["responses"]
+    assert set(described["200"]["content"]) == {"application/json", told}
