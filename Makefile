@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint mutations bench-jobs bench-start bench-engine bench-eta gpu-check clean
+.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -32,8 +32,26 @@ lint: setup ## check style, types and layers
 mutations: setup ## take away each fence predicate: some test must notice
 	$(BIN)/python -m bench.mutations
 
-bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000 100000"
+chaos: setup ## break a farm for two minutes, and see that it keeps its promises
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos $(ARGS)
+
+chaos-long: setup ## the same for half an hour; ARGS="--seconds 600 --seeds 4 --seed 9"
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos --seconds 1800 --seeds 12 $(ARGS)
+
+chaos-baseline: setup ## the same faults against plain Celery
+	$(BIN)/python -m chaos.baseline $(ARGS)
+
+chaos-overhead: setup ## what an undisturbed job pays for being safe
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m chaos.overhead $(ARGS)
+
+bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000:1000 100000:10000", finished:queued
 	$(BIN)/python -m bench.claims $(SIZES)
+
+bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZES="1000 100000"
+	$(BIN)/python -m bench.lists $(SIZES)
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
@@ -50,6 +68,9 @@ gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MP
 	@$(BIN)/python -m bench.gpu_check --is-there
 	@$(BIN)/impasto weights fetch
 	@CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTORCH_ENABLE_MPS_FALLBACK=1 $(BIN)/python -m bench.gpu_check
+
+compose-check: setup ## build and run docker-compose.yml, kill its worker in mid-job, and go on
+	$(BIN)/python -m deploy.compose_check
 
 clean: ## remove what was made here; farms keep their data elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import Response, request
 
+from api.etags import mark_of_job
 from api.presenters import job_url, poll_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
+    from api.etags import Mark
+    from api.looks import Look, Looks
     from api.schemas import JobObject
-
-_COARSE_DIGITS = 2  # progress to the percent
-# They change all the time, and alone are no news worth a new answer.
-_VOLATILE = {
-    "progress": {
-        "iteration",
-        "it_per_s",
-        "elapsed_s",
-        "eta_s",
-        "eta_at",
-        "eta_low_s",
-        "eta_high_s",
-        "losses",
-        "updated_at",
-        "fraction",
-    },
-    "queue": {"starts_in_s", "starts_at", "finishes_at", "confidence"},
-}
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:
@@ -39,27 +26,50 @@ def answer(body: BaseModel, status: int = 200) -> Response:
 
 
 def job_answer(job: JobObject, status: int = 200) -> Response:
-    """Send a job with its address, its ETag and when to ask again; 304 if known."""
-    etag = job_etag(job)
-    # 304 is for reading only (RFC 9110, 13.1.2).
-    reading = request.method in {"GET", "HEAD"}
-    known = reading and request.if_none_match.contains_weak(etag)
-    response = Response(status=304) if known else answer(job, status)
-    response.set_etag(etag, weak=True)
-    response.headers["Cache-Control"] = "private, no-cache"
-    if (seconds := poll_seconds(job)) is not None:
-        response.headers["Retry-After"] = str(seconds)
+    """Send a job with its address, its ETag and when to ask again."""
+    response = answer(job, status)
+    _describe(response, mark_of_job(job), poll_seconds(job))
     if status == 202:  # noqa: PLR2004 - accepted
         response.headers["Location"] = job_url(job.id)
     return response
 
 
-def job_etag(job: JobObject) -> str:
-    """Digest a job, its progress to the percent: the rest moves with every look."""
-    steady = job.model_dump_json(exclude=_VOLATILE)
-    fraction = job.progress.fraction if job.progress else 0.0
-    seen = f"{steady}{round(fraction, _COARSE_DIGITS)}"
-    return hashlib.sha256(seen.encode()).hexdigest()[:32]
+def look_answer(looks: Looks, look: Look) -> Response:
+    """Send what a look at a job has shown; 304 if the client knows.
+
+    Raises:
+        JobNotFound: It is gone meanwhile.
+    """
+    if request.if_none_match.contains_weak(str(look.mark)):
+        response = Response(status=304)
+    else:
+        response = Response(looks.text(look), mimetype="application/json")
+    _describe(response, look.mark, look.poll_seconds)
+    return response
+
+
+def _describe(response: Response, mark: Mark, poll_seconds: int | None) -> None:
+    response.set_etag(str(mark), weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if poll_seconds is not None:
+        response.headers["Retry-After"] = str(poll_seconds)
+
+
+def cacheable(response: Response) -> Response:
+    """Let who has it already be told so: by a digest of all of it."""
+    response.add_etag()
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def next_link(
+    response: Response, path: str, known: Mapping[str, object], following: str | None
+) -> None:
+    """Add where the next page is, if there is one (RFC 8288)."""
+    if following is not None:
+        query = urlencode({**known, "cursor": following})
+        response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 
 def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Response:

@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING
 
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
+    assets,
     capabilities,
     estimates,
+    events,
     explorations,
+    frames,
     health,
     jobs,
     keys,
     metrics,
     pages,
     pictures,
+    records,
     session,
     verbs,
 )
 from api.budgets import Budgets
 from api.known_keys import KnownKeys
 from api.limits import max_body_bytes, max_uploads
+from api.live import Lookout
+from api.looks import Looks
 from shared.settings import read_secret
 
 if TYPE_CHECKING:
@@ -34,6 +40,11 @@ if TYPE_CHECKING:
     from shared.queue import Doorbell
     from shared.settings import Settings
     from shared.storage.base import Storage
+
+_DOCUMENTED = (
+    *(assets, jobs, events, explorations, verbs, pictures, frames, records),
+    *(keys, capabilities, health, estimates, metrics),
+)
 
 
 def create_app(
@@ -47,6 +58,7 @@ def create_app(
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
+    looks = Looks(database)
     parts = services.Services(
         settings,
         database,
@@ -57,18 +69,17 @@ def create_app(
         budgets=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
+        streams=BoundedSemaphore(settings.max_streams),
+        looks=looks,
+        lookout=Lookout(database, lambda row: looks.progress(row.owner_id, row)),
     )
     services.install(app, parts)
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
     auth.register(app)
     rates.register(app)
-    documented = (
-        *(jobs, explorations, verbs, pictures),
-        *(keys, capabilities, health, estimates, metrics),
-    )
-    for each in documented:
-        openapi.register(app, each.blueprint)
+    for documented in _DOCUMENTED:
+        openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app

@@ -40,6 +40,23 @@ def read_moment(value: object) -> datetime | float:
     raise ValueError("must be a time with its zone (RFC 3339), or seconds from now")
 
 
+# Databases take no zero byte, people see no control characters.
+Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tags = Annotated[
+    tuple[Tag, ...], Field(max_length=20, description="for `tag=` of the list")
+]
+Metadata = Annotated[
+    dict[Tag, Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]],
+    Field(max_length=16, description="text by name, kept for you and not looked at"),
+]
+ReuseWord = Annotated[
+    Literal["never", "finished", "finished_or_active"],
+    Field(
+        description="take an equal job of yours instead of making one: one that has "
+        "succeeded, or also one that is still to; the answer is 200 then, and `reused`"
+    ),
+]
+
 Moment = Annotated[
     datetime | float,
     PlainValidator(read_moment),
@@ -58,6 +75,8 @@ class ChangeBody(Changes):
     """A merge patch (RFC 7396): what is left out stays, null takes away."""
 
     name: str | None = Field(default=None, max_length=200)
+    tags: Tags | None = None
+    metadata: Metadata | None = None
     priority: PriorityWord | None = Field(
         default=None, description="a step is worth an hour of waiting"
     )
@@ -70,6 +89,33 @@ class ChangeBody(Changes):
 
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OptionsBody(_Body):
+    """What a job is told besides its parameters, in JSON."""
+
+    name: str | None = Field(default=None, max_length=200)
+    tags: Tags = ()
+    metadata: Metadata = Field(default={})
+    priority: PriorityWord = Field(
+        default="normal", description="a step is worth an hour of waiting"
+    )
+    max_attempts: int | None = Field(
+        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+    )
+    keep_every: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="iterations between checkpoints kept for forks",
+    )
+    start_deadline: Moment | None = Field(
+        default=None, description="expires if not started by then"
+    )
+    cancel_after: Moment | None = Field(
+        default=None, description="canceled if not done by then"
+    )
+    reuse: ReuseWord = "never"
 
 
 class ForkPoint(_Body):

@@ -76,7 +76,9 @@ def _from_json(request: Request) -> ExplorationRequest:
     said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)
     recognize(said)
     errors: list[FieldError] = []
-    name = said.pop("name", "")
+    name = said.pop("name", None)
+    if name is None:
+        name = ""  # as if it were not said
     if not isinstance(name, str):
         errors.append(FieldError("/name", "string-type", "must be text"))
         name = ""

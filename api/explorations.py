@@ -45,7 +45,8 @@ def submit_exploration(services: Services, owner_id: str, request: Request) -> s
         _check_count(len(digests), len(set(digests)), wanted)
         stored = keep_all(services, owner_id, inspect_all(services, files))
     ids = [*(asset.id for asset in known), *(one.asset_id for one in stored)]
-    return enqueue(services, _new_job(owner_id, wanted, list(dict.fromkeys(ids))))
+    new = _new_job(owner_id, wanted, list(dict.fromkeys(ids)))
+    return enqueue(services, new).job_id
 
 
 def _known(wanted: ExplorationRequest) -> list[Asset]:

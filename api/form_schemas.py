@@ -6,13 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from api.bodies import Metadata, OptionsBody, ReuseWord, Tags
+from api.examples import NEW_JOB
 from shared.exploring import MAX_PICTURES, ExploreParams
 from shared.params import MAX_STYLES, StyleParams
 from shared.steering import Segment
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
-JSON_FIELDS = ("params", "segments")  # of JobForm; also taken as files
+JSON_FIELDS = (
+    "params",
+    "segments",
+    "tags",
+    "metadata",
+)  # of JobForm; also taken as files
 
 
 def _with_style_files(schema: dict[str, Any]) -> None:
@@ -49,6 +56,9 @@ class JobForm(BaseModel):
         default=[], description="as JSON: changes planned for mid-run, in their order"
     )
     name: str | None = Field(default=None, max_length=200)
+    tags: Tags = Field(default=(), description="as JSON")
+    metadata: Metadata = Field(default={}, description="as JSON")
+    reuse: ReuseWord = "never"
     priority: Literal["low", "normal", "high"] = Field(
         default="normal", description="a step is worth an hour of waiting"
     )
@@ -65,6 +75,48 @@ class JobForm(BaseModel):
     cancel_after: str | None = Field(
         default=None,
         description="canceled if not done by then: RFC 3339, or seconds from now",
+    )
+
+
+class JobJson(StyleParams, OptionsBody):
+    """A job of pictures that were sent before.
+
+    Parameters stand beside the options, or in `params`, where a job has them.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "title": "JobJson",
+            "required": ["content", "styles"],
+            "example": NEW_JOB,
+        }
+    )
+
+    params: StyleParams | None = Field(
+        default=None,
+        description="any of the parameters, as in a job: that of another can be sent "
+        "as it is; those beside it are added",
+    )
+    segments: list[Segment] = Field(
+        default=[], description="changes planned for mid-run, in their order"
+    )
+    metadata: Metadata = Field(  # type: ignore[assignment] # here it is the option's
+        default={},
+        description="text by name, kept for you; the parameter of this name can stand "
+        "in `params` only",
+    )
+
+
+class AssetForm(BaseModel):
+    """The multipart form that uploads a picture."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: File = Field(description="the picture")
+    sha256: str | None = Field(
+        default=None,
+        description="of the file, in hex; 409 if other bytes arrive. As good: the "
+        "header Content-Digest, of the request or of the part, that of the file",
     )
 
 

@@ -54,7 +54,7 @@ class FormKind:
         what: It submits.
         files: How many of each field at most.
         json: Fields that hold JSON; also taken as files.
-        options: Further fields that hold text, besides the name.
+        options: Further fields that hold text.
         known: All of its fields, for people.
         example: How one is sent.
     """
@@ -69,7 +69,7 @@ class FormKind:
     @property
     def fields(self) -> tuple[str, ...]:
         """Fields that hold text."""
-        return (*self.json, "name", *self.options)
+        return (*self.json, *self.options)
 
     @property
     def max_parts(self) -> int:
@@ -82,7 +82,7 @@ JOB_FORM = FormKind(
     {"content": 1, "style": MAX_STYLES, "init_image": 1}
     | dict.fromkeys(STYLE_FILES, 1),
     JSON_FIELDS,
-    OPTIONS,
+    ("name", *OPTIONS),
     "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
     f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTIONS))}",
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
@@ -91,9 +91,17 @@ EXPLORATION_FORM = FormKind(
     "an exploration",
     {"picture": MAX_PICTURES},
     ("params",),
-    (),
+    ("name",),
     "picture, params, name",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
+)
+ASSET_FORM = FormKind(
+    "a picture",
+    {"file": 1},
+    (),
+    ("sha256",),
+    "file, sha256",
+    "curl -F file=@photo.jpg ...",
 )
 
 
@@ -127,7 +135,7 @@ def received(request: Request, services: Services, kind: FormKind) -> Iterator[F
     if request.mimetype != MULTIPART:
         sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(
-            f"{kind.what} is submitted as {MULTIPART}, not {sent}", hint=kind.example
+            f"{kind.what} is sent as {MULTIPART}, not {sent}", hint=kind.example
         )
     _check_length(request, settings)
     with temporary_room(), ExitStack() as stack:

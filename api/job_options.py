@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from api.bodies import PRIORITIES, read_moment
+from pydantic import TypeAdapter, ValidationError
+
+from api.bodies import PRIORITIES, Metadata, ReuseWord, Tags, read_moment
+from api.strict_json import parse_list, parse_object
+from api.validation import pointer
 from shared.errors import FieldError
 from shared.schedules import MAX_ITERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+T = TypeVar("T")
 _MAX_NAME = 200  # characters
 _MAX_ATTEMPTS = 100
 
@@ -27,9 +32,16 @@ class JobOptions:
     keep_every: int | None = None
     start_deadline: float | None = None  # seconds since 1970
     cancel_after: float | None = None  # the same
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)  # `metadata` in JSON
+    reuse: ReuseWord = "never"
 
 
-FIELDS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after")
+FIELDS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after",
+          "reuse")  # fmt: skip
+_TAGS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tags)
+_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Metadata)
+_REUSE: TypeAdapter[ReuseWord] = TypeAdapter(ReuseWord)
 
 
 def read_options(
@@ -41,7 +53,13 @@ def read_options(
         fields: Text by name; an empty one counts as not sent.
         now: Of the database, in seconds; asked for only if there is a deadline.
         errors: Is added to.
+
+    Raises:
+        MalformedJson: Tags or metadata are not strict JSON.
     """
+    tags = parse_list(fields.get("tags") or "[]", "tags", '["series-3"]')
+    labels = parse_object(fields.get("metadata") or "{}", "metadata", '{"order": "42"}')
+    checked_tags = _checked(_TAGS, tags, "tags", errors)
     told = {name: fields[name].strip() for name in FIELDS if fields.get(name, "")}
     return JobOptions(
         priority=_priority(told.get("priority", "normal"), errors),
@@ -49,7 +67,15 @@ def read_options(
         keep_every=_count("keep_every", told, MAX_ITERATIONS, errors),
         start_deadline=_moment("start_deadline", told, now, errors),
         cancel_after=_moment("cancel_after", told, now, errors),
+        tags=distinct(checked_tags or ()),
+        labels=_checked(_LABELS, labels, "metadata", errors) or {},
+        reuse=_checked(_REUSE, told.get("reuse", "never"), "reuse", errors) or "never",
     )
+
+
+def distinct(tags: Iterable[str]) -> tuple[str, ...]:
+    """Each tag once, in the order given."""
+    return tuple(dict.fromkeys(tags))
 
 
 def clean_name(text: str, errors: list[FieldError]) -> str | None:
@@ -78,6 +104,23 @@ def deadline(
     if (told := moment.timestamp()) <= present:
         errors.append(FieldError(f"/{name}", "past", f"{moment} is over"))
     return told
+
+
+def _checked(
+    adapter: TypeAdapter[T], value: object, name: str, errors: list[FieldError]
+) -> T | None:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        errors.extend(
+            FieldError(
+                f"/{name}{pointer(one['loc'])}",
+                one["type"].replace("_", "-"),
+                one["msg"],
+            )
+            for one in error.errors(include_url=False, include_context=False)
+        )
+        return None
 
 
 def _priority(word: str, errors: list[FieldError]) -> int:

@@ -23,7 +23,7 @@ from shared.style_images import StyleImage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flask import Request
+    from werkzeug.wrappers import Request
 
 Body = TypeVar("Body", bound=BaseModel)
 

@@ -125,6 +125,7 @@ class KeyBody(BaseModel):
         default=frozenset({Scope.READ, Scope.WRITE}),
         min_length=1,
         description="read, write, keys, admin; at most what the asking key may do",
+        json_schema_extra={"uniqueItems": False},  # one told twice does no harm
     )
     expires_in: int | None = Field(
         default=None, ge=1, le=10 * _YEAR_SECONDS, description="seconds; null: never"

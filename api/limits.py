@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from shared.errors import ServerBusy, StorageFull, UploadTooLarge
+from shared.errors import ServerBusy, StorageFull, TooManyStreams, UploadTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from api.services import Services
@@ -101,6 +101,29 @@ def one_upload(services: Services) -> Iterator[None]:
         yield
     finally:
         services.uploads.release()
+
+
+def take_stream(services: Services) -> Callable[[], None]:
+    """Take one of the places for streams and held requests, each of which has a thread.
+
+    Returns:
+        What gives it back; doing so twice is harmless.
+
+    Raises:
+        TooManyStreams: All are taken.
+    """
+    if not services.streams.acquire(blocking=False):
+        raise TooManyStreams(
+            f"{services.settings.max_streams} streams and waits are open, no more are "
+            "kept open"
+        )
+    held = [services.streams]
+
+    def give_back() -> None:
+        with suppress(IndexError):
+            held.pop().release()
+
+    return give_back
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from api.limits import one_decoder
 from shared import masks
@@ -13,9 +13,28 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from api.job_requests import Picture
     from api.services import Services
     from shared.images import PictureInfo
+
+
+class Picture(Protocol):
+    """A picture of a job, sent now or before."""
+
+    @property
+    def role(self) -> str:
+        """What it is for."""
+
+    @property
+    def position(self) -> int:
+        """Which of them."""
+
+    @property
+    def pointer(self) -> str:
+        """Where the request has it."""
+
+    def read(self) -> bytes:
+        """Read all of it, however often."""
+
 
 # What each kind of mask must have the shape of.
 _WHOLES = {"mask": "content", "region": "style"}

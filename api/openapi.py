@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -10,11 +11,21 @@ from flask_openapi.models import OPENAPI3_REF_TEMPLATE
 from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
 
 from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
-from api.form_schemas import JSON_FIELDS, ExplorationForm, ExplorationJson, JobForm
+from api.form_schemas import (
+    JSON_FIELDS,
+    AssetForm,
+    ExplorationForm,
+    ExplorationJson,
+    JobForm,
+    JobJson,
+)
 from api.key_schemas import KeyBody
-from api.schemas import Problem
+from api.record_schemas import Log, Metrics
+from api.schemas import LogPage, Problem
 from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams
@@ -26,13 +37,16 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.typing import ResponseReturnValue
     from flask_openapi.models.security_scheme import SecurityScheme
-    from pydantic import BaseModel, ValidationError
+    from pydantic import ValidationError
 
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
+UNCHANGED = {"description": "Not Modified: If-None-Match names what there is"}
 _BODIES: tuple[type[BaseModel], ...] = (
     JobForm,
+    JobJson,
+    AssetForm,
     ExplorationForm,
     ExplorationJson,
     ChangeBody,
@@ -41,6 +55,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     RetryBody,
     KeyBody,
 )
+# Named by answers that are written by hand.
+_PAGES: tuple[type[BaseModel], ...] = (LogPage, Log, Metrics)
 _SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     "key": {
         "type": "http",
@@ -86,6 +102,29 @@ _TOO_MANY = {
 }
 
 
+class Query(BaseModel):
+    """What may stand after the ? of an address; anything else is refused.
+
+    flask-openapi asks for the schema at each request, and pydantic would make it anew:
+    that takes longer than all else that a poll does.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    @override
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the schema, made once."""
+        return dict(_schema(cls, args, tuple(kwargs.items())))
+
+
+@cache
+def _schema(
+    model: type[Query], args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    return super(Query, model).model_json_schema(*args, **dict(named))
+
+
 def make_app() -> Flask:
     """Make the Flask app; its templates and static files lie in `api/web`."""
     app = OpenAPI(
@@ -103,7 +142,7 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    for model in _BODIES:
+    for model in _BODIES + _PAGES:
         body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
         for name, schema in body.pop("$defs", {}).items():
             app.components_schemas[name] = Schema(**schema)
@@ -171,9 +210,9 @@ def post(
         encoding = {
             field: json_type for field in JSON_FIELDS if field in form.model_fields
         }
-        content["multipart/form-data"] = {"schema": _named(form), "encoding": encoding}
+        content["multipart/form-data"] = {"schema": named(form), "encoding": encoding}
     if json is not None:
-        content["application/json"] = {"schema": _named(json)}
+        content["application/json"] = {"schema": named(json)}
     # An empty body is as good as an object in which nothing is required.
     required = form is not None or (json is not None and _has_required(json))
     body = {"required": required, "content": content} if content else None
@@ -197,7 +236,7 @@ def patch(
     kinds = ("application/merge-patch+json", "application/json")
     documented: dict[str, Any] = {
         "required": _has_required(body),
-        "content": {kind: {"schema": _named(body)} for kind in kinds},
+        "content": {kind: {"schema": named(body)} for kind in kinds},
     }
     route = blueprint.patch(
         rule, responses=_documented(rule, answers), request_body=documented
@@ -205,7 +244,8 @@ def patch(
     return cast("Callable[[View], View]", route)
 
 
-def _named(model: type[BaseModel]) -> dict[str, str]:
+def named(model: type[BaseModel]) -> dict[str, str]:
+    """Refer to a model in the document."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
@@ -218,7 +258,8 @@ def _documented(
 ) -> dict[str | int | HTTPStatus, Any]:
     """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
 
-    Text names media types; None is a problem.
+    Text names media types, "" says that there is no body; None is a problem; a dict is
+    the description itself.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
     described: dict[str | int | HTTPStatus, Any] = {
@@ -230,6 +271,8 @@ def _documented(
         status = name.removeprefix("s")
         if what is None:
             described.setdefault(status, dict(_PROBLEM))
+        elif what == "":
+            described[status] = {"description": "No content"}
         elif isinstance(what, str):
             schema = {"type": "string"}
             if not what.startswith("text/"):

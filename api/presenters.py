@@ -27,10 +27,12 @@ from shared.states import TERMINAL, JobState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from api.schemas import Progress
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
 _WORDS = {number: word for word, number in PRIORITIES.items()}
+_RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
@@ -57,6 +59,9 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         state=job.state,
         state_reason=job.state_reason,
         name=job.name,
+        tags=job.tags,
+        metadata=job.labels,
+        params_digest=job.params_digest,
         owner=job.owner_id,
         **_times(job),
         priority=_WORDS.get(job.priority, "normal"),
@@ -98,15 +103,29 @@ def _last_checkpoint(job: Job) -> CheckpointMark | None:
 
 def poll_seconds(job: JobObject) -> int | None:
     """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
-    if job.state in TERMINAL:
+    ahead = job.queue.ahead if job.queue else None
+    return poll_after(job.state, ahead, job.progress)
+
+
+def poll_after(
+    state: JobState, ahead: int | None, progress: Progress | None
+) -> int | None:
+    """The same, of a job that is not put together.
+
+    Args:
+        state: Its state.
+        ahead: How many jobs stand before it, while it is queued.
+        progress: How far it is, and what is left, as far as known.
+    """
+    if state in TERMINAL:
         return None
-    if job.state == JobState.PAUSED:
+    if state == JobState.PAUSED:
         return _LONGEST_WAIT_SECONDS
     seconds = 1.0
-    if job.queue is not None:
-        seconds += job.queue.ahead * _SECONDS_PER_JOB_AHEAD
-    elif job.progress is not None and job.progress.eta_s is not None:
-        seconds = job.progress.eta_s / 20  # as often as the bar moves by 5 %
+    if ahead is not None:
+        seconds += ahead * _SECONDS_PER_JOB_AHEAD
+    elif progress is not None and progress.eta_s is not None:
+        seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
     return round(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
 
 
@@ -122,6 +141,7 @@ def _preview(job: Job, known: jobs.Survey) -> Preview | None:
     return Preview(
         iteration=frame.iteration,
         url=f"{job_url(job.id)}/frames/latest",
+        thumb_url=f"{job_url(job.id)}/frames/{frame.iteration}/thumb",
         width=frame.width,
         height=frame.height,
     )
@@ -200,8 +220,10 @@ def _urls(job: Job, allowed: Sequence[str]) -> JobUrls:
     verbs = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
     return JobUrls(
         self=url,
+        events=f"{url}/events",
         **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
         result=f"{url}/result",
         latest_frame=f"{url}/frames/latest",
+        **{what: f"{url}/{what}" for what in _RECORDS},
         content=f"/v1/assets/{content['asset_id']}/content" if content else None,
     )

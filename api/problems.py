@@ -52,7 +52,11 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.InvalidState: Kind(409, "The job's state does not allow this"),
     errors.IdempotencyInProgress: Kind(409, "The first request is not answered yet", 1),
     errors.NoSuchCheckpoint: Kind(409, "The job has no checkpoint there"),
-    errors.ResultPurged: Kind(410, "The picture is gone"),
+    errors.DigestMismatch: Kind(409, "The bytes are not those of the digest"),
+    errors.AssetInUse: Kind(409, "A job needs the picture"),
+    errors.AssetGone: Kind(409, "A picture that is needed was deleted"),
+    errors.ResultPurged: Kind(410, "It is gone"),
+    errors.JobPurged: Kind(410, "It is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
     errors.VersionMismatch: Kind(412, "The job has changed meanwhile"),
     errors.UploadTooLarge: Kind(413, "The upload is too large"),
@@ -66,6 +70,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.QueueFull: Kind(429, "Too many jobs are waiting", 30),
     errors.QuotaExceeded: Kind(429, "Too many of your jobs are waiting", 30),
     errors.RateLimited: Kind(429, "Too many requests", 1),
+    errors.TooManyStreams: Kind(429, "Too many streams are open", 5),
     errors.ServerBusy: Kind(
         503, "The server is busy", 5, "too many uploads at once; try again"
     ),
@@ -196,6 +201,8 @@ def _members(error: errors.ImpastoError) -> Mapping[str, object]:
         return {"scope": error.scope}
     if isinstance(error, errors.NoSuchCheckpoint):
         return {"checkpoints": list(error.iterations)}
+    if isinstance(error, errors.AssetInUse):
+        return {"jobs": list(error.jobs)}
     return {}
 
 

@@ -17,16 +17,19 @@ from shared.states import JobState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.jobs import Glance, Moving
     from shared.models import Job
 
 _MEGA = 1e6
 
 
-def present_progress(job: Job, stages: Sequence[tuple[int, int]]) -> Progress | None:
+def present_progress(
+    job: Job | Glance | Moving, stages: Sequence[tuple[int, int]]
+) -> Progress | None:
     """Describe the progress of a job that has been claimed; None before.
 
     Args:
-        job: Its row.
+        job: Its row, or enough of it.
         stages: (long side in px, iterations) per scale, as they are planned by now.
     """
     if job.progress is None or job.state == JobState.QUEUED:

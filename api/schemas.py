@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.examples import JOB, PROBLEM
 from shared.states import Completion, JobState, Relation
 from shared.steering import Changes
 
@@ -25,6 +26,8 @@ class FieldProblem(_Said):
 
 class Problem(_Said):
     """Why a request failed: RFC 9457, with additions."""
+
+    model_config = ConfigDict(json_schema_extra={"example": PROBLEM})
 
     type: str = Field(description="address of a page that explains this kind")
     title: str
@@ -47,6 +50,9 @@ class Problem(_Said):
     )
     scope: str | None = Field(
         default=None, description="what the key would need, if that is why"
+    )
+    jobs: list[str] | None = Field(
+        default=None, description="ids of jobs that need the picture"
     )
 
 
@@ -121,6 +127,7 @@ class Preview(_Said):
 
     iteration: int
     url: str
+    thumb_url: str
     width: int
     height: int
 
@@ -181,6 +188,7 @@ class JobUrls(_Said):
     """Addresses to follow instead of building them."""
 
     self: str
+    events: str
     cancel: str | None = Field(description="this and the others: null if refused now")
     pause: str | None
     resume: str | None
@@ -190,6 +198,11 @@ class JobUrls(_Said):
     retry: str | None
     result: str
     latest_frame: str
+    frames: str
+    metrics: str
+    logs: str
+    manifest: str
+    tree: str
     content: str | None
 
 
@@ -205,6 +218,8 @@ class SegmentObject(_Said):
 class JobObject(_Said):
     """A job."""
 
+    model_config = ConfigDict(json_schema_extra={"example": JOB})
+
     id: str
     object: Literal["job"] = "job"
     revision: int = Field(description="of state and parameters; for If-Match")
@@ -212,6 +227,8 @@ class JobObject(_Said):
     state: JobState
     state_reason: str | None
     name: str | None
+    tags: list[str]
+    metadata: dict[str, str]
     owner: str
     created_at: datetime
     started_at: datetime | None
@@ -245,6 +262,10 @@ class JobObject(_Said):
     error: JobError | None
     worker: JobWorker | None
     warnings: list[Any]
+    params_digest: str | None = Field(description="the same for equal work")
+    reused: bool = Field(
+        default=False, description="true: the answer to a submission that made no job"
+    )
     urls: JobUrls
 
 
@@ -253,6 +274,32 @@ class JobPage(_Said):
 
     data: list[JobObject]
     next_cursor: str | None
+
+
+class LogLine(_Said):
+    """Something that happened to a job, as its log and its stream tell it."""
+
+    type: Literal["state", "params_changed", "output", "end"]
+    seq: int = Field(description="place in the log; `after` and Last-Event-ID take it")
+    job_id: str
+    at: datetime
+    event: str | None = Field(
+        default=None, description="the verb that was asked, or what the queue did"
+    )
+    state: JobState | None = Field(default=None, description="after it")
+    from_state: JobState | None = Field(default=None, description="before it")
+    changes: dict[str, Any] | None = Field(default=None, description="what was asked")
+    from_iteration: int | None = Field(
+        default=None, description="what was asked before holds after this one"
+    )
+    outputs: list[Output] | None = Field(default=None, description="what was made")
+
+
+class LogPage(_Said):
+    """Lines of the log, oldest first; what does not apply to one is left out."""
+
+    data: list[LogLine]
+    next_after: int = Field(description="`after` of what comes next, now or later")
 
 
 class Capabilities(_Said):

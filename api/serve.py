@@ -14,6 +14,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from api.farewell import before_the_end
+from api.services import services_of
 from shared import logs
 from shared.settings import settings_or_exit
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
+_CONNECTIONS = 1024  # besides those of streams
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -44,7 +47,9 @@ def options(settings: Settings) -> dict[str, Any]:
     """Return granian's arguments.
 
     One process: the limit of decodes at once counts per process, and the threads
-    mostly wait. Backpressure counts connections, of which an idle one needs no thread.
+    mostly wait. Each open stream has a thread of its own besides those that answer; a
+    thread begins when it is needed. Backpressure counts connections, of which an idle
+    one needs no thread: there are as many as streams can take, and then many more.
     """
     return {
         "address": settings.host,
@@ -53,7 +58,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "http": HTTPModes.http1,
         "websockets": False,
         "workers": 1,
-        "blocking_threads": settings.api_threads,
+        "blocking_threads": settings.api_threads + settings.max_streams,
+        "backpressure": _CONNECTIONS + settings.max_streams,
         "workers_kill_timeout": _STOP_SECONDS,
         "log_level": LogLevels.warning,
         # No handlers of its own: its lines go where ours go.
@@ -71,7 +77,9 @@ def _load(parent: int) -> Flask:
     _die_with(parent)
     from api.wsgi import app  # noqa: PLC0415 - the parent serves nothing itself
 
-    return app()
+    made = app()
+    before_the_end(services_of(made).lookout.close)
+    return made
 
 
 def _die_with(parent: int) -> None:

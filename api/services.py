@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from api.budgets import Budgets
     from api.known_keys import KnownKeys
+    from api.live import Lookout
+    from api.looks import Looks
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
@@ -38,6 +40,9 @@ class Services:
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
             each holds one for as long as its sender likes.
+        streams: As many as there are threads for streams and held requests.
+        looks: How jobs look.
+        lookout: Sees what happens to them, for all who wait.
     """
 
     settings: Settings
@@ -49,6 +54,9 @@ class Services:
     budgets: Budgets
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
+    streams: BoundedSemaphore
+    looks: Looks
+    lookout: Lookout
 
 
 def install(app: Flask, services: Services) -> None:
@@ -56,6 +64,11 @@ def install(app: Flask, services: Services) -> None:
     app.extensions[_NAME] = services
 
 
+def services_of(app: Flask) -> Services:
+    """Return the services of an app."""
+    return cast("Services", app.extensions[_NAME])
+
+
 def current_services() -> Services:
     """Return the services of the app that handles the current request."""
-    return cast("Services", current_app.extensions[_NAME])
+    return services_of(current_app)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from ulid import ULID
 
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request
@@ -15,6 +16,7 @@ from api.mask_checks import check_masks
 from api.problems import PictureRefused
 from api.replays import asked_by, current_once, recognize
 from api.ringing import ring
+from api.work_digests import work_digest
 from shared import images, jobs
 from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.estimates import need_bytes
@@ -24,16 +26,46 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from api.job_requests import JobRequest, Picture
+    from api.job_options import JobOptions
+    from api.job_requests import Picture
     from api.services import Services
+    from shared.params import StyleParams
+    from shared.steering import Segment
 
     Checked = tuple[Picture, images.PictureInfo]
 
 log = structlog.get_logger(__name__)
 
 
-def submit(services: Services, owner_id: str, request: Request) -> str:
-    """Take a job and return its id; it is durable by then.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A picture of the owner's in a role of a new job."""
+
+    role: str
+    position: int
+    asset_id: str
+    digest: str
+    is_new: bool = False
+
+
+class Wanted(Protocol):
+    """What a request says of a job besides its parameters and pictures."""
+
+    @property
+    def name(self) -> str | None:
+        """For people."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Planned changes."""
+
+    @property
+    def options(self) -> JobOptions:
+        """How it is treated."""
+
+
+def submit(services: Services, owner_id: str, request: Request) -> jobs.Submitted:
+    """Take a job in a form, with its pictures; it is durable by then.
 
     Raises:
         InvalidParams: Values are wrong or missing, or masks cannot be used; all are
@@ -48,8 +80,8 @@ def submit(services: Services, owner_id: str, request: Request) -> str:
         wanted = job_request(form, services.database.time)
         checked = inspect_all(services, wanted.pictures)
         check_masks(services, checked)
-        inputs = keep_all(services, owner_id, checked)
-    return enqueue(services, _new_job(owner_id, wanted, inputs))
+        stored = keep_all(services, owner_id, checked)
+    return enqueue(services, new_job(owner_id, wanted.params, stored, wanted))
 
 
 def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked]:
@@ -63,7 +95,7 @@ def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked
 
 def keep_all(
     services: Services, owner_id: str, checked: Sequence[Checked]
-) -> tuple[jobs.Input, ...]:
+) -> tuple[Stored, ...]:
     """Store pictures that have been checked.
 
     Raises:
@@ -73,17 +105,42 @@ def keep_all(
     return tuple(_keep(services, owner_id, *one) for one in checked)
 
 
-def enqueue(services: Services, new: jobs.NewJob) -> str:
-    """Make the row, and ring for it; return the job's id.
+def enqueue(services: Services, new: jobs.NewJob) -> jobs.Submitted:
+    """Make the row, and ring for it; or find the job that may be taken for it.
 
     Raises:
         QueueFull: Too many jobs are waiting.
     """
-    once = current_once()
-    job_id = jobs.submit(services.database, new, limits_of(services), once)
-    log.info("job_submitted", job_id=job_id, owner_id=new.owner_id)
-    ring(services, job_id)
-    return job_id
+    said = jobs.submit_or_reuse(
+        services.database, new, limits_of(services), current_once()
+    )
+    event = "job_reused" if said.reused else "job_submitted"
+    log.info(event, job_id=said.job_id, owner_id=new.owner_id)
+    if not said.reused:
+        ring(services, said.job_id)
+    return said
+
+
+def new_job(
+    owner_id: str, params: StyleParams, stored: Sequence[Stored], wanted: Wanted
+) -> jobs.NewJob:
+    """Put a style job together, whose pictures are the owner's by now."""
+    named: dict[str, dict[int, str]] = {}
+    for one in stored:
+        named.setdefault(one.role, {})[one.position] = one.asset_id
+    digests = {(one.role, one.position): one.digest for one in stored}
+    return jobs.NewJob(
+        owner_id=owner_id,
+        params=params.with_images(named),
+        inputs=tuple(
+            jobs.Input(one.role, one.position, one.asset_id) for one in stored
+        ),
+        name=wanted.name,
+        need_bytes=need_bytes(params),
+        segments=wanted.segments,
+        params_digest=work_digest(params, wanted.segments, digests),
+        **asdict(wanted.options),
+    )
 
 
 def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
@@ -97,39 +154,39 @@ def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
 
 def _keep(
     services: Services, owner_id: str, picture: Picture, info: images.PictureInfo
-) -> jobs.Input:
+) -> Stored:
     data = picture.read()
     digest = hashlib.sha256(data).hexdigest()
-    asset = jobs.NewAsset(
-        owner_id=owner_id,
-        digest=digest,
-        key=f"assets/{digest}",
-        bytes=len(data),
-        media_type=info.media_type,
-        width=info.width,
-        height=info.height,
+    kept = _known(services, owner_id, digest) or _store(
+        services,
+        data,
+        jobs.NewAsset(
+            owner_id=owner_id,
+            digest=digest,
+            # A blob of this upload alone: a deletion of another cannot take it away.
+            key=f"assets/{digest}-{ULID()}",
+            bytes=len(data),
+            media_type=info.media_type,
+            width=info.width,
+            height=info.height,
+        ),
     )
+    return Stored(picture.role, picture.position, kept.id, digest, kept.is_new)
+
+
+def _known(services: Services, owner_id: str, digest: str) -> jobs.Kept | None:
+    found = jobs.find_asset(services.database, owner_id, digest)
+    if found is None or found.key is None:
+        return None
+    return jobs.Kept(found.id, found.key, is_new=False)
+
+
+def _store(services: Services, data: bytes, asset: jobs.NewAsset) -> jobs.Kept:
     services.storage.put(asset.key, data)  # blob before row
-    asset_id = jobs.add_asset(services.database, asset)
-    return jobs.Input(picture.role, picture.position, asset_id)
-
-
-def _new_job(
-    owner_id: str, wanted: JobRequest, inputs: tuple[jobs.Input, ...]
-) -> jobs.NewJob:
-    named: dict[str, dict[int, str]] = {}
-    for one in inputs:
-        named.setdefault(one.role, {})[one.position] = one.asset_id
-    params = wanted.params.with_images(named)
-    return jobs.NewJob(
-        owner_id=owner_id,
-        params=params,
-        inputs=inputs,
-        name=wanted.name,
-        need_bytes=need_bytes(params),
-        segments=wanted.segments,
-        **asdict(wanted.options),
-    )
+    kept = jobs.keep_asset(services.database, asset)
+    if kept.key != asset.key:  # another request was faster
+        services.storage.delete(asset.key)
+    return kept
 
 
 def limits_of(services: Services) -> jobs.Limits:

@@ -11,7 +11,7 @@ from api.bodies import (
     ForkBody,
     RetryBody,
 )
-from api.job_options import clean_name, deadline
+from api.job_options import clean_name, deadline, distinct
 from api.json_bodies import (
     JSON,
     MERGE_PATCH,
@@ -54,7 +54,7 @@ def change_request(request: Request, now: Callable[[], float]) -> jobs.Change:
     """
     said = json_object(request, (MERGE_PATCH, JSON))
     refuse_immutable(said, ChangeBody)
-    refuse_null(said, {*_PARAMS, "priority"})
+    refuse_null(said, {*_PARAMS, "priority", "tags", "metadata"})
     body = read_body(said, ChangeBody)
     params = Changes(**body.model_dump(include=_PARAMS))
     revision = _revision(request)
@@ -107,6 +107,10 @@ def _about(body: ChangeBody, now: Callable[[], float]) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if "name" in body.model_fields_set:
         about["name"] = _name(body.name)
+    if body.tags is not None:
+        about["tags"] = list(distinct(body.tags))
+    if body.metadata is not None:
+        about["labels"] = dict(body.metadata)
     if body.priority is not None:
         about["priority"] = PRIORITIES[body.priority]
     if "cancel_after" in body.model_fields_set:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from shared import jobs
 from shared.db import Database
@@ -32,53 +33,75 @@ CLAIMS = 200
 LEASE_SECONDS = 1000.0
 GOAL = 1.5  # times as long among many as among few
 DEVICE = jobs.Device("wkr_1", "cpu", 2**40)
-_BATCH = 5_000
+ROUNDS = 10
+_BATCH = 20_000  # rows in a statement, which has seconds
+# SQL of the id of job n, as `_row` writes it.
+_ID = {
+    "sqlite": "printf('job_%026d', n)",
+    "postgresql": "'job_' || lpad(n::text, 26, '0')",
+}
 
 
 def main(sizes: list[str]) -> None:
-    """Fill databases, claim, heartbeat, complete; judge nothing."""
+    """Fill databases, claim, heartbeat, complete; judge nothing.
+
+    The databases of one kind take turns, claim by claim: what else the machine does
+    then slows all of them alike, and their ratio stands.
+    """
     sys.stdout.write(f"{'database':11} {'finished':>9} {'queued':>7}")
     sys.stdout.write(
         "   claim  heartbeat  complete  rounds (ms); claim, of the first\n"
     )
     for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
-        first = None
-        for size in sizes:
-            finished, queued = (int(part) for part in size.split(":"))
-            with opened() as url:
-                took = _measured(url, finished, queued)
-            first = first or took["claim"]
+        with ExitStack() as stack:
+            urls = [stack.enter_context(opened()) for _ in sizes]
+            found = _measured(dict(zip(urls, map(_counts, sizes), strict=True)))
+        first = found[0]["claim"]
+        for size, took in zip(sizes, found, strict=True):
+            finished, queued = _counts(size)
             figures = "  ".join(f"{each:8.2f}" for each in took.values())
             ratio = f"{took['claim'] / first:.2f} (goal {GOAL})"
             sys.stdout.write(f"{name:11} {finished:9} {queued:7}{figures}  {ratio}\n")
             sys.stdout.flush()
 
 
-def _measured(url: str, finished: int, queued: int) -> dict[str, float]:
-    migrate(url)
-    db = Database(url)
-    _fill(db, finished, queued)
-    took: dict[str, list[float]] = {"claim": [], "heartbeat": [], "complete": []}
-    for number in range(min(CLAIMS, queued)):
-        claim = _timed(
-            took["claim"],
-            lambda nonce=f"n{number}": jobs.claim(db, DEVICE, nonce, LEASE_SECONDS),
-        )
-        _timed(
-            took["heartbeat"],
-            lambda held=claim: jobs.heartbeat(db, held, LEASE_SECONDS, 1, {}),
-        )
-        written = jobs.Written(f"results/{claim.job_id}", "ab" * 32, 3)
-        result = jobs.Result(written, 8, 8, exact=True)
-        _timed(
-            took["complete"],
-            lambda held=claim, made=result: jobs.complete(db, held, made),
-        )
-    took["rounds"] = []
-    for _ in range(10):
-        _timed(took["rounds"], lambda: _round(db))
-    db.close()
-    return {name: median(times) for name, times in took.items()}
+def _counts(size: str) -> tuple[int, int]:
+    finished, _, queued = size.partition(":")
+    return int(finished), int(queued)
+
+
+def _measured(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
+    """Return the medians of each database, ms; `counts` by its URL."""
+    lives = range(min(CLAIMS, *(queued for _, queued in counts.values())))
+    took: list[dict[str, list[float]]] = [
+        {"claim": [], "heartbeat": [], "complete": [], "rounds": []} for _ in counts
+    ]
+    with ExitStack() as stack:
+        databases = [stack.enter_context(_opened(url)) for url in counts]
+        for db, each in zip(databases, counts.values(), strict=True):
+            _fill(db, *each)
+        for number in lives:
+            for db, times in zip(databases, took, strict=True):
+                _live(db, number, times)
+        for _ in range(ROUNDS):
+            for db, times in zip(databases, took, strict=True):
+                _timed(times["rounds"], partial(_round, db))
+    return [{name: median(each) for name, each in times.items()} for times in took]
+
+
+def _live(db: Database, number: int, took: dict[str, list[float]]) -> None:
+    """Take one job from its claim to its end."""
+    claim = _timed(
+        took["claim"],
+        lambda: jobs.claim(db, DEVICE, f"n{number}", LEASE_SECONDS),
+    )
+    _timed(
+        took["heartbeat"],
+        lambda: jobs.heartbeat(db, claim, LEASE_SECONDS, 1, {}),
+    )
+    written = jobs.Written(f"results/{claim.job_id}", "ab" * 32, 3)
+    result = jobs.Result(written, 8, 8, exact=True)
+    _timed(took["complete"], lambda: jobs.complete(db, claim, result))
 
 
 def _round(db: Database) -> None:
@@ -96,31 +119,67 @@ def _timed(times: list[float], call: Callable[[], object]) -> object:
     return value
 
 
+@contextmanager
+def _opened(url: str) -> Iterator[Database]:
+    migrate(url)
+    db = Database(url)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
 def _fill(db: Database, finished: int, queued: int) -> None:
-    owners = [f"own_{number}" for number in range(OWNERS)]
+    """Make so many jobs, from one of each kind."""
+    owners = [
+        {
+            "id": f"own_{number}",
+            "queued": queued // OWNERS,
+            "running": 0,
+            "created_at": 0.0,
+        }
+        for number in range(OWNERS)
+    ]
     with db.write() as session:
-        rows = [
-            {"id": one, "queued": queued // OWNERS, "running": 0, "created_at": 0.0}
-            for one in owners
-        ]
-        session.execute(insert(Owner), rows)
-    total = finished + queued
-    for begin in range(0, total, _BATCH):
-        numbers = range(begin, min(begin + _BATCH, total))
+        session.execute(insert(Owner), owners)
+    for first, end in ((0, finished), (finished, finished + queued)):
         with db.write() as session:
-            session.execute(
-                insert(Job),
-                [_row(n, owners[n % OWNERS], done=n < finished) for n in numbers],
-            )
+            session.execute(insert(Job), [_row(first, done=first < finished)])
+        for begin in range(first + 1, end, _BATCH):
+            with db.write() as session:
+                dialect = session.connection().dialect.name
+                numbers = range(begin, min(begin + _BATCH, end))
+                session.execute(text(_copies(dialect, first, numbers)))
     with db.write() as session:
         session.connection().exec_driver_sql("ANALYZE")
 
 
-def _row(number: int, owner_id: str, *, done: bool) -> dict[str, object]:
+def _copies(dialect: str, first: int, numbers: range) -> str:
+    """SQL that copies the job `first` to others: inserts of rows take minutes."""
+    at = "1.7e9 + n / 100.0"
+    changed = {
+        "id": _ID[dialect],
+        "owner_id": f"'own_' || (n % {OWNERS})",
+        "created_at": at,
+        "run_after": at,
+        "ready_key": f"CASE WHEN ready_key IS NOT NULL THEN {at} END",
+        "finished_at": f"CASE WHEN finished_at IS NOT NULL THEN {at} END",
+    }
+    names = [column.name for column in Job.__table__.columns]
+    values = [changed.get(name, name) for name in names]
+    return (
+        f"WITH RECURSIVE numbers(n) AS (SELECT {numbers[0]} UNION ALL "  # noqa: S608 - our own words
+        f"SELECT n + 1 FROM numbers WHERE n < {numbers[-1]}) "
+        f"INSERT INTO jobs ({', '.join(names)}) SELECT {', '.join(values)} "
+        f"FROM numbers CROSS JOIN jobs WHERE id = 'job_{first:026}'"
+    )
+
+
+def _row(number: int, *, done: bool) -> dict[str, object]:
     at = 1.7e9 + number / 100
     return {
         "id": f"job_{number:026}",
-        "owner_id": owner_id,
+        "owner_id": f"own_{number % OWNERS}",
         "kind": "style",
         "state": JobState.SUCCEEDED if done else JobState.QUEUED,
         "params": StyleParams().model_dump(mode="json"),

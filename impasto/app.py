@@ -16,6 +16,7 @@ from impasto.commands import (
     keys,
     operate,
     pictures,
+    reproduce,
     run,
     sheet,
     verbs,
@@ -63,7 +64,7 @@ def make_app() -> typer.Typer:
         *(jobs.watch, jobs.show, jobs.ls, jobs.download),
         *(verbs.cancel, verbs.pause, verbs.resume, verbs.finish),
         *(verbs.extend, verbs.fork, verbs.retry),
-        pictures.recipe,
+        *(pictures.recipe, reproduce.reproduce),
         *(run.demo, operate.serve, operate.worker, operate.migrate),
     )
     for command in commands:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from impasto.address import find_url, is_loopback_url
+from impasto.assets import Assets
 from impasto.errors import BadKey
 from impasto.formats import with_format
 from impasto.jobs import Jobs
@@ -64,6 +65,7 @@ class Client:
         )
         self._wire = Wire(self._http, sleep)
         self.jobs = Jobs(self._wire, clock)
+        self.assets = Assets(self._wire)
 
     def run(
         self,

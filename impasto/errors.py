@@ -18,6 +18,7 @@ ImpastoError
 ├── BadFlag                 a flag's value cannot be read
 ├── BadKey                  no API key looks like IMPASTO_API_KEY
 ├── CannotSave              a picture cannot be written where it should go
+├── CannotReproduce         a picture cannot be made again
 ├── NoRecipe                a picture file does not say how it was made
 ├── PartsMissing            the server parts are not installed here
 └── StackError              the embedded stack cannot run
@@ -174,6 +175,12 @@ class NoRecipe(ImpastoError):
     """A picture file does not say how it was made."""
 
     code = "no_recipe"
+
+
+class CannotReproduce(ImpastoError):
+    """A picture cannot be made again from what is there."""
+
+    code = "cannot_reproduce"
 
 
 class PartsMissing(ImpastoError):

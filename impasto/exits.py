@@ -6,6 +6,7 @@ from impasto.errors import ApiError, ImpastoError
 
 OK = 0
 ERROR = 1
+DIFFERENT = 9  # a picture that was made again has other bytes
 INTERRUPTED = 130
 
 _BY_CODE = {

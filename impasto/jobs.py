@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from impasto.errors import ServerUnreachable
 from impasto.models import Answer, Estimate, Job, JobPage
@@ -59,7 +59,8 @@ class Jobs:
             params: Fields of StyleParams; the server has a default for each.
             name: For people.
             init_image: What to start from, with params `{"init": "image"}`.
-            options: priority, max_attempts, keep_every, start_deadline, cancel_after.
+            options: priority, max_attempts, keep_every, start_deadline, cancel_after,
+                reuse.
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
@@ -90,6 +91,14 @@ class Jobs:
         fields = form_fields(params, None, options, segments)
         pictures = form_pictures(content, styles, init_image)
         return _read(Estimate, self._upload("/v1/estimates", fields, pictures))
+
+    def submit_stored(self, body: Mapping[str, object]) -> Job:
+        """Queue a job of pictures sent before; never sent twice.
+
+        Args:
+            body: `params`, as of a job, with asset ids; and options beside it.
+        """
+        return _job(self._wire.post("/v1/jobs", json=body))
 
     def explore(
         self,
@@ -127,6 +136,11 @@ class Jobs:
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
         return _job(self._wire.get(f"/v1/jobs/{job_id}"))
+
+    def manifest(self, job_id: str) -> dict[str, Any]:
+        """Return all that it takes to make the picture of a job again."""
+        said: dict[str, Any] = self._wire.get(f"/v1/jobs/{job_id}/manifest").json()
+        return said
 
     def list(
         self, *, limit: int = 50, cursor: str | None = None, state: str | None = None

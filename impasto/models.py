@@ -200,6 +200,19 @@ class Job(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asset(Answer):
+    """An uploaded picture."""
+
+    id: str
+    sha256: str
+    bytes: int | None = None
+    media_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    urls: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage(Answer):
     """Some jobs, newest first, and the cursor of those after them."""
 

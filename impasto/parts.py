@@ -23,6 +23,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 # What is missing is named by what a command wants it for, where that is not a server.
 _EXTRAS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "sheet": ("drawing a sheet", ("PIL",), "pip install 'impasto[sheet]'"),
+    "reproduce": ("comparing pictures", ("PIL",), "pip install 'impasto[sheet]'"),
 }
 
 
@@ -31,7 +32,7 @@ def require_parts(command: str) -> None:
 
     Args:
         command: One of serve, worker, weights, migrate, admin; or stack, for all; or
-            sheet, which needs no server part.
+            sheet or reproduce, which need no server part.
 
     Raises:
         PartsMissing: Something is not; names it all.

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Texts = list[str] | None
-OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after")
+OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after",
+           "reuse")  # fmt: skip
 _ELSEWHERE = frozenset(
     {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *OPTIONS}
 )
@@ -158,6 +159,12 @@ class Recipe:
     cancel_after: Annotated[
         str | None,
         typer.Option(help="Cancel if not done by then: a time, or seconds."),
+    ] = None
+    reuse: Annotated[
+        str | None,
+        typer.Option(
+            help="Take an equal job instead: never, finished, finished_or_active."
+        ),
     ] = None
 
     def _options(self) -> dict[str, str]:

@@ -20,7 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 import shared.key_models
-import shared.pace_models  # noqa: F401 - whoever knows one table knows them all
+import shared.mark_models
+import shared.pace_models  # noqa: F401 - all: whoever knows one table knows them all
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import Completion, JobState, Relation, StateReason
 
@@ -42,12 +43,15 @@ class Asset(Base):
     """An uploaded picture, kept once per owner and digest."""
 
     __tablename__ = "assets"
-    __table_args__ = (UniqueConstraint("owner_id", "digest"),)
+    __table_args__ = (
+        UniqueConstraint("owner_id", "digest"),
+        Index("ix_assets_listing", "owner_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = id_column()
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
-    key: Mapped[str] = mapped_column(String(255))
+    key: Mapped[str | None] = mapped_column(String(255))  # None: deleted, bytes gone
     bytes: Mapped[int] = mapped_column(BigInteger)
     media_type: Mapped[str] = mapped_column(String(64))
     width: Mapped[int]
@@ -58,6 +62,12 @@ class Asset(Base):
 def _some(name: str, present: str, *columns: str) -> Index:
     """An index of only those rows that have a value in `present`."""
     only = text(f"{present} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
+def _live(name: str, *columns: str) -> Index:
+    """An index of the jobs that nobody has deleted, as people list them."""
+    only = text("deleted_at IS NULL")
     return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
@@ -76,7 +86,12 @@ class Job(Base):
         Index("ix_jobs_waiting", "state", "ready_key"),
         _some("ix_jobs_lease", "lease_until", "lease_until"),
         _some("ix_jobs_worker", "worker_id", "worker_id"),
-        Index("ix_jobs_listing", "owner_id", "created_at", "id"),
+        # Only listings name deleted_at, so that no claim ever takes one of these.
+        _live("ix_jobs_listing", "owner_id", "created_at", "id"),
+        _live("ix_jobs_of_state", "owner_id", "state", "created_at", "id"),
+        _live("ix_jobs_of_kind", "owner_id", "kind", "created_at", "id"),
+        _some("ix_jobs_of_parent", "parent_id", "parent_id", "created_at", "id"),
+        _some("ix_jobs_alike", "params_digest", "owner_id", "params_digest"),
         # Few jobs have deadlines; the others cost these indexes nothing.
         _some("ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"),
         _some("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
@@ -88,6 +103,8 @@ class Job(Base):
     kind: Mapped[str] = mapped_column(String(16), default="style")
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     name: Mapped[str | None] = mapped_column(String(200))
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `metadata` in JSON
     state: Mapped[JobState] = mapped_column(
         word_column(JobState), default=JobState.QUEUED
     )
@@ -95,6 +112,7 @@ class Job(Base):
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
+    params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work
 
     fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
     attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
@@ -133,6 +151,7 @@ class Job(Base):
     claimed_at: Mapped[float | None]  # of the latest attempt
     paused_at: Mapped[float | None]  # None unless it is paused
     finished_at: Mapped[float | None]
+    deleted_at: Mapped[float | None]  # by its owner; only this row is left
 
     completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
@@ -142,6 +161,7 @@ class Job(Base):
     result_height: Mapped[int | None]
     exact: Mapped[bool | None]  # as if never interrupted
     exact_reason: Mapped[str | None] = mapped_column(String(200))  # why not
+    origin: Mapped[dict[str, Any] | None]  # digests and versions that it depends on
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(String(2000))
     error_hint: Mapped[str | None] = mapped_column(String(500))

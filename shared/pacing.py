@@ -4,7 +4,7 @@ An iteration costs about in proportion to its pixels, but not quite: small pictu
 use a device badly, large ones are computed in tiles. So what one step takes is kept by
 size, in octaves of pixels, and read off as a power law between the two nearest sizes.
 The same holds for the other steps: making the targets of a scale, loading, saving.
-docs/adr/0020-time-is-measured-by-size.md says what else was considered.
+docs/adr/0022-time-is-measured-by-size.md says what else was considered.
 """
 
 from __future__ import annotations

@@ -65,7 +65,18 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
-    api_threads: int = Field(default=64, ge=2, description="requests served at once")
+    api_threads: int = Field(
+        default=64, ge=2, description="requests served at once, besides streams"
+    )
+    max_streams: int = Field(
+        default=256, ge=1, description="streams and waits open at once, a thread each"
+    )
+    stream_seconds: float = Field(
+        default=600, gt=0, description="after which a stream asks its client to return"
+    )
+    stream_heartbeat_seconds: float = Field(
+        default=15, gt=0, description="of silence after which a stream says so"
+    )
 
     submits_per_minute: int = Field(
         default=60, ge=0, description="per key, of what makes something; 0: no limit"

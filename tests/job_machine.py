@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from shared import jobs
 from shared.db import Database
 from shared.errors import FencedOut, InvalidState, NoSuchCheckpoint
+from shared.jobs.fitting import settle_misfits
 from shared.models import Owner
 from shared.states import EVENTS, HELD, VERBS, Effect, JobState
 from shared.steering import Changes
@@ -40,6 +41,7 @@ from tests.job_writes import (
 
 OWNERS = ("own_a", "own_b")
 PAUSED_DAYS = 1
+PATIENCE = 60.0
 DAY = 86_400.0
 PICKS = st.integers(0, 10**6)
 
@@ -69,22 +71,25 @@ class JobMachine(RuleBasedStateMachine):
         jobs.ensure_owner(self.db, "own_b")
         with self.db.write() as session:
             session.get(Owner, "own_b").max_running = 1
+        place = ("box", "dev", DEVICE.device_class, "", DEVICE.bytes, {})
+        jobs.arrive(self.db, jobs.Presence(DEVICE.worker_id, *place))
 
     @rule(
         owner=st.sampled_from(OWNERS),
         priority=st.integers(-1, 1),
         start_within=st.sampled_from([None, None, 20.0]),
         cancel_within=st.sampled_from([None, None, 50.0]),
+        need_bytes=st.sampled_from([0, 0, 0, 2 * DEVICE.bytes]),
     )
-    def submit(self, owner, priority, start_within, cancel_within):
+    def submit(self, owner, priority, start_within, cancel_within, need_bytes):
         self.clock.advance(0.01)
         now = self.clock.now
         deadlines = {
             "start_deadline": start_within and now + start_within,
             "cancel_after": cancel_within and now + cancel_within,
         }
-        more = {"priority": priority, "keep_every": 3, **deadlines}
-        self.jobs.append(submit(self.db, owner, **more))
+        more = {"priority": priority, "need_bytes": need_bytes, **deadlines}
+        self.jobs.append(submit(self.db, owner, keep_every=3, **more))
 
     @rule()
     def claim(self):
@@ -124,6 +129,14 @@ class JobMachine(RuleBasedStateMachine):
             del self.truths.holder[held.job_id]
             assert self.truths.row(held.job_id).state == answer
             assert answer == led_to(before, write)
+
+    @rule(write=st.sampled_from(sorted(WRITES)), n=PICKS)
+    def claim_and_write(self, write, n):
+        """Both as one step: rules that need one another seldom meet."""
+        if not self.truths.holder:
+            self.claim()
+        if self.claims:
+            self.write(pick=len(self.claims) - 1, write=write, n=n)
 
     @precondition(lambda self: self.jobs)
     @rule(pick=PICKS, verb=st.sampled_from(sorted(ASKS)))
@@ -216,6 +229,13 @@ class JobMachine(RuleBasedStateMachine):
             assert before[job_id].state in EVENTS["expire"]
         assert not self.truths.too_late()
 
+    @rule()
+    def settle_misfits(self):
+        misfits = {job.id for job in self.truths.misfits(PATIENCE)}
+        assert set(settle_misfits(self.db, PATIENCE)) == misfits
+        for job_id in misfits:
+            assert self.truths.row(job_id).state == JobState.FAILED
+
     @invariant()
     def all_truths_hold(self):
         self.truths.check()
@@ -261,21 +281,3 @@ class JobMachine(RuleBasedStateMachine):
     def _is_overdue(self, job):
         late = job.cancel_after is not None and job.cancel_after < self.clock.now
         return late and job.state in EVENTS["overdue"]
-
-
-class OneJobMachine(JobMachine):
-    """The same with a single job: shallow, so that rare orders are reached."""
-
-    @initialize()
-    def one(self):
-        self.jobs.append(submit(self.db, "own_a", keep_every=3))
-
-    @precondition(lambda self: False)
-    @rule()
-    def submit(self):
-        """No second job."""
-
-    @precondition(lambda self: False)
-    @rule()
-    def branch(self):
-        """Nor a child."""

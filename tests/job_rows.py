@@ -13,6 +13,7 @@ LIMITS = jobs.Limits(max_queued_per_owner=50, max_queued=80, max_attempts=4)
 DEVICE = jobs.Device("wkr_1", "cpu", 8 * 2**30)
 BIGGER = jobs.Device("wkr_2", "cpu", 2**40)
 BROKEN = jobs.Failure("engine_error", "it broke", "try again", retryable=True)
+DIVERGED = jobs.Failure("diverged", "no number", "", retryable=False)
 HOPELESS = jobs.Failure("input_damaged", "not a picture", "", retryable=False)
 
 

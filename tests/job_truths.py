@@ -15,7 +15,7 @@ from shared.states import (
     JobState,
     Need,
 )
-from tests.job_rows import columns
+from tests.job_rows import DEVICE, columns
 
 
 class Truths:
@@ -64,11 +64,24 @@ class Truths:
             for job in self.rows()
             if job.ready_key is not None
             and job.owner_id not in full
+            and job.need_bytes <= DEVICE.bytes
             and not self._is_too_late(job)
         ]
 
     def too_late(self):
         return [job for job in self.rows() if self._is_too_late(job)]
+
+    def misfits(self, patience_seconds):
+        """What waits for longer than that for a device that nobody knows."""
+        ripe = self.clock.now - patience_seconds
+        return [
+            job
+            for job in self.rows()
+            if job.state == JobState.QUEUED
+            and job.ready_key is not None
+            and job.need_bytes > DEVICE.bytes
+            and job.run_after < ripe
+        ]
 
     def first(self, due):
         """The one that is next: of the owner with the fewest running, the oldest."""
@@ -100,6 +113,7 @@ class Truths:
         assert (job.completion is not None) == (job.state == JobState.SUCCEEDED)
         assert job.ready_key is None or job.state == JobState.QUEUED
         assert not (job.state == JobState.PAUSED and job.finish_requested)
+        assert job.state not in HELD or job.need_bytes <= DEVICE.bytes
         if job.id in self.holder:
             assert job.fence == self.holder[job.id].fence
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from shared import jobs
 from shared.states import EVENTS, Completion, JobState
-from tests.job_rows import BROKEN, HOPELESS, LEASE, checkpoint, result
+from tests.job_rows import BROKEN, DIVERGED, HOPELESS, LEASE, checkpoint, result
+
+CAUTION = 0.5
 
 WRITES = {
     "heartbeat": lambda db, held, _: jobs.heartbeat(db, held, LEASE, 1, {}),
@@ -17,6 +19,7 @@ WRITES = {
     "retry": lambda db, held, _: jobs.fail(db, held, BROKEN, 10),
     "fail": lambda db, held, _: jobs.fail(db, held, HOPELESS, 10),
     "postpone": lambda db, held, _: jobs.postpone(db, held, BROKEN, 30),
+    "carefully": lambda db, held, _: jobs.go_carefully(db, held, DIVERGED, CAUTION),
     "stopped": lambda db, held, _: jobs.stopped(db, held),
 }
 KEEPS_THE_CLAIM = {"heartbeat", "checkpoint", "fell_back", "begin", "warn"}
@@ -37,7 +40,7 @@ def is_its_success(held, row):
 
 def led_to(before, write):
     """Where the tables say that a write of its holder leads."""
-    event = {"postpone": "retry"}.get(write, write)
+    event = {"postpone": "retry", "carefully": "retry"}.get(write, write)
     if write == "stopped" and before.state == JobState.RUNNING:
         event = "release"  # resumed in the last moment
     if (

@@ -42,7 +42,7 @@ class Given:
     def __init__(self, tensors, look=lambda pixels: None):
         self.tensors, self.look = tensors, look
 
-    def get(self, name):
+    def get(self, name, *, full=False):
         network = build_network(name, self.tensors, torch.device("cpu"))
         return Watched(network, self.look), "given"
 

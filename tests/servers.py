@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -41,9 +42,9 @@ def valkey_server_path():
 class RedisServer:
     """A Redis (or Valkey) server that a test may stop, freeze and start again."""
 
-    def __init__(self, path, folder):
+    def __init__(self, path, folder, **options):
         self.path, self.socket = path, Path(folder) / "redis.sock"
-        self.folder, self.process = folder, None
+        self.folder, self.process, self.options = folder, None, options
         self.url = f"unix://{self.socket}?db=0"
 
     def start(self):
@@ -54,6 +55,7 @@ class RedisServer:
             "save": "",
             "appendonly": "no",
             "maxmemory-policy": "noeviction",
+            **self.options,
         }
         words = [
             word for name, value in options.items() for word in (f"--{name}", value)
@@ -100,9 +102,9 @@ def short_folder(owner=None):
 
 
 @contextmanager
-def running_redis(path):
+def running_redis(path, **options):
     with short_folder() as folder:
-        server = RedisServer(path, folder)
+        server = RedisServer(path, folder, **options)
         server.start()
         try:
             yield server
@@ -123,11 +125,32 @@ def postgresql_folder():
 
 
 class PostgresServer:
-    """A PostgreSQL server that makes a new database for whoever asks."""
+    """A PostgreSQL server that makes a new database for whoever asks.
 
-    def __init__(self, folder):
-        self._folder = folder
+    `as_user`: what Popen needs, as PostgreSQL refuses to run as root.
+    """
+
+    def __init__(self, programs, folder, as_user):
+        self._programs, self._folder, self._as_user = programs, folder, as_user
         self._made = 0
+        self.process = None
+
+    def start(self):
+        data = self._folder / "data"
+        self.process = subprocess.Popen(
+            [self._programs / "postgres", "-D", data, "-k", self._folder,
+             *_POSTGRES_OPTIONS],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            **self._as_user,
+        )  # fmt: skip
+        _wait_for_postgresql(self)
+
+    def stop(self, number=signal.SIGTERM):
+        """SIGQUIT is as if the machine had lost its power: no goodbye, no flush."""
+        self.process.send_signal(number)
+        self.process.wait()
 
     def url(self, name):
         return f"postgresql+psycopg://impasto@/{name}?host={self._folder}"
@@ -157,28 +180,19 @@ def running_postgresql(programs):
     if user is not None:
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     with short_folder(user) as folder:
-        data = folder / "data"
         subprocess.run(
-            [programs / "initdb", "-D", data, *_INITDB_OPTIONS],
+            [programs / "initdb", "-D", folder / "data", *_INITDB_OPTIONS],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=folder,
             **as_user,
         )
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", folder, *_POSTGRES_OPTIONS],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            **as_user,
-        )
+        server = PostgresServer(programs, folder, as_user)
         try:
-            server = PostgresServer(folder)
-            _wait_for_postgresql(server)
+            server.start()
             yield server
         finally:
-            process.terminate()
-            process.wait()
+            server.stop()
 
 
 def _wait_for_postgresql(server):

@@ -18,6 +18,7 @@ from shared.errors import DatabaseUnavailable
 from shared.formats import FORMATS
 from shared.states import Completion
 from worker.course import Course, Interrupted
+from worker.curve import Curve
 from worker.endurance import endure
 from worker.engine.limits import Limits
 from worker.engine.transfer import stylize
@@ -61,7 +62,8 @@ class Attempt:
         self._tools, self._claim, self._lease = tools, claim, lease
         self._segments = claim.segments
         self._keeper = Keeper(tools, claim, lease)
-        self._meter, self._times = Meter(), Times(tools, claim)
+        self._meter, self._curve = Meter(), Curve()
+        self._times = Times(tools, claim)
         self._told: dict[str, Any] | None = None
         self._previews = Pace(tools.settings.preview_seconds, at_once=True)
         self._has_picture = False
@@ -103,6 +105,7 @@ class Attempt:
         if found is None:
             return None
         self._has_picture = True
+        self._curve = Curve(self._keeper.curve(), until=found.snapshot.iteration)
         self._origin = replace(self._origin, inexact=found.inexact)
         return found.snapshot
 
@@ -176,13 +179,16 @@ class Attempt:
         self._has_picture = True
         self._told = self._meter.progress(iterate)
         self._lease.report(iterate.iteration, self._told)
+        self._curve.add(iterate)
         order, here = self._lease.order(), iterate.snapshot()
         ends_scale = not order.lets_go and self._ends_scale(here)
         if ends_scale or self._keeper.wants_checkpoint(order, iterate.iteration):
+            self._keeper.keep_curve(self._curve.points)  # whoever resumes goes on there
             self._keeper.keep_checkpoint(here, self._origin)
         if order is Order.GO_ON and self._previews.is_due():
             with self._previews.measured():
                 keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
+                self._keeper.keep_curve(self._curve.points)
         return order
 
     def _ends_scale(self, here: Snapshot) -> bool:
@@ -195,6 +201,7 @@ class Attempt:
     def _end(self, here: Snapshot, order: Order, photo: Picture) -> jobs.Result | Order:
         """Keep where it ended, for whoever wants to go on from it, and the picture."""
         self._keeper.keep_once(here, self._origin)
+        self._keeper.keep_curve(self._curve.points)
         saved = self._save(self._encoded(here, photo))
         if isinstance(saved, Order):
             return saved
@@ -229,4 +236,5 @@ class Attempt:
             height=picture.height,
             exact=not self._origin.inexact,
             exact_reason=self._origin.inexact or None,
+            origin=self._origin.told(),
         )

@@ -49,6 +49,10 @@ class Origin:
     maker: dict[str, str]
     inexact: str = ""
 
+    def told(self) -> dict[str, dict[str, str]]:
+        """What the job's row keeps of it, for whoever makes the picture again."""
+        return {"inputs": self.inputs, "maker": self.maker}
+
 
 @dataclass(frozen=True, slots=True)
 class Resumption:

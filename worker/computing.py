@@ -50,8 +50,15 @@ def precision_on(device_class: str, settings: Settings) -> Literal["float32", "b
     return "bf16" if helps else "float32"
 
 
+def in_float32(settings: Settings) -> Settings:
+    """Return the same settings, but for activations in float32."""
+    return settings.model_copy(
+        update={"cpu_precision": "float32", "cuda_precision": "float32"}
+    )
+
+
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32, not by emulation."""
+    """Whether this x86 CPU has instructions for bfloat16, and need not emulate it."""
     able = torch.cpu.get_capabilities()
     return any(able.get(name) for name in _BF16_INSTRUCTIONS)
 

@@ -61,8 +61,10 @@ class Exploration:
             FencedOut: A newer claim owns the job.
             ImpastoError: The job cannot be done, or not now.
         """
-        network, weights_digest = self._tools.networks.get(self._params.network)
-        origin = self._keeper.origin(weights_digest)
+        # Ranks of activations: in bfloat16 many would be equal.
+        networks, name = self._tools.networks, self._params.network
+        network, weights_digest = networks.get(name, full=True)
+        origin = self._keeper.origin(weights_digest, precision="float32")
         resumption = self._keeper.resumption(origin)
         best: Mapping[str, Best] = {}
         snapshot, seen = None, 0
@@ -104,6 +106,7 @@ class Exploration:
             height=first.height or 0,
             exact=not origin.inexact,
             exact_reason=origin.inexact or None,
+            origin=origin.told(),
             outputs=tuple(stored),
         )
 

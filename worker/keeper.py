@@ -129,6 +129,27 @@ class Keeper:
                 self.delete(each)
         self._lease.touch()
 
+    def curve(self) -> list[list[int | float | None]]:
+        """Read the losses that an earlier attempt has told; none if that fails."""
+        try:
+            return jobs.read_curve(self._tools.db, self._claim.job_id)
+        except DatabaseUnavailable as error:
+            log.warning("curve_lost", error=str(error))
+            return []
+
+    def keep_curve(self, points: list[list[int | float | None]]) -> None:
+        """Tell the losses so far; a failure costs only them.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if not points:
+            return
+        try:
+            jobs.keep_curve(self._tools.db, self._claim, points)
+        except DatabaseUnavailable as error:
+            log.warning("curve_skipped", error=str(error))
+
     def save(self, name: str, data: bytes) -> jobs.Written | Order:
         """Store a result, waiting for room or for the storage to come back.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker import weights
-from worker.computing import precision_on
+from worker.computing import in_float32, precision_on
 from worker.engine.features import Network, build_network
 from worker.engine.graphs import record_on_cuda
 
@@ -30,20 +30,26 @@ class Networks:
 
     def __init__(self, settings: Settings, device: torch.device) -> None:
         self._settings, self._device = settings, device
-        self._built: dict[NetworkName, tuple[Network, str]] = {}
+        self._built: dict[tuple[NetworkName, bool], tuple[Network, str]] = {}
 
-    def get(self, name: NetworkName) -> tuple[Network, str]:
+    def get(self, name: NetworkName, *, full: bool = False) -> tuple[Network, str]:
         """Return the network and the digest of its weights.
+
+        Args:
+            name: Which.
+            full: In float32, whatever the settings say: for comparing activations.
 
         Raises:
             WeightsError: They are missing or damaged.
         """
-        if name not in self._built:
-            folder = self._settings.weights_dir
+        if (name, full) not in self._built:
+            folder, settings = self._settings.weights_dir, self._settings
             tensors = weights.load(name, folder)
-            network = network_of(name, tensors, self._device, self._settings)
-            self._built[name] = network, weights.digest(name, folder)
-        return self._built[name]
+            if full:
+                settings = in_float32(settings)
+            network = network_of(name, tensors, self._device, settings)
+            self._built[name, full] = network, weights.digest(name, folder)
+        return self._built[name, full]
 
 
 def network_of(

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, json, render_template, reque
 
 from api import explanations
 from api.openapi import document
+from api.refining import refined
 from api.services import current_services
 from api.sessions import COOKIE, read_session
 from shared.errors import NotFound
@@ -42,7 +43,8 @@ def studio() -> Response:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Send the OpenAPI document."""
-    return Response(json.dumps(document(current_app)), mimetype="application/json")
+    described = refined(document(current_app))
+    return Response(json.dumps(described), mimetype="application/json")
 
 
 @blueprint.get("/docs")

@@ -1,57 +1,65 @@
-"""The pictures of a job: its result, its latest preview, and what it was made from."""
+"""The pictures that a job has made: its result, and all files of one with several."""
 
 from __future__ import annotations
 
-from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import picture_answer
-from api.finding import (
-    AssetPath,
-    JobPath,
-    OutputPath,
-    find_asset,
-    find_job,
-    find_output,
-)
+from api.finding import JobPath, OutputPath, find_job, find_output
 from api.openapi import get, make_blueprint
+from api.renditions import rendition
 from api.services import current_services
-from shared import jobs
-from shared.errors import NotFound, ResultNotReady, ResultPurged
-from shared.formats import FORMATS, format_of_key
+from shared.errors import ResultNotReady, ResultPurged
+from shared.formats import FORMATS, ResultFormat, format_of_key
 from shared.states import TERMINAL
 
-blueprint = make_blueprint("pictures", "What jobs show and what they are made from.")
+if TYPE_CHECKING:
+    from shared.models import Job
+
+blueprint = make_blueprint("pictures", "What jobs have made.")
 
 _RESULTS = ", ".join(each.media_type for each in FORMATS.values())
 _FOREVER = "private, max-age=31536000, immutable"
-_ASK_AGAIN = "private, no-cache"
+
+
+class ResultQuery(BaseModel):
+    """How the picture is wanted; as it was made, if nothing is said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: ResultFormat | None = None
+    max_edge: int | None = Field(
+        default=None, ge=16, le=8192, description="long side in px; never enlarged"
+    )
 
 
 @get(
-    blueprint,
-    "/v1/jobs/<job_id>/result",
-    s200=_RESULTS,
-    s404=None,
-    s409=None,
+    blueprint, "/v1/jobs/<job_id>/result", s200=_RESULTS, s404=None, s409=None,
     s410=None,
-)
-def show_result(path: JobPath) -> Response:
+)  # fmt: skip
+def show_result(path: JobPath, query: ResultQuery) -> Response:
     """Download the finished picture, in the format that its job asked for.
 
-    Of a job that makes several files, the first.
+    In another one with `format`, or with an Accept that leaves its own out; that has 8
+    bits per channel and no recipe. Of a job that makes several files, the first.
     """
     job = find_job(path.job_id)
-    if job.result_key is None and job.result_digest is not None:
-        raise ResultPurged(f"the picture of job {job.id} is kept no longer")
-    if job.result_key is None or job.result_digest is None:
-        ended = job.state in TERMINAL
-        hint = "there will be none" if ended else "wait until its state is succeeded"
-        raise ResultNotReady(f"job {job.id} is {job.state}", hint=hint)
-    data = current_services().storage.get(job.result_key)
-    format_ = format_of_key(job.result_key)
-    response = picture_answer(data, format_.media_type, job.result_digest, _FOREVER)
-    name = f'inline; filename="impasto-{job.id}{format_.ending}"'
+    key, digest = _finished(job)
+    own = _name_of(key)
+    wanted = query.format or _acceptable(own)
+    is_own = wanted == own and (
+        query.max_edge is None
+        or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
+    )
+    etag = digest if is_own else f"{digest}-{wanted}-{query.max_edge or 0}"
+    response = _known(etag) or _result(key, wanted, query.max_edge, etag, is_own)
+    ending = FORMATS[wanted].ending
+    name = f'inline; filename="impasto-{job.id}{ending}"'
     response.headers["Content-Disposition"] = name
+    response.vary.add("Accept")
     return response
 
 
@@ -66,24 +74,52 @@ def show_output(path: OutputPath) -> Response:
     return response
 
 
-@get(blueprint, "/v1/jobs/<job_id>/frames/latest", s200="image/jpeg", s404=None)
-def show_latest_frame(path: JobPath) -> Response:
-    """Look at the latest preview, at most 512 px long."""
-    job = find_job(path.job_id)
-    services = current_services()
-    frame = jobs.latest_frame(services.database, job.id)
-    if frame is None:
-        hint = "the first comes seconds after a worker starts; explorations have none"
-        raise NotFound(f"job {job.id} has no preview yet", hint=hint)
-    data = services.storage.get(frame.key)
-    etag = f"{frame.iteration}-{frame.created_at:.3f}"
-    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN)
+def _finished(job: Job) -> tuple[str, str]:
+    """The key and the digest of a job's picture.
+
+    Raises:
+        ResultPurged: It was kept long enough.
+        ResultNotReady: There is none yet, or will be none.
+    """
+    if job.result_key is None and job.result_digest is not None:
+        raise ResultPurged(f"the picture of job {job.id} is kept no longer")
+    if job.result_key is None or job.result_digest is None:
+        ended = job.state in TERMINAL
+        hint = "there will be none" if ended else "wait until its state is succeeded"
+        raise ResultNotReady(f"job {job.id} is {job.state}", hint=hint)
+    return job.result_key, job.result_digest
 
 
-@get(blueprint, "/v1/assets/<asset_id>/content", s200="image/*", s404=None)
-def show_asset(path: AssetPath) -> Response:
-    """Look at an uploaded picture, as it was sent."""
+def _name_of(key: str) -> ResultFormat:
+    kind = format_of_key(key)
+    return next(name for name, each in FORMATS.items() if each is kind)
+
+
+def _acceptable(own: ResultFormat) -> ResultFormat:
+    """The picture's own format, unless the caller takes only others."""
+    accepted = request.accept_mimetypes
+    if not accepted or accepted.quality(FORMATS[own].media_type) > 0:
+        return own
+    taken = {name: accepted.quality(each.media_type) for name, each in FORMATS.items()}
+    best = max(taken, key=lambda name: taken[name])
+    return best if taken[best] > 0 else own
+
+
+def _known(etag: str) -> Response | None:
+    """304, before anything is computed for a caller who has it."""
+    if not request.if_none_match.contains(etag):
+        return None
+    response = Response(status=304)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+def _result(
+    key: str, wanted: ResultFormat, max_edge: int | None, etag: str, is_own: bool
+) -> Response:
     services = current_services()
-    asset = find_asset(path.asset_id)
-    data = services.storage.get(asset.key)
-    return picture_answer(data, asset.media_type, asset.digest, _FOREVER)
+    data = services.storage.get(key)
+    if not is_own:
+        data = rendition(services, data, wanted, max_edge)
+    return picture_answer(data, FORMATS[wanted].media_type, etag, _FOREVER)

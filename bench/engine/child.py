@@ -31,7 +31,8 @@ class Task:
         iterations: What they mean is the module's affair.
         source: A checkout of the engine; empty for a package.
         settings: More, by name, for `StyleParams`.
-        precision: Of our activations: that of IMPASTO_CPU_PRECISION.
+        precision: Of our activations, as IMPASTO_CPU_PRECISION names it, which does
+            not count here.
     """
 
     folder: str

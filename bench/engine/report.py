@@ -154,8 +154,15 @@ def _memory(findings: Findings) -> str:
             goal += _met(share <= _MEMORY_GOAL)
         took = f"{found['last_iteration_seconds']:.1f}"
         words = (f"{found['iterations']} {found['optimizer']}", took, f"{peak:.0f}")
-        rows.append((name, *words, goal))
-    heads = ("long side, px", "iterations", "s, the last", "peak MiB", "")
+        rows.append((name, found["precision"], *words, goal))
+    heads = (
+        "long side, px",
+        "activations",
+        "iterations",
+        "s, the last",
+        "peak MiB",
+        "",
+    )
     title = "Memory above `import torch`"
     return _table(title, heads, rows) if rows else ""
 

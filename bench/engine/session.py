@@ -178,7 +178,8 @@ class Session:
 
     def _remember(self, name: str, edge: int, iterations: int, **more: str) -> None:
         found = self._ours("memory", f"memory-{name}", edge, [iterations], **more)
-        self._findings.memory[name] = found | {"iterations": iterations}
+        told = {"iterations": iterations, "precision": _precisions()[0]}
+        self._findings.memory[name] = found | told
 
     def _prepared(self, edge: int) -> Task:
         options = self._options

@@ -7,6 +7,7 @@ ImpastoError
 │   ├── ImageUnreadable     bytes that are not a picture we take
 │   ├── ImageTooLarge       a picture with too many pixels
 │   ├── UploadTooLarge      a body with too many bytes
+│   ├── DigestMismatch      a body that is not what its digest says
 │   ├── BadCursor           a page token we did not sign
 │   ├── MalformedJson       text that is not strict JSON
 │   ├── MalformedMultipart  a form that breaks off or was never one
@@ -26,10 +27,14 @@ ImpastoError
 ├── VersionMismatch         the job is no longer as the caller saw it
 ├── ResultNotReady          the picture does not exist (yet)
 ├── ResultPurged            the picture was kept as long as promised, and is gone
+├── JobPurged               the job was deleted by its owner
+├── AssetInUse              a picture that a job still needs
+├── AssetGone               a picture that a job needs was deleted
 ├── QueueFull               a limit of waiting jobs is reached
 │   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
+├── TooManyStreams          too many streams and held requests are open
 ├── DatabaseUnavailable     the rows cannot be reached just now
 ├── DatabaseShared          a SQLite file that more than one host could open
 ├── DeviceTaken             another live worker computes on this device
@@ -50,9 +55,12 @@ from __future__ import annotations
 
 from shared.errors.base import ImpastoError
 from shared.errors.jobs import (
+    AssetGone,
+    AssetInUse,
     FencedOut,
     InvalidState,
     JobNotFound,
+    JobPurged,
     NoSuchCheckpoint,
     NotFound,
     QueueFull,
@@ -74,6 +82,7 @@ from shared.errors.machines import (
     ServerBusy,
     StorageError,
     StorageFull,
+    TooManyStreams,
     WeightsDamaged,
     WeightsError,
     WeightsMissing,
@@ -81,6 +90,7 @@ from shared.errors.machines import (
 from shared.errors.requests import (
     BadCursor,
     BadIdempotencyKey,
+    DigestMismatch,
     FieldError,
     Forbidden,
     ForbiddenScope,
@@ -101,6 +111,8 @@ from shared.errors.requests import (
 )
 
 __all__ = [
+    "AssetGone",
+    "AssetInUse",
     "BadCursor",
     "BadIdempotencyKey",
     "BlobMissing",
@@ -109,6 +121,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DeviceFailed",
     "DeviceTaken",
+    "DigestMismatch",
     "Diverged",
     "EngineError",
     "FencedOut",
@@ -125,6 +138,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidState",
     "JobNotFound",
+    "JobPurged",
     "MalformedJson",
     "MalformedMultipart",
     "NoSuchCheckpoint",
@@ -139,6 +153,7 @@ __all__ = [
     "ServerBusy",
     "StorageError",
     "StorageFull",
+    "TooManyStreams",
     "Unauthenticated",
     "UnsupportedMediaType",
     "UploadTooLarge",

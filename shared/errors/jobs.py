@@ -80,6 +80,35 @@ class ResultPurged(ImpastoError):
     hint = "submit the job again; the operator sets how long pictures are kept"
 
 
+class JobPurged(ImpastoError):
+    """The job was deleted by its owner; only that is still known."""
+
+    code = "purged"
+    hint = "a deleted job does not come back; submit it again"
+
+
+class AssetInUse(ImpastoError):
+    """A job that is not over still needs the picture.
+
+    Attributes:
+        jobs: Ids of some of them.
+    """
+
+    code = "asset-in-use"
+    hint = "cancel these jobs, or wait until they are over"
+
+    def __init__(self, asset_id: str, jobs: Sequence[str]) -> None:
+        super().__init__(f"asset {asset_id} is used by {', '.join(jobs)}")
+        self.jobs = tuple(jobs)
+
+
+class AssetGone(ImpastoError):
+    """A picture that the job needs has been deleted."""
+
+    code = "asset-gone"
+    hint = "upload the picture again: it comes back under the same id"
+
+
 class QueueFull(ImpastoError):
     """As many jobs are waiting as the operator allows."""
 

@@ -12,6 +12,14 @@ class ServerBusy(ImpastoError):
     retryable = True
 
 
+class TooManyStreams(ImpastoError):
+    """As many streams and held requests are open as this server keeps open."""
+
+    code = "too-many-streams"
+    retryable = True
+    hint = "end one, or poll: GET /v1/jobs/{id} with If-None-Match is always answered"
+
+
 class DatabaseUnavailable(ImpastoError):
     """The database cannot be reached, or stays locked, just now."""
 

@@ -65,6 +65,14 @@ class UploadTooLarge(InvalidRequest):
     code = "upload-too-large"
 
 
+class DigestMismatch(InvalidRequest):
+    """The bytes that arrived are not those whose digest was told."""
+
+    code = "digest-mismatch"
+    retryable = True
+    hint = "the upload was damaged on its way, or the digest is of another file"
+
+
 class BadCursor(InvalidRequest):
     """The page cursor was not made by this server."""
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 
 # What a child has from its parent; deadlines were for the parent alone.
-INHERITED = ("owner_id", "kind", "name", "params", "iterations", "device_class",
-             "need_bytes", "priority", "max_attempts", "keep_every")  # fmt: skip
+INHERITED = ("owner_id", "kind", "name", "tags", "labels", "params", "iterations",
+             "device_class", "need_bytes", "priority", "max_attempts",
+             "keep_every")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

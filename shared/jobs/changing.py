@@ -19,6 +19,7 @@ from shared.jobs.asking import answer_to
 from shared.jobs.holding import held_by, lock_held
 from shared.jobs.moves import lock_job, move, note, ready_key
 from shared.jobs.segments import segments_of
+from shared.jobs.words import index_words
 from shared.models import Job
 from shared.params import StyleParams
 from shared.states import HELD, Answer, Verb
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from shared.jobs.claiming import Claim
 
 BEGUN = "steered"  # in the log
+_NAMES = {"name", "tags"}  # what a job is found by
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Change:
 
     Attributes:
         params: Of the optimization.
-        about: Columns that no worker reads: name, priority, cancel_after.
+        about: Columns that no worker reads: name, tags, labels, priority, cancel_after.
         revision: The one that whoever asks has seen; None: any.
     """
 
@@ -74,9 +76,13 @@ def change(db: Database, owner_id: str, job_id: str, wanted: Change) -> Answer:
         columns = _about(job, wanted.about)
         if params:
             columns["iterations"] = _planned(session, job, wanted.params)
+            columns["params_digest"] = None  # no other job does the same work now
             _ask(session, job, params)
         move(db, session, job, Verb.STEER, job.state,
              detail={**params, **wanted.about}, **columns)  # fmt: skip
+        if _NAMES & wanted.about.keys():
+            session.refresh(job)
+            index_words(session, job)
     return Answer(job.state, done=answer.done or not params, effect=answer.effect)
 
 

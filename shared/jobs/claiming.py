@@ -210,7 +210,8 @@ def _inputs(session: Session, job_id: str) -> dict[str, dict[int, Blob]]:
     )
     inputs: dict[str, dict[int, Blob]] = {}
     for role, position, key, digest in rows:
-        inputs.setdefault(role, {})[position] = Blob(key, digest)
+        # No asset of a job that is not over can be deleted.
+        inputs.setdefault(role, {})[position] = Blob(key or "", digest)
     return inputs
 
 

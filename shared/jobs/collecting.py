@@ -52,7 +52,7 @@ def drop_expired_results(db: Database, days: float) -> list[str]:
             .limit(BATCH)
         ).all()
         ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | _shown(session, ids)
+        keys = {key for _, key in rows if key is not None} | shown(session, ids)
         for table in (Frame, JobOutput):
             session.execute(delete(table).where(table.job_id.in_(ids)))
         session.execute(
@@ -73,7 +73,7 @@ def drop_tombstones(db: Database, days: float) -> list[str]:
             .limit(BATCH)
         ).all()
         ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | _shown(session, ids)
+        keys = {key for _, key in rows if key is not None} | shown(session, ids)
         stored = select(Checkpoint).where(Checkpoint.job_id.in_(ids))
         keys |= set(drop_checkpoints(session, session.scalars(stored).all()))
         session.execute(
@@ -124,7 +124,7 @@ def _thinned(rows: Sequence[Checkpoint], budget_bytes: int) -> list[Checkpoint]:
     return going
 
 
-def _shown(session: Session, ids: Sequence[str]) -> set[str]:
+def shown(session: Session, ids: Sequence[str]) -> set[str]:
     """Keys of the previews of these jobs, and of all files that they have made."""
     frames = session.execute(
         select(Frame.key, Frame.thumb_key).where(Frame.job_id.in_(ids))

@@ -80,6 +80,7 @@ def complete(db: Database, claim: Claim, result: Result) -> JobState:
         "result_height": result.height,
         "exact": result.exact,
         "exact_reason": result.exact_reason,
+        "origin": result.origin,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
         **told(None),

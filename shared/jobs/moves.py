@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from shared.errors import FencedOut, JobNotFound
+from shared.errors import FencedOut, JobNotFound, JobPurged
 from shared.models import Job, JobEvent, Owner
 from shared.states import HELD, TERMINAL, JobState
 
@@ -28,11 +28,14 @@ def lock_job(session: Session, job_id: str, owner_id: str) -> Job:
 
     Raises:
         JobNotFound: No job of this owner has this id.
+        JobPurged: The owner has deleted it.
     """
     mine = (Job.id == job_id, Job.owner_id == owner_id)
     job = session.scalar(select(Job).where(*mine).with_for_update())
     if job is None:
         raise JobNotFound(f"job {job_id} does not exist")
+    if job.deleted_at is not None:
+        raise JobPurged(f"job {job_id} was deleted")
     return job
 
 

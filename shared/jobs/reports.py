@@ -45,6 +45,8 @@ class Result:
         completion: EARLY, if somebody asked for the picture before they were.
         progress: Of the last iteration, which no heartbeat may have told yet; None:
             as told.
+        origin: Digests of pictures and weights (`inputs`), device, threads, versions
+            (`maker`).
     """
 
     blob: Written
@@ -56,6 +58,7 @@ class Result:
     iterations: int | None = None
     completion: Completion = Completion.FULL
     progress: Mapping[str, Any] | None = None
+    origin: dict[str, dict[str, str]] | None = None
 
     @property
     def keys(self) -> set[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
-from shared.errors import QueueFull, QuotaExceeded
+from shared.errors import AssetGone, QueueFull, QuotaExceeded
 from shared.jobs.moves import ready_key, submitted
 from shared.jobs.replaying import bind
+from shared.jobs.reusing import equal_job
 from shared.jobs.segments import segment_rows
+from shared.jobs.words import index_words
 from shared.kinds import kind_of
 from shared.models import Asset, Job, JobInput, Owner
 from shared.params import StyleParams
@@ -20,12 +22,13 @@ from shared.states import JobState
 from shared.steering import steered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy.orm import Session
 
     from shared.db import Database
     from shared.jobs.replaying import Once
+    from shared.jobs.reusing import Reuse
     from shared.kinds import Params
     from shared.steering import Segment
 
@@ -35,19 +38,6 @@ LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
 def new_id(prefix: str) -> str:
     """Make an id that sorts by time: `job_01J...`."""
     return f"{prefix}_{ULID()}"
-
-
-@dataclass(frozen=True, slots=True)
-class NewAsset:
-    """A checked picture whose blob is stored."""
-
-    owner_id: str
-    digest: str
-    key: str
-    bytes: int
-    media_type: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +72,10 @@ class NewJob:
     start_deadline: float | None = None  # expires if not started by then
     cancel_after: float | None = None  # canceled if not done by then
     segments: tuple[Segment, ...] = ()  # planned changes, in order
+    tags: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    params_digest: str | None = None  # the same for equal work
+    reuse: Reuse = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,37 +99,28 @@ def ensure_owner(db: Database, owner_id: str) -> None:
         return  # another process made it in between
 
 
-def add_asset(db: Database, new: NewAsset) -> str:
-    """Return the id of the owner's asset with these bytes, made if it is new."""
-    try:
-        with db.write() as session:
-            if (known := _find_asset(session, new)) is not None:
-                return known
-            asset_id = new_id("ast")
-            session.add(
-                Asset(
-                    id=asset_id,
-                    owner_id=new.owner_id,
-                    digest=new.digest,
-                    key=new.key,
-                    bytes=new.bytes,
-                    media_type=new.media_type,
-                    width=new.width,
-                    height=new.height,
-                    created_at=db.now,
-                )
-            )
-            return asset_id
-    except IntegrityError:
-        with db.read() as session:
-            known = _find_asset(session, new)
-        if known is None:
-            raise
-        return known
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job that does the work; `reused`, if it was there before."""
+
+    job_id: str
+    reused: bool = False
 
 
 def submit(db: Database, new: NewJob, limits: Limits, once: Once | None = None) -> str:
     """Insert a queued job and return its id; the caller rings the doorbell.
+
+    As `submit_or_reuse` does.
+    """
+    return submit_or_reuse(db, new, limits, once).job_id
+
+
+def submit_or_reuse(
+    db: Database, new: NewJob, limits: Limits, once: Once | None = None
+) -> Submitted:
+    """Insert a queued job, unless an equal one is there that may be taken for it.
+
+    The caller rings the doorbell for one that is new.
 
     Args:
         db: The database.
@@ -150,6 +135,9 @@ def submit(db: Database, new: NewJob, limits: Limits, once: Once | None = None) 
     columns = {
         "owner_id": new.owner_id,
         "name": new.name,
+        "tags": list(new.tags),
+        "labels": new.labels,
+        "params_digest": new.params_digest,
         "kind": kind_of(new.params),
         "params": new.params.model_dump(mode="json"),
         "iterations": _iterations(new),
@@ -162,22 +150,28 @@ def submit(db: Database, new: NewJob, limits: Limits, once: Once | None = None) 
         "cancel_after": new.cancel_after,
     }
     with db.write() as session:
+        if new.reuse != "never":
+            _lock_owner(session, new.owner_id)  # of two at once, one makes the job
+            known = equal_job(session, new.owner_id, new.params_digest, new.reuse)
+            if known is not None:
+                return Submitted(known, reused=True)
         job = add_job(db, session, columns, new.inputs, limits, once)
         session.add_all(segment_rows(job.id, new.segments))
-    return job.id
+    return Submitted(job.id)
 
 
 def add_job(
     db: Database,
     session: Session,
     columns: dict[str, Any],
-    inputs: Iterable[Input],
+    inputs: Sequence[Input],
     limits: Limits,
     once: Once | None,
 ) -> Job:
     """Insert a queued job into a transaction that may do more.
 
     Raises:
+        AssetGone: A picture was deleted meanwhile.
         QueueFull: The owner, or all owners together, have too many jobs waiting.
         IdempotencyInProgress: Another request makes this job.
     """
@@ -195,6 +189,8 @@ def add_job(
     session.add(job)
     session.flush()
     session.add_all(_input_rows(job.id, inputs))
+    _require_pictures(session, inputs)
+    index_words(session, job)
     submitted(db, session, job)
     if once is not None:
         bind(session, once, job.id)
@@ -213,6 +209,23 @@ def _iterations(new: NewJob) -> int:
     return new.params.iterations
 
 
+def _require_pictures(session: Session, inputs: Sequence[Input]) -> None:
+    """Check that nobody has deleted one, and keep others from it until the commit.
+
+    Raises:
+        AssetGone: Somebody has.
+    """
+    wanted = {one.asset_id for one in inputs}
+    there = session.scalars(
+        select(Asset.id)
+        .where(Asset.id.in_(wanted), Asset.key.is_not(None))
+        .order_by(Asset.id)
+        .with_for_update()
+    ).all()
+    if gone := sorted(wanted - set(there)):
+        raise AssetGone(f"deleted: {', '.join(gone)}")
+
+
 def _input_rows(job_id: str, inputs: Iterable[Input]) -> list[JobInput]:
     return [
         JobInput(
@@ -222,12 +235,8 @@ def _input_rows(job_id: str, inputs: Iterable[Input]) -> list[JobInput]:
     ]
 
 
-def _find_asset(session: Session, new: NewAsset) -> str | None:
-    return session.scalar(
-        select(Asset.id).where(
-            Asset.owner_id == new.owner_id, Asset.digest == new.digest
-        )
-    )
+def _lock_owner(session: Session, owner_id: str) -> None:
+    session.execute(select(Owner.id).where(Owner.id == owner_id).with_for_update())
 
 
 def _check_room(session: Session, owner_id: str, limits: Limits) -> None:

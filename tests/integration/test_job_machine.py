@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.job_machine import JobMachine, OneJobMachine
+from tests.job_machine import JobMachine
+from tests.one_job_machine import OneJobMachine
 
 EXAMPLES = int(os.environ.get("IMPASTO_TEST_EXAMPLES", "25"))
 STEPS = 40

@@ -26,8 +26,12 @@ def config(*files, **environment):
     )
 
 
-def services(*files):
-    done = config(*files, IMPASTO_POSTGRES_PASSWORD="secret")  # noqa: S106 - an example
+def services(*files, **environment):
+    done = config(
+        *files,
+        IMPASTO_POSTGRES_PASSWORD="secret",  # noqa: S106 - an example
+        **environment,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
 
@@ -74,6 +78,25 @@ def test_the_api_is_published_to_this_host_only():
     (port,) = services("docker-compose.yml")["api"]["ports"]
 
     assert port["host_ip"] == "127.0.0.1"
+
+
+def test_port_tag_and_torch_can_be_chosen():
+    chosen = services(
+        "docker-compose.yml",
+        IMPASTO_PORT="9000",
+        IMPASTO_TAG="blue",
+        IMPASTO_TORCH="torch==2.13.0",
+    )
+
+    (port,) = chosen["api"]["ports"]
+    assert port["published"] == "9000"
+    assert {chosen[name]["image"] for name in ("api", "migrate")} == {
+        "impasto-api:blue"
+    }
+    assert {chosen[name]["image"] for name in ("worker", "weights")} == {
+        "impasto-worker:blue"
+    }
+    assert chosen["weights"]["build"]["args"] == {"TORCH": "torch==2.13.0"}
 
 
 @pytest.mark.parametrize("target", ["api", "worker"])

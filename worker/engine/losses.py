@@ -35,7 +35,12 @@ def content_loss(
 
 
 def content_scale(loss_scale: LossScale, size: float) -> float:
-    """Constant of one content layer: 1 / |P|^2 (`size`), or 1 as published."""
+    """Constant of one content layer: 1 / |P|^2, or 1 as published.
+
+    Args:
+        loss_scale: Which.
+        size: |P|^2, or what a content that says next to nothing counts as.
+    """
     return 1.0 if loss_scale == "gatys" else reciprocal(size)
 
 

@@ -89,8 +89,8 @@ def enlarged(image: Tensor, guide: Tensor | None, size: Size) -> Tensor:
     (Burt & Adelson, 1983) knows what belongs there.
 
     Args:
-        image: (1, 3, h, w) in [0, 1].
-        guide: (1, 3, H, W) at least as large as `size`; None: enlarge only.
+        image: (1, C, h, w) in [0, 1].
+        guide: (1, C, H, W), of any size; None: enlarge only.
         size: Height and width of the result, px.
     """
     larger = resize(image, size)

@@ -96,7 +96,9 @@ def _iterates(
     reduced_sources = reduced(params.color, sources)
     sides = [side for side, _ in params.stages]
     for scale in scales(reduced_sources, sides, here.scale, params.style_scale):
-        here = _enter(scale, here, guide, params.seed)
+        leg = leg_at(params, segments, scale.index, here.iteration)
+        detail = guide if leg.params.content_weight else None
+        here = _enter(scale, here, detail, params.seed)
         run = _Run(network, scale, resize(colors, scale.size), params, limits)
         run.load(here)
         while (leg := leg_at(params, segments, scale.index, here.iteration)).end > (
@@ -194,7 +196,7 @@ def _moved(tensor: Tensor, network: Network) -> Tensor:
 
 
 def _guide(sources: Sources, params: StyleParams) -> Tensor | None:
-    """What the run begins with, and whose detail larger scales get; None: noise."""
+    """What the run begins with, whose detail larger scales may get; None: noise."""
     if params.init == "noise":
         return None
     start = sources.content if sources.start is None else sources.start
@@ -210,8 +212,17 @@ def _beginning(
     return Snapshot(0, 0, 0, {} if guide is None else {"image": guide}, {})
 
 
-def _enter(scale: Scale, here: Snapshot, guide: Tensor | None, seed: int) -> Snapshot:
-    """Where to begin at `scale`: here, or with the picture resized, all else anew."""
+def _enter(scale: Scale, here: Snapshot, detail: Tensor | None, seed: int) -> Snapshot:
+    """Where to begin at `scale`: here, or with the picture enlarged, all else anew.
+
+    Adam's moments too: those of fewer and larger pixels have another size.
+
+    Args:
+        scale: To begin.
+        here: Where the run is.
+        detail: The picture whose detail an enlarged one gets; None: none.
+        seed: Of the noise that a run without a start picture begins with.
+    """
     if here.iteration and here.scale == scale.index:
         return here
     if not here.tensors:
@@ -219,7 +230,7 @@ def _enter(scale: Scale, here: Snapshot, guide: Tensor | None, seed: int) -> Sna
     elif not here.iteration:
         image = resize(here.result, scale.size)
     else:
-        image = enlarged(here.result, guide, scale.size)
+        image = enlarged(here.result, detail, scale.size)
     return Snapshot(here.iteration, scale.index, 0, {"image": image}, {})
 
 

@@ -28,7 +28,8 @@ _CPU = torch.device("cpu")
 def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
     """Load weights and pictures as a worker does, and begin."""
     tensors = weights.load(params.network, Path(task.weights))
-    settings = Settings.model_validate({"cpu_precision": task.precision})
+    told = {"cpu_precision": task.precision, "cpu_convolution": "direct"}
+    settings = Settings.model_validate(told)
     network = network_of(params.network, tensors, _CPU, settings)
     photo, painting = (
         to_tensor(Image.open(path).convert("RGB"), _CPU)

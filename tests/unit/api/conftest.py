@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.app import create_app
+from api.services import services_of
 from shared import jobs
 from shared.db import Database
 from shared.formats import FORMATS
@@ -53,6 +54,7 @@ class Api:
         self.storage = open_storage(settings.storage_url)
         self.bell = Bell()
         self.app = create_app(settings, self.db, self.storage, self.bell, clock)
+        self.services = services_of(self.app)
         self.app.test_client_class = Client
         self.client = self.app.test_client()
 
@@ -164,6 +166,7 @@ def make_api(tmp_path, sqlite_url, clock):
 
     yield make
     for api in made:
+        api.services.lookout.close()
         api.db.close()
 
 

@@ -193,6 +193,12 @@ def test_a_name_that_is_no_text_is_refused(api):
     assert refused["/name"][0] == "string-type"
 
 
+def test_a_name_may_be_null_as_the_document_says(api):
+    response = api.client.post("/v1/explorations", json={"name": None})
+
+    assert (response.status_code, response.json["name"]) == (202, None)
+
+
 def test_another_kind_of_body_is_refused_with_an_example(api):
     told = api.client.post("/v1/explorations", data="x", content_type="text/plain")
 

@@ -287,8 +287,8 @@ def test_everything_that_makes_a_job_takes_a_key_and_says_so(api):
         path
         for path, item in paths.items()
         if {"201", "202"} & set(item.get("post", {}).get("responses", ()))
-        and not {"200"} & set(item["post"]["responses"])
+        and path.rpartition("/")[2] not in {"cancel", "pause", "resume", "finish"}
     }
 
     assert takes == makes - {"/v1/keys"}  # its answer is a secret, and not kept
-    assert len(takes) >= 5
+    assert {"/v1/jobs", "/v1/assets", "/v1/explorations"} < takes

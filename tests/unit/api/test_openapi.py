@@ -7,7 +7,10 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from api.forms import EXPLORATION_FORM, JOB_FORM
+from api.asset_schemas import AssetObject, FrameObject
+from api.form_schemas import JobJson
+from api.forms import ASSET_FORM, EXPLORATION_FORM, JOB_FORM
+from api.record_schemas import Manifest
 from api.schemas import JobObject, JobPage, Problem
 from shared.params import StyleParams
 from shared.steering import Changes
@@ -111,13 +114,25 @@ def test_the_form_is_described_with_the_parameters_of_the_engine(document):
 
     assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
     assert set(schemas["JobForm"]["required"]) == {"content", "style"}
-    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM)):
+    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM),
+                       ("AssetForm", ASSET_FORM)):  # fmt: skip
         assert set(schemas[name]["properties"]) == {*form.files, *form.fields}
     assert set(schemas["Changes"]["properties"]) == set(Changes.model_fields)
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"] == {
         "$ref": "#/components/schemas/JobForm"
     }
+
+
+def test_examples_are_what_they_are_examples_of(document):
+    schemas = document["components"]["schemas"]
+    models = {
+        model.__name__: model
+        for model in (AssetObject, JobJson, Problem, FrameObject, Manifest, JobObject)
+    }
+
+    for name, model in models.items():
+        TypeAdapter(model).validate_python(schemas[name]["example"])
 
 
 def test_what_is_answered_is_what_is_documented(api):
@@ -129,3 +144,49 @@ def test_what_is_answered_is_what_is_documented(api):
     problem = api.submit([]).json
     assert set(problem) <= set(Problem.model_fields)
     TypeAdapter(Problem).validate_python(problem)
+
+
+def test_no_two_models_share_a_name(api):
+    """The document would show one in the place of the other."""
+    lines = {"/v1/events": "LogLine", "/v1/jobs/{job_id}/logs": "LoggedEvent"}
+    schemas = api.client.get("/openapi.json").json["components"]["schemas"]
+
+    assert "from_state" not in schemas[lines["/v1/events"]].get("required", [])
+    assert "fence" in schemas[lines["/v1/jobs/{job_id}/logs"]]["required"]
+
+
+def test_bounds_are_exact_beyond_what_a_float_holds(document):
+    bounds = {
+        node[name]
+        for node in nodes(document)
+        if isinstance(node, dict)
+        for name in ("minimum", "maximum", "exclusiveMaximum")
+        if isinstance(node.get(name), int | float)
+    }
+
+    assert 2**63 in bounds
+    assert all(isinstance(bound, int) for bound in bounds if bound == int(bound))
+
+
+def test_what_was_just_made_links_to_all_that_can_be_asked_of_it(document):
+    made = document["paths"]["/v1/explorations"]["post"]["responses"]["202"]
+    names = {operation["operationId"] for _, _, operation in operations(document)}
+    asked = {
+        operation["operationId"]
+        for path, _, operation in operations(document)
+        if re.fullmatch(r"/v1/jobs/{job_id}(/\w+)?(/latest)?", path)
+    }
+
+    assert set(made["links"]) == asked
+    assert asked <= names
+    parameters = {tuple(link["parameters"].items()) for link in made["links"].values()}
+    assert parameters == {(("job_id", "$response.body#/id"),)}
+
+
+@pytest.mark.parametrize("path", ["logs?format=text", "metrics?format=csv"])
+def test_every_kind_of_answer_is_documented(api, document, path):
+    told = api.client.get(f"/v1/jobs/{api.submitted()}/{path}").mimetype
+
+    name = path.partition("?")[0]
+    described = document["paths"][f"/v1/jobs/{{job_id}}/{name}"]["get"]["responses"]
+    assert set(described["200"]["content"]) == {"application/json", told}

@@ -98,6 +98,7 @@ def test_the_latest_preview_is_shown_and_the_job_names_its_iteration(api):
     )
     preview = api.client.get(f"/v1/jobs/{job_id}").json["preview"]
     assert preview == {"iteration": 100, "url": f"/v1/jobs/{job_id}/frames/latest",
+                       "thumb_url": f"/v1/jobs/{job_id}/frames/100/thumb",
                        "width": 256, "height": 170}  # fmt: skip
 
 

@@ -32,9 +32,9 @@ def environment(**told):
 
 
 def test_the_settings_say_where_to_serve_and_how_many_at_once():
-    found = options(Settings(host="::1", port=9, api_threads=3))
+    found = options(Settings(host="::1", port=9, api_threads=3, max_streams=4))
 
-    assert (found["address"], found["port"], found["blocking_threads"]) == ("::1", 9, 3)
+    assert (found["address"], found["port"], found["blocking_threads"]) == ("::1", 9, 7)
 
 
 def test_granian_knows_every_option():

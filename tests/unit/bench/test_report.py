@@ -95,7 +95,7 @@ def test_a_peer_is_raced_once_in_every_precision() -> None:
 
 def test_memory_is_compared_with_the_leanest_peer() -> None:
     leaner = replace(PEER, peak_mib=500)
-    peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs"}
+    peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs", "precision": "x"}
     memory = {"512": {**peak, "last_iteration_seconds": 1.0}}
 
     text = markdown(Findings({}, peers=[PEER, leaner], memory=memory))

@@ -71,8 +71,8 @@ def gatys_style(features: Array, style: Array) -> float:
 
 
 def relative_content(features: Array, target: Array, noise: Array) -> float:
-    """1/2 |F - P|^2 / |P|^2, with at least a quarter of the mean square for noise."""
-    size = max((target**2).sum(), 0.25 * (noise**2).mean() * target.size)
+    """1/2 |F - P|^2 / |P|^2, with at least 0.05 of the mean square for noise."""
+    size = max((target**2).sum(), 0.05 * (noise**2).mean() * target.size)
     return float(0.5 * ((features - target) ** 2).sum() / size)
 
 

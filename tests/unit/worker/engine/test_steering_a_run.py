@@ -13,6 +13,7 @@ from worker.engine.legs import leg_at
 
 NAMES = ["lbfgs", "adam", "gd"]
 HEAVIER = Changes(style_weight=30.0, tv_weight=0.1)
+FORGETFUL = Changes(content_weight=0.0)  # which also decides how a scale begins
 LONGER = Changes(iterations=9)
 
 
@@ -22,10 +23,11 @@ def segment(start: int, changes: Changes) -> Segment:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("start", [0, 2, 4, 6])
+@pytest.mark.parametrize("changes", [HEAVIER, FORGETFUL])
 def test_steering_live_equals_a_replay_of_its_segments(
-    run: Any, name: str, start: int
+    run: Any, name: str, start: int, changes: Changes
 ) -> None:
-    segments = [segment(start, HEAVIER), segment(6, LONGER)]
+    segments = [segment(start, changes), segment(6, LONGER)]
     replayed = list(run(optimizer=name, segments=segments))
 
     live = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -10,8 +11,11 @@ from shared.errors import Diverged
 from shared.estimates import _PICTURES, _PICTURES_OF_OPTIMIZER
 from shared.params import StyleParams
 from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
+from worker.engine.color import luminance
 from worker.engine.features import build_network
+from worker.engine.limits import Limits
 from worker.engine.optimizers import OptimizerName
+from worker.engine.pyramid import enlarged
 from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
@@ -116,6 +120,39 @@ def test_noise_leaves_the_random_numbers_of_others_alone(run: Any) -> None:
     next(run(init="noise"))
 
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "detailed"),
+    [
+        ({}, True),
+        ({"color": "luminance"}, True),
+        ({"init": "image"}, True),
+        ({"content_weight": 0.0}, False),
+    ],
+)
+def test_a_larger_scale_begins_with_the_detail_of_the_start_picture(
+    network32: Network,
+    make_params: Callable[..., StyleParams],
+    changes: dict[str, Any],
+    detailed: bool,
+) -> None:
+    params = make_params(schedule=((32, 2), (64, 1)), **changes)
+    photo, style = picture(38, 64, seed=1).float(), picture(50, 50, seed=3)
+    start = picture(76, 128, seed=2).float() if "init" in changes else None
+    sources = replace(sources_of(photo, style), start=start)
+
+    at_rest = Limits(step=1e-6)
+    found = list(stylize(sources, params, network32, limits=at_rest))
+
+    guide = photo if start is None else start
+    begun, grown = found[1].snapshot().result, found[2].snapshot().result
+    if "color" in changes:
+        guide = luminance(guide)
+    expected = enlarged(begun, guide if detailed else None, (38, 64))
+    other = enlarged(begun, None if detailed else guide, (38, 64))
+    assert torch.allclose(grown, expected, atol=1e-4)
+    assert not torch.allclose(grown, other, atol=1e-2)
 
 
 def test_what_begins_as_noise_gets_no_detail_of_the_photo_at_a_larger_scale(

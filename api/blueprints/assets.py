@@ -1,0 +1,104 @@
+"""/v1/assets: uploaded pictures, kept once for their owner."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Response, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import cursor
+from api.answers import answer, cacheable, next_link, picture_answer
+from api.asset_presenters import asset_url, present_asset
+from api.asset_schemas import AssetObject, AssetPage
+from api.auth import current_owner_id
+from api.creating import creates
+from api.finding import AssetPath, DigestPath, find_asset, find_asset_by_digest
+from api.form_schemas import AssetForm
+from api.openapi import delete, get, make_blueprint, post
+from api.services import current_services
+from api.uploads import keep_upload
+from shared import jobs
+from shared.errors import StorageError
+
+log = structlog.get_logger(__name__)
+
+blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their owner.")
+
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+class AssetsQuery(BaseModel):
+    """Which pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, description="`next_cursor` of a page")
+
+
+@post(
+    blueprint, "/v1/assets", AssetForm, s200=AssetObject, s201=AssetObject, s400=None,
+    s409=None, s413=None, s415=None, s503=None,
+)  # fmt: skip
+@creates
+def add_asset() -> Response:
+    """Upload a picture; 200: it is yours already."""
+    asset, is_new = keep_upload(current_services(), current_owner_id(), request)
+    response = answer(present_asset(asset), 201 if is_new else 200)
+    response.headers["Location"] = asset_url(asset.id)
+    return response
+
+
+@get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
+def list_assets(query: AssetsQuery) -> Response:
+    """List uploaded pictures, newest first."""
+    services, owner_id = current_services(), current_owner_id()
+    before = None
+    if query.cursor is not None:
+        before = cursor.read(services.secret, owner_id, query.cursor, "assets")
+    found = jobs.list_assets(services.database, owner_id, query.limit + 1, before)
+    page, following = found[: query.limit], None
+    if len(found) > len(page):
+        last = (page[-1].created_at, page[-1].id)
+        following = cursor.write(services.secret, owner_id, last, "assets")
+    data = [present_asset(each) for each in page]
+    response = answer(AssetPage(data=data, next_cursor=following))
+    next_link(response, "/v1/assets", {"limit": query.limit}, following)
+    return response
+
+
+@get(blueprint, "/v1/assets/by-digest/<sha256>", s200=AssetObject, s404=None)
+def show_asset_by_digest(path: DigestPath) -> Response:
+    """Look whether a picture is yours already; HEAD does as well."""
+    return answer(present_asset(find_asset_by_digest(path.sha256)))
+
+
+@get(blueprint, "/v1/assets/<asset_id>", s200=AssetObject, s404=None)
+def show_asset(path: AssetPath) -> Response:
+    """Look at what is known of an uploaded picture."""
+    return cacheable(answer(present_asset(find_asset(path.asset_id))))
+
+
+@get(blueprint, "/v1/assets/<asset_id>/content", s200="image/*", s404=None)
+def show_content(path: AssetPath) -> Response:
+    """Look at an uploaded picture, as it was sent."""
+    asset = find_asset(path.asset_id)
+    data = current_services().storage.get(asset.key or "")
+    return picture_answer(data, asset.media_type, asset.digest, _FOREVER)
+
+
+@delete(blueprint, "/v1/assets/<asset_id>", s204="", s404=None, s409=None)
+def delete_asset(path: AssetPath) -> Response:
+    """Delete an uploaded picture; 409 while a job that is not over uses it.
+
+    Jobs that are over keep its digest, but can neither be tried again nor forked.
+    """
+    services, owner_id = current_services(), current_owner_id()
+    find_asset(path.asset_id)
+    key = jobs.delete_asset(services.database, owner_id, path.asset_id)
+    if key is not None:
+        try:
+            services.storage.delete(key)
+        except StorageError as error:  # the sweep will find it
+            log.warning("blob_left_behind", key=key, error=str(error))
+    return Response(status=204)

@@ -1,0 +1,184 @@
+"""Examples in the OpenAPI document; a test checks that they are what they show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_JOB = "job_01JD0000000000000000000000"
+_PHOTO = "ast_01JD0000000000000000000000"
+_PAINTING = "ast_01JD0000000000000000000001"
+_URL = f"/v1/jobs/{_JOB}"
+_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_AT = "2026-01-31T12:00:00Z"
+
+ASSET: dict[str, Any] = {
+    "id": _PHOTO,
+    "object": "asset",
+    "sha256": _SHA256,
+    "bytes": 183_220,
+    "media_type": "image/jpeg",
+    "width": 1024,
+    "height": 768,
+    "created_at": _AT,
+    "urls": {"self": f"/v1/assets/{_PHOTO}", "content": f"/v1/assets/{_PHOTO}/content"},
+}
+NEW_JOB: dict[str, Any] = {
+    "content": {"asset_id": _PHOTO},
+    "styles": [{"image": {"asset_id": _PAINTING}}],
+    "max_edge": 512,
+    "name": "Lisbon",
+    "tags": ["series-3"],
+}
+JOB: dict[str, Any] = {
+    "id": _JOB,
+    "object": "job",
+    "revision": 3,
+    "kind": "style",
+    "state": "running",
+    "state_reason": None,
+    "name": "Lisbon",
+    "tags": ["series-3"],
+    "metadata": {"order": "42"},
+    "owner": "own_local",
+    "created_at": _AT,
+    "started_at": "2026-01-31T12:00:01Z",
+    "finished_at": None,
+    "start_deadline": None,
+    "cancel_after": None,
+    "priority": "normal",
+    "attempts": 1,
+    "max_attempts": 4,
+    "fence": 1,
+    "parent": None,
+    "params": {
+        "content": {"asset_id": _PHOTO},
+        "styles": [{"image": {"asset_id": _PAINTING}, "weight": 1.0}],
+        "max_edge": 512,
+    },
+    "segments": [],
+    "current": None,
+    "keep_every": None,
+    "allowed_actions": ["cancel", "finish", "fork", "pause", "steer"],
+    "finish_requested": False,
+    "completion": None,
+    "queue": None,
+    "progress": {
+        "fraction": 0.42,
+        "phase": "optimizing",
+        "scale": {"index": 1, "count": 3, "width": 256, "height": 192},
+        "iteration": 120,
+        "iterations": 210,
+        "it_per_s": 3.41,
+        "elapsed_s": 31.6,
+        "eta_s": 45.0,
+        "eta_at": "2026-01-31T12:01:18Z",
+        "eta_low_s": 40.0,
+        "eta_high_s": 52.0,
+        "losses": {"total": 3.2, "content": 1.1, "style": 2.0, "tv": 0.1},
+        "updated_at": "2026-01-31T12:00:33Z",
+    },
+    "preview": {
+        "iteration": 118,
+        "url": f"{_URL}/frames/latest",
+        "thumb_url": f"{_URL}/frames/118/thumb",
+        "width": 256,
+        "height": 192,
+    },
+    "last_checkpoint": {"iteration": 100},
+    "checkpoints": [],
+    "outputs": [],
+    "exact": None,
+    "exact_reason": None,
+    "error": None,
+    "worker": {"id": "wkr_01JD0000000000000000000000", "device": "cpu", "name": "CPU"},
+    "warnings": [],
+    "params_digest": _SHA256,
+    "reused": False,
+    "urls": {
+        "self": _URL,
+        "events": f"{_URL}/events",
+        "cancel": f"{_URL}/cancel",
+        "pause": f"{_URL}/pause",
+        "resume": None,
+        "finish": f"{_URL}/finish",
+        "extend": None,
+        "fork": f"{_URL}/fork",
+        "retry": None,
+        "result": f"{_URL}/result",
+        "latest_frame": f"{_URL}/frames/latest",
+        "frames": f"{_URL}/frames",
+        "metrics": f"{_URL}/metrics",
+        "logs": f"{_URL}/logs",
+        "manifest": f"{_URL}/manifest",
+        "tree": f"{_URL}/tree",
+        "content": f"/v1/assets/{_PHOTO}/content",
+    },
+}
+PROBLEM: dict[str, Any] = {
+    "type": "/problems/validation",
+    "title": "Some values are not valid",
+    "status": 422,
+    "detail": "1 invalid value(s): /max_edge: Input should be a valid integer, not '9'",
+    "instance": "/v1/jobs",
+    "code": "validation",
+    "request_id": "req_01JD0000000000000000000000",
+    "retryable": False,
+    "errors": [
+        {
+            "pointer": "/max_edge",
+            "code": "int-type",
+            "detail": "Input should be a valid integer, not '9'",
+        }
+    ],
+}
+FRAME: dict[str, Any] = {
+    "iteration": 118,
+    "scale": 1,
+    "width": 256,
+    "height": 192,
+    "losses": {"total": 3.2, "content": 1.1, "style": 2.0, "tv": 0.1},
+    "has_checkpoint": False,
+    "created_at": _AT,
+    "url": f"{_URL}/frames/118",
+    "thumb_url": f"{_URL}/frames/118/thumb",
+    "promote_url": f"{_URL}/frames/118/promote",
+}
+MANIFEST: dict[str, Any] = {
+    "manifest": 1,
+    "job_id": _JOB,
+    "kind": "style",
+    "state": "succeeded",
+    "params": {"styles": [{"weight": 1.0}], "max_edge": 512},
+    "params_digest": _SHA256,
+    "segments": [{"from_iteration": 100, "changes": {"style_weight": 12.0}}],
+    "inputs": {"content": [_SHA256], "style": [_SHA256], "weights": [_SHA256]},
+    "pictures": [
+        {
+            "role": "content",
+            "position": 0,
+            "sha256": _SHA256,
+            "bytes": 183_220,
+            "media_type": "image/jpeg",
+            "width": 1024,
+            "height": 768,
+            "asset_id": _PHOTO,
+            "url": f"/v1/assets/{_PHOTO}/content",
+        }
+    ],
+    "iterations": 210,
+    "planned": 210,
+    "completion": "full",
+    "exact": True,
+    "exact_reason": None,
+    "made_with": {"device": "cpu CPU", "impasto": "0.1.0", "threads": "2"},
+    "result": {
+        "sha256": _SHA256,
+        "bytes": 412_007,
+        "media_type": "image/png",
+        "width": 512,
+        "height": 384,
+        "url": f"{_URL}/result",
+    },
+    "outputs": {},
+    "parent": None,
+}

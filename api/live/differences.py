@@ -1,0 +1,65 @@
+"""What moves while a worker holds a job: told when it differs from what was seen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from api.etags import percent_of
+from api.live.news import CHECKPOINT, PREVIEW, PROGRESS, TOUCHED, News
+from api.presenters import job_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from api.schemas import Progress
+    from shared.jobs import Moving
+
+    Progressing = Callable[[Moving], Progress | None]
+
+
+class Differences:
+    """Compares jobs with how they were at the last look.
+
+    Args:
+        progress_of: Describes how far a job is.
+    """
+
+    def __init__(self, progress_of: Progressing) -> None:
+        self._progress_of = progress_of
+        self._seen: dict[str, Moving] = {}
+
+    def take(self, rows: Sequence[Moving]) -> list[News]:
+        """Tell what is new, which is all of a job that was not there before."""
+        before, self._seen = self._seen, {row.job_id: row for row in rows}
+        return [
+            news for row in rows for news in self._told(row, before.get(row.job_id))
+        ]
+
+    def _told(self, now: Moving, was: Moving | None) -> Iterator[News]:
+        if was is None or was.revision != now.revision:
+            yield _news(TOUCHED, now, {"revision": now.revision})
+        if now.progress is not None and (was is None or was.progress != now.progress):
+            yield from self._progress(now)
+        if now.frame is not None and (was is None or was.frame != now.frame):
+            iteration, width, height = now.frame
+            url = f"{job_url(now.job_id)}/frames/latest"
+            preview = {"iteration": iteration, "url": url,
+                       "width": width, "height": height}  # fmt: skip
+            yield _news(PREVIEW, now, {"preview": preview})
+        if now.ckpt_iter and (was is None or was.ckpt_iter != now.ckpt_iter):
+            mark = {"iteration": now.ckpt_iter}
+            yield _news(CHECKPOINT, now, {"last_checkpoint": mark})
+
+    def _progress(self, row: Moving) -> Iterator[News]:
+        progress = self._progress_of(row)
+        if progress is not None:
+            said = {"progress": progress.model_dump(mode="json")}
+            yield _news(PROGRESS, row, said, percent_of(progress))
+
+
+def _news(
+    kind: str, row: Moving, said: Mapping[str, object], percent: int | None = None
+) -> News:
+    data = json.dumps({"job_id": row.job_id, **said}, separators=(",", ":"))
+    return News(kind, row.job_id, row.owner_id, data, percent=percent)

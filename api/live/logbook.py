@@ -1,0 +1,84 @@
+"""Lines of the log in the words of the API; one line may say several things."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from api.live.news import CHANGED, END, OUTPUT, STATE, News
+from api.presenters import present_all
+from api.schemas import LogLine
+from shared import jobs
+from shared.states import TERMINAL, Event, JobState, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from api.schemas import Output
+    from shared.db import Database
+
+    Outputs = Mapping[str, Sequence[Output]]
+
+_BEGUN = "steered"  # the change that was asked for begins
+
+
+def lines_of(database: Database, logged: Sequence[jobs.Logged]) -> list[LogLine]:
+    """Say what lines of the log mean, in their order."""
+    outputs = _outputs(database, logged)
+    return [line for one in logged for line in _lines(one, outputs)]
+
+
+def news_of(database: Database, logged: Sequence[jobs.Logged]) -> list[News]:
+    """The same, ready to be sent."""
+    outputs = _outputs(database, logged)
+    return [news for one in logged for news in _news(one, outputs)]
+
+
+def _news(one: jobs.Logged, outputs: Outputs) -> Iterator[News]:
+    *others, last = _lines(one, outputs)
+    for line in (*others, last):
+        yield News(
+            line.type,
+            one.job_id,
+            one.owner_id,
+            line.model_dump_json(exclude_none=True),
+            seq=one.seq,
+            is_last=line is last,
+        )
+
+
+def _lines(one: jobs.Logged, outputs: Outputs) -> Iterator[LogLine]:
+    about = {
+        "seq": one.seq,
+        "job_id": one.job_id,
+        "at": datetime.fromtimestamp(one.at, UTC),
+    }
+    yield LogLine(**about, **_happened(one))
+    if made := outputs.get(one.job_id) if one.event == Event.COMPLETE else None:
+        yield LogLine(**about, type=OUTPUT, outputs=list(made))
+    if one.state in TERMINAL and one.from_state not in TERMINAL:
+        yield LogLine(**about, type=END, state=one.state)
+
+
+def _happened(one: jobs.Logged) -> dict[str, Any]:
+    detail = one.detail or {}
+    said = {"event": one.event, "state": one.state, "from_state": one.from_state}
+    if one.event == Verb.STEER:
+        return {**said, "type": CHANGED, "changes": detail}
+    if one.event == _BEGUN:
+        begun = detail.get("from_iteration")
+        return {**said, "type": CHANGED, "from_iteration": begun}
+    return {**said, "type": STATE}
+
+
+def _outputs(database: Database, logged: Sequence[jobs.Logged]) -> Outputs:
+    """What jobs have made whose success is among these lines, and is still kept."""
+    done = {
+        (one.owner_id, one.job_id)
+        for one in logged
+        if one.event == Event.COMPLETE and one.state == JobState.SUCCEEDED
+    }
+    if not done:
+        return {}
+    rows = jobs.jobs_named(database, {job_id for _, job_id in done})
+    return {job.id: job.outputs for job in present_all(database, rows)}

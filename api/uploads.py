@@ -1,0 +1,95 @@
+"""A picture that is sent by itself: its digest checked, kept once."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from binascii import Error as NotBase64
+from typing import TYPE_CHECKING
+
+from api.forms import ASSET_FORM, received
+from api.job_requests import Picture
+from api.limits import check_room
+from api.replays import asked_by, recognize
+from api.submission import inspect_all, keep_all
+from shared import jobs
+from shared.errors import DigestMismatch, FieldError, InvalidParams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from werkzeug.wrappers import Request
+
+    from api.forms import Form
+    from api.services import Services
+    from shared.models import Asset
+
+_HEADER = "Content-Digest"
+_SHA256_BYTES = 32
+
+
+def keep_upload(
+    services: Services, owner_id: str, request: Request
+) -> tuple[Asset, bool]:
+    """Take a picture; return it, and whether its owner did not have it.
+
+    Raises:
+        InvalidParams: There is no file, or more than one, or the digest is none.
+        DigestMismatch: Other bytes have arrived than were sent.
+        PictureRefused: It is no picture we take.
+        StorageFull: There is no room for it.
+    """
+    check_room(services)
+    with received(request, services, ASSET_FORM) as form:
+        recognize(asked_by(form))
+        picture = _picture(form)
+        digest = hashlib.sha256(picture.read()).hexdigest()
+        for told in _told(request, form):
+            if told != digest:
+                raise DigestMismatch(f"sha256 {digest} arrived, not {told}")
+        known = jobs.find_asset(services.database, owner_id, digest)
+        if known is not None:
+            return known, False
+        (stored,) = keep_all(services, owner_id, inspect_all(services, [picture]))
+    asset = jobs.get_asset(services.database, owner_id, stored.asset_id)
+    return asset, stored.is_new
+
+
+def _picture(form: Form) -> Picture:
+    errors = [*form.errors]
+    if not form.files["file"]:
+        errors.append(FieldError("/file", "missing", "the picture is missing"))
+    if errors:
+        raise InvalidParams(errors)
+    return Picture("file", 0, form.files["file"][0])
+
+
+def _told(request: Request, form: Form) -> Iterator[str]:
+    """The digests that were told, in hex."""
+    (file,) = form.files["file"]
+    if text := form.fields.get("sha256", "").strip().lower():
+        if len(text) != 2 * _SHA256_BYTES or set(text) - set("0123456789abcdef"):
+            detail = "must be 64 hex digits"
+            raise InvalidParams([FieldError("/sha256", "digest", detail)])
+        yield text
+    for headers in (request.headers, file.headers):
+        if (header := headers.get(_HEADER)) is not None:
+            yield from _in_header(header)
+
+
+def _in_header(header: str) -> Iterator[str]:
+    """Read RFC 9530, section 2: `sha-256=:BASE64:`, maybe among others."""
+    for member in header.split(","):
+        name, _, value = member.strip().partition("=")
+        if name.lower() != "sha-256":
+            continue
+        try:
+            digest = b64decode(
+                value.partition(";")[0].strip().strip(":"), validate=True
+            )
+        except (NotBase64, ValueError):
+            digest = b""
+        if len(digest) != _SHA256_BYTES:
+            detail = "must be sha-256=:<32 bytes in Base64>:"
+            raise InvalidParams([FieldError(f"/{_HEADER}", "digest", detail)])
+        yield digest.hex()

@@ -1,0 +1,47 @@
+"""The chain as a plain Celery task: `celery -A chaos.baseline.tasks worker`.
+
+BASELINE_BROKER is the Redis of messages and results; BASELINE_ACKS_LATE=1 turns on what
+people turn on against lost tasks. All else is as Celery comes, but for the visibility
+timeout with acks_late: an hour as it comes, BASELINE_VISIBILITY seconds here, as no run
+takes an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+from celery import Celery, Task
+
+from chaos.chain import STEP_SECONDS, first_link, last_link, next_link
+
+_URL = os.environ.get("BASELINE_BROKER", "memory://")
+_WEIGHT = 8.0
+
+app = Celery("baseline", broker=_URL, backend=_URL if "redis" in _URL else None)
+if os.environ.get("BASELINE_ACKS_LATE") == "1":
+    visibility = float(os.environ["BASELINE_VISIBILITY"])
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        broker_transport_options={"visibility_timeout": visibility},
+    )
+
+
+@app.task(name="chain", bind=True)
+def chain(self: Task, seed: int, iterations: int) -> str:
+    """Compute a chain from its beginning; there is nothing to resume from."""
+    link = first_link(seed)
+    for iteration in range(1, iterations + 1):
+        time.sleep(STEP_SECONDS)
+        link = next_link(link, iteration, _WEIGHT)
+    done = Path(os.environ["BASELINE_DONE"]) / f"{self.request.id}.{uuid.uuid4().hex}"
+    done.touch()
+    return link.hex()
+
+
+def expected(seed: int, iterations: int) -> str:
+    """What an undisturbed task returns."""
+    return last_link(seed, iterations, [(0, _WEIGHT)]).hex()

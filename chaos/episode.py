@@ -1,0 +1,227 @@
+"""One seed: a farm starts, is broken for a while, settles, and is judged."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from chaos.evidence import (
+    Evidence,
+    collect,
+    read_counts,
+    read_events,
+    read_results,
+    read_rows,
+    read_weights,
+)
+from chaos.faults import draw
+from chaos.faults.of_people import resume_all
+from chaos.faults.of_workers import sprung
+from chaos.judge import Violation, judge
+from chaos.load import PICTURES
+from chaos.recovery import Recovery, delays, recoveries
+from chaos.scene import running
+from shared.errors import DatabaseUnavailable
+from shared.jobs.reading import get_job
+from shared.jobs.submitting import LOCAL_OWNER
+from shared.models import Job
+from shared.states import TERMINAL
+from shared.storage import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaos.records import Fault
+    from chaos.scene import Scene
+
+SETTLE_SECONDS = 60.0
+_TICK_SECONDS = 0.05
+_PATIENCE_SECONDS = 90.0
+# Told to; by a trap; by the watchdog; killed; told to before it could hear that.
+_GOOD_CODES = {0, 1, 75, -9, -15}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do in one episode.
+
+    Attributes:
+        seed: Of everything that is drawn.
+        database: `sqlite` or `postgresql`.
+        seconds: How long things are broken; starting and settling come on top.
+        workers: How many.
+        gap_seconds: Between two faults, on average.
+        workers_only: Break workers, and nothing that they need.
+        keep: Called with the folder of the logs before it is removed, after a
+            violation.
+    """
+
+    seed: int
+    database: str
+    seconds: float
+    workers: int = 6
+    gap_seconds: float = 0.5
+    workers_only: bool = False
+    keep: Callable[[Scene], None] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one episode."""
+
+    plan: Plan
+    jobs: int
+    states: dict[str, int]
+    faults: tuple[Fault, ...]
+    violations: tuple[Violation, ...]
+    recoveries: tuple[Recovery, ...]
+    calm: tuple[float, ...]  # seconds of POST /v1/jobs
+    frozen: tuple[float, ...]  # the same while Redis was frozen
+    settled_seconds: float | None  # None: not within the bound
+    restarts: int
+    claims: int
+
+
+def play(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
+    """Play one episode.
+
+    Args:
+        plan: What to do.
+        pictures: What undisturbed jobs make, by variant; filled in when it is empty.
+    """
+    rng = random.Random(plan.seed)  # noqa: S311 - not for secrets
+    with running(plan.database, plan.workers, rng) as scene:
+        if not pictures:
+            pictures.update(_undisturbed(scene))
+        scene.load.start()
+        _break(scene, plan)
+        settled = _settle(scene)
+        evidence = _gather(scene, pictures)
+        violations = judge(evidence)
+        if violations:
+            plan.keep(scene)
+    return _outcome(plan, scene, evidence, violations, settled)
+
+
+def _undisturbed(scene: Scene) -> dict[int, bytes]:
+    """Make each picture once while nothing is broken."""
+    sent = {each: scene.load.submit_picture(each) for each in range(len(PICTURES))}
+    storage, made = open_storage(f"file://{scene.ground.blobs}"), {}
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while len(made) < len(sent):
+        for variant, submission in sent.items():
+            job = get_job(scene.ground.db, LOCAL_OWNER, str(submission.job_id))
+            if job.result_key is not None:
+                made[variant] = storage.get(job.result_key)
+        if time.monotonic() > deadline:
+            raise TimeoutError("undisturbed jobs do not end")
+        time.sleep(_TICK_SECONDS)
+    return made
+
+
+def _break(scene: Scene, plan: Plan) -> None:
+    ends_at = time.monotonic() + plan.seconds
+    next_at = time.monotonic() + 1
+    while time.monotonic() < ends_at:
+        _tend(scene)
+        if time.monotonic() >= next_at:
+            if (fault := draw(scene, workers_only=plan.workers_only)) is not None:
+                scene.diary.faults.append(fault)
+            next_at += scene.rng.expovariate(1 / plan.gap_seconds)
+        time.sleep(_TICK_SECONDS)
+
+
+def _tend(scene: Scene) -> None:
+    """Mend what is due, man empty places, and note what the traps caught."""
+    scene.later.do_due()
+    scene.diary.faults.extend(sprung(scene))
+    for number, code in scene.crew.tend():
+        if code not in _GOOD_CODES:
+            scene.diary.surprises.append(f"worker {number} ended with {code}")
+    scene.server.tend()
+
+
+def _settle(scene: Scene) -> float | None:
+    """Mend everything and wait until all jobs are over.
+
+    Returns:
+        How long that took, None if it did not come to an end in time.
+    """
+    scene.load.stop()
+    for berth in scene.crew.berths:
+        berth.traps.clear()
+    scene.later.do_due(all_of_it=True)
+    began = time.monotonic()
+    scene.server.tend()
+    scene.server.wait_ready()
+    while time.monotonic() - began < SETTLE_SECONDS:
+        _tend(scene)
+        scene.later.do_due(all_of_it=True)
+        try:
+            resume_all(scene)
+            if _open_jobs(scene) == 0:
+                return time.monotonic() - began
+        except DatabaseUnavailable:
+            pass  # it is on its way back
+        time.sleep(4 * _TICK_SECONDS)
+    return None
+
+
+def _open_jobs(scene: Scene) -> int:
+    with scene.ground.db.read() as session:
+        count = select(func.count()).where(Job.state.not_in(TERMINAL))
+        return session.scalar(count) or 0
+
+
+def _gather(scene: Scene, pictures: dict[int, bytes]) -> Evidence:
+    """Send all processes home, then read what is left."""
+    complaints = [*scene.diary.surprises, *scene.crew.dismiss()]
+    shown = {row.id: scene.person.state(row.id) for row in read_rows(scene.ground)}
+    if (code := scene.server.stop()) != 0:
+        complaints.append(f"the API ended with {code}")
+    ground, rows = scene.ground, read_rows(scene.ground)
+    left, missing = collect(ground)
+    return Evidence(
+        submissions=scene.diary.submissions,
+        asked=scene.diary.asked,
+        rows=rows,
+        events=read_events(ground),
+        weights=read_weights(ground, rows),
+        results=read_results(ground, rows),
+        pictures=pictures,
+        shown=shown,
+        counts=read_counts(ground),
+        left=left,
+        missing=missing,
+        complaints=complaints,
+    )
+
+
+def _outcome(
+    plan: Plan,
+    scene: Scene,
+    evidence: Evidence,
+    violations: list[Violation],
+    settled: float | None,
+) -> Outcome:
+    faults, states = scene.diary.faults, [row.state for row in evidence.rows]
+    calm, frozen = delays(scene.diary.submissions, faults)
+    return Outcome(
+        plan=plan,
+        jobs=len(evidence.rows),
+        states={str(state): states.count(state) for state in sorted(set(states))},
+        faults=tuple(faults),
+        violations=tuple(violations),
+        recoveries=tuple(recoveries(faults, evidence.events)),
+        calm=tuple(calm),
+        frozen=tuple(frozen),
+        settled_seconds=settled,
+        restarts=sum(berth.starts - 1 for berth in scene.crew.berths),
+        claims=sum(
+            one.event == "claim" for each in evidence.events.values() for one in each
+        ),
+    )

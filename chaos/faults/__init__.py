@@ -1,0 +1,77 @@
+"""The faults: each breaks one thing of a scene, and tells what it broke."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import redis
+from kombu.exceptions import OperationalError
+
+from chaos.faults.of_databases import cut_connections, hold_the_lock, lose_power
+from chaos.faults.of_hints import double_hints, foreign_hints
+from chaos.faults.of_people import cancel, finish, kill_the_api, pause, steer
+from chaos.faults.of_redis import (
+    flush,
+    freeze_redis,
+    half_open,
+    kill_redis,
+    reset,
+    swallow,
+)
+from chaos.faults.of_storage import corrupt_checkpoint, fill_the_disk
+from chaos.faults.of_workers import freeze, kill, set_trap, terminate
+from shared.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaos.records import Fault
+    from chaos.scene import Scene
+
+# How often each is drawn, against the others. One that finds nothing to break returns
+# None and does not count.
+FAULTS: dict[Callable[[Scene], Fault | None], float] = {
+    kill: 3,
+    terminate: 2,
+    freeze: 2,
+    set_trap: 10,
+    flush: 3,
+    kill_redis: 1.5,
+    freeze_redis: 2,
+    half_open: 2,
+    swallow: 1.5,
+    reset: 3,
+    hold_the_lock: 1,
+    lose_power: 1,
+    cut_connections: 1.5,
+    double_hints: 3,
+    foreign_hints: 3,
+    fill_the_disk: 1,
+    corrupt_checkpoint: 2,
+    cancel: 3,
+    pause: 5,
+    finish: 2,
+    steer: 4,
+    kill_the_api: 0.5,
+}
+
+
+# What a fault may run into because of another one that is going on.
+_AWAY = (
+    DatabaseUnavailable, psycopg.OperationalError, redis.RedisError, OperationalError,
+)  # fmt: skip
+
+
+# Of these, each by itself, recovery is measured.
+OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_trap: 6, corrupt_checkpoint: 1}
+
+
+def draw(scene: Scene, *, workers_only: bool = False) -> Fault | None:
+    """Break something, chosen by the scene's random numbers."""
+    faults = OF_WORKERS if workers_only else FAULTS
+    (fault,) = scene.rng.choices(list(faults), list(faults.values()))
+    try:
+        return fault(scene)
+    except _AWAY:
+        return None

@@ -1,0 +1,130 @@
+"""`python -m chaos.overhead`: what an undisturbed job pays for being safe.
+
+One job on a farm with the settings it has when nobody sets any. Paid is all wall time
+of the attempt that is not engine, reading, encoding or writing the result (claim,
+checkpoints, orders, completion), and all CPU time of the worker's other threads:
+heartbeats, reconciler, attendance, watchdog, Celery. Previews, and the CPU time of the
+API, which somebody asks once a second how the job is, are told beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+
+from chaos import leave_on_sigterm
+from chaos.crew import ROOT
+from chaos.ground import prepared
+from chaos.measured_worker import CHECKPOINTS, NEEDED, PREVIEWS
+from chaos.server import Person, Server
+from tests.farm import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+BOUND = 0.01
+_POLL_SECONDS = 1.0
+_SIZE = (768, 512)  # px, of the pictures that are sent
+
+
+def main() -> int:
+    """Print the figures; 1 if they are above the bound."""
+    parser = argparse.ArgumentParser(prog="chaos.overhead", description=__doc__)
+    parser.add_argument("--max-edge", type=int, default=512)
+    parser.add_argument("--database", default="sqlite")
+    options = parser.parse_args()
+    leave_on_sigterm()
+    found = measure(options.database, {"max_edge": options.max_edge})
+    sys.stdout.write(f"the job: {found['job']:.1f} s\n")
+    for name in ("attempt", CHECKPOINTS, "other threads", PREVIEWS, "API"):
+        share = 100 * found[name] / found[NEEDED]
+        sys.stdout.write(f"{name}: {found[name]:.3f} s, {share:.2f} %\n")
+    paid = (found["attempt"] + found["other threads"]) / found[NEEDED]
+    sys.stdout.write(f"paid: {100 * paid:.2f} %\n")
+    return 1 if paid > BOUND else 0
+
+
+def measure(database: str, params: Mapping[str, Any]) -> dict[str, float]:
+    """Run one job, and return what it took and what it paid, in seconds."""
+    with ExitStack() as undo:
+        ground = undo.enter_context(prepared(database))
+        measured = ground.home / "measured.json"
+        environment = {
+            "IMPASTO_HOME": str(ground.home),
+            "IMPASTO_DATABASE_URL": ground.database_url,
+            "IMPASTO_REDIS_URL": f"redis://127.0.0.1:{ground.proxy.port}/0",
+            "IMPASTO_WORKER_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MEASURED": str(measured),
+        }
+        server = Server(environment, ground.home)
+        undo.callback(server.stop)
+        server.start()
+        worker = _start_worker(environment, ground.home)
+        undo.callback(worker.wait)
+        undo.callback(worker.terminate)
+        server.wait_ready()
+        asked = _run_job(server, params)
+        while not measured.exists():
+            time.sleep(_POLL_SECONDS / 10)
+        return _shares(json.loads(measured.read_text()), asked)
+
+
+def _start_worker(
+    environment: Mapping[str, str], home: Path
+) -> subprocess.Popen[bytes]:
+    with (home / "worker.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "chaos.measured_worker"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _run_job(server: Server, params: Mapping[str, Any]) -> float:
+    """Submit a job and ask until it is over; returns the API's CPU seconds."""
+    person = Person(server.url)
+    pictures = {"content": picture(1, _SIZE), "style": picture(101, _SIZE)}
+    _, job = person.submit("measured", json.dumps(dict(params)), pictures)
+    person.close()
+    before = _cpu_seconds(server)
+    with httpx.Client(base_url=server.url) as client:
+        while job["finished_at"] is None:
+            time.sleep(_POLL_SECONDS)
+            job = client.get(f"/v1/jobs/{job['id']}").json()
+    return _cpu_seconds(server) - before
+
+
+def _cpu_seconds(server: Server) -> float:
+    parent = psutil.Process(server.pid)
+    family = [parent, *parent.children(recursive=True)]
+    return sum(sum(each.cpu_times()[:2]) for each in family)
+
+
+def _shares(said: Mapping[str, float], api_seconds: float) -> dict[str, float]:
+    needed, previews = said[NEEDED], said.get(PREVIEWS, 0.0)
+    return {
+        "job": said["all"],
+        NEEDED: needed,
+        "attempt": said["all"] - needed - previews,  # checkpoints are a part of it
+        CHECKPOINTS: said[CHECKPOINTS],
+        "other threads": said["other threads"],
+        PREVIEWS: previews,
+        "API": api_seconds,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

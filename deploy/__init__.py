@@ -1,0 +1,1 @@
+"""The containers of a farm, and the check that runs them for real."""

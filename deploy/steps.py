@@ -1,0 +1,34 @@
+"""A line per step: what it is, its seconds, what came of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_NAME_WIDTH = 26
+
+
+@contextmanager
+def step(name: str) -> Iterator[Callable[[str], None]]:
+    """Time a step and say its line; what is noted meanwhile stands at the end of it."""
+    notes: list[str] = []
+    began = time.monotonic()
+    try:
+        yield notes.append
+    except BaseException:
+        notes.append("FAILED")
+        raise
+    finally:
+        took = time.monotonic() - began
+        say(f"  {name:{_NAME_WIDTH}} {took:7.1f} s  {', '.join(notes)}".rstrip())
+
+
+def say(line: str) -> None:
+    """Write a line now, also into a pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,51 @@
+"""Jobs that have done, or do, the same work for the same owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import and_, or_, select
+
+from shared.models import Job
+from shared.states import TERMINAL, Completion, JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+Reuse = Literal["never", "finished", "finished_or_active"]
+
+
+def equal_job(
+    session: Session, owner_id: str, params_digest: str | None, reuse: Reuse
+) -> str | None:
+    """Find the newest job whose result is the one that is wanted, or will be.
+
+    Not one that was finished early or steered in mid-run: it is another picture.
+
+    Args:
+        session: Of the caller.
+        owner_id: Whose.
+        params_digest: Of the work.
+        reuse: Whether one that is not over yet will do.
+    """
+    done = and_(
+        Job.state == JobState.SUCCEEDED,
+        Job.completion == Completion.FULL,
+        Job.result_key.is_not(None),
+        Job.asked_max_edge.is_(None),  # it was made smaller than it was asked for
+    )
+    active = and_(
+        Job.state.not_in({*TERMINAL, JobState.CANCELING}),
+        Job.finish_requested.is_(False),
+    )
+    return session.scalar(
+        select(Job.id)
+        .where(
+            Job.owner_id == owner_id,
+            Job.params_digest == params_digest,
+            Job.deleted_at.is_(None),
+            done if reuse == "finished" else or_(done, active),
+        )
+        .order_by(Job.created_at.desc())
+        .limit(1)
+    )

@@ -1,0 +1,181 @@
+"""Uploaded pictures: kept once per owner and digest, listed, deleted.
+
+Each upload that is kept has a blob of its own, which no other owner's row names: so a
+deletion can remove it at once. The row outlives the bytes, as jobs that are over tell
+the digests of what they were made from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, select, tuple_
+from sqlalchemy.exc import IntegrityError
+
+from shared.errors import AssetInUse, NotFound
+from shared.jobs.submitting import new_id
+from shared.models import Asset, Job, JobInput
+from shared.states import TERMINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from shared.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """A checked picture whose blob is stored."""
+
+    owner_id: str
+    digest: str
+    key: str
+    bytes: int
+    media_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a picture.
+
+    Attributes:
+        id: Of the asset.
+        key: Of the blob that it has; another one is of no use.
+        is_new: Whether the owner did not have it.
+    """
+
+    id: str
+    key: str
+    is_new: bool
+
+
+def add_asset(db: Database, new: NewAsset) -> str:
+    """Return the id of the owner's asset with these bytes, made if it is new."""
+    return keep_asset(db, new).id
+
+
+def keep_asset(db: Database, new: NewAsset) -> Kept:
+    """Give the owner a picture whose blob is durable; one that was deleted comes back.
+
+    Of two at once the first one's blob counts.
+    """
+    try:
+        with db.write() as session:
+            if (known := _locked(session, new.owner_id, new.digest)) is None:
+                session.add(_row(db, new))
+                known = session.scalars(_with(new.owner_id, new.digest)).one()
+            elif known.key is None:
+                known.key = new.key
+            else:
+                return Kept(known.id, known.key, is_new=False)
+            return Kept(known.id, new.key, is_new=True)
+    except IntegrityError:
+        known = find_asset(db, new.owner_id, new.digest)
+        if known is None or known.key is None:
+            raise
+        return Kept(known.id, known.key, is_new=False)
+
+
+def find_asset(db: Database, owner_id: str, digest: str) -> Asset | None:
+    """Read the owner's picture with this SHA-256, unless it was deleted."""
+    with db.read() as session:
+        mine = _with(owner_id, digest).where(Asset.key.is_not(None))
+        return session.scalar(mine)
+
+
+def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
+    """Read one uploaded picture's row.
+
+    Raises:
+        NotFound: This owner has no such asset.
+    """
+    mine = (Asset.id == asset_id, Asset.owner_id == owner_id, Asset.key.is_not(None))
+    with db.read() as session:
+        asset = session.scalar(select(Asset).where(*mine))
+    if asset is None:
+        raise NotFound(f"asset {asset_id} does not exist")
+    return asset
+
+
+def list_assets(
+    db: Database, owner_id: str, limit: int, before: tuple[float, str] | None = None
+) -> Sequence[Asset]:
+    """Read an owner's pictures, newest first.
+
+    Args:
+        db: The database.
+        owner_id: Whose.
+        limit: At most so many.
+        before: (created_at, id) of the last one already seen.
+    """
+    mine = select(Asset).where(Asset.owner_id == owner_id, Asset.key.is_not(None))
+    if before is not None:
+        mine = mine.where(tuple_(Asset.created_at, Asset.id) < before)
+    ordered = mine.order_by(Asset.created_at.desc(), Asset.id.desc()).limit(limit)
+    with db.read() as session:
+        return session.scalars(ordered).all()
+
+
+def delete_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
+    """Let go of a picture that no job needs any more.
+
+    Returns:
+        The key of its blob, which no row names now; None if it was gone before.
+
+    Raises:
+        NotFound: The owner has never had it.
+        AssetInUse: A job that is not over uses it.
+    """
+    mine = (Asset.id == asset_id, Asset.owner_id == owner_id)
+    with db.write() as session:
+        asset = session.scalar(select(Asset).where(*mine).with_for_update())
+        if asset is None:
+            raise NotFound(f"asset {asset_id} does not exist")
+        if users := _users(session, asset_id):
+            raise AssetInUse(asset_id, users)
+        key, asset.key = asset.key, None
+        return None if key is None or _is_named(session, key) else key
+
+
+def _users(session: Session, asset_id: str) -> list[str]:
+    """Some of the jobs that still need it."""
+    wanted = (
+        select(Job.id)
+        .join(JobInput, JobInput.job_id == Job.id)
+        .where(JobInput.asset_id == asset_id, Job.state.not_in(TERMINAL))
+    )
+    return sorted(set(session.scalars(wanted.limit(10))))
+
+
+def _is_named(session: Session, key: str) -> bool:
+    """Whether another owner has the same blob: before 0006 they shared them."""
+    session.flush()
+    return bool(session.scalar(select(exists().where(Asset.key == key))))
+
+
+def _locked(session: Session, owner_id: str, digest: str) -> Asset | None:
+    return session.scalar(_with(owner_id, digest).with_for_update())
+
+
+def _with(owner_id: str, digest: str) -> Select[Asset]:
+    return select(Asset).where(Asset.owner_id == owner_id, Asset.digest == digest)
+
+
+def _row(db: Database, new: NewAsset) -> Asset:
+    return Asset(
+        id=new_id("ast"),
+        owner_id=new.owner_id,
+        digest=new.digest,
+        key=new.key,
+        bytes=new.bytes,
+        media_type=new.media_type,
+        width=new.width,
+        height=new.height,
+        created_at=db.now,
+    )

@@ -1,0 +1,111 @@
+"""Searching, families and deletions, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from shared import jobs
+from shared.errors import InvalidState, JobPurged
+from shared.mark_models import JobCurve, JobWord
+from shared.models import Checkpoint, Frame
+from shared.states import JobState
+from tests.job_rows import LIMITS, checkpoint, claim, events, result, submit
+
+
+def listed(db, **filters):
+    return [
+        job.id for job in jobs.list_jobs(db, "own_a", 9, None, jobs.Filters(**filters))
+    ]
+
+
+@pytest.fixture
+def three(db, clock):
+    made = []
+    for name, tags in (("Red one", ("x",)), ("red TWO", ("x", "y")), ("blue", ("y",))):
+        clock.advance(1)
+        made.append(submit(db, name=name, tags=tags))
+    submit(db, "own_b", name="red", tags=("x",))
+    return made
+
+
+def test_filters_go_together(db, three):
+    one, two, blue = three
+
+    assert listed(db) == [blue, two, one]
+    assert listed(db, tag="x") == [two, one]
+    assert listed(db, text="Red") == [two, one]
+    assert listed(db, text="red", tag="y") == [two]
+    assert listed(db, text="two red") == [two]
+    assert listed(db, state=JobState.RUNNING) == []
+
+
+def test_a_search_goes_on_from_where_the_last_page_ended(db, three):
+    one, two, _ = three
+    filters = jobs.Filters(tag="x")
+
+    (first,) = jobs.list_jobs(db, "own_a", 1, None, filters)
+    place = (first.created_at, first.id)
+    (second,) = jobs.list_jobs(db, "own_a", 1, place, filters)
+
+    assert [first.id, second.id] == [two, one]
+
+
+def count(db, table):
+    with db.read() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def test_a_deleted_job_leaves_a_row_and_its_log(db, clock):
+    job_id = submit(db, name="Lisbon")
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+    jobs.add_frame(db, claimed, jobs.NewFrame(10, 0, 8, 8, {}, "frames/a", "frames/b"))
+    jobs.keep_curve(db, claimed, [[1, 0, 1.0, 1.0, 1.0, 1.0]])
+    with pytest.raises(InvalidState):
+        jobs.delete_job(db, "own_a", job_id)
+    jobs.complete(db, claimed, result(claimed))
+
+    keys = jobs.delete_job(db, "own_a", job_id)
+
+    assert keys == [
+        f"checkpoints/{job_id}/1-10", "frames/a", "frames/b", f"results/{job_id}/1.png"
+    ]  # fmt: skip
+    assert [count(db, each) for each in (Frame, Checkpoint, JobCurve, JobWord)] == [
+        0
+    ] * 4
+    assert events(db, job_id)[-1] == "deleted"
+    for ask in (jobs.get_job, jobs.delete_job, jobs.cancel):
+        with pytest.raises(JobPurged):
+            ask(db, "own_a", job_id)
+
+
+def test_a_checkpoint_that_a_child_goes_on_from_stays(db):
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+    jobs.complete(db, claimed, result(claimed))
+    child = jobs.fork(db, "own_a", job_id, jobs.Fork(10), LIMITS)
+
+    keys = jobs.delete_job(db, "own_a", job_id)
+
+    assert f"checkpoints/{job_id}/1-10" not in keys
+    (stored,) = claim(db, "m").checkpoints
+    assert stored.blob.key == f"checkpoints/{job_id}/1-10"
+    kin, more = jobs.family(db, "own_a", child)
+    assert [job.id for job in kin] == [job_id, child]
+    assert not more
+
+
+def test_a_fenced_out_worker_writes_no_losses(db, clock):
+    from shared.errors import FencedOut
+    from tests.job_rows import lose
+
+    job_id = submit(db)
+    stale = claim(db, "a")
+    lose(db, clock)
+    claim(db, "b")
+
+    with pytest.raises(FencedOut):
+        jobs.keep_curve(db, stale, [[1, 0, 1.0, 1.0, 1.0, 1.0]])
+    assert jobs.read_curve(db, job_id) == []

@@ -1,0 +1,77 @@
+"""Lines that are committed out of order are told in order, and none is lost."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from api.live import Lookout, Scope
+from shared import jobs
+from shared.db import Database
+from shared.jobs.moves import note
+from shared.models import Job
+from tests.job_rows import submit
+
+
+@pytest.fixture
+def postgres(postgresql_url):
+    database = Database(postgresql_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def lookout(postgres):
+    looks = Lookout(postgres, lambda row: None)
+    yield looks
+    looks.close()
+
+
+def write(db, session, job_id, event):
+    note(db, session, session.get(Job, job_id), event, {})
+
+
+def told(watch, seconds):
+    found, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        found += [
+            (one.job_id, one.seq) for one in watch.take(0.1) if one.seq is not None
+        ]
+    return found
+
+
+def test_a_later_line_that_is_visible_first_waits_for_the_earlier(postgres, lookout):
+    slow, quick = submit(postgres), submit(postgres)
+    with lookout.watch(Scope("own_a")) as watch:
+        with postgres.write() as session:
+            write(postgres, session, slow, "first")
+            session.flush()
+            with postgres.write() as other:
+                write(postgres, other, quick, "second")
+            early = told(watch, 0.5)
+        late = told(watch, 1.5)
+
+    assert early == []
+    assert [job_id for job_id, _ in late] == [slow, quick]
+
+
+def test_a_line_that_is_very_late_is_told_all_the_same(postgres, lookout):
+    slow, quick = submit(postgres), submit(postgres)
+    transaction = ExitStack()
+    session = transaction.enter_context(postgres.write())
+    write(postgres, session, slow, "first")
+    session.flush()
+    with postgres.write() as other:
+        write(postgres, other, quick, "before anybody watches")
+    with lookout.watch(Scope("own_a")) as watch:
+        with postgres.write() as other:
+            write(postgres, other, quick, "second")
+        early = told(watch, 1.5)
+        transaction.close()  # commits
+        late = told(watch, 1.0)
+
+    assert [job_id for job_id, _ in early] == [quick]
+    assert [job_id for job_id, _ in late] == [slow]
+    assert jobs.latest_seq(postgres) == early[0][1]

@@ -1,0 +1,317 @@
+"""The three ways to wait, over real HTTP, with a real server on both databases."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import statistics
+import threading
+import time
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+
+from shared import jobs
+from shared.db import Database
+from tests.api_server import running_api, until
+from tests.job_rows import DEVICE, submit
+
+OWNER = jobs.LOCAL_OWNER
+LEASE = 600
+
+
+def claim(db, nonce="n"):
+    claimed = jobs.claim(db, DEVICE, nonce, LEASE)
+    assert claimed is not None
+    return claimed
+
+
+def beat(db, claimed, scale_iteration, scale=2):
+    told = {"phase": "optimizing", "scale": scale, "width": 512, "height": 340,
+            "scale_iteration": scale_iteration, "iteration": 160 + scale_iteration,
+            "losses": {"total": 1.0}}  # fmt: skip
+    jobs.heartbeat(db, claimed, LEASE, told["iteration"], told)
+
+
+def frame(db, claimed, iteration):
+    key = f"frames/{claimed.job_id}/{iteration}.jpg"
+    jobs.add_frame(db, claimed, jobs.NewFrame(iteration, 2, 256, 170, {}, key, key))
+
+
+def checkpoint(db, claimed, iteration):
+    key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
+    jobs.checkpointed(db, claimed, iteration, jobs.Written(key, "ef" * 32, 5), 1)
+
+
+def complete(db, claimed):
+    key = f"results/{claimed.job_id}/{claimed.fence}.png"
+    written = jobs.Written(key, "cd" * 32, 10)
+    jobs.complete(db, claimed, jobs.Result(written, 8, 8, exact=True))
+
+
+def names(read):
+    return [one[0] for one in read if one[0] != ":"]
+
+
+@pytest.fixture
+def live_db(database_url):
+    """The database of the server, on its own clock as that of the server is."""
+    database = Database(database_url)
+    jobs.ensure_owner(database, OWNER)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def serve(tmp_path, database_url):
+    with ExitStack() as running:
+        yield lambda **settings: running.enter_context(
+            running_api(tmp_path, database_url, **settings)
+        )
+
+
+def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = server.get(f"/v1/jobs/{job_id}").json()["urls"]["events"]
+
+    with server.stream(url) as stream:
+        (snapshot,) = until(stream, "snapshot")
+        claimed = claim(db)
+        started = until(stream, "state")
+        beat(db, claimed, 10)
+        moved = until(stream, "progress")
+        frame(db, claimed, 170)
+        shown = until(stream, "preview")
+        checkpoint(db, claimed, 170)
+        kept = until(stream, "checkpoint")
+        jobs.change(db, OWNER, job_id, jobs.Change(about={"name": "new"}))
+        changed = until(stream, "params_changed")
+        complete(db, claimed)
+        ended = until(stream, "end")
+        assert list(stream) == []  # the server has closed it
+
+    assert snapshot[2]["state"] == "queued"
+    assert started[-1][2]["state"] == "running"
+    assert moved[-1][2]["progress"]["iteration"] == 170
+    assert shown[-1][2]["preview"]["url"] == f"/v1/jobs/{job_id}/frames/latest"
+    assert kept[-1][2]["last_checkpoint"] == {"iteration": 170}
+    assert changed[-1][2]["changes"] == {"name": "new"}
+    assert names(ended) == ["state", "output", "end"]
+    assert ended[-1][2]["state"] == "succeeded"
+
+
+def test_who_comes_back_with_the_last_id_has_missed_nothing(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = f"/v1/jobs/{job_id}/events"
+    with server.stream(url) as stream:
+        until(stream, "snapshot")
+        claimed = claim(db)
+        last_id = until(stream, "state")[-1][1]
+
+    jobs.pause(db, OWNER, job_id)
+    jobs.stopped(db, claimed)
+    with server.stream(url, Last_Event_ID=last_id) as stream:
+        read = until(stream, "state") + until(stream, "state")
+        jobs.resume(db, OWNER, job_id)
+        read += until(stream, "state")
+
+    assert names(read) == ["snapshot", "state", "state", "state"]
+    assert [one[2]["event"] for one in read[1:]] == ["pause", "stopped", "resume"]
+    ids = [int(one[1]) for one in read[1:]]
+    assert ids == sorted(set(ids))
+    assert ids[0] > int(last_id)
+
+
+def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(serve, live_db):
+    db, server = live_db, serve()
+    other = submit(db, "own_other")
+    first = submit(db, OWNER)
+
+    with ExitStack() as opened:
+        streams = [opened.enter_context(server.stream("/v1/events")) for _ in range(8)]
+        assert {until(s, "snapshot")[0][2]["id"] for s in streams} == {first}
+        second = submit(db, OWNER)
+        jobs.cancel(db, "own_other", other)
+        jobs.cancel(db, OWNER, first)
+        heard = [until(s, "end") for s in streams]
+
+    assert all(each == heard[0] for each in heard)
+    told = [(one[0], one[2]["job_id"]) for one in heard[0]]
+    assert told == [("state", second), ("state", first), ("end", first)]
+
+
+def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    claimed = claim(db)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        until(stream, "snapshot")
+        began = time.monotonic()
+        for done in range(1, 41):
+            beat(db, claimed, done)
+            time.sleep(0.05)
+        complete_at = time.monotonic() - began
+        heard = []
+        while not heard or heard[-1] < 200:
+            heard.append(until(stream, "progress")[-1][2]["progress"]["iteration"])
+
+    assert heard == sorted(set(heard))
+    assert 2 <= len(heard) <= 2 * complete_at + 2
+
+
+def test_silence_is_filled_with_comments(serve, live_db):
+    server = serve(stream_heartbeat_seconds=0.2)
+    job_id = submit(live_db, OWNER)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        until(stream, "snapshot")
+        began = time.monotonic()
+        beats = [next(stream) for _ in range(3)]
+
+    assert beats == [": still here"] * 3
+    assert 0.5 < time.monotonic() - began < 5
+
+
+def test_an_old_stream_asks_its_client_to_come_back(serve, live_db):
+    server = serve(stream_seconds=1)
+    job_id = submit(live_db, OWNER)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        read = until(stream, "reconnect")
+        assert list(stream) == []
+
+    assert read[-1][2] == {"reason": "age"}
+
+
+def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends(
+    serve, live_db
+):
+    server = serve()
+    job_id = submit(live_db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    etag = server.get(url).headers["ETag"]
+    answers = []
+
+    def wait():
+        held = {"If-None-Match": etag, "Prefer": "wait=30"}
+        answers.append(httpx.get(server.url + url, headers=held, timeout=40))
+
+    with ExitStack() as opened:
+        streams = [
+            opened.enter_context(server.stream(f"{url}/events")) for _ in range(5)
+        ]
+        for stream in streams:
+            until(stream, "snapshot")
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        _wait_for(lambda: _connections(server) >= 7)
+        server.get("/livez")  # what came before it is being served by now
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        ends = [until(stream, "reconnect")[-1][2] for stream in streams]
+        waiting.join(20)
+        assert server.process.wait(20) == 0
+        took = time.monotonic() - began
+
+    assert ends == [{"reason": "shutdown"}] * 5
+    assert [answer.status_code for answer in answers] == [304]
+    assert took < 4, took  # granian would kill what is left after eight
+
+
+def _connections(server):
+    family = [psutil.Process(server.process.pid)]
+    family += family[0].children(recursive=True)
+    port = urlsplit(server.url).port
+    return len({
+        each.raddr
+        for process in family
+        for each in process.net_connections("tcp")
+        if each.status == "ESTABLISHED" and each.laddr.port == port
+    })  # fmt: skip
+
+
+def _wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_with_the_cap_reached_the_server_still_answers_at_once(serve, live_db):
+    server = serve(max_streams=40, api_threads=4)
+    job_id = submit(live_db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    etag = server.get(url).headers["ETag"]
+
+    with ExitStack() as opened:
+        for _ in range(40):
+            stream = opened.enter_context(server.stream(f"{url}/events"))
+            until(stream, "snapshot")
+        refused = server.get(f"{url}/events", Accept="text/event-stream")
+        held = server.get(url, If_None_Match=etag, Prefer="wait=10")
+        seconds = [_timed(lambda: server.get("/livez")) for _ in range(50)]
+        poll = server.get(url, If_None_Match=etag)
+
+    for answer in (refused, held):
+        assert answer.status_code == 429
+        assert answer.json()["code"] == "too-many-streams"
+        assert answer.headers["Retry-After"]
+    assert poll.status_code == 304
+    assert statistics.median(seconds) < 0.05, sorted(seconds)
+
+
+def _timed(ask):
+    began = time.monotonic()
+    assert ask().is_success
+    return time.monotonic() - began
+
+
+def test_a_client_that_is_gone_gives_its_place_back(serve, live_db):
+    server = serve(max_streams=1, stream_heartbeat_seconds=0.2)
+    job_id = submit(live_db, OWNER)
+    address = urlsplit(server.url)
+    path = f"/v1/jobs/{job_id}/events"
+    with socket.create_connection((address.hostname, address.port)) as gone:
+        head = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        gone.sendall(f"{head}Accept: text/event-stream\r\n\r\n".encode())
+        assert b"200 OK" in gone.recv(65536)
+
+    def opens():
+        with server.client.stream(
+            "GET", path, headers={"Accept": "text/event-stream"}
+        ) as response:
+            return response.status_code == 200
+
+    _wait_for(opens)
+
+
+def test_polls_and_waits_are_answered_by_what_changed(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    first = server.get(url)
+
+    same = server.get(url, If_None_Match=first.headers["ETag"])
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["Retry-After"] == "1"
+
+    def work():
+        time.sleep(0.5)
+        complete(db, claim(db))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    began = time.monotonic()
+    ended = server.client.get(f"{url}?until=terminal", headers={"Prefer": "wait=20"})
+    took = time.monotonic() - began
+    worker.join()
+
+    assert ended.json()["state"] == "succeeded"
+    assert ended.headers["Preference-Applied"] == "wait=20"
+    assert 0.4 < took < 5
