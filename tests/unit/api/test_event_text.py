@@ -163,7 +163,8 @@ def progress(row):
     scale = ScaleNow(index=0, count=1, width=None, height=None)
     return Progress(
         fraction=done, phase="optimizing", scale=scale, iteration=1, iterations=2,
-        it_per_s=None, elapsed_s=None, eta_s=None, losses={}, updated_at=None,
+        it_per_s=None, elapsed_s=None, eta_s=None, eta_at=None,
+        eta_low_s=None, eta_high_s=None, losses={}, updated_at=None,
     )  # fmt: skip
 
 
