@@ -128,12 +128,12 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(
         default=30,
         gt=0,
-        description="between two checkpoints, or 100 times the last write if longer",
+        description="between two checkpoints, or 200 times the last write if longer",
     )
     preview_seconds: float = Field(
         default=2,
         gt=0,
-        description="between two previews, or 100 times the last write if longer",
+        description="between two previews, or 200 times the last write if longer",
     )
     warm_up_seconds: float = Field(
         default=1.5,

@@ -1,4 +1,4 @@
-"""When the costly extras of a run are due: seldom enough to cost under one percent."""
+"""When the costly extras of a run are due: seldom enough to cost under half a percent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-COST_FACTOR = 100  # an extra that takes a second comes every hundred at most
+COST_FACTOR = 200  # an extra that takes a second comes every two hundred at most
 
 
 class Pace:
