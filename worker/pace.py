@@ -1,4 +1,4 @@
-"""When the costly extras of a run are due: seldom enough to cost under half a percent."""
+"""When the costly extras of a run are due: seldom enough to cost half a percent."""
 
 from __future__ import annotations
 

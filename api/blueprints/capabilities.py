@@ -10,7 +10,7 @@ from flask import Response, request
 from api.answers import answer
 from api.limits import max_body_bytes
 from api.openapi import get, make_blueprint
-from api.schemas import Capabilities
+from api.server_schemas import Capabilities
 from api.services import current_services
 from shared.formats import FORMATS
 from shared.networks import Network, layer_names

@@ -11,7 +11,7 @@ from api.answers import answer
 from api.limits import check_room
 from api.openapi import get, make_blueprint
 from api.problems import problem
-from api.schemas import Readiness
+from api.server_schemas import Readiness
 from api.services import current_services
 from shared.errors import DatabaseUnavailable, StorageError, StorageFull
 
