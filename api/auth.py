@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.jobs import KnownKey
 
 _PROTECTED = "/v1/"
+_LOOKS = frozenset({"/v1/estimates"})  # a POST that makes nothing
 _READING = {"GET", "HEAD", "OPTIONS"}
 # Views that say themselves what a key needs: more than to read or to write, or less.
 _OTHERWISE = {"/v1/me", "/v1/keys"}
@@ -95,7 +96,7 @@ def _admit() -> None:
         key = _key_of_request()
         g.caller = Caller(key.owner_id, key.scopes, key)
         if not _OTHERWISE & {request.path, request.path.rpartition("/")[0]}:
-            reading = request.method in _READING
+            reading = request.method in _READING or request.path in _LOOKS
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 

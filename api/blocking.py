@@ -55,8 +55,10 @@ def held_answer(
     return response
 
 
-def submitted_answer(services: Services, owner_id: str, job_id: str) -> Response:
-    """Answer a submission: 200 if the job is over as soon as the client prefers.
+def submitted_answer(
+    services: Services, owner_id: str, job_id: str, *, reused: bool = False
+) -> Response:
+    """Answer a submission: 200 if the job was there, or is over in time, else 202.
 
     Where no place is left for one more to wait, it does not: the job is taken anyway.
     """
@@ -69,7 +71,9 @@ def submitted_answer(services: Services, owner_id: str, job_id: str) -> Response
         except TooManyStreams:
             seconds = 0
     job = present(services.database, find_job(job_id))
-    response = job_answer(job, 200 if over else 202)
+    if reused:
+        job = job.model_copy(update={"reused": True})
+    response = job_answer(job, 200 if over or reused else 202)
     if seconds > 0:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return response

@@ -8,8 +8,11 @@ from api.bodies import PRIORITIES
 from api.estimate_schemas import Estimate, WorkerEstimate
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request
+from api.json_bodies import JSON
 from api.mask_checks import check_masks
 from api.schemas import QueuePlace
+from api.stored_jobs import checked_work
+from api.stored_requests import stored_request
 from api.submission import inspect_all
 from api.waiting_line import confidence_of, reason_of, times_of
 from shared import jobs
@@ -40,13 +43,20 @@ def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
         InvalidParams: Values are wrong or missing, or masks cannot be used.
         PictureRefused: A file is not a picture we take.
     """
-    with received(request, services, JOB_FORM) as form:
-        wanted = job_request(form, services.database.time)
-        checked = inspect_all(services, wanted.pictures)
-        check_masks(services, checked)
-    size = next((i.width, i.height) for one, i in checked if one.role == "content")
-    params = steered(wanted.params, wanted.segments)
-    return estimate_of(services, owner_id, params, size, wanted.options.priority)
+    if request.mimetype == JSON:
+        stored = stored_request(request, services.database.time)
+        params, pictures = checked_work(services, stored)
+        size = next((p.info.width, p.info.height) for p in pictures if p.is_content)
+        planned, priority = stored.segments, stored.options.priority
+    else:
+        with received(request, services, JOB_FORM) as form:
+            wanted = job_request(form, services.database.time)
+            checked = inspect_all(services, wanted.pictures)
+            check_masks(services, checked)
+        size = next((i.width, i.height) for one, i in checked if one.role == "content")
+        params, planned = wanted.params, wanted.segments
+        priority = wanted.options.priority
+    return estimate_of(services, owner_id, steered(params, planned), size, priority)
 
 
 def estimate_of(

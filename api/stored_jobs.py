@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api.stored_requests import StoredRequest
     from shared import jobs
     from shared.models import Asset
+    from shared.params import StyleParams
     from shared.storage.base import Storage
 
 
@@ -38,6 +39,11 @@ class StoredPicture:
     def read(self) -> bytes:
         """Read all of it."""
         return self.storage.get(self.asset.key or "")
+
+    @property
+    def is_content(self) -> bool:
+        """Whether it is the photo."""
+        return self.role == "content"
 
     @property
     def info(self) -> images.PictureInfo:
@@ -60,15 +66,28 @@ def submit_stored(
     check_room(services)
     recognize(json_object(request))
     wanted = stored_request(request, services.database.time)
-    pictures = _pictures(services, wanted)
-    if wanted.errors or wanted.params is None:
-        raise InvalidParams(wanted.errors)
-    check_masks(services, [(one, one.info) for one in pictures])
+    params, pictures = checked_work(services, wanted)
     stored = [
         Stored(one.role, one.position, one.asset.id, one.asset.digest)
         for one in pictures
     ]
-    return enqueue(services, new_job(owner_id, wanted.params, stored, wanted))
+    return enqueue(services, new_job(owner_id, params, stored, wanted))
+
+
+def checked_work(
+    services: Services, wanted: StoredRequest
+) -> tuple[StyleParams, list[StoredPicture]]:
+    """Find the pictures of a request, and see that they go with its parameters.
+
+    Raises:
+        InvalidParams: Values are wrong or missing, pictures are not the caller's, or
+            masks cannot be used; all are named.
+    """
+    pictures = _pictures(services, wanted)
+    if wanted.errors or wanted.params is None:
+        raise InvalidParams(wanted.errors)
+    check_masks(services, [(one, one.info) for one in pictures])
+    return wanted.params, pictures
 
 
 def _pictures(services: Services, wanted: StoredRequest) -> list[StoredPicture]:

@@ -8,7 +8,7 @@ from api.answers import answer
 from api.auth import current_owner_id
 from api.estimate_schemas import Estimate
 from api.estimation import estimate
-from api.form_schemas import JobForm
+from api.form_schemas import JobForm, JobJson
 from api.openapi import make_blueprint, post
 from api.services import current_services
 
@@ -16,7 +16,7 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
 
 
 @post(
-    blueprint, "/v1/estimates", JobForm, s200=Estimate, s400=None, s413=None,
+    blueprint, "/v1/estimates", JobForm, JobJson, s200=Estimate, s400=None, s413=None,
     s415=None, s503=None,
 )  # fmt: skip
 def estimate_job() -> Response:

@@ -105,10 +105,7 @@ def submit_job() -> Response:
     services, owner_id = current_services(), current_owner_id()
     take = submit_stored if request.mimetype == JSON else submit
     said = take(services, owner_id, request)
-    if said.reused:
-        job = present(services.database, find_job(said.job_id))
-        return job_answer(job.model_copy(update={"reused": True}), 200)
-    return submitted_answer(services, owner_id, said.job_id)
+    return submitted_answer(services, owner_id, said.job_id, reused=said.reused)
 
 
 @get(blueprint, "/v1/jobs", s200=JobPage, s400=None)

@@ -164,10 +164,10 @@ def _known(row: IdempotencyKey, fingerprint: str, now: float) -> Answered | None
         raise IdempotencyKeyReused("this Idempotency-Key came with another request")
     if row.status is not None:
         return Answered(row.job_id, row.status, row.headers or {}, row.body or "")
+    if row.job_id is not None:  # committed: whoever answers may be gone, or waiting
+        return Answered(row.job_id, None, {}, "")
     if row.held_until > now:
         raise IdempotencyInProgress("the same request is being answered")
-    if row.job_id is not None:
-        return Answered(row.job_id, None, {}, "")
     return None
 
 

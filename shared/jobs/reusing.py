@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Reuse = Literal["never", "finished", "finished_or_active"]
 
+# They may never come to a picture.
+_HALTING = (JobState.CANCELING, JobState.PAUSING, JobState.PAUSED)
+
 
 def equal_job(
     session: Session, owner_id: str, params_digest: str | None, reuse: Reuse
@@ -35,7 +38,7 @@ def equal_job(
         Job.asked_max_edge.is_(None),  # it was made smaller than it was asked for
     )
     active = and_(
-        Job.state.not_in({*TERMINAL, JobState.CANCELING}),
+        Job.state.not_in({*TERMINAL, *_HALTING}),
         Job.finish_requested.is_(False),
     )
     return session.scalar(

@@ -255,3 +255,29 @@ def test_a_job_of_somebody_else_is_not_reused(make_api):
     again = api.submit(headers=mine, reuse="finished_or_active")
 
     assert again.status_code == 202
+
+
+def test_a_paused_job_is_not_waited_for_by_another(api, client):
+    first = api.submitted()
+    client.post(f"/v1/jobs/{first}/pause")
+
+    assert api.submit(reuse="finished_or_active").status_code == 202
+
+
+def test_an_equal_job_that_runs_is_answered_as_such_after_the_wait(api):
+    first = api.submitted()
+
+    again = api.submit(reuse="finished_or_active", headers={"Prefer": "wait=1"})
+
+    assert (again.status_code, again.json["id"]) == (200, first)
+    assert (again.json["state"], again.json["reused"]) == ("queued", True)
+    assert again.headers["Preference-Applied"] == "wait=1"
+
+
+def test_a_job_in_json_is_estimated_as_one_in_a_form_is(client, body):
+    found = client.post("/v1/estimates", json={**body, "max_edge": 128})
+    wrong = client.post("/v1/estimates", json={**body, "max_edge": 1})
+
+    assert (found.status_code, found.json["iterations"]) == (200, 150)
+    assert max(found.json["width"], found.json["height"]) == 128
+    assert pointers(wrong) == ["/max_edge"]
