@@ -262,6 +262,7 @@ def _documented(
     the description itself.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
+    always += ["410"] if "<job_id>" in rule else []  # of a job that was deleted
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
     }

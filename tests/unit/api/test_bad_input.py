@@ -141,8 +141,9 @@ def test_a_value_out_of_range_is_pointed_at(api, params, pointer):
         '{"tv_weight": -Infinity}', '{"seed": ' + "9" * 5000 + "}",
         '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"a":' * 500 + "1" + "}" * 500, "[" * 100_000, "\x00",
+        '{"\\ud800": 1}', '{"network": "\\udfff"}', '{"styles": [{"a": "x\\ud83d!"}]}',
     ],
-    ids=range(16),
+    ids=range(19),
 )  # fmt: skip
 def test_text_that_is_not_strict_json_is_400(api, text):
     response = api.submit(params=text)
