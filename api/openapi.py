@@ -268,6 +268,7 @@ def _documented(
     }
     if rule.startswith("/v1/"):
         described["429"] = dict(_TOO_MANY)
+        described["503"] = dict(_PROBLEM)  # of the database, or too many bodies
     for name, what in answers.items():
         status = name.removeprefix("s")
         if what is None:
