@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check fuzz contract clean
+.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check fuzz contract bench-api clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -61,6 +61,9 @@ bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZ
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
+
+bench-api: setup ## compare polls with a plain Flask view of the same server
+	$(BIN)/python -m bench.polls
 
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
