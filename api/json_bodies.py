@@ -43,7 +43,7 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
     request.max_content_length = MAX_FIELD_BYTES
     with one_upload(current_services()):  # its sender may fall silent
         data = request.get_data()
-    if not data.strip():
+    if not data:
         return {}
     if request.mimetype not in kinds:
         sent = request.mimetype or "nothing"
