@@ -13,6 +13,7 @@ GETS = (
     "/v1/assets/{asset}/content",
     "/v1/assets/by-digest/{digest}",
     "/v1/queue",
+    "/v1/estimates",
     "/v1/capabilities",
     "/v1/me",
     "/v1/keys",

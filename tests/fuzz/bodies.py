@@ -41,6 +41,7 @@ _KEY = {
 # By address: what is well formed there.
 JSON = {
     ("POST", "/v1/jobs"): _JOB,
+    ("POST", "/v1/estimates"): _JOB,
     ("POST", "/v1/explorations"): _EXPLORE,
     ("PATCH", "/v1/jobs/{job}"): _CHANGE,
     ("POST", "/v1/jobs/{job}/fork"): _FORK,
