@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check clean
+.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check fuzz contract bench-api clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -28,6 +28,12 @@ lint: setup ## check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: setup ## send hostile requests to real servers; COUNT=100000 SEED=7
+	@$(BIN)/python -m tests.fuzz $(or $(COUNT),10000) $(or $(SEED),1) $(FAMILY)
+
+contract: setup ## hold the API to its OpenAPI document: schemathesis, all checks
+	@$(BIN)/python -m tests.fuzz.contract
 
 mutations: setup ## take away each fence predicate: some test must notice
 	$(BIN)/python -m bench.mutations
@@ -55,6 +61,9 @@ bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZ
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
+
+bench-api: setup ## compare polls with a plain Flask view of the same server
+	$(BIN)/python -m bench.polls
 
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from api.etags import mark_of_job
 from api.presenters import job_url, poll_seconds
+from shared.errors import VersionMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +61,23 @@ def cacheable(response: Response) -> Response:
     """Let who has it already be told so: by a digest of all of it."""
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
-    response.make_conditional(request)
+    return conditional(response)
+
+
+def conditional(response: Response, **ranges: Any) -> Response:
+    """Answer If-None-Match, If-Match and Range, the latter if `ranges` accept it.
+
+    Raises:
+        VersionMismatch: If-Match names something else; Werkzeug would send it all, as
+            a 412 that is no problem document.
+    """
+    response.make_conditional(request, **ranges)
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        response.close()
+        raise VersionMismatch(
+            "If-Match names another version than this is",
+            hint="leave If-Match out, or send the ETag",
+        )
     return response
 
 
@@ -79,12 +97,8 @@ def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Respo
     response.headers["Cache-Control"] = cache
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     if _asks_for_bytes():
-        response.make_conditional(
-            request, accept_ranges=True, complete_length=len(data)
-        )
-    else:
-        response.make_conditional(request)
-    return response
+        return conditional(response, accept_ranges=True, complete_length=len(data))
+    return conditional(response)
 
 
 def _asks_for_bytes() -> bool:

@@ -101,8 +101,8 @@ def _admit() -> None:
 
 
 def _key_of_request() -> KnownKey:
-    told, cookie = request.headers.get("Authorization"), request.cookies.get(COOKIE)
-    if told is None and cookie is not None:
+    told = request.headers.get("Authorization")
+    if told is None and (cookie := request.cookies.get(COOKIE)) is not None:
         return _key_of_page(cookie)
     scheme, _, token = (told or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.forms import EXPLORATION_FORM, received
 from api.job_options import clean_name
 from api.job_requests import pictures_of
-from api.limits import MAX_FIELD_BYTES
+from api.limits import MAX_FIELD_BYTES, one_upload
 from api.replays import asked_by, recognize
 from api.strict_json import parse_object
 from api.validation import field_errors
@@ -62,15 +62,16 @@ def exploration_request(
         UploadTooLarge: It has too many bytes.
     """
     if request.mimetype == _JSON:
-        yield _from_json(request)
+        yield _from_json(request, services)
         return
     with received(request, services, EXPLORATION_FORM) as form:
         recognize(asked_by(form))
         yield _from_form(form)
 
 
-def _from_json(request: Request) -> ExplorationRequest:
-    text = request.stream.read(MAX_FIELD_BYTES + 1)
+def _from_json(request: Request, services: Services) -> ExplorationRequest:
+    with one_upload(services):  # its sender may fall silent
+        text = request.stream.read(MAX_FIELD_BYTES + 1)
     if len(text) > MAX_FIELD_BYTES:
         raise UploadTooLarge(f"JSON of more than {MAX_FIELD_BYTES:,} bytes")
     said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)

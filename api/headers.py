@@ -38,11 +38,15 @@ def _name_request() -> None:
 
 
 def _complete(response: Response) -> Response:
-    response.headers["Request-Id"] = g.request_id
+    headers = response.headers
+    # Once for all: `setdefault` looks through all of them, a tenth of a poll's cost.
+    there = {name.lower() for name, _ in headers}
+    headers.add("Request-Id", g.request_id)
     for name, value in _SECURITY.items():
-        response.headers.setdefault(name, value)
-    if request.path.startswith("/v1/") and "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
+        if name.lower() not in there:
+            headers.add(name, value)
+    if request.path.startswith("/v1/") and "cache-control" not in there:
+        headers.add("Cache-Control", "no-store")
     return response
 
 

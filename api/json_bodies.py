@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from api.limits import MAX_FIELD_BYTES
+from api.limits import MAX_FIELD_BYTES, one_upload
+from api.services import current_services
 from api.strict_json import parse_object
 from api.validation import field_errors
 from shared.errors import (
@@ -37,10 +38,12 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
     Raises:
         UnsupportedMediaType: It is of another kind.
         MalformedJson: It is not strict JSON, or no object.
+        ServerBusy: Too many bodies are being read.
     """
     request.max_content_length = MAX_FIELD_BYTES
-    data = request.get_data()
-    if not data.strip():
+    with one_upload(current_services()):  # its sender may fall silent
+        data = request.get_data()
+    if not data:
         return {}
     if request.mimetype not in kinds:
         sent = request.mimetype or "nothing"

@@ -32,7 +32,7 @@ def max_body_bytes(settings: Settings) -> int:
 
 
 def max_uploads(settings: Settings) -> int:
-    """Forms read at once: half of the threads, so that others always find one.
+    """Bodies read at once: half of the threads, so that others always find one.
 
     The server's WSGI input knows no timeout, so a sender who falls silent keeps his
     thread until his connection ends.
@@ -90,7 +90,7 @@ def check_room(services: Services) -> None:
 
 @contextmanager
 def one_upload(services: Services) -> Iterator[None]:
-    """Take one of the places where forms are read.
+    """Take one of the places where bodies are read.
 
     Raises:
         ServerBusy: All are taken; waiting for one would take a thread, too.

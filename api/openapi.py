@@ -262,11 +262,13 @@ def _documented(
     the description itself.
     """
     always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
+    always += ["410"] if "<job_id>" in rule else []  # of a job that was deleted
     described: dict[str | int | HTTPStatus, Any] = {
         status: dict(_PROBLEM) for status in always
     }
     if rule.startswith("/v1/"):
         described["429"] = dict(_TOO_MANY)
+        described["503"] = dict(_PROBLEM)  # of the database, or too many bodies
     for name, what in answers.items():
         status = name.removeprefix("s")
         if what is None:

@@ -54,6 +54,8 @@ def _parse(text: str, field: str) -> object:
         raise MalformedJson(f"{field}: {error}") from error
     if _deeper_than(value, _MAX_DEPTH):
         raise MalformedJson(f"{field}: nested deeper than {_MAX_DEPTH} levels")
+    if "\\u" in text and not _is_text(value):
+        raise MalformedJson(f"{field}: half of a surrogate pair, which is no character")
     return value
 
 
@@ -68,6 +70,15 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _is_text(value: object) -> bool:
+    """Whether all of it can be written as UTF-8: an escape can name what cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _deeper_than(value: object, levels: int) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import get_args
 
-from flask import Response, request
+from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
-from api.answers import answer
+from api.answers import answer, conditional
 from api.limits import max_body_bytes
 from api.openapi import get, make_blueprint
 from api.server_schemas import Capabilities
@@ -71,5 +71,4 @@ def show_capabilities() -> Response:
     response = answer(body)
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
-    response.make_conditional(request)
-    return response
+    return conditional(response)

@@ -141,8 +141,9 @@ def test_a_value_out_of_range_is_pointed_at(api, params, pointer):
         '{"tv_weight": -Infinity}', '{"seed": ' + "9" * 5000 + "}",
         '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"a":' * 500 + "1" + "}" * 500, "[" * 100_000, "\x00",
+        '{"\\ud800": 1}', '{"network": "\\udfff"}', '{"styles": [{"a": "x\\ud83d!"}]}',
     ],
-    ids=range(16),
+    ids=range(19),
 )  # fmt: skip
 def test_text_that_is_not_strict_json_is_400(api, text):
     response = api.submit(params=text)
@@ -238,3 +239,11 @@ def test_a_part_without_a_name_is_refused_not_a_crash(client):
     )
 
     assert response.status_code == 422
+
+
+def test_a_body_of_white_space_is_no_json_and_an_empty_one_is_an_empty_object(api):
+    def ask(data):
+        return api.client.post("/v1/keys", data=data, content_type="application/json")
+
+    assert (ask(b"\t").status_code, ask(b"\t").json["code"]) == (400, "malformed-json")
+    assert ask(b"").status_code == 201

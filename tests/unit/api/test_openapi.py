@@ -190,3 +190,16 @@ def test_every_kind_of_answer_is_documented(api, document, path):
     name = path.partition("?")[0]
     described = document["paths"][f"/v1/jobs/{{job_id}}/{name}"]["get"]["responses"]
     assert set(described["200"]["content"]) == {"application/json", told}
+
+
+def test_whatever_is_asked_of_a_deleted_job_is_documented_as_gone(api, document):
+    job_id = api.submitted()
+    api.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert api.client.delete(f"/v1/jobs/{job_id}").status_code == 204
+
+    for path, method, operation in operations(document):
+        if "{job_id}" in path:
+            at = path.format(job_id=job_id, iteration=1, name="a.png")
+            answer = api.client.open(at, method=method.upper(), json={})
+            assert answer.status_code == 410, (method, path, answer.text)
+            assert "410" in operation["responses"], (method, path)

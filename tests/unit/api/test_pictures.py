@@ -149,3 +149,14 @@ def test_a_result_that_was_kept_long_enough_is_gone(api):
     assert key.startswith(f"results/{job_id}/")
     shown = api.client.get(f"/v1/jobs/{job_id}").json
     assert (shown["state"], shown["outputs"]) == ("succeeded", [])
+
+
+@pytest.mark.parametrize("path", ["result", "frames", "metrics"])
+def test_an_if_match_of_something_else_is_a_problem_and_sends_nothing(api, path):
+    job_id = api.submitted()
+    api.finish(api.claimed())
+
+    response = api.client.get(f"/v1/jobs/{job_id}/{path}", headers={"If-Match": '"x"'})
+
+    assert (response.status_code, response.json["code"]) == (412, "version-mismatch")
+    assert response.mimetype == "application/problem+json"

@@ -1,0 +1,201 @@
+"""What a poll costs beside a plain Flask view of the same server: `make bench-api`.
+
+Requests take turns in rounds, so that whatever else the machine does slows down all.
+Two figures for each: requests per second as one client sees them, one after the other,
+and the seconds of CPU that the server spends on one, in which no client counts. The
+ratio of the latter is how many polls a busy server answers for each plain view.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+
+from bench.polled_server import TINY
+from shared import jobs
+from shared.db import Database
+from shared.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS, REQUESTS = 9, 2000
+_READY_SECONDS = 60
+_DEVICE = jobs.Device("wkr_1", "cpu", 10**12)
+_PROGRESS = {
+    "phase": "optimizing", "scale": 1, "width": 256, "height": 128, "iteration": 110,
+    "scale_iteration": 10, "losses": {"total": 2.0, "content": 1.5, "style": 0.5,
+    "tv": 0.0}, "seconds_per_mpx_iteration": 2.0, "elapsed_seconds": 61.6,
+    "updated_at": 1_800_000_000.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A request that is sent again and again, and how it must be answered."""
+
+    name: str
+    goal: float | None
+    status: int
+    request: bytes
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.port, self.process = port, process
+
+    def cpu_seconds(self) -> float:
+        """What it has spent so far, in user and system time."""
+        parent = psutil.Process(self.process.pid)
+        spent = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+        return sum(times.user + times.system for times in spent)
+
+
+@contextmanager
+def serving(home: Path, url: str) -> Iterator[Server]:
+    """Run the server with keys and without budgets."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = {
+        "HOME": home, "DATABASE_URL": url, "PORT": port, "AUTH": "keys",
+        "REDIS_URL": "redis://127.0.0.1:1/0", "REQUESTS_PER_MINUTE": 0,
+        "LOG_LEVEL": "ERROR",
+    }  # fmt: skip
+    named = {f"IMPASTO_{name}": str(value) for name, value in told.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.polled_server"], env=os.environ | named
+    )
+    try:
+        _wait(port)
+        yield Server(port, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _wait(port: int) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/livez")
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def polls(database: Database, port: int) -> list[Poll]:
+    """Make a job that runs, and say how it is looked at."""
+    key = jobs.create_key(database, jobs.NewKey(scopes=frozenset(jobs.Scope)))[1]
+    bearer = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer) as client:
+        made = client.post("/v1/explorations", json={"name": "polled"})
+        claim = jobs.claim(database, _DEVICE, "n", 3600)
+        if claim is None:
+            raise RuntimeError(made.text)
+        jobs.heartbeat(database, claim, 3600, 110, _PROGRESS)
+        path = made.json()["urls"]["self"]
+        etag = client.get(path).headers["ETag"]
+    own = f"Authorization: Bearer {key}\r\n"
+    return [
+        Poll("plain Flask view", None, 200, _request(f"{TINY}/", "")),
+        Poll("304", 0.5, 304, _request(path, f"{own}If-None-Match: {etag}\r\n")),
+        Poll("200", 0.3, 200, _request(path, own)),
+    ]
+
+
+def _request(path: str, headers: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
+
+
+def ask(line: socket.socket, poll: Poll, times: int) -> float:
+    """Send it so often on one connection; return the seconds it took."""
+    began = time.perf_counter()
+    for _ in range(times):
+        line.sendall(poll.request)
+        _read(line, poll)
+    return time.perf_counter() - began
+
+
+def _read(line: socket.socket, poll: Poll) -> None:
+    """Read one answer, with as little work as can be: none of it is the server's."""
+    data = line.recv(65536)
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        data += line.recv(65536)
+    if int(data[9:12]) != poll.status:
+        raise RuntimeError(data.decode())
+    at = data.lower().find(b"content-length: ", 0, end)
+    if at >= 0 and poll.status != 304:  # noqa: PLR2004 - which has no body
+        size = int(data[at + 16 : data.index(b"\r", at)])
+        while len(data) < end + 4 + size:
+            data += line.recv(65536)
+
+
+def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
+    """(requests per second, CPU microseconds a request) for each: medians of rounds."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in wanted]
+    with socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(ROUNDS):
+            for poll, figures in zip(wanted, taken, strict=True):
+                before = server.cpu_seconds()
+                seconds = ask(line, poll, REQUESTS)
+                spent = server.cpu_seconds() - before
+                figures.append((REQUESTS / seconds, 1e6 * spent / REQUESTS))
+    return [(median(a for a, _ in one), median(b for _, b in one)) for one in taken]
+
+
+def report(wanted: list[Poll], found: list[tuple[float, float]]) -> None:
+    """Print the table, as bench/README.md has it."""
+    plain_rate, plain_cpu = found[0]
+    lines = ["| request | per s | of plain | CPU us | plain's over it | goal |  |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for poll, (rate, cpu) in zip(wanted, found, strict=True):
+        ratio, goal = plain_cpu / cpu, poll.goal
+        told = "none |" if goal is None else f"{goal} | {_judged(ratio, goal)}"
+        lines.append(
+            f"| {poll.name} | {rate:.0f} | {rate / plain_rate:.2f} | {cpu:.0f} "
+            f"| {ratio:.2f} | {told} |"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _judged(ratio: float, goal: float) -> str:
+    return "met" if ratio >= goal else "missed"
+
+
+def main() -> None:
+    """Measure on SQLite, or on the empty PostgreSQL that the environment names."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        url = os.environ.get("IMPASTO_BENCH_POSTGRESQL", f"sqlite:///{home}/db.sqlite")
+        migrate(url)
+        database = Database(url)
+        try:
+            with serving(home, url) as server:
+                wanted = polls(database, server.port)
+                report(wanted, measure(server, wanted))
+        finally:
+            database.close()
+
+
+if __name__ == "__main__":
+    main()

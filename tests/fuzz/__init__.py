@@ -1,0 +1,1 @@
+"""Hostile requests to real servers, made by Hypothesis: `make fuzz`."""

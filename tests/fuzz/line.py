@@ -1,0 +1,69 @@
+"""A connection that sends bytes as they are, and reads one answer."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+
+from tests.fuzz.attempt import Answer
+
+LIMIT_SECONDS = 20.0  # for an answer, on a machine that others use too
+_ALONE_SECONDS = 2.0  # for what may be no whole request, and so waits for the rest
+
+
+class Line:
+    """Keeps its connection while the server does."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self._socket = port, None
+
+    def ask(self, data: bytes, method: str, *, alone=False, pause=0.0) -> Answer:
+        """Send a request and read the answer; `alone`: on a connection of its own."""
+        if alone:
+            self.close()
+        began, was_open = time.monotonic(), self._socket is not None
+        limit = _ALONE_SECONDS if alone else LIMIT_SECONDS
+        try:
+            answer = self._exchange(data, method, pause, limit)
+        except http.client.RemoteDisconnected as error:
+            self.close()
+            if was_open:  # the server may hang up between two requests: once more
+                return self.ask(data, method, alone=alone, pause=pause)
+            answer = Answer(0, trouble=f"hung up: {error}")
+        except TimeoutError:
+            answer = Answer(0, trouble=f"no answer within {LIMIT_SECONDS:.0f} s")
+        except (OSError, http.client.HTTPException) as error:
+            answer = Answer(0, trouble=f"{type(error).__name__}: {error}")
+        answer.seconds = time.monotonic() - began
+        if alone or answer.status == 0 or answer.headers.get("connection") == "close":
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _exchange(self, data, method, pause, limit):
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self.port), limit)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if pause:
+                self._socket.sendall(data[:-1])
+                time.sleep(pause)
+                self._socket.sendall(data[-1:])
+            else:
+                self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before all of it was sent: the answer may be there
+        response = http.client.HTTPResponse(self._socket, method=method)
+        response.begin()
+        body = response.read()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        response.close()
+        if response.will_close:
+            self.close()
+        return Answer(response.status, headers, body)

@@ -1,0 +1,90 @@
+"""`make fuzz` itself: it sees what is wrong, and counts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.fuzz.attempt import Answer, Attempt
+from tests.fuzz.judge import complaints, complaints_of_log
+
+ID = "req_01M86MMDTQ7E2JCP4BXNFWJ1N1"
+HEADERS = {
+    "request-id": ID,
+    "x-content-type-options": "nosniff",
+    "content-type": "application/problem+json",
+}
+FARM = SimpleNamespace(secrets={"imp_the-secret-of-a-caller"})
+
+
+def problem(status=404, **other):
+    said = {"code": "not-found", "status": status, "request_id": ID, **other}
+    return Answer(status, dict(HEADERS), json.dumps(said).encode())
+
+
+def without(answer, name):
+    del answer.headers[name]
+    return answer
+
+
+def test_a_problem_as_it_should_be_is_no_failure():
+    assert complaints(Attempt(), problem(), FARM) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        problem(500, code="internal"),
+        problem(503, code="unavailable"),
+        problem(429, code="rate-limited"),
+        problem(code="no-such-page"),
+        problem(request_id="req_other"),
+        problem(detail="Traceback (most recent call last)"),
+        problem(detail="imp_the-secret-of-a-caller"),
+        without(problem(), "request-id"),
+        without(problem(), "x-content-type-options"),
+        without(problem(), "content-type"),
+        Answer(404, dict(HEADERS)),
+        Answer(0, trouble="no answer within 20 s"),
+    ],
+    ids=range(12),
+)
+def test_what_no_answer_may_be_is_a_failure(answer):
+    assert complaints(Attempt(), answer, FARM)
+
+
+def test_what_belongs_to_another_owner_must_not_be_there():
+    attempt = Attempt(allowed=frozenset({404}))
+
+    assert complaints(attempt, Answer(200, dict(HEADERS), b"{}"), FARM)
+    assert complaints(attempt, problem(), FARM) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a line\x1b[2J of no event",
+        '{"event": "forged"}',
+        '{"event": "request_crashed", "exception": "..."}',
+        '{"event": "said", "of": "imp_the-secret-of-a-caller"}',
+    ],
+)
+def test_what_must_not_stand_in_the_log_is_a_failure(line):
+    assert complaints_of_log([line], FARM)
+    assert complaints_of_log(['{"event": "job_submitted"}'], FARM) == []
+
+
+def test_a_run_counts_its_cases_in_its_last_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz", "60", "7", "owners"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "fuzz: 60 cases, 0 failures"
