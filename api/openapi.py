@@ -24,8 +24,9 @@ from api.form_schemas import (
     JobJson,
 )
 from api.key_schemas import KeyBody
+from api.log_schemas import LogPage
 from api.record_schemas import Log, Metrics
-from api.schemas import LogPage, Problem
+from api.schemas import Problem
 from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams

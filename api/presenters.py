@@ -58,9 +58,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         kind=job.kind,
         state=job.state,
         state_reason=job.state_reason,
-        name=job.name,
-        tags=job.tags,
-        metadata=job.labels,
+        **_labels(job),
         params_digest=job.params_digest,
         owner=job.owner_id,
         **_times(job),
@@ -89,6 +87,10 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         warnings=job.warnings,
         urls=_urls(job, allowed),
     )
+
+
+def _labels(job: Job) -> dict[str, Any]:
+    return {"name": job.name, "tags": job.tags, "metadata": job.labels}
 
 
 def _times(job: Job) -> dict[str, Any]:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Answer)
 
-# A server that restarts under a long job is back within about 20 s.
-_PATIENT_RETRIES = 8
+_PATIENT_RETRIES = 8  # a server that restarts is back within about 20 s
 
 
 class Jobs:

@@ -14,8 +14,8 @@ from api.auth import current_owner_id
 from api.finding import JobPath, find_job
 from api.limits import take_stream
 from api.live import Scope, lines_of
+from api.log_schemas import LogPage
 from api.openapi import Query, get, make_blueprint, named
-from api.schemas import LogPage
 from api.services import current_services
 from api.sse import MEDIA_TYPE
 from api.streaming import Stream, Wanted

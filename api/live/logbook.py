@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from api.live.news import CHANGED, END, OUTPUT, STATE, News
+from api.log_schemas import LogLine
 from api.presenters import present_all
-from api.schemas import LogLine
 from shared import jobs
 from shared.states import TERMINAL, Event, JobState, Verb
 

@@ -27,26 +27,30 @@ if TYPE_CHECKING:
     from impasto.models import Job
 
 
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A picture with its recipe, or a manifest.",
+    ),
+]
+Pictures = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="PICTURE",
+        exists=True,
+        dir_okay=False,
+        help="What it was made from, in any order; needed where the server does "
+        "not have it.",
+    ),
+]
+
+
 def reproduce(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A picture with its recipe, or a manifest.",
-        ),
-    ],
-    pictures: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PICTURE",
-            exists=True,
-            dir_okay=False,
-            help="What it was made from, in any order; needed where the server does "
-            "not have it.",
-        ),
-    ] = None,
+    file: File,
+    pictures: Pictures = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Default: FILE with -again in its name."),
