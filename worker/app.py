@@ -112,9 +112,10 @@ def serve(tools: Tools) -> None:
 
     @queue.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
     def look(job_id: str) -> None:
-        """Do the best due job; `job_id` is only the one that was rung for."""
+        """Do all due jobs, the best first; `job_id` is only one that was rung for."""
         log.debug("ring_heard", job_id=job_id)
-        runner.run_one()
+        while runner.run_one():
+            pass  # Celery hears the next ring up to two seconds after a task's end
 
     doorbell = Doorbell(tools.settings)
     reconciler = jobs.Reconciler(tools.db, doorbell, tools.storage, tools.settings)

@@ -89,6 +89,17 @@ def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
     assert workers[1].poll() is None
 
 
+def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
+    ids = [farm.submit(seed=seed, ring=False, **SHORT) for seed in (1, 2)]
+    for job_id in ids:
+        jobs.rung(farm.db, job_id)  # and the ring was lost
+    farm.start_worker(IMPASTO_RERING_SECONDS="600")
+
+    ids.append(farm.submit(seed=3, **SHORT))
+
+    assert {farm.wait_end(job_id).state for job_id in ids} == {JobState.SUCCEEDED}
+
+
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     fleet = farm.start("worker.fleet", "--devices", "cpu*2")
     ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
