@@ -66,11 +66,11 @@ class Look:
 class _Known:
     """A look, when it was taken, and what was committed by then."""
 
-    commits: int
+    commits: str
     at: float
     look: Look
 
-    def holds(self, commits: int) -> bool:
+    def holds(self, commits: str) -> bool:
         """Whether another look now would see the same."""
         if self.commits != commits:
             return False

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import threading
 
+from sqlalchemy import text
+
 from shared import jobs
 from shared.db import Database
+from shared.models import Owner
+
+_END_ALL_BUT_THIS = """
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND datname = current_database()
+"""
 
 
-def test_the_number_stays_until_somebody_commits(sqlite_url):
-    ours, theirs = Database(sqlite_url), Database(sqlite_url)
+def test_the_mark_stays_until_somebody_commits(database_url):
+    ours, theirs = Database(database_url), Database(database_url)
     before = ours.commits()
 
     assert ours.commits() == before
@@ -20,18 +28,23 @@ def test_the_number_stays_until_somebody_commits(sqlite_url):
         database.close()
 
 
-def test_what_is_not_committed_does_not_count(sqlite_url):
-    database = Database(sqlite_url)
+def test_what_is_not_committed_does_not_count(database_url):
+    database = Database(database_url)
+    jobs.ensure_owner(database, "own_b")
     before = database.commits()
 
-    with database.write():
+    with database.write() as session:
+        session.add(Owner(id="own_a", queued=0, running=0, created_at=0))
+        session.flush()
         assert database.commits() == before
+
+    assert database.commits() != before
 
     database.close()
 
 
-def test_threads_may_ask_at_once(sqlite_url):
-    database, found = Database(sqlite_url), []
+def test_threads_may_ask_at_once(database_url):
+    database, found = Database(database_url), []
     threads = [
         threading.Thread(target=lambda: found.append(database.commits()))
         for _ in range(8)
@@ -50,4 +63,22 @@ def test_of_a_file_that_is_not_there_nothing_is_known_and_none_is_made(tmp_path)
 
     assert database.commits() is None
     assert list(tmp_path.iterdir()) == []
+    database.close()
+
+
+def test_of_a_server_that_is_not_there_nothing_is_known():
+    database = Database("postgresql+psycopg://nobody@/none?host=/nowhere")
+
+    assert database.commits() is None
+    database.close()
+
+
+def test_after_a_lost_connection_the_next_is_opened(postgresql_url):
+    database = Database(postgresql_url)
+    assert database.commits() is not None
+    with database.write() as session:
+        session.execute(text(_END_ALL_BUT_THIS))
+
+    assert database.commits() is None
+    assert database.commits() is not None
     database.close()
