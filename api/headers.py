@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,9 +40,12 @@ def _name_request() -> None:
 
 def _complete(response: Response) -> Response:
     headers = response.headers
+    headers.add("Request-Id", g.request_id)
+    # Whoever has the rest has these, too (RFC 9110, 15.4.5), and most polls end here.
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        return response
     # Once for all: `setdefault` looks through all of them, a tenth of a poll's cost.
     there = {name.lower() for name, _ in headers}
-    headers.add("Request-Id", g.request_id)
     for name, value in _SECURITY.items():
         if name.lower() not in there:
             headers.add(name, value)

@@ -61,7 +61,7 @@ def _of_the_app(attempt: Attempt, answer: Answer) -> list[str]:
     said = []
     if not _REQUEST_ID.fullmatch(answer.headers["request-id"]):
         said.append("Request-Id is not ours")
-    if answer.headers.get("x-content-type-options") != "nosniff":
+    if answer.status != 304 and not _is_nosniff(answer):  # its receiver has the rest
         said.append("no nosniff")
     bodiless = attempt.method == "HEAD" or not answer.body
     if answer.status == 429 and "retry-after" not in answer.headers:
@@ -71,6 +71,10 @@ def _of_the_app(attempt: Attempt, answer: Answer) -> list[str]:
     if answer.status >= 400 and not answer.body and attempt.method != "HEAD":
         said.append(f"{answer.status} without a problem")
     return said
+
+
+def _is_nosniff(answer: Answer) -> bool:
+    return answer.headers.get("x-content-type-options") == "nosniff"
 
 
 def _of_a_problem(answer: Answer) -> list[str]:
