@@ -62,8 +62,10 @@ bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZ
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.start_of_the_command_line
 
-bench-api: setup ## compare polls with a plain Flask view of the same server
+bench-api: setup ## polls beside a plain Flask view, time until a job runs, what a crowd costs
 	$(BIN)/python -m bench.polls
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.beginnings
+	$(BIN)/python -m bench.crowd
 
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch

@@ -6,23 +6,21 @@ Prints medians per database and size, and how much longer than among the fewest.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, text
 
+from bench.databases import postgresql, sqlite
 from shared import jobs
 from shared.db import Database
 from shared.migrations import migrate
 from shared.models import Job, Owner
 from shared.params import StyleParams
 from shared.states import JobState
-from tests.servers import postgresql_folder, running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +50,7 @@ def main(sizes: list[str]) -> None:
     sys.stdout.write(
         "   claim  heartbeat  complete  rounds (ms); claim, of the first\n"
     )
-    for name, opened in (("sqlite", _sqlite), ("postgresql", _postgresql)):
+    for name, opened in (("sqlite", sqlite), ("postgresql", postgresql)):
         with ExitStack() as stack:
             urls = [stack.enter_context(opened()) for _ in sizes]
             found = _measured(dict(zip(urls, map(_counts, sizes), strict=True)))
@@ -190,21 +188,6 @@ def _row(number: int, *, done: bool) -> dict[str, object]:
         "finished_at": at if done else None,
         "fence": int(done),
     }
-
-
-@contextmanager
-def _sqlite() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite:///{Path(folder) / 'bench.sqlite'}"
-
-
-@contextmanager
-def _postgresql() -> Iterator[str]:
-    programs = postgresql_folder()
-    if programs is None:
-        raise SystemExit("PostgreSQL is not installed: apt-get install postgresql")
-    with running_postgresql(programs) as server:
-        yield server.url(server.create_database())
 
 
 if __name__ == "__main__":

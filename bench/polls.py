@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
+from bench.databases import postgresql, sqlite
 from bench.polled_server import TINY
 from shared import jobs
 from shared.db import Database
@@ -163,10 +164,10 @@ def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
     return [(median(a for a, _ in one), median(b for _, b in one)) for one in taken]
 
 
-def report(wanted: list[Poll], found: list[tuple[float, float]]) -> None:
+def report(name: str, wanted: list[Poll], found: list[tuple[float, float]]) -> None:
     """Print the table, as bench/README.md has it."""
     plain_rate, plain_cpu = found[0]
-    lines = ["| request | per s | of plain | CPU us | plain's over it | goal |  |"]
+    lines = [f"| {name} | per s | of plain | CPU us | plain's over it | goal |  |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     for poll, (rate, cpu) in zip(wanted, found, strict=True):
         ratio, goal = plain_cpu / cpu, poll.goal
@@ -183,18 +184,17 @@ def _judged(ratio: float, goal: float) -> str:
 
 
 def main() -> None:
-    """Measure on SQLite, or on the empty PostgreSQL that the environment names."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        url = os.environ.get("IMPASTO_BENCH_POSTGRESQL", f"sqlite:///{home}/db.sqlite")
-        migrate(url)
-        database = Database(url)
-        try:
-            with serving(home, url) as server:
-                wanted = polls(database, server.port)
-                report(wanted, measure(server, wanted))
-        finally:
-            database.close()
+    """Measure on SQLite and on PostgreSQL."""
+    for name, opened in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
+        with opened() as url, tempfile.TemporaryDirectory() as home:
+            migrate(url)
+            database = Database(url)
+            try:
+                with serving(Path(home), url) as server:
+                    wanted = polls(database, server.port)
+                    report(name, wanted, measure(server, wanted))
+            finally:
+                database.close()
 
 
 if __name__ == "__main__":
