@@ -77,8 +77,10 @@ def create_key() -> Response:
     A key of scope keys makes keys of its own owner that may do no more and live no
     longer than itself; one of scope admin, any.
     """
+    services = current_services()
     new = key_request(request, current_caller())
-    key, secret = jobs.create_key(current_services().database, new)
+    key, secret = jobs.create_key(services.database, new)
+    services.keys.forget()
     return answer(NewKeyObject(**_about(key), secret=secret), 201)
 
 
