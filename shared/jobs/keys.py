@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, tuple_, update
 
 from shared.errors import FieldError, InvalidParams, NotFound
 from shared.jobs.submitting import ensure_owner, new_id
@@ -126,11 +126,26 @@ def get_key(db: Database, key_id: str) -> KnownKey | None:
     return _find(db, ApiKey.id == key_id)
 
 
-def list_keys(db: Database, owner_id: str | None = None) -> list[ApiKey]:
-    """Read the keys of an owner, or of all, newest first; expired ones too."""
+def list_keys(
+    db: Database,
+    owner_id: str | None = None,
+    limit: int | None = None,
+    before: tuple[float, str] | None = None,
+) -> list[ApiKey]:
+    """Read keys, newest first; expired ones too.
+
+    Args:
+        db: The database.
+        owner_id: Whose; None: everybody's.
+        limit: At most so many; None: all.
+        before: (created_at, id) of the last one already seen.
+    """
     statement = select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+    statement = statement.limit(limit)
     if owner_id is not None:
         statement = statement.where(ApiKey.owner_id == owner_id)
+    if before is not None:
+        statement = statement.where(tuple_(ApiKey.created_at, ApiKey.id) < before)
     with db.read() as session:
         return list(session.scalars(statement))
 
