@@ -99,8 +99,8 @@ ASSET_FORM = FormKind(
     "a picture",
     {"file": 1},
     (),
-    ("sha256",),
-    "file, sha256",
+    ("sha256", "purpose", "expires_in"),
+    "file, sha256, purpose, expires_in",
     "curl -F file=@photo.jpg ...",
 )
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 from flask import Response, request
+from pydantic import Field
 
 from api.answers import answer, cacheable, next_link, picture_answer
 from api.asset_presenters import asset_url, present_asset
@@ -20,6 +21,7 @@ from api.services import current_services
 from api.uploads import keep_upload
 from shared import jobs
 from shared.errors import StorageError
+from shared.jobs import Purpose
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +30,25 @@ blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their own
 _FOREVER = "private, max-age=31536000, immutable"
 
 
+class AssetsQuery(PageQuery):
+    """Which pictures."""
+
+    purpose: Purpose | None = Field(
+        default=None, description="those that were sent for this"
+    )
+
+
 @post(
     blueprint, "/v1/assets", AssetForm, s200=AssetObject, s201=AssetObject, s400=None,
     s409=None, s413=None, s415=None, s503=None,
 )  # fmt: skip
 @creates
 def add_asset() -> Response:
-    """Upload a picture; 200: it is yours already."""
+    """Upload a picture; 200: it is yours already.
+
+    With `expires_in` it goes some time after that, unless a job uses it then. Sent
+    again, it is kept as long as the longest of its senders' wishes.
+    """
     asset, is_new = keep_upload(current_services(), current_owner_id(), request)
     response = answer(present_asset(asset), 201 if is_new else 200)
     response.headers["Location"] = asset_url(asset.id)
@@ -42,10 +56,11 @@ def add_asset() -> Response:
 
 
 @get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
-def list_assets(query: PageQuery) -> Response:
+def list_assets(query: AssetsQuery) -> Response:
     """List uploaded pictures, newest first."""
     database = current_services().database
-    read = partial(jobs.list_assets, database, current_owner_id())
+    mine = (database, current_owner_id())
+    read = partial(jobs.list_assets, *mine, purpose=query.purpose)
     page, following = turn(query, "assets", read)
     data = [present_asset(each) for each in page]
     response = answer(AssetPage(data=data, next_cursor=following))

@@ -144,6 +144,8 @@ FIELDS = (
     "picture",
     "file",
     "sha256",
+    "purpose",
+    "expires_in",
 )
 _TYPES = (
     "",
