@@ -144,9 +144,11 @@ class ExplorationForm(BaseModel):
     )
     params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
     name: str | None = Field(default=None, max_length=200)
+    reuse: ReuseWord = "never"
 
 
 class ExplorationJson(ExploreParams):
     """An exploration of pictures sent before, or of the shipped set."""
 
     name: str | None = Field(default=None, max_length=200)
+    reuse: ReuseWord = "never"

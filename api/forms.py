@@ -91,8 +91,8 @@ EXPLORATION_FORM = FormKind(
     "an exploration",
     {"picture": MAX_PICTURES},
     ("params",),
-    ("name",),
-    "picture, params, name",
+    ("name", "reuse"),
+    "picture, params, name, reuse",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
 )
 ASSET_FORM = FormKind(
