@@ -67,6 +67,7 @@ def create_app(
         secret,
         keys=KnownKeys(database, clock),
         budgets=Budgets(clock),
+        strangers=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
         streams=BoundedSemaphore(settings.max_streams),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.asset_schemas import AssetObject, AssetUrls, FrameObject
+from api.progress import instant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +29,9 @@ def present_asset(asset: Asset) -> AssetObject:
         media_type=asset.media_type,
         width=asset.width,
         height=asset.height,
+        purpose=asset.purpose,
         created_at=datetime.fromtimestamp(asset.created_at, UTC),
+        expires_at=instant(asset.expires_at),
         urls=AssetUrls(self=url, content=f"{url}/content"),
     )
 

@@ -15,6 +15,7 @@ from flask import Flask, g, request
 from api.origins import require_own_page, require_this_machine
 from api.services import current_services
 from api.sessions import COOKIE, CSRF_HEADER, read_session
+from api.strangers import look_up
 from shared import jobs
 from shared.errors import Forbidden, ForbiddenScope, Unauthenticated
 from shared.jobs import Scope
@@ -77,15 +78,13 @@ def require_scope(scope: Scope) -> None:
 
 
 def find_token(token: str) -> KnownKey:
-    """Look a key up.
+    """Find a key.
 
     Raises:
         Unauthenticated: It is none, or not any more.
+        RateLimited: The same, and the address has sent too many that were none.
     """
-    key = current_services().keys.by_token(token)
-    if key is None:
-        raise Unauthenticated("this API key is not known here, or not any more")
-    return key
+    return current_services().keys.recall(token) or look_up(token)
 
 
 def _admit() -> None:

@@ -59,12 +59,16 @@ class Budgets:
         self._clock, self._lock = clock, Lock()
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
+    def is_spent(self, who: str, name: str, quota: int) -> bool:
+        """Whether `spend` would take nothing now."""
+        missing = self._missing((who, name), self._clock(), quota / WINDOW_SECONDS)
+        return missing + 1 - quota > _ROUNDING
+
     def spend(self, who: str, name: str, quota: int) -> Standing:
         """Take one request from a bucket, if there is one left."""
         now, per_second = self._clock(), quota / WINDOW_SECONDS
         with self._lock:
-            missing, at = self._buckets.get((who, name), (0.0, now))
-            missing = max(missing - (now - at) * per_second, 0.0)
+            missing = self._missing((who, name), now, per_second)
             lacking = missing + 1 - quota
             refused = lacking > _ROUNDING
             if not refused:
@@ -78,11 +82,17 @@ class Budgets:
             max(math.ceil(lacking / per_second - _ROUNDING), 1) if refused else None,
         )
 
+    def _missing(self, place: tuple[str, str], now: float, per_second: float) -> float:
+        missing, at = self._buckets.get(place, (0.0, now))
+        return max(missing - (now - at) * per_second, 0.0)
+
     def _remember(self, place: tuple[str, str], missing: float, now: float) -> None:
-        if len(self._buckets) >= _MOST:
-            self._buckets = {
+        if place not in self._buckets and len(self._buckets) >= _MOST:
+            recent = {
                 place: bucket
                 for place, bucket in self._buckets.items()
                 if bucket[1] > now - WINDOW_SECONDS  # older ones are full again
             }
+            # Sorting out must not become the work of every request.
+            self._buckets = recent if len(recent) < _MOST / 2 else {}
         self._buckets[place] = (missing, now)

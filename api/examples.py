@@ -19,7 +19,9 @@ ASSET: dict[str, Any] = {
     "media_type": "image/jpeg",
     "width": 1024,
     "height": 768,
+    "purpose": "content",
     "created_at": _AT,
+    "expires_at": None,
     "urls": {"self": f"/v1/assets/{_PHOTO}", "content": f"/v1/assets/{_PHOTO}/content"},
 }
 NEW_JOB: dict[str, Any] = {

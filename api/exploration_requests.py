@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from api.forms import EXPLORATION_FORM, received
-from api.job_options import clean_name
+from api.job_options import clean_name, read_reuse
 from api.job_requests import pictures_of
 from api.limits import MAX_FIELD_BYTES, one_upload
 from api.replays import asked_by, recognize
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
+    from api.bodies import ReuseWord
     from api.forms import Form
     from api.job_requests import Picture
     from api.services import Services
@@ -39,12 +40,14 @@ class ExplorationRequest:
     Attributes:
         params: As asked for; may name pictures sent before.
         name: For people.
+        reuse: Whether an equal job may be taken for it.
         pictures: Files of the form.
         prefix: JSON pointer to where the parameters stood.
     """
 
     params: ExploreParams
     name: str | None
+    reuse: ReuseWord
     pictures: list[Picture]
     prefix: str
 
@@ -77,25 +80,28 @@ def _from_json(request: Request, services: Services) -> ExplorationRequest:
     said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)
     recognize(said)
     errors: list[FieldError] = []
+    reuse = read_reuse(said.pop("reuse", "never"), errors)
     name = said.pop("name", None)
     if name is None:
         name = ""  # as if it were not said
     if not isinstance(name, str):
         errors.append(FieldError("/name", "string-type", "must be text"))
         name = ""
-    return _checked(said, errors, name, [], "")
+    return _checked(said, errors, name, reuse, [], "")
 
 
 def _from_form(form: Form) -> ExplorationRequest:
     said = parse_object(form.fields.get("params") or "{}", "params", _EXAMPLE)
-    name = form.fields.get("name", "")
-    return _checked(said, [*form.errors], name, pictures_of(form), "/params")
+    name, errors = form.fields.get("name", ""), [*form.errors]
+    reuse = read_reuse(form.fields.get("reuse", "").strip() or "never", errors)
+    return _checked(said, errors, name, reuse, pictures_of(form), "/params")
 
 
 def _checked(
     said: dict[str, Any],
     errors: list[FieldError],
     name: str,
+    reuse: ReuseWord,
     pictures: list[Picture],
     prefix: str,
 ) -> ExplorationRequest:
@@ -108,4 +114,4 @@ def _checked(
         raise InvalidParams(errors) from error
     if errors:
         raise InvalidParams(errors)
-    return ExplorationRequest(params, read, pictures, prefix)
+    return ExplorationRequest(params, read, reuse, pictures, prefix)

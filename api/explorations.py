@@ -10,12 +10,15 @@ from api.finding import find_asset
 from api.limits import check_room
 from api.shipped import shipped_pictures
 from api.submission import enqueue, inspect_all, keep_all
+from api.work_digests import work_digest
 from shared import jobs
 from shared.errors import FieldError, InvalidParams, NotFound
 from shared.estimates import explore_bytes
 from shared.exploring import MAX_PICTURES, MIN_PICTURES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.wrappers import Request
 
     from api.exploration_requests import ExplorationRequest
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
     from shared.models import Asset
 
 
-def submit_exploration(services: Services, owner_id: str, request: Request) -> str:
-    """Take an exploration and return its job's id; it is durable by then.
+def submit_exploration(
+    services: Services, owner_id: str, request: Request
+) -> jobs.Submitted:
+    """Take an exploration; it is durable by then.
 
     The same picture sent twice counts once.
 
@@ -44,9 +49,9 @@ def submit_exploration(services: Services, owner_id: str, request: Request) -> s
         digests += [hashlib.sha256(file.read()).hexdigest() for file in files]
         _check_count(len(digests), len(set(digests)), wanted)
         stored = keep_all(services, owner_id, inspect_all(services, files))
-    ids = [*(asset.id for asset in known), *(one.asset_id for one in stored)]
-    new = _new_job(owner_id, wanted, list(dict.fromkeys(ids)))
-    return enqueue(services, new).job_id
+    pictures = {asset.id: asset.digest for asset in known}
+    pictures |= {one.asset_id: one.digest for one in stored}
+    return enqueue(services, _new_job(owner_id, wanted, pictures))
 
 
 def _known(wanted: ExplorationRequest) -> list[Asset]:
@@ -79,16 +84,20 @@ def _check_count(sent: int, distinct: int, wanted: ExplorationRequest) -> None:
 
 
 def _new_job(
-    owner_id: str, wanted: ExplorationRequest, asset_ids: list[str]
+    owner_id: str, wanted: ExplorationRequest, pictures: Mapping[str, str]
 ) -> jobs.NewJob:
-    params = wanted.params.with_pictures(asset_ids)
+    """Put the job together; `pictures` are digests by asset id, in their order."""
+    params = wanted.params.with_pictures(list(pictures))
+    digests = {("picture", n): digest for n, digest in enumerate(pictures.values())}
     return jobs.NewJob(
         owner_id=owner_id,
         params=params,
         inputs=tuple(
             jobs.Input("picture", position, asset_id)
-            for position, asset_id in enumerate(asset_ids)
+            for position, asset_id in enumerate(pictures)
         ),
         name=wanted.name,
         need_bytes=explore_bytes(params),
+        params_digest=work_digest(params, (), digests),
+        reuse=wanted.reuse,
     )

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from api.bodies import Metadata, OptionsBody, ReuseWord, Tags
 from api.examples import NEW_JOB
 from shared.exploring import MAX_PICTURES, ExploreParams
+from shared.jobs import Purpose
 from shared.params import MAX_STYLES, StyleParams
 from shared.steering import Segment
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+MAX_EXPIRES_IN = 10 * 366 * 86_400  # seconds: ten years
 
 JSON_FIELDS = (
     "params",
@@ -118,6 +121,15 @@ class AssetForm(BaseModel):
         description="of the file, in hex; 409 if other bytes arrive. As good: the "
         "header Content-Digest, of the request or of the part, that of the file",
     )
+    purpose: Purpose = Field(
+        default=Purpose.ANY, description="what it is for; pictures are listed by it"
+    )
+    expires_in: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_EXPIRES_IN,
+        description="seconds after which it goes, unless a job uses it; default: never",
+    )
 
 
 class ExplorationForm(BaseModel):
@@ -132,9 +144,11 @@ class ExplorationForm(BaseModel):
     )
     params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
     name: str | None = Field(default=None, max_length=200)
+    reuse: ReuseWord = "never"
 
 
 class ExplorationJson(ExploreParams):
     """An exploration of pictures sent before, or of the shipped set."""
 
     name: str | None = Field(default=None, max_length=200)
+    reuse: ReuseWord = "never"

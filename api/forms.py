@@ -91,16 +91,16 @@ EXPLORATION_FORM = FormKind(
     "an exploration",
     {"picture": MAX_PICTURES},
     ("params",),
-    ("name",),
-    "picture, params, name",
+    ("name", "reuse"),
+    "picture, params, name, reuse",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
 )
 ASSET_FORM = FormKind(
     "a picture",
     {"file": 1},
     (),
-    ("sha256",),
-    "file, sha256",
+    ("sha256", "purpose", "expires_in"),
+    "file, sha256, purpose, expires_in",
     "curl -F file=@photo.jpg ...",
 )
 

@@ -69,8 +69,13 @@ def read_options(
         cancel_after=_moment("cancel_after", told, now, errors),
         tags=distinct(checked_tags or ()),
         labels=_checked(_LABELS, labels, "metadata", errors) or {},
-        reuse=_checked(_REUSE, told.get("reuse", "never"), "reuse", errors) or "never",
+        reuse=read_reuse(told.get("reuse", "never"), errors),
     )
+
+
+def read_reuse(told: object, errors: list[FieldError]) -> ReuseWord:
+    """Check which equal job may be taken; what is wrong with it goes to `errors`."""
+    return _checked(_REUSE, told, "reuse", errors) or "never"
 
 
 def distinct(tags: Iterable[str]) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class KeyPage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     data: list[KeyObject]
-    next_cursor: str | None = Field(description="always null: an owner has few keys")
+    next_cursor: str | None
 
 
 class KeyBody(BaseModel):

@@ -1,15 +1,14 @@
 """Keys as this process knows them: each is read again after a few seconds.
 
 So nobody is let in for longer than that with a key that was revoked elsewhere, and a
-request costs no look at the database.
+request costs no look at the database; nor does one whose key was wrong a moment ago.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from threading import Thread
-from typing import TYPE_CHECKING
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -21,13 +20,16 @@ if TYPE_CHECKING:
 
     from shared.db import Database
 
-    Place = tuple[str, bytes | str]
+    Place = tuple[str, str]
 
 log = structlog.get_logger(__name__)
 
+Remembered = TypeVar("Remembered")
+
 KNOWN_SECONDS = 5.0
+ALL_SECONDS = 1.0  # between two looks at which keys there are at all
 _NOTE_SECONDS = 30.0
-_MOST = 10_000  # remembered at once
+_MOST = 10_000  # remembered at once, and so many wrong ones
 
 
 class KnownKeys:
@@ -43,7 +45,15 @@ class KnownKeys:
     ) -> None:
         self._database, self._clock = database, clock
         self._known: dict[Place, tuple[jobs.KnownKey, float]] = {}  # with its end
+        self._wrong: dict[Place, float] = {}  # with the end of that
+        self._turn = Lock()
+        self._all: frozenset[str] = frozenset()  # digests
+        self._all_until = 0.0
         self._used: set[str] = set()
+
+    def recall(self, token: str) -> jobs.KnownKey | None:
+        """Find the valid key that `token` is, if it was read just now."""
+        return self._recalled(_place(token), self._clock())
 
     def by_token(self, token: str) -> jobs.KnownKey | None:
         """Find the valid key that `token` is.
@@ -51,9 +61,23 @@ class KnownKeys:
         Raises:
             DatabaseUnavailable: Nobody can say.
         """
-        # The memory of a process, too, is no place for keys.
-        place = ("token", hashlib.sha256(token.encode()).digest())
-        return self._find(place, lambda: jobs.find_key(self._database, token))
+        return self._find(_place(token), lambda: jobs.find_key(self._database, token))
+
+    def includes(self, token: str) -> bool:
+        """Whether `token` is a key, maybe expired: asked of all keys there are.
+
+        However many ask, they are read once a second; so one that was made elsewhere
+        in this second may be missing.
+
+        Raises:
+            DatabaseUnavailable: Nobody can say.
+        """
+        with self._turn:
+            now = self._clock()
+            if self._all_until <= now:
+                self._all_until = now + ALL_SECONDS  # first: no one else tries in vain
+                self._all = jobs.key_digests(self._database)
+        return jobs.key_digest(token) in self._all
 
     def by_id(self, key_id: str) -> jobs.KnownKey | None:
         """Find a valid key by its id.
@@ -64,8 +88,9 @@ class KnownKeys:
         return self._find(("id", key_id), lambda: jobs.get_key(self._database, key_id))
 
     def forget(self) -> None:
-        """Read all keys again: one has been revoked here."""
+        """Read all keys again: one has been made or revoked here."""
         self._known.clear()
+        self._all_until = 0.0
 
     def note_uses(self) -> None:
         """Write down which keys have been used since the last time."""
@@ -90,17 +115,36 @@ class KnownKeys:
         self, place: Place, read: Callable[[], jobs.KnownKey | None]
     ) -> jobs.KnownKey | None:
         now = self._clock()
-        key, until = self._known.get(place, (None, 0.0))
-        if key is None or until <= now:
-            key = read()
-            if key is None:
-                self._known.pop(place, None)
-                return None
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[place] = (key, now + _trusted_seconds(key))
+        if (key := self._recalled(place, now)) is not None:
+            return key
+        if self._wrong.get(place, 0.0) > now:
+            return None
+        key = read()
+        if key is None:
+            self._known.pop(place, None)
+            _remember(self._wrong, place, now + KNOWN_SECONDS)
+            return None
+        _remember(self._known, place, (key, now + _trusted_seconds(key)))
         self._used.add(key.id)
         return key
+
+    def _recalled(self, place: Place, now: float) -> jobs.KnownKey | None:
+        key, until = self._known.get(place, (None, 0.0))
+        if key is None or until <= now:
+            return None
+        self._used.add(key.id)
+        return key
+
+
+def _place(token: str) -> Place:
+    # The memory of a process, too, is no place for keys.
+    return ("token", jobs.key_digest(token))
+
+
+def _remember(where: dict[Place, Remembered], place: Place, what: Remembered) -> None:
+    if len(where) >= _MOST:
+        where.clear()
+    where[place] = what
 
 
 def _trusted_seconds(key: jobs.KnownKey) -> float:

@@ -26,10 +26,9 @@ def render_again(services: Services, owner_id: str, job_id: str, iteration: int)
         QueueFull: Too many jobs are waiting.
     """
     database = services.database
-    fork = jobs.Fork(iteration)
+    fork = jobs.Fork(iteration, finishes=True)
     limits, once = limits_of(services), current_once()
     child_id = jobs.fork(database, owner_id, job_id, fork, limits, once)
-    jobs.finish(database, owner_id, child_id)
     ring(services, child_id)
     return child_id
 

@@ -36,6 +36,7 @@ class Services:
         secret: Signs page cursors and cookies.
         keys: Bearer keys, as this process knows them.
         budgets: How many requests each key has left here.
+        strangers: How many wrong keys each address may still send here.
         decoders: As many as pictures are decoded at once; one of 50 million pixels
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
@@ -52,6 +53,7 @@ class Services:
     secret: bytes
     keys: KnownKeys
     budgets: Budgets
+    strangers: Budgets
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
     streams: BoundedSemaphore

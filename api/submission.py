@@ -94,15 +94,24 @@ def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked
 
 
 def keep_all(
-    services: Services, owner_id: str, checked: Sequence[Checked]
+    services: Services,
+    owner_id: str,
+    checked: Sequence[Checked],
+    wish: jobs.Wish | None = None,
 ) -> tuple[Stored, ...]:
     """Store pictures that have been checked.
+
+    Args:
+        services: The parts of the deployment.
+        owner_id: Whose.
+        checked: They are.
+        wish: What their owner says of them; None: nothing.
 
     Raises:
         StorageFull: There is no room for them.
     """
     jobs.ensure_owner(services.database, owner_id)
-    return tuple(_keep(services, owner_id, *one) for one in checked)
+    return tuple(_keep(services, owner_id, *one, wish) for one in checked)
 
 
 def enqueue(services: Services, new: jobs.NewJob) -> jobs.Submitted:
@@ -153,7 +162,11 @@ def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
 
 
 def _keep(
-    services: Services, owner_id: str, picture: Picture, info: images.PictureInfo
+    services: Services,
+    owner_id: str,
+    picture: Picture,
+    info: images.PictureInfo,
+    wish: jobs.Wish | None,
 ) -> Stored:
     data = picture.read()
     digest = hashlib.sha256(data).hexdigest()
@@ -169,6 +182,7 @@ def _keep(
             media_type=info.media_type,
             width=info.width,
             height=info.height,
+            wish=wish,
         ),
     )
     return Stored(picture.role, picture.position, kept.id, digest, kept.is_new)

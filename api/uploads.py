@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from typing import TYPE_CHECKING
 
+from api.form_schemas import MAX_EXPIRES_IN
 from api.forms import ASSET_FORM, received
 from api.job_requests import Picture
 from api.limits import check_room
@@ -14,6 +16,7 @@ from api.replays import asked_by, recognize
 from api.submission import inspect_all, keep_all
 from shared import jobs
 from shared.errors import DigestMismatch, FieldError, InvalidParams
+from shared.jobs import Purpose, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from shared.models import Asset
 
 _HEADER = "Content-Digest"
+_WHOLE = re.compile(r"[0-9]{1,12}")
 _SHA256_BYTES = 32
 
 
@@ -42,26 +46,48 @@ def keep_upload(
     check_room(services)
     with received(request, services, ASSET_FORM) as form:
         recognize(asked_by(form))
-        picture = _picture(form)
+        picture, wish = _read(form)
         digest = hashlib.sha256(picture.read()).hexdigest()
         for told in _told(request, form):
             if told != digest:
                 raise DigestMismatch(f"sha256 {digest} arrived, not {told}")
-        known = jobs.find_asset(services.database, owner_id, digest)
+        known = jobs.renew_asset(services.database, owner_id, digest, wish)
         if known is not None:
             return known, False
-        (stored,) = keep_all(services, owner_id, inspect_all(services, [picture]))
+        checked = inspect_all(services, [picture])
+        (stored,) = keep_all(services, owner_id, checked, wish)
     asset = jobs.get_asset(services.database, owner_id, stored.asset_id)
     return asset, stored.is_new
 
 
-def _picture(form: Form) -> Picture:
+def _read(form: Form) -> tuple[Picture, Wish]:
     errors = [*form.errors]
     if not form.files["file"]:
         errors.append(FieldError("/file", "missing", "the picture is missing"))
+    wish = Wish(_purpose(form, errors), _expires_in(form, errors))
     if errors:
         raise InvalidParams(errors)
-    return Picture("file", 0, form.files["file"][0])
+    return Picture("file", 0, form.files["file"][0]), wish
+
+
+def _purpose(form: Form, errors: list[FieldError]) -> Purpose | None:
+    text = form.fields.get("purpose", "").strip()
+    if text and text not in set(Purpose):
+        detail = f"must be one of {', '.join(Purpose)}"
+        errors.append(FieldError("/purpose", "enum", detail))
+        return None
+    return Purpose(text) if text else None
+
+
+def _expires_in(form: Form, errors: list[FieldError]) -> int | None:
+    text = form.fields.get("expires_in", "").strip()
+    if not text:
+        return None
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MAX_EXPIRES_IN:
+        detail = f"must be whole seconds, from 1 to {MAX_EXPIRES_IN}"
+        errors.append(FieldError("/expires_in", "range", detail))
+        return None
+    return int(text)
 
 
 def _told(request: Request, form: Form) -> Iterator[str]:

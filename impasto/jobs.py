@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from impasto.errors import ServerUnreachable
 from impasto.models import Answer, Estimate, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
-from impasto.sending import form_fields, form_pictures
+from impasto.sending import form_fields, form_pictures, opened
 from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
@@ -105,6 +104,7 @@ class Jobs:
         *,
         params: Mapping[str, object] | None = None,
         name: str | None = None,
+        reuse: str | None = None,
     ) -> Job:
         """Queue a look at the layers of a network, once.
 
@@ -113,8 +113,10 @@ class Jobs:
                 ships.
             params: Fields of ExploreParams; the server has a default for each.
             name: For people.
+            reuse: Take an equal one instead: finished, finished_or_active.
         """
-        named = {"name": name} if name else {}
+        said = {"name": name, "reuse": reuse}
+        named = {field: text for field, text in said.items() if text}
         if not pictures:
             body = {**(params or {}), **named}
             return _job(self._wire.make("/v1/explorations", json=body))
@@ -125,11 +127,7 @@ class Jobs:
     def _upload(
         self, url: str, fields: Mapping[str, str], pictures: Sequence[tuple[str, Path]]
     ) -> httpx.Response:
-        with ExitStack() as opened:
-            files = [
-                (field, (path.name, opened.enter_context(path.open("rb"))))
-                for field, path in pictures
-            ]
+        with opened(pictures) as files:
             return self._wire.make(url, data=fields, files=files)
 
     def get(self, job_id: str) -> Job:

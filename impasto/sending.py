@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 from impasto.painting import Painting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -42,3 +43,15 @@ def form_pictures(
             (f"region_{index}", painting.region),
         ]
     return [(field, path) for field, path in pictures if path is not None]
+
+
+@contextmanager
+def opened(
+    pictures: Sequence[tuple[str, Path]],
+) -> Iterator[list[tuple[str, tuple[str, BinaryIO]]]]:
+    """Open the files of the form, by field; they are closed when the block ends."""
+    with ExitStack() as stack:
+        yield [
+            (field, (path.name, stack.enter_context(path.open("rb"))))
+            for field, path in pictures
+        ]

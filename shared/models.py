@@ -20,10 +20,23 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 import shared.key_models
+import shared.lock_models
 import shared.mark_models
 import shared.pace_models  # noqa: F401 - all: whoever knows one table knows them all
 from shared.columns import Base, Counter, id_column, job_id_column, word_column
 from shared.states import Completion, JobState, Relation, StateReason
+
+
+def _some(name: str, present: str, *columns: str) -> Index:
+    """An index of only those rows that have a value in `present`."""
+    only = text(f"{present} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
+def _live(name: str, *columns: str) -> Index:
+    """An index of the jobs that nobody has deleted, as people list them."""
+    only = text("deleted_at IS NULL")
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
 class Owner(Base):
@@ -46,6 +59,8 @@ class Asset(Base):
     __table_args__ = (
         UniqueConstraint("owner_id", "digest"),
         Index("ix_assets_listing", "owner_id", "created_at", "id"),
+        Index("ix_assets_of_purpose", "owner_id", "purpose", "created_at", "id"),
+        _some("ix_assets_expiry", "expires_at", "expires_at"),
     )
 
     id: Mapped[str] = id_column()
@@ -56,19 +71,9 @@ class Asset(Base):
     media_type: Mapped[str] = mapped_column(String(64))
     width: Mapped[int]
     height: Mapped[int]
+    purpose: Mapped[str] = mapped_column(String(16), default="any")
     created_at: Mapped[float]
-
-
-def _some(name: str, present: str, *columns: str) -> Index:
-    """An index of only those rows that have a value in `present`."""
-    only = text(f"{present} IS NOT NULL")
-    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
-
-
-def _live(name: str, *columns: str) -> Index:
-    """An index of the jobs that nobody has deleted, as people list them."""
-    only = text("deleted_at IS NULL")
-    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
+    expires_at: Mapped[float | None]  # None: kept until somebody deletes it
 
 
 class Job(Base):
@@ -283,14 +288,3 @@ class Worker(Base):
     setup: Mapped[str] = mapped_column(String(255), default="")  # in `paces`
     started_at: Mapped[float]
     last_seen: Mapped[float]
-
-
-class Lock(Base):
-    """A named task that one process at a time leads, until `until`."""
-
-    __tablename__ = "locks"
-
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    holder: Mapped[str] = mapped_column(String(40))
-    fence: Mapped[int] = mapped_column(BigInteger)
-    until: Mapped[float]

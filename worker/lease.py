@@ -142,12 +142,18 @@ class Lease:
     def wait(self, seconds: float) -> Order:
         """Pause, at most so long, then tell the order; a drain ends the pause.
 
+        A picture that is wanted now comes before a drain only while it can be made:
+        who has to wait for that leaves it to another worker.
+
         Raises:
             FencedOut: A newer claim owns the job.
         """
         self._draining.wait(seconds)
         self._moved_at = time.monotonic()  # waiting on purpose is no stall
-        return self.order()
+        order = self.order()
+        if order is Order.FINISH and self._draining.is_set():
+            return Order.LEAVE
+        return order
 
     def steered(self) -> None:
         """Note that the changes which were pending have begun."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from api import cursor
 from api.answers import answer, cacheable, next_link, picture_answer
 from api.asset_presenters import asset_url, present_asset
 from api.asset_schemas import AssetObject, AssetPage
@@ -15,10 +16,12 @@ from api.creating import creates
 from api.finding import AssetPath, DigestPath, find_asset, find_asset_by_digest
 from api.form_schemas import AssetForm
 from api.openapi import delete, get, make_blueprint, post
+from api.paging import PageQuery, turn
 from api.services import current_services
 from api.uploads import keep_upload
 from shared import jobs
 from shared.errors import StorageError
+from shared.jobs import Purpose
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +30,12 @@ blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their own
 _FOREVER = "private, max-age=31536000, immutable"
 
 
-class AssetsQuery(BaseModel):
+class AssetsQuery(PageQuery):
     """Which pictures."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, description="`next_cursor` of a page")
+    purpose: Purpose | None = Field(
+        default=None, description="those that were sent for this"
+    )
 
 
 @post(
@@ -42,7 +44,11 @@ class AssetsQuery(BaseModel):
 )  # fmt: skip
 @creates
 def add_asset() -> Response:
-    """Upload a picture; 200: it is yours already."""
+    """Upload a picture; 200: it is yours already.
+
+    With `expires_in` it goes some time after that, unless a job uses it then. Sent
+    again, it is kept as long as the longest of its senders' wishes.
+    """
     asset, is_new = keep_upload(current_services(), current_owner_id(), request)
     response = answer(present_asset(asset), 201 if is_new else 200)
     response.headers["Location"] = asset_url(asset.id)
@@ -52,18 +58,13 @@ def add_asset() -> Response:
 @get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
 def list_assets(query: AssetsQuery) -> Response:
     """List uploaded pictures, newest first."""
-    services, owner_id = current_services(), current_owner_id()
-    before = None
-    if query.cursor is not None:
-        before = cursor.read(services.secret, owner_id, query.cursor, "assets")
-    found = jobs.list_assets(services.database, owner_id, query.limit + 1, before)
-    page, following = found[: query.limit], None
-    if len(found) > len(page):
-        last = (page[-1].created_at, page[-1].id)
-        following = cursor.write(services.secret, owner_id, last, "assets")
+    database = current_services().database
+    mine = (database, current_owner_id())
+    read = partial(jobs.list_assets, *mine, purpose=query.purpose)
+    page, following = turn(query, "assets", read)
     data = [present_asset(each) for each in page]
     response = answer(AssetPage(data=data, next_cursor=following))
-    next_link(response, "/v1/assets", {"limit": query.limit}, following)
+    next_link(response, "/v1/assets", query.known(), following)
     return response
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Literal
 
 import structlog
 from flask import Response, request
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from api import cursor
 from api.answers import answer, job_answer, next_link
 from api.auth import current_owner_id
 from api.blocking import held_answer, submitted_answer
@@ -19,6 +19,7 @@ from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm, JobJson
 from api.json_bodies import JSON
 from api.openapi import UNCHANGED, Query, delete, get, make_blueprint, patch, post
+from api.paging import PageQuery, turn
 from api.presenters import present, present_all
 from api.schemas import JobObject, JobPage
 from api.services import current_services
@@ -50,11 +51,9 @@ def _date_time(text: object) -> object:
 _Time = Annotated[AwareDatetime, BeforeValidator(_date_time)]
 
 
-class JobsQuery(Query):
+class JobsQuery(PageQuery):
     """Which jobs."""
 
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, description="`next_cursor` of a page")
     state: JobState | None = None
     kind: JobKind | None = None
     tag: str | None = Field(default=None, max_length=64, pattern=_NO_ZERO)
@@ -111,22 +110,12 @@ def submit_job() -> Response:
 @get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, newest first."""
-    services, owner_id = current_services(), current_owner_id()
-    before = None
-    if query.cursor is not None:
-        before = cursor.read(services.secret, owner_id, query.cursor)
-    found = jobs.list_jobs(
-        services.database, owner_id, query.limit + 1, before, query.filters()
-    )
-    page = found[: query.limit]
-    following = None
-    if len(found) > len(page):
-        last = (page[-1].created_at, page[-1].id)
-        following = cursor.write(services.secret, owner_id, last)
-    data = present_all(services.database, page)
+    database, filters = current_services().database, query.filters()
+    read = partial(jobs.list_jobs, database, current_owner_id(), filters=filters)
+    page, following = turn(query, "jobs", read)
+    data = present_all(database, page)
     response = answer(JobPage(data=data, next_cursor=following))
-    known = query.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
-    next_link(response, "/v1/jobs", known, following)
+    next_link(response, "/v1/jobs", query.known(), following)
     return response
 
 

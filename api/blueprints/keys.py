@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 from pydantic import BaseModel
 
-from api.answers import answer
+from api.answers import answer, next_link
 from api.auth import current_caller, require_scope
 from api.creating import creates_secret
 from api.key_requests import key_request
 from api.key_schemas import KeyBody, KeyObject, KeyPage, Me, NewKeyObject
 from api.openapi import delete, get, make_blueprint, post
+from api.paging import PageQuery, turn
 from api.progress import instant
 from api.rates import quotas_of
 from api.services import current_services
@@ -55,15 +57,18 @@ def show_me() -> Response:
     return answer(body)
 
 
-@get(blueprint, "/v1/keys", s200=KeyPage)
-def list_keys() -> Response:
-    """List the keys of the caller's owner, or with scope admin, of all."""
+@get(blueprint, "/v1/keys", s200=KeyPage, s400=None)
+def list_keys(query: PageQuery) -> Response:
+    """List keys, newest first: of the caller's owner, or with scope admin, of all."""
     require_scope(Scope.KEYS)
     caller = current_caller()
     mine = None if caller.may(Scope.ADMIN) else caller.owner_id
-    found = jobs.list_keys(current_services().database, mine)
-    data = [KeyObject(**_about(key)) for key in found]
-    return answer(KeyPage(data=data, next_cursor=None))
+    read = partial(jobs.list_keys, current_services().database, mine)
+    page, following = turn(query, "keys", read)
+    data = [KeyObject(**_about(key)) for key in page]
+    response = answer(KeyPage(data=data, next_cursor=following))
+    next_link(response, "/v1/keys", query.known(), following)
+    return response
 
 
 @post(
@@ -77,8 +82,10 @@ def create_key() -> Response:
     A key of scope keys makes keys of its own owner that may do no more and live no
     longer than itself; one of scope admin, any.
     """
+    services = current_services()
     new = key_request(request, current_caller())
-    key, secret = jobs.create_key(current_services().database, new)
+    key, secret = jobs.create_key(services.database, new)
+    services.keys.forget()
     return answer(NewKeyObject(**_about(key), secret=secret), 201)
 
 

@@ -37,6 +37,12 @@ class Wishes:
     network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
     pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    reuse: Annotated[
+        str | None,
+        typer.Option(
+            help="Take an equal one instead: never, finished, finished_or_active."
+        ),
+    ] = None
 
     def params(self) -> dict[str, Any]:
         """Return the fields of ExploreParams that were asked for.
@@ -77,10 +83,10 @@ def explore(
     """Show which patches of pictures excite the units of a network's layers."""
     from impasto.saving import make_folder  # noqa: PLC0415 - for this alone
 
-    params = wishes.params()
+    params, named = wishes.params(), {"name": wishes.name, "reuse": wishes.reuse}
     make_folder(output)
     with client_of_some_farm(api_url) as (client, is_ours):
-        job_id = client.jobs.explore(pictures or (), params=params, name=wishes.name).id
+        job_id = client.jobs.explore(pictures or (), params=params, **named).id
         try:
             say(f"submitted {job_id}")
             job = follow(client.jobs, job_id)

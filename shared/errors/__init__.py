@@ -17,7 +17,7 @@ ImpastoError
 │   ├── IdempotencyKeyReused  one that came with another request
 │   └── Unauthenticated     no key, or one we do not know
 ├── IdempotencyInProgress   the same request is being answered
-├── RateLimited             too many requests with this key
+├── RateLimited             too many requests with this key, or wrong ones
 ├── Forbidden               known caller, wrong door (Host, Origin)
 │   └── ForbiddenScope      the key may not do this
 ├── NotFound                nothing (yet) at this address

@@ -157,7 +157,7 @@ class ForbiddenScope(Forbidden):
 
 
 class RateLimited(ImpastoError):
-    """The key has made as many requests as it may in this time.
+    """A key, or an address with wrong keys, has made too many requests in this time.
 
     Attributes:
         retry_after_seconds: When the next one is taken.
@@ -167,6 +167,8 @@ class RateLimited(ImpastoError):
     retryable = True
     hint = "wait for Retry-After; `Prefer: wait` and events ask for less than polling"
 
-    def __init__(self, message: str, retry_after_seconds: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, retry_after_seconds: int, *, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds

@@ -72,13 +72,21 @@ def finish(db: Database, owner_id: str, job_id: str) -> Answer:
         InvalidState: It is over, or has no picture yet.
     """
     with db.write() as session:
-        job = lock_job(session, job_id, owner_id)
-        answer = answer_to(session, job, Verb.FINISH)
-        if answer.effect is Effect.NOTHING or job.finish_requested:
-            return answer
-        due = in_line(db, job) if answer.state == JobState.QUEUED else {}
-        columns = {**due, "finish_requested": True}
-        move(db, session, job, Verb.FINISH, answer.state, **columns)
+        return ask_to_finish(db, session, lock_job(session, job_id, owner_id))
+
+
+def ask_to_finish(db: Database, session: Session, job: Job) -> Answer:
+    """Do as `finish` does, in a transaction that may do more.
+
+    Raises:
+        InvalidState: It is over, or has no picture yet.
+    """
+    answer = answer_to(session, job, Verb.FINISH)
+    if answer.effect is Effect.NOTHING or job.finish_requested:
+        return answer
+    due = in_line(db, job) if answer.state == JobState.QUEUED else {}
+    columns = {**due, "finish_requested": True}
+    move(db, session, job, Verb.FINISH, answer.state, **columns)
     return answer
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.errors import NoSuchCheckpoint
-from shared.jobs.asking import answer_to
+from shared.jobs.asking import answer_to, ask_to_finish
 from shared.jobs.changing import planned
 from shared.jobs.moves import lock_job
 from shared.jobs.segments import segment_rows, segments_of
@@ -39,11 +39,19 @@ INHERITED = ("owner_id", "kind", "name", "tags", "labels", "params", "iterations
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Where a fork begins, and what is different from there on."""
+    """Where a fork begins, and what is different from there on.
+
+    Attributes:
+        iteration: Of the checkpoint it goes on from.
+        changes: From there on.
+        name: None: that of its parent.
+        finishes: It only makes a picture of that checkpoint.
+    """
 
     iteration: int
     changes: Changes = field(default_factory=Changes)
     name: str | None = None
+    finishes: bool = False
 
 
 def fork(
@@ -76,7 +84,9 @@ def fork(
         known = segments_of(session, [parent.id]).get(parent.id, ())
         begun = tuple(one for one in known if one.from_iteration <= wanted.iteration)
         segments = _with(begun, wanted.iteration, wanted.changes)
-        child = _Child(Relation.FORK, at[0], segments, wanted.name)
+        child = _Child(
+            Relation.FORK, at[0], segments, wanted.name, finishes=wanted.finishes
+        )
         return _make(db, session, parent, child, limits, once)
 
 
@@ -157,6 +167,7 @@ class _Child:
     checkpoint: Checkpoint | None
     segments: tuple[Segment, ...]
     name: str | None = None
+    finishes: bool = False
 
 
 def _make(
@@ -186,6 +197,8 @@ def _make(
     session.add_all(segment_rows(job.id, child.segments))
     if stored is not None:
         session.add(_same_blob(stored, job))
+    if child.finishes:
+        ask_to_finish(db, session, job)
     return job.id
 
 

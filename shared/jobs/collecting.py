@@ -13,11 +13,12 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from shared.jobs.dropping import CHECKPOINTS_KEPT, drop_checkpoints
 from shared.jobs.naming import unnamed
 from shared.jobs.thinning import least_missed
-from shared.models import Checkpoint, Frame, Job, JobOutput
+from shared.models import Asset, Checkpoint, Frame, Job, JobInput, JobOutput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from shared.db import Database
@@ -81,6 +82,36 @@ def drop_tombstones(db: Database, days: float) -> list[str]:
         )
         session.execute(delete(Job).where(Job.id.in_(ids)))  # the rest goes with it
         return unnamed(session, keys)
+
+
+def drop_expired_assets(db: Database) -> list[str]:
+    """Let go of pictures that were to be kept for a while, and that no job uses.
+
+    One that was deleted uses none. Their rows stay, as those of deleted pictures do.
+    """
+    due = (Asset.expires_at < db.now, Asset.key.is_not(None), ~_is_used())
+    with db.write() as session:
+        found = session.scalars(select(Asset.id).where(*due).limit(BATCH)).all()
+        if not found:
+            return []
+        # Who sends one again or makes a job of it locks it first: so they are locked
+        # too, and then asked once more.
+        these = select(Asset).where(Asset.id.in_(found)).order_by(Asset.id)
+        session.scalars(these.with_for_update()).all()
+        keys = []
+        for asset in session.scalars(these.where(*due)):
+            keys.append(str(asset.key))
+            asset.key = None
+        session.flush()
+        return unnamed(session, keys)
+
+
+def _is_used() -> ColumnElement[bool]:
+    return exists().where(
+        JobInput.asset_id == Asset.id,
+        Job.id == JobInput.job_id,
+        Job.deleted_at.is_(None),
+    )
 
 
 def thin_kept_checkpoints(db: Database, budget_bytes: int) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, tuple_, update
 
 from shared.errors import FieldError, InvalidParams, NotFound
 from shared.jobs.submitting import ensure_owner, new_id
@@ -98,7 +98,7 @@ def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
         key = ApiKey(
             id=new_id("key"),
             owner_id=owner_id,
-            digest=_digest(token),
+            digest=key_digest(token),
             name=new.name,
             scopes=" ".join(sorted(new.scopes)),
             submits_per_minute=new.submits_per_minute,
@@ -112,7 +112,13 @@ def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
 
 def find_key(db: Database, token: str) -> KnownKey | None:
     """Read the key that `token` is, if it is a valid one."""
-    return _find(db, ApiKey.digest == _digest(token))
+    return _find(db, ApiKey.digest == key_digest(token))
+
+
+def key_digests(db: Database) -> frozenset[str]:
+    """Read what `key_digest` says of every key that there is, expired ones too."""
+    with db.read() as session:
+        return frozenset(session.scalars(select(ApiKey.digest)))
 
 
 def get_key(db: Database, key_id: str) -> KnownKey | None:
@@ -120,11 +126,26 @@ def get_key(db: Database, key_id: str) -> KnownKey | None:
     return _find(db, ApiKey.id == key_id)
 
 
-def list_keys(db: Database, owner_id: str | None = None) -> list[ApiKey]:
-    """Read the keys of an owner, or of all, newest first; expired ones too."""
+def list_keys(
+    db: Database,
+    owner_id: str | None = None,
+    limit: int | None = None,
+    before: tuple[float, str] | None = None,
+) -> list[ApiKey]:
+    """Read keys, newest first; expired ones too.
+
+    Args:
+        db: The database.
+        owner_id: Whose; None: everybody's.
+        limit: At most so many; None: all.
+        before: (created_at, id) of the last one already seen.
+    """
     statement = select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+    statement = statement.limit(limit)
     if owner_id is not None:
         statement = statement.where(ApiKey.owner_id == owner_id)
+    if before is not None:
+        statement = statement.where(tuple_(ApiKey.created_at, ApiKey.id) < before)
     with db.read() as session:
         return list(session.scalars(statement))
 
@@ -178,6 +199,12 @@ def scopes_of(key: ApiKey) -> frozenset[Scope]:
     return frozenset(Scope(word) for word in key.scopes.split() if word in known)
 
 
+def key_digest(token: str) -> str:
+    """Return what is kept of a key: its SHA-256 in hex."""
+    # A key has 256 random bits: a plain digest cannot be guessed back.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def _find(db: Database, which: Any) -> KnownKey | None:
     valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > db.now)
     left = (ApiKey.expires_at - db.now).label("left")
@@ -194,8 +221,3 @@ def _find(db: Database, which: Any) -> KnownKey | None:
         requests_per_minute=key.requests_per_minute,
         expires_in_seconds=expires_in_seconds,
     )
-
-
-def _digest(token: str) -> str:
-    # A key has 256 random bits: a plain digest cannot be guessed back.
-    return hashlib.sha256(token.encode()).hexdigest()

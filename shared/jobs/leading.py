@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.models import Lock
+from shared.lock_models import Lock
 
 if TYPE_CHECKING:
     from shared.db import Database

@@ -7,7 +7,8 @@ the digests of what they were made from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, select, tuple_
@@ -27,9 +28,36 @@ if TYPE_CHECKING:
     from shared.db import Database
 
 
+class Purpose(StrEnum):
+    """What its owner says that a picture is for; it may be used for anything."""
+
+    CONTENT = "content"
+    STYLE = "style"
+    MASK = "mask"
+    INIT = "init"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an owner says of a picture besides its bytes.
+
+    Attributes:
+        purpose: None: nothing, or as it was said before.
+        expires_in_seconds: It may go then, once no job needs it; None: it may not.
+    """
+
+    purpose: Purpose | None = None
+    expires_in_seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class NewAsset:
-    """A checked picture whose blob is stored."""
+    """A checked picture whose blob is stored.
+
+    Attributes:
+        wish: None: nothing is said of it, nor changed of one that is there.
+    """
 
     owner_id: str
     digest: str
@@ -38,6 +66,7 @@ class NewAsset:
     media_type: str
     width: int
     height: int
+    wish: Wish | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +94,20 @@ def keep_asset(db: Database, new: NewAsset) -> Kept:
 
     Of two at once the first one's blob counts.
     """
+    wish = new.wish or Wish()
     try:
         with db.write() as session:
             if (known := _locked(session, new.owner_id, new.digest)) is None:
-                session.add(_row(db, new))
+                row = _row(db, new)
+                _fulfil(db, session, row, wish)
+                session.add(row)
                 known = session.scalars(_with(new.owner_id, new.digest)).one()
             elif known.key is None:
-                known.key = new.key
+                known.key, known.purpose = new.key, Purpose.ANY
+                _fulfil(db, session, known, wish)
             else:
+                if new.wish is not None:
+                    _prolong(db, session, known, new.wish)
                 return Kept(known.id, known.key, is_new=False)
             return Kept(known.id, new.key, is_new=True)
     except IntegrityError:
@@ -80,6 +115,19 @@ def keep_asset(db: Database, new: NewAsset) -> Kept:
         if known is None or known.key is None:
             raise
         return Kept(known.id, known.key, is_new=False)
+
+
+def renew_asset(db: Database, owner_id: str, digest: str, wish: Wish) -> Asset | None:
+    """Do as the owner says, who has sent a picture again; None: it was not there.
+
+    It lives as long as the longest of the owner's wishes.
+    """
+    with db.write() as session:
+        known = _locked(session, owner_id, digest)
+        if known is None or known.key is None:
+            return None
+        _prolong(db, session, known, wish)
+    return known
 
 
 def find_asset(db: Database, owner_id: str, digest: str) -> Asset | None:
@@ -104,7 +152,11 @@ def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
 
 
 def list_assets(
-    db: Database, owner_id: str, limit: int, before: tuple[float, str] | None = None
+    db: Database,
+    owner_id: str,
+    limit: int,
+    before: tuple[float, str] | None = None,
+    purpose: Purpose | None = None,
 ) -> Sequence[Asset]:
     """Read an owner's pictures, newest first.
 
@@ -113,10 +165,13 @@ def list_assets(
         owner_id: Whose.
         limit: At most so many.
         before: (created_at, id) of the last one already seen.
+        purpose: Only those that are for this.
     """
     mine = select(Asset).where(Asset.owner_id == owner_id, Asset.key.is_not(None))
     if before is not None:
         mine = mine.where(tuple_(Asset.created_at, Asset.id) < before)
+    if purpose is not None:
+        mine = mine.where(Asset.purpose == purpose)
     ordered = mine.order_by(Asset.created_at.desc(), Asset.id.desc()).limit(limit)
     with db.read() as session:
         return session.scalars(ordered).all()
@@ -165,6 +220,24 @@ def _locked(session: Session, owner_id: str, digest: str) -> Asset | None:
 
 def _with(owner_id: str, digest: str) -> Select[Asset]:
     return select(Asset).where(Asset.owner_id == owner_id, Asset.digest == digest)
+
+
+def _prolong(db: Database, session: Session, known: Asset, wish: Wish) -> None:
+    until = known.expires_at
+    _fulfil(db, session, known, wish)
+    if until is None or known.expires_at is None:
+        known.expires_at = None
+    else:
+        known.expires_at = max(until, known.expires_at)
+
+
+def _fulfil(db: Database, session: Session, asset: Asset, wish: Wish) -> None:
+    if wish.purpose is not None:
+        asset.purpose = wish.purpose
+    asset.expires_at = None
+    if wish.expires_in_seconds is not None:
+        now = session.scalar(select(db.now)) or 0.0
+        asset.expires_at = now + wish.expires_in_seconds
 
 
 def _row(db: Database, new: NewAsset) -> Asset:

@@ -8,6 +8,7 @@ import structlog
 
 from shared.errors import StorageError
 from shared.jobs.collecting import (
+    drop_expired_assets,
     drop_expired_checkpoints,
     drop_expired_results,
     drop_tombstones,
@@ -66,6 +67,7 @@ class Janitor:
             *drop_expired_checkpoints(self._db, settings.checkpoint_days),
             *drop_expired_results(self._db, settings.result_days),
             *drop_tombstones(self._db, settings.tombstone_days),
+            *drop_expired_assets(self._db),
         ]
         self._delete(keys)
         return bool(keys) or drop_old_answers(self._db) > 0

@@ -23,18 +23,21 @@ def farm(tmp_path, weights_dir):
     farm.close()
 
 
-def test_the_page_does_what_it_says(farm, tmp_path):
-    if shutil.which("curl") is None:
-        pytest.skip("curl: not installed")
+@pytest.fixture
+def folder(tmp_path):
+    """Where somebody has a photo and a painting."""
     folder = tmp_path / "here"
     folder.mkdir()
     shutil.copy(CONTENT, folder / "photo.jpg")
     shutil.copy(STYLE, folder / "painting.jpg")
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    script = "set -euo pipefail\n" + "\n".join(blocks)
+    return folder
 
+
+def do_all_it_says(farm, folder):
+    """Run the commands of the page; what they print."""
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     done = subprocess.run(
-        ["bash", "-c", script],
+        ["bash", "-c", "set -euo pipefail\n" + "\n".join(blocks)],
         cwd=folder,
         env={**farm.environment, "IMPASTO_API_URL": farm.url},
         capture_output=True,
@@ -42,26 +45,38 @@ def test_the_page_does_what_it_says(farm, tmp_path):
         timeout=120,
         check=False,
     )
-
     assert done.returncode == 0, done.stderr + done.stdout
-    assert done.stdout.startswith("200\nTrue\n")
-    assert '"pointer": "/styles/0/image"' in done.stdout
-    assert "queued -> running" in done.stdout
-    assert done.stdout.rstrip().endswith("410")
-    sizes = {"result.png": 96, "small.jpg": 64, "result.webp": 96}
-    for name, edge in sizes.items():
-        with Image.open(folder / name) as picture:
-            assert max(picture.size) == edge
-            assert (
-                picture.format
-                == {"p": "PNG", "j": "JPEG", "w": "WEBP"}[name.rpartition(".")[2][0]]
-            )
-    with (folder / "losses.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["iteration"]) for row in rows] == list(range(1, 17))
-    manifest = folder / "manifest.json"
-    again = farm.run(
-        "reproduce", manifest, folder / "photo.jpg", "-o", folder / "a.png"
+    return done.stdout
+
+
+def about(path):
+    """The long side and the format of a picture."""
+    with Image.open(path) as picture:
+        return max(picture.size), picture.format
+
+
+def iterations_in(path):
+    with path.open() as file:
+        return [int(row["iteration"]) for row in csv.DictReader(file)]
+
+
+def test_the_page_does_what_it_says(farm, folder):
+    if shutil.which("curl") is None:
+        pytest.skip("curl: not installed")
+
+    said = do_all_it_says(farm, folder)
+
+    assert said.startswith("200\nTrue\n")
+    assert '"pointer": "/styles/0/image"' in said
+    assert "queued -> running" in said
+    assert said.rstrip().endswith("410")
+    assert about(folder / "result.png") == (96, "PNG")
+    assert about(folder / "small.jpg") == (64, "JPEG")
+    assert about(folder / "result.webp") == (96, "WEBP")
+    assert iterations_in(folder / "losses.csv") == list(range(1, 17))
+    manifest, photo, out = (
+        folder / name for name in ("manifest.json", "photo.jpg", "a.png")
     )
+    again = farm.run("reproduce", manifest, photo, "-o", out)
     assert again.returncode == 0, again.stderr + again.stdout
-    assert (folder / "a.png").read_bytes() == (folder / "result.png").read_bytes()
+    assert out.read_bytes() == (folder / "result.png").read_bytes()

@@ -20,6 +20,7 @@ _SEGMENT = {"from_iteration": 1, "changes": {"style_weight": 2.0}}
 _EXPLORE = {
     "layers": ["relu1_1"], "top_k": 2, "patches": 9, "max_edge": 320, "pictures": [],
     "network": "vgg16", "pooling": "max", "name": "n", "units": [1, 2],
+    "reuse": "never",
 }  # fmt: skip
 _CHANGE = {
     "style_weight": 3.0,
@@ -144,6 +145,8 @@ FIELDS = (
     "picture",
     "file",
     "sha256",
+    "purpose",
+    "expires_in",
 )
 _TYPES = (
     "",

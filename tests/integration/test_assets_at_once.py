@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from shared import jobs
 from shared.errors import AssetGone, AssetInUse, NotFound
 from shared.models import Asset
 from shared.params import StyleParams
+from tests.at_once import both
 from tests.job_rows import LIMITS, claim, result, submit
 
 OWNER = "own_a"
@@ -28,25 +27,6 @@ def asset_id(db):
 def use(db, asset_id):
     inputs = (jobs.Input("content", 0, asset_id), jobs.Input("style", 0, asset_id))
     return jobs.submit(db, jobs.NewJob(OWNER, StyleParams(), inputs), LIMITS)
-
-
-def both(*actions):
-    """Do things at once; return what each gave or raised."""
-    said, ready = [None] * len(actions), threading.Barrier(len(actions))
-
-    def run(index, action):
-        ready.wait()
-        try:
-            said[index] = action()
-        except Exception as error:  # noqa: BLE001 - looked at by the test
-            said[index] = error
-
-    threads = [threading.Thread(target=run, args=each) for each in enumerate(actions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return said
 
 
 def test_of_many_uploads_of_a_picture_one_is_kept(db):

@@ -59,6 +59,18 @@ def test_a_fork_goes_on_from_a_checkpoint_in_its_own_way(db, parent):
     assert claimed.inputs["content"][0].key == "assets/ab"
 
 
+def test_a_fork_that_only_finishes_is_asked_to_from_its_first_moment(db, parent):
+    wanted = jobs.Fork(20, finishes=True)
+
+    child_id = jobs.fork(db, OWNER, parent, wanted, LIMITS)
+
+    assert row(db, child_id).finish_requested
+    assert [one.event for one in jobs.events_of(db, child_id, 0, 9)] == [
+        *("submit", "finish")
+    ]
+    assert claim(db, "b").finish_requested
+
+
 def test_a_fork_needs_a_checkpoint_there_and_is_told_where_there_are_some(db, parent):
     with pytest.raises(NoSuchCheckpoint) as refused:
         fork(db, parent, 12)

@@ -20,6 +20,8 @@ from shared.db import Database
 from shared.errors import DatabaseUnavailable
 from shared.migrations import is_current, migrate
 from shared.models import Job
+from shared.params import StyleParams
+from tests.job_rows import LIMITS
 
 
 def check(url, *words):
@@ -117,23 +119,89 @@ def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     engine.dispose()
 
 
-def test_keys_from_before_scopes_may_still_do_what_they_could(database_url):
+def downgrade(url, revision):
+    """Take a database back, as `alembic downgrade` does."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
-    engine = create_engine(database_url)
+    engine = create_engine(url)
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0004")
-        connection.commit()
-        owner = "INSERT INTO owners (id, queued, running, created_at)"
-        connection.execute(text(f"{owner} VALUES ('own_a', 0, 0, 0)"))
-        key = "INSERT INTO api_keys (id, owner_id, digest, name, created_at)"
-        digest = sha256(b"imp_old").hexdigest()
-        values = f"VALUES ('key_a', 'own_a', '{digest}', 'old', 1)"
-        connection.execute(text(f"{key} {values}"))
+        command.downgrade(config, revision)
         connection.commit()
     engine.dispose()
+
+
+def rows(url, statement, **values):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        done = connection.execute(text(statement), values)
+        found = [tuple(row) for row in done] if done.returns_rows else []
+    engine.dispose()
+    return found
+
+
+@pytest.fixture
+def pictures(db):
+    """Ids of pictures, by what became of them: kept, deleted, sent again below."""
+    jobs.ensure_owner(db, "own_a")
+    made = {}
+    for number, name in enumerate(("kept", "deleted", "sent again")):
+        digest = str(number) * 64
+        about = ("image/png", 8, 8)
+        asset = jobs.NewAsset("own_a", digest, f"assets/{digest}-1", 9, *about)
+        made[name] = jobs.add_asset(db, asset)
+        inputs = (jobs.Input("content", 0, made[name]),)
+        used = jobs.NewJob("own_a", StyleParams(), inputs)
+        jobs.cancel(db, "own_a", jobs.submit(db, used, LIMITS))
+    for name in ("deleted", "sent again"):
+        jobs.delete_asset(db, "own_a", made[name])
+    return made
+
+
+def test_pictures_that_were_deleted_go_down_and_up_again(database_url, db, pictures):
+    told = "SELECT id, key, bytes, digest FROM assets ORDER BY id"
+    before = rows(database_url, told)
+    downgrade(database_url, "0005")
+
+    below = dict(rows(database_url, "SELECT id, key FROM assets"))
+    assert below == {
+        pictures["kept"]: f"assets/{'0' * 64}-1",
+        # Where that version stores these bytes when they are sent again.
+        pictures["deleted"]: f"assets/{'1' * 64}",
+        pictures["sent again"]: f"assets/{'2' * 64}",
+    }
+    migrate(database_url)
+
+    assert rows(database_url, told) == before
+
+
+def test_a_deleted_picture_that_was_sent_again_below_is_there_above(
+    database_url, db, pictures
+):
+    downgrade(database_url, "0005")
+    again = (
+        "UPDATE jobs SET state = 'queued', finished_at = NULL WHERE id IN "
+        "(SELECT job_id FROM job_inputs WHERE asset_id = :asset_id)"
+    )
+    rows(database_url, again, asset_id=pictures["sent again"])
+    migrate(database_url)
+
+    above = "SELECT key, bytes FROM assets WHERE key IS NOT NULL ORDER BY key"
+    assert rows(database_url, above) == [
+        (f"assets/{'0' * 64}-1", 9),
+        (f"assets/{'2' * 64}", 9),
+    ]
+    assert is_current(database_url)
+
+
+def test_keys_from_before_scopes_may_still_do_what_they_could(database_url):
+    downgrade(database_url, "0004")
+    owner = "INSERT INTO owners (id, queued, running, created_at)"
+    rows(database_url, f"{owner} VALUES ('own_a', 0, 0, 0)")
+    key = "INSERT INTO api_keys (id, owner_id, digest, name, created_at)"
+    digest = sha256(b"imp_old").hexdigest()
+    rows(database_url, f"{key} VALUES ('key_a', 'own_a', '{digest}', 'old', 1)")
 
     migrate(database_url)
 

@@ -37,6 +37,19 @@ COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any], str | None], ...] = (
 )
 
 
+# The version before knows no deleted pictures: each must have a key. They get the one
+# that it gives such bytes, so that they are there again once somebody sends them, and
+# a size below zero as a mark: whoever comes back here finds them deleted as before,
+# but for those that a job waits for, as they have been sent again meanwhile.
+FILL = "UPDATE assets SET key = 'assets/' || digest, bytes = -bytes WHERE key IS NULL"
+EMPTY = """
+UPDATE assets SET key = NULL WHERE bytes < 0 AND NOT EXISTS (
+    SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_inputs.job_id
+    WHERE job_inputs.asset_id = assets.id AND jobs.finished_at IS NULL)
+"""
+UNMARK = "UPDATE assets SET bytes = -bytes WHERE bytes < 0"
+
+
 def upgrade() -> None:
     for name, kind, default in COLUMNS:
         op.add_column(
@@ -49,6 +62,8 @@ def upgrade() -> None:
         op.create_index(name, "jobs", columns, sqlite_where=only, postgresql_where=only)
     with op.batch_alter_table("assets") as assets:
         assets.alter_column("key", existing_type=sa.String(length=255), nullable=True)
+    op.execute(EMPTY)
+    op.execute(UNMARK)
     op.create_index("ix_assets_listing", "assets", LISTING)
     _create_tables()
 
@@ -89,6 +104,7 @@ def downgrade() -> None:
     op.drop_table("job_curves")
     op.drop_table("job_words")
     op.drop_index("ix_assets_listing", "assets")
+    op.execute(FILL)
     with op.batch_alter_table("assets") as assets:
         assets.alter_column("key", existing_type=sa.String(length=255), nullable=False)
     for name in INDEXES:

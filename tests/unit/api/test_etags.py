@@ -42,18 +42,19 @@ def turns(api, clock):
     return Turns(api, api.submitted(max_edge=512))
 
 
-def test_the_whole_life_of_a_job(api, turns, clock):
-    db, job_id = api.db, turns.job_id
-    first = jobs.list_jobs(db, OWNER, 10)[-1].id
+def wait_in_line(api, turns, clock):
+    first = jobs.list_jobs(api.db, OWNER, 10)[-1].id
     turns.check()
     api.worker()
     turns.check()  # somebody could run it now
     clock.advance(60)
-    jobs.rung(db, first)  # any commit, for the clock is none
+    jobs.rung(api.db, first)  # any commit, for the clock is none
     turns.check(news=False)  # that worker is gone; told before
-    jobs.cancel(db, OWNER, first)
+    jobs.cancel(api.db, OWNER, first)
     turns.check()  # its place in line
-    api.worker()
+
+
+def run_and_show(api, turns):
     claim = api.claimed()
     turns.check()
     api.beat(claim, scale=0, scale_iteration=0)
@@ -64,33 +65,48 @@ def test_the_whole_life_of_a_job(api, turns, clock):
     turns.check(news=False)  # below a percent
     api.frame(claim, 100)
     turns.check()
-    key = f"checkpoints/{job_id}/1-100"
-    jobs.checkpointed(db, claim, 100, jobs.Written(key, "ab" * 32, 5), 1)
+    key = f"checkpoints/{claim.job_id}/1-100"
+    jobs.checkpointed(api.db, claim, 100, jobs.Written(key, "ab" * 32, 5), 1)
     turns.check()
-    jobs.warn(db, claim, "computed_in_tiles", "in tiles")
+    jobs.warn(api.db, claim, "computed_in_tiles", "in tiles")
     turns.check()
+    return claim
+
+
+def be_steered_and_paused(api, turns, claim):
     wanted = jobs.Change(params=Changes(style_weight=3.0))
-    jobs.change(db, OWNER, job_id, wanted)
+    jobs.change(api.db, OWNER, claim.job_id, wanted)
     turns.check()
-    jobs.begin_segments(db, claim, 120)
+    jobs.begin_segments(api.db, claim, 120)
     turns.check()
-    jobs.pause(db, OWNER, job_id)
+    jobs.pause(api.db, OWNER, claim.job_id)
     turns.check()
-    jobs.stopped(db, claim)
+    jobs.stopped(api.db, claim)
     turns.check()
-    jobs.resume(db, OWNER, job_id)
+    jobs.resume(api.db, OWNER, claim.job_id)
     turns.check()
+
+
+def fail_and_succeed(api, turns, clock):
     again = api.claimed("again")
     turns.check()
     api.fail(again, retryable=True)
     turns.check()
     clock.advance(3600)
-    jobs.wake(db)
+    jobs.wake(api.db)
     turns.check()
     last = api.claimed("last")
     api.beat(last)
     api.finish(last)
     turns.check()
+
+
+def test_the_whole_life_of_a_job(api, turns, clock):
+    wait_in_line(api, turns, clock)
+    api.worker()
+    claim = run_and_show(api, turns)
+    be_steered_and_paused(api, turns, claim)
+    fail_and_succeed(api, turns, clock)
 
 
 def test_an_etag_that_comes_back_says_what_was_seen():

@@ -280,4 +280,5 @@ def test_the_form_and_the_json_are_described_with_the_parameters(client):
     assert set(schemas["ExplorationJson"]["properties"]) == {
         *ExploreParams.model_fields,
         "name",
+        "reuse",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from shared import jobs
 
@@ -87,3 +88,22 @@ def test_a_checkpoint_is_rendered_in_full_size_by_a_job_that_does_nothing_else(
     assert child["finish_requested"]
     assert api.bell.rung[-1] == child["id"]
     assert api.claimed("m").finish_requested
+
+
+def test_a_crash_before_a_promotion_is_asked_to_finish_leaves_no_job_behind(
+    api, client, shown
+):
+    job_id, claim = shown
+    checkpoint(api, claim, 20)
+    with api.db.write() as session:
+        session.execute(
+            text(
+                "CREATE TRIGGER crash BEFORE INSERT ON job_events "
+                "WHEN NEW.event = 'finish' BEGIN SELECT RAISE(ABORT, 'crash'); END"
+            )
+        )
+
+    response = client.post(f"/v1/jobs/{job_id}/frames/20/promote")
+
+    assert response.status_code >= 500
+    assert [one["id"] for one in client.get("/v1/jobs").json["data"]] == [job_id]

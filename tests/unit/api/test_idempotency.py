@@ -181,6 +181,14 @@ def test_wrong_values_are_kept_too(api):
     assert api.submit(headers=KEY).json["code"] == "idempotency-key-reused"
 
 
+def test_a_replayed_problem_names_the_first_request_and_its_header_the_new_one(api):
+    first, again = (api.submit(params="{", headers=KEY) for _ in range(2))
+
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json["request_id"] == first.headers["Request-Id"]
+    assert again.headers["Request-Id"] != first.headers["Request-Id"]
+
+
 def test_a_refusal_that_may_pass_is_not_kept(make_api):
     api = make_api(max_queued_per_owner=1)
     first = api.submitted()

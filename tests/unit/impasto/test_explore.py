@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -70,6 +71,17 @@ def test_explore_sends_own_pictures_as_files(explored, impasto, pictures):
     assert body.count(b'name="picture"') == 2
     assert b"painting.jpg" in body
     assert b'{"top_k": 4, "max_edge": 128}' in body
+
+
+def test_explore_asks_for_an_equal_one_both_ways(explored, impasto, pictures):
+    for words in ((), pictures):
+        assert impasto("explore", *words, "--reuse", "finished").exit_code == 0
+
+    in_json, in_form = (
+        body for method, _, _, body in explored.seen if method == "POST"
+    )
+    assert json.loads(in_json)["reuse"] == "finished"
+    assert re.search(rb'name="reuse"\r\n\r\nfinished\r\n', in_form)
 
 
 def test_units_that_are_no_numbers_are_wrong_usage(farm, impasto):

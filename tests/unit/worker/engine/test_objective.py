@@ -16,7 +16,7 @@ from tests.unit.worker.engine.conftest import (
 from worker.engine.losses import LossScale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -25,6 +25,33 @@ if TYPE_CHECKING:
 
 CONTENT_LAYERS = {"relu2_2": 1.0, "relu4_2": 3.0}
 STYLE_LAYERS = {"relu1_1": 2.0, "relu3_1": 1.0, "relu4_2": 1.0}
+
+
+def second_terms(
+    losses: tuple[str, str],
+    pictures: Sequence[Tensor],
+    weights: dict[str, Tensor],
+) -> tuple[float, float]:
+    """The content and the style loss of an image, a photo and a painting."""
+    style_loss, loss_scale = losses
+    arrays = {name: tensor.numpy() for name, tensor in weights.items()}
+    gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    noise = gray.to(torch.float64).expand(1, 3, 64, 64)
+    f, p, s, n = (
+        second.vgg16_activations(each[0].numpy(), arrays) for each in (*pictures, noise)
+    )
+    content_term = getattr(second, f"{loss_scale}_content")
+    term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
+    style_term = getattr(second, f"{loss_scale}_{term}")
+    content = sum(
+        weight / 4 * content_term(f[name], p[name], n[name])
+        for name, weight in CONTENT_LAYERS.items()
+    )
+    style = sum(
+        weight / 4 * style_term(f[name], s[name])
+        for name, weight in STYLE_LAYERS.items()
+    )
+    return content, style
 
 
 @pytest.mark.parametrize("losses", [*product(get_args(StyleLoss), get_args(LossScale))])
@@ -50,24 +77,7 @@ def test_the_losses_agree_with_the_second_implementation(
 
     found, _ = objective_of(network, params, photo, [painting]).evaluate(image)
 
-    arrays = {name: tensor.numpy() for name, tensor in weights.items()}
-    gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    noise = gray.to(torch.float64).expand(1, 3, 64, 64)
-    f, p, s, n = (
-        second.vgg16_activations(each[0].numpy(), arrays)
-        for each in (image, photo, painting, noise)
-    )
-    content_term = getattr(second, f"{loss_scale}_content")
-    term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
-    style_term = getattr(second, f"{loss_scale}_{term}")
-    content = sum(
-        weight / 4 * content_term(f[name], p[name], n[name])
-        for name, weight in CONTENT_LAYERS.items()
-    )
-    style = sum(
-        weight / 4 * style_term(f[name], s[name])
-        for name, weight in STYLE_LAYERS.items()
-    )
+    content, style = second_terms(losses, (image, photo, painting), weights)
     tv = second.total_variation(image[0].numpy())
     assert found.content == pytest.approx(2.0 * content, rel=1e-9)
     assert found.style == pytest.approx(5.0 * style, rel=1e-9)
