@@ -30,7 +30,7 @@ def answer(body: BaseModel, status: int = 200) -> Response:
 def job_answer(job: JobObject, status: int = 200) -> Response:
     """Send a job with its address, its ETag and when to ask again."""
     response = answer(job, status)
-    _describe(response, mark_of_job(job), poll_seconds(job))
+    response.headers.extend(look_headers(mark_of_job(job), poll_seconds(job)))
     if status == 202:  # noqa: PLR2004 - accepted
         response.headers["Location"] = job_url(job.id)
     return response
@@ -46,15 +46,16 @@ def look_answer(looks: Looks, look: Look) -> Response:
         response = Response(status=304)
     else:
         response = Response(looks.text(look), mimetype="application/json")
-    _describe(response, look.mark, look.poll_seconds)
+    response.headers.extend(look_headers(look.mark, look.poll_seconds))
     return response
 
 
-def _describe(response: Response, mark: Mark, poll_seconds: int | None) -> None:
-    response.set_etag(str(mark), weak=True)
-    response.headers["Cache-Control"] = "private, no-cache"
+def look_headers(mark: Mark, poll_seconds: int | None) -> list[tuple[str, str]]:
+    """Tell which look at a job this is, and when it is worth looking again."""
+    headers = [("ETag", f'W/"{mark}"'), ("Cache-Control", "private, no-cache")]
     if poll_seconds is not None:
-        response.headers["Retry-After"] = str(poll_seconds)
+        headers.append(("Retry-After", str(poll_seconds)))
+    return headers
 
 
 def cacheable(response: Response) -> Response:

@@ -29,6 +29,7 @@ from api.known_keys import KnownKeys
 from api.limits import max_body_bytes, max_uploads
 from api.live import Lookout
 from api.looks import Looks
+from api.unchanged import Unchanged
 from shared.settings import read_secret
 
 if TYPE_CHECKING:
@@ -83,4 +84,5 @@ def create_app(
         openapi.register(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
+    app.wsgi_app = Unchanged(app.wsgi_app, parts)  # type: ignore[method-assign] # as Flask documents it
     return app

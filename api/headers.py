@@ -33,8 +33,13 @@ def register(app: Flask) -> None:
     app.teardown_request(_forget_request)
 
 
+def new_request_id() -> str:
+    """Make an id that sorts by time."""
+    return f"req_{ULID()}"
+
+
 def _name_request() -> None:
-    g.request_id = f"req_{ULID()}"
+    g.request_id = new_request_id()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 

@@ -96,10 +96,9 @@ class Looks:
             JobNotFound: This owner has no such job.
         """
         commits = self._database.commits()  # before the glance: it may be newer
-        with self._lock:
-            known = self._looks.get((owner_id, job_id))
-        if commits is not None and known is not None and known.holds(commits):
-            return known.look
+        known = self._recall(owner_id, job_id, commits)
+        if known is not None:
+            return known
         look = self._look(owner_id, job_id)
         if commits is not None:
             with self._lock:
@@ -109,6 +108,17 @@ class Looks:
                     _Known(commits, time.monotonic(), look),
                 )
         return look
+
+    def recall(self, owner_id: str, job_id: str) -> Look | None:
+        """Return the last look at a job, if another would show the same."""
+        return self._recall(owner_id, job_id, self._database.commits())
+
+    def _recall(self, owner_id: str, job_id: str, commits: str | None) -> Look | None:
+        with self._lock:
+            known = self._looks.get((owner_id, job_id))
+        if commits is None or known is None or not known.holds(commits):
+            return None
+        return known.look
 
     def _look(self, owner_id: str, job_id: str) -> Look:
         seen = jobs.glance(self._database, owner_id, job_id)

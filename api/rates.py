@@ -33,6 +33,11 @@ def quotas_of(key: KnownKey, settings: Settings) -> dict[str, int]:
     }
 
 
+def standing_headers(standing: Standing) -> list[tuple[str, str]]:
+    """Tell how many are left."""
+    return [("RateLimit-Policy", standing.policy), ("RateLimit", standing.limit)]
+
+
 def _count() -> None:
     caller: Caller | None = g.get("caller")
     if caller is None or caller.key is None:
@@ -60,6 +65,5 @@ def _creates() -> bool:
 def _tell(response: Response) -> Response:
     standing: Standing | None = g.get("standing")
     if standing is not None:
-        response.headers["RateLimit-Policy"] = standing.policy
-        response.headers["RateLimit"] = standing.limit
+        response.headers.extend(standing_headers(standing))
     return response
