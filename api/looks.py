@@ -161,12 +161,12 @@ class Looks:
     def progress(
         self, owner_id: str, seen: jobs.Glance | jobs.Moving
     ) -> Progress | None:
-        """Describe how far a job is; None before its first claim, or while queued.
+        """Describe how far a job is; None before its first claim.
 
         Raises:
             JobNotFound: It is gone meanwhile.
         """
-        if seen.progress is None or seen.state == JobState.QUEUED:
+        if seen.progress is None:
             return None
         stages = self._plan(owner_id, seen.job_id, seen.revision)
         return present_progress(seen, stages)

@@ -28,18 +28,24 @@ def present_progress(
 ) -> Progress | None:
     """Describe the progress of a job that has been claimed; None before.
 
+    While it waits to go on, that is what its checkpoint has: None, if it had got
+    further than that.
+
     Args:
         job: Its row, or enough of it.
         stages: (long side in px, iterations) per scale, as they are planned by now.
     """
-    if job.progress is None or job.state == JobState.QUEUED:
+    if job.progress is None:
         return None
     told = Told.model_validate(job.progress)
+    waits = job.state == JobState.QUEUED
+    if waits and told.iteration > job.ckpt_iter:
+        return None
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
         fraction=1.0 if finished else round(work_done(stages, index, told), 4),
-        phase=told.phase,
+        phase="waiting" if waits else told.phase,
         scale=ScaleNow(
             index=index, count=len(stages), width=told.width, height=told.height
         ),
@@ -47,17 +53,17 @@ def present_progress(
         iterations=job.iterations,
         it_per_s=_speed(told),
         elapsed_s=told.elapsed_seconds,
-        **_time_left(stages, index, told, has_ended=job.finished_at is not None),
+        **_time_left(stages, index, told, runs=not waits and job.finished_at is None),
         losses={name: _finite(loss) for name, loss in told.losses.items()},
         updated_at=instant(told.updated_at),
     )
 
 
 def _time_left(
-    stages: Sequence[tuple[int, int]], index: int, told: Told, *, has_ended: bool
+    stages: Sequence[tuple[int, int]], index: int, told: Told, *, runs: bool
 ) -> dict[str, Any]:
     """As it was when the worker said so: whoever reads it knows `updated_at`."""
-    left = None if has_ended else time_left(stages, index, told)
+    left = time_left(stages, index, told) if runs else None
     if left is None:
         return dict.fromkeys(("eta_s", "eta_at", "eta_low_s", "eta_high_s"))
     at = None if told.updated_at is None else told.updated_at + left.seconds

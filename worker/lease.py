@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 STALL_STEPS = 20  # a slow picture is not a hung one: so many median steps are allowed
 _STEPS_KEPT = 50
+_LOADING = {"phase": "loading"}
 
 
 class Order(Enum):
@@ -79,11 +80,13 @@ class Lease:
     ) -> None:
         self._db, self._claim, self._settings = db, claim, settings
         self._draining = draining
-        self._ended = threading.Event()
+        self._ended = False
+        self._news = threading.Event()
         self._lost = False
         self._told = jobs.Told(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
-        self._progress: dict[str, Any] = {"phase": "loading"}
+        # Until there is news, what the last attempt has told is not forgotten.
+        self._progress: dict[str, Any] = dict(claim.progress) | _LOADING
         self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
         self._moved_at = time.monotonic()
         self._touched = False
@@ -99,7 +102,8 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
+        self._ended = True
+        self._news.set()
         self._thread.join()
 
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
@@ -107,7 +111,10 @@ class Lease:
         if not self._touched:
             self._step()
         self._touched, self._moved_at = False, time.monotonic()
+        begins = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
+        if begins:
+            self._news.set()  # it is told at once, and from then on by and by
 
     def touch(self) -> None:
         """Note that something moved: a tile, a phase, a picture, a stored blob.
@@ -165,10 +172,10 @@ class Lease:
         self._moved_at = now
 
     def _run(self) -> None:
-        while not self._lost:
+        while not (self._lost or self._ended):
             self._beat()
-            if self._ended.wait(self._settings.heartbeat_seconds):
-                return
+            self._news.wait(self._settings.heartbeat_seconds)
+            self._news.clear()
 
     def _beat(self) -> None:
         if self.stalled_seconds:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic
 
 from sqlalchemy import and_, func, or_, select
 from typing_extensions import TypeVar
@@ -15,6 +15,8 @@ from shared.models import Asset, Checkpoint, Job, JobInput, Owner
 from shared.states import EVENTS, HELD, Event, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
@@ -73,6 +75,7 @@ class Claim(Generic[P_co]):
     finish_requested: bool = False  # no further iterations, only the picture
     caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
     asked_max_edge: int | None = None  # px, where params say less than was asked
+    progress: Mapping[str, Any] = field(default_factory=dict)  # last that was told
 
     @property
     def kind(self) -> JobKind:
@@ -111,7 +114,6 @@ def claim(
             claimed_at=db.now,
             started_at=func.coalesce(Job.started_at, db.now),
             ready_key=None,
-            progress=None,
             error_code=None,
             error_message=None,
             error_hint=None,
@@ -198,6 +200,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         finish_requested=job.finish_requested,
         caution=1.0 if job.caution is None else job.caution,
         asked_max_edge=job.asked_max_edge,
+        progress=job.progress or {},
     )
 
 

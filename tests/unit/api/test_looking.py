@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from shared import jobs
+from tests.job_rows import checkpoint
+
 
 def test_a_queued_job_says_where_it_stands(api, clock):
     first = api.submitted()
@@ -58,6 +61,31 @@ def test_a_running_job_shows_its_progress_by_work_not_by_iterations(api):
     assert (job["state"], job["attempts"], job["fence"]) == ("running", 1, 1)
 
 
+def test_a_job_that_waits_to_go_on_keeps_the_progress_that_its_checkpoint_has(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    api.beat(claim)
+    before = api.client.get(f"/v1/jobs/{job_id}").json["progress"]
+    checkpoint(api.db, claim, 110)
+    jobs.release(api.db, claim)
+
+    waiting = api.client.get(f"/v1/jobs/{job_id}").json["progress"]
+
+    assert (waiting["phase"], waiting["eta_s"]) == ("waiting", None)
+    assert waiting["fraction"] == before["fraction"] > 0
+    assert waiting["iteration"] == before["iteration"] == 110
+
+
+def test_a_job_that_lost_iterations_does_not_boast_of_them(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    api.beat(claim)
+    checkpoint(api.db, claim, 100)
+    jobs.release(api.db, claim)
+
+    assert api.client.get(f"/v1/jobs/{job_id}").json["progress"] is None
+
+
 def test_progress_without_a_measured_pace_has_no_time_left(api):
     job_id = api.submitted()
     api.beat(api.claimed(), seconds_per_mpx_iteration=None)
@@ -70,8 +98,6 @@ def test_progress_without_a_measured_pace_has_no_time_left(api):
 
 def test_the_first_word_of_a_worker_may_be_short(api):
     job_id = api.submitted()
-    from shared import jobs
-
     jobs.heartbeat(api.db, api.claimed(), 1000, 0, {"phase": "loading"})
 
     progress = api.client.get(f"/v1/jobs/{job_id}").json["progress"]

@@ -183,3 +183,23 @@ def test_a_surprise_does_not_end_the_heartbeat(db, held):
     with lease(Moody(), held) as beating:
         beating.report(9, {})
         until(lambda: row(db, held.job_id).iteration == 9)
+
+
+def test_what_the_last_attempt_told_stands_until_there_is_news(db, held):
+    told = {"phase": "optimizing", "scale": 1, "scale_iteration": 9, "iteration": 89}
+    jobs.heartbeat(db, held, 100, 89, told)
+    jobs.release(db, held)
+    again = claim(db)
+
+    with lease(db, again) as beating:
+        until(lambda: row(db, held.job_id).progress["phase"] == "loading")
+        assert row(db, held.job_id).progress == told | {"phase": "loading"}
+        beating.report(90, told | {"iteration": 90})
+
+
+def test_the_first_iteration_is_told_at_once(db, held):
+    with lease(db, held, lease_seconds=100, heartbeat_seconds=30) as beating:
+        until(lambda: row(db, held.job_id).progress == {"phase": "loading"})
+        beating.report(1, {"phase": "optimizing"})
+
+        until(lambda: row(db, held.job_id).iteration == 1)
