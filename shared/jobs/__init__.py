@@ -57,7 +57,7 @@ from shared.jobs.keys import (
     used_keys,
 )
 from shared.jobs.lineage import family
-from shared.jobs.lining import Line, line, spans_on
+from shared.jobs.lining import Line, line, place_of
 from shared.jobs.listing import Filters, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.moves import ready_key
@@ -80,6 +80,7 @@ from shared.jobs.reconciling import Reconciler
 from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.reusing import Reuse
+from shared.jobs.spanning import Work, spans_on
 from shared.jobs.storing import (
     Kept,
     NewAsset,
@@ -159,6 +160,7 @@ __all__ = [
     "Timetable",
     "Told",
     "Wish",
+    "Work",
     "Written",
     "accuracy",
     "add_asset",
@@ -222,6 +224,7 @@ __all__ = [
     "moving",
     "pause",
     "pictures_of",
+    "place_of",
     "possessions",
     "postpone",
     "queue_lengths",
