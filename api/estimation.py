@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.estimate_schemas import Estimate, WorkerEstimate
+from api.estimate_schemas import EqualJob, Estimate, WorkerEstimate
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request
 from api.json_bodies import JSON
 from api.mask_checks import check_masks
+from api.presenters import present
 from api.stored_jobs import checked_work
 from api.stored_requests import stored_request
 from api.submission import inspect_all
 from api.waiting_line import confidence_of, new_place, new_waiting
+from api.work_digests import work_digest
 from shared import jobs
+from shared.errors import JobNotFound, JobPurged
 from shared.estimates import peak_bytes
 from shared.fitting import largest_edge
 from shared.pacing import scale_sizes
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from api.services import Services
+    from shared.db import Database
     from shared.jobs import Line
     from shared.pacing import Span
     from shared.params import StyleParams
@@ -44,12 +49,14 @@ class _Asked:
         segments: Planned changes.
         priority: How it would stand in line.
         size: Width and height of its photo, px.
+        digests: SHA-256 of its pictures, by role and position.
     """
 
     params: StyleParams
     segments: tuple[Segment, ...]
     priority: int
     size: tuple[int, int]
+    digests: dict[tuple[str, int], str]
 
 
 def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
@@ -80,6 +87,7 @@ def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
         largest_max_edge=None if able else _largest(params, line),
         workers=_workers(params, line, waiting),
         queue=new_place(database, line, waiting),
+        equal_job=_equal_job(database, owner_id, asked),
     )
 
 
@@ -88,15 +96,35 @@ def _from_form(services: Services, request: Request) -> _Asked:
         wanted = job_request(form, services.database.time)
         checked = inspect_all(services, wanted.pictures)
         check_masks(services, checked)
+        digests = {
+            (one.role, one.position): hashlib.sha256(one.read()).hexdigest()
+            for one in wanted.pictures
+        }
     size = next((i.width, i.height) for one, i in checked if one.role == "content")
-    return _Asked(wanted.params, wanted.segments, wanted.options.priority, size)
+    return _Asked(
+        wanted.params, wanted.segments, wanted.options.priority, size, digests
+    )
 
 
 def _from_json(services: Services, request: Request) -> _Asked:
     stored = stored_request(request, services.database.time)
     params, pictures = checked_work(services, stored)
     size = next((p.info.width, p.info.height) for p in pictures if p.is_content)
-    return _Asked(params, stored.segments, stored.options.priority, size)
+    digests = {(one.role, one.position): one.asset.digest for one in pictures}
+    return _Asked(params, stored.segments, stored.options.priority, size, digests)
+
+
+def _equal_job(database: Database, owner_id: str, asked: _Asked) -> EqualJob | None:
+    """Find the job that `reuse` would take for this one."""
+    digest = work_digest(asked.params, asked.segments, asked.digests)
+    job_id = jobs.find_equal(database, owner_id, digest)
+    if job_id is None:
+        return None
+    try:
+        found = present(database, jobs.get_job(database, owner_id, job_id))
+    except (JobNotFound, JobPurged):  # deleted in between
+        return None
+    return EqualJob(id=found.id, state=found.state, urls=found.urls)
 
 
 def _largest(params: StyleParams, line: Line) -> int | None:

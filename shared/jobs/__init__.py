@@ -79,7 +79,7 @@ from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
 from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
-from shared.jobs.reusing import Reuse
+from shared.jobs.reusing import Reuse, find_equal
 from shared.jobs.spanning import Work, spans_on
 from shared.jobs.storing import (
     Kept,
@@ -185,6 +185,7 @@ __all__ = [
     "family",
     "fell_back",
     "find_asset",
+    "find_equal",
     "find_key",
     "finish",
     "fork",
