@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import QueuePlace
+from api.examples import JOB
+from api.schemas import JobUrls, QueuePlace
+from shared.states import JobState
 
 _EXAMPLE: dict[str, Any] = {
     "object": "estimate",
@@ -40,6 +42,7 @@ _EXAMPLE: dict[str, Any] = {
         "confidence": "medium",
         "reason": "waiting_for_worker",
     },
+    "equal_job": {"id": JOB["id"], "state": JOB["state"], "urls": JOB["urls"]},
 }
 
 
@@ -60,6 +63,16 @@ class WorkerEstimate(BaseModel):
     confidence: Literal["low", "medium", "high"] | None
 
 
+class EqualJob(BaseModel):
+    """A job of the caller that did, or does, the same work."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    state: JobState
+    urls: JobUrls
+
+
 class Estimate(BaseModel):
     """How long a job would take, what it would need, and when it would run."""
 
@@ -77,3 +90,6 @@ class Estimate(BaseModel):
     )
     workers: list[WorkerEstimate]
     queue: QueuePlace = Field(description="where it would stand, and when it would run")
+    equal_job: EqualJob | None = Field(
+        description="what `reuse: finished_or_active` would answer instead of a new job"
+    )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.bodies import PRIORITIES
-from api.estimate_schemas import Estimate, WorkerEstimate
+from api.estimate_schemas import EqualJob, Estimate, WorkerEstimate
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request
 from api.json_bodies import JSON
 from api.mask_checks import check_masks
-from api.schemas import QueuePlace
+from api.presenters import present
 from api.stored_jobs import checked_work
 from api.stored_requests import stored_request
 from api.submission import inspect_all
-from api.waiting_line import confidence_of, reason_of, times_of
+from api.waiting_line import confidence_of, new_place, new_waiting
+from api.work_digests import work_digest
 from shared import jobs
-from shared.estimates import need_bytes, peak_bytes
+from shared.errors import JobNotFound, JobPurged
+from shared.estimates import peak_bytes
 from shared.fitting import largest_edge
 from shared.pacing import scale_sizes
-from shared.queueing import Waiting
 from shared.steering import steered
 
 if TYPE_CHECKING:
@@ -28,12 +30,33 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from api.services import Services
+    from shared.db import Database
     from shared.jobs import Line
     from shared.pacing import Span
     from shared.params import StyleParams
-    from shared.queueing import Server
+    from shared.queueing import Server, Waiting
+    from shared.steering import Segment
 
 _MEGA = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A job that could be made.
+
+    Attributes:
+        params: As they would be submitted.
+        segments: Planned changes.
+        priority: How it would stand in line.
+        size: Width and height of its photo, px.
+        digests: SHA-256 of its pictures, by role and position.
+    """
+
+    params: StyleParams
+    segments: tuple[Segment, ...]
+    priority: int
+    size: tuple[int, int]
+    digests: dict[tuple[str, int], str]
 
 
 def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
@@ -43,47 +66,15 @@ def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
         InvalidParams: Values are wrong or missing, or masks cannot be used.
         PictureRefused: A file is not a picture we take.
     """
-    if request.mimetype == JSON:
-        stored = stored_request(request, services.database.time)
-        params, pictures = checked_work(services, stored)
-        size = next((p.info.width, p.info.height) for p in pictures if p.is_content)
-        planned, priority = stored.segments, stored.options.priority
-    else:
-        with received(request, services, JOB_FORM) as form:
-            wanted = job_request(form, services.database.time)
-            checked = inspect_all(services, wanted.pictures)
-            check_masks(services, checked)
-        size = next((i.width, i.height) for one, i in checked if one.role == "content")
-        params, planned = wanted.params, wanted.segments
-        priority = wanted.options.priority
-    return estimate_of(services, owner_id, steered(params, planned), size, priority)
-
-
-def estimate_of(
-    services: Services,
-    owner_id: str,
-    params: StyleParams,
-    size: tuple[int, int],
-    priority: int = PRIORITIES["normal"],
-) -> Estimate:
-    """Say what a job of these parameters would take.
-
-    Args:
-        services: Of this process.
-        owner_id: Whose it would be.
-        params: With all planned changes.
-        size: Width and height of its photo.
-        priority: How it would stand in line.
-    """
-    database = services.database
-    line, need = jobs.line(database), need_bytes(params)
-    spans = jobs.spans_on(line.times, line.setups, params.model_dump(), size)
-    key = jobs.ready_key(database.time(), priority)
-    asked = Waiting("", owner_id, key, need_bytes=need, spans=spans)
-    able = line.able(asked)
-    scales = scale_sizes(params.stages, *size)
+    read = _from_json if request.mimetype == JSON else _from_form
+    asked = read(services, request)
+    params, database = steered(asked.params, asked.segments), services.database
+    line = jobs.line(database)
+    waiting = new_waiting(line, owner_id, params, asked.size, asked.priority)
+    able = line.able(waiting)
+    scales = scale_sizes(params.stages, *asked.size)
     counts = [count for _, count in params.stages]
-    width, height = _fitted(size, params.max_edge)
+    width, height = _fitted(asked.size, params.max_edge)
     return Estimate(
         width=width,
         height=height,
@@ -91,18 +82,49 @@ def estimate_of(
         megapixel_iterations=round(
             sum(area * n for area, n in zip(scales, counts, strict=True)), 2
         ),
-        need_mb=round(need / _MEGA),
+        need_mb=round(waiting.need_bytes / _MEGA),
         fits=bool(able),
         largest_max_edge=None if able else _largest(params, line),
-        workers=_workers(params, line, asked),
-        queue=_queue(line, asked),
+        workers=_workers(params, line, waiting),
+        queue=new_place(database, line, waiting),
+        equal_job=_equal_job(database, owner_id, asked),
     )
 
 
-def _queue(line: Line, asked: Waiting) -> QueuePlace:
-    ahead, slot = line.with_job(asked)
-    reason = reason_of(line, asked)
-    return QueuePlace(position=ahead + 1, ahead=ahead, reason=reason, **times_of(slot))
+def _from_form(services: Services, request: Request) -> _Asked:
+    with received(request, services, JOB_FORM) as form:
+        wanted = job_request(form, services.database.time)
+        checked = inspect_all(services, wanted.pictures)
+        check_masks(services, checked)
+        digests = {
+            (one.role, one.position): hashlib.sha256(one.read()).hexdigest()
+            for one in wanted.pictures
+        }
+    size = next((i.width, i.height) for one, i in checked if one.role == "content")
+    return _Asked(
+        wanted.params, wanted.segments, wanted.options.priority, size, digests
+    )
+
+
+def _from_json(services: Services, request: Request) -> _Asked:
+    stored = stored_request(request, services.database.time)
+    params, pictures = checked_work(services, stored)
+    size = next((p.info.width, p.info.height) for p in pictures if p.is_content)
+    digests = {(one.role, one.position): one.asset.digest for one in pictures}
+    return _Asked(params, stored.segments, stored.options.priority, size, digests)
+
+
+def _equal_job(database: Database, owner_id: str, asked: _Asked) -> EqualJob | None:
+    """Find the job that `reuse` would take for this one."""
+    digest = work_digest(asked.params, asked.segments, asked.digests)
+    job_id = jobs.find_equal(database, owner_id, digest)
+    if job_id is None:
+        return None
+    try:
+        found = present(database, jobs.get_job(database, owner_id, job_id))
+    except (JobNotFound, JobPurged):  # deleted in between
+        return None
+    return EqualJob(id=found.id, state=found.state, urls=found.urls)
 
 
 def _largest(params: StyleParams, line: Line) -> int | None:

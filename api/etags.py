@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _FORM = re.compile(r"(\d{1,9})\.(\d{1,3})\.([0-9a-f]{16})")
 _EXACT_PLACES = 10  # of the line; further back, tens, hundreds and so on
+_SOON_SECONDS = 4.0  # what starts sooner starts now
+_STEPS_PER_DOUBLING = 2  # of the time until a job starts: steps of 41 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,12 @@ def _mark(
     queue: QueuePlace | None,
     rest: Sequence[object],
 ) -> Mark:
-    place = queue and [_coarse(queue.ahead), queue.reason]
+    place = queue and [
+        _coarse(queue.ahead),
+        queue.reason,
+        _step(queue.starts_in_s),
+        queue.confidence,
+    ]
     where = progress and [progress.phase, progress.scale.model_dump()]
     seen = json.dumps([place, where, *rest], sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(seen.encode()).hexdigest()[:16]
@@ -101,3 +109,10 @@ def _coarse(ahead: int) -> int:
     while ahead // step >= _EXACT_PLACES:
         step *= 10
     return ahead // step * step
+
+
+def _step(seconds: float | None) -> int | None:
+    """Round a time that passes: the nearer, the finer, so that few polls see a step."""
+    if seconds is None:
+        return None
+    return int(_STEPS_PER_DOUBLING * math.log2(max(seconds, _SOON_SECONDS)))

@@ -145,6 +145,29 @@ FRAME: dict[str, Any] = {
     "thumb_url": f"{_URL}/frames/118/thumb",
     "promote_url": f"{_URL}/frames/118/promote",
 }
+QUEUE: dict[str, Any] = {
+    "queued": 12,
+    "running": 2,
+    "workers": 2,
+    "draining": 0,
+    "estimated_wait": {
+        "high": {
+            "starts_in_s": 24.0,
+            "confidence": "high",
+            "reason": "waiting_for_worker",
+        },
+        "normal": {
+            "starts_in_s": 410.5,
+            "confidence": "medium",
+            "reason": "waiting_for_worker",
+        },
+        "low": {
+            "starts_in_s": 1240.0,
+            "confidence": "low",
+            "reason": "waiting_for_worker",
+        },
+    },
+}
 MANIFEST: dict[str, Any] = {
     "manifest": 1,
     "job_id": _JOB,

@@ -128,9 +128,7 @@ class Looks:
             owner_id=owner_id,
             glance=seen,
             mark=mark_of_glance(seen, progress, queue),
-            poll_seconds=poll_after(
-                seen.state, queue.ahead if queue else None, progress
-            ),
+            poll_seconds=poll_after(seen.state, queue, progress),
         )
 
     def _queue(self, owner_id: str, seen: jobs.Glance) -> QueuePlace | None:

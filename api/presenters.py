@@ -27,7 +27,7 @@ from shared.states import TERMINAL, JobState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from api.schemas import Progress
+    from api.schemas import Progress, QueuePlace
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
@@ -105,18 +105,17 @@ def _last_checkpoint(job: Job) -> CheckpointMark | None:
 
 def poll_seconds(job: JobObject) -> int | None:
     """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
-    ahead = job.queue.ahead if job.queue else None
-    return poll_after(job.state, ahead, job.progress)
+    return poll_after(job.state, job.queue, job.progress)
 
 
 def poll_after(
-    state: JobState, ahead: int | None, progress: Progress | None
+    state: JobState, queue: QueuePlace | None, progress: Progress | None
 ) -> int | None:
     """The same, of a job that is not put together.
 
     Args:
         state: Its state.
-        ahead: How many jobs stand before it, while it is queued.
+        queue: Where it stands, while it is queued.
         progress: How far it is, and what is left, as far as known.
     """
     if state in TERMINAL:
@@ -124,11 +123,18 @@ def poll_after(
     if state == JobState.PAUSED:
         return _LONGEST_WAIT_SECONDS
     seconds = 1.0
-    if ahead is not None:
-        seconds += ahead * _SECONDS_PER_JOB_AHEAD
+    if queue is not None:
+        seconds = _until_start(queue)
     elif progress is not None and progress.eta_s is not None:
         seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
     return round(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
+
+
+def _until_start(queue: QueuePlace) -> float:
+    """Seconds until a queued job may start; by its place where nobody can tell."""
+    if queue.starts_in_s is not None:
+        return queue.starts_in_s
+    return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD
 
 
 def job_url(job_id: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.examples import MANIFEST
+from api.examples import MANIFEST, QUEUE
+from api.schemas import Confidence, WhyWaiting
 from shared.states import Completion, JobState, Relation
 
 
@@ -74,13 +75,34 @@ class Family(_Said):
     more: bool = Field(description="there are more than are told")
 
 
+class Wait(_Said):
+    """How long a new job would wait."""
+
+    starts_in_s: float | None = Field(description="null: nobody can tell; see reason")
+    confidence: Confidence | None
+    reason: WhyWaiting = Field(description="why it would not run at once, if it waited")
+
+
+class Waits(_Said):
+    """How long a new job of the caller would wait, by its priority."""
+
+    high: Wait
+    normal: Wait
+    low: Wait
+
+
 class Queue(_Said):
     """The queue as a whole, of all owners."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"example": QUEUE})
 
     queued: int
     running: int
     workers: int = Field(description="seen in the last 30 s")
     draining: int = Field(description="of these, taking no more jobs")
+    estimated_wait: Waits = Field(
+        description="of a job with default parameters that you would submit now"
+    )
 
 
 class ManifestPicture(_Said):

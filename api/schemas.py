@@ -11,6 +11,16 @@ from api.examples import JOB, PROBLEM
 from shared.states import Completion, JobState, Relation
 from shared.steering import Changes
 
+Confidence = Literal["low", "medium", "high"]
+WhyWaiting = Literal[
+    "waiting_for_worker",
+    "quota",
+    "queue_paused",
+    "recovering",
+    "backing_off",
+    "no_capable_worker_alive",
+]
+
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -79,17 +89,10 @@ class QueuePlace(_Said):
     starts_in_s: float | None = Field(description="null: nobody can tell; see reason")
     starts_at: datetime | None
     finishes_at: datetime | None
-    confidence: Literal["low", "medium", "high"] | None = Field(
+    confidence: Confidence | None = Field(
         description="of these times; high: jobs like it and those before it are known"
     )
-    reason: Literal[
-        "waiting_for_worker",
-        "quota",
-        "queue_paused",
-        "recovering",
-        "backing_off",
-        "no_capable_worker_alive",
-    ] = Field(
+    reason: WhyWaiting = Field(
         description="why it does not run; quota: its owner has as many running as may "
         "be; queue_paused: every worker that could take it drains"
     )

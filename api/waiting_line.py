@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from api.courses import course_of
 from api.schemas import QueuePlace
 from shared import jobs
+from shared.estimates import need_bytes
 from shared.kinds import JobKind
 from shared.queueing import Waiting
 from shared.states import JobState, StateReason
 
 if TYPE_CHECKING:
+    from api.schemas import Confidence, WhyWaiting
+    from shared.db import Database
     from shared.jobs import Line, Survey
     from shared.models import Job
     from shared.pacing import Span
+    from shared.params import StyleParams
     from shared.queueing import Slot
-
-Confidence = Literal["low", "medium", "high"]
-Reason = Literal[
-    "waiting_for_worker",
-    "quota",
-    "queue_paused",
-    "recovering",
-    "backing_off",
-    "no_capable_worker_alive",
-]
 
 # Of the longest time that is likely over the shortest.
 _HIGH, _MEDIUM = 1.5, 2.5
@@ -38,21 +32,54 @@ def place_in_line(job: Job, known: Survey) -> QueuePlace | None:
     line = known.line
     if job.state != JobState.QUEUED or line is None:
         return None
-    ahead, asked = known.ahead[job.id], _waiting(job, line)
+    ahead, asked = known.ahead[job.id], _waiting(job, known, line)
     return QueuePlace(
         position=ahead + 1,
         ahead=ahead,
-        reason=reason_of(line, asked, job.state_reason),
-        **times_of(_slot(job, ahead, asked, line)),
+        reason=_reason_of(line, asked, job.state_reason),
+        **_times_of(_slot(job, ahead, asked, line), line.read_at),
     )
 
 
-def times_of(slot: Slot | None) -> dict[str, Any]:
+def new_waiting(
+    line: Line, owner_id: str, params: StyleParams, size: tuple[int, int], priority: int
+) -> Waiting:
+    """Describe a job that could be submitted now.
+
+    Args:
+        line: Who waits and who works.
+        owner_id: Whose it would be.
+        params: With all planned changes.
+        size: Width and height of its photo.
+        priority: How it would stand in line.
+    """
+    work = jobs.Work(JobKind.STYLE, params.model_dump(), size)
+    return Waiting(
+        job_id="",
+        owner_id=owner_id,
+        key=jobs.ready_key(line.read_at, priority),
+        need_bytes=need_bytes(params),
+        spans=jobs.spans_on(line.times, line.setups, work),
+    )
+
+
+def new_place(database: Database, line: Line, asked: Waiting) -> QueuePlace:
+    """Describe where one more job would stand."""
+    ahead, slot = jobs.place_of(database, line, asked)
+    return QueuePlace(
+        position=ahead + 1,
+        ahead=ahead,
+        reason=_reason_of(line, asked),
+        **_times_of(slot, line.read_at),
+    )
+
+
+def _times_of(slot: Slot | None, read_at: float) -> dict[str, Any]:
     """When it starts and ends, and how sure that is; as fields of an answer."""
     if slot is None:
         names = ("starts_in_s", "starts_at", "finishes_at", "confidence")
         return dict.fromkeys(names)
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(read_at, UTC)
     return {
         "starts_in_s": round(slot.starts.seconds, 1),
         "starts_at": now + timedelta(seconds=slot.starts.seconds),
@@ -69,9 +96,9 @@ def confidence_of(span: Span) -> Confidence:
     return "medium" if wide <= _MEDIUM else "low"
 
 
-def reason_of(
+def _reason_of(
     line: Line, job: Waiting, state_reason: StateReason | None = None
-) -> Reason:
+) -> WhyWaiting:
     """Say why a job waits."""
     if state_reason == StateReason.BACKING_OFF:
         return "backing_off"
@@ -92,11 +119,13 @@ def _slot(job: Job, ahead: int, asked: Waiting, line: Line) -> Slot | None:
     return line.slots.get(job.id) or line.behind(ahead, job.id)
 
 
-def _waiting(job: Job, line: Line) -> Waiting:
+def _waiting(job: Job, known: Survey, line: Line) -> Waiting:
     spans = {}
-    if job.ready_key is None and job.kind == JobKind.STYLE:
+    if job.ready_key is None:  # the line has no such job
         # As if it were square: its photo is not at hand, and few jobs back off.
-        spans = jobs.spans_on(line.times, line.setups, job.params, (1, 1))
+        params = {**job.params, "schedule": course_of(job, known).stages}
+        work = jobs.Work(JobKind(job.kind), params, done=job.ckpt_iter)
+        spans = jobs.spans_on(line.times, line.setups, work)
     return Waiting(
         job_id=job.id,
         owner_id=job.owner_id,
@@ -104,6 +133,6 @@ def _waiting(job: Job, line: Line) -> Waiting:
         need_bytes=job.need_bytes,
         device_class=job.device_class,
         excluded_device=job.excluded_device,
-        due_seconds=max(0.0, job.run_after - time.time()),
+        due_seconds=max(0.0, job.run_after - line.read_at),
         spans=spans,
     )

@@ -238,12 +238,21 @@ class WorkerEstimate(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EqualJob(Answer):
+    """A job that did, or does, the same work."""
+
+    id: str
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate(Answer):
     """What a job would take, and when it would run."""
 
     readers: ClassVar[Mapping[str, Reader]] = {
         "workers": _each(WorkerEstimate.read),
         "queue": Queue.read,
+        "equal_job": EqualJob.read,
     }
 
     width: int | None = None
@@ -254,3 +263,4 @@ class Estimate(Answer):
     largest_max_edge: int | None = None
     workers: list[WorkerEstimate] = field(default_factory=list)
     queue: Queue | None = None
+    equal_job: EqualJob | None = None

@@ -227,6 +227,9 @@ def foretold(estimate: Estimate) -> str:
         facts.append(("fits", f"no worker that is up{hint}"))
     if estimate.queue:
         facts.append(("queue", _would_wait(estimate.queue)))
+    if equal := estimate.equal_job:
+        how = "--reuse finished_or_active takes it"
+        facts.append(("equal job", f"{equal.id} ({equal.state}); {how}"))
     width = max(len(label) for label, _ in facts)
     return "\n".join(f"{label:<{width}}  {value}" for label, value in facts)
 

@@ -31,10 +31,17 @@ class Step(StrEnum):
     ENTRY = "entry"  # making a scale's targets, beyond an iteration; by its pixels
     LOAD = "load"  # from the claim to the first target; by pixels of the result
     SAVE = "save"  # from the last iteration to the stored result; by the same
+    LOOK = "look"  # at one picture of an exploration: shared.look_pacing
 
 
 # How seconds grow with pixels where only one size is known.
-_EXPONENT = {Step.ITERATION: 1.0, Step.ENTRY: 1.0, Step.LOAD: 0.5, Step.SAVE: 0.5}
+_EXPONENT = {
+    Step.ITERATION: 1.0,
+    Step.ENTRY: 1.0,
+    Step.LOAD: 0.5,
+    Step.SAVE: 0.5,
+    Step.LOOK: 1.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +176,21 @@ class Paces:
         if Step.ITERATION not in self.curves or not scales:
             return None
         each = tuple(
-            Cost(self._seconds(Step.ITERATION, size), self._seconds(Step.ENTRY, size))
+            Cost(self.seconds(Step.ITERATION, size), self.seconds(Step.ENTRY, size))
             for size, _ in scales
         )
         largest = scales[-1][0]
         return Costs(
             each,
-            self._seconds(Step.LOAD, largest),
-            self._seconds(Step.SAVE, largest),
+            self.seconds(Step.LOAD, largest),
+            self.seconds(Step.SAVE, largest),
             self._deviation(scales, each),
         )
 
     def iteration(self, megapixels: float) -> float | None:
         """Seconds of one iteration at this size, as far as known."""
         known = Step.ITERATION in self.curves
-        return self._seconds(Step.ITERATION, megapixels) if known else None
+        return self.seconds(Step.ITERATION, megapixels) if known else None
 
     @property
     def samples(self) -> int:
@@ -191,7 +198,8 @@ class Paces:
         curve = self.curves.get(Step.ITERATION)
         return sum(point.samples for point in curve.points) if curve else 0
 
-    def _seconds(self, step: Step, megapixels: float) -> float:
+    def seconds(self, step: Step, megapixels: float) -> float:
+        """Of one step at this size; 0 where it was never measured."""
         curve = self.curves.get(step)
         return curve.seconds(megapixels) if curve else 0.0
 

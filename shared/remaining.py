@@ -58,6 +58,16 @@ def work_done(stages: Stages, index: int, told: Told) -> float:
     return min(1.0, (before + stages[index][0] ** 2 * told.scale_iteration) / total)
 
 
+def stages_left(stages: Stages, done: int) -> list[tuple[int, int]]:
+    """(long side in px, iterations) per scale that are left after the first `done`."""
+    left = []
+    for side, count in stages:
+        behind = min(done, count)
+        left.append((side, count - behind))
+        done -= behind
+    return left
+
+
 def time_left(stages: Stages, index: int, told: Told) -> Span | None:
     """Seconds that are left, and the range they lie in; None: nobody knows yet.
 
@@ -78,7 +88,7 @@ def _by_costs(stages: Stages, index: int, told: Told) -> float:
     if told.phase == "loading":
         left += entry
     later = zip(told.scale_costs[index + 1 :], stages[index + 1 :], strict=True)
-    left += sum(cost * count + enters for (cost, enters), (_, count) in later)
+    left += sum(cost * count + enters for (cost, enters), (_, count) in later if count)
     return left + told.save_seconds
 
 

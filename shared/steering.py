@@ -15,7 +15,7 @@ from shared.schedules import MAX_ITERATIONS
 from shared.style_images import StyleWeight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class StyleShare(BaseModel):
@@ -77,6 +77,17 @@ def steered(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
     return params
 
 
+def replanned(
+    stages: Sequence[tuple[int, int]], iterations: int | None
+) -> tuple[tuple[int, int], ...]:
+    """Give the last scale so many iterations; None leaves it as it is.
+
+    All that a change means for the time a job takes: weights cost nothing.
+    """
+    *before, (side, count) = stages
+    return (*before, (side, count if iterations is None else iterations))
+
+
 def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
     changed = params.model_dump() | changes.model_dump(
         exclude_none=True, exclude={"styles", "iterations"}
@@ -89,6 +100,5 @@ def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
         for style, share in zip(changed["styles"], changes.styles, strict=True):
             style["weight"] = share.weight
     if changes.iterations is not None:
-        *before, (side, _) = params.stages
-        changed["schedule"] = (*before, (side, changes.iterations))
+        changed["schedule"] = replanned(params.stages, changes.iterations)
     return changed

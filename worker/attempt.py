@@ -206,7 +206,11 @@ class Attempt:
         if isinstance(saved, Order):
             return saved
         early = order is Order.FINISH
-        is_as_foretold = not early and self._segments == self._claim.segments
+        is_as_foretold = (
+            not early
+            and self._segments == self._claim.segments
+            and not self._claim.params.early_stop
+        )
         self._times.learn(self._meter, is_as_foretold=is_as_foretold)
         return replace(
             saved,

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import jobs
 from worker.engine.exploring import best_of, explore, units_to_show
 from worker.findings import Cuttings, files_of
 from worker.keeper import Keeper
 from worker.lease import Order
-from worker.progress import LookMeter
+from worker.look_meter import LookMeter
 from worker.sheets import cut
+from worker.times import Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +49,8 @@ class Exploration:
         pictures = claim.inputs.get("picture", {})
         self._pictures = [pictures[position] for position in sorted(pictures)]
         self._keeper = Keeper(tools, claim, lease)
-        self._meter = LookMeter()
+        self._meter, self._times = LookMeter(claim.params), Times(tools, claim)
+        self._told: dict[str, Any] | None = None
 
     def run(self) -> jobs.Result | Order:
         """Look at every picture and draw, or stop when the lease says so.
@@ -72,6 +74,9 @@ class Exploration:
             origin = replace(origin, inexact=resumption.inexact)
             snapshot = resumption.snapshot
             best, seen = best_of(snapshot, network.device), snapshot.iteration
+        self._meter.expect(self._times.paces(), seen)
+        self._told = self._meter.preparing(seen)
+        self._lease.report(seen, self._told)
         looks = explore(self._tensors(seen), self._params, network, resume=snapshot)
         for look in looks:
             best = look.best
@@ -85,7 +90,8 @@ class Exploration:
 
     def _attend(self, look: Look, origin: Origin) -> Order:
         """Between two pictures: tell, obey, keep."""
-        self._lease.report(look.pictures, self._meter.progress(look))
+        self._told = self._meter.progress(look)
+        self._lease.report(look.pictures, self._told)
         order = self._lease.order()
         if self._keeper.wants_checkpoint(order, look.pictures):
             self._keeper.keep_checkpoint(look.snapshot(), origin)
@@ -99,6 +105,7 @@ class Exploration:
         stored = self._save(files_of(self._params, units, cuttings))
         if isinstance(stored, Order):
             return stored
+        self._times.learn(self._meter, is_as_foretold=True)
         first = stored[0]
         return jobs.Result(
             blob=first.blob,
@@ -108,6 +115,7 @@ class Exploration:
             exact_reason=origin.inexact or None,
             origin=origin.told(),
             outputs=tuple(stored),
+            progress=self._told,
         )
 
     def _cut(self, units: Sequence[Unit]) -> Cuttings | Order:

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.pacing import Costs, Paces, Span
-    from worker.engine.exploring import Look
     from worker.engine.snapshot import Iterate
 
     Stages = Sequence[tuple[int, int]]
 
 _MEGA = 1_000_000
-_ITERATIONS_TO_TRUST = 4  # after so many, an attempt's own pace counts half
+ITERATIONS_TO_TRUST = 4  # after so many, an attempt's own pace counts half
 
 
 class Meter:
@@ -120,7 +119,7 @@ class Meter:
         if expected is None or not tempo.count:
             return self._factor
         miss = tempo.seconds / (expected.scales[tempo.scale].iteration * self._factor)
-        trust = tempo.count / (tempo.count + _ITERATIONS_TO_TRUST)
+        trust = tempo.count / (tempo.count + ITERATIONS_TO_TRUST)
         return self._factor * float(miss**trust)
 
     def _foresight(self) -> dict[str, Any]:
@@ -131,35 +130,10 @@ class Meter:
             factor = self._correction()
             costs = [(c.iteration * factor, c.entry * factor) for c in expected.scales]
             told["save_seconds"] = expected.save
-            trust = self._tempo.count / (self._tempo.count + _ITERATIONS_TO_TRUST)
+            trust = self._tempo.count / (self._tempo.count + ITERATIONS_TO_TRUST)
             told["deviation"] = expected.deviation * (1 - trust / 2)
         elif pace is not None:
             costs = [(pace * size, pace * size) for size in self._sizes]
         else:
             return told
         return {**told, "scale_costs": costs}
-
-
-class LookMeter:
-    """Measures an attempt at an exploration, where every picture is one step."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._megapixels = 0.0
-
-    def progress(self, look: Look) -> dict[str, Any]:
-        """Describe a look that has just ended, as `jobs.progress` stores it."""
-        elapsed = time.monotonic() - self._began
-        self._megapixels += look.width * look.height / _MEGA
-        return {
-            "phase": "looking",
-            "scale": 0,
-            "scale_iteration": look.pictures,
-            "width": look.width,
-            "height": look.height,
-            "iteration": look.pictures,
-            "losses": {},
-            "seconds_per_mpx_iteration": elapsed / self._megapixels,
-            "elapsed_seconds": elapsed,
-            "updated_at": time.time(),
-        }

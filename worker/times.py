@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from shared import jobs
 from shared.errors import DatabaseUnavailable
+from shared.kinds import JobKind
+from shared.look_pacing import look_method
 from shared.pacing import Paces, method_of
 from shared.steering import steered
 from worker.device import setup_of
 
 if TYPE_CHECKING:
-    from shared.jobs import Claim
+    from collections.abc import Sequence
+
+    from shared.jobs import Claim, Measured
+    from shared.pacing import Span
     from shared.params import StyleParams
     from worker.engine.snapshot import Snapshot
-    from worker.progress import Meter
     from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
+
+
+class Timed(Protocol):
+    """What has measured an attempt of any kind."""
+
+    @property
+    def foretold(self) -> Span | None:
+        """What it was expected to take, if anybody knew."""
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the claim."""
+
+    def saved(self) -> Sequence[Measured]:
+        """All that was timed; the result has just been stored."""
 
 
 class Times:
@@ -30,20 +49,24 @@ class Times:
         claim: The job.
     """
 
-    def __init__(self, tools: Tools, claim: Claim[StyleParams]) -> None:
+    def __init__(self, tools: Tools, claim: Claim) -> None:
         self._db, self._claim = tools.db, claim
         self._setup = setup_of(tools.settings, tools.device)
-        self._method = method_of(claim.params.model_dump())
+        named = look_method if claim.kind == JobKind.EXPLORE else method_of
+        self._method = named(claim.params.model_dump())
 
     def paces(self) -> Paces:
         """Read what is known."""
         try:
-            return jobs.timetable(self._db).paces(self._setup, self._method)
+            known = jobs.timetable(self._db)
         except DatabaseUnavailable as error:
             log.warning("paces_unknown", error=str(error))
             return Paces()
+        if self._claim.kind == JobKind.EXPLORE:
+            return known.look_paces(self._setup, self._method)
+        return known.paces(self._setup, self._method)
 
-    def learn(self, meter: Meter, *, is_as_foretold: bool) -> None:
+    def learn(self, meter: Timed, *, is_as_foretold: bool) -> None:
         """Tell what a whole attempt took, and whether that was what it was foretold.
 
         Args:
@@ -53,11 +76,7 @@ class Times:
         """
         outcome = None
         foretold = meter.foretold
-        if (
-            is_as_foretold
-            and foretold is not None
-            and not self._claim.params.early_stop
-        ):
+        if is_as_foretold and foretold is not None:
             took = meter.elapsed_seconds
             outcome = jobs.Outcome(self._claim.job_id, foretold, took)
             error = foretold.seconds / took - 1

@@ -11,6 +11,7 @@ from api.answers import answer, cacheable
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
 from api.openapi import get, make_blueprint, named
+from api.queue_waits import waits_of
 from api.record_schemas import Family, Log, Manifest, Metrics, Queue
 from api.records import as_csv, family_of, log_line, log_text, manifest_of, points_of
 from api.services import current_services
@@ -93,11 +94,20 @@ def show_tree(path: JobPath) -> Response:
 
 @get(blueprint, "/v1/queue", s200=Queue)
 def show_queue() -> Response:
-    """Look at how much waits and runs, of all owners together."""
+    """Look at how much waits and runs, of all owners together, and how long you would.
+
+    The wait is that of a new job of yours with default parameters, by its priority.
+    """
     database = current_services().database
     queued, running = jobs.queue_lengths(database)
     workers = jobs.live_workers(database)
     draining = sum(worker.draining for worker in workers)
     return answer(
-        Queue(queued=queued, running=running, workers=len(workers), draining=draining)
+        Queue(
+            queued=queued,
+            running=running,
+            workers=len(workers),
+            draining=draining,
+            estimated_wait=waits_of(database, current_owner_id()),
+        )
     )

@@ -57,7 +57,7 @@ from shared.jobs.keys import (
     used_keys,
 )
 from shared.jobs.lineage import family
-from shared.jobs.lining import Line, line, spans_on
+from shared.jobs.lining import Line, line, place_of
 from shared.jobs.listing import Filters, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.moves import ready_key
@@ -79,7 +79,8 @@ from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
 from shared.jobs.replaying import Answered, Once, answered, hold, let_go
 from shared.jobs.reports import Failure, Output, Result, Told, Written
-from shared.jobs.reusing import Reuse
+from shared.jobs.reusing import Reuse, find_equal
+from shared.jobs.spanning import Work, spans_on
 from shared.jobs.storing import (
     Kept,
     NewAsset,
@@ -159,6 +160,7 @@ __all__ = [
     "Timetable",
     "Told",
     "Wish",
+    "Work",
     "Written",
     "accuracy",
     "add_asset",
@@ -183,6 +185,7 @@ __all__ = [
     "family",
     "fell_back",
     "find_asset",
+    "find_equal",
     "find_key",
     "finish",
     "fork",
@@ -222,6 +225,7 @@ __all__ = [
     "moving",
     "pause",
     "pictures_of",
+    "place_of",
     "possessions",
     "postpone",
     "queue_lengths",

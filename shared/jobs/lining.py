@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from shared.jobs.reading import alive
+from shared.jobs.segments import steered_iterations
+from shared.jobs.spanning import Work, spans_on
 from shared.jobs.timing import timetable
 from shared.kinds import JobKind
 from shared.models import Asset, Job, JobInput, Owner
-from shared.pacing import Span, method_of, scale_sizes
-from shared.queueing import Server, Share, Slot, Waiting, ranks, simulate
+from shared.pacing import Span
+from shared.queueing import NOW, Server, Share, Slot, Waiting, ranks, simulate
 from shared.remaining import Told, time_left
 from shared.states import HELD, JobState
+from shared.steering import replanned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
 PLAYED = 300  # jobs that are played ahead; those behind them are reckoned from them
 _JOB_ROW = (
     Job.id, Job.owner_id, Job.kind, Job.params, Job.ready_key, Job.need_bytes,
-    Job.device_class, Job.excluded_device, Asset.width, Asset.height,
+    Job.device_class, Job.excluded_device, Job.iterations, Job.ckpt_iter,
+    Job.finish_requested, Asset.width, Asset.height,
 )  # fmt: skip
 
 
@@ -48,6 +52,8 @@ class Line:
         rank: How many of `waiting` stand before each, by job id.
         slots: When each runs, by job id, as far as that can be told.
         times: What is known of paces.
+        read_at: When it was read, by the database's clock; slots count from then.
+        cut: Owners that have more waiting jobs than were read.
     """
 
     waiting: tuple[Waiting, ...]
@@ -56,6 +62,8 @@ class Line:
     rank: Mapping[str, int]
     slots: Mapping[str, Slot]
     times: Timetable
+    read_at: float
+    cut: frozenset[str]
 
     def able(self, job: Waiting) -> tuple[Server, ...]:
         """The live workers whose device could hold a job."""
@@ -82,6 +90,14 @@ class Line:
         ends = Span(*(part + lasts for part in astuple(starts)))
         return Slot(starts, ends, last.setup, is_surmise=True)
 
+    def reaches(self, job: Waiting) -> bool:
+        """Whether all that stands before a job was read."""
+        if job.owner_id not in self.cut:
+            return True
+        return any(
+            one.owner_id == job.owner_id and one.key > job.key for one in self.waiting
+        )
+
     def with_job(self, job: Waiting) -> tuple[int, Slot | None]:
         """Where one more job would stand, and when it would run."""
         line = [one for one in self.waiting if one.job_id != job.job_id] + [job]
@@ -103,29 +119,14 @@ def line(db: Database, *, with_job: str | None = None) -> Line:
     return db.notes.recall("line", lambda: _read(db), at_once=True)
 
 
-def spans_on(
-    times: Timetable,
-    setups: Sequence[str],
-    params: Mapping[str, Any],
-    size: tuple[int, int],
-) -> dict[str, Span]:
-    """How long a style job takes on each kind of worker of which that is known.
-
-    Args:
-        times: What is known.
-        setups: Kinds of workers.
-        params: Of the job, as its row holds them.
-        size: Width and height of its photo.
-    """
-    stages = [(side, count) for side, count in params["schedule"]]
-    sizes = scale_sizes(stages, *size)
-    counts = [count for _, count in stages]
-    method, found = method_of(params), {}
-    for setup in setups:
-        costs = times.paces(setup, method).costs(list(zip(sizes, counts, strict=True)))
-        if costs is not None:
-            found[setup] = costs.total(counts)
-    return found
+def place_of(db: Database, known: Line, job: Waiting) -> tuple[int, Slot | None]:
+    """Where one more job would stand, and when it would run."""
+    if known.reaches(job):
+        return known.with_job(job)
+    ready = (Job.state == JobState.QUEUED, Job.ready_key < job.key)
+    with db.read() as session:
+        ahead = session.scalar(select(func.count()).select_from(Job).where(*ready)) or 0
+    return ahead, known.behind(ahead, job.job_id)
 
 
 def _read(db: Database) -> Line:
@@ -135,25 +136,40 @@ def _read(db: Database) -> Line:
         owners = session.scalars(
             select(Owner).where((Owner.queued > 0) | (Owner.running > 0)).limit(PLAYED)
         ).all()
-        rows = _heads(session, owners)
+        each = PLAYED // max(1, sum(owner.queued > 0 for owner in owners))
+        rows = _heads(session, owners, each)
         held = {row.worker_id: row for row in session.execute(_held())}
+        ids = [row.id for row in (*rows, *held.values())]
+        steered = steered_iterations(session, ids)
+        now = float(session.scalars(select(db.now)).one())
     setups = sorted({worker.setup for worker in workers})
-    waiting = tuple(_waiting(row, times, setups) for row in rows)
-    servers = tuple(_server(worker, held.get(worker.id), times) for worker in workers)
+    waiting = tuple(
+        _waiting(row, spans_on(times, setups, _work(row, steered))) for row in rows
+    )
+    servers = tuple(
+        _server(worker, held.get(worker.id), steered, times) for worker in workers
+    )
     shares = {one.id: Share(one.running, one.max_running) for one in owners}
-    slots = simulate(waiting, servers, shares)
-    return Line(waiting, servers, shares, ranks(waiting, shares), slots, times)
+    return Line(
+        waiting=waiting,
+        servers=servers,
+        shares=shares,
+        rank=ranks(waiting, shares),
+        slots=simulate(waiting, servers, shares),
+        times=times,
+        read_at=now,
+        cut=frozenset(owner.id for owner in owners if owner.queued > each),
+    )
 
 
-def _heads(session: Session, owners: Sequence[Owner]) -> list[Row[Any]]:
+def _heads(session: Session, owners: Sequence[Owner], each: int) -> list[Row[Any]]:
     """The first jobs of each owner: together, no more than are played."""
-    with_jobs = [owner for owner in owners if owner.queued]
-    each = max(1, PLAYED // max(1, len(with_jobs)))
     found: list[Row[Any]] = []
-    for owner in with_jobs:
-        mine = (Job.owner_id == owner.id, Job.ready_key.is_not(None))
-        waits = _with_photo().where(*mine, Job.state == JobState.QUEUED)
-        found += session.execute(waits.order_by(Job.ready_key, Job.id).limit(each))
+    for owner in owners:
+        if owner.queued:
+            mine = (Job.owner_id == owner.id, Job.ready_key.is_not(None))
+            waits = _with_photo().where(*mine, Job.state == JobState.QUEUED)
+            found += session.execute(waits.order_by(Job.ready_key, Job.id).limit(each))
     return found
 
 
@@ -171,7 +187,22 @@ def _held() -> Any:
     )
 
 
-def _waiting(row: Row[Any], times: Timetable, setups: Sequence[str]) -> Waiting:
+def _work(row: Row[Any], steered: Mapping[str, int]) -> Work:
+    """What there is to do for a job from its checkpoint on, as it is planned by now."""
+    kind, params = JobKind(row.kind), row.params
+    if kind == JobKind.STYLE and params.get("schedule"):
+        planned = replanned(params["schedule"], steered.get(row.id))
+        params = {**params, "schedule": planned}
+    done = row.iterations if _finishes(row) else row.ckpt_iter
+    return Work(kind, params, (row.width or 1, row.height or 1), done)
+
+
+def _finishes(row: Row[Any]) -> bool:
+    """Whether no iteration will be made any more; an exploration has no early end."""
+    return bool(row.kind == JobKind.STYLE and row.finish_requested)
+
+
+def _waiting(row: Row[Any], spans: Mapping[str, Span]) -> Waiting:
     return Waiting(
         job_id=row.id,
         owner_id=row.owner_id,
@@ -179,17 +210,16 @@ def _waiting(row: Row[Any], times: Timetable, setups: Sequence[str]) -> Waiting:
         need_bytes=row.need_bytes,
         device_class=row.device_class,
         excluded_device=row.excluded_device,
-        spans=_spans(row, times, setups),
+        spans=spans,
     )
 
 
-def _spans(row: Row[Any], times: Timetable, setups: Sequence[str]) -> dict[str, Span]:
-    if row.kind != JobKind.STYLE or not row.params.get("schedule"):
-        return {}
-    return spans_on(times, setups, row.params, (row.width or 1, row.height or 1))
-
-
-def _server(worker: Worker, held: Row[Any] | None, times: Timetable) -> Server:
+def _server(
+    worker: Worker,
+    held: Row[Any] | None,
+    steered: Mapping[str, int],
+    times: Timetable,
+) -> Server:
     server = Server(
         id=worker.id,
         device_class=worker.device_class,
@@ -200,16 +230,17 @@ def _server(worker: Worker, held: Row[Any] | None, times: Timetable) -> Server:
     )
     if held is None:
         return server
-    return replace(server, busy=_busy(held, times, worker), owner_id=held.owner_id)
+    busy = _busy(held, _work(held, steered), times, worker.setup)
+    return replace(server, busy=busy, owner_id=held.owner_id)
 
 
-def _busy(held: Row[Any], times: Timetable, worker: Worker) -> Span | None:
+def _busy(held: Row[Any], work: Work, times: Timetable, setup: str) -> Span | None:
     """Until a worker has done with its job; None: nobody knows."""
     if held.state != JobState.RUNNING:
-        return Span(0.0, 0.0, 0.0)  # it lets go of it
-    if held.kind != JobKind.STYLE:
-        return None
-    stages = [(side, count) for side, count in held.params["schedule"]]
+        return NOW  # it lets go of it
+    stages = work.stages
+    if _finishes(held):
+        stages = [(side, 0) for side, _ in stages]
     told = Told.model_validate(held.progress or {})
     left = time_left(stages, min(told.scale, len(stages) - 1), told)
-    return left or _spans(held, times, [worker.setup]).get(worker.setup)
+    return left or spans_on(times, [setup], work).get(setup)

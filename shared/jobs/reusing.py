@@ -12,6 +12,8 @@ from shared.states import TERMINAL, Completion, JobState
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from shared.db import Database
+
 Reuse = Literal["never", "finished", "finished_or_active"]
 
 # They may never come to a picture.
@@ -52,3 +54,9 @@ def equal_job(
         .order_by(Job.created_at.desc())
         .limit(1)
     )
+
+
+def find_equal(db: Database, owner_id: str, params_digest: str) -> str | None:
+    """Find the job that a submission with `reuse: finished_or_active` would take."""
+    with db.read() as session:
+        return equal_job(session, owner_id, params_digest, "finished_or_active")

@@ -27,6 +27,23 @@ def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[models.Segmen
     ]
 
 
+def steered_iterations(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
+    """Read what the last scale's iterations are by now, of jobs that had them changed.
+
+    Changes that have not begun yet count too. It reads many jobs at little cost: of all
+    that can change, nothing else takes time.
+    """
+    row = models.Segment
+    waits = row.from_iteration.is_(None)
+    rows = session.execute(
+        select(row.job_id, row.changes)
+        .where(row.job_id.in_(job_ids))
+        .order_by(row.job_id, waits, row.from_iteration, row.id)
+    )
+    wanted = ((job_id, changes.get("iterations")) for job_id, changes in rows)
+    return {job_id: count for job_id, count in wanted if count is not None}
+
+
 def segments_of(
     session: Session, job_ids: Sequence[str]
 ) -> dict[str, tuple[Segment, ...]]:

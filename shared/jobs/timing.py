@@ -63,21 +63,32 @@ class Timetable:
     def __init__(self, known: Known) -> None:
         self._known = known
 
-    def paces(self, setup: str, method: str) -> Paces:
-        """What is known of a method on a kind of worker, or of the nearest like it."""
-        own = self._known.get((setup, method), {})
-        if own.get(Step.ITERATION):
-            near = self._nearest(setup, method)
-            return Paces(_curves(near | own), is_own=True)
-        return Paces(_curves(self._nearest(setup, method)))
+    def paces(self, setup: str, method: str, step: Step = Step.ITERATION) -> Paces:
+        """What is known of a method on a kind of worker, or of the nearest like it.
 
-    def _nearest(self, setup: str, method: str) -> dict[Step, list[Point]]:
+        Args:
+            setup: The kind of worker.
+            method: Of the job.
+            step: Without which nothing is known.
+        """
+        own = self._known.get((setup, method), {})
+        near = self._nearest(setup, method, step)
+        if own.get(step):
+            return Paces(_curves(near | own), is_own=True)
+        return Paces(_curves(near))
+
+    def look_paces(self, setup: str, method: str) -> Paces:
+        """What is known of explorations, or else of the style jobs like them."""
+        looks = self.paces(setup, method, Step.LOOK)
+        return looks if looks.curves else self.paces(setup, method)
+
+    def _nearest(self, setup: str, method: str, step: Step) -> dict[Step, list[Point]]:
         """Of the same kind of worker, the method of which most is the same."""
         words = set(method.split())
         others = [
             (len(words & set(other.split())), other, points)
             for (whose, other), points in self._known.items()
-            if whose == setup and points.get(Step.ITERATION)
+            if whose == setup and points.get(step)
         ]
         return max(others, key=lambda one: one[:2])[2] if others else {}
 

@@ -10,10 +10,13 @@ import threading
 import pytest
 import torch
 from PIL import Image
+from sqlalchemy import select
 
 from shared import jobs
 from shared.db import Database
 from shared.errors import StorageFull
+from shared.pace_models import PacePoint
+from shared.pacing import Step
 from shared.states import JobState, StateReason
 from tests.farm import OWNER
 from tests.moody import Moody
@@ -75,6 +78,25 @@ def test_an_exploration_becomes_a_sheet_per_layer_and_the_places(farm, tools):
     for activations in by_unit.values():
         assert len(activations) == 9
         assert activations == sorted(activations, reverse=True)
+
+
+def test_explorations_are_measured_and_the_next_one_is_foretold(farm, tools):
+    first = farm.submit_exploration(ring=False, **SMALL)
+    assert Runner(tools()).run_one()
+    assert jobs.accuracy(farm.db).jobs == 0  # there was nothing to go by
+    with farm.db.read() as session:
+        rows = session.scalars(select(PacePoint)).all()
+    assert {row.method for row in rows} == {"explore vgg16 relu3_1"}
+    assert {row.step for row in rows} == {Step.LOAD, Step.LOOK, Step.SAVE}
+
+    second = farm.submit_exploration(ring=False, **SMALL)
+    assert Runner(tools()).run_one()
+
+    assert jobs.accuracy(farm.db).jobs == 1
+    told = [farm.job(job_id).progress for job_id in (first, second)]
+    assert [len(one["scale_costs"]) for one in told] == [1, 1]
+    assert "save_seconds" not in told[0]
+    assert told[1]["save_seconds"] > 0
 
 
 def test_a_style_job_has_one_output_and_no_rows_for_more(farm, tools):

@@ -55,7 +55,7 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
-    assert len(asked) == 11  # five of them for the line, which is read once a second
+    assert len(asked) == 13  # seven of them for the line, which is read once a second
     assert known.segments == {}
     assert known.frames[claimed.job_id].iteration == 7
     assert known.workers["wkr_1"].device_name == "name"

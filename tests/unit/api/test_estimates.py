@@ -1,4 +1,4 @@
-"""Estimates, times of waiting jobs, and how good they are."""
+"""Estimates, times of running jobs, and how good they are."""
 
 from __future__ import annotations
 
@@ -38,10 +38,6 @@ def measured(api):
     jobs.learn(api.db, SETUP, METHOD, each)
 
 
-def queue(api, job_id):
-    return api.client.get(f"/v1/jobs/{job_id}").json["queue"]
-
-
 def test_an_estimate_tells_time_memory_and_place(api, estimate, measured):
     api.worker(setup=SETUP)
     response = estimate(max_edge=128)
@@ -77,7 +73,8 @@ def test_an_estimate_waits_behind_the_jobs_in_line(api, estimate, measured, cloc
 
     assert (said["position"], said["ahead"]) == (2, 1)
     assert said["starts_in_s"] > 5
-    assert queue(api, first)["starts_in_s"] == 0
+    queue = api.client.get(f"/v1/jobs/{first}").json["queue"]
+    assert queue["starts_in_s"] == 0
 
 
 def test_a_worker_that_is_too_small_does_not_fit(api, estimate, measured):
@@ -102,6 +99,67 @@ def test_without_a_worker_there_is_no_time_but_a_reason(estimate):
     assert said["queue"]["reason"] == "no_capable_worker_alive"
 
 
+def test_an_estimate_names_the_job_that_reuse_would_take(api, estimate, a_picture):
+    assert estimate(max_edge=128).json["equal_job"] is None
+    same = [(name, a_picture(size=(120, 60))) for name in ("content", "style")]
+    first = api.submit(same, {"max_edge": 128}).json
+
+    told = estimate(max_edge=128).json["equal_job"]
+
+    reused = api.submit(same, {"max_edge": 128}, reuse="finished_or_active").json
+    assert (told["id"], told["state"]) == (reused["id"], "queued")
+    assert told["urls"] == first["urls"]
+    assert estimate(max_edge=129).json["equal_job"] is None
+    api.finish(api.claimed())
+    done = estimate(max_edge=128).json["equal_job"]
+    assert (done["id"], done["state"]) == (first["id"], "succeeded")
+    assert done["urls"]["retry"] is None
+
+
+def test_an_estimate_in_json_names_the_equal_job_too(api, a_picture):
+    job = api.submit(params={"max_edge": 128}).json["params"]
+    wanted = {name: job[name] for name in ("content", "styles", "max_edge")}
+
+    def equal(**more):
+        answer = api.client.post("/v1/estimates", json={**wanted, **more})
+        return answer.json["equal_job"]
+
+    assert equal()["state"] == "queued"
+    change = {"from_iteration": 3, "changes": {"style_weight": 2.0}}
+    assert equal(segments=[change]) is None  # another picture
+
+
+@pytest.mark.parametrize("verb", ["delete", "pause"])
+def test_a_job_that_gives_no_picture_is_no_equal_one(api, estimate, a_picture, verb):
+    same = [(name, a_picture(size=(120, 60))) for name in ("content", "style")]
+    job_id = api.submit(same, {"max_edge": 128}).json["id"]
+    if verb == "pause":
+        jobs.pause(api.db, jobs.LOCAL_OWNER, job_id)
+    else:
+        jobs.cancel(api.db, jobs.LOCAL_OWNER, job_id)
+        assert api.client.delete(f"/v1/jobs/{job_id}").status_code == 204
+
+    assert estimate(max_edge=128).json["equal_job"] is None
+
+
+def test_equal_jobs_of_others_are_not_told(keyed, a_picture, clock):
+    mine, theirs, nobodys = (keyed.bearer() for _ in range(3))
+    told = [keyed.submit(headers=mine).json["id"]]
+    clock.advance(1)
+    told += [keyed.submit(headers=theirs).json["id"]]
+
+    def equal(headers):
+        form = {
+            name: (io.BytesIO(a_picture(color)), "a.png")
+            for name, color in (("content", "red"), ("style", "blue"))
+        }
+        answer = keyed.client.post("/v1/estimates", data=form, headers=headers)
+        return answer.json["equal_job"]
+
+    assert [equal(mine)["id"], equal(theirs)["id"]] == told
+    assert equal(nobodys) is None
+
+
 def test_an_estimate_is_checked_as_a_job_is(estimate):
     wrong = estimate(max_edge=9)
     missing = estimate(files=("content",))
@@ -109,51 +167,6 @@ def test_an_estimate_is_checked_as_a_job_is(estimate):
     assert wrong.status_code == missing.status_code == 422
     assert wrong.json["errors"][0]["pointer"] == "/params/max_edge"
     assert missing.json["errors"][0]["pointer"] == "/style"
-
-
-def test_waiting_jobs_tell_when_they_start_and_end(api, measured, clock):
-    api.worker(setup=SETUP)
-    api.submitted(max_edge=128)
-    clock.advance(1)
-
-    told = queue(api, api.submitted(max_edge=128))
-
-    assert told["position"] == 2
-    assert told["starts_in_s"] == pytest.approx(
-        SECONDS_PER_MPX * 128 * 96 * 150 / 1e6, rel=0.1
-    )
-    assert told["starts_at"] < told["finishes_at"]
-    assert told["confidence"] in {"low", "medium", "high"}
-    assert told["reason"] == "waiting_for_worker"
-
-
-def test_reasons_tell_why_a_job_waits(api, clock):
-    from sqlalchemy import update
-
-    from shared.jobs.draining import drain_worker
-    from shared.models import Owner
-
-    job_id = api.submitted()
-    assert queue(api, job_id)["reason"] == "no_capable_worker_alive"
-    api.worker()
-    assert queue(api, job_id)["reason"] == "waiting_for_worker"
-    with api.db.write() as session:
-        session.execute(update(Owner).values(max_running=0))
-    assert queue(api, job_id)["reason"] == "quota"
-    drain_worker(api.db, "wkr_1", draining=True)
-    assert queue(api, job_id)["reason"] == "queue_paused"
-
-
-def test_times_that_pass_make_no_new_etag(api, measured, clock):
-    api.worker(setup=SETUP)
-    job_id = api.submitted()
-    first = api.client.get(f"/v1/jobs/{job_id}")
-    jobs.learn(api.db, SETUP, METHOD, [jobs.Measured(Step.ITERATION, 0.03, 9.0)])
-
-    again = api.client.get(f"/v1/jobs/{job_id}")
-
-    assert again.json["queue"]["finishes_at"] > first.json["queue"]["finishes_at"]
-    assert again.get_etag() == first.get_etag()
 
 
 def test_a_running_job_tells_a_range(api):

@@ -8,9 +8,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.asset_schemas import AssetObject, FrameObject
+from api.estimate_schemas import Estimate
 from api.form_schemas import JobJson
 from api.forms import ASSET_FORM, EXPLORATION_FORM, JOB_FORM
-from api.record_schemas import Manifest
+from api.record_schemas import Manifest, Queue
 from api.schemas import JobObject, JobPage, Problem
 from shared.params import StyleParams
 from shared.steering import Changes
@@ -128,7 +129,16 @@ def test_examples_are_what_they_are_examples_of(document):
     schemas = document["components"]["schemas"]
     models = {
         model.__name__: model
-        for model in (AssetObject, JobJson, Problem, FrameObject, Manifest, JobObject)
+        for model in (
+            AssetObject,
+            JobJson,
+            Problem,
+            FrameObject,
+            Manifest,
+            JobObject,
+            Estimate,
+            Queue,
+        )
     }
 
     for name, model in models.items():

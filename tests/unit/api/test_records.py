@@ -91,9 +91,9 @@ def test_the_queue_is_told_of_all_owners_together(api, client):
     api.worker()
     api.claimed()
 
-    assert client.get("/v1/queue").json == {
-        "queued": 1, "running": 1, "workers": 1, "draining": 0
-    }  # fmt: skip
+    told = client.get("/v1/queue").json
+    del told["estimated_wait"]
+    assert told == {"queued": 1, "running": 1, "workers": 1, "draining": 0}
 
 
 def test_a_manifest_of_a_waiting_job_tells_what_is_known(api, client):
