@@ -94,6 +94,7 @@ JOB: dict[str, Any] = {
     "error": None,
     "worker": {"id": "wkr_01JD0000000000000000000000", "device": "cpu", "name": "CPU"},
     "warnings": [],
+    "trace_id": None,
     "params_digest": _SHA256,
     "reused": False,
     "urls": {

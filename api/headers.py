@@ -9,6 +9,8 @@ import structlog
 from flask import Flask, Response, g, request
 from ulid import ULID
 
+from shared.tracing import CURRENT, read_trace
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,7 +42,10 @@ def new_request_id() -> str:
 
 def _name_request() -> None:
     g.request_id = new_request_id()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    trace = read_trace(request.headers.get("traceparent"))
+    CURRENT.set(trace)
+    told = {} if trace is None else {"trace_id": trace.id}
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, **told)
 
 
 def _complete(response: Response) -> Response:
@@ -60,4 +65,5 @@ def _complete(response: Response) -> Response:
 
 
 def _forget_request(_error: BaseException | None) -> None:
-    structlog.contextvars.unbind_contextvars("request_id")
+    CURRENT.set(None)
+    structlog.contextvars.unbind_contextvars("request_id", "trace_id")

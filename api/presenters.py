@@ -23,6 +23,7 @@ from api.waiting_line import place_in_line
 from shared import jobs
 from shared.formats import format_of_key
 from shared.states import TERMINAL, JobState
+from shared.tracing import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,9 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
 
 
 def _labels(job: Job) -> dict[str, Any]:
-    return {"name": job.name, "tags": job.tags, "metadata": job.labels}
+    trace = read_trace(job.traceparent)
+    labels = {"name": job.name, "tags": job.tags, "metadata": job.labels}
+    return {**labels, "trace_id": trace and trace.id}
 
 
 def _times(job: Job) -> dict[str, Any]:

@@ -232,6 +232,7 @@ class JobObject(_Said):
     name: str | None
     tags: list[str]
     metadata: dict[str, str]
+    trace_id: str | None = Field(description="of the traceparent it was sent with")
     owner: str
     created_at: datetime
     started_at: datetime | None

@@ -118,6 +118,7 @@ class Job(Base):
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
     params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of who asked for it
 
     fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
     attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only

@@ -120,9 +120,7 @@ class Runner:
         # torch keeps the number of threads by the calling thread, which is new here.
         use_threads(self._tools.settings.worker_threads)
         self._claim = claim
-        with structlog.contextvars.bound_contextvars(
-            job_id=claim.job_id, fence=claim.fence, attempt=claim.attempts
-        ):
+        with structlog.contextvars.bound_contextvars(**_named(claim)):
             try:
                 self._see_through(claim, nonce)
             except FencedOut:
@@ -231,3 +229,9 @@ class Runner:
                 self._tools.storage.delete(key)
             except StorageError as error:
                 log.warning("blob_left_behind", key=key, error=str(error))
+
+
+def _named(claim: Claim) -> dict[str, Any]:
+    """What each line of the log says of the job at hand."""
+    named = {"job_id": claim.job_id, "fence": claim.fence, "attempt": claim.attempts}
+    return named if claim.trace is None else {**named, "trace_id": claim.trace.id}

@@ -13,6 +13,7 @@ from shared.jobs.segments import segments_of
 from shared.kinds import JobKind, Params, kind_of, read_params
 from shared.models import Asset, Checkpoint, Job, JobInput, Owner
 from shared.states import EVENTS, HELD, Event, JobState
+from shared.tracing import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.steering import Segment
+    from shared.tracing import Trace
 
 
 P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
@@ -75,6 +77,7 @@ class Claim(Generic[P_co]):
     finish_requested: bool = False  # no further iterations, only the picture
     caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
     asked_max_edge: int | None = None  # px, where params say less than was asked
+    trace: Trace | None = None  # of who asked for the job
     progress: Mapping[str, Any] = field(default_factory=dict)  # last that was told
 
     @property
@@ -200,6 +203,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         finish_requested=job.finish_requested,
         caution=1.0 if job.caution is None else job.caution,
         asked_max_edge=job.asked_max_edge,
+        trace=read_trace(job.traceparent),
         progress=job.progress or {},
     )
 

@@ -20,6 +20,7 @@ from shared.models import Asset, Job, JobInput, Owner
 from shared.params import StyleParams
 from shared.states import JobState
 from shared.steering import steered
+from shared.tracing import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -177,8 +178,10 @@ def add_job(
     """
     now = session.scalar(select(db.now)) or 0.0
     _check_room(session, columns["owner_id"], limits)
+    trace = CURRENT.get()
     job = Job(
         id=new_id("job"),
+        traceparent=trace and trace.parent,
         state=JobState.QUEUED,
         fence=0,
         created_at=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -9,6 +10,7 @@ import psutil
 
 from shared import jobs
 from shared.states import JobState, StateReason
+from shared.tracing import CURRENT, read_trace
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
@@ -98,6 +100,20 @@ def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
     ids.append(farm.submit(seed=3, **SHORT))
 
     assert {farm.wait_end(job_id).state for job_id in ids} == {JobState.SUCCEEDED}
+
+
+def test_the_log_of_a_worker_names_the_trace_of_a_job(farm):
+    trace = read_trace(f"00-{'ab' * 16}-{'cd' * 8}-01")
+    token = CURRENT.set(trace)
+    job_id = farm.submit(**SHORT)
+    CURRENT.reset(token)
+
+    farm.start_worker()
+    farm.wait_end(job_id)
+
+    lines = (farm.settings.home / "log").read_text().splitlines()
+    (left,) = [json.loads(line) for line in lines if '"job_left"' in line]
+    assert left["trace_id"] == trace.id
 
 
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
