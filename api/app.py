@@ -60,20 +60,25 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     secret = read_secret(settings.secret_file)
     looks = Looks(database)
+    keys_here = KnownKeys(database, clock)
     parts = services.Services(
         settings,
         database,
         storage,
         doorbell,
         secret,
-        keys=KnownKeys(database, clock),
+        keys=keys_here,
         budgets=Budgets(clock),
         strangers=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
         streams=BoundedSemaphore(settings.max_streams),
         looks=looks,
-        lookout=Lookout(database, lambda row: looks.progress(row.owner_id, row)),
+        lookout=Lookout(
+            database,
+            lambda row: looks.progress(row.owner_id, row),
+            keys_here.forget,
+        ),
     )
     services.install(app, parts)
     problems.register(app)

@@ -30,6 +30,9 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 _OTHERWISE = {"/v1/me", "/v1/keys"}
 
 
+KEY_LAPSED = "this API key was revoked, or has expired, since the request came"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is asking.
@@ -65,6 +68,12 @@ def current_caller() -> Caller:
 def current_owner_id() -> str:
     """Return the owner of what the current request makes and sees."""
     return current_caller().owner_id
+
+
+def current_key_id() -> str | None:
+    """Return the id of the key that lets the current request in; None: none does."""
+    key = current_caller().key
+    return None if key is None else key.id
 
 
 def require_scope(scope: Scope) -> None:

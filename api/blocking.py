@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from api.answers import job_answer, look_answer
+from api.auth import KEY_LAPSED, current_key_id
 from api.etags import Mark
 from api.finding import find_job
 from api.limits import take_stream
 from api.live import PROGRESS, Scope
 from api.preferences import wanted_wait_seconds
 from api.presenters import present
-from shared.errors import TooManyStreams
+from shared.errors import TooManyStreams, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ def held_answer(
     Raises:
         JobNotFound: The owner has no such job.
         TooManyStreams: As many are open as can be.
+        Unauthenticated: The key was revoked meanwhile, or has expired.
     """
     seconds = wanted_wait_seconds(request.headers.get("Prefer", ""))
     look = services.looks.look(owner_id, job_id)
@@ -61,6 +63,7 @@ def submitted_answer(
     """Answer a submission: 200 if the job was there, or is over in time, else 202.
 
     Where no place is left for one more to wait, it does not: the job is taken anyway.
+    Nor does it wait on once its key has been revoked.
     """
     seconds, over = wanted_wait_seconds(request.headers.get("Prefer", "")), False
     if seconds > 0:
@@ -68,7 +71,7 @@ def submitted_answer(
             with _watching(services, owner_id, job_id) as watch:
                 look = services.looks.look(owner_id, job_id)
                 over = _wait(services, look, None, watch, seconds).is_over
-        except TooManyStreams:
+        except (TooManyStreams, Unauthenticated):
             seconds = 0
     job = present(services.database, find_job(job_id))
     if reused:
@@ -81,7 +84,8 @@ def submitted_answer(
 
 @contextmanager
 def _watching(services: Services, owner_id: str, job_id: str) -> Iterator[Watch]:
-    scope = Scope(owner_id, frozenset({job_id}), touches=True)
+    named = frozenset({job_id})
+    scope = Scope(owner_id, named, touches=True, key_id=current_key_id())
     give_back = take_stream(services)
     try:
         with services.lookout.watch(scope) as watch:
@@ -113,16 +117,22 @@ def _differs(look: Look, seen: Mark) -> bool:
 def _wait(
     services: Services, look: Look, seen: Mark | None, watch: Watch, seconds: int
 ) -> Look:
-    """Wait until the job differs from what was seen, or, if that is None, is over."""
+    """Wait until the job differs from what was seen, or, if that is None, is over.
+
+    Raises:
+        Unauthenticated: The key was revoked meanwhile, or has expired.
+    """
     end = time.monotonic() + seconds
     first = True
-    while not watch.closed and (left := end - time.monotonic()) > 0:
+    while not watch.over and (left := end - time.monotonic()) > 0:
         # The first time without news: things may have happened before the watch began.
         if first or any(_may_matter(one, seen) for one in watch.take(left)):
             look = services.looks.look(look.owner_id, look.glance.job_id)
             if _is_news(look, seen, until_over=seen is None):
                 return look
         first = False
+    if watch.lapsed:
+        raise Unauthenticated(KEY_LAPSED)
     return services.looks.look(look.owner_id, look.glance.job_id)
 
 

@@ -7,10 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.auth import KEY_LAPSED
 from api.live import END, SNAPSHOT, news_of
 from api.presenters import present_all
+from api.problems import expected
 from api.sse import HEARTBEAT, OPENING, event_text
 from shared import jobs
+from shared.errors import Unauthenticated
 from shared.states import TERMINAL
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from shared.models import Job
 
 RECONNECT = "reconnect"
+PROBLEM = "problem"  # not `error`: so an EventSource calls a lost connection
 _LINES_AT_ONCE = 200  # read from the log
 
 
@@ -46,7 +50,7 @@ class Pace:
 
 
 class Stream:
-    """The text of one stream.
+    """The text of one stream; made while its request is at hand.
 
     Args:
         services: Of the app.
@@ -65,6 +69,9 @@ class Stream:
         self._services, self._watch = services, watch
         self._wanted, self._clock = wanted, clock
         self._told: dict[str, int] = {}  # the last line by job, of those replayed
+        # Made now: the text is written after the request has gone.
+        refusal = expected(Unauthenticated(KEY_LAPSED))
+        self._refusal = refusal.get_data(as_text=True)
 
     def text(self, snapshots: Sequence[Job], last_seq: int) -> Iterator[str]:
         """Write it piece by piece, each as soon as there is something to say.
@@ -78,7 +85,7 @@ class Stream:
         yield OPENING + self._snapshots(snapshots, last_seq)
         yield from self._replayed()
         over = [job for job in snapshots if job.state in TERMINAL]
-        if self._wanted.ends and over:
+        if self._wanted.ends and over and not self._watch.lapsed:
             if over[0].id not in self._told:
                 yield _end_of(over[0])
             return
@@ -95,7 +102,7 @@ class Stream:
     def _replayed(self) -> Iterator[str]:
         after, scope = self._wanted.after, self._watch.scope
         database = self._services.database
-        while after is not None:
+        while after is not None and not self._watch.lapsed:
             lines = jobs.log_of(
                 database, scope.owner_id, after, _LINES_AT_ONCE, scope.job_ids
             )
@@ -111,22 +118,26 @@ class Stream:
             taken = self._watch.take(max(0.0, min(pace.heartbeat_seconds, left)))
             left = end - self._clock()
             for news in taken:
+                if self._watch.lapsed:
+                    break
                 if not self._is_replayed(news):
                     yield _text(news)
                     if self._wanted.ends and news.kind == END:
                         return
-            if reason := self._goodbye(left):
-                yield event_text(RECONNECT, json.dumps({"reason": reason}))
+            if goodbye := self._goodbye(left):
+                yield goodbye
                 return
             if not taken:
                 yield HEARTBEAT
 
     def _goodbye(self, left_seconds: float) -> str | None:
+        if self._watch.lapsed:
+            return event_text(PROBLEM, self._refusal)
         if self._watch.closed:
-            return "shutdown"
+            return _reconnect("shutdown")
         if self._watch.overflowed:
-            return "behind"  # the log has what was not sent
-        return "age" if left_seconds <= 0 else None
+            return _reconnect("behind")  # the log has what was not sent
+        return _reconnect("age") if left_seconds <= 0 else None
 
     def _is_replayed(self, news: News) -> bool:
         return news.seq is not None and news.seq <= self._told.get(news.job_id, 0)
@@ -136,6 +147,10 @@ def _text(news: News) -> str:
     # What comes before the last of a line has no id: who loses the connection in
     # between is told the whole line again.
     return event_text(news.kind, news.data, news.seq if news.is_last else None)
+
+
+def _reconnect(reason: str) -> str:
+    return event_text(RECONNECT, json.dumps({"reason": reason}))
 
 
 def _end_of(job: Job) -> str:

@@ -71,6 +71,14 @@ def until(stream, name):
     raise AssertionError(f"the stream ended without {name}: {read}")
 
 
+def wait_for(condition):
+    """Wait until it holds; 20 s at most."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @contextmanager
 def running_api(home, database_url, **settings):
     with socket.socket() as probe:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from flask import Response, request
 from pydantic import AfterValidator, Field
 
-from api.auth import current_owner_id
+from api.auth import current_key_id, current_owner_id
 from api.finding import JobPath, find_job
 from api.limits import take_stream
 from api.live import Scope, lines_of
@@ -110,7 +110,7 @@ def show_job_events(path: JobPath, query: LogQuery) -> Response:
     `reconnect`: come back with Last-Event-ID, or `after`, and hear what was missed.
     """
     job = find_job(path.job_id)
-    scope = Scope(job.owner_id, frozenset({job.id}))
+    scope = Scope(job.owner_id, frozenset({job.id}), key_id=current_key_id())
     if not _wants_stream():
         return _page(scope, query)
     after = _after(query)
@@ -130,7 +130,7 @@ def show_events(query: AllQuery) -> Response:
     named_ids = None
     if query.jobs is not None:
         named_ids = frozenset(find_job(one.strip()).id for one in query.jobs.split(","))
-    scope = Scope(owner_id, named_ids)
+    scope = Scope(owner_id, named_ids, key_id=current_key_id())
     if not _wants_stream():
         return _page(scope, query)
 

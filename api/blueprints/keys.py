@@ -103,6 +103,7 @@ def revoke_key(path: KeyPath) -> Response:
     mine = None if caller.may(Scope.ADMIN) else caller.owner_id
     jobs.revoke_key(services.database, path.key_id, mine)
     services.keys.forget()
+    services.lookout.recheck_keys()
     return Response(status=204)
 
 

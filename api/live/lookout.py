@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from api.live.admissions import Admissions
 from api.live.differences import Differences
 from api.live.logbook import news_of
 from api.live.sequence import InOrder
@@ -21,7 +22,7 @@ from shared import jobs
 from shared.errors import DatabaseUnavailable, ImpastoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from api.live.differences import Progressing
     from api.live.news import News
@@ -43,11 +44,19 @@ class Lookout:
     Args:
         database: Where.
         progress_of: Describes how far a job is.
+        forget_keys: Called when some are valid no more that were until now.
     """
 
-    def __init__(self, database: Database, progress_of: Progressing) -> None:
+    def __init__(
+        self,
+        database: Database,
+        progress_of: Progressing,
+        forget_keys: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._progress_of = progress_of
+        self._forget_keys = forget_keys
+        self._admissions = Admissions(database, time.monotonic)
         self._changed = Condition()
         self._watches: list[Watch] = []
         self._placed = False  # whether the place in the log is known
@@ -80,6 +89,10 @@ class Lookout:
             watch.close()
         if thread is not None:
             thread.join()
+
+    def recheck_keys(self) -> None:
+        """Turn those away at once whose key has just been revoked."""
+        self._admissions.hurry()
 
     def _open(self, scope: Scope) -> Watch:
         watch = Watch(scope, time.monotonic)
@@ -120,6 +133,7 @@ class Lookout:
         while True:
             pause = LOOK_SECONDS
             try:
+                self._turn_away()
                 if order is None:
                     order = self._place()
                 self._tell(self._news(order, differences))
@@ -131,6 +145,17 @@ class Lookout:
                 pause = _OUTAGE_SECONDS
             if not self._pause(pause, placed=order is not None):
                 return
+
+    def _turn_away(self) -> None:
+        """End the watches of keys that have been revoked, or have expired."""
+        with self._changed:
+            watches = [one for one in self._watches if one.scope.key_id is not None]
+        gone = self._admissions.lapsed({str(one.scope.key_id) for one in watches})
+        if gone:
+            self._forget_keys()
+        for watch in watches:
+            if watch.scope.key_id in gone:
+                watch.lapse()
 
     def _pause(self, seconds: float, *, placed: bool) -> bool:
         """Wait before the next look; False: nobody wants one."""

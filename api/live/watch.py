@@ -22,11 +22,13 @@ class Scope:
     Attributes:
         job_ids: Only these; None: all.
         touches: Whether new revisions count that no line of the log tells of.
+        key_id: Of the key that lets them watch; None: none is asked for.
     """
 
     owner_id: str
     job_ids: frozenset[str] | None = None
     touches: bool = False
+    key_id: str | None = None
 
     def includes(self, news: News) -> bool:
         """Whether it happened to one of them."""
@@ -51,11 +53,22 @@ class Watch:
         self._outbox = Outbox()
         self._changed = Condition()
         self._closed = False
+        self._lapsed = False
 
     @property
     def closed(self) -> bool:
         """Whether the process is about to end."""
         return self._closed
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether its key has been revoked, or has expired, since it was made."""
+        return self._lapsed
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        return self._closed or self._lapsed
 
     @property
     def overflowed(self) -> bool:
@@ -75,11 +88,17 @@ class Watch:
             self._closed = True
             self._changed.notify()
 
+    def lapse(self) -> None:
+        """Wake whoever waits: what happens is none of its business any more."""
+        with self._changed:
+            self._lapsed = True
+            self._changed.notify()
+
     def take(self, timeout_seconds: float) -> list[News]:
-        """Wait for news and return them; nothing after the time, or once closed."""
+        """Wait for news and return them; none after the time, or once it has lapsed."""
         end = self._clock() + timeout_seconds
         with self._changed:
-            while not self._closed:
+            while not self.over:
                 now = self._clock()
                 due = self._outbox.due_at()
                 if due is not None and due <= now:
@@ -87,4 +106,4 @@ class Watch:
                 if now >= end:
                     return []
                 self._changed.wait((end if due is None else min(due, end)) - now)
-            return self._outbox.take(self._clock())
+            return [] if self._lapsed else self._outbox.take(self._clock())

@@ -55,6 +55,7 @@ from shared.jobs.keys import (
     revoke_key,
     scopes_of,
     used_keys,
+    valid_keys,
 )
 from shared.jobs.lineage import family
 from shared.jobs.lining import Line, line, place_of
@@ -249,6 +250,7 @@ __all__ = [
     "timetable",
     "unfinished",
     "used_keys",
+    "valid_keys",
     "verbs_of",
     "waiting",
     "wake",

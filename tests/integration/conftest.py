@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 
 import pytest
 import torch
 
+from shared import jobs
+from shared.db import Database
+from tests.api_server import running_api
 from tests.farm import Farm
 from tests.moody import Moody
 from worker.device import cpu
@@ -50,3 +54,20 @@ def tools(farm):
         )
 
     return make
+
+
+@pytest.fixture
+def live_db(database_url):
+    """The database of the server, on its own clock as that of the server is."""
+    database = Database(database_url)
+    jobs.ensure_owner(database, jobs.LOCAL_OWNER)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def serve(tmp_path, database_url):
+    with ExitStack() as running:
+        yield lambda **settings: running.enter_context(
+            running_api(tmp_path, database_url, **settings)
+        )

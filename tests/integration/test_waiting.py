@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
-import statistics
 import threading
 import time
 from contextlib import ExitStack
@@ -12,65 +10,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
-import pytest
 
 from shared import jobs
-from shared.db import Database
-from tests.api_server import running_api, until
-from tests.job_rows import DEVICE, submit
+from tests.api_server import until, wait_for
+from tests.job_rows import submit
+from tests.lives import beat, checkpoint, claim, complete, frame, names
 
 OWNER = jobs.LOCAL_OWNER
-LEASE = 600
-
-
-def claim(db, nonce="n"):
-    claimed = jobs.claim(db, DEVICE, nonce, LEASE)
-    assert claimed is not None
-    return claimed
-
-
-def beat(db, claimed, scale_iteration, scale=2):
-    told = {"phase": "optimizing", "scale": scale, "width": 512, "height": 340,
-            "scale_iteration": scale_iteration, "iteration": 160 + scale_iteration,
-            "losses": {"total": 1.0}}  # fmt: skip
-    jobs.heartbeat(db, claimed, LEASE, told["iteration"], told)
-
-
-def frame(db, claimed, iteration):
-    key = f"frames/{claimed.job_id}/{iteration}.jpg"
-    jobs.add_frame(db, claimed, jobs.NewFrame(iteration, 2, 256, 170, {}, key, key))
-
-
-def checkpoint(db, claimed, iteration):
-    key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
-    jobs.checkpointed(db, claimed, iteration, jobs.Written(key, "ef" * 32, 5), 1)
-
-
-def complete(db, claimed):
-    key = f"results/{claimed.job_id}/{claimed.fence}.png"
-    written = jobs.Written(key, "cd" * 32, 10)
-    jobs.complete(db, claimed, jobs.Result(written, 8, 8, exact=True))
-
-
-def names(read):
-    return [one[0] for one in read if one[0] != ":"]
-
-
-@pytest.fixture
-def live_db(database_url):
-    """The database of the server, on its own clock as that of the server is."""
-    database = Database(database_url)
-    jobs.ensure_owner(database, OWNER)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def serve(tmp_path, database_url):
-    with ExitStack() as running:
-        yield lambda **settings: running.enter_context(
-            running_api(tmp_path, database_url, **settings)
-        )
 
 
 def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
@@ -210,7 +156,7 @@ def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends
             until(stream, "snapshot")
         waiting = threading.Thread(target=wait)
         waiting.start()
-        _wait_for(lambda: _connections(server) >= 7)
+        wait_for(lambda: _connections(server) >= 7)
         server.get("/livez")  # what came before it is being served by now
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
@@ -234,61 +180,6 @@ def _connections(server):
         for each in process.net_connections("tcp")
         if each.status == "ESTABLISHED" and each.laddr.port == port
     })  # fmt: skip
-
-
-def _wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_with_the_cap_reached_the_server_still_answers_at_once(serve, live_db):
-    server = serve(max_streams=40, api_threads=4)
-    job_id = submit(live_db, OWNER)
-    url = f"/v1/jobs/{job_id}"
-    etag = server.get(url).headers["ETag"]
-
-    with ExitStack() as opened:
-        for _ in range(40):
-            stream = opened.enter_context(server.stream(f"{url}/events"))
-            until(stream, "snapshot")
-        refused = server.get(f"{url}/events", Accept="text/event-stream")
-        held = server.get(url, If_None_Match=etag, Prefer="wait=10")
-        seconds = [_timed(lambda: server.get("/livez")) for _ in range(50)]
-        poll = server.get(url, If_None_Match=etag)
-
-    for answer in (refused, held):
-        assert answer.status_code == 429
-        assert answer.json()["code"] == "too-many-streams"
-        assert answer.headers["Retry-After"]
-    assert poll.status_code == 304
-    assert statistics.median(seconds) < 0.05, sorted(seconds)
-
-
-def _timed(ask):
-    began = time.monotonic()
-    assert ask().is_success
-    return time.monotonic() - began
-
-
-def test_a_client_that_is_gone_gives_its_place_back(serve, live_db):
-    server = serve(max_streams=1, stream_heartbeat_seconds=0.2)
-    job_id = submit(live_db, OWNER)
-    address = urlsplit(server.url)
-    path = f"/v1/jobs/{job_id}/events"
-    with socket.create_connection((address.hostname, address.port)) as gone:
-        head = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
-        gone.sendall(f"{head}Accept: text/event-stream\r\n\r\n".encode())
-        assert b"200 OK" in gone.recv(65536)
-
-    def opens():
-        with server.client.stream(
-            "GET", path, headers={"Accept": "text/event-stream"}
-        ) as response:
-            return response.status_code == 200
-
-    _wait_for(opens)
 
 
 def test_polls_and_waits_are_answered_by_what_changed(serve, live_db):

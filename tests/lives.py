@@ -1,0 +1,41 @@
+"""What a worker would write while a job lives, so that streams have much to tell."""
+
+from __future__ import annotations
+
+from shared import jobs
+from tests.job_rows import DEVICE
+
+LEASE = 600
+
+
+def claim(db, nonce="n"):
+    claimed = jobs.claim(db, DEVICE, nonce, LEASE)
+    assert claimed is not None
+    return claimed
+
+
+def beat(db, claimed, scale_iteration, scale=2):
+    told = {"phase": "optimizing", "scale": scale, "width": 512, "height": 340,
+            "scale_iteration": scale_iteration, "iteration": 160 + scale_iteration,
+            "losses": {"total": 1.0}}  # fmt: skip
+    jobs.heartbeat(db, claimed, LEASE, told["iteration"], told)
+
+
+def frame(db, claimed, iteration):
+    key = f"frames/{claimed.job_id}/{iteration}.jpg"
+    jobs.add_frame(db, claimed, jobs.NewFrame(iteration, 2, 256, 170, {}, key, key))
+
+
+def checkpoint(db, claimed, iteration):
+    key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
+    jobs.checkpointed(db, claimed, iteration, jobs.Written(key, "ef" * 32, 5), 1)
+
+
+def complete(db, claimed):
+    key = f"results/{claimed.job_id}/{claimed.fence}.png"
+    written = jobs.Written(key, "cd" * 32, 10)
+    jobs.complete(db, claimed, jobs.Result(written, 8, 8, exact=True))
+
+
+def names(read):
+    return [one[0] for one in read if one[0] != ":"]
