@@ -26,9 +26,10 @@ from api.blueprints import (
 )
 from api.budgets import Budgets
 from api.known_keys import KnownKeys
-from api.limits import max_body_bytes, max_uploads
+from api.limits import max_body_bytes, max_uploads, most_streams_each
 from api.live import Lookout
 from api.looks import Looks
+from api.places import Places
 from api.unchanged import Unchanged
 from shared.settings import read_secret
 
@@ -72,7 +73,7 @@ def create_app(
         strangers=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
-        streams=BoundedSemaphore(settings.max_streams),
+        places=Places(settings.max_streams, most_streams_each(settings)),
         looks=looks,
         lookout=Lookout(
             database,

@@ -12,7 +12,6 @@ from api.answers import job_answer, look_answer
 from api.auth import KEY_LAPSED, current_key_id
 from api.etags import Mark
 from api.finding import find_job
-from api.limits import take_stream
 from api.live import PROGRESS, Scope
 from api.preferences import wanted_wait_seconds
 from api.presenters import present
@@ -86,7 +85,7 @@ def submitted_answer(
 def _watching(services: Services, owner_id: str, job_id: str) -> Iterator[Watch]:
     named = frozenset({job_id})
     scope = Scope(owner_id, named, touches=True, key_id=current_key_id())
-    give_back = take_stream(services)
+    give_back = services.places.take(owner_id)
     try:
         with services.lookout.watch(scope) as watch:
             yield watch

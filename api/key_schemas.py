@@ -37,6 +37,7 @@ _ME: JsonDict = {
     "requests_per_minute": {"submit": 60, "default": 1200},
     "max_queued": 1000,
     "max_running": None,
+    "max_streams": 32,
     "queued": 2,
     "running": 1,
 }
@@ -57,6 +58,9 @@ class Me(BaseModel):
     )
     max_queued: int
     max_running: int | None = Field(description="null: no limit")
+    max_streams: int = Field(
+        description="streams and held requests of the owner, in each server process"
+    )
     queued: int = Field(description="jobs of the owner")
     running: int
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from shared.errors import ServerBusy, StorageFull, TooManyStreams, UploadTooLarge
+from shared.errors import ServerBusy, StorageFull, UploadTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from api.services import Services
@@ -38,6 +38,16 @@ def max_uploads(settings: Settings) -> int:
     thread until his connection ends.
     """
     return settings.api_threads // 2
+
+
+def most_streams_each(settings: Settings) -> int:
+    """Streams and held requests of one owner; without keys, the only one has them all.
+
+    There is nobody then to leave places for.
+    """
+    if settings.auth == "none":
+        return settings.max_streams
+    return min(settings.max_streams_per_owner, settings.max_streams)
 
 
 class BoundedFile(SpooledTemporaryFile[bytes]):
@@ -101,29 +111,6 @@ def one_upload(services: Services) -> Iterator[None]:
         yield
     finally:
         services.uploads.release()
-
-
-def take_stream(services: Services) -> Callable[[], None]:
-    """Take one of the places for streams and held requests, each of which has a thread.
-
-    Returns:
-        What gives it back; doing so twice is harmless.
-
-    Raises:
-        TooManyStreams: All are taken.
-    """
-    if not services.streams.acquire(blocking=False):
-        raise TooManyStreams(
-            f"{services.settings.max_streams} streams and waits are open, no more are "
-            "kept open"
-        )
-    held = [services.streams]
-
-    def give_back() -> None:
-        with suppress(IndexError):
-            held.pop().release()
-
-    return give_back
 
 
 @contextmanager

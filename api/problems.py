@@ -199,6 +199,8 @@ def _members(error: errors.ImpastoError) -> Mapping[str, object]:
         return {"state": error.state, "allowed_actions": error.allowed}
     if isinstance(error, errors.ForbiddenScope):
         return {"scope": error.scope}
+    if isinstance(error, errors.TooManyStreams):
+        return {"cap": error.cap, "most": error.most}
     if isinstance(error, errors.NoSuchCheckpoint):
         return {"checkpoints": list(error.iterations)}
     if isinstance(error, errors.AssetInUse):

@@ -64,6 +64,10 @@ class Problem(_Said):
     jobs: list[str] | None = Field(
         default=None, description="ids of jobs that need the picture"
     )
+    cap: Literal["owner", "server"] | None = Field(
+        default=None, description="which one is reached, of streams and held requests"
+    )
+    most: int | None = Field(default=None, description="that it allows")
 
 
 class QueuePlace(_Said):

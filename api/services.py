@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from api.known_keys import KnownKeys
     from api.live import Lookout
     from api.looks import Looks
+    from api.places import Places
     from shared.db import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
@@ -41,7 +42,7 @@ class Services:
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
             each holds one for as long as its sender likes.
-        streams: As many as there are threads for streams and held requests.
+        places: For streams and held requests.
         looks: How jobs look.
         lookout: Sees what happens to them, for all who wait.
     """
@@ -56,7 +57,7 @@ class Services:
     strangers: Budgets
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
-    streams: BoundedSemaphore
+    places: Places
     looks: Looks
     lookout: Lookout
 

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         default=256, ge=1, description="streams and waits open at once, a thread each"
     )
+    max_streams_per_owner: int = Field(
+        default=32, ge=1, description="of these, per owner; with keys only"
+    )
     stream_seconds: float = Field(
         default=600, gt=0, description="after which a stream asks its client to return"
     )

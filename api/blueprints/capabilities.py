@@ -8,7 +8,7 @@ from typing import get_args
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import answer, conditional
-from api.limits import max_body_bytes
+from api.limits import max_body_bytes, most_streams_each
 from api.openapi import get, make_blueprint
 from api.server_schemas import Capabilities
 from api.services import current_services
@@ -65,6 +65,8 @@ def show_capabilities() -> Response:
             "max_edge": edge["maximum"],
             "max_edge_lbfgs_default": MAX_EDGE_LBFGS_PX,
             "max_queued_per_owner": settings.max_queued_per_owner,
+            "max_streams": settings.max_streams,
+            "max_streams_per_owner": most_streams_each(settings),
         },
         credits=_CREDITS,
     )

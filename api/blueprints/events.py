@@ -12,7 +12,6 @@ from pydantic import AfterValidator, Field
 
 from api.auth import current_key_id, current_owner_id
 from api.finding import JobPath, find_job
-from api.limits import take_stream
 from api.live import Scope, lines_of
 from api.log_schemas import LogPage
 from api.openapi import Query, get, make_blueprint, named
@@ -182,7 +181,7 @@ def _stream(
 ) -> Response:
     services = current_services()
     with ExitStack() as opened:
-        opened.callback(take_stream(services))
+        opened.callback(services.places.take(scope.owner_id))
         watch = opened.enter_context(services.lookout.watch(scope))
         last_seq = jobs.latest_seq(services.database)
         stream = Stream(services, watch, wanted)

@@ -14,6 +14,7 @@ from api.auth import current_caller, require_scope
 from api.creating import creates_secret
 from api.key_requests import key_request
 from api.key_schemas import KeyBody, KeyObject, KeyPage, Me, NewKeyObject
+from api.limits import most_streams_each
 from api.openapi import delete, get, make_blueprint, post
 from api.paging import PageQuery, turn
 from api.progress import instant
@@ -51,6 +52,7 @@ def show_me() -> Response:
         requests_per_minute=budgets,
         max_queued=usual if told is None else told,
         max_running=owner.max_running if owner else None,
+        max_streams=most_streams_each(services.settings),
         queued=owner.queued if owner else 0,
         running=owner.running if owner else 0,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from shared.errors.base import ImpastoError
 
 
@@ -13,11 +15,26 @@ class ServerBusy(ImpastoError):
 
 
 class TooManyStreams(ImpastoError):
-    """As many streams and held requests are open as this server keeps open."""
+    """As many streams and held requests are open as are kept open.
+
+    Attributes:
+        cap: Of the whole server process, or of one owner in it.
+        most: How many.
+    """
 
     code = "too-many-streams"
     retryable = True
-    hint = "end one, or poll: GET /v1/jobs/{id} with If-None-Match is always answered"
+    hint = (
+        "end one, let GET /v1/events tell of all jobs, or poll: GET /v1/jobs/{id} with "
+        "If-None-Match is always answered"
+    )
+
+    def __init__(self, cap: Literal["owner", "server"], most: int) -> None:
+        whose = "of this owner " if cap == "owner" else ""
+        super().__init__(
+            f"{most} streams and held requests {whose}are open, no more are kept open"
+        )
+        self.cap, self.most = cap, most
 
 
 class DatabaseUnavailable(ImpastoError):

@@ -61,3 +61,28 @@ def test_a_client_that_is_gone_gives_its_place_back(serve, live_db):
             return response.status_code == 200
 
     wait_for(opens)
+
+
+def test_one_owner_cannot_take_the_places_of_another(serve, live_db):
+    server = serve(auth="keys", max_streams=8, max_streams_per_owner=3)
+    mine, theirs = (_key(live_db, owner) for owner in ("own_a", "own_b"))
+    url = f"/v1/jobs/{submit(live_db, 'own_a')}"
+
+    with ExitStack() as opened:
+        for _ in range(3):
+            stream = opened.enter_context(server.stream("/v1/events", **mine))
+            until(stream, "snapshot")
+        refused = server.get("/v1/events", Accept="text/event-stream", **mine)
+        held = server.get(f"{url}?until=terminal", Prefer="wait=10", **mine)
+        other = opened.enter_context(server.stream("/v1/events", **theirs))
+        submit(live_db, "own_b")
+        until(other, "state")
+
+    for answer in (refused, held):
+        assert (answer.status_code, answer.json()["cap"]) == (429, "owner")
+        assert answer.headers["Retry-After"]
+
+
+def _key(db, owner_id):
+    token = jobs.create_key(db, jobs.NewKey(owner_id=owner_id))[1]
+    return {"Authorization": f"Bearer {token}"}
