@@ -22,6 +22,7 @@ from api.blueprints import (
     pictures,
     records,
     session,
+    stream_tokens,
     verbs,
 )
 from api.budgets import Budgets
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 _DOCUMENTED = (
     *(assets, jobs, events, explorations, verbs, pictures, frames, records),
-    *(keys, capabilities, health, estimates, metrics),
+    *(keys, stream_tokens, capabilities, health, estimates, metrics),
 )
 
 

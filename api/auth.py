@@ -1,7 +1,8 @@
 """Who is asking, and what they may do: this machine itself, a key, or the page.
 
 With keys, every request below /v1 carries one: as a Bearer token, or by way of the
-page's cookie, and then writes carry the page's CSRF token too. docs/keys.md.
+page's cookie, and then writes carry the page's CSRF token too. A stream can be opened
+by a token in its address instead. docs/keys.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, g, request
 
 from api.origins import require_own_page, require_this_machine
+from api.preferences import wants_stream
 from api.services import current_services
 from api.sessions import COOKIE, CSRF_HEADER, read_session
 from api.strangers import look_up
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from shared.jobs import KnownKey
 
 _PROTECTED = "/v1/"
-_LOOKS = frozenset({"/v1/estimates"})  # a POST that makes nothing
+# A POST that makes nothing, or what reads only.
+_LOOKS = frozenset({"/v1/estimates", "/v1/stream-tokens"})
+STREAM_TOKEN = "stream_token"  # noqa: S105 - the name of a parameter
 _READING = {"GET", "HEAD", "OPTIONS"}
 # Views that say themselves what a key needs: more than to read or to write, or less.
 _OTHERWISE = {"/v1/me", "/v1/keys"}
@@ -101,21 +105,49 @@ def _admit() -> None:
         require_this_machine()
         g.caller = _LOCAL
     elif request.path.startswith(_PROTECTED):
-        key = _key_of_request()
-        g.caller = Caller(key.owner_id, key.scopes, key)
+        g.caller = _caller()
         if not _OTHERWISE & {request.path, request.path.rpartition("/")[0]}:
             reading = request.method in _READING or request.path in _LOOKS
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 
-def _key_of_request() -> KnownKey:
+def _caller() -> Caller:
     told = request.headers.get("Authorization")
-    if told is None and (cookie := request.cookies.get(COOKIE)) is not None:
-        return _key_of_page(cookie)
-    scheme, _, token = (told or "").partition(" ")
+    if told is not None:
+        key = _key_of_header(told)
+    elif (token := request.args.get(STREAM_TOKEN)) is not None:
+        key = _key_of_stream_token(token)
+        return Caller(key.owner_id, frozenset({Scope.READ}), key)
+    elif (cookie := request.cookies.get(COOKIE)) is not None:
+        key = _key_of_page(cookie)
+    else:
+        raise Unauthenticated("no API key was sent")
+    return Caller(key.owner_id, key.scopes, key)
+
+
+def _key_of_header(told: str) -> KnownKey:
+    scheme, _, token = told.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("no API key was sent")
     return find_token(token.strip())
+
+
+def _key_of_stream_token(token: str) -> KnownKey:
+    """Use the token up, whatever comes of the request: addresses are written down."""
+    if not request.path.endswith("/events") or not wants_stream():
+        raise Unauthenticated(
+            "a stream token opens streams of events only",
+            hint="send Accept: text/event-stream, or a key",
+        )
+    services = current_services()
+    key_id = jobs.use_stream_token(services.database, token)
+    key = None if key_id is None else services.keys.by_id(key_id)
+    if key is None:
+        raise Unauthenticated(
+            "this stream token is none, was used, or is too old",
+            hint="a stream takes a new one each time: POST /v1/stream-tokens",
+        )
+    return key
 
 
 def _key_of_page(cookie: str) -> KnownKey:

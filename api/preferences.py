@@ -1,8 +1,12 @@
-"""The Prefer header (RFC 7240): how long a client would like an answer to wait."""
+"""What a client would like: how long an answer may wait (RFC 7240), and a stream."""
 
 from __future__ import annotations
 
 import re
+
+from flask import request
+
+from api.sse import MEDIA_TYPE
 
 LONGEST_WAIT_SECONDS = 60
 
@@ -18,3 +22,11 @@ def wanted_wait_seconds(prefer: str) -> int:
     """
     found = _WAIT.search(prefer)
     return 0 if found is None else min(int(found[1]), LONGEST_WAIT_SECONDS)
+
+
+def wants_stream() -> bool:
+    """Whether the current request would rather have a stream than a page."""
+    if request.method == "HEAD":
+        return False  # its answer has no body that could end, and give its place back
+    offered = ["application/json", MEDIA_TYPE]
+    return request.accept_mimetypes.best_match(offered) == MEDIA_TYPE

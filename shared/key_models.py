@@ -27,6 +27,19 @@ class ApiKey(Base):
     last_used_at: Mapped[float | None]  # to the minute
 
 
+class StreamToken(Base):
+    """What opens one stream, once; only its SHA-256 is kept."""
+
+    __tablename__ = "stream_tokens"
+    __table_args__ = (Index("ix_stream_tokens_expires_at", "expires_at"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    expires_at: Mapped[float]
+
+
 class IdempotencyKey(Base):
     """The answer to a request that may be sent again."""
 

@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from flask import Response, request
 from pydantic import AfterValidator, Field
 
-from api.auth import current_key_id, current_owner_id
+from api.auth import STREAM_TOKEN, current_key_id, current_owner_id
 from api.finding import JobPath, find_job
 from api.live import Scope, lines_of
 from api.log_schemas import LogPage
 from api.openapi import Query, get, make_blueprint, named
+from api.preferences import wants_stream
 from api.services import current_services
 from api.sse import MEDIA_TYPE
 from api.streaming import Stream, Wanted
@@ -82,6 +83,11 @@ class LogQuery(Query):
         description="the last `seq` already seen; a stream without it begins now",
     )
     limit: int = Field(default=100, ge=1, le=200, description="lines of the log a page")
+    stream_token: str | None = Field(
+        default=None,
+        max_length=200,
+        description="opens a stream once, where no key can be sent: /v1/stream-tokens",
+    )
 
 
 def _few(text: str) -> str:
@@ -110,7 +116,7 @@ def show_job_events(path: JobPath, query: LogQuery) -> Response:
     """
     job = find_job(path.job_id)
     scope = Scope(job.owner_id, frozenset({job.id}), key_id=current_key_id())
-    if not _wants_stream():
+    if not wants_stream():
         return _page(scope, query)
     after = _after(query)
     if after is not None and job.state in TERMINAL and not _log(scope, after, 1):
@@ -130,7 +136,7 @@ def show_events(query: AllQuery) -> Response:
     if query.jobs is not None:
         named_ids = frozenset(find_job(one.strip()).id for one in query.jobs.split(","))
     scope = Scope(owner_id, named_ids, key_id=current_key_id())
-    if not _wants_stream():
+    if not wants_stream():
         return _page(scope, query)
 
     def snapshots() -> Sequence[Job]:
@@ -140,13 +146,6 @@ def show_events(query: AllQuery) -> Response:
         return jobs.jobs_named(database, named_ids)
 
     return _stream(scope, Wanted(_after(query)), snapshots)
-
-
-def _wants_stream() -> bool:
-    if request.method == "HEAD":
-        return False  # its answer has no body that could end, and give its place back
-    offered = ["application/json", MEDIA_TYPE]
-    return request.accept_mimetypes.best_match(offered) == MEDIA_TYPE
 
 
 def _after(query: LogQuery) -> int | None:
@@ -171,8 +170,10 @@ def _page(scope: Scope, query: LogQuery) -> Response:
     response = Response(text, mimetype="application/json")
     response.vary.add("Accept")
     if len(lines) == query.limit:
-        known = {**query.model_dump(exclude_none=True), "after": following}
-        response.headers["Link"] = f'<{request.path}?{urlencode(known)}>; rel="next"'
+        known = query.model_dump(exclude_none=True, exclude={STREAM_TOKEN})
+        response.headers["Link"] = (
+            f'<{request.path}?{urlencode(known | {"after": following})}>; rel="next"'
+        )
     return response
 
 

@@ -95,6 +95,7 @@ from shared.jobs.storing import (
     list_assets,
     renew_asset,
 )
+from shared.jobs.stream_tokens import make_stream_token, use_stream_token
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
@@ -223,6 +224,7 @@ __all__ = [
     "log_news",
     "log_of",
     "make_smaller",
+    "make_stream_token",
     "moving",
     "pause",
     "pictures_of",
@@ -249,6 +251,7 @@ __all__ = [
     "survey",
     "timetable",
     "unfinished",
+    "use_stream_token",
     "used_keys",
     "valid_keys",
     "verbs_of",

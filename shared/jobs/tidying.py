@@ -15,6 +15,7 @@ from shared.jobs.collecting import (
     thin_kept_checkpoints,
 )
 from shared.jobs.replaying import drop_old_answers
+from shared.jobs.stream_tokens import drop_old_stream_tokens
 from shared.jobs.sweeping import Sweep
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Janitor:
             *drop_expired_assets(self._db),
         ]
         self._delete(keys)
+        drop_old_stream_tokens(self._db)
         return bool(keys) or drop_old_answers(self._db) > 0
 
     def _sweep_on(self, now: float) -> None:

@@ -52,7 +52,8 @@ def _leaks(answer: Answer, farm: Farm) -> list[str]:
     told = [f"tells {leak!r}" for leak in _LEAKS if leak in answer.body]
     told += ["tells a secret" for one in farm.secrets if one.encode() in text]
     if b"imp_" in text and re.search(rb"imp_[A-Za-z0-9_-]{43}", text):
-        made = answer.status == 201 and b'"secret":"imp_' in text
+        own = b'"secret":"imp_' in text or b'"token":"imp_stream_' in text
+        made = answer.status == 201 and own
         told += [] if made else ["tells a key"]
     return told
 

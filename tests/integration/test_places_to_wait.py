@@ -64,7 +64,8 @@ def test_a_client_that_is_gone_gives_its_place_back(serve, live_db):
 
 
 def test_one_owner_cannot_take_the_places_of_another(serve, live_db):
-    server = serve(auth="keys", max_streams=8, max_streams_per_owner=3)
+    caps = {"max_streams": 8, "max_streams_per_owner": 3}
+    server = serve(auth="keys", stream_seconds=10, **caps)
     mine, theirs = (_key(live_db, owner) for owner in ("own_a", "own_b"))
     url = f"/v1/jobs/{submit(live_db, 'own_a')}"
 

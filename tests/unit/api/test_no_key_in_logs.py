@@ -1,7 +1,8 @@
 """No secret ever stands in the log or in an answer, however a request ends.
 
 The requests put keys where they belong and where they do not: other schemes, paths,
-queries, forms, JSON, cookies, Idempotency-Key. Then logs and answers are searched.
+queries, forms, JSON, cookies, Idempotency-Key; tokens of streams likewise. Then logs
+and answers are searched.
 """
 
 from __future__ import annotations
@@ -60,6 +61,22 @@ for token in (good, sys.argv[1]):
 secret = client.post("/v1/keys", json={}, headers=inside).json["secret"]
 for path in ("/v1/keys", "/v1/me"):
     seen(client.get(path, headers=inside), good, secret)
+def stream_token():
+    made = client.post("/v1/stream-tokens", headers=inside)
+    return made.json["token"]
+
+used, kept = stream_token(), stream_token()
+stream = {"Accept": "text/event-stream"}
+opened = client.get(f"/v1/events?stream_token={used}", headers=stream)
+print("opened", opened.status_code)
+seen(opened, used)
+for token in (used, kept, "imp_stream_" + sys.argv[1]):
+    for path in ("explode", "explode/x", "jobs", "jobs/job_none/events", "me"):
+        seen(client.get(f"/v1/{path}?stream_token={token}"), token)
+        seen(client.get(f"/v1/{path}?stream_token={token}", headers=inside), token)
+    seen(client.get(f"/v1/events?jobs={token}&limit=1", headers=inside), token)
+seen(client.get(f"/v1/events?stream_token={used}", headers=stream), used)
+seen(client.get(f"/v1/events?stream_token={used}&limit=1", headers=inside), used)
 session = client.post("/session", json={"key": good})
 cookie = session.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
 csrf = session.json["csrf_token"]
@@ -72,7 +89,7 @@ for token in (good, f"{sys.argv[1]}-2"):  # wrong ones are remembered for a whil
     print("without a database", answer.status_code)
 with made.app_context():
     signing = current_services().secret.hex()
-print(good, secret, cookie, csrf, signing)
+print(good, secret, cookie, csrf, signing, used, kept)
 """
 
 
@@ -84,6 +101,7 @@ def test_no_secret_good_or_bad_is_ever_logged_or_answered(tmp_path, sqlite_url):
         "IMPASTO_REDIS_URL": "redis://127.0.0.1:1/0",
         "IMPASTO_AUTH": "keys",
         "IMPASTO_SUBMITS_PER_MINUTE": "0",
+        "IMPASTO_STREAM_SECONDS": "0.1",
         "IMPASTO_LOG_LEVEL": "DEBUG",
     }
 
@@ -100,6 +118,7 @@ def test_no_secret_good_or_bad_is_ever_logged_or_answered(tmp_path, sqlite_url):
     assert done.returncode == 0, done.stderr
     *answers, secrets = done.stdout.splitlines()
     assert {"/v1/jobs 200", "/v1/jobs 401", "/v1/explode 500"} <= set(answers)
+    assert "opened 200" in answers
     assert answers[-2:] == ["without a database 503"] * 2
     assert "request_crashed" in done.stderr
     assert "request_failed" in done.stderr

@@ -1,0 +1,38 @@
+"""/v1/stream-tokens: what opens a stream where no header can be sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+
+from api.answers import answer
+from api.auth import STREAM_TOKEN, current_key_id
+from api.key_schemas import StreamTokenObject, StreamTokenUrls
+from api.openapi import make_blueprint, post
+from api.services import current_services
+from shared import jobs
+from shared.errors import NotFound
+
+blueprint = make_blueprint("stream tokens", "For an EventSource, which sends no key.")
+
+
+@post(blueprint, "/v1/stream-tokens", s201=StreamTokenObject, s404=None)
+def create_stream_token() -> Response:
+    """Make a token that opens one stream of events, within 60 seconds.
+
+    It is put into the address: of /v1/events as `urls.events` shows, or likewise of
+    /v1/jobs/{id}/events. It may read what its key may, and ends with it. 404 where no
+    keys are asked for: streams open without a token there.
+    """
+    key_id = current_key_id()
+    if key_id is None:
+        hint = "open the stream as it is"
+        raise NotFound("no keys are asked for here, and so no tokens", hint=hint)
+    token, expires_at = jobs.make_stream_token(current_services().database, key_id)
+    body = StreamTokenObject(
+        token=token,
+        expires_at=datetime.fromtimestamp(expires_at, UTC),
+        urls=StreamTokenUrls(events=f"/v1/events?{STREAM_TOKEN}={token}"),
+    )
+    return answer(body, 201)

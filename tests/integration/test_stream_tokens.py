@@ -1,0 +1,71 @@
+"""Tokens for streams over several real servers: each is used once, and never logged."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from shared import jobs
+from tests.api_server import STREAM, running_api, until
+from tests.job_rows import submit
+
+OWNER = "own_a"
+
+
+@pytest.fixture
+def two(tmp_path, database_url):
+    """Two servers of one farm."""
+    with ExitStack() as running:
+        servers = []
+        for name in ("a", "b"):
+            home = tmp_path / name
+            home.mkdir()
+            asked = {"auth": "keys", "stream_seconds": 25, "log_level": "DEBUG"}
+            server = running_api(home, database_url, **asked)
+            servers.append(running.enter_context(server))
+        yield servers
+
+
+def key_of(db):
+    key, secret = jobs.create_key(db, jobs.NewKey(owner_id=OWNER))
+    return key.id, {"Authorization": f"Bearer {secret}"}
+
+
+def open_at(server, url):
+    """Status of a stream, which is left at once."""
+    with httpx.stream("GET", server.url + url, headers=STREAM, timeout=30) as response:
+        return response.status_code
+
+
+def test_of_many_requests_to_two_servers_one_opens_the_stream(two, live_db):
+    _, headers = key_of(live_db)
+    for server in two:
+        made = server.client.post("/v1/stream-tokens", headers=headers).json()
+        url = made["urls"]["events"]
+
+        with ThreadPoolExecutor(12) as pool:
+            asked = [pool.submit(open_at, two[n % 2], url) for n in range(12)]
+            statuses = sorted(one.result() for one in asked)
+
+        assert statuses == [200, *[401] * 11]
+        for each in two:
+            assert made["token"] not in each.log()
+
+
+def test_a_stream_that_a_token_opened_ends_with_the_key(two, live_db):
+    first, second = two
+    key_id, headers = key_of(live_db)
+    job_id = submit(live_db, OWNER)
+    made = first.client.post("/v1/stream-tokens", headers=headers).json()
+    url = f"/v1/jobs/{job_id}/events?stream_token={made['token']}"
+
+    with second.stream(url) as stream:
+        until(stream, "snapshot")
+        jobs.revoke_key(live_db, key_id)
+        refusal = until(stream, "problem")[-1][2]
+
+    assert refusal["code"] == "unauthenticated"
+    assert made["token"] not in str(refusal)
