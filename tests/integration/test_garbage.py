@@ -6,14 +6,11 @@ import os
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select
 
 from shared import jobs
 from shared.errors import BlobMissing
 from shared.jobs.collecting import drop_tombstones, thin_kept_checkpoints
-from shared.jobs.stream_tokens import TOKEN_SECONDS
 from shared.jobs.sweeping import Sweep
-from shared.key_models import StreamToken
 from shared.models import Checkpoint, Frame, Job, JobEvent
 from shared.settings import Settings
 from shared.states import JobState
@@ -297,18 +294,3 @@ def test_a_killed_writer_leaves_nothing_that_can_be_read(storage, tmp_path):
 
     with pytest.raises(BlobMissing):
         storage.get("results/1.png")
-
-
-def test_tokens_of_streams_go_when_their_time_is_over(db, reconciler, clock):
-    key, _ = jobs.create_key(db, jobs.NewKey())
-    jobs.make_stream_token(db, key.id)
-
-    def kept():
-        with db.read() as session:
-            return len(session.scalars(select(StreamToken)).all())
-
-    reconciler.round()
-    assert kept() == 1
-    clock.advance(TOKEN_SECONDS + 60)
-    reconciler.round()
-    assert kept() == 0

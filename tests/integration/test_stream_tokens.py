@@ -7,8 +7,14 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from shared import jobs
+from shared.jobs.stream_tokens import TOKEN_SECONDS
+from shared.jobs.tidying import Janitor
+from shared.key_models import StreamToken
+from shared.settings import Settings
+from shared.storage.local import LocalStorage
 from tests.api_server import STREAM, running_api, until
 from tests.job_rows import submit
 
@@ -69,3 +75,19 @@ def test_a_stream_that_a_token_opened_ends_with_the_key(two, live_db):
 
     assert refusal["code"] == "unauthenticated"
     assert made["token"] not in str(refusal)
+
+
+def test_what_nobody_used_in_time_is_tidied_away(db, clock, tmp_path):
+    storage = LocalStorage(tmp_path / "blobs")
+    janitor = Janitor(db, storage, Settings(home=tmp_path), clock)
+    jobs.make_stream_token(db, jobs.create_key(db, jobs.NewKey())[0].id)
+
+    def kept():
+        with db.read() as session:
+            return len(session.scalars(select(StreamToken)).all())
+
+    janitor.round()
+    assert kept() == 1
+    clock.advance(TOKEN_SECONDS)
+    janitor.round()
+    assert kept() == 0
