@@ -145,17 +145,22 @@ def job_url(job_id: str) -> str:
     return f"/v1/jobs/{job_id}"
 
 
+def preview_of(job_id: str, iteration: int, width: int, height: int) -> Preview:
+    """Describe the latest small picture of a job; sizes in pixels."""
+    return Preview(
+        iteration=iteration,
+        url=f"{job_url(job_id)}/frames/latest",
+        thumb_url=f"{job_url(job_id)}/frames/{iteration}/thumb",
+        width=width,
+        height=height,
+    )
+
+
 def _preview(job: Job, known: jobs.Survey) -> Preview | None:
     frame = known.frames.get(job.id)
     if frame is None:
         return None
-    return Preview(
-        iteration=frame.iteration,
-        url=f"{job_url(job.id)}/frames/latest",
-        thumb_url=f"{job_url(job.id)}/frames/{frame.iteration}/thumb",
-        width=frame.width,
-        height=frame.height,
-    )
+    return preview_of(job.id, frame.iteration, frame.width, frame.height)
 
 
 def _outputs(job: Job, known: jobs.Survey) -> list[Output]:

@@ -35,8 +35,9 @@ class Metrics(_Said):
 
 
 class LoggedEvent(_Said):
-    """Something that happened to a job."""
+    """Something that happened to a job, as the log has it, and events named `log`."""
 
+    job_id: str
     seq: int = Field(description="grows; for `since`")
     at: datetime
     event: str

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shared.db import Database
     from shared.jobs import Survey
-    from shared.models import Asset, Job, JobEvent, JobInput
+    from shared.models import Asset, Job, JobInput
 
 _COLUMNS = tuple(MetricPoint.model_fields)
 
@@ -42,19 +42,6 @@ def as_csv(curve: Iterable[Sequence[Any]]) -> str:
     buffer = StringIO()
     csv.writer(buffer).writerows([_COLUMNS, *curve])
     return buffer.getvalue()
-
-
-def log_line(event: JobEvent) -> LoggedEvent:
-    """Describe something that happened."""
-    return LoggedEvent(
-        seq=event.seq,
-        at=_instant(event.at),
-        event=event.event,
-        from_state=event.from_state,
-        state=event.state,
-        fence=event.fence,
-        detail=event.detail,
-    )
 
 
 def log_text(line: LoggedEvent) -> str:

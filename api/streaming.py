@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.auth import KEY_LAPSED
-from api.live import END, SNAPSHOT, news_of
+from api.live import END, PREVIEW, SNAPSHOT, news_of
 from api.presenters import present_all
 from api.problems import expected
 from api.sse import HEARTBEAT, OPENING, event_text
+from api.thumbs import with_thumb
 from shared import jobs
 from shared.errors import Unauthenticated
 from shared.states import TERMINAL
@@ -35,10 +36,12 @@ class Wanted:
     Attributes:
         after: The last line of the log it knows; None: it begins now.
         ends: Whether the stream ends with the job, as one of a single job does.
+        thumbs: Whether previews come with their thumbnails.
     """
 
     after: int | None = None
     ends: bool = False
+    thumbs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class Stream:
                 if self._watch.lapsed:
                     break
                 if not self._is_replayed(news):
-                    yield _text(news)
+                    yield self._text(news)
                     if self._wanted.ends and news.kind == END:
                         return
             if goodbye := self._goodbye(left):
@@ -129,6 +132,11 @@ class Stream:
                 return
             if not taken:
                 yield HEARTBEAT
+
+    def _text(self, news: News) -> str:
+        if news.kind == PREVIEW and self._wanted.thumbs:
+            return event_text(news.kind, with_thumb(self._services.storage, news))
+        return _text(news)
 
     def _goodbye(self, left_seconds: float) -> str | None:
         if self._watch.lapsed:

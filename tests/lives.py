@@ -38,4 +38,5 @@ def complete(db, claimed):
 
 
 def names(read):
+    """Names of events, without comments; `log` stands before what each line means."""
     return [one[0] for one in read if one[0] != ":"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -46,6 +46,9 @@ event: snapshot
 id: 16
 data: {"id":"job_01JD8ZQ6V0","state":"queued", ...}
 
+event: log
+data: {"job_id":"job_01JD8ZQ6V0","seq":17,"event":"claim","fence":1,"detail":null, ...}
+
 event: state
 id: 17
 data: {"type":"state","seq":17,"job_id":"job_01JD8ZQ6V0","event":"claim", ...}
@@ -83,6 +86,10 @@ class LogQuery(Query):
         description="the last `seq` already seen; a stream without it begins now",
     )
     limit: int = Field(default=100, ge=1, le=200, description="lines of the log a page")
+    inline: Literal["thumb"] | None = Field(
+        default=None,
+        description="of a stream: `preview` events have their thumbnail in them",
+    )
     stream_token: str | None = Field(
         default=None,
         max_length=200,
@@ -109,10 +116,12 @@ class AllQuery(LogQuery):
 def show_job_events(path: JobPath, query: LogQuery) -> Response:
     """Follow a job: `Accept: text/event-stream` for a stream, else a page of its log.
 
-    A stream begins with a `snapshot` of the job. Then come `state`, `params_changed`,
-    `output` and `end`, which are lines of the log, and the latest `progress` (at most
-    two a second), `preview` and `checkpoint`. It ends with the job, or with
-    `reconnect`: come back with Last-Event-ID, or `after`, and hear what was missed.
+    A stream begins with a `snapshot` of the job. Then comes each line of the log, as
+    `log`, as /v1/jobs/{id}/logs has it, and as what it means: `state`,
+    `params_changed`, `output`, `end`; and the latest `progress` (at most two a second),
+    `preview` and `checkpoint`. It ends with the job, or with `reconnect`: come back
+    with Last-Event-ID, or `after`, and hear what was missed; or with `problem`: the key
+    was revoked, or has expired.
     """
     job = find_job(path.job_id)
     scope = Scope(job.owner_id, frozenset({job.id}), key_id=current_key_id())
@@ -121,7 +130,8 @@ def show_job_events(path: JobPath, query: LogQuery) -> Response:
     after = _after(query)
     if after is not None and job.state in TERMINAL and not _log(scope, after, 1):
         return Response(status=HTTPStatus.NO_CONTENT)  # an EventSource stays away then
-    return _stream(scope, Wanted(after, ends=True), lambda: [find_job(job.id)])
+    wanted = Wanted(after, ends=True, thumbs=query.inline is not None)
+    return _stream(scope, wanted, lambda: [find_job(job.id)])
 
 
 @get(blueprint, "/v1/events", s200=_EVENTS, s404=None, s429=None, s503=None)
@@ -145,7 +155,8 @@ def show_events(query: AllQuery) -> Response:
             return jobs.unfinished(database, owner_id, _MOST_SNAPSHOTS)
         return jobs.jobs_named(database, named_ids)
 
-    return _stream(scope, Wanted(_after(query)), snapshots)
+    wanted = Wanted(_after(query), thumbs=query.inline is not None)
+    return _stream(scope, wanted, snapshots)
 
 
 def _after(query: LogQuery) -> int | None:

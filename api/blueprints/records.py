@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.answers import answer, cacheable
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
+from api.live import record_of
 from api.openapi import get, make_blueprint, named
 from api.queue_waits import waits_of
 from api.record_schemas import Family, Log, Manifest, Metrics, Queue
-from api.records import as_csv, family_of, log_line, log_text, manifest_of, points_of
+from api.records import as_csv, family_of, log_text, manifest_of, points_of
 from api.services import current_services
 from shared import jobs
 
@@ -70,7 +71,7 @@ def show_log(path: JobPath, query: LogQuery) -> Response:
     events = jobs.events_of(
         current_services().database, job.id, query.since, query.limit
     )
-    lines = [log_line(event) for event in events]
+    lines = [record_of(event) for event in events]
     if query.format == "text":
         return Response("".join(map(log_text, lines)), mimetype="text/plain")
     following = lines[-1].seq if lines else query.since

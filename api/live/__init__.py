@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from api.live.logbook import lines_of, news_of
+from api.live.logbook import lines_of, news_of, record_of
 from api.live.lookout import Lookout
-from api.live.news import END, OUTPUT, PROGRESS, SNAPSHOT, News
+from api.live.news import END, OUTPUT, PREVIEW, PROGRESS, SNAPSHOT, News
 from api.live.watch import Scope, Watch
 
 __all__ = [
     "END",
     "OUTPUT",
+    "PREVIEW",
     "PROGRESS",
     "SNAPSHOT",
     "Lookout",
@@ -18,4 +19,5 @@ __all__ = [
     "Watch",
     "lines_of",
     "news_of",
+    "record_of",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api.etags import percent_of
 from api.live.news import CHECKPOINT, PREVIEW, PROGRESS, TOUCHED, News
-from api.presenters import job_url
+from api.presenters import preview_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,11 +43,7 @@ class Differences:
         if now.progress is not None and (was is None or was.progress != now.progress):
             yield from self._progress(now)
         if now.frame is not None and (was is None or was.frame != now.frame):
-            iteration, width, height = now.frame
-            url = f"{job_url(now.job_id)}/frames/latest"
-            preview = {"iteration": iteration, "url": url,
-                       "width": width, "height": height}  # fmt: skip
-            yield _news(PREVIEW, now, {"preview": preview})
+            yield _preview(now, *now.frame)
         if now.ckpt_iter and (was is None or was.ckpt_iter != now.ckpt_iter):
             mark = {"iteration": now.ckpt_iter}
             yield _news(CHECKPOINT, now, {"last_checkpoint": mark})
@@ -56,6 +53,14 @@ class Differences:
         if progress is not None:
             said = {"progress": progress.model_dump(mode="json")}
             yield _news(PROGRESS, row, said, percent_of(progress))
+
+
+def _preview(
+    row: Moving, iteration: int, width: int, height: int, thumb_key: str
+) -> News:
+    preview = preview_of(row.job_id, iteration, width, height)
+    news = _news(PREVIEW, row, {"preview": preview.model_dump()})
+    return replace(news, thumb_key=thumb_key)
 
 
 def _news(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from api.live.news import CHANGED, END, OUTPUT, STATE, News
+from api.live.news import CHANGED, END, LOG, OUTPUT, STATE, News
 from api.log_schemas import LogLine
 from api.presenters import present_all
+from api.record_schemas import LoggedEvent
 from shared import jobs
 from shared.states import TERMINAL, Event, JobState, Verb
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from api.schemas import Output
     from shared.db import Database
+    from shared.models import JobEvent
 
     Outputs = Mapping[str, Sequence[Output]]
 
@@ -29,12 +31,28 @@ def lines_of(database: Database, logged: Sequence[jobs.Logged]) -> list[LogLine]
 
 
 def news_of(database: Database, logged: Sequence[jobs.Logged]) -> list[News]:
-    """The same, ready to be sent."""
+    """The same, ready to be sent: each line as it is, then what it means."""
     outputs = _outputs(database, logged)
     return [news for one in logged for news in _news(one, outputs)]
 
 
+def record_of(line: jobs.Logged | JobEvent) -> LoggedEvent:
+    """Describe a line of the log as it is."""
+    return LoggedEvent(
+        job_id=line.job_id,
+        seq=line.seq,
+        at=datetime.fromtimestamp(line.at, UTC),
+        event=line.event,
+        from_state=line.from_state,
+        state=line.state,
+        fence=line.fence,
+        detail=line.detail,
+    )
+
+
 def _news(one: jobs.Logged, outputs: Outputs) -> Iterator[News]:
+    record = record_of(one).model_dump_json()
+    yield News(LOG, one.job_id, one.owner_id, record, seq=one.seq, is_last=False)
     *others, last = _lines(one, outputs)
     for line in (*others, last):
         yield News(

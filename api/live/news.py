@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SNAPSHOT = "snapshot"  # the job object
+LOG = "log"  # a line of the log as it is; what follows says what it means
 STATE = "state"  # somebody asked for something, or the state changed
 CHANGED = "params_changed"  # a change was asked for, or has begun
 OUTPUT = "output"  # what the job has made
@@ -28,6 +29,7 @@ class News:
         seq: The line of the log that it is from; None: of the moment.
         is_last: Whether it is the last that this line of the log gives.
         percent: How far the job is, for progress.
+        thumb_key: Of the blob, for a preview.
     """
 
     kind: str
@@ -37,3 +39,4 @@ class News:
     seq: int | None = None
     is_last: bool = True
     percent: int | None = None
+    thumb_key: str | None = None

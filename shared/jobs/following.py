@@ -34,6 +34,7 @@ class Logged:
     state: JobState
     at: float
     detail: dict[str, Any] | None
+    fence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Moving:
     """What changes about a job without a line in the log.
 
     Attributes:
-        frame: (iteration, width, height) of the newest preview.
+        frame: (iteration, width, height, key of the thumbnail) of the newest preview.
     """
 
     job_id: str
@@ -53,7 +54,7 @@ class Moving:
     finished_at: float | None
     progress: dict[str, Any] | None
     ckpt_iter: int
-    frame: tuple[int, int, int] | None
+    frame: tuple[int, int, int, str] | None
 
 
 def latest_seq(db: Database) -> int:
@@ -119,6 +120,7 @@ def moving(
             Frame.iteration,
             Frame.width,
             Frame.height,
+            Frame.thumb_key,
         )
         .outerjoin(Frame, and_(Frame.job_id == Job.id, Frame.iteration == newest))
         .where(or_(Job.id.in_(job_ids), of_owners))
@@ -144,6 +146,7 @@ def _lines() -> Select[Any]:
             JobEvent.state,
             JobEvent.at,
             JobEvent.detail,
+            JobEvent.fence,
         )
         .join(Job, Job.id == JobEvent.job_id)
         .order_by(JobEvent.seq)
@@ -156,6 +159,6 @@ def _read(db: Database, wanted: Select[Any]) -> list[Logged]:
 
 
 def _logged(row: Sequence[Any]) -> Logged:
-    seq, job_id, owner_id, event, before, state, at, detail = row
+    seq, job_id, owner_id, event, before, state, *rest = row
     was = None if before is None else JobState(before)
-    return Logged(seq, job_id, owner_id, event, was, JobState(state), at, detail)
+    return Logged(seq, job_id, owner_id, event, was, JobState(state), *rest)

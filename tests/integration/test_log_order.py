@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from api.live import Lookout, Scope
+from api.live.news import LOG
 from shared import jobs
 from shared.db import Database
 from shared.jobs.moves import note
@@ -36,9 +37,7 @@ def write(db, session, job_id, event):
 def told(watch, seconds):
     found, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
-        found += [
-            (one.job_id, one.seq) for one in watch.take(0.1) if one.seq is not None
-        ]
+        found += [(one.job_id, one.seq) for one in watch.take(0.1) if one.kind == LOG]
     return found
 
 

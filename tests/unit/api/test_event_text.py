@@ -17,7 +17,7 @@ from shared.states import JobState
 
 
 def line(seq):
-    return Logged(seq, "job_a", "own_a", "claim", None, JobState.RUNNING, 0.0, None)
+    return Logged(seq, "job_a", "own_a", "claim", None, JobState.RUNNING, 0.0, None, 1)
 
 
 def seqs(lines):
@@ -181,9 +181,9 @@ def test_what_moves_is_told_once_and_only_what_moved():
     assert differences.take([moving(done=0.1)]) == []
     assert kinds(differences.take([moving(done=0.2)])) == [PROGRESS]
     assert kinds(differences.take([moving(done=0.2, ckpt_iter=50)])) == [CHECKPOINT]
-    framed = moving(done=0.2, ckpt_iter=50, frame=(60, 8, 6))
+    framed = moving(done=0.2, ckpt_iter=50, frame=(60, 8, 6, "thumb"))
     assert kinds(differences.take([framed])) == [PREVIEW]
-    changed = moving(2, done=0.2, ckpt_iter=50, frame=(60, 8, 6))
+    changed = moving(2, done=0.2, ckpt_iter=50, frame=(60, 8, 6, "thumb"))
     assert kinds(differences.take([changed])) == [TOUCHED]
 
 

@@ -144,10 +144,11 @@ def test_a_client_that_comes_back_sees_the_job_and_hears_what_it_missed(api, don
 
     found = events(api.client.get(f"/v1/jobs/{done}/events", headers=back).text)
 
-    assert names(found) == ["snapshot", "state", "state", "output", "end"]
+    claimed, completed = ["log", "state"], ["log", "state", "output", "end"]
+    assert names(found) == ["snapshot", *claimed, *completed]
     # No id before the last of a line: nothing is skipped by who leaves in between.
     ids = [event_id for _, event_id, _ in found]
-    assert ids == [None, str(first + 1), None, None, str(first + 2)]
+    assert ids == [None, None, str(first + 1), *[None] * 3, str(first + 2)]
 
 
 def test_who_knows_the_end_is_told_to_stay_away(api, done):
@@ -164,7 +165,17 @@ def test_after_in_the_address_does_what_last_event_id_does(api, done):
         api.client.get(f"/v1/jobs/{done}/events?after=0", headers=STREAM).text
     )
 
-    assert names(found) == ["snapshot", "state", "state", "state", "output", "end"]
+    meanings = [name for name in names(found) if name != "log"]
+    assert meanings == ["snapshot", "state", "state", "state", "output", "end"]
+
+
+def test_a_stream_has_each_line_of_the_log_as_the_log_itself_has_it(api, done):
+    lines = api.client.get(f"/v1/jobs/{done}/logs").json["data"]
+    assert len(lines) == 3
+
+    text = api.client.get(f"/v1/jobs/{done}/events?after=0", headers=STREAM).text
+
+    assert [data for name, _, data in events(text) if name == "log"] == lines
 
 
 @pytest.mark.parametrize("told", ["", "x", "-3", "1.5", "²", "9" * 40])
