@@ -18,6 +18,7 @@ from api.preferences import wants_stream
 from api.services import current_services
 from api.sessions import COOKIE, CSRF_HEADER, read_session
 from api.strangers import look_up
+from api.stream_tokens import is_marked
 from shared import jobs
 from shared.errors import Forbidden, ForbiddenScope, Unauthenticated
 from shared.jobs import Scope
@@ -139,9 +140,10 @@ def _key_of_stream_token(token: str) -> KnownKey:
             "a stream token opens streams of events only",
             hint="send Accept: text/event-stream, or a key",
         )
-    services = current_services()
-    key_id = jobs.use_stream_token(services.database, token)
-    key = None if key_id is None else services.keys.by_id(key_id)
+    services, key = current_services(), None
+    if is_marked(services.secret, token):
+        key_id = jobs.use_stream_token(services.database, token)
+        key = None if key_id is None else services.keys.by_id(key_id)
     if key is None:
         raise Unauthenticated(
             "this stream token is none, was used, or is too old",

@@ -34,7 +34,7 @@ class Services:
         database: Rows.
         storage: Blobs.
         doorbell: Tells workers to look.
-        secret: Signs page cursors and cookies.
+        secret: Signs page cursors, cookies and tokens of streams.
         keys: Bearer keys, as this process knows them.
         budgets: How many requests each key has left here.
         strangers: How many wrong keys each address may still send here.

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     )
     secret_file: Path = Field(
         default_factory=_secret_under,
-        description="key that signs page cursors and cookies; made with mode 0600 when "
-        "missing",
+        description="key that signs page cursors, cookies and tokens of streams; made "
+        "with mode 0600 when missing",
     )
 
     auth: Literal["none", "keys"] = Field(

@@ -11,6 +11,7 @@ from api.auth import STREAM_TOKEN, current_key_id
 from api.key_schemas import StreamTokenObject, StreamTokenUrls
 from api.openapi import make_blueprint, post
 from api.services import current_services
+from api.stream_tokens import new_stream_token
 from shared import jobs
 from shared.errors import NotFound
 
@@ -29,7 +30,9 @@ def create_stream_token() -> Response:
     if key_id is None:
         hint = "open the stream as it is"
         raise NotFound("no keys are asked for here, and so no tokens", hint=hint)
-    token, expires_at = jobs.make_stream_token(current_services().database, key_id)
+    services = current_services()
+    token = new_stream_token(services.secret)
+    expires_at = jobs.keep_stream_token(services.database, key_id, token)
     body = StreamTokenObject(
         token=token,
         expires_at=datetime.fromtimestamp(expires_at, UTC),

@@ -42,6 +42,7 @@ from shared.jobs.keeping import (
     warn,
 )
 from shared.jobs.keys import (
+    KEY_PREFIX,
     KnownKey,
     NewKey,
     Scope,
@@ -95,7 +96,7 @@ from shared.jobs.storing import (
     list_assets,
     renew_asset,
 )
-from shared.jobs.stream_tokens import make_stream_token, use_stream_token
+from shared.jobs.stream_tokens import keep_stream_token, use_stream_token
 from shared.jobs.submitting import (
     LOCAL_OWNER,
     Input,
@@ -122,6 +123,7 @@ from shared.jobs.timing import (
 from shared.jobs.watching import is_due
 
 __all__ = [
+    "KEY_PREFIX",
     "LOCAL_OWNER",
     "NEWEST",
     "Accuracy",
@@ -209,6 +211,7 @@ __all__ = [
     "keep_asset",
     "keep_curve",
     "keep_last_checkpoint",
+    "keep_stream_token",
     "key_digest",
     "key_digests",
     "latest_frame",
@@ -224,7 +227,6 @@ __all__ = [
     "log_news",
     "log_of",
     "make_smaller",
-    "make_stream_token",
     "moving",
     "pause",
     "pictures_of",

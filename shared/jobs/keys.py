@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.db import Database
 
-PREFIX = "imp_"
+KEY_PREFIX = "imp_"
 MAX_KEYS_PER_OWNER = 50  # each has request budgets of its own
 USE_SECONDS = 60.0  # how exactly the last use of a key is known
 
@@ -84,7 +84,7 @@ def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
     Raises:
         InvalidParams: The owner has too many keys.
     """
-    token = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    token = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     owner_id = new.owner_id or new_id("own")
     ensure_owner(db, owner_id)
     with db.write() as session:

@@ -6,34 +6,29 @@ and they go with their key.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
 from shared.errors import Unauthenticated
-from shared.jobs.keys import PREFIX
+from shared.jobs.keys import key_digest
 from shared.key_models import ApiKey, StreamToken
 
 if TYPE_CHECKING:
     from shared.db import Database
 
 TOKEN_SECONDS = 60.0  # in which it must be used
-# Begins as keys do: `shared.redacting` keeps both out of logs and answers.
-TOKEN_PREFIX = f"{PREFIX}stream_"
 
 
-def make_stream_token(db: Database, key_id: str) -> tuple[str, float]:
-    """Make one; its text is shown this once.
+def keep_stream_token(db: Database, key_id: str, token: str) -> float:
+    """Let a token open a stream.
 
     Returns:
-        The token, and until when it can be used: 60 s, and no longer than its key.
+        Until when: for 60 s, and no longer than its key is valid.
 
     Raises:
         Unauthenticated: The key has been revoked meanwhile.
     """
-    token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
     with db.write() as session:
         known = select(db.now + TOKEN_SECONDS, ApiKey.expires_at)
         # Locked, so that a revocation at the same time takes the token along.
@@ -42,11 +37,11 @@ def make_stream_token(db: Database, key_id: str) -> tuple[str, float]:
         ).one_or_none()
         if found is None:
             raise Unauthenticated("this API key is not known here, or not any more")
-        expires_at = min(one for one in found if one is not None)
+        expires_at = float(min(one for one in found if one is not None))
         session.add(
-            StreamToken(digest=_digest(token), key_id=key_id, expires_at=expires_at)
+            StreamToken(digest=key_digest(token), key_id=key_id, expires_at=expires_at)
         )
-    return token, expires_at
+    return expires_at
 
 
 def use_stream_token(db: Database, token: str) -> str | None:
@@ -55,8 +50,8 @@ def use_stream_token(db: Database, token: str) -> str | None:
     Returns:
         The id of its key; None: it is none, was used, or is too old.
     """
-    mine = (StreamToken.digest == _digest(token), StreamToken.expires_at > db.now)
-    with db.read() as session:  # nobody takes the lock of writers with wrong tokens
+    mine = (StreamToken.digest == key_digest(token), StreamToken.expires_at > db.now)
+    with db.read() as session:  # nobody takes the lock of writers with used ones
         if session.scalar(select(func.count()).where(*mine)) == 0:
             return None
     with db.write() as session:
@@ -69,8 +64,3 @@ def drop_old_stream_tokens(db: Database) -> int:
     with db.write() as session:
         old = delete(StreamToken).where(StreamToken.expires_at <= db.now)
         return len(session.scalars(old.returning(StreamToken.digest)).all())
-
-
-def _digest(token: str) -> str:
-    # 256 random bits, as a key has: a plain digest cannot be guessed back.
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -30,7 +30,8 @@ def two(tmp_path, database_url):
             home = tmp_path / name
             home.mkdir()
             asked = {"auth": "keys", "stream_seconds": 25, "log_level": "DEBUG"}
-            server = running_api(home, database_url, **asked)
+            secret_file = tmp_path / "secret"
+            server = running_api(home, database_url, secret_file=secret_file, **asked)
             servers.append(running.enter_context(server))
         yield servers
 
@@ -80,7 +81,7 @@ def test_a_stream_that_a_token_opened_ends_with_the_key(two, live_db):
 def test_what_nobody_used_in_time_is_tidied_away(db, clock, tmp_path):
     storage = LocalStorage(tmp_path / "blobs")
     janitor = Janitor(db, storage, Settings(home=tmp_path), clock)
-    jobs.make_stream_token(db, jobs.create_key(db, jobs.NewKey())[0].id)
+    jobs.keep_stream_token(db, jobs.create_key(db, jobs.NewKey())[0].id, "token")
 
     def kept():
         with db.read() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -143,6 +144,16 @@ def test_with_a_key_beside_it_the_key_counts_and_the_token_is_kept(brief):
 @pytest.mark.parametrize("token", ["", "x", "imp_stream_" + "a" * 43, "%00", "é" * 500])
 def test_what_is_no_token_opens_nothing(brief, token):
     assert look(brief, token).status_code == 401
+
+
+def test_what_was_not_made_here_is_refused_without_a_look_at_the_database(brief):
+    good = fresh(brief, brief.bearer())["token"]
+    forged = good[:-1] + ("0" if good[-1] != "0" else "1")
+    brief.db.close()
+    Path(brief.db.url.database).unlink()
+
+    assert look(brief, forged).status_code == 401
+    assert look(brief, good).status_code == 503
 
 
 def test_streams_count_for_the_key_and_the_owner_of_their_token(brief):
