@@ -11,6 +11,7 @@ ImpastoError
 │   ├── VersionMismatch     the job has changed since it was seen
 │   ├── ImmutableField      values that no job changes once it exists
 │   ├── ResultNotReady      the picture does not exist (yet)
+│   ├── TooManyStreams      no more answers are held open; polls are answered
 │   └── QueueFull           too many jobs are waiting
 ├── ServerUnreachable       no answer at all, or no server known
 ├── JobFailed, JobCanceled, WaitTimeout: of a job, in `outcomes`
@@ -119,6 +120,10 @@ class ResultNotReady(ApiError):
     """The job has no finished picture (yet)."""
 
 
+class TooManyStreams(ApiError):
+    """As many answers are held open as can be; asking without waiting is answered."""
+
+
 class QueueFull(ApiError):
     """As many jobs are waiting as the operator allows."""
 
@@ -133,6 +138,7 @@ API_ERRORS: dict[str, type[ApiError]] = {
     "version-mismatch": VersionMismatch,
     "immutable-field": ImmutableField,
     "result-not-ready": ResultNotReady,
+    "too-many-streams": TooManyStreams,
     "queue-full": QueueFull,
     "quota-exceeded": QueueFull,
     "forbidden-scope": Forbidden,

@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from impasto.errors import ServerUnreachable
+from impasto.looking import Looks
 from impasto.models import Answer, Estimate, Job, JobPage
 from impasto.outcomes import WaitTimeout
 from impasto.saving import cannot_save, file_name, make_folder, require_place, whole
 from impasto.sending import form_fields, form_pictures, opened
-from impasto.wire import retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Answer)
 
-_PATIENT_RETRIES = 8  # a server that restarts is back within about 20 s
+_WAITING_SECONDS = 5  # between two looks of who shows nothing
 
 
 class Jobs:
@@ -204,17 +204,16 @@ class Jobs:
     def _ask(self, job_id: str, verb: str) -> Job:
         return _job(self._wire.post(f"/v1/jobs/{job_id}/{verb}", retries=2))
 
-    def watch(
-        self, job_id: str, *, longest_pause_seconds: float = 1.0
-    ) -> Iterator[Job]:
+    def watch(self, job_id: str, *, longest_pause_seconds: int = 1) -> Iterator[Job]:
         """Yield the job now and after each change, until it is over.
 
         Args:
             job_id: A full id.
-            longest_pause_seconds: Between two looks; the server may ask for less.
+            longest_pause_seconds: Between two looks; a new state is seen at once where
+                the server holds answers.
         """
         last: Job | None = None
-        for job in self._looks(job_id, longest_pause_seconds):
+        for job in self._looks(job_id, longest_pause_seconds).until_over():
             if job is not last:
                 yield job
             last = job
@@ -226,7 +225,7 @@ class Jobs:
             WaitTimeout: It is not over yet; it goes on without us.
         """
         started = self._clock()
-        for job in self._looks(job_id, longest_pause_seconds=5.0):
+        for job in self._looks(job_id, _WAITING_SECONDS).until_over():
             waited = self._clock() - started
             if job.is_over:
                 return job
@@ -234,22 +233,8 @@ class Jobs:
                 raise WaitTimeout(job, timeout_seconds)
         raise RuntimeError("the looks ended before the job")  # they cannot
 
-    def _looks(self, job_id: str, longest_pause_seconds: float) -> Iterator[Job]:
-        """Yield the job at every look; the same object when nothing changed."""
-        answer = self._wire.get(f"/v1/jobs/{job_id}")
-        job = _job(answer)
-        while True:
-            yield job
-            if job.is_over:
-                return
-            asked = retry_after_seconds(answer)
-            self._wire.sleep(min(asked or 1.0, longest_pause_seconds))
-            seen = {"If-None-Match": answer.headers.get("ETag", "")}
-            fresh = self._wire.get(
-                f"/v1/jobs/{job_id}", headers=seen, retries=_PATIENT_RETRIES
-            )
-            if fresh.content:
-                answer, job = fresh, _job(fresh)
+    def _looks(self, job_id: str, pause_seconds: int) -> Looks:
+        return Looks(self._wire, job_id, _job, pause_seconds, self._clock)
 
     def download(self, job_id: str, path: Path) -> Path:
         """Save the finished picture; `path` never holds half of one.

@@ -17,6 +17,7 @@ from impasto.errors import (
     Problem,
     QueueFull,
     ServerUnreachable,
+    TooManyStreams,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def _may_pass(error: ApiError) -> bool:
     """Whether the same request may succeed within seconds."""
     if error.code == "idempotency-in-progress":
         return True
-    return error.status in _TRIED_AGAIN and not isinstance(error, QueueFull)
+    lasting = isinstance(error, QueueFull | TooManyStreams)
+    return error.status in _TRIED_AGAIN and not lasting
 
 
 def _backoff(tries: int) -> float:

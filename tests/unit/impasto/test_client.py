@@ -198,7 +198,7 @@ def test_a_server_that_is_away_is_unreachable(pauses):
     assert len(pauses) == 2
 
 
-def test_watching_sends_the_etag_and_yields_only_changes(farm, client, pauses):
+def test_a_server_that_holds_no_answers_is_polled_with_the_etag(farm, client, pauses):
     farm.answers(
         SELF,
         Answer(body=job(), headers={"ETag": '"1"', "Retry-After": "7"}),
@@ -212,7 +212,9 @@ def test_watching_sends_the_etag_and_yields_only_changes(farm, client, pauses):
     assert states == ["queued", "running", "succeeded"]
     sent = [headers.get("If-None-Match") for _, _, headers, _ in farm.seen]
     assert sent == [None, '"1"', '"1"', '"2"']
-    assert pauses == [1, 1, 1]
+    asked = [headers.get("Prefer") for _, _, headers, _ in farm.seen]
+    assert asked == [None, "wait=1", None, None]
+    assert pauses == [0, 1, 1]
 
 
 def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
