@@ -41,7 +41,7 @@ ASKED: dict[str, dict[str, Any]] = {
         _asked(
             "Prefer",
             "`wait=N`: hold the answer for up to N seconds, 60 at most",
-            "wait=30",
+            "wait=5",
         ),
         _asked(
             "Range",
@@ -121,7 +121,7 @@ TOLD: dict[str, dict[str, Any]] = {
         'inline; filename="impasto-job_01JD0000000000000000000000.png"',
         _TEXT,
     ),
-    "Preference-Applied": _told("that the server has waited", "wait=30", _TEXT),
+    "Preference-Applied": _told("that the server has waited", "wait=5", _TEXT),
     "Idempotency-Replayed": _told(
         "`true`: the first answer to this key, again", "true", _TEXT
     ),

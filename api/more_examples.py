@@ -23,6 +23,7 @@ _LINE: dict[str, Any] = {
 }
 _EVENT: dict[str, Any] = {
     "seq": 17,
+    "job_id": JOB["id"],
     "at": _AT,
     "event": "claim",
     "from_state": "queued",

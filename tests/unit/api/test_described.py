@@ -75,7 +75,8 @@ def test_every_json_that_is_sent_or_answered_has_an_example(document):
             for content in (each.get("content", {}) for each in said):
                 media = content.get("application/json", {})
                 named = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
-                assert not media or "example" in media or named in have, named
+                where = f"{named} has no example: api/more_examples.py"
+                assert not media or "example" in media or named in have, where
 
 
 def test_the_document_has_no_html(document):
@@ -89,7 +90,8 @@ def test_every_parameter_says_what_it_is(document):
     for path, item in document["paths"].items():
         for operation in item.values():
             for each in operation.get("parameters", []):
-                assert each.get("description"), (path, each["name"])
+                told = (path, each["name"], "api/parameter_words.py")
+                assert each.get("description"), told
 
 
 def test_every_trait_is_of_an_operation_that_exists(document):
