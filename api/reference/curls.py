@@ -97,7 +97,8 @@ def _with_body(
     value = sample(schemas, media["schema"])
     text = json.dumps(value)
     if any(known in text for known in _IDS):
-        text = json.dumps(value, indent=2)
+        members = (f" {json.dumps(name)}: {json.dumps(value[name])}" for name in value)
+        text = "{\n" + ",\n".join(members) + "\n}"
     for known, variable in _IDS.items():
         text = text.replace(known, variable)
     words = [*words, f"-H 'Content-Type: {kind}'"]
