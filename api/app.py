@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
@@ -31,6 +31,7 @@ from api.limits import max_body_bytes, max_uploads, most_streams_each
 from api.live import Lookout
 from api.looks import Looks
 from api.places import Places
+from api.refining import refined
 from api.unchanged import Unchanged
 from shared.settings import read_secret
 
@@ -48,6 +49,14 @@ _DOCUMENTED = (
     *(assets, jobs, events, explorations, verbs, pictures, frames, records),
     *(keys, stream_tokens, capabilities, health, estimates, metrics),
 )
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI document, which no deployment changes."""
+    app = openapi.make_app()
+    for documented in _DOCUMENTED:
+        openapi.register(app, documented.blueprint)
+    return refined(openapi.document(app))
 
 
 def create_app(

@@ -98,7 +98,8 @@ def _seen(look: Look) -> Mark | None:
     tags = request.if_none_match
     if tags.contains_weak(str(look.mark)):
         return look.mark
-    marks = (Mark.read(tag) for tag in tags.as_set(include_weak=True))
+    # Werkzeug reads the empty tag, which is a valid one, as None.
+    marks = (Mark.read(tag) for tag in tags.as_set(include_weak=True) if tag)
     return next(filter(None, marks), None)
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.limits import MAX_FIELD_BYTES, one_upload
 from api.services import current_services
@@ -17,6 +18,7 @@ from shared.errors import (
     InvalidParams,
     MalformedJson,
     UnsupportedMediaType,
+    UploadTooLarge,
 )
 from shared.params import StyleParams
 from shared.style_images import StyleImage
@@ -38,11 +40,19 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
     Raises:
         UnsupportedMediaType: It is of another kind.
         MalformedJson: It is not strict JSON, or no object.
+        UploadTooLarge: It is longer than any needs to be.
         ServerBusy: Too many bodies are being read.
     """
     request.max_content_length = MAX_FIELD_BYTES
     with one_upload(current_services()):  # its sender may fall silent
-        data = request.get_data()
+        try:
+            data = request.get_data()
+        except RequestEntityTooLarge as error:
+            raise UploadTooLarge(
+                f"a JSON body may have {MAX_FIELD_BYTES:,} bytes",
+                hint="pictures are sent as files of a form; see max_json_bytes of "
+                "/v1/capabilities",
+            ) from error
     if not data:
         return {}
     if request.mimetype not in kinds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -23,6 +24,7 @@ from api.form_schemas import (
     JobForm,
     JobJson,
 )
+from api.header_words import ASKED
 from api.key_schemas import KeyBody
 from api.log_schemas import LogPage
 from api.record_schemas import Log, Metrics
@@ -71,34 +73,10 @@ _SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
         "description": f"of the page; writes carry {CSRF_HEADER} too",
     },
 }
-_IDEMPOTENCY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "for 24 hours, the same request with the same key is answered with "
-    "the first answer and `Idempotency-Replayed: true`, and makes nothing",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "example": "6b0f6c5e-7c0e-4a57-9a2e-0f6f0c2f6d11",
-}
 _PROBLEM = {
     "description": "A problem",
     "content": {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-    },
-}
-
-_TOO_MANY = {
-    **_PROBLEM,
-    "headers": {
-        "Retry-After": {
-            "description": "seconds until it is worth another try",
-            "schema": {"type": "integer", "minimum": 1},
-        },
-        "RateLimit": {
-            "description": "what is left of the budget; with keys, in every answer",
-            "schema": {"type": "string"},
-            "example": '"default";r=0;t=60',
-        },
     },
 }
 
@@ -143,12 +121,20 @@ def make_app() -> Flask:
         static_folder="web/static",
     )
     app.openapi_version = _OPENAPI_VERSION
-    for model in _BODIES + _PAGES:
-        body = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
-        for name, schema in body.pop("$defs", {}).items():
-            app.components_schemas[name] = Schema(**schema)
-        app.components_schemas[model.__name__] = Schema(**body)
+    for name, schema in _schemas().items():
+        app.components_schemas[name] = Schema(**schema)
     return app
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    """The schemas of what is written by hand, and of all they name."""
+    found: dict[str, Any] = {}
+    for model in _BODIES + _PAGES:
+        schema = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE)
+        found |= schema.pop("$defs", {})
+        found[model.__name__] = schema
+    return found
 
 
 def make_blueprint(name: str, about: str) -> APIBlueprint:
@@ -158,7 +144,13 @@ def make_blueprint(name: str, about: str) -> APIBlueprint:
         __name__,
         abp_tags=[{"name": name, "description": about}],
         abp_security=[{"key": []}, {"page": []}, {}],
+        operation_id_callback=_operation_id,
     )
+
+
+def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi gives all three
+    """Name an operation like its view: programs made from the document do, too."""
+    return name
 
 
 def register(app: Flask, blueprint: APIBlueprint) -> None:
@@ -167,15 +159,18 @@ def register(app: Flask, blueprint: APIBlueprint) -> None:
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """Return the OpenAPI document of all registered routes."""
-    described = cast("dict[str, Any]", cast("OpenAPI", app).api_doc)
+    """Return what flask-openapi says of all registered routes; `refining` completes it.
+
+    Operations that take Idempotency-Key are those whose view `replays`.
+    """
+    described = deepcopy(cast("dict[str, Any]", cast("OpenAPI", app).api_doc))
+    # Its own model of a schema forgets what it does not know, as patternProperties.
+    described["components"]["schemas"] |= deepcopy(_schemas())
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions[rule.endpoint], "replays", False):
             path = rule.rule.replace("<", "{").replace(">", "}")
             operation = described["paths"][path]["post"]
-            known = operation.setdefault("parameters", [])
-            if _IDEMPOTENCY not in known:
-                known.append(_IDEMPOTENCY)
+            operation.setdefault("parameters", []).append(ASKED["Idempotency-Key"])
             for status in ("400", "409"):
                 operation["responses"].setdefault(status, dict(_PROBLEM))
     return described
@@ -268,7 +263,7 @@ def _documented(
         status: dict(_PROBLEM) for status in always
     }
     if rule.startswith("/v1/"):
-        described["429"] = dict(_TOO_MANY)
+        described["429"] = dict(_PROBLEM)
         described["503"] = dict(_PROBLEM)  # of the database, or too many bodies
     for name, what in answers.items():
         status = name.removeprefix("s")

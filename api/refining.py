@@ -1,12 +1,23 @@
-"""What flask-openapi leaves out of the OpenAPI document: exact bounds, links."""
+"""What flask-openapi leaves out of the OpenAPI document: headers, bounds, links."""
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from api.header_words import ASKED, TOLD
+from api.more_examples import MORE
+from api.parameter_words import PARAMETERS
+from api.samples import sample
+from api.traits import ONCE, TRAITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from api.traits import Trait
+
+Described = dict[str, Any]
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _ID_OF = {
@@ -14,22 +25,128 @@ _ID_OF = {
     "#/components/schemas/AssetObject": "asset_id",
     "#/components/schemas/NewKeyObject": "key_id",
 }
+_SERVERS = [
+    {"url": "/", "description": "the server that sends this document"},
+    {"url": "http://127.0.0.1:8470", "description": "`impasto up`, on this machine"},
+]
+_PROBLEM = "application/problem+json"
+_ALWAYS = ("Request-Id", "RateLimit", "RateLimit-Policy")
+_OF_PROBLEMS = {
+    "401": ("WWW-Authenticate",),
+    "403": ("WWW-Authenticate",),
+    "409": ("Retry-After",),
+    "416": ("Content-Range",),
+    "429": ("Retry-After",),
+    "503": ("Retry-After",),
+}
 
 
-def refined(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with exact bounds and links; it is changed in place.
+def refined(document: Described) -> Described:
+    """Return the document with all that is known; it is changed in place.
 
     Bounds that are whole are written so: as floats, those beyond 2**53 would be off.
     Links tell programs which operations take the id of what one has just made.
     """
+    document["servers"] = _SERVERS
+    parts = document["components"]
+    parts["headers"], parts["responses"] = TOLD, {}
     _write_whole(document)
-    for operation in _operations(document, "post"):
-        for status in ("200", "201", "202"):
-            answer = operation["responses"].get(status)
-            named = _ID_OF.get(_schema_of(answer or {}))
-            if named is not None:
-                answer["links"] = _links_with(document, named)
+    _exemplify(parts["schemas"])
+    for _, _, operation in operations(document):
+        _describe(operation)
+        _share_problems(operation, parts["responses"])
+    for _, method, operation in operations(document):
+        if method == "post":
+            _link(document, operation)
     return document
+
+
+def operations(document: Described) -> Iterator[tuple[str, str, Described]]:
+    """Yield path, method and operation of each."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _exemplify(schemas: Described) -> None:
+    """Give an example to what has none, and to lists; its members in their order."""
+    for name, example in MORE.items():
+        schemas[name].setdefault("example", example)
+    for schema in schemas.values():
+        told = schema.get("properties", {}).get("data", {}).get("items", {})
+        if "example" in schema or ("$ref" in told and "examples" not in schema):
+            schema["example"] = sample(schemas, schema)
+
+
+def _describe(operation: Described) -> None:
+    """Say what is known of an operation by its traits, and of each."""
+    if "description" in operation:
+        operation["description"] = _unbroken(operation["description"])
+    parameters = operation.get("parameters", [])
+    for each in parameters:
+        if "description" not in each and each["name"] in PARAMETERS:
+            each["description"] = PARAMETERS[each["name"]]
+    asked = {each["name"] for each in parameters}
+    traits = TRAITS.get(operation["operationId"], ())
+    for trait in traits:
+        _take_on(operation, trait)
+    for trait in (*traits, *([ONCE] if "Idempotency-Key" in asked else [])):
+        _tell(operation, trait)
+    for answer in operation["responses"].values():
+        for name in _ALWAYS:
+            _name(answer, name)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _share_problems(operation: Described, shared: Described) -> None:
+    """Refer to one description of the problems of each status."""
+    for status, answer in operation["responses"].items():
+        if _PROBLEM in answer.get("content", {}):
+            phrase = HTTPStatus(int(status)).phrase
+            name = phrase.title().replace(" ", "")
+            for header in _OF_PROBLEMS.get(status, ()):
+                _name(answer, header)
+            shared[name] = {**answer, "description": f"A problem: {phrase}"}
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _unbroken(text: str) -> str:
+    """What flask-openapi has put together from lines of a docstring, as Markdown."""
+    return text.replace("<br/>", "\n").strip()
+
+
+def _take_on(operation: Described, trait: Trait) -> None:
+    """Say what a trait adds to an operation: headers of requests, and answers."""
+    for name in trait.asks:
+        operation.setdefault("parameters", []).append(ASKED[name])
+    for status in trait.answers:
+        operation["responses"].setdefault(status, _further(operation, status))
+
+
+def _tell(operation: Described, trait: Trait) -> None:
+    for name, statuses in trait.tells.items():
+        for status in statuses:
+            if status in operation["responses"]:
+                _name(operation["responses"][status], name)
+
+
+def _further(operation: Described, status: str) -> Described:
+    """An answer that comes of a header: the same in part, nothing, or a problem."""
+    if status == "304":
+        return {"description": "Not Modified: If-None-Match names what there is"}
+    if status == "206":
+        what = "Partial Content: the bytes that Range asks for"
+        return {
+            "description": what,
+            "content": operation["responses"]["200"]["content"],
+        }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": "", "content": {_PROBLEM: {"schema": schema}}}
+
+
+def _name(answer: Described, header: str) -> None:
+    headers = answer.setdefault("headers", {})
+    headers.setdefault(header, {"$ref": f"#/components/headers/{header}"})
 
 
 def _write_whole(node: object) -> None:
@@ -44,25 +161,26 @@ def _write_whole(node: object) -> None:
                 _write_whole(value)
 
 
-def _operations(document: dict[str, Any], method: str) -> Iterator[dict[str, Any]]:
-    for item in document["paths"].values():
-        if method in item:
-            yield item[method]
+def _link(document: Described, operation: Described) -> None:
+    for status in ("200", "201", "202"):
+        answer = operation["responses"].get(status)
+        named = _ID_OF.get(_schema_of(answer or {}))
+        if answer is not None and named is not None:
+            answer["links"] = _links_with(document, named)
 
 
-def _schema_of(answer: dict[str, Any]) -> str:
+def _schema_of(answer: Described) -> str:
     content = answer.get("content", {}).get("application/json", {})
     return str(content.get("schema", {}).get("$ref", ""))
 
 
-def _links_with(document: dict[str, Any], named: str) -> dict[str, Any]:
+def _links_with(document: Described, named: str) -> Described:
     """Links to every operation whose path takes this id, and no other parameter."""
     return {
         operation["operationId"]: {
             "operationId": operation["operationId"],
             "parameters": {named: "$response.body#/id"},
         }
-        for path, item in document["paths"].items()
+        for path, _, operation in operations(document)
         if re.findall(r"{(\w+)}", path) == [named]
-        for operation in item.values()
     }

@@ -31,9 +31,9 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    content_weight: Weight | None = None
-    style_weight: Weight | None = None
-    tv_weight: Weight | None = None
+    content_weight: Weight | None = Field(default=None, description="of the photo")
+    style_weight: Weight | None = Field(default=None, description="of the paintings")
+    tv_weight: Weight | None = Field(default=None, description="of total variation")
     styles: Annotated[tuple[StyleShare, ...], Field(max_length=8)] | None = Field(
         default=None, description="a weight for every style picture, in their order"
     )

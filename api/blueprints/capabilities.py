@@ -8,7 +8,7 @@ from typing import get_args
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import answer, conditional
-from api.limits import max_body_bytes, most_streams_each
+from api.limits import MAX_FIELD_BYTES, max_body_bytes, most_streams_each
 from api.openapi import get, make_blueprint
 from api.server_schemas import Capabilities
 from api.services import current_services
@@ -58,6 +58,7 @@ def show_capabilities() -> Response:
         limits={
             "max_upload_bytes": settings.max_upload_bytes,
             "max_request_bytes": max_body_bytes(settings),
+            "max_json_bytes": MAX_FIELD_BYTES,
             "max_pixels": settings.max_pixels,
             "max_styles": MAX_STYLES,
             "max_iterations": MAX_ITERATIONS,

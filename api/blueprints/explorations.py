@@ -22,7 +22,7 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
     s503=None,
 )  # fmt: skip
 @creates
-def submit() -> Response:
+def explore() -> Response:
     """Submit a job of kind explore: pictures, or none for the shipped set; layers.
 
     200: with `reuse`, an equal job was there. `Prefer: wait=N` as of POST /v1/jobs.

@@ -20,7 +20,7 @@ _MEDIA_TYPE = "text/plain"
 
 
 @get(blueprint, "/metrics", s200=_MEDIA_TYPE, s503=None)
-def show_metrics() -> Response:
+def show_figures() -> Response:
     """Tell how good foretold times are, in the text format of Prometheus."""
     database = current_services().database
     told = database.notes.recall("accuracy", lambda: jobs.accuracy(database))

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, Response, current_app, json, render_template, request
 
 from api import explanations
+from api.limits import MAX_FIELD_BYTES, max_body_bytes
 from api.openapi import document
+from api.reference import beginning, models_of, prose, topics_of
 from api.refining import refined
 from api.services import current_services
 from api.sessions import COOKIE, read_session
 from shared.errors import NotFound
 from shared.params import StyleParams
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
 blueprint = Blueprint("pages", __name__)
-
-_METHODS = ("get", "post", "put", "patch", "delete")
+blueprint.add_app_template_filter(prose)
 
 
 @blueprint.get("/")
@@ -50,12 +45,21 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 def docs() -> str:
     """Show the OpenAPI document for people."""
-    described = document(current_app)
+    described, settings = refined(document(current_app)), current_services().settings
+    with_keys, models = settings.auth == "keys", models_of(described)
     return render_template(
         "docs.html",
         info=described["info"],
-        operations=list(_operations(described)),
-        params=StyleParams.model_json_schema()["properties"],
+        with_keys=with_keys,
+        beginning=beginning(request.host_url.rstrip("/"), with_keys=with_keys),
+        topics=topics_of(described, with_keys=with_keys),
+        models=models,
+        examples={model.name: model.example for model in models},
+        limits={
+            "json": MAX_FIELD_BYTES,
+            "picture": settings.max_upload_bytes,
+            "request": max_body_bytes(settings),
+        },
     )
 
 
@@ -72,10 +76,3 @@ def problem_page(code: str) -> str:
     if code not in pages:
         raise NotFound("there is no problem of this name", hint="see /problems/")
     return render_template("problem.html", page=pages[code])
-
-
-def _operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path, item in described["paths"].items():
-        for method in _METHODS:
-            if method in item:
-                yield {"path": path, "method": method.upper(), **item[method]}

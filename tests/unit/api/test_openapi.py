@@ -30,6 +30,14 @@ def operations(document):
             yield path, method, operation
 
 
+def answers(document, operation):
+    """Statuses and what is said of them, also where it is said once for all."""
+    shared = document["components"]["responses"]
+    for status, answer in operation["responses"].items():
+        name = answer.get("$ref", "").removeprefix("#/components/responses/")
+        yield status, shared[name] if name else answer
+
+
 def nodes(value):
     yield value
     if isinstance(value, dict):
@@ -48,7 +56,7 @@ def test_the_document_has_the_shape_of_openapi_3_1(document):
         assert method in METHODS
         ids.append(operation["operationId"])
         assert operation["summary"]
-        for status, answer in operation["responses"].items():
+        for status, answer in answers(document, operation):
             assert re.fullmatch(r"[1-5]\d\d", status)
             assert answer["description"]
         named = {
@@ -96,7 +104,7 @@ def test_every_route_for_machines_is_documented(api, document):
 def test_every_operation_documents_its_problems(document):
     for _, _, operation in operations(document):
         problems = [
-            answer for status, answer in operation["responses"].items() if status >= "4"
+            answer for status, answer in answers(document, operation) if status >= "4"
         ]
         assert problems
         assert all(

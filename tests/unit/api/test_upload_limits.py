@@ -114,3 +114,14 @@ def test_a_place_for_uploads_is_free_again_after_any_answer(make_api, a_picture)
     answers = [api.submit([("style", a_picture())]).status_code for _ in range(3)]
 
     assert answers == [422] * 3
+
+
+def test_a_json_body_above_its_limit_is_413_and_told_the_limit(client):
+    limit = client.get("/v1/capabilities").json["limits"]["max_json_bytes"]
+    text = json.dumps({"name": "x" * limit})
+
+    response = client.post("/v1/jobs", data=text, content_type="application/json")
+
+    assert response.status_code == 413
+    assert response.json["code"] == "upload-too-large"
+    assert response.json["detail"] == f"a JSON body may have {limit:,} bytes"

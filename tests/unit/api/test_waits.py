@@ -117,6 +117,16 @@ def test_who_has_seen_nothing_or_something_else_is_answered_at_once(api, running
         assert held.seconds < 5
 
 
+def test_empty_and_foreign_etags_are_those_of_something_else(api, running):
+    url, _claim = running
+
+    answer = api.client.get(
+        url, headers={"Prefer": "wait=5", "If-None-Match": '"", W/"", "Jnf.t"'}
+    )
+
+    assert answer.status_code == 200
+
+
 def test_until_terminal_sleeps_over_everything_but_the_end(api, running):
     url, claim = running
     held = Held(api, f"{url}?until=terminal", 20)
