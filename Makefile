@@ -76,7 +76,7 @@ bench-engine: setup ## measure the engine beside its peers: bench/README.md
 
 bench-eta: setup ## foretell real jobs on a farm of its own, and compare
 	@$(BIN)/impasto weights fetch
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.foretold
+	$(BIN)/python -m bench.foretold
 
 gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
 	@$(BIN)/python -m bench.gpu_check --is-there

@@ -8,6 +8,7 @@ that waits sees right after. The next job is posted when this one is over.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -34,6 +35,8 @@ IDLE_SECONDS = 2.5  # Celery listens again up to two seconds after a task
 _SMALL = {"max_edge": 64, "quality": "draft"}
 _LOOK_SECONDS = 0.001
 
+Files = list[tuple[str, tuple[str, bytes]]]
+
 
 @contextmanager
 def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
@@ -57,7 +60,10 @@ def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
             farm.close()
 
 
-Files = list[tuple[str, tuple[str, bytes]]]
+def all_cores() -> dict[str, str]:
+    """Environment of a worker that computes on all of them, as one on a farm does."""
+    cores = str(os.cpu_count() or 1)
+    return {"OMP_NUM_THREADS": cores, "IMPASTO_WORKER_THREADS": cores}
 
 
 def pictures(seed: int) -> Files:

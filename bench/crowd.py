@@ -8,7 +8,6 @@ that is spent elsewhere.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
-from bench.beginnings import idle_farm, pictures, post
+from bench.beginnings import all_cores, idle_farm, pictures, post
 from bench.crowd_clients import Crowd, gathered
 
 if TYPE_CHECKING:
@@ -139,8 +138,7 @@ def report(found: dict[str, list[Window]]) -> None:
 
 def main() -> None:
     """Watch a job that uses all cores."""
-    cores = str(os.cpu_count() or 1)
-    with idle_farm(OMP_NUM_THREADS=cores, IMPASTO_WORKER_THREADS=cores) as farm:
+    with idle_farm(**all_cores()) as farm:
         watched = Watched(*farm)
         found: dict[str, list[Window]] = {crowd.name: [] for crowd in CROWDS}
         for _ in range(ROUNDS):

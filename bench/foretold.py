@@ -15,6 +15,7 @@ from statistics import median
 
 from sqlalchemy import select
 
+from bench.beginnings import all_cores
 from shared import jobs
 from shared.migrations import migrate
 from shared.pace_models import Foretold
@@ -51,7 +52,7 @@ def main() -> int:
 
 
 def _run(farm: Farm) -> list[tuple[int, str, Foretold]]:
-    farm.start_worker(IMPASTO_WARM_UP_SECONDS="1.5")
+    farm.start_worker(IMPASTO_WARM_UP_SECONDS="1.5", **all_cores())
     rows, shapes = [], itertools.cycle(_SHAPES)
     for seed, (edge, quality) in enumerate(JOBS):
         photo = picture(seed, next(shapes))
