@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from api.bodies import PRIORITIES
+from api.changes import PRIORITY_WORDS
 from api.courses import course_of
 from api.progress import instant, present_progress
 from api.schemas import (
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
-_WORDS = {number: word for word, number in PRIORITIES.items()}
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
@@ -63,7 +62,7 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         params_digest=job.params_digest,
         owner=job.owner_id,
         **_times(job),
-        priority=_WORDS.get(job.priority, "normal"),
+        priority=PRIORITY_WORDS.get(job.priority, "normal"),
         attempts=job.attempts,
         max_attempts=job.max_attempts,
         fence=job.fence,

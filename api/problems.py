@@ -58,6 +58,7 @@ KINDS: dict[type[errors.ImpastoError], Kind] = {
     errors.ResultPurged: Kind(410, "It is gone"),
     errors.JobPurged: Kind(410, "It is gone"),
     errors.ResultNotReady: Kind(409, "The picture is not ready", 5),
+    errors.ResultNeverComes: Kind(409, "There will be no picture"),
     errors.VersionMismatch: Kind(412, "The job has changed meanwhile"),
     errors.UploadTooLarge: Kind(413, "The upload is too large"),
     errors.UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),
@@ -195,7 +196,7 @@ def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
 
 
 def _members(error: errors.ImpastoError) -> Mapping[str, object]:
-    if isinstance(error, errors.InvalidState):
+    if isinstance(error, errors.InvalidState | errors.ResultNeverComes):
         return {"state": error.state, "allowed_actions": error.allowed}
     if isinstance(error, errors.ForbiddenScope):
         return {"scope": error.scope}

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.answers import picture_answer
 from api.finding import JobPath, OutputPath, find_job, find_output
 from api.openapi import get, make_blueprint
+from api.presenters import present
 from api.renditions import rendition
 from api.services import current_services
-from shared.errors import ResultNotReady, ResultPurged
+from shared.errors import ResultNeverComes, ResultNotReady, ResultPurged
 from shared.formats import FORMATS, ResultFormat, format_of_key
 from shared.states import TERMINAL
 
@@ -79,15 +80,23 @@ def _finished(job: Job) -> tuple[str, str]:
 
     Raises:
         ResultPurged: It was kept long enough.
-        ResultNotReady: There is none yet, or will be none.
+        ResultNeverComes: There will be none.
+        ResultNotReady: There is none yet.
     """
     if job.result_key is None and job.result_digest is not None:
         raise ResultPurged(f"the picture of job {job.id} is kept no longer")
     if job.result_key is None or job.result_digest is None:
-        ended = job.state in TERMINAL
-        hint = "there will be none" if ended else "wait until its state is succeeded"
+        if job.state in TERMINAL:
+            raise _never(job)
+        hint = "wait until its state is succeeded"
         raise ResultNotReady(f"job {job.id} is {job.state}", hint=hint)
     return job.result_key, job.result_digest
+
+
+def _never(job: Job) -> ResultNeverComes:
+    said = present(current_services().database, job)
+    why = said.error.message if said.error else said.state_reason or ""
+    return ResultNeverComes(job.id, job.state, said.allowed_actions, why)
 
 
 def _name_of(key: str) -> ResultFormat:

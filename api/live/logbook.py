@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from api.changes import told_changes
 from api.live.news import CHANGED, END, LOG, OUTPUT, STATE, News
 from api.log_schemas import LogLine
 from api.presenters import present_all
@@ -46,7 +47,7 @@ def record_of(line: jobs.Logged | JobEvent) -> LoggedEvent:
         from_state=line.from_state,
         state=line.state,
         fence=line.fence,
-        detail=line.detail,
+        detail=told_changes(line.detail) if line.detail else line.detail,
     )
 
 
@@ -82,7 +83,7 @@ def _happened(one: jobs.Logged) -> dict[str, Any]:
     detail = one.detail or {}
     said = {"event": one.event, "state": one.state, "from_state": one.from_state}
     if one.event == Verb.STEER:
-        return {**said, "type": CHANGED, "changes": detail}
+        return {**said, "type": CHANGED, "changes": told_changes(detail)}
     if one.event == _BEGUN:
         begun = detail.get("from_iteration")
         return {**said, "type": CHANGED, "from_iteration": begun}

@@ -26,6 +26,7 @@ ImpastoError
 ├── NoSuchCheckpoint        the job cannot be gone on from there
 ├── VersionMismatch         the job is no longer as the caller saw it
 ├── ResultNotReady          the picture does not exist (yet)
+│   └── ResultNeverComes    and it will not: the job is over
 ├── ResultPurged            the picture was kept as long as promised, and is gone
 ├── JobPurged               the job was deleted by its owner
 ├── AssetInUse              a picture that a job still needs
@@ -65,6 +66,7 @@ from shared.errors.jobs import (
     NotFound,
     QueueFull,
     QuotaExceeded,
+    ResultNeverComes,
     ResultNotReady,
     ResultPurged,
     VersionMismatch,
@@ -148,6 +150,7 @@ __all__ = [
     "QueueFull",
     "QuotaExceeded",
     "RateLimited",
+    "ResultNeverComes",
     "ResultNotReady",
     "ResultPurged",
     "ServerBusy",

@@ -73,6 +73,27 @@ class ResultNotReady(ImpastoError):
     code = "result-not-ready"
 
 
+class ResultNeverComes(ResultNotReady):
+    """The job is over without a picture: no waiting helps.
+
+    Attributes:
+        state: The state it has ended in.
+        allowed: The verbs that would work now.
+    """
+
+    def __init__(self, job_id: str, state: str, allowed: list[str], why: str) -> None:
+        reason = f": {why}" if why else ""
+        super().__init__(f"job {job_id} is {state}{reason}; it has no picture")
+        self.state = state
+        self.allowed = allowed
+        ways = {
+            "retry": f"POST /v1/jobs/{job_id}/retry makes a new job that tries again",
+            "fork": f"POST /v1/jobs/{job_id}/fork one that goes on from a checkpoint",
+        }
+        there = [text for verb, text in ways.items() if verb in allowed]
+        self.hint = "there will be none; " + "; ".join(there or ["submit it again"])
+
+
 class ResultPurged(ImpastoError):
     """The picture existed, and its time is over."""
 

@@ -70,17 +70,17 @@ def change(db: Database, owner_id: str, job_id: str, wanted: Change) -> Answer:
             raise VersionMismatch(
                 f"job {job_id} is at revision {job.revision}, not {wanted.revision}"
             )
-        params = wanted.params.stored()
-        if not params and not wanted.about:
+        params, about = wanted.params.stored(), _differing(job, wanted.about)
+        if not params and not about:
             return Answer(job.state, done=True, effect=answer.effect)
-        columns = _about(job, wanted.about)
+        columns = _about(job, about)
         if params:
             columns["iterations"] = _planned(session, job, wanted.params)
             columns["params_digest"] = None  # no other job does the same work now
             _ask(session, job, params)
         move(db, session, job, Verb.STEER, job.state,
-             detail={**params, **wanted.about}, **columns)  # fmt: skip
-        if _NAMES & wanted.about.keys():
+             detail={**params, **about}, **columns)  # fmt: skip
+        if _NAMES & about.keys():
             session.refresh(job)
             index_words(session, job)
     return Answer(job.state, done=answer.done or not params, effect=answer.effect)
@@ -181,6 +181,11 @@ def planned(params: StyleParams, segments: tuple[Segment, ...]) -> int:
         ) from error
     except ValueError as error:
         raise InvalidParams([FieldError("/styles", "length", str(error))]) from error
+
+
+def _differing(job: Job, about: dict[str, Any]) -> dict[str, Any]:
+    """What is not so already: nobody hears of the rest."""
+    return {name: value for name, value in about.items() if getattr(job, name) != value}
 
 
 def _about(job: Job, about: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared import jobs
 from shared.jobs.collecting import drop_expired_results
 
 
@@ -69,16 +70,48 @@ def test_a_result_that_is_not_there_yet_is_409_with_when_to_come_back(api):
 
     assert (response.status_code, response.json["code"]) == (409, "result-not-ready")
     assert response.headers["Retry-After"]
+    assert response.json["retryable"] is True
 
 
-def test_a_result_that_will_never_come_is_409_too(api):
+def canceled(api):
     job_id = api.submitted()
-    api.client.post(f"/v1/jobs/{job_id}/cancel")
+    jobs.cancel(api.db, jobs.LOCAL_OWNER, job_id)
+    return job_id
+
+
+def failed(api):
+    job_id = api.submitted()
+    api.fail(api.claimed())
+    return job_id
+
+
+def expired(api):
+    return api.submit(start_deadline="1000").json["id"]  # and then time passes
+
+
+@pytest.mark.parametrize("ended", [canceled, failed, expired])
+def test_nobody_is_told_to_come_back_for_a_result_that_will_never_come(
+    api, clock, ended
+):
+    job_id = ended(api)
+    clock.advance(2000)
+    jobs.expire(api.db, 14)
 
     response = api.client.get(f"/v1/jobs/{job_id}/result")
 
-    assert response.status_code == 409
-    assert response.json["hint"] == "there will be none"
+    assert (response.status_code, response.json["code"]) == (409, "result-not-ready")
+    assert "Retry-After" not in response.headers
+    assert response.json["retryable"] is False
+    assert response.json["state"] == ended.__name__
+    assert "retry" in response.json["allowed_actions"]
+    assert f"POST /v1/jobs/{job_id}/retry" in response.json["hint"]
+    assert "fork" not in response.json["hint"]  # there is no checkpoint
+
+
+def test_why_there_is_no_result_is_told_too(api):
+    response = api.client.get(f"/v1/jobs/{failed(api)}/result")
+
+    assert "no finite loss" in response.json["detail"]
 
 
 def test_the_latest_preview_is_shown_and_the_job_names_its_iteration(api):

@@ -44,7 +44,7 @@ def test_the_log_tells_what_happened_and_goes_on_from_where_one_has_read(api, cl
     later = client.get(f"{job['urls']['logs']}?since={first['next_since']}").json
 
     assert [line["event"] for line in first["data"]] == ["submit", "steer"]
-    assert first["data"][1]["detail"] == {"priority": 1}
+    assert first["data"][1]["detail"] == {"priority": "high"}
     assert [(line["from_state"], line["state"]) for line in later["data"]] == [
         ("queued", "canceled")
     ]
