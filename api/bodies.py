@@ -118,6 +118,20 @@ class OptionsBody(_Body):
     reuse: ReuseWord = "never"
 
 
+class EmptyBody(_Body):
+    """Of verbs that there is nothing to say about."""
+
+
+class CancelBody(_Body):
+    """Whether what a canceled job has made is kept."""
+
+    purge: bool = Field(
+        default=False,
+        description="delete the job too, with all that it made, as soon as no worker "
+        "holds it: from then on it answers 410",
+    )
+
+
 class ForkPoint(_Body):
     """Where a fork begins."""
 

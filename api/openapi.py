@@ -15,7 +15,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import override
 
-from api.bodies import ChangeBody, ExtendBody, ForkBody, RetryBody
+from api.bodies import CancelBody, ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.form_schemas import (
     JSON_FIELDS,
     AssetForm,
@@ -53,6 +53,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ExplorationForm,
     ExplorationJson,
     ChangeBody,
+    CancelBody,
     ForkBody,
     ExtendBody,
     RetryBody,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from api.bodies import (
     PRIORITIES,
+    CancelBody,
     ChangeBody,
+    EmptyBody,
     ExtendBody,
     ForkBody,
     RetryBody,
@@ -83,6 +85,24 @@ def fork_request(request: Request) -> jobs.Fork:
             raise InvalidParams([wrong])
         changes = changes.model_copy(update={"iterations": body.iterations})
     return jobs.Fork(body.origin.iteration, changes, _name(body.name))
+
+
+def wants_purge(request: Request) -> bool:
+    """Read whether a canceled job shall be deleted too.
+
+    Raises:
+        InvalidParams: It says something else.
+    """
+    return read_body(json_object(request), CancelBody).purge
+
+
+def require_no_body(request: Request) -> None:
+    """Let nobody believe that more was understood than is.
+
+    Raises:
+        InvalidParams: The body says something.
+    """
+    read_body(json_object(request), EmptyBody)
 
 
 def extend_request(request: Request) -> int:

@@ -101,6 +101,7 @@ class Job(Base):
         _some("ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"),
         _some("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
         _some("ix_jobs_paused", "paused_at", "state", "paused_at"),
+        _some("ix_jobs_purge", "purge_asked_at", "purge_asked_at"),
         Index("ix_jobs_finished", "finished_at"),
     )
 
@@ -158,6 +159,7 @@ class Job(Base):
     paused_at: Mapped[float | None]  # None unless it is paused
     finished_at: Mapped[float | None]
     deleted_at: Mapped[float | None]  # by its owner; only this row is left
+    purge_asked_at: Mapped[float | None]  # it is deleted once it is canceled
 
     completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))

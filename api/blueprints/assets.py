@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import structlog
 from flask import Response, request
 from pydantic import Field
 
@@ -13,6 +12,7 @@ from api.asset_presenters import asset_url, present_asset
 from api.asset_schemas import AssetObject, AssetPage
 from api.auth import current_owner_id
 from api.creating import creates
+from api.dropped import drop_blobs
 from api.finding import AssetPath, DigestPath, find_asset, find_asset_by_digest
 from api.form_schemas import AssetForm
 from api.openapi import delete, get, make_blueprint, post
@@ -20,10 +20,7 @@ from api.paging import PageQuery, turn
 from api.services import current_services
 from api.uploads import keep_upload
 from shared import jobs
-from shared.errors import StorageError
 from shared.jobs import Purpose
-
-log = structlog.get_logger(__name__)
 
 blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their owner.")
 
@@ -98,8 +95,5 @@ def delete_asset(path: AssetPath) -> Response:
     find_asset(path.asset_id)
     key = jobs.delete_asset(services.database, owner_id, path.asset_id)
     if key is not None:
-        try:
-            services.storage.delete(key)
-        except StorageError as error:  # the sweep will find it
-            log.warning("blob_left_behind", key=key, error=str(error))
+        drop_blobs(services, [key])
     return Response(status=204)

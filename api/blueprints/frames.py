@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+from flask import Response, request
 
 from api.answers import answer, cacheable, job_answer, picture_answer
 from api.asset_presenters import asset_url, present_asset, present_frame
@@ -16,6 +16,7 @@ from api.promoting import keep_frame, render_again
 from api.replays import recognize
 from api.schemas import JobObject
 from api.services import current_services
+from api.verb_requests import require_no_body
 from shared import jobs
 from shared.errors import NotFound
 
@@ -72,8 +73,8 @@ def show_thumb(path: FramePath) -> Response:
 
 @post(
     blueprint, "/v1/jobs/<job_id>/frames/<iteration>/promote", s200=AssetObject,
-    s201=AssetObject, s202=JobObject, s404=None, s409=None, s410=None, s429=None,
-    s503=None,
+    s201=AssetObject, s202=JobObject, s400=None, s404=None, s409=None, s410=None,
+    s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
 @creates
 def promote_frame(path: FramePath) -> Response:
@@ -84,6 +85,7 @@ def promote_frame(path: FramePath) -> Response:
     """
     services, owner_id = current_services(), current_owner_id()
     job = find_job(path.job_id)
+    require_no_body(request)
     recognize({})
     stored = {mark.iteration for mark in present(services.database, job).checkpoints}
     if path.iteration in stored:

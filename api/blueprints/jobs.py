@@ -6,7 +6,6 @@ import re
 from functools import partial
 from typing import Annotated, Literal
 
-import structlog
 from flask import Response, request
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -15,6 +14,7 @@ from api.auth import current_owner_id
 from api.blocking import held_answer, submitted_answer
 from api.bodies import ChangeBody
 from api.creating import creates
+from api.dropped import drop_blobs
 from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm, JobJson
 from api.json_bodies import JSON
@@ -27,11 +27,8 @@ from api.stored_jobs import submit_stored
 from api.submission import submit
 from api.verb_requests import change_request
 from shared import jobs
-from shared.errors import StorageError
 from shared.kinds import JobKind
 from shared.states import JobState
-
-log = structlog.get_logger(__name__)
 
 blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
 
@@ -161,9 +158,6 @@ def delete_job(path: JobPath) -> Response:
     """Delete a job that is over, with all that it made; then it answers 410."""
     services = current_services()
     find_job(path.job_id)
-    for key in jobs.delete_job(services.database, current_owner_id(), path.job_id):
-        try:
-            services.storage.delete(key)
-        except StorageError as error:  # the sweep will find it
-            log.warning("blob_left_behind", key=key, error=str(error))
+    keys = jobs.delete_job(services.database, current_owner_id(), path.job_id)
+    drop_blobs(services, keys)
     return Response(status=204)

@@ -8,8 +8,9 @@ from flask import Response, request
 
 from api.answers import job_answer
 from api.auth import current_owner_id
-from api.bodies import ExtendBody, ForkBody, RetryBody
+from api.bodies import CancelBody, ExtendBody, ForkBody, RetryBody
 from api.creating import creates
+from api.dropped import drop_blobs
 from api.finding import JobPath, find_job
 from api.json_bodies import json_object
 from api.openapi import make_blueprint, post
@@ -19,7 +20,13 @@ from api.ringing import ring
 from api.schemas import JobObject
 from api.services import current_services
 from api.submission import limits_of
-from api.verb_requests import extend_request, fork_request, starts_anew
+from api.verb_requests import (
+    extend_request,
+    fork_request,
+    require_no_body,
+    starts_anew,
+    wants_purge,
+)
 from shared import jobs
 from shared.states import JobState
 
@@ -33,39 +40,51 @@ blueprint = make_blueprint("verbs", "What may be asked of a job, by its state.")
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/cancel", s200=JobObject, s202=JobObject, s404=None,
-    s409=None,
+    blueprint, "/v1/jobs/<job_id>/cancel", json=CancelBody, s200=JobObject,
+    s202=JobObject, s204="", s400=None, s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def cancel_job(path: JobPath) -> Response:
-    """Stop a job for good: at once while it waits, else at the next iteration."""
-    return _ask(path.job_id, jobs.cancel)
+    """Stop a job for good: at once while it waits, else at the next iteration.
+
+    What it has made is kept, as that of any job that is over. With `"purge": true` it
+    is deleted too: 204 says at once, 202 as soon as its worker has let go.
+    """
+    find_job(path.job_id)
+    if not wants_purge(request):
+        return _ask(path.job_id, jobs.cancel)
+    services, owner_id = current_services(), current_owner_id()
+    said, keys = jobs.cancel_and_purge(services.database, owner_id, path.job_id)
+    drop_blobs(services, keys)
+    if said.done:
+        return Response(status=204)
+    return job_answer(present(services.database, find_job(path.job_id)), 202)
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/pause", s200=JobObject, s202=JobObject, s404=None,
-    s409=None,
+    blueprint, "/v1/jobs/<job_id>/pause", s200=JobObject, s202=JobObject, s400=None,
+    s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def pause_job(path: JobPath) -> Response:
     """Free the device, and keep a checkpoint and the place in line."""
-    return _ask(path.job_id, jobs.pause)
+    return _ask_plainly(path.job_id, jobs.pause)
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/resume", s200=JobObject, s202=JobObject, s404=None,
-    s409=None,
+    blueprint, "/v1/jobs/<job_id>/resume", s200=JobObject, s202=JobObject, s400=None,
+    s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def resume_job(path: JobPath) -> Response:
     """Let a paused job go on from its checkpoint."""
-    return _ask(path.job_id, jobs.resume)
+    return _ask_plainly(path.job_id, jobs.resume)
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/finish", s200=JobObject, s202=JobObject, s404=None,
-    s409=None,
+    blueprint, "/v1/jobs/<job_id>/finish", s200=JobObject, s202=JobObject, s400=None,
+    s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def finish_job(path: JobPath) -> Response:
     """Stop now and keep the picture as it is: the job succeeds, early."""
-    return _ask(path.job_id, jobs.finish)
+    return _ask_plainly(path.job_id, jobs.finish)
 
 
 @post(
@@ -119,9 +138,14 @@ def retry_job(path: JobPath) -> Response:
     return _branch(make)
 
 
+def _ask_plainly(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
+    find_job(job_id)
+    require_no_body(request)
+    return _ask(job_id, verb)
+
+
 def _ask(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
     services = current_services()
-    find_job(job_id)
     said = verb(services.database, current_owner_id(), job_id)
     job = find_job(job_id)
     if job.state == JobState.QUEUED and not said.done:

@@ -63,7 +63,7 @@ from shared.jobs.lining import Line, line, place_of
 from shared.jobs.listing import Filters, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.moves import ready_key
-from shared.jobs.purging import delete_job
+from shared.jobs.purging import cancel_and_purge, delete_job, purge_canceled
 from shared.jobs.reading import (
     events_of,
     frames_of,
@@ -173,6 +173,7 @@ __all__ = [
     "arrive",
     "begin_segments",
     "cancel",
+    "cancel_and_purge",
     "cancel_overdue",
     "change",
     "checkpointed",
@@ -233,6 +234,7 @@ __all__ = [
     "place_of",
     "possessions",
     "postpone",
+    "purge_canceled",
     "queue_lengths",
     "read_curve",
     "ready_key",

@@ -14,6 +14,7 @@ from shared.jobs.collecting import (
     drop_tombstones,
     thin_kept_checkpoints,
 )
+from shared.jobs.purging import purge_canceled
 from shared.jobs.replaying import drop_old_answers
 from shared.jobs.stream_tokens import drop_old_stream_tokens
 from shared.jobs.sweeping import Sweep
@@ -55,6 +56,7 @@ class Janitor:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
         now = self._clock()
+        self._delete(purge_canceled(self._db))  # somebody waits for that
         self._delete(thin_kept_checkpoints(self._db, self._settings.kept_bytes))
         if now >= self._tidy_at:
             self._tidy_at = now if self._drop_expired() else now + TIDY_SECONDS
