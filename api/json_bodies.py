@@ -24,7 +24,7 @@ from shared.params import StyleParams
 from shared.style_images import StyleImage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -76,14 +76,33 @@ def read_body(said: Mapping[str, Any], model: type[Body]) -> Body:
         raise InvalidParams(field_errors(error, model)) from error
 
 
-def refuse_immutable(
-    said: Mapping[str, Any], mutable: type[BaseModel], prefix: str = ""
-) -> None:
-    """Name every parameter that exists, but that no change and no fork can reach.
+def gathered(
+    said: Mapping[str, Any], model: type[Body], errors: list[FieldError]
+) -> Body | None:
+    """Do as `read_body`, but add what is wrong to `errors`, unless it is named there.
 
-    Raises:
-        ImmutableField: There are some.
+    Returns:
+        None where something is wrong.
     """
+    known = {one.pointer for one in errors}
+    try:
+        return read_body(said, model)
+    except InvalidParams as error:
+        beside = {pointer.rpartition("/")[0] for pointer in known} - {""}
+        errors.extend(
+            one
+            for one in error.errors
+            if one.pointer not in known
+            # Who names something else there has not forgotten it.
+            and (one.code != "missing" or one.pointer.rpartition("/")[0] not in beside)
+        )
+        return None
+
+
+def immutable(
+    said: Mapping[str, Any], mutable: type[BaseModel], prefix: str = ""
+) -> list[FieldError]:
+    """Name every parameter that exists, but that no change and no fork can reach."""
     fixed = StyleParams.model_fields.keys() - mutable.model_fields.keys()
     places = [f"{prefix}/{name}" for name in said if name in fixed]
     styles = said.get("styles")
@@ -91,21 +110,22 @@ def refuse_immutable(
         inner = style if isinstance(style, dict) else {}
         parts = StyleImage.model_fields.keys() - {"weight"}
         places += [f"{prefix}/styles/{index}/{name}" for name in inner if name in parts]
-    if places:
-        detail = "cannot change in a job that exists"
-        raise ImmutableField([FieldError(at, "immutable", detail) for at in places])
+    detail = "cannot change in a job that exists"
+    return [FieldError(at, ImmutableField.code, detail) for at in places]
 
 
-def refuse_null(said: Mapping[str, Any], names: set[str], prefix: str = "") -> None:
-    """Refuse to take away what a job always has.
-
-    Raises:
-        InvalidParams: Some of `names` are null.
-    """
-    wrong = [
+def taken_away(
+    said: Mapping[str, Any], names: set[str], prefix: str = ""
+) -> list[FieldError]:
+    """Name what a job always has, and what is null here."""
+    return [
         FieldError(f"{prefix}/{name}", "null", "cannot be taken away; give a value")
         for name in said
         if name in names and said[name] is None
     ]
-    if wrong:
-        raise InvalidParams(wrong)
+
+
+def refusal(errors: Sequence[FieldError]) -> InvalidParams:
+    """Name all of them; under the name of the worst, of which no other value helps."""
+    worst = any(one.code == ImmutableField.code for one in errors)
+    return ImmutableField(errors) if worst else InvalidParams(errors)

@@ -43,24 +43,38 @@ _WHOLES = {"mask": "content", "region": "style"}
 def check_masks(
     services: Services, checked: Sequence[tuple[Picture, PictureInfo]]
 ) -> None:
-    """Check what masks and regions say, once all are known to be pictures.
+    """Do as `mask_errors`, but raise.
 
     Raises:
         InvalidParams: Some cannot be used; all are named.
     """
+    if errors := mask_errors(services, checked):
+        raise InvalidParams(errors)
+
+
+def mask_errors(
+    services: Services, checked: Sequence[tuple[Picture, PictureInfo]]
+) -> list[FieldError]:
+    """Check what masks and regions say, as far as all are known to be pictures.
+
+    Those of which the picture is missing that they lie over are left out.
+    """
     infos = {(one.role, one.position): info for one, info in checked}
-    pictures = [one for one, _ in checked if one.role in _WHOLES]
+    pictures = [one for one, _ in checked if _whole_of(one) in infos]
     seen = {one: _look(services, one) for one in pictures}
     errors: list[FieldError] = []
     for one in pictures:
-        role, position = _WHOLES[one.role], one.position
-        whole = infos[role, position if role == "style" else 0]
-        errors.extend(_misshapen(one, infos[one.role, position], whole))
+        whole = infos[_whole_of(one)]
+        errors.extend(_misshapen(one, infos[one.role, one.position], whole))
         if seen[one] is None:
             errors.append(_empty(one))
-    errors.extend(_left_out(infos, seen))
-    if errors:
-        raise InvalidParams(errors)
+    return [*errors, *_left_out(infos, seen)]
+
+
+def _whole_of(picture: Picture) -> tuple[str, int]:
+    """Role and position of the picture that a mask lies over."""
+    role = _WHOLES.get(picture.role, "")
+    return role, picture.position if role == "style" else 0
 
 
 def _misshapen(

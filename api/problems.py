@@ -101,12 +101,21 @@ BAD_REQUEST = "bad-request"
 
 
 class PictureRefused(errors.InvalidRequest):
-    """A picture of the upload cannot be used: which one, and why."""
+    """Pictures of the upload cannot be used: which ones, and why.
 
-    def __init__(self, pointer: str, cause: errors.ImpastoError) -> None:
-        super().__init__(f"{pointer.lstrip('/')}: {cause}", hint=cause.hint)
-        self.cause = cause
-        self.errors = (errors.FieldError(pointer, code_of(cause), str(cause)),)
+    Attributes:
+        cause: What is wrong with the first.
+        errors: What is wrong with each.
+    """
+
+    def __init__(self, causes: Mapping[str, errors.ImpastoError]) -> None:
+        named = [f"{pointer.lstrip('/')}: {cause}" for pointer, cause in causes.items()]
+        self.cause = next(iter(causes.values()))
+        super().__init__("; ".join(named), hint=self.cause.hint)
+        self.errors = tuple(
+            errors.FieldError(pointer, code_of(cause), str(cause))
+            for pointer, cause in causes.items()
+        )
 
 
 def register(app: Flask) -> None:
@@ -187,7 +196,8 @@ def _headers(error: errors.ImpastoError, kind: Kind) -> dict[str, str]:
 
 
 def _fields(error: errors.ImpastoError) -> list[dict[str, str]] | None:
-    if not isinstance(error, errors.InvalidParams | PictureRefused):
+    named = errors.InvalidParams | errors.ForbiddenScope | PictureRefused
+    if not isinstance(error, named) or not error.errors:
         return None
     return [
         {"pointer": one.pointer, "code": one.code, "detail": one.detail}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api.finding import find_asset
 from api.json_bodies import json_object
 from api.limits import check_room
-from api.mask_checks import check_masks
+from api.mask_checks import mask_errors
 from api.replays import recognize
 from api.stored_requests import stored_request
 from api.submission import Stored, enqueue, new_job
@@ -84,9 +84,10 @@ def checked_work(
             masks cannot be used; all are named.
     """
     pictures = _pictures(services, wanted)
-    if wanted.errors or wanted.params is None:
-        raise InvalidParams(wanted.errors)
-    check_masks(services, [(one, one.info) for one in pictures])
+    errors = wanted.errors
+    errors += mask_errors(services, [(one, one.info) for one in pictures])
+    if errors or wanted.params is None:
+        raise InvalidParams(errors)
     return wanted.params, pictures
 
 

@@ -13,7 +13,7 @@ from api.form_schemas import JobJson
 from api.job_options import JobOptions, clean_name, deadline, distinct
 from api.json_bodies import json_object
 from api.planned import read_segments
-from api.validation import field_errors
+from api.validation import field_errors, sound
 from shared.errors import FieldError, MalformedJson
 from shared.params import MAX_STYLES, StyleParams
 
@@ -153,8 +153,9 @@ def _about(
     try:
         body = OptionsBody.model_validate_json(json.dumps(told), strict=True)
     except ValidationError as error:
-        errors.extend(field_errors(error, OptionsBody))
-        return None, JobOptions()
+        wrong = field_errors(error, OptionsBody)
+        errors.extend(wrong)
+        body = OptionsBody.model_validate_json(json.dumps(sound(told, wrong)))
     name = clean_name(body.name or "", errors)
     options = JobOptions(
         priority=PRIORITIES[body.priority],

@@ -10,15 +10,15 @@ import structlog
 from ulid import ULID
 
 from api.forms import JOB_FORM, received
-from api.job_requests import job_request
+from api.job_requests import job_request, pictures_of
 from api.limits import check_room, one_decoder
-from api.mask_checks import check_masks
+from api.mask_checks import mask_errors
 from api.problems import PictureRefused
 from api.replays import asked_by, current_once, recognize
 from api.ringing import ring
 from api.work_digests import work_digest
 from shared import images, jobs
-from shared.errors import ImageTooLarge, ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable, InvalidParams
 from shared.estimates import need_bytes
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
+    from api.forms import Form
     from api.job_options import JobOptions
-    from api.job_requests import Picture
+    from api.job_requests import JobRequest, Picture
     from api.services import Services
+    from shared.errors import FieldError, ImpastoError
     from shared.params import StyleParams
     from shared.steering import Segment
 
@@ -77,20 +79,45 @@ def submit(services: Services, owner_id: str, request: Request) -> jobs.Submitte
     check_room(services)
     with received(request, services, JOB_FORM) as form:
         recognize(asked_by(form))
-        wanted = job_request(form, services.database.time)
-        checked = inspect_all(services, wanted.pictures)
-        check_masks(services, checked)
+        wanted, checked = checked_form(services, form)
         stored = keep_all(services, owner_id, checked)
     return enqueue(services, new_job(owner_id, wanted.params, stored, wanted))
+
+
+def checked_form(services: Services, form: Form) -> tuple[JobRequest, list[Checked]]:
+    """Check all that a form says and all of its pictures.
+
+    Raises:
+        MalformedJson: A field that holds JSON does not.
+        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
+            named, also pictures that we do not take.
+        PictureRefused: There is nothing wrong but some of the pictures.
+    """
+    wanted: JobRequest | None = None
+    errors: list[FieldError] = []
+    try:
+        wanted = job_request(form, services.database.time)
+    except InvalidParams as error:
+        errors += error.errors
+    checked, refused = _inspected(services, pictures_of(form))
+    errors += mask_errors(services, checked)
+    if refused is not None and not errors:
+        raise refused
+    if refused is not None or wanted is None or errors:
+        raise InvalidParams([*errors, *(refused.errors if refused else ())])
+    return wanted, checked
 
 
 def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked]:
     """Check all pictures.
 
     Raises:
-        PictureRefused: One is not a picture we take.
+        PictureRefused: Some are no pictures that we take; all are named.
     """
-    return [(one, _inspect(services, one)) for one in pictures]
+    checked, refused = _inspected(services, pictures)
+    if refused is not None:
+        raise refused
+    return checked
 
 
 def keep_all(
@@ -152,13 +179,22 @@ def new_job(
     )
 
 
-def _inspect(services: Services, picture: Picture) -> images.PictureInfo:
-    data = picture.read()
-    try:
-        with one_decoder(services):
-            return images.inspect(data, services.settings.max_pixels)
-    except (ImageUnreadable, ImageTooLarge) as error:
-        raise PictureRefused(picture.pointer, error) from error
+def _inspected(
+    services: Services, pictures: Sequence[Picture]
+) -> tuple[list[Checked], PictureRefused | None]:
+    """Look at all, and say what is wrong with those that are none."""
+    checked: list[Checked] = []
+    causes: dict[str, ImpastoError] = {}
+    for one in pictures:
+        data = one.read()
+        try:
+            with one_decoder(services):
+                info = images.inspect(data, services.settings.max_pixels)
+        except (ImageUnreadable, ImageTooLarge) as error:
+            causes[one.pointer] = error
+        else:
+            checked.append((one, info))
+    return checked, PictureRefused(causes) if causes else None
 
 
 def _keep(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
 _SHOWN = 40  # characters of a wrong value
+_ALIKE = 0.75  # of 1: "preset" is no slip of the pen for "reuse"
 
 
 def field_errors(
@@ -38,6 +39,12 @@ def pointer(path: Iterable[int | str]) -> str:
     return "".join(f"/{step}" for step in steps)
 
 
+def sound(said: Mapping[str, Any], errors: Iterable[FieldError]) -> dict[str, Any]:
+    """Leave out the members of a body in which something is wrong."""
+    wrong = {one.pointer.split("/")[1] for one in errors}
+    return {name: said[name] for name in said if name not in wrong}
+
+
 def _follows_from(one: ErrorDetails, found: list[ErrorDetails]) -> bool:
     # A list whose items are all wrong is also "too short": no news to anybody.
     here = one["loc"]
@@ -56,7 +63,7 @@ def _detail(one: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown(name: str, model: type[BaseModel]) -> str:
-    close = get_close_matches(name[:_SHOWN], model.model_fields, n=1)
+    close = get_close_matches(name[:_SHOWN], model.model_fields, n=1, cutoff=_ALIKE)
     meant = f"; did you mean {close[0]!r}?" if close else ""
     return f"{_shorten(repr(name))} is not known here{meant}"
 

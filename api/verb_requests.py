@@ -17,11 +17,14 @@ from api.job_options import clean_name, deadline, distinct
 from api.json_bodies import (
     JSON,
     MERGE_PATCH,
+    gathered,
+    immutable,
     json_object,
     read_body,
-    refuse_immutable,
-    refuse_null,
+    refusal,
+    taken_away,
 )
+from api.validation import sound
 from shared import jobs
 from shared.errors import (
     FieldError,
@@ -55,14 +58,17 @@ def change_request(request: Request, now: Callable[[], float]) -> jobs.Change:
         VersionMismatch: The revision is not one.
     """
     said = json_object(request, (MERGE_PATCH, JSON))
-    refuse_immutable(said, ChangeBody)
-    refuse_null(said, {*_PARAMS, "priority", "tags", "metadata"})
-    body = read_body(said, ChangeBody)
+    errors = immutable(said, ChangeBody)
+    errors += taken_away(said, {*_PARAMS, "priority", "tags", "metadata"})
+    body = gathered(said, ChangeBody, errors)
+    about = _about(read_body(sound(said, errors), ChangeBody), now, errors)
+    if body is None or errors:
+        raise refusal(errors)
     params = Changes(**body.model_dump(include=_PARAMS))
     revision = _revision(request)
     if revision is None and params.stored() and "If-Match" not in request.headers:
         raise PreconditionRequired("a change of parameters needs If-Match")
-    return jobs.Change(params, _about(body, now), revision)
+    return jobs.Change(params, about, revision)
 
 
 def fork_request(request: Request) -> jobs.Fork:
@@ -73,18 +79,21 @@ def fork_request(request: Request) -> jobs.Fork:
         InvalidParams: Values are wrong, unknown or missing.
     """
     said = json_object(request)
-    inner = said.get("params")
+    inner, errors = said.get("params"), []
     if isinstance(inner, dict):
-        refuse_immutable(inner, Changes, "/params")
-        refuse_null(inner, _PARAMS, "/params")
-    body = read_body(said, ForkBody)
+        errors = immutable(inner, Changes, "/params")
+        errors += taken_away(inner, _PARAMS, "/params")
+    body = gathered(said, ForkBody, errors)
+    name = None if body is None else clean_name(body.name or "", errors)
+    if body is None or errors:
+        raise refusal(errors)
     changes = body.params
     if body.iterations is not None:
         if changes.iterations not in {None, body.iterations}:
             wrong = FieldError("/iterations", "contradiction", "params says another")
             raise InvalidParams([wrong])
         changes = changes.model_copy(update={"iterations": body.iterations})
-    return jobs.Fork(body.origin.iteration, changes, _name(body.name))
+    return jobs.Fork(body.origin.iteration, changes, name)
 
 
 def wants_purge(request: Request) -> bool:
@@ -123,10 +132,12 @@ def starts_anew(request: Request) -> bool:
     return read_body(json_object(request), RetryBody).origin == "start"
 
 
-def _about(body: ChangeBody, now: Callable[[], float]) -> dict[str, Any]:
+def _about(
+    body: ChangeBody, now: Callable[[], float], errors: list[FieldError]
+) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if "name" in body.model_fields_set:
-        about["name"] = _name(body.name)
+        about["name"] = clean_name(body.name or "", errors)
     if body.tags is not None:
         about["tags"] = list(distinct(body.tags))
     if body.metadata is not None:
@@ -134,19 +145,8 @@ def _about(body: ChangeBody, now: Callable[[], float]) -> dict[str, Any]:
     if body.priority is not None:
         about["priority"] = PRIORITIES[body.priority]
     if "cancel_after" in body.model_fields_set:
-        errors: list[FieldError] = []
         about["cancel_after"] = deadline("cancel_after", body.cancel_after, now, errors)
-        if errors:
-            raise InvalidParams(errors)
     return about
-
-
-def _name(text: str | None) -> str | None:
-    errors: list[FieldError] = []
-    name = clean_name(text or "", errors)
-    if errors:
-        raise InvalidParams(errors)
-    return name
 
 
 def _revision(request: Request) -> int | None:

@@ -146,14 +146,18 @@ class ForbiddenScope(Forbidden):
 
     Attributes:
         scope: The word that the key would need.
+        errors: The values that it would need it for; none: the address.
     """
 
     code = "forbidden-scope"
     hint = "GET /v1/me tells what a key may do; another key may do more"
 
-    def __init__(self, message: str, scope: str) -> None:
+    def __init__(
+        self, message: str, scope: str, errors: Sequence[FieldError] = ()
+    ) -> None:
         super().__init__(message)
         self.scope = scope
+        self.errors = tuple(errors)
 
 
 class RateLimited(ImpastoError):
