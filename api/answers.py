@@ -87,7 +87,7 @@ def next_link(
 ) -> None:
     """Add where the next page is, if there is one (RFC 8288)."""
     if following is not None:
-        query = urlencode({**known, "cursor": following})
+        query = urlencode({**known, "cursor": following}, doseq=True)
         response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 

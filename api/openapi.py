@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -12,8 +11,6 @@ from flask_openapi.models import OPENAPI3_REF_TEMPLATE
 from flask_openapi.models.info import Info
 from flask_openapi.models.schema import Schema
 from flask_openapi.openapi import OpenAPI
-from pydantic import BaseModel, ConfigDict
-from typing_extensions import override
 
 from api.bodies import CancelBody, ChangeBody, ExtendBody, ForkBody, RetryBody
 from api.form_schemas import (
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.typing import ResponseReturnValue
     from flask_openapi.models.security_scheme import SecurityScheme
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
@@ -80,29 +77,6 @@ _PROBLEM = {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
     },
 }
-
-
-class Query(BaseModel):
-    """What may stand after the ? of an address; anything else is refused.
-
-    flask-openapi asks for the schema at each request, and pydantic would make it anew:
-    that takes longer than all else that a poll does.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    @classmethod
-    @override
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the schema, made once."""
-        return dict(_schema(cls, args, tuple(kwargs.items())))
-
-
-@cache
-def _schema(
-    model: type[Query], args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]
-) -> dict[str, Any]:
-    return super(Query, model).model_json_schema(*args, **dict(named))
 
 
 def make_app() -> Flask:

@@ -282,3 +282,9 @@ class JobPage(_Said):
 
     data: list[JobObject]
     next_cursor: str | None
+    count: int | None = Field(
+        default=None, description="of all pages, with `count=true`; null: not counted"
+    )
+    count_is_capped: bool | None = Field(
+        default=None, description="there are as many, or more"
+    )

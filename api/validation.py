@@ -18,15 +18,27 @@ _ALIKE = 0.75  # of 1: "preset" is no slip of the pen for "reuse"
 
 
 def field_errors(
-    error: ValidationError, model: type[BaseModel], prefix: str = ""
+    error: ValidationError,
+    model: type[BaseModel],
+    prefix: str = "",
+    *,
+    lists_known: bool = False,
 ) -> list[FieldError]:
-    """List every wrong value of `error`, below the JSON pointer `prefix`."""
+    """List every wrong value of `error`.
+
+    Args:
+        error: What Pydantic found.
+        model: Which it should have been.
+        prefix: JSON pointer to where it stands.
+        lists_known: Whether who names something unknown is told all that is known.
+    """
+    known = f"; known: {', '.join(model.model_fields)}" if lists_known else ""
     found = error.errors(include_url=False, include_context=False)
     return [
         FieldError(
             prefix + pointer(one["loc"]),
             one["type"].replace("_", "-"),
-            _detail(one, model),
+            _detail(one, model, known),
         )
         for one in found
         if not _follows_from(one, found)
@@ -52,9 +64,9 @@ def _follows_from(one: ErrorDetails, found: list[ErrorDetails]) -> bool:
     return one["type"] == "too_short" and any(loc[: len(here)] == here for loc in below)
 
 
-def _detail(one: ErrorDetails, model: type[BaseModel]) -> str:
+def _detail(one: ErrorDetails, model: type[BaseModel], known: str) -> str:
     if one["type"] == "extra_forbidden":
-        return _unknown(str(one["loc"][-1]), model)
+        return _unknown(str(one["loc"][-1]), model) + known
     message = one["msg"].removeprefix("Value error, ")
     value = one["input"]
     if isinstance(value, str | int | float) and one["type"] != "value_error":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Response, request
 from pydantic import Field
@@ -21,6 +21,11 @@ from api.services import current_services
 from api.uploads import keep_upload
 from shared import jobs
 from shared.jobs import Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.models import Asset
 
 blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their owner.")
 
@@ -55,13 +60,17 @@ def add_asset() -> Response:
 @get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
 def list_assets(query: AssetsQuery) -> Response:
     """List uploaded pictures, newest first."""
-    database = current_services().database
-    mine = (database, current_owner_id())
-    read = partial(jobs.list_assets, *mine, purpose=query.purpose)
-    page, following = turn(query, "assets", read)
-    data = [present_asset(each) for each in page]
-    response = answer(AssetPage(data=data, next_cursor=following))
-    next_link(response, "/v1/assets", query.known(), following)
+    database, owner_id = current_services().database, current_owner_id()
+
+    def read(
+        asked: AssetsQuery, limit: int, before: tuple[float, str] | None
+    ) -> Sequence[Asset]:
+        return jobs.list_assets(database, owner_id, limit, before, asked.purpose)
+
+    page = turn(query, "assets", read)
+    data = [present_asset(each) for each in page.rows]
+    response = answer(AssetPage(data=data, next_cursor=page.following))
+    next_link(response, "/v1/assets", page.query.known(), page.following)
     return response
 
 

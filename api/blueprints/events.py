@@ -14,8 +14,9 @@ from api.auth import STREAM_TOKEN, current_key_id, current_owner_id
 from api.finding import JobPath, find_job
 from api.live import Scope, lines_of
 from api.log_schemas import LogPage
-from api.openapi import Query, get, make_blueprint, named
+from api.openapi import get, make_blueprint, named
 from api.preferences import wants_stream
+from api.queries import Query
 from api.services import current_services
 from api.sse import MEDIA_TYPE
 from api.streaming import Stream, Wanted

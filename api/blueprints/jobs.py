@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Response, request
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
 from api.answers import answer, job_answer, next_link
 from api.auth import current_owner_id
@@ -17,65 +15,25 @@ from api.creating import creates
 from api.dropped import drop_blobs
 from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm, JobJson
+from api.job_filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
 from api.json_bodies import JSON
-from api.openapi import UNCHANGED, Query, delete, get, make_blueprint, patch, post
-from api.paging import PageQuery, turn
+from api.openapi import UNCHANGED, delete, get, make_blueprint, patch, post
+from api.paging import turn
 from api.presenters import present, present_all
+from api.queries import Query
 from api.schemas import JobObject, JobPage
 from api.services import current_services
 from api.stored_jobs import submit_stored
 from api.submission import submit
 from api.verb_requests import change_request
 from shared import jobs
-from shared.kinds import JobKind
-from shared.states import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.models import Job
 
 blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
-
-
-_NO_ZERO = r"^[^\x00]*$"  # which a database would not take
-_ID = r"^[A-Za-z0-9_]*$"
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
-
-
-def _date_time(text: object) -> object:
-    """Let nothing but RFC 3339 through: pydantic would take "0.5" for seconds."""
-    if not isinstance(text, str) or not _DATE_TIME.match(text):
-        raise ValueError("must be a time with its zone (RFC 3339)")
-    return text
-
-
-_Time = Annotated[AwareDatetime, BeforeValidator(_date_time)]
-
-
-class JobsQuery(PageQuery):
-    """Which jobs."""
-
-    state: JobState | None = None
-    kind: JobKind | None = None
-    tag: str | None = Field(default=None, max_length=64, pattern=_NO_ZERO)
-    parent_id: str | None = Field(default=None, max_length=40, pattern=_ID)
-    q: str | None = Field(
-        default=None,
-        max_length=200,
-        pattern=_NO_ZERO,
-        description="words that are all in the name, in whatever order",
-    )
-    created_after: _Time | None = None
-    created_before: _Time | None = None
-
-    def filters(self) -> jobs.Filters:
-        """Say it as `shared.jobs` does."""
-        after, before = self.created_after, self.created_before
-        return jobs.Filters(
-            state=self.state,
-            kind=self.kind,
-            parent_id=self.parent_id,
-            tag=self.tag,
-            text=self.q,
-            created_after=None if after is None else after.timestamp(),
-            created_before=None if before is None else before.timestamp(),
-        )
 
 
 class JobQuery(Query):
@@ -107,12 +65,25 @@ def submit_job() -> Response:
 @get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, newest first."""
-    database, filters = current_services().database, query.filters()
-    read = partial(jobs.list_jobs, database, current_owner_id(), filters=filters)
-    page, following = turn(query, "jobs", read)
-    data = present_all(database, page)
-    response = answer(JobPage(data=data, next_cursor=following))
-    next_link(response, "/v1/jobs", query.known(), following)
+    database, owner_id = current_services().database, current_owner_id()
+
+    def read(
+        asked: JobsQuery, limit: int, before: tuple[float, str] | None
+    ) -> Sequence[Job]:
+        return jobs.list_jobs(database, owner_id, limit, before, asked.filters())
+
+    page = turn(query, "jobs", read)
+    counted = None
+    if query.count:
+        counted = jobs.count_jobs(database, owner_id, page.query.filters())
+    body = JobPage(
+        data=present_all(database, page.rows),
+        next_cursor=page.following,
+        count=counted,
+        count_is_capped=None if counted is None else counted == jobs.MOST_COUNTED,
+    )
+    response = answer(body)
+    next_link(response, "/v1/jobs", page.query.known(), page.following)
     return response
 
 

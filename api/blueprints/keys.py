@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
@@ -25,6 +24,8 @@ from shared.errors import NotFound
 from shared.jobs import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.key_models import ApiKey
 
 blueprint = make_blueprint("keys", "Who may ask, and for how much.")
@@ -65,11 +66,17 @@ def list_keys(query: PageQuery) -> Response:
     require_scope(Scope.KEYS)
     caller = current_caller()
     mine = None if caller.may(Scope.ADMIN) else caller.owner_id
-    read = partial(jobs.list_keys, current_services().database, mine)
-    page, following = turn(query, "keys", read)
-    data = [KeyObject(**_about(key)) for key in page]
-    response = answer(KeyPage(data=data, next_cursor=following))
-    next_link(response, "/v1/keys", query.known(), following)
+    database = current_services().database
+
+    def read(
+        _: PageQuery, limit: int, before: tuple[float, str] | None
+    ) -> Sequence[ApiKey]:
+        return jobs.list_keys(database, mine, limit, before)
+
+    page = turn(query, "keys", read)
+    data = [KeyObject(**_about(key)) for key in page.rows]
+    response = answer(KeyPage(data=data, next_cursor=page.following))
+    next_link(response, "/v1/keys", page.query.known(), page.following)
     return response
 
 

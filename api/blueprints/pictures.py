@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.answers import picture_answer
 from api.finding import JobPath, OutputPath, find_job, find_output
 from api.openapi import get, make_blueprint
 from api.presenters import present
+from api.queries import Query
 from api.renditions import rendition
 from api.services import current_services
 from shared.errors import ResultNeverComes, ResultNotReady, ResultPurged
@@ -26,10 +27,8 @@ _RESULTS = ", ".join(each.media_type for each in FORMATS.values())
 _FOREVER = "private, max-age=31536000, immutable"
 
 
-class ResultQuery(BaseModel):
+class ResultQuery(Query):
     """How the picture is wanted; as it was made, if nothing is said."""
-
-    model_config = ConfigDict(extra="forbid")
 
     format: ResultFormat | None = None
     max_edge: int | None = Field(

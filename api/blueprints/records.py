@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.answers import answer, cacheable
 from api.auth import current_owner_id
 from api.finding import JobPath, find_job
 from api.live import record_of
 from api.openapi import get, make_blueprint, named
+from api.queries import Query
 from api.queue_waits import waits_of
 from api.record_schemas import Family, Log, Manifest, Metrics, Queue
 from api.records import as_csv, family_of, log_text, manifest_of, points_of
 from api.services import current_services
 from shared import jobs
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 blueprint = make_blueprint("records", "How jobs went, and how to do them again.")
 
@@ -34,18 +38,14 @@ def _as_text_too(model: type[BaseModel], media_type: str) -> dict[str, Any]:
     }
 
 
-class MetricsQuery(BaseModel):
+class MetricsQuery(Query):
     """How the losses are written."""
-
-    model_config = ConfigDict(extra="forbid")
 
     format: Literal["json", "csv"] = "json"
 
 
-class LogQuery(BaseModel):
+class LogQuery(Query):
     """Which part of the log, and how it is written."""
-
-    model_config = ConfigDict(extra="forbid")
 
     since: int = Field(default=0, ge=0, le=_MOST_EVENTS, description="a `next_since`")
     limit: int = Field(default=200, ge=1, le=1000)

@@ -60,7 +60,7 @@ from shared.jobs.keys import (
 )
 from shared.jobs.lineage import family
 from shared.jobs.lining import Line, line, place_of
-from shared.jobs.listing import Filters, list_jobs
+from shared.jobs.listing import MOST_COUNTED, Filters, count_jobs, list_jobs
 from shared.jobs.mending import go_carefully, make_smaller
 from shared.jobs.moves import ready_key
 from shared.jobs.purging import cancel_and_purge, delete_job, purge_canceled
@@ -125,6 +125,7 @@ from shared.jobs.watching import is_due
 __all__ = [
     "KEY_PREFIX",
     "LOCAL_OWNER",
+    "MOST_COUNTED",
     "NEWEST",
     "Accuracy",
     "Answered",
@@ -179,6 +180,7 @@ __all__ = [
     "checkpointed",
     "claim",
     "complete",
+    "count_jobs",
     "create_key",
     "delete_asset",
     "delete_job",

@@ -33,16 +33,30 @@ def test_filters_go_together(db, three):
     one, two, blue = three
 
     assert listed(db) == [blue, two, one]
-    assert listed(db, tag="x") == [two, one]
+    assert listed(db, tags=("x",)) == [two, one]
     assert listed(db, text="Red") == [two, one]
-    assert listed(db, text="red", tag="y") == [two]
+    assert listed(db, text="red", tags=("y",)) == [two]
     assert listed(db, text="two red") == [two]
-    assert listed(db, state=JobState.RUNNING) == []
+    assert listed(db, states=(JobState.RUNNING,)) == []
+
+
+def test_several_states_are_listed_and_counted_together(db, three):
+    one, two, blue = three
+    claim(db)  # the oldest
+    jobs.cancel(db, "own_a", two)
+    both, all_states = (JobState.CANCELED, JobState.RUNNING), tuple(JobState)
+
+    assert listed(db, states=both) == [two, one]
+    assert listed(db, states=both, tags=("x",), text="red") == [two, one]
+    assert listed(db, states=(JobState.QUEUED, *both)) == [blue, two, one]
+    assert listed(db, states=all_states) == [blue, two, one]
+    for states, count in ((both, 2), (all_states, 3), ((JobState.FAILED,), 0)):
+        assert jobs.count_jobs(db, "own_a", jobs.Filters(states=states)) == count
 
 
 def test_a_search_goes_on_from_where_the_last_page_ended(db, three):
     one, two, _ = three
-    filters = jobs.Filters(tag="x")
+    filters = jobs.Filters(tags=("x",))
 
     (first,) = jobs.list_jobs(db, "own_a", 1, None, filters)
     place = (first.created_at, first.id)
