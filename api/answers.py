@@ -91,19 +91,23 @@ def next_link(
         response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 
-def picture_answer(data: bytes, media_type: str, etag: str, cache: str) -> Response:
-    """Send a picture, or the part of it that was asked for."""
+def picture_answer(
+    data: bytes, media_type: str, etag: str, cache: str, name: str
+) -> Response:
+    """Send a picture, or the part of it that was asked for, to be saved as `name`."""
     response = Response(data, mimetype=media_type)
     response.set_etag(etag)
     response.headers["Cache-Control"] = cache
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    if _asks_for_bytes():
+    response.headers["Accept-Ranges"] = "bytes"
+    if _asks_for_a_part():
         return conditional(response, accept_ranges=True, complete_length=len(data))
     return conditional(response)
 
 
-def _asks_for_bytes() -> bool:
-    """Whether a part, if any, is told in bytes; other units count as not said."""
+def _asks_for_a_part() -> bool:
+    """Whether one part is asked for, in bytes; anything else counts as not said."""
     # RFC 9110, 14.2; Werkzeug would answer 416.
-    unit, _, _ = request.headers.get("Range", "bytes").partition("=")
-    return unit.strip().lower() == "bytes"
+    told = request.range
+    return told is not None and told.units == "bytes" and len(told.ranges) == 1

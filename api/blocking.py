@@ -48,9 +48,10 @@ def held_answer(
     if seconds == 0:
         return look_answer(services.looks, look)
     seen = None if until_over else _seen(look)
-    if not _is_news(look, seen, until_over=until_over):
-        with _watching(services, owner_id, job_id) as watch:
-            look = _wait(services, look, seen, watch, seconds)
+    if _is_news(look, seen, until_over=until_over):
+        return look_answer(services.looks, look)
+    with _watching(services, owner_id, job_id) as watch:
+        look = _wait(services, look, seen, watch, seconds)
     response = look_answer(services.looks, look)
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response

@@ -6,7 +6,14 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.problems import BAD_REQUEST, HTTP_CODES, INTERNAL, KINDS
+from api.problems import (
+    BAD_REQUEST,
+    BAD_REQUEST_TITLE,
+    HTTP_CODES,
+    HTTP_TITLES,
+    INTERNAL,
+    KINDS,
+)
 
 if TYPE_CHECKING:
     from shared.errors import ImpastoError
@@ -29,10 +36,10 @@ _OTHERS = (
     Page(INTERNAL, 500, "This is a bug in Impasto", "Something failed that was not "
          "foreseen; the log has the details under the request id.",
          "Give the request id to the operator.", retryable=False),
-    Page(HTTP_CODES[405], 405, "Method not allowed",
+    Page(HTTP_CODES[405], 405, HTTP_TITLES[405],
          "The address exists, but does not take this method; Allow names those it "
          "takes.", "See /docs.", retryable=False),
-    Page(BAD_REQUEST, 400, "Bad request", "The request is not valid HTTP for this "
+    Page(BAD_REQUEST, 400, BAD_REQUEST_TITLE, "The request is not valid HTTP for this "
          "address.", "See /docs.", retryable=False),
 )  # fmt: skip
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from api.forms import EXPLORATION_FORM, received
+from api.forms import EXPLORATION_FORM, MULTIPART, received
 from api.job_options import clean_name, read_reuse
 from api.job_requests import pictures_of
-from api.limits import MAX_FIELD_BYTES, one_upload
+from api.json_bodies import JSON, json_object
 from api.replays import asked_by, recognize
 from api.strict_json import parse_object
 from api.validation import field_errors
-from shared.errors import FieldError, InvalidParams, UploadTooLarge
+from shared.errors import FieldError, InvalidParams
 from shared.exploring import ExploreParams
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from api.job_requests import Picture
     from api.services import Services
 
-_JSON = "application/json"
 _EXAMPLE = '{"layers": ["relu3_1"]}'
 
 
@@ -64,20 +63,22 @@ def exploration_request(
         UnsupportedMediaType: It is neither.
         UploadTooLarge: It has too many bytes.
     """
-    if request.mimetype == _JSON:
-        yield _from_json(request, services)
+    if request.mimetype == JSON or _says_nothing(request):
+        yield _from_json(request)
         return
     with received(request, services, EXPLORATION_FORM) as form:
         recognize(asked_by(form))
         yield _from_form(form)
 
 
-def _from_json(request: Request, services: Services) -> ExplorationRequest:
-    with one_upload(services):  # its sender may fall silent
-        text = request.stream.read(MAX_FIELD_BYTES + 1)
-    if len(text) > MAX_FIELD_BYTES:
-        raise UploadTooLarge(f"JSON of more than {MAX_FIELD_BYTES:,} bytes")
-    said = parse_object(text.decode(errors="replace"), "body", _EXAMPLE)
+def _says_nothing(request: Request) -> bool:
+    """Whether there is no body: that is all that the shipped pictures need."""
+    is_empty = request.content_length == 0 and request.mimetype != MULTIPART
+    return is_empty or not request.content_type
+
+
+def _from_json(request: Request) -> ExplorationRequest:
+    said = json_object(request)
     recognize(said)
     errors: list[FieldError] = []
     reuse = read_reuse(said.pop("reuse", "never"), errors)

@@ -42,7 +42,8 @@ STYLE_FILES = {
     for role in ("mask", "region")
     for position in range(MAX_STYLES)
 }
-MULTIPART = "multipart/form-data"
+MULTIPART, _JSON = "multipart/form-data", "application/json"
+_AS_JSON = f"curl -H 'Content-Type: {_JSON}'"
 _SLACK_PARTS = 4  # unknown ones are named, rather than refused unread
 
 
@@ -57,6 +58,7 @@ class FormKind:
         options: Further fields that hold text.
         known: All of its fields, for people.
         example: How one is sent.
+        or_json: How it is sent as JSON; empty where it is not.
     """
 
     what: str
@@ -65,6 +67,7 @@ class FormKind:
     options: tuple[str, ...]
     known: str
     example: str
+    or_json: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -86,6 +89,8 @@ JOB_FORM = FormKind(
     "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
     f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTIONS))}",
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
+    f"{_AS_JSON} -d "
+    """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",
 )
 EXPLORATION_FORM = FormKind(
     "an exploration",
@@ -94,6 +99,7 @@ EXPLORATION_FORM = FormKind(
     ("name", "reuse"),
     "picture, params, name, reuse",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
+    f"""{_AS_JSON} -d '{{"layers": ["relu3_1"]}}'""",
 )
 ASSET_FORM = FormKind(
     "a picture",
@@ -134,8 +140,10 @@ def received(request: Request, services: Services, kind: FormKind) -> Iterator[F
     settings = services.settings
     if request.mimetype != MULTIPART:
         sent = request.mimetype or "nothing"
+        ways = f"{MULTIPART} or {_JSON}" if kind.or_json else MULTIPART
         raise UnsupportedMediaType(
-            f"{kind.what} is sent as {MULTIPART}, not {sent}", hint=kind.example
+            f"{kind.what} is sent as {ways}, not {sent}",
+            hint=" or ".join(filter(None, (kind.example, kind.or_json))),
         )
     _check_length(request, settings)
     with temporary_room(), ExitStack() as stack:
@@ -156,8 +164,10 @@ def _check_length(request: Request, settings: Settings) -> None:
 def _parse(
     request: Request, settings: Settings, stack: ExitStack, max_parts: int
 ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
-    def bounded_file(*_: object, **__: object) -> BoundedFile:
-        return stack.enter_context(BoundedFile(settings.max_upload_bytes))
+    def bounded_file(
+        *_: object, filename: str | None = None, **__: object
+    ) -> BoundedFile:
+        return stack.enter_context(BoundedFile(settings.max_upload_bytes, filename))
 
     parser = FormDataParser(
         stream_factory=bounded_file,

@@ -51,6 +51,8 @@ def _name_request() -> None:
 def _complete(response: Response) -> Response:
     headers = response.headers
     headers.add("Request-Id", g.request_id)
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        headers.remove("Content-Type")  # of nothing
     # Whoever has the rest has these, too (RFC 9110, 15.4.5), and most polls end here.
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         return response

@@ -57,15 +57,23 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
         return {}
     if request.mimetype not in kinds:
         sent = request.mimetype or "nothing"
-        raise UnsupportedMediaType(f"the body is {sent}; it must be {kinds[-1]}")
+        raise UnsupportedMediaType(
+            f"the body is {sent}; it must be {kinds[-1]}",
+            hint=f"curl -H 'Content-Type: {kinds[-1]}' -d ...",
+        )
     try:
         return parse_object(data.decode(), "body", '{"iterations": 300}')
     except UnicodeDecodeError as error:
         raise MalformedJson(f"body: not UTF-8: {error}") from error
 
 
-def read_body(said: Mapping[str, Any], model: type[Body]) -> Body:
+def read_body(said: Mapping[str, Any], model: type[Body], hint: str = "") -> Body:
     """Check the members of a body, without bending values: "5" is no number.
+
+    Args:
+        said: The body.
+        model: What it should be.
+        hint: What helps whoever sent another.
 
     Raises:
         InvalidParams: Values are wrong, unknown or missing; all are named.
@@ -73,7 +81,7 @@ def read_body(said: Mapping[str, Any], model: type[Body]) -> Body:
     try:
         return model.model_validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
-        raise InvalidParams(field_errors(error, model)) from error
+        raise InvalidParams(field_errors(error, model), hint=hint) from error
 
 
 def gathered(
@@ -125,7 +133,7 @@ def taken_away(
     ]
 
 
-def refusal(errors: Sequence[FieldError]) -> InvalidParams:
+def refusal(errors: Sequence[FieldError], hint: str = "") -> InvalidParams:
     """Name all of them; under the name of the worst, of which no other value helps."""
     worst = any(one.code == ImmutableField.code for one in errors)
-    return ImmutableField(errors) if worst else InvalidParams(errors)
+    return ImmutableField(errors) if worst else InvalidParams(errors, hint=hint)

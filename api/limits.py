@@ -53,9 +53,9 @@ def most_streams_each(settings: Settings) -> int:
 class BoundedFile(SpooledTemporaryFile[bytes]):
     """A file of an upload that stops the request when it grows too large."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, name: str | None = None) -> None:
         super().__init__(max_size=_MEMORY_BYTES, mode="w+b")
-        self._max_bytes = max_bytes
+        self._max_bytes, self._name = max_bytes, name
 
     @override
     def write(self, data: Any) -> int:
@@ -65,8 +65,9 @@ class BoundedFile(SpooledTemporaryFile[bytes]):
             UploadTooLarge: They are more than a picture may have.
         """
         if self.tell() + len(data) > self._max_bytes:
+            which = f"the file {self._name[:60]!r}" if self._name else "a file"
             raise UploadTooLarge(
-                f"a file of the upload has more than {self._max_bytes:,} bytes",
+                f"{which} of the upload has more than {self._max_bytes:,} bytes",
                 hint="scale the picture down or save it as JPEG",
             )
         return super().write(data)

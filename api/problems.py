@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -41,7 +42,7 @@ class Kind:
 
 
 KINDS: dict[type[errors.ImpastoError], Kind] = {
-    errors.MalformedJson: Kind(400, "The text is not valid JSON"),
+    errors.MalformedJson: Kind(400, "This is not the JSON that is needed"),
     errors.MalformedMultipart: Kind(400, "The form cannot be read"),
     errors.BadIdempotencyKey: Kind(400, "The Idempotency-Key cannot be used"),
     errors.BadCursor: Kind(400, "The page cursor is not valid"),
@@ -98,6 +99,13 @@ HTTP_CODES = {
     415: errors.UnsupportedMediaType.code,
 }
 BAD_REQUEST = "bad-request"
+HTTP_TITLES = {
+    404: KINDS[errors.NotFound].title,
+    405: "The address does not take this method",
+    413: KINDS[errors.UploadTooLarge].title,
+    415: KINDS[errors.UnsupportedMediaType].title,
+}
+BAD_REQUEST_TITLE = "Bad request"
 
 
 class PictureRefused(errors.InvalidRequest):
@@ -222,7 +230,12 @@ def _members(error: errors.ImpastoError) -> Mapping[str, object]:
 def _http(error: HTTPException) -> Response:
     status = error.code or 500  # None is for redirects, which Flask answers itself
     code = HTTP_CODES.get(status, BAD_REQUEST)
-    response = problem(status, error.name, error.description or "", code)
+    title, detail, hint = HTTP_TITLES.get(status, BAD_REQUEST_TITLE), "", ""
+    if status == HTTPStatus.NOT_FOUND:
+        detail = f"{request.path[:200]} is no address of this server"
+        hint = "GET /v1 leads on to all there is; /docs describes it"
+    detail = detail or error.description or title
+    response = problem(status, title, detail, code, hint=hint)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             response.headers[name] = value  # Allow, for one

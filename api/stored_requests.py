@@ -12,6 +12,7 @@ from api.bodies import PRIORITIES, OptionsBody
 from api.form_schemas import JobJson
 from api.job_options import JobOptions, clean_name, deadline, distinct
 from api.json_bodies import json_object
+from api.picture_refs import explained
 from api.planned import read_segments
 from api.validation import field_errors, sound
 from shared.errors import FieldError, MalformedJson
@@ -80,6 +81,7 @@ def stored_request(request: Request, now: Callable[[], float]) -> StoredRequest:
     here: list[FieldError] = []
     params = _params(said, here)
     refs = list(_refs(said, here))
+    here = explained(here, said)
     errors += [replace(one, pointer=_placed(one.pointer, inner)) for one in here]
     refs = [replace(one, pointer=_placed(one.pointer, inner)) for one in refs]
     segments = read_segments(json.dumps(planned), params, errors)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.models import Asset
 
 _HEADER = "Content-Digest"
+_MEMBER = re.compile(r"[A-Za-z*][\w.*-]*=[^\s].*")  # of any algorithm
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _SHA256_BYTES = 32
 
@@ -106,6 +107,9 @@ def _told(request: Request, form: Form) -> Iterator[str]:
 def _in_header(header: str) -> Iterator[str]:
     """Read RFC 9530, section 2: `sha-256=:BASE64:`, maybe among others."""
     for member in header.split(","):
+        if _MEMBER.fullmatch(member.strip()) is None:
+            detail = "is no list of digests (RFC 9530), such as sha-256=:<Base64>:"
+            raise InvalidParams([FieldError(f"/{_HEADER}", "digest", detail)])
         name, _, value = member.strip().partition("=")
         if name.lower() != "sha-256":
             continue

@@ -13,6 +13,7 @@ from api.bodies import (
     ForkBody,
     RetryBody,
 )
+from api.etags import Mark
 from api.job_options import clean_name, deadline, distinct
 from api.json_bodies import (
     JSON,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from flask import Request
 
+_FORK = '{"from": {"iteration": 200}, "params": {"style_weight": 4}}'
 _PARAMS = set(Changes.model_fields)
 
 
@@ -86,7 +88,7 @@ def fork_request(request: Request) -> jobs.Fork:
     body = gathered(said, ForkBody, errors)
     name = None if body is None else clean_name(body.name or "", errors)
     if body is None or errors:
-        raise refusal(errors)
+        raise refusal(errors, hint=f"such as {_FORK}")
     changes = body.params
     if body.iterations is not None:
         if changes.iterations not in {None, body.iterations}:
@@ -120,7 +122,8 @@ def extend_request(request: Request) -> int:
     Raises:
         InvalidParams: It does not say.
     """
-    return read_body(json_object(request), ExtendBody).iterations
+    hint = 'how many more, such as {"iterations": 300}'
+    return read_body(json_object(request), ExtendBody, hint).iterations
 
 
 def starts_anew(request: Request) -> bool:
@@ -150,10 +153,16 @@ def _about(
 
 
 def _revision(request: Request) -> int | None:
-    """The one revision of If-Match; None: any, or none told."""
+    """The one revision of If-Match; None: any, or none told.
+
+    An ETag of the job begins with its revision: the rest of it, such as the progress
+    that its sender has seen, is nobody's reason to refuse a change.
+    """
     told = request.headers.get("If-Match", "*").strip()
     if told == "*":
         return None
+    if (mark := Mark.read(told.removeprefix("W/").strip('"'))) is not None:
+        return mark.revision
     number = told.strip('"')
     if not number.isascii() or not number.isdigit():
         raise VersionMismatch(f"{told[:40]!r} is not the revision of a job")

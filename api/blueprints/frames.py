@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Response, request
 
 from api.answers import answer, cacheable, job_answer, picture_answer
@@ -19,6 +21,9 @@ from api.services import current_services
 from api.verb_requests import require_no_body
 from shared import jobs
 from shared.errors import NotFound
+
+if TYPE_CHECKING:
+    from shared.models import Frame
 
 blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
 
@@ -45,8 +50,7 @@ def show_latest_frame(path: JobPath) -> Response:
     if frame is None:
         hint = "the first comes seconds after a worker starts; explorations have none"
         raise NotFound(f"job {job.id} has no preview yet", hint=hint)
-    etag = f"{frame.iteration}-{frame.created_at:.3f}"
-    return _picture(frame.key, etag)
+    return _picture(frame)
 
 
 @get(
@@ -57,7 +61,7 @@ def show_frame(path: FramePath) -> Response:
     """Look at the preview of one iteration, at most 512 px long."""
     job = find_job(path.job_id)
     frame = jobs.get_frame(current_services().database, job.id, path.iteration)
-    return _picture(frame.key, f"{frame.iteration}-{frame.created_at:.3f}")
+    return _picture(frame)
 
 
 @get(
@@ -68,7 +72,7 @@ def show_thumb(path: FramePath) -> Response:
     """Look at the preview of one iteration, at most 160 px long."""
     job = find_job(path.job_id)
     frame = jobs.get_frame(current_services().database, job.id, path.iteration)
-    return _picture(frame.thumb_key, f"{frame.iteration}-{frame.created_at:.3f}-thumb")
+    return _picture(frame, frame.thumb_key, "-thumb")
 
 
 @post(
@@ -100,6 +104,8 @@ def promote_frame(path: FramePath) -> Response:
     return response
 
 
-def _picture(key: str, etag: str) -> Response:
-    data = current_services().storage.get(key)
-    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN)
+def _picture(frame: Frame, key: str | None = None, kind: str = "") -> Response:
+    data = current_services().storage.get(key or frame.key)
+    etag = f"{frame.iteration}-{frame.created_at:.3f}{kind}"
+    name = f"impasto-{frame.job_id}-{frame.iteration}{kind}.jpg"
+    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN, name)

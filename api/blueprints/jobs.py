@@ -113,8 +113,8 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
 def change_job(path: JobPath) -> Response:
     """Change weights, iterations, name, priority; parameters need If-Match.
 
-    If-Match takes the job's revision. 202: the worker begins with it at the next
-    iteration, and `segments` tells at which.
+    If-Match takes the job's revision, or the ETag of a look at it. 202: the worker
+    begins with it at the next iteration, and `segments` tells at which.
     """
     database = current_services().database
     find_job(path.job_id)

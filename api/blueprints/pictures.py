@@ -55,10 +55,12 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
         or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
     )
     etag = digest if is_own else f"{digest}-{wanted}-{query.max_edge or 0}"
-    response = _known(etag) or _result(key, wanted, query.max_edge, etag, is_own)
-    ending = FORMATS[wanted].ending
-    name = f'inline; filename="impasto-{job.id}{ending}"'
-    response.headers["Content-Disposition"] = name
+    name = f"impasto-{job.id}{FORMATS[wanted].ending}"
+    response = _known(etag)
+    if response is None:
+        data = _data(key, wanted, query.max_edge, is_own=is_own)
+        media_type = FORMATS[wanted].media_type
+        response = picture_answer(data, media_type, etag, _FOREVER, name)
     response.vary.add("Accept")
     return response
 
@@ -68,10 +70,7 @@ def show_output(path: OutputPath) -> Response:
     """Download one of the files of a job that makes several."""
     output = find_output(path.job_id, path.name)
     data = current_services().storage.get(output.key)
-    response = picture_answer(data, output.media_type, output.digest, _FOREVER)
-    name = f'inline; filename="{output.name}"'
-    response.headers["Content-Disposition"] = name
-    return response
+    return picture_answer(data, output.media_type, output.digest, _FOREVER, output.name)
 
 
 def _finished(job: Job) -> tuple[str, str]:
@@ -123,11 +122,9 @@ def _known(etag: str) -> Response | None:
     return response
 
 
-def _result(
-    key: str, wanted: ResultFormat, max_edge: int | None, etag: str, is_own: bool
-) -> Response:
+def _data(
+    key: str, wanted: ResultFormat, max_edge: int | None, *, is_own: bool
+) -> bytes:
     services = current_services()
     data = services.storage.get(key)
-    if not is_own:
-        data = rendition(services, data, wanted, max_edge)
-    return picture_answer(data, FORMATS[wanted].media_type, etag, _FOREVER)
+    return data if is_own else rendition(services, data, wanted, max_edge)

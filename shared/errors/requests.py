@@ -31,9 +31,9 @@ class InvalidParams(InvalidRequest):
 
     code = "validation"
 
-    def __init__(self, errors: Sequence[FieldError]) -> None:
+    def __init__(self, errors: Sequence[FieldError], *, hint: str = "") -> None:
         named = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
-        super().__init__(f"{len(errors)} invalid value(s): {named}")
+        super().__init__(f"{len(errors)} invalid value(s): {named}", hint=hint)
         self.errors = tuple(errors)
 
 
@@ -103,7 +103,7 @@ class PreconditionRequired(InvalidRequest):
     """Parameters change only for whoever says which revision they have seen."""
 
     code = "precondition-required"
-    hint = 'send the job\'s revision: If-Match: "<revision>"'
+    hint = 'send the job\'s revision, If-Match: "<revision>", or the ETag of your look'
 
 
 class Unauthenticated(InvalidRequest):

@@ -112,7 +112,9 @@ def possessions(job: Job, *, has_checkpoint: bool) -> frozenset[Need]:
 
 def verbs_of(job: Job, has: frozenset[Need]) -> list[str]:
     """The verbs that would change something now."""
-    return [verb for verb in allowed_verbs(job.state, has) if _can(job, Verb(verb))]
+    asked = {Verb.FINISH} if job.finish_requested else set()
+    verbs = [Verb(verb) for verb in allowed_verbs(job.state, has)]
+    return [verb for verb in verbs if verb not in asked and _can(job, verb)]
 
 
 def _ask(db: Database, owner_id: str, job_id: str, verb: Verb) -> Answer:
