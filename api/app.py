@@ -10,6 +10,7 @@ from api import auth, headers, openapi, problems, rates, services
 from api.blueprints import (
     assets,
     capabilities,
+    entry,
     estimates,
     events,
     explorations,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 _DOCUMENTED = (
     *(assets, jobs, events, explorations, verbs, pictures, frames, records),
-    *(keys, stream_tokens, capabilities, health, estimates, metrics),
+    *(keys, stream_tokens, capabilities, health, estimates, metrics, entry),
 )
 
 

@@ -61,6 +61,7 @@ def mark_of_job(job: JobObject) -> Mark:
         job.warnings,
         job.worker and job.worker.id,
         job.parent and job.parent.job_id,
+        job.inputs_gone,
     ]
     return _mark(job.revision, job.progress, job.queue, rest)
 
@@ -76,6 +77,7 @@ def mark_of_glance(
         seen.warnings,
         seen.worker_id,
         seen.parent_id,
+        seen.gone,
     ]
     return _mark(seen.revision, progress, queue, rest)
 

@@ -43,6 +43,7 @@ JOB: dict[str, Any] = {
     "metadata": {"order": "42"},
     "owner": "own_local",
     "created_at": _AT,
+    "queued_at": _AT,
     "started_at": "2026-01-31T12:00:01Z",
     "finished_at": None,
     "start_deadline": None,
@@ -86,8 +87,16 @@ JOB: dict[str, Any] = {
         "width": 256,
         "height": 192,
     },
-    "last_checkpoint": {"iteration": 100},
-    "checkpoints": [],
+    "last_checkpoint": {"iteration": 100, "at": "2026-01-31T12:00:28Z"},
+    "checkpoints": [
+        {
+            "iteration": 100,
+            "kept": False,
+            "bytes": 7_204_112,
+            "created_at": "2026-01-31T12:00:28Z",
+            "promote_url": f"{_URL}/frames/100/promote",
+        }
+    ],
     "outputs": [],
     "exact": None,
     "exact_reason": None,
@@ -95,6 +104,7 @@ JOB: dict[str, Any] = {
     "worker": {"id": "wkr_01JD0000000000000000000000", "device": "cpu", "name": "CPU"},
     "warnings": [],
     "trace_id": None,
+    "inputs_gone": 0,
     "params_digest": _SHA256,
     "reused": False,
     "urls": {

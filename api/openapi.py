@@ -185,7 +185,7 @@ def post(
     if json is not None:
         content["application/json"] = {"schema": named(json)}
     # An empty body is as good as an object in which nothing is required.
-    required = form is not None or (json is not None and _has_required(json))
+    required = any(map(_has_required, filter(None, (form, json))))
     body = {"required": required, "content": content} if content else None
     options: dict[str, Any] = {"request_body": body} if body else {}
     route = blueprint.post(rule, responses=_documented(rule, answers), **options)

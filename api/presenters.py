@@ -22,7 +22,8 @@ from api.schemas import (
 from api.waiting_line import place_in_line
 from shared import jobs
 from shared.formats import format_of_key
-from shared.states import TERMINAL, JobState
+from shared.kinds import JobKind
+from shared.states import HELD, TERMINAL, JobState, Verb
 from shared.tracing import read_trace
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from shared.db import Database
     from shared.models import Checkpoint, Job, JobOutput
 
+_GO_ON = (Verb.FORK, Verb.EXTEND, Verb.RETRY)  # from pictures and checkpoints
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _LONGEST_WAIT_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
@@ -51,7 +53,7 @@ def present_all(database: Database, page: Sequence[Job]) -> list[JobObject]:
 def _present(job: Job, known: jobs.Survey) -> JobObject:
     course = course_of(job, known)
     stored = known.checkpoints.get(job.id, [])
-    allowed = jobs.verbs_of(job, jobs.possessions(job, has_checkpoint=bool(stored)))
+    allowed = _allowed(job, known)
     return JobObject(
         id=job.id,
         revision=job.revision,
@@ -77,16 +79,24 @@ def _present(job: Job, known: jobs.Survey) -> JobObject:
         queue=place_in_line(job, known),
         progress=present_progress(job, course.stages),
         preview=_preview(job, known),
-        last_checkpoint=_last_checkpoint(job),
-        checkpoints=[_checkpoint(row) for row in stored],
+        last_checkpoint=_last_checkpoint(job, stored),
+        checkpoints=[_checkpoint(row, can_fork="fork" in allowed) for row in stored],
         outputs=_outputs(job, known),
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
         worker=_worker(job, known),
         warnings=job.warnings,
-        urls=_urls(job, allowed),
+        inputs_gone=len(known.gone.get(job.id, ())),
+        urls=_urls(job, known, allowed),
     )
+
+
+def _allowed(job: Job, known: jobs.Survey) -> list[str]:
+    """The verbs that would work; none that needs a picture that is gone."""
+    stored = job.id in known.checkpoints
+    verbs = jobs.verbs_of(job, jobs.possessions(job, has_checkpoint=stored))
+    return [verb for verb in verbs if verb not in _GO_ON or job.id not in known.gone]
 
 
 def _labels(job: Job) -> dict[str, Any]:
@@ -98,11 +108,15 @@ def _labels(job: Job) -> dict[str, Any]:
 def _times(job: Job) -> dict[str, Any]:
     names = ("started_at", "finished_at", "start_deadline", "cancel_after")
     times = {name: instant(getattr(job, name)) for name in names}
-    return {"created_at": datetime.fromtimestamp(job.created_at, UTC), **times}
+    sure = {"created_at": job.created_at, "queued_at": job.run_after}
+    return times | {n: datetime.fromtimestamp(at, UTC) for n, at in sure.items()}
 
 
-def _last_checkpoint(job: Job) -> CheckpointMark | None:
-    return CheckpointMark(iteration=job.ckpt_iter) if job.ckpt_iter else None
+def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark | None:
+    if not job.ckpt_iter:
+        return None
+    at = [row.created_at for row in stored if row.iteration == job.ckpt_iter]
+    return CheckpointMark(iteration=job.ckpt_iter, at=instant(at[-1] if at else None))
 
 
 def poll_seconds(job: JobObject) -> int | None:
@@ -201,6 +215,8 @@ def _error(job: Job) -> JobError | None:
         message=job.error_message or "",
         hint=job.error_hint or "",
         retryable=bool(job.error_retryable),
+        iteration=None if job.state in HELD else job.iteration,
+        attempt=None if job.state in HELD else job.attempts,
     )
 
 
@@ -220,25 +236,39 @@ def _parent(job: Job) -> Parent | None:
     return Parent(job_id=job.parent_id, iteration=iteration, relation=job.relation)
 
 
-def _checkpoint(row: Checkpoint) -> StoredCheckpoint:
+def _checkpoint(row: Checkpoint, *, can_fork: bool) -> StoredCheckpoint:
+    promote_url = f"{job_url(row.job_id)}/frames/{row.iteration}/promote"
     return StoredCheckpoint(
         iteration=row.iteration,
         kept=row.kept,
         bytes=row.bytes,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
+        promote_url=promote_url if can_fork else None,
     )
 
 
-def _urls(job: Job, allowed: Sequence[str]) -> JobUrls:
+def _urls(job: Job, known: jobs.Survey, allowed: Sequence[str]) -> JobUrls:
     url = job_url(job.id)
-    content = job.params.get("content")
     verbs = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
     return JobUrls(
         self=url,
         events=f"{url}/events",
         **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
         result=f"{url}/result",
-        latest_frame=f"{url}/frames/latest",
+        latest_frame=f"{url}/frames/latest" if _has_frames(job, known) else None,
         **{what: f"{url}/{what}" for what in _RECORDS},
-        content=f"/v1/assets/{content['asset_id']}/content" if content else None,
+        content=_content_url(job, known),
     )
+
+
+def _has_frames(job: Job, known: jobs.Survey) -> bool:
+    """Whether there are previews, or may be some later."""
+    to_come = job.kind == JobKind.STYLE and job.state not in TERMINAL
+    return to_come or job.id in known.frames
+
+
+def _content_url(job: Job, known: jobs.Survey) -> str | None:
+    content = job.params.get("content")
+    if content is None or content["asset_id"] in known.gone.get(job.id, ()):
+        return None
+    return f"/v1/assets/{content['asset_id']}/content"

@@ -143,6 +143,7 @@ class CheckpointMark(_Said):
     """Where the job would go on if its worker died now."""
 
     iteration: int
+    at: datetime | None = Field(description="null: it is kept no longer")
 
 
 class StoredCheckpoint(_Said):
@@ -152,6 +153,9 @@ class StoredCheckpoint(_Said):
     kept: bool = Field(description="by keep_every; others go when newer ones come")
     bytes: int
     created_at: datetime
+    promote_url: str | None = Field(
+        description="POST makes a new job that renders it in full size"
+    )
 
 
 class Parent(_Said):
@@ -181,6 +185,10 @@ class JobError(_Said):
     message: str
     hint: str
     retryable: bool
+    iteration: int | None = Field(
+        description="where it was, as last told; null: another attempt has begun"
+    )
+    attempt: int | None = Field(description="which one failed, or null as well")
 
 
 class JobWorker(_Said):
@@ -204,13 +212,13 @@ class JobUrls(_Said):
     fork: str | None
     retry: str | None
     result: str
-    latest_frame: str
+    latest_frame: str | None = Field(description="null: there is none, nor will be")
     frames: str
     metrics: str
     logs: str
     manifest: str
     tree: str
-    content: str | None
+    content: str | None = Field(description="null: it was deleted, or there is none")
 
 
 class SegmentObject(_Said):
@@ -232,13 +240,19 @@ class JobObject(_Said):
     revision: int = Field(description="of state and parameters; for If-Match")
     kind: str
     state: JobState
-    state_reason: str | None
+    state_reason: str | None = Field(
+        description="of queued ones: recovering, backing_off; of canceled and expired "
+        "ones that nobody canceled: overdue, paused_too_long"
+    )
     name: str | None
     tags: list[str]
     metadata: dict[str, str]
     trace_id: str | None = Field(description="of the traceparent it was sent with")
     owner: str
     created_at: datetime
+    queued_at: datetime = Field(
+        description="since when it waits, or did last; if it backs off, until when"
+    )
     started_at: datetime | None
     finished_at: datetime | None
     start_deadline: datetime | None = Field(description="expires if not started then")
@@ -270,6 +284,10 @@ class JobObject(_Said):
     error: JobError | None
     worker: JobWorker | None
     warnings: list[Any]
+    inputs_gone: int = Field(
+        description="pictures of it that were deleted; with some, it cannot be gone on "
+        "from"
+    )
     params_digest: str | None = Field(description="the same for equal work")
     reused: bool = Field(
         default=False, description="true: the answer to a submission that made no job"

@@ -11,6 +11,42 @@ class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class DeviceKind(_Said):
+    """Live workers that are alike."""
+
+    device: str = Field(description="cpu, cuda or mps")
+    name: str
+    memory_bytes: int
+    workers: int = Field(description="seen in the last 30 s")
+    versions: dict[str, str] = Field(description="of Impasto, torch and what they need")
+
+
+class ServerUrls(_Said):
+    """Where everything begins."""
+
+    self: str
+    jobs: str
+    assets: str
+    estimates: str = Field(description="POST")
+    explorations: str = Field(description="POST")
+    events: str
+    queue: str
+    capabilities: str
+    me: str
+    keys: str
+    openapi: str
+    docs: str
+    problems: str
+
+
+class Entry(_Said):
+    """The way in: follow these addresses, and those in what they answer."""
+
+    object: Literal["api"] = "api"
+    version: str
+    urls: ServerUrls
+
+
 class Capabilities(_Said):
     """What this server can do."""
 
@@ -20,6 +56,7 @@ class Capabilities(_Said):
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")
     result_formats: dict[str, str] = Field(description="media types of results by name")
+    devices: list[DeviceKind] = Field(description="of live workers")
     limits: dict[str, int]
     credits: list[dict[str, str]]
 

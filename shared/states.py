@@ -30,10 +30,12 @@ class JobState(StrEnum):
 
 
 class StateReason(StrEnum):
-    """Why a queued job is not simply waiting its turn."""
+    """Why a queued job is not simply waiting its turn, or why one that is over is."""
 
     RECOVERING = "recovering"  # its worker stopped; it goes on from its checkpoint
     BACKING_OFF = "backing_off"  # an attempt failed; the next waits for run_after
+    OVERDUE = "overdue"  # not started by start_deadline, or not done by cancel_after
+    PAUSED_TOO_LONG = "paused_too_long"
 
 
 class Completion(StrEnum):

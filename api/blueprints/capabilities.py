@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
-from typing import get_args
+from operator import itemgetter
+from typing import TYPE_CHECKING, get_args
 
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import answer, conditional
 from api.limits import MAX_FIELD_BYTES, max_body_bytes, most_streams_each
 from api.openapi import get, make_blueprint
-from api.server_schemas import Capabilities
+from api.server_schemas import Capabilities, DeviceKind
 from api.services import current_services
+from shared import jobs
 from shared.formats import FORMATS
 from shared.networks import Network, layer_names
 from shared.opening import MEDIA_TYPES
 from shared.params import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
 from shared.schedules import MAX_ITERATIONS, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.models import Worker
 
 blueprint = make_blueprint("capabilities", "What this server can do.")
 
@@ -44,8 +52,9 @@ _CREDITS = [
 
 @get(blueprint, "/v1/capabilities", s200=Capabilities)
 def show_capabilities() -> Response:
-    """Tell networks, optimizers, formats, limits and credits."""
-    settings = current_services().settings
+    """Tell networks, optimizers, formats, devices, limits and credits."""
+    services = current_services()
+    settings = services.settings
     edge = StyleParams.model_json_schema()["properties"]["max_edge"]
     optimizer = StyleParams.model_fields["optimizer"].annotation
     body = Capabilities(
@@ -55,6 +64,7 @@ def show_capabilities() -> Response:
         qualities=list(get_args(Quality)),
         formats=sorted(set(MEDIA_TYPES.values())),
         result_formats={name: one.media_type for name, one in FORMATS.items()},
+        devices=_devices(jobs.live_workers(services.database)),
         limits={
             "max_upload_bytes": settings.max_upload_bytes,
             "max_request_bytes": max_body_bytes(settings),
@@ -75,3 +85,22 @@ def show_capabilities() -> Response:
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
     return conditional(response)
+
+
+def _devices(workers: Iterable[Worker]) -> list[DeviceKind]:
+    """Put those together that differ in nothing that people could tell."""
+    alike: dict[tuple[str, str, int, str], list[Worker]] = {}
+    for one in workers:
+        versions = json.dumps(one.versions, sort_keys=True)
+        kind = (one.device_class, one.device_name, one.device_bytes, versions)
+        alike.setdefault(kind, []).append(one)
+    return [
+        DeviceKind(
+            device=kind[0],
+            name=kind[1],
+            memory_bytes=kind[2],
+            workers=len(found),
+            versions=found[0].versions,
+        )
+        for kind, found in sorted(alike.items(), key=itemgetter(0))
+    ]

@@ -98,22 +98,40 @@ def create_key() -> Response:
     return answer(NewKeyObject(**_about(key), secret=secret), 201)
 
 
+@get(blueprint, "/v1/keys/<key_id>", s200=KeyObject, s404=None)
+def show_key(path: KeyPath) -> Response:
+    """Look at a key of the own owner, or with scope admin, any; or the asking one."""
+    mine = _reachable(path.key_id)
+    key = jobs.read_key(current_services().database, path.key_id, mine)
+    return answer(KeyObject(**_about(key)))
+
+
 @delete(blueprint, "/v1/keys/<key_id>", s204={"description": "revoked"}, s404=None)
 def revoke_key(path: KeyPath) -> Response:
     """Revoke a key of the own owner, or with scope admin, any; at last the asking one.
 
     Every server process lets nobody in with it after 5 seconds at most.
     """
-    caller, services = current_caller(), current_services()
-    if caller.key is None or caller.key.id != path.key_id:
-        require_scope(Scope.KEYS)
-    if not path.key_id.replace("_", "").isalnum() or not path.key_id.isascii():
-        raise NotFound("this is not the id of a key")
-    mine = None if caller.may(Scope.ADMIN) else caller.owner_id
-    jobs.revoke_key(services.database, path.key_id, mine)
+    services = current_services()
+    jobs.revoke_key(services.database, path.key_id, _reachable(path.key_id))
     services.keys.forget()
     services.lookout.recheck_keys()
     return Response(status=204)
+
+
+def _reachable(key_id: str) -> str | None:
+    """Whose keys the caller may reach; None: everybody's.
+
+    Raises:
+        ForbiddenScope: Of none but itself, and this is another.
+        NotFound: This can be no key.
+    """
+    caller = current_caller()
+    if caller.key is None or caller.key.id != key_id:
+        require_scope(Scope.KEYS)
+    if not key_id.replace("_", "").isalnum() or not key_id.isascii():
+        raise NotFound("this is not the id of a key")
+    return None if caller.may(Scope.ADMIN) else caller.owner_id
 
 
 def _about(key: ApiKey) -> dict[str, Any]:

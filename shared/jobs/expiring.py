@@ -11,7 +11,7 @@ from sqlalchemy import and_, select
 
 from shared.jobs.moves import move
 from shared.models import Job
-from shared.states import EVENTS, Event, JobState
+from shared.states import EVENTS, Event, JobState, StateReason
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -33,16 +33,22 @@ def expire(db: Database, paused_days: float) -> list[str]:
         Job.state == JobState.PAUSED,
         Job.paused_at < db.now - paused_days * DAY_SECONDS,
     )
-    return [*_all(db, Event.EXPIRE, late), *_all(db, Event.EXPIRE, forgotten)]
+    return [
+        *_all(db, Event.EXPIRE, late, StateReason.OVERDUE),
+        *_all(db, Event.EXPIRE, forgotten, StateReason.PAUSED_TOO_LONG),
+    ]
 
 
 def cancel_overdue(db: Database) -> list[str]:
     """Cancel jobs that are not done by the time they were to be canceled."""
     active = Job.state.in_(list(EVENTS[Event.OVERDUE]))
-    return _all(db, Event.OVERDUE, and_(active, Job.cancel_after < db.now))
+    overdue = and_(active, Job.cancel_after < db.now)
+    return _all(db, Event.OVERDUE, overdue, StateReason.OVERDUE)
 
 
-def _all(db: Database, event: Event, which: ColumnElement[bool]) -> list[str]:
+def _all(
+    db: Database, event: Event, which: ColumnElement[bool], why: StateReason
+) -> list[str]:
     with db.read() as session:
         ids = session.scalars(select(Job.id).where(which).limit(BATCH)).all()
     if not ids:
@@ -52,5 +58,5 @@ def _all(db: Database, event: Event, which: ColumnElement[bool]) -> list[str]:
             select(Job).where(Job.id.in_(ids), which).with_for_update(skip_locked=True)
         ).all()
         for job in found:
-            move(db, session, job, event, EVENTS[event][job.state])
+            move(db, session, job, event, EVENTS[event][job.state], state_reason=why)
     return [job.id for job in found]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from shared.jobs.reading import get_job
-from shared.models import Checkpoint, Frame, Job, Segment
+from shared.models import Asset, Checkpoint, Frame, Job, JobInput, Segment
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _JOBS = Job.__table__
 job, frame, segment = _JOBS.c, Frame.__table__.c, Segment.__table__.c
 checkpoint = Checkpoint.__table__.c
+used, asset = JobInput.__table__.c, Asset.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Glance:
         stored: How many checkpoints it has.
         kept: How many of them are kept for forks.
         begun: How many of its segments have begun or have a known beginning.
+        gone: How many of its pictures were deleted.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class Glance:
     stored: int
     kept: int
     begun: int
+    gone: int
 
 
 def glance(db: Database, owner_id: str, job_id: str) -> Glance:
@@ -90,6 +93,7 @@ def _statement() -> Select[Any]:
         _count(of_checkpoint),
         _count(of_checkpoint, checkpoint.kept.is_(True)),
         _count(of_segment, segment.from_iteration.is_not(None)),
+        _count(used.job_id == job.id, asset.id == used.asset_id, asset.key.is_(None)),
     ).where(
         job.id == bindparam("job_id"),
         job.owner_id == bindparam("owner_id"),

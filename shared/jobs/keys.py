@@ -159,6 +159,24 @@ def list_keys(
         return list(session.scalars(statement))
 
 
+def read_key(db: Database, key_id: str, owner_id: str | None = None) -> ApiKey:
+    """Read a key, expired or not.
+
+    Args:
+        db: The database.
+        key_id: Which.
+        owner_id: Whose it must be; None: anybody's.
+
+    Raises:
+        NotFound: There is none.
+    """
+    with db.read() as session:
+        key = session.get(ApiKey, key_id)
+    if key is None or owner_id not in {None, key.owner_id}:
+        raise NotFound(f"there is no key {key_id}")
+    return key
+
+
 def revoke_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
     """Delete a key, so that nobody is let in with it any more.
 

@@ -109,7 +109,9 @@ def _settled(db: Database, was: Job, state: JobState) -> dict[str, Any]:
     free = {"worker_id": None, "lease_until": None, "claim_nonce": None}
     free |= {"state_reason": None, "ready_key": None, "paused_at": None}
     if state in TERMINAL:
-        return {**free, "finished_at": db.now}
+        # Why it is being canceled is why it is canceled.
+        why = was.state_reason if was.state in HELD else None
+        return {**free, "state_reason": why, "finished_at": db.now}
     if state == JobState.PAUSED:
         return {**free, "paused_at": db.now}
     return {**free, **in_line(db, was)}

@@ -11,8 +11,17 @@ from sqlalchemy import func, select
 
 from shared.jobs.lining import line
 from shared.jobs.segments import segments_of
-from shared.models import Checkpoint, Frame, Job, JobOutput, Segment, Worker
-from shared.states import JobState
+from shared.models import (
+    Asset,
+    Checkpoint,
+    Frame,
+    Job,
+    JobInput,
+    JobOutput,
+    Segment,
+    Worker,
+)
+from shared.states import TERMINAL, JobState
 from shared.steering import Changes
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ class Survey:
         segments: Their changes of parameters by job id, where there are any.
         pending: Changes that have not begun, by job id, where there are any.
         checkpoints: What each can go on from, by job id, in order.
+        gone: Ids of their pictures that were deleted, once for each role, by job id.
     """
 
     frames: dict[str, Frame]
@@ -48,6 +58,7 @@ class Survey:
     segments: dict[str, tuple[steering.Segment, ...]]
     pending: dict[str, list[Changes]]
     checkpoints: dict[str, list[Checkpoint]]
+    gone: dict[str, list[str]]
 
 
 def survey(db: Database, page: Sequence[Job]) -> Survey:
@@ -65,6 +76,7 @@ def survey(db: Database, page: Sequence[Job]) -> Survey:
             segments=segments_of(session, ids),
             pending=_pending(session, ids),
             checkpoints=_checkpoints(session, ids),
+            gone=_gone(session, [job.id for job in page if job.state in TERMINAL]),
         )
 
 
@@ -103,6 +115,20 @@ def _checkpoints(
     found: dict[str, list[Checkpoint]] = {}
     for row in rows:
         found.setdefault(row.job_id, []).append(row)
+    return found
+
+
+def _gone(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    if not job_ids:  # those of others cannot be deleted
+        return {}
+    rows = session.execute(
+        select(JobInput.job_id, JobInput.asset_id)
+        .join(Asset, Asset.id == JobInput.asset_id)
+        .where(JobInput.job_id.in_(job_ids), Asset.key.is_(None))
+    )
+    found: dict[str, list[str]] = {}
+    for job_id, asset_id in rows:
+        found.setdefault(job_id, []).append(asset_id)
     return found
 
 

@@ -143,7 +143,8 @@ def test_a_failed_job_says_why_and_what_to_do(api):
 
     assert job["state"] == "failed"
     assert job["error"] == {"code": "diverged", "message": "no finite loss",
-                            "hint": "lower it", "retryable": False}  # fmt: skip
+                            "hint": "lower it", "retryable": False,
+                            "iteration": 0, "attempt": 1}  # fmt: skip
 
 
 def test_a_job_that_is_tried_again_says_that_it_backs_off(api):
