@@ -33,7 +33,9 @@ class AssetObject(_Said):
     media_type: str
     width: int = Field(description="px, as people see it: upright")
     height: int
-    purpose: str = Field(description="content, style, mask, init or any, as was said")
+    purpose: str = Field(
+        description="content, style, mask, init or any, as was said; or shipped"
+    )
     created_at: datetime
     expires_at: datetime | None = Field(
         description="when it may go, unless a job uses it; null: never by itself"

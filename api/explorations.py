@@ -41,14 +41,14 @@ def submit_exploration(
     """
     check_room(services)
     with exploration_request(request, services) as wanted:
-        known = _known(wanted)
+        known, wish = _known(wanted), None
         files = wanted.pictures
         if not known and not files:
-            files = shipped_pictures()
+            files, wish = shipped_pictures(), jobs.Wish(jobs.Purpose.SHIPPED)
         digests = [asset.digest for asset in known]
         digests += [hashlib.sha256(file.read()).hexdigest() for file in files]
         _check_count(len(digests), len(set(digests)), wanted)
-        stored = keep_all(services, owner_id, inspect_all(services, files))
+        stored = keep_all(services, owner_id, inspect_all(services, files), wish)
     pictures = {asset.id: asset.digest for asset in known}
     pictures |= {one.asset_id: one.digest for one in stored}
     return enqueue(services, _new_job(owner_id, wanted, pictures))

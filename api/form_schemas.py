@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from api.bodies import Metadata, OptionsBody, ReuseWord, Tags
 from api.examples import NEW_JOB
 from shared.exploring import MAX_PICTURES, ExploreParams
-from shared.jobs import Purpose
+from shared.jobs import SENT_FOR, Purpose
 from shared.params import MAX_STYLES, StyleParams
 from shared.steering import Segment
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+SentFor = Annotated[Purpose, WithJsonSchema({"type": "string", "enum": [*SENT_FOR]})]
 
 MAX_EXPIRES_IN = 10 * 366 * 86_400  # seconds: ten years
 
@@ -121,7 +123,7 @@ class AssetForm(BaseModel):
         description="of the file, in hex; 409 if other bytes arrive. As good: the "
         "header Content-Digest, of the request or of the part, that of the file",
     )
-    purpose: Purpose = Field(
+    purpose: SentFor = Field(
         default=Purpose.ANY, description="what it is for; pictures are listed by it"
     )
     expires_in: int | None = Field(

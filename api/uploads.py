@@ -16,7 +16,7 @@ from api.replays import asked_by, recognize
 from api.submission import inspect_all, keep_all
 from shared import jobs
 from shared.errors import DigestMismatch, FieldError, InvalidParams
-from shared.jobs import Purpose, Wish
+from shared.jobs import SENT_FOR, Purpose, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +73,8 @@ def _read(form: Form) -> tuple[Picture, Wish]:
 
 def _purpose(form: Form, errors: list[FieldError]) -> Purpose | None:
     text = form.fields.get("purpose", "").strip()
-    if text and text not in set(Purpose):
-        detail = f"must be one of {', '.join(Purpose)}"
+    if text and text not in SENT_FOR:
+        detail = f"must be one of {', '.join(SENT_FOR)}"
         errors.append(FieldError("/purpose", "enum", detail))
         return None
     return Purpose(text) if text else None

@@ -36,7 +36,9 @@ class AssetsQuery(PageQuery):
     """Which pictures."""
 
     purpose: Purpose | None = Field(
-        default=None, description="those that were sent for this"
+        default=None,
+        description="those that were sent for this; `shipped`: those that "
+        "explorations took from Impasto itself, which are not listed otherwise",
     )
 
 

@@ -85,6 +85,7 @@ from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.reusing import Reuse, find_equal
 from shared.jobs.spanning import Work, spans_on
 from shared.jobs.storing import (
+    SENT_FOR,
     Kept,
     NewAsset,
     Purpose,
@@ -128,6 +129,7 @@ __all__ = [
     "LOCAL_OWNER",
     "MOST_COUNTED",
     "NEWEST",
+    "SENT_FOR",
     "Accuracy",
     "Answered",
     "Blob",

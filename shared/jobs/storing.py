@@ -36,6 +36,10 @@ class Purpose(StrEnum):
     MASK = "mask"
     INIT = "init"
     ANY = "any"
+    SHIPPED = "shipped"  # Impasto brought it, nobody sent it
+
+
+SENT_FOR = tuple(one for one in Purpose if one is not Purpose.SHIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +169,13 @@ def list_assets(
         owner_id: Whose.
         limit: At most so many.
         before: (created_at, id) of the last one already seen.
-        purpose: Only those that are for this.
+        purpose: Only those that are for this; None: all but shipped ones.
     """
     mine = select(Asset).where(Asset.owner_id == owner_id, Asset.key.is_not(None))
     if before is not None:
         mine = mine.where(tuple_(Asset.created_at, Asset.id) < before)
-    if purpose is not None:
-        mine = mine.where(Asset.purpose == purpose)
+    wanted = Asset.purpose != Purpose.SHIPPED
+    mine = mine.where(wanted if purpose is None else Asset.purpose == purpose)
     ordered = mine.order_by(Asset.created_at.desc(), Asset.id.desc()).limit(limit)
     with db.read() as session:
         return session.scalars(ordered).all()
@@ -224,6 +228,8 @@ def _with(owner_id: str, digest: str) -> Select[Asset]:
 
 def _prolong(db: Database, session: Session, known: Asset, wish: Wish) -> None:
     until = known.expires_at
+    if known.purpose == Purpose.SHIPPED:
+        known.purpose = Purpose.ANY  # it is the owner's own now
     _fulfil(db, session, known, wish)
     if until is None or known.expires_at is None:
         known.expires_at = None

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from api.form_schemas import MAX_EXPIRES_IN
+from api.shipped import FOLDER
 from shared import jobs
 
 
@@ -133,4 +134,35 @@ def test_an_unknown_purpose_lists_nothing(client, purpose):
 
 
 def test_the_words_of_the_api_are_those_of_the_rows():
-    assert {*jobs.Purpose} == {"content", "style", "mask", "init", "any"}
+    assert {*jobs.SENT_FOR} == {"content", "style", "mask", "init", "any"}
+
+
+def test_pictures_that_nobody_sent_are_not_in_the_way(api):
+    api.client.post("/v1/explorations")
+    assert api.client.get("/v1/assets").json["data"] == []
+
+    shipped = api.client.get("/v1/assets?purpose=shipped&limit=200").json["data"]
+
+    assert len(shipped) == 58
+    assert {one["purpose"] for one in shipped} == {"shipped"}
+
+
+def test_a_shipped_picture_that_is_sent_is_one_of_the_own(api):
+    api.client.post("/v1/explorations")
+    path = min(FOLDER.glob("*.jpg"))
+
+    form = {"file": (io.BytesIO(path.read_bytes()), "a.jpg")}
+    sent = api.client.post("/v1/assets", data=form)
+
+    assert (sent.status_code, sent.json["purpose"]) == (200, "any")
+    assert [one["id"] for one in api.client.get("/v1/assets").json["data"]] == [
+        sent.json["id"]
+    ]
+
+
+def test_nobody_sends_a_picture_as_a_shipped_one(api, a_picture):
+    form = {"file": (io.BytesIO(a_picture()), "a.png"), "purpose": "shipped"}
+
+    response = api.client.post("/v1/assets", data=form)
+
+    assert [one["pointer"] for one in response.json["errors"]] == ["/purpose"]
