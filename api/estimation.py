@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from api.estimate_schemas import EqualJob, Estimate, WorkerEstimate
 from api.forms import JOB_FORM, received
-from api.job_requests import job_request
 from api.json_bodies import JSON
-from api.mask_checks import check_masks
 from api.presenters import present
 from api.stored_jobs import checked_work
 from api.stored_requests import stored_request
-from api.submission import inspect_all
+from api.submission import checked_form
 from api.waiting_line import confidence_of, new_place, new_waiting
 from api.work_digests import work_digest
 from shared import jobs
@@ -93,9 +91,7 @@ def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
 
 def _from_form(services: Services, request: Request) -> _Asked:
     with received(request, services, JOB_FORM) as form:
-        wanted = job_request(form, services.database.time)
-        checked = inspect_all(services, wanted.pictures)
-        check_masks(services, checked)
+        wanted, checked = checked_form(services, form)
         digests = {
             (one.role, one.position): hashlib.sha256(one.read()).hexdigest()
             for one in wanted.pictures

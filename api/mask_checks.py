@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from api.limits import one_decoder
 from shared import masks
-from shared.errors import FieldError, InvalidParams
+from shared.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,18 +38,6 @@ class Picture(Protocol):
 
 # What each kind of mask must have the shape of.
 _WHOLES = {"mask": "content", "region": "style"}
-
-
-def check_masks(
-    services: Services, checked: Sequence[tuple[Picture, PictureInfo]]
-) -> None:
-    """Do as `mask_errors`, but raise.
-
-    Raises:
-        InvalidParams: Some cannot be used; all are named.
-    """
-    if errors := mask_errors(services, checked):
-        raise InvalidParams(errors)
 
 
 def mask_errors(

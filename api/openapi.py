@@ -24,8 +24,8 @@ from api.form_schemas import (
 from api.header_words import ASKED
 from api.key_schemas import KeyBody
 from api.log_schemas import LogPage
+from api.problem_schemas import Problem
 from api.record_schemas import Log, Metrics
-from api.schemas import Problem
 from api.sessions import COOKIE, CSRF_HEADER
 from api.validation import pointer
 from shared.errors import FieldError, InvalidParams

@@ -11,8 +11,9 @@ from api.asset_schemas import AssetObject, FrameObject
 from api.estimate_schemas import Estimate
 from api.form_schemas import JobJson
 from api.forms import ASSET_FORM, EXPLORATION_FORM, JOB_FORM
+from api.problem_schemas import Problem
 from api.record_schemas import Manifest, Queue
-from api.schemas import JobObject, JobPage, Problem
+from api.schemas import JobObject, JobPage
 from shared.params import StyleParams
 from shared.steering import Changes
 
