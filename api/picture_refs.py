@@ -50,10 +50,10 @@ def _at(pointer: str, said: Mapping[str, Any]) -> object:
     """What a body has there."""
     value: object = said
     for step in pointer[1:].split("/"):
-        if isinstance(value, list) and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
         else:
             return None
     return value

@@ -81,6 +81,14 @@ def test_a_picture_that_is_named_otherwise_is_told_how(
     assert hint in about[0]["detail"]
 
 
+@pytest.mark.parametrize("styles", [[[]], [7], ["ast_1"], {}, [{"image": [[]]}]])
+def test_what_is_no_style_at_all_is_only_that(client, styles):
+    response = client.post("/v1/jobs", json={"styles": styles})
+
+    assert (response.status_code, response.json["code"]) == (422, "validation")
+    assert any(e["pointer"].startswith("/styles") for e in response.json["errors"])
+
+
 @pytest.mark.parametrize(
     ("verb", "example"), [("fork", '{"from": {"iteration": 200}'), ("extend", "300")]
 )
