@@ -34,7 +34,8 @@ ASKED: dict[str, dict[str, Any]] = {
         ),
         _asked(
             "If-Match",
-            "the job's `revision`, in quotes: 412 if there is another by now. "
+            "the job's `revision`, in quotes, or the ETag of a look at it: 412 if "
+            "there is another revision by now. "
             "Needed for parameters, else 428; `*` means any",
             '"3"',
         ),

@@ -53,6 +53,7 @@ _KIN: dict[str, Any] = {
 MORE: dict[str, Any] = {
     "ExplorationJson": {"layers": ["relu3_1"], "top_k": 4, "name": "What relu3_1 sees"},
     "ChangeBody": {"style_weight": 12.0, "tags": ["series-3", "bold"]},
+    "CancelBody": {"purge": True},
     "ForkBody": {"from": {"iteration": 100}, "params": {"style_weight": 20.0}},
     "ExtendBody": {"iterations": 100},
     "RetryBody": {"from": "start"},
@@ -67,8 +68,36 @@ MORE: dict[str, Any] = {
         "qualities": ["draft", "standard", "high"],
         "formats": ["image/jpeg", "image/png", "image/tiff", "image/webp"],
         "result_formats": {"png": "image/png", "jpeg": "image/jpeg"},
+        "devices": [
+            {
+                "device": "cuda",
+                "name": "NVIDIA L4",
+                "memory_bytes": 23_034_068_992,
+                "workers": 2,
+                "versions": {"impasto": "0.1.0", "torch": "2.13.0"},
+            }
+        ],
         "limits": {"max_upload_bytes": 33_554_432, "max_json_bytes": 262_144},
         "credits": [{"what": "Impasto", "license": "Apache-2.0"}],
+    },
+    "Entry": {
+        "object": "api",
+        "version": "0.1.0",
+        "urls": {
+            "self": "/v1",
+            "jobs": "/v1/jobs",
+            "assets": "/v1/assets",
+            "estimates": "/v1/estimates",
+            "explorations": "/v1/explorations",
+            "events": "/v1/events",
+            "queue": "/v1/queue",
+            "capabilities": "/v1/capabilities",
+            "me": "/v1/me",
+            "keys": "/v1/keys",
+            "openapi": "/openapi.json",
+            "docs": "/docs",
+            "problems": "/problems/",
+        },
     },
     "Readiness": {
         "status": "ready",

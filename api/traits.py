@@ -59,7 +59,7 @@ KEPT = Trait(tells={"Location": ("200", "201", "202")})
 ONCE = Trait(("Idempotency-Key",), {"Idempotency-Replayed": _GOOD})
 TRACED = Trait(("traceparent",))
 
-_PICTURE = (CACHED, IN_PARTS)
+_PICTURE = (CACHED, IN_PARTS, NAMED)
 TRAITS: dict[str, tuple[Trait, ...]] = {
     "list_assets": (PAGED,),
     "add_asset": (UPLOADED,),
@@ -79,8 +79,8 @@ TRAITS: dict[str, tuple[Trait, ...]] = {
     "fork_job": (OF_A_JOB, TRACED),
     "extend_job": (OF_A_JOB, TRACED),
     "retry_job": (OF_A_JOB, TRACED),
-    "show_result": (*_PICTURE, NAMED),
-    "show_output": (*_PICTURE, NAMED),
+    "show_result": _PICTURE,
+    "show_output": _PICTURE,
     "list_frames": (CACHED,),
     "show_latest_frame": _PICTURE,
     "show_frame": _PICTURE,
@@ -91,4 +91,5 @@ TRAITS: dict[str, tuple[Trait, ...]] = {
     "show_tree": (CACHED,),
     "list_keys": (PAGED,),
     "show_capabilities": (CACHED,),
+    "show_entry": (CACHED,),
 }
