@@ -58,14 +58,18 @@ def _run(farm: Farm) -> list[tuple[int, str, Foretold]]:
         photo = picture(seed, next(shapes))
         job_id = farm.submit(seed=seed, content=photo, max_edge=edge, quality=quality)
         farm.wait_end(job_id, _PATIENCE_SECONDS)
-        with farm.db.read() as session:
-            newest = select(Foretold).where(Foretold.job_id == job_id)
-            rows.append((edge, quality, session.scalars(newest).one()))
+        farm.wait(job_id, lambda job: _told(farm, job.id))  # a moment later
+        rows.append((edge, quality, _told(farm, job_id)))
         _say(*rows[-1])
     lines = (farm.settings.home / "log").read_text().splitlines()
     warm = [json.loads(line) for line in lines if '"warmed_up"' in line]
     sys.stdout.write(f"warm-up: {[one['seconds'] for one in warm]} s\n")
     return rows
+
+
+def _told(farm: Farm, job_id: str) -> Foretold | None:
+    with farm.db.read() as session:
+        return session.scalar(select(Foretold).where(Foretold.job_id == job_id))
 
 
 def _say(edge: int, quality: str, row: Foretold) -> None:

@@ -99,6 +99,10 @@ class Attempt:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._end(here, order, originals.photo)
 
+    def learn(self) -> None:
+        """Tell what it took, once its result is kept for good."""
+        self._times.learn()
+
     def _resumption(self) -> Snapshot | None:
         found = self._keeper.resumption(self._origin)
         self._lease.touch()
@@ -211,7 +215,7 @@ class Attempt:
             and self._segments == self._claim.segments
             and not self._claim.params.early_stop
         )
-        self._times.learn(self._meter, is_as_foretold=is_as_foretold)
+        self._times.note(self._meter, is_as_foretold=is_as_foretold)
         return replace(
             saved,
             iterations=here.iteration,

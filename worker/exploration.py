@@ -84,6 +84,10 @@ class Exploration:
                 return order
         return self._finish(best, origin)
 
+    def learn(self) -> None:
+        """Tell what it took, once its result is kept for good."""
+        self._times.learn()
+
     def _tensors(self, seen: int) -> Iterator[Tensor]:
         for blob in self._pictures[seen:]:
             yield self._keeper.tensor(blob, self._params.max_edge)
@@ -105,7 +109,7 @@ class Exploration:
         stored = self._save(files_of(self._params, units, cuttings))
         if isinstance(stored, Order):
             return stored
-        self._times.learn(self._meter, is_as_foretold=True)
+        self._times.note(self._meter, is_as_foretold=True)
         first = stored[0]
         return jobs.Result(
             blob=first.blob,

@@ -42,6 +42,9 @@ class AnyAttempt(Protocol):
     def run(self) -> jobs.Result | Order:
         """See the job through; return what is stored, or the order that was obeyed."""
 
+    def learn(self) -> None:
+        """Tell what it took, once its result is kept for good; never fails."""
+
 
 # Each takes claims with the parameters of its kind.
 ATTEMPTS: Mapping[JobKind, Callable[[Tools, Claim[Any], Lease], AnyAttempt]] = {
@@ -145,7 +148,7 @@ class Runner:
         with Lease(tools.db, claim, tools.settings, tools.draining) as lease:
             self._lease = lease
             try:
-                ended = self._attempt(claim, nonce, lease)
+                attempt, ended = self._attempt(claim, nonce, lease)
             except FencedOut:
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be told
@@ -155,13 +158,18 @@ class Runner:
                 state = self._insist(partial(remedy, tools, now, error))
             else:
                 state = self._insist(partial(self._settle, claim, ended))
+                if state == JobState.SUCCEEDED:
+                    attempt.learn()
         log.info("job_left", state=state)
 
-    def _attempt(self, claim: Claim, nonce: str, lease: Lease) -> jobs.Result | Order:
+    def _attempt(
+        self, claim: Claim, nonce: str, lease: Lease
+    ) -> tuple[AnyAttempt, jobs.Result | Order]:
         """Make the picture, smaller if it does not fit and may be."""
         while True:
+            attempt = ATTEMPTS[claim.kind](self._tools, claim, lease)
             try:
-                return ATTEMPTS[claim.kind](self._tools, claim, lease).run()
+                return attempt, attempt.run()
             except Exception as error:
                 if not make_smaller(self._tools, claim, error):
                     raise

@@ -54,6 +54,8 @@ class Times:
         self._setup = setup_of(tools.settings, tools.device)
         named = look_method if claim.kind == JobKind.EXPLORE else method_of
         self._method = named(claim.params.model_dump())
+        self._measured: Sequence[Measured] = ()
+        self._outcome: jobs.Outcome | None = None
 
     def paces(self) -> Paces:
         """Read what is known."""
@@ -66,25 +68,31 @@ class Times:
             return known.look_paces(self._setup, self._method)
         return known.paces(self._setup, self._method)
 
-    def learn(self, meter: Timed, *, is_as_foretold: bool) -> None:
-        """Tell what a whole attempt took, and whether that was what it was foretold.
+    def note(self, meter: Timed, *, is_as_foretold: bool) -> None:
+        """Take down what a whole attempt took, and if that was as it was foretold.
 
         Args:
             meter: Its own; the result has been stored by now.
             is_as_foretold: Whether it did what it was foretold for: nobody changed
                 anything or ended it early.
         """
-        outcome = None
+        self._measured = meter.saved()
         foretold = meter.foretold
         if is_as_foretold and foretold is not None:
             took = meter.elapsed_seconds
-            outcome = jobs.Outcome(self._claim.job_id, foretold, took)
+            self._outcome = jobs.Outcome(self._claim.job_id, foretold, took)
             error = foretold.seconds / took - 1
             log.info("time_foretold", seconds=took, relative_error=round(error, 3))
+
+    def learn(self) -> None:
+        """Tell what was taken down; the job is over, and nothing here may harm it."""
+        measured, outcome = self._measured, self._outcome
         try:
-            jobs.learn(self._db, self._setup, self._method, meter.saved(), outcome)
+            jobs.learn(self._db, self._setup, self._method, measured, outcome)
         except DatabaseUnavailable as error:
             log.warning("paces_lost", error=str(error))
+        except Exception:
+            log.exception("paces_lost")
 
 
 def place_of(here: Snapshot) -> tuple[int, int, int]:

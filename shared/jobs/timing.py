@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.pace_models import Foretold, PacePoint
 from shared.pacing import Curve, Paces, Point, Step, size_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -22,6 +23,13 @@ FORETOLD_KEPT = 500  # jobs whose foretold times are remembered, of all workers
 NEWEST = 100  # of them say how good foretold times are now
 
 Known = dict[tuple[str, str], dict[Step, list[Point]]]  # by setup and method
+_Key = tuple[str, str, str, int]  # of a row: setup, method, step, size class
+
+# The standard has no "unless it is there", and so each dialect its own word.
+_INSERTS: Mapping[str, Callable[..., postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,7 @@ def learn(
     """Average new measurements in, and remember how good the foretold time was."""
     timed = (one for one in measured if one.seconds > 0)  # clocks may be coarse
     with db.write() as session:
-        # In order, so that two workers never wait for each other's rows.
-        for one in sorted(timed, key=lambda m: (m.step, m.megapixels)):
+        for one in _in_order(timed):
             _average(db, session, (setup, method), one)
         if outcome is not None:
             _remember(db, session, setup, outcome)
@@ -119,11 +126,9 @@ def learn(
 def seed(db: Database, setup: str, method: str, measured: Sequence[Measured]) -> None:
     """Enter what a short measurement said, where no job has said anything yet."""
     with db.write() as session:
-        for one in measured:
-            key = (setup, method, one.step.value, size_class(one.megapixels))
-            if session.get(PacePoint, key) is None:
-                point = Point(one.megapixels, one.seconds)
-                session.add(_row(db, key, point))
+        for one in _in_order(measured):
+            point = Point(one.megapixels, one.seconds)
+            _enter(db, session, _key((setup, method), one), point)
 
 
 def is_known(db: Database, setup: str, method: str, fresh_seconds: float) -> bool:
@@ -164,14 +169,22 @@ def _curves(points: Mapping[Step, Sequence[Point]]) -> dict[Step, Curve]:
     }
 
 
+def _in_order(measured: Iterable[Measured]) -> list[Measured]:
+    """Sort them, so that two workers never wait for each other's rows."""
+    return sorted(measured, key=lambda one: (one.step, one.megapixels))
+
+
+def _key(whose: tuple[str, str], one: Measured) -> _Key:
+    return (*whose, one.step.value, size_class(one.megapixels))
+
+
 def _average(
     db: Database, session: Session, whose: tuple[str, str], one: Measured
 ) -> None:
-    key = (*whose, one.step.value, size_class(one.megapixels))
-    row = session.get(PacePoint, key, with_for_update=True)
-    if row is None:
-        session.add(_row(db, key, Point(one.megapixels, one.seconds, samples=1)))
+    key = _key(whose, one)
+    if _enter(db, session, key, Point(one.megapixels, one.seconds, samples=1)):
         return
+    row = session.get_one(PacePoint, key, with_for_update=True)
     old = Point(row.megapixels, row.seconds, row.deviation, row.samples)
     new = old.after(one.megapixels, one.seconds)
     row.megapixels, row.seconds = new.megapixels, new.seconds
@@ -179,9 +192,11 @@ def _average(
     row.measured_at = _now(db, session)
 
 
-def _row(db: Database, key: tuple[str, str, str, int], point: Point) -> PacePoint:
+def _enter(db: Database, session: Session, key: _Key, point: Point) -> bool:
+    """Make a row, unless another worker was first; whether it was made."""
     setup, method, step, octave = key
-    return PacePoint(
+    insert = _INSERTS[session.get_bind().dialect.name](PacePoint)
+    row = insert.values(
         setup=setup,
         method=method,
         step=step,
@@ -192,6 +207,8 @@ def _row(db: Database, key: tuple[str, str, str, int], point: Point) -> PacePoin
         samples=point.samples,
         measured_at=db.now,
     )
+    made = row.on_conflict_do_nothing().returning(PacePoint.step)
+    return session.scalar(made) is not None
 
 
 def _now(db: Database, session: Session) -> float:

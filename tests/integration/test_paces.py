@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from shared import jobs
+from shared.db import Database
 from shared.jobs import timing
 from shared.pace_models import Foretold, PacePoint
 from shared.pacing import Span, Step
+from worker.runner import Runner
 
 CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu5_1"
 ONCE = jobs.Measured(Step.ITERATION, 0.01, 0.5)
@@ -98,11 +103,83 @@ def test_only_the_newest_foretold_times_are_kept(db, monkeypatch):
     assert jobs.accuracy(db).jobs == 5
 
 
+@pytest.mark.parametrize(
+    ("write", "samples"), [(jobs.learn, 2), (jobs.seed, 0)], ids=["learn", "seed"]
+)
+def test_two_workers_that_measure_the_same_at_once_both_may(
+    database_url, db, write, samples
+):
+    sizes = [0.04, 0.01, 0.01]
+    each = [[jobs.Measured(Step.ITERATION, mpx, 1.0) for mpx in sizes]] * 2
+    each[1] = list(reversed(each[0]))
+
+    for setup in map(str, range(10)):
+        _at_once(database_url, lambda db, n, s=setup: write(db, s, METHOD, each[n]))
+
+    assert len(points(db)) == 2 * 10
+    assert {row.samples for row in points(db)} == {samples, 2 * samples}
+
+
+def _at_once(database_url, do):
+    """Do it twice, each with a database of its own, and raise what either raised."""
+    ready, raised = threading.Barrier(2), []
+
+    def one(number):
+        database = Database(database_url)
+        try:
+            database.ping()
+            ready.wait(10)
+            do(database, number)
+        except Exception as error:  # noqa: BLE001 - for the test to raise
+            raised.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def test_a_picture_is_kept_though_nothing_can_be_learned_of_it(farm, tools):
+    _forbid_paces(farm.db, "1")
+    job_id = farm.submit(ring=False, max_edge=64, schedule=[(64, 6)])
+
+    assert Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.attempts) == ("succeeded", 1)
+    assert points(farm.db) == []
+
+
+def test_nothing_is_learned_before_the_job_is_over(farm, tools):
+    _forbid_paces(farm.db, "EXISTS (SELECT 1 FROM jobs WHERE state <> 'succeeded')")
+    farm.submit(ring=False, max_edge=64, schedule=[(64, 6)])
+
+    assert Runner(tools()).run_one()
+
+    assert points(farm.db) != []
+
+
+def _forbid_paces(db, when):
+    with db.write() as session:
+        session.execute(
+            text(
+                f"CREATE TRIGGER forbid BEFORE INSERT ON paces WHEN {when} "
+                "BEGIN SELECT RAISE(ABORT, 'not now'); END"
+            )
+        )
+
+
 def test_a_real_worker_measures_itself_foretells_and_learns(farm):
     farm.start_worker(IMPASTO_WARM_UP_SECONDS="1.5")
     first = farm.submit(max_edge=64, schedule=[(64, 12)])
     done = farm.wait_end(first)
     assert done.state == "succeeded"
+    _wait_until_learned(farm.db, 1)
     rows = {(row.step, row.samples) for row in points(farm.db)}
     assert {(step.value, 1) for step in set(Step) - {Step.LOOK}} <= rows
     assert (Step.ITERATION.value, 0) in rows  # by the measurement at the start
@@ -110,8 +187,16 @@ def test_a_real_worker_measures_itself_foretells_and_learns(farm):
     second = farm.submit(seed=2, max_edge=64, schedule=[(64, 12)])
     told = farm.wait(second, lambda job: "scale_costs" in (job.progress or {}))
     farm.wait_end(second)
+    _wait_until_learned(farm.db, 2)
 
     assert told.progress["save_seconds"] > 0
     accuracy = jobs.accuracy(farm.db)
     assert accuracy.jobs == 2
     assert accuracy.errors[0] < 2.0
+
+
+def _wait_until_learned(db, jobs_so_far, seconds=10.0):
+    """A worker says so a moment after the job is over."""
+    deadline = time.monotonic() + seconds
+    while jobs.accuracy(db).jobs < jobs_so_far and time.monotonic() < deadline:
+        time.sleep(0.02)
