@@ -11,6 +11,8 @@ from urllib.parse import quote
 import psycopg
 from typing_extensions import override
 
+from shared.bounded import connect
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
@@ -21,6 +23,7 @@ Connection = TypeVar("Connection", sqlite3.Connection, "psycopg.Connection[Any]"
 
 _TURN_SECONDS = 0.1  # a database that stands still must not hold up everybody here
 _CONNECT_SECONDS = 2
+_ANSWER_SECONDS = 2.0
 
 
 class Commits(ABC, Generic[Connection]):
@@ -99,8 +102,9 @@ class CommitsToServer(Commits["psycopg.Connection[Any]"]):
 
     @override
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(
+        return connect(
             self._url,
+            limit_seconds=_ANSWER_SECONDS,
             autocommit=True,
             connect_timeout=_CONNECT_SECONDS,
             options=self._options,

@@ -22,6 +22,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.bounded import connect
 from shared.commits import CommitsToFile, CommitsToServer
 from shared.errors import DatabaseUnavailable
 from shared.notes import Notes
@@ -37,7 +38,7 @@ _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
 _CONNECTIONS = {"pool_size": 8, "max_overflow": 24}
-_STATEMENT_MILLISECONDS = 15_000
+_ANSWER_FACTOR = 4 / 3  # of what a statement may take: the server's word comes first
 
 
 class Database:
@@ -50,6 +51,7 @@ class Database:
         busy_seconds: How long to wait for a lock that another holds; twice as long for
             one of the connections.
         fresh_seconds: How old may be what many ask for.
+        statement_seconds: How long one statement may take on PostgreSQL.
 
     Raises:
         DatabaseShared: A SQLite file lies where other hosts could open it.
@@ -61,6 +63,7 @@ class Database:
         clock: Callable[[], float] | None = None,
         busy_seconds: float = 5.0,
         fresh_seconds: float = 1.0,
+        statement_seconds: float = 15.0,
     ) -> None:
         self.notes = Notes(fresh_seconds)
         self.url = make_url(url)
@@ -73,9 +76,11 @@ class Database:
             self._writing = _sqlite(self.url, "BEGIN IMMEDIATE", busy_seconds)
             self._reading = _sqlite(self.url, "BEGIN", busy_seconds)
         else:
-            options = _options(busy_seconds)
+            options = _options(busy_seconds, statement_seconds)
             self._commits = CommitsToServer(self.url, options)
-            self._writing = self._reading = _postgresql(self.url, options, busy_seconds)
+            self._writing = self._reading = _postgresql(
+                self.url, options, busy_seconds, _ANSWER_FACTOR * statement_seconds
+            )
         self._now = literal_column(_NOW[self.url.get_backend_name()], Double)
 
     @property
@@ -194,19 +199,27 @@ def _sqlite(url: URL, begin: str, busy_seconds: float) -> Engine:
     return engine
 
 
-def _options(busy_seconds: float) -> str:
+def _options(busy_seconds: float, statement_seconds: float) -> str:
     return (
-        f"-c statement_timeout={_STATEMENT_MILLISECONDS} "
+        f"-c statement_timeout={round(1000 * statement_seconds)} "
         f"-c lock_timeout={round(1000 * busy_seconds)} "
-        f"-c idle_in_transaction_session_timeout={2 * _STATEMENT_MILLISECONDS}"
+        f"-c idle_in_transaction_session_timeout={round(2000 * statement_seconds)}"
     )
 
 
-def _postgresql(url: URL, options: str, busy_seconds: float) -> Engine:
-    return create_engine(
+def _postgresql(
+    url: URL, options: str, busy_seconds: float, answer_seconds: float
+) -> Engine:
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=2 * busy_seconds,
         **_CONNECTIONS,
         connect_args={"connect_timeout": 5, "options": options},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, place: Any, how: Any) -> Any:
+        return connect(*place, limit_seconds=answer_seconds, **how)
+
+    return engine
