@@ -31,6 +31,7 @@ class Commits(ABC, Generic[Connection]):
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
+        self._generation = 0  # each connection counts from the same number
         self._lock = Lock()
 
     def mark(self) -> str | None:
@@ -40,7 +41,8 @@ class Commits(ABC, Generic[Connection]):
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            return self._ask(self._connection)
+                self._generation += 1
+            return f"{self._generation}.{self._ask(self._connection)}"
         except (sqlite3.Error, psycopg.Error):
             self._close()
             return None

@@ -82,3 +82,16 @@ def test_after_a_lost_connection_the_next_is_opened(postgresql_url):
     assert database.commits() is None
     assert database.commits() is not None
     database.close()
+
+
+def test_a_connection_that_is_opened_anew_repeats_no_mark(database_url):
+    ours, theirs = Database(database_url), Database(database_url)
+    marks = []
+    for life in range(3):
+        for number in range(3):
+            jobs.ensure_owner(theirs, f"own_{life}{number}")
+            marks.append(ours.commits())
+        ours.close()
+
+    assert len(set(marks)) == 9
+    theirs.close()
