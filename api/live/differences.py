@@ -6,9 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from api.etags import percent_of
 from api.live.news import CHECKPOINT, PREVIEW, PROGRESS, TOUCHED, News
 from api.presenters import preview_of
+from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from shared.jobs import Moving
 
     Progressing = Callable[[Moving], Progress | None]
+
+log = structlog.get_logger(__name__)
 
 
 class Differences:
@@ -31,11 +36,17 @@ class Differences:
         self._seen: dict[str, Moving] = {}
 
     def take(self, rows: Sequence[Moving]) -> list[News]:
-        """Tell what is new, which is all of a job that was not there before."""
-        before, self._seen = self._seen, {row.job_id: row for row in rows}
-        return [
-            news for row in rows for news in self._told(row, before.get(row.job_id))
+        """Tell what is new, which is all of a job that was not there before.
+
+        Raises:
+            DatabaseUnavailable: How far a job is cannot be said now; all of it will be
+                new the next time.
+        """
+        news = [
+            news for row in rows for news in self._told(row, self._seen.get(row.job_id))
         ]
+        self._seen = {row.job_id: row for row in rows}
+        return news
 
     def _told(self, now: Moving, was: Moving | None) -> Iterator[News]:
         if was is None or was.revision != now.revision:
@@ -49,7 +60,14 @@ class Differences:
             yield _news(CHECKPOINT, now, {"last_checkpoint": mark})
 
     def _progress(self, row: Moving) -> Iterator[News]:
-        progress = self._progress_of(row)
+        try:
+            progress = self._progress_of(row)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # It may be gone meanwhile; whatever it is, others have news too.
+            log.info("progress_not_told", job_id=row.job_id, exc_info=True)
+            return
         if progress is not None:
             said = {"progress": progress.model_dump(mode="json")}
             yield _news(PROGRESS, row, said, percent_of(progress))

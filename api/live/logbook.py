@@ -5,22 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from api.changes import told_changes
 from api.live.news import CHANGED, END, LOG, OUTPUT, STATE, News
 from api.log_schemas import LogLine
 from api.presenters import present_all
 from api.record_schemas import LoggedEvent
 from shared import jobs
+from shared.errors import DatabaseUnavailable
 from shared.states import TERMINAL, Event, JobState, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from api.schemas import Output
+    from api.schemas import JobObject, Output
     from shared.db import Database
-    from shared.models import JobEvent
+    from shared.models import Job, JobEvent
 
     Outputs = Mapping[str, Sequence[Output]]
+
+log = structlog.get_logger(__name__)
 
 _BEGUN = "steered"  # the change that was asked for begins
 
@@ -32,9 +37,18 @@ def lines_of(database: Database, logged: Sequence[jobs.Logged]) -> list[LogLine]
 
 
 def news_of(database: Database, logged: Sequence[jobs.Logged]) -> list[News]:
-    """The same, ready to be sent: each line as it is, then what it means."""
+    """The same, ready to be sent: each line as it is, then what it means.
+
+    A line that cannot be put into words is left out: others must hear of the rest.
+    """
     outputs = _outputs(database, logged)
-    return [news for one in logged for news in _news(one, outputs)]
+    found: list[News] = []
+    for one in logged:
+        try:
+            found += list(_news(one, outputs))
+        except Exception:
+            log.exception("line_not_told", job_id=one.job_id, seq=one.seq)
+    return found
 
 
 def record_of(line: jobs.Logged | JobEvent) -> LoggedEvent:
@@ -100,4 +114,17 @@ def _outputs(database: Database, logged: Sequence[jobs.Logged]) -> Outputs:
     if not done:
         return {}
     rows = jobs.jobs_named(database, {job_id for _, job_id in done})
-    return {job.id: job.outputs for job in present_all(database, rows)}
+    return {job.id: job.outputs for job in _presentable(database, rows)}
+
+
+def _presentable(database: Database, rows: Sequence[Job]) -> list[JobObject]:
+    """Describe those jobs that can be described."""
+    try:
+        return present_all(database, rows)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        if len(rows) == 1:
+            log.exception("job_not_described", job_id=rows[0].id)
+            return []
+    return [one for row in rows for one in _presentable(database, [row])]

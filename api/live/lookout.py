@@ -136,7 +136,7 @@ class Lookout:
                 self._turn_away()
                 if order is None:
                     order = self._place()
-                self._tell(self._news(order, differences))
+                self._look(order, differences)
             except ImpastoError as error:
                 log.warning("look_failed", error=str(error))
                 pause = _OUTAGE_SECONDS
@@ -177,17 +177,25 @@ class Lookout:
         missing = set(range(before + 1, last)) - {one.seq for one in seen}
         return InOrder(last, missing, time.monotonic() - _OUTAGE_SECONDS)
 
-    def _news(self, order: InOrder, differences: Differences) -> list[News]:
+    def _look(self, order: InOrder, differences: Differences) -> None:
         found = jobs.log_news(self._database, order.last, order.missing, _MOST_LINES)
         due = order.take(found, time.monotonic())
+        try:
+            self._tell(self._news(due, differences))
+        except Exception:
+            order.put_back(due)  # it is told at least once
+            raise
+
+    def _news(self, due: list[jobs.Logged], differences: Differences) -> list[News]:
         # Read after the log: whoever comes later has seen the jobs after these lines.
         scopes = self._scopes()
         owners = {scope.owner_id for scope in scopes}
         wanted = [one for one in due if one.owner_id in owners]
         job_ids = {one for scope in scopes for one in scope.job_ids or ()}
         of_all = {scope.owner_id for scope in scopes if scope.job_ids is None}
-        moved = differences.take(jobs.moving(self._database, job_ids, of_all))
-        return [*news_of(self._database, wanted), *moved]
+        moving = jobs.moving(self._database, job_ids, of_all)
+        lines = news_of(self._database, wanted)
+        return [*lines, *differences.take(moving)]  # which come but once: so at last
 
     def _tell(self, news: list[News]) -> None:
         with self._changed:

@@ -54,6 +54,10 @@ class InOrder:
         }
         return self._due(now)
 
+    def put_back(self, lines: list[Logged]) -> None:
+        """Make due again what was taken last, and could not be told."""
+        self._held = [*lines, *self._held]
+
     def _due(self, now: float) -> list[Logged]:
         waited_for = [
             seq
