@@ -59,6 +59,7 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     trouble: str = ""
+    hangs: bool = False  # the connection was not even closed
 
 
 def _fill(text: bytes, world: dict[str, str]) -> bytes:

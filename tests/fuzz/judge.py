@@ -22,14 +22,16 @@ _LEAKS = (
 )
 # libtiff tells of damage by itself, on standard error, with nothing of the file in it.
 _OF_LIBTIFF = re.compile(r"[\w.]+: [\x20-\x7e]{1,200}")
+_NO_ROOM = (b"busy", b"storage-full")
 _BY_THE_SERVER = {400, 405, 408, 411, 413, 414, 417, 431, 501, 505}  # not by the app
 
 
 def complaints(attempt: Attempt, answer: Answer, farm: Farm) -> list[str]:
     """Name what is wrong with an answer."""
     if answer.status == 0:
-        silent = attempt.raw is not None  # what is no request needs no answer
-        return [] if silent else [f"no answer: {answer.trouble}"]
+        # What is no request needs no answer, but an end.
+        may_be_silent = attempt.raw is not None and not answer.hangs
+        return [] if may_be_silent else [f"no answer: {answer.trouble}"]
     said = []
     if answer.status >= 500 and not _is_busy(answer):
         said.append(f"status {answer.status}")
@@ -44,7 +46,10 @@ def complaints(attempt: Attempt, answer: Answer, farm: Farm) -> list[str]:
 
 
 def _is_busy(answer: Answer) -> bool:
-    return answer.status == 503 and "retry-after" in answer.headers
+    """Whether it is refused for want of room, as it may be; HEAD does not say why."""
+    if answer.status != 503 or "retry-after" not in answer.headers:
+        return False
+    return not answer.body or any(b'"%s"' % code in answer.body for code in _NO_ROOM)
 
 
 def _leaks(answer: Answer, farm: Farm) -> list[str]:

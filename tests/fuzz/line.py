@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import time
 
@@ -23,16 +24,19 @@ class Line:
         if alone:
             self.close()
         began, was_open = time.monotonic(), self._socket is not None
-        limit = _ALONE_SECONDS if alone else LIMIT_SECONDS
         try:
-            answer = self._exchange(data, method, pause, limit)
+            self._send(data, pause)
+            if alone:
+                self._end_if_silent()
+            answer = self._answer(method)
         except http.client.RemoteDisconnected as error:
             self.close()
             if was_open:  # the server may hang up between two requests: once more
                 return self.ask(data, method, alone=alone, pause=pause)
             answer = Answer(0, trouble=f"hung up: {error}")
         except TimeoutError:
-            answer = Answer(0, trouble=f"no answer within {LIMIT_SECONDS:.0f} s")
+            trouble = f"no answer within {LIMIT_SECONDS:.0f} s"
+            answer = Answer(0, trouble=trouble, hangs=True)
         except (OSError, http.client.HTTPException) as error:
             answer = Answer(0, trouble=f"{type(error).__name__}: {error}")
         answer.seconds = time.monotonic() - began
@@ -46,9 +50,10 @@ class Line:
             self._socket.close()
             self._socket = None
 
-    def _exchange(self, data, method, pause, limit):
+    def _send(self, data, pause):
         if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self.port), limit)
+            place = ("127.0.0.1", self.port)
+            self._socket = socket.create_connection(place, LIMIT_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if pause:
@@ -59,6 +64,14 @@ class Line:
                 self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before all of it was sent: the answer may be there
+
+    def _end_if_silent(self):
+        """Say that no more will come, for which the server may be waiting."""
+        readable, _, _ = select.select([self._socket], [], [], _ALONE_SECONDS)
+        if not readable:
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def _answer(self, method):
         response = http.client.HTTPResponse(self._socket, method=method)
         response.begin()
         body = response.read()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 
+from tests.fuzz import line
 from tests.fuzz.attempt import Answer, Attempt
 from tests.fuzz.judge import complaints, complaints_of_log
 
@@ -31,6 +35,46 @@ def without(answer, name):
     return answer
 
 
+def later(answer):
+    answer.headers["retry-after"] = "5"
+    return answer
+
+
+@pytest.mark.parametrize("code", ["busy", "storage-full"])
+def test_want_of_room_is_no_failure_if_it_says_when_to_come_back(code):
+    assert complaints(Attempt(), later(problem(503, code=code)), FARM) == []
+    assert complaints(Attempt(), problem(503, code=code), FARM)
+
+
+def test_what_is_no_request_may_be_hung_up_on_but_not_held_for_ever():
+    raw = Attempt(raw=b"GET\r\n")
+
+    assert complaints(raw, Answer(0, trouble="hung up"), FARM) == []
+    assert complaints(raw, Answer(0, trouble="no answer", hangs=True), FARM)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_server_that_neither_answers_nor_hangs_up_is_found_out(monkeypatch, closes):
+    monkeypatch.setattr(line, "LIMIT_SECONDS", 0.5)
+    monkeypatch.setattr(line, "_ALONE_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+
+        def serve():
+            connection = stack.enter_context(server.accept()[0])
+            while connection.recv(100):
+                pass
+            if closes:
+                connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        asking = line.Line(server.getsockname()[1])
+        answer = asking.ask(b"GET / HTTP", "GET", alone=True)
+        thread.join()
+
+    assert (answer.status, answer.hangs) == (0, not closes)
+
+
 def test_a_problem_as_it_should_be_is_no_failure():
     assert complaints(Attempt(), problem(), FARM) == []
 
@@ -40,6 +84,7 @@ def test_a_problem_as_it_should_be_is_no_failure():
     [
         problem(500, code="internal"),
         problem(503, code="unavailable"),
+        later(problem(503, code="unavailable")),
         problem(429, code="rate-limited"),
         problem(code="no-such-page"),
         problem(request_id="req_other"),
@@ -51,7 +96,7 @@ def test_a_problem_as_it_should_be_is_no_failure():
         Answer(404, dict(HEADERS)),
         Answer(0, trouble="no answer within 20 s"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_no_answer_may_be_is_a_failure(answer):
     assert complaints(Attempt(), answer, FARM)

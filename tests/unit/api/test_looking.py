@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from shared import jobs
@@ -34,6 +36,23 @@ def test_a_job_that_no_live_worker_can_hold_says_so(api):
     assert reason() == "no_capable_worker_alive"
     api.worker()
     assert reason() == "waiting_for_worker"
+
+
+def test_what_a_job_waits_for_is_looked_at_anew_though_nobody_wrote(api, clock):
+    url = f"/v1/jobs/{api.submitted()}"
+    api.worker()
+    before = api.client.get(url)
+    assert before.json["queue"]["reason"] == "waiting_for_worker"
+
+    clock.advance(600)  # and the worker has said nothing
+    time.sleep(1.1)
+    headers = {"If-None-Match": before.headers["ETag"]}
+    after = api.client.get(url, headers=headers)
+
+    assert (after.status_code, after.json["queue"]["reason"]) == (
+        200,
+        "no_capable_worker_alive",
+    )
 
 
 def test_a_running_job_shows_its_progress_by_work_not_by_iterations(api):

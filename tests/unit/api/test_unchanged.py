@@ -38,6 +38,14 @@ def _counted(app, times):
     return counted
 
 
+def _poll_again(keyed, path, headers):
+    """Have the job known again: a new key was a commit, after which nothing is."""
+    assert keyed.client.get(path, headers=headers).status_code == 304
+    owner_id = keyed.client.get("/v1/me", headers=headers).json["owner"]
+    job_id = path.rpartition("/")[2]
+    assert keyed.services.looks.recall(owner_id, job_id) is not None
+
+
 def test_a_poll_without_news_is_answered_as_flask_would(keyed, polled, asked):
     path, headers, _ = polled
     ours = keyed.client.get(path, headers=headers)
@@ -82,24 +90,28 @@ def test_a_key_that_may_not_read_is_refused(keyed, polled):
     owner_id = keyed.client.get("/v1/me", headers=headers).json["owner"]
     writer = keyed.bearer("write", owner_id=owner_id)
     keyed.client.get("/v1/me", headers=writer)  # so that it is known
+    _poll_again(keyed, path, headers)
 
     assert keyed.client.get(path, headers=headers | writer).status_code == 403
 
 
 def test_a_revoked_key_is_refused(keyed, polled):
     path, headers, _ = polled
-    keyed.client.get(path, headers=headers)
-    jobs.revoke_key(keyed.db, jobs.list_keys(keyed.db)[0].id)
+    owner_id = keyed.client.get("/v1/me", headers=headers).json["owner"]
+    (key,) = jobs.list_keys(keyed.db)
+    other = keyed.bearer(owner_id=owner_id)
+    jobs.revoke_key(keyed.db, key.id)
     keyed.services.keys.forget()
+    _poll_again(keyed, path, headers | other)
 
     assert keyed.client.get(path, headers=headers).status_code == 401
 
 
 def test_of_others_jobs_nothing_is_told(keyed, polled):
     path, headers, _ = polled
-    keyed.client.get(path, headers=headers)
     other = keyed.bearer()
     keyed.client.get("/v1/me", headers=other)
+    _poll_again(keyed, path, headers)
 
     assert keyed.client.get(path, headers=headers | other).status_code == 404
 
