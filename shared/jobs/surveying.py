@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import Double, and_, column, func, select, values
 
 from shared.jobs.lining import line
 from shared.jobs.segments import segments_of
@@ -150,16 +149,24 @@ def _places(
     """Where each stands: those far back, and those that back off, by age alone."""
     found = {job.id: rank[job.id] for job in queued if job.id in rank}
     keys = {j.id: j.ready_key or j.created_at for j in queued if j.id not in rank}
-    ready = (Job.state == JobState.QUEUED, Job.ready_key.is_not(None))
-    if len(keys) > 1:
-        ordered = select(Job.ready_key).where(*ready).order_by(Job.ready_key)
-        line = [key for key in session.scalars(ordered) if key is not None]
-        return found | {job_id: bisect_left(line, key) for job_id, key in keys.items()}
-    counted = select(func.count()).select_from(Job).where(*ready)
-    return found | {
-        job_id: session.scalar(counted.where(Job.ready_key < key)) or 0
-        for job_id, key in keys.items()
-    }
+    before = _counted(session, sorted(set(keys.values()))) if keys else {}
+    return found | {job_id: before[key] for job_id, key in keys.items()}
+
+
+def _counted(session: Session, keys: Sequence[float]) -> dict[float, int]:
+    """Count the ready jobs before each of some keys, which are in order.
+
+    The database counts from each to the next, so that none is counted twice.
+    """
+    parts = values(column("low", Double), column("high", Double), name="parts")
+    parts = parts.data(list(pairwise([float("-inf"), *keys])))
+    part = parts.cte("parts")
+    between = and_(Job.ready_key >= part.c.low, Job.ready_key < part.c.high)
+    ready = and_(Job.state == JobState.QUEUED, between)
+    counted = select(func.count()).select_from(Job).where(ready)
+    each = select(counted.correlate(part).scalar_subquery()).select_from(part)
+    counts = session.scalars(each.order_by(part.c.high))
+    return dict(zip(keys, accumulate(counts), strict=True))
 
 
 def _workers(session: Session, worker_ids: set[str | None]) -> dict[str, Worker]:

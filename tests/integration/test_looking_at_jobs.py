@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
+import pytest
 from sqlalchemy import Engine, event
 
 from shared import jobs
+from shared.jobs import lining
 from tests.job_rows import claim, row, submit
 
 
@@ -34,6 +38,44 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
     assert jobs.survey(db, page[2:]).ahead == {ids[2]: 2}
 
 
+@pytest.mark.parametrize("shown", [1, 2, 6])
+def test_places_behind_those_that_are_played_are_counted_by_the_database(
+    db, clock, monkeypatch, shown
+):
+    monkeypatch.setattr(lining, "PLAYED", 2)
+    ids = []
+    for number in range(8):
+        clock.advance(number % 2)  # each two of the same age
+        ids.append(submit(db))
+    page = [row(db, job_id) for job_id in ids[-shown:]]
+    line = jobs.line(db)
+
+    with statements() as asked:
+        ahead = jobs.survey(db, page).ahead
+
+    keys = [row(db, job_id).ready_key for job_id in ids]
+    for job in page:
+        before = sum(key < job.ready_key for key in keys)
+        assert ahead[job.id] == line.rank.get(job.id, before)
+    assert not [one for one in asked if "LIMIT" not in one and "ready_key" in
+                one.partition("ORDER BY")[2]]  # fmt: skip
+
+
+@contextmanager
+def statements():
+    """The queries of this time."""
+    asked = []
+
+    def note(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
 def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock):
     for _ in range(6):
         clock.advance(1)
@@ -44,17 +86,11 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
         jobs.add_frame(db, claimed, frame)
     jobs.arrive(db, jobs.Presence("wkr_1", "here", "uuid", "cpu", "name", 2**30, {}))
     page = jobs.list_jobs(db, "own_a", 6)
-    asked = []
 
-    def note(_connection, _cursor, statement, *_):
-        asked.extend([statement] * statement.startswith("SELECT"))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with statements() as asked:
         known = jobs.survey(db, page)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
+    asked = [statement for statement in asked if statement.startswith("SELECT")]
     assert len(asked) == 13  # seven of them for the line, which is read once a second
     assert known.segments == {}
     assert known.frames[claimed.job_id].iteration == 7
