@@ -74,7 +74,8 @@ class Janitor:
         ]
         self._delete(keys)
         drop_old_stream_tokens(self._db)
-        return bool(keys) or drop_old_answers(self._db) > 0
+        answers = drop_old_answers(self._db)
+        return bool(keys) or answers > 0
 
     def _sweep_on(self, now: float) -> None:
         try:

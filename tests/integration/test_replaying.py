@@ -144,6 +144,19 @@ def test_the_janitor_sweeps_what_nobody_may_ask_for_any_more(db, clock, tmp_path
     assert answers(db) == 0
 
 
+def test_old_answers_are_swept_though_there_is_more_to_let_go_of(db, clock, tmp_path):
+    settings = Settings(home=tmp_path)
+    janitor = Janitor(db, open_storage(settings.storage_url), settings, clock)
+    jobs.answered(db, hold(db), ANSWER)
+    what, wish = ("assets/ab", 3, "image/png", 8, 8), jobs.Wish(expires_in_seconds=60)
+    jobs.keep_asset(db, jobs.NewAsset(OWNER, "ab" * 32, *what, wish=wish))
+    clock.advance(REPLAY_SECONDS + 100)
+
+    janitor.round()
+
+    assert answers(db) == 0
+
+
 def answers(db):
     with db.read() as session:
         return session.scalar(select(func.count()).select_from(IdempotencyKey))
