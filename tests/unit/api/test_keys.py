@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from api.known_keys import KNOWN_SECONDS
 from shared import jobs
@@ -256,6 +256,39 @@ def test_the_last_use_is_noted_seldom_and_apart_from_requests(keyed, clock):
     keys.note_uses()
     assert last_use() == pytest.approx(clock.now)
     keys.note_uses()  # not used since: nothing to write
+
+
+def _forbid_uses(db, with_what):
+    with db.write() as session:
+        session.execute(
+            text(
+                "CREATE TRIGGER forbid BEFORE UPDATE ON api_keys "
+                f"BEGIN SELECT {with_what}; END"
+            )
+        )
+
+
+def test_a_use_that_could_not_be_noted_in_an_outage_is_noted_later(keyed, clock):
+    status(keyed, keyed.bearer("read", owner_id="own_a"))
+    keys = keyed.app.extensions["impasto"].keys
+    _forbid_uses(keyed.db, "missing FROM missing")  # is an OperationalError
+    keys.note_uses()
+    with keyed.db.write() as session:
+        session.execute(text("DROP TRIGGER forbid"))
+
+    keys.note_uses()
+
+    (key,) = jobs.list_keys(keyed.db, "own_a")
+    assert key.last_used_at == pytest.approx(clock.now)
+
+
+def test_no_mistake_ends_the_noting_of_uses(keyed):
+    status(keyed, keyed.bearer("read", owner_id="own_a"))
+    _forbid_uses(keyed.db, "RAISE(ABORT, 'not this')")  # is an IntegrityError
+
+    keyed.app.extensions["impasto"].keys.note_uses()
+
+    assert jobs.list_keys(keyed.db, "own_a")[0].last_used_at is None
 
 
 def test_without_keys_the_local_owner_prepares_them(api):
