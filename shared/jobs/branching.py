@@ -108,8 +108,10 @@ def extend(
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
+        # Locked before we look what it has: the janitor may be about to drop them.
+        stored = _checkpoints(session, parent.id)
         answer_to(session, parent, Verb.EXTEND)
-        last = _checkpoints(session, parent.id)[0]
+        last = stored[0]
         known = segments_of(session, [parent.id]).get(parent.id, ())
         *_, (_, so_far) = steered(_params(parent), known).stages
         more = Changes.model_construct(iterations=so_far + iterations)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from sqlalchemy import delete
 
 from shared import jobs
+from shared.db import Database
 from shared.errors import InvalidParams, InvalidState, NoSuchCheckpoint, QueueFull
+from shared.models import Checkpoint
 from shared.states import JobState
 from shared.steering import Changes
 from tests.job_rows import (
@@ -122,6 +127,31 @@ def test_an_extension_of_a_picture_that_stood_still_begins_where_it_stood(db):
 def test_an_extension_beyond_all_limits_is_refused(db, parent):
     with pytest.raises(InvalidParams, match="at most 20000"):
         jobs.extend(db, OWNER, parent, 20_000, LIMITS)
+
+
+def test_what_the_janitor_is_about_to_drop_is_not_extended(postgresql_url):
+    db, raised = Database(postgresql_url), []
+    job_id = submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 20)
+    jobs.complete(db, claimed, result(claimed))
+
+    def extend():
+        try:
+            jobs.extend(db, OWNER, job_id, 300, LIMITS)
+        except Exception as error:  # noqa: BLE001 - for the test to look at
+            raised.append(error)
+
+    extending = threading.Thread(target=extend)
+    with db.write() as session:
+        session.execute(delete(Checkpoint))
+        extending.start()
+        extending.join(0.5)
+        assert extending.is_alive(), "it waits for who has locked the checkpoint"
+    extending.join()
+
+    assert [type(error) for error in raised] == [InvalidState]
+    db.close()
 
 
 def test_only_what_succeeded_is_extended(db):
