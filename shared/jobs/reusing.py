@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, case, or_, select
 
 from shared.models import Job
 from shared.states import TERMINAL, Completion, JobState
@@ -23,16 +23,18 @@ _HALTING = (JobState.CANCELING, JobState.PAUSING, JobState.PAUSED)
 def equal_job(
     session: Session, owner_id: str, params_digest: str | None, reuse: Reuse
 ) -> str | None:
-    """Find the newest job whose result is the one that is wanted, or will be.
+    """Find the newest job whose result is the one that is wanted, or else will be.
 
     Not one that was finished early or steered in mid-run: it is another picture.
 
     Args:
         session: Of the caller.
         owner_id: Whose.
-        params_digest: Of the work.
+        params_digest: Of the work; None: nobody can say what is equal to it.
         reuse: Whether one that is not over yet will do.
     """
+    if params_digest is None:
+        return None
     done = and_(
         Job.state == JobState.SUCCEEDED,
         Job.completion == Completion.FULL,
@@ -51,7 +53,7 @@ def equal_job(
             Job.deleted_at.is_(None),
             done if reuse == "finished" else or_(done, active),
         )
-        .order_by(Job.created_at.desc())
+        .order_by(case((done, 0), else_=1), Job.created_at.desc())
         .limit(1)
     )
 
