@@ -20,7 +20,8 @@ from shared.steering import Changes
 PriorityWord = Literal["low", "normal", "high"]
 PRIORITIES: dict[str, int] = {"low": -1, "normal": 0, "high": 1}
 
-_LONGEST_SECONDS = 1e9
+LONGEST_SECONDS = 1e9  # how far ahead a deadline may be, however it is said
+MAX_ATTEMPTS = 100
 
 
 def read_moment(value: object) -> datetime | float:
@@ -30,7 +31,7 @@ def read_moment(value: object) -> datetime | float:
         ValueError: It is neither.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if 0 < value <= _LONGEST_SECONDS:
+        if 0 < value <= LONGEST_SECONDS:
             return float(value)
     elif isinstance(value, str):
         with suppress(ValueError):
@@ -64,7 +65,7 @@ Moment = Annotated[
         {
             "anyOf": [
                 {"type": "string", "format": "date-time"},
-                {"type": "number", "exclusiveMinimum": 0, "maximum": _LONGEST_SECONDS},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_SECONDS},
             ]
         }
     ),
@@ -101,7 +102,10 @@ class OptionsBody(_Body):
         default="normal", description="a step is worth an hour of waiting"
     )
     max_attempts: int | None = Field(
-        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+        default=None,
+        ge=1,
+        le=MAX_ATTEMPTS,
+        description="tries; default: IMPASTO_MAX_ATTEMPTS",
     )
     keep_every: int | None = Field(
         default=None,
