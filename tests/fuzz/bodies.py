@@ -19,7 +19,7 @@ _JOB = {
 _SEGMENT = {"from_iteration": 1, "changes": {"style_weight": 2.0}}
 _EXPLORE = {
     "layers": ["relu1_1"], "top_k": 2, "patches": 9, "max_edge": 320, "pictures": [],
-    "network": "vgg16", "pooling": "max", "name": "n", "units": [1, 2],
+    "network": "vgg16", "pooling": "max", "name": "n",
     "reuse": "never",
 }  # fmt: skip
 _CHANGE = {
@@ -31,7 +31,6 @@ _CHANGE = {
     "metadata": {"k": "v"},
     "cancel_after": 100,
     "styles": [{"weight": 2.0}],
-    "preview_every": 3,
     "tv_weight": 1.0,
 }
 _FORK = {"from": {"iteration": 1}, "params": {"style_weight": 2.0}, "iterations": 5}
