@@ -15,7 +15,7 @@ from api.limits import (
     MAX_FIELD_BYTES,
     BoundedFile,
     max_body_bytes,
-    one_upload,
+    one_place,
     temporary_room,
 )
 from shared.errors import (
@@ -147,7 +147,7 @@ def received(request: Request, services: Services, kind: FormKind) -> Iterator[F
         )
     _check_length(request, settings)
     with temporary_room(), ExitStack() as stack:
-        with one_upload(services):
+        with one_place(services.uploads):
             texts, files = _parse(request, settings, stack, kind.max_parts)
         yield _sorted(texts, files, kind)
 

@@ -13,12 +13,14 @@ from shared.errors import ServerBusy, StorageFull, UploadTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import BoundedSemaphore
     from typing import Any
 
     from api.services import Services
     from shared.settings import Settings
 
 MAX_FIELD_BYTES = 256 * 1024
+MAX_LOGINS = 4  # bodies of strangers read at once: nobody else's place is among them
 
 _PICTURES_PER_REQUEST = 4  # of the largest size taken
 _MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
@@ -100,18 +102,18 @@ def check_room(services: Services) -> None:
 
 
 @contextmanager
-def one_upload(services: Services) -> Iterator[None]:
-    """Take one of the places where bodies are read.
+def one_place(places: BoundedSemaphore) -> Iterator[None]:
+    """Take one of the places where bodies are read: `uploads` or `logins`.
 
     Raises:
         ServerBusy: All are taken; waiting for one would take a thread, too.
     """
-    if not services.uploads.acquire(blocking=False):
+    if not places.acquire(blocking=False):
         raise ServerBusy("too many uploads are arriving; try again soon")
     try:
         yield
     finally:
-        services.uploads.release()
+        places.release()
 
 
 @contextmanager
