@@ -206,7 +206,7 @@ def _keep(
 ) -> Stored:
     data = picture.read()
     digest = hashlib.sha256(data).hexdigest()
-    kept = _known(services, owner_id, digest) or _store(
+    kept = _known(services, owner_id, digest, wish) or _store(
         services,
         data,
         jobs.NewAsset(
@@ -224,8 +224,10 @@ def _keep(
     return Stored(picture.role, picture.position, kept.id, digest, kept.is_new)
 
 
-def _known(services: Services, owner_id: str, digest: str) -> jobs.Kept | None:
-    found = jobs.find_asset(services.database, owner_id, digest)
+def _known(
+    services: Services, owner_id: str, digest: str, wish: jobs.Wish | None
+) -> jobs.Kept | None:
+    found = jobs.known_asset(services.database, owner_id, digest, wish)
     if found is None or found.key is None:
         return None
     return jobs.Kept(found.id, found.key, is_new=False)

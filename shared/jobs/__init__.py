@@ -95,6 +95,7 @@ from shared.jobs.storing import (
     find_asset,
     get_asset,
     keep_asset,
+    known_asset,
     list_assets,
     renew_asset,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "keep_stream_token",
     "key_digest",
     "key_digests",
+    "known_asset",
     "latest_frame",
     "latest_seq",
     "learn",
