@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from api.exploration_requests import exploration_request
@@ -46,7 +45,7 @@ def submit_exploration(
         if not known and not files:
             files, wish = shipped_pictures(), jobs.Wish(jobs.Purpose.SHIPPED)
         digests = [asset.digest for asset in known]
-        digests += [hashlib.sha256(file.read()).hexdigest() for file in files]
+        digests += [file.digest() for file in files]
         _check_count(len(digests), len(set(digests)), wanted)
         stored = keep_all(services, owner_id, inspect_all(services, files), wish)
     pictures = {asset.id: asset.digest for asset in known}

@@ -94,25 +94,26 @@ def asked_by(form: Form) -> Mapping[str, Any]:
     """What a form asks for, whatever its bytes were."""
     return {
         "files": {
-            name: [_digest(file.stream) for file in files]
+            name: [digest_of(file.stream) for file in files]
             for name, files in form.files.items()
         },
         "fields": {name: _canonical(text) for name, text in form.fields.items()},
     }
 
 
-def _fingerprint(asked: Mapping[str, Any]) -> str:
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _digest(stream: BinaryIO | Any) -> str:
+def digest_of(stream: BinaryIO | Any) -> str:
+    """Return the SHA-256 of a whole file, in hex, without having it in memory."""
     stream.seek(0)
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK_BYTES):
         digest.update(chunk)
     stream.seek(0)
     return digest.hexdigest()
+
+
+def _fingerprint(asked: Mapping[str, Any]) -> str:
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canonical(text: str) -> str:

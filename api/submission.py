@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -186,10 +185,9 @@ def _inspected(
     checked: list[Checked] = []
     causes: dict[str, ImpastoError] = {}
     for one in pictures:
-        data = one.read()
         try:
-            with one_decoder(services):
-                info = images.inspect(data, services.settings.max_pixels)
+            with one_decoder(services):  # who waits for it has nothing in memory
+                info = images.inspect(one.read(), services.settings.max_pixels)
         except (ImageUnreadable, ImageTooLarge) as error:
             causes[one.pointer] = error
         else:
@@ -204,17 +202,16 @@ def _keep(
     info: images.PictureInfo,
     wish: jobs.Wish | None,
 ) -> Stored:
-    data = picture.read()
-    digest = hashlib.sha256(data).hexdigest()
+    digest = picture.digest()
     kept = _known(services, owner_id, digest, wish) or _store(
         services,
-        data,
+        picture,
         jobs.NewAsset(
             owner_id=owner_id,
             digest=digest,
             # A blob of this upload alone: a deletion of another cannot take it away.
             key=f"assets/{digest}-{ULID()}",
-            bytes=len(data),
+            bytes=picture.size_bytes,
             media_type=info.media_type,
             width=info.width,
             height=info.height,
@@ -233,8 +230,8 @@ def _known(
     return jobs.Kept(found.id, found.key, is_new=False)
 
 
-def _store(services: Services, data: bytes, asset: jobs.NewAsset) -> jobs.Kept:
-    services.storage.put(asset.key, data)  # blob before row
+def _store(services: Services, picture: Picture, asset: jobs.NewAsset) -> jobs.Kept:
+    services.storage.put(asset.key, picture.rewound())  # blob before row
     kept = jobs.keep_asset(services.database, asset)
     if kept.key != asset.key:  # another request was faster
         services.storage.delete(asset.key)

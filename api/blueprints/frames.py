@@ -105,7 +105,7 @@ def promote_frame(path: FramePath) -> Response:
 
 
 def _picture(frame: Frame, key: str | None = None, kind: str = "") -> Response:
-    data = current_services().storage.get(key or frame.key)
+    file = current_services().storage.open(key or frame.key)
     etag = f"{frame.iteration}-{frame.created_at:.3f}{kind}"
     name = f"impasto-{frame.job_id}-{frame.iteration}{kind}.jpg"
-    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN, name)
+    return picture_answer(file, "image/jpeg", etag, _ASK_AGAIN, name)
