@@ -61,11 +61,15 @@ def expect(token: str | None) -> None:
     g.idempotency_key = token
 
 
-def recognize(asked: Mapping[str, Any]) -> None:
+def recognize(asked: Mapping[str, Any], place: str | None = None) -> None:
     """Say what the current request asks for; without a key, nothing comes of it.
 
     To be called once the body has been read and before anything is made; what the
     address names has been found by then.
+
+    Args:
+        asked: By its body.
+        place: Its address where there are several ways to write it, in the usual one.
 
     Raises:
         Replay: It has been answered before.
@@ -77,7 +81,7 @@ def recognize(asked: Mapping[str, Any]) -> None:
         return
     database, owner_id = current_services().database, current_owner_id()
     jobs.ensure_owner(database, owner_id)
-    scope = f"{request.method} {request.path}"
+    scope = f"{request.method} {place or request.path}"
     found = jobs.hold(database, owner_id, scope, token, _fingerprint(asked))
     if isinstance(found, jobs.Answered):
         raise Replay(found)

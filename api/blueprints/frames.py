@@ -90,7 +90,7 @@ def promote_frame(path: FramePath) -> Response:
     services, owner_id = current_services(), current_owner_id()
     job = find_job(path.job_id)
     require_no_body(request)
-    recognize({})
+    recognize({}, f"/v1/jobs/{job.id}/frames/{path.iteration}/promote")
     stored = {mark.iteration for mark in present(services.database, job).checkpoints}
     if path.iteration in stored:
         child_id = render_again(services, owner_id, job.id, path.iteration)
