@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.exploration_requests import exploration_request
 from api.finding import find_asset
-from api.limits import check_room
+from api.replays import require_room
 from api.shipped import shipped_pictures
 from api.submission import enqueue, inspect_all, keep_all
 from api.work_digests import work_digest
@@ -38,7 +38,7 @@ def submit_exploration(
         StorageFull: There is no room for the pictures.
         QueueFull: Too many jobs are waiting.
     """
-    check_room(services)
+    require_room(services)
     with exploration_request(request, services) as wanted:
         known, wish = _known(wanted), None
         files = wanted.pictures

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from flask import g, request
 
 from api.auth import current_owner_id
+from api.limits import check_room
 from api.services import current_services
 from shared import jobs
-from shared.errors import BadIdempotencyKey
+from shared.errors import BadIdempotencyKey, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
     from api.forms import Form
+    from api.services import Services
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
@@ -81,11 +83,28 @@ def recognize(asked: Mapping[str, Any], place: str | None = None) -> None:
         return
     database, owner_id = current_services().database, current_owner_id()
     jobs.ensure_owner(database, owner_id)
-    scope = f"{request.method} {place or request.path}"
+    scope = _scope(place or request.path)
     found = jobs.hold(database, owner_id, scope, token, _fingerprint(asked))
     if isinstance(found, jobs.Answered):
         raise Replay(found)
     g.once = found
+
+
+def require_room(services: Services) -> None:
+    """Refuse work while there is no room for it, before its body is read.
+
+    What was answered before needs no room, and is answered again.
+
+    Raises:
+        StorageFull: Less is free than the operator wants to keep free.
+    """
+    try:
+        check_room(services)
+    except StorageFull:
+        token = g.get("idempotency_key")
+        mine = (current_owner_id(), _scope(request.path), token)
+        if token is None or not jobs.was_asked(services.database, *mine):
+            raise
 
 
 def current_once() -> jobs.Once | None:
@@ -103,6 +122,10 @@ def asked_by(form: Form) -> Mapping[str, Any]:
         },
         "fields": {name: _canonical(text) for name, text in form.fields.items()},
     }
+
+
+def _scope(path: str) -> str:
+    return f"{request.method} {path}"
 
 
 def digest_of(stream: BinaryIO | Any) -> str:

@@ -10,10 +10,10 @@ from ulid import ULID
 
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request, pictures_of
-from api.limits import check_room, one_decoder
+from api.limits import one_decoder
 from api.mask_checks import mask_errors
 from api.problems import PictureRefused
-from api.replays import asked_by, current_once, recognize
+from api.replays import asked_by, current_once, recognize, require_room
 from api.ringing import ring
 from api.work_digests import work_digest
 from shared import images, jobs
@@ -75,7 +75,7 @@ def submit(services: Services, owner_id: str, request: Request) -> jobs.Submitte
         StorageFull: There is no room for the pictures.
         QueueFull: Too many jobs are waiting.
     """
-    check_room(services)
+    require_room(services)
     with received(request, services, JOB_FORM) as form:
         recognize(asked_by(form))
         wanted, checked = checked_form(services, form)

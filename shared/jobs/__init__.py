@@ -80,7 +80,7 @@ from shared.jobs.reading import (
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
-from shared.jobs.replaying import Answered, Once, answered, hold, let_go
+from shared.jobs.replaying import Answered, Once, answered, hold, let_go, was_asked
 from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.reusing import Reuse, find_equal
 from shared.jobs.spanning import Work, spans_on
@@ -270,4 +270,5 @@ __all__ = [
     "waiting",
     "wake",
     "warn",
+    "was_asked",
 ]
