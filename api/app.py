@@ -34,7 +34,7 @@ from api.looks import Looks
 from api.places import Places
 from api.refining import refined
 from api.unchanged import Unchanged
-from shared.settings import read_secret
+from shared.secret_file import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,6 +17,7 @@ from granian.log import LogLevels
 from api.farewell import before_the_end
 from api.services import services_of
 from shared import logs
+from shared.secret_file import secret_or_exit
 from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def main() -> None:
         SystemExit: The settings are not valid.
     """
     settings = settings_or_exit()
+    secret_or_exit(settings.secret_file)
     logs.configure(settings.log_level)
     logging.getLogger("_granian").addFilter(_is_news)
     server = Granian(_APP, **options(settings))

@@ -66,6 +66,24 @@ def test_settings_that_cannot_be_used_are_named_before_anything_starts(told, sai
     assert "Traceback" not in done.stderr
 
 
+def test_a_server_without_a_usable_secret_says_so_and_does_not_start(tmp_path):
+    (tmp_path / "secret").touch()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "api.serve"],
+        cwd=ROOT,
+        env=environment(HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "IMPASTO_SECRET_FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def server(tmp_path, sqlite_url):
     """A real server on a port of its own: the process, its URL, its log."""
