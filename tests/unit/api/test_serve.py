@@ -126,6 +126,16 @@ def wait_until(condition, log):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nHost: a\r\n"])
+def test_a_connection_that_asks_for_nothing_is_closed_after_ten_seconds(server, begun):
+    address = urlsplit(server[1])
+    with socket.create_connection((address.hostname, address.port)) as silent:
+        silent.sendall(begun)
+        silent.settimeout(15)
+
+        assert silent.recv(1000)[:12] in {b"", b"HTTP/1.1 408"}
+
+
 @pytest.fixture
 def silent_senders(server):
     """Connections that announce an upload and then say nothing, more than are read."""
