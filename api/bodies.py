@@ -14,6 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from shared.columns import MAX_NAME
 from shared.schedules import MAX_ITERATIONS
 from shared.steering import Changes
 
@@ -75,7 +76,7 @@ Moment = Annotated[
 class ChangeBody(Changes):
     """A merge patch (RFC 7396): what is left out stays, null takes away."""
 
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags | None = None
     metadata: Metadata | None = None
     priority: PriorityWord | None = Field(
@@ -95,7 +96,7 @@ class _Body(BaseModel):
 class OptionsBody(_Body):
     """What a job is told besides its parameters, in JSON."""
 
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags = ()
     metadata: Metadata = Field(default={})
     priority: PriorityWord = Field(
@@ -152,7 +153,7 @@ class ForkBody(_Body):
     iterations: int | None = Field(
         default=None, ge=1, le=MAX_ITERATIONS, description="of the last scale"
     )
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
 
 
 class ExtendBody(_Body):

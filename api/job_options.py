@@ -20,6 +20,7 @@ from api.bodies import (
 )
 from api.strict_json import parse_list, parse_object
 from api.validation import pointer
+from shared.columns import MAX_NAME
 from shared.errors import FieldError
 from shared.schedules import MAX_ITERATIONS
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
-_MAX_NAME = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def distinct(tags: Iterable[str]) -> tuple[str, ...]:
 def clean_name(text: str, errors: list[FieldError]) -> str | None:
     """Check a name for people; what is wrong with it goes to `errors`."""
     name = text.strip()
-    if len(name) > _MAX_NAME:
-        detail = f"{len(name)} characters, at most {_MAX_NAME}"
+    if len(name) > MAX_NAME:
+        detail = f"{len(name)} characters, at most {MAX_NAME}"
         errors.append(FieldError("/name", "too-long", detail))
     if any(unicodedata.category(character).startswith("C") for character in name):
         errors.append(FieldError("/name", "unprintable", "has control characters"))

@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.limits import MAX_FIELD_BYTES, one_place
 from api.services import current_services
-from api.strict_json import parse_object
+from api.strict_json import JSON, parse_object
 from api.validation import field_errors
 from shared.errors import (
     FieldError,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 Body = TypeVar("Body", bound=BaseModel)
 
-JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
 

@@ -17,7 +17,6 @@ from api.bodies import (
 from api.etags import Mark
 from api.job_options import clean_name, deadline, distinct
 from api.json_bodies import (
-    JSON,
     MERGE_PATCH,
     gathered,
     immutable,
@@ -26,6 +25,7 @@ from api.json_bodies import (
     refusal,
     taken_away,
 )
+from api.strict_json import JSON
 from api.validation import sound
 from shared import jobs
 from shared.errors import (
