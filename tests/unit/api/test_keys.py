@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from sqlalchemy import select
 
@@ -312,3 +315,17 @@ def test_an_owner_has_a_limited_number_of_keys(keyed):
     response = make(keyed, admin, owner="own_a")
 
     assert (response.status_code, response.json["code"]) == (422, "validation")
+
+
+@pytest.mark.parametrize("days", ["1e9", "0", "-1", "nan", "soon"])
+def test_the_operator_makes_no_key_whose_end_is_no_date(days):
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.keys", "create", "--expires-days", days],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "--expires-days" in done.stderr
+    assert "Traceback" not in done.stderr
