@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 MAX_FIELD_BYTES = 256 * 1024
-MAX_LOGINS = 4  # bodies of strangers read at once: nobody else's place is among them
 
 _PICTURES_PER_REQUEST = 4  # of the largest size taken
+_MAX_LOGINS = 4
 _MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
 _DECODER_SECONDS = 30
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -40,6 +40,15 @@ def max_uploads(settings: Settings) -> int:
     thread until his connection ends.
     """
     return settings.api_threads // 2
+
+
+def max_logins(settings: Settings) -> int:
+    """Bodies of strangers read at once: nobody else's place is among them.
+
+    Fewer than the threads that uploads leave, or they could take the last one.
+    """
+    left = settings.api_threads - max_uploads(settings)
+    return max(1, min(_MAX_LOGINS, left - 1))
 
 
 def most_streams_each(settings: Settings) -> int:

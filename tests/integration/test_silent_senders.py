@@ -63,7 +63,7 @@ def test_silent_strangers_take_no_place_of_those_with_a_key(tmp_path, sqlite_url
     _, token = jobs.create_key(database, jobs.NewKey())
     database.close()
     mine = {"Authorization": f"Bearer {token}"}
-    small = {"api_threads": 16, "max_streams": 2, "auth": "keys"}
+    small = {"api_threads": 4, "max_streams": 2, "auth": "keys"}
     with running_api(tmp_path, sqlite_url, **small) as server, ExitStack() as stack:
         for path in ("/session", "/v1/jobs", "/v1/keys", "/v1/explorations"):
             for _ in range(SENDERS):
