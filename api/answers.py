@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import FileWrapper
 
 from api.etags import mark_of_job
 from api.presenters import job_url, poll_seconds
@@ -14,12 +17,15 @@ from shared.errors import VersionMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import IO
 
     from pydantic import BaseModel
 
     from api.etags import Mark
     from api.looks import Look, Looks
     from api.schemas import JobObject
+
+_PIECE_BYTES = 64 * 1024
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:
@@ -72,7 +78,11 @@ def conditional(response: Response, **ranges: Any) -> Response:
         VersionMismatch: If-Match names something else; Werkzeug would send it all, as
             a 412 that is no problem document.
     """
-    response.make_conditional(request, **ranges)
+    try:
+        response.make_conditional(request, **ranges)
+    except HTTPException:  # no such part of it
+        response.close()
+        raise
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
         response.close()
         raise VersionMismatch(
@@ -92,17 +102,24 @@ def next_link(
 
 
 def picture_answer(
-    data: bytes, media_type: str, etag: str, cache: str, name: str
+    file: IO[bytes], media_type: str, etag: str, cache: str, name: str
 ) -> Response:
-    """Send a picture, or the part of it that was asked for, to be saved as `name`."""
-    response = Response(data, mimetype=media_type)
+    """Send a picture, or the part of it that was asked for, to be saved as `name`.
+
+    Piece by piece: however many are sent at once, none is in memory as a whole. The
+    file is closed with the answer.
+    """
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    response = Response(FileWrapper(file, _PIECE_BYTES), mimetype=media_type)
+    response.content_length = size
     response.set_etag(etag)
     response.headers["Cache-Control"] = cache
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Accept-Ranges"] = "bytes"
     if _asks_for_a_part():
-        return conditional(response, accept_ranges=True, complete_length=len(data))
+        return conditional(response, accept_ranges=True, complete_length=size)
     return conditional(response)
 
 

@@ -28,13 +28,13 @@ from api.blueprints import (
 )
 from api.budgets import Budgets
 from api.known_keys import KnownKeys
-from api.limits import max_body_bytes, max_uploads, most_streams_each
+from api.limits import max_body_bytes, max_logins, max_uploads, most_streams_each
 from api.live import Lookout
 from api.looks import Looks
 from api.places import Places
 from api.refining import refined
 from api.unchanged import Unchanged
-from shared.settings import read_secret
+from shared.secret_file import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,7 @@ def create_app(
         strangers=Budgets(clock),
         decoders=BoundedSemaphore(settings.max_decodes),
         uploads=BoundedSemaphore(max_uploads(settings)),
+        logins=BoundedSemaphore(max_logins(settings)),
         places=Places(settings.max_streams, most_streams_each(settings)),
         looks=looks,
         lookout=Lookout(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.asset_schemas import AssetObject, AssetUrls, FrameObject
-from api.progress import instant
+from api.instants import instant
+from api.presenters import frame_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +30,7 @@ def present_asset(asset: Asset) -> AssetObject:
         width=asset.width,
         height=asset.height,
         purpose=asset.purpose,
-        created_at=datetime.fromtimestamp(asset.created_at, UTC),
+        created_at=instant(asset.created_at),
         expires_at=instant(asset.expires_at),
         urls=AssetUrls(self=url, content=f"{url}/content"),
     )
@@ -38,7 +38,7 @@ def present_asset(asset: Asset) -> AssetObject:
 
 def present_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
     """Describe a preview; `checkpoints` are the iterations of its job's."""
-    url = f"/v1/jobs/{frame.job_id}/frames/{frame.iteration}"
+    url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(
         iteration=frame.iteration,
         scale=frame.scale,
@@ -46,7 +46,7 @@ def present_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
         height=frame.height,
         losses=frame.losses,
         has_checkpoint=frame.iteration in checkpoints,
-        created_at=datetime.fromtimestamp(frame.created_at, UTC),
+        created_at=instant(frame.created_at),
         url=url,
         thumb_url=f"{url}/thumb",
         promote_url=f"{url}/promote",

@@ -14,13 +14,15 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from shared.columns import MAX_NAME
 from shared.schedules import MAX_ITERATIONS
 from shared.steering import Changes
 
 PriorityWord = Literal["low", "normal", "high"]
 PRIORITIES: dict[str, int] = {"low": -1, "normal": 0, "high": 1}
 
-_LONGEST_SECONDS = 1e9
+LONGEST_SECONDS = 1e9  # how far ahead a deadline may be, however it is said
+MAX_ATTEMPTS = 100
 
 
 def read_moment(value: object) -> datetime | float:
@@ -30,7 +32,7 @@ def read_moment(value: object) -> datetime | float:
         ValueError: It is neither.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if 0 < value <= _LONGEST_SECONDS:
+        if 0 < value <= LONGEST_SECONDS:
             return float(value)
     elif isinstance(value, str):
         with suppress(ValueError):
@@ -64,7 +66,7 @@ Moment = Annotated[
         {
             "anyOf": [
                 {"type": "string", "format": "date-time"},
-                {"type": "number", "exclusiveMinimum": 0, "maximum": _LONGEST_SECONDS},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_SECONDS},
             ]
         }
     ),
@@ -74,7 +76,7 @@ Moment = Annotated[
 class ChangeBody(Changes):
     """A merge patch (RFC 7396): what is left out stays, null takes away."""
 
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags | None = None
     metadata: Metadata | None = None
     priority: PriorityWord | None = Field(
@@ -94,14 +96,17 @@ class _Body(BaseModel):
 class OptionsBody(_Body):
     """What a job is told besides its parameters, in JSON."""
 
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags = ()
     metadata: Metadata = Field(default={})
     priority: PriorityWord = Field(
         default="normal", description="a step is worth an hour of waiting"
     )
     max_attempts: int | None = Field(
-        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+        default=None,
+        ge=1,
+        le=MAX_ATTEMPTS,
+        description="tries; default: IMPASTO_MAX_ATTEMPTS",
     )
     keep_every: int | None = Field(
         default=None,
@@ -148,7 +153,7 @@ class ForkBody(_Body):
     iterations: int | None = Field(
         default=None, ge=1, le=MAX_ITERATIONS, description="of the last scale"
     )
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
 
 
 class ExtendBody(_Body):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from api.bodies import PRIORITIES
+from api.instants import instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,6 @@ def _told(name: str, value: Any) -> Any:
     if name == "priority":
         return PRIORITY_WORDS.get(value, "normal")
     if name == "cancel_after" and value is not None:
-        moment = datetime.fromtimestamp(value, UTC).isoformat()
+        moment = instant(value).isoformat()
         return moment.replace("+00:00", "Z")
     return value

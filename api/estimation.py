@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from api.estimate_schemas import EqualJob, Estimate, WorkerEstimate
 from api.forms import JOB_FORM, received
-from api.json_bodies import JSON
 from api.presenters import present
 from api.stored_jobs import checked_work
 from api.stored_requests import stored_request
+from api.strict_json import JSON
 from api.submission import checked_form
 from api.waiting_line import confidence_of, new_place, new_waiting
 from api.work_digests import work_digest

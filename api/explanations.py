@@ -13,6 +13,7 @@ from api.problems import (
     HTTP_TITLES,
     INTERNAL,
     KINDS,
+    code_of_kind,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ _OTHERS = (
     Page(HTTP_CODES[405], 405, HTTP_TITLES[405],
          "The address exists, but does not take this method; Allow names those it "
          "takes.", "See /docs.", retryable=False),
+    Page(HTTP_CODES[416], 416, HTTP_TITLES[416],
+         "Range begins behind the end; Content-Range tells how many bytes there are.",
+         "Ask for less, or leave Range out.", retryable=False),
     Page(BAD_REQUEST, 400, BAD_REQUEST_TITLE, "The request is not valid HTTP for this "
          "address.", "See /docs.", retryable=False),
 )  # fmt: skip
@@ -48,7 +52,7 @@ def all_pages() -> list[Page]:
     """Explain every problem in the table, once per code."""
     pages: dict[str, Page] = {}
     for error, kind in KINDS.items():
-        code = kind.code or error.code.replace("_", "-")
+        code = code_of_kind(error, kind)
         retryable = error.retryable or kind.retry_after_seconds is not None
         page = Page(
             code, kind.status, kind.title, _meaning(error), error.hint, retryable

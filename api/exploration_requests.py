@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from api.forms import EXPLORATION_FORM, MULTIPART, received
 from api.job_options import clean_name, read_reuse
 from api.job_requests import pictures_of
-from api.json_bodies import JSON, json_object
+from api.json_bodies import json_object
 from api.replays import asked_by, recognize
-from api.strict_json import parse_object
+from api.strict_json import JSON, parse_object
 from api.validation import field_errors
 from shared.errors import FieldError, InvalidParams
 from shared.exploring import ExploreParams

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from api.exploration_requests import exploration_request
 from api.finding import find_asset
-from api.limits import check_room
+from api.replays import require_room
 from api.shipped import shipped_pictures
 from api.submission import enqueue, inspect_all, keep_all
 from api.work_digests import work_digest
@@ -39,14 +38,14 @@ def submit_exploration(
         StorageFull: There is no room for the pictures.
         QueueFull: Too many jobs are waiting.
     """
-    check_room(services)
+    require_room(services)
     with exploration_request(request, services) as wanted:
         known, wish = _known(wanted), None
         files = wanted.pictures
         if not known and not files:
             files, wish = shipped_pictures(), jobs.Wish(jobs.Purpose.SHIPPED)
         digests = [asset.digest for asset in known]
-        digests += [hashlib.sha256(file.read()).hexdigest() for file in files]
+        digests += [file.digest() for file in files]
         _check_count(len(digests), len(set(digests)), wanted)
         stored = keep_all(services, owner_id, inspect_all(services, files), wish)
     pictures = {asset.id: asset.digest for asset in known}

@@ -62,7 +62,7 @@ def require_job_id(text: str) -> None:
     Raises:
         JobNotFound: It is none.
     """
-    if not _could_be_ours(text):
+    if not could_be_ours(text):
         raise JobNotFound("this is not the id of a job")
 
 
@@ -72,7 +72,7 @@ def find_asset(asset_id: str) -> Asset:
     Raises:
         NotFound: There is none with this id.
     """
-    if not _could_be_ours(asset_id):
+    if not could_be_ours(asset_id):
         raise NotFound("this is not the id of a picture")
     return jobs.get_asset(current_services().database, current_owner_id(), asset_id)
 
@@ -84,7 +84,7 @@ def find_asset_by_digest(sha256: str) -> Asset:
         NotFound: The caller has none with them.
     """
     asset = None
-    if _could_be_ours(sha256):
+    if could_be_ours(sha256):
         asset = jobs.find_asset(
             current_services().database, current_owner_id(), sha256.lower()
         )
@@ -100,11 +100,11 @@ def find_output(job_id: str, name: str) -> JobOutput:
         NotFound: There is none of this name, or not yet.
     """
     job = find_job(job_id)
-    if not _could_be_ours(name.replace(".", "")):
+    if not could_be_ours(name.replace(".", "")):
         raise NotFound("this is not the name of an output")
     return jobs.get_output(current_services().database, job.id, name)
 
 
-def _could_be_ours(text: str) -> bool:
+def could_be_ours(text: str) -> bool:
     """Keep other text from the database, which may choke on it."""
     return text.isascii() and text.replace("_", "").isalnum()

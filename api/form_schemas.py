@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.bodies import Metadata, OptionsBody, ReuseWord, Tags
 from api.examples import NEW_JOB
+from shared.columns import MAX_NAME
 from shared.exploring import MAX_PICTURES, ExploreParams
 from shared.jobs import SENT_FOR, Purpose
 from shared.params import MAX_STYLES, StyleParams
@@ -60,7 +61,7 @@ class JobForm(BaseModel):
     segments: list[Segment] = Field(
         default=[], description="as JSON: changes planned for mid-run, in their order"
     )
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags = Field(default=(), description="as JSON")
     metadata: Metadata = Field(default={}, description="as JSON")
     reuse: ReuseWord = "never"
@@ -145,12 +146,12 @@ class ExplorationForm(BaseModel):
         description="pictures to look at; repeat the part",
     )
     params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     reuse: ReuseWord = "never"
 
 
 class ExplorationJson(ExploreParams):
     """An exploration of pictures sent before, or of the shipped set."""
 
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=MAX_NAME)
     reuse: ReuseWord = "never"

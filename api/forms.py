@@ -15,9 +15,10 @@ from api.limits import (
     MAX_FIELD_BYTES,
     BoundedFile,
     max_body_bytes,
-    one_upload,
+    one_place,
     temporary_room,
 )
+from api.strict_json import JSON
 from shared.errors import (
     FieldError,
     MalformedMultipart,
@@ -42,8 +43,8 @@ STYLE_FILES = {
     for role in ("mask", "region")
     for position in range(MAX_STYLES)
 }
-MULTIPART, _JSON = "multipart/form-data", "application/json"
-_AS_JSON = f"curl -H 'Content-Type: {_JSON}'"
+MULTIPART = "multipart/form-data"
+_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
 _SLACK_PARTS = 4  # unknown ones are named, rather than refused unread
 
 
@@ -140,14 +141,14 @@ def received(request: Request, services: Services, kind: FormKind) -> Iterator[F
     settings = services.settings
     if request.mimetype != MULTIPART:
         sent = request.mimetype or "nothing"
-        ways = f"{MULTIPART} or {_JSON}" if kind.or_json else MULTIPART
+        ways = f"{MULTIPART} or {JSON}" if kind.or_json else MULTIPART
         raise UnsupportedMediaType(
             f"{kind.what} is sent as {ways}, not {sent}",
             hint=" or ".join(filter(None, (kind.example, kind.or_json))),
         )
     _check_length(request, settings)
     with temporary_room(), ExitStack() as stack:
-        with one_upload(services):
+        with one_place(services.uploads):
             texts, files = _parse(request, settings, stack, kind.max_parts)
         yield _sorted(texts, files, kind)
 

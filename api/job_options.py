@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.bodies import PRIORITIES, Metadata, ReuseWord, Tags, read_moment
+from api.bodies import (
+    LONGEST_SECONDS,
+    MAX_ATTEMPTS,
+    PRIORITIES,
+    Metadata,
+    ReuseWord,
+    Tags,
+    read_moment,
+)
 from api.strict_json import parse_list, parse_object
 from api.validation import pointer
+from shared.columns import MAX_NAME
 from shared.errors import FieldError
 from shared.schedules import MAX_ITERATIONS
 
@@ -19,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
-_MAX_NAME = 200  # characters
-_MAX_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def read_options(
     told = {name: fields[name].strip() for name in FIELDS if fields.get(name, "")}
     return JobOptions(
         priority=_priority(told.get("priority", "normal"), errors),
-        max_attempts=_count("max_attempts", told, _MAX_ATTEMPTS, errors),
+        max_attempts=_count("max_attempts", told, MAX_ATTEMPTS, errors),
         keep_every=_count("keep_every", told, MAX_ITERATIONS, errors),
         start_deadline=_moment("start_deadline", told, now, errors),
         cancel_after=_moment("cancel_after", told, now, errors),
@@ -86,8 +93,8 @@ def distinct(tags: Iterable[str]) -> tuple[str, ...]:
 def clean_name(text: str, errors: list[FieldError]) -> str | None:
     """Check a name for people; what is wrong with it goes to `errors`."""
     name = text.strip()
-    if len(name) > _MAX_NAME:
-        detail = f"{len(name)} characters, at most {_MAX_NAME}"
+    if len(name) > MAX_NAME:
+        detail = f"{len(name)} characters, at most {MAX_NAME}"
         errors.append(FieldError("/name", "too-long", detail))
     if any(unicodedata.category(character).startswith("C") for character in name):
         errors.append(FieldError("/name", "unprintable", "has control characters"))
@@ -100,7 +107,11 @@ def deadline(
     now: Callable[[], float],
     errors: list[FieldError],
 ) -> float | None:
-    """Turn a time, or seconds from now, into seconds since 1970."""
+    """Turn a time, or seconds from now, into seconds since 1970.
+
+    What is over, or further ahead than seconds can say, goes to `errors`: the last
+    hours of the year 9999 are no time at all in another zone.
+    """
     if moment is None:
         return None
     present = now()
@@ -108,6 +119,9 @@ def deadline(
         return present + moment
     if (told := moment.timestamp()) <= present:
         errors.append(FieldError(f"/{name}", "past", f"{moment} is over"))
+    elif told > present + LONGEST_SECONDS:
+        detail = f"{moment} is more than {LONGEST_SECONDS:,.0f} seconds ahead"
+        errors.append(FieldError(f"/{name}", "too-far", detail))
     return told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from api.forms import STYLE_FILES
 from api.job_options import JobOptions, clean_name, read_options
 from api.planned import read_segments
+from api.replays import digest_of
 from api.strict_json import parse_object
 from api.validation import field_errors
 from shared.errors import FieldError, InvalidParams
@@ -18,6 +20,7 @@ from shared.params import MAX_STYLES, StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from werkzeug.datastructures import FileStorage
 
@@ -49,8 +52,21 @@ class Picture:
 
     def read(self) -> bytes:
         """Read all of it, however often."""
+        return self.rewound().read()
+
+    def rewound(self) -> IO[bytes]:
+        """Let it be read from its start."""
         self.file.stream.seek(0)
-        return self.file.stream.read()
+        return self.file.stream
+
+    @property
+    def size_bytes(self) -> int:
+        """How many it has."""
+        return self.file.stream.seek(0, SEEK_END)
+
+    def digest(self) -> str:
+        """Return its SHA-256 in hex."""
+        return digest_of(self.file.stream)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.limits import MAX_FIELD_BYTES, one_upload
+from api.limits import MAX_FIELD_BYTES, one_place
 from api.services import current_services
-from api.strict_json import parse_object
+from api.strict_json import JSON, parse_object
 from api.validation import field_errors
 from shared.errors import (
     FieldError,
@@ -25,17 +25,26 @@ from shared.style_images import StyleImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from threading import BoundedSemaphore
 
     from werkzeug.wrappers import Request
 
 Body = TypeVar("Body", bound=BaseModel)
 
-JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
 
-def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
+def json_object(
+    request: Request,
+    kinds: tuple[str, ...] = (JSON,),
+    places: BoundedSemaphore | None = None,
+) -> dict[str, Any]:
     """Read the body; an empty one is an empty object.
+
+    Args:
+        request: Whose.
+        kinds: Of media; the last is advised.
+        places: Where it is read; None: where the bodies of all callers are.
 
     Raises:
         UnsupportedMediaType: It is of another kind.
@@ -44,7 +53,7 @@ def json_object(request: Request, kinds: tuple[str, ...] = (JSON,)) -> dict[str,
         ServerBusy: Too many bodies are being read.
     """
     request.max_content_length = MAX_FIELD_BYTES
-    with one_upload(current_services()):  # its sender may fall silent
+    with one_place(places or current_services().uploads):  # its sender may fall silent
         try:
             data = request.get_data()
         except RequestEntityTooLarge as error:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from flask import Request
 
-    from shared.jobs import KnownKey
-
 _FOR_ADMINS = {
     *("owner", "submits_per_minute", "requests_per_minute"),
     *("max_queued", "max_running"),
@@ -82,13 +80,8 @@ def _own_key(body: KeyBody, name: str, caller: Caller) -> NewKey:
         name=name,
         owner_id=caller.owner_id,
         scopes=body.scopes,
-        expires_in_seconds=_sooner(body.expires_in, key),
+        expires_in_seconds=body.expires_in,
+        made_with=key.id if key else None,
         submits_per_minute=key.submits_per_minute if key else None,
         requests_per_minute=key.requests_per_minute if key else None,
     )
-
-
-def _sooner(asked_seconds: int | None, key: KnownKey | None) -> float | None:
-    """When a key ends that may not outlive the one it is made with."""
-    ends = (asked_seconds, key.expires_in_seconds if key else None)
-    return min((seconds for seconds in ends if seconds is not None), default=None)

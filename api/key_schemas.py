@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.columns import MAX_NAME
 from shared.jobs import Scope
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class KeyBody(BaseModel):
         },
     )
 
-    name: str = Field(default="", max_length=200, description="for people")
+    name: str = Field(default="", max_length=MAX_NAME, description="for people")
     scopes: frozenset[Scope] = Field(
         default=frozenset({Scope.READ, Scope.WRITE}),
         min_length=1,

@@ -13,6 +13,7 @@ from shared.errors import ServerBusy, StorageFull, UploadTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import BoundedSemaphore
     from typing import Any
 
     from api.services import Services
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MAX_FIELD_BYTES = 256 * 1024
 
 _PICTURES_PER_REQUEST = 4  # of the largest size taken
+_MAX_LOGINS = 4
 _MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
 _DECODER_SECONDS = 30
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -38,6 +40,15 @@ def max_uploads(settings: Settings) -> int:
     thread until his connection ends.
     """
     return settings.api_threads // 2
+
+
+def max_logins(settings: Settings) -> int:
+    """Bodies of strangers read at once: nobody else's place is among them.
+
+    Fewer than the threads that uploads leave, or they could take the last one.
+    """
+    left = settings.api_threads - max_uploads(settings)
+    return max(1, min(_MAX_LOGINS, left - 1))
 
 
 def most_streams_each(settings: Settings) -> int:
@@ -100,18 +111,18 @@ def check_room(services: Services) -> None:
 
 
 @contextmanager
-def one_upload(services: Services) -> Iterator[None]:
-    """Take one of the places where bodies are read.
+def one_place(places: BoundedSemaphore) -> Iterator[None]:
+    """Take one of the places where bodies are read: `uploads` or `logins`.
 
     Raises:
         ServerBusy: All are taken; waiting for one would take a thread, too.
     """
-    if not services.uploads.acquire(blocking=False):
+    if not places.acquire(blocking=False):
         raise ServerBusy("too many uploads are arriving; try again soon")
     try:
         yield
     finally:
-        services.uploads.release()
+        places.release()
 
 
 @contextmanager

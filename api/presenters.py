@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from api.changes import PRIORITY_WORDS
 from api.courses import course_of
-from api.progress import instant, present_progress
+from api.instants import instant
+from api.progress import present_progress
 from api.schemas import (
     CheckpointMark,
     JobError,
@@ -109,7 +109,7 @@ def _times(job: Job) -> dict[str, Any]:
     names = ("started_at", "finished_at", "start_deadline", "cancel_after")
     times = {name: instant(getattr(job, name)) for name in names}
     sure = {"created_at": job.created_at, "queued_at": job.run_after}
-    return times | {n: datetime.fromtimestamp(at, UTC) for n, at in sure.items()}
+    return times | {n: instant(at) for n, at in sure.items()}
 
 
 def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark | None:
@@ -156,6 +156,11 @@ def _until_start(queue: QueuePlace) -> float:
 def job_url(job_id: str) -> str:
     """Where a job is."""
     return f"/v1/jobs/{job_id}"
+
+
+def frame_url(job_id: str, iteration: int) -> str:
+    """Where the preview of an iteration is."""
+    return f"{job_url(job_id)}/frames/{iteration}"
 
 
 def preview_of(job_id: str, iteration: int, width: int, height: int) -> Preview:
@@ -237,12 +242,12 @@ def _parent(job: Job) -> Parent | None:
 
 
 def _checkpoint(row: Checkpoint, *, can_fork: bool) -> StoredCheckpoint:
-    promote_url = f"{job_url(row.job_id)}/frames/{row.iteration}/promote"
+    promote_url = f"{frame_url(row.job_id, row.iteration)}/promote"
     return StoredCheckpoint(
         iteration=row.iteration,
         kept=row.kept,
         bytes=row.bytes,
-        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        created_at=instant(row.created_at),
         promote_url=promote_url if can_fork else None,
     )
 

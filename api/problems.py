@@ -97,6 +97,7 @@ HTTP_CODES = {
     405: "method-not-allowed",
     413: errors.UploadTooLarge.code,
     415: errors.UnsupportedMediaType.code,
+    416: "range-not-satisfiable",
 }
 BAD_REQUEST = "bad-request"
 HTTP_TITLES = {
@@ -104,6 +105,7 @@ HTTP_TITLES = {
     405: "The address does not take this method",
     413: KINDS[errors.UploadTooLarge].title,
     415: KINDS[errors.UnsupportedMediaType].title,
+    416: "There is nothing of the part that was asked for",
 }
 BAD_REQUEST_TITLE = "Bad request"
 
@@ -140,7 +142,13 @@ def kind_of(error: errors.ImpastoError) -> Kind | None:
 
 def code_of(error: errors.ImpastoError) -> str:
     """Name the problem as it stands in `code` and in the address of its page."""
-    kind = kind_of(error)
+    return code_of_kind(error, kind_of(error))
+
+
+def code_of_kind(
+    error: errors.ImpastoError | type[errors.ImpastoError], kind: Kind | None
+) -> str:
+    """Name the problem that errors of a class are, which look as `kind` says."""
     return (kind and kind.code) or error.code.replace("_", "-")
 
 

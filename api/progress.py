@@ -7,9 +7,9 @@ iterations: a bar of iterations would stand at 75 % with half of the time to go.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from api.instants import instant
 from api.schemas import Progress, ScaleNow
 from shared.remaining import Told, time_left, work_done
 from shared.states import JobState
@@ -73,11 +73,6 @@ def _time_left(
         "eta_low_s": round(left.low, 1),
         "eta_high_s": round(left.high, 1),
     }
-
-
-def instant(seconds: float | None) -> datetime | None:
-    """Turn seconds since 1970 into an aware time, UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _speed(told: Told) -> float | None:

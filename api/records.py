@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from api.asset_presenters import asset_url
+from api.instants import instant
+from api.presenters import job_url
 from api.record_schemas import (
     Family,
     Kin,
@@ -93,9 +94,9 @@ def _kin(job: Job) -> Kin:
         parent_id=job.parent_id,
         relation=job.relation,
         iteration=job.parent_iteration,
-        created_at=_instant(job.created_at),
+        created_at=instant(job.created_at),
         deleted=job.deleted_at is not None,
-        url=f"/v1/jobs/{job.id}",
+        url=job_url(job.id),
     )
 
 
@@ -145,7 +146,7 @@ def _result(job: Job) -> ManifestResult | None:
         media_type=kind.media_type,
         width=job.result_width,
         height=job.result_height,
-        url=None if job.result_key is None else f"/v1/jobs/{job.id}/result",
+        url=None if job.result_key is None else f"{job_url(job.id)}/result",
     )
 
 
@@ -157,7 +158,3 @@ def _parent(job: Job) -> dict[str, Any] | None:
         "iteration": job.parent_iteration,
         "relation": job.relation.value,
     }
-
-
-def _instant(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

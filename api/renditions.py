@@ -27,21 +27,22 @@ _OPTIONS: Mapping[ResultFormat, dict[str, Any]] = {
 
 
 def rendition(
-    services: Services, data: bytes, format_: ResultFormat, max_edge: int | None
+    services: Services, key: str, format_: ResultFormat, max_edge: int | None
 ) -> bytes:
     """Write a stored picture anew, with 8 bits per channel and without its recipe.
 
     Args:
-        services: Bound how many pictures are decoded at once.
-        data: The stored file.
+        services: Bound how many pictures are decoded, and in memory, at once.
+        key: Of the stored file.
         format_: What it becomes.
         max_edge: Long side, px; a picture is never made larger. None: as it is.
 
     Raises:
         ServerBusy: Too many pictures are being decoded.
+        StorageError: The file is gone, or cannot be read.
         ImageUnreadable: The stored file is damaged.
     """
-    with one_decoder(services), opened(data) as image:
+    with one_decoder(services), opened(services.storage.get(key)) as image:
         image.load()
         profile = image.info.get("icc_profile")
         picture = _plain(image, FORMATS[format_].transparent)

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from flask import g, request
 
 from api.auth import current_owner_id
+from api.limits import check_room
 from api.services import current_services
 from shared import jobs
-from shared.errors import BadIdempotencyKey
+from shared.errors import BadIdempotencyKey, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
     from api.forms import Form
+    from api.services import Services
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
@@ -61,11 +63,15 @@ def expect(token: str | None) -> None:
     g.idempotency_key = token
 
 
-def recognize(asked: Mapping[str, Any]) -> None:
+def recognize(asked: Mapping[str, Any], place: str | None = None) -> None:
     """Say what the current request asks for; without a key, nothing comes of it.
 
     To be called once the body has been read and before anything is made; what the
     address names has been found by then.
+
+    Args:
+        asked: By its body.
+        place: Its address where there are several ways to write it, in the usual one.
 
     Raises:
         Replay: It has been answered before.
@@ -77,11 +83,28 @@ def recognize(asked: Mapping[str, Any]) -> None:
         return
     database, owner_id = current_services().database, current_owner_id()
     jobs.ensure_owner(database, owner_id)
-    scope = f"{request.method} {request.path}"
+    scope = _scope(place or request.path)
     found = jobs.hold(database, owner_id, scope, token, _fingerprint(asked))
     if isinstance(found, jobs.Answered):
         raise Replay(found)
     g.once = found
+
+
+def require_room(services: Services) -> None:
+    """Refuse work while there is no room for it, before its body is read.
+
+    What was answered before needs no room, and is answered again.
+
+    Raises:
+        StorageFull: Less is free than the operator wants to keep free.
+    """
+    try:
+        check_room(services)
+    except StorageFull:
+        token = g.get("idempotency_key")
+        mine = (current_owner_id(), _scope(request.path), token)
+        if token is None or not jobs.was_asked(services.database, *mine):
+            raise
 
 
 def current_once() -> jobs.Once | None:
@@ -94,25 +117,30 @@ def asked_by(form: Form) -> Mapping[str, Any]:
     """What a form asks for, whatever its bytes were."""
     return {
         "files": {
-            name: [_digest(file.stream) for file in files]
+            name: [digest_of(file.stream) for file in files]
             for name, files in form.files.items()
         },
         "fields": {name: _canonical(text) for name, text in form.fields.items()},
     }
 
 
-def _fingerprint(asked: Mapping[str, Any]) -> str:
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _scope(path: str) -> str:
+    return f"{request.method} {path}"
 
 
-def _digest(stream: BinaryIO | Any) -> str:
+def digest_of(stream: BinaryIO | Any) -> str:
+    """Return the SHA-256 of a whole file, in hex, without having it in memory."""
     stream.seek(0)
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK_BYTES):
         digest.update(chunk)
     stream.seek(0)
     return digest.hexdigest()
+
+
+def _fingerprint(asked: Mapping[str, Any]) -> str:
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canonical(text: str) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from api.farewell import before_the_end
 from api.services import services_of
 from shared import logs
+from shared.secret_file import secret_or_exit
 from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
+_SILENT_MS = 10_000  # without a whole head; clients keep idle lines for 5 s
 _CONNECTIONS = 1024  # besides those of streams
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -37,6 +40,7 @@ def main() -> None:
         SystemExit: The settings are not valid.
     """
     settings = settings_or_exit()
+    secret_or_exit(settings.secret_file)
     logs.configure(settings.log_level)
     logging.getLogger("_granian").addFilter(_is_news)
     server = Granian(_APP, **options(settings))
@@ -49,13 +53,15 @@ def options(settings: Settings) -> dict[str, Any]:
     One process: the limit of decodes at once counts per process, and the threads
     mostly wait. Each open stream has a thread of its own besides those that answer; a
     thread begins when it is needed. Backpressure counts connections, of which an idle
-    one needs no thread: there are as many as streams can take, and then many more.
+    one needs no thread: there are as many as streams can take, and then many more. Who
+    takes them all and says nothing keeps the others out for ten seconds.
     """
     return {
         "address": settings.host,
         "port": settings.port,
         "interface": Interfaces.WSGI,
         "http": HTTPModes.http1,
+        "http1_settings": HTTP1Settings(header_read_timeout=_SILENT_MS),
         "websockets": False,
         "workers": 1,
         "blocking_threads": settings.api_threads + settings.max_streams,

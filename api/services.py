@@ -42,6 +42,7 @@ class Services:
             takes about 200 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
             each holds one for as long as its sender likes.
+        logins: The same for those who have no key yet: they keep nobody else waiting.
         places: For streams and held requests.
         looks: How jobs look.
         lookout: Sees what happens to them, for all who wait.
@@ -57,6 +58,7 @@ class Services:
     strangers: Budgets
     decoders: BoundedSemaphore
     uploads: BoundedSemaphore
+    logins: BoundedSemaphore
     places: Places
     looks: Looks
     lookout: Lookout

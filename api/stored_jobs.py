@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from api.finding import find_asset
 from api.json_bodies import json_object
-from api.limits import check_room
 from api.mask_checks import mask_errors
-from api.replays import recognize
+from api.replays import recognize, require_room
 from api.stored_requests import stored_request
 from api.submission import Stored, enqueue, new_job
 from shared import images
@@ -63,7 +62,7 @@ def submit_stored(
         StorageFull: There is no room for its result.
         QueueFull: Too many jobs are waiting.
     """
-    check_room(services)
+    require_room(services)
     recognize(json_object(request))
     wanted = stored_request(request, services.database.time)
     params, pictures = checked_work(services, wanted)

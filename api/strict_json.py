@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from shared.errors import MalformedJson
 
+JSON = "application/json"
+
 _MAX_DEPTH = 20  # ours need three
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,10 +10,10 @@ from ulid import ULID
 
 from api.forms import JOB_FORM, received
 from api.job_requests import job_request, pictures_of
-from api.limits import check_room, one_decoder
+from api.limits import one_decoder
 from api.mask_checks import mask_errors
 from api.problems import PictureRefused
-from api.replays import asked_by, current_once, recognize
+from api.replays import asked_by, current_once, recognize, require_room
 from api.ringing import ring
 from api.work_digests import work_digest
 from shared import images, jobs
@@ -76,7 +75,7 @@ def submit(services: Services, owner_id: str, request: Request) -> jobs.Submitte
         StorageFull: There is no room for the pictures.
         QueueFull: Too many jobs are waiting.
     """
-    check_room(services)
+    require_room(services)
     with received(request, services, JOB_FORM) as form:
         recognize(asked_by(form))
         wanted, checked = checked_form(services, form)
@@ -186,10 +185,9 @@ def _inspected(
     checked: list[Checked] = []
     causes: dict[str, ImpastoError] = {}
     for one in pictures:
-        data = one.read()
         try:
-            with one_decoder(services):
-                info = images.inspect(data, services.settings.max_pixels)
+            with one_decoder(services):  # who waits for it has nothing in memory
+                info = images.inspect(one.read(), services.settings.max_pixels)
         except (ImageUnreadable, ImageTooLarge) as error:
             causes[one.pointer] = error
         else:
@@ -204,17 +202,16 @@ def _keep(
     info: images.PictureInfo,
     wish: jobs.Wish | None,
 ) -> Stored:
-    data = picture.read()
-    digest = hashlib.sha256(data).hexdigest()
-    kept = _known(services, owner_id, digest) or _store(
+    digest = picture.digest()
+    kept = _known(services, owner_id, digest, wish) or _store(
         services,
-        data,
+        picture,
         jobs.NewAsset(
             owner_id=owner_id,
             digest=digest,
             # A blob of this upload alone: a deletion of another cannot take it away.
             key=f"assets/{digest}-{ULID()}",
-            bytes=len(data),
+            bytes=picture.size_bytes,
             media_type=info.media_type,
             width=info.width,
             height=info.height,
@@ -224,15 +221,17 @@ def _keep(
     return Stored(picture.role, picture.position, kept.id, digest, kept.is_new)
 
 
-def _known(services: Services, owner_id: str, digest: str) -> jobs.Kept | None:
-    found = jobs.find_asset(services.database, owner_id, digest)
+def _known(
+    services: Services, owner_id: str, digest: str, wish: jobs.Wish | None
+) -> jobs.Kept | None:
+    found = jobs.known_asset(services.database, owner_id, digest, wish)
     if found is None or found.key is None:
         return None
     return jobs.Kept(found.id, found.key, is_new=False)
 
 
-def _store(services: Services, data: bytes, asset: jobs.NewAsset) -> jobs.Kept:
-    services.storage.put(asset.key, data)  # blob before row
+def _store(services: Services, picture: Picture, asset: jobs.NewAsset) -> jobs.Kept:
+    services.storage.put(asset.key, picture.rewound())  # blob before row
     kept = jobs.keep_asset(services.database, asset)
     if kept.key != asset.key:  # another request was faster
         services.storage.delete(asset.key)

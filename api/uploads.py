@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING
 from api.form_schemas import MAX_EXPIRES_IN
 from api.forms import ASSET_FORM, received
 from api.job_requests import Picture
-from api.limits import check_room
-from api.replays import asked_by, recognize
+from api.replays import asked_by, recognize, require_room
 from api.submission import inspect_all, keep_all
 from shared import jobs
 from shared.errors import DigestMismatch, FieldError, InvalidParams
@@ -44,11 +42,11 @@ def keep_upload(
         PictureRefused: It is no picture we take.
         StorageFull: There is no room for it.
     """
-    check_room(services)
+    require_room(services)
     with received(request, services, ASSET_FORM) as form:
         recognize(asked_by(form))
         picture, wish = _read(form)
-        digest = hashlib.sha256(picture.read()).hexdigest()
+        digest = picture.digest()
         for told in _told(request, form):
             if told != digest:
                 raise DigestMismatch(f"sha256 {digest} arrived, not {told}")

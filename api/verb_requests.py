@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from api.bodies import (
@@ -16,7 +17,6 @@ from api.bodies import (
 from api.etags import Mark
 from api.job_options import clean_name, deadline, distinct
 from api.json_bodies import (
-    JSON,
     MERGE_PATCH,
     gathered,
     immutable,
@@ -25,6 +25,7 @@ from api.json_bodies import (
     refusal,
     taken_away,
 )
+from api.strict_json import JSON
 from api.validation import sound
 from shared import jobs
 from shared.errors import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from flask import Request
 
 _FORK = '{"from": {"iteration": 200}, "params": {"style_weight": 4}}'
+_REVISION = re.compile(r"[0-9]{1,18}")
 _PARAMS = set(Changes.model_fields)
 
 
@@ -164,6 +166,6 @@ def _revision(request: Request) -> int | None:
     if (mark := Mark.read(told.removeprefix("W/").strip('"'))) is not None:
         return mark.revision
     number = told.strip('"')
-    if not number.isascii() or not number.isdigit():
+    if not _REVISION.fullmatch(number):
         raise VersionMismatch(f"{told[:40]!r} is not the revision of a job")
     return int(number)

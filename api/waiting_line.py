@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.courses import course_of
+from api.instants import instant
 from api.schemas import QueuePlace
 from shared import jobs
 from shared.estimates import need_bytes
@@ -79,7 +80,7 @@ def _times_of(slot: Slot | None, read_at: float) -> dict[str, Any]:
     if slot is None:
         names = ("starts_in_s", "starts_at", "finishes_at", "confidence")
         return dict.fromkeys(names)
-    now = datetime.fromtimestamp(read_at, UTC)
+    now = instant(read_at)
     return {
         "starts_in_s": round(slot.starts.seconds, 1),
         "starts_at": now + timedelta(seconds=slot.starts.seconds),

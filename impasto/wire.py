@@ -29,7 +29,9 @@ T = TypeVar("T")
 _TRIED_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _MAKING_RETRIES = 3
 _FIRST_PAUSE_SECONDS = 0.25
-_LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 5.0  # of our own accord
+_LONGEST_WAIT_SECONDS = 60.0  # where the server asks for it; longer, people decide
+_LASTING = frozenset({"storage-full"})
 
 
 class Wire:
@@ -105,9 +107,9 @@ class Wire:
                     raise
                 failure = error
                 pause = error.problem.retry_after_seconds or 0.0
-            if tries == retries:
+            if tries == retries or pause > _LONGEST_WAIT_SECONDS:
                 raise failure
-            self.sleep(min(max(pause, _backoff(tries)), _LONGEST_PAUSE_SECONDS))
+            self.sleep(max(pause, _backoff(tries)))
             tries += 1
 
     def _unreachable(self, error: httpx.TransportError) -> ServerUnreachable:
@@ -120,17 +122,17 @@ class Wire:
 
 
 def _may_pass(error: ApiError) -> bool:
-    """Whether the same request may succeed within seconds."""
+    """Whether the same request may succeed soon, without anybody doing anything."""
     if error.code == "idempotency-in-progress":
         return True
-    lasting = isinstance(error, QueueFull | TooManyStreams)
+    lasting = isinstance(error, QueueFull | TooManyStreams) or error.code in _LASTING
     return error.status in _TRIED_AGAIN and not lasting
 
 
 def _backoff(tries: int) -> float:
     spread: float = random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
     pause: float = _FIRST_PAUSE_SECONDS * 2**tries
-    return min(pause, _LONGEST_PAUSE_SECONDS) * spread
+    return min(pause * spread, _LONGEST_PAUSE_SECONDS)
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts INTEGER only
+MAX_NAME = 200  # characters, of jobs and keys
 
 
 def word_column(kind: type[StrEnum]) -> Enum:

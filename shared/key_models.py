@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.columns import Base, id_column
+from shared.columns import MAX_NAME, Base, id_column
 
 
 class ApiKey(Base):
@@ -18,7 +18,7 @@ class ApiKey(Base):
     id: Mapped[str] = id_column()
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(MAX_NAME))
     scopes: Mapped[str] = mapped_column(String(100))  # words, with spaces between
     submits_per_minute: Mapped[int | None]  # None: as the settings say; 0: no limit
     requests_per_minute: Mapped[int | None]  # the same

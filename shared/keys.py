@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.key_models import ApiKey
 
 _DAY_SECONDS = 86400.0
+_MAX_DAYS = 3660  # as of POST /v1/keys; far enough, and always a date
 _QUOTAS = ("max_queued", "max_running")
 _TITLES = ("ID", "OWNER", "NAME", "SCOPES", "EXPIRES", "LAST USED")
 
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument(
         "--scope", action="append", choices=[*Scope], help="what it may do"
     )
-    create.add_argument("--expires-days", type=float, help="default: never")
+    create.add_argument("--expires-days", type=_days, help="default: never")
     for name in ("submits-per-minute", "requests-per-minute"):
         create.add_argument(f"--{name}", type=int, help="0: no limit")
     for name in ("max-queued", "max-running"):
@@ -66,6 +67,13 @@ def _owner_id(text: str) -> str:
     if not re.fullmatch(r"own_[A-Za-z0-9]{1,32}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no owner's id")
     return text
+
+
+def _days(text: str) -> float:
+    days = float(text)  # argparse says what is wrong with no number
+    if not 0 < days <= _MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {_MAX_DAYS:,} days")
+    return days
 
 
 def _create(database: Database, told: argparse.Namespace) -> None:

@@ -23,7 +23,14 @@ import shared.key_models
 import shared.lock_models
 import shared.mark_models
 import shared.pace_models  # noqa: F401 - all: whoever knows one table knows them all
-from shared.columns import Base, Counter, id_column, job_id_column, word_column
+from shared.columns import (
+    MAX_NAME,
+    Base,
+    Counter,
+    id_column,
+    job_id_column,
+    word_column,
+)
 from shared.states import Completion, JobState, Relation, StateReason
 
 
@@ -108,7 +115,7 @@ class Job(Base):
     id: Mapped[str] = id_column()
     kind: Mapped[str] = mapped_column(String(16), default="style")
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
-    name: Mapped[str | None] = mapped_column(String(200))
+    name: Mapped[str | None] = mapped_column(String(MAX_NAME))
     tags: Mapped[list[Any]] = mapped_column(default=list)
     labels: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `metadata` in JSON
     state: Mapped[JobState] = mapped_column(

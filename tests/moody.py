@@ -29,6 +29,9 @@ class Moody:
     def get(self, key):
         return self._do("get", key)
 
+    def open(self, key):
+        return self._do("open", key)
+
     def delete(self, key):
         self._do("delete", key)
 

@@ -92,9 +92,9 @@ def show_asset(path: AssetPath) -> Response:
 def show_content(path: AssetPath) -> Response:
     """Look at an uploaded picture, as it was sent."""
     asset = find_asset(path.asset_id)
-    data = current_services().storage.get(asset.key or "")
+    file = current_services().storage.open(asset.key or "")
     name = f"{asset.id}.{asset.media_type.rpartition('/')[2]}"
-    return picture_answer(data, asset.media_type, asset.digest, _FOREVER, name)
+    return picture_answer(file, asset.media_type, asset.digest, _FOREVER, name)
 
 
 @delete(blueprint, "/v1/assets/<asset_id>", s204="", s404=None, s409=None)

@@ -13,7 +13,7 @@ from api.auth import current_owner_id
 from api.creating import creates
 from api.finding import FramePath, JobPath, find_asset, find_job
 from api.openapi import get, make_blueprint, post
-from api.presenters import present
+from api.presenters import frame_url, present
 from api.promoting import keep_frame, render_again
 from api.replays import recognize
 from api.schemas import JobObject
@@ -90,7 +90,7 @@ def promote_frame(path: FramePath) -> Response:
     services, owner_id = current_services(), current_owner_id()
     job = find_job(path.job_id)
     require_no_body(request)
-    recognize({})
+    recognize({}, f"{frame_url(job.id, path.iteration)}/promote")
     stored = {mark.iteration for mark in present(services.database, job).checkpoints}
     if path.iteration in stored:
         child_id = render_again(services, owner_id, job.id, path.iteration)
@@ -105,7 +105,7 @@ def promote_frame(path: FramePath) -> Response:
 
 
 def _picture(frame: Frame, key: str | None = None, kind: str = "") -> Response:
-    data = current_services().storage.get(key or frame.key)
+    file = current_services().storage.open(key or frame.key)
     etag = f"{frame.iteration}-{frame.created_at:.3f}{kind}"
     name = f"impasto-{frame.job_id}-{frame.iteration}{kind}.jpg"
-    return picture_answer(data, "image/jpeg", etag, _ASK_AGAIN, name)
+    return picture_answer(file, "image/jpeg", etag, _ASK_AGAIN, name)

@@ -16,7 +16,6 @@ from api.dropped import drop_blobs
 from api.finding import JobPath, find_job, require_job_id
 from api.form_schemas import JobForm, JobJson
 from api.job_filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
-from api.json_bodies import JSON
 from api.openapi import UNCHANGED, delete, get, make_blueprint, patch, post
 from api.paging import turn
 from api.presenters import present, present_all
@@ -24,6 +23,7 @@ from api.queries import Query
 from api.schemas import JobObject, JobPage
 from api.services import current_services
 from api.stored_jobs import submit_stored
+from api.strict_json import JSON
 from api.submission import submit
 from api.verb_requests import change_request
 from shared import jobs

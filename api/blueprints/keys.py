@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
@@ -11,12 +10,13 @@ from pydantic import BaseModel
 from api.answers import answer, next_link
 from api.auth import current_caller, require_scope
 from api.creating import creates_secret
+from api.finding import could_be_ours
+from api.instants import instant
 from api.key_requests import key_request
 from api.key_schemas import KeyBody, KeyObject, KeyPage, Me, NewKeyObject
 from api.limits import most_streams_each
 from api.openapi import delete, get, make_blueprint, post
 from api.paging import PageQuery, turn
-from api.progress import instant
 from api.rates import quotas_of
 from api.services import current_services
 from shared import jobs
@@ -129,7 +129,7 @@ def _reachable(key_id: str) -> str | None:
     caller = current_caller()
     if caller.key is None or caller.key.id != key_id:
         require_scope(Scope.KEYS)
-    if not key_id.replace("_", "").isalnum() or not key_id.isascii():
+    if not could_be_ours(key_id):
         raise NotFound("this is not the id of a key")
     return None if caller.may(Scope.ADMIN) else caller.owner_id
 
@@ -142,7 +142,7 @@ def _about(key: ApiKey) -> dict[str, Any]:
         "scopes": sorted(jobs.scopes_of(key)),
         "submits_per_minute": key.submits_per_minute,
         "requests_per_minute": key.requests_per_minute,
-        "created_at": datetime.fromtimestamp(key.created_at, UTC),
+        "created_at": instant(key.created_at),
         "expires_at": instant(key.expires_at),
         "last_used_at": instant(key.last_used_at),
         "urls": {"self": f"/v1/keys/{key.id}"},

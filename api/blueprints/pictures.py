@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from flask import Response, request
@@ -19,6 +20,8 @@ from shared.formats import FORMATS, ResultFormat, format_of_key
 from shared.states import TERMINAL
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from shared.models import Job
 
 blueprint = make_blueprint("pictures", "What jobs have made.")
@@ -58,9 +61,9 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
     name = f"impasto-{job.id}{FORMATS[wanted].ending}"
     response = _known(etag)
     if response is None:
-        data = _data(key, wanted, query.max_edge, is_own=is_own)
+        file = _file(key, wanted, query.max_edge, is_own=is_own)
         media_type = FORMATS[wanted].media_type
-        response = picture_answer(data, media_type, etag, _FOREVER, name)
+        response = picture_answer(file, media_type, etag, _FOREVER, name)
     response.vary.add("Accept")
     return response
 
@@ -69,8 +72,8 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
 def show_output(path: OutputPath) -> Response:
     """Download one of the files of a job that makes several."""
     output = find_output(path.job_id, path.name)
-    data = current_services().storage.get(output.key)
-    return picture_answer(data, output.media_type, output.digest, _FOREVER, output.name)
+    file = current_services().storage.open(output.key)
+    return picture_answer(file, output.media_type, output.digest, _FOREVER, output.name)
 
 
 def _finished(job: Job) -> tuple[str, str]:
@@ -122,9 +125,10 @@ def _known(etag: str) -> Response | None:
     return response
 
 
-def _data(
+def _file(
     key: str, wanted: ResultFormat, max_edge: int | None, *, is_own: bool
-) -> bytes:
+) -> IO[bytes]:
     services = current_services()
-    data = services.storage.get(key)
-    return data if is_own else rendition(services, data, wanted, max_edge)
+    if is_own:
+        return services.storage.open(key)
+    return BytesIO(rendition(services, key, wanted, max_edge))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
 from api.answers import answer
 from api.auth import STREAM_TOKEN, current_key_id
+from api.instants import instant
 from api.key_schemas import StreamTokenObject, StreamTokenUrls
 from api.openapi import make_blueprint, post
 from api.services import current_services
@@ -35,7 +34,7 @@ def create_stream_token() -> Response:
     expires_at = jobs.keep_stream_token(services.database, key_id, token)
     body = StreamTokenObject(
         token=token,
-        expires_at=datetime.fromtimestamp(expires_at, UTC),
+        expires_at=instant(expires_at),
         urls=StreamTokenUrls(events=f"/v1/events?{STREAM_TOKEN}={token}"),
     )
     return answer(body, 201)

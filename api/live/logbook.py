@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from api.changes import told_changes
+from api.instants import instant
 from api.live.news import CHANGED, END, LOG, OUTPUT, STATE, News
 from api.log_schemas import LogLine
 from api.presenters import present_all
@@ -56,7 +56,7 @@ def record_of(line: jobs.Logged | JobEvent) -> LoggedEvent:
     return LoggedEvent(
         job_id=line.job_id,
         seq=line.seq,
-        at=datetime.fromtimestamp(line.at, UTC),
+        at=instant(line.at),
         event=line.event,
         from_state=line.from_state,
         state=line.state,
@@ -84,7 +84,7 @@ def _lines(one: jobs.Logged, outputs: Outputs) -> Iterator[LogLine]:
     about = {
         "seq": one.seq,
         "job_id": one.job_id,
-        "at": datetime.fromtimestamp(one.at, UTC),
+        "at": instant(one.at),
     }
     yield LogLine(**about, **_happened(one))
     if made := outputs.get(one.job_id) if one.event == Event.COMPLETE else None:

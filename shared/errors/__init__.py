@@ -43,6 +43,7 @@ ImpastoError
 │   ├── StorageFull         no room left for blobs
 │   └── BlobMissing         no blob has this key
 ├── DamagedBlob             a blob whose bytes do not match their digest
+├── SecretUnusable          no key to sign with, but a file for it
 ├── WeightsError            no usable network weights on this machine
 │   ├── WeightsMissing
 │   └── WeightsDamaged
@@ -81,6 +82,7 @@ from shared.errors.machines import (
     Diverged,
     EngineError,
     OutOfMemory,
+    SecretUnusable,
     ServerBusy,
     StorageError,
     StorageFull,
@@ -153,6 +155,7 @@ __all__ = [
     "ResultNeverComes",
     "ResultNotReady",
     "ResultPurged",
+    "SecretUnusable",
     "ServerBusy",
     "StorageError",
     "StorageFull",

@@ -94,6 +94,13 @@ class DamagedBlob(ImpastoError):
     hint = "upload the picture again and submit a new job"
 
 
+class SecretUnusable(ImpastoError):
+    """The file of the key that the server signs with holds none."""
+
+    code = "secret_unusable"
+    hint = "delete the file: a new one is made, and open pages log in anew"
+
+
 class WeightsError(ImpastoError):
     """The weights of a network cannot be used on this machine."""
 

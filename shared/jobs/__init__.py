@@ -80,7 +80,7 @@ from shared.jobs.reading import (
 )
 from shared.jobs.reaping import reap, rung, waiting, wake
 from shared.jobs.reconciling import Reconciler
-from shared.jobs.replaying import Answered, Once, answered, hold, let_go
+from shared.jobs.replaying import Answered, Once, answered, hold, let_go, was_asked
 from shared.jobs.reports import Failure, Output, Result, Told, Written
 from shared.jobs.reusing import Reuse, find_equal
 from shared.jobs.spanning import Work, spans_on
@@ -95,6 +95,7 @@ from shared.jobs.storing import (
     find_asset,
     get_asset,
     keep_asset,
+    known_asset,
     list_assets,
     renew_asset,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "keep_stream_token",
     "key_digest",
     "key_digests",
+    "known_asset",
     "latest_frame",
     "latest_seq",
     "learn",
@@ -268,4 +270,5 @@ __all__ = [
     "waiting",
     "wake",
     "warn",
+    "was_asked",
 ]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, or_, select, tuple_, update
+from sqlalchemy import delete, func, not_, or_, select, tuple_, update
 
-from shared.errors import FieldError, InvalidParams, NotFound
+from shared.errors import FieldError, InvalidParams, NotFound, Unauthenticated
 from shared.jobs.submitting import ensure_owner, new_id
 from shared.key_models import ApiKey
 from shared.models import Owner
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
 
     from shared.db import Database
 
@@ -48,6 +49,8 @@ class NewKey:
         owner_id: Whose; None: of a new owner.
         scopes: What it may do.
         expires_in_seconds: None: it never does.
+        made_with: Id of the key that makes it, which it must not outlive; None: none,
+            or one that may do everything.
         submits_per_minute: None: as the settings say; 0: no limit.
         requests_per_minute: The same, of all other requests.
         quotas: `max_queued` and `max_running` of its owner, where they change.
@@ -57,6 +60,7 @@ class NewKey:
     owner_id: str | None = None
     scopes: frozenset[Scope] = USUAL
     expires_in_seconds: float | None = None
+    made_with: str | None = None
     submits_per_minute: int | None = None
     requests_per_minute: int | None = None
     quotas: dict[str, int | None] = field(default_factory=dict)
@@ -83,20 +87,17 @@ def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
 
     Raises:
         InvalidParams: The owner has too many keys.
+        Unauthenticated: The key that makes it has expired meanwhile, or was revoked.
     """
     token = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     owner_id = new.owner_id or new_id("own")
     ensure_owner(db, owner_id)
     with db.write() as session:
         owner = session.get_one(Owner, owner_id, with_for_update=True)
-        mine = select(func.count()).where(ApiKey.owner_id == owner_id)
-        if (session.scalar(mine) or 0) >= MAX_KEYS_PER_OWNER:
-            detail = f"{owner_id} has {MAX_KEYS_PER_OWNER} keys; revoke some"
-            raise InvalidParams([FieldError("/owner", "too-many", detail)])
+        _make_room(db, session, owner_id)
         for name, value in new.quotas.items():
             setattr(owner, name, value)
         now = session.scalar(select(db.now)) or 0.0
-        lasts = new.expires_in_seconds
         key = ApiKey(
             id=new_id("key"),
             owner_id=owner_id,
@@ -106,7 +107,7 @@ def create_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
             submits_per_minute=new.submits_per_minute,
             requests_per_minute=new.requests_per_minute,
             created_at=now,
-            expires_at=None if lasts is None else now + lasts,
+            expires_at=_end(db, session, new, now),
         )
         session.add(key)
     return key, token
@@ -230,6 +231,32 @@ def key_digest(token: str) -> str:
     """Return what is kept of a key: its SHA-256 in hex."""
     # A key has 256 random bits: a plain digest cannot be guessed back.
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _make_room(db: Database, session: Session, owner_id: str) -> None:
+    """Let there be room for one more; expired ones make room, and go only then."""
+    mine = ApiKey.owner_id == owner_id
+    count = session.scalar(select(func.count()).where(mine)) or 0
+    if count < MAX_KEYS_PER_OWNER:
+        return
+    expired = delete(ApiKey).where(mine, not_(_is_valid(db))).returning(ApiKey.id)
+    gone = session.scalars(expired.execution_options(synchronize_session=False)).all()
+    if count - len(gone) >= MAX_KEYS_PER_OWNER:
+        detail = f"{owner_id} has {MAX_KEYS_PER_OWNER} keys; revoke some"
+        raise InvalidParams([FieldError("/owner", "too-many", detail)])
+
+
+def _end(db: Database, session: Session, new: NewKey, now: float) -> float | None:
+    """When the key ends: what its maker is known to have left is seconds old."""
+    lasts = new.expires_in_seconds
+    ends = [] if lasts is None else [now + lasts]
+    if new.made_with is not None:
+        still = select(ApiKey).where(ApiKey.id == new.made_with, _is_valid(db))
+        maker = session.scalar(still.with_for_update())
+        if maker is None:
+            raise Unauthenticated("the key that makes another has expired, or is gone")
+        ends += [] if maker.expires_at is None else [maker.expires_at]
+    return min(ends, default=None)
 
 
 def _find(db: Database, which: Any) -> KnownKey | None:

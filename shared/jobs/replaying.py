@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.errors import IdempotencyInProgress, IdempotencyKeyReused
@@ -83,6 +83,13 @@ def hold(
     except IntegrityError:
         return _take_over(db, mine, fingerprint)
     return mine
+
+
+def was_asked(db: Database, owner_id: str, scope: str, token: str) -> bool:
+    """Whether a request with this key has come, whatever it asked for."""
+    place = _place(Once(owner_id, scope, token, holder=""))
+    with db.read() as session:
+        return bool(session.scalar(select(exists().where(*place))))
 
 
 def bind(session: Session, once: Once, job_id: str) -> None:

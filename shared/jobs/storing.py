@@ -54,6 +54,11 @@ class Wish:
     purpose: Purpose | None = None
     expires_in_seconds: float | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it changes a picture that is there: Impasto's own wishes do not."""
+        return self.purpose is not Purpose.SHIPPED
+
 
 @dataclass(frozen=True, slots=True)
 class NewAsset:
@@ -115,10 +120,19 @@ def keep_asset(db: Database, new: NewAsset) -> Kept:
                 return Kept(known.id, known.key, is_new=False)
             return Kept(known.id, new.key, is_new=True)
     except IntegrityError:
-        known = find_asset(db, new.owner_id, new.digest)
-        if known is None or known.key is None:
+        found = known_asset(db, new.owner_id, new.digest, new.wish)
+        if found is None or found.key is None:
             raise
-        return Kept(known.id, known.key, is_new=False)
+        return Kept(found.id, found.key, is_new=False)
+
+
+def known_asset(
+    db: Database, owner_id: str, digest: str, wish: Wish | None
+) -> Asset | None:
+    """Find the owner's picture, and do what is wished of it; None: it is not there."""
+    if wish is None or not wish.counts:
+        return find_asset(db, owner_id, digest)
+    return renew_asset(db, owner_id, digest, wish)
 
 
 def renew_asset(db: Database, owner_id: str, digest: str, wish: Wish) -> Asset | None:
@@ -227,6 +241,8 @@ def _with(owner_id: str, digest: str) -> Select[Asset]:
 
 
 def _prolong(db: Database, session: Session, known: Asset, wish: Wish) -> None:
+    if not wish.counts:
+        return
     until = known.expires_at
     if known.purpose == Purpose.SHIPPED:
         known.purpose = Purpose.ANY  # it is the owner's own now

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class StoredBlob:
 class Storage(Protocol):
     """Immutable blobs by key."""
 
-    def put(self, key: str, data: bytes) -> None:
-        """Store `data` under `key`, durable once this returns.
+    def put(self, key: str, data: bytes | IO[bytes]) -> None:
+        """Store `data`, or what a file has left, under `key`; durable by then.
 
         A reader sees nothing or the whole blob, never half of it.
 
@@ -33,6 +34,14 @@ class Storage(Protocol):
 
     def get(self, key: str) -> bytes:
         """Return the blob.
+
+        Raises:
+            BlobMissing: No blob has this key.
+            StorageError: The backend cannot be reached.
+        """
+
+    def open(self, key: str) -> IO[bytes]:
+        """Open the blob, to be read in parts and closed by whoever asks.
 
         Raises:
             BlobMissing: No blob has this key.

@@ -15,6 +15,7 @@ from shared.storage.base import StoredBlob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -25,7 +26,7 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | IO[bytes]) -> None:
         """Write beside, fsync, rename, fsync the folder."""
         path = self._path(key)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -42,6 +43,11 @@ class LocalStorage:
         """Read the whole blob."""
         with _translated(key):
             return self._path(key).read_bytes()
+
+    def open(self, key: str) -> IO[bytes]:
+        """Open the file; it can be read to its end though it is deleted meanwhile."""
+        with _translated(key):
+            return self._path(key).open("rb")
 
     def delete(self, key: str) -> None:
         """Remove the blob if it is there."""
@@ -99,9 +105,12 @@ def _make_folder(folder: Path) -> None:
     _sync_folder(folder.parent)
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, data: bytes | IO[bytes]) -> None:
     with path.open("wb") as file:
-        file.write(data)
+        if isinstance(data, bytes):
+            file.write(data)
+        else:
+            shutil.copyfileobj(data, file)
         file.flush()
         os.fsync(file.fileno())
 

@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from tests.fuzz.words import texts, values
+from tests.fuzz.words import MOMENTS, texts, values
 
 _JOB = {
     "content": {"asset_id": "{asset}"}, "styles": [{"image": {"asset_id": "{asset}"},
@@ -19,7 +19,7 @@ _JOB = {
 _SEGMENT = {"from_iteration": 1, "changes": {"style_weight": 2.0}}
 _EXPLORE = {
     "layers": ["relu1_1"], "top_k": 2, "patches": 9, "max_edge": 320, "pictures": [],
-    "network": "vgg16", "pooling": "max", "name": "n", "units": [1, 2],
+    "network": "vgg16", "pooling": "max", "name": "n",
     "reuse": "never",
 }  # fmt: skip
 _CHANGE = {
@@ -31,7 +31,6 @@ _CHANGE = {
     "metadata": {"k": "v"},
     "cancel_after": 100,
     "styles": [{"weight": 2.0}],
-    "preview_every": 3,
     "tv_weight": 1.0,
 }
 _FORK = {"from": {"iteration": 1}, "params": {"style_weight": 2.0}, "iterations": 5}
@@ -39,6 +38,7 @@ _KEY = {
     "name": "n", "scopes": ["read"], "expires_in": 100, "owner": "own_x",
     "submits_per_minute": 1, "max_queued": 1,
 }  # fmt: skip
+_MOMENTS = {"start_deadline", "cancel_after"}
 # By address: what is well formed there.
 JSON = {
     ("POST", "/v1/jobs"): _JOB,
@@ -105,6 +105,16 @@ def damaged(draw, base):
     return said
 
 
+@st.composite
+def one_changed(draw, base):
+    """An object as it should be, but for one member: what is wrong with it counts."""
+    said = json.loads(json.dumps(base))
+    if said:
+        name = draw(st.sampled_from([*said]))
+        said[name] = draw(st.sampled_from(MOMENTS) if name in _MOMENTS else values)
+    return said
+
+
 def written(value: object, *, ascii_only: bool) -> bytes:
     """As JSON; lone surrogates escaped, or as the bytes that UTF-8 forbids."""
     text = json.dumps(value, ensure_ascii=ascii_only)
@@ -119,6 +129,8 @@ def json_texts(draw, base):
         return draw(st.sampled_from(BROKEN))
     if how == 1:
         return draw(st.binary(max_size=60))
+    if how > 6:
+        return written(draw(one_changed(base)), ascii_only=draw(st.booleans()))
     value = draw(values) if how == 2 else draw(damaged(base))
     text = written(value, ascii_only=draw(st.booleans()))
     return text[: draw(st.integers(0, len(text)))] if how == 3 else text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared import jobs
@@ -40,6 +42,23 @@ def test_of_many_uploads_of_a_picture_one_is_kept(db):
     assert len({kept.id for kept in said}) == 1
     assert len({kept.key for kept in said}) == 1
     assert [kept.is_new for kept in said].count(True) == 1
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_of_many_uploads_at_once_every_wish_counts(db, _round):
+    jobs.ensure_owner(db, OWNER)
+    wishes = [jobs.Wish(expires_in_seconds=60.0)] * 4
+    wishes.append(jobs.Wish(jobs.Purpose.STYLE))
+
+    both(*(
+        lambda key=f"assets/ab-{number}", wish=wish: jobs.keep_asset(
+            db, replace(new_asset(key), wish=wish)
+        )
+        for number, wish in enumerate(wishes)
+    ))  # fmt: skip
+
+    (kept,) = jobs.list_assets(db, OWNER, 10)
+    assert (kept.purpose, kept.expires_at) == (jobs.Purpose.STYLE, None)
 
 
 @pytest.mark.parametrize("_round", range(5))

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from shared import jobs
+from shared.db import Database
 from tests.api_server import running_api
 
 SENDERS = 12  # more than the server has threads
@@ -54,3 +56,23 @@ def test_others_are_answered_while_many_bodies_do_not_arrive(server, path, kind,
     while server.client.post("/v1/explorations", json={}).status_code != 202:
         assert time.monotonic() < deadline, "they hung up, and their places are taken"
         time.sleep(0.05)
+
+
+def test_silent_strangers_take_no_place_of_those_with_a_key(tmp_path, sqlite_url):
+    database = Database(sqlite_url)
+    _, token = jobs.create_key(database, jobs.NewKey())
+    database.close()
+    mine = {"Authorization": f"Bearer {token}"}
+    small = {"api_threads": 4, "max_streams": 2, "auth": "keys"}
+    with running_api(tmp_path, sqlite_url, **small) as server, ExitStack() as stack:
+        for path in ("/session", "/v1/jobs", "/v1/keys", "/v1/explorations"):
+            for _ in range(SENDERS):
+                line = fall_silent(server, path, "application/json", b"{")
+                stack.callback(line.close)
+        time.sleep(0.3)
+        server.client.timeout = 5
+
+        sent = server.client.post("/v1/explorations", json={}, headers=mine)
+        assert sent.status_code == 202, sent.text
+        # Strangers wait for strangers only.
+        assert server.client.post("/session", json={"key": token}).status_code == 503

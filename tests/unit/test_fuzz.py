@@ -11,9 +11,11 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import find
 
 from tests.fuzz import line
 from tests.fuzz.attempt import Answer, Attempt
+from tests.fuzz.bodies import JSON, one_changed
 from tests.fuzz.judge import complaints, complaints_of_log
 
 ID = "req_01M86MMDTQ7E2JCP4BXNFWJ1N1"
@@ -133,3 +135,10 @@ def test_a_run_counts_its_cases_in_its_last_line():
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "fuzz: 60 cases, 0 failures"
+
+
+def test_it_sends_times_beyond_all_calendars_in_bodies_that_are_right_otherwise():
+    base = JSON["POST", "/v1/jobs"]
+    beyond = {"cancel_after": "9999-12-31T23:59:59-23:59"}
+
+    assert find(one_changed(base), lambda said: said == {**base, **beyond})

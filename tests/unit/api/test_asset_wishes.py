@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
+from werkzeug.datastructures import FileStorage
 
 from api.form_schemas import MAX_EXPIRES_IN
+from api.job_requests import Picture
 from api.shipped import FOLDER
+from api.submission import inspect_all, keep_all
 from shared import jobs
 
 
@@ -50,6 +53,31 @@ def test_pictures_are_listed_by_what_they_are_for(client, upload, a_picture, clo
     first = client.get("/v1/assets?purpose=style&limit=2")
     following = first.headers["Link"].partition("<")[2].partition(">")[0]
     assert [one["id"] for one in client.get(following).json["data"]] == [made[0]]
+
+
+def test_of_two_sent_at_once_the_later_wish_counts_too(api, client, upload, a_picture):
+    """The other one has come while ours was looked at, and lasts for a minute."""
+    file = FileStorage(io.BytesIO(a_picture()))
+    checked = inspect_all(api.services, [Picture("file", 0, file)])
+    url = upload(a_picture(), purpose="mask", expires_in="60").json["urls"]["self"]
+
+    keep_all(api.services, jobs.LOCAL_OWNER, checked, jobs.Wish(jobs.Purpose.STYLE))
+
+    asset = client.get(url).json
+    assert (asset["purpose"], asset["expires_at"]) == ("style", None)
+
+
+def test_a_picture_of_mine_stays_mine_though_impasto_brings_it_too(
+    api, client, upload, a_picture
+):
+    mine = upload(a_picture(), purpose="style", expires_in="60").json
+    file = FileStorage(io.BytesIO(a_picture()))
+    checked = inspect_all(api.services, [Picture("file", 0, file)])
+
+    wish = jobs.Wish(jobs.Purpose.SHIPPED)
+    keep_all(api.services, jobs.LOCAL_OWNER, checked, wish)
+
+    assert client.get(mine["urls"]["self"]).json == mine
 
 
 def test_sent_again_it_is_for_what_was_said_last(client, upload, a_picture):

@@ -282,3 +282,14 @@ def test_the_form_and_the_json_are_described_with_the_parameters(client):
         "name",
         "reuse",
     }
+
+
+def test_a_json_body_is_read_as_strictly_as_any_other(client):
+    """And an empty one says nothing, as none does: the shipped pictures are taken."""
+    sent = {"content_type": "application/json"}
+
+    broken = client.post("/v1/explorations", data=b'{"name": "\xff"}', **sent)
+    empty = client.post("/v1/explorations", data=b"", **sent)
+
+    assert (broken.status_code, broken.json["code"]) == (400, "malformed-json")
+    assert empty.status_code == 202

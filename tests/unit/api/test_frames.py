@@ -72,6 +72,19 @@ def test_a_preview_becomes_an_asset_once(client, shown, a_picture):
     assert content.data == a_picture(kind="JPEG", color=(10, 0, 0))
 
 
+def test_zeros_before_an_iteration_make_no_other_request(client, shown):
+    key = {"Idempotency-Key": "k"}
+    url = f"/v1/jobs/{shown[0]}/frames/{{}}/promote"
+    first = client.post(url.format("10"), headers=key)
+
+    again = client.post(url.format("0" * 300 + "10"), headers=key)
+
+    assert (first.status_code, again.status_code) == (201, 201), again.text
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = client.post(url.format("20"), headers=key)
+    assert "Idempotency-Replayed" not in other.headers
+
+
 def test_a_checkpoint_is_rendered_in_full_size_by_a_job_that_does_nothing_else(
     api, client, shown
 ):

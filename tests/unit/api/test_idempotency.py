@@ -26,6 +26,11 @@ def explore(api, pictures, headers, **params):
     return api.client.post("/v1/explorations", data=form, headers=headers)
 
 
+def add(api, data):
+    form = {"file": (io.BytesIO(data), "x.png")}
+    return api.client.post("/v1/assets", data=form).json["id"]
+
+
 @pytest.fixture
 def nine(a_picture):
     return [a_picture((shade, 0, 0)) for shade in range(0, 90, 10)]
@@ -279,6 +284,31 @@ def test_a_retry_is_made_once_and_a_refused_one_may_be_asked_again(api):
     assert first.status_code == 202
     assert again.data == first.data
     assert len(listed(api)) == 2
+
+
+def test_what_was_answered_is_answered_again_while_the_disk_is_full(
+    api, make_api, nine
+):
+    def sent(app, name):
+        file = {"file": (io.BytesIO(nine[0]), "x.png")}
+        key, other = ({"Idempotency-Key": name + end} for end in ("", "-2"))
+        return [
+            app.submit(headers=key),
+            app.client.post("/v1/assets", data=file, headers=key),
+            explore(app, nine, key),
+            app.client.post("/v1/jobs", json=body, headers=other),
+        ]
+
+    ref = {"asset_id": add(api, nine[0])}
+    body = {"content": ref, "styles": [{"image": ref}]}
+    first = sent(api, "a")
+    full = make_api(min_free_bytes=2**62)
+
+    again, new = sent(full, "a"), sent(full, "b")
+
+    assert [one.status_code for one in first] == [202, 200, 202, 202]
+    assert [one.data for one in again] == [one.data for one in first]
+    assert [one.json["code"] for one in new] == ["storage-full"] * 4
 
 
 def test_everything_that_makes_a_job_takes_a_key_and_says_so(api):

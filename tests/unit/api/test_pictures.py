@@ -193,3 +193,15 @@ def test_an_if_match_of_something_else_is_a_problem_and_sends_nothing(api, path)
 
     assert (response.status_code, response.json["code"]) == (412, "version-mismatch")
     assert response.mimetype == "application/problem+json"
+
+
+def test_a_part_behind_the_end_is_416_and_its_page_says_so(api):
+    url = f"/v1/jobs/{api.submitted()}/result"
+    api.finish(api.claimed(), b"the picture")
+
+    response = api.client.get(url, headers={"Range": "bytes=999-"})
+
+    assert response.status_code == response.json["status"] == 416
+    assert response.headers["Content-Range"] == "bytes */11"
+    assert response.json["code"] == "range-not-satisfiable"
+    assert "416" in api.client.get(response.json["type"]).text

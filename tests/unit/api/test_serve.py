@@ -66,6 +66,24 @@ def test_settings_that_cannot_be_used_are_named_before_anything_starts(told, sai
     assert "Traceback" not in done.stderr
 
 
+def test_a_server_without_a_usable_secret_says_so_and_does_not_start(tmp_path):
+    (tmp_path / "secret").touch()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "api.serve"],
+        cwd=ROOT,
+        env=environment(HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "IMPASTO_SECRET_FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def server(tmp_path, sqlite_url):
     """A real server on a port of its own: the process, its URL, its log."""
@@ -106,6 +124,16 @@ def wait_until(condition, log):
     while not condition():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nHost: a\r\n"])
+def test_a_connection_that_asks_for_nothing_is_closed_after_ten_seconds(server, begun):
+    address = urlsplit(server[1])
+    with socket.create_connection((address.hostname, address.port)) as silent:
+        silent.sendall(begun)
+        silent.settimeout(15)
+
+        assert silent.recv(1000)[:12] in {b"", b"HTTP/1.1 408"}
 
 
 @pytest.fixture

@@ -184,6 +184,31 @@ def test_reading_is_tried_again_after_what_the_server_asks(farm, client, pauses)
     assert 0.25 < pauses[1] < 1
 
 
+def test_a_minute_is_waited_for_and_no_longer(farm, client, pauses):
+    busy, later = (
+        Answer(429, problem("rate-limited"), {"Retry-After": seconds})
+        for seconds in ("60", "61")
+    )
+    farm.answers(SELF, busy, later)
+
+    with pytest.raises(errors.ApiError) as caught:
+        client.jobs.get(JOB)
+
+    assert pauses == [60]
+    assert caught.value.problem.retry_after_seconds == 61
+
+
+def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
+    full = Answer(503, problem("storage-full"), {"Retry-After": "60"})
+    farm.answers("POST /v1/jobs", full)
+
+    with pytest.raises(errors.ApiError) as caught:
+        client.jobs.submit(pictures[0], [pictures[1]])
+
+    assert caught.value.code == "storage-full"
+    assert (len(farm.seen), pauses) == (1, [])
+
+
 def test_a_server_that_is_away_is_unreachable(pauses):
     def refuse(request):
         raise httpx.ConnectError("refused", request=request)

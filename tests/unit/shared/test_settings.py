@@ -10,7 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from shared.db import Database
-from shared.settings import Settings, is_loopback, read_secret, settings_or_exit
+from shared.errors import SecretUnusable
+from shared.secret_file import read_secret
+from shared.settings import Settings, is_loopback, settings_or_exit
 from shared.storage import open_storage
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -117,6 +119,18 @@ def test_the_secret_is_private_and_stays_the_same(tmp_path):
     assert len(first) == 32
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("left", [b"", b"x" * 31])
+def test_what_a_power_cut_leaves_of_a_secret_signs_nothing(tmp_path, left):
+    path = tmp_path / "secret"
+    path.write_bytes(left)
+
+    with pytest.raises(SecretUnusable, match=f"has {len(left)} bytes") as raised:
+        read_secret(path)
+
+    assert "delete the file" in raised.value.hint
+    assert path.read_bytes() == left
 
 
 def test_processes_that_start_together_agree_on_the_secret(tmp_path):
