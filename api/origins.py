@@ -43,10 +43,15 @@ def require_own_page() -> None:
         Forbidden: Another site's page asks.
     """
     origin = request.headers.get("Origin")
-    if origin is not None and _bare(origin) != _bare(f"//{request.host}"):
+    if origin is not None and not _is_ours(origin):
         raise Forbidden(f"web pages of {origin!r} may not use this server")
     if request.headers.get("Sec-Fetch-Site", "none") not in _OWN:
         raise Forbidden("web pages of other sites may not use this server")
+
+
+def _is_ours(origin: str) -> bool:
+    theirs = _bare(origin)
+    return theirs is not None and theirs == _bare(f"//{request.host}")
 
 
 def _check_client() -> None:

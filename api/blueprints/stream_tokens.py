@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+from flask import Response, request
 
 from api.answers import answer
 from api.auth import STREAM_TOKEN, current_key_id
@@ -11,13 +11,22 @@ from api.key_schemas import StreamTokenObject, StreamTokenUrls
 from api.openapi import make_blueprint, post
 from api.services import current_services
 from api.stream_tokens import new_stream_token
+from api.verb_requests import require_no_body
 from shared import jobs
 from shared.errors import NotFound
 
 blueprint = make_blueprint("stream tokens", "For an EventSource, which sends no key.")
 
 
-@post(blueprint, "/v1/stream-tokens", s201=StreamTokenObject, s404=None)
+@post(
+    blueprint,
+    "/v1/stream-tokens",
+    s201=StreamTokenObject,
+    s400=None,
+    s404=None,
+    s413=None,
+    s415=None,
+)
 def create_stream_token() -> Response:
     """Make a token that opens one stream of events, within 60 seconds.
 
@@ -29,6 +38,7 @@ def create_stream_token() -> Response:
     if key_id is None:
         hint = "open the stream as it is"
         raise NotFound("no keys are asked for here, and so no tokens", hint=hint)
+    require_no_body(request)
     services = current_services()
     token = new_stream_token(services.secret)
     expires_at = jobs.keep_stream_token(services.database, key_id, token)

@@ -100,7 +100,7 @@ def answer_to(session: Session, job: Job, verb: Verb) -> Answer:
     has = possessions(job, has_checkpoint=_has_checkpoint(session, job.id))
     if answer is not None and _can(job, verb) and answer.needs in {None, *has}:
         return answer
-    raise InvalidState(job.id, verb, job.state, verbs_of(job, has), _why(answer))
+    raise InvalidState(job.id, verb, job.state, verbs_of(job, has), _why(job, answer))
 
 
 def possessions(job: Job, *, has_checkpoint: bool) -> frozenset[Need]:
@@ -127,10 +127,14 @@ def _ask(db: Database, owner_id: str, job_id: str, verb: Verb) -> Answer:
 
 
 def _can(job: Job, verb: Verb) -> bool:
+    if job.purge_asked_at is not None:
+        return verb is Verb.CANCEL  # for all else it is as good as gone
     return job.kind == JobKind.STYLE or verb not in OF_PICTURES
 
 
-def _why(answer: Answer | None) -> str:
+def _why(job: Job, answer: Answer | None) -> str:
+    if job.purge_asked_at is not None:
+        return "it is being deleted"
     if answer is None or answer.needs is None or answer.needs == Need.EARLY:
         return ""
     return f"it has no {answer.needs.removeprefix('a ')}"

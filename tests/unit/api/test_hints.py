@@ -169,8 +169,10 @@ def test_a_digest_of_another_algorithm_is_let_through(api, a_picture):
     assert api.client.post("/v1/assets", data=form, headers=headers).status_code == 201
 
 
-@pytest.mark.parametrize("part", ["bytes=abc", "bytes=5-2", "bytes=0-1,3-4"])
-def test_a_range_that_cannot_be_read_is_ignored(api, part):
+@pytest.mark.parametrize(
+    "part", ["bytes=abc", "bytes=5-2", "bytes=0-1,3-4", "bytes=-999"]
+)
+def test_a_range_that_cannot_be_read_or_is_all_is_ignored(api, part):
     url = f"/v1/jobs/{api.submitted()}/result"
     api.finish(api.claimed(), b"the picture")
 
@@ -178,6 +180,18 @@ def test_a_range_that_cannot_be_read_is_ignored(api, part):
 
     assert (response.status_code, response.data) == (200, b"the picture")
     assert response.headers["Accept-Ranges"] == "bytes"
+
+
+def test_a_part_belongs_to_no_weak_etag(api):
+    url = f"/v1/jobs/{api.submitted()}/result"
+    digest = api.finish(api.claimed(), b"the picture")
+    part = {"Range": "bytes=4-6"}
+
+    weak = api.client.get(url, headers=part | {"If-Range": f'W/"{digest}"'})
+    strong = api.client.get(url, headers=part | {"If-Range": f'"{digest}"'})
+
+    assert (weak.status_code, weak.data) == (200, b"the picture")
+    assert (strong.status_code, strong.data) == (206, b"pic")
 
 
 def test_a_preference_is_said_to_be_applied_only_where_it_was(api):

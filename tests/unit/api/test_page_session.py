@@ -45,6 +45,17 @@ def test_without_tls_the_cookie_is_not_marked_secure(keyed):
     assert "secure" not in cookie.lower()
 
 
+@pytest.mark.parametrize(("origin", "host"), [("null", ""), ("http://[", "[")])
+def test_a_page_of_nowhere_is_not_ours_though_the_host_is_none_either(
+    keyed, origin, host
+):
+    headers = {"Origin": origin, "Host": host}
+
+    response = keyed.client.post("/session", json={"key": "x"}, headers=headers)
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+
+
 @pytest.mark.parametrize("key", ["imp_wrong", "", " "])
 def test_a_wrong_key_opens_nothing(keyed, key):
     response = log_in(keyed, key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import jobs
+from tests.job_rows import checkpoint
 
 
 def cancel(api, job_id, **body):
@@ -40,6 +41,25 @@ def test_a_running_job_that_is_purged_goes_when_its_worker_has_let_go(api):
     assert keys == [f"frames/{job_id}/100.jpg"]
     assert api.client.get(f"/v1/jobs/{job_id}").status_code == 410
     assert jobs.purge_canceled(api.db) == []
+
+
+def test_what_is_being_deleted_is_neither_tried_again_nor_forked(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    checkpoint(api.db, claim, 100)
+    cancel(api, job_id, purge=True)
+    jobs.stopped(api.db, claim)
+
+    shown = api.client.get(f"/v1/jobs/{job_id}").json
+    answers = [
+        api.client.post(f"/v1/jobs/{job_id}/retry", json={}),
+        api.client.post(f"/v1/jobs/{job_id}/fork", json={"from": {"iteration": 100}}),
+    ]
+
+    assert (shown["state"], shown["allowed_actions"]) == ("canceled", [])
+    for response in answers:
+        assert (response.status_code, response.json["code"]) == (409, "invalid-state")
+        assert "being deleted" in response.json["detail"]
 
 
 def test_the_reconciler_takes_what_a_purged_job_has_made(api):

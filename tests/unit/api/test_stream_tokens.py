@@ -122,6 +122,14 @@ def test_it_opens_nothing_but_streams_and_is_not_used_up_by_trying(
     assert look(brief, token).status_code == 200
 
 
+def test_what_is_asked_of_one_beyond_that_is_refused(brief):
+    headers = brief.bearer()
+
+    made = brief.client.post("/v1/stream-tokens", headers=headers, json={"a": 1})
+
+    assert (made.status_code, made.json["code"]) == (422, "validation")
+
+
 def test_whoever_may_read_makes_them_and_nobody_else(brief):
     for scopes, status in ((["read"], 201), (["write"], 403), (["keys"], 403)):
         headers = brief.bearer(*scopes)
