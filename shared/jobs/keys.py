@@ -49,21 +49,21 @@ class NewKey:
         owner_id: Whose; None: of a new owner.
         scopes: What it may do.
         expires_in_seconds: None: it never does.
-        made_with: Id of the key that makes it, which it must not outlive; None: none,
-            or one that may do everything.
         submits_per_minute: None: as the settings say; 0: no limit.
         requests_per_minute: The same, of all other requests.
         quotas: `max_queued` and `max_running` of its owner, where they change.
+        made_with: Id of the key that makes it, which it must not outlive; None: none,
+            or one that may do everything.
     """
 
     name: str = ""
     owner_id: str | None = None
     scopes: frozenset[Scope] = USUAL
     expires_in_seconds: float | None = None
-    made_with: str | None = None
     submits_per_minute: int | None = None
     requests_per_minute: int | None = None
     quotas: dict[str, int | None] = field(default_factory=dict)
+    made_with: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from shared import jobs
 from shared.db import Database
-from shared.errors import IdempotencyInProgress, IdempotencyKeyReused
+from shared.errors import IdempotencyInProgress, IdempotencyKeyReused, Unauthenticated
 from shared.jobs.replaying import HOLD_SECONDS, REPLAY_SECONDS
 from shared.jobs.tidying import Janitor
 from shared.key_models import IdempotencyKey
@@ -129,6 +129,19 @@ def test_keys_survive_on_both_databases(db, clock):
     assert jobs.find_key(db, token) is None
     jobs.revoke_key(db, key.id)
     assert jobs.list_keys(db) == []
+
+
+def test_a_key_ends_with_the_one_that_made_it_on_both_databases(db, clock):
+    maker, _ = jobs.create_key(db, jobs.NewKey("n", OWNER, expires_in_seconds=60))
+    clock.advance(10)
+
+    for lasts in (None, 600):
+        new = jobs.NewKey("c", OWNER, expires_in_seconds=lasts, made_with=maker.id)
+        assert jobs.create_key(db, new)[0].expires_at == maker.expires_at
+
+    clock.advance(51)
+    with pytest.raises(Unauthenticated):
+        jobs.create_key(db, jobs.NewKey("c", OWNER, made_with=maker.id))
 
 
 def test_the_janitor_sweeps_what_nobody_may_ask_for_any_more(db, clock, tmp_path):
