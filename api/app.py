@@ -70,29 +70,7 @@ def create_app(
     """Build the API over the given parts of a deployment; `clock` only grows."""
     app = openapi.make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
-    secret = read_secret(settings.secret_file)
-    looks = Looks(database)
-    keys_here = KnownKeys(database, clock)
-    parts = services.Services(
-        settings,
-        database,
-        storage,
-        doorbell,
-        secret,
-        keys=keys_here,
-        budgets=Budgets(clock),
-        strangers=Budgets(clock),
-        decoders=BoundedSemaphore(settings.max_decodes),
-        uploads=BoundedSemaphore(max_uploads(settings)),
-        logins=BoundedSemaphore(max_logins(settings)),
-        places=Places(settings.max_streams, most_streams_each(settings)),
-        looks=looks,
-        lookout=Lookout(
-            database,
-            lambda row: looks.progress(row.owner_id, row),
-            keys_here.forget,
-        ),
-    )
+    parts = _services(settings, database, storage, doorbell, clock)
     services.install(app, parts)
     problems.register(app)
     headers.register(app)  # before auth, so that refusals too carry a Request-Id
@@ -104,3 +82,34 @@ def create_app(
     app.register_blueprint(session.blueprint)
     app.wsgi_app = Unchanged(app.wsgi_app, parts)  # type: ignore[method-assign] # as Flask documents it
     return app
+
+
+def _services(
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    doorbell: Doorbell,
+    clock: Callable[[], float],
+) -> services.Services:
+    looks = Looks(database)
+    known = KnownKeys(database, clock)
+    return services.Services(
+        settings,
+        database,
+        storage,
+        doorbell,
+        read_secret(settings.secret_file),
+        keys=known,
+        budgets=Budgets(clock),
+        strangers=Budgets(clock),
+        decoders=BoundedSemaphore(settings.max_decodes),
+        uploads=BoundedSemaphore(max_uploads(settings)),
+        logins=BoundedSemaphore(max_logins(settings)),
+        places=Places(settings.max_streams, most_streams_each(settings)),
+        looks=looks,
+        lookout=Lookout(
+            database,
+            lambda row: looks.progress(row.owner_id, row),
+            known.forget,
+        ),
+    )
