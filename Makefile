@@ -19,9 +19,10 @@ up: .venv/.installed ## run the farm on this machine until Ctrl-C
 	@$(BIN)/impasto weights fetch
 	@$(BIN)/impasto up
 
-test: setup ## run the tests
+# Most tests wait for a process; threads of torch that share cores wait for each other.
+test: setup ## run the tests, three at a time
 	@$(BIN)/impasto weights fetch
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 
 lint: setup ## check style, types and layers
 	$(BIN)/ruff check .

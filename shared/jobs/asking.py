@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, select
 
@@ -122,8 +122,13 @@ def _ask(db: Database, owner_id: str, job_id: str, verb: Verb) -> Answer:
         job = lock_job(session, job_id, owner_id)
         answer = answer_to(session, job, verb)
         if answer.effect is Effect.MOVE:
-            move(db, session, job, verb, answer.state)
+            move(db, session, job, verb, answer.state, **_taken_back(answer.state))
     return answer
+
+
+def _taken_back(state: JobState) -> dict[str, Any]:
+    """What waited for its picture and is paused is not to be finished any more."""
+    return {"finish_requested": False} if state == JobState.PAUSED else {}
 
 
 def _can(job: Job, verb: Verb) -> bool:

@@ -69,7 +69,8 @@ def checkpointed(
             )
         )
         session.flush()
-        session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=iteration))
+        newest = max(iteration, job.ckpt_iter)  # an older one is none to begin from
+        session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=newest))
         going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
         return drop_checkpoints(session, going)
 

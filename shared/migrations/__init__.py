@@ -85,6 +85,8 @@ def _engine(url: str) -> Engine:
 def _leave_transactions_to_us(connection: Any, _record: object) -> None:
     # Python's module would begin late and commit early, around each CREATE TABLE.
     connection.isolation_level = None
+    # Here, where nobody else is: two that come later would be in each other's way.
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -21,7 +21,7 @@ def test_who_watches_sees_progress_as_it_comes_and_the_end_at_once(serve, live_d
     def work():
         for done in range(1, 8):
             beat(live_db, claimed, 10 * done)
-            time.sleep(0.5)
+            time.sleep(1)
         complete(live_db, claimed)
         ended.append(time.monotonic())
 

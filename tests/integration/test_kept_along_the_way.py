@@ -41,6 +41,15 @@ def test_a_checkpoint_written_again_after_a_lost_answer_is_one(db):
     assert checkpoint(db, claimed, 10) == []
 
 
+def test_an_older_checkpoint_that_comes_late_is_not_where_the_next_attempt_begins(db):
+    submit(db)
+    held = claim(db)
+    for iteration in (20, 10):
+        checkpoint(db, held, iteration)
+
+    assert row(db, held.job_id).ckpt_iter == 20
+
+
 def test_checkpoints_after_a_fallback_count_as_progress_and_are_kept(db, clock):
     """Both stored ones were useless: the attempt began anew, below them."""
     job_id = submit(db)

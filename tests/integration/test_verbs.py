@@ -176,6 +176,20 @@ def test_finish_wins_over_pause_whoever_comes_first(db):
     assert events(db, job_id)[-3:] == ["stopped", "finish", "claim"]
 
 
+def test_pausing_what_waits_to_be_finished_takes_the_finish_back(db):
+    submit(db)
+    held = claim(db)
+    checkpoint(db, held, 10)
+    jobs.finish(db, OWNER, held.job_id)
+    jobs.release(db, held)
+    jobs.pause(db, OWNER, held.job_id)
+    paused = row(db, held.job_id)
+    jobs.finish(db, OWNER, held.job_id)
+
+    assert (paused.state, paused.finish_requested) == (JobState.PAUSED, False)
+    assert row(db, held.job_id).state == JobState.QUEUED
+
+
 def test_finishing_twice_is_one_event(db):
     job_id = submit(db)
     claim(db)
