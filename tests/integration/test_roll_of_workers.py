@@ -71,7 +71,11 @@ def test_a_worker_whose_process_is_gone_is_replaced_at_once(db):
     assert [entry.id for entry in roll(db)] == ["wkr_2"]
 
 
-@pytest.mark.parametrize("process", ["", this_process(), "other-boot:pid:[1]/1/2"])
+@pytest.mark.parametrize(
+    "process",
+    ["", this_process(), "other-boot:pid:[1]/1/2"],
+    ids=["unknown", "alive", "elsewhere"],
+)
 def test_a_process_that_is_alive_or_unknown_keeps_its_place(db, process):
     jobs.arrive(db, replace(FIRST, process=process))
 
