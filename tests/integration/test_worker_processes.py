@@ -112,8 +112,8 @@ def test_the_log_of_a_worker_names_the_trace_of_a_job(farm):
     farm.wait_end(job_id)
 
     lines = (farm.settings.home / "log").read_text().splitlines()
-    (left,) = [json.loads(line) for line in lines if '"job_left"' in line]
-    assert left["trace_id"] == trace.id
+    (begun,) = [json.loads(line) for line in lines if '"job_claimed"' in line]
+    assert begun["trace_id"] == trace.id
 
 
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
