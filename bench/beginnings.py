@@ -49,7 +49,8 @@ def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
         url = f"sqlite:///{home / 'impasto.sqlite'}"
         migrate(url)
         farm = Farm(home, url, redis.url, weights.default_folder())
-        told = {"auth": "keys", "requests_per_minute": 0, "submits_per_minute": 0}
+        told = {"auth": "keys", "max_streams_per_owner": 256}
+        told |= {"requests_per_minute": 0, "submits_per_minute": 0}
         try:
             with running_api(home, url, **told, redis_url=redis.url) as server:
                 new = jobs.NewKey(owner_id=jobs.LOCAL_OWNER)
