@@ -189,3 +189,8 @@ def client(api):
 @pytest.fixture
 def a_picture():
     return picture
+
+
+@pytest.fixture
+def nine(a_picture):
+    return [a_picture((shade, 0, 0)) for shade in range(0, 90, 10)]

@@ -244,3 +244,14 @@ def test_pictures_have_names_and_are_what_they_are_said_to_be(api):
         headers = api.client.get(url).headers
         assert headers["Content-Disposition"] == f'inline; filename="{name}"'
         assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("digits", [19, 5000])
+def test_a_number_that_no_revision_can_be_is_412(api, digits):
+    url, match = f"/v1/jobs/{api.submitted()}", f'"{"9" * digits}"'
+
+    response = api.client.patch(
+        url, json={"style_weight": 3.0}, headers={"If-Match": match}
+    )
+
+    assert (response.status_code, response.json["code"]) == (412, "version-mismatch")

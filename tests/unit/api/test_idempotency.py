@@ -2,49 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 
 import pytest
 
 from shared import jobs
 from shared.jobs.replaying import REPLAY_SECONDS, drop_old_answers
 from shared.key_models import IdempotencyKey
-
-KEY = {"Idempotency-Key": "6b0f-1"}
-
-
-def listed(api):
-    return [job["id"] for job in api.client.get("/v1/jobs").json["data"]]
-
-
-def explore(api, pictures, headers, **params):
-    form = {"picture": [(io.BytesIO(data), "x.png") for data in pictures]}
-    if params:
-        form["params"] = json.dumps(params)
-    return api.client.post("/v1/explorations", data=form, headers=headers)
-
-
-def add(api, data):
-    form = {"file": (io.BytesIO(data), "x.png")}
-    return api.client.post("/v1/assets", data=form).json["id"]
-
-
-@pytest.fixture
-def nine(a_picture):
-    return [a_picture((shade, 0, 0)) for shade in range(0, 90, 10)]
-
-
-@pytest.fixture
-def over(api):
-    """A job that has succeeded and left a checkpoint."""
-    job_id = api.submitted()
-    claim = api.claimed()
-    digest = hashlib.sha256(b"1").hexdigest()
-    jobs.checkpointed(api.db, claim, 20, jobs.Written("checkpoints/a", digest, 1), 1)
-    api.finish(claim)
-    return job_id
+from tests.unit.api.asked_again import KEY, explore, listed
 
 
 def test_the_same_submit_makes_one_job_and_gets_the_same_answer(api):

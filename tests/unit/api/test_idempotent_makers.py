@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 
 import pytest
 
 from shared import jobs
-
-KEY = {"Idempotency-Key": "6b0f-1"}
-
-
-def listed(api):
-    return [job["id"] for job in api.client.get("/v1/jobs").json["data"]]
-
-
-def explore(api, pictures, headers, **params):
-    form = {"picture": [(io.BytesIO(data), "x.png") for data in pictures]}
-    if params:
-        form["params"] = json.dumps(params)
-    return api.client.post("/v1/explorations", data=form, headers=headers)
+from tests.unit.api.asked_again import KEY, explore, listed
 
 
 def add(api, data):
     form = {"file": (io.BytesIO(data), "x.png")}
     return api.client.post("/v1/assets", data=form).json["id"]
-
-
-@pytest.fixture
-def nine(a_picture):
-    return [a_picture((shade, 0, 0)) for shade in range(0, 90, 10)]
 
 
 @pytest.fixture

@@ -37,14 +37,6 @@ def keep(api, claim, iteration):
     jobs.checkpointed(api.db, claim, iteration, jobs.Written(key, "ef" * 32, 7), 1)
 
 
-@pytest.mark.parametrize("digits", [19, 5000])
-def test_a_number_that_no_revision_can_be_is_412(change, job_id, digits):
-    response = change(job_id, {"style_weight": 3.0}, match=f'"{"9" * digits}"')
-
-    assert response.status_code == 412
-    assert response.json["code"] == "version-mismatch"
-
-
 def test_a_waiting_job_pauses_and_resumes_and_is_rung_for(api, ask, job_id):
     paused = ask(job_id, "pause")
     assert (paused.status_code, paused.json["state"]) == (200, "paused")
