@@ -31,7 +31,7 @@ lint: setup ## check style, types and layers
 	$(BIN)/lint-imports
 
 openapi: setup ## write docs/openapi.json, which must be as the code is
-	@$(BIN)/python -m docs.openapi
+	@$(BIN)/python -m docs.scripts.openapi
 
 fuzz: setup ## send hostile requests to real servers; COUNT=100000 SEED=7
 	@$(BIN)/python -m tests.fuzz $(or $(COUNT),10000) $(or $(SEED),1) $(FAMILY)
@@ -61,15 +61,15 @@ bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000:10
 	$(BIN)/python -m bench.claims $(SIZES)
 
 bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZES="1000 100000"
-	$(BIN)/python -m bench.lists $(SIZES)
+	$(BIN)/python -m bench.job_listing $(SIZES)
 
 bench-start: setup ## time the start of the command line
-	$(BIN)/python -m bench.start_of_the_command_line
+	$(BIN)/python -m bench.cli_startup
 
 bench-api: setup ## polls beside a plain Flask view, time until a job runs, what a crowd costs
 	$(BIN)/python -m bench.polls
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.beginnings
-	$(BIN)/python -m bench.crowd
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.start_latency
+	$(BIN)/python -m bench.watcher_cost
 
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
@@ -77,7 +77,7 @@ bench-engine: setup ## measure the engine beside its peers: bench/README.md
 
 bench-eta: setup ## foretell real jobs on a farm of its own, and compare
 	@$(BIN)/impasto weights fetch
-	$(BIN)/python -m bench.foretold
+	$(BIN)/python -m bench.eta_accuracy
 
 gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
 	@$(BIN)/python -m bench.gpu_check --is-there

@@ -1,1 +1,1 @@
-"""The HTTP side: takes jobs, shows them, hands out pictures; never loads torch."""
+"""The HTTP API: takes jobs, shows them, hands out pictures."""

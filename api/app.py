@@ -6,58 +6,60 @@ import time
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
-from api import auth, headers, openapi, problems, rates, services
-from api.blueprints import (
-    assets,
-    capabilities,
-    entry,
-    estimates,
-    events,
-    explorations,
-    frames,
-    health,
-    jobs,
-    keys,
-    metrics,
-    pages,
-    pictures,
-    records,
-    session,
-    stream_tokens,
-    verbs,
+from api import estimates, queue
+from api.assets import views as assets
+from api.auth.authenticate import register_authentication
+from api.auth.key_cache import KnownKeys
+from api.auth.rate_limit import Budgets, register_rate_limits
+from api.dependencies import Services, install
+from api.events import views as events
+from api.explorations import views as explorations
+from api.http.headers import register_headers
+from api.http.problems import register_problem_handlers
+from api.http.slots import (
+    Places,
+    max_body_bytes,
+    max_logins,
+    max_uploads,
+    most_streams_each,
 )
-from api.budgets import Budgets
-from api.known_keys import KnownKeys
-from api.limits import max_body_bytes, max_logins, max_uploads, most_streams_each
-from api.live import Lookout
-from api.looks import Looks
-from api.places import Places
-from api.refining import refined
-from api.unchanged import Unchanged
-from shared.secret_file import read_secret
+from api.job_view.view_cache import Looks
+from api.jobs import actions as verbs
+from api.jobs import frames
+from api.jobs import history as records
+from api.jobs import results as pictures
+from api.jobs import views as jobs
+from api.keys import stream_tokens
+from api.keys import views as keys
+from api.not_modified import Unchanged
+from api.openapi.spec import document, make_app, refined, register_blueprints
+from api.server import capabilities, entry, health, metrics
+from api.watch.watcher import Lookout
+from api.web import pages, session
+from shared.auth.secret import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
-    from shared.db import Database
+    from shared.db.database import Database
     from shared.queue import Doorbell
     from shared.settings import Settings
     from shared.storage.base import Storage
 
 _DOCUMENTED = (
     *(assets, jobs, events, explorations, verbs, pictures, frames, records),
-    *(keys, stream_tokens, capabilities, health, estimates, metrics, entry),
+    *(keys, stream_tokens, capabilities, health, estimates, queue, metrics, entry),
 )
 
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI document, which no deployment changes."""
-    app = openapi.make_app()
+    app = make_app()
     for documented in _DOCUMENTED:
-        openapi.register(app, documented.blueprint)
-    return refined(openapi.document(app))
+        register_blueprints(app, documented.blueprint)
+    return refined(document(app))
 
 
 def create_app(
@@ -68,16 +70,16 @@ def create_app(
     clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """Build the API over the given parts of a deployment; `clock` only grows."""
-    app = openapi.make_app()
+    app = make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     parts = _services(settings, database, storage, doorbell, clock)
-    services.install(app, parts)
-    problems.register(app)
-    headers.register(app)  # before auth, so that refusals too carry a Request-Id
-    auth.register(app)
-    rates.register(app)
+    install(app, parts)
+    register_problem_handlers(app)
+    register_headers(app)  # before auth, so that refusals too carry a Request-Id
+    register_authentication(app)
+    register_rate_limits(app)
     for documented in _DOCUMENTED:
-        openapi.register(app, documented.blueprint)
+        register_blueprints(app, documented.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     app.wsgi_app = Unchanged(app.wsgi_app, parts)  # type: ignore[method-assign] # as Flask documents it
@@ -90,10 +92,10 @@ def _services(
     storage: Storage,
     doorbell: Doorbell,
     clock: Callable[[], float],
-) -> services.Services:
+) -> Services:
     looks = Looks(database)
     known = KnownKeys(database, clock)
-    return services.Services(
+    return Services(
         settings,
         database,
         storage,

@@ -1,4 +1,7 @@
-"""`python -m api.serve`: the API's process, granian with the WSGI app of `api.wsgi`."""
+"""Hearing of the end of a process in time to say goodbye to whoever waits.
+
+`python -m api.serve`: the API's process, granian with the WSGI app of `api.wsgi`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import sys
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from granian import Granian
@@ -15,16 +20,39 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api.farewell import before_the_end
-from api.services import services_of
-from shared import logs
-from shared.secret_file import secret_or_exit
+from api.dependencies import services_of
+from shared.auth.secret import secret_or_exit
+from shared.logs import configure
 from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
     from shared.settings import Settings
+
+_ENDS = {signal.SIGINT, signal.SIGTERM}
+
+
+def before_the_end(goodbye: Callable[[], None]) -> None:
+    """Have `goodbye` called when this process is told to end; from the main thread.
+
+    The server sets handlers of its own after the app is loaded, and they are to stay.
+    The wakeup descriptor is written to besides them, whatever the main thread does.
+    """
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        with heard, told:
+            while not _ENDS & set(heard.recv(64)):
+                pass
+            goodbye()
+
+    Thread(target=listen, name="farewell", daemon=True).start()
+
 
 _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
@@ -41,7 +69,7 @@ def main() -> None:
     """
     settings = settings_or_exit()
     secret_or_exit(settings.secret_file)
-    logs.configure(settings.log_level)
+    configure(settings.log_level)
     logging.getLogger("_granian").addFilter(_is_news)
     server = Granian(_APP, **options(settings))
     server.serve(target_loader=partial(_load, os.getpid()), wrap_loader=False)

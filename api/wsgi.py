@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.app import create_app
-from api.services import current_services
-from shared import jobs, logs
-from shared.db import Database
+from api.dependencies import current_services
+from shared.db.database import Database
+from shared.logs import configure
+from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import Doorbell
 from shared.settings import settings_or_exit
-from shared.storage import open_storage
+from shared.storage.backends import open_storage
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def app() -> Flask:
     """Build everything from the environment, and start reconciling."""
     settings = settings_or_exit()
-    logs.configure(settings.log_level)
+    configure(settings.log_level)
     database, doorbell = Database(settings.database_url), Doorbell(settings)
     storage = open_storage(settings.storage_url)
     flask_app = create_app(settings, database, storage, doorbell)
@@ -27,5 +28,5 @@ def app() -> Flask:
         current_services().keys.note_uses_from_now_on()
     # Never stopped: granian ends its processes without a goodbye, and a leadership
     # that is not renewed passes to another process by itself.
-    jobs.Reconciler(database, doorbell, storage, settings).start()
+    MaintenanceLoop(database, doorbell, storage, settings).start()
     return flask_app

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, text
 
 from bench.databases import postgresql, sqlite
-from shared import jobs
-from shared.db import Database
-from shared.migrations import migrate
-from shared.models import Job, Owner
-from shared.params import StyleParams
+from shared.db.database import Database
+from shared.db.migrate import migrate
+from shared.db.models.jobs import Job
+from shared.db.models.owners import Owner
+from shared.jobs.claim import Device, claim_job
+from shared.jobs.lease import Result, Written, complete_job, renew_lease
+from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
+from shared.maintenance.rescue import requeue_expired_leases, wake_backed_off_jobs
+from shared.params.style import StyleParams
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ OWNERS = 10
 CLAIMS = 200
 LEASE_SECONDS = 1000.0
 GOAL = 1.5  # times as long among many as among few
-DEVICE = jobs.Device("wkr_1", "cpu", 2**40)
+DEVICE = Device("wkr_1", "cpu", 2**40)
 ROUNDS = 10
 _BATCH = 20_000  # rows in a statement, which has seconds
 # SQL of the id of job n, as `_row` writes it.
@@ -91,23 +95,23 @@ def _live(db: Database, number: int, took: dict[str, list[float]]) -> None:
     """Take one job from its claim to its end."""
     claim = _timed(
         took["claim"],
-        lambda: jobs.claim(db, DEVICE, f"n{number}", LEASE_SECONDS),
+        lambda: claim_job(db, DEVICE, f"n{number}", LEASE_SECONDS),
     )
     _timed(
         took["heartbeat"],
-        lambda: jobs.heartbeat(db, claim, LEASE_SECONDS, 1, {}),
+        lambda: renew_lease(db, claim, LEASE_SECONDS, 1, {}),
     )
-    written = jobs.Written(f"results/{claim.job_id}", "ab" * 32, 3)
-    result = jobs.Result(written, 8, 8, exact=True)
-    _timed(took["complete"], lambda: jobs.complete(db, claim, result))
+    written = Written(f"results/{claim.job_id}", "ab" * 32, 3)
+    result = Result(written, 8, 8, exact=True)
+    _timed(took["complete"], lambda: complete_job(db, claim, result))
 
 
 def _round(db: Database) -> None:
     """What the reconciler does every few seconds, when there is nothing to do."""
-    jobs.reap(db)
-    jobs.cancel_overdue(db)
-    jobs.expire(db, 30)
-    jobs.wake(db)
+    requeue_expired_leases(db)
+    cancel_overdue_jobs(db)
+    expire_jobs(db, 30)
+    wake_backed_off_jobs(db)
 
 
 def _timed(times: list[float], call: Callable[[], object]) -> object:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers import postgresql_folder, running_postgresql
+from tests.support.redis_and_postgresql import postgresql_folder, running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from shared.params import StyleParams
-from worker import weights
-from worker.computing import compute_exactly_on_cuda
-from worker.device import best_devices, versions
-from worker.engine.features import build_network
-from worker.engine.graphs import record_on_cuda
-from worker.engine.sources import Sources, Style
+from shared.params.style import StyleParams
+from worker.devices.determinism import compute_exactly_on_cuda
+from worker.devices.device import best_devices, versions
+from worker.engine.images.inputs import Sources, Style
 from worker.engine.transfer import stylize
+from worker.engine.vgg.cuda_graphs import record_on_cuda
+from worker.engine.vgg.network import build_network
+from worker.weights.catalog import default_folder
+from worker.weights.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.engine.features import Network
+    from worker.engine.vgg.network import Network
 
 SIDES = (512, 1024, 2048)
 WARM_UP = 3
@@ -94,7 +95,7 @@ def run_tests(device_class: str) -> bool:
 
 def table(device: torch.device) -> Iterator[str]:
     """Time every way at every size, in Markdown, line by line as it is known."""
-    tensors = weights.load("vgg16", weights.default_folder())
+    tensors = load("vgg16", default_folder())
     if device.type == "cuda":
         compute_exactly_on_cuda()
     yield "| long side | precision | graphs | seconds per iteration | peak MiB |"

@@ -19,11 +19,11 @@ ROOT = Path(__file__).parent.parent
 COPIED = ("shared", "tests", "worker", "pyproject.toml")
 EXAMPLES = "60"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
-MACHINE = "tests/integration/test_job_machine.py"
+MACHINE = "tests/integration/jobs/test_state_machine.py"
 TESTS = {
     "directed machine": [MACHINE, "-k", "sqlite and OneJobMachine"],
-    "fenced writes": ["tests/integration/test_fenced_writes.py",
-                      "tests/integration/test_moves.py", "-k", "sqlite"],
+    "fenced writes": ["tests/integration/jobs/test_fence.py",
+                      "tests/integration/jobs/test_transitions.py", "-k", "sqlite"],
     "wide machine": [MACHINE, "-k", "sqlite and not OneJobMachine"],
 }  # fmt: skip
 
@@ -41,68 +41,68 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "held_by forgets the fence",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "        Job.fence == claim.fence,\n",
     ),
     Mutation(
         "held_by forgets the state",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "        Job.state.in_(HELD),\n",
     ),
     Mutation(
         "held_by forgets the job",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "        Job.id == claim.job_id,\n",
     ),
     Mutation(
         "a heartbeat asks for no claim",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "update(Job)\n            .where(*held_by(claim))",
         "update(Job)\n            .where(Job.id == claim.job_id)",
     ),
     Mutation(
         "locking asks for no claim",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "select(Job).where(*held_by(claim))",
         "select(Job).where(Job.id == claim.job_id)",
     ),
     Mutation(
         "completing again asks for no fence",
-        "shared/jobs/holding.py",
+        "shared/jobs/lease.py",
         "job.fence == claim.fence and ",
     ),
     Mutation(
         "a claim raises no fence",
-        "shared/jobs/claiming.py",
+        "shared/jobs/claim.py",
         "fence=Job.fence + 1,",
         "fence=Job.fence,",
     ),
     Mutation(
         "a reap raises no fence",
-        "shared/jobs/reaping.py",
+        "shared/maintenance/rescue.py",
         'columns["fence"] = Job.fence + 1',
         'columns["fence"] = Job.fence',
     ),
     Mutation(
         "a reap asks for no lease",
-        "shared/jobs/reaping.py",
+        "shared/maintenance/rescue.py",
         "Job.state.in_(HELD), Job.lease_until < db.now",
         "Job.state.in_(HELD)",
     ),
     Mutation(
         "a move forgets the fence",
-        "shared/jobs/moves.py",
+        "shared/jobs/transitions.py",
         "Job.fence == was.fence, ",
     ),
     Mutation(
         "a move forgets the state",
-        "shared/jobs/moves.py",
+        "shared/jobs/transitions.py",
         ", Job.state == was.state)",
         ")",
     ),
     Mutation(
         "a lost claim is anybody's",
-        "shared/jobs/claiming.py",
+        "shared/jobs/claim.py",
         "            Job.claim_nonce == nonce,\n",
     ),
 )

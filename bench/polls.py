@@ -25,17 +25,19 @@ import httpx
 import psutil
 
 from bench.databases import postgresql, sqlite
-from bench.polled_server import TINY
-from shared import jobs
-from shared.db import Database
-from shared.migrations import migrate
+from bench.poll_server import TINY
+from shared.auth.api_keys import NewKey, Scope, issue_key
+from shared.db.database import Database
+from shared.db.migrate import migrate
+from shared.jobs.claim import Device, claim_job
+from shared.jobs.lease import renew_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS, REQUESTS = 9, 2000
 _READY_SECONDS = 60
-_DEVICE = jobs.Device("wkr_1", "cpu", 10**12)
+_DEVICE = Device("wkr_1", "cpu", 10**12)
 _PROGRESS = {
     "phase": "optimizing", "scale": 1, "width": 256, "height": 128, "iteration": 110,
     "scale_iteration": 10, "losses": {"total": 2.0, "content": 1.5, "style": 0.5,
@@ -80,7 +82,7 @@ def serving(home: Path, url: str) -> Iterator[Server]:
     }  # fmt: skip
     named = {f"IMPASTO_{name}": str(value) for name, value in told.items()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.polled_server"], env=os.environ | named
+        [sys.executable, "-m", "bench.poll_server"], env=os.environ | named
     )
     try:
         _wait(port)
@@ -105,14 +107,14 @@ def _wait(port: int) -> None:
 
 def polls(database: Database, port: int) -> list[Poll]:
     """Make a job that runs, and say how it is looked at."""
-    key = jobs.create_key(database, jobs.NewKey(scopes=frozenset(jobs.Scope)))[1]
+    key = issue_key(database, NewKey(scopes=frozenset(Scope)))[1]
     bearer = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer) as client:
         made = client.post("/v1/explorations", json={"name": "polled"})
-        claim = jobs.claim(database, _DEVICE, "n", 3600)
+        claim = claim_job(database, _DEVICE, "n", 3600)
         if claim is None:
             raise RuntimeError(made.text)
-        jobs.heartbeat(database, claim, 3600, 110, _PROGRESS)
+        renew_lease(database, claim, 3600, 110, _PROGRESS)
         path = made.json()["urls"]["self"]
         etag = client.get(path).headers["ETag"]
     own = f"Authorization: Bearer {key}\r\n"

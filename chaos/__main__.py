@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from chaos import leave_on_sigterm
+from chaos.analysis.report import answers, bounds, plain, save, table, told, verdict
 from chaos.episode import Plan, play
-from chaos.ground import POSTGRESQL, SQLITE, PartMissing
-from chaos.report import answers, bounds, plain, save, table, told, verdict
+from chaos.farm.infrastructure import POSTGRESQL, SQLITE, PartMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chaos.scene import Scene
+    from chaos.farm.running_farm import Scene
 
 KEPT = Path(".chaos")
 _OVERHEAD_SECONDS = 25.0  # to start and to settle, of each episode

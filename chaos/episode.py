@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from chaos.evidence import (
+from chaos.analysis.evidence import (
     Evidence,
     collect,
     read_counts,
@@ -18,25 +18,25 @@ from chaos.evidence import (
     read_rows,
     read_weights,
 )
+from chaos.analysis.invariants import Violation, judge
+from chaos.analysis.recovery_times import Recovery, delays, recoveries
+from chaos.farm.load_generator import PICTURES
+from chaos.farm.running_farm import running
 from chaos.faults import draw
-from chaos.faults.of_people import resume_all
-from chaos.faults.of_workers import sprung
-from chaos.judge import Violation, judge
-from chaos.load import PICTURES
-from chaos.recovery import Recovery, delays, recoveries
-from chaos.scene import running
+from chaos.faults.users import resume_all
+from chaos.faults.workers import sprung
+from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable
-from shared.jobs.reading import get_job
-from shared.jobs.submitting import LOCAL_OWNER
-from shared.models import Job
+from shared.jobs.submit import LOCAL_OWNER
+from shared.queries.jobs import get_job
 from shared.states import TERMINAL
-from shared.storage import open_storage
+from shared.storage.backends import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chaos.farm.running_farm import Scene
     from chaos.records import Fault
-    from chaos.scene import Scene
 
 SETTLE_SECONDS = 60.0
 _TICK_SECONDS = 0.05

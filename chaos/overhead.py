@@ -22,11 +22,11 @@ import httpx
 import psutil
 
 from chaos import leave_on_sigterm
-from chaos.crew import ROOT
-from chaos.ground import prepared
-from chaos.measured_worker import CHECKPOINTS, NEEDED, PREVIEWS
-from chaos.server import Person, Server
-from tests.farm import picture
+from chaos.farm.api_process import Person, Server
+from chaos.farm.infrastructure import prepared
+from chaos.farm.worker_processes import ROOT
+from chaos.workers.measured_worker import CHECKPOINTS, NEEDED, PREVIEWS
+from tests.support.farm import picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def _start_worker(
 ) -> subprocess.Popen[bytes]:
     with (home / "worker.log").open("w") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "chaos.measured_worker"],
+            [sys.executable, "-m", "chaos.workers.measured_worker"],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=log,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.compose import ROOT, Compose, ComposeFailed
-from deploy.evidence import (
+from deploy.resume_checks import (
     Disappointed,
     describe_picture,
     newest_checkpoint,
@@ -26,15 +26,15 @@ from deploy.evidence import (
     worker_of,
 )
 from deploy.steps import say, step
-from impasto.client import Client
+from impasto.cli.signals import stop_signals_raise
+from impasto.client.client import Client
+from impasto.client.outcomes import raise_for_state
 from impasto.errors import ImpastoError
-from impasto.interrupts import stop_signals_raise
-from impasto.outcomes import raise_for_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from impasto.models import Job
+    from impasto.client.models import Job
 
 CONTENT = ROOT / "samples" / "chelsea.jpg"
 STYLE = ROOT / "samples" / "strokes.jpg"

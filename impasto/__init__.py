@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from impasto.client import Client
-    from impasto.errors import ApiError, ImpastoError, ServerUnreachable
-    from impasto.models import Job, JobPage
-    from impasto.outcomes import JobCanceled, JobFailed, WaitTimeout
-    from impasto.painting import Painting
+from typing import Any
 
 __all__ = [
     "ApiError",
@@ -26,11 +19,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "impasto.client": ("Client",),
+    "impasto.client.client": ("Client",),
     "impasto.errors": ("ApiError", "ImpastoError", "ServerUnreachable"),
-    "impasto.models": ("Job", "JobPage"),
-    "impasto.outcomes": ("JobCanceled", "JobFailed", "WaitTimeout"),
-    "impasto.painting": ("Painting",),
+    "impasto.client.models": ("Job", "JobPage"),
+    "impasto.client.outcomes": ("JobCanceled", "JobFailed", "WaitTimeout"),
+    "impasto.client.uploads": ("Painting",),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.app import make_app
+from impasto.cli.app import make_app
 
 
 def main() -> None:

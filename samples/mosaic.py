@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from samples.pigment import Array, blend, lit, palette, picture, smooth_noise
+from samples.textures import Array, blend, lit, palette, picture, smooth_noise
 
 if TYPE_CHECKING:
     from PIL import Image

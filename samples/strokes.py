@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from samples.pigment import Array, blend, lit, palette, picture, smooth_noise
+from samples.textures import Array, blend, lit, palette, picture, smooth_noise
 
 _SCALE = 2
 _LAYERS = ((46, 250, 30), (30, 210, 19), (22, 150, 15))  # width, length, spacing, px

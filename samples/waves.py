@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from samples.pigment import Array, palette, picture, smooth_noise
+from samples.textures import Array, palette, picture, smooth_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

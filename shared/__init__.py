@@ -1,1 +1,1 @@
-"""What every process agrees on: words, tables, blobs and the life of a job."""
+"""What every process agrees on: settings, tables, job states, parameters, errors."""

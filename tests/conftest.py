@@ -10,9 +10,9 @@ import os
 
 import pytest
 
-from shared.db import Database
-from shared.migrations import migrate
-from tests.servers import (
+from shared.db.database import Database
+from shared.db.migrate import migrate
+from tests.support.redis_and_postgresql import (
     postgresql_folder,
     redis_server_path,
     running_postgresql,
@@ -134,11 +134,12 @@ def redis_server(request):
 def weights_dir(request):
     """The folder with the verified weights of VGG-16."""
     from shared.errors import WeightsError
-    from worker import weights
+    from worker.weights.catalog import default_folder
+    from worker.weights.load import digest
 
-    folder = weights.default_folder()
+    folder = default_folder()
     try:
-        weights.digest("vgg16", folder)
+        digest("vgg16", folder)
     except WeightsError as error:
         missing(request, "weights", f"{error}; {error.hint}")
     return folder
@@ -146,6 +147,6 @@ def weights_dir(request):
 
 @pytest.fixture(scope="session")
 def vgg16_weights(weights_dir):
-    from worker import weights
+    from worker.weights.load import load
 
-    return weights.load("vgg16", weights_dir)
+    return load("vgg16", weights_dir)

@@ -1,1 +1,1 @@
-"""The side with the GPU: one process per device, one job at a time."""
+"""A worker process: claims jobs for one device and runs them."""

@@ -20,27 +20,21 @@ from celery import signals
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from shared import jobs
-from shared.db import Database
-from shared.errors import (
-    DatabaseShared,
-    DeviceTaken,
-    StorageError,
-    WeightsError,
-)
-from shared.jobs.submitting import new_id
+from shared.db.database import Database
+from shared.errors import DatabaseShared, DeviceTaken, StorageError, WeightsError
+from shared.ids import new_id
 from shared.logs import configure
+from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import TASK, Doorbell, open_queue, queue_name
 from shared.settings import Settings, settings_or_exit
-from shared.storage import open_storage
-from worker.attendance import attend, leave, take_place
-from worker.computing import prepare
-from worker.device import this_device, use_threads
-from worker.duty import Duty
-from worker.networks import Networks
+from shared.storage.backends import open_storage
+from worker.benchmark import warm_up
+from worker.context import Tools
+from worker.devices.determinism import prepare
+from worker.devices.device import this_device, use_threads
+from worker.devices.networks import Networks
+from worker.registration import Duty, attend, leave, take_place
 from worker.runner import Runner
-from worker.tools import Tools
-from worker.warmup import warm_up
 from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -48,7 +42,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from worker.device import DeviceInfo
+    from worker.devices.device import DeviceInfo
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +112,7 @@ def serve(tools: Tools) -> None:
             pass  # Celery hears the next ring up to two seconds after a task's end
 
     doorbell = Doorbell(tools.settings)
-    reconciler = jobs.Reconciler(tools.db, doorbell, tools.storage, tools.settings)
+    reconciler = MaintenanceLoop(tools.db, doorbell, tools.storage, tools.settings)
 
     def on_shutting_down(**_: object) -> None:
         duty.end()

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
-from shared.params import StyleParams
+from shared.params.style import StyleParams
 from worker.engine.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.jobs import Blob, Claim, StoredCheckpoint
+    from shared.jobs.claim import Blob, Claim, StoredCheckpoint
     from shared.storage.base import Storage
 
 log = structlog.get_logger(__name__)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from shared import jobs
 from shared.errors import DatabaseUnavailable, FencedOut
+from shared.jobs.lease import HeartbeatReply, renew_lease
 from shared.states import JobState
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from shared.db import Database
-    from shared.jobs import Claim
+    from shared.db.database import Database
+    from shared.jobs.claim import Claim
     from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class Order(Enum):
         return self in {Order.PAUSE, Order.LEAVE}
 
 
-def order_of(told: jobs.Told, *, draining: bool) -> Order:
+def order_of(told: HeartbeatReply, *, draining: bool) -> Order:
     """Tell what comes first: the end, the picture, the device, the parameters."""
     asked = {
         Order.STOP: told.state == JobState.CANCELING,
@@ -83,7 +83,7 @@ class Lease:
         self._ended = False
         self._news = threading.Event()
         self._lost = False
-        self._told = jobs.Told(JobState.RUNNING, claim.finish_requested)
+        self._told = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
         # Until there is news, what the last attempt has told is not forgotten.
         self._progress: dict[str, Any] = dict(claim.progress) | _LOADING
@@ -182,7 +182,7 @@ class Lease:
             log.error("job_stalled", job_id=self._claim.job_id)
             return
         try:
-            self._told = jobs.heartbeat(
+            self._told = renew_lease(
                 self._db,
                 self._claim,
                 self._settings.lease_seconds,

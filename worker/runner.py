@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
-from shared import jobs
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
-from shared.kinds import JobKind
+from shared.jobs.checkpoints import keep_last_checkpoint
+from shared.jobs.claim import Device, claim_job
+from shared.jobs.lease import Result, complete_job, release_job, stop_job
+from shared.params.kinds import JobKind
 from shared.states import JobState
-from worker.attempt import Attempt
-from worker.device import is_usable, use_threads
-from worker.exploration import Exploration
-from worker.failures import is_of_the_device
+from worker.attempts.downscale import make_smaller
+from worker.attempts.explore import Exploration
+from worker.attempts.failures import is_of_the_device
+from worker.attempts.style import Attempt
+from worker.devices.device import is_usable, use_threads
 from worker.lease import Lease, Order
-from worker.remedies import note_failure, remedy
-from worker.smaller import make_smaller
+from worker.retry_policy import note_failure, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from shared.jobs import Claim
-    from worker.tools import Tools
+    from shared.jobs.claim import Claim
+    from worker.context import Tools
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +41,7 @@ Written = TypeVar("Written")
 class AnyAttempt(Protocol):
     """One attempt at a job of some kind."""
 
-    def run(self) -> jobs.Result | Order:
+    def run(self) -> Result | Order:
         """See the job through; return what is stored, or the order that was obeyed."""
 
     def learn(self) -> None:
@@ -58,7 +60,7 @@ class Runner:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._device = jobs.Device(
+        self._device = Device(
             tools.worker_id,
             tools.device.device_class,
             tools.device.bytes,
@@ -70,7 +72,7 @@ class Runner:
         self._is_busy = self._is_broken = False
 
     @property
-    def device(self) -> jobs.Device:
+    def device(self) -> Device:
         """What its claims say of the device."""
         return self._device
 
@@ -138,7 +140,7 @@ class Runner:
     def _take(self, nonce: str) -> Claim | None:
         lease = self._tools.settings.lease_seconds
         return self._insist(
-            partial(jobs.claim, self._tools.db, self._device, nonce, lease),
+            partial(claim_job, self._tools.db, self._device, nonce, lease),
             patience_seconds=lease,
         )
 
@@ -164,7 +166,7 @@ class Runner:
 
     def _attempt(
         self, claim: Claim, nonce: str, lease: Lease
-    ) -> tuple[AnyAttempt, jobs.Result | Order]:
+    ) -> tuple[AnyAttempt, Result | Order]:
         """Make the picture, smaller if it does not fit and may be."""
         while True:
             attempt = ATTEMPTS[claim.kind](self._tools, claim, lease)
@@ -183,14 +185,14 @@ class Runner:
         if is_of_the_device(error):
             self._is_broken = not is_usable(self._tools.device)
 
-    def _settle(self, claim: Claim, ended: jobs.Result | Order) -> JobState:
+    def _settle(self, claim: Claim, ended: Result | Order) -> JobState:
         db = self._tools.db
         if ended is Order.LEAVE:
-            return jobs.release(db, claim)
-        if not isinstance(ended, jobs.Result):
-            return jobs.stopped(db, claim)
+            return release_job(db, claim)
+        if not isinstance(ended, Result):
+            return stop_job(db, claim)
         try:
-            state = jobs.complete(db, claim, ended)
+            state = complete_job(db, claim, ended)
         except FencedOut:
             self._delete(*ended.keys)
             raise
@@ -203,7 +205,7 @@ class Runner:
     def _tidy(self, claim: Claim) -> None:
         """Keep one checkpoint of a finished job, for whoever wants to go on from it."""
         try:
-            self._delete(*jobs.keep_last_checkpoint(self._tools.db, claim.job_id))
+            self._delete(*keep_last_checkpoint(self._tools.db, claim.job_id))
         except DatabaseUnavailable as error:
             log.warning("checkpoints_left_behind", error=str(error))
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared import jobs
 from shared.errors import DatabaseUnavailable
+from shared.jobs.claim import has_due_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from worker.context import Tools
     from worker.runner import Runner
-    from worker.tools import Tools
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Watchdog:
 
     def _is_due(self) -> bool:
         try:
-            return jobs.is_due(self._tools.db, self._runner.device)
+            return has_due_job(self._tools.db, self._runner.device)
         except DatabaseUnavailable as error:
             log.info("watchdog_blind", error=str(error))
             return False

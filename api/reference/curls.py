@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from api.examples import ASSET, NEW_JOB
+from api.job_view.examples import ASSET, NEW_JOB
+from api.openapi.examples import sample
 from api.reference.models import name_of
-from api.samples import sample
 
 _AUTH = '-H "Authorization: Bearer $KEY"'
 _VARIABLES = {

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from api.openapi.examples import resolved
 from api.reference.kinds import inner_of, kind_of
-from api.samples import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from api.samples import resolved
+from api.openapi.examples import resolved
 
 _FORMATS = {"binary": "file", "date-time": "time (RFC 3339)"}
 

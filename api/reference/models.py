@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from api.openapi.examples import sample
 from api.reference.fields import Field, members_of
-from api.samples import sample
 
 _PREFIX = "#/components/schemas/"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from api.openapi.examples import resolved
 from api.reference.curls import curls_of
 from api.reference.fields import Field, field_of, members_of
 from api.reference.models import as_text, name_of
-from api.samples import resolved
 
 _PLACES = {"path": "In the path", "query": "In the query", "header": "Headers"}
 _ON_ALL = {"Request-Id", "RateLimit", "RateLimit-Policy"}

@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from worker.device import cpu
+from worker.devices.device import cpu
 
 
 def describe(threads: int, command: str) -> dict[str, str]:

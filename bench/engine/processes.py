@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.child import answer_path
-from worker.fleet import HUGE_PAGES
+from bench.engine.measured_process import answer_path
+from worker.supervisor import HUGE_PAGES
 
 if TYPE_CHECKING:
-    from bench.engine.child import Task
+    from bench.engine.measured_process import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = "bench.engine.ours"
@@ -43,7 +43,7 @@ def measure(
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
     answer_path(folder).unlink(missing_ok=True)
-    command = [str(python), "-m", "bench.engine.child", module]
+    command = [str(python), "-m", "bench.engine.measured_process", module]
     ours = HUGE_PAGES if module.startswith(_OURS) else {}
     environment = (
         ours

@@ -7,21 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.engine.findings import (
+from bench.engine.pictures import sheet
+from bench.engine.processes import ROOT
+from bench.engine.results import (
     at_equal_time,
     by_precision,
     first_as_good,
     leanest,
     product_floor,
 )
-from bench.engine.pictures import sheet
-from bench.engine.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.engine.findings import Delivered, Findings, PeerRun, Races
     from bench.engine.options import Options
+    from bench.engine.results import Delivered, Findings, PeerRun, Races
 
 README = ROOT / "bench" / "README.md"
 SHEET = "engine.jpg"

@@ -11,30 +11,31 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from bench.engine.child import Task
-from bench.engine.findings import Delivered, PeerRun
+from bench.engine.measured_process import Task
 from bench.engine.ours.configuration import (
     CONTENT_FACTORS,
     ITERATIONS,
     QUICK_ITERATIONS,
 )
 from bench.engine.ours.race import FACTOR
-from bench.engine.peers import weights as forms
 from bench.engine.peers.environment import NotInstalled, python_with
 from bench.engine.peers.registry import PEERS, checkout
+from bench.engine.peers.weights import write
 from bench.engine.pictures import prepare
 from bench.engine.processes import ChildFailed, measure
-from bench.engine.yardstick import Yardstick, tensor
-from worker import weights
-from worker.computing import cpu_has_bfloat16
+from bench.engine.reference_objective import Yardstick, tensor
+from bench.engine.results import Delivered, PeerRun
+from worker.devices.determinism import cpu_has_bfloat16
+from worker.weights.catalog import default_folder
+from worker.weights.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.engine.findings import Findings
     from bench.engine.options import Options
     from bench.engine.peers.registry import Peer
     from bench.engine.processes import Figures
+    from bench.engine.results import Findings
 
 _OURS = "bench.engine.ours"
 _PACE_EDGES, _QUICK_EDGES = (128, 256, 512), (128,)
@@ -53,9 +54,9 @@ class Session:
 
     def __init__(self, options: Options, findings: Findings) -> None:
         self._options, self._findings = options, findings
-        self._weights = weights.load("vgg16", weights.default_folder())
+        self._weights = load("vgg16", default_folder())
         options.work.mkdir(parents=True, exist_ok=True)
-        forms.write(self._weights, options.work)
+        write(self._weights, options.work)
         self._task = self._prepared(options.edge)
         photo, painting = (
             tensor(Image.open(path)) for path in (self._task.photo, self._task.painting)
@@ -188,7 +189,7 @@ class Session:
             folder="",
             photo=str(photo),
             painting=str(painting),
-            weights=str(weights.default_folder()),
+            weights=str(default_folder()),
             edge=edge,
             iterations=[],
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos import leave_on_sigterm
-from chaos.baseline.play import PlainOutcome, play
+from chaos.baseline.episode import PlainOutcome, play
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from chaos.load import CHAIN_ITERATIONS
+from chaos.farm.load_generator import CHAIN_ITERATIONS
 
 if TYPE_CHECKING:
     from random import Random

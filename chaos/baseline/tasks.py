@@ -15,7 +15,7 @@ from pathlib import Path
 
 from celery import Celery, Task
 
-from chaos.chain import STEP_SECONDS, first_link, last_link, next_link
+from chaos.hash_chain import STEP_SECONDS, first_link, last_link, next_link
 
 _URL = os.environ.get("BASELINE_BROKER", "memory://")
 _WEIGHT = 8.0

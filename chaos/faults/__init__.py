@@ -8,10 +8,9 @@ import psycopg
 import redis
 from kombu.exceptions import OperationalError
 
-from chaos.faults.of_databases import cut_connections, hold_the_lock, lose_power
-from chaos.faults.of_hints import double_hints, foreign_hints
-from chaos.faults.of_people import cancel, finish, kill_the_api, pause, steer
-from chaos.faults.of_redis import (
+from chaos.faults.databases import cut_connections, hold_the_lock, lose_power
+from chaos.faults.notifications import double_hints, foreign_hints
+from chaos.faults.redis_server import (
     flush,
     freeze_redis,
     half_open,
@@ -19,15 +18,16 @@ from chaos.faults.of_redis import (
     reset,
     swallow,
 )
-from chaos.faults.of_storage import corrupt_checkpoint, fill_the_disk
-from chaos.faults.of_workers import freeze, kill, set_trap, terminate
+from chaos.faults.storage import corrupt_checkpoint, fill_the_disk
+from chaos.faults.users import cancel, finish, kill_the_api, pause, steer
+from chaos.faults.workers import freeze, kill, set_trap, terminate
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chaos.farm.running_farm import Scene
     from chaos.records import Fault
-    from chaos.scene import Scene
 
 # How often each is drawn, against the others. One that finds nothing to break returns
 # None and does not count.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from shared import models
-from shared.steering import Segment
+from shared.db.models.jobs import JobSegment
+from shared.params.segments import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[models.Segment]:
+def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[JobSegment]:
     """Make the rows of segments whose beginning is known."""
     return [
-        models.Segment(
+        JobSegment(
             job_id=job_id,
             from_iteration=segment.from_iteration,
             changes=segment.changes.stored(),
@@ -33,7 +33,7 @@ def steered_iterations(session: Session, job_ids: Sequence[str]) -> dict[str, in
     Changes that have not begun yet count too. It reads many jobs at little cost: of all
     that can change, nothing else takes time.
     """
-    row = models.Segment
+    row = JobSegment
     waits = row.from_iteration.is_(None)
     rows = session.execute(
         select(row.job_id, row.changes)
@@ -48,7 +48,7 @@ def segments_of(
     session: Session, job_ids: Sequence[str]
 ) -> dict[str, tuple[Segment, ...]]:
     """Read the segments whose beginning is known, in order, by job id."""
-    row = models.Segment
+    row = JobSegment
     rows = session.scalars(
         select(row)
         .where(row.job_id.in_(job_ids), row.from_iteration.is_not(None))

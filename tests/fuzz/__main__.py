@@ -16,12 +16,12 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.fuzz.attempt import KEYED, OPEN
+from tests.fuzz.connection import Line
 from tests.fuzz.families import FAMILIES, SHARES
-from tests.fuzz.farm import keyed_farm, open_farm
-from tests.fuzz.judge import complaints, complaints_of_log
-from tests.fuzz.line import Line
-from tests.fuzz.slow import SENDERS, silent_senders
+from tests.fuzz.raw_request import KEYED, OPEN
+from tests.fuzz.response_checks import complaints, complaints_of_log
+from tests.fuzz.server import keyed_farm, open_farm
+from tests.fuzz.slow_clients import SENDERS, silent_senders
 
 COUNT, SEED, BATCH = 10_000, 1, 50
 GROWTH_MIB = 128  # of the serving process, over what it holds after its first batch

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz.farm import open_farm
+from tests.fuzz.server import open_farm
 
 _HERE = Path(__file__).parent
 _EXAMPLES, _SEED = "25", "1"
@@ -29,7 +29,7 @@ def main() -> int:
         address = f"{farm.server.url}/openapi.json"
         done = subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", *words, address],
-            env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks"},
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.schemathesis_hooks"},
             check=False,
         )
         wrong = [line for line in farm.new_log_lines() if '"exception"' in line]

@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
-from tests.fuzz.addresses import GETS, METHODS, PIECES, QUERIES
-from tests.fuzz.attempt import KEYED, OPEN, Attempt
-from tests.fuzz.bodies import JSON, field, form, forms, json_texts
-from tests.fuzz.headers import HEADERS
-from tests.fuzz.pictures import pictures
-from tests.fuzz.strangers import KEY, origins, owners
-from tests.fuzz.wire import wires
-from tests.fuzz.words import texts
+from tests.fuzz.raw_request import KEYED, OPEN, Attempt
+from tests.fuzz.strategies.bodies import JSON, field, form, forms, json_texts
+from tests.fuzz.strategies.headers import HEADERS
+from tests.fuzz.strategies.images import pictures
+from tests.fuzz.strategies.malformed_http import wires
+from tests.fuzz.strategies.unauthorized import KEY, origins, owners
+from tests.fuzz.strategies.urls import GETS, METHODS, PIECES, QUERIES
+from tests.fuzz.strategies.values import texts
 
 _MULTIPART = ("Content-Type", "multipart/form-data; boundary=x")
 

@@ -7,13 +7,13 @@ import os
 import pytest
 import torch
 
-from shared.params import StyleParams
-from worker.computing import compute_exactly_on_cuda
-from worker.engine.features import build_network
+from shared.params.style import StyleParams
+from worker.devices.determinism import compute_exactly_on_cuda
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.pyramid import Scale
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
-from worker.engine.pyramid import Scale
-from worker.engine.sources import Sources, Style
+from worker.engine.vgg.network import build_network
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tests.gpu.conftest import alike, evaluated, params_of, picture, sources
-from worker.engine.graphs import record_on_cuda
+from worker.engine.images.inputs import Style
+from worker.engine.images.pyramid import Scale
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
-from worker.engine.pyramid import Scale
-from worker.engine.sources import Style
 from worker.engine.transfer import stylize
+from worker.engine.vgg.cuda_graphs import record_on_cuda
 
 pytestmark = [pytest.mark.cuda, pytest.mark.weights]
 

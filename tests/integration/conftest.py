@@ -8,14 +8,15 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from shared import jobs
-from shared.db import Database
-from tests.api_server import running_api
-from tests.farm import Farm
-from tests.moody import Moody
-from worker.device import cpu
-from worker.networks import Networks
-from worker.tools import Tools
+from shared.auth.owners import ensure_owner
+from shared.db.database import Database
+from shared.jobs.submit import LOCAL_OWNER
+from tests.support.api_process import running_api
+from tests.support.farm import Farm
+from tests.support.fault_injection import Moody
+from worker.context import Tools
+from worker.devices.device import cpu
+from worker.devices.networks import Networks
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def tools(farm):
 def live_db(database_url):
     """The database of the server, on its own clock as that of the server is."""
     database = Database(database_url)
-    jobs.ensure_owner(database, jobs.LOCAL_OWNER)
+    ensure_owner(database, LOCAL_OWNER)
     yield database
     database.close()
 

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import find
 
-from tests.fuzz import line
-from tests.fuzz.attempt import Answer, Attempt
-from tests.fuzz.bodies import JSON, one_changed
-from tests.fuzz.judge import complaints, complaints_of_log
+from tests.fuzz import connection as line
+from tests.fuzz.connection import Line
+from tests.fuzz.raw_request import Answer, Attempt
+from tests.fuzz.response_checks import complaints, complaints_of_log
+from tests.fuzz.strategies.bodies import JSON, one_changed
 
 ID = "req_01M86MMDTQ7E2JCP4BXNFWJ1N1"
 HEADERS = {
@@ -70,7 +71,7 @@ def test_a_server_that_neither_answers_nor_hangs_up_is_found_out(monkeypatch, cl
 
         thread = threading.Thread(target=serve)
         thread.start()
-        asking = line.Line(server.getsockname()[1])
+        asking = Line(server.getsockname()[1])
         answer = asking.ask(b"GET / HTTP", "GET", alone=True)
         thread.join()
 

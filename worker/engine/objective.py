@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.content import ContentTargets
-from worker.engine.graphs import Recorder
-from worker.engine.losses import add_variation, content_loss
-from worker.engine.overview import Overview
-from worker.engine.targets import shares, style_targets, view
+from worker.engine.losses.content_tv import add_variation, content_loss
+from worker.engine.targets import ContentTargets, shares, style_targets, view
+from worker.engine.tiled_style import Overview
+from worker.engine.vgg.cuda_graphs import Recorder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from shared.params import StyleParams
-    from worker.engine.features import Network
+    from shared.params.style import StyleParams
+    from worker.engine.images.pyramid import Scale
+    from worker.engine.images.tiling import Tile
     from worker.engine.limits import Limits
-    from worker.engine.pyramid import Scale
-    from worker.engine.tiling import Tile
+    from worker.engine.vgg.network import Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from worker.engine.descent import State
+from worker.engine.optimizers.base import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,6 @@
-"""The optimization: content picture + style pictures -> one picture after another.
+"""A run in legs: stretches of iterations with the same parameters at one scale.
+
+The optimization: content picture + style pictures -> one picture after another.
 
 It is a generator. Whoever drives it decides when to checkpoint, report or stop, so
 nothing here knows about jobs, files or clocks.
@@ -6,32 +8,86 @@ nothing here knows about jobs, files or clocks.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.color import luminance, recolored, reduced
-from worker.engine.legs import leg_at, scale_end
+from shared.params.segments import steered
+from worker.engine.averaging import Average, Stillness
+from worker.engine.images.color import luminance, recolored, reduced
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.pyramid import enlarged, resize, scales
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
-from worker.engine.optimizers import OPTIMIZERS
-from worker.engine.pyramid import enlarged, resize, scales
-from worker.engine.running import Average, Stillness
+from worker.engine.optimizers.registry import OPTIMIZERS
 from worker.engine.snapshot import Iterate, Snapshot
-from worker.engine.sources import Sources, Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
-    from shared.params import StyleParams
-    from shared.steering import Segment
-    from worker.engine.descent import Remembers
-    from worker.engine.features import Network
-    from worker.engine.legs import Leg
-    from worker.engine.pyramid import Scale
+    from shared.params.segments import Segment
+    from shared.params.style import StyleParams
+    from worker.engine.images.pyramid import Scale
+    from worker.engine.optimizers.base import Remembers
+    from worker.engine.vgg.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What is optimized until the next change.
+
+    Attributes:
+        params: In force.
+        end: The iteration it ends with, counted over all scales.
+        turns: Whether it begins with another objective, so that what the optimizer has
+            learned about the curvature no longer holds.
+        closes: Whether it ends the scale, so that no later step can undo its last one.
+    """
+
+    params: StyleParams
+    end: int
+    turns: bool
+    closes: bool
+
+
+def leg_at(
+    params: StyleParams, segments: Sequence[Segment], scale: int, iteration: int
+) -> Leg:
+    """What holds after `iteration` iterations, at `scale`.
+
+    Args:
+        params: As submitted.
+        segments: All changes, by the iteration they begin at.
+        scale: Index from 0.
+        iteration: Done so far, over all scales as planned: one that stopped early
+            counts in full.
+    """
+    now = steered(
+        params, [each for each in segments if each.from_iteration <= iteration]
+    )
+    end = scale_end(now, scale)
+    ahead = [
+        each.from_iteration
+        for each in segments
+        if iteration < each.from_iteration < end
+    ]
+    return Leg(
+        params=now,
+        end=min([end, *ahead]),
+        turns=any(
+            each.from_iteration == iteration and each.changes.bends for each in segments
+        ),
+        closes=not ahead,
+    )
+
+
+def scale_end(params: StyleParams, scale: int) -> int:
+    """Iterations planned up to the end of a scale."""
+    return sum(count for _, count in params.stages[: scale + 1])
+
 
 _ALIGNMENT_BYTES = 64  # as torch allocates
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from shared.errors import WeightsError
-from shared.networks import Network
-from worker.weights.fetch import fetch
-from worker.weights.networks import default_folder
+from shared.params.networks import NetworkName
+from worker.weights.catalog import default_folder
+from worker.weights.download import fetch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.weights")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("fetch", help="download weights, unless there")
-    command.add_argument("--network", choices=get_args(Network), default="vgg16")
+    command.add_argument("--network", choices=get_args(NetworkName), default="vgg16")
     command.add_argument("--folder", type=Path, default=default_folder())
     return parser
 

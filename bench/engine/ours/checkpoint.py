@@ -8,16 +8,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.ours.running import start
-from shared.params import StyleParams
+from bench.engine.ours.engine_run import start
+from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
-from worker import checkpoints
-from worker.engine.lbfgs import HISTORY
-from worker.pace import COST_FACTOR
+from worker.attempts.throttle import COST_FACTOR
+from worker.checkpoints import Origin, checkpoint_key, dump
+from worker.engine.optimizers.lbfgs import HISTORY
 
 if TYPE_CHECKING:
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
     from worker.engine.snapshot import Iterate
 
 _TIMES = 5
@@ -44,8 +44,8 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
 def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
     """Keep one checkpoint as the worker does; seconds and bytes."""
     began = time.perf_counter()
-    data = checkpoints.dump(iterate.snapshot(), checkpoints.Origin({}, {}))
-    storage.put(checkpoints.checkpoint_key("bench", 1, iterate.iteration), data)
+    data = dump(iterate.snapshot(), Origin({}, {}))
+    storage.put(checkpoint_key("bench", 1, iterate.iteration), data)
     return time.perf_counter() - began, len(data)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.engine.layers import CHANNELS, CONTENT, STYLES, halvings
-from bench.engine.yardstick import CONTENT_WEIGHT, STYLE_WEIGHT
+from bench.engine.reference_objective import CONTENT_WEIGHT, STYLE_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.params import Stage
+    from shared.params.schedule import Stage
 
 # A race for each weight of the content, times that of J: J lets the style win, and a
 # peer whose picture kept more of the photo is only reached by one that does, too.

@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.ours.running import start
-from shared.params import StyleParams
-from worker.engine.pixels import to_picture
+from bench.engine.ours.engine_run import start
+from shared.params.style import StyleParams
+from worker.engine.images.tensors import to_picture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from bench.engine.floors import DirectConvolutions, MatrixProduct
-from bench.engine.ours.running import start
-from shared.params import StyleParams
+from bench.engine.lower_bounds import DirectConvolutions, MatrixProduct
+from bench.engine.ours.engine_run import start
+from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 _WARM = 2  # the first iteration computes the targets, too
 

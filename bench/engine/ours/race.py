@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from bench.engine.ours.configuration import minimizing_j, pyramid
-from bench.engine.ours.running import start
-from shared.params import StyleParams
-from worker.engine.pixels import to_picture
+from bench.engine.ours.engine_run import start
+from shared.params.style import StyleParams
+from worker.engine.images.tensors import to_picture
 
 if TYPE_CHECKING:
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
     from worker.engine.snapshot import Iterate
 
 FACTOR = "content_factor"  # of `minimizing_j`, among the settings

@@ -18,7 +18,7 @@ from bench.engine.layers import CONTENT, CONVOLUTIONS, STYLES
 from bench.engine.peers.weights import vgg16
 
 if TYPE_CHECKING:
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.engine.peers.weights import CAFFE_FILE
 
 if TYPE_CHECKING:
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 _SCRIPT = "neural_style.py"
 _INIT = "image"

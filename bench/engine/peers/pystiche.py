@@ -21,7 +21,7 @@ from bench.engine.peers.weights import TORCHVISION_FILE
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 CONTENT_WEIGHT = 1.0  # of the example
 STYLE_WEIGHT = 1e3

@@ -20,7 +20,7 @@ from bench.engine.peers.weights import vgg16
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.engine.child import Stopwatch, Task
+    from bench.engine.measured_process import Stopwatch, Task
 
 SCRIPT = "advanced_source/neural_style_tutorial.py"
 _STEPS = 20  # evaluations between two looks at the limit: one call of torch's L-BFGS

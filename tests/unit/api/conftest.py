@@ -13,14 +13,25 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.app import create_app
-from api.services import services_of
-from shared import jobs
-from shared.db import Database
-from shared.formats import FORMATS
+from api.dependencies import services_of
+from shared.auth.api_keys import NewKey, Scope, issue_key
+from shared.db.database import Database
+from shared.jobs.checkpoints import NewFrame, add_frame
+from shared.jobs.claim import Device, claim_job
+from shared.jobs.lease import (
+    Failure,
+    Result,
+    Written,
+    complete_job,
+    fail_job,
+    renew_lease,
+)
+from shared.params.formats import FORMATS
 from shared.settings import Settings
-from shared.storage import open_storage
+from shared.storage.backends import open_storage
+from shared.workers.registry import Registration, register_worker
 
-DEVICE = jobs.Device("wkr_1", "cpu", 10**12)
+DEVICE = Device("wkr_1", "cpu", 10**12)
 
 
 class Bell:
@@ -84,8 +95,8 @@ class Api:
     def token(self, *scopes, **about):
         """Make a key and return it; without scopes, one that may read and write."""
         if scopes:
-            about["scopes"] = frozenset(map(jobs.Scope, scopes))
-        return jobs.create_key(self.db, jobs.NewKey(**about))[1]
+            about["scopes"] = frozenset(map(Scope, scopes))
+        return issue_key(self.db, NewKey(**about))[1]
 
     def bearer(self, *scopes, **about):
         """Headers with a key of its own owner, unless `owner_id` says another."""
@@ -93,13 +104,13 @@ class Api:
 
     def worker(self, **about):
         named = {"device_class": "cpu", "device_bytes": 10**12, **about}
-        presence = jobs.Presence(
+        presence = Registration(
             "wkr_1", "box", "u-1", device_name="A CPU", versions={}, **named
         )
-        jobs.arrive(self.db, presence)
+        register_worker(self.db, presence)
 
     def claimed(self, nonce="n"):
-        claim = jobs.claim(self.db, DEVICE, nonce, 1000)
+        claim = claim_job(self.db, DEVICE, nonce, 1000)
         assert claim is not None
         return claim
 
@@ -117,27 +128,27 @@ class Api:
             "updated_at": 1_800_000_000.0,
         }
         told |= progress
-        jobs.heartbeat(self.db, claim, 1000, told["iteration"], told)
+        renew_lease(self.db, claim, 1000, told["iteration"], told)
 
     def finish(self, claim, data=b"\x89PNG the result"):
         ending = FORMATS[claim.params.format].ending
         key = f"results/{claim.job_id}/{claim.fence}{ending}"
         self.storage.put(key, data)
         digest = hashlib.sha256(data).hexdigest()
-        written = jobs.Written(key, digest, len(data))
-        jobs.complete(self.db, claim, jobs.Result(written, 512, 341, exact=True))
+        written = Written(key, digest, len(data))
+        complete_job(self.db, claim, Result(written, 512, 341, exact=True))
         return digest
 
     def frame(self, claim, iteration=100, data=b"jpeg"):
         key = f"frames/{claim.job_id}/{iteration}.jpg"
         self.storage.put(key, data)
-        frame = jobs.NewFrame(iteration, 1, 256, 170, {}, key, key)
-        jobs.add_frame(self.db, claim, frame)
+        frame = NewFrame(iteration, 1, 256, 170, {}, key, key)
+        add_frame(self.db, claim, frame)
 
     def fail(self, claim, **about):
         failure = {"code": "diverged", "message": "no finite loss", "hint": "lower it",
                    "retryable": False, **about}  # fmt: skip
-        jobs.fail(self.db, claim, jobs.Failure(**failure), 10)
+        fail_job(self.db, claim, Failure(**failure), 10)
 
 
 def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):
@@ -166,7 +177,7 @@ def make_api(tmp_path, sqlite_url, clock):
 
     yield make
     for api in made:
-        api.services.lookout.close()
+        api.dependencies.lookout.close()
         api.db.close()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from impasto.app import make_app
-from impasto.client import Client
-from tests.unit.impasto.farm_of_jobs import serving
+from impasto.cli.app import make_app
+from impasto.client.client import Client
+from tests.support.fake_api import serving
 
 
 @pytest.fixture(autouse=True)

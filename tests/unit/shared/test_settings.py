@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shared.db import Database
+from shared.auth.secret import read_secret
+from shared.db.database import Database
 from shared.errors import SecretUnusable
-from shared.secret_file import read_secret
 from shared.settings import Settings, is_loopback, settings_or_exit
-from shared.storage import open_storage
+from shared.storage.backends import open_storage
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 

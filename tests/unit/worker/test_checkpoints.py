@@ -8,12 +8,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared import jobs
 from shared.errors import DamagedBlob, StorageError, WeightsDamaged
-from shared.params import StyleParams
+from shared.jobs.claim import Blob, Claim, StoredCheckpoint
+from shared.params.style import StyleParams
 from shared.storage.local import LocalStorage
-from worker import checkpoints
-from worker.checkpoints import FORMAT_VERSION, Origin
+from worker.checkpoints import (
+    FORMAT_VERSION,
+    Origin,
+    checkpoint_key,
+    digests,
+    dump,
+    inexact_by,
+    parse,
+    resume,
+)
 from worker.engine.snapshot import Snapshot
 
 ORIGIN = Origin({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1"})
@@ -32,17 +40,17 @@ def storage(tmp_path):
 def stored(storage, key, data, version=FORMAT_VERSION, iteration=7):
     storage.put(key, data)
     digest = hashlib.sha256(data).hexdigest()
-    return jobs.StoredCheckpoint(iteration, jobs.Blob(key, digest), version)
+    return StoredCheckpoint(iteration, Blob(key, digest), version)
 
 
 def claim(*found):
-    return jobs.Claim("job_1", 3, 1, 0, StyleParams(), {}, found)
+    return Claim("job_1", 3, 1, 0, StyleParams(), {}, found)
 
 
 def test_a_snapshot_comes_back_bit_for_bit():
     before = snapshot()
 
-    after, origin = checkpoints.parse(checkpoints.dump(before, ORIGIN))
+    after, origin = parse(dump(before, ORIGIN))
 
     assert origin == ORIGIN
     assert (after.iteration, after.scale, after.scale_iteration) == (7, 1, 3)
@@ -55,24 +63,24 @@ def test_a_snapshot_comes_back_bit_for_bit():
 @pytest.mark.parametrize("data", [b"", b"short", bytes(100), b"\xff" * 400])
 def test_bytes_that_are_no_checkpoint_are_refused(data):
     with pytest.raises(DamagedBlob):
-        checkpoints.parse(data)
+        parse(data)
 
 
 def test_an_attempt_goes_on_from_the_newest(storage):
-    newest = stored(storage, "b", checkpoints.dump(snapshot(20), ORIGIN))
-    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+    newest = stored(storage, "b", dump(snapshot(20), ORIGIN))
+    older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+    found = resume(storage, claim(newest, older), ORIGIN)
 
     assert (found.snapshot.iteration, found.inexact) == (20, "")
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "from the future"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
-    data = checkpoints.dump(snapshot(20), ORIGIN)
+    data = dump(snapshot(20), ORIGIN)
     version = 99 if damage == "from the future" else FORMAT_VERSION
     newest = stored(storage, "b", data, version)
-    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+    older = stored(storage, "a", dump(snapshot(10), ORIGIN))
     if damage == "flipped":
         storage.put("b", data[:-1] + bytes([data[-1] ^ 1]))
     if damage == "truncated":
@@ -80,7 +88,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
     if damage == "gone":
         storage.delete("b")
 
-    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+    found = resume(storage, claim(newest, older), ORIGIN)
 
     assert found.snapshot.iteration == 10
 
@@ -89,10 +97,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
 def test_one_that_diverged_falls_back_to_the_last_finite_one(storage, spoilt):
     diverged = snapshot(20)
     diverged.tensors[spoilt].view(-1)[3] = float("nan")
-    newest = stored(storage, "b", checkpoints.dump(diverged, ORIGIN))
-    older = stored(storage, "a", checkpoints.dump(snapshot(10), ORIGIN))
+    newest = stored(storage, "b", dump(diverged, ORIGIN))
+    older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = checkpoints.resume(storage, claim(newest, older), ORIGIN)
+    found = resume(storage, claim(newest, older), ORIGIN)
 
     assert found.snapshot.iteration == 10
 
@@ -100,10 +108,10 @@ def test_one_that_diverged_falls_back_to_the_last_finite_one(storage, spoilt):
 @pytest.mark.parametrize("max_edge", [300, 128])
 def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     """Made at scale 1 of 256 px; the job was made smaller since."""
-    made = stored(storage, "b", checkpoints.dump(snapshot(20), ORIGIN))
+    made = stored(storage, "b", dump(snapshot(20), ORIGIN))
     smaller = replace(claim(made), params=StyleParams(max_edge=max_edge))
 
-    assert checkpoints.resume(storage, smaller, ORIGIN) is None
+    assert resume(storage, smaller, ORIGIN) is None
 
 
 @pytest.mark.parametrize(
@@ -115,19 +123,19 @@ def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     ],
 )
 def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):
-    told = checkpoints.inexact_by(replace(claim(), **more))
-    made = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    told = inexact_by(replace(claim(), **more))
+    made = stored(storage, "a", dump(snapshot(), ORIGIN))
 
-    resumed = checkpoints.resume(storage, claim(made), replace(ORIGIN, inexact=told))
+    resumed = resume(storage, claim(made), replace(ORIGIN, inexact=told))
 
     assert (told, resumed.inexact) == (reason, reason)
 
 
 def test_without_a_usable_checkpoint_the_attempt_starts_anew(storage):
-    missing = jobs.StoredCheckpoint(9, jobs.Blob("none", "00"), FORMAT_VERSION)
+    missing = StoredCheckpoint(9, Blob("none", "00"), FORMAT_VERSION)
 
-    assert checkpoints.resume(storage, claim(missing), ORIGIN) is None
-    assert checkpoints.resume(storage, claim(), ORIGIN) is None
+    assert resume(storage, claim(missing), ORIGIN) is None
+    assert resume(storage, claim(), ORIGIN) is None
 
 
 def test_an_unreachable_storage_is_no_reason_to_start_anew():
@@ -135,51 +143,51 @@ def test_an_unreachable_storage_is_no_reason_to_start_anew():
         def get(self, key):
             raise StorageError("away")
 
-    found = jobs.StoredCheckpoint(9, jobs.Blob("a", "00"), FORMAT_VERSION)
+    found = StoredCheckpoint(9, Blob("a", "00"), FORMAT_VERSION)
 
     with pytest.raises(StorageError, match="away"):
-        checkpoints.resume(Away(), claim(found), ORIGIN)
+        resume(Away(), claim(found), ORIGIN)
 
 
 def test_going_on_with_other_threads_is_not_exact_and_says_why(storage):
-    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    found = stored(storage, "a", dump(snapshot(), ORIGIN))
     now = Origin(ORIGIN.inputs, {**ORIGIN.maker, "threads": "2"})
 
-    resumed = checkpoints.resume(storage, claim(found), now)
+    resumed = resume(storage, claim(found), now)
 
     assert resumed.inexact == "continued with another threads"
 
 
 def test_what_was_inexact_once_stays_so(storage):
     was = Origin(ORIGIN.inputs, ORIGIN.maker, "continued with another device")
-    found = stored(storage, "a", checkpoints.dump(snapshot(), was))
+    found = stored(storage, "a", dump(snapshot(), was))
 
-    resumed = checkpoints.resume(storage, claim(found), ORIGIN)
+    resumed = resume(storage, claim(found), ORIGIN)
 
     assert resumed.inexact == "continued with another device"
 
 
 def test_a_checkpoint_of_other_pictures_is_refused(storage):
-    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    found = stored(storage, "a", dump(snapshot(), ORIGIN))
     now = Origin({**ORIGIN.inputs, "content": "cc"}, ORIGIN.maker)
 
     with pytest.raises(DamagedBlob, match="made from another content"):
-        checkpoints.resume(storage, claim(found), now)
+        resume(storage, claim(found), now)
 
 
 def test_a_checkpoint_made_with_other_weights_is_refused_as_such(storage):
-    found = stored(storage, "a", checkpoints.dump(snapshot(), ORIGIN))
+    found = stored(storage, "a", dump(snapshot(), ORIGIN))
     now = Origin({**ORIGIN.inputs, "weights": "cc"}, ORIGIN.maker)
 
     with pytest.raises(WeightsDamaged, match="other weights"):
-        checkpoints.resume(storage, claim(found), now)
+        resume(storage, claim(found), now)
 
 
 def test_a_mask_is_not_taken_for_that_of_another_style():
-    blob = jobs.Blob("a", "aa")
+    blob = Blob("a", "aa")
 
-    first = checkpoints.digests({"mask": {0: blob}, "style": {0: blob, 1: blob}})
-    second = checkpoints.digests({"mask": {1: blob}, "style": {0: blob, 1: blob}})
+    first = digests({"mask": {0: blob}, "style": {0: blob, 1: blob}})
+    second = digests({"mask": {1: blob}, "style": {0: blob, 1: blob}})
 
     assert first == {"mask": "aa", "style": "aa,aa"}
     assert second == {"mask": ",aa", "style": "aa,aa"}
@@ -187,7 +195,7 @@ def test_a_mask_is_not_taken_for_that_of_another_style():
 
 def test_no_two_claims_share_a_key():
     keys = {
-        checkpoints.checkpoint_key("job_1", fence, iteration)
+        checkpoint_key("job_1", fence, iteration)
         for fence in (1, 2)
         for iteration in (10, 20)
     }

@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from shared import jobs
-from shared.db import Database
+from shared.db.database import Database
 from shared.errors import FencedOut
+from shared.jobs.actions import cancel, finish, pause
+from shared.jobs.lease import release_job, renew_lease
+from shared.jobs.steering import Change, begin_segments, update_job
+from shared.maintenance.rescue import requeue_expired_leases
+from shared.params.segments import Changes
 from shared.settings import Settings
-from shared.steering import Changes
-from tests.job_rows import claim, row, submit
+from tests.support.job_rows import claim, row, submit
 from worker.lease import Lease, Order
 
 QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
@@ -55,17 +58,17 @@ def test_progress_reported_reaches_the_row(db, held):
 def test_a_cancel_comes_down_with_the_heartbeat(db, held):
     with lease(db, held) as beating:
         assert beating.order() is Order.GO_ON
-        jobs.cancel(db, "own_a", held.job_id)
+        cancel(db, "own_a", held.job_id)
         until(lambda: beating.order() is Order.STOP)
 
 
 @pytest.mark.parametrize(
     ("ask", "order"),
     [
-        (jobs.pause, Order.PAUSE),
-        (jobs.finish, Order.FINISH),
+        (pause, Order.PAUSE),
+        (finish, Order.FINISH),
         (
-            lambda *whose: jobs.change(*whose, jobs.Change(Changes(tv_weight=1))),
+            lambda *whose: update_job(*whose, Change(Changes(tv_weight=1))),
             Order.STEER,
         ),
     ],
@@ -77,12 +80,12 @@ def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
 
 
 def test_a_change_that_has_begun_is_no_order_any_more(db, held):
-    change = jobs.Change(Changes(tv_weight=1))
+    change = Change(Changes(tv_weight=1))
     with lease(db, held) as beating:
-        jobs.change(db, "own_a", held.job_id, change)
+        update_job(db, "own_a", held.job_id, change)
         until(lambda: beating.order() is Order.STEER)
 
-        jobs.begin_segments(db, held, 3)
+        begin_segments(db, held, 3)
         beating.steered()
 
         until(lambda: beating.order() is Order.GO_ON)
@@ -106,7 +109,7 @@ def test_a_process_that_has_to_end_leaves(db, held):
 def test_a_holder_that_was_replaced_is_told(db, held):
     with lease(db, held) as beating:
         later = Database(str(db.url), lambda: row(db, held.job_id).lease_until + 1)
-        jobs.reap(later)
+        requeue_expired_leases(later)
         later.close()
 
         def told():
@@ -121,7 +124,7 @@ def test_a_holder_that_was_replaced_is_told(db, held):
 
 def test_without_progress_the_lease_runs_out(db, held):
     with lease(db, held, stall_seconds=0.1):
-        until(lambda: jobs.reap(db) != [])
+        until(lambda: requeue_expired_leases(db) != [])
 
 
 def test_with_progress_it_does_not(db, held):
@@ -130,7 +133,7 @@ def test_with_progress_it_does_not(db, held):
             beating.report(iteration, {})
             time.sleep(0.03)  # an iteration; twice the lease in all
 
-        assert jobs.reap(db) == []
+        assert requeue_expired_leases(db) == []
 
 
 def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
@@ -139,7 +142,7 @@ def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
             beating.touch()
             time.sleep(0.03)
 
-        assert jobs.reap(db) == []
+        assert requeue_expired_leases(db) == []
         assert beating.stalled_seconds == 0
         beating.report(1, {"seconds_per_mpx_iteration": 0.5})
         assert beating.pace == 0.5
@@ -164,7 +167,7 @@ def test_a_report_right_after_a_part_is_no_step_of_its_own(db, held):
             beating.report(1, {})
         time.sleep(2.5)  # of the 3 s that 20 such steps take
 
-        assert jobs.reap(db) == []
+        assert requeue_expired_leases(db) == []
 
 
 def test_a_surprise_does_not_end_the_heartbeat(db, held):
@@ -187,8 +190,8 @@ def test_a_surprise_does_not_end_the_heartbeat(db, held):
 
 def test_what_the_last_attempt_told_stands_until_there_is_news(db, held):
     told = {"phase": "optimizing", "scale": 1, "scale_iteration": 9, "iteration": 89}
-    jobs.heartbeat(db, held, 100, 89, told)
-    jobs.release(db, held)
+    renew_lease(db, held, 100, 89, told)
+    release_job(db, held)
     again = claim(db)
 
     with lease(db, again) as beating:

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared import jobs
-from shared.db import Database
+from shared.db.database import Database
 from shared.errors import DatabaseUnavailable
+from shared.jobs.claim import claim_job
 from shared.settings import Settings
-from tests.job_rows import BIGGER, DEVICE, claim, submit
+from tests.support.job_rows import BIGGER, DEVICE, claim, submit
 from worker.watchdog import Watchdog
 
 
@@ -78,7 +78,7 @@ def test_a_job_that_others_take_is_no_reason(db, watch):
     for number in range(10):
         submit(db)
         assert watch(after=20) is None
-        jobs.claim(db, BIGGER, f"n{number}", 30)
+        claim_job(db, BIGGER, f"n{number}", 30)
         assert watch(after=20) is None
 
 

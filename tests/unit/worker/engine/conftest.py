@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from shared.networks import layer_names
-from shared.params import StyleParams
+from shared.params.networks import layer_names
+from shared.params.style import StyleParams
 from worker.checkpoints import Origin, dump, parse
-from worker.engine.features import build_network
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.pyramid import Scale
 from worker.engine.limits import Limits
 from worker.engine.objective import Objective
-from worker.engine.pyramid import Scale
-from worker.engine.sources import Sources, Style
 from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
-    from shared.networks import Network as NetworkName
-    from shared.steering import Segment
-    from worker.engine.features import Network
+    from shared.params.networks import NetworkName
+    from shared.params.segments import Segment
     from worker.engine.snapshot import Iterate, Snapshot
+    from worker.engine.vgg.network import Network
 
 WIDTHS = (4, 5, 6, 7, 8)  # channels by block, instead of 64 to 512
 

@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 import torch
 
-from shared.params import StyleLoss
-from tests.unit.worker.engine import second_implementation as second
+from shared.params.style import StyleLoss
+from tests.unit.worker.engine import numpy_reference as second
 from tests.unit.worker.engine.conftest import (
     objective_of,
     picture,
     slope_by_differences,
 )
-from worker.engine.losses import LossScale
+from tests.unit.worker.engine.numpy_reference import total_variation, vgg16_activations
+from worker.engine.losses.content_tv import LossScale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
-    from shared.params import StyleParams
-    from worker.engine.features import Network
+    from shared.params.style import StyleParams
+    from worker.engine.vgg.network import Network
 
 CONTENT_LAYERS = {"relu2_2": 1.0, "relu4_2": 3.0}
 STYLE_LAYERS = {"relu1_1": 2.0, "relu3_1": 1.0, "relu4_2": 1.0}
@@ -38,7 +39,7 @@ def second_terms(
     gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     noise = gray.to(torch.float64).expand(1, 3, 64, 64)
     f, p, s, n = (
-        second.vgg16_activations(each[0].numpy(), arrays) for each in (*pictures, noise)
+        vgg16_activations(each[0].numpy(), arrays) for each in (*pictures, noise)
     )
     content_term = getattr(second, f"{loss_scale}_content")
     term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
@@ -78,7 +79,7 @@ def test_the_losses_agree_with_the_second_implementation(
     found, _ = objective_of(network, params, photo, [painting]).evaluate(image)
 
     content, style = second_terms(losses, (image, photo, painting), weights)
-    tv = second.total_variation(image[0].numpy())
+    tv = total_variation(image[0].numpy())
     assert found.content == pytest.approx(2.0 * content, rel=1e-9)
     assert found.style == pytest.approx(5.0 * style, rel=1e-9)
     assert found.tv == pytest.approx(0.5 * tv, rel=1e-9)

@@ -8,22 +8,22 @@ import pytest
 import torch
 
 from shared.errors import Diverged
-from shared.estimates import _PICTURES, _PICTURES_OF_OPTIMIZER
-from shared.params import StyleParams
+from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
+from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
-from worker.engine.color import luminance
-from worker.engine.features import build_network
+from worker.engine.images.color import luminance
+from worker.engine.images.pyramid import enlarged
 from worker.engine.limits import Limits
-from worker.engine.optimizers import OptimizerName
-from worker.engine.pyramid import enlarged
+from worker.engine.optimizers.registry import OptimizerName
 from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from worker.engine.features import Network
+    from worker.engine.vgg.network import Network
 
 NAMES = get_args(OptimizerName)
 

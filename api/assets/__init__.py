@@ -1,0 +1,1 @@
+"""/v1/assets: uploaded pictures."""

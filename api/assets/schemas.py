@@ -1,0 +1,97 @@
+"""What the API says of uploaded pictures and of previews, as Pydantic models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from api.http.schemas import File, ResponseModel
+from api.job_view.examples import ASSET, FRAME
+from shared.assets import SENT_FOR, Purpose
+
+
+class AssetUrls(ResponseModel):
+    """Addresses to follow instead of building them."""
+
+    self: str
+    content: str
+
+
+class AssetObject(ResponseModel):
+    """An uploaded picture, kept once for its owner however often it is sent."""
+
+    model_config = ConfigDict(json_schema_extra={"example": ASSET})
+
+    id: str
+    object: Literal["asset"] = "asset"
+    sha256: str = Field(description="of the bytes as they were sent")
+    bytes: int
+    media_type: str
+    width: int = Field(description="px, as people see it: upright")
+    height: int
+    purpose: str = Field(
+        description="content, style, mask, init or any, as was said; or shipped"
+    )
+    created_at: datetime
+    expires_at: datetime | None = Field(
+        description="when it may go, unless a job uses it; null: never by itself"
+    )
+    urls: AssetUrls
+
+
+class AssetPage(ResponseModel):
+    """Pictures, newest first."""
+
+    data: list[AssetObject]
+    next_cursor: str | None
+
+
+class FrameObject(ResponseModel):
+    """A preview of one iteration."""
+
+    model_config = ConfigDict(json_schema_extra={"example": FRAME})
+
+    iteration: int
+    scale: int
+    width: int
+    height: int
+    losses: dict[str, float | None]
+    has_checkpoint: bool = Field(description="promote makes it in full size then")
+    created_at: datetime
+    url: str
+    thumb_url: str
+    promote_url: str
+
+
+class FrameList(ResponseModel):
+    """The previews of a job that are kept, in the order of iterations."""
+
+    data: list[FrameObject]
+
+
+SentFor = Annotated[Purpose, WithJsonSchema({"type": "string", "enum": [*SENT_FOR]})]
+MAX_EXPIRES_IN = 10 * 366 * 86_400  # seconds: ten years
+
+
+class AssetForm(BaseModel):
+    """The multipart form that uploads a picture."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: File = Field(description="the picture")
+    sha256: str | None = Field(
+        default=None,
+        description="of the file, in hex; 409 if other bytes arrive. As good: the "
+        "header Content-Digest, of the request or of the part, that of the file",
+    )
+    purpose: SentFor = Field(
+        default=Purpose.ANY, description="what it is for; pictures are listed by it"
+    )
+    expires_in: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_EXPIRES_IN,
+        description="seconds after which it goes, unless a job uses it; default: never",
+    )

@@ -1,0 +1,1 @@
+"""Authentication, sessions, origin checks and rate limits."""

@@ -1,0 +1,1 @@
+"""Event streams (server-sent events) and the pages of the event log."""

@@ -1,0 +1,1 @@
+"""/v1/explorations: jobs that show what a network's layers respond to."""

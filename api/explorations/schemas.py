@@ -1,0 +1,32 @@
+"""Forms and JSON bodies of explorations, as Pydantic models."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.schemas import File
+from api.jobs.request_schemas import ReuseWord
+from shared.db.base import MAX_NAME
+from shared.params.explore import MAX_PICTURES, ExploreParams
+
+
+class ExplorationForm(BaseModel):
+    """The multipart form that submits an exploration; without pictures, no form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    picture: list[File] = Field(
+        default=[],
+        max_length=MAX_PICTURES,
+        description="pictures to look at; repeat the part",
+    )
+    params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
+    name: str | None = Field(default=None, max_length=MAX_NAME)
+    reuse: ReuseWord = "never"
+
+
+class ExplorationJson(ExploreParams):
+    """An exploration of pictures sent before, or of the shipped set."""
+
+    name: str | None = Field(default=None, max_length=MAX_NAME)
+    reuse: ReuseWord = "never"

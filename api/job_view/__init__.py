@@ -1,0 +1,1 @@
+"""The job object that clients see: schema, serializer, ETag, cache."""

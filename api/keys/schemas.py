@@ -1,0 +1,265 @@
+"""What the API says about callers and their keys, as Pydantic models.
+
+From the body of POST /v1/keys to the key that may be made of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.authenticate import Caller, require_scope
+from api.http.json_body import gathered, json_object
+from api.http.validation import clean_name
+from shared.auth.api_keys import NewKey, Scope
+from shared.db.base import MAX_NAME
+from shared.errors import FieldError, ForbiddenScope, InvalidParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Request
+    from pydantic.config import JsonDict
+
+_YEAR_SECONDS = 366 * 86400
+_MOST = 1_000_000
+_ID = r"^own_[A-Za-z0-9]{1,32}$"
+_KEY: JsonDict = {
+    "id": "key_01KAV3M0S8QK7RF4T6G2ZV9B1D",
+    "object": "key",
+    "name": "nightly",
+    "owner": "own_01KAV3KZ5N2M8C1X7D4E6F9G3H",
+    "scopes": ["read", "write"],
+    "submits_per_minute": None,
+    "requests_per_minute": None,
+    "created_at": "2026-11-24T10:00:00Z",
+    "expires_at": "2026-12-24T10:00:00Z",
+    "last_used_at": None,
+    "urls": {"self": "/v1/keys/key_01KAV3M0S8QK7RF4T6G2ZV9B1D"},
+}
+_STREAM_TOKEN: JsonDict = {
+    "object": "stream_token",
+    "token": "imp_stream_used-once",
+    "expires_at": "2026-11-24T10:01:00Z",
+    "urls": {"events": "/v1/events?stream_token=imp_stream_used-once"},
+}
+_ME: JsonDict = {
+    "object": "me",
+    "auth": "keys",
+    "owner": "own_01KAV3KZ5N2M8C1X7D4E6F9G3H",
+    "key_id": "key_01KAV3M0S8QK7RF4T6G2ZV9B1D",
+    "scopes": ["read", "write"],
+    "requests_per_minute": {"submit": 60, "default": 1200},
+    "max_queued": 1000,
+    "max_running": None,
+    "max_streams": 32,
+    "queued": 2,
+    "running": 1,
+}
+
+
+class Me(BaseModel):
+    """Who is asking."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_ME]})
+
+    object: Literal["me"] = "me"
+    auth: Literal["none", "keys"]
+    owner: str
+    key_id: str | None = Field(description="null where no keys are asked for")
+    scopes: list[str]
+    requests_per_minute: dict[str, int] | None = Field(
+        description="by budget, `submit` and `default`; 0: no limit; null: not counted"
+    )
+    max_queued: int
+    max_running: int | None = Field(description="null: no limit")
+    max_streams: int = Field(
+        description="streams and held requests of the owner, in each server process"
+    )
+    queued: int = Field(description="jobs of the owner")
+    running: int
+
+
+class KeyUrls(BaseModel):
+    """Addresses to follow instead of building them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    self: str = Field(description="DELETE revokes the key")
+
+
+class KeyObject(BaseModel):
+    """A key, without its secret."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_KEY]})
+
+    id: str
+    object: Literal["key"] = "key"
+    name: str
+    owner: str
+    scopes: list[str]
+    submits_per_minute: int | None = Field(description="null: as the settings say")
+    requests_per_minute: int | None
+    created_at: datetime
+    expires_at: datetime | None = Field(description="null: never")
+    last_used_at: datetime | None = Field(description="to about a minute")
+    urls: KeyUrls
+
+
+class NewKeyObject(KeyObject):
+    """A key that has just been made."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={"examples": [{**_KEY, "secret": "imp_shown-this-once"}]},
+    )
+
+    secret: str = Field(description="what is sent as Bearer token; shown this once")
+
+
+class StreamTokenUrls(BaseModel):
+    """Addresses to follow instead of building them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: str = Field(description="of the stream that tells of all jobs")
+
+
+class StreamTokenObject(BaseModel):
+    """What opens one stream, once."""
+
+    model_config = ConfigDict(
+        frozen=True, json_schema_extra={"examples": [_STREAM_TOKEN]}
+    )
+
+    object: Literal["stream_token"] = "stream_token"
+    token: str = Field(description="shown this once; `?stream_token=` takes it")
+    expires_at: datetime = Field(description="it opens nothing from then on")
+    urls: StreamTokenUrls
+
+
+class KeyPage(BaseModel):
+    """Keys, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: list[KeyObject]
+    next_cursor: str | None
+
+
+class KeyBody(BaseModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "nightly", "scopes": ["read"], "expires_in": 2_592_000}
+            ]
+        },
+    )
+
+    name: str = Field(default="", max_length=MAX_NAME, description="for people")
+    scopes: frozenset[Scope] = Field(
+        default=frozenset({Scope.READ, Scope.WRITE}),
+        min_length=1,
+        description="read, write, keys, admin; at most what the asking key may do",
+        json_schema_extra={"uniqueItems": False},  # one told twice does no harm
+    )
+    expires_in: int | None = Field(
+        default=None, ge=1, le=10 * _YEAR_SECONDS, description="seconds; null: never"
+    )
+    owner: str | None = Field(
+        default=None,
+        pattern=_ID,
+        description="whose, for admins; default: a new owner. Others: the own one",
+    )
+    submits_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        le=_MOST,
+        description="for admins; null: as the settings say",
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins; the same"
+    )
+    max_queued: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins: jobs its owner may queue"
+    )
+    max_running: int | None = Field(
+        default=None, ge=0, le=_MOST, description="for admins: and have running"
+    )
+
+
+_FOR_ADMINS = {
+    *("owner", "submits_per_minute", "requests_per_minute"),
+    *("max_queued", "max_running"),
+}
+_QUOTAS = {"max_queued", "max_running"}
+
+
+def key_request(request: Request, caller: Caller) -> NewKey:
+    """Read which key is asked for; a key makes none that may do more than itself.
+
+    Raises:
+        InvalidParams: Values are wrong or unknown.
+        ForbiddenScope: The caller may not make this key.
+    """
+    require_scope(Scope.KEYS)
+    said = json_object(request)
+    errors: list[FieldError] = []
+    body = gathered(said, KeyBody, errors)
+    name = None if body is None else clean_name(body.name, errors)
+    beyond = [] if caller.may(Scope.ADMIN) else _beyond(said, caller)
+    if body is None or errors:
+        raise InvalidParams([*errors, *(one for _, one in beyond)])
+    if beyond:
+        named = "; ".join(one.detail for _, one in beyond)
+        raise ForbiddenScope(named, beyond[0][0], [one for _, one in beyond])
+    if not caller.may(Scope.ADMIN):
+        return _own_key(body, name or "", caller)
+    return NewKey(
+        name=name or "",
+        owner_id=body.owner,
+        scopes=body.scopes,
+        expires_in_seconds=body.expires_in,
+        submits_per_minute=body.submits_per_minute,
+        requests_per_minute=body.requests_per_minute,
+        quotas=body.model_dump(include=_QUOTAS & body.model_fields_set),
+    )
+
+
+def _beyond(said: Mapping[str, Any], caller: Caller) -> list[tuple[Scope, FieldError]]:
+    """What is asked for that the caller may not do, and what it would need for it."""
+    code = ForbiddenScope.code
+    found = [
+        (Scope.ADMIN, FieldError(f"/{name}", code, f"only an admin's key sets {name}"))
+        for name in sorted(_FOR_ADMINS & said.keys())
+    ]
+    asked = said.get("scopes", sorted(KeyBody().scopes))
+    words = [word for word in asked if word in set(Scope)] if _is_list(asked) else []
+    found += [
+        (scope, FieldError("/scopes", code, f"may not hand on the scope {scope}"))
+        for scope in sorted(set(map(Scope, words)) - caller.scopes)
+    ]
+    return found
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _own_key(body: KeyBody, name: str, caller: Caller) -> NewKey:
+    key = caller.key
+    return NewKey(
+        name=name,
+        owner_id=caller.owner_id,
+        scopes=body.scopes,
+        expires_in_seconds=body.expires_in,
+        made_with=key.id if key else None,
+        submits_per_minute=key.submits_per_minute if key else None,
+        requests_per_minute=key.requests_per_minute if key else None,
+    )

@@ -1,0 +1,1 @@
+"""The OpenAPI document, and the decorators that register documented routes."""

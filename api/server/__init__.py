@@ -1,0 +1,1 @@
+"""What the server says about itself: entry, capabilities, health, metrics, problems."""

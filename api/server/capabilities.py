@@ -1,0 +1,106 @@
+"""/v1/capabilities: what this server can do, and whom it owes that to."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from operator import itemgetter
+from typing import TYPE_CHECKING, get_args
+
+from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+
+from api.dependencies import current_services
+from api.http.responses import answer, conditional
+from api.http.routes import get, make_blueprint
+from api.http.slots import MAX_FIELD_BYTES, max_body_bytes, most_streams_each
+from api.server.schemas import Capabilities, DeviceKind
+from shared.images.decode import MEDIA_TYPES
+from shared.params.formats import FORMATS
+from shared.params.networks import NetworkName, layer_names
+from shared.params.schedule import MAX_ITERATIONS, Quality
+from shared.params.style import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
+from shared.queries.jobs import live_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.db.models.workers import Worker
+
+blueprint = make_blueprint("capabilities", "What this server can do.")
+
+_CREDITS = [
+    {
+        "what": "Impasto",
+        "by": "the Impasto contributors",
+        "license": "Apache-2.0",
+        "url": "https://www.apache.org/licenses/LICENSE-2.0",
+    },
+    {
+        "what": "weights of VGG-16 and VGG-19",
+        "by": "Visual Geometry Group, University of Oxford",
+        "license": "CC BY 4.0",
+        "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
+    },
+    {
+        "what": "two of the photos that explorations look at: china, flower (cropped)",
+        "by": "danielbuechele, vultilion",
+        "license": "CC BY 2.0",
+        "url": "https://creativecommons.org/licenses/by/2.0/",
+    },
+]
+
+
+@get(blueprint, "/v1/capabilities", s200=Capabilities)
+def show_capabilities() -> Response:
+    """Tell networks, optimizers, formats, devices, limits and credits."""
+    services = current_services()
+    settings = services.settings
+    edge = StyleParams.model_json_schema()["properties"]["max_edge"]
+    optimizer = StyleParams.model_fields["optimizer"].annotation
+    body = Capabilities(
+        version=version("impasto"),
+        networks={name: list(layer_names(name)) for name in get_args(NetworkName)},
+        optimizers=[name for part in get_args(optimizer) for name in get_args(part)],
+        qualities=list(get_args(Quality)),
+        formats=sorted(set(MEDIA_TYPES.values())),
+        result_formats={name: one.media_type for name, one in FORMATS.items()},
+        devices=_devices(live_workers(services.database)),
+        limits={
+            "max_upload_bytes": settings.max_upload_bytes,
+            "max_request_bytes": max_body_bytes(settings),
+            "max_json_bytes": MAX_FIELD_BYTES,
+            "max_pixels": settings.max_pixels,
+            "max_styles": MAX_STYLES,
+            "max_iterations": MAX_ITERATIONS,
+            "min_edge": edge["minimum"],
+            "max_edge": edge["maximum"],
+            "max_edge_lbfgs_default": MAX_EDGE_LBFGS_PX,
+            "max_queued_per_owner": settings.max_queued_per_owner,
+            "max_streams": settings.max_streams,
+            "max_streams_per_owner": most_streams_each(settings),
+        },
+        credits=_CREDITS,
+    )
+    response = answer(body)
+    response.add_etag()
+    response.headers["Cache-Control"] = "private, no-cache"
+    return conditional(response)
+
+
+def _devices(workers: Iterable[Worker]) -> list[DeviceKind]:
+    """Put those together that differ in nothing that people could tell."""
+    alike: dict[tuple[str, str, int, str], list[Worker]] = {}
+    for one in workers:
+        versions = json.dumps(one.versions, sort_keys=True)
+        kind = (one.device_class, one.device_name, one.device_bytes, versions)
+        alike.setdefault(kind, []).append(one)
+    return [
+        DeviceKind(
+            device=kind[0],
+            name=kind[1],
+            memory_bytes=kind[2],
+            workers=len(found),
+            versions=found[0].versions,
+        )
+        for kind, found in sorted(alike.items(), key=itemgetter(0))
+    ]

@@ -1,0 +1,81 @@
+"""/livez and /readyz, for whoever watches over the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+from flask import Response
+
+from api.dependencies import current_services
+from api.http.problems import problem
+from api.http.responses import answer
+from api.http.routes import get, make_blueprint
+from api.http.slots import check_room
+from api.server.schemas import Readiness
+from shared.errors import DatabaseUnavailable, StorageError, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.dependencies import Services
+
+log = structlog.get_logger(__name__)
+
+blueprint = make_blueprint("health", "Whether the server lives, and can take jobs.")
+
+_OK, _DOWN, _FULL = "ok", "down", "full"
+
+
+@get(blueprint, "/livez", s200="text/plain")
+def alive() -> Response:
+    """Answer; this touches nothing else."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@get(blueprint, "/readyz", s200=Readiness, s503=None)
+def ready() -> Response:
+    """Say whether jobs can be taken, and what is in the way; the log says why.
+
+    Without Redis they can: workers look for themselves, only later.
+    """
+    services = current_services()
+    checks = {name: check(services) for name, check in _CHECKS.items()}
+    down = [name for name in ("database", "storage") if checks[name] != _OK]
+    if down:
+        detail = "; ".join(f"{name}: {checks[name]}" for name in down)
+        code = DatabaseUnavailable.code
+        return problem(503, "Not ready", detail, code, checks=checks, retryable=True)
+    state: Literal["ready", "degraded"] = (
+        "ready" if checks["redis"] == _OK else "degraded"
+    )
+    return answer(Readiness(status=state, checks=checks))
+
+
+def _database(services: Services) -> str:
+    try:
+        services.database.ping()
+    except DatabaseUnavailable as error:
+        log.warning("database_check_failed", error=str(error))
+        return _DOWN
+    return _OK
+
+
+def _redis(services: Services) -> str:
+    return _OK if services.doorbell.ping() else _DOWN
+
+
+def _storage(services: Services) -> str:
+    try:
+        check_room(services)
+    except StorageError as error:
+        log.warning("storage_check_failed", error=str(error))
+        return _FULL if isinstance(error, StorageFull) else _DOWN
+    return _OK
+
+
+_CHECKS: dict[str, Callable[[Services], str]] = {
+    "database": _database,
+    "redis": _redis,
+    "storage": _storage,
+}

@@ -1,0 +1,38 @@
+"""What every measured run of our engine needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+
+from shared.settings import Settings
+from worker.devices.networks import network_of
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.tensors import to_tensor
+from worker.engine.transfer import stylize
+from worker.weights.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.engine.measured_process import Task
+    from shared.params.style import StyleParams
+    from worker.engine.snapshot import Iterate
+
+_CPU = torch.device("cpu")
+
+
+def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
+    """Load weights and pictures as a worker does, and begin."""
+    tensors = load(params.network, Path(task.weights))
+    told = {"cpu_precision": task.precision, "cpu_convolution": "direct"}
+    settings = Settings.model_validate(told)
+    network = network_of(params.network, tensors, _CPU, settings)
+    photo, painting = (
+        to_tensor(Image.open(path).convert("RGB"), _CPU)
+        for path in (task.photo, task.painting)
+    )
+    return stylize(Sources(photo, (Style(painting),)), params, network)

@@ -1,0 +1,112 @@
+"""What one run of the benchmark found, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.engine.lower_bounds import flop_per_iteration
+
+if TYPE_CHECKING:
+    from bench.engine.peers.registry import Peer
+    from bench.engine.processes import Figures
+    from bench.engine.reference_objective import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A picture some engine delivered.
+
+    Attributes:
+        seconds: From the imported torch to the written file.
+        verdict: By the yardstick.
+        picture: Where it lies.
+        iteration: Of ours, over all scales; evaluations of a peer.
+    """
+
+    seconds: float
+    verdict: Verdict
+    picture: str
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRun:
+    """A peer that ran."""
+
+    peer: Peer
+    source: str
+    told: str
+    delivered: Delivered
+    peak_mib: float
+
+
+Races = dict[str, list[Delivered]]
+
+
+@dataclass(slots=True)
+class Findings:
+    """Everything found; a part that did not run is empty.
+
+    Attributes:
+        machine: What it ran on, by name.
+        peers: Those that ran.
+        absent: Why another part did not run, by name.
+        races: Our deliverable pictures, in order of time, by the race's name, which
+            ends with the precision.
+        pace: Ours and the floors, by long side in px and precision.
+        memory: Ours, by part.
+        checkpoint: Its cost.
+    """
+
+    machine: dict[str, str]
+    peers: list[PeerRun] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    races: Races = field(default_factory=dict)
+    pace: dict[str, Figures] = field(default_factory=dict)
+    memory: dict[str, Figures] = field(default_factory=dict)
+    checkpoint: Figures = field(default_factory=dict)
+
+
+def first_as_good(
+    races: Races, peer: Verdict
+) -> tuple[str, Delivered] | tuple[None, None]:
+    """Our first picture with J and C_rel no higher than the peer's, and its race."""
+    good = [
+        (name, ours)
+        for name, race in races.items()
+        for ours in race
+        if ours.verdict.j <= peer.j and ours.verdict.c_rel <= peer.c_rel
+    ]
+    return min(good, key=lambda found: found[1].seconds, default=(None, None))
+
+
+def by_precision(races: Races) -> list[Races]:
+    """The races of each precision, which their names end with, apart."""
+    found: dict[str, Races] = {}
+    for name, race in races.items():
+        found.setdefault(name.rpartition(", ")[2], {})[name] = race
+    return list(found.values())
+
+
+def at_equal_time(races: Races, run: PeerRun) -> Delivered | None:
+    """Our last picture by the time of a peer, of the race that reached it first."""
+    name, _ = first_as_good(races, run.delivered.verdict)
+    race = races[name] if name else next(iter(races.values()), [])
+    return last_within(race, run.delivered.seconds)
+
+
+def last_within(race: list[Delivered], seconds: float) -> Delivered | None:
+    """Our last picture that was there after so many seconds, if any."""
+    return next((ours for ours in reversed(race) if ours.seconds <= seconds), None)
+
+
+def product_floor(pace: Figures) -> float:
+    """Seconds of an iteration's arithmetic at the best rate of a matrix product."""
+    flop = flop_per_iteration(pace["height"], pace["width"])
+    return flop / (float(pace["gemm_gflops"]) * 1e9)
+
+
+def leanest(findings: Findings) -> PeerRun | None:
+    """The peer with the lowest peak of memory."""
+    return min(findings.peers, key=lambda run: run.peak_mib, default=None)

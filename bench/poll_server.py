@@ -1,0 +1,40 @@
+"""`python -m bench.poll_server`: the API as it is served, beside it a plain view."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from granian import Granian
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from api.serve import options
+from api.wsgi import app as make_api
+from shared.settings import settings_or_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TINY = "/tiny"
+
+
+def load(parent: int) -> Callable[..., object]:
+    """Make both apps; the plain one does nothing but to answer."""
+    if os.getppid() != parent:
+        sys.exit(1)
+    plain = Flask("plain")
+    plain.add_url_rule("/", view_func=lambda: "ok\n")
+    return DispatcherMiddleware(make_api(), {TINY: plain})
+
+
+def main() -> None:
+    """Serve until SIGTERM, exactly as `api.serve` does."""
+    server = Granian("bench.poll_server:load", **options(settings_or_exit()))
+    server.serve(target_loader=partial(load, os.getpid()), wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What people who watch cost the job that they watch: part of `make bench-api`.
+
+A real worker paints on all cores; the server, and the clients themselves, take what
+they need from the same cores, so this is the worst that watching can cost. Windows of
+each crowd take turns. The report also says how much CPU the clients took: on a farm
+that is spent elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+
+from bench.start_latency import all_cores, idle_farm, pictures, post
+from bench.watcher_clients import Crowd, gathered
+
+if TYPE_CHECKING:
+    from bench.watcher_clients import Told
+    from tests.support.api_process import Server
+    from tests.support.farm import Farm
+
+ROUNDS, WINDOW_SECONDS, CALM_SECONDS = 4, 20.0, 3.0
+CROWDS = (
+    Crowd("nobody"),
+    Crowd("200 pollers, as Retry-After says", pollers=200),
+    Crowd("200 pollers, each second", pollers=200, every_seconds=1.0),
+    Crowd("100 streams", streams=100),
+    Crowd("200 pollers and 100 streams", pollers=200, streams=100),
+)
+_LONG = {"max_edge": 384, "schedule": [[384, 8000]], "early_stop": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """All that has been counted at a moment; of a difference, in a time.
+
+    Attributes:
+        at: Seconds.
+        iteration: Of the job, as of its last heartbeat.
+        beaten_at: When that was, seconds.
+        server: CPU seconds.
+        clients: CPU seconds.
+        requests: Answers to polls.
+        events: Of streams.
+    """
+
+    at: float
+    iteration: int
+    beaten_at: float
+    server: float
+    clients: float
+    requests: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Iterations, cores, requests and events per second."""
+
+    pace: float
+    server: float
+    clients: float
+    requests: float
+    events: float
+
+
+class Watched:
+    """A job that runs for long, with its server."""
+
+    def __init__(self, farm: Farm, server: Server, key: str) -> None:
+        self.farm, self.server, self.key = farm, server, key
+        with httpx.Client(
+            base_url=server.url, headers={"Authorization": f"Bearer {key}"}
+        ) as client:
+            self.path = post(client, pictures(1), _LONG)
+        self.job_id = self.path.rpartition("/")[2]
+        farm.wait(self.job_id, lambda job: job.iteration > 0, 120)
+
+    def by(self, crowd: Crowd) -> Window:
+        """Let the crowd watch for a while."""
+        with gathered(self.server.url, self.key, self.path, crowd) as told:
+            time.sleep(CALM_SECONDS)  # all are there, and the worker has noticed
+            first = self._mark(told)
+            time.sleep(WINDOW_SECONDS)
+            last = self._mark(told)
+        seconds = last.at - first.at
+        return Window(
+            (last.iteration - first.iteration) / (last.beaten_at - first.beaten_at),
+            (last.server - first.server) / seconds,
+            (last.clients - first.clients) / seconds,
+            (last.requests - first.requests) / seconds,
+            (last.events - first.events) / seconds,
+        )
+
+    def _mark(self, told: Told) -> Mark:
+        seen = self.farm.job(self.job_id).progress
+        return Mark(
+            time.time(),
+            seen["iteration"],
+            seen["updated_at"],
+            _spent(self.server.process.pid),
+            time.process_time(),
+            told.requests,
+            told.events,
+        )
+
+
+def _spent(pid: int) -> float:
+    parent = psutil.Process(pid)
+    times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
+
+
+def report(found: dict[str, list[Window]]) -> None:
+    """Print the table, as bench/README.md has it."""
+    lines = ["| who watches | it/s | of undisturbed | server's cores | clients' cores "]
+    lines[0] += "| requests/s | events/s |"
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    alone = median(one.pace for one in found[CROWDS[0].name])
+    for name, windows in found.items():
+        pace = median(one.pace for one in windows)
+        rest = [
+            median(getattr(one, column) for one in windows)
+            for column in ("server", "clients", "requests", "events")
+        ]
+        lines.append(
+            f"| {name} | {pace:.2f} | {pace / alone:.3f} | {rest[0]:.2f} "
+            f"| {rest[1]:.2f} | {rest[2]:.0f} | {rest[3]:.0f} |"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Watch a job that uses all cores."""
+    with idle_farm(**all_cores()) as farm:
+        watched = Watched(*farm)
+        found: dict[str, list[Window]] = {crowd.name: [] for crowd in CROWDS}
+        for _ in range(ROUNDS):
+            for crowd in CROWDS:
+                found[crowd.name].append(watched.by(crowd))
+        report(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Conclusions from a chaos episode: invariants, recovery times, the report."""

@@ -1,0 +1,164 @@
+"""What is left once the farm stands still: rows, events, blobs. Not judged here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from shared.db.blob_refs import unnamed
+from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
+from shared.db.models.owners import Owner
+from shared.errors import BlobMissing
+from shared.maintenance.orphans import Sweep
+from shared.storage.backends import open_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chaos.farm.infrastructure import Ground
+    from chaos.records import Asked, Submission
+
+_DAY_SECONDS = 86_400.0
+_ROW = (
+    "id", "name", "state", "fence", "result_key", "result_digest", "completion",
+    "iteration", "iterations", "error_code", "error_message", "exact", "exact_reason",
+    "params",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job at the end, as its row says."""
+
+    id: str
+    name: str | None
+    state: str
+    fence: int
+    result_key: str | None
+    result_digest: str | None
+    completion: str | None
+    iteration: int
+    iterations: int
+    error_code: str | None
+    error_message: str | None
+    exact: bool | None
+    exact_reason: str | None
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One event of a job."""
+
+    job_id: str
+    event: str
+    from_state: str | None
+    state: str
+    fence: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the judge looks at.
+
+    Attributes:
+        submissions: What was sent.
+        asked: What was asked of jobs.
+        rows: All jobs.
+        events: By job, in order.
+        weights: By job: (iteration after which it holds, style weight), in order.
+        results: Bytes of results by key; keys whose blob is missing are not there.
+        pictures: What undisturbed jobs made, by variant.
+        shown: By job: the state that the API told at the end.
+        counts: By owner: (queued, running), as the owners' table has it.
+        left: Keys of blobs that no row names after a day's collection.
+        missing: Keys of checkpoints that rows name and the storage does not have.
+        complaints: What went wrong with processes.
+    """
+
+    submissions: Sequence[Submission]
+    asked: Sequence[Asked]
+    rows: Sequence[Row]
+    events: Mapping[str, Sequence[Moved]]
+    weights: Mapping[str, Sequence[tuple[int, float]]]
+    results: Mapping[str, bytes]
+    pictures: Mapping[int, bytes]
+    shown: Mapping[str, str | None] = field(default_factory=dict)
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    complaints: Sequence[str] = ()
+
+
+def read_rows(ground: Ground) -> list[Row]:
+    """Read all jobs."""
+    columns = [getattr(Job, name) for name in _ROW]
+    with ground.db.read() as session:
+        found = session.execute(select(*columns).order_by(Job.id)).all()
+    return [Row(*one) for one in found]
+
+
+def read_events(ground: Ground) -> dict[str, list[Moved]]:
+    """Read all events, by job."""
+    events: dict[str, list[Moved]] = {}
+    with ground.db.read() as session:
+        for one in session.scalars(select(JobEvent).order_by(JobEvent.seq)):
+            moved = Moved(
+                one.job_id, one.event, one.from_state, one.state, one.fence, one.at
+            )
+            events.setdefault(one.job_id, []).append(moved)
+    return events
+
+
+def read_weights(ground: Ground, rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Read which style weight held from which iteration on; pending ones never did."""
+    weights = {row.id: [(0, float(row.params["style_weight"]))] for row in rows}
+    begun = select(JobSegment).where(JobSegment.from_iteration.is_not(None))
+    with ground.db.read() as session:
+        for one in session.scalars(
+            begun.order_by(JobSegment.from_iteration, JobSegment.id)
+        ):
+            if "style_weight" in one.changes:
+                weight = float(one.changes["style_weight"])
+                weights[one.job_id].append((one.from_iteration, weight))
+    return weights
+
+
+def read_results(ground: Ground, rows: Sequence[Row]) -> dict[str, bytes]:
+    """Read all results that rows name and the storage has."""
+    storage, results = open_storage(f"file://{ground.blobs}"), {}
+    for key in {row.result_key for row in rows} - {None}:
+        try:
+            results[key] = storage.get(key)
+        except BlobMissing:
+            continue
+    return results
+
+
+def read_counts(ground: Ground) -> dict[str, tuple[int, int]]:
+    """Read how many jobs the owners' table counts."""
+    with ground.db.read() as session:
+        owners = session.scalars(select(Owner)).all()
+    return {one.id: (one.queued, one.running) for one in owners}
+
+
+def collect(ground: Ground) -> tuple[list[str], list[str]]:
+    """Let the collector of orphans run as it would a day later.
+
+    Returns:
+        Keys of blobs that no row names even then, and of checkpoints that are missing.
+    """
+    storage = open_storage(f"file://{ground.blobs}")
+    a_day_later = time.time() + _DAY_SECONDS
+    sweep = Sweep(ground.db, storage, _DAY_SECONDS / 2, lambda: a_day_later)
+    while sweep.step():
+        continue
+    there = [blob.key for blob in storage.blobs()]
+    with ground.db.read() as session:
+        left = unnamed(session, there)
+        named = set(session.scalars(select(Checkpoint.key)))
+    return left, sorted(named - set(there))

@@ -1,0 +1,1 @@
+"""The farm that chaos breaks: Redis, database, API and worker processes, load."""

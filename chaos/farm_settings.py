@@ -1,0 +1,37 @@
+"""The settings of a farm under chaos: those of a real one, ten times as fast."""
+
+from __future__ import annotations
+
+LEASE_SECONDS = 3.0
+HEARTBEAT_SECONDS = 0.5
+REAP_SECONDS = 1.0
+RERING_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+WATCHDOG_SECONDS = 6.0
+SAVE_RETRY_SECONDS = 0.5
+OUTAGE_SECONDS = 3.0  # instead of `worker.retry_policy`, which has it as a constant
+
+# A lease runs out, and two rounds of the reconciler see to it; one lease more if the
+# reconciler's leader, the database or what is to start has been hit too.
+RECOVERY_SECONDS = LEASE_SECONDS + 2 * REAP_SECONDS
+SECOND_FAULT_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS
+# A worker that is told to go does so in that time, besides a step and a write.
+LEAVING_SECONDS = 2.0 + REAP_SECONDS
+
+ENVIRONMENT = {
+    "IMPASTO_LEASE_SECONDS": str(LEASE_SECONDS),
+    "IMPASTO_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
+    "IMPASTO_REAP_SECONDS": str(REAP_SECONDS),
+    "IMPASTO_RERING_SECONDS": str(RERING_SECONDS),
+    "IMPASTO_RETRY_SECONDS": str(RETRY_SECONDS),
+    "IMPASTO_WATCHDOG_SECONDS": str(WATCHDOG_SECONDS),
+    "IMPASTO_SAVE_RETRY_SECONDS": str(SAVE_RETRY_SECONDS),
+    "IMPASTO_CHECKPOINT_SECONDS": "0.3",
+    "IMPASTO_PREVIEW_SECONDS": "0.5",
+    "IMPASTO_MIN_FREE_BYTES": "0",  # the full disk shall be met, not avoided
+    "IMPASTO_SUBMITS_PER_MINUTE": "0",
+    "IMPASTO_REQUESTS_PER_MINUTE": "0",
+    "IMPASTO_WORKER_THREADS": "1",
+    "IMPASTO_API_THREADS": "16",
+    "OMP_NUM_THREADS": "1",
+}

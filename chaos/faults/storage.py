@@ -1,0 +1,89 @@
+"""A disk without room, and a checkpoint that is no longer what was written."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from chaos.records import Fault
+from shared.db.models.jobs import Checkpoint, Job
+from shared.states import HELD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chaos.farm.running_farm import Scene
+
+_PART = "disk"
+_READ_ONLY, _OURS = 0o500, 0o700
+
+
+def fill_the_disk(scene: Scene) -> Fault | None:
+    """Leave no room under the blobs; where we may not mount, let nobody write there."""
+    if _PART in scene.busy:
+        return None
+    seconds, now = scene.rng.uniform(1, 5), time.time()
+    blobs = scene.ground.blobs
+    if scene.ground.small_disk:
+        ballast = _fill(blobs)
+        scene.occupied(_PART, seconds, partial(ballast.unlink, missing_ok=True))
+        return Fault("disk full", now, now + seconds)
+    _set_mode(blobs, _READ_ONLY)
+    scene.occupied(_PART, seconds, partial(_set_mode, blobs, _OURS))
+    return Fault("disk read-only", now, now + seconds)
+
+
+def corrupt_checkpoint(scene: Scene) -> Fault | None:
+    """Change a byte of a running job's newest checkpoint, then kill its worker."""
+    for berth in scene.crew.berths:
+        held = berth.job(scene.ground.db)
+        if held is None or berth.is_frozen:
+            continue
+        path = _newest_checkpoint(scene, held[0])
+        if path is None or not path.exists():
+            continue
+        fault = scene.hit("checkpoint corrupted, kill -9", berth)
+        berth.send(9)
+        _spoil(path)
+        return fault
+    return None
+
+
+def _newest_checkpoint(scene: Scene, job_id: str) -> Path | None:
+    with scene.ground.db.read() as session:
+        key = session.scalar(
+            select(Checkpoint.key)
+            .join(Job, Job.id == Checkpoint.job_id)
+            .where(Checkpoint.job_id == job_id, Job.state.in_(HELD))
+            .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
+            .limit(1)
+        )
+    return None if key is None else scene.ground.blobs / key
+
+
+def _spoil(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+
+
+def _fill(folder: Path) -> Path:
+    ballast = folder / ".ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (2**20, 2**12):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+    return ballast
+
+
+def _set_mode(root: Path, mode: int) -> None:
+    for folder, _, _ in os.walk(root):
+        os.chmod(folder, mode)  # noqa: PTH101 - os.walk gives words

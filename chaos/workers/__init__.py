@@ -1,0 +1,1 @@
+"""Worker processes of chaos: failpoints and jobs that compute a hash chain."""

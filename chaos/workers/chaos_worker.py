@@ -1,0 +1,32 @@
+"""`python -m chaos.workers.chaos_worker`: the product's worker, with traps.
+
+It computes chains, too. It takes the options of `worker.app`. CHAOS_TRAPS names the
+folder of the traps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from chaos.farm_settings import OUTAGE_SECONDS
+from chaos.workers.failpoint_locations import install
+from chaos.workers.failpoints import Traps
+from chaos.workers.hash_chain_run import chains_or
+from worker import retry_policy as remedies
+from worker.app import main as run_worker
+from worker.attempts import style as attempt
+from worker.engine.transfer import stylize
+
+
+def main() -> int:
+    """Prepare this process, then be a worker."""
+    install(Traps(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
+    attempt.stylize = chains_or(stylize)
+    remedies.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
+    return run_worker()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

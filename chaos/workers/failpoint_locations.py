@@ -1,0 +1,95 @@
+"""The named points of a worker: before and after every step that others can see.
+
+The functions of the product are wrapped from outside, in a chaos worker only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from chaos.workers.failpoints import EXIT, FREEZE, LOSE, lost_answer
+from shared.maintenance import loop
+from shared.storage import local
+from shared.storage.local import LocalStorage, _write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from chaos.workers.failpoints import Traps
+
+# What a worker writes to the database, by the names of the functions it calls.
+OF_JOBS = (
+    "claim_job", "renew_lease", "record_checkpoint", "add_frame", "begin_segments",
+    "discard_newer_checkpoints", "complete_job", "keep_last_checkpoint", "stop_job",
+    "release_job", "postpone_job", "fail_job", "heartbeat_worker",
+)  # fmt: skip
+# What the leader of the maintenance does; whoever wants to be it does the first.
+OF_ONE_LEADER = (
+    "requeue_expired_leases", "wake_backed_off_jobs", "jobs_to_notify", "mark_notified",
+)  # fmt: skip
+OF_LEADER = ("try_lead", *OF_ONE_LEADER)
+OF_BLOBS = ("checkpoints", "results", "frames")
+HALF = "half a blob written"
+WHOLE = "blob written, not renamed"
+
+_STEPS = (*OF_JOBS, *OF_LEADER, *(f"put {kind}" for kind in OF_BLOBS), "delete")
+_WRITES = (*OF_JOBS, *OF_LEADER)
+
+# Every trap there is: (point, action).
+TRAPS = (
+    *((f"{when} {step}", EXIT) for step in _STEPS for when in ("before", "after")),
+    *((f"before {step}", FREEZE) for step in _STEPS),
+    *((f"after {step}", LOSE) for step in _WRITES),
+    (HALF, EXIT),
+    (WHOLE, EXIT),
+    (WHOLE, FREEZE),
+)
+
+
+def install(traps: Traps) -> None:
+    """Wrap every step of this process, so that it looks for traps.
+
+    A step is wrapped in each module of the worker that imports it: all must be loaded.
+    """
+    callers = [m for name, m in sys.modules.items() if name.startswith("worker.")]
+    for name in OF_JOBS:
+        for caller in callers:
+            if name in vars(caller):
+                setattr(caller, name, _trapped(vars(caller)[name], traps, name))
+    for name in OF_LEADER:
+        setattr(loop, name, _trapped(getattr(loop, name), traps, name))
+    LocalStorage.put = _trapped(LocalStorage.put, traps)
+    LocalStorage.delete = _trapped(LocalStorage.delete, traps, "delete")
+    local._write_durably = _written(_write_durably, traps)  # noqa: SLF001 - between a file's bytes and its name
+
+
+def _trapped(
+    step: Callable[..., Any], traps: Traps, name: str | None = None
+) -> Callable[..., Any]:
+    @wraps(step)
+    def watched(*arguments: Any, **more: Any) -> Any:
+        here = name or f"put {arguments[1].partition('/')[0]}"
+        traps.step(f"before {here}", arguments)
+        answer = step(*arguments, **more)
+        if traps.step(f"after {here}", arguments):
+            raise lost_answer()
+        return answer
+
+    return watched
+
+
+def _written(write: Callable[[Path, bytes], None], traps: Traps) -> Callable[..., None]:
+    @wraps(write)
+    def watched(path: Path, data: bytes) -> None:
+        where = (os.fspath(path).replace("/.", "/"),)
+        if len(data) > 1:
+            path.write_bytes(data[: len(data) // 2])
+            traps.step(HALF, where)
+        write(path, data)
+        traps.step(WHOLE, where)
+
+    return watched

@@ -1,0 +1,85 @@
+"""Drives a chain the way the engine drives a picture: same arguments, same iterates.
+
+So everything around it is the worker's own: claim, heartbeats, orders, steering,
+checkpoints, previews, the result.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import torch
+
+from chaos.hash_chain import FIRST_SEED, STEP_SECONDS, first_link, next_link, pixels
+from worker.engine.images.pyramid import fitted
+from worker.engine.objective import Losses
+from worker.engine.optimizers.base import State
+from worker.engine.snapshot import Iterate
+from worker.engine.transfer import leg_at, scale_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Tensor
+
+    from shared.params.segments import Segment
+    from shared.params.style import StyleParams
+    from worker.engine.images.inputs import Sources
+    from worker.engine.snapshot import Snapshot
+
+_LOSSES = Losses(0.0, 0.0, 0.0, 0.0)
+
+Stylize = "Callable[..., Iterator[Iterate]]"
+
+
+def chains_or(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
+    """Make an engine that computes chains itself and leaves pictures to `stylize`."""
+
+    @wraps(stylize)
+    def either(
+        sources: Sources, params: StyleParams, *network: object, **more: object
+    ) -> Iterator[Iterate]:
+        if params.seed < FIRST_SEED:
+            return stylize(sources, params, *network, **more)
+        return _chain(sources, params, more["resume"], more["segments"])
+
+    return either
+
+
+def _chain(
+    sources: Sources,
+    params: StyleParams,
+    resume: Snapshot | None,
+    segments: Sequence[Segment],
+) -> Iterator[Iterate]:
+    done = 0 if resume is None else resume.iteration
+    link = first_link(params.seed) if resume is None else _link(resume)
+    begin = 0 if resume is None else resume.scale
+    for scale in range(begin, len(params.stages)):
+        size = fitted(sources.content, params.stages[scale][0])
+        first = scale_end(params, scale - 1) if scale else 0
+        while (leg := leg_at(params, segments, scale, done)).end > done:
+            while done < leg.end:
+                time.sleep(STEP_SECONDS)
+                done += 1
+                link = next_link(link, done, leg.params.style_weight)
+                yield _iterate((done, scale, done - first), link, size)
+
+
+def _iterate(
+    place: tuple[int, int, int], link: bytes, size: tuple[int, int]
+) -> Iterate:
+    image = _image(link, size)
+    state = State({"link": torch.tensor(list(link), dtype=torch.uint8)})
+    return Iterate(*place, _LOSSES, image, image, image, {"chain": state})
+
+
+def _link(snapshot: Snapshot) -> bytes:
+    return bytes(snapshot.state("chain").tensors["link"].tolist())
+
+
+def _image(link: bytes, size: tuple[int, int]) -> Tensor:
+    rows = torch.from_numpy(pixels(link, *size).copy())  # (H, W, 3)
+    return rows.permute(2, 0, 1)[None].float().div(255).contiguous()

@@ -1,0 +1,100 @@
+"""`python -m chaos.workers.measured_worker`: the product's worker, with a stopwatch.
+
+MEASURED names the file that it writes after each job: how long the job took, and how
+much of that any program would need that makes the same picture and knows no queue.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from worker.app import main as run_worker
+from worker.attempts import style as attempt
+from worker.attempts.artifacts import Keeper
+from worker.attempts.previews import keep_preview
+from worker.engine.transfer import stylize
+from worker.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NEEDED, PREVIEWS, CHECKPOINTS = "needed", "previews", "checkpoints"
+
+_spent: Counter[str] = Counter()  # seconds of wall time, in the thread of the attempt
+
+
+@contextmanager
+def _counted(name: str) -> Iterator[None]:
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        _spent[name] += time.perf_counter() - began
+
+
+def _timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(work)
+    def timed(*arguments: Any, **more: Any) -> Any:
+        with _counted(name):
+            return work(*arguments, **more)
+
+    return timed
+
+
+def _timed_run(stylize: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    @wraps(stylize)
+    def timed(*arguments: Any, **more: Any) -> Iterator[Any]:
+        run = stylize(*arguments, **more)
+        while True:
+            with _counted(NEEDED):
+                iterate = next(run, None)
+            if iterate is None:
+                return
+            yield iterate
+
+    return timed
+
+
+def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
+    @wraps(run_one)
+    def measured(self: Runner) -> bool:
+        _spent.clear()
+        began, cpu = time.perf_counter(), time.process_time()
+        own = time.thread_time()
+        found = run_one(self)
+        if found:
+            said = {
+                **_spent,
+                "all": time.perf_counter() - began,
+                "other threads": time.process_time() - cpu - (time.thread_time() - own),
+            }
+            fresh = Path(os.environ["MEASURED"] + ".new")
+            fresh.write_text(json.dumps(said))
+            fresh.rename(os.environ["MEASURED"])
+        return found
+
+    return measured
+
+
+def main() -> int:
+    """Put the stopwatch in, then be a worker."""
+    attempt.stylize = _timed_run(stylize)
+    for name in ("read_originals", "encode"):
+        setattr(attempt, name, _timed(getattr(attempt, name), NEEDED))
+    attempt.keep_preview = _timed(keep_preview, PREVIEWS)
+    Keeper.save = _timed(Keeper.save, NEEDED)  # the file has to be written by anybody
+    Keeper.keep_checkpoint = _timed(Keeper.keep_checkpoint, CHECKPOINTS)
+    Runner.run_one = _measured(Runner.run_one)
+    return run_worker()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Scripts that write tables, sheets and openapi.json of the documentation."""

@@ -1,0 +1,77 @@
+"""`python -m docs.scripts.draw_layer_sheets`: draw the sheets of docs/layers.md.
+
+What `impasto explore` draws of the shipped photos, for units chosen by looking.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from shared.images.inspect import decode
+from shared.params.explore import ExploreParams
+from worker.attempts.contact_sheets import Cuttings, cut, sheet_of
+from worker.engine.activation_patches import explore, units_to_show
+from worker.engine.images.tensors import to_tensor
+from worker.engine.vgg.network import build_network
+from worker.weights.catalog import default_folder
+from worker.weights.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from PIL import Image
+
+    from worker.engine.activation_patches import Unit
+    from worker.engine.vgg.network import Network
+
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDER = _ROOT / "docs" / "pictures"
+
+# A layer of each block, and units of it that show what such layers are about.
+UNITS: dict[str, tuple[int, ...]] = {
+    "relu1_1": (51, 10, 45, 59, 19, 25),
+    "relu2_2": (79, 99, 24, 101, 31, 119),
+    "relu3_3": (95, 60, 128, 196, 44, 166),
+    "relu4_2": (466, 488, 339, 62, 478, 12),
+    "relu5_1": (104, 26, 436, 84, 323, 261),
+}
+
+
+def main() -> None:
+    """Draw every sheet; takes a minute."""
+    tensors = load("vgg16", default_folder())
+    network = build_network("vgg16", tensors, torch.device("cpu"))
+    photos = [
+        decode(path.read_bytes())
+        for path in sorted((_ROOT / "samples" / "photos").glob("*.jpg"))
+    ]
+    for layer, units in UNITS.items():
+        params = ExploreParams(layers=(layer,), units=units)
+        params = params.with_pictures([str(number) for number in range(len(photos))])
+        sheet = sheet_of(params, layer, *_found(params, photos, network))
+        sheet.save(_FOLDER / f"layer_{layer}.jpg", quality=85)
+
+
+def _found(
+    params: ExploreParams, photos: list[Image.Image], network: Network
+) -> tuple[list[Unit], Cuttings]:
+    pictures = (to_tensor(photo, network.device) for photo in photos)
+    *_, last = explore(pictures, params, network)
+    units = units_to_show(last.best, params)
+    return units, _cuttings(units, photos)
+
+
+def _cuttings(units: Iterable[Unit], photos: list[Image.Image]) -> Cuttings:
+    tiles = {
+        (patch.picture, patch.box): cut(photos[patch.picture], patch.box)
+        for unit in units
+        for patch in unit.patches
+    }
+    return Cuttings(tiles, {})
+
+
+if __name__ == "__main__":
+    main()

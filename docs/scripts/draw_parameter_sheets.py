@@ -1,0 +1,103 @@
+"""`python -m docs.scripts.draw_parameter_sheets`: draw the sheets of parameters.md.
+
+One photo and one painting; from picture to picture, one parameter changes. Names after
+the command draw only those sheets.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from shared.images.inspect import decode
+from shared.params.style import StyleParams
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.tensors import to_picture, to_tensor
+from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
+from worker.weights.catalog import default_folder
+from worker.weights.load import load
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from worker.engine.vgg.network import Network
+
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDER = _ROOT / "docs" / "pictures"
+_GAP_PX = 6
+_BASE: dict[str, Any] = {"max_edge": 256, "quality": "draft"}
+_PAINTING = "strokes.jpg"
+_OTHER_PAINTING = "waves.jpg"
+
+SHEETS: dict[str, list[dict[str, Any]]] = {
+    "style_weight": [{"style_weight": weight} for weight in (1, 8, 60)],
+    "content_layers": [
+        {"content_layers": {layer: 1}} for layer in ("relu2_2", "relu4_2", "relu5_2")
+    ],
+    "style_layers": [
+        {"style_layers": {"relu1_1": 1, "relu2_1": 1}},
+        {},
+        {"style_layers": {"relu4_1": 1, "relu5_1": 1}},
+    ],
+    "style_loss_and_pooling": [
+        {},
+        {"style_loss": "wasserstein"},
+        {"pooling": "average"},
+    ],
+    "color": [
+        {"color": color} for color in ("style", "luminance", "chroma", "histogram")
+    ],
+    "style_scale": [{"style_scale": scale} for scale in (0.5, 1, 2)],
+    "tv_weight": [{"tv_weight": weight} for weight in (0, 0.2, 10)],
+    "init": [{"init": "content"}, {"init": "noise"}],
+    "quality": [{"quality": name} for name in ("draft", "standard", "fine")],
+    "masks": [{"mask_feather": feather} for feather in (0, 0.02, 0.2)],
+}
+
+
+def main(names: list[str]) -> None:
+    """Draw the sheets named, or every one; that takes some minutes."""
+    tensors = load("vgg16", default_folder())
+    network = build_network("vgg16", tensors, torch.device("cpu"))
+    for name in names or SHEETS:
+        masked = name == "masks"
+        pictures = [_paint(network, masked=masked, **each) for each in SHEETS[name]]
+        _side_by_side(pictures).save(_FOLDER / f"{name}.jpg", quality=88)
+
+
+def _paint(network: Network, *, masked: bool, **changes: Any) -> Image.Image:
+    photo, painting, other = (
+        to_tensor(decode((_ROOT / "samples" / name).read_bytes()), network.device)
+        for name in ("chelsea.jpg", _PAINTING, _OTHER_PAINTING)
+    )
+    styles = (Style(painting),)
+    if masked:
+        styles = (Style(painting, _left_half()), Style(other))
+    both = {"styles": ({}, {})} if masked else {}
+    params = StyleParams(**(_BASE | both | changes))
+    *_, last = stylize(Sources(photo, styles), params, network)
+    return to_picture(last.image)
+
+
+def _left_half() -> Tensor:
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., :32] = 1
+    return mask
+
+
+def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
+    width, height = pictures[0].size
+    step = width + _GAP_PX
+    sheet = Image.new("RGB", (step * len(pictures) - _GAP_PX, height), "white")
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture, (number * step, 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

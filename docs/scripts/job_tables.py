@@ -1,0 +1,54 @@
+"""`python -m docs.scripts.job_tables`: the tables of docs/jobs.md, from the code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from shared.states import EVENTS, TERMINAL, VERBS, Answer, Effect, JobState, Need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_EFFECTS = {
+    Effect.NOTE: "noted",
+    Effect.NOTHING: "as it is",
+    Effect.CHILD: "a new job",
+}
+_NEEDS = {Need.CHECKPOINT: ", with a checkpoint", Need.EARLY: ", if early"}
+
+
+def verbs_table() -> str:
+    """What people may ask: a row per verb, a column per state."""
+    rows = [
+        [f"**{verb}**", *(_asked(answers.get(state)) for state in JobState)]
+        for verb, answers in VERBS.items()
+    ]
+    return _table(["asked", *(f"`{state}`" for state in JobState)], rows)
+
+
+def events_table() -> str:
+    """What happens: a row per event, a column per state that is not an end."""
+    states = [state for state in JobState if state not in TERMINAL]
+    rows = [
+        [f"**{event}**", *(f"`{m[s]}`" if s in m else "" for s in states)]
+        for event, m in EVENTS.items()
+    ]
+    return _table(["happens", *(f"`{state}`" for state in states)], rows)
+
+
+def _asked(answer: Answer | None) -> str:
+    if answer is None:
+        return "409"
+    what = _EFFECTS.get(answer.effect, f"`{answer.state}`")
+    needs = _NEEDS[answer.needs] if answer.needs else ""
+    return f"{200 if answer.done else 202} {what}{needs}"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{verbs_table()}\n\n{events_table()}\n")

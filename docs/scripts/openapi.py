@@ -1,0 +1,27 @@
+"""docs/openapi.json, from the code: `python -m docs.scripts.openapi` writes it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from api.app import describe
+
+PATH = Path(__file__).parents[1] / "openapi.json"
+COMMAND = "make openapi"
+
+
+def text() -> str:
+    """The document as it is committed: indented, in the order of the code."""
+    return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write the file anew."""
+    PATH.write_text(text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

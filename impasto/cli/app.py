@@ -1,0 +1,117 @@
+"""The command line: every command in one place, every error as an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+from typing_extensions import override
+
+from impasto.cli.commands.actions import (
+    cancel,
+    change,
+    extend,
+    finish,
+    fork,
+    pause,
+    resume,
+    retry,
+)
+from impasto.cli.commands.admin import (
+    drain,
+    fetch_weights,
+    list_workers,
+    migrate,
+    serve,
+    undrain,
+    worker,
+)
+from impasto.cli.commands.estimate import estimate
+from impasto.cli.commands.explore import explore
+from impasto.cli.commands.jobs import download, ls, show, watch
+from impasto.cli.commands.keys import create, list_all, revoke
+from impasto.cli.commands.recipe import recipe
+from impasto.cli.commands.reproduce import reproduce
+from impasto.cli.commands.run import demo, run, submit
+from impasto.cli.commands.sheet import sheet
+from impasto.cli.commands.up import up
+from impasto.cli.exit_codes import error_lines, exit_code
+from impasto.cli.output import say
+from impasto.errors import ImpastoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Commands(TyperGroup):
+    """Commands whose expected errors end in a line and an exit code."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImpastoError as error:
+            for line in error_lines(error):
+                say(line)
+            raise typer.Exit(exit_code(error)) from error
+
+
+def make_app() -> typer.Typer:
+    """Put the commands together, in the order a newcomer needs them."""
+    app = typer.Typer(
+        name="impasto",
+        cls=_Commands,
+        help="Neural style transfer on your own machines.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich would cost every command 40 ms
+    )
+    commands: tuple[Callable[..., None], ...] = (
+        *(
+            up,
+            run,
+            submit,
+            estimate,
+            explore,
+            sheet,
+        ),
+        *(watch, show, ls, download),
+        *(cancel, pause, resume, finish),
+        *(extend, fork, retry),
+        *(recipe, reproduce),
+        *(demo, serve, worker, migrate),
+    )
+    for command in commands:
+        app.command()(command)
+    app.command("set")(change)
+    app.add_typer(_weights(), name="weights")
+    app.add_typer(_keys(), name="keys")
+    app.add_typer(_admin(), name="admin")
+    return app
+
+
+def _weights() -> typer.Typer:
+    weights = typer.Typer(help="The networks' weights.", no_args_is_help=True)
+    weights.callback()(lambda: None)  # else Typer drops the name of an only command
+    weights.command("fetch")(fetch_weights)
+    return weights
+
+
+def _keys() -> typer.Typer:
+    group = typer.Typer(
+        help="API keys, on the server's own machine.", no_args_is_help=True
+    )
+    group.command("create")(create)
+    group.command("list")(list_all)
+    group.command("revoke")(revoke)
+    return group
+
+
+def _admin() -> typer.Typer:
+    admin = typer.Typer(help="For the operator.", no_args_is_help=True)
+    admin.add_typer(_keys(), name="keys")
+    admin.command("workers")(list_workers)
+    admin.command("drain")(drain)
+    admin.command("undrain")(undrain)
+    return admin

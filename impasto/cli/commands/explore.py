@@ -1,0 +1,104 @@
+"""`impasto explore`: what the layers of a network see, as contact sheets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto.cli.commands.run import client_of_some_farm
+from impasto.cli.exit_codes import INTERRUPTED
+from impasto.cli.options import with_flags
+from impasto.cli.output import print_line, say
+from impasto.cli.session import ApiUrl  # noqa: TC001 - Typer reads it
+from impasto.cli.watch import detached, follow, interrupted_with_stack
+from impasto.errors import BadFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for; None leaves the choice to the server."""
+
+    layers: Annotated[
+        str | None, typer.Option(help='By commas: "relu3_1,relu4_1".')
+    ] = None
+    units: Annotated[
+        str | None, typer.Option(help='The same of each layer, by commas: "3,7".')
+    ] = None
+    top_k: Annotated[
+        int | None, typer.Option(help="So many of each layer, those excited most.")
+    ] = None
+    patches: Annotated[int | None, typer.Option(help="Per unit, 9 at most.")] = None
+    max_edge: Annotated[
+        int | None, typer.Option(help="Long side to which pictures are shrunk, px.")
+    ] = None
+    network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
+    pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
+    name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    reuse: Annotated[
+        str | None,
+        typer.Option(
+            help="Take an equal one instead: never, finished, finished_or_active."
+        ),
+    ] = None
+
+    def params(self) -> dict[str, Any]:
+        """Return the fields of ExploreParams that were asked for.
+
+        Raises:
+            BadFlag: The units are no numbers.
+        """
+        params: dict[str, Any] = {
+            name: value
+            for name in ("top_k", "patches", "max_edge", "network", "pooling")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.layers is not None:
+            params["layers"] = [layer.strip() for layer in self.layers.split(",")]
+        if self.units is not None:
+            params["units"] = _numbers(self.units)
+        return params
+
+
+@with_flags("wishes", Wishes)
+def explore(
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PICTURE",
+            exists=True,
+            dir_okay=False,
+            help="At least nine; default: the photos that the server ships.",
+        ),
+    ] = None,
+    *,
+    wishes: Wishes,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the sheets.")
+    ] = Path("explored"),
+    api_url: ApiUrl = None,
+) -> None:
+    """Show which patches of pictures excite the units of a network's layers."""
+    from impasto.client.downloads import make_folder  # noqa: PLC0415 - for this alone
+
+    params, named = wishes.params(), {"name": wishes.name, "reuse": wishes.reuse}
+    make_folder(output)
+    with client_of_some_farm(api_url) as (client, is_ours):
+        job_id = client.jobs.explore(pictures or (), params=params, **named).id
+        try:
+            say(f"submitted {job_id}")
+            job = follow(client.jobs, job_id)
+            for path in client.jobs.download_outputs(job, output):
+                print_line(str(path))
+        except KeyboardInterrupt:
+            say(interrupted_with_stack(job_id) if is_ours else detached(job_id))
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise BadFlag(f"--units {text!r}: write numbers by commas, like 3,7") from error

@@ -1,0 +1,80 @@
+"""Commands that look at jobs: watch, show, ls, download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from impasto.cli.exit_codes import INTERRUPTED
+from impasto.cli.job_ids import full_id
+from impasto.cli.output import print_line, say
+from impasto.cli.render import details, table
+from impasto.cli.session import ApiUrl, AsJson, JobId, connect
+from impasto.cli.watch import detached, follow
+from impasto.client.formats import ending
+
+if TYPE_CHECKING:
+    from impasto.client.client import Client
+
+
+def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Follow a job until it is over; Ctrl-C leaves it alone."""
+    with connect(api_url) as client:
+        found = full_id(client.jobs, job_id)
+        try:
+            follow(client.jobs, found, as_json=as_json)
+        except KeyboardInterrupt:
+            say(detached(found))
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Show all of one job."""
+    with connect(api_url) as client:
+        job = client.jobs.get(full_id(client.jobs, job_id))
+    print_line(job.as_json(indent=2) if as_json else details(job))
+
+
+def ls(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
+    state: Annotated[str | None, typer.Option(help="Only those in it.")] = None,
+    api_url: ApiUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with connect(api_url) as client:
+        page = client.jobs.list(limit=limit, state=state)
+    if as_json:
+        print_line(page.as_json(indent=2))
+    elif page.data:
+        print_line(table(page.data))
+    else:
+        say("no jobs yet; 'impasto run PHOTO STYLE' makes one")
+
+
+def download(
+    job_id: JobId,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Default: ID and the format's ending."),
+    ] = None,
+    frame: Annotated[
+        bool, typer.Option("--frame", help="The latest small picture of a running job.")
+    ] = False,
+    api_url: ApiUrl = None,
+) -> None:
+    """Save the picture of a job; prints where."""
+    with connect(api_url) as client:
+        found = full_id(client.jobs, job_id)
+        path = output or Path(f"{found}{_ending(client, found, frame=frame)}")
+        save = client.jobs.download_latest_frame if frame else client.jobs.download
+        print_line(str(save(found, path)))
+
+
+def _ending(client: Client, job_id: str, *, frame: bool) -> str:
+    if frame:
+        return ending("jpeg")
+    outputs = client.jobs.get(job_id).outputs
+    return ending(outputs[0].media_type if outputs else None)

@@ -1,0 +1,23 @@
+"""Commands about picture files: recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - Typer reads it
+from typing import TYPE_CHECKING, Annotated
+
+from impasto.cli.output import print_line
+from impasto.images.recipe_reader import read_recipe
+
+if TYPE_CHECKING:
+    import typer
+
+
+def recipe(
+    picture: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True),
+    ],
+) -> None:
+    """Show how a picture was made, as its file tells: JSON."""
+    print_line(json.dumps(read_recipe(picture), indent=2, ensure_ascii=False))

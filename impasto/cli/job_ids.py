@@ -1,0 +1,60 @@
+"""What a person types for a job: its id, the beginning of it, or `@last`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from impasto.errors import AmbiguousId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from impasto.client.jobs import Jobs
+
+LAST = "@last"
+_PREFIX = "job_"
+_FULL_LENGTH = len(_PREFIX) + 26  # a ULID
+_PAGE = 100
+
+
+def full_id(jobs: Jobs, typed: str) -> str:
+    """Return the full id of the job that is meant.
+
+    Args:
+        jobs: Where to look it up.
+        typed: A full id, a unique beginning of one (`job_` may be left out), or @last.
+
+    Raises:
+        AmbiguousId: It fits none, or more than one.
+    """
+    if typed == LAST:
+        return _newest(jobs)
+    prefix = typed if typed.startswith(_PREFIX) else _PREFIX + typed
+    if len(prefix) >= _FULL_LENGTH:
+        return prefix
+    found = [job_id for job_id in _all_ids(jobs) if job_id.startswith(prefix)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise AmbiguousId(f"no job's id begins with {typed!r}")
+    raise AmbiguousId(
+        f"{len(found)} jobs' ids begin with {typed!r}: {', '.join(found[:5])}",
+        hint="type more of it",
+    )
+
+
+def _newest(jobs: Jobs) -> str:
+    page = jobs.list(limit=1)
+    if not page.data:
+        raise AmbiguousId("there is no job yet")
+    return page.data[0].id
+
+
+def _all_ids(jobs: Jobs) -> Iterator[str]:
+    cursor: str | None = None
+    while True:
+        page = jobs.list(limit=_PAGE, cursor=cursor)
+        yield from (job.id for job in page.data)
+        cursor = page.next_cursor
+        if not cursor:
+            return

@@ -1,0 +1,260 @@
+"""The flags of one style transfer, defined once for `run` and `submit`.
+
+Flags that several commands share, from one table.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path  # noqa: TC003 - Typer reads it
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from impasto.cli.option_parsers import (
+    read_layers,
+    read_numbered,
+    read_schedule,
+    read_segment,
+    read_setting,
+)
+from impasto.client.uploads import Painting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Texts = list[str] | None
+OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after",
+           "reuse")  # fmt: skip
+_ELSEWHERE = frozenset(
+    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *OPTIONS}
+)
+_LAYERS = frozenset({"content_layers", "style_layers"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to submit, all flags read."""
+
+    paintings: list[Painting]
+    params: dict[str, object]
+    segments: list[dict[str, object]]
+    init_image: Path | None
+    name: str | None
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What was asked for; None leaves the choice to the server."""
+
+    max_edge: Annotated[
+        int | None, typer.Option(help="Long side of the result, px.")
+    ] = None
+    quality: Annotated[str | None, typer.Option(help="draft, standard or fine.")] = None
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help='Iterations by long side, instead of --quality: "128:60,256:30".'
+        ),
+    ] = None
+    style_weight: Annotated[
+        float | None, typer.Option(help="How strong the style is (beta).")
+    ] = None
+    content_weight: Annotated[
+        float | None, typer.Option(help="How faithful to the photo (alpha).")
+    ] = None
+    tv_weight: Annotated[float | None, typer.Option(help="How smooth.")] = None
+    optimizer: Annotated[str | None, typer.Option(help="lbfgs, adam or gd.")] = None
+    init: Annotated[
+        str | None, typer.Option(help="Start from content, noise or image.")
+    ] = None
+    init_image: Annotated[
+        Path | None,
+        typer.Option(help="The picture to start from.", exists=True, dir_okay=False),
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="Of the noise start.")] = None
+    network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
+    content_layers: Annotated[
+        str | None,
+        typer.Option(help='Layers the photo is kept by: "relu4_2,relu3_1=0.5".'),
+    ] = None
+    style_layers: Annotated[
+        str | None, typer.Option(help="Layers the style is made of, likewise.")
+    ] = None
+    style_loss: Annotated[str | None, typer.Option(help="gram or wasserstein.")] = None
+    pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
+    style_scale: Annotated[
+        float | None, typer.Option(help="Size of the strokes; 1 is usual.")
+    ] = None
+    color: Annotated[
+        str | None, typer.Option(help="style, luminance, chroma or histogram.")
+    ] = None
+    averaging: Annotated[
+        float | None, typer.Option(help="Decay of the average of iterates; 0: none.")
+    ] = None
+    early_stop: Annotated[
+        float | None,
+        typer.Option(help="End a size once the picture changes by less gray levels."),
+    ] = None
+    tile_px: Annotated[
+        int | None, typer.Option(help="Side of the tiles that bound the memory.")
+    ] = None
+    mask: Annotated[
+        Texts,
+        typer.Option(
+            metavar="N=FILE",
+            help="Where the Nth STYLE goes, counted from 1: a picture of the photo's "
+            "shape, bright there; may be repeated.",
+        ),
+    ] = None
+    region: Annotated[
+        Texts,
+        typer.Option(
+            metavar="N=FILE",
+            help="What the Nth STYLE is taken from: a picture of its shape, bright "
+            "there; may be repeated.",
+        ),
+    ] = None
+    mask_feather: Annotated[
+        float | None, typer.Option(help="How far masks fade, of the long side.")
+    ] = None
+    steer: Annotated[
+        Texts,
+        typer.Option(
+            metavar="ITERATION:NAME=NUMBER,...",
+            help='Change weights or iterations in mid-run: "120:style_weight=20"; may '
+            "be repeated, in order.",
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(help="png, tiff, jpeg or webp; default: by the name of -o."),
+    ] = None
+    bit_depth: Annotated[
+        int | None, typer.Option(help="8 or 16 bits per channel (png, tiff).")
+    ] = None
+    color_profile: Annotated[
+        str | None, typer.Option(help="srgb, or content: that of the photo.")
+    ] = None
+    metadata: Annotated[
+        bool | None,
+        typer.Option("--metadata/--no-metadata", help="Keep the recipe in the file."),
+    ] = None
+    set_: Annotated[
+        Texts,
+        typer.Option(
+            "--set", metavar="KEY=JSON", help="Any other parameter; may be repeated."
+        ),
+    ] = None
+    name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    priority: Annotated[
+        str | None, typer.Option(help="low, normal or high: an hour of waiting each.")
+    ] = None
+    max_attempts: Annotated[int | None, typer.Option(help="Tries.")] = None
+    keep_every: Annotated[
+        int | None, typer.Option(help="Keep a checkpoint for forks every so often.")
+    ] = None
+    start_deadline: Annotated[
+        str | None,
+        typer.Option(help="Expire if not started by then: a time, or seconds."),
+    ] = None
+    cancel_after: Annotated[
+        str | None,
+        typer.Option(help="Cancel if not done by then: a time, or seconds."),
+    ] = None
+    reuse: Annotated[
+        str | None,
+        typer.Option(
+            help="Take an equal job instead: never, finished, finished_or_active."
+        ),
+    ] = None
+
+    def _options(self) -> dict[str, str]:
+        """Return how the job shall be treated, as far as that was asked for."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: str(value) for name, value in given.items() if value is not None}
+
+    def read(self, styles: Sequence[Path]) -> Wanted:
+        """Read all flags, for these style pictures.
+
+        Raises:
+            BadFlag: One cannot be read.
+        """
+        masks = read_numbered("mask", self.mask or (), len(styles))
+        regions = read_numbered("region", self.region or (), len(styles))
+        return Wanted(
+            paintings=[
+                Painting(path, masks.get(index), regions.get(index))
+                for index, path in enumerate(styles)
+            ],
+            params=self._params(),
+            segments=[read_segment(text) for text in self.steer or ()],
+            init_image=self.init_image,
+            name=self.name,
+            options=self._options(),
+        )
+
+    def _params(self) -> dict[str, object]:
+        """Return the fields of StyleParams that were asked for."""
+        params: dict[str, Any] = {
+            field.name: value
+            for field in fields(self)
+            if field.name not in _ELSEWHERE
+            and (value := getattr(self, field.name)) is not None
+        }
+        if self.init_image is not None:
+            params.setdefault("init", "image")
+        for name in _LAYERS & params.keys():
+            params[name] = read_layers(name.replace("_", "-"), params[name])
+        if self.schedule is not None:
+            stages = params["schedule"] = read_schedule(self.schedule)
+            params.setdefault("max_edge", stages[-1][0])  # where a schedule must end
+        return params | dict(read_setting(each) for each in self.set_ or ())
+
+
+def with_flags(
+    parameter: str, kind: type
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the flags of a dataclass in place of its argument `parameter`.
+
+    Typer reads a function's signature; so commands would spell out shared flags anew,
+    and take more arguments than anybody can follow.
+    """
+    flags = get_type_hints(kind, include_extras=True)
+    more = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=flags[each.name],
+        )
+        for each in fields(kind)
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        signature = inspect.signature(command)
+        own = [
+            each.replace(annotation=hints[each.name])
+            for each in signature.parameters.values()
+            if each.name != parameter
+        ]
+
+        @wraps(command)
+        def wrapper(**given: Any) -> None:
+            value = kind(**{name: given.pop(name) for name in flags})
+            command(**given, **{parameter: value})
+
+        del wrapper.__wrapped__  # else Typer reads that one
+        every = [*own, *more]
+        wrapper.__annotations__ = {each.name: each.annotation for each in every}
+        wrapper.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+with_recipe = with_flags("recipe", Recipe)

@@ -1,0 +1,1 @@
+"""Pictures on the user's side: embedded recipes, comparison, triptych."""

@@ -1,0 +1,1 @@
+"""The embedded farm that `impasto up` runs on this machine."""

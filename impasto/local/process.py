@@ -1,0 +1,107 @@
+"""One process of the stack: started on a tether, in a group of its own, with a log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_LARGEST_LOG_BYTES = 10 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """What to run, under which name, and how long it may take to stop."""
+
+    name: str
+    command: tuple[str, ...]
+    log_path: Path
+    stop_seconds: float
+
+
+class Child:
+    """A process that can be started again after it ended.
+
+    Args:
+        spec: What to run.
+        environment: All its variables.
+    """
+
+    def __init__(self, spec: ChildSpec, environment: Mapping[str, str]) -> None:
+        self.spec = spec
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start_bytes = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, and its process group; None before the first start."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it; call from the main thread, whose end the kernel watches for."""
+        _rotate(self.spec.log_path)
+        tether = (
+            sys.executable,
+            "-P",
+            "-m",
+            "impasto.local.parent_death",
+            str(os.getpid()),
+            "--",
+        )
+        with self.spec.log_path.open("ab") as log:
+            self._log_start_bytes = log.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+                (*tether, *self.spec.command),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a terminal's Ctrl-C is the parent's to handle
+            )
+
+    def exit_code(self) -> int | None:
+        """Return what it ended with; None while it runs or before it was started."""
+        return self._process.poll() if self._process else None
+
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to stop and wait as long as it may take."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(self.spec.stop_seconds)
+
+    def sweep(self) -> None:
+        """Kill it, and all that it left behind in its process group."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def last_lines(self, count: int = 15) -> list[str]:
+        """Return the end of its log, nothing from before its last start."""
+        if not self.spec.log_path.exists():
+            return []
+        with self.spec.log_path.open(errors="replace") as log:
+            log.seek(self._log_start_bytes)
+            return [line.rstrip() for line in deque(log, maxlen=count)]
+
+
+def _rotate(log_path: Path) -> None:
+    if log_path.exists() and log_path.stat().st_size > _LARGEST_LOG_BYTES:
+        log_path.replace(log_path.with_suffix(".log.1"))

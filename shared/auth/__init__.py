@@ -1,0 +1,1 @@
+"""API keys, stream tokens and the secret that signs cookies, as stored."""

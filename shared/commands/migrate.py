@@ -1,0 +1,32 @@
+"""`python -m shared.db.migrate`: migrate, or say with --check whether it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from shared.db.migrate import is_current, migrate
+from shared.errors import DatabaseUnavailable
+from shared.settings import settings_or_exit
+
+EXIT_PENDING = 3
+
+
+def main() -> int:
+    """Return 0 when the tables are current, 3 when --check found them old, else 1."""
+    parser = argparse.ArgumentParser(prog="impasto migrate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    check = parser.parse_args().check
+    url = settings_or_exit().database_url
+    try:
+        if check:
+            return 0 if is_current(url) else EXIT_PENDING
+        migrate(url)
+    except DatabaseUnavailable as error:
+        sys.stderr.write(f"migrate: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

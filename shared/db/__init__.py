@@ -1,0 +1,1 @@
+"""Connections to SQLite or PostgreSQL, the tables and their migration."""

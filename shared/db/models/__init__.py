@@ -1,0 +1,1 @@
+"""SQLAlchemy tables; rows carry no behavior."""

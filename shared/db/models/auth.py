@@ -1,0 +1,59 @@
+"""The tables about requests: who may make them, and what was answered to some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.base import MAX_NAME, Base, id_column
+
+
+class ApiKey(Base):
+    """A Bearer key of an owner; only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = id_column()
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(MAX_NAME))
+    scopes: Mapped[str] = mapped_column(String(100))  # words, with spaces between
+    submits_per_minute: Mapped[int | None]  # None: as the settings say; 0: no limit
+    requests_per_minute: Mapped[int | None]  # the same
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]  # None: never
+    last_used_at: Mapped[float | None]  # to the minute
+
+
+class StreamToken(Base):
+    """What opens one stream, once; only its SHA-256 is kept."""
+
+    __tablename__ = "stream_tokens"
+    __table_args__ = (Index("ix_stream_tokens_expires_at", "expires_at"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
+    )
+    expires_at: Mapped[float]
+
+
+class IdempotencyKey(Base):
+    """The answer to a request that may be sent again."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(200), primary_key=True)  # method + path
+    token: Mapped[str] = mapped_column(String(255), primary_key=True)  # as it was sent
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    holder: Mapped[str] = mapped_column(String(32))  # the request that answers it
+    held_until: Mapped[float]  # then another may
+    job_id: Mapped[str | None] = mapped_column(String(40))  # from its own transaction
+    status: Mapped[int | None]  # None: not answered yet
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]

@@ -1,0 +1,272 @@
+"""Tables beside the jobs: the words they are found by, the curves of their losses.
+
+The tables. Rows carry no behavior; `shared.jobs` moves them.
+
+Times are seconds since 1970 UTC as double precision, taken from the database's own
+clock: both databases index, compare and add them alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.base import (
+    MAX_NAME,
+    Base,
+    Counter,
+    id_column,
+    index_of_live_jobs,
+    index_where_present,
+    job_id_column,
+    word_column,
+)
+from shared.states import Completion, JobState, Relation, StateReason
+
+
+class JobWord(Base):
+    """A word of a job's name, or one of its tags as `#tag`.
+
+    It repeats owner and time, so that one index answers a page of a search.
+    """
+
+    __tablename__ = "job_words"
+    __table_args__ = (
+        Index("ix_job_words_found", "owner_id", "word", "created_at", "job_id"),
+    )
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    word: Mapped[str] = mapped_column(String(80), primary_key=True)
+    owner_id: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[float]
+
+
+class JobCurve(Base):
+    """The losses of a job over its iterations, thinned to a bounded number of points.
+
+    Each point is [iteration, scale, total, content, style, tv]; a loss that was no
+    number is None.
+    """
+
+    __tablename__ = "job_curves"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    points: Mapped[list[Any]]
+
+
+class Job(Base):
+    """One requested picture; `fence` is the token of whoever may write to it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "(state IN ('running', 'pausing', 'canceling')) = "
+            "(lease_until IS NOT NULL)",
+            name="held_has_lease",
+        ),
+        # The claim walks one owner's ready jobs in order: no others are in the way.
+        index_where_present(
+            "ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"
+        ),
+        Index("ix_jobs_waiting", "state", "ready_key"),
+        index_where_present("ix_jobs_lease", "lease_until", "lease_until"),
+        index_where_present("ix_jobs_worker", "worker_id", "worker_id"),
+        # Only listings name deleted_at, so that no claim ever takes one of these.
+        index_of_live_jobs("ix_jobs_listing", "owner_id", "created_at", "id"),
+        index_of_live_jobs("ix_jobs_of_state", "owner_id", "state", "created_at", "id"),
+        index_of_live_jobs("ix_jobs_of_kind", "owner_id", "kind", "created_at", "id"),
+        index_where_present(
+            "ix_jobs_of_parent", "parent_id", "parent_id", "created_at", "id"
+        ),
+        index_where_present(
+            "ix_jobs_alike", "params_digest", "owner_id", "params_digest"
+        ),
+        # Few jobs have deadlines; the others cost these indexes nothing.
+        index_where_present(
+            "ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"
+        ),
+        index_where_present(
+            "ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"
+        ),
+        index_where_present("ix_jobs_paused", "paused_at", "state", "paused_at"),
+        index_where_present("ix_jobs_purge", "purge_asked_at", "purge_asked_at"),
+        Index("ix_jobs_finished", "finished_at"),
+    )
+
+    id: Mapped[str] = id_column()
+    kind: Mapped[str] = mapped_column(String(16), default="style")
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
+    name: Mapped[str | None] = mapped_column(String(MAX_NAME))
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `metadata` in JSON
+    state: Mapped[JobState] = mapped_column(
+        word_column(JobState), default=JobState.QUEUED
+    )
+    state_reason: Mapped[StateReason | None] = mapped_column(word_column(StateReason))
+    revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
+    params: Mapped[dict[str, Any]]
+    iterations: Mapped[int]  # over all scales
+    params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of who asked for it
+
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
+    attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
+    max_attempts: Mapped[int] = mapped_column(default=4)
+    losses_in_a_row: Mapped[int] = mapped_column(default=0)  # without a checkpoint
+    worker_id: Mapped[str | None] = mapped_column(String(40))
+    claim_nonce: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[float | None]
+
+    device_class: Mapped[str | None] = mapped_column(String(16))  # None: any
+    need_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    priority: Mapped[int] = mapped_column(default=0)
+    ready_key: Mapped[float | None]  # None while the job waits for run_after
+    run_after: Mapped[float]
+    hint_at: Mapped[float | None]  # when it was last rung for
+
+    iteration: Mapped[int] = mapped_column(default=0)
+    ckpt_iter: Mapped[int] = mapped_column(default=0)
+    claim_iter: Mapped[int] = mapped_column(default=0)  # ckpt_iter at the last claim
+    keep_every: Mapped[int | None]  # iterations between checkpoints kept for forks
+    start_deadline: Mapped[float | None]  # expires if not started by then
+    cancel_after: Mapped[float | None]  # canceled if not done by then
+    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
+    finish_requested: Mapped[bool] = mapped_column(default=False)
+    caution: Mapped[float | None]  # factor of every step since the loss diverged
+    asked_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
+    progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
+    warnings: Mapped[list[Any]] = mapped_column(default=list)
+
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    parent_iteration: Mapped[int | None]
+    relation: Mapped[Relation | None] = mapped_column(word_column(Relation))
+
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]  # of the first attempt
+    claimed_at: Mapped[float | None]  # of the latest attempt
+    paused_at: Mapped[float | None]  # None unless it is paused
+    finished_at: Mapped[float | None]
+    deleted_at: Mapped[float | None]  # by its owner; only this row is left
+    purge_asked_at: Mapped[float | None]  # it is deleted once it is canceled
+
+    completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
+    result_key: Mapped[str | None] = mapped_column(String(255))
+    result_digest: Mapped[str | None] = mapped_column(String(64))
+    result_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    result_width: Mapped[int | None]
+    result_height: Mapped[int | None]
+    exact: Mapped[bool | None]  # as if never interrupted
+    exact_reason: Mapped[str | None] = mapped_column(String(200))  # why not
+    origin: Mapped[dict[str, Any] | None]  # digests and versions that it depends on
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(String(2000))
+    error_hint: Mapped[str | None] = mapped_column(String(500))
+    error_retryable: Mapped[bool | None]
+
+
+class JobInput(Base):
+    """A picture that a job uses, and what for."""
+
+    __tablename__ = "job_inputs"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, default=0)
+    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.id"), index=True)
+
+
+class JobOutput(Base):
+    """A file that a job has made, where it makes several."""
+
+    __tablename__ = "outputs"
+    __table_args__ = (UniqueConstraint("job_id", "name"),)
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int | None]  # None: not a picture
+    height: Mapped[int | None]
+
+
+class JobEvent(Base):
+    """One move of one job, written in the transaction that made it."""
+
+    __tablename__ = "job_events"
+
+    seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = job_id_column()
+    event: Mapped[str] = mapped_column(String(24))
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    fence: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[float]
+    detail: Mapped[dict[str, Any] | None]
+
+
+class JobSegment(Base):
+    """Parameters changed in mid-run, from an iteration on (None: not yet applied)."""
+
+    __tablename__ = "segments"
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = job_id_column()
+    from_iteration: Mapped[int | None]
+    changes: Mapped[dict[str, Any]]
+    live: Mapped[bool] = mapped_column(default=False)  # asked in mid-run, not planned
+
+
+class Checkpoint(Base):
+    """A stored snapshot that the job can go on from."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    fence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), index=True)  # children share it
+    digest: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    format_version: Mapped[int]
+    kept: Mapped[bool] = mapped_column(default=False)  # not thinned out
+    created_at: Mapped[float]
+
+
+class Frame(Base):
+    """A small picture of one iteration."""
+
+    __tablename__ = "frames"
+
+    job_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    iteration: Mapped[int] = mapped_column(primary_key=True)
+    scale: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    losses: Mapped[dict[str, Any]]
+    key: Mapped[str] = mapped_column(String(255))
+    thumb_key: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[float]

@@ -1,0 +1,1 @@
+"""Forecasts of how long jobs run and wait, from measured paces."""

@@ -1,0 +1,10 @@
+"""Ids that sort by time: `job_01J...`."""
+
+from __future__ import annotations
+
+from ulid import ULID
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that sorts by time: `job_01J...`."""
+    return f"{prefix}_{ULID()}"

@@ -1,0 +1,1 @@
+"""Uploaded pictures: checked by their header, decoded, read as masks."""

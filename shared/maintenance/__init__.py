@@ -1,0 +1,1 @@
+"""Periodic work of the elected leader: rescue, deadlines, notifications, cleanup."""

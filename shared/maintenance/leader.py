@@ -1,0 +1,48 @@
+"""One process at a time does a shared task: an expiring, fenced row says which.
+
+An advisory lock would stay with a leader that is frozen; this one runs out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
+
+from shared.db.models.locks import Lock
+
+if TYPE_CHECKING:
+    from shared.db.database import Database
+
+
+def try_lead(db: Database, task: str, holder: str, seconds: float) -> bool:
+    """Become or stay the leader of `task` for `seconds`; False: somebody else is."""
+    with db.write() as session:
+        led = session.execute(
+            update(Lock)
+            .where(Lock.name == task, or_(Lock.holder == holder, Lock.until < db.now))
+            .values(holder=holder, fence=Lock.fence + 1, until=db.now + seconds)
+            .returning(Lock.name)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        if led is not None:
+            return True
+        if session.get(Lock, task) is not None:
+            return False
+    try:
+        with db.write() as session:
+            session.add(Lock(name=task, holder=holder, fence=1, until=db.now + seconds))
+    except IntegrityError:
+        return False
+    return True
+
+
+def stand_down(db: Database, task: str, holder: str) -> None:
+    """Let another process lead at once."""
+    with db.write() as session:
+        session.execute(
+            update(Lock)
+            .where(Lock.name == task, Lock.holder == holder)
+            .values(until=db.now)
+        )

@@ -1,0 +1,1 @@
+"""Parameters of jobs, validated, and what follows from them without a picture."""

@@ -1,0 +1,132 @@
+"""What a client may ask of one look at a network's layers: names, ranges, defaults.
+
+The counterpart of `shared.params.style` for the second kind of job.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from shared.params.networks import NetworkName, layer_names
+from shared.params.style import PoolingName
+
+MIN_PICTURES = 9  # as many patches as a unit shows, each from another picture
+MAX_PICTURES = 200
+MAX_UNITS = 64  # per layer: a sheet of more is too large to look at
+DEFAULT_TOP_K = 9
+
+# Channels by block, the same in both networks: Simonyan & Zisserman (2015), table 1.
+_WIDTHS = (64, 128, 256, 512, 512)
+
+Unit = Annotated[int, Field(ge=0)]
+AssetId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def unit_count(layer: str) -> int:
+    """How many units (channels) a layer has; they are numbered from 0."""
+    return _WIDTHS[int(layer.removeprefix("relu")[0]) - 1]
+
+
+class ExploreParams(BaseModel):
+    """Parameters of one exploration, immutable once accepted."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"title": "ExploreParams"}
+    )
+
+    pictures: tuple[AssetId, ...] = Field(
+        default=(),
+        max_length=MAX_PICTURES,
+        description="asset ids of pictures sent before; the `picture` files of an "
+        "upload come behind them; with neither, the set that Impasto ships. At least "
+        f"{MIN_PICTURES} distinct ones, at most {MAX_PICTURES}",
+    )
+    network: NetworkName = Field(
+        default="vgg16",
+        description="vgg16: the original weights; vgg19: torchvision's",
+    )
+    pooling: PoolingName = Field(
+        default="max", description="max: as the network was trained; average: softer"
+    )
+    layers: tuple[str, ...] = Field(
+        default=tuple(f"relu{block}_1" for block in range(1, 6)),
+        min_length=1,
+        validate_default=True,
+        description="a contact sheet is made of each",
+    )
+    units: tuple[Unit, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_UNITS,
+        description="the same ones of every layer, from 0; default: by `top_k`",
+    )
+    top_k: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_UNITS,
+        validate_default=True,
+        description="as many units of each layer: those whose patches excite them "
+        f"most on average; default: {DEFAULT_TOP_K}, if no `units` are named",
+    )
+    patches: int = Field(
+        default=9,
+        ge=1,
+        le=MIN_PICTURES,
+        description="per unit, each from another picture",
+    )
+    max_edge: int = Field(
+        default=320,
+        ge=64,
+        le=1024,
+        description="long side to which larger pictures are shrunk, px: the smaller, "
+        "the more of a picture one patch shows",
+    )
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_exist(
+        cls, layers: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        known = layer_names(info.data.get("network", "vgg16"))
+        if unknown := sorted(set(layers) - set(known)):
+            raise ValueError(
+                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(known)}"
+            )
+        if len(set(layers)) < len(layers):
+            raise ValueError("a layer is named twice")
+        return layers
+
+    @field_validator("units")
+    @classmethod
+    def _units_exist(
+        cls, units: tuple[int, ...] | None, info: ValidationInfo
+    ) -> tuple[int, ...] | None:
+        if units is None:
+            return None
+        if len(set(units)) < len(units):
+            raise ValueError("a unit is named twice")
+        for layer in info.data.get("layers", ()):
+            if max(units) >= (count := unit_count(layer)):
+                raise ValueError(
+                    f"{layer} has no unit {max(units)}; its units are 0 to {count - 1}"
+                )
+        return units
+
+    @field_validator("top_k")
+    @classmethod
+    def _chosen_in_one_way(cls, top_k: int | None, info: ValidationInfo) -> int | None:
+        units = info.data.get("units")
+        if top_k is not None and units is not None:
+            raise ValueError("choose by units or by top_k, not by both")
+        return DEFAULT_TOP_K if top_k is None and units is None else top_k
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the job: one per picture."""
+        return len(self.pictures)
+
+    def with_pictures(self, asset_ids: list[str]) -> Self:
+        """Name the stored pictures, by asset id."""
+        return self.model_copy(update={"pictures": tuple(asset_ids)})

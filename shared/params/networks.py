@@ -1,0 +1,20 @@
+"""The networks that look at pictures, and the names of their layers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+NetworkName = Literal["vgg16", "vgg19"]
+
+# Layers by network: relu<block>_<index>, as Gatys et al. name them.
+_CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+
+def layer_names(network: NetworkName) -> tuple[str, ...]:
+    """Every layer of `network` that a loss may look at, shallow to deep."""
+    blocks = _CONVOLUTIONS[network]
+    return tuple(
+        f"relu{block}_{index}"
+        for block, count in enumerate(blocks, start=1)
+        for index in range(1, count + 1)
+    )

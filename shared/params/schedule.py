@@ -1,0 +1,60 @@
+"""How many iterations run at which size: made from a quality by a static rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Quality = Literal["draft", "standard", "fine"]
+# Long side in px, and iterations.
+Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
+
+MAX_ITERATIONS = 20_000
+SMALLEST_SIDE_PX = 96  # below it a picture has no forms left to settle
+
+# Iterations at the smallest scale, at those between, and at the last one.
+_ITERATIONS: dict[Quality, tuple[int, int, int]] = {
+    "draft": (60, 30, 20),
+    "standard": (100, 60, 50),
+    "fine": (200, 120, 150),
+}
+
+
+def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
+    """Plan coarse to fine: halve the long side down to 96 px or a little more.
+
+    Most iterations run where they are cheap: an iteration costs in proportion to its
+    pixels, and the large forms are settled at the small scales.
+
+    Args:
+        quality: How much work to spend.
+        max_edge: Long side of the result, px.
+
+    Returns:
+        (long side in px, iterations) per scale, small to large.
+    """
+    sides = [max_edge]
+    while sides[0] >= 2 * SMALLEST_SIDE_PX:
+        sides.insert(0, sides[0] // 2)
+    first, between, last = _ITERATIONS[quality]
+    if len(sides) == 1:
+        return ((max_edge, first + last),)
+    middle = [(side, between) for side in sides[1:-1]]
+    return ((sides[0], first), *middle, (sides[-1], last))
+
+
+def require_growth(schedule: Sequence[Stage], max_edge: int) -> None:
+    """Check a schedule that somebody has made.
+
+    Raises:
+        ValueError: It does not grow up to `max_edge`, or has too many iterations.
+    """
+    sides = [side for side, _ in schedule]
+    if not sides or sides != sorted(set(sides)) or sides[-1] != max_edge:
+        raise ValueError(f"sides must grow and end with max_edge ({max_edge})")
+    if (total := sum(count for _, count in schedule)) > MAX_ITERATIONS:
+        raise ValueError(f"{total} iterations in all, at most {MAX_ITERATIONS}")

@@ -1,0 +1,104 @@
+"""Parameters that may change in mid-run, and what a run is made of then: segments.
+
+A change takes effect between two iterations. It is recorded with the iteration it
+begins at, so that a replay from the same segments gives the same picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.params.image_refs import StyleWeight
+from shared.params.schedule import MAX_ITERATIONS
+from shared.params.style import StyleParams, Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class StyleShare(BaseModel):
+    """The new weight of one style picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: StyleWeight
+
+
+class Changes(BaseModel):
+    """What changes; None stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content_weight: Weight | None = Field(default=None, description="of the photo")
+    style_weight: Weight | None = Field(default=None, description="of the paintings")
+    tv_weight: Weight | None = Field(default=None, description="of total variation")
+    styles: Annotated[tuple[StyleShare, ...], Field(max_length=8)] | None = Field(
+        default=None, description="a weight for every style picture, in their order"
+    )
+    iterations: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="of the last scale; one that has done as many ends at once",
+    )
+
+    @property
+    def bends(self) -> bool:
+        """Whether the objective becomes another one, not only its end."""
+        weights = (self.content_weight, self.style_weight, self.tv_weight, self.styles)
+        return any(each is not None for each in weights)
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without what stays as it is."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Segment(BaseModel):
+    """Changes that hold from the iteration after `from_iteration` on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_iteration: int = Field(ge=0, le=MAX_ITERATIONS)
+    changes: Changes
+
+
+def steered(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
+    """Apply the changes of `segments`, one after the other.
+
+    Raises:
+        ValueError: They leave nothing to minimize, have a weight too many or too few
+            for the styles, or plan too many iterations (pydantic's ValidationError,
+            whose locations are those of `StyleParams`).
+    """
+    for segment in segments:
+        params = StyleParams.model_validate(_changed(params, segment.changes))
+    return params
+
+
+def replanned(
+    stages: Sequence[tuple[int, int]], iterations: int | None
+) -> tuple[tuple[int, int], ...]:
+    """Give the last scale so many iterations; None leaves it as it is.
+
+    All that a change means for the time a job takes: weights cost nothing.
+    """
+    *before, (side, count) = stages
+    return (*before, (side, count if iterations is None else iterations))
+
+
+def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
+    changed = params.model_dump() | changes.model_dump(
+        exclude_none=True, exclude={"styles", "iterations"}
+    )
+    if changes.styles is not None:
+        if len(changes.styles) != len(params.styles):
+            raise ValueError(
+                f"{len(changes.styles)} weights for {len(params.styles)} styles"
+            )
+        for style, share in zip(changed["styles"], changes.styles, strict=True):
+            style["weight"] = share.weight
+    if changes.iterations is not None:
+        changed["schedule"] = replanned(params.stages, changes.iterations)
+    return changed

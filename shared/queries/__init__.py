@@ -1,0 +1,1 @@
+"""Reads of jobs, their events and the queue; nothing here writes."""

@@ -1,0 +1,1 @@
+"""Registration of worker processes and their devices."""

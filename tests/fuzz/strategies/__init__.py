@@ -1,0 +1,1 @@
+"""Hypothesis strategies for hostile requests: URLs, headers, bodies, images."""

@@ -1,0 +1,1 @@
+"""Real API processes over HTTP: streams, long polls, keys, slow clients."""

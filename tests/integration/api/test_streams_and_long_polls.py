@@ -1,0 +1,222 @@
+"""The three ways to wait, over real HTTP, with a real server on both databases."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from shared.jobs.actions import cancel, pause, resume
+from shared.jobs.lease import stop_job
+from shared.jobs.steering import Change, update_job
+from shared.jobs.submit import LOCAL_OWNER
+from tests.support.api_process import until, wait_for
+from tests.support.job_rows import submit
+from tests.support.simulated_worker import (
+    beat,
+    checkpoint,
+    claim,
+    complete,
+    frame,
+    names,
+)
+
+OWNER = LOCAL_OWNER
+
+
+def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = server.get(f"/v1/jobs/{job_id}").json()["urls"]["events"]
+
+    with server.stream(url) as stream:
+        (snapshot,) = until(stream, "snapshot")
+        claimed = claim(db)
+        started = until(stream, "state")
+        beat(db, claimed, 10)
+        moved = until(stream, "progress")
+        frame(db, claimed, 170)
+        shown = until(stream, "preview")
+        checkpoint(db, claimed, 170)
+        kept = until(stream, "checkpoint")
+        update_job(db, OWNER, job_id, Change(about={"name": "new"}))
+        changed = until(stream, "params_changed")
+        complete(db, claimed)
+        ended = until(stream, "end")
+        assert list(stream) == []  # the server has closed it
+
+    assert snapshot[2]["state"] == "queued"
+    assert started[-1][2]["state"] == "running"
+    assert moved[-1][2]["progress"]["iteration"] == 170
+    assert shown[-1][2]["preview"]["url"] == f"/v1/jobs/{job_id}/frames/latest"
+    assert kept[-1][2]["last_checkpoint"] == {"iteration": 170}
+    assert changed[-1][2]["changes"] == {"name": "new"}
+    assert names(ended) == ["log", "state", "output", "end"]
+    assert ended[-1][2]["state"] == "succeeded"
+
+
+def test_who_comes_back_with_the_last_id_has_missed_nothing(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = f"/v1/jobs/{job_id}/events"
+    with server.stream(url) as stream:
+        until(stream, "snapshot")
+        claimed = claim(db)
+        last_id = until(stream, "state")[-1][1]
+
+    pause(db, OWNER, job_id)
+    stop_job(db, claimed)
+    with server.stream(url, Last_Event_ID=last_id) as stream:
+        read = until(stream, "state") + until(stream, "state")
+        resume(db, OWNER, job_id)
+        read += until(stream, "state")
+
+    assert names(read) == ["snapshot", *["log", "state"] * 3]
+    told = [one for one in read if one[0] == "state"]
+    assert [one[2]["event"] for one in told] == ["pause", "stopped", "resume"]
+    ids = [int(one[1]) for one in told]
+    assert ids == sorted(set(ids))
+    assert ids[0] > int(last_id)
+
+
+def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(serve, live_db):
+    db, server = live_db, serve()
+    other = submit(db, "own_other")
+    first = submit(db, OWNER)
+
+    with ExitStack() as opened:
+        streams = [opened.enter_context(server.stream("/v1/events")) for _ in range(8)]
+        assert {until(s, "snapshot")[0][2]["id"] for s in streams} == {first}
+        second = submit(db, OWNER)
+        cancel(db, "own_other", other)
+        cancel(db, OWNER, first)
+        heard = [until(s, "end") for s in streams]
+
+    assert all(each == heard[0] for each in heard)
+    told = [(one[0], one[2]["job_id"]) for one in heard[0]]
+    assert [one for one in told if one[0] != "log"] == [
+        *(("state", second), ("state", first)),
+        ("end", first),
+    ]
+
+
+def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    claimed = claim(db)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        until(stream, "snapshot")
+        began = time.monotonic()
+        for done in range(1, 41):
+            beat(db, claimed, done)
+            time.sleep(0.05)
+        complete_at = time.monotonic() - began
+        heard = []
+        while not heard or heard[-1] < 200:
+            heard.append(until(stream, "progress")[-1][2]["progress"]["iteration"])
+
+    assert heard == sorted(set(heard))
+    assert 2 <= len(heard) <= 2 * complete_at + 2
+
+
+def test_silence_is_filled_with_comments(serve, live_db):
+    server = serve(stream_heartbeat_seconds=0.2)
+    job_id = submit(live_db, OWNER)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        until(stream, "snapshot")
+        began = time.monotonic()
+        beats = [next(stream) for _ in range(3)]
+
+    assert beats == [": still here"] * 3
+    assert 0.5 < time.monotonic() - began < 5
+
+
+def test_an_old_stream_asks_its_client_to_come_back(serve, live_db):
+    server = serve(stream_seconds=1)
+    job_id = submit(live_db, OWNER)
+
+    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
+        read = until(stream, "reconnect")
+        assert list(stream) == []
+
+    assert read[-1][2] == {"reason": "age"}
+
+
+def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends(
+    serve, live_db
+):
+    server = serve()
+    job_id = submit(live_db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    etag = server.get(url).headers["ETag"]
+    answers = []
+
+    def wait():
+        held = {"If-None-Match": etag, "Prefer": "wait=30"}
+        answers.append(httpx.get(server.url + url, headers=held, timeout=40))
+
+    with ExitStack() as opened:
+        streams = [
+            opened.enter_context(server.stream(f"{url}/events")) for _ in range(5)
+        ]
+        for stream in streams:
+            until(stream, "snapshot")
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        wait_for(lambda: _connections(server) >= 7)
+        server.get("/livez")  # what came before it is being served by now
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        ends = [until(stream, "reconnect")[-1][2] for stream in streams]
+        waiting.join(20)
+        assert server.process.wait(20) == 0
+        took = time.monotonic() - began
+
+    assert ends == [{"reason": "shutdown"}] * 5
+    assert [answer.status_code for answer in answers] == [304]
+    assert took < 4, took  # granian would kill what is left after eight
+
+
+def _connections(server):
+    family = [psutil.Process(server.process.pid)]
+    family += family[0].children(recursive=True)
+    port = urlsplit(server.url).port
+    return len({
+        each.raddr
+        for process in family
+        for each in process.net_connections("tcp")
+        if each.status == "ESTABLISHED" and each.laddr.port == port
+    })  # fmt: skip
+
+
+def test_polls_and_waits_are_answered_by_what_changed(serve, live_db):
+    db, server = live_db, serve()
+    job_id = submit(db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    first = server.get(url)
+
+    same = server.get(url, If_None_Match=first.headers["ETag"])
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["Retry-After"] == "1"
+
+    def work():
+        time.sleep(0.5)
+        complete(db, claim(db))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    began = time.monotonic()
+    ended = server.client.get(f"{url}?until=terminal", headers={"Prefer": "wait=20"})
+    took = time.monotonic() - began
+    worker.join()
+
+    assert ended.json()["state"] == "succeeded"
+    assert ended.headers["Preference-Applied"] == "wait=20"
+    assert 0.4 < took < 5

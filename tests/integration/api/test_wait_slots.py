@@ -1,0 +1,90 @@
+"""How many can wait at once: a cap over all, one per owner, and places given back."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import time
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+from shared.auth.api_keys import NewKey, issue_key
+from shared.jobs.submit import LOCAL_OWNER
+from tests.support.api_process import until, wait_for
+from tests.support.job_rows import submit
+
+OWNER = LOCAL_OWNER
+
+
+def test_with_the_cap_reached_the_server_still_answers_at_once(serve, live_db):
+    server = serve(max_streams=40, api_threads=4)
+    job_id = submit(live_db, OWNER)
+    url = f"/v1/jobs/{job_id}"
+    etag = server.get(url).headers["ETag"]
+
+    with ExitStack() as opened:
+        for _ in range(40):
+            stream = opened.enter_context(server.stream(f"{url}/events"))
+            until(stream, "snapshot")
+        refused = server.get(f"{url}/events", Accept="text/event-stream")
+        held = server.get(url, If_None_Match=etag, Prefer="wait=10")
+        seconds = [_timed(lambda: server.get("/livez")) for _ in range(50)]
+        poll = server.get(url, If_None_Match=etag)
+
+    for answer in (refused, held):
+        assert answer.status_code == 429
+        assert answer.json()["code"] == "too-many-streams"
+        assert answer.headers["Retry-After"]
+    assert poll.status_code == 304
+    assert statistics.median(seconds) < 0.05, sorted(seconds)
+
+
+def _timed(ask):
+    began = time.monotonic()
+    assert ask().is_success
+    return time.monotonic() - began
+
+
+def test_a_client_that_is_gone_gives_its_place_back(serve, live_db):
+    server = serve(max_streams=1, stream_heartbeat_seconds=0.2)
+    job_id = submit(live_db, OWNER)
+    address = urlsplit(server.url)
+    path = f"/v1/jobs/{job_id}/events"
+    with socket.create_connection((address.hostname, address.port)) as gone:
+        head = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        gone.sendall(f"{head}Accept: text/event-stream\r\n\r\n".encode())
+        assert b"200 OK" in gone.recv(65536)
+
+    def opens():
+        with server.client.stream(
+            "GET", path, headers={"Accept": "text/event-stream"}
+        ) as response:
+            return response.status_code == 200
+
+    wait_for(opens)
+
+
+def test_one_owner_cannot_take_the_places_of_another(serve, live_db):
+    caps = {"max_streams": 8, "max_streams_per_owner": 3}
+    server = serve(auth="keys", stream_seconds=10, **caps)
+    mine, theirs = (_key(live_db, owner) for owner in ("own_a", "own_b"))
+    url = f"/v1/jobs/{submit(live_db, 'own_a')}"
+
+    with ExitStack() as opened:
+        for _ in range(3):
+            stream = opened.enter_context(server.stream("/v1/events", **mine))
+            until(stream, "snapshot")
+        refused = server.get("/v1/events", Accept="text/event-stream", **mine)
+        held = server.get(f"{url}?until=terminal", Prefer="wait=10", **mine)
+        other = opened.enter_context(server.stream("/v1/events", **theirs))
+        submit(live_db, "own_b")
+        until(other, "state")
+
+    for answer in (refused, held):
+        assert (answer.status_code, answer.json()["cap"]) == (429, "owner")
+        assert answer.headers["Retry-After"]
+
+
+def _key(db, owner_id):
+    token = issue_key(db, NewKey(owner_id=owner_id))[1]
+    return {"Authorization": f"Bearer {token}"}

@@ -1,0 +1,1 @@
+"""Asset rows and blobs on both databases: concurrent use and expiry."""

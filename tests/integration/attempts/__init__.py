@@ -1,0 +1,1 @@
+"""Whole attempts in the process of the test, on real weights."""

@@ -1,0 +1,238 @@
+"""Explorations through the queue: whole attempts here, and real worker processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import threading
+
+import pytest
+import torch
+from PIL import Image
+from sqlalchemy import select
+
+from shared.db.database import Database
+from shared.db.models.timing import PacePoint
+from shared.errors import StorageFull
+from shared.forecast.pace_model import Step
+from shared.forecast.pace_store import forecast_accuracy
+from shared.jobs.actions import cancel
+from shared.jobs.claim import Device, claim_job
+from shared.jobs.lease import Output, Result, Written, complete_job
+from shared.maintenance.rescue import requeue_expired_leases
+from shared.queries.details import load_details
+from shared.queries.jobs import get_output
+from shared.states import JobState, StateReason
+from tests.support.farm import OWNER
+from tests.support.fault_injection import Moody
+from worker.context import Tools
+from worker.devices.device import cpu
+from worker.devices.networks import Networks
+from worker.runner import Runner
+
+SMALL = {"layers": ("relu1_1", "relu3_1"), "top_k": 2, "max_edge": 64}
+LONG = {"layers": ("relu1_2", "relu3_1"), "top_k": 4, "count": 40, "max_edge": 160}
+FILES = ["relu1_1.png", "relu3_1.png", "patches.json"]
+
+
+@pytest.fixture
+def tools(farm):
+    def make(mood=lambda verb, key: None, **settings):
+        eager = {"checkpoint_seconds": 1e-6, "save_retry_seconds": 0.01, **settings}
+        return Tools(
+            db=farm.db,
+            storage=Moody(farm.storage, mood),
+            networks=Networks(farm.settings, torch.device("cpu")),
+            device=cpu(),
+            settings=farm.settings.model_copy(update=eager),
+            worker_id="wkr_here",
+            draining=threading.Event(),
+        )
+
+    return make
+
+
+def blobs(farm, job_id):
+    folder = farm.settings.home / "blobs" / "results" / job_id
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_an_exploration_becomes_a_sheet_per_layer_and_the_places(farm, tools):
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+
+    assert Runner(tools()).run_one() is True
+
+    job = farm.job(job_id)
+    assert (job.kind, job.state, job.exact) == ("explore", JobState.SUCCEEDED, True)
+    assert (job.iteration, job.iterations) == (9, 9)
+    files = farm.outputs(job)
+    assert list(files) == FILES
+    assert farm.result(job) == files["relu1_1.png"]
+    with Image.open(io.BytesIO(files["relu1_1.png"])) as sheet:
+        assert sheet.size == (job.result_width, job.result_height)
+    places = json.loads(files["patches.json"])
+    assert len(places["pictures"]) == 9
+    by_unit = {}
+    for patch in places["patches"]:
+        unit = by_unit.setdefault((patch["layer"], patch["unit"]), [])
+        unit.append(patch["activation"])
+        left, top, right, bottom = patch["box"]
+        side = places["layers"][patch["layer"]]["size"]
+        assert (right - left, bottom - top) == (side, side)
+    assert len(by_unit) == 2 * SMALL["top_k"]
+    for activations in by_unit.values():
+        assert len(activations) == 9
+        assert activations == sorted(activations, reverse=True)
+
+
+def test_explorations_are_measured_and_the_next_one_is_foretold(farm, tools):
+    first = farm.submit_exploration(ring=False, **SMALL)
+    assert Runner(tools()).run_one()
+    assert forecast_accuracy(farm.db).jobs == 0  # there was nothing to go by
+    with farm.db.read() as session:
+        rows = session.scalars(select(PacePoint)).all()
+    assert {row.method for row in rows} == {"explore vgg16 relu3_1"}
+    assert {row.step for row in rows} == {Step.LOAD, Step.LOOK, Step.SAVE}
+
+    second = farm.submit_exploration(ring=False, **SMALL)
+    assert Runner(tools()).run_one()
+
+    assert forecast_accuracy(farm.db).jobs == 1
+    told = [farm.job(job_id).progress for job_id in (first, second)]
+    assert [len(one["scale_costs"]) for one in told] == [1, 1]
+    assert "save_seconds" not in told[0]
+    assert told[1]["save_seconds"] > 0
+
+
+def test_a_style_job_has_one_output_and_no_rows_for_more(farm, tools):
+    job_id = farm.submit(ring=False, max_edge=64, schedule=((64, 2),))
+
+    Runner(tools()).run_one()
+
+    assert farm.outputs(farm.job(job_id)) == {}
+
+
+def test_canceled_in_the_middle_it_leaves_nothing(farm, tools):
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+
+    def cancel_at_the_first_checkpoint(verb, key):
+        if verb == "put" and key.startswith("checkpoints/"):
+            cancel(farm.db, OWNER, job_id)
+
+    Runner(tools(cancel_at_the_first_checkpoint, heartbeat_seconds=1e-3)).run_one()
+
+    assert farm.job(job_id).state == JobState.CANCELED
+    assert blobs(farm, job_id) == []
+
+
+def test_canceled_while_it_is_stored_it_leaves_nothing(farm, tools):
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+
+    def mood(verb, key):
+        if verb == "put" and key.endswith("-relu3_1.png"):
+            cancel(farm.db, OWNER, job_id)
+            return StorageFull("no space left on this device")
+        return None
+
+    Runner(tools(mood, heartbeat_seconds=0.02)).run_one()
+
+    assert farm.job(job_id).state == JobState.CANCELED
+    assert blobs(farm, job_id) == []
+
+
+def test_without_room_it_goes_back_in_line_and_leaves_nothing(farm, tools):
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+
+    def mood(verb, key):
+        if verb == "put" and key.endswith("patches.json"):
+            return StorageFull("no space left on this device")
+        return None
+
+    Runner(tools(mood, save_patience_seconds=0.05)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
+    assert blobs(farm, job_id) == []
+
+
+def test_a_worker_that_lost_it_deletes_every_file_and_writes_no_row(farm, tools):
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+    stolen = []
+
+    def steal(verb, key):
+        if verb == "put" and key.endswith("patches.json") and not stolen:
+            stolen.append(key)
+            later = Database(
+                farm.settings.database_url, lambda: farm.job(job_id).lease_until + 1
+            )
+            assert requeue_expired_leases(later) == [(job_id, JobState.QUEUED)]
+            later.close()
+
+    Runner(tools(steal)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, farm.outputs(job)) == (JobState.QUEUED, {})
+    assert blobs(farm, job_id) == []
+
+
+def test_left_and_resumed_it_gives_the_same_bytes_without_looking_again(farm, tools):
+    undisturbed = farm.submit_exploration(ring=False, **SMALL)
+    Runner(tools()).run_one()
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+    leaving = tools()
+    read = []
+
+    def leave_at_the_fourth_picture(verb, key):
+        if key.startswith("assets/"):
+            read.append(key)
+            if len(read) == 4:
+                leaving.draining.set()
+
+    leaving.storage.mood = leave_at_the_fourth_picture
+    Runner(leaving).run_one()
+    assert farm.job(job_id).ckpt_iter == 4
+
+    again = tools()
+    Runner(again).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert farm.outputs(job) == farm.outputs(farm.job(undisturbed))
+    read = [key for verb, key in again.storage.calls if verb == "get"]
+    # Five that were not looked at yet, and nine to cut patches from.
+    assert len([key for key in read if key.startswith("assets/")]) == 5 + 9
+
+
+def test_completing_twice_keeps_one_set_of_files(farm_on_both):
+    farm = farm_on_both
+    job_id = farm.submit_exploration(ring=False, **SMALL)
+    claim = claim_job(farm.db, Device("w", "cpu", 2**40), "n", 30)
+    written = Written(f"results/{job_id}/1-a.png", "ab" * 32, 3)
+    output = Output("a.png", written, "image/png", 8, 8)
+    result = Result(written, 8, 8, exact=True, outputs=(output,))
+
+    assert complete_job(farm.db, claim, result) == JobState.SUCCEEDED
+    assert complete_job(farm.db, claim, result) == JobState.SUCCEEDED
+
+    job = farm.job(job_id)
+    (row,) = load_details(farm.db, [job]).outputs[job_id]
+    assert (row.name, row.key) == ("a.png", written.key)
+    assert get_output(farm.db, job_id, "a.png").bytes == 3
+
+
+def test_a_killed_workers_exploration_ends_with_the_same_bytes(farm):
+    first = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit_exploration(**LONG))
+    job_id = farm.submit_exploration(**LONG)
+    before = farm.wait(job_id, lambda job: 0 < job.ckpt_iter < LONG["count"] // 2)
+
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    farm.start_worker()
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert job.fence > 1
+    assert farm.resumed_from(job_id)[0] >= before.ckpt_iter
+    assert farm.outputs(job) == farm.outputs(undisturbed)

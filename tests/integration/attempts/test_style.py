@@ -1,0 +1,274 @@
+"""Whole attempts in this process, on real weights, with a storage that misbehaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+from PIL import Image
+
+from impasto.images.recipe_reader import read_recipe
+from shared.db.database import Database
+from shared.errors import StorageError
+from shared.jobs.actions import cancel
+from shared.jobs.steering import Change, update_job
+from shared.maintenance.rescue import requeue_expired_leases
+from shared.params.segments import Changes
+from shared.queries.jobs import latest_frame
+from shared.states import JobState, StateReason
+from tests.support.farm import OWNER
+from tests.support.fault_injection import Given, Moody, full_for
+from worker.runner import Runner
+
+SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
+
+
+def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    assert Runner(tools()).run_one() is True
+
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert (job.result_width, job.result_height) == (64, 43)
+    frame = latest_frame(farm.db, job_id)
+    assert (frame.iteration, frame.width) == (1, 48)
+    assert job.ckpt_iter == 14, "where it ended, for whoever wants to go on"
+    assert frame.losses["total"] > 0
+    assert job.warnings == []
+
+
+def test_with_nothing_to_do_the_worker_says_so(tools):
+    assert Runner(tools()).run_one() is False
+
+
+def test_a_worker_that_has_to_leave_claims_nothing(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    leaving = tools()
+    leaving.draining.set()
+
+    assert Runner(leaving).run_one() is False
+    assert farm.job(job_id).state == JobState.QUEUED
+
+
+def test_a_full_disk_skips_checkpoints_with_a_warning_and_the_job_goes_on(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("checkpoints/"))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.SUCCEEDED
+    (warning,) = job.warnings
+    assert warning["code"] == "checkpoint_skipped"
+    assert "no space left" in warning["message"]
+
+
+def test_a_full_disk_skips_previews_and_the_job_goes_on(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("frames/"))).run_one()
+
+    assert farm.job(job_id).state == JobState.SUCCEEDED
+    assert latest_frame(farm.db, job_id) is None
+
+
+def test_a_result_waits_for_room_and_is_then_stored_whole(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("results/", times=3))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.SUCCEEDED
+    assert [warning["code"] for warning in job.warnings] == ["result_not_stored_yet"]
+    with Image.open(farm.settings.home / "blobs" / job.result_key) as picture:
+        picture.load()
+
+
+def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
+    farm, tools
+):
+    job_id = farm.submit(ring=False, **SMALL)
+
+    Runner(tools(full_for("results/"), save_patience_seconds=0.05)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
+    assert (job.attempts, job.error_code) == (0, "storage_full")
+
+
+def test_a_job_canceled_while_its_result_waits_for_room_is_canceled(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    full = full_for("results/")
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith("results/"):
+            cancel(farm.db, OWNER, job_id)
+        return full(verb, key)
+
+    Runner(tools(mood, heartbeat_seconds=0.02)).run_one()
+
+    assert farm.job(job_id).state == JobState.CANCELED
+
+
+def test_an_unreachable_storage_puts_the_job_back_for_a_while(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    away = tools(lambda verb, key: StorageError("away") if verb == "get" else None)
+
+    Runner(away).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+    assert job.error_code == "storage_unavailable"
+
+
+def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    blobs = farm.settings.home / "blobs" / "assets"
+    for path in blobs.iterdir():
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "input_damaged")
+    assert "upload the picture again" in job.error_hint
+
+
+def test_a_vanished_picture_is_tried_again_later(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    for path in (farm.settings.home / "blobs" / "assets").iterdir():
+        path.unlink()
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.QUEUED, "input_missing")
+
+
+def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_weights):
+    job_id = farm.submit(ring=False, **SMALL)
+    huge = {name: tensor * 1e4 for name, tensor in vgg16_weights.items()}
+
+    runner = Runner(replace(tools(), networks=Given(huge)))
+
+    runner.run_one()
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.QUEUED, "diverged")
+
+    runner.run_one()  # carefully, which does not help here
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "diverged")
+    assert "lower style_weight" in job.error_hint
+
+
+def test_damaged_checkpoints_cost_time_but_not_the_picture(farm, tools):
+    undisturbed = farm.submit(ring=False, **SMALL)
+    Runner(tools()).run_one()
+    job_id = farm.submit(ring=False, **SMALL)
+    leaving = tools()
+
+    def leave_after_a_checkpoint(verb, key):
+        if key.startswith("checkpoints/"):
+            leaving.draining.set()
+
+    leaving.storage.mood = leave_after_a_checkpoint
+    Runner(leaving).run_one()
+    assert farm.job(job_id).ckpt_iter > 0
+    for path in (farm.settings.home / "blobs" / "checkpoints" / job_id).iterdir():
+        path.write_bytes(b"damaged")
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert farm.result(job) == farm.result(farm.job(undisturbed))
+
+
+def test_a_network_without_weights_fails_with_the_command_that_fetches_them(
+    farm, tools
+):
+    job_id = farm.submit(ring=False, network="vgg19", **SMALL)
+
+    Runner(tools()).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "weights_missing")
+    assert "impasto weights fetch" in job.error_hint
+
+
+def test_a_worker_that_lost_its_job_deletes_its_result_and_writes_nothing(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    stolen = []
+
+    def steal(verb, key):
+        if verb == "put" and key.startswith("results/") and not stolen:
+            stolen.append(key)
+            later = Database(
+                farm.settings.database_url, lambda: farm.job(job_id).lease_until + 1
+            )
+            assert requeue_expired_leases(later) == [(job_id, JobState.QUEUED)]
+            later.close()
+
+    here = tools(steal)
+    Runner(here).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.result_key) == (JobState.QUEUED, None)
+    assert ("delete", stolen[0]) in here.storage.calls
+    assert not (farm.settings.home / "blobs" / stolen[0]).exists()
+
+
+def test_the_database_may_go_away_while_the_picture_is_made(farm, tools):
+    """Locked by another process for longer than a statement waits."""
+    job_id = farm.submit(ring=False, **SMALL)
+    locked = threading.Event()
+
+    def lock_once(verb, key):
+        if verb == "put" and key.startswith("results/") and not locked.is_set():
+            locked.set()
+            threading.Thread(target=_hold_lock, args=(farm, 6)).start()
+
+    Runner(tools(lock_once)).run_one()
+
+    assert farm.job(job_id).state == JobState.SUCCEEDED
+
+
+def _hold_lock(farm, seconds):
+    with farm.db.write() as session:  # BEGIN IMMEDIATE: nobody else may write
+        session.connection()
+        time.sleep(seconds)
+
+
+def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
+    kept = []
+
+    def mood(verb, key):
+        if verb == "put" and key.startswith("checkpoints/"):
+            kept.append(int(key.rpartition("-")[2].removesuffix(".safetensors")))
+
+    farm.submit(ring=False, max_edge=64, schedule=((48, 40), (64, 40)), early_stop=10.0)
+
+    Runner(tools(mood, checkpoint_seconds=1000)).run_one()
+
+    of_first, of_last = kept
+    assert of_first < 40, "it stood still before all of its iterations were done"
+    assert 40 < of_last < 80
+
+
+def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):
+    job_id = farm.submit(ring=False, **SMALL)
+    here = tools(heartbeat_seconds=0.02)
+    change = Change(Changes(style_weight=100))
+
+    def mood(verb, key):
+        if verb == "put" and key.endswith("-1.safetensors"):
+            update_job(farm.db, OWNER, job_id, change)
+            time.sleep(0.1)  # so that a heartbeat brings it
+
+    Runner(replace(here, storage=Moody(farm.storage, mood))).run_one()
+
+    job = farm.job(job_id)
+    (segment,) = read_recipe(farm.settings.home / "blobs" / job.result_key)["segments"]
+    assert segment["changes"] == {"style_weight": 100.0}
+    assert segment["from_iteration"] >= 1

@@ -1,0 +1,138 @@
+"""Whole attempts at pictures in tiles: when memory is short, and when orders come."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from PIL import Image, ImageChops
+
+from impasto.images.recipe_reader import read_recipe
+from shared.jobs.actions import cancel, finish, pause, resume
+from shared.states import Completion, JobState
+from tests.support.farm import OWNER
+from tests.support.fault_injection import Given, tight
+from tests.unit.worker.engine.conftest import random_weights
+from worker.runner import Runner
+
+LARGE = {"max_edge": 320, "schedule": ((64, 2), (320, 3))}
+SMALLEST_PIXELS = 192 * 192  # of a tile of 64 px and what relu5_1 sees around it
+
+
+def narrow_weights():
+    """A network that looks at large pictures in no time."""
+    return {key: each.float() for key, each in random_weights("vgg16").items()}
+
+
+def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
+    undisturbed = farm.submit(ring=False, **LARGE)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    job_id = farm.submit(ring=False, **LARGE)
+    small = Given(narrow_weights(), tight(SMALLEST_PIXELS))
+
+    Runner(replace(tools(), networks=small)).run_one()
+
+    job, whole = farm.job(job_id), farm.job(undisturbed)
+    assert (whole.state, whole.exact, whole.warnings) == (JobState.SUCCEEDED, True, [])
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, False)
+    assert job.exact_reason == "memory ran out: went on in tiles of 64 px"
+    assert [warning["code"] for warning in job.warnings] == ["computed_in_tiles"]
+    files = [farm.settings.home / "blobs" / each.result_key for each in (job, whole)]
+    tilings = [read_recipe(path)["made_with"]["tiling"] for path in files]
+    assert tilings == ["64 px", "whole"]
+    pictures = [Image.open(path).convert("RGB") for path in files]
+    assert max(high for _, high in ImageChops.difference(*pictures).getextrema()) <= 3
+
+
+def test_memory_that_never_suffices_fails_the_job(farm, tools):
+    job_id = farm.submit(ring=False, **LARGE)
+
+    Runner(replace(tools(), networks=Given(narrow_weights(), tight(1000)))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "out_of_memory")
+
+
+def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, tools):
+    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    looks = []
+    watched = Given(narrow_weights(), looks.append)
+    Runner(replace(tools(), networks=watched)).run_one()
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    leaving = tools(checkpoint_seconds=1000)
+    in_the_last_iteration, seen = len(looks) - 5, []
+
+    def look(pixels):
+        seen.append(pixels)
+        if len(seen) == in_the_last_iteration:
+            leaving.draining.set()
+
+    Runner(replace(leaving, networks=Given(narrow_weights(), look))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.ckpt_iter) == (JobState.QUEUED, 4)
+    assert len(seen) <= in_the_last_iteration + 1  # the content's look at that tile
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    job = farm.job(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert farm.result(job) == farm.result(farm.job(undisturbed))
+
+
+def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    looks = []
+
+    def look(pixels):
+        looks.append(pixels)
+        if len(looks) == 10:
+            cancel(farm.db, OWNER, job_id)
+        if len(looks) >= 10:
+            time.sleep(0.1)  # so that a heartbeat brings the order
+
+    here = tools(heartbeat_seconds=0.02)
+    Runner(replace(here, networks=Given(narrow_weights(), look))).run_one()
+
+    assert farm.job(job_id).state == JobState.CANCELED
+    assert len(looks) < 20
+
+
+def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, tools):
+    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02, checkpoint_seconds=1000)
+    asked = _asking(farm, job_id, pause)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.PAUSED
+    assert 0 < job.ckpt_iter < 5
+    resume(farm.db, OWNER, job_id)
+    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    assert farm.result(farm.job(job_id)) == farm.result(farm.job(undisturbed))
+
+
+def test_a_job_in_tiles_is_finished_between_two_of_them(farm, tools):
+    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    here = tools(heartbeat_seconds=0.02)
+    asked = _asking(farm, job_id, finish)
+
+    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.completion) == (JobState.SUCCEEDED, Completion.EARLY)
+    assert 0 < job.iteration < 5
+
+
+def _asking(farm, job_id, verb):
+    """A look of a network that asks `verb` of its job once it has iterated."""
+    asked = []
+
+    def look(pixels):
+        if asked:
+            time.sleep(0.1)  # so that a heartbeat brings the order
+        elif farm.job(job_id).iteration:
+            asked.append(verb(farm.db, OWNER, job_id))
+
+    return look

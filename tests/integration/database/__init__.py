@@ -1,0 +1,1 @@
+"""The database itself: outages, lost commits and migrations."""

@@ -1,0 +1,1 @@
+"""Forecasts on both databases: pace measurements and the state of the queue."""

@@ -1,0 +1,172 @@
+"""Submitting and claiming, on both databases, by a clock that the test sets."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.assets import NewAsset, add_asset
+from shared.auth.owners import ensure_owner
+from shared.db.models.jobs import JobSegment
+from shared.db.models.owners import Owner
+from shared.errors import QueueFull
+from shared.jobs.actions import cancel
+from shared.jobs.claim import Blob
+from shared.params.segments import Changes, Segment
+from shared.states import JobState
+from tests.support.job_rows import BIGGER, LEASE, LIMITS, claim, owner, row, submit
+
+
+def test_a_submitted_job_waits_with_its_parameters_filled_in(db):
+    job = row(db, submit(db))
+
+    assert (job.state, job.fence, job.attempts) == (JobState.QUEUED, 0, 0)
+    assert job.params["schedule"] == [[128, 100], [256, 60], [512, 50]]
+    assert owner(db).queued == 1
+
+
+def test_equal_pictures_of_one_owner_are_one_asset(db):
+    ensure_owner(db, "own_a")
+    asset = NewAsset("own_a", "12" * 32, "assets/12", 3, "image/png", 8, 8)
+
+    assert add_asset(db, asset) == add_asset(db, asset)
+
+
+def test_an_owner_cannot_queue_more_than_allowed(db):
+    for _ in range(LIMITS.max_queued_per_owner):
+        submit(db)
+
+    with pytest.raises(QueueFull, match="50 of your jobs"):
+        submit(db)
+    submit(db, "own_b")
+
+
+def test_all_owners_together_cannot_queue_more_than_allowed(db):
+    for number in range(LIMITS.max_queued):
+        submit(db, f"own_{number % 3}")
+
+    with pytest.raises(QueueFull, match="80 jobs"):
+        submit(db, "own_new")
+
+
+def test_a_claim_takes_the_lease_and_raises_the_fence(db, clock):
+    job_id = submit(db)
+
+    claimed = claim(db)
+
+    job = row(db, job_id)
+    assert (claimed.job_id, claimed.fence, claimed.attempts) == (job_id, 1, 1)
+    assert (job.state, job.fence, job.worker_id) == (JobState.RUNNING, 1, "wkr_1")
+    assert job.lease_until == pytest.approx(clock.now + LEASE)
+    assert (owner(db).queued, owner(db).running) == (0, 1)
+
+
+def test_only_one_worker_can_claim_a_job(db):
+    submit(db)
+
+    assert claim(db, "first") is not None
+    assert claim(db, "second", BIGGER) is None
+
+
+def test_a_claim_whose_answer_was_lost_is_the_same_claim_again(db):
+    submit(db)
+
+    assert claim(db, "nonce") == claim(db, "nonce")
+
+
+def test_a_claim_whose_answer_was_lost_is_found_even_if_it_was_canceled(db):
+    job_id = submit(db)
+    first = claim(db, "nonce")
+    cancel(db, "own_a", job_id)
+
+    again = claim(db, "nonce")
+
+    assert (again.job_id, again.fence) == (job_id, first.fence)
+
+
+def test_the_claim_names_the_pictures_by_role(db):
+    submit(db)
+
+    claimed = claim(db)
+
+    blob = Blob("assets/ab", "ab" * 32)
+    assert claimed.inputs == {"content": {0: blob}, "style": {0: blob}}
+
+
+def test_the_claim_tells_which_style_a_mask_belongs_to(db):
+    submit(db, masked=(1, 4))
+
+    masks = claim(db).inputs["mask"]
+
+    assert sorted(masks) == [1, 4]
+
+
+def test_the_claim_brings_planned_changes_in_the_order_they_begin(db):
+    late = Segment(from_iteration=90, changes=Changes(tv_weight=0.5))
+    early = Segment(from_iteration=20, changes=Changes(iterations=80))
+    job_id = submit(db, segments=(late, early))
+    submit(db, segments=(late,))
+
+    claimed = claim(db)
+
+    assert claimed.job_id == job_id
+    assert claimed.segments == (early, late)
+    assert row(db, job_id).iterations == 100 + 60 + 80
+
+
+def test_a_change_that_nobody_has_begun_is_none_of_the_claim(db):
+    job_id = submit(db)
+    with db.write() as session:
+        pending = JobSegment(job_id=job_id, changes={"tv_weight": 0.5})
+        session.add(pending)
+
+    assert claim(db).segments == ()
+
+
+def test_jobs_are_claimed_oldest_first_and_urgent_ones_before(db, clock):
+    first = submit(db)
+    clock.advance(1)
+    second = submit(db)
+    clock.advance(1)
+    urgent = submit(db, priority=1)
+
+    assert [claim(db, n).job_id for n in "abc"] == [urgent, first, second]
+
+
+def test_an_hour_of_waiting_outweighs_one_step_of_priority(db, clock):
+    patient = submit(db)
+    clock.advance(3601)
+    submit(db, priority=1)
+
+    assert claim(db).job_id == patient
+
+
+def test_the_owner_with_the_fewest_running_jobs_comes_first(db, clock):
+    mine = [submit(db, "own_a"), submit(db, "own_a")]
+    clock.advance(1)
+    theirs = submit(db, "own_b")
+
+    assert [claim(db, n).job_id for n in "abc"] == [mine[0], theirs, mine[1]]
+
+
+def test_an_owner_runs_no_more_jobs_than_allowed(db):
+    submit(db)
+    submit(db)
+    with db.write() as session:
+        session.get(Owner, "own_a").max_running = 1
+
+    assert claim(db, "a") is not None
+    assert claim(db, "b") is None
+
+
+@pytest.mark.parametrize(
+    ("need", "fits"),
+    [
+        ({"need_bytes": 2**40}, False),
+        ({"device_class": "cuda"}, False),
+        ({"device_class": "cpu"}, True),
+    ],
+)
+def test_a_worker_claims_only_what_fits_its_device(db, need, fits):
+    submit(db, **need)
+
+    assert (claim(db) is not None) is fits

@@ -1,0 +1,104 @@
+"""Whoever does not hold a job, or no longer, can write nothing to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.errors import FencedOut
+from shared.jobs.actions import cancel, pause
+from shared.jobs.checkpoints import (
+    NewFrame,
+    add_frame,
+    add_warning,
+    discard_newer_checkpoints,
+)
+from shared.jobs.lease import (
+    complete_job,
+    fail_job,
+    postpone_job,
+    release_job,
+    renew_lease,
+    retry_smaller,
+    retry_with_smaller_steps,
+    stop_job,
+)
+from shared.jobs.steering import begin_segments
+from shared.params.style import StyleParams
+from tests.support.job_rows import (
+    BIGGER,
+    BROKEN,
+    HOPELESS,
+    LEASE,
+    checkpoint,
+    claim,
+    columns,
+    events,
+    lose,
+    result,
+    row,
+    submit,
+)
+
+STALE_WRITES = {
+    "heartbeat": lambda db, claimed: renew_lease(db, claimed, LEASE, 1, {}),
+    "checkpoint": lambda db, claimed: checkpoint(db, claimed, 50),
+    "complete": lambda db, claimed: complete_job(db, claimed, result(claimed)),
+    "release": release_job,
+    "fail": lambda db, claimed: fail_job(db, claimed, BROKEN, 10),
+    "postpone": lambda db, claimed: postpone_job(db, claimed, BROKEN, 10),
+    "stopped": stop_job,
+    "begin": lambda db, claimed: begin_segments(db, claimed, 5),
+    "fell_back": lambda db, claimed: discard_newer_checkpoints(db, claimed, 0),
+    "carefully": lambda db, claimed: retry_with_smaller_steps(db, claimed, BROKEN, 0.3),
+    "smaller": lambda db, claimed: retry_smaller(db, claimed, StyleParams(max_edge=64)),
+    "warn": lambda db, claimed: add_warning(db, claimed, "x", "y"),
+    "frame": lambda db, claimed: add_frame(
+        db, claimed, NewFrame(1, 0, 8, 8, {}, "k", "t")
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "successor", ["none", "running", "pausing", "canceling", "succeeded"]
+)
+@pytest.mark.parametrize("write", sorted(STALE_WRITES))
+def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, successor):
+    job_id = submit(db)
+    stale = claim(db, "a")
+    lose(db, clock)
+    if successor != "none":
+        newer = claim(db, "b", BIGGER)
+    if successor == "succeeded":
+        complete_job(db, newer, result(newer))
+    asked = {"pausing": pause, "canceling": cancel}
+    if successor in asked:
+        asked[successor](db, "own_a", job_id)
+    before = columns(row(db, job_id)), events(db, job_id)
+
+    with pytest.raises(FencedOut):
+        STALE_WRITES[write](db, stale)
+
+    assert (columns(row(db, job_id)), events(db, job_id)) == before
+
+
+LETTING_GO = {
+    "release": release_job,
+    "complete": lambda db, claimed: complete_job(db, claimed, result(claimed)),
+    "fail": lambda db, claimed: fail_job(db, claimed, HOPELESS, 10),
+}
+
+
+@pytest.mark.parametrize("let_go", sorted(LETTING_GO))
+@pytest.mark.parametrize("write", sorted(STALE_WRITES))
+def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, write, let_go):
+    job_id = submit(db)
+    claimed = claim(db, "a")
+    LETTING_GO[let_go](db, claimed)
+    before = columns(row(db, job_id)), events(db, job_id)
+    if write == let_go == "complete":
+        return  # saying it again is harmless: tested below
+
+    with pytest.raises(FencedOut):
+        STALE_WRITES[write](db, claimed)
+
+    assert (columns(row(db, job_id)), events(db, job_id)) == before

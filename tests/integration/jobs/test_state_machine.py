@@ -1,0 +1,37 @@
+"""Any order of verbs, claims, writes and losses: a model says what must come out."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.support.job_model.single_job import OneJobMachine
+from tests.support.job_model.state_machine import JobMachine
+
+EXAMPLES = int(os.environ.get("IMPASTO_TEST_EXAMPLES", "25"))
+STEPS = 40
+# The smallest example is for people; whoever only wants to know has no use for it.
+SHRINKS = os.environ.get("IMPASTO_TEST_SHRINK", "yes") == "yes"
+PHASES = [Phase.generate, *([Phase.shrink] if SHRINKS else [])]
+
+
+@pytest.mark.parametrize("machine", [JobMachine, OneJobMachine])
+def test_whatever_happens_every_row_is_as_the_model_says(database_url, clock, machine):
+    class Here(machine):
+        url = database_url
+
+    Here.clock = clock
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            phases=PHASES,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The periodic work of the leader on both databases: rescue, deadlines, cleanup."""

@@ -1,0 +1,154 @@
+"""The reconciler: one leads, what waits is rung for, what is lost comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.db.database import Database
+from shared.errors import BlobMissing, DatabaseUnavailable
+from shared.jobs.actions import cancel
+from shared.jobs.lease import Failure, fail_job, stop_job
+from shared.maintenance.leader import stand_down, try_lead
+from shared.maintenance.loop import RINGS_PENDING, MaintenanceLoop
+from shared.settings import Settings
+from shared.states import JobState
+from shared.storage.local import LocalStorage
+from tests.support.job_rows import LEASE, checkpoint, checkpoints, claim, row, submit
+
+
+class Bell:
+    """Counts rings; stands for a Redis that works."""
+
+    def __init__(self):
+        self.rings = []
+
+    def ring(self, job_id, device_class):
+        self.rings.append(job_id)
+        return True
+
+    def pending(self, device_class):
+        return 0
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return LocalStorage(tmp_path / "blobs")
+
+
+@pytest.fixture
+def bell():
+    return Bell()
+
+
+@pytest.fixture
+def reconciler(db, bell, storage, clock, tmp_path):
+    settings = Settings(home=tmp_path, lease_seconds=LEASE)
+    return MaintenanceLoop(db, bell, storage, settings, clock)
+
+
+def test_only_one_process_leads_until_its_time_is_over(db, clock):
+    assert try_lead(db, "x", "a", 15)
+    assert not try_lead(db, "x", "b", 15)
+    assert try_lead(db, "x", "a", 15)
+    clock.advance(16)
+    assert try_lead(db, "x", "b", 15)
+    assert not try_lead(db, "x", "a", 15)
+
+
+def test_a_leader_that_stands_down_is_followed_at_once(db, clock):
+    try_lead(db, "x", "a", 15)
+    stand_down(db, "x", "a")
+    clock.advance(0.001)
+
+    assert try_lead(db, "x", "b", 15)
+
+
+def test_a_waiting_job_is_rung_for_once_in_a_while(db, clock, reconciler, bell):
+    job_id = submit(db)
+
+    reconciler.round()
+    reconciler.round()
+    assert bell.rings == [job_id]
+
+    clock.advance(11)
+    reconciler.round()
+    assert bell.rings == [job_id] * 2
+
+
+def test_a_full_list_of_rings_gets_no_more(db, reconciler, bell):
+    submit(db)
+    bell.pending = lambda device_class: RINGS_PENDING
+
+    reconciler.round()
+
+    assert bell.rings == []
+
+
+def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
+    db, clock, storage
+):
+    job_id = submit(db)
+    claim(db)
+    clock.advance(LEASE - 1)
+    fresh = MaintenanceLoop(db, Bell(), storage, Settings(lease_seconds=LEASE), clock)
+    clock.advance(2)
+
+    fresh.round()
+    assert row(db, job_id).state == JobState.RUNNING
+
+    clock.advance(LEASE)
+    fresh.round()
+    assert row(db, job_id).state == JobState.QUEUED
+
+
+def test_a_pause_after_a_failure_ends_by_itself(db, clock, reconciler, bell):
+    job_id = submit(db)
+    failure = Failure("engine_error", "it broke", "", retryable=True)
+    fail_job(db, claim(db), failure, 10)
+    reconciler.round()
+    assert bell.rings == []
+
+    clock.advance(11)
+    reconciler.round()
+
+    assert bell.rings == [job_id]
+
+
+def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, reconciler):
+    job_id = submit(db)
+    reconciler.round()
+    clock.advance(LEASE + 1)
+    reconciler.round()
+    claim(db)
+
+    clock.advance(3600)  # the lid was closed; workers had no way to say anything
+    reconciler.round()
+
+    assert row(db, job_id).state == JobState.RUNNING
+
+
+def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, storage):
+    submit(db)
+    claimed = claim(db)
+    checkpoint(db, claimed, 10)
+    (stored,) = checkpoints(db, claimed.job_id)
+    storage.put(stored.key, b"a checkpoint")
+    cancel(db, "own_a", claimed.job_id)
+    stop_job(db, claimed)
+
+    clock.advance(6.9 * 86_400)
+    reconciler.round()
+    assert storage.get(stored.key)
+
+    clock.advance(0.2 * 86_400)
+    reconciler.round()
+    with pytest.raises(BlobMissing):
+        storage.get(stored.key)
+
+
+def test_a_database_out_of_reach_is_told_as_such(tmp_path):
+    missing = Database(f"sqlite:///{tmp_path}/no/such/folder.sqlite")
+
+    with pytest.raises(DatabaseUnavailable, match="unable to open"):
+        missing.ping()
+    missing.close()

@@ -1,0 +1,1 @@
+"""Worker registration, notifications, and real worker processes."""

@@ -1,0 +1,234 @@
+"""Real worker processes that are of no use any more, or are told to drain."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+
+from shared.queue import Doorbell
+from shared.states import JobState, StateReason
+from shared.workers.registry import drain_host, drain_worker, roll
+from tests.support.farm import ROOT
+
+LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
+SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+RESTART, UNUSABLE = 75, 78
+
+
+def is_running(job):
+    return job.state == JobState.RUNNING and job.iteration > 0
+
+
+def start_strange(farm, trouble, **environment):
+    return farm.start_worker(
+        module="tests.support.faulty_worker", STRANGE=trouble, **environment
+    )
+
+
+def until(condition, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def present(farm):
+    return [entry for entry in roll(farm.db) if entry.state != "dead"]
+
+
+def logged(farm, event):
+    lines = (farm.settings.home / "log").read_text().splitlines()
+    return [json.loads(line) for line in lines if f'"{event}"' in line]
+
+
+def test_a_deaf_worker_is_replaced_once_a_job_was_due_for_so_long(farm_on_both):
+    farm = farm_on_both
+    worker = start_strange(farm, "deaf", IMPASTO_WATCHDOG_SECONDS="2")
+    until(lambda: present(farm))
+    time.sleep(3)
+    assert worker.poll() is None  # nothing is due: it may be as deaf as it likes
+    job_id = farm.submit(**SHORT)
+
+    assert worker.wait(timeout=40) == RESTART
+
+    assert logged(farm, "worker_replaced")[0]["why"] == "it does not hear"
+    assert farm.job(job_id).state == JobState.QUEUED
+    assert roll(farm.db) == []
+    farm.start_worker()
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_a_hung_iteration_costs_the_lease_and_then_the_process(farm_on_both):
+    farm = farm_on_both
+    hung = start_strange(farm, "hung", IMPASTO_STALL_SECONDS="2")
+    job_id = farm.submit(**LONG)
+    held = farm.wait(job_id, is_running)
+    other = farm.start_worker()
+
+    job = farm.wait_end(job_id)
+
+    assert job.state == JobState.SUCCEEDED
+    assert job.fence > held.fence
+    assert hung.wait(timeout=40) == RESTART
+    assert logged(farm, "job_stalled")
+    assert other.poll() is None
+
+
+def test_a_slow_iteration_is_not_a_hung_one(farm):
+    """Twenty times the median step is allowed, however short the limit is."""
+    farm.start_worker(IMPASTO_STALL_SECONDS="0.001")
+    job_id = farm.submit(**LONG)
+
+    assert farm.wait_end(job_id).fence == 1
+
+
+def test_a_broken_device_sends_its_job_elsewhere_and_ends_the_process(farm):
+    broken = start_strange(farm, "broken", IMPASTO_RETRY_SECONDS="0.5")
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+    farm.start_worker()
+
+    assert broken.wait(timeout=40) == RESTART
+
+    job = farm.wait_end(job_id)
+    assert job.state == JobState.SUCCEEDED
+    assert job.fence > 1
+    assert logged(farm, "attempt_failed")[0]["code"] == "device_error"
+
+
+def test_a_second_worker_on_the_same_device_does_not_start(farm_on_both):
+    farm = farm_on_both
+    first = farm.start_worker(slot=7)
+    until(lambda: present(farm))
+
+    second = farm.start_worker(slot=7)
+
+    assert second.wait(timeout=40) == UNUSABLE
+    (said,) = logged(farm, "worker_unusable")
+    assert present(farm)[0].id in said["error"]
+    assert "stop that worker first" in said["hint"]
+    assert first.poll() is None
+    assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
+
+
+def test_a_worker_takes_the_place_of_a_killed_one_at_once(farm):
+    first = farm.start_worker(slot=7)
+    (before,) = until(lambda: present(farm))
+    first.kill()
+    killed_at = time.monotonic()
+
+    farm.start_worker(slot=7)
+
+    until(lambda: [entry.id for entry in present(farm)] not in ([], [before.id]))
+    assert time.monotonic() - killed_at < 25  # not when the row is stale
+    assert len(roll(farm.db)) == 1
+
+
+def test_a_fleet_on_the_cpu_numbers_its_workers(farm):
+    farm.start("worker.supervisor", "--devices", "cpu*2")
+
+    first, second = until(lambda: len(found := present(farm)) == 2 and found)
+
+    assert second.device == f"{first.device}-1"
+
+
+def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm_on_both):
+    farm = farm_on_both
+    worker = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
+    before = farm.wait(job_id, is_running)
+
+    assert drain_worker(farm.db, before.worker_id, draining=True)
+
+    job = farm.wait(job_id, lambda job: job.state == JobState.QUEUED)
+    assert (job.state_reason, job.attempts) == (StateReason.RECOVERING, 0)
+    assert job.ckpt_iter >= before.iteration
+    farm.start_worker()
+    ended = farm.wait_end(job_id)
+    assert farm.result(ended) == farm.result(undisturbed)
+    assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
+    assert worker.poll() is None
+    states = {entry.id: entry.state for entry in roll(farm.db)}
+    assert states.pop(before.worker_id) == "draining"
+    assert list(states.values()) == ["alive"]
+
+
+def test_a_drained_host_works_again_when_it_is_undrained(farm):
+    farm.start_worker()
+    (entry,) = until(lambda: present(farm))
+    command = [sys.executable, "-m", "shared.commands.workers"]
+    run = partial(subprocess.run, env=farm.environment(), cwd=ROOT)
+    run([*command, "drain", "--host", entry.host], check=True)
+    until(lambda: logged(farm, "drain_ordered"))
+    time.sleep(1)
+    job_id = farm.submit(**SHORT)
+    time.sleep(2)
+    assert farm.job(job_id).state == JobState.QUEUED
+    doorbell = Doorbell(farm.settings)
+    assert doorbell.pending(None) > 0  # it leaves the rings to others
+    doorbell.close()
+
+    run([*command, "undrain", "--host", entry.host], check=True)
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_a_drained_worker_still_ends_when_told_to(farm):
+    worker = farm.start_worker()
+    (entry,) = until(lambda: present(farm))
+    drain_host(farm.db, entry.host, draining=True)
+    until(lambda: logged(farm, "drain_ordered"))
+
+    worker.terminate()
+
+    assert worker.wait(timeout=20) == 0
+    assert roll(farm.db) == []
+
+
+def test_a_worker_is_known_to_be_alive_even_while_its_database_is_away(farm):
+    away = {"IMPASTO_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nonexistent"}
+
+    def codes():
+        command = [sys.executable, "-m", "worker.health"]
+        given = [{**farm.environment(), **more} for more in ({}, away)]
+        return [
+            subprocess.run(command, cwd=ROOT, env=each, check=False).returncode
+            for each in given
+        ]
+
+    worker = farm.start_worker()
+    until(lambda: present(farm))
+    assert codes() == [0, 0]
+
+    worker.terminate()
+    worker.wait(timeout=20)
+    (pulse,) = farm.settings.home.glob("pulse-*")
+    os.utime(pulse, (0, 0))
+    assert codes() == [1, 1]
+
+
+def test_a_worker_collects_what_a_killed_one_left_behind(farm):
+    worker = farm.start_worker()
+    job = farm.wait_end(farm.submit(**SHORT))
+    worker.terminate()
+    worker.wait(timeout=20)
+    blobs = farm.settings.home / "blobs"
+    left = [f"checkpoints/{job.id}/1-9.safetensors", f"results/{job.id}/.1.png.0bad"]
+    hours_ago = time.time() - 2 * 3600
+    for key in (*left, job.result_key):
+        farm.storage.put(key, (blobs / job.result_key).read_bytes())
+        os.utime(blobs / key, (hours_ago, hours_ago))
+    farm.storage.put(f"checkpoints/{job.id}/1-10.safetensors", b"young")
+
+    farm.start_worker(IMPASTO_ORPHAN_HOURS="1")
+
+    until(lambda: len(logged(farm, "orphan_collected")) == len(left))
+    found = {blob.key for blob in farm.storage.blobs()}
+    assert not found & set(left)
+    assert {job.result_key, f"checkpoints/{job.id}/1-10.safetensors"} <= found

@@ -1,0 +1,219 @@
+"""Real worker processes, killed and asked to leave in the middle of real jobs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import psutil
+
+from shared.jobs.actions import cancel
+from shared.jobs.submit import LOCAL_OWNER
+from shared.maintenance.rescue import mark_notified
+from shared.states import JobState, StateReason
+from shared.tracing import CURRENT, read_trace
+
+LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
+SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+
+
+def has_checkpoint(job):
+    return job.ckpt_iter > 0
+
+
+def is_running(job):
+    return job.state == JobState.RUNNING and job.iteration > 0
+
+
+def test_a_killed_workers_job_ends_with_the_same_bytes(farm_on_both):
+    farm = farm_on_both
+    first = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, has_checkpoint)
+
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    farm.start_worker()
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
+    assert job.fence > 1
+    assert farm.resumed_from(job_id)[0] > 0
+    assert farm.result(job) == farm.result(undisturbed)
+
+
+def test_sigterm_hands_the_job_back_with_a_checkpoint_in_time(farm):
+    worker = farm.start_worker()
+    job_id = farm.submit(**LONG)
+    before = farm.wait(job_id, is_running)
+
+    asked_at = time.monotonic()
+    worker.terminate()
+    code = worker.wait(timeout=20)
+    took = time.monotonic() - asked_at
+
+    job = farm.job(job_id)
+    assert code == 0
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
+    assert job.attempts == 0
+    assert job.ckpt_iter >= before.iteration
+    assert took < 2 + 1  # the bound, and a second for an iteration and a small write
+
+
+def test_a_released_job_goes_on_exactly_elsewhere(farm):
+    worker = farm.start_worker()
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+    worker.terminate()
+    worker.wait(timeout=20)
+
+    farm.start_worker()
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+    assert farm.resumed_from(job_id)[0] > 0
+    assert farm.result(job) == farm.result(undisturbed)
+
+
+def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
+    workers = [farm.start_worker(), farm.start_worker()]
+    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
+    held = [farm.wait(job_id, is_running) for job_id in ids]
+    assert len({job.worker_id for job in held}) == 2
+    assert all(farm.job(job_id).state == JobState.RUNNING for job_id in ids)
+
+    workers[0].kill()
+
+    ended = [farm.wait_end(job_id) for job_id in ids]
+    assert sorted(job.fence for job in ended) == [1, 3]
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
+    assert workers[1].poll() is None
+
+
+def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
+    ids = [farm.submit(seed=seed, ring=False, **SHORT) for seed in (1, 2)]
+    for job_id in ids:
+        mark_notified(farm.db, job_id)  # and the ring was lost
+    farm.start_worker(IMPASTO_RERING_SECONDS="600")
+
+    ids.append(farm.submit(seed=3, **SHORT))
+
+    assert {farm.wait_end(job_id).state for job_id in ids} == {JobState.SUCCEEDED}
+
+
+def test_the_log_of_a_worker_names_the_trace_of_a_job(farm):
+    trace = read_trace(f"00-{'ab' * 16}-{'cd' * 8}-01")
+    token = CURRENT.set(trace)
+    job_id = farm.submit(**SHORT)
+    CURRENT.reset(token)
+
+    farm.start_worker()
+    farm.wait_end(job_id)
+
+    lines = (farm.settings.home / "log").read_text().splitlines()
+    (begun,) = [json.loads(line) for line in lines if '"job_claimed"' in line]
+    assert begun["trace_id"] == trace.id
+
+
+def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
+    fleet = farm.start("worker.supervisor", "--devices", "cpu*2")
+    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
+    held = [farm.wait(job_id, has_checkpoint) for job_id in ids]
+    assert len({job.worker_id for job in held}) == 2
+    first, _second = before = _children(fleet.pid)
+
+    first.kill()
+
+    ended = [farm.wait_end(job_id) for job_id in ids]
+    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
+    assert sorted(job.fence for job in ended) == [1, 3]
+    after = _children(fleet.pid)
+    assert len(after) == 2
+    assert after != before
+    fleet.terminate()
+    assert fleet.wait(timeout=20) == 0
+    assert _children(fleet.pid) == []
+
+
+def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
+    """SIGTERM at any moment of the start, also before the child is known."""
+    for milliseconds in range(0, 400, 40):
+        fleet = farm.start("worker.supervisor", "--devices", "cpu")
+        time.sleep(milliseconds / 1000)
+        fleet.terminate()
+        fleet.wait(timeout=20)
+
+
+def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
+    fleet = farm.start("worker.supervisor", "--devices", "cpu")
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+    children = _children(fleet.pid)
+
+    fleet.kill()
+
+    _gone, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert farm.job(job_id).state_reason == StateReason.RECOVERING
+
+
+def test_jobs_survive_a_flushed_redis(farm, redis_server):
+    waiting = farm.submit(**SHORT)
+    redis_server.flush()
+
+    farm.start_worker()
+
+    assert farm.wait_end(waiting).state == JobState.SUCCEEDED
+
+
+def test_a_job_submitted_while_redis_is_down_starts_once_it_is_back(farm, redis_server):
+    farm.start_worker()
+    farm.wait_end(farm.submit(**SHORT))
+    redis_server.stop()
+    began = time.monotonic()
+    job_id = farm.submit(**SHORT)
+    assert time.monotonic() - began < 1.5
+
+    redis_server.start()
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_a_worker_started_before_redis_works_once_it_is_there(farm, redis_server):
+    redis_server.stop()
+    farm.start_worker()
+    job_id = farm.submit(**SHORT)
+
+    redis_server.start()
+
+    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+
+
+def test_canceling_a_running_job_frees_its_worker(farm):
+    farm.start_worker()
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+
+    cancel(farm.db, LOCAL_OWNER, job_id)
+
+    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED, seconds=5)
+    assert job.result_key is None
+    assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
+
+
+def test_a_worker_without_weights_says_which_command_fetches_them(farm, tmp_path):
+    empty = tmp_path / "empty"
+    worker = farm.start_worker(IMPASTO_WEIGHTS_DIR=str(empty))
+
+    assert worker.wait(timeout=30) == 78
+    assert "impasto weights fetch" in (tmp_path / "log").read_text()
+
+
+def _children(pid):
+    try:
+        return psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,1 @@
+"""Helpers of the tests: real servers and processes, a farm, rows, and image files."""

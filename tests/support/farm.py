@@ -1,0 +1,167 @@
+"""A small farm for tests: real worker processes on a real Redis and database."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from shared.assets import NewAsset, add_asset
+from shared.auth.owners import ensure_owner
+from shared.db.database import Database
+from shared.jobs.submit import LOCAL_OWNER, Input, Limits, NewJob, submit_job
+from shared.params.explore import ExploreParams
+from shared.params.style import StyleParams
+from shared.queries.details import load_details
+from shared.queries.jobs import get_job
+from shared.queue import Doorbell
+from shared.settings import Settings
+from shared.storage.backends import open_storage
+
+OWNER = LOCAL_OWNER
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
+EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
+
+# As fast as the design allows for tests: three heartbeats fit a lease.
+FAST = {
+    "lease_seconds": 3,
+    "heartbeat_seconds": 0.5,
+    "reap_seconds": 0.5,
+    "rering_seconds": 1,
+    "checkpoint_seconds": 0.1,
+    "preview_seconds": 0.2,
+    "worker_threads": 1,
+    "warm_up_seconds": 0,
+}
+
+
+def picture(seed, size=(96, 64)):
+    """A PNG of soft colored blobs, different for each seed."""
+    noise = Image.frombytes("RGB", (6, 4), hashlib.shake_256(bytes([seed])).digest(72))
+    buffer = io.BytesIO()
+    noise.resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Farm:
+    """Submits jobs to the database, starts worker processes, and waits."""
+
+    def __init__(self, home, database_url, redis_url, weights_dir):
+        self.settings = Settings(
+            home=home,
+            database_url=database_url,
+            redis_url=redis_url,
+            weights_dir=weights_dir,
+            **FAST,
+        )
+        self.db = Database(database_url)
+        self.storage = open_storage(self.settings.storage_url)
+        self.processes = []
+        ensure_owner(self.db, OWNER)
+
+    def environment(self):
+        given = self.settings.model_dump(exclude_none=True)
+        named = {f"IMPASTO_{name.upper()}": str(value) for name, value in given.items()}
+        return {**os.environ, **named, "OMP_NUM_THREADS": "1"}
+
+    def start(self, module, *options, **environment):
+        with (self.settings.home / "log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *options],
+                cwd=ROOT,
+                env={**self.environment(), **environment},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, slot=None, module="worker.app", **environment):
+        """Start a worker on a place of its own, as a fleet of many would."""
+        number = str(len(self.processes) if slot is None else slot)
+        options = ["--device", "cpu", "--slot", number]
+        return self.start(module, *options, **environment)
+
+    def submit(self, *, ring=True, seed=1, content=None, keep_every=None, **params):
+        """Submit a job whose pictures follow from `seed`."""
+        content = self._asset(content or picture(seed))
+        style = self._asset(picture(seed + 100))
+        named = StyleParams(**params).with_images(
+            {"content": {0: content}, "style": {0: style}}
+        )
+        inputs = (Input("content", 0, content), Input("style", 0, style))
+        new = NewJob(OWNER, named, inputs, keep_every=keep_every)
+        return self._queue(new, ring)
+
+    def submit_exploration(self, *, ring=True, count=9, **params):
+        ids = [self._asset(picture(seed, EXPLORED)) for seed in range(count)]
+        named = ExploreParams(**params).with_pictures(ids)
+        inputs = tuple(Input("picture", i, each) for i, each in enumerate(ids))
+        return self._queue(NewJob(OWNER, named, inputs), ring)
+
+    def _queue(self, new, ring):
+        job_id = submit_job(self.db, new, Limits(100, 100, 4))
+        if ring:
+            doorbell = Doorbell(self.settings)
+            doorbell.ring(job_id, None)
+            doorbell.close()
+        return job_id
+
+    def job(self, job_id):
+        return get_job(self.db, OWNER, job_id)
+
+    def wait(self, job_id, reached, seconds=PATIENCE_SECONDS):
+        """Poll a job until `reached(job)`; fail with its row and the log if never."""
+        deadline = time.monotonic() + seconds
+        while not reached(job := self.job(job_id)):
+            if time.monotonic() > deadline:
+                log = (self.settings.home / "log").read_text()[-4000:]
+                raise AssertionError(f"{vars(job)}\n{log}")
+            time.sleep(0.02)
+        return job
+
+    def wait_end(self, job_id, seconds=PATIENCE_SECONDS):
+        return self.wait(job_id, lambda job: job.finished_at is not None, seconds)
+
+    def resumed_from(self, job_id):
+        """Iterations that attempts of this job went on from, as the log tells."""
+        lines = (self.settings.home / "log").read_text().splitlines()
+        found = [json.loads(line) for line in lines if '"job_resumed"' in line]
+        return [line["iteration"] for line in found if line["job_id"] == job_id]
+
+    def result(self, job):
+        return self.storage.get(job.result_key)
+
+    def outputs(self, job):
+        """The bytes of every file that a job has made, by name."""
+        rows = load_details(self.db, [job]).outputs.get(job.id, [])
+        return {row.name: self.storage.get(row.key) for row in rows}
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.db.close()
+
+    def _asset(self, data):
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"assets/{digest}"
+        self.storage.put(key, data)
+        new = NewAsset(OWNER, digest, key, len(data), "image/png", 96, 64)
+        return add_asset(self.db, new)

@@ -1,0 +1,1 @@
+"""Model of the life of jobs, for stateful tests by Hypothesis."""

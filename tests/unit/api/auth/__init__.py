@@ -1,0 +1,1 @@
+"""API keys, browser sessions, rate limits, and secrets kept out of logs."""

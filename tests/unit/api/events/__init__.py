@@ -1,0 +1,1 @@
+"""Event log and event streams of jobs."""

@@ -1,0 +1,1 @@
+"""Problems, validation, idempotency, conditional requests and limits over HTTP."""

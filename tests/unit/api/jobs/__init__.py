@@ -1,0 +1,1 @@
+"""Endpoints of jobs: reading, actions, results and history."""

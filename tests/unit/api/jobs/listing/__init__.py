@@ -1,0 +1,1 @@
+"""List of jobs: pages, filters and search."""

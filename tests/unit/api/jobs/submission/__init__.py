@@ -1,0 +1,1 @@
+"""Submission of style jobs: form and JSON, options, masks, errors."""

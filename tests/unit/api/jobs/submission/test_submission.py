@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+
+from sqlalchemy import func, select
+
+from shared.db.models.assets import Asset
+from shared.db.models.jobs import Job, JobInput
+
+
+def pointers(response):
+    return {error["pointer"] for error in response.json["errors"]}
+
+
+def test_a_job_is_accepted_with_its_address_and_when_to_look_again(api):
+    response = api.submit(params={"max_edge": 256}, name="Lisbon")
+
+    job = response.json
+    assert response.status_code == 202
+    assert re.fullmatch(r"job_[0-9A-Z]{26}", job["id"])
+    assert (
+        response.headers["Location"] == job["urls"]["self"] == f"/v1/jobs/{job['id']}"
+    )
+    assert 1 <= int(response.headers["Retry-After"]) <= 30
+    assert response.headers["ETag"]
+    assert (job["state"], job["name"], job["owner"]) == (
+        "queued",
+        "Lisbon",
+        "own_local",
+    )
+    assert job["params"]["max_edge"] == 256
+    assert job["params"]["schedule"] == [[128, 100], [256, 50]]
+
+
+def test_parameters_are_optional(api):
+    job = api.submit().json
+
+    assert job["params"]["max_edge"] == 512
+    assert job["name"] is None
+
+
+def test_blobs_are_stored_under_their_digest_and_rows_name_them(api, a_picture):
+    job = api.submit().json
+
+    with api.db.read() as session:
+        asset = session.get(Asset, job["params"]["content"]["asset_id"])
+        roles = session.execute(
+            select(JobInput.role, JobInput.position).order_by(JobInput.role)
+        ).all()
+    data = a_picture()
+    assert asset.key.startswith(f"assets/{hashlib.sha256(data).hexdigest()}-")
+    assert api.storage.get(asset.key) == data
+    assert (asset.media_type, asset.width, asset.height) == ("image/png", 64, 48)
+    assert [tuple(role) for role in roles] == [("content", 0), ("style", 0)]
+
+
+def test_the_same_picture_is_kept_once(api, a_picture):
+    api.submit([("content", a_picture()), ("style", a_picture())])
+    api.submit([("content", a_picture()), ("style", a_picture())])
+
+    with api.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Asset)) == 1
+
+
+def test_the_memory_a_job_needs_is_estimated(api):
+    small = api.submitted(max_edge=64)
+    large = api.submitted(max_edge=1024)
+
+    with api.db.read() as session:
+        needs = [session.get(Job, one).need_bytes for one in (small, large)]
+    for side, need in zip((64, 1024), needs, strict=True):
+        state = 300_000_000 + side**2 * (12 + 24 + 4) * 12
+        assert need == round((state + 300_000_000) / 0.8)
+
+
+def test_the_bell_is_rung_once_the_row_is_there(api):
+    job_id = api.submitted()
+
+    assert api.bell.rung == [job_id]
+    with api.db.read() as session:
+        assert session.get(Job, job_id).hint_at is not None
+
+
+def test_a_dead_redis_is_no_reason_to_refuse(api):
+    api.bell.works = False
+
+    job_id = api.submitted()
+
+    with api.db.read() as session:
+        assert session.get(Job, job_id).hint_at is None  # so it is rung for again
+
+
+def test_several_styles_count_equally_unless_weights_are_given(api, a_picture):
+    files = [("content", a_picture())] + [
+        ("style", a_picture(c)) for c in ("blue", "green")
+    ]
+
+    equal = api.submit(files).json["params"]["styles"]
+    weighted = api.submit(files, {"styles": [{"weight": 3}, {"weight": 1}]}).json[
+        "params"
+    ]
+
+    assert [style["weight"] for style in equal] == [1, 1]
+    assert equal[0]["image"] != equal[1]["image"]
+    assert [style["weight"] for style in weighted["styles"]] == [3, 1]
+
+
+def test_weights_must_be_as_many_as_style_files(api, a_picture):
+    files = [("content", a_picture()), ("style", a_picture("blue"))]
+
+    response = api.submit(files, {"styles": [{"weight": 3}, {"weight": 1}]})
+
+    assert response.status_code == 422
+    assert response.json["errors"][0]["pointer"] == "/params/styles"
+    assert "2 entries for 1 style" in response.json["errors"][0]["detail"]
+
+
+def test_eight_styles_are_taken_and_nine_are_not(api, a_picture):
+    eight = [("content", a_picture())] + [
+        ("style", a_picture(size=(20 + n, 20))) for n in range(8)
+    ]
+
+    assert api.submit(eight).status_code == 202
+    response = api.submit([*eight, ("style", a_picture("green"))])
+    assert response.status_code == 422
+    assert pointers(response) == {"/style"}
+
+
+def test_a_start_picture_is_taken_when_the_start_is_an_image(api, a_picture):
+    files = [("content", a_picture()), ("style", a_picture("blue"))]
+    with_start = [*files, ("init_image", a_picture("green"))]
+
+    taken = api.submit(with_start, {"init": "image"})
+    assert taken.status_code == 202
+    assert taken.json["params"]["init_image"]["asset_id"].startswith("ast_")
+    assert pointers(api.submit(files, {"init": "image"})) == {"/init_image"}
+    assert pointers(api.submit(with_start)) == {"/init_image"}
+
+
+def test_empty_file_inputs_of_a_web_form_are_as_good_as_none(api, a_picture):
+    form = {
+        "content": (io.BytesIO(a_picture()), "a.png"),
+        "style": (io.BytesIO(a_picture()), "b.png"),
+        "init_image": (io.BytesIO(b""), ""),
+    }
+
+    assert api.client.post("/v1/jobs", data=form).status_code == 202
+
+
+def test_parameters_may_come_as_a_file_as_curl_sends_them(api, a_picture):
+    form = {
+        "content": (io.BytesIO(a_picture()), "a.png"),
+        "style": (io.BytesIO(a_picture()), "b.png"),
+        "params": (io.BytesIO(b'{"max_edge": 128}'), "params.json"),
+    }
+
+    assert api.client.post("/v1/jobs", data=form).json["params"]["max_edge"] == 128
+
+
+def test_a_full_queue_is_429_with_when_to_come_back(make_api):
+    api = make_api(max_queued_per_owner=1)
+    api.submitted()
+
+    response = api.submit()
+
+    assert response.status_code == 429
+    assert response.json["code"] == "quota-exceeded"
+    assert response.json["retryable"] is True
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_too_little_free_space_is_503_before_anything_is_stored(make_api):
+    api = make_api(min_free_bytes=2**62)
+
+    response = api.submit()
+
+    assert response.status_code == 503
+    assert response.json["code"] == "storage-full"
+    assert response.json["hint"]
+    assert response.headers["Retry-After"]
+    assert not (api.settings.home / "blobs").exists()
+
+
+def test_a_refused_picture_leaves_no_blob_and_no_row(api, a_picture):
+    response = api.submit([("content", a_picture()), ("style", b"no picture")])
+
+    assert response.status_code == 422
+    assert not (api.settings.home / "blobs").exists()
+    assert api.client.get("/v1/jobs").json["data"] == []

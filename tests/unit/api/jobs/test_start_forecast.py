@@ -1,0 +1,240 @@
+"""What a waiting job is told of its start, what of it is news, and when to ask."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from sqlalchemy import update
+
+from shared.db.models.owners import Owner
+from shared.forecast.pace_model import Step
+from shared.forecast.pace_store import Measured, record_pace
+from shared.jobs.actions import cancel
+from shared.jobs.submit import LOCAL_OWNER
+from shared.queries import queue as lining
+from shared.workers.registry import drain_worker
+from tests.unit.api.jobs.test_long_poll import Held
+
+SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu5_1"
+SECONDS_PER_MPX = 10.0
+
+
+@pytest.fixture
+def measured(api):
+    sizes = (0.002, 0.008, 0.03, 0.13)
+    each = [Measured(Step.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
+    record_pace(api.db, SETUP, METHOD, each)
+
+
+@pytest.fixture
+def behind(api, measured, clock):
+    """The address of a job that waits for another, and how to say what that one needs.
+
+    That other one's worker may revise it at each heartbeat.
+    """
+    api.worker(setup=SETUP)
+    api.submitted(max_edge=512)
+    clock.advance(1)
+    url = f"/v1/jobs/{api.submitted(max_edge=128)}"
+    claim = api.claimed()
+
+    def needs(seconds, deviation=0.05):
+        costs = [[seconds / 40, 0.0]] * 3  # 40 of the last 50 iterations are left
+        said = {"scale": 2, "scale_iteration": 10, "deviation": deviation}
+        api.beat(claim, **said, scale_costs=costs, save_seconds=0.0)
+        return api.client.get(url)
+
+    return url, needs
+
+
+def queue(api, job_id):
+    return api.client.get(f"/v1/jobs/{job_id}").json["queue"]
+
+
+def test_waiting_jobs_tell_when_they_start_and_end(api, measured, clock):
+    api.worker(setup=SETUP)
+    api.submitted(max_edge=128)
+    clock.advance(1)
+
+    told = queue(api, api.submitted(max_edge=128))
+
+    assert told["position"] == 2
+    assert told["starts_in_s"] == pytest.approx(
+        SECONDS_PER_MPX * 128 * 96 * 150 / 1e6, rel=0.1
+    )
+    assert told["starts_at"] < told["finishes_at"]
+    assert told["confidence"] in {"low", "medium", "high"}
+    assert told["reason"] == "waiting_for_worker"
+
+
+def test_moments_are_those_of_the_database(behind):
+    _, needs = behind
+
+    told = needs(600).json["queue"]
+
+    assert told["starts_in_s"] == 600.0
+    assert told["starts_at"] == "2027-01-15T08:10:01Z"  # its clock shows 08:00:01
+
+
+def test_a_job_that_backs_off_starts_when_the_database_says_it_is_due(api, measured):
+    api.worker(setup=SETUP)
+    job_id = api.submitted(max_edge=128)
+    api.fail(api.claimed(), retryable=True)
+
+    told = queue(api, job_id)
+
+    assert told["reason"] == "backing_off"
+    assert told["starts_in_s"] == pytest.approx(10)
+
+
+def test_reasons_tell_why_a_job_waits(api, clock):
+    job_id = api.submitted()
+    assert queue(api, job_id)["reason"] == "no_capable_worker_alive"
+    api.worker()
+    assert queue(api, job_id)["reason"] == "waiting_for_worker"
+    with api.db.write() as session:
+        session.execute(update(Owner).values(max_running=0))
+    assert queue(api, job_id)["reason"] == "quota"
+    drain_worker(api.db, "wkr_1", draining=True)
+    assert queue(api, job_id)["reason"] == "queue_paused"
+
+
+def test_times_that_pass_make_no_new_etag(api, measured, clock):
+    api.worker(setup=SETUP)
+    job_id = api.submitted()
+    first = api.client.get(f"/v1/jobs/{job_id}")
+    record_pace(api.db, SETUP, METHOD, [Measured(Step.ITERATION, 0.03, 9.0)])
+
+    again = api.client.get(f"/v1/jobs/{job_id}")
+
+    assert again.json["queue"]["finishes_at"] > first.json["queue"]["finishes_at"]
+    assert again.get_etag() == first.get_etag()
+
+
+def test_a_start_that_moves_far_is_news_and_one_that_ticks_is_not(api, behind):
+    url, needs = behind
+    etag = needs(600).headers["ETag"]
+
+    def asked_again():
+        return api.client.get(url, headers={"If-None-Match": etag}).status_code
+
+    assert asked_again() == 304
+    needs(590)
+    assert asked_again() == 304
+    needs(100)
+    assert asked_again() == 200
+
+
+def test_a_forecast_that_became_less_sure_is_news(behind):
+    _, needs = behind
+    sure, unsure = needs(600), needs(600, deviation=0.6)
+
+    assert sure.json["queue"]["confidence"] != unsure.json["queue"]["confidence"]
+    assert sure.json["queue"]["starts_in_s"] == unsure.json["queue"]["starts_in_s"]
+    assert sure.headers["ETag"] != unsure.headers["ETag"]
+
+
+def test_an_hour_of_polls_sees_two_steps_for_each_halving_of_the_wait(behind):
+    _, needs = behind
+
+    etags = {needs(left).headers["ETag"] for left in range(3600, 0, -30)}
+
+    assert 8 <= len(etags) <= 2 * math.log2(3600 / 4) + 2
+
+
+def test_a_start_that_moves_ends_no_wait(api, behind):
+    url, needs = behind
+    etag = needs(600).headers["ETag"]
+    moved = needs(100)
+    assert moved.headers["ETag"] != etag
+
+    held = Held(api, url, 2, etag)
+
+    assert held.waits
+    response = held.answer()
+    assert held.seconds >= 1.95
+    assert response.status_code == 200  # what has moved meanwhile is told in the end
+    assert response.json["queue"]["starts_in_s"] == 100.0
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(0.2, 1), (12.3, 12), (500, 30)])
+def test_retry_after_of_a_waiting_job_is_the_time_until_it_starts(
+    api, behind, left, seconds
+):
+    url, needs = behind
+    polled = needs(left)
+
+    unchanged = api.client.get(url, headers={"If-None-Match": polled.headers["ETag"]})
+
+    assert polled.headers["Retry-After"] == unchanged.headers["Retry-After"]
+    assert polled.headers["Retry-After"] == str(seconds)
+
+
+def test_retry_after_of_a_submission_is_the_time_until_it_starts(api, measured, clock):
+    api.worker(setup=SETUP)
+    first = api.submit(params={"max_edge": 128})
+    clock.advance(1)
+    second = api.submit(params={"max_edge": 64})
+
+    assert first.status_code == second.status_code == 202
+    assert first.headers["Retry-After"] == "1"
+    starts = second.json["queue"]["starts_in_s"]
+    assert 5 < starts < 30
+    assert second.headers["Retry-After"] == str(round(starts))
+
+
+def test_retry_after_follows_the_place_where_no_start_is_known(api, clock):
+    answers = []
+    for _ in range(3):
+        answers.append(api.submit())
+        clock.advance(1)
+
+    assert [one.headers["Retry-After"] for one in answers] == ["1", "3", "5"]
+
+
+def test_the_queue_tells_when_a_job_of_each_priority_would_start(api, behind, clock):
+    _, needs = behind
+    needs(50)
+    clock.advance(1)
+
+    waits = api.client.get("/v1/queue").json["estimated_wait"]
+
+    def starts(priority):
+        job = api.submit(params={"max_edge": 512}, priority=priority).json
+        cancel(api.db, LOCAL_OWNER, job["id"])
+        return job["queue"]["starts_in_s"]
+
+    assert {word: one["starts_in_s"] for word, one in waits.items()} == {
+        word: starts(word) for word in ("high", "normal", "low")
+    }
+    assert waits["high"]["starts_in_s"] == 50.0  # before the one that waits
+    assert waits["normal"]["starts_in_s"] > 60
+    assert waits["high"]["confidence"] in {"low", "medium", "high"}
+    assert waits["high"]["reason"] == "waiting_for_worker"
+
+
+def test_without_a_worker_the_queue_tells_no_wait_but_a_reason(api):
+    waits = api.client.get("/v1/queue").json["estimated_wait"]
+
+    assert set(waits) == {"high", "normal", "low"}
+    for one in waits.values():
+        assert (one["starts_in_s"], one["confidence"]) == (None, None)
+        assert one["reason"] == "no_capable_worker_alive"
+
+
+def test_behind_more_jobs_than_are_played_the_wait_is_reckoned(
+    api, measured, clock, monkeypatch
+):
+    monkeypatch.setattr(lining, "PLAYED", 4)
+    api.worker(setup=SETUP)
+    for _ in range(12):
+        api.submitted(max_edge=128)
+        clock.advance(1)
+
+    waits = api.client.get("/v1/queue").json["estimated_wait"]
+
+    each = SECONDS_PER_MPX * 128 * 96 * 150 / 1e6
+    assert waits["high"]["starts_in_s"] == 0.0  # before all of them: that is played
+    assert waits["normal"]["starts_in_s"] == pytest.approx(12 * each, rel=0.3)
+    assert waits["normal"]["confidence"] == "low"

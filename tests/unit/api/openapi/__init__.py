@@ -1,0 +1,1 @@
+"""OpenAPI document: its structure, and the committed copy."""

@@ -1,0 +1,227 @@
+"""The OpenAPI document: its structure is right, and it tells the truth."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import TypeAdapter
+
+from api.assets.schemas import AssetObject, FrameObject
+from api.assets.service import ASSET_FORM
+from api.estimates import Estimate
+from api.explorations.request import EXPLORATION_FORM
+from api.http.problems import Problem
+from api.job_view.schemas import JobObject, JobPage
+from api.jobs.form_request import JOB_FORM
+from api.jobs.history import Manifest
+from api.jobs.request_schemas import JobJson
+from api.queue import Queue
+from shared.params.segments import Changes
+from shared.params.style import StyleParams
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def document(client):
+    return client.get("/openapi.json").json
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def answers(document, operation):
+    """Statuses and what is said of them, also where it is said once for all."""
+    shared = document["components"]["responses"]
+    for status, answer in operation["responses"].items():
+        name = answer.get("$ref", "").removeprefix("#/components/responses/")
+        yield status, shared[name] if name else answer
+
+
+def nodes(value):
+    yield value
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
+
+
+def test_the_document_has_the_shape_of_openapi_3_1(document):
+    assert re.fullmatch(r"3\.1\.\d", document["openapi"])
+    assert {"title", "version"} <= set(document["info"])
+    ids = []
+    for path, method, operation in operations(document):
+        assert path.startswith("/")
+        assert method in METHODS
+        ids.append(operation["operationId"])
+        assert operation["summary"]
+        for status, answer in answers(document, operation):
+            assert re.fullmatch(r"[1-5]\d\d", status)
+            assert answer["description"]
+        named = {
+            p["name"] for p in operation.get("parameters", []) if p["in"] == "path"
+        }
+        assert named == set(re.findall(r"{(\w+)}", path))
+        assert all(
+            p["required"] for p in operation.get("parameters", []) if p["in"] == "path"
+        )
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_leads_somewhere(document):
+    references = {
+        node["$ref"]
+        for node in nodes(document)
+        if isinstance(node, dict) and "$ref" in node
+    }
+
+    assert references
+    for reference in references:
+        assert reference.startswith("#/")
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_no_word_of_openapi_3_0_is_left(document):
+    for node in nodes(document):
+        if isinstance(node, dict):
+            assert "nullable" not in node
+
+
+def test_every_route_for_machines_is_documented(api, document):
+    routes = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in api.app.url_map.iter_rules()
+        for method in rule.methods & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+        if rule.rule.startswith(("/v1", "/livez", "/readyz", "/metrics"))
+    }
+
+    assert routes == {(path, method) for path, method, _ in operations(document)}
+
+
+def test_every_operation_documents_its_problems(document):
+    for _, _, operation in operations(document):
+        problems = [
+            answer for status, answer in answers(document, operation) if status >= "4"
+        ]
+        assert problems
+        assert all(
+            "application/problem+json" in answer["content"] for answer in problems
+        )
+
+
+def test_every_operation_that_wants_a_key_says_what_comes_without(document):
+    for path, _, operation in operations(document):
+        assert "403" in operation["responses"]
+        assert ("401" in operation["responses"]) is path.startswith("/v1/")
+
+
+def test_the_form_is_described_with_the_parameters_of_the_engine(document):
+    schemas = document["components"]["schemas"]
+
+    assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
+    assert set(schemas["JobForm"]["required"]) == {"content", "style"}
+    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM),
+                       ("AssetForm", ASSET_FORM)):  # fmt: skip
+        assert set(schemas[name]["properties"]) == {*form.files, *form.fields}
+    assert set(schemas["Changes"]["properties"]) == set(Changes.model_fields)
+    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
+    assert body["multipart/form-data"]["schema"] == {
+        "$ref": "#/components/schemas/JobForm"
+    }
+
+
+def test_examples_are_what_they_are_examples_of(document):
+    schemas = document["components"]["schemas"]
+    models = {
+        model.__name__: model
+        for model in (
+            AssetObject,
+            JobJson,
+            Problem,
+            FrameObject,
+            Manifest,
+            JobObject,
+            Estimate,
+            Queue,
+        )
+    }
+
+    for name, model in models.items():
+        TypeAdapter(model).validate_python(schemas[name]["example"])
+
+
+def test_what_is_answered_is_what_is_documented(api):
+    job = api.submit().json
+
+    assert set(job) == set(JobObject.model_fields)
+    TypeAdapter(JobObject).validate_python(job)
+    TypeAdapter(JobPage).validate_python(api.client.get("/v1/jobs").json)
+    problem = api.submit([]).json
+    assert set(problem) <= set(Problem.model_fields)
+    TypeAdapter(Problem).validate_python(problem)
+
+
+def test_no_two_models_share_a_name(api):
+    """The document would show one in the place of the other."""
+    lines = {"/v1/events": "LogLine", "/v1/jobs/{job_id}/logs": "LoggedEvent"}
+    schemas = api.client.get("/openapi.json").json["components"]["schemas"]
+
+    assert "from_state" not in schemas[lines["/v1/events"]].get("required", [])
+    assert "fence" in schemas[lines["/v1/jobs/{job_id}/logs"]]["required"]
+
+
+def test_bounds_are_exact_beyond_what_a_float_holds(document):
+    bounds = {
+        node[name]
+        for node in nodes(document)
+        if isinstance(node, dict)
+        for name in ("minimum", "maximum", "exclusiveMaximum")
+        if isinstance(node.get(name), int | float)
+    }
+
+    assert 2**63 in bounds
+    assert all(isinstance(bound, int) for bound in bounds if bound == int(bound))
+
+
+def test_what_was_just_made_links_to_all_that_can_be_asked_of_it(document):
+    made = document["paths"]["/v1/explorations"]["post"]["responses"]["202"]
+    names = {operation["operationId"] for _, _, operation in operations(document)}
+    asked = {
+        operation["operationId"]
+        for path, _, operation in operations(document)
+        if re.fullmatch(r"/v1/jobs/{job_id}(/\w+)?(/latest)?", path)
+    }
+
+    assert set(made["links"]) == asked
+    assert asked <= names
+    parameters = {tuple(link["parameters"].items()) for link in made["links"].values()}
+    assert parameters == {(("job_id", "$response.body#/id"),)}
+
+
+@pytest.mark.parametrize("path", ["logs?format=text", "metrics?format=csv"])
+def test_every_kind_of_answer_is_documented(api, document, path):
+    told = api.client.get(f"/v1/jobs/{api.submitted()}/{path}").mimetype
+
+    name = path.partition("?")[0]
+    described = document["paths"][f"/v1/jobs/{{job_id}}/{name}"]["get"]["responses"]
+    assert set(described["200"]["content"]) == {"application/json", told}
+
+
+def test_whatever_is_asked_of_a_deleted_job_is_documented_as_gone(api, document):
+    job_id = api.submitted()
+    api.client.post(f"/v1/jobs/{job_id}/cancel")
+    assert api.client.delete(f"/v1/jobs/{job_id}").status_code == 204
+
+    for path, method, operation in operations(document):
+        if "{job_id}" in path:
+            at = path.format(job_id=job_id, iteration=1, name="a.png")
+            answer = api.client.open(at, method=method.upper(), json={})
+            assert answer.status_code == 410, (method, path, answer.text)
+            assert "410" in operation["responses"], (method, path)

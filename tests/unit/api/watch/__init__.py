@@ -1,0 +1,1 @@
+"""Delivery of new events to streams and long polls."""

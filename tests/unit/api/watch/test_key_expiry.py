@@ -1,0 +1,87 @@
+"""Whether those who wait may still: asked of the database now and then, for all."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import event
+
+from api.watch.key_expiry import CHECK_SECONDS, Admissions
+from shared.auth.api_keys import NewKey, issue_key, withdraw_key
+
+
+@pytest.fixture
+def admissions(keyed, clock):
+    return Admissions(keyed.db, clock)
+
+
+def make_keys(db, number):
+    new = NewKey(owner_id="own_a")
+    return [issue_key(db, new)[0].id for _ in range(number)]
+
+
+def test_a_key_that_is_gone_is_named_once_it_is_time(keyed, admissions, clock):
+    ids = make_keys(keyed.db, 3)
+    assert not admissions.lapsed(ids)
+
+    withdraw_key(keyed.db, ids[1])
+
+    assert not admissions.lapsed(ids)
+    clock.advance(CHECK_SECONDS)
+    assert admissions.lapsed(ids) == {ids[1]}
+
+
+def test_one_that_was_revoked_here_is_named_at_once(keyed, admissions):
+    (key_id,) = make_keys(keyed.db, 1)
+    assert not admissions.lapsed([key_id])
+    withdraw_key(keyed.db, key_id)
+
+    admissions.hurry()
+
+    assert admissions.lapsed([key_id]) == {key_id}
+
+
+def test_one_that_expires_is_named_too(keyed, admissions, clock):
+    new = NewKey(owner_id="own_a", expires_in_seconds=10)
+    key_id = issue_key(keyed.db, new)[0].id
+    assert not admissions.lapsed([key_id])
+
+    clock.advance(10)
+
+    assert admissions.lapsed([key_id]) == {key_id}
+
+
+def test_many_keys_cost_one_query_in_two_seconds_and_none_costs_nothing(
+    keyed, admissions, clock
+):
+    ids, asked = make_keys(keyed.db, 40), []
+    with keyed.db.look() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
+
+    for _ in range(20):  # looks of the lookout, five a second
+        admissions.lapsed(ids)
+        clock.advance(0.2)
+    assert sum("api_keys" in statement for statement in asked) == 2
+
+    asked.clear()
+    clock.advance(CHECK_SECONDS)
+    assert not admissions.lapsed([])
+    assert asked == []
+
+
+def test_a_submission_that_waits_is_accepted_though_its_key_is_revoked(keyed):
+    key, token = issue_key(keyed.db, NewKey(owner_id="own_a"))
+    revoking = threading.Timer(0.5, withdraw_key, (keyed.db, key.id))
+    revoking.start()
+    began = time.monotonic()
+
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
+    response = keyed.submit(headers=headers)
+
+    revoking.join()
+    assert (response.status_code, response.json["state"]) == (202, "queued")
+    assert "Preference-Applied" not in response.headers
+    assert time.monotonic() - began < 15

@@ -1,0 +1,1 @@
+"""HTML pages: the application and /docs."""

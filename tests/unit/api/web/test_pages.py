@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import api as package
+from shared.params.style import StyleParams
+
+WEB = Path(package.__file__).parent / "web"
+PAGES = ["/", "/docs", "/problems/", "/problems/validation"]
+
+
+class Page(HTMLParser):
+    """The parts of a page that tests ask about."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.ids = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.tags.append((tag, named))
+        self.addresses += [named[name] for name in ("src", "href") if named.get(name)]
+        self.ids += [named["id"]] if "id" in named else []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_loads_nothing_from_elsewhere_and_nothing_inline(client, path):
+    page = Page(client.get(path).text)
+
+    assert all(address.startswith(("/", "#")) for address in page.addresses)
+    for tag, attributes in page.tags:
+        assert tag != "style"
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+        assert tag != "script" or "src" in attributes
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_file_and_page_that_a_page_names_exists(client, path):
+    for address in Page(client.get(path).text).addresses:
+        if address.startswith("/"):
+            assert client.get(address).status_code == 200, address
+
+
+def test_scripts_and_sheets_load_nothing_from_elsewhere():
+    for path in (WEB / "static").iterdir():
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|\beval\(|innerHTML", text), path.name
+
+
+def test_every_module_that_a_script_imports_is_served(client):
+    for path in (WEB / "static").glob("*.js"):
+        for name in re.findall(r'from "\./([^"]+)"', path.read_text()):
+            assert client.get(f"/static/{name}").status_code == 200
+
+
+def test_every_element_that_a_script_asks_for_is_on_the_page(client):
+    ids = Page(client.get("/").text).ids
+    asked = {
+        name
+        for path in (WEB / "static").glob("*.js")
+        for name in re.findall(
+            r'(?:getElementById|\bat)\("([^"]+)"\)', path.read_text()
+        )
+    }
+
+    assert asked <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_every_control_has_a_name_for_those_who_do_not_see_it(client):
+    text = client.get("/").text
+    page = Page(text)
+    labels = {attributes.get("for") for tag, attributes in page.tags if tag == "label"}
+    depth_free = re.sub(
+        r"<label.*?</label>", "", text, flags=re.DOTALL
+    )  # labels that wrap
+    for tag, attributes in Page(depth_free).tags:
+        if tag in {"input", "select"}:
+            assert "aria-label" in attributes or attributes["id"] in labels, attributes
+
+
+def test_the_page_asks_for_a_key_only_where_keys_are_used(make_api):
+    assert 'data-keys="no"' in make_api().client.get("/").text
+    keyed = make_api(auth="keys", host="0.0.0.0")  # noqa: S104 - nothing is bound
+    assert 'data-keys="yes"' in keyed.client.get("/").text
+
+
+def test_the_docs_page_names_every_documented_address(client):
+    text = client.get("/docs").text
+
+    for path in client.get("/openapi.json").json["paths"]:
+        assert path in text
+    assert "style_weight" in text
+
+
+def test_the_form_starts_with_the_defaults_of_the_parameters(client):
+    page = Page(client.get("/").text)
+    inputs = [attributes for tag, attributes in page.tags if tag == "input"]
+    defaults = StyleParams()
+
+    chosen = {one["name"]: one["value"] for one in inputs if "checked" in one}
+    assert chosen == {"max_edge": str(defaults.max_edge), "quality": defaults.quality}
+    values = {one.get("name") or one.get("id"): one for one in inputs}
+    assert float(values["tv_weight"]["value"]) == defaults.tv_weight
+    assert float(values["strength"]["data-balanced"]) == defaults.style_weight

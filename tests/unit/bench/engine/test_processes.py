@@ -1,0 +1,129 @@
+"""Each engine is measured in a process of its own, and all of it runs for real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from bench.engine.measured_process import Task
+from bench.engine.options import parse
+from bench.engine.ours.configuration import CONTENT_FACTORS
+from bench.engine.peers.environment import python_with
+from bench.engine.processes import ROOT, ChildFailed, measure
+from worker.devices.determinism import cpu_has_bfloat16
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHILD = """
+import time, torch
+def work(task, clock):
+    held = torch.ones(64 * 2**20 // 4)  # MiB
+    time.sleep(0.3)
+    clock.set_back(0.1)
+    return {"threads": torch.get_num_threads(), "sum": float(held.sum())}
+"""
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return Task(str(tmp_path), "", "", "", 64, [1])
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module the child can import, as if it were one of a peer."""
+    path = tmp_path / "measured_engine.py"
+    site = tmp_path / "lib"
+    site.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setattr("bench.engine.processes.ROOT", f"{ROOT}:{tmp_path}")
+    return path
+
+
+def test_a_child_is_measured_from_the_imported_torch_on(
+    task: Task, module: Path
+) -> None:
+    module.write_text(CHILD)
+
+    found = measure("measured_engine", task, threads=1)
+
+    assert 0.2 <= found["seconds"] < 5
+    assert found["base_mib"] > 100
+    assert 64 <= found["peak_mib"] < 128
+    assert found["threads"] == 1
+
+
+def test_a_child_that_fails_leaves_its_last_word_and_no_figures(
+    task: Task, module: Path
+) -> None:
+    module.write_text("def work(task, clock): raise ValueError('no such layer')")
+
+    with pytest.raises(ChildFailed, match="ValueError: no such layer"):
+        measure("measured_engine", task, threads=1)
+
+
+def test_a_peers_environment_sees_our_torch(tmp_path: Path) -> None:
+    python = python_with((), tmp_path / "venv")
+
+    question = "import torch, sys; print(sys.prefix, torch.__file__)"
+    said = subprocess.run(
+        [python, "-c", question], capture_output=True, text=True, check=True
+    ).stdout
+
+    prefix, torch_file = said.split()
+    assert prefix == str(tmp_path / "venv")
+    assert not torch_file.startswith(prefix)
+
+
+def test_large_pictures_are_measured_only_when_named() -> None:
+    assert not parse([]).wants("large-8192")
+    assert parse(["--only", "large-8192"]).wants("large-8192")
+    assert not parse(["--only", "large-8192"]).wants("race")
+
+
+def test_parameters_of_ours_are_json() -> None:
+    given = parse(["--set", "style_weight=5", "--set", 'optimizer="adam"']).settings
+
+    assert given == {"style_weight": 5, "optimizer": "adam"}
+
+
+@pytest.mark.weights
+def test_a_quick_run_measures_every_part_of_ours(
+    tmp_path: Path, weights_dir: Path
+) -> None:
+    parts = ["race", "pace", "memory", "checkpoint"]
+    words = [word for part in parts for word in ("--only", part)]
+    command = [sys.executable, "-m", "bench.engine", "--quick", "--threads", "1"]
+
+    said = subprocess.run(
+        [*command, *words, "--work", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    found = json.loads((tmp_path / "engine.json").read_text())
+    assert found["absent"] == {}
+    precisions = ["bf16", "float32"] if cpu_has_bfloat16() else ["float32"]
+    assert set(found["memory"]) == {"128"}
+    assert list(found["pace"]) == [f"128, {each}" for each in precisions]
+    assert found["checkpoint"]["history"] == 10
+    assert list(found["races"]) == [
+        f"content x {factor:g}, {each}"
+        for each in precisions
+        for factor in CONTENT_FACTORS
+    ]
+    for race in found["races"].values():
+        seconds = [each["seconds"] for each in race]
+        assert seconds == sorted(seconds)
+        assert race[-1]["verdict"]["j"] < race[0]["verdict"]["j"]
+    assert "Seconds per iteration" in said
+    with Image.open(tmp_path / "engine.jpg") as sheet:
+        assert sheet.width > 128

@@ -1,0 +1,147 @@
+"""What the benchmark says follows from what it measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from bench.engine.lower_bounds import flop_per_iteration
+from bench.engine.peers.registry import PEERS, checkout
+from bench.engine.pictures import prepare
+from bench.engine.reference_objective import Verdict
+from bench.engine.report import markdown, spliced
+from bench.engine.results import (
+    Delivered,
+    Findings,
+    PeerRun,
+    at_equal_time,
+    first_as_good,
+    last_within,
+    product_floor,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def delivered(seconds: float, j: float, c_rel: float = 0.5) -> Delivered:
+    return Delivered(seconds, Verdict(j, c_rel, 0.1), "picture.png", 7)
+
+
+RACE = [delivered(10, 9e5, 0.9), delivered(20, 5e5, 0.9), delivered(30, 4e5, 0.5)]
+FAITHFUL = [delivered(25, 6e5, 0.4), delivered(190, 5e5, 0.3)]
+PEER = PeerRun(PEERS[0], "checkout", "100 iterations", delivered(200, 6e5), 1000)
+
+
+@pytest.mark.parametrize(
+    ("j", "c_rel", "found"),
+    [
+        (9e5, 1, ("x 1", RACE[0])),
+        (6e5, 1, ("x 1", RACE[1])),
+        (6e5, 0.6, ("x 4", FAITHFUL[0])),
+        (4e5, 0.6, ("x 1", RACE[2])),
+        (1e5, 1, (None, None)),
+        (9e5, 0.1, (None, None)),
+    ],
+)
+def test_a_picture_is_as_good_only_in_both_figures(
+    j: float, c_rel: float, found: tuple[str | None, Delivered | None]
+) -> None:
+    races = {"x 1": RACE, "x 4": FAITHFUL}
+
+    assert first_as_good(races, Verdict(j, c_rel, 0)) == found
+
+
+def test_the_sheet_shows_the_race_that_reached_the_peer_at_the_peers_time() -> None:
+    races = {"x 1": RACE, "x 4": FAITHFUL}
+
+    assert at_equal_time(races, PEER) == FAITHFUL[-1]
+
+
+def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
+    assert last_within(RACE, 25) == RACE[1]
+    assert last_within(RACE, 5) is None
+
+
+def test_a_goal_is_met_or_missed_by_the_figures() -> None:
+    findings = Findings({}, peers=[PEER], races={"x 1": RACE})
+    slow = replace(PEER, delivered=delivered(299, 6e5))
+    fast = replace(PEER, delivered=delivered(301, 6e5))
+
+    lines = [
+        next(line for line in markdown(each).splitlines() if "10 x |" in line)
+        for each in (
+            findings,
+            replace(findings, peers=[slow]),
+            replace(findings, peers=[fast]),
+        )
+    ]
+
+    assert ["met" in line for line in lines] == [False, False, True]
+    assert "6.7 x" in lines[0]
+
+
+def test_a_peer_is_raced_once_in_every_precision() -> None:
+    races = {"x 1, bf16": RACE, "x 4, bf16": FAITHFUL, "x 1, float32": RACE}
+
+    text = markdown(Findings({}, peers=[PEER], races=races))
+
+    assert "| impasto, x 4, bf16 | 25.0 |" in text
+    assert "| impasto, x 1, float32 | 30.0 |" in text
+
+
+def test_memory_is_compared_with_the_leanest_peer() -> None:
+    leaner = replace(PEER, peak_mib=500)
+    peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs", "precision": "x"}
+    memory = {"512": {**peak, "last_iteration_seconds": 1.0}}
+
+    text = markdown(Findings({}, peers=[PEER, leaner], memory=memory))
+
+    assert "0.80 of neural-style-pt's, goal 0.6, missed" in text
+
+
+def test_a_peer_that_did_not_run_has_a_reason_and_no_figure() -> None:
+    text = markdown(Findings({}, absent={"crowsonkb": "no checkout"}))
+
+    assert "| crowsonkb | no checkout |" in text
+    assert "seconds" not in text
+
+
+def test_an_iteration_is_1_21_million_operations_a_pixel() -> None:
+    assert flop_per_iteration(512, 512) / 512**2 == pytest.approx(1.21e6, rel=0.01)
+
+
+def test_the_floor_is_arithmetic_over_the_rate() -> None:
+    pace = {"height": 512, "width": 512, "gemm_gflops": 100.0}
+
+    assert product_floor(pace) == pytest.approx(1.21e6 * 512**2 / 1e11, rel=0.01)
+
+
+def test_only_what_is_between_the_markers_is_replaced() -> None:
+    page = "a\n<!-- begin: bench-engine -->\nold\n<!-- end: bench-engine -->\nz\n"
+
+    assert spliced(page, "new\n") == page.replace("old", "new")
+
+
+def test_every_engine_gets_pictures_of_one_size(tmp_path: Path) -> None:
+    for name, size in (("photo", (60, 40)), ("painting", (100, 90))):
+        Image.new("RGB", size, "red").save(tmp_path / f"{name}.jpg")
+
+    made = prepare(tmp_path / "photo.jpg", tmp_path / "painting.jpg", 30, tmp_path)
+
+    for path in made:
+        with Image.open(path) as picture:
+            assert picture.size == (30, 20)
+
+
+def test_a_checkout_is_found_itself_or_one_folder_below(tmp_path: Path) -> None:
+    mark = tmp_path / "theirs" / PEERS[0].mark
+    mark.parent.mkdir()
+    mark.touch()
+
+    assert checkout(PEERS[0], [tmp_path]) == mark.parent
+    assert checkout(PEERS[0], [mark.parent]) == mark.parent
+    assert checkout(PEERS[1], [tmp_path]) is None

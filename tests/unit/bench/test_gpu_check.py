@@ -1,0 +1,47 @@
+"""What of `make gpu-check` runs without a GPU: saying so, and the clockwork."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from bench.gpu_check import Way, run_tests, timed, ways
+from tests.unit.worker.engine.conftest import random_weights
+from worker.devices.device import best_devices
+from worker.engine.vgg.network import build_network
+
+
+@pytest.mark.skipif(best_devices()[0].device_class != "cpu", reason="a GPU is here")
+@pytest.mark.parametrize("options", [[], ["--is-there"]])
+def test_without_a_gpu_it_says_so_and_fails(options):
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.gpu_check", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "neither a CUDA nor an MPS device" in done.stderr
+    assert not done.stdout
+
+
+def test_the_clockwork_runs_on_the_cpu():
+    weights = {name: each.float() for name, each in random_weights("vgg16").items()}
+
+    found = timed(build_network("vgg16", weights, torch.device("cpu")), 64)
+
+    assert found.seconds > 0
+
+
+def test_a_device_without_cuda_is_timed_in_float32_alone():
+    assert ways(torch.device("mps")) == [Way("float32", False)]
+
+
+@pytest.mark.skipif(best_devices()[0].device_class != "cpu", reason="a GPU is here")
+def test_tests_that_were_skipped_do_not_count_as_passed(capfd):
+    assert not run_tests("cuda")
+    assert "cuda is required here" in capfd.readouterr().out

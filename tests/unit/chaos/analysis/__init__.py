@@ -1,0 +1,1 @@
+"""What is concluded from a chaos episode: invariants and recovery times."""

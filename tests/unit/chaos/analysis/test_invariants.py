@@ -1,0 +1,253 @@
+"""The judge of the chaos finds what it is there for, and nothing in a clean farm."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from chaos.analysis.evidence import Evidence, Moved, Row
+from chaos.analysis.invariants import judge
+from chaos.hash_chain import FIRST_SEED, last_link, pixels
+from chaos.records import Asked, Submission
+from shared.states import JobState
+
+SEED, ITERATIONS = FIRST_SEED + 7, 12
+PAINTED = b"the bytes of an undisturbed picture"
+
+
+def png(link):
+    buffer = BytesIO()
+    Image.fromarray(pixels(link, 43, 64)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def moved(event, was, state, fence, job_id="job_a"):
+    return Moved(job_id, event, was, state, fence, 0.0)
+
+
+LIFE = (
+    moved("submit", None, "queued", 0),
+    moved("claim", "queued", "running", 1),
+    moved("reap", "running", "queued", 2),
+    moved("claim", "queued", "running", 3),
+    moved("complete", "running", "succeeded", 3),
+)
+
+
+def row(data, **more):
+    whole = {
+        "id": "job_a",
+        "name": "chain 0",
+        "state": JobState.SUCCEEDED,
+        "fence": 3,
+        "result_key": "results/job_a/3.png",
+        "result_digest": hashlib.sha256(data).hexdigest(),
+        "completion": "full",
+        "iteration": ITERATIONS,
+        "iterations": ITERATIONS,
+        "error_code": None,
+        "error_message": None,
+        "exact": True,
+        "exact_reason": None,
+        "params": {"seed": SEED, "style_weight": 8.0},
+    }
+    return Row(**{**whole, **more})
+
+
+def submission(**more):
+    whole = {
+        "name": "chain 0",
+        "kind": "chain",
+        "variant": SEED,
+        "params": {},
+        "job_id": "job_a",
+        "is_unknown": False,
+        "at": 0.0,
+        "seconds": 0.1,
+    }
+    return Submission(**{**whole, **more})
+
+
+def evidence(*, weights=((0, 8.0),), result=None, asked=(), events=LIFE, **of_row):
+    data = result or png(last_link(SEED, ITERATIONS, weights))
+    return Evidence(
+        submissions=[submission()],
+        asked=asked,
+        rows=[row(data, **of_row)],
+        events={"job_a": events},
+        weights={"job_a": weights},
+        results={"results/job_a/3.png": data},
+        pictures={0: PAINTED},
+        counts={"own_local": (0, 0)},
+    )
+
+
+def kinds(found):
+    return sorted({one.kind for one in judge(found)})
+
+
+def test_a_clean_farm_is_found_clean():
+    assert judge(evidence()) == []
+
+
+def test_a_job_that_was_accepted_and_has_no_row_is_lost():
+    clean = evidence()
+
+    found = replace(clean, submissions=[*clean.submissions, submission(job_id="job_b")])
+
+    assert kinds(found) == ["lost"]
+
+
+def test_a_job_that_never_ends_is_stuck():
+    queued = {"state": JobState.QUEUED, "fence": 2, "result_key": None}
+
+    found = evidence(events=LIFE[:3], **queued)
+
+    assert kinds(replace(found, counts={"own_local": (1, 0)})) == ["stuck"]
+
+
+def test_a_submission_with_two_rows_is_doubled():
+    clean = evidence()
+    events = [replace(one, job_id="job_b") for one in LIFE]
+    data = clean.results["results/job_a/3.png"]
+    other = row(data, id="job_b", result_key="results/job_b/3.png")
+
+    found = replace(
+        clean,
+        rows=[*clean.rows, other],
+        events={**clean.events, "job_b": events},
+        weights={**clean.weights, "job_b": ((0, 8.0),)},
+        results={**clean.results, "results/job_b/3.png": data},
+    )
+
+    assert kinds(found) == ["doubled"]
+
+
+def test_a_job_that_completed_twice_is_doubled():
+    again = moved("complete", "succeeded", "succeeded", 3)
+
+    assert "doubled" in kinds(evidence(events=(*LIFE, again)))
+
+
+def test_a_result_of_an_older_claim_is_doubled():
+    clean = evidence(result_key="results/job_a/1.png")
+    data = clean.results["results/job_a/3.png"]
+
+    found = replace(clean, results={"results/job_a/1.png": data})
+
+    assert kinds(found) == ["doubled"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        last_link(SEED, ITERATIONS - 1, [(0, 8.0)]),  # a link is missing
+        last_link(SEED + 1, ITERATIONS, [(0, 8.0)]),  # another job's
+        last_link(SEED, ITERATIONS, [(0, 8.0), (5, 9.0)]),  # steered, and nobody did
+    ],
+    ids=["short", "foreign", "steered"],
+)
+def test_a_chain_with_a_wrong_digest_is_unequal(link):
+    assert kinds(evidence(result=png(link))) == ["unequal"]
+
+
+def test_a_steered_chain_is_checked_with_its_segments():
+    assert judge(evidence(weights=((0, 8.0), (4, 2.5), (4, 3.5), (9, 1.0)))) == []
+
+
+def test_a_picture_that_differs_in_one_byte_is_unequal():
+    clean = evidence(result=PAINTED)
+    sent = submission(kind="style", variant=0)
+    spoiled = PAINTED[:-1] + b"!"
+
+    assert judge(replace(clean, submissions=[sent])) == []
+    found = replace(evidence(result=spoiled), submissions=[sent])
+    assert kinds(found) == ["unequal"]
+
+
+def test_a_result_that_is_not_exact_is_unequal():
+    assert kinds(evidence(exact=False, exact_reason="other threads")) == ["unequal"]
+
+
+def test_a_result_whose_blob_is_gone_is_lost():
+    assert kinds(replace(evidence(), results={})) == ["lost"]
+
+
+def test_a_job_that_a_fault_has_failed_is_found():
+    end = moved("fail", "running", "failed", 3)
+    ended = {"state": JobState.FAILED, "result_key": None, "error_code": "engine_error"}
+
+    assert kinds(evidence(events=(*LIFE[:4], end), **ended)) == ["failed"]
+
+
+def test_a_job_that_lost_three_workers_in_a_row_may_fail():
+    life = [LIFE[0]]
+    for fence in (1, 3, 5):
+        life.append(moved("claim", "queued", "running", fence))
+        life.append(moved("reap", "running", "queued", fence + 1))
+    life[-1] = moved("poison", "running", "failed", 6)
+    ended = {
+        "state": JobState.FAILED,
+        "result_key": None,
+        "error_code": "worker_lost",
+        "fence": 6,
+    }
+
+    assert judge(evidence(events=tuple(life), **ended)) == []
+    assert kinds(evidence(events=(*life[:-4], *life[-2:]), **ended)) == ["failed"]
+
+
+def test_an_event_that_is_no_move_of_the_tables_is_untrue():
+    strange = moved("complete", "queued", "succeeded", 3)
+
+    assert "untrue" in kinds(evidence(events=(*LIFE[:3], strange)))
+
+
+def test_a_claim_that_raises_no_fence_is_untrue():
+    again = moved("claim", "queued", "running", 2)
+    end = moved("complete", "running", "succeeded", 3)
+
+    assert kinds(evidence(events=(*LIFE[:3], again, end))) == ["untrue"]
+
+
+def test_a_row_that_its_events_do_not_lead_to_is_untrue():
+    assert "untrue" in kinds(evidence(events=LIFE[:-1]))
+
+
+def test_an_api_that_tells_another_state_is_untrue():
+    assert judge(replace(evidence(), shown={"job_a": "succeeded"})) == []
+    assert kinds(replace(evidence(), shown={"job_a": "running"})) == ["untrue"]
+
+
+def test_wrong_counts_of_an_owner_are_untrue():
+    assert kinds(replace(evidence(), counts={"own_local": (0, 1)})) == ["untrue"]
+
+
+def test_a_cancel_that_was_accepted_and_not_done_is_disobeyed():
+    asked = [Asked("job_a", "cancel", 202, 0.0)]
+
+    assert kinds(evidence(asked=asked)) == ["disobeyed"]
+    refused = [Asked("job_a", "cancel", 409, 0.0)]
+    assert judge(evidence(asked=refused)) == []
+
+
+def test_an_end_before_its_time_that_nobody_asked_for_is_disobeyed():
+    early = {"completion": "early", "iteration": 5}
+    data = png(last_link(SEED, 5, [(0, 8.0)]))
+
+    assert kinds(evidence(result=data, **early)) == ["disobeyed"]
+    asked = [Asked("job_a", "finish", 202, 0.0)]
+    assert judge(evidence(result=data, asked=asked, **early)) == []
+
+
+def test_files_and_processes_left_behind_are_found():
+    left = ["results/job_a/.1.png.0bad"]
+
+    assert kinds(replace(evidence(), left=left)) == ["left behind"]
+    assert kinds(replace(evidence(), complaints=["worker 1 is there"])) == [
+        "left behind"
+    ]

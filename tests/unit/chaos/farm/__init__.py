@@ -1,0 +1,1 @@
+"""The farm under chaos: the proxy before Redis."""

@@ -1,0 +1,1 @@
+"""The compose file, and the check that runs it."""

@@ -1,0 +1,1 @@
+"""Command line: options, job ids, rendering and startup."""

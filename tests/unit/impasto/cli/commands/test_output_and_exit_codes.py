@@ -1,0 +1,255 @@
+"""Commands: what goes to stdout, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from impasto.cli.exit_codes import exit_code
+from impasto.errors import ImpastoError
+from tests.support.fake_api import Answer, job, problem
+
+JOB = job()["id"]
+SELF = f"GET /v1/jobs/{JOB}"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name in ("photo.jpg", "painting.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path / "photo.jpg", tmp_path / "painting.jpg"
+
+
+@pytest.fixture(autouse=True)
+def _farm_in_the_environment(farm, monkeypatch):
+    monkeypatch.setenv("IMPASTO_API_URL", farm.url)
+
+
+def test_submit_prints_the_id_and_nothing_else(farm, impasto, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    result = impasto("submit", *pictures, "--schedule", "128:60,256:30", "--seed", "7")
+
+    assert (result.exit_code, result.stdout) == (0, f"{JOB}\n")
+    params = b'{"seed": 7, "schedule": [[128, 60], [256, 30]], "max_edge": 256}'
+    assert params in farm.seen[0][3]
+
+
+def test_any_other_parameter_can_be_set_as_json(farm, impasto, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    impasto("submit", *pictures, "--set", 'style_layers={"relu1_1": 1}')
+
+    assert b'{"style_layers": {"relu1_1": 1}}' in farm.seen[0][3]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--schedule", "128"), ("--schedule", "a:b"), ("--set", "x"), ("--set", "x=y")],
+)
+def test_a_flag_that_cannot_be_read_is_wrong_usage(impasto, pictures, flags):
+    result = impasto("submit", *pictures, *flags)
+
+    assert result.exit_code == 2
+    assert flags[1] in result.stderr
+
+
+def test_run_watches_and_saves_the_picture(farm, impasto, pictures, tmp_path):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("succeeded")))
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    result = impasto("run", *pictures, "-o", tmp_path / "out.png")
+
+    assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'out.png'}\n")
+    assert (tmp_path / "out.png").read_bytes() == b"png"
+    assert "succeeded" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [("none/b.png", "there is no folder"), ("", "is a folder")],
+)
+def test_run_submits_nothing_that_it_could_not_save(
+    farm, impasto, pictures, tmp_path, output, why
+):
+    result = impasto("run", *pictures, "-o", tmp_path / output)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: cannot save")
+    assert why in result.stderr
+    assert farm.seen == []
+
+
+def test_a_download_that_cannot_be_saved_is_one_line(farm, impasto, tmp_path):
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    result = impasto("download", JOB, "-o", tmp_path / "none" / "b.png")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["clé", "imp_1\nX-Other: 1", "imp\x7f"])
+def test_a_key_that_none_looks_like_is_wrong_usage(impasto, monkeypatch, key):
+    monkeypatch.setenv("IMPASTO_API_KEY", key)
+
+    result = impasto("ls")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: the API key")
+    assert key not in result.stderr
+
+
+def test_run_misses_its_key_before_it_starts_a_farm(impasto, monkeypatch, pictures):
+    monkeypatch.delenv("IMPASTO_API_URL")
+    monkeypatch.setenv("IMPASTO_AUTH", "keys")
+
+    result = impasto("run", *pictures)
+
+    assert result.exit_code == 2
+    assert "IMPASTO_API_KEY" in result.stderr
+    assert "starting" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer(body=job("succeeded")), 0),
+        (Answer(body=job("failed")), 3),
+        (Answer(body=job("canceled")), 5),
+        (Answer(401, problem("unauthenticated", hint="send a key")), 4),
+        (Answer(404, problem("not-found")), 1),
+        (Answer(429, problem("queue-full"), {"Retry-After": "0"}), 8),
+    ],
+)
+def test_watch_exits_with_what_became_of_the_job(farm, impasto, answer, code):
+    farm.answers(SELF, answer)
+
+    assert impasto("watch", JOB).exit_code == code
+
+
+def test_watch_prints_json_lines(farm, impasto):
+    farm.answers(SELF, Answer(body=job("succeeded", mood="blue")))
+
+    result = impasto("watch", JOB, "--json")
+
+    assert [json.loads(line)["mood"] for line in result.stdout.splitlines()] == ["blue"]
+
+
+def test_no_server_has_a_code_of_its_own(impasto, monkeypatch):
+    monkeypatch.delenv("IMPASTO_API_URL")
+
+    result = impasto("ls")
+
+    assert result.exit_code == 7
+    assert "impasto up" in result.stderr
+
+
+def test_every_exit_code_is_that_of_its_class():
+    assert exit_code(ImpastoError("x")) == 1
+
+
+def test_wrong_values_are_named_one_by_one(farm, impasto, pictures):
+    wrong = [{"pointer": "/seed", "code": "x", "detail": "too small"}]
+    farm.answers("POST /v1/jobs", Answer(422, problem("validation", errors=wrong)))
+
+    result = impasto("submit", *pictures)
+
+    assert result.exit_code == 1
+    assert "/seed: too small" in result.stderr
+
+
+def test_what_the_message_says_already_is_not_said_again(farm, impasto, pictures):
+    wrong = [{"pointer": "/seed", "code": "x", "detail": "too small"}]
+    said = problem("validation", errors=wrong)
+    said["detail"] = "1 invalid value(s): /seed: too small"
+    farm.answers("POST /v1/jobs", Answer(422, said))
+
+    assert impasto("submit", *pictures).stderr.count("/seed: too small") == 1
+
+
+def test_show_says_the_facts_and_json_has_them_all(farm, impasto):
+    farm.answers(SELF, Answer(body=job("running", params={"seed": 3}, mood="blue")))
+
+    assert "seed" in impasto("show", JOB).stdout
+    assert json.loads(impasto("show", JOB, "--json").stdout)["mood"] == "blue"
+
+
+def test_show_says_what_was_steered_and_when(farm, impasto):
+    segments = [{"from_iteration": 20, "changes": {"tv_weight": 0, "iterations": 9}}]
+    farm.answers(SELF, Answer(body=job("running", segments=segments)))
+
+    line = "steered  from iteration 20: tv_weight=0, iterations=9"
+    assert line in impasto("show", JOB).stdout
+
+
+def test_ls_lists_and_pages(farm, impasto):
+    farm.answers("GET /v1/jobs", Answer(body={"data": [job(name="cat")]}))
+
+    result = impasto("ls", "--limit", 5, "--state", "queued")
+
+    assert "cat" in result.stdout
+    assert farm.seen[0][1] == "/v1/jobs?limit=5&state=queued"
+
+
+def test_ls_without_jobs_leaves_stdout_empty(farm, impasto):
+    farm.answers("GET /v1/jobs", Answer(body={"data": []}))
+
+    assert impasto("ls").stdout == ""
+
+
+def test_cancel_takes_several_and_fails_if_one_does(farm, impasto):
+    other = JOB[:-1] + "2"
+    farm.answers(f"POST /v1/jobs/{JOB}/cancel", Answer(202, job("canceling")))
+
+    result = impasto("cancel", other, JOB)
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{JOB} canceling\n"
+    assert other in result.stderr
+
+
+def test_download_prints_where_the_picture_is(farm, impasto, tmp_path):
+    farm.answers(f"GET /v1/jobs/{JOB}/frames/latest", Answer(body=b"jpeg"))
+
+    result = impasto("download", JOB, "--frame", "-o", tmp_path / "f.jpg")
+
+    assert result.stdout == f"{tmp_path / 'f.jpg'}\n"
+    assert (tmp_path / "f.jpg").read_bytes() == b"jpeg"
+
+
+ESTIMATE = {
+    "object": "estimate", "width": 512, "height": 341, "iterations": 210,
+    "need_mb": 1120, "fits": True,
+    "workers": [{"setup": "cpu, one", "fits": True, "peak_mb": 1190, "seconds": 130.0,
+                 "low_s": 100.0, "high_s": 169.0}],
+    "queue": {"position": 3, "ahead": 2, "starts_in_s": 300.0},
+}  # fmt: skip
+
+
+def test_estimate_says_how_long_and_when(farm, impasto, pictures):
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE))
+
+    result = impasto("estimate", *pictures, "--max-edge", "512")
+
+    assert result.exit_code == 0
+    assert "about 2 min 10 s (1 min 40 s to 2 min 49 s), 1190 MB" in result.stdout
+    assert "place 3, starts in about 5 min 00 s" in result.stdout
+    assert b'{"max_edge": 512}' in farm.seen[0][3]
+
+
+def test_estimate_of_what_does_not_fit_names_what_would(farm, impasto, pictures):
+    large = {"fits": False, "largest_max_edge": 2048, "workers": []}
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE | large))
+
+    result = impasto("estimate", *pictures)
+
+    assert "no worker that is up; --max-edge 2048 would" in result.stdout
+
+
+def test_estimate_prints_json_when_asked(farm, impasto, pictures):
+    farm.answers("POST /v1/estimates", Answer(200, ESTIMATE))
+
+    assert json.loads(impasto("estimate", *pictures, "--json").stdout) == ESTIMATE

@@ -1,0 +1,48 @@
+"""The demo's last line, its triptych, and what it does not inherit."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from impasto.cli.demo import CONTENT, STYLE, _own_environment, run_demo
+from impasto.images.triptych import save_triptych
+
+
+def test_the_triptych_has_three_panels_of_one_height(tmp_path):
+    paths = []
+    for name, size in (("a", (100, 50)), ("b", (50, 100)), ("c", (80, 80))):
+        paths.append(tmp_path / f"{name}.png")
+        Image.new("RGB", size).save(paths[-1])
+
+    save_triptych(paths, tmp_path / "row.png")
+
+    with Image.open(tmp_path / "row.png") as row:
+        assert row.size == (720 + 180 + 360 + 16, 360)
+
+
+def test_a_demo_that_cannot_run_gives_its_reason_in_the_last_line(
+    tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "vgg16.safetensors").touch()
+    monkeypatch.setenv("IMPASTO_WEIGHTS_DIR", str(tmp_path))
+    monkeypatch.setenv("IMPASTO_LEASE_SECONDS", "nonsense")
+
+    code = run_demo(tmp_path / "demo")
+
+    said = capfd.readouterr()
+    assert code == 1
+    assert said.out.splitlines()[-1].startswith("demo: failed: cannot check the data")
+    assert "IMPASTO_LEASE_SECONDS" in said.err
+
+
+@pytest.mark.parametrize("name", ["IMPASTO_API_URL", "IMPASTO_DATABASE_URL"])
+def test_the_demo_keeps_to_its_own_farm(name):
+    inherited = {name: "x", "PATH": "/bin"}
+
+    assert _own_environment(inherited) == {"PATH": "/bin"}
+
+
+def test_the_sample_pictures_are_there():
+    assert CONTENT.exists()
+    assert STYLE.exists()

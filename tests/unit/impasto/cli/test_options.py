@@ -1,0 +1,145 @@
+"""Flags of `run` and `submit`: what is sent, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from impasto.cli.options import OPTIONS, Recipe
+from shared.params.style import StyleParams
+from tests.support.fake_api import Answer, job
+
+NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer", *OPTIONS}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name in ("photo.jpg", "a.jpg", "b.jpg", "m.png", "r.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    return [tmp_path / name for name in ("photo.jpg", "a.jpg", "b.jpg")]
+
+
+@pytest.fixture(autouse=True)
+def _farm_in_the_environment(farm, monkeypatch):
+    monkeypatch.setenv("IMPASTO_API_URL", farm.url)
+
+
+@pytest.fixture
+def submit(farm, impasto, pictures):
+    """Submit with some flags; gives the fields and files that arrived, by name."""
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    def send(*flags):
+        result = impasto("submit", *pictures, *flags)
+        assert result.exit_code == 0, result.stderr
+        body = farm.seen[-1][3]
+        parts = re.findall(rb'name="(\w+)"(?:.*\r\n)+?\r\n(.*)\r\n--', body)
+        return [(name.decode(), data.decode()) for name, data in parts]
+
+    return send
+
+
+def test_every_flag_of_a_parameter_is_called_like_it():
+    names = {field.name for field in fields(Recipe)} - NOT_PARAMETERS
+
+    assert names <= set(StyleParams.model_fields)
+
+
+def test_flags_reach_the_server_as_parameters(submit):
+    sent = dict(
+        submit(
+            *("--color", "chroma", "--averaging", "0.5", "--early-stop", "0.1"),
+            *("--style-scale", "2", "--style-loss", "wasserstein"),
+            *("--pooling", "average", "--tile-px", "256", "--mask-feather", "0"),
+            *("--content-layers", "relu4_2,relu3_1=0.5", "--style-layers", "relu1_1"),
+        )
+    )
+
+    params = json.loads(sent["params"])
+    assert params == {
+        "color": "chroma", "averaging": 0.5, "early_stop": 0.1, "style_scale": 2,
+        "style_loss": "wasserstein", "pooling": "average", "tile_px": 256,
+        "mask_feather": 0, "content_layers": {"relu4_2": 1, "relu3_1": 0.5},
+        "style_layers": {"relu1_1": 1},
+    }  # fmt: skip
+    StyleParams(**params)
+
+
+def test_masks_count_the_styles_from_one_and_travel_from_zero(submit, tmp_path):
+    sent = submit(
+        *("--mask", f"2={tmp_path / 'm.png'}"),
+        *("--region", f"1={tmp_path / 'r.png'}"),
+    )
+
+    assert sorted(sent) == [
+        ("content", "photo.jpg"),
+        ("mask_1", "m.png"),
+        ("params", "{}"),
+        ("region_0", "r.png"),
+        ("style", "a.jpg"),
+        ("style", "b.jpg"),
+    ]
+
+
+def test_planned_changes_are_sent_in_the_order_given(submit):
+    sent = dict(
+        submit(
+            *("--steer", "20:style_weight=20,content_weight=1.5"),
+            *("--steer", "120:iterations=80,styles=1/3"),
+        )
+    )
+
+    assert json.loads(sent["segments"]) == [
+        {"from_iteration": 20, "changes": {"style_weight": 20, "content_weight": 1.5}},
+        {
+            "from_iteration": 120,
+            "changes": {"iterations": 80, "styles": [{"weight": 1}, {"weight": 3}]},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "why"),
+    [
+        ("--mask", "m.png", "write N=FILE"),
+        ("--mask", "first=m.png", "write N=FILE"),
+        ("--mask", "0=m.png", "counted from 1, and there are 2"),
+        ("--region", "3=m.png", "counted from 1, and there are 2"),
+        ("--mask", "1=none.png", "there is no file 'none.png'"),
+        ("--mask", "1=.", "there is no file '.'"),
+        ("--steer", "20", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "-1:tv_weight=1", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:tv_weight", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:tv_weight=much", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:tv_weight=nan", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:styles=1/x", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:styles=1/2,styles=2/1", "styles is given twice"),
+        ("--steer", "20:=1", "write ITERATION:NAME=NUMBER"),
+        ("--steer", "20:tv_weight=1,tv_weight=2", "tv_weight is given twice"),
+        ("--content-layers", "relu4_2=", "write LAYER=WEIGHT"),
+        ("--style-layers", "", "write LAYER=WEIGHT"),
+        ("--style-layers", "relu1_1,,relu2_1", "write LAYER=WEIGHT"),
+        ("--style-layers", "relu1_1,relu1_1=2", "relu1_1 is given twice"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_wrong_usage_and_says_how_to_write_it(
+    impasto, farm, pictures, flag, value, why
+):
+    result = impasto("submit", *pictures, flag, value)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {flag} {value!r}: ")
+    assert why in result.stderr
+    assert farm.seen == []
+
+
+def test_a_style_has_one_mask(impasto, pictures, tmp_path):
+    mask = ("--mask", f"1={tmp_path / 'm.png'}")
+
+    result = impasto("submit", *pictures, *mask, *mask)
+
+    assert result.exit_code == 2
+    assert "STYLE 1 has one already" in result.stderr

@@ -1,0 +1,131 @@
+"""What starting the command line loads, and what it says without the server parts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_api import Answer
+
+ROOT = Path(__file__).parents[4]
+HEAVY = ("torch", "flask", "httpx", "rich", "pydantic", "celery", "sqlalchemy")
+
+
+def test_starting_the_command_line_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from impasto.cli.app import make_app\n"
+        "import impasto.__main__\n"
+        "make_app()\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+def test_a_client_needs_no_pydantic():
+    code = "import sys, impasto.client.client; print('pydantic' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
+
+
+def test_listing_jobs_does_not_load_what_draws_bars(farm):
+    farm.answers("GET /v1/jobs", Answer(body={"data": []}))
+    code = (
+        "import sys\n"
+        "from impasto.cli.app import make_app\n"
+        f"make_app()(['ls', '--api-url', {farm.url!r}], standalone_mode=False)\n"
+        "print([name for name in ('rich', 'pygments') if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
+
+
+# Starts a command in a Python that seems to have no more than the wheel brings.
+CLIENT_ONLY = """
+import sys
+from importlib.machinery import PathFinder
+class Hidden(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in ('api', 'worker', 'shared', 'PIL'): return None
+        return super().find_spec(name, path, target)
+sys.meta_path = [f for f in sys.meta_path if f is not PathFinder]
+sys.meta_path.append(Hidden)
+from impasto.__main__ import main
+main()
+"""
+
+
+def run_client_only(folder, *command):
+    return subprocess.run(
+        [sys.executable, "-c", CLIENT_ONLY, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={
+            "IMPASTO_HOME": f"{folder}/home",
+            "IMPASTO_WEIGHTS_DIR": str(folder),
+            "PYTHONPATH": str(ROOT),  # this checkout, whichever one is installed
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        ("worker",),
+        ("migrate",),
+        ("weights", "fetch"),
+        ("admin", "keys", "create", "--name", "me"),
+        ("up",),
+        ("run", "vgg16.safetensors", "vgg16.safetensors"),
+        ("demo",),
+    ],
+    ids=" ".join,
+)
+def test_without_the_server_parts_a_command_says_what_to_do(tmp_path, command):
+    (tmp_path / "vgg16.safetensors").touch()
+
+    done = run_client_only(tmp_path, *command)
+
+    assert done.returncode == 1
+    assert "the server parts are not installed here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_server_parts_missing_weights_are_not_fetched_either(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+
+    done = run_client_only(tmp_path, "run", "photo.jpg", "photo.jpg")
+
+    assert done.returncode == 1
+    assert "the server parts are not installed here" in done.stderr
+
+
+def test_without_pillow_a_sheet_says_what_to_install(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+
+    done = run_client_only(tmp_path, "sheet", "photo.jpg", "photo.jpg")
+
+    assert done.returncode == 1
+    assert "missing: PIL" in done.stderr
+    assert "pip install 'impasto[sheet]'" in done.stderr
+    assert "Traceback" not in done.stderr

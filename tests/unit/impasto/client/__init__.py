@@ -1,0 +1,1 @@
+"""HTTP client: requests, polling and server discovery."""

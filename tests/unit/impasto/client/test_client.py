@@ -1,0 +1,328 @@
+"""The client against real HTTP: what it sends, what it makes of the answers."""
+
+from __future__ import annotations
+
+import json
+import ssl
+
+import httpx
+import pytest
+
+import impasto
+from impasto import __all__
+from impasto.client.client import Client
+from impasto.client.outcomes import JobFailed, WaitTimeout
+from impasto.client.uploads import Painting
+from impasto.errors import (
+    API_ERRORS,
+    ApiError,
+    FieldError,
+    QueueFull,
+    ResultNotReady,
+    ServerUnreachable,
+    ValidationFailed,
+)
+from tests.support.fake_api import Answer, job, problem
+
+JOB = job()["id"]
+SELF = f"GET /v1/jobs/{JOB}"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name in ("photo.jpg", "painting.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path / "photo.jpg", tmp_path / "painting.jpg"
+
+
+def test_submitting_sends_the_pictures_and_the_parameters(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    photo, painting = pictures
+
+    client.jobs.submit(photo, [painting, painting], params={"max_edge": 64}, name="me")
+
+    (_, _, headers, body) = farm.seen[0]
+    assert headers["User-Agent"].startswith("impasto-python/")
+    assert body.count(b'name="content"; filename="photo.jpg"') == 1
+    assert body.count(b'name="style"; filename="painting.jpg"') == 2
+    assert b'{"max_edge": 64}' in body
+    assert b'name="name"' in body
+
+
+def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job("succeeded")))
+    farm.answers(SELF, Answer(body=job("succeeded")))
+    photo, painting = pictures
+    segments = [{"from_iteration": 9, "changes": {"tv_weight": 1}}]
+
+    client.run(
+        photo,
+        [painting, Painting(painting, mask=photo, region=painting)],
+        segments=segments,
+    )
+
+    body = farm.seen[0][3]
+    assert body.count(b'name="style"; filename="painting.jpg"') == 2
+    assert b'name="mask_1"; filename="photo.jpg"' in body
+    assert b'name="region_1"; filename="painting.jpg"' in body
+    assert b"mask_0" not in body
+    assert json.dumps(segments).encode() in body
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(503, "unavailable"), (409, "idempotency-in-progress"), (429, "rate-limited")],
+)
+def test_a_submit_is_sent_again_whole_and_as_the_same(
+    farm, client, pictures, status, code
+):
+    farm.answers("POST /v1/jobs", Answer(status, problem(code)), Answer(202, job()))
+
+    assert client.jobs.submit(pictures[0], [pictures[1]]).id == JOB
+
+    (_, _, first, body), (_, _, again, body_again) = farm.seen
+    assert first["Idempotency-Key"] == again["Idempotency-Key"]
+    for sent in (body, body_again):
+        assert b"photo.jpg" in sent.partition(b"filename=")[2]
+        assert sent.count(b"\r\n\r\nphoto.jpg\r\n") == 1
+        assert sent.count(b"\r\n\r\npainting.jpg\r\n") == 1
+
+
+def test_each_thing_to_be_made_has_a_key_of_its_own(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers("POST /v1/explorations", Answer(202, job()))
+    for verb in ("fork", "extend", "retry"):
+        farm.answers(f"POST /v1/jobs/{JOB}/{verb}", Answer(202, job()))
+
+    for _ in range(2):
+        client.jobs.submit(pictures[0], [pictures[1]])
+    client.jobs.explore()
+    client.jobs.fork(JOB, 20)
+    client.jobs.extend(JOB, 10)
+    client.jobs.retry(JOB)
+
+    keys = {headers["Idempotency-Key"] for _, _, headers, _ in farm.seen}
+    assert len(keys) == len(farm.seen) == 6
+
+
+@pytest.mark.parametrize("code", ["queue-full", "quota-exceeded"])
+def test_a_full_queue_is_told_at_once(farm, client, pictures, code):
+    farm.answers("POST /v1/jobs", Answer(429, problem(code)))
+
+    with pytest.raises(QueueFull):
+        client.jobs.submit(pictures[0], [pictures[1]])
+
+    assert len(farm.seen) == 1
+
+
+def test_the_key_travels_as_a_bearer_token(farm, monkeypatch):
+    monkeypatch.setenv("IMPASTO_API_KEY", "imp_1")
+    farm.answers(SELF, Answer(body=job()))
+
+    with Client(farm.url) as client:
+        client.jobs.get(JOB)
+
+    assert farm.seen[0][2]["Authorization"] == "Bearer imp_1"
+
+
+def test_unknown_fields_and_states_are_kept(farm, client):
+    body = job("dreaming", mood="blue", progress={"fraction": 0.5, "phase": "new"})
+    farm.answers(SELF, Answer(body=body))
+
+    found = client.jobs.get(JOB)
+
+    assert found.state == "dreaming"
+    assert json.loads(found.as_json())["mood"] == "blue"
+    assert not found.is_over
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"[]", b"{}", b'{"id": "j", "state": "s", "created_at": "noon"}'],
+)
+def test_an_answer_that_is_no_job_comes_from_no_server_of_ours(farm, client, body):
+    farm.answers(SELF, Answer(body=body))
+
+    with pytest.raises(ServerUnreachable, match="not answer as Impasto"):
+        client.jobs.get(JOB)
+
+
+def test_a_state_unheard_of_that_has_finished_is_an_end(farm, client):
+    farm.answers(SELF, Answer(body=job("expired", finished_at="2026-01-01T00:00:00Z")))
+
+    assert client.jobs.wait(JOB).is_over
+
+
+@pytest.mark.parametrize(("code", "kind"), API_ERRORS.items())
+def test_each_known_problem_is_an_error_of_its_own(farm, client, code, kind):
+    farm.answers(SELF, Answer(400, problem(code, hint="do better")))
+
+    with pytest.raises(kind) as caught:
+        client.jobs.get(JOB)
+
+    assert (caught.value.code, caught.value.hint) == (code, "do better")
+
+
+def test_a_problem_names_every_wrong_value(farm, client):
+    wrong = {"pointer": "/seed", "code": "greater_than_equal", "detail": "too small"}
+    said = problem("validation", errors=[wrong])
+    farm.answers(SELF, Answer(422, said, {"Request-Id": "r1"}))
+
+    with pytest.raises(ValidationFailed) as caught:
+        client.jobs.get(JOB)
+
+    assert caught.value.errors == (FieldError(**wrong),)
+    assert caught.value.problem.request_id == "r1"
+
+
+def test_an_answer_that_is_no_problem_json_still_says_something(farm, client):
+    farm.answers(SELF, Answer(418, b"<html>teapot</html>"))
+
+    with pytest.raises(ApiError, match="418") as caught:
+        client.jobs.get(JOB)
+
+    assert caught.value.code == "http-418"
+
+
+def test_reading_is_tried_again_after_what_the_server_asks(farm, client, pauses):
+    busy = Answer(429, problem("rate-limited"), {"Retry-After": "3"})
+    farm.answers(SELF, busy, Answer(503, b""), Answer(body=job()))
+
+    assert client.jobs.get(JOB).id == JOB
+
+    assert pauses[0] == 3
+    assert 0.25 < pauses[1] < 1
+
+
+def test_a_minute_is_waited_for_and_no_longer(farm, client, pauses):
+    busy, later = (
+        Answer(429, problem("rate-limited"), {"Retry-After": seconds})
+        for seconds in ("60", "61")
+    )
+    farm.answers(SELF, busy, later)
+
+    with pytest.raises(ApiError) as caught:
+        client.jobs.get(JOB)
+
+    assert pauses == [60]
+    assert caught.value.problem.retry_after_seconds == 61
+
+
+def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
+    full = Answer(503, problem("storage-full"), {"Retry-After": "60"})
+    farm.answers("POST /v1/jobs", full)
+
+    with pytest.raises(ApiError) as caught:
+        client.jobs.submit(pictures[0], [pictures[1]])
+
+    assert caught.value.code == "storage-full"
+    assert (len(farm.seen), pauses) == (1, [])
+
+
+def test_a_server_that_is_away_is_unreachable(pauses):
+    def refuse(request):
+        raise httpx.ConnectError("refused", request=request)
+
+    transport = httpx.MockTransport(refuse)
+    with (
+        Client("http://x", transport=transport, sleep=pauses.append) as client,
+        pytest.raises(ServerUnreachable, match="refused"),
+    ):
+        client.jobs.get(JOB)
+
+    assert len(pauses) == 2
+
+
+def test_a_server_that_holds_no_answers_is_polled_with_the_etag(farm, client, pauses):
+    farm.answers(
+        SELF,
+        Answer(body=job(), headers={"ETag": '"1"', "Retry-After": "7"}),
+        Answer(304),
+        Answer(body=job("running"), headers={"ETag": '"2"'}),
+        Answer(body=job("succeeded")),
+    )
+
+    states = [found.state for found in client.jobs.watch(JOB)]
+
+    assert states == ["queued", "running", "succeeded"]
+    sent = [headers.get("If-None-Match") for _, _, headers, _ in farm.seen]
+    assert sent == [None, '"1"', '"1"', '"2"']
+    asked = [headers.get("Prefer") for _, _, headers, _ in farm.seen]
+    assert asked == [None, "wait=1", None, None]
+    assert pauses == [0, 1, 1]
+
+
+def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
+    down = [Answer(503, b"")] * 6
+    farm.answers(SELF, Answer(body=job()), *down, Answer(body=job("succeeded")))
+
+    assert [found.state for found in client.jobs.watch(JOB)] == ["queued", "succeeded"]
+
+
+def test_waiting_ends_in_time_and_leaves_the_job_alone(farm):
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    farm.answers(SELF, Answer(body=job("running")), Answer(304))
+    with (
+        Client(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        pytest.raises(WaitTimeout) as caught,
+    ):
+        client.jobs.wait(JOB, timeout_seconds=10)
+
+    assert caught.value.job.state == "running"
+    assert 10 <= now[0] < 20
+
+
+def test_a_download_replaces_the_file_only_when_it_is_whole(farm, client, tmp_path):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+    result = f"GET /v1/jobs/{JOB}/result"
+    farm.answers(result, Answer(409, problem("result-not-ready")), Answer(body=b"new"))
+
+    with pytest.raises(ResultNotReady):
+        client.jobs.download(JOB, path)
+    assert path.read_bytes() == b"old"
+
+    client.jobs.download(JOB, path)
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.glob(".out*")) == []
+
+
+def test_run_submits_waits_and_saves(farm, client, pictures, tmp_path):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("running")), Answer(body=job("succeeded")))
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+
+    done = client.run(*pictures[:1], pictures[1:], save_to=tmp_path / "o.png", seed=3)
+
+    assert done.state == "succeeded"
+    assert (tmp_path / "o.png").read_bytes() == b"png"
+
+
+def test_run_raises_when_the_job_fails(farm, client, pictures):
+    error = {"code": "diverged", "message": "loss is NaN", "hint": "lower it"}
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("failed", error=error)))
+
+    with pytest.raises(JobFailed, match="loss is NaN") as caught:
+        client.run(pictures[0], [pictures[1]])
+
+    assert caught.value.hint == "lower it"
+
+
+def test_every_public_name_can_be_imported():
+    assert all(getattr(impasto, name) for name in __all__)
+    with pytest.raises(AttributeError):
+        _ = impasto.nothing
+
+
+def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
+    with Client("https://x") as secure, Client("http://x") as plain:
+        for client, some in ((secure, True), (plain, False)):
+            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx has no other way to tell
+
+            assert bool(context.get_ca_certs()) is some
+            assert context.verify_mode == ssl.CERT_REQUIRED

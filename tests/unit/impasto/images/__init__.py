@@ -1,0 +1,1 @@
+"""Reader of the recipe in an image file."""

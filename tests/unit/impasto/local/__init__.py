@@ -1,0 +1,1 @@
+"""The embedded farm: setup, supervision and end of its processes."""

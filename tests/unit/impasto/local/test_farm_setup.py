@@ -1,0 +1,170 @@
+"""The pieces of the embedded stack: lock, port, socket, database copy, weights."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+import tempfile
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from impasto.client.discovery import RunningStack, write_running
+from impasto.errors import AlreadyRunning, HomeUnusable, StackError, WeightsMissing
+from impasto.local.environment import child_environment
+from impasto.local.lock import held
+from impasto.local.migrate import back_up, migrate, sqlite_path
+from impasto.local.ports import choose_port
+from impasto.local.redis import server_command, socket_path
+from impasto.local.weights import require_weights
+
+
+def test_a_second_holder_of_the_folder_is_told_who_has_it(tmp_path):
+    running = RunningStack("http://127.0.0.1:8470", os.getpid(), "")
+
+    with held(tmp_path):
+        write_running(tmp_path, running)
+        with (
+            pytest.raises(AlreadyRunning, match=rf"127.0.0.1:8470 \(pid {os.getpid()}"),
+            held(tmp_path),
+        ):
+            pass
+
+    with held(tmp_path):
+        pass  # let go of
+
+
+def test_a_stack_that_is_still_starting_is_named_by_its_process(tmp_path):
+    with (
+        held(tmp_path / "new"),
+        pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"),
+        held(tmp_path / "new"),
+    ):
+        pass
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+
+    for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nope")):
+        with pytest.raises(HomeUnusable, match=str(home)), held(home):
+            pass
+
+
+def test_a_migration_has_a_session_that_no_terminal_interrupts(tmp_path, monkeypatch):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "__init__.py").touch()
+    (tmp_path / "shared" / "migrations.py").write_text(
+        "import os, sys\nsys.exit(f'session of {os.getsid(0) == os.getpid()}')\n"
+    )
+
+    with pytest.raises(StackError, match="session of True"):
+        migrate(tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path)}, print)
+
+
+def test_a_command_that_looks_for_the_stack_does_not_keep_it_from_starting(tmp_path):
+    with held(tmp_path):
+        pass
+    with (tmp_path / "lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        done = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
+        done.start()
+
+        with held(tmp_path):
+            done.join()
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_the_usual_port_is_taken_if_it_is_free_else_any(taken_port):
+    free = choose_port(0)
+
+    assert choose_port(None, usual=free) == free
+    assert choose_port(None, usual=taken_port) not in {0, taken_port}
+
+
+def test_a_port_that_was_told_is_never_replaced(taken_port):
+    with pytest.raises(StackError, match=f"port {taken_port} is taken"):
+        choose_port(taken_port)
+
+
+def test_the_socket_lies_in_the_data_folder_where_its_path_is_short():
+    with tempfile.TemporaryDirectory() as home, socket_path(Path(home)) as path:
+        assert path.parent == Path(home) / "run"
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_long_path_moves_the_socket_to_a_folder_that_goes_away(tmp_path):
+    with socket_path(tmp_path / ("x" * 120)) as path:
+        assert len(os.fsencode(path)) < 100
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+    assert not path.parent.exists()
+
+
+def test_the_broker_opens_no_port_and_keeps_nothing():
+    command = " ".join(server_command("redis-server", Path("/d/s")))
+
+    assert "--port 0 --unixsocket /d/s --unixsocketperm 700 --dir /d" in command
+    assert "--appendonly no --maxmemory-policy noeviction" in command
+
+
+def test_a_copy_of_the_database_has_what_its_journal_holds(tmp_path):
+    database = tmp_path / "impasto.sqlite"
+    with closing(sqlite3.connect(database)) as writer:
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("create table t as select 42 as answer")
+        writer.commit()
+        copy = back_up(database, tmp_path / "backups")
+
+    with closing(sqlite3.connect(copy)) as reader:
+        assert reader.execute("select answer from t").fetchone() == (42,)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("", Path("/home/impasto.sqlite")),
+        ("sqlite:////d/x.sqlite", Path("/d/x.sqlite")),
+        ("sqlite+pysqlite:////d/x.sqlite", Path("/d/x.sqlite")),
+        ("sqlite:////d/x.sqlite?timeout=9", Path("/d/x.sqlite")),
+        ("sqlite://", None),
+        ("postgresql+psycopg://h/d", None),
+    ],
+)
+def test_only_a_file_is_copied(url, path):
+    environment = {"IMPASTO_DATABASE_URL": url}
+
+    assert sqlite_path(Path("/home"), environment) == path
+
+
+def test_missing_weights_are_named_with_the_command_that_fetches_them(tmp_path):
+    environment = {"IMPASTO_WEIGHTS_DIR": str(tmp_path)}
+
+    with pytest.raises(WeightsMissing) as caught:
+        require_weights(environment)
+    assert "impasto weights fetch" in caught.value.hint
+
+    (tmp_path / "vgg16.safetensors").touch()
+    require_weights(environment)
+
+
+def test_children_find_the_stack_and_keep_what_they_inherit():
+    inherited = {"PATH": "/bin", "IMPASTO_PORT": "1", "IMPASTO_HOME": "elsewhere"}
+
+    found = child_environment(inherited, Path("/h"), Path("/h/s"), 8470)
+
+    assert found["PATH"] == "/bin"
+    assert found["IMPASTO_HOME"] == "/h"
+    assert found["IMPASTO_PORT"] == "8470"
+    assert found["IMPASTO_REDIS_URL"] == "unix:///h/s?db=0"

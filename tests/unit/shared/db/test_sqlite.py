@@ -1,0 +1,61 @@
+"""SQLite is kept to one host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.db.database import Database
+from shared.db.dialects import file_system
+from shared.errors import DatabaseShared
+from shared.queries.jobs import live_workers
+from shared.workers.registry import Registration, register_worker
+
+MOUNTS = [
+    "/dev/sda1 / ext4 rw 0 0",
+    "host:/export /srv nfs4 rw 0 0",
+    "tmpfs /srv/local tmpfs rw 0 0",
+    "host:/x /mnt/with\\040space cifs rw 0 0",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/me/impasto.sqlite", "ext4"),
+        ("/srv/impasto.sqlite", "nfs4"),
+        ("/srv/local/impasto.sqlite", "tmpfs"),
+        ("/srvother/impasto.sqlite", "ext4"),
+        ("/mnt/with space/impasto.sqlite", "cifs"),
+    ],
+)
+def test_the_deepest_mount_tells_the_file_system(path, kind):
+    assert file_system(Path(path), MOUNTS) == kind
+
+
+def presence(worker_id, host):
+    return Registration(worker_id, host, f"of {worker_id}", "cpu", "name", 1, {})
+
+
+def test_workers_of_a_second_host_are_turned_away_from_sqlite(sqlite_url, clock):
+    db = Database(sqlite_url, clock)
+    register_worker(db, presence("wkr_1", "here"))
+    register_worker(db, presence("wkr_2", "here"))
+
+    with pytest.raises(DatabaseShared, match="'here'") as caught:
+        register_worker(db, presence("wkr_3", "there"))
+    assert "use PostgreSQL" in caught.value.hint
+
+    clock.advance(31)
+    register_worker(db, presence("wkr_3", "there"))
+    db.close()
+
+
+def test_postgresql_takes_workers_of_any_host(postgresql_url, clock):
+    db = Database(postgresql_url, clock)
+    register_worker(db, presence("wkr_1", "here"))
+    register_worker(db, presence("wkr_2", "there"))
+
+    assert len(live_workers(db)) == 2
+    db.close()

@@ -1,0 +1,1 @@
+"""Forecasts of durations and start times."""

@@ -1,0 +1,1 @@
+"""Inspection and decoding of input images and masks."""

@@ -1,0 +1,1 @@
+"""Parts of job writes that need no database."""

@@ -1,0 +1,1 @@
+"""Parameters of jobs: validation, defaults, segments and memory."""

@@ -1,0 +1,1 @@
+"""Storage of blobs in a local folder."""

@@ -1,0 +1,1 @@
+"""Parts of an attempt: directives, progress, artifacts, memory plan, failures."""

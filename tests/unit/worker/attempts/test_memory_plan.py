@@ -1,0 +1,94 @@
+"""Room for activations: the same for the same device, and less and less to the end."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from shared.params.memory import need_bytes
+from shared.params.style import StyleParams
+from tests.unit.worker.engine.conftest import random_weights
+from worker.attempts.memory_plan import room_on
+from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.tiling import tile_for
+from worker.engine.limits import Limits
+from worker.engine.targets import view
+from worker.engine.vgg.network import build_network
+
+PARAMS = StyleParams(max_edge=512)
+GB = 10**9
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_network("vgg16", random_weights("vgg16"), torch.device("cpu"))
+
+
+def room(network, device_bytes, params=PARAMS):
+    photo, painting = torch.zeros(1, 3, 30, 40), torch.zeros(1, 3, 50, 50)
+    return room_on(device_bytes, network, params, Sources(photo, (Style(painting),)))
+
+
+def sides(room):
+    while room is not None:
+        yield room.plan
+        room = room.narrowed()
+
+
+def test_a_large_device_computes_pictures_whole(network):
+    assert room(network, 64 * GB).plan == "whole"
+    assert room(network, 64 * GB).is_tiled is False
+
+
+def test_a_little_more_memory_changes_nothing(network):
+    large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
+
+    plans = {room(network, 24 * GB + extra, large).plan for extra in (0, 1, 1000)}
+
+    assert len(plans) == 1
+    assert plans != {"whole"}
+
+
+@pytest.mark.parametrize("gigabytes", [22, 26, 30])
+def test_the_engine_takes_the_tiles_that_the_plan_names(network, gigabytes):
+    large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
+    found = room(network, gigabytes * GB, large)
+    names = {*large.content_layers, *large.style_layers}
+
+    side = tile_for((6144, 8192), network, names, found.activation_bytes)
+
+    assert found.plan == f"{side} px"
+
+
+def test_a_device_that_a_job_just_fits_has_room_for_the_smallest_tile(network):
+    large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
+
+    assert room(network, need_bytes(large), large).side_px >= 64
+
+
+def test_less_and_less_ends_with_the_smallest_tiles(network):
+    plans = list(sides(room(network, 64 * GB)))
+
+    assert plans[0] == "whole"
+    assert plans[-1] == "64 px"
+    assert len(plans) == len(set(plans)) <= 4
+
+
+def test_less_than_tiles_that_were_asked_for_are_smaller_ones(network):
+    asked = PARAMS.model_copy(update={"tile_px": 256})
+    names = {*asked.content_layers, *asked.style_layers}
+
+    found = room(network, 64 * GB, asked)
+    smaller = found.narrowed()
+
+    assert (found.plan, found.is_tiled) == ("256 px", True)
+    assert smaller.plan == "64 px"
+    limits = Limits(smaller.activation_bytes)
+    looking = view(network, names, (384, 512), smaller.params.tile_px, limits)
+    assert {tile.rows.stop - tile.rows.start for tile in looking.tiles} == {64}
+
+
+def test_a_picture_as_small_as_the_smallest_tile_has_nothing_to_give(network):
+    small = StyleParams(max_edge=64)
+
+    assert room(network, 64 * GB, small).narrowed() is None

@@ -1,0 +1,27 @@
+"""Extras come at their interval, or seldom enough to stay under half a percent."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.attempts.throttle import Pace
+
+
+def test_the_first_comes_at_once_or_after_one_interval(clock):
+    assert Pace(10, at_once=True, clock=clock).is_due()
+    later = Pace(10, at_once=False, clock=clock)
+    assert not later.is_due()
+    clock.advance(10)
+    assert later.is_due()
+
+
+@pytest.mark.parametrize(("cost", "rest"), [(0.01, 10), (0.5, 100)])
+def test_a_costly_one_makes_the_next_wait_two_hundred_times_as_long(clock, cost, rest):
+    pace = Pace(10, at_once=True, clock=clock)
+    with pace.measured():
+        clock.advance(cost)
+
+    clock.advance(rest - 0.001)
+    assert not pace.is_due()
+    clock.advance(0.002)
+    assert pace.is_due()

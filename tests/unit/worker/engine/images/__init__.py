@@ -1,0 +1,1 @@
+"""Pyramid, tiles, color, masks and tensors of images."""

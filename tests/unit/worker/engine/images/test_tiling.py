@@ -1,0 +1,216 @@
+"""Tiles: the whole picture's loss and gradient, from parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+import torch
+
+from shared.params.style import PoolingName, StyleLoss
+from tests.unit.worker.engine.conftest import (
+    last,
+    objective_of,
+    picture,
+    random_weights,
+    through_json,
+)
+from worker.engine.images.inputs import Style
+from worker.engine.images.tiling import (
+    bytes_per_pixel,
+    halo,
+    strides,
+    tile_for,
+    tiles_of,
+)
+from worker.engine.limits import Limits
+from worker.engine.vgg.network import build_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.params.style import StyleParams
+    from worker.engine.vgg.network import Network
+
+DEEP = {"relu1_1": 1.0, "relu2_1": 1.0, "relu4_1": 1.0, "relu5_1": 2.0}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (130, 75), (200, 333), (8, 500)])
+def test_every_pixel_is_in_the_core_of_one_tile(size: tuple[int, int]) -> None:
+    counts = torch.zeros(1, 1, *size)
+
+    for tile in tiles_of(size, 64, 48):
+        tile.part(counts, 1).add_(1)
+        crop = tile.crop(torch.ones_like(counts))
+        assert tile.core(crop, 1).shape == tile.part(counts, 1).shape
+
+    assert counts.min() == counts.max() == 1
+
+
+@pytest.mark.parametrize("name", ["relu2_2", "relu4_1", "relu5_1", "relu5_3"])
+def test_a_halo_is_all_that_the_deepest_layer_sees(network: Network, name: str) -> None:
+    image = picture(420, 33, seed=3)
+    layers = network.layers([name])
+    reach, stride = halo(layers), strides(layers)[name]
+    row = 208 // stride
+
+    changed = image.clone()
+    changed[..., : 208 - reach, :] = 0
+    changed[..., 208 + stride + reach :, :] = 1
+    before, after = (
+        network.activations(each, [name])[name][..., row, :]
+        for each in (image, changed)
+    )
+
+    assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("pooling", get_args(PoolingName))
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
+@pytest.mark.parametrize("size", [(150, 203), (64, 300), (177, 64)])
+def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
+    network: Network,
+    make_params: Callable[..., StyleParams],
+    size: tuple[int, int],
+    style_loss: str,
+    pooling: PoolingName,
+) -> None:
+    params = make_params(
+        style_loss=style_loss,
+        style_layers=DEEP,
+        content_layers={"relu3_2": 1.0, "relu4_2": 1.0},
+        tv_weight=0.5,
+    )
+    photo, painting, image = (picture(*size, seed=seed) for seed in (1, 2, 3))
+    network = network.with_pooling(pooling)
+
+    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    tiled = params.model_copy(update={"tile_px": 64})
+    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+
+    assert parts.content == pytest.approx(whole.content, rel=1e-9)
+    assert parts.style == pytest.approx(whole.style, rel=1e-9)
+    assert parts.tv == pytest.approx(whole.tv, rel=1e-9)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+def test_tiles_of_masked_styles_give_those_of_the_whole(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    params = make_params(styles=({"weight": 1.0}, {"weight": 2.0}), style_layers=DEEP)
+    photo, image = picture(150, 203, seed=1), picture(150, 203, seed=3)
+    mask, region = picture(30, 40, seed=4)[:, :1], picture(9, 9, seed=5)[:, :1]
+    styles = [
+        Style(picture(130, 90, seed=2), mask, region),
+        Style(picture(80, 140, seed=6)),
+    ]
+
+    whole, expected = objective_of(network, params, photo, styles).evaluate(image)
+    tiled = params.model_copy(update={"tile_px": 64})
+    parts, gradient = objective_of(network, tiled, photo, styles).evaluate(image)
+
+    assert parts.style == pytest.approx(whole.style, rel=1e-9)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
+def test_tiles_of_the_real_network_are_as_exact_as_float32(
+    vgg16_weights: dict[str, torch.Tensor],
+    make_params: Callable[..., StyleParams],
+    style_loss: str,
+) -> None:
+    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
+    params = make_params(style_loss=style_loss)
+    photo, painting, image = (picture(200, 260, seed).float() for seed in (1, 2, 3))
+
+    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    tiled = params.model_copy(update={"tile_px": 64})
+    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+
+    assert parts.total == pytest.approx(whole.total, rel=1e-5)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-5
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_tiled_run_ends_where_a_whole_one_does_and_resumes_bit_for_bit(
+    run: Any, optimizer: str
+) -> None:
+    schedule = ((64, 3), (192, 4))
+    changes = {"max_edge": 192, "schedule": schedule, "optimizer": optimizer}
+    whole = last(run(**changes))
+
+    straight = list(run(**changes, tile_px=64))
+    snapshot = through_json(straight[4].snapshot())
+    resumed = last(run(resume=snapshot, **changes, tile_px=64))
+
+    assert float((straight[-1].image - whole.image).abs().mean()) < 1e-3
+    assert torch.equal(resumed.image, straight[-1].image)
+
+
+def test_a_budget_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
+    names = ["relu5_1"]
+    pixel = bytes_per_pixel(network.layers(names))
+    around = 2 * halo(network.layers(names))
+
+    assert tile_for((1000, 1000), network, names, None) is None
+    assert tile_for((1000, 1000), network, names, 1_000_000 * pixel) is None
+    some = tile_for((1000, 1000), network, names, (512 + around) ** 2 * pixel)
+    assert some == 512
+    assert tile_for((1000, 1000), network, names, 1) == 64
+
+
+def test_more_than_the_budget_allows_is_computed_in_tiles(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    ticks: list[None] = []
+    photo, painting = picture(150, 203, seed=1), picture(90, 90, seed=2)
+    limits = Limits(activation_bytes=1, tick=lambda: ticks.append(None))
+
+    objective = objective_of(network, make_params(), photo, [painting], limits)
+    ticks.clear()
+    objective.evaluate(photo)
+
+    assert len(ticks) == 2 * 3 * 4  # twice over 150 / 64 by 203 / 64 tiles
+
+
+def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    ticks: list[None] = []
+    photo = picture(150, 203, seed=1)
+    limits = Limits(activation_bytes=1, tick=lambda: ticks.append(None))
+    params = make_params(tile_px=192, style_weight=0.0)
+
+    objective = objective_of(network, params, photo, [photo], limits)
+    looked_at = len(ticks)
+    objective.evaluate(photo)
+
+    assert looked_at == 3 * 4  # what the content is to look like
+    assert len(ticks) - looked_at == 3 * 4
+
+
+def test_what_a_tick_raises_ends_the_run(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    def tick() -> None:
+        raise KeyboardInterrupt
+
+    photo = picture(150, 203, seed=1)
+    limits = Limits(activation_bytes=1, tick=tick)
+
+    with pytest.raises(KeyboardInterrupt):
+        objective_of(network, make_params(), photo, [photo], limits).evaluate(photo)
+
+
+def test_vgg19_in_tiles_is_vgg19(make_params: Callable[..., StyleParams]) -> None:
+    network = build_network("vgg19", random_weights("vgg19"), torch.device("cpu"))
+    params = make_params(network="vgg19", style_layers={"relu5_4": 1.0})
+    photo, painting, image = (picture(210, 180, seed=seed) for seed in (1, 2, 3))
+
+    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    tiled = params.model_copy(update={"tile_px": 64})
+    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+
+    assert parts.total == pytest.approx(whole.total, rel=1e-9)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-9

@@ -1,0 +1,1 @@
+"""Loss terms: content, Gram, Wasserstein and total variation."""

@@ -1,0 +1,1 @@
+"""Optimizers: L-BFGS, Adam and gradient descent."""

@@ -1,0 +1,111 @@
+"""The code for CUDA, walked through with tensors that have a device but no memory.
+
+Shapes, precisions and devices are those of the real thing, and what does not fit
+raises; only numbers are missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from tests.unit.worker.engine.conftest import random_weights
+from worker.engine.images.tiling import halo, tiles_of
+from worker.engine.losses.content_tv import content_loss
+from worker.engine.losses.gram import GramTerm
+from worker.engine.losses.statistics import raw_moments
+from worker.engine.targets import StyleTarget, View
+from worker.engine.tiled_style import Overview
+from worker.engine.vgg.network import build_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from worker.engine.vgg.network import Network
+
+pytestmark = pytest.mark.skipif(
+    torch.version.cuda is None, reason="this torch was built without CUDA"
+)
+
+NAMES = ("relu2_1", "relu4_1")
+SIZE = (150, 203)
+
+
+@pytest.fixture(autouse=True)
+def no_memory() -> Iterator[None]:
+    with FakeTensorMode(), torch.no_grad():
+        yield
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16])
+def network(request: pytest.FixtureRequest, no_memory: None) -> Network:
+    weights = {
+        name: torch.empty(each.shape, device="cuda")
+        for name, each in random_weights("vgg16").items()
+    }
+    cuda = torch.device("cuda")
+    return build_network("vgg16", weights, cuda, precision=request.param)
+
+
+def term_of(network: Network, name: str) -> GramTerm:
+    (*_, layer) = network.layers([name])
+    target = torch.empty(layer.channels, layer.channels, device="cuda")
+    return GramTerm(target, factor=0.1)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_a_whole_evaluation_fits_together(
+    network: Network, pooling: Any, masked: bool
+) -> None:
+    network = network.with_pooling(pooling)
+    image = torch.empty(1, 3, *SIZE, device="cuda")
+
+    def gradient_at(name: str, features: Tensor) -> Tensor | None:
+        if name not in NAMES:
+            return None
+        share = torch.empty(1, 1, *features.shape[2:], device="cuda")
+        value, pull = term_of(network, name).evaluate(
+            features, share if masked else 0.01
+        )
+        kept, back = content_loss(features, torch.empty_like(features), 0.1)
+        assert {value.dtype, kept.dtype} == {torch.float32}
+        assert {pull.dtype, back.dtype, features.dtype} == {network.precision}
+        return pull.add_(back)
+
+    gradient = network.backward(network.forward(image, NAMES), gradient_at)
+
+    assert (gradient.dtype, gradient.device) == (torch.float32, image.device)
+    assert gradient.shape == image.shape
+
+
+def test_moments_are_summed_in_float32(network: Network) -> None:
+    seen = network.activations(torch.empty(1, 3, *SIZE, device="cuda"), NAMES)
+
+    assert {raw_moments(each).dtype for each in seen.values()} == {torch.float32}
+
+
+def test_both_passes_over_tiles_fit_together(network: Network) -> None:
+    names, size = (*NAMES, "relu5_1"), (20, 90)  # of relu5_1, there are few positions
+    tiles = tiles_of(size, 64, halo(network.layers(names)))
+    looking = View(size, network, names, tiles)
+    targets = {name: [StyleTarget(term_of(network, name), 0.01)] for name in names}
+    image = torch.empty(1, 3, *size, device="cuda")
+    overview = Overview(looking, targets, "gram", lambda: None)
+
+    value = overview.look(image)
+
+    assert value.dtype == torch.float32
+    for tile in tiles:
+        for name, core in looking.maps(image, tile):
+            (pull,) = overview.pulls(name, core, tile)
+            assert (pull.shape, pull.dtype, pull.device) == (
+                core.shape,
+                core.dtype,
+                core.device,
+            )

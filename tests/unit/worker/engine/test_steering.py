@@ -1,0 +1,123 @@
+"""Changes in mid-run: recorded, they are replayed to the same bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from shared.params.segments import Changes, Segment
+from tests.unit.worker.engine.conftest import through_json
+from worker.engine.transfer import leg_at
+
+NAMES = ["lbfgs", "adam", "gd"]
+HEAVIER = Changes(style_weight=30.0, tv_weight=0.1)
+FORGETFUL = Changes(content_weight=0.0)  # which also decides how a scale begins
+LONGER = Changes(iterations=9)
+
+
+def segment(start: int, changes: Changes) -> Segment:
+    return Segment(from_iteration=start, changes=changes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("start", [0, 2, 4, 6])
+@pytest.mark.parametrize("changes", [HEAVIER, FORGETFUL])
+def test_steering_live_equals_a_replay_of_its_segments(
+    run: Any, name: str, start: int, changes: Changes
+) -> None:
+    segments = [segment(start, changes), segment(6, LONGER)]
+    replayed = list(run(optimizer=name, segments=segments))
+
+    live = []
+    here = None
+    for index in range(len(segments) + 1):
+        known = segments[:index]
+        until = segments[index].from_iteration if index < len(segments) else 99
+        for iterate in run(optimizer=name, segments=known, resume=here):
+            if iterate.iteration > until:
+                break
+            live.append(iterate)
+            here = through_json(iterate.snapshot())
+
+    assert [i.iteration for i in live] == [i.iteration for i in replayed]
+    assert len(replayed) == 13  # 4 at 32 px, then 9 instead of 4
+    for one, other in zip(live, replayed, strict=True):
+        assert torch.equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("stop", range(1, 12))
+def test_a_steered_run_resumes_bit_for_bit_from_anywhere(
+    run: Any, name: str, stop: int
+) -> None:
+    segments = [segment(2, HEAVIER), segment(6, LONGER)]
+    straight = list(run(optimizer=name, segments=segments))
+
+    snapshot = through_json(straight[stop - 1].snapshot())
+    resumed = list(run(optimizer=name, segments=segments, resume=snapshot))
+
+    assert len(resumed) == len(straight) - stop
+    for one, other in zip(resumed, straight[stop:], strict=True):
+        assert one.losses == other.losses
+        assert torch.equal(one.image, other.image)
+
+
+def test_nothing_changes_before_the_segment_and_something_after_it(run: Any) -> None:
+    plain, steered = list(run()), list(run(segments=[segment(5, HEAVIER)]))
+
+    assert torch.equal(steered[4].image, plain[4].image)
+    assert steered[5].losses.style > 5 * plain[5].losses.style
+    assert not torch.equal(steered[5].image, plain[5].image)
+
+
+def test_more_iterations_alone_go_on_as_if_planned_from_the_start(run: Any) -> None:
+    planned = list(run(schedule=((32, 4), (64, 9))))
+
+    steered = list(run(segments=[segment(6, LONGER)]))
+
+    assert torch.equal(steered[-1].image, planned[-1].image)
+
+
+def test_fewer_iterations_than_are_done_end_the_run_at_once(run: Any) -> None:
+    found = list(run(segments=[segment(6, Changes(iterations=1))]))
+
+    assert [i.iteration for i in found] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_scale_that_stopped_early_goes_on_when_something_changes(run: Any) -> None:
+    changes = {"schedule": ((64, 40),), "early_stop": 10.0}
+
+    found = list(run(segments=[segment(11, HEAVIER)], **changes))
+
+    assert found[10].iteration == 11
+    assert found[11].iteration == 12
+
+
+def test_a_change_within_what_an_early_stop_skips_begins_there(run: Any) -> None:
+    changes = {"schedule": ((64, 40),), "early_stop": 10.0}
+    segments = [segment(30, HEAVIER)]
+    straight = list(run(segments=segments, **changes))
+
+    stopped = next(i for i in straight if i.iteration > 30)
+    before = straight[straight.index(stopped) - 1]
+    resumed = list(
+        run(segments=segments, resume=through_json(before.snapshot()), **changes)
+    )
+
+    assert before.iteration < 30
+    assert stopped.iteration == 31
+    assert torch.equal(resumed[-1].image, straight[-1].image)
+
+
+def test_legs_end_where_the_next_change_begins(make_params: Any) -> None:
+    segments = [segment(2, HEAVIER), segment(6, LONGER)]
+    legs = [
+        leg_at(make_params(), segments, scale, at)
+        for scale, at in ((0, 0), (0, 2), (1, 4), (1, 6))
+    ]
+
+    assert [leg.end for leg in legs] == [2, 4, 6, 13]
+    assert [leg.turns for leg in legs] == [False, True, False, False]
+    assert legs[2].params.style_weight == 30.0

@@ -1,0 +1,1 @@
+"""VGG network: convolutions, pooling, receptive fields, precision, CUDA graphs."""

@@ -1,0 +1,55 @@
+"""Convolutions by either algorithm, there and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from worker.engine.vgg.convolution import (
+    WINOGRAD_MIN_POSITIONS,
+    make_convolution,
+    winograd_is_available,
+)
+
+pytestmark = pytest.mark.skipif(
+    not winograd_is_available(), reason="this build of torch has no NNPACK"
+)
+
+
+def layer(algorithm):
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(6, 5, 3, 3, generator=generator)
+    return make_convolution(weight, torch.randn(6, generator=generator), algorithm)
+
+
+def features(channels, height, width):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(1, channels, height, width, generator=generator)
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_winograd_gives_what_direct_convolution_gives(way):
+    x = features(5 if way == "forward" else 6, 40, 50)
+
+    direct, winograd = (getattr(layer(a), way)(x) for a in ("direct", "winograd"))
+
+    assert torch.allclose(winograd, direct, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(winograd, direct)  # it really is another algorithm
+    assert winograd.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_winograd_is_for_maps_that_are_large_enough():
+    x = features(5, 1, WINOGRAD_MIN_POSITIONS - 1)
+
+    assert torch.equal(layer("winograd").forward(x), layer("direct").forward(x))
+
+
+def test_the_first_convolution_is_always_direct():
+    weight, x = torch.randn(4, 3, 3, 3), features(3, 40, 50)
+
+    one, other = (
+        make_convolution(weight, torch.zeros(4), a).forward(x)
+        for a in ("direct", "winograd")
+    )
+
+    assert torch.equal(one, other)

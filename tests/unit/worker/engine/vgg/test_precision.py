@@ -1,0 +1,207 @@
+"""bfloat16 activations: nearly the same objective, the same bits on resuming."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from shared.params.style import StyleParams
+from tests.unit.worker.engine.conftest import (
+    last,
+    objective_of,
+    picture,
+    sources_of,
+    through_json,
+)
+from worker.engine.images.inputs import Style
+from worker.engine.images.tiling import bytes_per_pixel
+from worker.engine.limits import Limits
+from worker.engine.losses.content_tv import content_loss
+from worker.engine.losses.statistics import gram_matrix, raw_moments
+from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from worker.engine.vgg.network import Network
+
+    MakeParams = Callable[..., StyleParams]
+
+LOSSES = ("gram", "wasserstein")
+# Rounding makes ties, and of ties the first wins: max pooling sends some gradients
+# elsewhere, which tells the more the fewer channels there are.
+ANGLES = {"average": 0.99, "max": 0.9}
+
+
+@pytest.fixture(scope="module")
+def halved(weights: dict[str, Tensor]) -> Network:
+    single = {name: tensor.float() for name, tensor in weights.items()}
+    cpu = torch.device("cpu")
+    return build_network("vgg16", single, cpu, precision=torch.bfloat16)
+
+
+def left_half(height: int, width: int) -> Tensor:
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., : width // 2] = 1
+    return mask
+
+
+def alike(one: Tensor, other: Tensor) -> float:
+    """Cosine of the angle between two tensors."""
+    return float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+
+def test_only_activations_are_halved(halved: Network) -> None:
+    image = picture(32, 40, seed=1).float()
+
+    seen = halved.activations(image, ["relu1_1", "relu4_1"])
+    back = halved.backward(
+        halved.forward(image, seen), lambda name, x: torch.ones_like(x)
+    )
+
+    assert {each.dtype for each in seen.values()} == {torch.bfloat16}
+    assert (back.dtype, halved.dtype) == (torch.float32, torch.float32)
+    assert gram_matrix(seen["relu4_1"]).dtype == torch.float32
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("pooling", ANGLES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_objective_and_its_slope_are_nearly_those_of_float32(
+    halved: Network,
+    network32: Network,
+    make_params: MakeParams,
+    loss: str,
+    pooling: Any,
+    masked: bool,
+) -> None:
+    params = make_params(style_loss=loss, pooling=pooling, tv_weight=0.1)
+    content, image = picture(64, 96, seed=1).float(), picture(64, 96, seed=3).float()
+    mask = left_half(64, 96) if masked else None
+    style = Style(picture(80, 64, seed=2).float(), mask)
+
+    (one, slope), (other, steeper) = (
+        objective_of(net.with_pooling(pooling), params, content, [style]).evaluate(
+            image
+        )
+        for net in (halved, network32)
+    )
+
+    assert one.content == pytest.approx(other.content, rel=0.02)
+    assert one.style == pytest.approx(other.style, rel=0.02)
+    assert one != other
+    assert slope.dtype == torch.float32
+    assert alike(slope, steeper) > ANGLES[pooling]
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_real_network_has_nearly_the_same_slope(
+    vgg16_weights: dict[str, Tensor], loss: str
+) -> None:
+    cpu, params = torch.device("cpu"), StyleParams(style_loss=loss)
+    content, image = picture(64, 96, seed=1).float(), picture(64, 96, seed=3).float()
+    style = picture(80, 64, seed=2).float()
+
+    (one, slope), (other, steeper) = (
+        objective_of(
+            build_network("vgg16", vgg16_weights, cpu, precision=precision),
+            params,
+            content,
+            [style],
+        ).evaluate(image)
+        for precision in (torch.bfloat16, torch.float32)
+    )
+
+    assert one.total == pytest.approx(other.total, rel=0.02)
+    assert alike(slope, steeper) > 0.99
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "gd"])
+def test_a_resumed_run_gives_the_same_bits(
+    halved: Network, make_params: MakeParams, optimizer: str, loss: str
+) -> None:
+    params = make_params(optimizer=optimizer, style_loss=loss)
+    content, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
+    run = (sources_of(content, style), params, halved)
+    straight = list(stylize(*run))
+
+    resumed = last(stylize(*run, resume=through_json(straight[5].snapshot())))
+
+    assert torch.equal(resumed.image, straight[-1].image)
+    assert resumed.image.dtype == torch.float32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_run_ends_as_low_as_in_float32(
+    halved: Network, network32: Network, make_params: MakeParams, loss: str
+) -> None:
+    params = make_params(style_loss=loss, schedule=((64, 40),))
+    content, style = picture(64, 64, seed=1).float(), picture(64, 64, seed=2).float()
+    judge = objective_of(network32, params, content, [style])
+
+    one, other = (
+        judge.evaluate(last(stylize(sources_of(content, style), params, net)).image)[0]
+        for net in (halved, network32)
+    )
+
+    assert one.total < 1.1 * other.total
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_tiles_give_nearly_what_the_whole_gives(
+    halved: Network, make_params: MakeParams, loss: str
+) -> None:
+    params = make_params(style_loss=loss)
+    content, image = picture(150, 203, seed=1).float(), picture(150, 203, seed=3)
+    style, image = picture(90, 70, seed=2).float(), image.float()
+
+    (tiled, slope), (whole, steeper) = (
+        objective_of(halved, params, content, [style], limits).evaluate(image)
+        for limits in (Limits(activation_bytes=1), Limits())
+    )
+
+    assert tiled.total == pytest.approx(whole.total, rel=0.01)
+    assert alike(slope, steeper) > 0.99
+
+
+def test_activations_take_half_the_memory(halved: Network, network32: Network) -> None:
+    names = ["relu4_1"]
+
+    one, other = (bytes_per_pixel(net.layers(names)) for net in (halved, network32))
+
+    assert one == pytest.approx(other / 2, abs=1)  # rounded up
+
+
+def test_sums_do_not_stand_still_where_bfloat16_would() -> None:
+    ones = torch.ones(1, 2, 100, 100, dtype=torch.bfloat16)  # 256 + 1 is 256 there
+
+    found = raw_moments(ones)
+
+    assert torch.allclose(found, torch.ones(3, 2))
+    assert found.dtype == torch.float32
+
+
+def test_shares_far_below_one_keep_the_moments() -> None:
+    generator = torch.Generator().manual_seed(5)
+    features = torch.rand(1, 3, 64, 64, generator=generator).bfloat16()
+    share = torch.rand(1, 1, 64, 64, generator=generator) * 1e-20
+
+    found = raw_moments(features, share)
+
+    assert torch.allclose(found, raw_moments(features.float(), share), rtol=1e-2)
+
+
+def test_tiny_gradients_are_not_lost() -> None:
+    features = torch.ones(1, 1, 2, 2, dtype=torch.bfloat16)
+
+    value, gradient = content_loss(features, features * 2, 1e-25)
+
+    assert float(value) == pytest.approx(2e-25, rel=1e-3, abs=0)
+    assert gradient.flatten().tolist() == pytest.approx([-1e-25] * 4, rel=0.01, abs=0)

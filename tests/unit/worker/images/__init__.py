@@ -1,0 +1,1 @@
+"""Loading and encoding of images, with 16 bits and ICC profiles."""

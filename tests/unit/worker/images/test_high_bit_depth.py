@@ -1,0 +1,190 @@
+"""Pictures of 16 bits per channel are read with all their bits."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.errors import ImageUnreadable
+from shared.images.inspect import decode, inspect
+from tests.support.images import encode, picture
+from tests.support.sixteen_bit_images import chunk, deep_png, deep_tiff, noise
+from worker.images.high_bit_depth import decode_deep
+
+MAX_PIXELS = 50_000_000
+
+
+def assert_same(deep, levels):
+    colors = 3 if levels.shape[2] > 2 else 1
+    assert np.array_equal(deep.levels, levels[..., :colors])
+    if levels.shape[2] in {2, 4}:
+        assert np.array_equal(deep.alpha, levels[..., -1])
+    else:
+        assert deep.alpha is None
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_keeps_every_bit_of_every_channel(channels, interlaced):
+    levels = noise(channels)
+    data = deep_png(levels, interlaced=interlaced)
+
+    inspect(data, MAX_PIXELS)
+
+    assert_same(decode_deep(data), levels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("channels", "layout"),
+    [
+        *((channels, {}) for channels in (1, 3, 4)),
+        *((channels, {"deflated": True}) for channels in (1, 3, 4)),
+        *((channels, {"in_planes": True}) for channels in (3, 4)),
+    ],
+    ids=str,
+)
+def test_tiff_keeps_every_bit_in_either_byte_order(channels, layout, order):
+    levels = noise(channels)
+    alpha = {"tag_338": 2} if channels == 4 else {}
+    data = deep_tiff(levels, order, **layout, **alpha)
+
+    inspect(data, MAX_PIXELS)
+
+    assert_same(decode_deep(data), levels)
+
+
+def test_a_fourth_channel_that_means_nothing_is_left_out():
+    levels = noise(4)
+
+    deep = decode_deep(deep_tiff(levels, tag_338=0))
+
+    assert deep.alpha is None
+    assert np.array_equal(deep.levels, levels[..., :3])
+
+
+def test_compressed_planes_keep_their_upper_eight_bits():
+    levels = noise(3)
+    data = deep_tiff(levels, in_planes=True, deflated=True)
+
+    assert decode_deep(data) is None
+    assert np.array_equal(np.asarray(decode(data)), levels >> 8)
+
+
+def test_colors_that_were_multiplied_by_alpha_are_divided_again():
+    plain, alpha = np.uint16(20_000), np.uint16(32_768)
+    levels = np.full((20, 20, 4), plain * (32_768 / 65_535), np.uint16)
+    levels[..., 3] = alpha
+
+    deep = decode_deep(deep_tiff(levels, tag_338=1))
+
+    assert abs(deep.levels.astype(int) - plain).max() <= 1
+    assert (deep.alpha == alpha).all()
+
+
+def test_where_white_is_zero_gray_is_turned_around():
+    levels = noise(1)
+
+    assert_same(decode_deep(deep_tiff(levels, photometric=0)), 65_535 - levels)
+
+
+def test_twelve_bits_reach_from_black_to_white():
+    row = np.array([0, 0xFFF, 0x800, 0], np.uint16)  # two numbers in three bytes
+    packed = b"".join(
+        struct.pack(">I", (int(a) << 12 | int(b)) << 8)[:3]
+        for a, b in row.reshape(2, 2)
+    )
+    levels = np.zeros((16, 16, 1), np.uint16)
+    data = bytearray(deep_tiff(levels))
+    start = data.index(struct.pack("<HHIH", 258, 3, 1, 16))
+    data[start + 8] = 12
+    data[8 : 8 + 16 * 24] = packed * 4 * 16  # 16 rows of 16 numbers
+
+    deep = decode_deep(bytes(data))
+
+    assert deep.levels[0, :4, 0].tolist() == [0, 65_535, 32_775, 0]
+
+
+def test_the_one_color_that_png_may_call_transparent_is_compared_in_full():
+    levels = np.full((20, 20, 3), 0x1234, np.uint16)
+    levels[3, 3] = 0x1235  # the same in its upper bytes
+    key = chunk(b"tRNS", struct.pack(">3H", 0x1234, 0x1234, 0x1234))
+
+    deep = decode_deep(deep_png(levels, key))
+
+    assert deep.alpha[3, 3] == 65_535
+    assert deep.alpha[0, 0] == 0
+
+
+def test_a_gray_that_png_calls_transparent_is_so():
+    levels = np.full((20, 20, 1), 7, np.uint16)
+    levels[3, 3] = 8
+
+    deep = decode_deep(deep_png(levels, chunk(b"tRNS", struct.pack(">H", 7))))
+
+    assert (deep.alpha[3, 3], deep.alpha[0, 0]) == (65_535, 0)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pictures_of_eight_bits_are_not_deep(kind, mode):
+    assert decode_deep(encode(picture(mode), kind)) is None
+
+
+def test_cmyk_of_sixteen_bits_is_left_to_eight():
+    data = deep_tiff(noise(4), photometric=5)
+
+    assert decode_deep(data) is None
+    assert decode(data).size == (40, 30)
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_half_a_deep_png_is_refused(channels, kept):
+    data = deep_png(noise(channels, (90, 60)))
+    half = data[: int(len(data) * kept)]
+
+    with pytest.raises(ImageUnreadable):
+        inspect(half, MAX_PIXELS)
+    with pytest.raises(ImageUnreadable):
+        decode_deep(half)
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+def test_a_deep_tiff_whose_pixels_end_early_is_refused(deflated):
+    levels = noise(3)
+    data = bytearray(deep_tiff(levels, deflated=deflated))
+    start = data.index(struct.pack("<HHI", 257, 3, 1)) + 8
+    data[start : start + 2] = struct.pack("<H", 3_000)  # rows, of which 30 are there
+
+    with pytest.raises(ImageUnreadable):
+        inspect(bytes(data), MAX_PIXELS)
+    with pytest.raises(ImageUnreadable):
+        decode_deep(bytes(data))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_deep_picture_is_turned_upright(orientation):
+    levels = noise(3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = deep_png(levels, chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
+
+    from_png = decode_deep(data).levels
+    from_tiff = decode_deep(deep_tiff(levels, tag_274=orientation)).levels
+
+    turned = {
+        1: levels,
+        2: levels[:, ::-1],
+        3: levels[::-1, ::-1],
+        4: levels[::-1],
+        5: levels.swapaxes(0, 1),
+        6: np.rot90(levels, -1),
+        7: levels[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(levels, 1),
+    }[orientation]
+    assert np.array_equal(from_png, turned)
+    assert np.array_equal(from_tiff, turned)

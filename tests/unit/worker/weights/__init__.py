@@ -1,0 +1,1 @@
+"""Download, verification and loading of network weights."""

@@ -1,0 +1,75 @@
+"""Small pictures of a job as it develops; none of them is worth stopping it for."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import structlog
+from PIL import Image
+
+from shared.errors import DatabaseUnavailable, FencedOut, StorageError
+from shared.jobs.checkpoints import NewFrame, add_frame
+from worker.engine.images.tensors import to_picture
+
+if TYPE_CHECKING:
+    from shared.db.database import Database
+    from shared.jobs.claim import Claim
+    from shared.storage.base import Storage
+    from worker.engine.snapshot import Iterate
+
+log = structlog.get_logger(__name__)
+
+PREVIEW_EDGE_PX = 512
+THUMB_EDGE_PX = 160
+_QUALITY = 85
+
+
+def keep_preview(
+    db: Database, storage: Storage, claim: Claim, iterate: Iterate
+) -> None:
+    """Store a preview of an iteration and its thumbnail; log it if that fails.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    picture = to_picture(iterate.image)
+    stem = f"frames/{claim.job_id}/{claim.fence}-{iterate.iteration}"
+    key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
+    shown = _within(picture, PREVIEW_EDGE_PX)
+    try:
+        storage.put(key, _jpeg(shown))
+        storage.put(thumb_key, _jpeg(_within(shown, THUMB_EDGE_PX)))
+        frame = NewFrame(
+            iteration=iterate.iteration,
+            scale=iterate.scale,
+            width=shown.width,
+            height=shown.height,
+            losses=asdict(iterate.losses),
+            key=key,
+            thumb_key=thumb_key,
+        )
+        old = add_frame(db, claim, frame)
+        for each in old:
+            storage.delete(each)
+    except FencedOut:
+        storage.delete(key)
+        storage.delete(thumb_key)
+        raise
+    except (StorageError, DatabaseUnavailable) as error:
+        log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
+
+
+def _within(picture: Image.Image, edge_px: int) -> Image.Image:
+    if max(picture.size) <= edge_px:
+        return picture
+    small = picture.copy()
+    small.thumbnail((edge_px, edge_px), Image.Resampling.BICUBIC)
+    return small
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Devices, deterministic settings, and the networks loaded on them."""

@@ -1,0 +1,199 @@
+"""What the layers see: over a set of pictures, where each unit is excited most.
+
+Zeiler & Fergus (2013), figure 2, without the deconvolution: the patches themselves. A
+generator like `stylize`: whoever drives it decides when to checkpoint, report or stop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from worker.engine.snapshot import Snapshot
+from worker.engine.vgg.receptive_field import receptive_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from torch import Tensor
+
+    from shared.params.explore import ExploreParams
+    from worker.engine.vgg.network import Network
+    from worker.engine.vgg.receptive_field import Box
+
+_NOWHERE = -1  # picture of a place that is still free
+_VALUES, _PLACES = "values.", "places."
+
+
+class Best(NamedTuple):
+    """The strongest responses of a layer's units so far, each of another picture.
+
+    Attributes:
+        values: Activations, (units, patches), falling; 0 where there is none.
+        places: (units, patches, 3): picture, row and column in the layer's map; the
+            picture is -1 where there is none.
+    """
+
+    values: Tensor
+    places: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is after one more picture; stays valid.
+
+    Attributes:
+        pictures: Looked at so far.
+        height: Of the picture at hand, px.
+        width: Same.
+        best: By layer.
+    """
+
+    pictures: int
+    height: int
+    width: int
+    best: Mapping[str, Best]
+
+    def snapshot(self) -> Snapshot:
+        """Everything needed to continue from here; costs nothing."""
+        tensors = {}
+        for layer, best in self.best.items():
+            tensors[_VALUES + layer], tensors[_PLACES + layer] = best
+        return Snapshot(self.pictures, 0, self.pictures, tensors, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A piece of a picture that excites a unit.
+
+    Attributes:
+        picture: Index of the picture, from 0.
+        box: (left, top, right, bottom) in px of the picture as it was looked at: the
+            unit's receptive field. It may reach over the edge.
+        activation: How much.
+    """
+
+    picture: int
+    box: Box
+    activation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What excites one unit.
+
+    Attributes:
+        layer: relu<block>_<index>.
+        number: Of its channel, from 0.
+        patches: The strongest first; none where no picture excites it.
+    """
+
+    layer: str
+    number: int
+    patches: tuple[Patch, ...]
+
+
+@torch.no_grad()
+def explore(
+    pictures: Iterable[Tensor],
+    params: ExploreParams,
+    network: Network,
+    *,
+    resume: Snapshot | None = None,
+) -> Iterator[Look]:
+    """Look at one picture after another; none of them is kept.
+
+    Args:
+        pictures: (1, 3, H, W) each, RGB in [0, 1], any sizes; those behind the
+            `resume.iteration` first ones.
+        params: Layers, how many patches, pooling.
+        network: Built for params.network; its device and precision are used.
+        resume: Go on from here.
+
+    Yields:
+        A `Look` per picture. All units are watched: which ones are shown is decided
+        at the end.
+    """
+    network = network.with_pooling(params.pooling)
+    best = {} if resume is None else best_of(resume, network.device)
+    seen = 0 if resume is None else resume.iteration
+    for index, picture in enumerate(pictures, seen):
+        image = picture.to(network.device, network.dtype)
+        maps = network.activations(image, params.layers)
+        best = {
+            layer: _with_picture(best.get(layer), maps.pop(layer), index, params)
+            for layer in params.layers
+        }
+        yield Look(index + 1, image.shape[2], image.shape[3], best)
+
+
+def best_of(snapshot: Snapshot, device: torch.device) -> dict[str, Best]:
+    """Return what a snapshot holds, by layer."""
+    moved = {name: each.to(device) for name, each in snapshot.tensors.items()}
+    layers = [name.removeprefix(_VALUES) for name in moved if name.startswith(_VALUES)]
+    return {
+        layer: Best(moved[_VALUES + layer], moved[_PLACES + layer]) for layer in layers
+    }
+
+
+def units_to_show(best: Mapping[str, Best], params: ExploreParams) -> list[Unit]:
+    """Choose the units, layer by layer, and name the patches of each."""
+    return [
+        Unit(layer, number, tuple(_patches(layer, number, best[layer], params)))
+        for layer in params.layers
+        for number in _numbers(best[layer], params)
+    ]
+
+
+def _with_picture(
+    so_far: Best | None, activation: Tensor, picture: int, params: ExploreParams
+) -> Best:
+    """Add a picture's one strongest response of each unit, (1, C, H, W) -> Best.
+
+    The first of equals stays ahead, in the picture and among the pictures, so that
+    the outcome depends on nothing but the order of the pictures.
+    """
+    flat = activation[0].flatten(1)  # (C, H * W)
+    where = flat.argmax(1, keepdim=True)  # (C, 1); documented: the first of equals
+    value = flat.gather(1, where)  # (C, 1)
+    across = activation.shape[3]
+    place = torch.stack(
+        (torch.full_like(where, picture), where // across, where % across), 2
+    )  # (C, 1, 3)
+    if so_far is None:
+        so_far = _nothing(value, place, params.patches)
+    values = torch.cat((so_far.values, value), 1)
+    places = torch.cat((so_far.places, place), 1)
+    order = values.argsort(dim=1, descending=True, stable=True)[:, : params.patches]
+    index = order[:, :, None].expand(-1, -1, 3)
+    return Best(values.gather(1, order), places.gather(1, index))
+
+
+def _nothing(value: Tensor, place: Tensor, count: int) -> Best:
+    """As many free places per unit; 0, which no activation of a ReLU is below."""
+    units = value.shape[0]
+    return Best(
+        value.new_zeros(units, count), place.new_full((units, count, 3), _NOWHERE)
+    )
+
+
+def _numbers(best: Best, params: ExploreParams) -> list[int]:
+    """The units asked for, or those with the strongest patches on average."""
+    if params.units is not None:
+        return list(params.units)
+    strength = best.values.cpu().double().mean(1)  # MPS has no float64
+    order = strength.argsort(stable=True, descending=True)
+    return [int(unit) for unit in order[: params.top_k]]
+
+
+def _patches(
+    layer: str, number: int, best: Best, params: ExploreParams
+) -> Iterator[Patch]:
+    field = receptive_field(params.network, layer)
+    places = best.places[number].tolist()
+    for value, place in zip(best.values[number].tolist(), places, strict=True):
+        picture, row, column = place
+        if picture != _NOWHERE:
+            yield Patch(picture, field.box(row, column), value)

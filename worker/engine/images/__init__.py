@@ -1,0 +1,1 @@
+"""Image tensors: pyramid, tiles, color, masks."""

@@ -1,0 +1,1 @@
+"""Loss terms: content, total variation, Gram, Wasserstein."""

@@ -1,0 +1,87 @@
+"""Torchvision's own weights files, checked by the hash in their names."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import torch
+
+from shared.errors import WeightsDamaged, WeightsMissing
+from worker.weights.catalog import shapes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from shared.params.networks import NetworkName
+
+_TIMEOUT = httpx.Timeout(30, connect=5)  # seconds; many farms have no way out
+
+
+def official_url(network: NetworkName) -> str:
+    """The address torchvision itself would download from.
+
+    Raises:
+        WeightsMissing: The torchvision that is installed does not fit the torch.
+    """
+    # Here, because a machine that has its weights need not pay a second of import.
+    try:
+        from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
+            VGG16_Weights,
+            VGG19_Weights,
+        )
+    except (ImportError, RuntimeError) as error:
+        raise WeightsMissing(f"torchvision cannot be loaded: {error}") from error
+
+    weights = {
+        "vgg16": VGG16_Weights.IMAGENET1K_FEATURES,
+        "vgg19": VGG19_Weights.IMAGENET1K_V1,
+    }
+    return str(weights[network].url)
+
+
+def read_official(
+    network: NetworkName, url: str, *, transport: httpx.BaseTransport | None = None
+) -> dict[str, Tensor]:
+    """Download torchvision's file and keep its convolutions.
+
+    Args:
+        network: Which one `url` holds.
+        url: Its last part ends with the first hex digits of the file's SHA-256.
+        transport: Stands in for the network in tests.
+
+    Raises:
+        WeightsMissing: The server is out of reach or has no such file.
+        WeightsDamaged: Other bytes arrived than the name promises.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "weights.pth"
+        try:
+            found = _download(url, file, transport)
+        except httpx.HTTPError as error:
+            reason = str(error).partition("\n")[0]
+            raise WeightsMissing(f"{url} is out of reach: {reason}") from error
+        prefix = Path(url).stem.rpartition("-")[2]
+        if not found.startswith(prefix):
+            raise WeightsDamaged(f"{url} sent bytes with SHA-256 {found}")
+        tensors = torch.load(file, weights_only=True, map_location="cpu")
+    return {name: tensors[name] for name in shapes(network) if name in tensors}
+
+
+def _download(url: str, file: Path, transport: httpx.BaseTransport | None) -> str:
+    digest = hashlib.sha256()
+    with (
+        httpx.Client(
+            transport=transport, timeout=_TIMEOUT, follow_redirects=True
+        ) as client,
+        client.stream("GET", url) as response,
+        file.open("wb") as target,
+    ):
+        response.raise_for_status()
+        for chunk in response.iter_bytes():
+            digest.update(chunk)
+            target.write(chunk)
+    return digest.hexdigest()
