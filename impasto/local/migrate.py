@@ -70,7 +70,7 @@ def back_up(database: Path, folder: Path) -> Path:
 def _run(
     flag: str | None, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    command = module_command("shared.db.migrate", *([flag] if flag else []))
+    command = module_command("shared.commands.migrate", *([flag] if flag else []))
     return subprocess.run(  # noqa: S603 - our own module
         command,
         env=environment,

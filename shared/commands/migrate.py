@@ -1,4 +1,4 @@
-"""`python -m shared.db.migrate`: migrate, or say with --check whether it is needed."""
+"""`python -m shared.commands.migrate`: migrate, or with --check only say if needed."""
 
 from __future__ import annotations
 

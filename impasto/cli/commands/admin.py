@@ -50,7 +50,7 @@ def worker(devices: Devices = "all") -> None:
 def migrate() -> None:
     """Bring the database to this version."""
     require_parts("migrate")
-    become("shared.db.migrate")
+    become("shared.commands.migrate")
 
 
 def fetch_weights(network: Network = "vgg16") -> None:

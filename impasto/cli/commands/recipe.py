@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path  # noqa: TC003 - Typer reads it
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+
+import typer
 
 from impasto.cli.output import print_line
 from impasto.images.recipe_reader import read_recipe
-
-if TYPE_CHECKING:
-    import typer
 
 
 def recipe(

@@ -30,7 +30,7 @@ from tests.support.job_rows import LIMITS
 
 def check(url, *words):
     return subprocess.run(
-        [sys.executable, "-m", "shared.db.migrate", *words],
+        [sys.executable, "-m", "shared.commands.migrate", *words],
         env={"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"},
         capture_output=True,
         text=True,
@@ -66,7 +66,7 @@ def test_the_check_says_what_is_pending_and_changes_nothing(tmp_path):
 
 def test_two_processes_may_migrate_at_once(postgresql):
     url = postgresql.url(postgresql.create_database())
-    command = [sys.executable, "-m", "shared.db.migrate"]
+    command = [sys.executable, "-m", "shared.commands.migrate"]
     environment = {"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"}
 
     racing = [subprocess.Popen(command, env=environment) for _ in range(3)]
@@ -80,7 +80,7 @@ def test_a_migration_killed_at_any_moment_can_be_done_again(tmp_path):
         path = tmp_path / f"{milliseconds}.sqlite"
         url = f"sqlite:///{path}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "shared.db.migrate"],
+            [sys.executable, "-m", "shared.commands.migrate"],
             env={"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"},
         )
         while not path.exists() and process.poll() is None:

@@ -177,7 +177,7 @@ def make_api(tmp_path, sqlite_url, clock):
 
     yield make
     for api in made:
-        api.dependencies.lookout.close()
+        api.services.lookout.close()
         api.db.close()
 
 

@@ -58,10 +58,10 @@ def test_pictures_are_listed_by_what_they_are_for(client, upload, a_picture, clo
 def test_of_two_sent_at_once_the_later_wish_counts_too(api, client, upload, a_picture):
     """The other one has come while ours was looked at, and lasts for a minute."""
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_all(api.dependencies, [Picture("file", 0, file)])
+    checked = inspect_all(api.services, [Picture("file", 0, file)])
     url = upload(a_picture(), purpose="mask", expires_in="60").json["urls"]["self"]
 
-    keep_all(api.dependencies, LOCAL_OWNER, checked, Wish(Purpose.STYLE))
+    keep_all(api.services, LOCAL_OWNER, checked, Wish(Purpose.STYLE))
 
     asset = client.get(url).json
     assert (asset["purpose"], asset["expires_at"]) == ("style", None)
@@ -72,10 +72,10 @@ def test_a_picture_of_mine_stays_mine_though_impasto_brings_it_too(
 ):
     mine = upload(a_picture(), purpose="style", expires_in="60").json
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_all(api.dependencies, [Picture("file", 0, file)])
+    checked = inspect_all(api.services, [Picture("file", 0, file)])
 
     wish = Wish(Purpose.SHIPPED)
-    keep_all(api.dependencies, LOCAL_OWNER, checked, wish)
+    keep_all(api.services, LOCAL_OWNER, checked, wish)
 
     assert client.get(mine["urls"]["self"]).json == mine
 

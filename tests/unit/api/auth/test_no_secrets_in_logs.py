@@ -20,7 +20,7 @@ UNKNOWN = "imp_unknown-to-this-farm-but-as-long-as-others"
 # Its own process: logging is set up as in the server, at the level that says most.
 PROGRAM = """
 import os, sys
-from api.services import current_services
+from api.dependencies import current_services
 from api.wsgi import app
 from shared import jobs
 

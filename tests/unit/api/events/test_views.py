@@ -218,7 +218,7 @@ def test_with_every_place_taken_streams_and_waits_are_refused_and_polls_are_not(
     api = make_api(max_streams=1)
     url = f"/v1/jobs/{api.submitted()}"
     etag = api.client.get(url).headers["ETag"]
-    api.dependencies.places.take(OWNER)
+    api.services.places.take(OWNER)
 
     stream = api.client.get(f"{url}/events", headers=STREAM)
     held = {"If-None-Match": etag, "Prefer": "wait=5"}

@@ -68,8 +68,8 @@ def test_uploads_that_wait_for_a_decoder_have_nothing_in_memory(api, heavy, trac
 
     with ExitStack() as stack:
         for _ in range(api.settings.max_decodes):
-            assert api.dependencies.decoders.acquire(timeout=1)
-            stack.callback(api.dependencies.decoders.release)
+            assert api.services.decoders.acquire(timeout=1)
+            stack.callback(api.services.decoders.release)
         before = traced.get_traced_memory()[0]
         threads = [threading.Thread(target=send) for _ in range(MANY)]
         for thread in threads:

@@ -76,10 +76,10 @@ def test_the_problem_names_the_cap_of_the_owner_which_all_its_keys_share(narrow)
 def test_without_keys_the_one_owner_has_all_places(make_api):
     api = make_api(max_streams=3, max_streams_per_owner=1, stream_seconds=0.05)
     for _ in range(2):
-        api.dependencies.places.take("own_local")
+        api.services.places.take("own_local")
 
     assert open_one(api, {}).status_code == 200
-    api.dependencies.places.take("own_local")
+    api.services.places.take("own_local")
 
     assert open_one(api, {}).json["cap"] == "server"
     limits = api.client.get("/v1/capabilities").json["limits"]

@@ -196,7 +196,7 @@ def test_a_wait_ends_at_once_when_the_process_does(api, running):
     held = Held(api, url, 20, etag_of(api, url))
     assert held.waits
 
-    api.dependencies.lookout.close()
+    api.services.lookout.close()
 
     assert held.answer().status_code == 304
     assert held.seconds < 10

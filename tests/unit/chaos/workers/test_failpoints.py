@@ -20,12 +20,12 @@ from tests.support.job_rows import claim, submit
 ENDS_AT = """
 import sys
 from pathlib import Path
-from chaos import points
-from chaos.traps import Traps
+from chaos.workers.failpoint_locations import install
+from chaos.workers.failpoints import Traps
 from shared.storage.backends import open_storage
 import worker.app
 traps = Traps(Path(sys.argv[1]), "1")
-points.install(traps)
+install(traps)
 traps.set(sys.argv[2], "exit")
 open_storage(f"file://{sys.argv[1]}/blobs").put("results/job_a/7.png", b"result")
 """

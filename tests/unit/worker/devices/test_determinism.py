@@ -22,7 +22,7 @@ from worker.supervisor import EXIT_UNUSABLE
 # Its switches are for a whole process, so they are thrown in one of their own.
 PREPARE = """
 import json, torch
-from worker.computing import compute_exactly_on_cuda
+from worker.devices.determinism import compute_exactly_on_cuda
 compute_exactly_on_cuda()
 print(json.dumps([
     torch.are_deterministic_algorithms_enabled(),
