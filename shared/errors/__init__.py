@@ -38,6 +38,7 @@ ImpastoError
 ├── TooManyStreams          too many streams and held requests are open
 ├── DatabaseUnavailable     the rows cannot be reached just now
 ├── DatabaseShared          a SQLite file that more than one host could open
+├── UnknownRevision         a database that no migration brings to this version
 ├── DeviceTaken             another live worker computes on this device
 ├── StorageError            a blob cannot be read or written just now
 │   ├── StorageFull         no room left for blobs
@@ -87,6 +88,7 @@ from shared.errors.machines import (
     StorageError,
     StorageFull,
     TooManyStreams,
+    UnknownRevision,
     WeightsDamaged,
     WeightsError,
     WeightsMissing,
@@ -161,6 +163,7 @@ __all__ = [
     "StorageFull",
     "TooManyStreams",
     "Unauthenticated",
+    "UnknownRevision",
     "UnsupportedMediaType",
     "UploadTooLarge",
     "VersionMismatch",

@@ -52,6 +52,12 @@ class DatabaseShared(ImpastoError):
     hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
 
 
+class UnknownRevision(ImpastoError):
+    """The tables of a database are of a revision that no migration starts from."""
+
+    code = "unknown_revision"
+
+
 class DeviceTaken(ImpastoError):
     """Another live worker of this host computes on the same device.
 
