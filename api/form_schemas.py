@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api.bodies import Metadata, OptionsBody, ReuseWord, Tags
+from api.bodies import MAX_ATTEMPTS, Metadata, OptionsBody, ReuseWord, Tags
 from api.examples import NEW_JOB
 from shared.columns import MAX_NAME
 from shared.exploring import MAX_PICTURES, ExploreParams
 from shared.jobs import SENT_FOR, Purpose
 from shared.params import MAX_STYLES, StyleParams
+from shared.schedules import MAX_ITERATIONS
 from shared.steering import Segment
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
@@ -69,10 +70,16 @@ class JobForm(BaseModel):
         default="normal", description="a step is worth an hour of waiting"
     )
     max_attempts: int | None = Field(
-        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+        default=None,
+        ge=1,
+        le=MAX_ATTEMPTS,
+        description="tries; default: IMPASTO_MAX_ATTEMPTS",
     )
     keep_every: int | None = Field(
-        default=None, ge=1, description="iterations between checkpoints kept for forks"
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="iterations between checkpoints kept for forks",
     )
     start_deadline: str | None = Field(
         default=None,
