@@ -14,7 +14,7 @@ from tests.color_profiles import by_tables, colored
 from tests.deep_pictures import chunk, deep_png, icc_chunk, noise
 from tests.pictures import encode, picture
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64 * 2**20
 FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"]
 
 

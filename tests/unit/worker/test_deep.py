@@ -14,7 +14,7 @@ from tests.deep_pictures import chunk, deep_png, deep_tiff, noise
 from tests.pictures import encode, picture
 from worker.deep import decode_deep
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64 * 2**20
 
 
 def assert_same(deep, levels):
