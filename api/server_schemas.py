@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.networks import NETWORK_CHOICES
+
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -51,7 +53,9 @@ class Capabilities(_Said):
     """What this server can do."""
 
     version: str
-    networks: dict[str, list[str]] = Field(description="layers by network")
+    networks: dict[str, list[str]] = Field(
+        description=f"layers by network. {NETWORK_CHOICES}"
+    )
     optimizers: list[str]
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from shared.formats import ResultFormat, require_depth
-from shared.networks import Network, layer_names
+from shared.networks import NETWORK_CHOICES, Network, layer_names
 from shared.schedules import Quality, Stage, make_schedule, require_growth
 from shared.style_images import ImageRef, StyleImage, image_ref
 
@@ -59,10 +59,7 @@ class StyleParams(BaseModel):
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="of the noise start")
 
-    network: Network = Field(
-        default="vgg16",
-        description="vgg16: the original weights; vgg19: torchvision's",
-    )
+    network: Network = Field(default="vgg16", description=NETWORK_CHOICES)
     pooling: Pooling = Field(
         default="max",
         description="max: as the network was trained; average: softer, less grain, "

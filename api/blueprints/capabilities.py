@@ -16,7 +16,7 @@ from api.server_schemas import Capabilities, DeviceKind
 from api.services import current_services
 from shared import jobs
 from shared.formats import FORMATS
-from shared.networks import Network, layer_names
+from shared.networks import VGG19_WEIGHTS, Network, layer_names
 from shared.opening import MEDIA_TYPES
 from shared.params import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
 from shared.schedules import MAX_ITERATIONS, Quality
@@ -36,10 +36,16 @@ _CREDITS = [
         "url": "https://www.apache.org/licenses/LICENSE-2.0",
     },
     {
-        "what": "weights of VGG-16 and VGG-19",
+        "what": "weights of VGG-16",
         "by": "Visual Geometry Group, University of Oxford",
         "license": "CC BY 4.0",
         "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
+    },
+    {
+        "what": f"weights of {VGG19_WEIGHTS}",
+        "by": "the torchvision contributors",
+        "license": "BSD-3-Clause, as torchvision",
+        "url": "https://github.com/pytorch/vision",
     },
     {
         "what": "two of the photos that explorations look at: china, flower (cropped)",
