@@ -113,11 +113,6 @@ class JobJson(StyleParams, OptionsBody):
     segments: list[Segment] = Field(
         default=[], description="changes planned for mid-run, in their order"
     )
-    metadata: Metadata = Field(  # type: ignore[assignment] # here it is the option's
-        default={},
-        description="text by name, kept for you; the parameter of this name can stand "
-        "in `params` only",
-    )
 
 
 class AssetForm(BaseModel):

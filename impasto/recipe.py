@@ -137,9 +137,11 @@ class Recipe:
     color_profile: Annotated[
         str | None, typer.Option(help="srgb, or content: that of the photo.")
     ] = None
-    metadata: Annotated[
+    embed_recipe: Annotated[
         bool | None,
-        typer.Option("--metadata/--no-metadata", help="Keep the recipe in the file."),
+        typer.Option(
+            "--embed-recipe/--no-embed-recipe", help="Embed the recipe in the file."
+        ),
     ] = None
     set_: Annotated[
         Texts,

@@ -183,10 +183,10 @@ class StyleParams(BaseModel):
         description="colors of the result's file; content: in the photo's ICC profile, "
         "if it has one",
     )
-    metadata: bool = Field(
+    embed_recipe: bool = Field(
         default=True,
-        description="keep the recipe in the result: parameters, digests of the inputs, "
-        "versions; no names, no ids",
+        description="embed the recipe in the result: parameters, digests of the "
+        "inputs, versions; no names, no ids",
     )
 
     @field_validator("content_layers", "style_layers")
