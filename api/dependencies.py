@@ -38,8 +38,8 @@ class Services:
         keys: Bearer keys, as this process knows them.
         budgets: How many requests each key has left here.
         strangers: How many wrong keys each address may still send here.
-        decoders: As many as pictures are decoded at once; one of 50 million pixels
-            takes about 200 MB meanwhile.
+        decoders: As many as pictures are decoded at once; one of 64 megapixels
+            takes about 270 MB meanwhile.
         uploads: As many as forms are read at once: fewer than there are threads, as
             each holds one for as long as its sender likes.
         logins: The same for those who have no key yet: they keep nobody else waiting.

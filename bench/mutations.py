@@ -57,8 +57,8 @@ MUTATIONS = (
     Mutation(
         "a heartbeat asks for no claim",
         "shared/jobs/lease.py",
-        "update(Job)\n            .where(*held_by(claim))",
-        "update(Job)\n            .where(Job.id == claim.job_id)",
+        ".where(*held_by(claim))\n            .values(\n",
+        ".where(Job.id == claim.job_id)\n            .values(\n",
     ),
     Mutation(
         "locking asks for no claim",

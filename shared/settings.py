@@ -89,7 +89,7 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(default=32 * _MIB, ge=1, description="per picture")
     max_pixels: int = Field(
-        default=50_000_000, ge=1, description="per uploaded picture"
+        default=64 * 2**20, ge=1, description="per uploaded picture: 8192 x 6144 fits"
     )
     max_decodes: int = Field(default=2, ge=1, description="pictures decoded at once")
     max_queued_per_owner: int = Field(default=1_000, ge=1, description="waiting jobs")

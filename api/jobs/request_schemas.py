@@ -203,10 +203,16 @@ class JobForm(BaseModel):
         default="normal", description="a step is worth an hour of waiting"
     )
     max_attempts: int | None = Field(
-        default=None, ge=1, le=100, description="tries; default: IMPASTO_MAX_ATTEMPTS"
+        default=None,
+        ge=1,
+        le=MAX_ATTEMPTS,
+        description="tries; default: IMPASTO_MAX_ATTEMPTS",
     )
     keep_every: int | None = Field(
-        default=None, ge=1, description="iterations between checkpoints kept for forks"
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="iterations between checkpoints kept for forks",
     )
     start_deadline: str | None = Field(
         default=None,
@@ -239,9 +245,4 @@ class JobJson(StyleParams, OptionsBody):
     )
     segments: list[Segment] = Field(
         default=[], description="changes planned for mid-run, in their order"
-    )
-    metadata: Metadata = Field(  # type: ignore[assignment] # here it is the option's
-        default={},
-        description="text by name, kept for you; the parameter of this name can stand "
-        "in `params` only",
     )

@@ -16,7 +16,7 @@ from api.http.slots import MAX_FIELD_BYTES, max_body_bytes, most_streams_each
 from api.server.schemas import Capabilities, DeviceKind
 from shared.images.decode import MEDIA_TYPES
 from shared.params.formats import FORMATS
-from shared.params.networks import NetworkName, layer_names
+from shared.params.networks import VGG19_WEIGHTS, NetworkName, layer_names
 from shared.params.schedule import MAX_ITERATIONS, Quality
 from shared.params.style import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
 from shared.queries.jobs import live_workers
@@ -36,10 +36,16 @@ _CREDITS = [
         "url": "https://www.apache.org/licenses/LICENSE-2.0",
     },
     {
-        "what": "weights of VGG-16 and VGG-19",
+        "what": "weights of VGG-16",
         "by": "Visual Geometry Group, University of Oxford",
         "license": "CC BY 4.0",
         "url": "https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
+    },
+    {
+        "what": f"weights of {VGG19_WEIGHTS}",
+        "by": "the torchvision contributors",
+        "license": "BSD-3-Clause, as torchvision",
+        "url": "https://github.com/pytorch/vision",
     },
     {
         "what": "two of the photos that explorations look at: china, flower (cropped)",

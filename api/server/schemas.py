@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.http.schemas import ResponseModel
+from shared.params.networks import NETWORK_CHOICES
 
 
 class DeviceKind(ResponseModel):
@@ -49,7 +50,9 @@ class Capabilities(ResponseModel):
     """What this server can do."""
 
     version: str
-    networks: dict[str, list[str]] = Field(description="layers by network")
+    networks: dict[str, list[str]] = Field(
+        description=f"layers by network. {NETWORK_CHOICES}"
+    )
     optimizers: list[str]
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")

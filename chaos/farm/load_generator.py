@@ -98,7 +98,12 @@ class Load:
         iterations = self._rng.randint(*CHAIN_ITERATIONS)
         turn = self._rng.randint(1, iterations - 1)
         schedule = [[48, turn], [64, iterations - turn]]
-        params = {"max_edge": 64, "seed": seed, "schedule": schedule, "metadata": False}
+        params = {
+            "max_edge": 64,
+            "seed": seed,
+            "schedule": schedule,
+            "embed_recipe": False,
+        }
         self._submit(CHAIN, seed, params)
 
     def _submit(self, kind: str, variant: int, params: dict[str, Any]) -> Submission:

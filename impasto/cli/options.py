@@ -76,7 +76,10 @@ class Recipe:
         typer.Option(help="The picture to start from.", exists=True, dir_okay=False),
     ] = None
     seed: Annotated[int | None, typer.Option(help="Of the noise start.")] = None
-    network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
+    network: Annotated[
+        str | None,
+        typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
+    ] = None
     content_layers: Annotated[
         str | None,
         typer.Option(help='Layers the photo is kept by: "relu4_2,relu3_1=0.5".'),
@@ -139,9 +142,11 @@ class Recipe:
     color_profile: Annotated[
         str | None, typer.Option(help="srgb, or content: that of the photo.")
     ] = None
-    metadata: Annotated[
+    embed_recipe: Annotated[
         bool | None,
-        typer.Option("--metadata/--no-metadata", help="Keep the recipe in the file."),
+        typer.Option(
+            "--embed-recipe/--no-embed-recipe", help="Embed the recipe in the file."
+        ),
     ] = None
     set_: Annotated[
         Texts,

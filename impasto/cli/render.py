@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from impasto.client.models import Estimate, Job, Progress, Queue, WorkerEstimate
 
@@ -146,21 +146,18 @@ def _wishes(job: Job) -> Iterator[tuple[str, str]]:
         if job.params.get(name) is not None:
             yield name, str(job.params[name])
     for segment in job.segments:
-        changes = segment.get("changes", {})
-        named = ", ".join(f"{name}={value}" for name, value in changes.items())
-        yield "steered", f"from iteration {segment.get('from_iteration')}: {named}"
+        yield "steered", _segment(segment)
+
+
+def _segment(segment: Mapping[str, Any]) -> str:
+    start = segment.get("from_iteration")
+    since = "the next iteration" if start is None else f"iteration {start}"
+    changes = segment.get("changes") or {}
+    named = (f"{name}={new}" for name, new in changes.items() if new is not None)
+    return f"from {since}: {', '.join(named)}"
 
 
 def _lineage(job: Job) -> Iterator[tuple[str, str]]:
-    for segment in job.segments:
-        began = segment.get("from_iteration")
-        since = "from the next iteration on" if began is None else f"from {began} on"
-        told = segment.get("changes") or {}
-        changes = {name: new for name, new in told.items() if new is not None}
-        yield (
-            "changed",
-            f"{since}: " + ", ".join(f"{k} {v}" for k, v in changes.items()),
-        )
     if job.parent:
         where = f"{job.parent.job_id} at iteration {job.parent.iteration}"
         yield "parent", f"{job.parent.relation} of {where}"

@@ -38,7 +38,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         return said
     raise NoRecipe(
         f"there is no recipe in {path}",
-        hint="pictures made with --no-metadata have none, nor those that another "
+        hint="pictures made with --no-embed-recipe have none, nor those that another "
         "program saved again",
     )
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from shared.db.migrate import is_current, migrate
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, UnknownRevision
 from shared.settings import settings_or_exit
 
 EXIT_PENDING = 3
@@ -24,6 +24,9 @@ def main() -> int:
         migrate(url)
     except DatabaseUnavailable as error:
         sys.stderr.write(f"migrate: {error}\n")
+        return 1
+    except UnknownRevision as error:
+        sys.stderr.write(f"migrate: {error}\nhint: {error.hint}\n")
         return 1
     return 0
 

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from shared.params.networks import NetworkName, layer_names
+from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
 from shared.params.style import PoolingName
 
 MIN_PICTURES = 9  # as many patches as a unit shows, each from another picture
@@ -43,10 +43,7 @@ class ExploreParams(BaseModel):
         "upload come behind them; with neither, the set that Impasto ships. At least "
         f"{MIN_PICTURES} distinct ones, at most {MAX_PICTURES}",
     )
-    network: NetworkName = Field(
-        default="vgg16",
-        description="vgg16: the original weights; vgg19: torchvision's",
-    )
+    network: NetworkName = Field(default="vgg16", description=NETWORK_CHOICES)
     pooling: PoolingName = Field(
         default="max", description="max: as the network was trained; average: softer"
     )

@@ -6,6 +6,10 @@ from typing import Literal
 
 NetworkName = Literal["vgg16", "vgg19"]
 
+# The names that people read; other VGG-19 weights give other pictures.
+VGG19_WEIGHTS = "torchvision's VGG-19 (IMAGENET1K_V1)"
+NETWORK_CHOICES = f"vgg16: the original weights; vgg19: {VGG19_WEIGHTS}"
+
 # Layers by network: relu<block>_<index>, as Gatys et al. name them.
 _CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 

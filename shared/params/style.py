@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from shared.params.formats import ResultFormat, require_depth
 from shared.params.image_refs import ImageRef, StyleImage, image_ref
-from shared.params.networks import NetworkName, layer_names
+from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
 from shared.params.schedule import Quality, Stage, make_schedule, require_growth
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ class StyleParams(BaseModel):
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="of the noise start")
 
-    network: NetworkName = Field(
-        default="vgg16",
-        description="vgg16: the original weights; vgg19: torchvision's",
-    )
+    network: NetworkName = Field(default="vgg16", description=NETWORK_CHOICES)
     pooling: PoolingName = Field(
         default="max",
         description="max: as the network was trained; average: softer, less grain, "
@@ -186,10 +183,10 @@ class StyleParams(BaseModel):
         description="colors of the result's file; content: in the photo's ICC profile, "
         "if it has one",
     )
-    metadata: bool = Field(
+    embed_recipe: bool = Field(
         default=True,
-        description="keep the recipe in the result: parameters, digests of the inputs, "
-        "versions; no names, no ids",
+        description="embed the recipe in the result: parameters, digests of the "
+        "inputs, versions; no names, no ids",
     )
 
     @field_validator("content_layers", "style_layers")

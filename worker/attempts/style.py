@@ -234,7 +234,7 @@ class Attempt:
 
     def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
         params, recipe = self._claim.params, None
-        if params.metadata:
+        if params.embed_recipe:
             claim = replace(self._claim, segments=self._segments)
             recipe = write_recipe(claim, self._origin, last.iteration)
         encoded = encode(last.image, params, photo, recipe)

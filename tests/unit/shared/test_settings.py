@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pydantic import ValidationError
@@ -18,12 +19,38 @@ from shared.storage.backends import open_storage
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
 
+class Row(NamedTuple):
+    """A row of docs/settings.md."""
+
+    default: str
+    bounds: str
+    meaning: str
+
+
 def documented():
-    """Rows of docs/settings.md: name -> (default, description)."""
+    """Rows of docs/settings.md by the name of the setting."""
     rows = re.findall(
-        r"^\| `IMPASTO_(\w+)` \| (.*?) \| (.*?) \|$", DOCS.read_text(), re.MULTILINE
+        r"^\| `IMPASTO_(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$",
+        DOCS.read_text(),
+        re.MULTILINE,
     )
-    return {name.lower(): (default, text) for name, default, text in rows}
+    return {name.lower(): Row(*cells) for name, *cells in rows}
+
+
+def bounds(field):
+    """The bounds of a setting in the words of the page."""
+    found = {}
+    for limit in field.metadata:
+        for name in ("ge", "gt", "le", "lt"):
+            if hasattr(limit, name):
+                found[name] = getattr(limit, name)
+    words = {
+        (): "",
+        ("ge",): "at least {ge}",
+        ("gt",): "more than {gt}",
+        ("ge", "le"): "{ge} to {le}",
+    }
+    return words[tuple(found)].format(**found)
 
 
 def test_every_setting_is_documented_in_order_and_nothing_else():
@@ -31,7 +58,7 @@ def test_every_setting_is_documented_in_order_and_nothing_else():
 
 
 def test_the_documented_words_are_those_of_the_code():
-    described = {name: text for name, (_, text) in documented().items()}
+    described = {name: row.meaning for name, row in documented().items()}
 
     assert described == {
         name: field.description for name, field in Settings.model_fields.items()
@@ -39,10 +66,21 @@ def test_the_documented_words_are_those_of_the_code():
 
 
 def test_the_documented_defaults_are_those_of_the_code():
-    for name, (default, _) in documented().items():
+    for name, row in documented().items():
         field = Settings.model_fields[name]
         if field.default_factory is None:
-            assert default == ("" if field.default is None else f"`{field.default}`")
+            assert row.default == (
+                "" if field.default is None else f"`{field.default}`"
+            )
+
+
+def test_the_documented_bounds_are_those_of_the_code():
+    written = {name: row.bounds for name, row in documented().items()}
+
+    assert written == {
+        name: bounds(field) for name, field in Settings.model_fields.items()
+    }
+    assert written["orphan_hours"] == "at least 1"
 
 
 def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):

@@ -3,7 +3,8 @@
 A Gram matrix is a sum over positions, so it can be added up tile by tile; once it is
 known, its pull at a position depends on that position alone. So two passes over tiles
 give the loss and the gradient of the whole picture, while the activations of only one
-tile are in memory.
+tile are in memory: Galerne et al. (2024), "Scaling Painting Style Transfer", Computer
+Graphics Forum (arXiv 2212.13459).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""One file per version of the tables, in order."""
+"""One file per revision, numbered in order; a revision is named without its number."""

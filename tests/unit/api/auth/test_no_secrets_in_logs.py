@@ -22,14 +22,14 @@ PROGRAM = """
 import os, sys
 from api.dependencies import current_services
 from api.wsgi import app
-from shared import jobs
+from shared.auth.api_keys import NewKey, Scope, issue_key
 
 made = app()
 made.add_url_rule("/v1/explode", view_func=lambda: 1 / 0)
 made.add_url_rule("/v1/explode/<_>", "echo", view_func=lambda _: 1 / 0)
 with made.app_context():
     database = current_services().database
-_, good = jobs.create_key(database, jobs.NewKey("me", scopes=frozenset(jobs.Scope)))
+_, good = issue_key(database, NewKey("me", scopes=frozenset(Scope)))
 client = made.test_client()
 
 def seen(answer, *tokens):

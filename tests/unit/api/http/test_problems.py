@@ -220,5 +220,7 @@ def test_capabilities_name_the_choices_the_limits_and_the_credits(client):
     assert "image/png" in said["formats"]
     assert said["result_formats"]["tiff"] == "image/tiff"
     assert any("Visual Geometry Group" in credit["by"] for credit in said["credits"])
+    credited = {credit["what"] for credit in said["credits"]}
+    assert "weights of torchvision's VGG-19 (IMAGENET1K_V1)" in credited
     etag = {"If-None-Match": response.headers["ETag"]}
     assert client.get("/v1/capabilities", headers=etag).status_code == 304

@@ -10,12 +10,13 @@ import pytest
 from chaos.workers.failpoint_locations import OF_JOBS, OF_LEADER, TRAPS, install
 from chaos.workers.failpoints import LOSE, Traps
 from shared.errors import DatabaseUnavailable
-from shared.jobs.lease import Result, Written, complete_job, release_job
+from shared.jobs.lease import Result, Written, complete_job
 from shared.maintenance import loop
 from shared.storage import local
 from shared.storage.local import LocalStorage
 from tests.support.farm import ROOT
 from tests.support.job_rows import claim, submit
+from worker import runner
 
 ENDS_AT = """
 import sys
@@ -53,7 +54,7 @@ def test_a_lost_answer_comes_after_the_deed_and_once(installed, db):
     installed.set("after release_job", LOSE)
 
     with pytest.raises(DatabaseUnavailable):
-        release_job(db, claimed)
+        runner.release_job(db, claimed)
 
     word = installed.take()
     assert (word.job_id, word.fence) == (job_id, claimed.fence)

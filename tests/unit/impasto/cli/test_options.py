@@ -42,6 +42,13 @@ def submit(farm, impasto, pictures):
     return send
 
 
+@pytest.mark.parametrize("command", ["run", "explore", "weights fetch"])
+def test_help_says_whose_vgg19_it_is(impasto, command):
+    said = "".join(impasto(*command.split(), "--help").stdout.split())  # any width
+
+    assert "vgg19:torchvision'sVGG-19(IMAGENET1K_V1)" in said
+
+
 def test_every_flag_of_a_parameter_is_called_like_it():
     names = {field.name for field in fields(Recipe)} - NOT_PARAMETERS
 

@@ -143,7 +143,7 @@ def test_the_bar_shows_the_place_then_the_work():
     ]
 
 
-def test_a_job_says_what_was_changed_and_what_can_be_done_with_it():
+def test_a_job_says_once_each_how_it_was_steered_and_what_can_be_done_with_it():
     told = details(
         Job.read(
             {
@@ -160,8 +160,11 @@ def test_a_job_says_what_was_changed_and_what_can_be_done_with_it():
     )
 
     lines = {line.partition("  ")[2].strip() for line in told.splitlines()}
-    assert "from 40 on: style_weight 3.0" in lines
-    assert "from the next iteration on: tv_weight 1.0" in lines
+    steered = [line for line in told.splitlines() if "_weight" in line]
+    assert [" ".join(line.split()) for line in steered] == [
+        "steered from iteration 40: style_weight=3.0",
+        "steered from the next iteration: tv_weight=1.0",
+    ]
     assert "fork of job_0 at iteration 20" in lines
     assert "20, 100" in lines
     assert "finished now, changed (set)" in lines

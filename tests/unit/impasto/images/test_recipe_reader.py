@@ -44,7 +44,7 @@ def test_a_picture_without_a_recipe_says_so_with_a_reason(tmp_path, name):
     with pytest.raises(NoRecipe, match="there is no recipe") as caught:
         read(tmp_path, file_of(name, None))
 
-    assert "--no-metadata" in caught.value.hint
+    assert "--no-embed-recipe" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "MPO"])

@@ -13,9 +13,10 @@ from PIL import Image
 
 from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.images.inspect import PictureInfo, decode, inspect
+from shared.settings import Settings
 from tests.support.images import encode, picture
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64 * 2**20
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -129,6 +130,15 @@ def test_one_pixel_too_many_is_too_many_and_the_message_says_how_many():
         ImageTooLarge, match=r"100 x 100 is 10,000 pixels; at most 9,999"
     ):
         inspect(data, 9_999)
+
+
+def test_a_photo_of_8192_x_6144_pixels_is_taken_by_default_and_64_megapixels_are_most():
+    most = Settings().max_pixels
+
+    photo = encode(Image.new("L", (8192, 6144), 128), "JPEG")
+    assert inspect(photo, most).width == 8192
+    with pytest.raises(ImageTooLarge, match="at most 67,108,864"):
+        inspect(png_header(8193, 8192), most)
 
 
 def test_a_header_that_promises_more_than_there_is_is_refused():

@@ -14,7 +14,7 @@ from tests.support.icc_profiles import by_tables, colored
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, icc_chunk, noise
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64 * 2**20
 FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"]
 
 

@@ -270,7 +270,7 @@ def test_the_recipe_is_in_the_file_where_others_look_for_it(name, depth, tmp_pat
 
 
 @pytest.mark.parametrize(("name", "depth"), BOTH_DEPTHS)
-def test_without_metadata_there_is_no_text_in_the_file(name, depth):
+def test_without_a_recipe_there_is_no_text_in_the_file(name, depth):
     encoded = written(format=name, bit_depth=depth, recipe=None)
 
     assert b"impasto" not in encoded.data.lower()

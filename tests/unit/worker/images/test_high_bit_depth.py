@@ -14,7 +14,7 @@ from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, deep_tiff, noise
 from worker.images.high_bit_depth import decode_deep
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64 * 2**20
 
 
 def assert_same(deep, levels):

@@ -96,7 +96,7 @@ def test_every_mistake_is_named_at_once(client, asset):
 
 
 def test_the_parameters_of_a_job_can_be_sent_as_they_are(api, client):
-    first = api.submit(params={"max_edge": 128, "metadata": False}).json
+    first = api.submit(params={"max_edge": 128, "embed_recipe": False}).json
 
     again = client.post(
         "/v1/jobs", json={"params": first["params"], "metadata": {"order": "42"}}
@@ -105,6 +105,23 @@ def test_the_parameters_of_a_job_can_be_sent_as_they_are(api, client):
     assert again["params"] == first["params"]
     assert again["params_digest"] == first["params_digest"]
     assert again["metadata"] == {"order": "42"}
+
+
+def test_an_embedded_recipe_and_metadata_of_the_job_are_two_things(client, body):
+    labels = {"order": "42"}
+
+    job = client.post(
+        "/v1/jobs", json={**body, "embed_recipe": False, "metadata": labels}
+    ).json
+    refused = client.post(
+        "/v1/jobs", json={**body, "params": {"metadata": False}, "metadata": labels}
+    )
+
+    assert job["params"]["embed_recipe"] is False
+    assert job["metadata"] == labels
+    assert "metadata" not in job["params"]
+    assert refused.status_code == 422
+    assert [one["pointer"] for one in refused.json["errors"]] == ["/params/metadata"]
 
 
 def test_what_is_wrong_is_pointed_at_where_it_stands(client, body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from api.form_schemas import JobForm, JobJson
 
 
 def test_a_job_is_submitted_with_deadlines_and_its_place_in_line(api):
@@ -27,7 +28,9 @@ def test_a_job_is_submitted_with_deadlines_and_its_place_in_line(api):
     [
         ("priority", "9"),
         ("max_attempts", "0"),
+        ("max_attempts", "101"),
         ("keep_every", "1.5"),
+        ("keep_every", "20001"),
         ("start_deadline", "soon"),
         ("start_deadline", "2001-01-01T00:00:00Z"),
         ("cancel_after", "-5"),
@@ -41,6 +44,17 @@ def test_a_wrong_option_is_pointed_at(api, field, text):
 
     assert response.status_code == 422
     assert [one["pointer"] for one in response.json["errors"]] == [f"/{field}"]
+
+
+@pytest.mark.parametrize("name", ["max_attempts", "keep_every"])
+def test_the_form_states_and_takes_the_same_numbers_as_the_json(api, name):
+    form, body = (
+        model.model_json_schema()["properties"][name] for model in (JobForm, JobJson)
+    )
+    most = form["anyOf"][0]["maximum"]
+
+    assert form == body
+    assert api.submit(**{name: str(most)}).json[name] == most
 
 
 # A day before its writer's year ends, one later in UTC: no datetime can hold that.

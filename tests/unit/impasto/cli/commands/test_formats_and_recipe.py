@@ -44,8 +44,8 @@ def asked(farm):
         (["-o", "a.webp", "--set", 'format="tiff"'], {"format": "tiff"}),
         (["-o", "a.png", "--bit-depth", "16"], {"bit_depth": 16}),
         (["-o", "a.png", "--color-profile", "content"], {"color_profile": "content"}),
-        (["-o", "a.png", "--no-metadata"], {"metadata": False}),
-        (["-o", "a.png", "--metadata"], {"metadata": True}),
+        (["-o", "a.png", "--no-embed-recipe"], {"embed_recipe": False}),
+        (["-o", "a.png", "--embed-recipe"], {"embed_recipe": True}),
     ],
 )
 def test_the_name_of_the_picture_chooses_its_format_unless_a_flag_does(
