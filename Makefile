@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api clean
+.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -78,6 +78,10 @@ bench-engine: setup ## measure the engine beside its peers: bench/README.md
 bench-eta: setup ## foretell real jobs on a farm of its own, and compare
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.eta_accuracy
+
+house: setup ## count lines, modules, and what a reader of four requests meets
+	@$(BIN)/impasto weights fetch
+	@$(BIN)/python -m bench.house
 
 gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MPS)
 	@$(BIN)/python -m bench.gpu_check --is-there

@@ -1,0 +1,131 @@
+"""One submission, one small run, one poll and one cancellation, traced in process.
+
+All of it happens twice, each time on a farm of its own, and the second time is traced:
+then imports and what a process does once are behind us, and caches are empty.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from api.app import create_app
+from bench.house.trace import ROOT, Trace
+from shared.db import Database
+from shared.migrations import migrate
+from shared.queue import Doorbell
+from shared.settings import Settings
+from shared.storage import open_storage
+from worker.app import open_tools
+from worker.device import this_device
+from worker.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask.testing import FlaskClient
+
+_SMALL = {"max_edge": 64, "schedule": [[48, 6], [64, 8]]}
+_LONG = {"max_edge": 256}  # minutes, if nobody canceled it
+_PICTURES = {"content": "chelsea.jpg", "style": "waves.jpg"}
+_POLL_SECONDS = 0.05
+
+
+def trace_ways() -> dict[str, Trace]:
+    """Return the functions on the way of each request, by its name."""
+    with _farm() as (client, runner):
+        _take_ways(client, runner)
+    with _farm() as (client, runner):
+        return _take_ways(client, runner)
+
+
+@contextmanager
+def _farm() -> Iterator[tuple[FlaskClient, Runner]]:
+    """Open an API and a worker, without Redis, on a folder that is then removed."""
+    with TemporaryDirectory() as folder, ExitStack() as closing:
+        settings = Settings(
+            home=Path(folder),
+            database_url=f"sqlite:///{folder}/impasto.sqlite",
+            redis_url="redis://127.0.0.1:1/0",
+            storage_url=f"file://{folder}/blobs",
+            secret_file=Path(folder) / "secret",
+            auth="none",
+            cpu_precision="float32",  # not what suits this processor
+            worker_threads=1,
+        )
+        migrate(settings.database_url)
+        database, doorbell = Database(settings.database_url), Doorbell(settings)
+        closing.callback(database.close)
+        closing.callback(doorbell.close)
+        storage = open_storage(settings.storage_url)
+        tools = open_tools(settings, this_device("cpu"))
+        closing.callback(tools.db.close)
+        app = create_app(settings, database, storage, doorbell)
+        yield app.test_client(), Runner(tools)
+
+
+def _take_ways(client: FlaskClient, runner: Runner) -> dict[str, Trace]:
+    with Trace() as submission:
+        address = _submit(client, _SMALL)
+    with Trace() as run:
+        runner.run_one()
+    _require(client, address, "succeeded")
+
+    address = _submit(client, _LONG)
+    working = Thread(target=runner.run_one)
+    working.start()
+    try:
+        poll = _poll(client, address, working)
+    finally:
+        with Trace() as cancellation:
+            client.post(f"{address}/cancel")
+        working.join()
+    _require(client, address, "canceled")
+    return {
+        "submission": submission,
+        "run": run,
+        "poll": poll,
+        "cancellation": cancellation,
+    }
+
+
+def _submit(client: FlaskClient, params: dict[str, Any]) -> str:
+    """Post two pictures as a form; return the job's address."""
+    with ExitStack() as opened:
+        pictures = {
+            field: (opened.enter_context((ROOT / "samples" / name).open("rb")), name)
+            for field, name in _PICTURES.items()
+        }
+        form = {**pictures, "params": json.dumps(params)}
+        submitted = client.post("/v1/jobs", data=form)
+    if submitted.status_code != 202:  # noqa: PLR2004 - accepted
+        raise RuntimeError(f"the job was not accepted: {submitted.text}")
+    return str(json.loads(submitted.data)["urls"]["self"])
+
+
+def _poll(client: FlaskClient, address: str, working: Thread) -> Trace:
+    """Trace the poll that finds the job at its second iteration, or a later one.
+
+    It is the first to see this progress, so no cache answers it; and the preview of
+    the first iteration is there.
+    """
+    while working.is_alive():
+        with Trace() as trace:
+            polled = client.get(address)
+        job = json.loads(polled.data)
+        progress = job["progress"] or {}  # none before the first heartbeat
+        if job["state"] == "running" and progress.get("iteration", 0) > 1:
+            return trace
+        time.sleep(_POLL_SECONDS)
+    raise RuntimeError(f"the long job ended by itself: {client.get(address).text}")
+
+
+def _require(client: FlaskClient, address: str, state: str) -> None:
+    job = client.get(address)
+    if json.loads(job.data)["state"] != state:
+        raise RuntimeError(f"the job should be {state}: {job.text}")
