@@ -9,7 +9,7 @@ import pytest
 
 from bench.mutations import MUTATIONS, ROOT, apply
 
-JOBS = sorted((ROOT / "shared").glob("*.py"))
+JOBS = sorted((ROOT / "shared").rglob("*.py"))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)

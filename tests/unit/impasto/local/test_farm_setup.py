@@ -57,6 +57,8 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_a_migration_has_a_session_that_no_terminal_interrupts(tmp_path, monkeypatch):
     (tmp_path / "shared" / "commands").mkdir(parents=True)
+    (tmp_path / "shared" / "__init__.py").touch()
+    (tmp_path / "shared" / "commands" / "__init__.py").touch()
     (tmp_path / "shared" / "commands" / "migrate.py").write_text(
         "import os, sys\nsys.exit(f'session of {os.getsid(0) == os.getpid()}')\n"
     )
