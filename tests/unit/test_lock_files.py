@@ -27,11 +27,11 @@ def copy(tmp_path):
     return tmp_path
 
 
-def edit(root, old, new):
+def edit(root, pattern, new):
     path = root / "pyproject.toml"
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
+    text, count = re.subn(pattern, new, path.read_text())
+    assert count == 1
+    path.write_text(text)
 
 
 def stale(root):
@@ -48,20 +48,22 @@ def test_the_lock_files_were_made_from_this_pyproject():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "names"),
+    ("pattern", "new", "names"),
     [
-        ('"flask~=3.1.0"', '"flask~=3.2.0"', ALL),  # another bound
-        ('    "flask~=3.1.0",\n', "", ALL),  # removed
-        ('    "rich~=15.0",\n', '    "rich~=15.0",\n    "tomli",\n', ALL),  # added
-        ("psycopg[binary]", "psycopg[c]", ALL),  # another extra
-        ('requires-python = ">=3.11"', 'requires-python = ">=3.12"', ALL),
-        ("torch>=2.13,<2.15", "torch>=2.13,<2.16", ["dev", "worker"]),
-        ('    "ruff~=0.17.6",\n', "", ["dev"]),
-        ('description = "A ', 'description = "Some ', []),  # not a requirement
+        ('"flask~=.*"', '"flask~=99.0"', ALL),  # another bound
+        (' *"flask~=.*\n', "", ALL),  # removed
+        ("dependencies = \\[\n", 'dependencies = ["tomli",\n', ALL),  # added
+        (r"psycopg\[binary\]", "psycopg[c]", ALL),  # another extra
+        ('requires-python = ".*"', 'requires-python = ">=3.99"', ALL),
+        ('"torch>=.*"', '"torch>=99"', ["dev", "worker"]),
+        (' *"ruff~=.*\n', "", ["dev"]),
+        ('description = ".*"', 'description = ""', []),  # not a requirement
     ],
 )
-def test_another_requirement_makes_the_files_stale_that_hold_it(copy, old, new, names):
-    edit(copy, old, new)
+def test_another_requirement_makes_the_files_stale_that_hold_it(
+    copy, pattern, new, names
+):
+    edit(copy, pattern, new)
 
     assert stale(copy) == names
 
@@ -75,7 +77,7 @@ def test_a_missing_lock_file_is_stale(copy):
 def test_the_check_of_make_lint_fails_and_names_the_stale_file(copy):
     command = [sys.executable, "-m", "requirements.lock", "--check"]
     fresh = subprocess.run(command, cwd=copy, capture_output=True, check=False)
-    edit(copy, '"ruff~=0.17.6"', '"ruff~=0.18.0"')
+    edit(copy, '"ruff~=.*"', '"ruff~=99.0"')
 
     done = subprocess.run(
         command, cwd=copy, capture_output=True, text=True, check=False
