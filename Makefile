@@ -4,12 +4,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
+.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 setup: .venv/.installed-dev ## install all, with the tools for development
+
+lock: setup ## make requirements/*.lock from pyproject.toml; ARGS="--upgrade" for newer releases
+	@$(BIN)/python -m requirements.lock $(ARGS)
 
 demo: .venv/.installed ## paint a sample picture on a farm of its own, into demo/
 	@$(BIN)/impasto weights fetch
@@ -24,7 +27,8 @@ test: setup ## run the tests, three at a time
 	@$(BIN)/impasto weights fetch
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 
-lint: setup ## check style, types and layers
+lint: setup ## check style, types, layers and that the lock files are up to date
+	$(BIN)/python -m requirements.lock --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -94,14 +98,17 @@ compose-check: setup ## build and run docker-compose.yml, kill its worker in mid
 clean: ## remove what was made here; farms keep their data elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# The stamps say for which pyproject.toml the packages were installed.
-.venv/.installed: pyproject.toml
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+# The stamps say for which pyproject.toml and lock files the packages were installed.
+.venv/.installed: pyproject.toml requirements/worker.lock
 	@test -x $(BIN)/python || { echo "making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@echo "installing the server and the engine (minutes, the first time: torch is large)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[server,engine]'
+	@$(INSTALL) --require-hashes -r requirements/worker.lock
+	@$(INSTALL) --no-deps -e .
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed
+.venv/.installed-dev: .venv/.installed requirements/dev.lock
 	@echo "installing the tools for development"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[server,engine,dev]'
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@

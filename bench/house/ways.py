@@ -14,16 +14,15 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from shared.migrations import migrate
-from worker.device import this_device
-
 from api.app import create_app
 from bench.house.trace import ROOT, Trace
-from shared.db import Database
+from shared.db.database import Database
+from shared.db.migrate import migrate
 from shared.queue import Doorbell
 from shared.settings import Settings
-from shared.storage import open_storage
+from shared.storage.backends import open_storage
 from worker.app import open_tools
+from worker.devices.device import this_device
 from worker.runner import Runner
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,9 +100,48 @@ def test_port_tag_and_torch_can_be_chosen():
     assert chosen["weights"]["build"]["args"] == {"TORCH": "torch==2.13.0"}
 
 
+def test_by_default_torch_comes_from_the_lock_file():
+    build = services("docker-compose.yml")["weights"]["build"]
+
+    assert build["args"] == {"TORCH": ""}
+
+
 @pytest.mark.parametrize("target", ["api", "worker"])
 def test_both_images_run_without_privileges(target):
     stages = (ROOT / "deploy" / "Dockerfile").read_text().split("FROM base AS ")
 
     (stage,) = (stage for stage in stages if stage.startswith(target))
     assert "USER 10001" in stage
+
+
+def worker_lock(named):
+    """Return what the Dockerfile takes of worker.lock if that torch is named."""
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    (program,) = re.findall(r"awk -v named=\"\$TORCH\" '(.*)'", dockerfile)
+    return subprocess.run(
+        ["awk", "-v", f"named={named}", program, "requirements/worker.lock"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_the_image_of_a_worker_is_installed_from_its_lock_file():
+    whole = (ROOT / "requirements" / "worker.lock").read_text()
+
+    assert worker_lock(named="") == whole
+
+
+def test_another_build_of_torch_replaces_that_of_the_lock_file_and_its_cuda():
+    whole = worker_lock(named="")
+    rest = worker_lock(named="torch==2.14.1+cpu torchvision==0.29.1+cpu")
+
+    pins = re.compile(r"^([a-z].*?)==", re.MULTILINE)
+    left_out = set(pins.findall(whole)) - set(pins.findall(rest))
+    assert {"torch", "torchvision", "triton"} <= left_out
+    assert left_out - {"torch", "torchvision", "triton"} == {
+        name for name in left_out if name.startswith(("nvidia-", "cuda-"))
+    }
+    assert rest.count("--hash") > 0
+    assert "numpy==" in rest

