@@ -67,7 +67,9 @@ def inexact_by(claim: Claim) -> str:
     if claim.asked_max_edge is not None:
         edge = claim.params.max_edge
         return f"made at {edge} px, as {claim.asked_max_edge} px did not fit"
-    return "went on with smaller steps after it diverged" if claim.caution < 1 else ""
+    return (
+        "went on with smaller steps after it diverged" if claim.step_scale < 1 else ""
+    )
 
 
 def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:

@@ -45,7 +45,7 @@ def remedy(tools: Tools, claim: Claim, error: Exception) -> JobState:
     failure = _failure(tools, claim, error)
     if _is_outage(error):
         return postpone_job(tools.db, claim, failure, OUTAGE_SECONDS)
-    if isinstance(error, Diverged) and claim.caution == 1:
+    if isinstance(error, Diverged) and claim.step_scale == 1:
         return retry_with_smaller_steps(tools.db, claim, failure, CAUTION)
     elsewhere = tools.device.uuid if is_of_the_device(error) else None
     retry_seconds = tools.settings.retry_seconds

@@ -79,7 +79,7 @@ class Claim(Generic[P_co]):
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     finish_requested: bool = False  # no further iterations, only the picture
-    caution: float = 1.0  # factor of the steps; below 1 once the loss has diverged
+    step_scale: float = 1.0  # factor of the steps; below 1 once the loss has diverged
     asked_max_edge: int | None = None  # px, where params say less than was asked
     trace: Trace | None = None  # of who asked for the job
     progress: Mapping[str, Any] = field(default_factory=dict)  # last that was told
@@ -205,7 +205,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         segments=segments_of(session, [job.id]).get(job.id, ()),
         keep_every=job.keep_every,
         finish_requested=job.finish_requested,
-        caution=1.0 if job.caution is None else job.caution,
+        step_scale=1.0 if job.step_scale is None else job.step_scale,
         asked_max_edge=job.asked_max_edge,
         trace=read_trace(job.traceparent),
         progress=job.progress or {},

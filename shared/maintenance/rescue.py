@@ -85,7 +85,9 @@ def jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[Waiti
             .where(
                 Job.state == JobState.QUEUED,
                 Job.ready_key.is_not(None),
-                or_(Job.hint_at.is_(None), Job.hint_at < db.now - stale_seconds),
+                or_(
+                    Job.notified_at.is_(None), Job.notified_at < db.now - stale_seconds
+                ),
             )
             .order_by(Job.ready_key)
             .limit(limit)

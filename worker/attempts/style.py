@@ -148,7 +148,7 @@ class Attempt:
     def _iterates(
         self, sources: Sources, segments: Segments, room: Room, here: Snapshot | None
     ) -> Iterator[Iterate]:
-        tick, step = partial(self._tick, room), self._claim.caution
+        tick, step = partial(self._tick, room), self._claim.step_scale
         limits = Limits(room.activation_bytes, step, tick)
         return stylize(
             sources,

@@ -135,7 +135,7 @@ class Job(Base):
     priority: Mapped[int] = mapped_column(default=0)
     ready_key: Mapped[float | None]  # None while the job waits for run_after
     run_after: Mapped[float]
-    hint_at: Mapped[float | None]  # when it was last rung for
+    notified_at: Mapped[float | None]  # when it was last rung for
 
     iteration: Mapped[int] = mapped_column(default=0)
     ckpt_iter: Mapped[int] = mapped_column(default=0)
@@ -145,7 +145,7 @@ class Job(Base):
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     finish_requested: Mapped[bool] = mapped_column(default=False)
-    caution: Mapped[float | None]  # factor of every step since the loss diverged
+    step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     asked_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
     progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
     warnings: Mapped[list[Any]] = mapped_column(default=list)

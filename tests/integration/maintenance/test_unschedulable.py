@@ -131,12 +131,12 @@ def test_where_there_is_no_elsewhere_the_failed_device_may_try_again(db, clock, 
 def test_a_diverged_job_goes_on_carefully_at_once_and_is_refunded(db):
     job_id = submit(db)
     claimed = claim(db, "a")
-    assert claimed.caution == 1
+    assert claimed.step_scale == 1
 
     assert retry_with_smaller_steps(db, claimed, BROKEN, 0.3) == JobState.QUEUED
 
     again = claim(db, "b")
-    assert (again.job_id, again.caution, again.attempts) == (job_id, 0.3, 1)
+    assert (again.job_id, again.step_scale, again.attempts) == (job_id, 0.3, 1)
 
 
 def test_a_canceled_job_does_not_go_on_carefully(db):
