@@ -128,7 +128,7 @@ def _settle(response: Response | None) -> None:
         )
     except DatabaseUnavailable as error:
         # What was made is committed; who asks again gets the job as it is then.
-        log.warning("answer_not_kept", error=str(error))
+        log.warning("idempotent_response_lost", error=str(error))
 
 
 def _is_final(response: Response) -> bool:

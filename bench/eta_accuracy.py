@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from bench.start_latency import all_cores
 from shared.db.migrate import migrate
-from shared.db.models.timing import Foretold
+from shared.db.models.timing import Forecast
 from shared.forecast.pace_store import forecast_accuracy
 from tests.support.farm import Farm, picture
 from tests.support.redis_and_postgresql import redis_server_path, running_redis
@@ -55,8 +55,8 @@ def main() -> int:
     return 0
 
 
-def _run(farm: Farm) -> list[tuple[int, str, Foretold]]:
-    farm.start_worker(IMPASTO_WARM_UP_SECONDS="1.5", **all_cores())
+def _run(farm: Farm) -> list[tuple[int, str, Forecast]]:
+    farm.start_worker(IMPASTO_BENCHMARK_SECONDS="1.5", **all_cores())
     rows, shapes = [], itertools.cycle(_SHAPES)
     for seed, (edge, quality) in enumerate(JOBS):
         photo = picture(seed, next(shapes))
@@ -66,29 +66,29 @@ def _run(farm: Farm) -> list[tuple[int, str, Foretold]]:
         rows.append((edge, quality, _told(farm, job_id)))
         _say(*rows[-1])
     lines = (farm.settings.home / "log").read_text().splitlines()
-    warm = [json.loads(line) for line in lines if '"warmed_up"' in line]
+    warm = [json.loads(line) for line in lines if '"benchmark_completed"' in line]
     sys.stdout.write(f"warm-up: {[one['seconds'] for one in warm]} s\n")
     return rows
 
 
-def _told(farm: Farm, job_id: str) -> Foretold | None:
+def _told(farm: Farm, job_id: str) -> Forecast | None:
     with farm.db.read() as session:
-        return session.scalar(select(Foretold).where(Foretold.job_id == job_id))
+        return session.scalar(select(Forecast).where(Forecast.job_id == job_id))
 
 
-def _say(edge: int, quality: str, row: Foretold) -> None:
-    error = row.foretold_seconds / row.actual_seconds - 1
+def _say(edge: int, quality: str, row: Forecast) -> None:
+    error = row.forecast_seconds / row.actual_seconds - 1
     inside = row.low_seconds <= row.actual_seconds <= row.high_seconds
     sys.stdout.write(
-        f"{edge:5} px {quality:9} foretold {row.foretold_seconds:7.1f} s, "
+        f"{edge:5} px {quality:9} foretold {row.forecast_seconds:7.1f} s, "
         f"took {row.actual_seconds:7.1f} s, {error:+7.1%}"
         f"{'' if inside else '  out of range'}\n"
     )
     sys.stdout.flush()
 
 
-def _print(rows: list[tuple[int, str, Foretold]], told: Accuracy) -> None:
-    errors = [abs(r.foretold_seconds / r.actual_seconds - 1) for _, _, r in rows]
+def _print(rows: list[tuple[int, str, Forecast]], told: Accuracy) -> None:
+    errors = [abs(r.forecast_seconds / r.actual_seconds - 1) for _, _, r in rows]
     sys.stdout.write(
         f"median error of all {len(errors)}: {median(errors):.1%}; after the first 3: "
         f"{median(errors[3:]):.1%}; within range: {told.within:.0%}\n"

@@ -54,9 +54,9 @@ _NUMBERS = {
 }
 # Job i was made in second 2e9 + i: one in ten failed, one in ten has a tag.
 _JOBS = """
-INSERT INTO jobs (id, owner_id, kind, state, name, tags, labels, fence, revision,
-  attempts, max_attempts, losses_in_a_row, need_bytes, priority, run_after, iteration,
-  ckpt_iter, claim_iter, finish_requested, warnings, params, iterations, created_at,
+INSERT INTO jobs (id, owner_id, kind, state, name, tags, user_metadata, fence, revision,
+  attempts, max_attempts, crashes_in_a_row, need_bytes, priority, run_after, iteration,
+  checkpoint_iteration, iteration_at_claim, finish_requested, warnings, params, iterations, created_at,
   finished_at, completion)
 {numbers} SELECT 'job_' || (100000000 + i), 'own_local', 'style',
   CASE WHEN i % 10 = 0 THEN 'failed' ELSE 'succeeded' END, 'Lisbon ' || i, '[]',
@@ -65,7 +65,7 @@ INSERT INTO jobs (id, owner_id, kind, state, name, tags, labels, fence, revision
 """
 _PARAMS = '{"styles": [{}], "max_edge": 128, "content": {"asset_id": "ast_1"}}'
 _WORDS = """
-INSERT INTO job_words (job_id, word, owner_id, created_at)
+INSERT INTO job_search_terms (job_id, term, owner_id, created_at)
 {numbers} SELECT 'job_' || (100000000 + i), '{word}', 'own_local', 2e9 + i FROM n
 WHERE i % {every} = 0
 """

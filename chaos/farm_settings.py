@@ -4,8 +4,8 @@ from __future__ import annotations
 
 LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
-REAP_SECONDS = 1.0
-RERING_SECONDS = 2.0
+RESCUE_SECONDS = 1.0
+RENOTIFY_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 WATCHDOG_SECONDS = 6.0
 SAVE_RETRY_SECONDS = 0.5
@@ -13,16 +13,16 @@ OUTAGE_SECONDS = 3.0  # instead of `worker.retry_policy`, which has it as a cons
 
 # A lease runs out, and two rounds of the reconciler see to it; one lease more if the
 # reconciler's leader, the database or what is to start has been hit too.
-RECOVERY_SECONDS = LEASE_SECONDS + 2 * REAP_SECONDS
+RECOVERY_SECONDS = LEASE_SECONDS + 2 * RESCUE_SECONDS
 SECOND_FAULT_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS
 # A worker that is told to go does so in that time, besides a step and a write.
-LEAVING_SECONDS = 2.0 + REAP_SECONDS
+LEAVING_SECONDS = 2.0 + RESCUE_SECONDS
 
 ENVIRONMENT = {
     "IMPASTO_LEASE_SECONDS": str(LEASE_SECONDS),
     "IMPASTO_HEARTBEAT_SECONDS": str(HEARTBEAT_SECONDS),
-    "IMPASTO_REAP_SECONDS": str(REAP_SECONDS),
-    "IMPASTO_RERING_SECONDS": str(RERING_SECONDS),
+    "IMPASTO_RESCUE_SECONDS": str(RESCUE_SECONDS),
+    "IMPASTO_RENOTIFY_SECONDS": str(RENOTIFY_SECONDS),
     "IMPASTO_RETRY_SECONDS": str(RETRY_SECONDS),
     "IMPASTO_WATCHDOG_SECONDS": str(WATCHDOG_SECONDS),
     "IMPASTO_SAVE_RETRY_SECONDS": str(SAVE_RETRY_SECONDS),

@@ -127,6 +127,6 @@ class Doorbell:
         try:
             self._queue.send_task(TASK, args=[job_id], queue=queue, retry=False)
         except (OperationalError, redis.RedisError, OSError) as error:
-            log.warning("ring_failed", job_id=job_id, error=str(error))
+            log.warning("notification_failed", job_id=job_id, error=str(error))
             return False
         return True

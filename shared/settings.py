@@ -116,15 +116,15 @@ class Settings(BaseSettings):
         gt=0,
         description="that an idle worker ignores a due job before it is replaced",
     )
-    misfit_seconds: float = Field(
+    unschedulable_after_seconds: float = Field(
         default=60,
         gt=0,
         description="that a job too large for every known device waits before it fails",
     )
-    reap_seconds: float = Field(
+    rescue_seconds: float = Field(
         default=5, gt=0, description="between two rounds of the reconciler"
     )
-    rering_seconds: float = Field(
+    renotify_seconds: float = Field(
         default=10, gt=0, description="after which a waiting job is rung for again"
     )
     checkpoint_seconds: float = Field(
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         gt=0,
         description="between two previews, or 200 times the last write if longer",
     )
-    warm_up_seconds: float = Field(
+    benchmark_seconds: float = Field(
         default=1.5,
         ge=0,
         description="that a worker may measure itself at its start, where no job has "
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     save_retry_seconds: float = Field(
         default=5, gt=0, description="between two tries to store a result"
     )
-    save_patience_seconds: float = Field(
+    save_timeout_seconds: float = Field(
         default=600, gt=0, description="after which an unstored job goes back in line"
     )
     paused_days: float = Field(
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     tombstone_days: float = Field(
         default=365, gt=0, description="that a job's row and events are kept after it"
     )
-    kept_bytes: int = Field(
+    kept_checkpoint_bytes: int = Field(
         default=1024 * _MIB,
         ge=0,
         description="per job, for checkpoints kept to be forked from",

@@ -178,15 +178,15 @@ class Event(StrEnum):
 
     CLAIM = "claim"  # a worker took it
     COMPLETE = "complete"  # its result is stored
-    STOPPED = "stopped"  # the worker obeyed and let go
+    STOPPED = "stop"  # the worker obeyed and let go
     RELEASE = "release"  # the worker had to leave; nothing was wrong with the job
     RETRY = "retry"  # the attempt failed, another may succeed
     FAIL = "fail"  # it failed for good
-    REAP = "reap"  # its worker fell silent
-    POISON = "poison"  # its workers fall silent again and again
+    REAP = "rescue"  # its worker fell silent
+    POISON = "crash_loop"  # its workers fall silent again and again
     EXPIRE = "expire"  # not started by its deadline, or paused for too long
     OVERDUE = "overdue"  # not done by the time it was to be canceled
-    MISFIT = "misfit"  # no known device can ever hold it
+    MISFIT = "unschedulable"  # no known device can ever hold it
 
 
 EVENTS: dict[Event, dict[JobState, JobState]] = {

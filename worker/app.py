@@ -107,7 +107,7 @@ def serve(tools: Tools) -> None:
     @queue.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
     def look(job_id: str) -> None:
         """Do all due jobs, the best first; `job_id` is only one that was rung for."""
-        log.debug("ring_heard", job_id=job_id)
+        log.debug("notification_received", job_id=job_id)
         while runner.run_one():
             pass  # Celery hears the next ring up to two seconds after a task's end
 
@@ -152,7 +152,7 @@ def _listen(queue: Celery, device_class: str, wanted: bool) -> None:
         for name in _lists(device_class):
             change(name, destination=node)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("rings_not_changed", error=str(error))
+        log.warning("notification_subscription_failed", error=str(error))
 
 
 def _lists(device_class: str) -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def _watch(tools: Tools, watchdog: Watchdog) -> None:
             why = watchdog.look()
         except Exception:
             # Without this thread a stuck worker stays stuck: it must outlive surprises.
-            log.exception("watchdog_stumbled")
+            log.exception("watchdog_crashed")
             continue
         if why is not None:
             log.error("worker_replaced", why=why)

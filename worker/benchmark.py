@@ -33,7 +33,7 @@ def warm_up(tools: Tools) -> None:
 
     It ends with the first iteration after the time that the setting allows.
     """
-    budget = tools.settings.warm_up_seconds
+    budget = tools.settings.benchmark_seconds
     params = StyleParams(max_edge=_SIDES_PX[0])
     setup = setup_of(tools.settings, tools.device)
     method = method_of(params.model_dump())
@@ -44,9 +44,9 @@ def warm_up(tools: Tools) -> None:
         measured = _measured(tools, params.network, began + budget)
         seed_paces(tools.db, setup, method, measured)
     except DatabaseUnavailable as error:
-        log.warning("warm_up_skipped", error=str(error))
+        log.warning("benchmark_skipped", error=str(error))
         return
-    log.info("warmed_up", seconds=round(time.monotonic() - began, 2), setup=setup)
+    log.info("benchmark_completed", seconds=round(time.monotonic() - began, 2), setup=setup)
 
 
 def _measured(tools: Tools, name: NetworkName, ends_at: float) -> list[Measured]:

@@ -64,9 +64,9 @@ class Resumption:
 
 def inexact_by(claim: Claim) -> str:
     """Why the picture cannot be what was asked for, as far as the row tells."""
-    if claim.asked_max_edge is not None:
+    if claim.requested_max_edge is not None:
         edge = claim.params.max_edge
-        return f"made at {edge} px, as {claim.asked_max_edge} px did not fit"
+        return f"made at {edge} px, as {claim.requested_max_edge} px did not fit"
     return (
         "went on with smaller steps after it diverged" if claim.step_scale < 1 else ""
     )
@@ -140,7 +140,7 @@ def resume(storage: Storage, claim: Claim, origin: Origin) -> Resumption | None:
         try:
             found = _read(storage, stored, claim)
         except (BlobMissing, DamagedBlob) as error:
-            log.warning("checkpoint_unusable", job_id=claim.job_id, error=str(error))
+            log.warning("checkpoint_rejected", job_id=claim.job_id, error=str(error))
             continue
         if found is not None:
             return _resumption(*found, origin)
@@ -173,7 +173,7 @@ def _read(
         log.info("checkpoint_not_finite", iteration=snapshot.iteration)
         return None
     if not _is_of_schedule(snapshot, claim.params.stages):
-        log.info("checkpoint_of_another_size", iteration=snapshot.iteration)
+        log.info("checkpoint_size_mismatched", iteration=snapshot.iteration)
         return None
     return snapshot, origin
 

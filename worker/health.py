@@ -54,7 +54,7 @@ def beat(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
         _file(home).touch()
     except OSError as error:
-        log.warning("pulse_missed", error=str(error))
+        log.warning("heartbeat_file_write_failed", error=str(error))
 
 
 def is_felt(home: Path) -> bool:

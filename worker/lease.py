@@ -192,10 +192,10 @@ class Lease:
         except FencedOut:
             self._lost = True
         except DatabaseUnavailable as error:
-            log.warning("heartbeat_missed", job_id=self._claim.job_id, error=str(error))
+            log.warning("heartbeat_failed", job_id=self._claim.job_id, error=str(error))
         except Exception:
             # Without this thread the job is lost: it must outlive any surprise.
-            log.exception("heartbeat_missed", job_id=self._claim.job_id)
+            log.exception("heartbeat_failed", job_id=self._claim.job_id)
 
     def _stall_seconds(self) -> float:
         step = median(self._steps) if self._steps else 0.0

@@ -56,12 +56,12 @@ def take_place(tools: Tools) -> None:
             if last_seen is not None and error.last_seen > last_seen:
                 raise
             if last_seen is None:
-                log.info("waiting_for_the_device", why=str(error))
+                log.info("worker_registration_blocked", why=str(error))
             last_seen = error.last_seen
             time.sleep(_LOOK_AGAIN_SECONDS)
         except DatabaseUnavailable as error:
             log.warning(
-                "arrival_delayed", error=str(error)
+                "worker_registration_delayed", error=str(error)
             )  # attendance will see to it
             return
         else:
@@ -99,14 +99,14 @@ def attend(tools: Tools, runner: Runner, duty: Duty) -> None:
             _be_seen(tools, runner, duty)
         except DeviceTaken as error:
             # We were silent for so long that another worker took our place.
-            log.error("place_lost", error=str(error))  # noqa: TRY400 - told to a person
+            log.error("worker_registration_lost", error=str(error))  # noqa: TRY400 - told to a person
             duty.end()
             os.kill(os.getpid(), signal.SIGTERM)
         except ImpastoError as error:
-            log.warning("attendance_missed", error=str(error))
+            log.warning("registration_heartbeat_failed", error=str(error))
         except Exception:
             # A worker that is not on the roll counts as dead: keep trying.
-            log.exception("attendance_missed")
+            log.exception("registration_heartbeat_failed")
         duty.wait(_ATTENDANCE_SECONDS)
 
 
@@ -125,7 +125,7 @@ def leave(tools: Tools) -> None:
     try:
         deregister_worker(tools.db, tools.worker_id)
     except DatabaseUnavailable as error:
-        log.warning("leaving_unnoticed", error=str(error))
+        log.warning("worker_deregistration_failed", error=str(error))
 
 
 class Duty:
@@ -164,7 +164,7 @@ class Duty:
                 self._draining.set()
             else:
                 self._draining.clear()
-        log.info("drain_ordered" if wanted else "drain_lifted")
+        log.info("drain_requested" if wanted else "drain_revoked")
         self._listen(not wanted)
 
     def wait(self, seconds: float) -> bool:

@@ -162,7 +162,7 @@ class Runner:
                 state = self._insist(partial(self._settle, claim, ended))
                 if state == JobState.SUCCEEDED:
                     attempt.learn()
-        log.info("job_left", state=state)
+        log.info("job_released", state=state)
 
     def _attempt(
         self, claim: Claim, nonce: str, lease: Lease
@@ -207,7 +207,7 @@ class Runner:
         try:
             self._delete(*keep_last_checkpoint(self._tools.db, claim.job_id))
         except DatabaseUnavailable as error:
-            log.warning("checkpoints_left_behind", error=str(error))
+            log.warning("checkpoint_deletion_failed", error=str(error))
 
     def _insist(
         self, write: Callable[[], Written], patience_seconds: float = float("inf")
@@ -238,7 +238,7 @@ class Runner:
             try:
                 self._tools.storage.delete(key)
             except StorageError as error:
-                log.warning("blob_left_behind", key=key, error=str(error))
+                log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
 def _named(claim: Claim) -> dict[str, Any]:

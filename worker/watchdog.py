@@ -90,5 +90,5 @@ class Watchdog:
         try:
             return has_due_job(self._tools.db, self._runner.device)
         except DatabaseUnavailable as error:
-            log.info("watchdog_blind", error=str(error))
+            log.info("watchdog_check_failed", error=str(error))
             return False

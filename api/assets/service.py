@@ -138,7 +138,7 @@ def drop_blobs(services: Services, keys: Iterable[str]) -> None:
         try:
             services.storage.delete(key)
         except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
+            log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
 _HEADER = "Content-Digest"

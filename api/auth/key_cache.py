@@ -102,9 +102,9 @@ class KnownKeys:
             used_keys(self._database, used)
         except DatabaseUnavailable as error:
             self._used |= used  # the next time
-            log.info("key_uses_not_noted", error=str(error))
+            log.info("key_usage_write_failed", error=str(error))
         except Exception:
-            log.exception("key_uses_lost")
+            log.exception("key_usage_lost")
 
     def note_uses_from_now_on(self) -> None:
         """Do so every half minute, so that no request waits for a write."""

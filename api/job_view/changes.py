@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PRIORITY_WORDS = {number: word for word, number in PRIORITIES.items()}
 
-_NAMES = {"labels": "metadata"}  # column -> member
+_NAMES = {"user_metadata": "metadata"}  # column -> member
 
 
 def told_changes(detail: Mapping[str, Any]) -> dict[str, Any]:

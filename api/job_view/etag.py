@@ -73,7 +73,7 @@ def mark_of_glance(
     rest = [
         seen.state_reason,
         seen.frame,
-        [seen.ckpt_iter, seen.stored, seen.kept, seen.begun],
+        [seen.checkpoint_iteration, seen.stored, seen.kept, seen.begun],
         seen.warnings,
         seen.worker_id,
         seen.parent_id,

@@ -132,7 +132,7 @@ def _waiting(job: Job, known: JobDetails, line: QueueState) -> Waiting:
     if job.ready_key is None:  # the line has no such job
         # As if it were square: its photo is not at hand, and few jobs back off.
         params = {**job.params, "schedule": course_of(job, known).stages}
-        work = Work(JobKind(job.kind), params, done=job.ckpt_iter)
+        work = Work(JobKind(job.kind), params, done=job.checkpoint_iteration)
         spans = spans_on(line.times, line.setups, work)
     return Waiting(
         job_id=job.id,

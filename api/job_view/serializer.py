@@ -114,7 +114,7 @@ def _allowed(job: Job, known: JobDetails) -> list[str]:
 
 def _labels(job: Job) -> dict[str, Any]:
     trace = read_trace(job.traceparent)
-    labels = {"name": job.name, "tags": job.tags, "metadata": job.labels}
+    labels = {"name": job.name, "tags": job.tags, "metadata": job.user_metadata}
     return {**labels, "trace_id": trace and trace.id}
 
 
@@ -126,10 +126,10 @@ def _times(job: Job) -> dict[str, Any]:
 
 
 def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark | None:
-    if not job.ckpt_iter:
+    if not job.checkpoint_iteration:
         return None
-    at = [row.created_at for row in stored if row.iteration == job.ckpt_iter]
-    return CheckpointMark(iteration=job.ckpt_iter, at=instant(at[-1] if at else None))
+    at = [row.created_at for row in stored if row.iteration == job.checkpoint_iteration]
+    return CheckpointMark(iteration=job.checkpoint_iteration, at=instant(at[-1] if at else None))
 
 
 def poll_seconds(job: JobObject) -> int | None:
@@ -311,7 +311,7 @@ def present_progress(
         return None
     told = Told.model_validate(job.progress)
     waits = job.state == JobState.QUEUED
-    if waits and told.iteration > job.ckpt_iter:
+    if waits and told.iteration > job.checkpoint_iteration:
         return None
     index = min(max(told.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED

@@ -167,7 +167,7 @@ def _about(
     if body.tags is not None:
         about["tags"] = list(distinct(body.tags))
     if body.metadata is not None:
-        about["labels"] = dict(body.metadata)
+        about["user_metadata"] = dict(body.metadata)
     if body.priority is not None:
         about["priority"] = PRIORITIES[body.priority]
     if "cancel_after" in body.model_fields_set:

@@ -183,7 +183,7 @@ def manifest_of(database: Database, job: Job) -> Manifest:
     known = load_details(database, [job])
     pictures = pictures_of(database, job.id)
     params = read_params(JobKind(job.kind), job.params)
-    origin = job.origin or {}
+    origin = job.provenance or {}
     return Manifest(
         job_id=job.id,
         kind=job.kind,

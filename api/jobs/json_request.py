@@ -217,7 +217,7 @@ def _about(
         start_deadline=deadline("start_deadline", body.start_deadline, now, errors),
         cancel_after=deadline("cancel_after", body.cancel_after, now, errors),
         tags=distinct(body.tags),
-        labels=dict(body.metadata),
+        user_metadata=dict(body.metadata),
         reuse=body.reuse,
     )
     return name, options

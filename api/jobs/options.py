@@ -123,7 +123,7 @@ class JobOptions:
     start_deadline: float | None = None  # seconds since 1970
     cancel_after: float | None = None  # the same
     tags: tuple[str, ...] = ()
-    labels: dict[str, str] = field(default_factory=dict)  # `metadata` in JSON
+    user_metadata: dict[str, str] = field(default_factory=dict)  # `metadata` in JSON
     reuse: ReuseWord = "never"
 
 
@@ -158,7 +158,7 @@ def read_options(
         start_deadline=_moment("start_deadline", told, now, errors),
         cancel_after=_moment("cancel_after", told, now, errors),
         tags=distinct(checked_tags or ()),
-        labels=_checked(_LABELS, labels, "metadata", errors) or {},
+        user_metadata=_checked(_LABELS, labels, "metadata", errors) or {},
         reuse=read_reuse(told.get("reuse", "never"), errors),
     )
 

@@ -56,7 +56,7 @@ def ring(services: Services, job_id: str) -> None:
     try:
         mark_notified(services.database, job_id)
     except DatabaseUnavailable:
-        log.info("ring_not_noted", job_id=job_id)  # it may ring twice: harmless
+        log.info("notification_mark_failed", job_id=job_id)  # it may ring twice: harmless
 
 
 @dataclass(frozen=True, slots=True, eq=False)

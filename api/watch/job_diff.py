@@ -55,8 +55,8 @@ class Differences:
             yield from self._progress(now)
         if now.frame is not None and (was is None or was.frame != now.frame):
             yield _preview(now, *now.frame)
-        if now.ckpt_iter and (was is None or was.ckpt_iter != now.ckpt_iter):
-            mark = {"iteration": now.ckpt_iter}
+        if now.checkpoint_iteration and (was is None or was.checkpoint_iteration != now.checkpoint_iteration):
+            mark = {"iteration": now.checkpoint_iteration}
             yield _news(CHECKPOINT, now, {"last_checkpoint": mark})
 
     def _progress(self, row: RunningJob) -> Iterator[News]:
@@ -66,7 +66,7 @@ class Differences:
             raise
         except Exception:
             # It may be gone meanwhile; whatever it is, others have news too.
-            log.info("progress_not_told", job_id=row.job_id, exc_info=True)
+            log.info("progress_serialization_failed", job_id=row.job_id, exc_info=True)
             return
         if progress is not None:
             said = {"progress": progress.model_dump(mode="json")}

@@ -47,7 +47,7 @@ def news_of(database: Database, logged: Sequence[JobEventRow]) -> list[News]:
         try:
             found += list(_news(one, outputs))
         except Exception:
-            log.exception("line_not_told", job_id=one.job_id, seq=one.seq)
+            log.exception("event_serialization_failed", job_id=one.job_id, seq=one.seq)
     return found
 
 
@@ -125,6 +125,6 @@ def _presentable(database: Database, rows: Sequence[Job]) -> list[JobObject]:
         raise
     except Exception:
         if len(rows) == 1:
-            log.exception("job_not_described", job_id=rows[0].id)
+            log.exception("job_serialization_failed", job_id=rows[0].id)
             return []
     return [one for row in rows for one in _presentable(database, [row])]

@@ -139,10 +139,10 @@ class Lookout:
                     order = self._place()
                 self._look(order, differences)
             except ImpastoError as error:
-                log.warning("look_failed", error=str(error))
+                log.warning("watcher_read_failed", error=str(error))
                 pause = _OUTAGE_SECONDS
             except Exception:
-                log.exception("look_crashed")
+                log.exception("watcher_crashed")
                 pause = _OUTAGE_SECONDS
             if not self._pause(pause, placed=order is not None):
                 return

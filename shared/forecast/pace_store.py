@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.db.models.timing import Foretold, PacePoint
+from shared.db.models.timing import Forecast, PacePoint
 from shared.forecast.pace_model import Curve, Paces, Point, Step, size_class
 
 if TYPE_CHECKING:
@@ -146,11 +146,11 @@ def is_pace_known(db: Database, setup: str, method: str, fresh_seconds: float) -
 
 def forecast_accuracy(db: Database) -> Accuracy:
     """How good foretold times are, by the newest jobs."""
-    newest = select(Foretold).order_by(Foretold.seq.desc()).limit(NEWEST)
+    newest = select(Forecast).order_by(Forecast.seq.desc()).limit(NEWEST)
     with db.read() as session:
         rows = session.scalars(newest).all()
-        last = session.scalar(select(func.max(Foretold.seq))) or 0
-    errors = (abs(r.foretold_seconds / r.actual_seconds - 1) for r in rows)
+        last = session.scalar(select(func.max(Forecast.seq))) or 0
+    errors = (abs(r.forecast_seconds / r.actual_seconds - 1) for r in rows)
     inside = sum(r.low_seconds <= r.actual_seconds <= r.high_seconds for r in rows)
     return Accuracy(tuple(errors), inside / len(rows) if rows else 0.0, last)
 
@@ -219,10 +219,10 @@ def _now(db: Database, session: Session) -> float:
 
 def _remember(db: Database, session: Session, setup: str, outcome: Outcome) -> None:
     foretold = outcome.foretold
-    row = Foretold(
+    row = Forecast(
         job_id=outcome.job_id,
         setup=setup,
-        foretold_seconds=foretold.seconds,
+        forecast_seconds=foretold.seconds,
         low_seconds=foretold.low,
         high_seconds=foretold.high,
         actual_seconds=outcome.actual_seconds,
@@ -230,4 +230,4 @@ def _remember(db: Database, session: Session, setup: str, outcome: Outcome) -> N
     )
     session.add(row)
     session.flush()
-    session.execute(delete(Foretold).where(Foretold.seq <= row.seq - FORETOLD_KEPT))
+    session.execute(delete(Forecast).where(Forecast.seq <= row.seq - FORETOLD_KEPT))

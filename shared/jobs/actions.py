@@ -136,13 +136,13 @@ def _taken_back(state: JobState) -> dict[str, Any]:
 
 
 def _can(job: Job, verb: Verb) -> bool:
-    if job.purge_asked_at is not None:
+    if job.purge_requested_at is not None:
         return verb is Verb.CANCEL  # for all else it is as good as gone
     return job.kind == JobKind.STYLE or verb not in OF_PICTURES
 
 
 def _why(job: Job, answer: Answer | None) -> str:
-    if job.purge_asked_at is not None:
+    if job.purge_requested_at is not None:
         return "it is being deleted"
     if answer is None or answer.needs is None or answer.needs == Need.EARLY:
         return ""

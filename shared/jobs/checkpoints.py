@@ -110,8 +110,8 @@ def record_checkpoint(
             )
         )
         session.flush()
-        newest = max(iteration, job.ckpt_iter)  # an older one is none to begin from
-        session.execute(update(Job).where(*held_by(claim)).values(ckpt_iter=newest))
+        newest = max(iteration, job.checkpoint_iteration)  # an older one is none to begin from
+        session.execute(update(Job).where(*held_by(claim)).values(checkpoint_iteration=newest))
         going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
         return drop_checkpoints(session, going)
 
@@ -152,7 +152,7 @@ def discard_newer_checkpoints(db: Database, claim: Claim, iteration: int) -> lis
         session.execute(
             update(Job)
             .where(*held_by(claim))
-            .values(ckpt_iter=iteration, claim_iter=iteration)
+            .values(checkpoint_iteration=iteration, iteration_at_claim=iteration)
         )
         return drop_checkpoints(session, useless)
 

@@ -80,7 +80,7 @@ class Claim(Generic[P_co]):
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     finish_requested: bool = False  # no further iterations, only the picture
     step_scale: float = 1.0  # factor of the steps; below 1 once the loss has diverged
-    asked_max_edge: int | None = None  # px, where params say less than was asked
+    requested_max_edge: int | None = None  # px, where params say less than was asked
     trace: Trace | None = None  # of who asked for the job
     progress: Mapping[str, Any] = field(default_factory=dict)  # last that was told
 
@@ -117,7 +117,7 @@ def claim_job(
             worker_id=device.worker_id,
             claim_nonce=nonce,
             lease_until=db.now + lease_seconds,
-            claim_iter=Job.ckpt_iter,
+            iteration_at_claim=Job.checkpoint_iteration,
             claimed_at=db.now,
             started_at=func.coalesce(Job.started_at, db.now),
             ready_key=None,
@@ -206,7 +206,7 @@ def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
         keep_every=job.keep_every,
         finish_requested=job.finish_requested,
         step_scale=1.0 if job.step_scale is None else job.step_scale,
-        asked_max_edge=job.asked_max_edge,
+        requested_max_edge=job.requested_max_edge,
         trace=read_trace(job.traceparent),
         progress=job.progress or {},
     )

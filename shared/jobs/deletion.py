@@ -11,10 +11,10 @@ from shared.db.models.jobs import (
     Checkpoint,
     Frame,
     Job,
-    JobCurve,
     JobEvent,
+    JobLossHistory,
     JobOutput,
-    JobWord,
+    JobSearchTerm,
 )
 from shared.errors import InvalidState
 from shared.jobs.actions import allowed_actions, answer_to, possessions
@@ -71,10 +71,10 @@ def cancel_and_purge(
         answer = answer_to(session, job, Verb.CANCEL)
         if answer.effect is Effect.MOVE:
             transition(
-                db, session, job, Verb.CANCEL, answer.state, purge_asked_at=db.now
+                db, session, job, Verb.CANCEL, answer.state, purge_requested_at=db.now
             )
-        elif not answer.done and job.purge_asked_at is None:
-            transition(db, session, job, PURGE, answer.state, purge_asked_at=db.now)
+        elif not answer.done and job.purge_requested_at is None:
+            transition(db, session, job, PURGE, answer.state, purge_requested_at=db.now)
         if not answer.done:
             return answer, []
         session.refresh(job)
@@ -87,7 +87,7 @@ def purge_canceled(db: Database) -> list[str]:
     Returns:
         Keys of the blobs that no row names any more.
     """
-    due = (Job.purge_asked_at.is_not(None), Job.state == JobState.CANCELED)
+    due = (Job.purge_requested_at.is_not(None), Job.state == JobState.CANCELED)
     with db.read() as session:
         found = session.scalars(select(Job.id).where(*due).limit(BATCH)).all()
     keys: list[str] = []
@@ -111,8 +111,8 @@ def _purge(db: Database, session: Session, job: Job) -> list[str]:
     session.execute(
         update(Job)
         .where(Job.id == job.id)
-        .values(deleted_at=db.now, purge_asked_at=None, result_key=None,
-                revision=Job.revision + 1, name=None, tags=[], labels={})
+        .values(deleted_at=db.now, purge_requested_at=None, result_key=None,
+                revision=Job.revision + 1, name=None, tags=[], user_metadata={})
     )  # fmt: skip
     return unnamed(session, sorted(keys))
 
@@ -121,6 +121,6 @@ def _drop_all(session: Session, job: Job) -> set[str]:
     keys = shown(session, [job.id]) | {job.result_key or ""}
     stored = select(Checkpoint).where(Checkpoint.job_id == job.id)
     keys |= set(drop_checkpoints(session, session.scalars(stored).all()))
-    for table in (Frame, JobOutput, JobCurve, JobWord):
+    for table in (Frame, JobOutput, JobLossHistory, JobSearchTerm):
         session.execute(delete(table).where(table.job_id == job.id))
     return keys - {""}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.jobs.submit import Limits
 
 # What a child has from its parent; deadlines were for the parent alone.
-INHERITED = ("owner_id", "kind", "name", "tags", "labels", "params", "iterations",
+INHERITED = ("owner_id", "kind", "name", "tags", "user_metadata", "params", "iterations",
              "device_class", "need_bytes", "priority", "max_attempts",
              "keep_every")  # fmt: skip
 
@@ -187,7 +187,7 @@ def _make(
         "parent_iteration": iteration,
         "relation": child.relation,
         "iteration": iteration,
-        "ckpt_iter": iteration,
+        "checkpoint_iteration": iteration,
     }
     if child.name is not None:
         columns["name"] = child.name

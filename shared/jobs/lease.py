@@ -75,7 +75,7 @@ class Result:
     iterations: int | None = None
     completion: Completion = Completion.FULL
     progress: Mapping[str, Any] | None = None
-    origin: dict[str, dict[str, str]] | None = None
+    provenance: dict[str, dict[str, str]] | None = None
 
     @property
     def keys(self) -> set[str]:
@@ -192,7 +192,7 @@ def complete_job(db: Database, claim: Claim, result: Result) -> JobState:
         "result_height": result.height,
         "exact": result.exact,
         "exact_reason": result.exact_reason,
-        "origin": result.origin,
+        "provenance": result.provenance,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
         **told(None),
@@ -339,11 +339,11 @@ def _completed(job: Job, claim: Claim) -> bool:
 
 
 def retry_with_smaller_steps(
-    db: Database, claim: Claim, failure: Failure, caution: float
+    db: Database, claim: Claim, failure: Failure, step_scale: float
 ) -> JobState:
     """Give a diverged job back, once, to go on at once with smaller steps.
 
-    The attempt is refunded: that there is a `caution` is what ends the second one.
+    The attempt is refunded: that there is a `step_scale` is what ends the second one.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -353,7 +353,7 @@ def retry_with_smaller_steps(
         state = EVENTS[Event.RETRY][was.state]
         columns: dict[str, Any] = {}
         if state != JobState.CANCELED:
-            columns = {**told(failure), "caution": caution}
+            columns = {**told(failure), "step_scale": step_scale}
         if state == JobState.QUEUED:
             columns |= {
                 "attempts": Job.attempts - 1,
@@ -380,7 +380,7 @@ def retry_smaller(db: Database, claim: Claim, params: StyleParams) -> None:
 def smaller_columns(session: Session, job: Job, params: StyleParams) -> dict[str, Any]:
     """Columns of a job that is made smaller than it was asked for."""
     segments = segments_of(session, [job.id]).get(job.id, ())
-    asked = job.asked_max_edge or job.params["max_edge"]
+    asked = job.requested_max_edge or job.params["max_edge"]
     warning = {
         "code": "made_smaller",
         "message": f"made at {params.max_edge} px, as {asked} px did not fit the "
@@ -391,7 +391,7 @@ def smaller_columns(session: Session, job: Job, params: StyleParams) -> dict[str
         "params": params.model_dump(mode="json"),
         "iterations": steered(params, segments).iterations,
         "need_bytes": need_bytes(params),
-        "asked_max_edge": asked,
+        "requested_max_edge": asked,
         "warnings": [*others, warning],
         "revision": Job.revision + 1,
     }

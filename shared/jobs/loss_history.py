@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.db.models.jobs import JobCurve
+from shared.db.models.jobs import JobLossHistory
 from shared.jobs.lease import lock_held
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ def store_loss_history(db: Database, claim: Claim, points: Sequence[Point]) -> N
     """
     with db.write() as session:
         lock_held(session, claim)
-        session.merge(JobCurve(job_id=claim.job_id, points=list(points)))
+        session.merge(JobLossHistory(job_id=claim.job_id, points=list(points)))
 
 
 def read_loss_history(db: Database, job_id: str) -> list[Point]:
     """Read the losses of a job; empty where none have been written."""
     with db.read() as session:
-        found = session.get(JobCurve, job_id)
+        found = session.get(JobLossHistory, job_id)
         return [] if found is None else list(found.points)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 
-from shared.db.models.jobs import JobWord
+from shared.db.models.jobs import JobSearchTerm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,14 +32,14 @@ def words_in(text: str) -> list[str]:
 
 def index_words(session: Session, job: Job) -> None:
     """Write the words that a job is found by, in place of those it was."""
-    session.execute(delete(JobWord).where(JobWord.job_id == job.id))
+    session.execute(delete(JobSearchTerm).where(JobSearchTerm.job_id == job.id))
     session.add_all(_rows(job, [*words_in(job.name or ""), *map(tag_word, job.tags)]))
 
 
-def _rows(job: Job, words: Iterable[str]) -> list[JobWord]:
+def _rows(job: Job, words: Iterable[str]) -> list[JobSearchTerm]:
     return [
-        JobWord(
-            job_id=job.id, word=word, owner_id=job.owner_id, created_at=job.created_at
+        JobSearchTerm(
+            job_id=job.id, term=word, owner_id=job.owner_id, created_at=job.created_at
         )
         for word in dict.fromkeys(words)
     ]

@@ -40,7 +40,7 @@ class Change:
 
     Attributes:
         params: Of the optimization.
-        about: Columns that no worker reads: name, tags, labels, priority, cancel_after.
+        about: Columns that no worker reads: name, tags, user_metadata, priority, cancel_after.
         revision: The one that whoever asks has seen; None: any.
     """
 
@@ -123,7 +123,7 @@ def _ask(session: Session, job: Job, params: dict[str, Any]) -> None:
     session.add(JobSegment(job_id=job.id, changes=params, live=True))
     session.flush()
     if job.state not in HELD:
-        beginning = max(job.ckpt_iter, _last_live(session, job.id))
+        beginning = max(job.checkpoint_iteration, _last_live(session, job.id))
         _begin(session, job.id, beginning)
 
 

@@ -60,7 +60,7 @@ def equal_job(
         Job.state == JobState.SUCCEEDED,
         Job.completion == Completion.FULL,
         Job.result_key.is_not(None),
-        Job.asked_max_edge.is_(None),  # it was made smaller than it was asked for
+        Job.requested_max_edge.is_(None),  # it was made smaller than it was asked for
     )
     active = and_(
         Job.state.not_in({*TERMINAL, *_HALTING}),
@@ -121,7 +121,7 @@ class NewJob:
     cancel_after: float | None = None  # canceled if not done by then
     segments: tuple[Segment, ...] = ()  # planned changes, in order
     tags: tuple[str, ...] = ()
-    labels: dict[str, str] = field(default_factory=dict)
+    user_metadata: dict[str, str] = field(default_factory=dict)
     params_digest: str | None = None  # the same for equal work
     reuse: Reuse = "never"
 
@@ -174,7 +174,7 @@ def submit_or_reuse(
         "owner_id": new.owner_id,
         "name": new.name,
         "tags": list(new.tags),
-        "labels": new.labels,
+        "user_metadata": new.user_metadata,
         "params_digest": new.params_digest,
         "kind": kind_of(new.params),
         "params": new.params.model_dump(mode="json"),

@@ -121,7 +121,7 @@ def _settled(db: Database, was: Job, state: JobState) -> dict[str, Any]:
 def in_line(db: Database, job: Job) -> dict[str, Any]:
     """Columns of a job that is due: where it stands, and that nobody has rung."""
     key = ready_key(job.created_at, job.priority)
-    return {"hint_at": None, "run_after": db.now, "ready_key": key}
+    return {"notified_at": None, "run_after": db.now, "ready_key": key}
 
 
 def _log(db: Database, session: Session, event: str, **row: Any) -> None:

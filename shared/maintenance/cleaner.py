@@ -57,7 +57,7 @@ class Janitor:
         """
         now = self._clock()
         self._delete(purge_canceled(self._db))  # somebody waits for that
-        self._delete(thin_kept_checkpoints(self._db, self._settings.kept_bytes))
+        self._delete(thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes))
         if now >= self._tidy_at:
             self._tidy_at = now if self._drop_expired() else now + TIDY_SECONDS
         if now >= self._sweep_at:
@@ -81,7 +81,7 @@ class Janitor:
         try:
             goes_on = self._sweep.step()
         except StorageError as error:
-            log.warning("sweep_failed", error=str(error))
+            log.warning("orphan_search_failed", error=str(error))
             goes_on = False
         self._sweep_at = now if goes_on else now + SWEEP_SECONDS
 
@@ -90,4 +90,4 @@ class Janitor:
             try:
                 self._storage.delete(key)
             except StorageError as error:
-                log.warning("blob_left_behind", key=key, error=str(error))
+                log.warning("blob_deletion_failed", key=key, error=str(error))

@@ -42,7 +42,7 @@ LEAD_ROUNDS = 3  # a leader that misses this many rounds is replaced
 
 
 class MaintenanceLoop:
-    """Reconciles every `reap_seconds` from `start` until `stop`."""
+    """Reconciles every `rescue_seconds` from `start` until `stop`."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class MaintenanceLoop:
         try:
             stand_down(self._db, TASK, self._id)
         except DatabaseUnavailable as error:
-            log.info("leadership_kept", error=str(error))
+            log.info("leadership_release_failed", error=str(error))
 
     def round(self) -> None:
         """Do once all that is due, if this process leads.
@@ -81,13 +81,13 @@ class MaintenanceLoop:
         Raises:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
-        every = self._settings.reap_seconds
+        every = self._settings.rescue_seconds
         self._notice_absence()
         if not try_lead(self._db, TASK, self._id, LEAD_ROUNDS * every):
             return
         if self._leases_are_fair():
             for job_id, state in requeue_expired_leases(self._db):
-                log.warning("job_reaped", job_id=job_id, state=state)
+                log.warning("job_rescued", job_id=job_id, state=state)
         self._mind_the_time()
         wake_backed_off_jobs(self._db)
         self._settle_what_nobody_takes()
@@ -96,10 +96,10 @@ class MaintenanceLoop:
         forget_workers(self._db)
 
     def _settle_what_nobody_takes(self) -> None:
-        for job_id in settle_misfits(self._db, self._settings.misfit_seconds):
-            log.warning("job_fits_no_device", job_id=job_id)
+        for job_id in settle_misfits(self._db, self._settings.unschedulable_after_seconds):
+            log.warning("job_declared_unschedulable", job_id=job_id)
         for job_id in readmit(self._db):
-            log.info("job_readmitted", job_id=job_id)
+            log.info("job_became_schedulable", job_id=job_id)
 
     def _mind_the_time(self) -> None:
         settings = self._settings
@@ -126,7 +126,7 @@ class MaintenanceLoop:
     def _ring_again(self) -> None:
         pending: dict[str | None, int | None] = {}
         for job in jobs_to_notify(
-            self._db, self._settings.rering_seconds, RINGS_PENDING
+            self._db, self._settings.renotify_seconds, RINGS_PENDING
         ):
             queue = job.device_class
             if queue not in pending:
@@ -144,8 +144,8 @@ class MaintenanceLoop:
                 self.round()
             except DatabaseUnavailable as error:
                 self._calm_since = self._clock()
-                log.warning("reconciling_failed", error=str(error))
+                log.warning("maintenance_failed", error=str(error))
             except Exception:
                 # This thread is what finds lost work: it must outlive any surprise.
-                log.exception("reconciling_failed")
-            self._stop.wait(self._settings.reap_seconds)
+                log.exception("maintenance_failed")
+            self._stop.wait(self._settings.rescue_seconds)

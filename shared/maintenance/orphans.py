@@ -67,7 +67,7 @@ class Sweep:
         met = list(islice(self._walk, SLICE))
         oldest = self._clock() - self._min_age_seconds
         for key in self._orphans([blob for blob in met if blob.modified_at < oldest]):
-            log.info("orphan_collected", key=key)
+            log.info("orphan_deleted", key=key)
             self._storage.delete(key)
         if len(met) < SLICE:
             self._walk = None

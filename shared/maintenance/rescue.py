@@ -104,7 +104,7 @@ def mark_notified(db: Database, job_id: str) -> None:
         session.execute(
             update(Job)
             .where(and_(Job.id == job_id, Job.state == JobState.QUEUED))
-            .values(hint_at=db.now)
+            .values(notified_at=db.now)
             .execution_options(synchronize_session=False)
         )
 
@@ -116,17 +116,17 @@ def forget_workers(db: Database) -> None:
 
 
 def _is_poison(job: Job) -> bool:
-    if job.ckpt_iter > job.claim_iter:
+    if job.checkpoint_iteration > job.iteration_at_claim:
         return False
-    return job.attempts >= job.max_attempts or job.losses_in_a_row >= MAX_LOSSES
+    return job.attempts >= job.max_attempts or job.crashes_in_a_row >= MAX_LOSSES
 
 
 def _after_loss(job: Job, state: JobState) -> dict[str, Any]:
     if state == JobState.CANCELED:
         return {}
-    progressed = job.ckpt_iter > job.claim_iter
+    progressed = job.checkpoint_iteration > job.iteration_at_claim
     columns: dict[str, Any] = {
-        "losses_in_a_row": 0 if progressed else Job.losses_in_a_row + 1,
+        "crashes_in_a_row": 0 if progressed else Job.crashes_in_a_row + 1,
         "attempts": Job.attempts - 1 if progressed else Job.attempts,
     }
     if state == JobState.QUEUED:
@@ -136,7 +136,7 @@ def _after_loss(job: Job, state: JobState) -> dict[str, Any]:
     return {
         **columns,
         "error_code": "worker_lost",
-        "error_message": f"its worker was lost {job.losses_in_a_row + 1} times in a "
+        "error_message": f"its worker was lost {job.crashes_in_a_row + 1} times in a "
         "row before the first new checkpoint",
         "error_hint": "ask for a smaller max_edge, or look at the workers' logs",
         "error_retryable": True,

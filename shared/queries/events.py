@@ -52,7 +52,7 @@ class RunningJob:
     iterations: int
     finished_at: float | None
     progress: dict[str, Any] | None
-    ckpt_iter: int
+    checkpoint_iteration: int
     frame: tuple[int, int, int, str] | None
 
 
@@ -115,7 +115,7 @@ def running_jobs(
             Job.iterations,
             Job.finished_at,
             Job.progress,
-            Job.ckpt_iter,
+            Job.checkpoint_iteration,
             Frame.iteration,
             Frame.width,
             Frame.height,

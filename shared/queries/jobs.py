@@ -61,7 +61,7 @@ class JobVersion:
     iterations: int
     finished_at: float | None
     progress: dict[str, Any] | None
-    ckpt_iter: int
+    checkpoint_iteration: int
     warnings: list[Any]
     worker_id: str | None
     parent_id: str | None
@@ -102,7 +102,7 @@ def _statement() -> Select[Any]:
         job.iterations,
         job.finished_at,
         job.progress,
-        job.ckpt_iter,
+        job.checkpoint_iteration,
         job.warnings,
         job.worker_id,
         job.parent_id,

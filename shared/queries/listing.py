@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, select, tuple_, union_all
 
-from shared.db.models.jobs import Job, JobWord
+from shared.db.models.jobs import Job, JobSearchTerm
 from shared.jobs.search_index import tag_word, words_in
 from shared.states import JobState
 
@@ -133,12 +133,14 @@ def _chosen(
     job_id: Any = Job.id
     statement = select(*what).where(Job.owner_id == owner_id, Job.deleted_at.is_(None))
     if words:  # the index of words leads, in its own order
-        created, job_id = JobWord.created_at, JobWord.job_id
-        statement = statement.join(JobWord, JobWord.job_id == Job.id).where(
-            JobWord.owner_id == owner_id, JobWord.word == words[0]
+        created, job_id = JobSearchTerm.created_at, JobSearchTerm.job_id
+        statement = statement.join(JobSearchTerm, JobSearchTerm.job_id == Job.id).where(
+            JobSearchTerm.owner_id == owner_id, JobSearchTerm.term == words[0]
         )
     for word in words[1:]:
-        named = exists().where(JobWord.job_id == Job.id, JobWord.word == word)
+        named = exists().where(
+            JobSearchTerm.job_id == Job.id, JobSearchTerm.term == word
+        )
         statement = statement.where(named.correlate(Job))
     statement = statement.where(*_columns(wanted))
     if before is not None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 PLAYED = 300  # jobs that are played ahead; those behind them are reckoned from them
 _JOB_ROW = (
     Job.id, Job.owner_id, Job.kind, Job.params, Job.ready_key, Job.need_bytes,
-    Job.device_class, Job.excluded_device, Job.iterations, Job.ckpt_iter,
+    Job.device_class, Job.excluded_device, Job.iterations, Job.checkpoint_iteration,
     Job.finish_requested, Asset.width, Asset.height,
 )  # fmt: skip
 
@@ -205,7 +205,7 @@ def _work(row: Row[Any], steered: Mapping[str, int]) -> Work:
     if kind == JobKind.STYLE and params.get("schedule"):
         planned = replanned(params["schedule"], steered.get(row.id))
         params = {**params, "schedule": planned}
-    done = row.iterations if _finishes(row) else row.ckpt_iter
+    done = row.iterations if _finishes(row) else row.checkpoint_iteration
     return Work(kind, params, (row.width or 1, row.height or 1), done)
 
 

@@ -36,7 +36,7 @@ class Farm:
             "IMPASTO_WEIGHTS_DIR": str(weights_dir),
             "IMPASTO_LEASE_SECONDS": "3",
             "IMPASTO_HEARTBEAT_SECONDS": "0.5",
-            "IMPASTO_REAP_SECONDS": "0.5",
+            "IMPASTO_RESCUE_SECONDS": "0.5",
             "IMPASTO_CHECKPOINT_SECONDS": "0.2",
         }
         self.home, self.process = home, None

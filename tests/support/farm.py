@@ -35,12 +35,12 @@ EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
 FAST = {
     "lease_seconds": 3,
     "heartbeat_seconds": 0.5,
-    "reap_seconds": 0.5,
-    "rering_seconds": 1,
+    "rescue_seconds": 0.5,
+    "renotify_seconds": 1,
     "checkpoint_seconds": 0.1,
     "preview_seconds": 0.2,
     "worker_threads": 1,
-    "warm_up_seconds": 0,
+    "benchmark_seconds": 0,
 }
 
 

@@ -150,7 +150,7 @@ class Keeper:
         try:
             return read_loss_history(self._tools.db, self._claim.job_id)
         except DatabaseUnavailable as error:
-            log.warning("curve_lost", error=str(error))
+            log.warning("loss_history_lost", error=str(error))
             return []
 
     def keep_curve(self, points: list[list[int | float | None]]) -> None:
@@ -164,7 +164,7 @@ class Keeper:
         try:
             store_loss_history(self._tools.db, self._claim, points)
         except DatabaseUnavailable as error:
-            log.warning("curve_skipped", error=str(error))
+            log.warning("loss_history_skipped", error=str(error))
 
     def save(self, name: str, data: bytes) -> Written | Order:
         """Store a result, waiting for room or for the storage to come back.
@@ -188,7 +188,7 @@ class Keeper:
         try:
             self._tools.storage.delete(key)
         except StorageError as error:
-            log.warning("blob_left_behind", key=key, error=str(error))
+            log.warning("blob_deletion_failed", key=key, error=str(error))
 
     def warn(self, code: str, message: str) -> None:
         """Tell people of something that does not stop the job."""
@@ -204,7 +204,7 @@ class Keeper:
             try:
                 self._tools.storage.put(key, data)
             except StorageError as error:
-                if waited >= settings.save_patience_seconds:
+                if waited >= settings.save_timeout_seconds:
                     raise
                 self.warn("result_not_stored_yet", str(error))
             else:

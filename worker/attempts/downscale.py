@@ -51,7 +51,7 @@ def make_smaller(tools: Tools, claim: Claim, error: Exception) -> bool:
     edge = _fitting_edge(tools, params)
     if edge is None:
         return False
-    log.warning("job_made_smaller", max_edge=edge, asked=params.max_edge)
+    log.warning("job_downscaled", max_edge=edge, asked=params.max_edge)
     retry_smaller(tools.db, claim, shrunk(params, edge))
     return True
 

@@ -116,7 +116,7 @@ class Exploration:
             height=first.height or 0,
             exact=not origin.inexact,
             exact_reason=origin.inexact or None,
-            origin=origin.told(),
+            provenance=origin.told(),
             outputs=tuple(stored),
             progress=self._told,
         )

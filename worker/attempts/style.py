@@ -253,7 +253,7 @@ class Attempt:
             height=picture.height,
             exact=not self._origin.inexact,
             exact_reason=self._origin.inexact or None,
-            origin=self._origin.told(),
+            provenance=self._origin.told(),
         )
 
 

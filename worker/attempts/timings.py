@@ -62,7 +62,7 @@ class Times:
         try:
             known = timetable(self._db)
         except DatabaseUnavailable as error:
-            log.warning("paces_unknown", error=str(error))
+            log.warning("pace_read_failed", error=str(error))
             return Paces()
         if self._claim.kind == JobKind.EXPLORE:
             return known.look_paces(self._setup, self._method)
@@ -82,7 +82,7 @@ class Times:
             took = meter.elapsed_seconds
             self._outcome = Outcome(self._claim.job_id, foretold, took)
             error = foretold.seconds / took - 1
-            log.info("time_foretold", seconds=took, relative_error=round(error, 3))
+            log.info("duration_forecast", seconds=took, relative_error=round(error, 3))
 
     def learn(self) -> None:
         """Tell what was taken down; the job is over, and nothing here may harm it."""
@@ -90,9 +90,9 @@ class Times:
         try:
             record_pace(self._db, self._setup, self._method, measured, outcome)
         except DatabaseUnavailable as error:
-            log.warning("paces_lost", error=str(error))
+            log.warning("pace_write_failed", error=str(error))
         except Exception:
-            log.exception("paces_lost")
+            log.exception("pace_write_failed")
 
 
 def place_of(here: Snapshot) -> tuple[int, int, int]:

@@ -33,33 +33,33 @@ from shared.db.base import (
 from shared.states import Completion, JobState, Relation, StateReason
 
 
-class JobWord(Base):
+class JobSearchTerm(Base):
     """A word of a job's name, or one of its tags as `#tag`.
 
     It repeats owner and time, so that one index answers a page of a search.
     """
 
-    __tablename__ = "job_words"
+    __tablename__ = "job_search_terms"
     __table_args__ = (
-        Index("ix_job_words_found", "owner_id", "word", "created_at", "job_id"),
+        Index("ix_job_search_terms_lookup", "owner_id", "term", "created_at", "job_id"),
     )
 
     job_id: Mapped[str] = mapped_column(
         ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
     )
-    word: Mapped[str] = mapped_column(String(80), primary_key=True)
+    term: Mapped[str] = mapped_column(String(80), primary_key=True)
     owner_id: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[float]
 
 
-class JobCurve(Base):
+class JobLossHistory(Base):
     """The losses of a job over its iterations, thinned to a bounded number of points.
 
     Each point is [iteration, scale, total, content, style, tv]; a loss that was no
     number is None.
     """
 
-    __tablename__ = "job_curves"
+    __tablename__ = "job_loss_histories"
 
     job_id: Mapped[str] = mapped_column(
         ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True
@@ -102,7 +102,9 @@ class Job(Base):
             "ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"
         ),
         index_where_present("ix_jobs_paused", "paused_at", "state", "paused_at"),
-        index_where_present("ix_jobs_purge", "purge_asked_at", "purge_asked_at"),
+        index_where_present(
+            "ix_jobs_purge", "purge_requested_at", "purge_requested_at"
+        ),
         Index("ix_jobs_finished", "finished_at"),
     )
 
@@ -111,7 +113,9 @@ class Job(Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     name: Mapped[str | None] = mapped_column(String(MAX_NAME))
     tags: Mapped[list[Any]] = mapped_column(default=list)
-    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `metadata` in JSON
+    user_metadata: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # `metadata` in JSON
     state: Mapped[JobState] = mapped_column(
         word_column(JobState), default=JobState.QUEUED
     )
@@ -125,7 +129,7 @@ class Job(Base):
     fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
     attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
     max_attempts: Mapped[int] = mapped_column(default=4)
-    losses_in_a_row: Mapped[int] = mapped_column(default=0)  # without a checkpoint
+    crashes_in_a_row: Mapped[int] = mapped_column(default=0)  # without a checkpoint
     worker_id: Mapped[str | None] = mapped_column(String(40))
     claim_nonce: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float | None]
@@ -138,15 +142,17 @@ class Job(Base):
     notified_at: Mapped[float | None]  # when it was last rung for
 
     iteration: Mapped[int] = mapped_column(default=0)
-    ckpt_iter: Mapped[int] = mapped_column(default=0)
-    claim_iter: Mapped[int] = mapped_column(default=0)  # ckpt_iter at the last claim
+    checkpoint_iteration: Mapped[int] = mapped_column(default=0)
+    iteration_at_claim: Mapped[int] = mapped_column(
+        default=0
+    )  # checkpoint_iteration at the last claim
     keep_every: Mapped[int | None]  # iterations between checkpoints kept for forks
     start_deadline: Mapped[float | None]  # expires if not started by then
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
-    asked_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
+    requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
     progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
@@ -160,7 +166,7 @@ class Job(Base):
     paused_at: Mapped[float | None]  # None unless it is paused
     finished_at: Mapped[float | None]
     deleted_at: Mapped[float | None]  # by its owner; only this row is left
-    purge_asked_at: Mapped[float | None]  # it is deleted once it is canceled
+    purge_requested_at: Mapped[float | None]  # it is deleted once it is canceled
 
     completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
@@ -170,7 +176,7 @@ class Job(Base):
     result_height: Mapped[int | None]
     exact: Mapped[bool | None]  # as if never interrupted
     exact_reason: Mapped[str | None] = mapped_column(String(200))  # why not
-    origin: Mapped[dict[str, Any] | None]  # digests and versions that it depends on
+    provenance: Mapped[dict[str, Any] | None]  # digests and versions that it depends on
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(String(2000))
     error_hint: Mapped[str | None] = mapped_column(String(500))

@@ -26,18 +26,18 @@ class PacePoint(Base):
     measured_at: Mapped[float]
 
 
-class Foretold(Base):
+class Forecast(Base):
     """What a job was foretold when it was claimed, and what came; the newest are kept.
 
     It outlives its job: there is no foreign key.
     """
 
-    __tablename__ = "foretold"
+    __tablename__ = "forecasts"
 
     seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(String(40))
     setup: Mapped[str] = mapped_column(String(255))
-    foretold_seconds: Mapped[float]
+    forecast_seconds: Mapped[float]
     low_seconds: Mapped[float]
     high_seconds: Mapped[float]
     actual_seconds: Mapped[float]

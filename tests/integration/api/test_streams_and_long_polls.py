@@ -78,7 +78,7 @@ def test_who_comes_back_with_the_last_id_has_missed_nothing(serve, live_db):
 
     assert names(read) == ["snapshot", *["log", "state"] * 3]
     told = [one for one in read if one[0] == "state"]
-    assert [one[2]["event"] for one in told] == ["pause", "stopped", "resume"]
+    assert [one[2]["event"] for one in told] == ["pause", "stop", "resume"]
     ids = [int(one[1]) for one in told]
     assert ids == sorted(set(ids))
     assert ids[0] > int(last_id)

@@ -149,7 +149,7 @@ def test_without_room_it_goes_back_in_line_and_leaves_nothing(farm, tools):
             return StorageFull("no space left on this device")
         return None
 
-    Runner(tools(mood, save_patience_seconds=0.05)).run_one()
+    Runner(tools(mood, save_timeout_seconds=0.05)).run_one()
 
     job = farm.job(job_id)
     assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
@@ -191,7 +191,7 @@ def test_left_and_resumed_it_gives_the_same_bytes_without_looking_again(farm, to
 
     leaving.storage.mood = leave_at_the_fourth_picture
     Runner(leaving).run_one()
-    assert farm.job(job_id).ckpt_iter == 4
+    assert farm.job(job_id).checkpoint_iteration == 4
 
     again = tools()
     Runner(again).run_one()
@@ -225,7 +225,7 @@ def test_a_killed_workers_exploration_ends_with_the_same_bytes(farm):
     first = farm.start_worker()
     undisturbed = farm.wait_end(farm.submit_exploration(**LONG))
     job_id = farm.submit_exploration(**LONG)
-    before = farm.wait(job_id, lambda job: 0 < job.ckpt_iter < LONG["count"] // 2)
+    before = farm.wait(job_id, lambda job: 0 < job.checkpoint_iteration < LONG["count"] // 2)
 
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -234,5 +234,5 @@ def test_a_killed_workers_exploration_ends_with_the_same_bytes(farm):
     job = farm.wait_end(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert job.fence > 1
-    assert farm.resumed_from(job_id)[0] >= before.ckpt_iter
+    assert farm.resumed_from(job_id)[0] >= before.checkpoint_iteration
     assert farm.outputs(job) == farm.outputs(undisturbed)

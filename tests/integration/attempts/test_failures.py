@@ -55,7 +55,7 @@ def test_what_may_be_smaller_goes_on_smaller_and_says_so(farm, tools):
     job = farm.job(job_id)
     assert job.state == JobState.SUCCEEDED
     assert max(job.result_width, job.result_height) == 64  # 128, 96, 72 rounded down
-    assert (job.exact, job.asked_max_edge, job.fence) == (False, 128, 1)
+    assert (job.exact, job.requested_max_edge, job.fence) == (False, 128, 1)
     assert job.exact_reason == "made at 64 px, as 128 px did not fit"
     assert [warning["code"] for warning in job.warnings] == ["made_smaller"]
 
@@ -135,8 +135,8 @@ def test_a_diverged_job_goes_on_once_from_the_last_finite_checkpoint(farm, tools
     job = farm.job(job_id)
     assert (job.state, job.error_code) == (JobState.QUEUED, "diverged")
     assert (job.state_reason, job.attempts) == (StateReason.RECOVERING, 0)
-    assert job.caution < 1
-    assert job.ckpt_iter > 0
+    assert job.step_scale < 1
+    assert job.checkpoint_iteration > 0
 
     calm = tools()
     Runner(calm).run_one()

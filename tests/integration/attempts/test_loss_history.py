@@ -48,7 +48,7 @@ def test_a_finished_job_tells_what_its_bits_depend_on(farm, tools):
 
     Runner(tools()).run_one()
 
-    origin = farm.job(job_id).origin
+    origin = farm.job(job_id).provenance
     assert origin["inputs"]["content"] == hashlib.sha256(picture(7)).hexdigest()
     assert set(origin["inputs"]) == {"content", "style", "weights"}
     assert {"torch", "impasto", "device", "threads"} <= set(origin["maker"])
@@ -59,4 +59,4 @@ def test_an_exploration_tells_it_too(farm, tools):
 
     Runner(tools()).run_one()
 
-    assert len(farm.job(job_id).origin["inputs"]["picture"].split(",")) == 9
+    assert len(farm.job(job_id).provenance["inputs"]["picture"].split(",")) == 9

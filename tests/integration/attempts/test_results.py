@@ -97,7 +97,7 @@ def test_an_interrupted_job_gives_the_same_bytes_in_other_formats(farm, tools, a
         leaving.draining.set() if key.startswith("checkpoints/") else None
     )
     Runner(leaving).run_one()
-    assert farm.job(job_id).ckpt_iter > 0
+    assert farm.job(job_id).checkpoint_iteration > 0
 
     Runner(tools()).run_one()
 

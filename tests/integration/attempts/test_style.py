@@ -34,7 +34,7 @@ def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
     assert (job.result_width, job.result_height) == (64, 43)
     frame = latest_frame(farm.db, job_id)
     assert (frame.iteration, frame.width) == (1, 48)
-    assert job.ckpt_iter == 14, "where it ended, for whoever wants to go on"
+    assert job.checkpoint_iteration == 14, "where it ended, for whoever wants to go on"
     assert frame.losses["total"] > 0
     assert job.warnings == []
 
@@ -90,7 +90,7 @@ def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
 ):
     job_id = farm.submit(ring=False, **SMALL)
 
-    Runner(tools(full_for("results/"), save_patience_seconds=0.05)).run_one()
+    Runner(tools(full_for("results/"), save_timeout_seconds=0.05)).run_one()
 
     job = farm.job(job_id)
     assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
@@ -174,7 +174,7 @@ def test_damaged_checkpoints_cost_time_but_not_the_picture(farm, tools):
 
     leaving.storage.mood = leave_after_a_checkpoint
     Runner(leaving).run_one()
-    assert farm.job(job_id).ckpt_iter > 0
+    assert farm.job(job_id).checkpoint_iteration > 0
     for path in (farm.settings.home / "blobs" / "checkpoints" / job_id).iterdir():
         path.write_bytes(b"damaged")
 

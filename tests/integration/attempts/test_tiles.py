@@ -70,7 +70,7 @@ def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, too
     Runner(replace(leaving, networks=Given(narrow_weights(), look))).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.ckpt_iter) == (JobState.QUEUED, 4)
+    assert (job.state, job.checkpoint_iteration) == (JobState.QUEUED, 4)
     assert len(seen) <= in_the_last_iteration + 1  # the content's look at that tile
     Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
     job = farm.job(job_id)
@@ -107,7 +107,7 @@ def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, t
 
     job = farm.job(job_id)
     assert job.state == JobState.PAUSED
-    assert 0 < job.ckpt_iter < 5
+    assert 0 < job.checkpoint_iteration < 5
     resume(farm.db, OWNER, job_id)
     Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
     assert farm.result(farm.job(job_id)) == farm.result(farm.job(undisturbed))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from shared.db.database import Database
-from shared.db.models.timing import Foretold, PacePoint
+from shared.db.models.timing import Forecast, PacePoint
 from shared.forecast import pace_store as timing
 from shared.forecast.pace_model import Span, Step
 from shared.forecast.pace_store import (
@@ -107,7 +107,7 @@ def test_only_the_newest_foretold_times_are_kept(db, monkeypatch):
         record_pace(db, CPU, METHOD, [], outcome())
 
     with db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Foretold)) == 3
+        assert session.scalar(select(func.count()).select_from(Forecast)) == 3
     assert forecast_accuracy(db).jobs == 5
 
 
@@ -183,7 +183,7 @@ def _forbid_paces(db, when):
 
 
 def test_a_real_worker_measures_itself_foretells_and_learns(farm):
-    farm.start_worker(IMPASTO_WARM_UP_SECONDS="1.5")
+    farm.start_worker(IMPASTO_BENCHMARK_SECONDS="1.5")
     first = farm.submit(max_edge=64, schedule=[(64, 12)])
     done = farm.wait_end(first)
     assert done.state == "succeeded"

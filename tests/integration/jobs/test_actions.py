@@ -182,7 +182,7 @@ def test_finish_wins_over_pause_whoever_comes_first(db):
 
     assert stop_job(db, claimed) == JobState.QUEUED
     assert claim(db, "b").finish_requested
-    assert events(db, job_id)[-3:] == ["stopped", "finish", "claim"]
+    assert events(db, job_id)[-3:] == ["stop", "finish", "claim"]
 
 
 def test_pausing_what_waits_to_be_finished_takes_the_finish_back(db):

@@ -54,7 +54,7 @@ def test_an_older_checkpoint_that_comes_late_is_not_where_the_next_attempt_begin
     for iteration in (20, 10):
         checkpoint(db, held, iteration)
 
-    assert row(db, held.job_id).ckpt_iter == 20
+    assert row(db, held.job_id).checkpoint_iteration == 20
 
 
 def test_checkpoints_after_a_fallback_count_as_progress_and_are_kept(db, clock):
@@ -71,7 +71,7 @@ def test_checkpoints_after_a_fallback_count_as_progress_and_are_kept(db, clock):
     lose(db, clock)
 
     job = row(db, job_id)
-    assert (job.losses_in_a_row, job.attempts) == (0, 0)
+    assert (job.crashes_in_a_row, job.attempts) == (0, 0)
     assert [one.iteration for one in claim(db, "c").checkpoints] == [20, 10]
 
 

@@ -46,7 +46,7 @@ STALE_WRITES = {
     "release": release_job,
     "fail": lambda db, claimed: fail_job(db, claimed, BROKEN, 10),
     "postpone": lambda db, claimed: postpone_job(db, claimed, BROKEN, 10),
-    "stopped": stop_job,
+    "stop": stop_job,
     "begin": lambda db, claimed: begin_segments(db, claimed, 5),
     "fell_back": lambda db, claimed: discard_newer_checkpoints(db, claimed, 0),
     "carefully": lambda db, claimed: retry_with_smaller_steps(db, claimed, BROKEN, 0.3),

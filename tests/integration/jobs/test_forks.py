@@ -62,7 +62,7 @@ def test_a_fork_goes_on_from_a_checkpoint_in_its_own_way(db, parent):
     lineage = (child.parent_id, child.parent_iteration, child.relation)
     assert lineage == (parent, 20, "fork")
     assert (child.state, child.name, child.priority) == ("queued", "cat", 1)
-    assert (child.iteration, child.ckpt_iter) == (20, 20)
+    assert (child.iteration, child.checkpoint_iteration) == (20, 20)
     assert child.iterations == 100 + 60 + 90
     claimed = claim(db, "b")
     assert [one.iteration for one in claimed.checkpoints] == [20]
@@ -176,7 +176,7 @@ def test_a_retry_goes_on_from_the_last_checkpoint_or_from_the_start(db):
     again = row(db, retry(db, OWNER, job_id, LIMITS))
     anew = row(db, retry(db, OWNER, job_id, LIMITS, from_start=True))
 
-    assert (again.relation, again.parent_iteration, again.ckpt_iter) == (
+    assert (again.relation, again.parent_iteration, again.checkpoint_iteration) == (
         "retry", 30, 30
     )  # fmt: skip
     assert (anew.parent_iteration, checkpoints(db, anew.id)) == (0, [])

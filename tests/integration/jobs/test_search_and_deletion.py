@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from shared.db.models.jobs import Checkpoint, Frame, JobCurve, JobWord
+from shared.db.models.jobs import Checkpoint, Frame, JobLossHistory, JobSearchTerm
 from shared.errors import InvalidState, JobPurged
 from shared.jobs.actions import cancel
 from shared.jobs.checkpoints import NewFrame, add_frame
@@ -90,9 +90,9 @@ def test_a_deleted_job_leaves_a_row_and_its_log(db, clock):
     assert keys == [
         f"checkpoints/{job_id}/1-10", "frames/a", "frames/b", f"results/{job_id}/1.png"
     ]  # fmt: skip
-    assert [count(db, each) for each in (Frame, Checkpoint, JobCurve, JobWord)] == [
-        0
-    ] * 4
+    assert [
+        count(db, each) for each in (Frame, Checkpoint, JobLossHistory, JobSearchTerm)
+    ] == [0] * 4
     assert events(db, job_id)[-1] == "deleted"
     for ask in (get_job, remove_job, cancel):
         with pytest.raises(JobPurged):

@@ -13,7 +13,7 @@ from tests.support.job_rows import BIGGER, claim, columns, events, lose, row, su
 
 def moves(db, was):
     with db.write() as session:
-        transition(db, session, was, "stopped", JobState.CANCELED)
+        transition(db, session, was, "stop", JobState.CANCELED)
 
 
 def test_a_move_from_a_row_of_another_fence_changes_nothing(db, clock):

@@ -48,7 +48,7 @@ def test_what_no_known_device_can_hold_fails_and_says_what_fits(db, clock):
     fitting = int(job.error_hint.split()[1])
     assert need_bytes(StyleParams(max_edge=fitting, optimizer="adam")) <= 2 * GIB
     assert need_bytes(StyleParams(max_edge=fitting + 16, optimizer="adam")) > 2 * GIB
-    assert events(db, job_id) == ["submit", "misfit"]
+    assert events(db, job_id) == ["submit", "unschedulable"]
     assert owner(db).queued == 0
     assert settle_misfits(db, 60) == []
 
@@ -62,7 +62,7 @@ def test_with_allow_smaller_it_is_made_smaller_and_says_so(db, clock):
 
     claimed = claim(db, device=device)
     assert claimed.job_id == job_id
-    assert claimed.asked_max_edge == 4096
+    assert claimed.requested_max_edge == 4096
     assert claimed.params.max_edge < 4096
     (warning,) = row(db, job_id).warnings
     assert warning["code"] == "made_smaller"

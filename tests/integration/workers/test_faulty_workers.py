@@ -148,7 +148,7 @@ def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm_on_b
 
     job = farm.wait(job_id, lambda job: job.state == JobState.QUEUED)
     assert (job.state_reason, job.attempts) == (StateReason.RECOVERING, 0)
-    assert job.ckpt_iter >= before.iteration
+    assert job.checkpoint_iteration >= before.iteration
     farm.start_worker()
     ended = farm.wait_end(job_id)
     assert farm.result(ended) == farm.result(undisturbed)
@@ -165,7 +165,7 @@ def test_a_drained_host_works_again_when_it_is_undrained(farm):
     command = [sys.executable, "-m", "shared.commands.workers"]
     run = partial(subprocess.run, env=farm.environment(), cwd=ROOT)
     run([*command, "drain", "--host", entry.host], check=True)
-    until(lambda: logged(farm, "drain_ordered"))
+    until(lambda: logged(farm, "drain_requested"))
     time.sleep(1)
     job_id = farm.submit(**SHORT)
     time.sleep(2)
@@ -183,7 +183,7 @@ def test_a_drained_worker_still_ends_when_told_to(farm):
     worker = farm.start_worker()
     (entry,) = until(lambda: present(farm))
     drain_host(farm.db, entry.host, draining=True)
-    until(lambda: logged(farm, "drain_ordered"))
+    until(lambda: logged(farm, "drain_requested"))
 
     worker.terminate()
 
@@ -228,7 +228,7 @@ def test_a_worker_collects_what_a_killed_one_left_behind(farm):
 
     farm.start_worker(IMPASTO_ORPHAN_HOURS="1")
 
-    until(lambda: len(logged(farm, "orphan_collected")) == len(left))
+    until(lambda: len(logged(farm, "orphan_deleted")) == len(left))
     found = {blob.key for blob in farm.storage.blobs()}
     assert not found & set(left)
     assert {job.result_key, f"checkpoints/{job.id}/1-10.safetensors"} <= found

@@ -49,7 +49,7 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_the_job_goes_on_from_it(
     worker = farm.start_worker()
     undisturbed = farm.wait_end(farm.submit(**LONG))
     job_id = farm.submit(**LONG)
-    farm.wait(job_id, lambda job: job.ckpt_iter > 0)
+    farm.wait(job_id, lambda job: job.checkpoint_iteration > 0)
 
     ballast = fill(small_disk)
     warned = farm.wait(job_id, lambda job: job.warnings or job.finished_at)

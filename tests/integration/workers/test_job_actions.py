@@ -26,7 +26,7 @@ BOUND_SECONDS = 2 + 1  # the bound, and a second for an iteration and a small wr
 
 
 def has_checkpoint(job):
-    return job.ckpt_iter > 0
+    return job.checkpoint_iteration > 0
 
 
 def is_running(job):
@@ -53,13 +53,13 @@ def test_a_paused_and_resumed_job_ends_with_the_same_bytes(farm_on_both):
     took = time.monotonic() - asked_at
 
     assert took < BOUND_SECONDS
-    assert paused.ckpt_iter >= before.iteration > 0
+    assert paused.checkpoint_iteration >= before.iteration > 0
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED, "it is free"
     assert farm.job(job_id).state == JobState.PAUSED
     resume(farm.db, OWNER, job_id)
     job = farm.wait_end(job_id)
     assert (job.state, job.exact, job.attempts) == (JobState.SUCCEEDED, True, 1)
-    assert farm.resumed_from(job_id) == [paused.ckpt_iter]
+    assert farm.resumed_from(job_id) == [paused.checkpoint_iteration]
     assert farm.result(job) == farm.result(plain)
 
 
@@ -88,7 +88,7 @@ def test_finishing_keeps_the_picture_and_the_true_number_of_iterations(
     job = farm.wait_end(job_id, seconds=10)
     assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
     assert before.iteration <= job.iteration < job.iterations
-    assert job.ckpt_iter == job.iteration, "for whoever wants to go on"
+    assert job.checkpoint_iteration == job.iteration, "for whoever wants to go on"
     assert farm.result(job) != farm.result(plain)
 
 
@@ -103,7 +103,7 @@ def test_a_paused_job_is_finished_from_its_checkpoint(farm):
 
     job = farm.wait_end(job_id)
     assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
-    assert job.iteration == paused.ckpt_iter
+    assert job.iteration == paused.checkpoint_iteration
 
 
 def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, undisturbed):
@@ -138,7 +138,7 @@ def test_a_fork_without_changes_and_a_retry_give_the_same_picture(farm, undistur
     fork = fork_job(farm.db, OWNER, job_id, Fork(kept), LIMITS)
 
     assert stored[-1].iteration == plain.iterations
-    assert running.ckpt_iter > 0
+    assert running.checkpoint_iteration > 0
     for child_id in (again, fork):
         child = farm.wait_end(child_id)
         assert (child.state, child.exact) == (JobState.SUCCEEDED, True)

@@ -19,7 +19,7 @@ SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
 
 
 def has_checkpoint(job):
-    return job.ckpt_iter > 0
+    return job.checkpoint_iteration > 0
 
 
 def is_running(job):
@@ -58,7 +58,7 @@ def test_sigterm_hands_the_job_back_with_a_checkpoint_in_time(farm):
     assert code == 0
     assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
     assert job.attempts == 0
-    assert job.ckpt_iter >= before.iteration
+    assert job.checkpoint_iteration >= before.iteration
     assert took < 2 + 1  # the bound, and a second for an iteration and a small write
 
 
@@ -97,7 +97,7 @@ def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
     ids = [farm.submit(seed=seed, ring=False, **SHORT) for seed in (1, 2)]
     for job_id in ids:
         mark_notified(farm.db, job_id)  # and the ring was lost
-    farm.start_worker(IMPASTO_RERING_SECONDS="600")
+    farm.start_worker(IMPASTO_RENOTIFY_SECONDS="600")
 
     ids.append(farm.submit(seed=3, **SHORT))
 

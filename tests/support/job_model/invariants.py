@@ -116,7 +116,7 @@ class Truths:
         # A pause in the last attempt gives the job another one.
         assert 0 <= job.attempts <= job.max_attempts + self._pauses.get(job.id, 0)
         newest = max((row.iteration for row in self.stored(job.id)), default=0)
-        assert newest <= job.ckpt_iter or not self.stored(job.id)
+        assert newest <= job.checkpoint_iteration or not self.stored(job.id)
 
     def _check_owners(self, rows):
         for owner in self._owners():

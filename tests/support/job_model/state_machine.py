@@ -183,7 +183,7 @@ class JobMachine(RuleBasedStateMachine):
         self.jobs.append(child.id)
         assert columns(self.truths.row(parent.id)) == columns(parent)
         assert (child.state, child.parent_id) == (JobState.QUEUED, parent.id)
-        assert child.ckpt_iter == child.parent_iteration
+        assert child.checkpoint_iteration == child.parent_iteration
         shared = {row.key for row in self.truths.stored(child.id)}
         assert shared <= {row.key for row in stored}
         assert len(shared) == (1 if stored else 0)
@@ -268,7 +268,7 @@ class JobMachine(RuleBasedStateMachine):
             assert not self.truths.has_pending(row.id)
         if write == "checkpoint":
             self.progressed[held.job_id] = True
-            self.truths.written.add(checkpoint_key(held, row.ckpt_iter))
+            self.truths.written.add(checkpoint_key(held, row.checkpoint_iteration))
         if write == "fell_back":
             self.progressed[held.job_id] = False
         if write in {"checkpoint", "fell_back"}:

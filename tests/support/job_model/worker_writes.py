@@ -34,7 +34,7 @@ WRITES = {
     "carefully": lambda db, held, _: retry_with_smaller_steps(
         db, held, DIVERGED, CAUTION
     ),
-    "stopped": lambda db, held, _: stop_job(db, held),
+    "stop": lambda db, held, _: stop_job(db, held),
 }
 KEEPS_THE_CLAIM = {"heartbeat", "checkpoint", "fell_back", "begin", "warn"}
 
@@ -55,7 +55,7 @@ def is_its_success(held, row):
 def led_to(before, write):
     """Where the tables say that a write of its holder leads."""
     event = {"postpone": "retry", "carefully": "retry"}.get(write, write)
-    if write == "stopped" and before.state == JobState.RUNNING:
+    if write == "stop" and before.state == JobState.RUNNING:
         event = "release"  # resumed in the last moment
     if (
         write == "retry"

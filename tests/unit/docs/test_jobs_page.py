@@ -25,7 +25,7 @@ def test_every_verb_is_explained(verb):
 
 
 @pytest.mark.parametrize(
-    "event", set(EVENTS) - {"claim", "complete", "stopped", "fail"}
+    "event", set(EVENTS) - {"claim", "complete", "stop", "fail"}
 )
 def test_every_event_that_is_no_plain_word_is_explained(event):
     assert f"**{event}**" in TEXT.replace(events_table(), "")

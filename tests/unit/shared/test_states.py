@@ -37,15 +37,15 @@ ASKED = {
 HAPPENS = {
     "claim": ["running", "", "", "", ""],
     "complete": ["", "succeeded", "succeeded", "", "canceled"],
-    "stopped": ["", "", "paused", "", "canceled"],
+    "stop": ["", "", "paused", "", "canceled"],
     "release": ["", "queued", "paused", "", "canceled"],
     "retry": ["", "queued", "paused", "", "canceled"],
     "fail": ["", "failed", "failed", "", "canceled"],
-    "reap": ["", "queued", "paused", "", "canceled"],
-    "poison": ["", "failed", "paused", "", "canceled"],
+    "rescue": ["", "queued", "paused", "", "canceled"],
+    "crash_loop": ["", "failed", "paused", "", "canceled"],
     "expire": ["expired", "", "", "expired", ""],
     "overdue": ["canceled", "canceling", "canceling", "canceled", ""],
-    "misfit": ["failed", "", "", "", ""],
+    "unschedulable": ["failed", "", "", "", ""],
 }
 
 SIGNS = {Effect.NOTE: "=", Effect.NOTHING: ".", Effect.CHILD: "+"}

@@ -118,8 +118,8 @@ def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     ("more", "reason"),
     [
         ({}, ""),
-        ({"caution": 0.3}, "went on with smaller steps after it diverged"),
-        ({"asked_max_edge": 1024}, "made at 512 px, as 1024 px did not fit"),
+        ({"step_scale": 0.3}, "went on with smaller steps after it diverged"),
+        ({"requested_max_edge": 1024}, "made at 512 px, as 1024 px did not fit"),
     ],
 )
 def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):

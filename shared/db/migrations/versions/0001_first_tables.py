@@ -30,11 +30,11 @@ TABLES = (
     "segments",
     "checkpoints",
     "frames",
-    "job_curves",
-    "job_words",
+    "job_loss_histories",
+    "job_search_terms",
     "workers",
     "paces",
-    "foretold",
+    "forecasts",
     "locks",
 )
 
@@ -53,11 +53,11 @@ def upgrade() -> None:
     _create_segments()
     _create_checkpoints()
     _create_frames()
-    _create_job_curves()
-    _create_job_words()
+    _create_job_loss_histories()
+    _create_job_search_terms()
     _create_workers()
     _create_paces()
-    _create_foretold()
+    _create_forecasts()
     _create_locks()
 
 
@@ -195,7 +195,7 @@ def _job_request_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("owner_id", sa.String(40), nullable=False),
         sa.Column("name", sa.String(200), nullable=True),
         sa.Column("tags", Document, nullable=False, server_default="[]"),
-        sa.Column("labels", Document, nullable=False, server_default="{}"),
+        sa.Column("user_metadata", Document, nullable=False, server_default="{}"),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("state_reason", sa.String(16), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
@@ -214,7 +214,7 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
-        sa.Column("losses_in_a_row", sa.Integer(), nullable=False),
+        sa.Column("crashes_in_a_row", sa.Integer(), nullable=False),
         sa.Column("worker_id", sa.String(40), nullable=True),
         sa.Column("claim_nonce", sa.String(32), nullable=True),
         sa.Column("lease_until", sa.Double(), nullable=True),
@@ -223,7 +223,7 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("ready_key", sa.Double(), nullable=True),
         sa.Column("run_after", sa.Double(), nullable=False),
-        sa.Column("hint_at", sa.Double(), nullable=True),
+        sa.Column("notified_at", sa.Double(), nullable=True),
         sa.Column("excluded_device", sa.String(64), nullable=True),
     )
 
@@ -231,12 +231,12 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
 def _job_progress_columns() -> tuple[sa.Column[object], ...]:
     return (
         sa.Column("iteration", sa.Integer(), nullable=False),
-        sa.Column("ckpt_iter", sa.Integer(), nullable=False),
-        sa.Column("claim_iter", sa.Integer(), nullable=False),
+        sa.Column("checkpoint_iteration", sa.Integer(), nullable=False),
+        sa.Column("iteration_at_claim", sa.Integer(), nullable=False),
         sa.Column("keep_every", sa.Integer(), nullable=True),
         sa.Column("finish_requested", sa.Boolean(), nullable=False),
-        sa.Column("caution", sa.Double(), nullable=True),
-        sa.Column("asked_max_edge", sa.Integer(), nullable=True),
+        sa.Column("step_scale", sa.Double(), nullable=True),
+        sa.Column("requested_max_edge", sa.Integer(), nullable=True),
         sa.Column("progress", Document, nullable=True),
         sa.Column("warnings", Document, nullable=False),
     )
@@ -252,7 +252,7 @@ def _job_time_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("paused_at", sa.Double(), nullable=True),
         sa.Column("finished_at", sa.Double(), nullable=True),
         sa.Column("deleted_at", sa.Double(), nullable=True),
-        sa.Column("purge_asked_at", sa.Double(), nullable=True),
+        sa.Column("purge_requested_at", sa.Double(), nullable=True),
     )
 
 
@@ -266,7 +266,7 @@ def _job_end_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("result_height", sa.Integer(), nullable=True),
         sa.Column("exact", sa.Boolean(), nullable=True),
         sa.Column("exact_reason", sa.String(200), nullable=True),
-        sa.Column("origin", Document, nullable=True),
+        sa.Column("provenance", Document, nullable=True),
         sa.Column("error_code", sa.String(64), nullable=True),
         sa.Column("error_message", sa.String(2000), nullable=True),
         sa.Column("error_hint", sa.String(500), nullable=True),
@@ -294,7 +294,7 @@ def _create_jobs_indexes() -> None:
         "ix_jobs_start_deadline": ("start_deadline", ["state", "start_deadline"]),
         "ix_jobs_cancel_after": ("cancel_after", ["state", "cancel_after"]),
         "ix_jobs_paused": ("paused_at", ["state", "paused_at"]),
-        "ix_jobs_purge": ("purge_asked_at", ["purge_asked_at"]),
+        "ix_jobs_purge": ("purge_requested_at", ["purge_requested_at"]),
     }
     for name, (present, columns) in sparse.items():
         _create_partial_index(name, "jobs", columns, f"{present} IS NOT NULL")
@@ -400,28 +400,30 @@ def _create_frames() -> None:
     )
 
 
-def _create_job_curves() -> None:
+def _create_job_loss_histories() -> None:
     op.create_table(
-        "job_curves",
+        "job_loss_histories",
         sa.Column("job_id", sa.String(40), nullable=False),
         sa.Column("points", Document, nullable=False),
-        sa.PrimaryKeyConstraint("job_id", name="pk_job_curves"),
-        _job_key("job_curves"),
+        sa.PrimaryKeyConstraint("job_id", name="pk_job_loss_histories"),
+        _job_key("job_loss_histories"),
     )
 
 
-def _create_job_words() -> None:
+def _create_job_search_terms() -> None:
     op.create_table(
-        "job_words",
+        "job_search_terms",
         sa.Column("job_id", sa.String(40), nullable=False),
-        sa.Column("word", sa.String(80), nullable=False),
+        sa.Column("term", sa.String(80), nullable=False),
         sa.Column("owner_id", sa.String(40), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("job_id", "word", name="pk_job_words"),
-        _job_key("job_words"),
+        sa.PrimaryKeyConstraint("job_id", "term", name="pk_job_search_terms"),
+        _job_key("job_search_terms"),
     )
     op.create_index(
-        "ix_job_words_found", "job_words", ["owner_id", "word", "created_at", "job_id"]
+        "ix_job_search_terms_lookup",
+        "job_search_terms",
+        ["owner_id", "term", "created_at", "job_id"],
     )
 
 
@@ -465,18 +467,18 @@ def _create_paces() -> None:
     )
 
 
-def _create_foretold() -> None:
+def _create_forecasts() -> None:
     op.create_table(
-        "foretold",
+        "forecasts",
         sa.Column("seq", Counter, autoincrement=True, nullable=False),
         sa.Column("job_id", sa.String(40), nullable=False),
         sa.Column("setup", sa.String(255), nullable=False),
-        sa.Column("foretold_seconds", sa.Double(), nullable=False),
+        sa.Column("forecast_seconds", sa.Double(), nullable=False),
         sa.Column("low_seconds", sa.Double(), nullable=False),
         sa.Column("high_seconds", sa.Double(), nullable=False),
         sa.Column("actual_seconds", sa.Double(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_foretold"),
+        sa.PrimaryKeyConstraint("seq", name="pk_forecasts"),
     )
 
 

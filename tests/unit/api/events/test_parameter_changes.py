@@ -50,7 +50,7 @@ def test_the_log_says_the_same(api):
     assert told(api, job_id, "logs")[-1]["detail"] == TOLD
     text = api.client.get(f"/v1/jobs/{job_id}/logs?format=text").text
     assert "priority=high" in text
-    assert "labels" not in text
+    assert "user_metadata" not in text
 
 
 def test_so_does_a_stream(brief):

@@ -56,7 +56,7 @@ def test_nothing_of_what_it_was_called_is_left_in_its_row_or_log(api, client):
     with api.db.read() as session:
         row = session.get(Job, job["id"])
         details = session.scalars(select(JobEvent.detail)).all()
-    assert (row.name, row.tags, row.labels) == (None, [], {})
+    assert (row.name, row.tags, row.user_metadata) == (None, [], {})
     assert not any(details)
 
 

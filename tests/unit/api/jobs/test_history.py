@@ -123,7 +123,7 @@ def test_a_manifest_of_a_finished_job_tells_how_it_was_made(api, client):
     api.storage.put("results/x.png", b"png")
     result = Result(
         Written("results/x.png", "ff" * 32, 3), 8, 9, exact=False,
-        exact_reason="another device", origin=ORIGIN,
+        exact_reason="another device", provenance=ORIGIN,
     )  # fmt: skip
     complete_job(api.db, claim, result)
 

@@ -169,10 +169,10 @@ def progress(row):
     )  # fmt: skip
 
 
-def moving(revision=1, done=None, ckpt_iter=0, frame=None):
+def moving(revision=1, done=None, checkpoint_iteration=0, frame=None):
     told = None if done is None else {"done": done}
     return RunningJob("job_a", "own_a", revision, JobState.RUNNING, 1, 2, None, told,
-                  ckpt_iter, frame)  # fmt: skip
+                  checkpoint_iteration, frame)  # fmt: skip
 
 
 def test_what_moves_is_told_once_and_only_what_moved():
@@ -181,10 +181,10 @@ def test_what_moves_is_told_once_and_only_what_moved():
     assert kinds(differences.take([moving(done=0.1)])) == [TOUCHED, PROGRESS]
     assert differences.take([moving(done=0.1)]) == []
     assert kinds(differences.take([moving(done=0.2)])) == [PROGRESS]
-    assert kinds(differences.take([moving(done=0.2, ckpt_iter=50)])) == [CHECKPOINT]
-    framed = moving(done=0.2, ckpt_iter=50, frame=(60, 8, 6, "thumb"))
+    assert kinds(differences.take([moving(done=0.2, checkpoint_iteration=50)])) == [CHECKPOINT]
+    framed = moving(done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
     assert kinds(differences.take([framed])) == [PREVIEW]
-    changed = moving(2, done=0.2, ckpt_iter=50, frame=(60, 8, 6, "thumb"))
+    changed = moving(2, done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
     assert kinds(differences.take([changed])) == [TOUCHED]
 
 

@@ -32,7 +32,7 @@ def moved(event, was, state, fence, job_id="job_a"):
 LIFE = (
     moved("submit", None, "queued", 0),
     moved("claim", "queued", "running", 1),
-    moved("reap", "running", "queued", 2),
+    moved("rescue", "running", "queued", 2),
     moved("claim", "queued", "running", 3),
     moved("complete", "running", "succeeded", 3),
 )
@@ -188,8 +188,8 @@ def test_a_job_that_lost_three_workers_in_a_row_may_fail():
     life = [LIFE[0]]
     for fence in (1, 3, 5):
         life.append(moved("claim", "queued", "running", fence))
-        life.append(moved("reap", "running", "queued", fence + 1))
-    life[-1] = moved("poison", "running", "failed", 6)
+        life.append(moved("rescue", "running", "queued", fence + 1))
+    life[-1] = moved("crash_loop", "running", "failed", 6)
     ended = {
         "state": JobState.FAILED,
         "result_key": None,

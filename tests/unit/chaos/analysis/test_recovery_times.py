@@ -19,7 +19,7 @@ def found(events, *others):
 
 
 def test_recovery_ends_with_the_next_claim():
-    (one,) = found([moved("claim", 1, 9), moved("reap", 2, 13), moved("claim", 3, 14)])
+    (one,) = found([moved("claim", 1, 9), moved("rescue", 2, 13), moved("claim", 3, 14)])
 
     assert (one.kind, one.seconds, one.alone) == ("kill -9", 4.0, True)
 
@@ -27,11 +27,11 @@ def test_recovery_ends_with_the_next_claim():
 def test_a_job_that_ended_by_itself_or_was_paused_tells_nothing():
     assert found([moved("complete", 1, 10.1)]) == []
     assert found([moved("pause", 1, 10.1), moved("claim", 3, 60)]) == []
-    assert found([moved("reap", 2, 13)]) == []
+    assert found([moved("rescue", 2, 13)]) == []
 
 
 def test_another_fault_in_between_is_noted():
-    life = [moved("reap", 2, 13), moved("claim", 3, 14)]
+    life = [moved("rescue", 2, 13), moved("claim", 3, 14)]
 
     assert not found(life, Fault("FLUSHALL", 12, 12))[0].alone
     assert found(life, Fault("FLUSHALL", 15, 15))[0].alone

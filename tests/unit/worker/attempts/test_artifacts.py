@@ -32,7 +32,7 @@ def db(sqlite_url):
 def tools(db, tmp_path):
     """A worker whose storage has no room for results; it asks again after an hour."""
     settings = Settings(
-        home=tmp_path, save_retry_seconds=3600, save_patience_seconds=36_000
+        home=tmp_path, save_retry_seconds=3600, save_timeout_seconds=36_000
     )
     return Tools(
         db=db,
@@ -86,7 +86,7 @@ def test_a_drained_worker_that_can_store_a_wanted_picture_does(tools, wanted):
 
 def test_patience_has_an_end(tools, wanted):
     quick = tools.settings.model_copy(
-        update={"save_retry_seconds": 0.01, "save_patience_seconds": 0.05}
+        update={"save_retry_seconds": 0.01, "save_timeout_seconds": 0.05}
     )
 
     with pytest.raises(StorageFull):

@@ -258,7 +258,7 @@ def test_a_job_that_made_another_picture_is_not_reused(api, client, what):
             client.post(f"{job['urls']['self']}/finish")
         if what == "smaller":
             with api.db.write() as session:
-                session.get(Job, job["id"]).asked_max_edge = 9
+                session.get(Job, job["id"]).requested_max_edge = 9
             api.finish(claim)
 
     assert api.submit(reuse="finished_or_active").status_code == 202

@@ -80,7 +80,7 @@ def test_the_bell_is_rung_once_the_row_is_there(api):
 
     assert api.bell.rung == [job_id]
     with api.db.read() as session:
-        assert session.get(Job, job_id).hint_at is not None
+        assert session.get(Job, job_id).notified_at is not None
 
 
 def test_a_dead_redis_is_no_reason_to_refuse(api):
@@ -89,7 +89,7 @@ def test_a_dead_redis_is_no_reason_to_refuse(api):
     job_id = api.submitted()
 
     with api.db.read() as session:
-        assert session.get(Job, job_id).hint_at is None  # so it is rung for again
+        assert session.get(Job, job_id).notified_at is None  # so it is rung for again
 
 
 def test_several_styles_count_equally_unless_weights_are_given(api, a_picture):
