@@ -122,10 +122,12 @@ class Settings(BaseSettings):
         description="that a job too large for every known device waits before it fails",
     )
     rescue_seconds: float = Field(
-        default=5, gt=0, description="between two rounds of the reconciler"
+        default=5, gt=0, description="between two rounds of the maintenance"
     )
     renotify_seconds: float = Field(
-        default=10, gt=0, description="after which a waiting job is rung for again"
+        default=10,
+        gt=0,
+        description="after which workers are notified of a waiting job again",
     )
     checkpoint_seconds: float = Field(
         default=30,

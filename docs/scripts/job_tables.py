@@ -5,24 +5,35 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from shared.states import EVENTS, TERMINAL, VERBS, Answer, Effect, JobState, Need
+from shared.states import (
+    ACTIONS,
+    EVENTS,
+    TERMINAL,
+    ActionEffect,
+    ActionOutcome,
+    JobState,
+    Requirement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _EFFECTS = {
-    Effect.NOTE: "noted",
-    Effect.NOTHING: "as it is",
-    Effect.CHILD: "a new job",
+    ActionEffect.REQUEST: "noted",
+    ActionEffect.NO_CHANGE: "as it is",
+    ActionEffect.CHILD_JOB: "a new job",
 }
-_NEEDS = {Need.CHECKPOINT: ", with a checkpoint", Need.EARLY: ", if early"}
+_NEEDS = {
+    Requirement.CHECKPOINT: ", with a checkpoint",
+    Requirement.EARLY_COMPLETION: ", if early",
+}
 
 
 def verbs_table() -> str:
     """What people may ask: a row per verb, a column per state."""
     rows = [
         [f"**{verb}**", *(_asked(answers.get(state)) for state in JobState)]
-        for verb, answers in VERBS.items()
+        for verb, answers in ACTIONS.items()
     ]
     return _table(["asked", *(f"`{state}`" for state in JobState)], rows)
 
@@ -37,11 +48,11 @@ def events_table() -> str:
     return _table(["happens", *(f"`{state}`" for state in states)], rows)
 
 
-def _asked(answer: Answer | None) -> str:
+def _asked(answer: ActionOutcome | None) -> str:
     if answer is None:
         return "409"
     what = _EFFECTS.get(answer.effect, f"`{answer.state}`")
-    needs = _NEEDS[answer.needs] if answer.needs else ""
+    needs = _NEEDS[answer.requirement] if answer.requirement else ""
     return f"{200 if answer.done else 202} {what}{needs}"
 
 
