@@ -1,4 +1,4 @@
-"""The application factory."""
+"""Application factory of the API."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from typing import TYPE_CHECKING, Any
 from api import estimates, queue
 from api.assets import views as assets
 from api.auth.authenticate import register_authentication
-from api.auth.key_cache import KnownKeys
-from api.auth.rate_limit import Budgets, register_rate_limits
-from api.dependencies import Services, install
+from api.auth.key_cache import KeyCache
+from api.auth.rate_limit import RateLimiter, register_rate_limits
+from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
 from api.http.headers import register_headers
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
-    Places,
+    StreamSlots,
     max_body_bytes,
     max_logins,
+    max_streams_per_owner,
     max_uploads,
-    most_streams_each,
 )
-from api.job_view.view_cache import Looks
-from api.jobs import actions as verbs
-from api.jobs import frames
-from api.jobs import history as records
-from api.jobs import results as pictures
+from api.job_view.view_cache import ViewCache
+from api.jobs import actions, frames, history, results
 from api.jobs import views as jobs
 from api.keys import stream_tokens
 from api.keys import views as keys
-from api.not_modified import Unchanged
-from api.openapi.spec import document, make_app, refined, register_blueprints
+from api.not_modified import NotModifiedMiddleware
+from api.openapi.spec import (
+    build_document,
+    complete_document,
+    make_app,
+    register_blueprints,
+)
 from api.server import capabilities, entry, health, metrics
-from api.watch.watcher import Lookout
+from api.watch.watcher import Watcher
 from api.web import pages, session
 from shared.auth.secret import read_secret
 
@@ -44,74 +46,82 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from shared.db.database import Database
-    from shared.queue import Doorbell
+    from shared.queue import Notifier
     from shared.settings import Settings
     from shared.storage.base import Storage
 
-_DOCUMENTED = (
-    *(assets, jobs, events, explorations, verbs, pictures, frames, records),
+_DOCUMENTED_MODULES = (
+    *(assets, jobs, events, explorations, actions, results, frames, history),
     *(keys, stream_tokens, capabilities, health, estimates, queue, metrics, entry),
 )
 
 
-def describe() -> dict[str, Any]:
-    """Return the OpenAPI document, which no deployment changes."""
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document, which is the same for every deployment."""
     app = make_app()
-    for documented in _DOCUMENTED:
-        register_blueprints(app, documented.blueprint)
-    return refined(document(app))
+    for module in _DOCUMENTED_MODULES:
+        register_blueprints(app, module.blueprint)
+    return complete_document(build_document(app))
 
 
 def create_app(
     settings: Settings,
     database: Database,
     storage: Storage,
-    doorbell: Doorbell,
+    notifier: Notifier,
     clock: Callable[[], float] = time.monotonic,
 ) -> Flask:
-    """Build the API over the given parts of a deployment; `clock` only grows."""
+    """Build the API for one deployment.
+
+    Args:
+        settings: Settings of the deployment.
+        database: Database with the rows.
+        storage: Storage with the blobs.
+        notifier: Sender of notifications to workers.
+        clock: Monotonic clock, in seconds.
+    """
     app = make_app()
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
-    parts = _services(settings, database, storage, doorbell, clock)
-    install(app, parts)
+    dependencies = _build_dependencies(settings, database, storage, notifier, clock)
+    install(app, dependencies)
     register_problem_handlers(app)
     register_headers(app)  # before auth, so that refusals too carry a Request-Id
     register_authentication(app)
     register_rate_limits(app)
-    for documented in _DOCUMENTED:
-        register_blueprints(app, documented.blueprint)
+    for module in _DOCUMENTED_MODULES:
+        register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
-    app.wsgi_app = Unchanged(app.wsgi_app, parts)  # type: ignore[method-assign] # as Flask documents it
+    app.wsgi_app = NotModifiedMiddleware(app.wsgi_app, dependencies)  # type: ignore[method-assign] # as Flask documents it
     return app
 
 
-def _services(
+def _build_dependencies(
     settings: Settings,
     database: Database,
     storage: Storage,
-    doorbell: Doorbell,
+    notifier: Notifier,
     clock: Callable[[], float],
-) -> Services:
-    looks = Looks(database)
-    known = KnownKeys(database, clock)
-    return Services(
+) -> Dependencies:
+    view_cache = ViewCache(database)
+    key_cache = KeyCache(database, clock)
+    return Dependencies(
         settings,
         database,
         storage,
-        doorbell,
+        notifier,
         read_secret(settings.secret_file),
-        keys=known,
-        budgets=Budgets(clock),
-        strangers=Budgets(clock),
-        decoders=BoundedSemaphore(settings.max_decodes),
-        uploads=BoundedSemaphore(max_uploads(settings)),
-        logins=BoundedSemaphore(max_logins(settings)),
-        places=Places(settings.max_streams, most_streams_each(settings)),
-        looks=looks,
-        lookout=Lookout(
+        key_cache=key_cache,
+        rate_limiter=RateLimiter(clock),
+        failed_attempts=RateLimiter(clock),
+        decoder_slots=BoundedSemaphore(settings.max_decodes),
+        upload_slots=BoundedSemaphore(max_uploads(settings)),
+        login_slots=BoundedSemaphore(max_logins(settings)),
+        stream_slots=StreamSlots(settings.max_streams, max_streams_per_owner(settings)),
+        view_cache=view_cache,
+        watcher=Watcher(
             database,
-            lambda row: looks.progress(row.owner_id, row),
-            known.forget,
+            lambda row: view_cache.job_progress(row.owner_id, row),
+            key_cache.clear,
         ),
     )

@@ -1,4 +1,4 @@
-"""What every request works with, built once per process and handed to the app."""
+"""Dependencies of views: the database, caches and limits, built once per process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from api.auth.key_cache import KnownKeys
-    from api.auth.rate_limit import Budgets
-    from api.http.slots import Places
-    from api.job_view.view_cache import Looks
-    from api.watch.watcher import Lookout
+    from api.auth.key_cache import KeyCache
+    from api.auth.rate_limit import RateLimiter
+    from api.http.slots import StreamSlots
+    from api.job_view.view_cache import ViewCache
+    from api.watch.watcher import Watcher
     from shared.db.database import Database
-    from shared.queue import Doorbell
+    from shared.queue import Notifier
     from shared.settings import Settings
     from shared.storage.base import Storage
 
@@ -26,54 +26,55 @@ _NAME = "impasto"
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """The parts of the deployment that views use.
+class Dependencies:
+    """Everything that views use, shared by all threads of a process.
 
     Attributes:
-        settings: Of the deployment.
-        database: Rows.
-        storage: Blobs.
-        doorbell: Tells workers to look.
-        secret: Signs page cursors, cookies and tokens of streams.
-        keys: Bearer keys, as this process knows them.
-        budgets: How many requests each key has left here.
-        strangers: How many wrong keys each address may still send here.
-        decoders: As many as pictures are decoded at once; one of 64 megapixels
-            takes about 270 MB meanwhile.
-        uploads: As many as forms are read at once: fewer than there are threads, as
-            each holds one for as long as its sender likes.
-        logins: The same for those who have no key yet: they keep nobody else waiting.
-        places: For streams and held requests.
-        looks: How jobs look.
-        lookout: Sees what happens to them, for all who wait.
+        settings: Settings of the deployment.
+        database: Database with the rows.
+        storage: Storage with the blobs.
+        notifier: Sender of notifications to workers.
+        secret: Key that signs page cursors, cookies and stream tokens.
+        key_cache: Cache of valid API keys.
+        rate_limiter: Counter of requests per API key.
+        failed_attempts: Counter of invalid API keys per client address.
+        decoder_slots: Pictures that may be decoded at once. One of 64 megapixels takes
+            about 270 MB meanwhile.
+        upload_slots: Request bodies that may be read at once. Fewer than there are
+            threads, because each holds a thread for as long as its sender likes.
+        login_slots: The same for clients without a key, which then cannot use up the
+            slots of others.
+        stream_slots: Streams and long polls that may be open at once.
+        view_cache: Cache of job views.
+        watcher: Thread that reads new rows for all streams and long polls.
     """
 
     settings: Settings
     database: Database
     storage: Storage
-    doorbell: Doorbell
+    notifier: Notifier
     secret: bytes
-    keys: KnownKeys
-    budgets: Budgets
-    strangers: Budgets
-    decoders: BoundedSemaphore
-    uploads: BoundedSemaphore
-    logins: BoundedSemaphore
-    places: Places
-    looks: Looks
-    lookout: Lookout
+    key_cache: KeyCache
+    rate_limiter: RateLimiter
+    failed_attempts: RateLimiter
+    decoder_slots: BoundedSemaphore
+    upload_slots: BoundedSemaphore
+    login_slots: BoundedSemaphore
+    stream_slots: StreamSlots
+    view_cache: ViewCache
+    watcher: Watcher
 
 
-def install(app: Flask, services: Services) -> None:
-    """Make `services` what `current_services` returns inside requests to `app`."""
-    app.extensions[_NAME] = services
+def install(app: Flask, dependencies: Dependencies) -> None:
+    """Set what `current_dependencies` returns inside requests to `app`."""
+    app.extensions[_NAME] = dependencies
 
 
-def services_of(app: Flask) -> Services:
-    """Return the services of an app."""
-    return cast("Services", app.extensions[_NAME])
+def dependencies_of(app: Flask) -> Dependencies:
+    """Return the dependencies of an app."""
+    return cast("Dependencies", app.extensions[_NAME])
 
 
-def current_services() -> Services:
-    """Return the services of the app that handles the current request."""
-    return services_of(current_app)
+def current_dependencies() -> Dependencies:
+    """Return the dependencies of the app that handles the current request."""
+    return dependencies_of(current_app)

@@ -1,9 +1,4 @@
-"""What the API says of jobs that do not exist yet.
-
-What a job would take if it were submitted now.
-
-/v1/estimates: how long a job would take.
-"""
+"""/v1/estimates: how long a job would take and when it would run, if submitted now."""
 
 from __future__ import annotations
 
@@ -15,25 +10,29 @@ from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.json_body import JSON
-from api.http.multipart import received
-from api.http.responses import answer
+from api.http.multipart import read_form
+from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
 from api.job_view.examples import JOB
-from api.job_view.queue_place import confidence_of, new_place, new_waiting
+from api.job_view.queue_place import (
+    confidence_of,
+    estimate_queue_place,
+    new_waiting_job,
+)
 from api.job_view.schemas import JobUrls, QueuePlace
-from api.job_view.serializer import present
-from api.jobs.form_request import JOB_FORM
-from api.jobs.json_request import stored_request
+from api.job_view.serializer import serialize_job
+from api.jobs.form_submission import JOB_FORM
+from api.jobs.json_submission import read_json_submission
 from api.jobs.request_schemas import JobForm, JobJson
-from api.jobs.submission import checked_form, checked_work
+from api.jobs.submission import validate_form_submission, validate_json_submission
 from api.jobs.work_digest import work_digest
 from shared.errors import JobNotFound, JobPurged
-from shared.forecast.pace_model import scale_sizes
-from shared.jobs.submit import find_equal
-from shared.params.memory import largest_edge, peak_bytes
-from shared.params.segments import steered
+from shared.forecast.pace_model import scale_megapixels
+from shared.jobs.submit import find_reusable_job
+from shared.params.memory import largest_fitting_edge, peak_bytes
+from shared.params.segments import apply_segments
 from shared.queries.jobs import get_job
 from shared.queries.queue import read_queue_state
 from shared.states import JobState
@@ -43,10 +42,10 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from shared.db.database import Database
-    from shared.forecast.pace_model import Span
-    from shared.forecast.queue_simulation import Server, Waiting
+    from shared.forecast.pace_model import DurationRange
+    from shared.forecast.queue_simulation import LiveWorker, WaitingJob
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
     from shared.queries.queue import QueueState
@@ -88,7 +87,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class WorkerEstimate(BaseModel):
-    """What a job would take on one kind of live workers."""
+    """Duration and memory of a job on one kind of live workers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,7 +104,7 @@ class WorkerEstimate(BaseModel):
 
 
 class EqualJob(BaseModel):
-    """A job of the caller that did, or does, the same work."""
+    """A job of the caller with the same work."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -140,14 +139,14 @@ _MEGA = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A job that could be made.
+class _EstimateRequest:
+    """Job to be estimated, form or JSON.
 
     Attributes:
-        params: As they would be submitted.
-        segments: Planned changes.
-        priority: How it would stand in line.
-        size: Width and height of its photo, px.
+        params: Parameters of the job.
+        segments: Planned changes of parameters.
+        priority: Priority in the queue.
+        size: Width and height of its content picture, px.
         digests: SHA-256 of its pictures, by role and position.
     """
 
@@ -158,102 +157,138 @@ class _Asked:
     digests: dict[tuple[str, int], str]
 
 
-def estimate(services: Services, owner_id: str, request: Request) -> Estimate:
-    """Check a request for a job as if it were one, and say what would come of it.
+def build_estimate(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> Estimate:
+    """Validate a submission, and estimate its duration, memory and start.
 
     Raises:
         InvalidParams: Values are wrong or missing, or masks cannot be used.
-        PictureRefused: A file is not a picture we take.
+        PictureRefused: Some pictures cannot be used.
     """
     read = _from_json if request.mimetype == JSON else _from_form
-    asked = read(services, request)
-    params, database = steered(asked.params, asked.segments), services.database
-    line = read_queue_state(database)
-    waiting = new_waiting(line, owner_id, params, asked.size, asked.priority)
-    able = line.able(waiting)
-    scales = scale_sizes(params.stages, *asked.size)
-    counts = [count for _, count in params.stages]
-    width, height = _fitted(asked.size, params.max_edge)
+    requested = read(dependencies, request)
+    params = apply_segments(requested.params, requested.segments)
+    database = dependencies.database
+    queue_state = read_queue_state(database)
+    waiting = new_waiting_job(
+        queue_state, owner_id, params, requested.size, requested.priority
+    )
+    capable_workers = queue_state.capable_workers(waiting)
+    scale_areas = scale_megapixels(params.stages, *requested.size)
+    iteration_counts = [count for _, count in params.stages]
+    width, height = _result_size(requested.size, params.max_edge)
     return Estimate(
         width=width,
         height=height,
         iterations=params.iterations,
         megapixel_iterations=round(
-            sum(area * n for area, n in zip(scales, counts, strict=True)), 2
+            sum(
+                area * iterations
+                for area, iterations in zip(scale_areas, iteration_counts, strict=True)
+            ),
+            2,
         ),
         need_mb=round(waiting.need_bytes / _MEGA),
-        fits=bool(able),
-        largest_max_edge=None if able else _largest(params, line),
-        workers=_workers(params, line, waiting),
-        queue=new_place(database, line, waiting),
-        equal_job=_equal_job(database, owner_id, asked),
+        fits=bool(capable_workers),
+        largest_max_edge=None
+        if capable_workers
+        else _largest_edge(params, queue_state),
+        workers=_worker_estimates(params, queue_state, waiting),
+        queue=estimate_queue_place(database, queue_state, waiting),
+        equal_job=_equal_job(database, owner_id, requested),
     )
 
 
-def _from_form(services: Services, request: Request) -> _Asked:
-    with received(request, services, JOB_FORM) as form:
-        wanted, checked = checked_form(services, form)
+def _from_form(dependencies: Dependencies, request: Request) -> _EstimateRequest:
+    with read_form(request, dependencies, JOB_FORM) as form:
+        submission, pictures = validate_form_submission(dependencies, form)
         digests = {
-            (one.role, one.position): hashlib.sha256(one.read()).hexdigest()
-            for one in wanted.pictures
+            (picture.role, picture.position): hashlib.sha256(picture.read()).hexdigest()
+            for picture in submission.pictures
         }
-    size = next((i.width, i.height) for one, i in checked if one.role == "content")
-    return _Asked(
-        wanted.params, wanted.segments, wanted.options.priority, size, digests
+    size = next(
+        (info.width, info.height)
+        for picture, info in pictures
+        if picture.role == "content"
+    )
+    return _EstimateRequest(
+        submission.params,
+        submission.segments,
+        submission.options.priority,
+        size,
+        digests,
     )
 
 
-def _from_json(services: Services, request: Request) -> _Asked:
-    stored = stored_request(request, services.database.time)
-    params, pictures = checked_work(services, stored)
-    size = next((p.info.width, p.info.height) for p in pictures if p.is_content)
-    digests = {(one.role, one.position): one.asset.digest for one in pictures}
-    return _Asked(params, stored.segments, stored.options.priority, size, digests)
+def _from_json(dependencies: Dependencies, request: Request) -> _EstimateRequest:
+    submission = read_json_submission(request, dependencies.database.time)
+    params, pictures = validate_json_submission(dependencies, submission)
+    size = next(
+        (picture.info.width, picture.info.height)
+        for picture in pictures
+        if picture.is_content
+    )
+    digests = {
+        (picture.role, picture.position): picture.asset.digest for picture in pictures
+    }
+    return _EstimateRequest(
+        params, submission.segments, submission.options.priority, size, digests
+    )
 
 
-def _equal_job(database: Database, owner_id: str, asked: _Asked) -> EqualJob | None:
-    """Find the job that `reuse` would take for this one."""
-    digest = work_digest(asked.params, asked.segments, asked.digests)
-    job_id = find_equal(database, owner_id, digest)
+def _equal_job(
+    database: Database, owner_id: str, requested: _EstimateRequest
+) -> EqualJob | None:
+    """Find the job that `reuse` would return instead of a new one."""
+    digest = work_digest(requested.params, requested.segments, requested.digests)
+    job_id = find_reusable_job(database, owner_id, digest)
     if job_id is None:
         return None
     try:
-        found = present(database, get_job(database, owner_id, job_id))
+        view = serialize_job(database, get_job(database, owner_id, job_id))
     except (JobNotFound, JobPurged):  # deleted in between
         return None
-    return EqualJob(id=found.id, state=found.state, urls=found.urls)
+    return EqualJob(id=view.id, state=view.state, urls=view.urls)
 
 
-def _largest(params: StyleParams, line: QueueState) -> int | None:
-    room = max((server.device_bytes for server in line.servers), default=None)
-    return None if room is None else largest_edge(params, room)
+def _largest_edge(params: StyleParams, queue_state: QueueState) -> int | None:
+    memory_bytes = max(
+        (worker.device_bytes for worker in queue_state.workers), default=None
+    )
+    return None if memory_bytes is None else largest_fitting_edge(params, memory_bytes)
 
 
-def _workers(
-    params: StyleParams, line: QueueState, asked: Waiting
+def _worker_estimates(
+    params: StyleParams, queue_state: QueueState, waiting: WaitingJob
 ) -> list[WorkerEstimate]:
-    kinds: dict[tuple[str, int], list[Server]] = {}
-    for server in line.servers:
-        kinds.setdefault((server.setup, server.device_bytes), []).append(server)
-    return [_worker(params, alike, asked) for _, alike in sorted(kinds.items())]
+    groups: dict[tuple[str, int], list[LiveWorker]] = {}
+    for worker in queue_state.workers:
+        groups.setdefault((worker.setup, worker.device_bytes), []).append(worker)
+    return [
+        _worker_estimate(params, workers, waiting)
+        for _, workers in sorted(groups.items())
+    ]
 
 
-def _worker(params: StyleParams, alike: list[Server], asked: Waiting) -> WorkerEstimate:
-    one = alike[0]
-    fits = one.can_hold(asked)
-    peak = peak_bytes(params, one.device_bytes) if fits else None
+def _worker_estimate(
+    params: StyleParams, workers: list[LiveWorker], waiting: WaitingJob
+) -> WorkerEstimate:
+    worker = workers[0]
+    fits = worker.can_hold(waiting)
+    peak = peak_bytes(params, worker.device_bytes) if fits else None
     return WorkerEstimate(
-        device=one.device_class,
-        setup=one.setup,
-        count=len(alike),
-        device_mb=round(one.device_bytes / _MEGA),
+        device=worker.device_class,
+        setup=worker.setup,
+        count=len(workers),
+        device_mb=round(worker.device_bytes / _MEGA),
         fits=fits,
         peak_mb=None if peak is None else round(peak / _MEGA),
-        **_span(asked.spans.get(one.setup) if fits else None),
+        **_seconds_range(waiting.durations.get(worker.setup) if fits else None),
     )
 
 
-def _span(span: Span | None) -> Mapping[str, object]:
+def _seconds_range(span: DurationRange | None) -> Mapping[str, object]:
     if span is None:
         return dict.fromkeys(("seconds", "low_s", "high_s", "confidence"))
     return {
@@ -264,8 +299,8 @@ def _span(span: Span | None) -> Mapping[str, object]:
     }
 
 
-def _fitted(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """The photo's shape at a long side of `edge` px, as the engine rounds it."""
+def _result_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Scale a size to a long side of `edge` px, rounded as the engine does."""
     longest = max(size)
     width, height = (max(1, round(side * edge / longest)) for side in size)
     return width, height
@@ -279,8 +314,10 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
     s415=None, s503=None,
 )  # fmt: skip
 def estimate_job() -> Response:
-    """Say how long a job would take, whether it fits, and when it would run.
+    """Estimate how long a job would take, whether it fits, and when it would run.
 
-    Takes what `POST /v1/jobs` takes, checks it alike, and makes nothing.
+    Takes and validates the same body as `POST /v1/jobs`, and creates nothing.
     """
-    return answer(estimate(current_services(), current_owner_id(), request))
+    return json_response(
+        build_estimate(current_dependencies(), current_owner_id(), request)
+    )

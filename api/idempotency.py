@@ -1,9 +1,9 @@
-"""Views that make something: sent again with the same key, they make it once.
+"""Idempotency-Key of creating requests: sent again with it, a request creates once.
 
-A request that may be sent again: its Idempotency-Key, and what it asks for.
-
-The same thing sent twice differs in its bytes, as the boundaries of forms are random.
-So the digest is one of what was read: pictures by their digests, JSON in one order.
+The decorator `idempotent` replays the recorded response of an earlier request with the
+same key. The same content sent twice differs in its bytes, as the boundaries of forms
+are random. So the fingerprint is that of the content as read: pictures by their
+digests, JSON in canonical form.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ import structlog
 from flask import Response, g, request
 
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
-from api.http.problems import expected
-from api.http.slots import check_room
+from api.dependencies import current_dependencies
+from api.http.problems import error_response
+from api.http.slots import check_free_space
 from api.job_view.lookup import find_job
-from api.job_view.responses import job_answer
-from api.job_view.serializer import present
+from api.job_view.responses import job_response
+from api.job_view.serializer import serialize_job
 from shared.auth.owners import ensure_owner
 from shared.errors import (
-    BadIdempotencyKey,
     DatabaseUnavailable,
     ImpastoError,
+    InvalidIdempotencyKey,
     StorageFull,
 )
 from shared.idempotency import (
     RecordedResponse,
     abandon_request,
     begin_request,
+    has_request,
     record_response,
-    was_asked,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from api.http.multipart import Form
     from shared.idempotency import IdempotentRequest
 
@@ -51,184 +51,206 @@ P = ParamSpec("P")
 
 log = structlog.get_logger(__name__)
 
-REPLAYED = "Idempotency-Replayed"
+REPLAYED_HEADER = "Idempotency-Replayed"
 
-# Refusals that would be the same tomorrow. Others may be sent again: the state of a
-# job, a queue or a server changes.
-_FINAL = {
+# Errors that would be the same tomorrow. After others the request may be repeated: the
+# state of a job, a queue or a server changes.
+_FINAL_STATUSES = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.GONE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 }
-_KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "Cache-Control")
+_RECORDED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "Cache-Control")
 
 
-def creates(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Mark a view as one that makes something, and give it Idempotency-Key.
+def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Decorate a creating view, so that it honors Idempotency-Key.
 
-    The view calls `replays.recognize` once it knows what is asked for, and hands
-    `replays.current_once` to what makes a job. Below the decorator of its route.
+    The view calls `begin_idempotent_request` once it has read the content of its
+    request, and passes `current_idempotent_request` to the function that inserts the
+    job. Stands below the decorator of the route.
     """
 
     @wraps(view)
-    def once(*args: P.args, **kwargs: P.kwargs) -> Response:
-        expect(read_token())
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Response:
+        set_idempotency_key(read_idempotency_key())
         try:
             response = view(*args, **kwargs)
-        except Replay as known:
-            return _again(known.answer)
+        except AlreadyAnswered as answered:
+            return _replay_response(answered.response)
         except ImpastoError as error:
-            _settle(expected(error))
+            _record_or_abandon(error_response(error))
             raise
         except Exception:
-            _settle(None)
+            _record_or_abandon(None)
             raise
-        _settle(response)
+        _record_or_abandon(response)
         return response
 
-    once.replays = True  # type: ignore[attr-defined] # `openapi` documents it
-    return creates_secret(once)
+    # `openapi` documents the header where this is set.
+    wrapper.is_idempotent = True  # type: ignore[attr-defined]
+    return counts_as_submission(wrapper)
 
 
-def creates_secret(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Mark a view whose answer nobody may keep: Idempotency-Key has no effect on it."""
-    view.creates = True  # type: ignore[attr-defined] # `rates` counts it as a submit
+def counts_as_submission(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Mark a creating view, so that the rate limit counts its requests as submissions.
+
+    Used alone where a response must not be recorded, as it holds a secret:
+    Idempotency-Key has no effect there.
+    """
+    # `rate_limit` reads this.
+    view.counts_as_submission = True  # type: ignore[attr-defined]
     return view
 
 
-def _again(answer: RecordedResponse) -> Response:
-    if answer.status is None:  # the job was made, and the server died before it said so
-        job = find_job(str(answer.job_id))
-        response = job_answer(present(current_services().database, job), 202)
+def _replay_response(recorded: RecordedResponse) -> Response:
+    if recorded.status is None:  # the server died after making the job
+        job = find_job(str(recorded.job_id))
+        response = job_response(
+            serialize_job(current_dependencies().database, job), 202
+        )
     else:
-        response = Response(answer.body, answer.status, dict(answer.headers))
-    response.headers[REPLAYED] = "true"
+        response = Response(recorded.body, recorded.status, dict(recorded.headers))
+    response.headers[REPLAYED_HEADER] = "true"
     return response
 
 
-def _settle(response: Response | None) -> None:
-    """Keep an answer that is final, or forget that there was a request."""
-    once, database = current_once(), current_services().database
-    if once is None:
+def _record_or_abandon(response: Response | None) -> None:
+    """Record a final response, or abandon the request so that it may be repeated.
+
+    Args:
+        response: Response of the view, or None if it failed unexpectedly.
+    """
+    idempotent_request, database = (
+        current_idempotent_request(),
+        current_dependencies().database,
+    )
+    if idempotent_request is None:
         return
     try:
         if response is None or not _is_final(response):
-            abandon_request(database, once)
+            abandon_request(database, idempotent_request)
             return
-        kept = {
+        headers = {
             name: response.headers[name]
-            for name in _KEPT_HEADERS
+            for name in _RECORDED_HEADERS
             if name in response.headers
         }
-        text = response.get_data(as_text=True)
+        body = response.get_data(as_text=True)
         record_response(
-            database, once, RecordedResponse(None, response.status_code, kept, text)
+            database,
+            idempotent_request,
+            RecordedResponse(None, response.status_code, headers, body),
         )
     except DatabaseUnavailable as error:
-        # What was made is committed; who asks again gets the job as it is then.
+        # The job is committed: a repeated request gets the job in its then state.
         log.warning("idempotent_response_lost", error=str(error))
 
 
 def _is_final(response: Response) -> bool:
     status = response.status_code
-    return status < HTTPStatus.MULTIPLE_CHOICES or status in _FINAL
+    return status < HTTPStatus.MULTIPLE_CHOICES or status in _FINAL_STATUSES
 
 
-HEADER = "Idempotency-Key"
-MAX_LENGTH = 255
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
 
 _CHUNK_BYTES = 2**20
 
 
-class Replay(Exception):
-    """The request has been answered before; `answer` is what was said."""
+class AlreadyAnswered(Exception):
+    """The request was answered before.
+
+    Attributes:
+        response: Response that was recorded then.
+    """
 
     def __init__(self, answer: RecordedResponse) -> None:
         super().__init__("answered before")
-        self.answer = answer
+        self.response = answer
 
 
-def read_token() -> str | None:
+def read_idempotency_key() -> str | None:
     """Read the Idempotency-Key of the current request, if it has one.
 
     Raises:
-        BadIdempotencyKey: It is not 1 to 255 printable ASCII characters.
+        InvalidIdempotencyKey: It is not 1 to 255 printable ASCII characters.
     """
-    told = request.headers.get(HEADER)
-    if told is None:
+    header = request.headers.get(KEY_HEADER)
+    if header is None:
         return None
-    token = told.strip()
-    if len(token) > 1 and token[0] == token[-1] == '"':
-        token = token[1:-1]  # a string as of RFC 8941, which the draft wants
-    if not 1 <= len(token) <= MAX_LENGTH or not (
-        token.isascii() and token.isprintable()
-    ):
-        raise BadIdempotencyKey(f"1 to {MAX_LENGTH} printable ASCII characters")
-    return token
+    key = header.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]  # a string as of RFC 8941, which the draft wants
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        raise InvalidIdempotencyKey(f"1 to {MAX_KEY_LENGTH} printable ASCII characters")
+    return key
 
 
-def expect(token: str | None) -> None:
-    """Say what the current request's key is, before its body is read."""
-    g.idempotency_key = token
+def set_idempotency_key(key: str | None) -> None:
+    """Set the key of the current request, before its body is read."""
+    g.idempotency_key = key
 
 
-def recognize(asked: Mapping[str, Any], place: str | None = None) -> None:
-    """Say what the current request asks for; without a key, nothing comes of it.
+def begin_idempotent_request(
+    content: Mapping[str, Any], path: str | None = None
+) -> None:
+    """Begin the current request under its key; without a key, do nothing.
 
-    To be called once the body has been read and before anything is made; what the
-    address names has been found by then.
+    Called once the body has been read, before anything is created, and after the
+    resource that the address names has been found.
 
     Args:
-        asked: By its body.
-        place: Its address where there are several ways to write it, in the usual one.
+        content: Content of the body.
+        path: Canonical path where several paths are equal; None: that of the request.
 
     Raises:
-        Replay: It has been answered before.
-        IdempotencyKeyReused: Its key came with another request before.
-        IdempotencyInProgress: It is being answered just now.
+        AlreadyAnswered: An earlier request with this key was answered.
+        IdempotencyKeyReused: The key was used for a different request.
+        IdempotencyInProgress: An earlier request with this key is being answered.
     """
-    token = g.get("idempotency_key")
-    if token is None:
+    key = g.get("idempotency_key")
+    if key is None:
         return
-    database, owner_id = current_services().database, current_owner_id()
+    database, owner_id = current_dependencies().database, current_owner_id()
     ensure_owner(database, owner_id)
-    scope = _scope(place or request.path)
-    found = begin_request(database, owner_id, scope, token, _fingerprint(asked))
-    if isinstance(found, RecordedResponse):
-        raise Replay(found)
-    g.once = found
+    scope = _scope(path or request.path)
+    begun = begin_request(database, owner_id, scope, key, _fingerprint(content))
+    if isinstance(begun, RecordedResponse):
+        raise AlreadyAnswered(begun)
+    g.idempotent_request = begun
 
 
-def require_room(services: Services) -> None:
-    """Refuse work while there is no room for it, before its body is read.
+def require_free_space(dependencies: Dependencies) -> None:
+    """Refuse a request while the storage is full, before its body is read.
 
-    What was answered before needs no room, and is answered again.
+    A request that was answered before needs no space: its response is replayed.
 
     Raises:
-        StorageFull: Less is free than the operator wants to keep free.
+        StorageFull: Less space is free than the operator reserves.
     """
     try:
-        check_room(services)
+        check_free_space(dependencies)
     except StorageFull:
-        token = g.get("idempotency_key")
-        mine = (current_owner_id(), _scope(request.path), token)
-        if token is None or not was_asked(services.database, *mine):
+        key = g.get("idempotency_key")
+        owner_and_scope = (current_owner_id(), _scope(request.path), key)
+        if key is None or not has_request(dependencies.database, *owner_and_scope):
             raise
 
 
-def current_once() -> IdempotentRequest | None:
-    """The current request as one that may be sent again; None: it has no key."""
-    once: IdempotentRequest | None = g.get("once")
-    return once
+def current_idempotent_request() -> IdempotentRequest | None:
+    """Return the current idempotent request; None if it has no Idempotency-Key."""
+    idempotent_request: IdempotentRequest | None = g.get("idempotent_request")
+    return idempotent_request
 
 
-def asked_by(form: Form) -> Mapping[str, Any]:
-    """What a form asks for, whatever its bytes were."""
+def canonical_form(form: Form) -> Mapping[str, Any]:
+    """Return the content of a form, independent of its encoding: files as digests."""
     return {
         "files": {
-            name: [digest_of(file.stream) for file in files]
+            name: [stream_sha256(file.stream) for file in files]
             for name, files in form.files.items()
         },
         "fields": {name: _canonical(text) for name, text in form.fields.items()},
@@ -239,8 +261,8 @@ def _scope(path: str) -> str:
     return f"{request.method} {path}"
 
 
-def digest_of(stream: BinaryIO | Any) -> str:
-    """Return the SHA-256 of a whole file, in hex, without having it in memory."""
+def stream_sha256(stream: BinaryIO | Any) -> str:
+    """Return the SHA-256 of a whole file, in hex, reading it in chunks."""
     stream.seek(0)
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK_BYTES):
@@ -249,13 +271,13 @@ def digest_of(stream: BinaryIO | Any) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint(asked: Mapping[str, Any]) -> str:
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+def _fingerprint(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _canonical(text: str) -> str:
-    """JSON in one way of writing; anything else as it is."""
+    """Write JSON in canonical form; return other text unchanged."""
     try:
         return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
     except (ValueError, RecursionError):

@@ -1,8 +1,9 @@
-"""Polls to which nothing is new, answered before Flask sees them.
+"""WSGI middleware that answers polls of unchanged jobs with 304, without Flask.
 
-Most requests that a busy farm gets are such, and most of what one cost was Flask's:
-docs/adr/0027. Only what this process knows by heart is answered here, and exactly as
-the view would (a test compares the two); everything else goes on to it.
+Most requests that a busy farm gets are such polls, and Flask took most of the time that
+one cost: docs/adr/0027. Only polls whose answer is in the caches of this process are
+answered here, exactly as the view would (a test compares the two). All other requests
+are passed on to Flask.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.auth.rate_limit import DEFAULT, quotas_of, standing_headers
+from api.auth.rate_limit import DEFAULT, key_quotas, rate_limit_headers
 from api.http.headers import new_request_id
-from api.job_view.responses import look_headers
+from api.job_view.responses import view_headers
 from shared.auth.api_keys import Scope
 
 if TYPE_CHECKING:
@@ -21,83 +22,83 @@ if TYPE_CHECKING:
     from typing import Self
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from api.dependencies import Services
-    from shared.auth.api_keys import KnownKey
+    from api.dependencies import Dependencies
+    from shared.auth.api_keys import ValidKey
 
     Headers = list[tuple[str, str]]
 
-_JOB = re.compile(r"/v1/jobs/(job_[0-9A-Z]{26})")
+_JOB_PATH = re.compile(r"/v1/jobs/(job_[0-9A-Z]{26})")
 _BEARER = "Bearer "
 
 
 @dataclass(frozen=True, slots=True)
 class _Poll:
-    """A poll of the plainest kind."""
+    """A poll of a job by API key and ETag, without a query or preferences."""
 
     job_id: str
     token: str
     etag: str
 
     @classmethod
-    def read(cls, environ: WSGIEnvironment) -> Self | None:
-        """Read it; None: it is none, or says more."""
+    def parse(cls, environ: WSGIEnvironment) -> Self | None:
+        """Parse a request; return None if it is another one, or asks for more."""
         etag = environ.get("HTTP_IF_NONE_MATCH")
         if etag is None or environ["REQUEST_METHOD"] != "GET":
             return None
         if environ["QUERY_STRING"] or "HTTP_PREFER" in environ:
             return None
-        job = _JOB.fullmatch(environ["PATH_INFO"])
-        told = environ.get("HTTP_AUTHORIZATION", "")
-        if job is None or not told.startswith(_BEARER):
+        path = _JOB_PATH.fullmatch(environ["PATH_INFO"])
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        if path is None or not authorization.startswith(_BEARER):
             return None
-        return cls(job[1], told.removeprefix(_BEARER), etag)
+        return cls(path[1], authorization.removeprefix(_BEARER), etag)
 
 
-class Unchanged:
-    """A WSGI app before another.
+class NotModifiedMiddleware:
+    """Middleware that answers polls of unchanged jobs.
 
     Args:
-        further: Gets what is not answered here.
-        services: Of both.
+        app: WSGI application that answers all other requests.
+        dependencies: Dependencies of the app.
     """
 
-    def __init__(self, further: WSGIApplication, services: Services) -> None:
-        self._further, self._services = further, services
-        self._asks_for_keys = services.settings.auth == "keys"
+    def __init__(self, app: WSGIApplication, dependencies: Dependencies) -> None:
+        self._app, self._dependencies = app, dependencies
+        self._requires_keys = dependencies.settings.auth == "keys"
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer, or let the other app do so."""
-        poll = _Poll.read(environ) if self._asks_for_keys else None
+        """Answer the request, or pass it on to the app."""
+        poll = _Poll.parse(environ) if self._requires_keys else None
         headers = None if poll is None else self._headers(poll)
         if headers is None:
-            return self._further(environ, start_response)
+            return self._app(environ, start_response)
         start_response("304 NOT MODIFIED", headers)
         return ()
 
     def _headers(self, poll: _Poll) -> Headers | None:
-        """Of a 304; None: there may be more to say."""
-        key = self._services.keys.recall(poll.token)
+        """Return the headers of a 304; None if the app must answer."""
+        key = self._dependencies.key_cache.cached(poll.token)
         if key is None or not key.scopes & {Scope.READ, Scope.ADMIN}:
             return None
-        look = self._services.looks.recall(key.owner_id, poll.job_id)
-        if look is None:
+        view = self._dependencies.view_cache.get_cached_view(key.owner_id, poll.job_id)
+        if view is None:
             return None
-        headers = look_headers(look.mark, look.poll_seconds)
+        headers = view_headers(view.etag, view.poll_seconds)
         if headers[0] != ("ETag", poll.etag):
             return None
-        counted = self._count(key)
-        if counted is None:
+        rate_headers = self._count_request(key)
+        if rate_headers is None:
             return None
-        return [*headers, ("Request-Id", new_request_id()), *counted]
+        return [*headers, ("Request-Id", new_request_id()), *rate_headers]
 
-    def _count(self, key: KnownKey) -> Headers | None:
-        """Count it; None: it is one too many."""
-        quota = quotas_of(key, self._services.settings)[DEFAULT]
+    def _count_request(self, key: ValidKey) -> Headers | None:
+        """Return the headers of the rate limit; None if it is exceeded."""
+        quota = key_quotas(key, self._dependencies.settings)[DEFAULT]
         if not quota:
             return []
-        standing = self._services.budgets.spend(key.id, DEFAULT, quota)
-        if standing.retry_after_seconds is not None:
+        state = self._dependencies.rate_limiter.take(key.id, DEFAULT, quota)
+        if state.retry_after_seconds is not None:
             return None
-        return standing_headers(standing)
+        return rate_limit_headers(state)

@@ -1,4 +1,4 @@
-"""/v1/queue: how much waits and runs, and how long a new job would wait."""
+"""/v1/queue: queued and running jobs, workers, and the wait of a new job."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 from pydantic import ConfigDict, Field
 
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
-from api.http.responses import answer
+from api.dependencies import current_dependencies
+from api.http.responses import json_response
 from api.http.routes import get, make_blueprint
 from api.http.schemas import ResponseModel
 from api.job_view.examples import QUEUE
-from api.job_view.queue_place import new_place, new_waiting
+from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import PRIORITIES, Confidence, WhyWaiting
 from shared.params.style import StyleParams
-from shared.queries.jobs import live_workers, queue_lengths
+from shared.queries.jobs import read_live_workers, read_queue_lengths
 from shared.queries.queue import read_queue_state
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ blueprint = make_blueprint("queue", "How much waits and runs.")
 class Wait(ResponseModel):
     """How long a new job would wait."""
 
-    starts_in_s: float | None = Field(description="null: nobody can tell; see reason")
+    starts_in_s: float | None = Field(description="null: unknown; see reason")
     confidence: Confidence | None
     reason: WhyWaiting = Field(description="why it would not run at once, if it waited")
 
@@ -58,47 +58,54 @@ class Queue(ResponseModel):
 
 @get(blueprint, "/v1/queue", s200=Queue)
 def show_queue() -> Response:
-    """Look at how much waits and runs, of all owners together, and how long you would.
+    """Get the state of the queue, of all owners together, and your estimated wait.
 
-    The wait is that of a new job of yours with default parameters, by its priority.
+    The wait is that of a new job of yours with default parameters, by priority.
     """
-    database = current_services().database
-    queued, running = queue_lengths(database)
-    workers = live_workers(database)
+    database = current_dependencies().database
+    queued, running = read_queue_lengths(database)
+    workers = read_live_workers(database)
     draining = sum(worker.draining for worker in workers)
-    return answer(
+    return json_response(
         Queue(
             queued=queued,
             running=running,
             workers=len(workers),
             draining=draining,
-            estimated_wait=waits_of(database, current_owner_id()),
+            estimated_wait=estimate_waits(database, current_owner_id()),
         )
     )
 
 
-_SIZE = (3, 2)  # the shape of most photos; it has no part in when a job starts
+_TYPICAL_SIZE = (3, 2)  # shape of most photos; does not influence the start time
 
 
-def waits_of(database: Database, owner_id: str) -> Waits:
-    """Play one more job of an owner ahead, once with each priority, once a second."""
-    line = read_queue_state(database)
-    return database.notes.recall(
-        f"waits of {owner_id}", lambda: _waits(database, line, owner_id)
+def estimate_waits(database: Database, owner_id: str) -> Waits:
+    """Estimate the wait of a new job of an owner, for each priority.
+
+    Cached for one second per process.
+    """
+    queue_state = read_queue_state(database)
+    return database.read_cache.get(
+        f"waits of {owner_id}", lambda: _compute_waits(database, queue_state, owner_id)
     )
 
 
-def _waits(database: Database, line: QueueState, owner_id: str) -> Waits:
+def _compute_waits(database: Database, queue_state: QueueState, owner_id: str) -> Waits:
     waits = {
-        word: _wait(database, line, owner_id, priority)
-        for word, priority in PRIORITIES.items()
+        priority_name: _compute_wait(database, queue_state, owner_id, priority)
+        for priority_name, priority in PRIORITIES.items()
     }
     return Waits.model_validate(waits)
 
 
-def _wait(database: Database, line: QueueState, owner_id: str, priority: int) -> Wait:
-    asked = new_waiting(line, owner_id, StyleParams(), _SIZE, priority)
-    place = new_place(database, line, asked)
+def _compute_wait(
+    database: Database, queue_state: QueueState, owner_id: str, priority: int
+) -> Wait:
+    waiting = new_waiting_job(
+        queue_state, owner_id, StyleParams(), _TYPICAL_SIZE, priority
+    )
+    place = estimate_queue_place(database, queue_state, waiting)
     return Wait(
         starts_in_s=place.starts_in_s, confidence=place.confidence, reason=place.reason
     )

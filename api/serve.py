@@ -1,6 +1,6 @@
-"""Hearing of the end of a process in time to say goodbye to whoever waits.
+"""Server process of the API, `python -m api.serve`: granian with `api.wsgi:app`.
 
-`python -m api.serve`: the API's process, granian with the WSGI app of `api.wsgi`.
+On SIGINT and SIGTERM it closes the streams and long polls before it ends.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api.dependencies import services_of
+from api.dependencies import dependencies_of
 from shared.auth.secret import secret_or_exit
-from shared.logs import configure
+from shared.logs import configure_logging
 from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
@@ -32,32 +32,33 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-_ENDS = {signal.SIGINT, signal.SIGTERM}
+_END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
-def before_the_end(goodbye: Callable[[], None]) -> None:
-    """Have `goodbye` called when this process is told to end; from the main thread.
+def on_shutdown(callback: Callable[[], None]) -> None:
+    """Call `callback` in a thread on SIGINT or SIGTERM; from the main thread only.
 
-    The server sets handlers of its own after the app is loaded, and they are to stay.
-    The wakeup descriptor is written to besides them, whatever the main thread does.
+    The server sets its own signal handlers after the app is loaded, and they must stay.
+    Python also writes each signal to the wakeup descriptor, whatever the main thread
+    does.
     """
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
-    def listen() -> None:
-        with heard, told:
-            while not _ENDS & set(heard.recv(64)):
+    def wait_for_signal() -> None:
+        with reader, writer:
+            while not _END_SIGNALS & set(reader.recv(64)):
                 pass
-            goodbye()
+            callback()
 
-    Thread(target=listen, name="farewell", daemon=True).start()
+    Thread(target=wait_for_signal, name="shutdown", daemon=True).start()
 
 
 _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
-_SILENT_MS = 10_000  # without a whole head; clients keep idle lines for 5 s
-_CONNECTIONS = 1024  # besides those of streams
+_HEADER_TIMEOUT_MS = 10_000  # for the whole head; clients keep idle connections for 5 s
+_MAX_CONNECTIONS = 1024  # besides those of streams
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -69,54 +70,54 @@ def main() -> None:
     """
     settings = settings_or_exit()
     secret_or_exit(settings.secret_file)
-    configure(settings.log_level)
-    logging.getLogger("_granian").addFilter(_is_news)
-    server = Granian(_APP, **options(settings))
-    server.serve(target_loader=partial(_load, os.getpid()), wrap_loader=False)
+    configure_logging(settings.log_level)
+    logging.getLogger("_granian").addFilter(_is_relevant)
+    server = Granian(_APP, **granian_options(settings))
+    server.serve(target_loader=partial(_load_app, os.getpid()), wrap_loader=False)
 
 
-def options(settings: Settings) -> dict[str, Any]:
+def granian_options(settings: Settings) -> dict[str, Any]:
     """Return granian's arguments.
 
     One process: the limit of decodes at once counts per process, and the threads
     mostly wait. Each open stream has a thread of its own besides those that answer; a
-    thread begins when it is needed. Backpressure counts connections, of which an idle
-    one needs no thread: there are as many as streams can take, and then many more. Who
-    takes them all and says nothing keeps the others out for ten seconds.
+    thread starts when it is needed. Backpressure counts connections, of which an idle
+    one needs no thread: as many as streams can take, and then many more. A client that
+    opens all of them and sends nothing keeps the others out for ten seconds.
     """
     return {
         "address": settings.host,
         "port": settings.port,
         "interface": Interfaces.WSGI,
         "http": HTTPModes.http1,
-        "http1_settings": HTTP1Settings(header_read_timeout=_SILENT_MS),
+        "http1_settings": HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
         "websockets": False,
         "workers": 1,
         "blocking_threads": settings.api_threads + settings.max_streams,
-        "backpressure": _CONNECTIONS + settings.max_streams,
+        "backpressure": _MAX_CONNECTIONS + settings.max_streams,
         "workers_kill_timeout": _STOP_SECONDS,
         "log_level": LogLevels.warning,
-        # No handlers of its own: its lines go where ours go.
+        # No handlers of its own: its log records go where ours go.
         "log_dictconfig": {"loggers": {"_granian": {"propagate": True}}},
     }
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop the advice to have fewer threads than we chose to have."""
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Return False for granian's advice to use fewer threads."""
     return "Python threads" not in record.getMessage()
 
 
-def _load(parent: int) -> Flask:
-    """Make the app in granian's worker, which must not outlive `parent`."""
-    _die_with(parent)
+def _load_app(parent: int) -> Flask:
+    """Build the app in granian's worker, which must not outlive `parent`."""
+    _die_with_parent(parent)
     from api.wsgi import app  # noqa: PLC0415 - the parent serves nothing itself
 
-    made = app()
-    before_the_end(services_of(made).lookout.close)
-    return made
+    flask_app = app()
+    on_shutdown(dependencies_of(flask_app).watcher.close)
+    return flask_app
 
 
-def _die_with(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

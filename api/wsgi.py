@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.app import create_app
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from shared.db.database import Database
-from shared.logs import configure
+from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
-from shared.queue import Doorbell
+from shared.queue import Notifier
 from shared.settings import settings_or_exit
 from shared.storage.backends import open_storage
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def app() -> Flask:
-    """Build everything from the environment, and start reconciling."""
+    """Build the app from the environment, and start the maintenance loop."""
     settings = settings_or_exit()
-    configure(settings.log_level)
-    database, doorbell = Database(settings.database_url), Doorbell(settings)
+    configure_logging(settings.log_level)
+    database, notifier = Database(settings.database_url), Notifier(settings)
     storage = open_storage(settings.storage_url)
-    flask_app = create_app(settings, database, storage, doorbell)
+    flask_app = create_app(settings, database, storage, notifier)
     with flask_app.app_context():
-        current_services().keys.note_uses_from_now_on()
-    # Never stopped: granian ends its processes without a goodbye, and a leadership
-    # that is not renewed passes to another process by itself.
-    MaintenanceLoop(database, doorbell, storage, settings).start()
+        current_dependencies().key_cache.start_storing_uses()
+    # Never stopped: granian ends its processes without notice, and a leadership that is
+    # not renewed passes to another process by itself.
+    MaintenanceLoop(database, notifier, storage, settings).start()
     return flask_app

@@ -20,7 +20,7 @@ from shared.db.migrate import migrate
 from shared.db.models.jobs import Job
 from shared.db.models.owners import Owner
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import Result, Written, complete_job, renew_lease
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job, renew_lease
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.rescue import requeue_expired_leases, wake_backed_off_jobs
 from shared.params.style import StyleParams
@@ -101,8 +101,8 @@ def _live(db: Database, number: int, took: dict[str, list[float]]) -> None:
         took["heartbeat"],
         lambda: renew_lease(db, claim, LEASE_SECONDS, 1, {}),
     )
-    written = Written(f"results/{claim.job_id}", "ab" * 32, 3)
-    result = Result(written, 8, 8, exact=True)
+    written = WrittenBlob(f"results/{claim.job_id}", "ab" * 32, 3)
+    result = JobResult(written, 8, 8, exact=True)
     _timed(took["complete"], lambda: complete_job(db, claim, result))
 
 

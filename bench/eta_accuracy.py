@@ -25,7 +25,7 @@ from tests.support.redis_and_postgresql import redis_server_path, running_redis
 from worker.weights.catalog import default_folder
 
 if TYPE_CHECKING:
-    from shared.forecast.pace_store import Accuracy
+    from shared.forecast.pace_store import ForecastAccuracy
 
 # (max_edge, quality), in an order in which neighbors differ.
 JOBS = (
@@ -87,11 +87,11 @@ def _say(edge: int, quality: str, row: Forecast) -> None:
     sys.stdout.flush()
 
 
-def _print(rows: list[tuple[int, str, Forecast]], told: Accuracy) -> None:
+def _print(rows: list[tuple[int, str, Forecast]], told: ForecastAccuracy) -> None:
     errors = [abs(r.forecast_seconds / r.actual_seconds - 1) for _, _, r in rows]
     sys.stdout.write(
         f"median error of all {len(errors)}: {median(errors):.1%}; after the first 3: "
-        f"{median(errors[3:]):.1%}; within range: {told.within:.0%}\n"
+        f"{median(errors[3:]):.1%}; within range: {told.share_within_range:.0%}\n"
     )
 
 

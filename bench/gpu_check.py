@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from shared.params.style import StyleParams
-from worker.devices.determinism import compute_exactly_on_cuda
-from worker.devices.device import best_devices, versions
-from worker.engine.images.inputs import Sources, Style
+from worker.devices.determinism import make_cuda_deterministic
+from worker.devices.device import list_devices, software_versions
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.transfer import stylize
-from worker.engine.vgg.cuda_graphs import record_on_cuda
+from worker.engine.vgg.cuda_graphs import capture_cuda_graph
 from worker.engine.vgg.network import build_network
 from worker.weights.catalog import default_folder
-from worker.weights.load import load
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +67,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
     parser.add_argument("--is-there", action="store_true", help="only look for a GPU")
     only_look = parser.parse_args().is_there
-    device = best_devices()[0]
+    device = list_devices()[0]
     if device.device_class == "cpu":
         sys.stderr.write(NO_GPU)
         return 1
     if only_look:
         return 0
     passed = run_tests(device.device_class)
-    sys.stdout.write(f"\n{device.name}, {device.bytes >> 20} MiB, {versions()}\n\n")
+    sys.stdout.write(
+        f"\n{device.name}, {device.bytes >> 20} MiB, {software_versions()}\n\n"
+    )
     for line in table(device.torch_device):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
@@ -95,9 +97,9 @@ def run_tests(device_class: str) -> bool:
 
 def table(device: torch.device) -> Iterator[str]:
     """Time every way at every size, in Markdown, line by line as it is known."""
-    tensors = load("vgg16", default_folder())
+    tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
-        compute_exactly_on_cuda()
+        make_cuda_deterministic()
     yield "| long side | precision | graphs | seconds per iteration | peak MiB |"
     yield "| --- | --- | --- | --- | --- |"
     for side, way in itertools.product(SIDES, ways(device)):
@@ -106,7 +108,7 @@ def table(device: torch.device) -> Iterator[str]:
             tensors,
             device,
             precision=torch.bfloat16 if way.precision == "bf16" else None,
-            record=record_on_cuda if way.graphs else None,
+            capture_graph=capture_cuda_graph if way.graphs else None,
         )
         graphs = "on" if way.graphs else "off"
         yield f"| {side} | {way.precision} | {graphs} | {_measured(network, side)} |"
@@ -134,7 +136,7 @@ def timed(network: Network, side: int) -> Timing:
     params = StyleParams(max_edge=side, schedule=stages)
     _forget(network.device)
     times = []
-    run = stylize(Sources(photo, (Style(style),)), params, network)
+    run = stylize(TransferInputs(photo, (Style(style),)), params, network)
     began = time.perf_counter()
     for iterate in run:
         _wait(network.device)

@@ -23,8 +23,8 @@ from api.app import create_app
 from shared.auth.owners import ensure_owner
 from shared.db.database import Database
 from shared.db.migrate import migrate
-from shared.jobs.submit import LOCAL_OWNER
-from shared.queue import Doorbell
+from shared.jobs.submit import LOCAL_OWNER_ID
+from shared.queue import Notifier
 from shared.settings import Settings
 from shared.storage.backends import open_storage
 
@@ -111,10 +111,10 @@ def make_client(url: str, home: Path, rows: int) -> FlaskClient:
     migrate(url)
     settings = Settings(home=home, database_url=url)
     database = Database(url)
-    ensure_owner(database, LOCAL_OWNER)
+    ensure_owner(database, LOCAL_OWNER_ID)
     fill(database, rows)
     storage = open_storage(settings.storage_url)
-    return create_app(settings, database, storage, Doorbell(settings)).test_client()
+    return create_app(settings, database, storage, Notifier(settings)).test_client()
 
 
 def run(urls: Sequence[str], home: Path, sizes: Sequence[int]) -> None:

@@ -47,7 +47,7 @@ MUTATIONS = (
     Mutation(
         "held_by forgets the state",
         "shared/jobs/lease.py",
-        "        Job.state.in_(HELD),\n",
+        "        Job.state.in_(LEASED),\n",
     ),
     Mutation(
         "held_by forgets the job",
@@ -86,18 +86,18 @@ MUTATIONS = (
     Mutation(
         "a reap asks for no lease",
         "shared/maintenance/rescue.py",
-        "Job.state.in_(HELD), Job.lease_until < db.now",
-        "Job.state.in_(HELD)",
+        "Job.state.in_(LEASED), Job.lease_until < db.now",
+        "Job.state.in_(LEASED)",
     ),
     Mutation(
         "a move forgets the fence",
         "shared/jobs/transitions.py",
-        "Job.fence == was.fence, ",
+        "Job.fence == job.fence, ",
     ),
     Mutation(
         "a move forgets the state",
         "shared/jobs/transitions.py",
-        ", Job.state == was.state)",
+        ", Job.state == job.state)",
         ")",
     ),
     Mutation(

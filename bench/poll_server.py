@@ -11,7 +11,7 @@ from flask import Flask
 from granian import Granian
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from api.serve import options
+from api.serve import granian_options
 from api.wsgi import app as make_api
 from shared.settings import settings_or_exit
 
@@ -32,7 +32,7 @@ def load(parent: int) -> Callable[..., object]:
 
 def main() -> None:
     """Serve until SIGTERM, exactly as `api.serve` does."""
-    server = Granian("bench.poll_server:load", **options(settings_or_exit()))
+    server = Granian("bench.poll_server:load", **granian_options(settings_or_exit()))
     server.serve(target_loader=partial(load, os.getpid()), wrap_loader=False)
 
 

@@ -21,7 +21,7 @@ import httpx
 
 from shared.auth.api_keys import NewKey, issue_key
 from shared.db.migrate import migrate
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.states import JobState
 from tests.support.api_process import Server, running_api
 from tests.support.farm import Farm, picture
@@ -54,7 +54,7 @@ def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
         told |= {"requests_per_minute": 0, "submits_per_minute": 0}
         try:
             with running_api(home, url, **told, redis_url=redis.url) as server:
-                new = NewKey(owner_id=LOCAL_OWNER)
+                new = NewKey(owner_id=LOCAL_OWNER_ID)
                 key = issue_key(farm.db, new)[1]
                 farm.start_worker(**worker)
                 yield farm, server, key

@@ -27,7 +27,7 @@ from chaos.faults.users import resume_all
 from chaos.faults.workers import sprung
 from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries.jobs import get_job
 from shared.states import TERMINAL
 from shared.storage.backends import open_storage
@@ -114,7 +114,7 @@ def _undisturbed(scene: Scene) -> dict[int, bytes]:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while len(made) < len(sent):
         for variant, submission in sent.items():
-            job = get_job(scene.ground.db, LOCAL_OWNER, str(submission.job_id))
+            job = get_job(scene.ground.db, LOCAL_OWNER_ID, str(submission.job_id))
             if job.result_key is not None:
                 made[variant] = storage.get(job.result_key)
         if time.monotonic() > deadline:

@@ -26,7 +26,7 @@ from deploy.resume_checks import (
     worker_of,
 )
 from deploy.steps import say, step
-from impasto.cli.signals import stop_signals_raise
+from impasto.cli.signals import raise_on_stop_signals
 from impasto.client.client import Client
 from impasto.client.outcomes import raise_for_state
 from impasto.errors import ImpastoError
@@ -61,7 +61,7 @@ def main() -> int:
     try:
         compose = Compose(project, variables)
         say(f"project {project}, port {port}, {compose.run('version').strip()}")
-        with stop_signals_raise(), _taken_down(compose):
+        with raise_on_stop_signals(), _taken_down(compose):
             _run(compose, f"http://127.0.0.1:{port}")
     except (ComposeFailed, ImpastoError, Disappointed) as error:
         sys.stderr.write(getattr(error, "said", ""))

@@ -1,4 +1,4 @@
-"""What a user installs: the client and the command line."""
+"""Python client and command line of the Impasto render farm."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = [
     "JobCanceled",
     "JobFailed",
     "JobPage",
-    "Painting",
     "ServerUnreachable",
+    "StyleImage",
     "WaitTimeout",
 ]
 
-_HOMES = {
+_PUBLIC_NAMES = {
     "impasto.client.client": ("Client",),
     "impasto.errors": ("ApiError", "ImpastoError", "ServerUnreachable"),
     "impasto.client.models": ("Job", "JobPage"),
     "impasto.client.outcomes": ("JobCanceled", "JobFailed", "WaitTimeout"),
-    "impasto.client.uploads": ("Painting",),
+    "impasto.client.uploads": ("StyleImage",),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use: the command line must start without httpx."""
-    for module, names in _HOMES.items():
+    for module, names in _PUBLIC_NAMES.items():
         if name in names:
             return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`impasto`, also as `python -m impasto`."""
+"""Entry point of the command line: `impasto`, or `python -m impasto`."""
 
 from __future__ import annotations
 

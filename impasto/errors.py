@@ -1,31 +1,31 @@
-"""Every error this package raises on purpose, in one tree.
+"""Every error that this package raises on purpose, in one tree.
 
 ImpastoError
 ├── ApiError                the server answered with a problem
-│   ├── Unauthenticated     no key, or one it does not know
-│   ├── Forbidden           known caller, wrong door
-│   ├── NotFound            no such job, or somebody else's
+│   ├── Unauthenticated     no API key, or an unknown one
+│   ├── Forbidden           the caller is known, but may not do this
+│   ├── NotFound            the job does not exist, or belongs to another owner
 │   ├── ValidationFailed    values out of range; `errors` names each
-│   ├── InvalidState        the job's state does not allow the verb
-│   ├── NoSuchCheckpoint    the job cannot be forked from there
-│   ├── VersionMismatch     the job has changed since it was seen
+│   ├── InvalidState        the job's state does not allow the action
+│   ├── NoSuchCheckpoint    the job cannot be forked from this iteration
+│   ├── VersionMismatch     the job has changed since its revision was read
 │   ├── ImmutableField      values that no job changes once it exists
 │   ├── ResultNotReady      the picture does not exist (yet)
-│   ├── TooManyStreams      no more answers are held open; polls are answered
+│   ├── TooManyStreams      no more long polls or streams; short polls are answered
 │   └── QueueFull           too many jobs are waiting
-├── ServerUnreachable       no answer at all, or no server known
-├── JobFailed, JobCanceled, WaitTimeout: of a job, in `outcomes`
+├── ServerUnreachable       no response at all, or no address of a server
+├── JobFailed, JobCanceled, WaitTimeout: of a job, in `client/outcomes.py`
 ├── AmbiguousId             the prefix fits several jobs, or none
-├── BadFlag                 a flag's value cannot be read
-├── BadKey                  no API key looks like IMPASTO_API_KEY
-├── CannotSave              a picture cannot be written where it should go
+├── InvalidOption           the value of a command line option cannot be parsed
+├── InvalidApiKey           IMPASTO_API_KEY has characters that no key has
+├── CannotSave              a picture cannot be written to its path
 ├── CannotReproduce         a picture cannot be made again
 ├── NoRecipe                a picture file does not say how it was made
-├── PartsMissing            the server parts are not installed here
-└── StackError              the embedded stack cannot run
-    ├── AlreadyRunning      another one has the data folder
-    ├── HomeUnusable        the data folder cannot be made or written
-    ├── ChildGaveUp         one of its processes keeps dying
+├── MissingDependency       packages or programs of the server are not installed
+└── FarmError               the embedded farm cannot run
+    ├── AlreadyRunning      another farm has locked the data folder
+    ├── HomeUnusable        the data folder cannot be created or written
+    ├── RestartLimitReached one of its processes fails again and again
     └── WeightsMissing      the network's weights are not on this machine
 """
 
@@ -53,7 +53,7 @@ class ImpastoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong value: where it is (JSON pointer), a short code, what is wrong."""
+    """One invalid value: its JSON pointer, a short code, what is wrong with it."""
 
     pointer: str
     code: str
@@ -62,7 +62,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An `application/problem+json` answer, as far as it could be read."""
+    """An `application/problem+json` response, as far as it could be parsed."""
 
     status: int
     code: str
@@ -74,7 +74,7 @@ class Problem:
 
 
 class ApiError(ImpastoError):
-    """The server understood and said no; `problem` holds all that it said."""
+    """The server refused a request; `problem` holds its whole response."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail, hint=problem.hint)
@@ -85,15 +85,15 @@ class ApiError(ImpastoError):
 
 
 class Unauthenticated(ApiError):
-    """The request carries no key, or one that the server does not know."""
+    """The request carries no API key, or one that the server does not know."""
 
 
 class Forbidden(ApiError):
-    """The caller is known and may not do this."""
+    """The caller is known, but may not do this."""
 
 
 class NotFound(ApiError):
-    """Nothing of the caller has this id."""
+    """The caller owns nothing with this id."""
 
 
 class ValidationFailed(ApiError):
@@ -101,15 +101,15 @@ class ValidationFailed(ApiError):
 
 
 class InvalidState(ApiError):
-    """The job's state does not allow the verb."""
+    """The job's state does not allow the action."""
 
 
 class NoSuchCheckpoint(ApiError):
-    """The job has no checkpoint there to go on from."""
+    """The job has no checkpoint at this iteration to go on from."""
 
 
 class VersionMismatch(ApiError):
-    """The job has changed since the revision that was told."""
+    """The job has changed since the revision that the request named."""
 
 
 class ImmutableField(ApiError):
@@ -121,7 +121,7 @@ class ResultNotReady(ApiError):
 
 
 class TooManyStreams(ApiError):
-    """As many answers are held open as can be; asking without waiting is answered."""
+    """The server has no room for more long polls or streams; short polls work."""
 
 
 class QueueFull(ApiError):
@@ -146,25 +146,25 @@ API_ERRORS: dict[str, type[ApiError]] = {
 
 
 class ServerUnreachable(ImpastoError):
-    """No server answered, or none is known."""
+    """No server answered, or no address of one is known."""
 
     code = "unreachable"
     hint = "start one with 'impasto up', or set IMPASTO_API_URL"
 
 
 class AmbiguousId(ImpastoError):
-    """The prefix of an id does not say which job is meant."""
+    """The prefix of an id fits several jobs, or none."""
 
     code = "ambiguous_id"
 
 
-class BadFlag(ImpastoError):
-    """The value of a flag cannot be read."""
+class InvalidOption(ImpastoError):
+    """The value of a command line option cannot be parsed."""
 
     code = "usage"
 
 
-class BadKey(ImpastoError):
+class InvalidApiKey(ImpastoError):
     """The API key has characters that no key has."""
 
     code = "usage"
@@ -172,7 +172,7 @@ class BadKey(ImpastoError):
 
 
 class CannotSave(ImpastoError):
-    """A picture cannot be written where it should go."""
+    """A picture cannot be written to its path."""
 
     code = "cannot_save"
 
@@ -184,43 +184,43 @@ class NoRecipe(ImpastoError):
 
 
 class CannotReproduce(ImpastoError):
-    """A picture cannot be made again from what is there."""
+    """A picture cannot be made again from its recipe and the available inputs."""
 
     code = "cannot_reproduce"
 
 
-class PartsMissing(ImpastoError):
-    """The server parts are not installed in this Python."""
+class MissingDependency(ImpastoError):
+    """Packages or programs that the command needs are not installed."""
 
     code = "parts_missing"
 
 
-class StackError(ImpastoError):
-    """The embedded stack cannot run."""
+class FarmError(ImpastoError):
+    """The embedded farm cannot run."""
 
     code = "stack"
 
 
-class AlreadyRunning(StackError):
-    """Another stack holds the data folder."""
+class AlreadyRunning(FarmError):
+    """Another farm has locked the data folder."""
 
     code = "already_running"
 
 
-class HomeUnusable(StackError):
-    """The data folder cannot be made or written."""
+class HomeUnusable(FarmError):
+    """The data folder cannot be created or written."""
 
     code = "home_unusable"
     hint = "set IMPASTO_HOME to a folder that you may write"
 
 
-class ChildGaveUp(StackError):
-    """A process of the stack ends again and again."""
+class RestartLimitReached(FarmError):
+    """A process of the farm failed quickly too many times in a row."""
 
     code = "child_gave_up"
 
 
-class WeightsMissing(StackError):
+class WeightsMissing(FarmError):
     """The weights of the network are not on this machine."""
 
     code = "weights_missing"

@@ -1,8 +1,8 @@
-"""Uploaded pictures: kept once per owner and digest, listed, deleted.
+"""Assets: uploaded pictures, stored once per owner and digest.
 
-Each upload that is kept has a blob of its own, which no other owner's row names: so a
-deletion can remove it at once. The row outlives the bytes, as jobs that are over tell
-the digests of what they were made from.
+Each asset has a blob of its own, which no other owner's row names, so that a deletion
+can remove it at once. The row outlives the blob, as jobs that are over report the
+digests of their inputs.
 """
 
 from __future__ import annotations
@@ -37,36 +37,39 @@ class Purpose(StrEnum):
     MASK = "mask"
     INIT = "init"
     ANY = "any"
-    SHIPPED = "shipped"  # Impasto brought it, nobody sent it
+    SHIPPED = "shipped"  # comes with Impasto, not uploaded
 
 
-SENT_FOR = tuple(one for one in Purpose if one is not Purpose.SHIPPED)
+UPLOAD_PURPOSES = tuple(
+    purpose for purpose in Purpose if purpose is not Purpose.SHIPPED
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What an owner says of a picture besides its bytes.
+class AssetOptions:
+    """Options of an asset, set by its owner.
 
     Attributes:
-        purpose: None: nothing, or as it was said before.
-        expires_in_seconds: It may go then, once no job needs it; None: it may not.
+        purpose: Purpose of the picture, or None for no change.
+        expires_in_seconds: Lifetime after which the asset is deleted once no job needs
+            it, or None for no expiry.
     """
 
     purpose: Purpose | None = None
     expires_in_seconds: float | None = None
 
     @property
-    def counts(self) -> bool:
-        """Whether it changes a picture that is there: Impasto's own wishes do not."""
+    def changes_existing(self) -> bool:
+        """Whether they change an existing asset; those of a shipped picture do not."""
         return self.purpose is not Purpose.SHIPPED
 
 
 @dataclass(frozen=True, slots=True)
 class NewAsset:
-    """A checked picture whose blob is stored.
+    """Checked picture whose blob is stored, to become an asset.
 
     Attributes:
-        wish: None: nothing is said of it, nor changed of one that is there.
+        options: Options of the asset, or None to leave those of an existing one.
     """
 
     owner_id: str
@@ -76,17 +79,17 @@ class NewAsset:
     media_type: str
     width: int
     height: int
-    wish: Wish | None = field(default=None, kw_only=True)
+    options: AssetOptions | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What became of a picture.
+class StoredAsset:
+    """Result of storing a picture as an asset.
 
     Attributes:
-        id: Of the asset.
-        key: Of the blob that it has; another one is of no use.
-        is_new: Whether the owner did not have it.
+        id: Id of the asset.
+        key: Key of its blob; if another blob was stored, it is unused.
+        is_new: Whether the owner did not have the asset.
     """
 
     id: str
@@ -94,77 +97,82 @@ class Kept:
     is_new: bool
 
 
-def add_asset(db: Database, new: NewAsset) -> str:
-    """Return the id of the owner's asset with these bytes, made if it is new."""
-    return keep_asset(db, new).id
+def add_asset(db: Database, new_asset: NewAsset) -> str:
+    """Store a picture as an asset and return the asset's id."""
+    return store_asset(db, new_asset).id
 
 
-def keep_asset(db: Database, new: NewAsset) -> Kept:
-    """Give the owner a picture whose blob is durable; one that was deleted comes back.
+def store_asset(db: Database, new_asset: NewAsset) -> StoredAsset:
+    """Store a picture, whose blob is durable, as an asset of its owner.
 
-    Of two at once the first one's blob counts.
+    A deleted asset with the same digest is restored. Of two calls at once, the blob of
+    the first one is used.
     """
-    wish = new.wish or Wish()
+    owner_id, digest = new_asset.owner_id, new_asset.digest
+    options = new_asset.options or AssetOptions()
     try:
         with db.write() as session:
-            if (known := _locked(session, new.owner_id, new.digest)) is None:
-                row = _row(db, new)
-                _fulfil(db, session, row, wish)
+            asset = _lock_asset(session, owner_id, digest)
+            if asset is None:
+                row = _asset_row(db, new_asset)
+                _apply_options(db, session, row, options)
                 session.add(row)
-                known = session.scalars(_with(new.owner_id, new.digest)).one()
-            elif known.key is None:
-                known.key, known.purpose = new.key, Purpose.ANY
-                _fulfil(db, session, known, wish)
+                asset = session.scalars(_by_digest(owner_id, digest)).one()
+            elif asset.key is None:
+                asset.key, asset.purpose = new_asset.key, Purpose.ANY
+                _apply_options(db, session, asset, options)
             else:
-                if new.wish is not None:
-                    _prolong(db, session, known, new.wish)
-                return Kept(known.id, known.key, is_new=False)
-            return Kept(known.id, new.key, is_new=True)
+                if new_asset.options is not None:
+                    _extend_asset(db, session, asset, new_asset.options)
+                return StoredAsset(asset.id, asset.key, is_new=False)
+            return StoredAsset(asset.id, new_asset.key, is_new=True)
     except IntegrityError:
-        found = known_asset(db, new.owner_id, new.digest, new.wish)
-        if found is None or found.key is None:
+        existing = find_or_renew_asset(db, owner_id, digest, new_asset.options)
+        if existing is None or existing.key is None:
             raise
-        return Kept(found.id, found.key, is_new=False)
+        return StoredAsset(existing.id, existing.key, is_new=False)
 
 
-def known_asset(
-    db: Database, owner_id: str, digest: str, wish: Wish | None
+def find_or_renew_asset(
+    db: Database, owner_id: str, digest: str, options: AssetOptions | None
 ) -> Asset | None:
-    """Find the owner's picture, and do what is wished of it; None: it is not there."""
-    if wish is None or not wish.counts:
-        return asset_by_digest(db, owner_id, digest)
-    return renew_asset(db, owner_id, digest, wish)
+    """Find an asset of the owner, renewed if there are options for existing assets."""
+    if options is None or not options.changes_existing:
+        return read_asset_by_digest(db, owner_id, digest)
+    return renew_asset(db, owner_id, digest, options)
 
 
-def renew_asset(db: Database, owner_id: str, digest: str, wish: Wish) -> Asset | None:
-    """Do as the owner says, who has sent a picture again; None: it was not there.
+def renew_asset(
+    db: Database, owner_id: str, digest: str, options: AssetOptions
+) -> Asset | None:
+    """Apply the options of a repeated upload to the existing asset, if there is one.
 
-    It lives as long as the longest of the owner's wishes.
+    The later of the old and the new expiry counts.
     """
     with db.write() as session:
-        known = _locked(session, owner_id, digest)
-        if known is None or known.key is None:
+        asset = _lock_asset(session, owner_id, digest)
+        if asset is None or asset.key is None:
             return None
-        _prolong(db, session, known, wish)
-    return known
+        _extend_asset(db, session, asset, options)
+    return asset
 
 
-def asset_by_digest(db: Database, owner_id: str, digest: str) -> Asset | None:
-    """Read the owner's picture with this SHA-256, unless it was deleted."""
+def read_asset_by_digest(db: Database, owner_id: str, digest: str) -> Asset | None:
+    """Read the owner's asset with this SHA-256, unless it was deleted."""
     with db.read() as session:
-        mine = _with(owner_id, digest).where(Asset.key.is_not(None))
-        return session.scalar(mine)
+        statement = _by_digest(owner_id, digest).where(Asset.key.is_not(None))
+        return session.scalar(statement)
 
 
 def get_asset(db: Database, owner_id: str, asset_id: str) -> Asset:
-    """Read one uploaded picture's row.
+    """Read an asset of the owner.
 
     Raises:
         NotFound: This owner has no such asset.
     """
-    mine = (Asset.id == asset_id, Asset.owner_id == owner_id, Asset.key.is_not(None))
+    owned = (Asset.id == asset_id, Asset.owner_id == owner_id, Asset.key.is_not(None))
     with db.read() as session:
-        asset = session.scalar(select(Asset).where(*mine))
+        asset = session.scalar(select(Asset).where(*owned))
     if asset is None:
         raise NotFound(f"asset {asset_id} does not exist")
     return asset
@@ -177,101 +185,108 @@ def query_assets(
     before: tuple[float, str] | None = None,
     purpose: Purpose | None = None,
 ) -> Sequence[Asset]:
-    """Read an owner's pictures, newest first.
+    """Read the assets of an owner, newest first.
 
     Args:
         db: The database.
-        owner_id: Whose.
-        limit: At most so many.
-        before: (created_at, id) of the last one already seen.
-        purpose: Only those that are for this; None: all but shipped ones.
+        owner_id: Owner of the assets.
+        limit: Maximum number of assets.
+        before: (created_at, id) of the last asset of the previous page.
+        purpose: Purpose of the assets, or None for all but `shipped`.
     """
-    mine = select(Asset).where(Asset.owner_id == owner_id, Asset.key.is_not(None))
+    statement = select(Asset).where(Asset.owner_id == owner_id, Asset.key.is_not(None))
     if before is not None:
-        mine = mine.where(tuple_(Asset.created_at, Asset.id) < before)
-    wanted = Asset.purpose != Purpose.SHIPPED
-    mine = mine.where(wanted if purpose is None else Asset.purpose == purpose)
-    ordered = mine.order_by(Asset.created_at.desc(), Asset.id.desc()).limit(limit)
+        statement = statement.where(tuple_(Asset.created_at, Asset.id) < before)
+    not_shipped = Asset.purpose != Purpose.SHIPPED
+    statement = (
+        statement.where(not_shipped if purpose is None else Asset.purpose == purpose)
+        .order_by(Asset.created_at.desc(), Asset.id.desc())
+        .limit(limit)
+    )
     with db.read() as session:
-        return session.scalars(ordered).all()
+        return session.scalars(statement).all()
 
 
 def remove_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
-    """Let go of a picture that no job needs any more.
+    """Delete an asset that no job needs any more; its row stays.
 
     Returns:
-        The key of its blob, which no row names now; None if it was gone before.
+        Key of its blob, which no row names now; None if it was deleted before.
 
     Raises:
-        NotFound: The owner has never had it.
-        AssetInUse: A job that is not over uses it.
+        NotFound: The owner has never had the asset.
+        AssetInUse: A job that is not over uses the asset.
     """
-    mine = (Asset.id == asset_id, Asset.owner_id == owner_id)
+    owned = (Asset.id == asset_id, Asset.owner_id == owner_id)
     with db.write() as session:
-        asset = session.scalar(select(Asset).where(*mine).with_for_update())
+        asset = session.scalar(select(Asset).where(*owned).with_for_update())
         if asset is None:
             raise NotFound(f"asset {asset_id} does not exist")
-        if users := _users(session, asset_id):
-            raise AssetInUse(asset_id, users)
+        if job_ids := _active_job_ids(session, asset_id):
+            raise AssetInUse(asset_id, job_ids)
         key, asset.key = asset.key, None
-        return None if key is None or _is_named(session, key) else key
+        return None if key is None or _is_blob_referenced(session, key) else key
 
 
-def _users(session: Session, asset_id: str) -> list[str]:
-    """Some of the jobs that still need it."""
-    wanted = (
+def _active_job_ids(session: Session, asset_id: str) -> list[str]:
+    """Read the ids of jobs that are not over and use the asset, at most 10."""
+    statement = (
         select(Job.id)
         .join(JobInput, JobInput.job_id == Job.id)
         .where(JobInput.asset_id == asset_id, Job.state.not_in(TERMINAL))
     )
-    return sorted(set(session.scalars(wanted.limit(10))))
+    return sorted(set(session.scalars(statement.limit(10))))
 
 
-def _is_named(session: Session, key: str) -> bool:
-    """Whether another owner has the same blob: before 0006 they shared them."""
+def _is_blob_referenced(session: Session, key: str) -> bool:
+    """Whether another asset names the blob."""
     session.flush()
     return bool(session.scalar(select(exists().where(Asset.key == key))))
 
 
-def _locked(session: Session, owner_id: str, digest: str) -> Asset | None:
-    return session.scalar(_with(owner_id, digest).with_for_update())
+def _lock_asset(session: Session, owner_id: str, digest: str) -> Asset | None:
+    return session.scalar(_by_digest(owner_id, digest).with_for_update())
 
 
-def _with(owner_id: str, digest: str) -> Select[Asset]:
+def _by_digest(owner_id: str, digest: str) -> Select[Asset]:
     return select(Asset).where(Asset.owner_id == owner_id, Asset.digest == digest)
 
 
-def _prolong(db: Database, session: Session, known: Asset, wish: Wish) -> None:
-    if not wish.counts:
+def _extend_asset(
+    db: Database, session: Session, asset: Asset, options: AssetOptions
+) -> None:
+    if not options.changes_existing:
         return
-    until = known.expires_at
-    if known.purpose == Purpose.SHIPPED:
-        known.purpose = Purpose.ANY  # it is the owner's own now
-    _fulfil(db, session, known, wish)
-    if until is None or known.expires_at is None:
-        known.expires_at = None
+    old_expiry = asset.expires_at
+    if asset.purpose == Purpose.SHIPPED:
+        asset.purpose = Purpose.ANY  # the owner has uploaded it too
+    _apply_options(db, session, asset, options)
+    if old_expiry is None or asset.expires_at is None:
+        asset.expires_at = None
     else:
-        known.expires_at = max(until, known.expires_at)
+        asset.expires_at = max(old_expiry, asset.expires_at)
 
 
-def _fulfil(db: Database, session: Session, asset: Asset, wish: Wish) -> None:
-    if wish.purpose is not None:
-        asset.purpose = wish.purpose
+def _apply_options(
+    db: Database, session: Session, asset: Asset, options: AssetOptions
+) -> None:
+    if options.purpose is not None:
+        asset.purpose = options.purpose
     asset.expires_at = None
-    if wish.expires_in_seconds is not None:
+    if options.expires_in_seconds is not None:
         now = session.scalar(select(db.now)) or 0.0
-        asset.expires_at = now + wish.expires_in_seconds
+        asset.expires_at = now + options.expires_in_seconds
 
 
-def _row(db: Database, new: NewAsset) -> Asset:
+def _asset_row(db: Database, new_asset: NewAsset) -> Asset:
     return Asset(
         id=new_id("ast"),
-        owner_id=new.owner_id,
-        digest=new.digest,
-        key=new.key,
-        bytes=new.bytes,
-        media_type=new.media_type,
-        width=new.width,
-        height=new.height,
+        owner_id=new_asset.owner_id,
+        digest=new_asset.digest,
+        key=new_asset.key,
+        bytes=new_asset.bytes,
+        media_type=new_asset.media_type,
+        width=new_asset.width,
+        height=new_asset.height,
         created_at=db.now,
     )

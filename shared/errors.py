@@ -1,33 +1,33 @@
-"""Every error this service raises on purpose, in one tree.
+"""Exceptions of this service: one tree; anything outside it is a bug.
 
 ImpastoError
 ├── InvalidRequest          the caller can fix it
 │   ├── InvalidParams       values out of range or unknown, all named at once
 │   │   └── ImmutableField  values that cannot change once a job exists
-│   ├── ImageUnreadable     bytes that are not a picture we take
+│   ├── ImageUnreadable     bytes that are not a picture of a supported format
 │   ├── ImageTooLarge       a picture with too many pixels
 │   ├── UploadTooLarge      a body with too many bytes
-│   ├── DigestMismatch      a body that is not what its digest says
-│   ├── BadCursor           a page token we did not sign
+│   ├── DigestMismatch      a body that does not match its digest
+│   ├── InvalidCursor       a page token that this server did not make
 │   ├── MalformedJson       text that is not strict JSON
-│   ├── MalformedMultipart  a form that breaks off or was never one
-│   ├── UnsupportedMediaType  a body of a kind this address does not take
-│   ├── PreconditionRequired  a change by somebody who does not say what they saw
-│   ├── BadIdempotencyKey   one that cannot be kept
-│   ├── IdempotencyKeyReused  one that came with another request
-│   └── Unauthenticated     no key, or one we do not know
-├── IdempotencyInProgress   the same request is being answered
+│   ├── MalformedMultipart  a form that is cut off or malformed
+│   ├── UnsupportedMediaType  a media type that this address does not accept
+│   ├── PreconditionRequired  a change without If-Match
+│   ├── InvalidIdempotencyKey  an Idempotency-Key that cannot be stored
+│   ├── IdempotencyKeyReused  an Idempotency-Key of another request
+│   └── Unauthenticated     no API key, or an unknown one
+├── IdempotencyInProgress   the same request is being processed
 ├── RateLimited             too many requests with this key, or wrong ones
-├── Forbidden               known caller, wrong door (Host, Origin)
+├── Forbidden               a wrong Host or Origin header
 │   └── ForbiddenScope      the key may not do this
 ├── NotFound                nothing (yet) at this address
 │   └── JobNotFound         no such job, or somebody else's
-├── InvalidState            the job's state does not allow the verb
-├── NoSuchCheckpoint        the job cannot be gone on from there
-├── VersionMismatch         the job is no longer as the caller saw it
+├── InvalidState            the job's state does not allow the action
+├── NoSuchCheckpoint        the job has no checkpoint there
+├── VersionMismatch         the job has changed since the caller read it
 ├── ResultNotReady          the picture does not exist (yet)
-│   └── ResultNeverComes    and it will not: the job is over
-├── ResultPurged            the picture was kept as long as promised, and is gone
+│   └── ResultUnavailable   and never will: the job is over
+├── ResultPurged            the retention time of the picture is over
 ├── JobPurged               the job was deleted by its owner
 ├── AssetInUse              a picture that a job still needs
 ├── AssetGone               a picture that a job needs was deleted
@@ -35,16 +35,16 @@ ImpastoError
 │   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
-├── TooManyStreams          too many streams and held requests are open
-├── DatabaseUnavailable     the rows cannot be reached just now
-├── DatabaseShared          a SQLite file that more than one host could open
-├── UnknownRevision         a database that no migration brings to this version
-├── DeviceTaken             another live worker computes on this device
-├── StorageError            a blob cannot be read or written just now
+├── TooManyStreams          too many streams and long polls are open
+├── DatabaseUnavailable     the database cannot be reached now
+├── SqliteOnNetworkFileSystem  a SQLite file that other hosts could open
+├── UnknownSchemaRevision   a database that no migration brings to this version
+├── DeviceTaken             another live worker uses this device
+├── StorageError            a blob cannot be read or written now
 │   ├── StorageFull         no room left for blobs
 │   └── BlobMissing         no blob has this key
-├── DamagedBlob             a blob whose bytes do not match their digest
-├── SecretUnusable          no key to sign with, but a file for it
+├── BlobDamaged             a blob whose bytes do not match their digest
+├── InvalidSecretFile       the file of the signing key holds none
 ├── WeightsError            no usable network weights on this machine
 │   ├── WeightsMissing
 │   └── WeightsDamaged
@@ -91,7 +91,7 @@ class InvalidRequest(ImpastoError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong value: where it is (JSON pointer), a short code, what is wrong."""
+    """One invalid value: its JSON pointer, a short code, and what is wrong."""
 
     pointer: str
     code: str
@@ -104,13 +104,13 @@ class InvalidParams(InvalidRequest):
     code = "validation"
 
     def __init__(self, errors: Sequence[FieldError], *, hint: str = "") -> None:
-        named = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
-        super().__init__(f"{len(errors)} invalid value(s): {named}", hint=hint)
+        details = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
+        super().__init__(f"{len(errors)} invalid value(s): {details}", hint=hint)
         self.errors = tuple(errors)
 
 
 class ImmutableField(InvalidParams):
-    """Something that cannot change once a job exists."""
+    """Parameter that cannot change once a job exists."""
 
     code = "immutable-field"
     hint = (
@@ -138,14 +138,14 @@ class UploadTooLarge(InvalidRequest):
 
 
 class DigestMismatch(InvalidRequest):
-    """The bytes that arrived are not those whose digest was told."""
+    """The bytes of the upload do not match the digest in the request."""
 
     code = "digest-mismatch"
     retryable = True
     hint = "the upload was damaged on its way, or the digest is of another file"
 
 
-class BadCursor(InvalidRequest):
+class InvalidCursor(InvalidRequest):
     """The page cursor was not made by this server."""
 
     code = "bad-cursor"
@@ -153,39 +153,39 @@ class BadCursor(InvalidRequest):
 
 
 class MalformedJson(InvalidRequest):
-    """The text is not JSON, or says the same thing twice."""
+    """The text is not JSON, or has a duplicate member."""
 
     code = "malformed-json"
 
 
 class MalformedMultipart(InvalidRequest):
-    """The body breaks off, or is not the form that its header announces."""
+    """The body is cut off, or is not the form that its header announces."""
 
     code = "malformed-multipart"
     hint = "let an HTTP client build the form: curl -F content=@photo.jpg ..."
 
 
 class UnsupportedMediaType(InvalidRequest):
-    """The body is of a kind that this address does not take."""
+    """The media type of the body is not accepted at this address."""
 
     code = "unsupported-media-type"
 
 
 class PreconditionRequired(InvalidRequest):
-    """Parameters change only for whoever says which revision they have seen."""
+    """A change of parameters lacks the revision that it is based on."""
 
     code = "precondition-required"
     hint = 'send the job\'s revision, If-Match: "<revision>", or the ETag of your look'
 
 
 class Unauthenticated(InvalidRequest):
-    """The request carries no key, or one that this server does not know."""
+    """The request has no API key, or an unknown one."""
 
     code = "unauthenticated"
     hint = "send 'Authorization: Bearer <key>'; 'impasto keys create' makes one"
 
 
-class BadIdempotencyKey(InvalidRequest):
+class InvalidIdempotencyKey(InvalidRequest):
     """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
 
     code = "bad-idempotency-key"
@@ -193,14 +193,14 @@ class BadIdempotencyKey(InvalidRequest):
 
 
 class IdempotencyKeyReused(InvalidRequest):
-    """The Idempotency-Key came with another request in the last 24 hours."""
+    """The Idempotency-Key was used for another request in the last 24 hours."""
 
     code = "idempotency-key-reused"
     hint = "take a new key for a new request; send the old one again unchanged"
 
 
 class IdempotencyInProgress(ImpastoError):
-    """The first request with this Idempotency-Key is not answered yet."""
+    """The first request with this Idempotency-Key is still being processed."""
 
     code = "idempotency-in-progress"
     retryable = True
@@ -208,7 +208,7 @@ class IdempotencyInProgress(ImpastoError):
 
 
 class Forbidden(ImpastoError):
-    """The caller is known and may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
@@ -217,8 +217,8 @@ class ForbiddenScope(Forbidden):
     """The key is valid and may not do this.
 
     Attributes:
-        scope: The word that the key would need.
-        errors: The values that it would need it for; none: the address.
+        scope: Scope that the key lacks.
+        errors: Values that need the scope; empty if the address needs it.
     """
 
     code = "forbidden-scope"
@@ -233,10 +233,10 @@ class ForbiddenScope(Forbidden):
 
 
 class RateLimited(ImpastoError):
-    """A key, or an address with wrong keys, has made too many requests in this time.
+    """An API key, or an address with invalid keys, has exceeded its rate limit.
 
     Attributes:
-        retry_after_seconds: When the next one is taken.
+        retry_after_seconds: Seconds until the next request is accepted.
     """
 
     code = "rate-limited"
@@ -261,47 +261,52 @@ class JobNotFound(NotFound):
 
 
 class InvalidState(ImpastoError):
-    """The job's state does not allow the verb.
+    """The job's state does not allow the action.
 
     Attributes:
-        state: The state the job is in.
-        allowed: The verbs that would work now.
+        state: Current state of the job.
+        allowed_actions: Actions that would work now.
     """
 
     code = "invalid-state"
 
     def __init__(
-        self, job_id: str, verb: str, state: str, allowed: list[str], why: str = ""
+        self,
+        job_id: str,
+        action: str,
+        state: str,
+        allowed_actions: list[str],
+        detail: str = "",
     ) -> None:
-        verbs = ", ".join(allowed) or "none"
-        reason = f"it is {state}" + (f" and {why}" if why else "")
+        names = ", ".join(allowed_actions) or "none"
+        reason = f"it is {state}" + (f" and {detail}" if detail else "")
         super().__init__(
-            f"cannot {verb} job {job_id}: {reason}; verbs allowed now: {verbs}"
+            f"cannot {action} job {job_id}: {reason}; verbs allowed now: {names}"
         )
         self.state = state
-        self.allowed = allowed
+        self.allowed_actions = allowed_actions
 
 
 class NoSuchCheckpoint(ImpastoError):
-    """The job has no stored checkpoint there to go on from.
+    """The job has no stored checkpoint at this iteration.
 
     Attributes:
-        iterations: Where it has one, in order.
+        iterations: Iterations of its checkpoints, in order.
     """
 
     code = "no-checkpoint"
 
-    def __init__(self, job_id: str, asked: str, iterations: Sequence[int]) -> None:
-        there = ", ".join(map(str, iterations)) or "none"
+    def __init__(self, job_id: str, requested: str, iterations: Sequence[int]) -> None:
+        stored = ", ".join(map(str, iterations)) or "none"
         super().__init__(
-            f"job {job_id} has no checkpoint {asked}; it has some at: {there}",
+            f"job {job_id} has no checkpoint {requested}; it has some at: {stored}",
             hint="keep_every, given when a job is submitted, keeps more of them",
         )
         self.iterations = tuple(iterations)
 
 
 class VersionMismatch(ImpastoError):
-    """The job has changed since the revision that the caller knows."""
+    """The job has changed since the revision in the request."""
 
     code = "version-mismatch"
     hint = "look at the job again, and send its revision in If-Match"
@@ -313,46 +318,50 @@ class ResultNotReady(ImpastoError):
     code = "result-not-ready"
 
 
-class ResultNeverComes(ResultNotReady):
-    """The job is over without a picture: no waiting helps.
+class ResultUnavailable(ResultNotReady):
+    """The job is over without a picture: waiting does not help.
 
     Attributes:
-        state: The state it has ended in.
-        allowed: The verbs that would work now.
+        state: Final state of the job.
+        allowed_actions: Actions that would work now.
     """
 
-    def __init__(self, job_id: str, state: str, allowed: list[str], why: str) -> None:
-        reason = f": {why}" if why else ""
+    def __init__(
+        self, job_id: str, state: str, allowed_actions: list[str], detail: str
+    ) -> None:
+        reason = f": {detail}" if detail else ""
         super().__init__(f"job {job_id} is {state}{reason}; it has no picture")
         self.state = state
-        self.allowed = allowed
-        ways = {
+        self.allowed_actions = allowed_actions
+        hints = {
             "retry": f"POST /v1/jobs/{job_id}/retry makes a new job that tries again",
             "fork": f"POST /v1/jobs/{job_id}/fork one that goes on from a checkpoint",
         }
-        there = [text for verb, text in ways.items() if verb in allowed]
-        self.hint = "there will be none; " + "; ".join(there or ["submit it again"])
+        applicable = [text for name, text in hints.items() if name in allowed_actions]
+        self.hint = "there will be none; " + "; ".join(
+            applicable or ["submit it again"]
+        )
 
 
 class ResultPurged(ImpastoError):
-    """The picture existed, and its time is over."""
+    """The picture was deleted because its retention time is over."""
 
     code = "purged"
     hint = "submit the job again; the operator sets how long pictures are kept"
 
 
 class JobPurged(ImpastoError):
-    """The job was deleted by its owner; only that is still known."""
+    """The job was deleted by its owner; only a tombstone is left."""
 
     code = "purged"
     hint = "a deleted job does not come back; submit it again"
 
 
 class AssetInUse(ImpastoError):
-    """A job that is not over still needs the picture.
+    """An unfinished job still needs the picture.
 
     Attributes:
-        jobs: Ids of some of them.
+        jobs: Ids of some of these jobs.
     """
 
     code = "asset-in-use"
@@ -371,7 +380,7 @@ class AssetGone(ImpastoError):
 
 
 class QueueFull(ImpastoError):
-    """As many jobs are waiting as the operator allows."""
+    """The limit of waiting jobs that the operator has set is reached."""
 
     code = "queue-full"
     retryable = True
@@ -379,13 +388,13 @@ class QueueFull(ImpastoError):
 
 
 class QuotaExceeded(QueueFull):
-    """As many jobs of this owner are waiting as the owner may have."""
+    """The limit of waiting jobs of this owner is reached."""
 
     code = "quota-exceeded"
 
 
 class FencedOut(ImpastoError):
-    """A newer claim owns the job; the holder must stop and write nothing."""
+    """A newer claim owns the job; this worker must stop and write nothing."""
 
     code = "fenced_out"
 
@@ -403,11 +412,11 @@ class ServerBusy(ImpastoError):
 
 
 class TooManyStreams(ImpastoError):
-    """As many streams and held requests are open as are kept open.
+    """The limit of open streams and long polls is reached.
 
     Attributes:
-        cap: Of the whole server process, or of one owner in it.
-        most: How many.
+        cap: Which limit: of the whole server process, or of one owner in it.
+        limit: Number of streams and long polls that it allows.
     """
 
     code = "too-many-streams"
@@ -417,40 +426,40 @@ class TooManyStreams(ImpastoError):
         "If-None-Match is always answered"
     )
 
-    def __init__(self, cap: Literal["owner", "server"], most: int) -> None:
-        whose = "of this owner " if cap == "owner" else ""
+    def __init__(self, cap: Literal["owner", "server"], limit: int) -> None:
+        scope = "of this owner " if cap == "owner" else ""
         super().__init__(
-            f"{most} streams and held requests {whose}are open, no more are kept open"
+            f"{limit} streams and held requests {scope}are open, no more are kept open"
         )
-        self.cap, self.most = cap, most
+        self.cap, self.limit = cap, limit
 
 
 class DatabaseUnavailable(ImpastoError):
-    """The database cannot be reached, or stays locked, just now."""
+    """The database cannot be reached, or stays locked."""
 
     code = "unavailable"
     retryable = True
     hint = "nothing was lost; try again in a few seconds"
 
 
-class DatabaseShared(ImpastoError):
-    """SQLite is asked to serve more than one host, which it cannot do safely."""
+class SqliteOnNetworkFileSystem(ImpastoError):
+    """SQLite would serve more than one host, which it cannot do safely."""
 
     code = "database_shared"
     hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
 
 
-class UnknownRevision(ImpastoError):
-    """The tables of a database are of a revision that no migration starts from."""
+class UnknownSchemaRevision(ImpastoError):
+    """No migration starts from the schema revision of the database."""
 
     code = "unknown_revision"
 
 
 class DeviceTaken(ImpastoError):
-    """Another live worker of this host computes on the same device.
+    """Another live worker of this host uses the same device.
 
     Attributes:
-        last_seen: When that worker was seen last, in the database's time.
+        last_seen: Time of that worker's last heartbeat, by the database's clock.
     """
 
     code = "device_taken"
@@ -469,27 +478,27 @@ class StorageError(ImpastoError):
 
 
 class StorageFull(StorageError):
-    """There is no room left for blobs."""
+    """No space is left for blobs."""
 
     code = "storage_full"
     hint = "free some disk space; waiting work goes on by itself"
 
 
 class BlobMissing(StorageError):
-    """No blob has this key, now; on a shared volume it may still appear."""
+    """No blob has this key now; on a shared volume it may still appear."""
 
     code = "input_missing"
 
 
-class DamagedBlob(ImpastoError):
+class BlobDamaged(ImpastoError):
     """A blob's bytes do not match the digest in its row."""
 
     code = "input_damaged"
     hint = "upload the picture again and submit a new job"
 
 
-class SecretUnusable(ImpastoError):
-    """The file of the key that the server signs with holds none."""
+class InvalidSecretFile(ImpastoError):
+    """The file of the server's signing key holds no usable key."""
 
     code = "secret_unusable"
     hint = "delete the file: a new one is made, and open pages log in anew"
@@ -509,7 +518,7 @@ class WeightsMissing(WeightsError):
 
 
 class WeightsDamaged(WeightsError):
-    """The weights file is not the one this version was made for."""
+    """The weights file does not match the digest that this version expects."""
 
     code = "weights_damaged"
 

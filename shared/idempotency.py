@@ -1,8 +1,9 @@
-"""Requests that may be sent again: the first is answered, the others get that answer.
+"""Idempotency: repeated requests with the same Idempotency-Key get the first response.
 
-The first request holds the row from when its body is known until its answer is. The
-job it makes enters the row in the job's own transaction, which checks that the row is
-still held: of any number of requests, over any number of servers, one makes a job.
+The first request holds the row of its key from the time when its body is read until its
+response is recorded. The job that it submits is bound to the row in the job's own
+transaction, which checks that the row is still held: of any number of requests, over
+any number of servers, one submits a job.
 """
 
 from __future__ import annotations
@@ -25,31 +26,31 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-HOLD_SECONDS = 60.0  # after which a request is thought dead with its server
+HOLD_SECONDS = 60.0  # after which the server of a request is taken to be dead
 REPLAY_SECONDS = 24 * 3600.0
-SLICE = 500  # rows swept at once
+BATCH_SIZE = 500  # rows deleted at once
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request that holds its row.
+    """Request that holds the row of its Idempotency-Key.
 
     Attributes:
-        owner_id: Whose.
+        owner_id: Owner who sent the request.
         scope: Method and path.
-        token: The Idempotency-Key.
-        holder: Which of the requests that sent it.
+        key: Idempotency-Key.
+        holder: Random id that tells this request from others with the same key.
     """
 
     owner_id: str
     scope: str
-    token: str
+    key: str
     holder: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedResponse:
-    """What the first request was answered; of a lost answer, only the job it made."""
+    """Response to the first request; only the job, if the response was not recorded."""
 
     job_id: str | None
     status: int | None
@@ -58,141 +59,149 @@ class RecordedResponse:
 
 
 def begin_request(
-    db: Database, owner_id: str, scope: str, token: str, fingerprint: str
+    db: Database, owner_id: str, scope: str, key: str, fingerprint: str
 ) -> IdempotentRequest | RecordedResponse:
-    """Begin to answer a request, or find out what was answered.
+    """Begin a request with an Idempotency-Key, or read the response to the first one.
 
     Raises:
-        IdempotencyKeyReused: The key came with another request before.
-        IdempotencyInProgress: That request is not answered yet.
+        IdempotencyKeyReused: The key was used for a different request.
+        IdempotencyInProgress: The first request has no response yet.
     """
-    mine = IdempotentRequest(owner_id, scope, token, secrets.token_hex(16))
+    request = IdempotentRequest(owner_id, scope, key, secrets.token_hex(16))
     try:
         with db.write() as session:
             session.add(
                 IdempotencyKey(
                     owner_id=owner_id,
                     scope=scope,
-                    token=token,
+                    token=key,
                     fingerprint=fingerprint,
-                    holder=mine.holder,
+                    holder=request.holder,
                     held_until=db.now + HOLD_SECONDS,
                     created_at=db.now,
                 )
             )
     except IntegrityError:
-        return _take_over(db, mine, fingerprint)
-    return mine
+        return _take_over(db, request, fingerprint)
+    return request
 
 
-def was_asked(db: Database, owner_id: str, scope: str, token: str) -> bool:
-    """Whether a request with this key has come, whatever it asked for."""
-    place = _place(IdempotentRequest(owner_id, scope, token, holder=""))
+def has_request(db: Database, owner_id: str, scope: str, key: str) -> bool:
+    """Whether there was a request with this key, whatever its body."""
+    conditions = _row_conditions(IdempotentRequest(owner_id, scope, key, holder=""))
     with db.read() as session:
-        return bool(session.scalar(select(exists().where(*place))))
+        return bool(session.scalar(select(exists().where(*conditions))))
 
 
-def bind(session: Session, once: IdempotentRequest, job_id: str) -> None:
-    """Enter the job into the row, in the job's own transaction.
+def bind_job(session: Session, request: IdempotentRequest, job_id: str) -> None:
+    """Bind a job to the row of its request, in the job's own transaction.
 
     Raises:
-        IdempotencyInProgress: Another request holds the row by now; it makes the job.
+        IdempotencyInProgress: Another request holds the row and submits the job.
     """
-    found = session.execute(
+    row = session.execute(
         update(IdempotencyKey)
-        .where(*_held_by(once))
+        .where(*_held_by(request))
         .values(job_id=job_id)
         .returning(IdempotencyKey.token)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    if found is None:
+    if row is None:
         raise IdempotencyInProgress("another request with this key has taken over")
 
 
 def record_response(
-    db: Database, once: IdempotentRequest, answer: RecordedResponse
+    db: Database, request: IdempotentRequest, response: RecordedResponse
 ) -> None:
-    """Keep the answer for whoever asks again."""
+    """Record the response, for requests with the same key."""
     with db.write() as session:
         session.execute(
             update(IdempotencyKey)
-            .where(*_held_by(once))
+            .where(*_held_by(request))
             .values(
-                status=answer.status, headers=dict(answer.headers), body=answer.body
+                status=response.status,
+                headers=dict(response.headers),
+                body=response.body,
             )
         )
 
 
-def abandon_request(db: Database, once: IdempotentRequest) -> None:
-    """Forget a request that came to nothing, so that it can be sent again."""
+def abandon_request(db: Database, request: IdempotentRequest) -> None:
+    """Delete the row of a request that failed, so that it can be sent again."""
     with db.write() as session:
         session.execute(
             delete(IdempotencyKey).where(
-                *_held_by(once),
+                *_held_by(request),
                 IdempotencyKey.job_id.is_(None),
                 IdempotencyKey.status.is_(None),
             )
         )
 
 
-def drop_old_answers(db: Database) -> int:
-    """Sweep answers that nobody may ask for any more; return how many went."""
+def delete_expired_responses(db: Database) -> int:
+    """Delete responses older than 24 hours, a batch at a time, and count them."""
     with db.write() as session:
-        old = session.scalars(
+        expired = session.scalars(
             select(IdempotencyKey)
             .where(IdempotencyKey.created_at < db.now - REPLAY_SECONDS)
-            .limit(SLICE)
+            .limit(BATCH_SIZE)
             .with_for_update(skip_locked=True)
         ).all()
-        for row in old:
+        for row in expired:
             session.delete(row)
-    return len(old)
+    return len(expired)
 
 
 def _take_over(
-    db: Database, mine: IdempotentRequest, fingerprint: str
+    db: Database, request: IdempotentRequest, fingerprint: str
 ) -> IdempotentRequest | RecordedResponse:
     with db.write() as session:
         now = session.scalar(select(db.now)) or 0.0
         row = session.scalar(
-            select(IdempotencyKey).where(*_place(mine)).with_for_update()
+            select(IdempotencyKey).where(*_row_conditions(request)).with_for_update()
         )
-        if row is None:  # let go in between: it came to nothing
+        if row is None:  # abandoned in between
             raise IdempotencyInProgress("the same request has just failed")
-        # The sweeper may be late; the promise of 24 hours is not.
-        is_old = row.created_at < now - REPLAY_SECONDS
-        if not is_old and (known := _known(row, fingerprint, now)) is not None:
-            return known
+        # Expired rows may be deleted late; a response is not repeated after 24 hours.
+        if row.created_at >= now - REPLAY_SECONDS:
+            response = _recorded_response(row, fingerprint, now)
+            if response is not None:
+                return response
         row.fingerprint, row.created_at = fingerprint, now
         row.job_id = row.status = row.headers = row.body = None
-        row.holder, row.held_until = mine.holder, now + HOLD_SECONDS
-    return mine
+        row.holder, row.held_until = request.holder, now + HOLD_SECONDS
+    return request
 
 
-def _known(
+def _recorded_response(
     row: IdempotencyKey, fingerprint: str, now: float
 ) -> RecordedResponse | None:
-    """The answer that a row holds; None: whoever was to give it is gone."""
+    """Read the response in a row; None if the server of the request is dead.
+
+    Raises:
+        IdempotencyKeyReused: The key was used for a different request.
+        IdempotencyInProgress: The request has no response yet.
+    """
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused("this Idempotency-Key came with another request")
     if row.status is not None:
         return RecordedResponse(
             row.job_id, row.status, row.headers or {}, row.body or ""
         )
-    if row.job_id is not None:  # committed: whoever answers may be gone, or waiting
+    if row.job_id is not None:  # committed: its server may be dead, or still answering
         return RecordedResponse(row.job_id, None, {}, "")
     if row.held_until > now:
         raise IdempotencyInProgress("the same request is being answered")
     return None
 
 
-def _held_by(once: IdempotentRequest) -> tuple[ColumnElement[bool], ...]:
-    return (*_place(once), IdempotencyKey.holder == once.holder)
+def _held_by(request: IdempotentRequest) -> tuple[ColumnElement[bool], ...]:
+    return (*_row_conditions(request), IdempotencyKey.holder == request.holder)
 
 
-def _place(once: IdempotentRequest) -> tuple[ColumnElement[bool], ...]:
+def _row_conditions(request: IdempotentRequest) -> tuple[ColumnElement[bool], ...]:
     return (
-        IdempotencyKey.owner_id == once.owner_id,
-        IdempotencyKey.scope == once.scope,
-        IdempotencyKey.token == once.token,
+        IdempotencyKey.owner_id == request.owner_id,
+        IdempotencyKey.scope == request.scope,
+        IdempotencyKey.token == request.key,
     )

@@ -1,4 +1,4 @@
-"""Ids that sort by time: `job_01J...`."""
+"""Ids with a prefix that sort by time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Logs: one past-tense event per line, for people on a terminal, JSON elsewhere.
+"""Log configuration: one event per line, colored on a terminal, JSON elsewhere.
 
-Keys never stand in logs or answers, whatever a request put them into.
+API keys are redacted from logs and responses, whatever field a request put them into.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Writes lines in which no key stands."""
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Formatter that redacts API keys."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
-def configure(level: str) -> None:
-    """Send this process's logs, and those of its libraries, to standard error."""
-    before: list[Processor] = [
+def configure_logging(level: str) -> None:
+    """Send the logs of this process and its libraries to standard error."""
+    processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -41,8 +41,8 @@ def configure(level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        _Formatter(
-            foreign_pre_chain=before,
+        _RedactingFormatter(
+            foreign_pre_chain=processors,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 renderer,
@@ -54,7 +54,7 @@ def configure(level: str) -> None:
     root.setLevel(level)
     structlog.configure(
         processors=[
-            *before,
+            *processors,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -63,10 +63,10 @@ def configure(level: str) -> None:
     )
 
 
-# As `shared.auth.api_keys` makes them; what is shorter could be guessed and is none.
-_KEY = re.compile(r"imp_[A-Za-z0-9_-]{20,}")
+# As `shared.auth.api_keys` makes them; a shorter text could be guessed and is no key.
+_API_KEY = re.compile(r"imp_[A-Za-z0-9_-]{20,}")
 
 
 def redact(text: str) -> str:
-    """Put a word in the place of whatever looks like a key."""
-    return _KEY.sub("imp_[redacted]", text)
+    """Replace whatever looks like an API key."""
+    return _API_KEY.sub("imp_[redacted]", text)

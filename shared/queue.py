@@ -1,7 +1,7 @@
-"""The doorbell: tells a worker that some job may be waiting. Losing it is harmless.
+"""Notifications through Redis that tell workers that a job may be waiting.
 
-A ring is a Celery message in a Redis list, one list per device class and one for jobs
-that any device may run.
+A notification is a Celery message in a Redis list: one list per device class, and one
+for jobs that any device may run. Losing one is harmless: the job is in the database.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TASK = "impasto.look"
+TASK_NAME = "impasto.notify"
 ANY_DEVICE = "any"
-RING_SECONDS = 0.5  # for all of it: our turn, the connection, the answer
+NOTIFY_TIMEOUT_SECONDS = 0.5  # waiting for the lock, connecting, sending
 _KEY_PREFIX = "impasto:"
 
 
 def queue_name(device_class: str | None) -> str:
-    """Name the list that workers of a device class listen to."""
+    """Return the name of the list that workers of a device class read."""
     return f"impasto.{device_class or ANY_DEVICE}"
 
 
 def broker_url(redis_url: str) -> str:
-    """Write a Redis URL as Celery wants it; they differ for Unix sockets."""
+    """Convert a Redis URL to Celery's form; they differ for Unix sockets."""
     if not redis_url.startswith("unix://"):
         return redis_url
     path, _, query = redis_url.removeprefix("unix://").partition("?")
-    number = query.removeprefix("db=") or "0"
-    return f"redis+socket://{path}?virtual_host={number}"
+    database = query.removeprefix("db=") or "0"
+    return f"redis+socket://{path}?virtual_host={database}"
 
 
-def open_queue(settings: Settings) -> Celery:
-    """Build the Celery app that rings and workers share.
+def create_celery_app(settings: Settings) -> Celery:
+    """Create the Celery app that the notifier and the workers share.
 
-    The options are those that were measured to lose and double the least; what they
-    still lose, the job row and the reconciler make good: docs/adr/0001.
+    The options are those that were measured to lose and double the fewest messages;
+    the job row and the maintenance make up for what they still lose: docs/adr/0001.
     """
-    queue = Celery("impasto", broker=broker_url(settings.redis_url))
-    queue.conf.update(
+    app = Celery("impasto", broker=broker_url(settings.redis_url))
+    app.conf.update(
         task_acks_late=False,
         task_ignore_result=True,
         task_publish_retry=False,
@@ -69,42 +69,42 @@ def open_queue(settings: Settings) -> Celery:
             "global_keyprefix": _KEY_PREFIX,
         },
     )
-    return queue
+    return app
 
 
-class Doorbell:
-    """Rings for jobs, never longer than half a second, and never fails.
+class Notifier:
+    """Notifies workers of jobs; takes half a second at most, and never raises.
 
     Redis may be down, frozen or unreachable: the job is in the database, and the
-    reconciler rings again.
+    maintenance notifies again.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._queue = open_queue(settings)
-        self._queue.conf.broker_transport_options |= {
-            "socket_timeout": 0.4 * RING_SECONDS,
-            "socket_connect_timeout": 0.2 * RING_SECONDS,
+        self._celery = create_celery_app(settings)
+        self._celery.conf.broker_transport_options |= {
+            "socket_timeout": 0.4 * NOTIFY_TIMEOUT_SECONDS,
+            "socket_connect_timeout": 0.2 * NOTIFY_TIMEOUT_SECONDS,
             "max_retries": 0,
         }
         self._redis = redis.Redis.from_url(
             settings.redis_url,
-            socket_timeout=0.4 * RING_SECONDS,
-            socket_connect_timeout=0.2 * RING_SECONDS,
+            socket_timeout=0.4 * NOTIFY_TIMEOUT_SECONDS,
+            socket_connect_timeout=0.2 * NOTIFY_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._ringing = threading.Lock()
+        self._send_lock = threading.Lock()
 
-    def ring(self, job_id: str, device_class: str | None) -> bool:
-        """Ring once; False says that Redis did not take it."""
-        if not self._ringing.acquire(timeout=0.4 * RING_SECONDS):
+    def notify(self, job_id: str, device_class: str | None) -> bool:
+        """Send one notification; return False if Redis did not take it."""
+        if not self._send_lock.acquire(timeout=0.4 * NOTIFY_TIMEOUT_SECONDS):
             return False
         try:
             return self._send(job_id, queue_name(device_class))
         finally:
-            self._ringing.release()
+            self._send_lock.release()
 
-    def pending(self, device_class: str | None) -> int | None:
-        """Rings that no worker has heard yet; None if Redis does not say."""
+    def pending_count(self, device_class: str | None) -> int | None:
+        """Count the notifications not read yet; None if Redis does not answer."""
         try:
             key = f"{_KEY_PREFIX}{queue_name(device_class)}"
             return self._redis.llen(key)
@@ -112,7 +112,7 @@ class Doorbell:
             return None
 
     def ping(self) -> bool:
-        """Whether Redis answers now."""
+        """Return whether Redis answers now."""
         try:
             return bool(self._redis.ping())
         except redis.RedisError:
@@ -120,12 +120,12 @@ class Doorbell:
 
     def close(self) -> None:
         """Close the connections."""
-        self._queue.close()
+        self._celery.close()
         self._redis.close()
 
     def _send(self, job_id: str, queue: str) -> bool:
         try:
-            self._queue.send_task(TASK, args=[job_id], queue=queue, retry=False)
+            self._celery.send_task(TASK_NAME, args=[job_id], queue=queue, retry=False)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("notification_failed", job_id=job_id, error=str(error))
             return False

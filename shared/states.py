@@ -1,8 +1,8 @@
-"""The life of a job: its states, and the only moves between them, as tables.
+"""The states of a job and the transitions between them, as tables.
 
-`VERBS` is what people may ask, `EVENTS` what the queue, a worker or the reconciler
-may say. A pair that stands in neither table does not happen. docs/jobs.md is made of
-them.
+`ACTIONS` lists what people can ask of a job, `EVENTS` what the queue, a worker or the
+maintenance can do to it. A pair of state and action or event that stands in neither
+table does not happen. The tables of docs/jobs.md are generated from these.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ if TYPE_CHECKING:
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """State of a job."""
 
-    QUEUED = "queued"  # waiting for a worker; state_reason says if for anything else
+    QUEUED = "queued"  # waits for a worker; state_reason says if for anything else
     RUNNING = "running"  # a worker holds the lease
-    PAUSING = "pausing"  # a worker holds the lease and has been asked to let go
-    PAUSED = "paused"  # no device is busy with it; it goes on when somebody asks
+    PAUSING = "pausing"  # a worker holds the lease and has been asked to pause
+    PAUSED = "paused"  # no device is busy with it; continues when resumed
     CANCELING = "canceling"  # a worker holds the lease and has been asked to stop
     SUCCEEDED = "succeeded"  # the generated image is stored
     FAILED = "failed"  # gave up; error_code says why
-    CANCELED = "canceled"  # stopped because somebody asked; no device is busy with it
+    CANCELED = "canceled"  # stopped on request; no device is busy with it
     EXPIRED = "expired"  # was not started, or not resumed, in time
 
 
 class StateReason(StrEnum):
-    """Why a queued job is not simply waiting its turn, or why one that is over is."""
+    """Reason why a queued job cannot be claimed yet, or why a job is over."""
 
-    RECOVERING = "recovering"  # its worker stopped; it goes on from its checkpoint
+    RECOVERING = "recovering"  # its worker stopped; it continues from its checkpoint
     BACKING_OFF = "backing_off"  # an attempt failed; the next waits for run_after
     OVERDUE = "overdue"  # not started by start_deadline, or not done by cancel_after
     PAUSED_TOO_LONG = "paused_too_long"
 
 
 class Completion(StrEnum):
-    """How much of what was planned a succeeded job has done."""
+    """How much of the planned iterations a succeeded job has done."""
 
     FULL = "full"  # every iteration
-    EARLY = "early"  # somebody asked to finish; the picture as it was then
+    EARLY = "early"  # finished on request; the picture as it was then
 
 
 class Relation(StrEnum):
-    """What a job is to the one it goes on from."""
+    """Relation of a job to its parent."""
 
     EXTEND = "extend"
     FORK = "fork"
     RETRY = "retry"
 
 
-HELD = frozenset({JobState.RUNNING, JobState.PAUSING, JobState.CANCELING})
+LEASED = frozenset({JobState.RUNNING, JobState.PAUSING, JobState.CANCELING})
 TERMINAL = frozenset(
     {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED}
 )
 
 
-class Verb(StrEnum):
-    """What people may ask of a job."""
+class Action(StrEnum):
+    """Action that a person can request on a job."""
 
     CANCEL = "cancel"
     PAUSE = "pause"  # checkpoint, and free the device
@@ -72,121 +72,147 @@ class Verb(StrEnum):
     RETRY = "retry"  # a new job from its last checkpoint
 
 
-class Effect(StrEnum):
-    """What comes of asking."""
+class ActionEffect(StrEnum):
+    """What an action does to a job in a given state."""
 
-    MOVE = "move"  # the state changes
-    NOTE = "note"  # the state stays; what was asked is noted
-    CHILD = "child"  # the job stays as it is; a new one goes on from it
-    NOTHING = "nothing"  # it is so already
+    TRANSITION = "transition"  # the state changes
+    REQUEST = "request"  # the state stays; the request is stored in the row
+    CHILD_JOB = "child_job"  # the job stays as it is; a new one continues it
+    NO_CHANGE = "no_change"  # the job is in that state already
 
 
-class Need(StrEnum):
-    """What a job must have, besides its state, for a verb to work."""
+class Requirement(StrEnum):
+    """What a job must have, besides the right state, to allow an action."""
 
     CHECKPOINT = "a checkpoint"
-    EARLY = "an early completion"
+    EARLY_COMPLETION = "an early completion"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a verb leads to.
+class ActionOutcome:
+    """Outcome of an action on a job in a given state.
 
     Attributes:
-        state: The job's state after it.
-        done: Whether that is the end of it; False: accepted, a worker has to obey.
-        effect: What comes of it.
+        state: State of the job afterwards.
+        done: Whether the action is complete; False: accepted, a worker has to obey.
+        effect: Change that the action makes.
         needs: What else the job must have; without it, the verb is refused.
     """
 
     state: JobState
     done: bool
-    effect: Effect = Effect.MOVE
-    needs: Need | None = None
+    effect: ActionEffect = ActionEffect.TRANSITION
+    requirement: Requirement | None = None
 
 
-def _note(state: JobState, *, done: bool) -> Answer:
-    return Answer(state, done=done, effect=Effect.NOTE)
+def _request(state: JobState, *, done: bool) -> ActionOutcome:
+    return ActionOutcome(state, done=done, effect=ActionEffect.REQUEST)
 
 
-def _nothing(state: JobState, *, done: bool, needs: Need | None = None) -> Answer:
-    return Answer(state, done=done, effect=Effect.NOTHING, needs=needs)
+def _no_change(
+    state: JobState, *, done: bool, requirement: Requirement | None = None
+) -> ActionOutcome:
+    return ActionOutcome(
+        state, done=done, effect=ActionEffect.NO_CHANGE, requirement=requirement
+    )
 
 
-def _child(state: JobState, needs: Need | None = None) -> Answer:
-    return Answer(state, done=False, effect=Effect.CHILD, needs=needs)
+def _child_job(
+    state: JobState, requirement: Requirement | None = None
+) -> ActionOutcome:
+    return ActionOutcome(
+        state, done=False, effect=ActionEffect.CHILD_JOB, requirement=requirement
+    )
 
 
-VERBS: dict[Verb, dict[JobState, Answer]] = {
-    Verb.CANCEL: {
-        JobState.QUEUED: Answer(JobState.CANCELED, done=True),
-        JobState.RUNNING: Answer(JobState.CANCELING, done=False),
-        JobState.PAUSING: Answer(JobState.CANCELING, done=False),
-        JobState.PAUSED: Answer(JobState.CANCELED, done=True),
-        JobState.CANCELING: _nothing(JobState.CANCELING, done=False),
-        JobState.CANCELED: _nothing(JobState.CANCELED, done=True),
+ACTIONS: dict[Action, dict[JobState, ActionOutcome]] = {
+    Action.CANCEL: {
+        JobState.QUEUED: ActionOutcome(JobState.CANCELED, done=True),
+        JobState.RUNNING: ActionOutcome(JobState.CANCELING, done=False),
+        JobState.PAUSING: ActionOutcome(JobState.CANCELING, done=False),
+        JobState.PAUSED: ActionOutcome(JobState.CANCELED, done=True),
+        JobState.CANCELING: _no_change(JobState.CANCELING, done=False),
+        JobState.CANCELED: _no_change(JobState.CANCELED, done=True),
     },
-    Verb.PAUSE: {
-        JobState.QUEUED: Answer(JobState.PAUSED, done=True),
-        JobState.RUNNING: Answer(JobState.PAUSING, done=False),
-        JobState.PAUSING: _nothing(JobState.PAUSING, done=False),
-        JobState.PAUSED: _nothing(JobState.PAUSED, done=True),
+    Action.PAUSE: {
+        JobState.QUEUED: ActionOutcome(JobState.PAUSED, done=True),
+        JobState.RUNNING: ActionOutcome(JobState.PAUSING, done=False),
+        JobState.PAUSING: _no_change(JobState.PAUSING, done=False),
+        JobState.PAUSED: _no_change(JobState.PAUSED, done=True),
     },
-    Verb.RESUME: {
-        JobState.QUEUED: _nothing(JobState.QUEUED, done=True),
-        JobState.RUNNING: _nothing(JobState.RUNNING, done=True),
-        JobState.PAUSING: Answer(JobState.RUNNING, done=False),
-        JobState.PAUSED: Answer(JobState.QUEUED, done=False),
+    Action.RESUME: {
+        JobState.QUEUED: _no_change(JobState.QUEUED, done=True),
+        JobState.RUNNING: _no_change(JobState.RUNNING, done=True),
+        JobState.PAUSING: ActionOutcome(JobState.RUNNING, done=False),
+        JobState.PAUSED: ActionOutcome(JobState.QUEUED, done=False),
     },
-    Verb.FINISH: {
-        JobState.QUEUED: Answer(
-            JobState.QUEUED, done=False, effect=Effect.NOTE, needs=Need.CHECKPOINT
+    Action.FINISH: {
+        JobState.QUEUED: ActionOutcome(
+            JobState.QUEUED,
+            done=False,
+            effect=ActionEffect.REQUEST,
+            requirement=Requirement.CHECKPOINT,
         ),
-        JobState.RUNNING: _note(JobState.RUNNING, done=False),
-        JobState.PAUSING: _note(JobState.PAUSING, done=False),
-        JobState.PAUSED: Answer(JobState.QUEUED, done=False, needs=Need.CHECKPOINT),
-        JobState.SUCCEEDED: _nothing(JobState.SUCCEEDED, done=True, needs=Need.EARLY),
+        JobState.RUNNING: _request(JobState.RUNNING, done=False),
+        JobState.PAUSING: _request(JobState.PAUSING, done=False),
+        JobState.PAUSED: ActionOutcome(
+            JobState.QUEUED, done=False, requirement=Requirement.CHECKPOINT
+        ),
+        JobState.SUCCEEDED: _no_change(
+            JobState.SUCCEEDED, done=True, requirement=Requirement.EARLY_COMPLETION
+        ),
     },
-    Verb.STEER: {
-        JobState.QUEUED: _note(JobState.QUEUED, done=True),
-        JobState.RUNNING: _note(JobState.RUNNING, done=False),
-        JobState.PAUSING: _note(JobState.PAUSING, done=False),
-        JobState.PAUSED: _note(JobState.PAUSED, done=True),
+    Action.STEER: {
+        JobState.QUEUED: _request(JobState.QUEUED, done=True),
+        JobState.RUNNING: _request(JobState.RUNNING, done=False),
+        JobState.PAUSING: _request(JobState.PAUSING, done=False),
+        JobState.PAUSED: _request(JobState.PAUSED, done=True),
     },
-    Verb.FORK: {state: _child(state, Need.CHECKPOINT) for state in JobState},
-    Verb.EXTEND: {JobState.SUCCEEDED: _child(JobState.SUCCEEDED, Need.CHECKPOINT)},
-    Verb.RETRY: {
-        state: _child(state)
+    Action.FORK: {
+        state: _child_job(state, Requirement.CHECKPOINT) for state in JobState
+    },
+    Action.EXTEND: {
+        JobState.SUCCEEDED: _child_job(JobState.SUCCEEDED, Requirement.CHECKPOINT)
+    },
+    Action.RETRY: {
+        state: _child_job(state)
         for state in (JobState.FAILED, JobState.CANCELED, JobState.EXPIRED)
     },
 }
 
 
-def allowed_verbs(state: JobState, has: AbstractSet[Need] = frozenset()) -> list[str]:
-    """The verbs that change something, for a job in `state` that has these things."""
+def actions_in_state(
+    state: JobState, requirements_met: AbstractSet[Requirement] = frozenset()
+) -> list[str]:
+    """List the actions that change something for a job in `state`, sorted by name.
+
+    Args:
+        state: State of the job.
+        requirements_met: Requirements that the job meets.
+    """
     return sorted(
-        verb
-        for verb, answers in VERBS.items()
-        if (answer := answers.get(state)) is not None
-        and answer.effect is not Effect.NOTHING
-        and (answer.needs is None or answer.needs in has)
+        action
+        for action, outcomes in ACTIONS.items()
+        if (outcome := outcomes.get(state)) is not None
+        and outcome.effect is not ActionEffect.NO_CHANGE
+        and (outcome.requirement is None or outcome.requirement in requirements_met)
     )
 
 
 class Event(StrEnum):
-    """What happens to a job without anybody asking."""
+    """Event that changes a job without a request by a person."""
 
-    CLAIM = "claim"  # a worker took it
-    COMPLETE = "complete"  # its result is stored
-    STOPPED = "stop"  # the worker obeyed and let go
-    RELEASE = "release"  # the worker had to leave; nothing was wrong with the job
-    RETRY = "retry"  # the attempt failed, another may succeed
-    FAIL = "fail"  # it failed for good
-    REAP = "rescue"  # its worker fell silent
-    POISON = "crash_loop"  # its workers fall silent again and again
+    CLAIM = "claim"  # a worker took the job
+    COMPLETE = "complete"  # the result is stored
+    STOP = "stop"  # the worker obeyed a request and released the job
+    RELEASE = "release"  # the worker had to stop; nothing was wrong with the job
+    RETRY = "retry"  # the attempt failed; another may succeed
+    FAIL = "fail"  # the job failed for good
+    RESCUE = "rescue"  # the lease of its worker ran out
+    CRASH_LOOP = "crash_loop"  # it loses its workers again and again
     EXPIRE = "expire"  # not started by its deadline, or paused for too long
     OVERDUE = "overdue"  # not done by the time it was to be canceled
-    MISFIT = "unschedulable"  # no known device can ever hold it
+    UNSCHEDULABLE = "unschedulable"  # no registered device can ever hold it
 
 
 EVENTS: dict[Event, dict[JobState, JobState]] = {
@@ -196,7 +222,7 @@ EVENTS: dict[Event, dict[JobState, JobState]] = {
         JobState.PAUSING: JobState.SUCCEEDED,
         JobState.CANCELING: JobState.CANCELED,
     },
-    Event.STOPPED: {
+    Event.STOP: {
         JobState.PAUSING: JobState.PAUSED,
         JobState.CANCELING: JobState.CANCELED,
     },
@@ -215,12 +241,12 @@ EVENTS: dict[Event, dict[JobState, JobState]] = {
         JobState.PAUSING: JobState.FAILED,
         JobState.CANCELING: JobState.CANCELED,
     },
-    Event.REAP: {
+    Event.RESCUE: {
         JobState.RUNNING: JobState.QUEUED,
         JobState.PAUSING: JobState.PAUSED,
         JobState.CANCELING: JobState.CANCELED,
     },
-    Event.POISON: {
+    Event.CRASH_LOOP: {
         JobState.RUNNING: JobState.FAILED,
         JobState.PAUSING: JobState.PAUSED,
         JobState.CANCELING: JobState.CANCELED,
@@ -235,5 +261,5 @@ EVENTS: dict[Event, dict[JobState, JobState]] = {
         JobState.PAUSING: JobState.CANCELING,
         JobState.PAUSED: JobState.CANCELED,
     },
-    Event.MISFIT: {JobState.QUEUED: JobState.FAILED},
+    Event.UNSCHEDULABLE: {JobState.QUEUED: JobState.FAILED},
 }

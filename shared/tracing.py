@@ -1,7 +1,8 @@
-"""Which trace of a larger system this work belongs to: W3C Trace Context, level 1.
+"""W3C Trace Context, level 1: the trace of a larger system that work belongs to.
 
-A request may say so; its job keeps it, and the logs of both carry the trace's id. So
-one search finds what happened to an order from its first request to its picture.
+A request can carry a `traceparent` header; its job stores it, and the logs of both
+carry the trace id. So one search finds everything from the first request of a larger
+system to the picture.
 """
 
 from __future__ import annotations
@@ -10,35 +11,37 @@ import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may add to it.
-_FORM = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-_KEPT_CHARACTERS = 55  # of version 00, which is what we understand
-_NEVER = "ff"
+# https://www.w3.org/TR/trace-context/#traceparent-header; later versions may append.
+_TRACEPARENT = re.compile(
+    r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?"
+)
+_VERSION_00_LENGTH = 55  # characters; the version that is parsed here
+_INVALID_VERSION = "ff"
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """A place in a trace.
+class TraceContext:
+    """Trace and span that a request belongs to.
 
     Attributes:
-        parent: As the header says it.
-        id: Of the whole trace, 32 hexadecimal digits.
+        traceparent: Value of the `traceparent` header.
+        trace_id: Id of the whole trace, 32 hexadecimal digits.
     """
 
-    parent: str
-    id: str
+    traceparent: str
+    trace_id: str
 
 
-CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
+CURRENT_TRACE: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 
 
-def read_trace(header: str | None) -> Trace | None:
-    """Read a `traceparent`; None: it is missing, or says nothing (section 3.2.2.3)."""
-    found = _FORM.fullmatch((header or "").strip())
-    if found is None:
+def parse_traceparent(header: str | None) -> TraceContext | None:
+    """Parse a `traceparent`; None if missing or invalid (section 3.2.2.3)."""
+    match = _TRACEPARENT.fullmatch((header or "").strip())
+    if match is None:
         return None
-    version, trace_id, parent_id, more = found.groups()
-    is_void = not trace_id.strip("0") or not parent_id.strip("0")
-    if is_void or version == _NEVER or (version == "00" and more):
+    version, trace_id, parent_id, rest = match.groups()
+    is_all_zero = not trace_id.strip("0") or not parent_id.strip("0")
+    if is_all_zero or version == _INVALID_VERSION or (version == "00" and rest):
         return None
-    return Trace(found[0][:_KEPT_CHARACTERS], trace_id)
+    return TraceContext(match[0][:_VERSION_00_LENGTH], trace_id)

@@ -135,11 +135,11 @@ def weights_dir(request):
     """The folder with the verified weights of VGG-16."""
     from shared.errors import WeightsError
     from worker.weights.catalog import default_folder
-    from worker.weights.load import digest
+    from worker.weights.load import weights_digest
 
     folder = default_folder()
     try:
-        digest("vgg16", folder)
+        weights_digest("vgg16", folder)
     except WeightsError as error:
         missing(request, "weights", f"{error}; {error.hint}")
     return folder
@@ -147,6 +147,6 @@ def weights_dir(request):
 
 @pytest.fixture(scope="session")
 def vgg16_weights(weights_dir):
-    from worker.weights.load import load
+    from worker.weights.load import load_weights
 
-    return load("vgg16", weights_dir)
+    return load_weights("vgg16", weights_dir)

@@ -1,7 +1,8 @@
-"""The worker process: wires one device to the queue, and obeys SIGTERM.
+"""The worker process: runs the due jobs of one device until SIGTERM.
 
-Celery brings the rings and the signal handling; it knows nothing of jobs. A ring says
-"look again", so the task takes the best due job, not necessarily the one rung for.
+Celery delivers the notifications and handles signals; it knows nothing of jobs. A
+notification says that some job may be waiting, so the task claims the best due job, not
+necessarily the one that the notification names.
 """
 
 from __future__ import annotations
@@ -21,19 +22,29 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from shared.db.database import Database
-from shared.errors import DatabaseShared, DeviceTaken, StorageError, WeightsError
+from shared.errors import (
+    DeviceTaken,
+    SqliteOnNetworkFileSystem,
+    StorageError,
+    WeightsError,
+)
 from shared.ids import new_id
-from shared.logs import configure
+from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
-from shared.queue import TASK, Doorbell, open_queue, queue_name
+from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage.backends import open_storage
-from worker.benchmark import warm_up
-from worker.context import Tools
-from worker.devices.determinism import prepare
-from worker.devices.device import this_device, use_threads
-from worker.devices.networks import Networks
-from worker.registration import Duty, attend, leave, take_place
+from worker.benchmark import run_benchmark
+from worker.context import WorkerContext
+from worker.devices.determinism import configure_torch
+from worker.devices.device import select_device, set_threads
+from worker.devices.networks import NetworkCache
+from worker.registration import (
+    DrainState,
+    deregister,
+    keep_registered,
+    register_when_device_is_free,
+)
 from worker.runner import Runner
 from worker.watchdog import Watchdog
 
@@ -49,45 +60,51 @@ log = structlog.get_logger(__name__)
 EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
 EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
 DEFAULT_NETWORK: Final = "vgg16"
-_UNUSABLE = (WeightsError, StorageError, DatabaseShared, DeviceTaken, RuntimeError)
+_UNUSABLE = (
+    WeightsError,
+    StorageError,
+    SqliteOnNetworkFileSystem,
+    DeviceTaken,
+    RuntimeError,
+)
 
 
 def main() -> int:
-    """Serve until SIGTERM; return 78 when this machine is not ready to work."""
+    """Run jobs until SIGTERM; return 78 if this machine is not ready to work."""
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
     parser.add_argument("--memory-share", type=int, default=1, help="1/N is ours")
     parser.add_argument("--slot", type=int, default=0, help="which of the N, from 0")
     arguments = parser.parse_args()
     settings = settings_or_exit()
-    configure(settings.log_level)
+    configure_logging(settings.log_level)
     try:
-        device = this_device(arguments.device, arguments.memory_share, arguments.slot)
-        tools = open_tools(settings, device)
-        take_place(tools)
-        warm_up(tools)
+        device = select_device(arguments.device, arguments.memory_share, arguments.slot)
+        context = open_context(settings, device)
+        register_when_device_is_free(context)
+        run_benchmark(context)
     except _UNUSABLE as error:
         hint = getattr(error, "hint", "")
-        log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - told to a person
+        log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - no traceback for the operator
         return EXIT_UNUSABLE
-    serve(tools)
+    serve(context)
     return 0
 
 
-def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
-    """Open everything an attempt needs, and prove that the weights are whole.
+def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:
+    """Open everything that an attempt needs, and verify the default weights.
 
     Raises:
         WeightsError: They are missing or damaged.
-        StorageError: The storage URL is of no known kind.
-        DatabaseShared: SQLite cannot serve this host.
+        StorageError: The storage URL has an unknown scheme.
+        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
         RuntimeError: It cannot compute as asked for.
     """
-    prepare(settings, device.device_class)
-    use_threads(settings.worker_threads)
-    networks = Networks(settings, device.torch_device)
+    configure_torch(settings, device.device_class)
+    set_threads(settings.worker_threads)
+    networks = NetworkCache(settings, device.torch_device)
     networks.get(DEFAULT_NETWORK)
-    return Tools(
+    return WorkerContext(
         db=Database(settings.database_url),
         storage=open_storage(settings.storage_url),
         networks=networks,
@@ -98,88 +115,98 @@ def open_tools(settings: Settings, device: DeviceInfo) -> Tools:
     )
 
 
-def serve(tools: Tools) -> None:
-    """Take rings until the process is asked to end."""
-    queue = open_queue(tools.settings)
-    runner = Runner(tools)
-    duty = Duty(tools.draining, partial(_listen, queue, tools.device.device_class))
+def serve(context: WorkerContext) -> None:
+    """Receive notifications and run due jobs until the process is asked to end."""
+    celery = create_celery_app(context.settings)
+    runner = Runner(context)
+    drain_state = DrainState(
+        context.draining, partial(_set_subscribed, celery, context.device.device_class)
+    )
 
-    @queue.task(name=TASK)  # type: ignore[untyped-decorator] # Celery has no types
-    def look(job_id: str) -> None:
-        """Do all due jobs, the best first; `job_id` is only one that was rung for."""
+    @celery.task(name=TASK_NAME)  # type: ignore[untyped-decorator] # Celery has no types
+    def run_due_jobs(job_id: str) -> None:
+        """Run all due jobs, the best first; `job_id` is only logged."""
         log.debug("notification_received", job_id=job_id)
         while runner.run_one():
-            pass  # Celery hears the next ring up to two seconds after a task's end
+            pass  # Celery reads the next message up to two seconds after a task ends
 
-    doorbell = Doorbell(tools.settings)
-    reconciler = MaintenanceLoop(tools.db, doorbell, tools.storage, tools.settings)
+    notifier = Notifier(context.settings)
+    maintenance = MaintenanceLoop(
+        context.db, notifier, context.storage, context.settings
+    )
 
     def on_shutting_down(**_: object) -> None:
-        duty.end()
+        drain_state.shut_down()
 
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
-    signals.setup_logging.connect(_keep_our_logging, weak=False)
-    _in_background("attendance", attend, tools, runner, duty)
-    _in_background("watchdog", _watch, tools, Watchdog(tools, runner, doorbell.ping))
-    reconciler.start()
+    signals.setup_logging.connect(_keep_logging_configuration, weak=False)
+    _start_thread("registration", keep_registered, context, runner, drain_state)
+    _start_thread(
+        "watchdog", _run_watchdog, context, Watchdog(context, runner, notifier.ping)
+    )
+    maintenance.start()
     try:
-        _run_celery(queue, tools.device.device_class)
+        _run_celery(celery, context.device.device_class)
     finally:
-        duty.end()
-        reconciler.stop()
-        doorbell.close()
-        leave(tools)
-        tools.db.close()
+        drain_state.shut_down()
+        maintenance.stop()
+        notifier.close()
+        deregister(context)
+        context.db.close()
 
 
-def _in_background(name: str, work: Callable[..., None], *arguments: object) -> None:
+def _start_thread(name: str, work: Callable[..., None], *arguments: object) -> None:
     threading.Thread(target=work, args=arguments, name=name, daemon=True).start()
 
 
-def _run_celery(queue: Celery, device_class: str) -> None:
-    lists = ",".join(_lists(device_class))
-    options = ["--pool=threads", "--concurrency=1", f"--queues={lists}"]
-    node = f"--hostname={_node(device_class)}"
+def _run_celery(celery: Celery, device_class: str) -> None:
+    queues = ",".join(_queue_names(device_class))
+    options = ["--pool=threads", "--concurrency=1", f"--queues={queues}"]
+    node = f"--hostname={_node_name(device_class)}"
     quiet = ["--without-gossip", "--without-mingle", node]
-    queue.worker_main(["--quiet", "worker", *options, *quiet])
+    celery.worker_main(["--quiet", "worker", *options, *quiet])
 
 
-def _listen(queue: Celery, device_class: str, wanted: bool) -> None:
-    """Take rings, or leave them to others; if Redis does not hear, they ring again."""
-    control, node = queue.control, [_node(device_class)]
-    change = control.add_consumer if wanted else control.cancel_consumer
+def _set_subscribed(celery: Celery, device_class: str, subscribed: bool) -> None:
+    """Start or stop reading this device's queues.
+
+    If Redis is down, the change is lost; the maintenance notifies again anyway.
+    """
+    control, node = celery.control, [_node_name(device_class)]
+    change = control.add_consumer if subscribed else control.cancel_consumer
     try:
-        for name in _lists(device_class):
+        for name in _queue_names(device_class):
             change(name, destination=node)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("notification_subscription_failed", error=str(error))
 
 
-def _lists(device_class: str) -> tuple[str, ...]:
+def _queue_names(device_class: str) -> tuple[str, ...]:
     return queue_name(None), queue_name(device_class)
 
 
-def _node(device_class: str) -> str:
+def _node_name(device_class: str) -> str:
     return f"{device_class}-{os.getpid()}@{socket.gethostname()}"
 
 
-def _keep_our_logging(**_: object) -> None:
-    """Stop Celery from setting levels of its own, by listening to this signal."""
+def _keep_logging_configuration(**_: object) -> None:
+    """Keep our logging: Celery configures its own unless this signal has a receiver."""
 
 
-def _watch(tools: Tools, watchdog: Watchdog) -> None:
+def _run_watchdog(context: WorkerContext, watchdog: Watchdog) -> None:
     while True:
-        time.sleep(watchdog.look_seconds)
+        time.sleep(watchdog.check_seconds)
         try:
-            why = watchdog.look()
+            reason = watchdog.check()
         except Exception:
-            # Without this thread a stuck worker stays stuck: it must outlive surprises.
+            # Without this thread a stuck worker stays stuck: it must survive any error.
             log.exception("watchdog_crashed")
             continue
-        if why is not None:
-            log.error("worker_replaced", why=why)
-            leave(tools)
-            os._exit(EXIT_RESTART)  # no orderly way out is left to this process
+        if reason is not None:
+            log.error("worker_replaced", why=reason)
+            deregister(context)
+            # Not in an orderly way: this process may be unable to.
+            os._exit(EXIT_RESTART)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Snapshots of the engine as bytes, and which stored one an attempt may go on from.
+"""Checkpoints: the format of stored snapshots, and the one that an attempt resumes.
 
-safetensors, never pickle: tensors as they are, everything else as JSON beside them.
+The format is safetensors, never pickle: tensors, and everything else as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from shared.errors import BlobMissing, DamagedBlob, WeightsDamaged
+from shared.errors import BlobDamaged, BlobMissing, WeightsDamaged
 from shared.params.style import StyleParams
 from worker.engine.snapshot import Snapshot
 
@@ -24,46 +24,46 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.jobs.claim import Blob, Claim, StoredCheckpoint
+    from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint
     from shared.storage.base import Storage
 
 log = structlog.get_logger(__name__)
 
-FORMAT_VERSION = 2  # others are skipped: 1 had one owner of all numbers
-_ENTRY = "impasto"
+FORMAT_VERSION = 2  # others are skipped: in 1, the numbers were not separated by owner
+_METADATA_KEY = "impasto"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What a snapshot's numbers depend on.
+class Provenance:
+    """Inputs and environment that a picture was made from and with.
 
     Attributes:
-        inputs: SHA-256 of every picture and of the weights, by role. Others make
-            another picture: going on from there would be wrong.
-        maker: Device, threads, versions, tiles. Others make a slightly different
-            picture: going on is fine, but no longer exact.
-        inexact: Why the picture is not exact any more; empty while it is.
+        inputs: SHA-256 of every picture and of the weights, by role. With others the
+            picture would be another one: resuming would be wrong.
+        maker: Device, threads, versions, tiles. With others the picture differs
+            slightly: resuming is allowed, but no longer exact.
+        inexact: Reason why the picture is not exact; empty if it is.
     """
 
     inputs: dict[str, str]
     maker: dict[str, str]
     inexact: str = ""
 
-    def told(self) -> dict[str, dict[str, str]]:
-        """What the job's row keeps of it, for whoever makes the picture again."""
+    def to_dict(self) -> dict[str, dict[str, str]]:
+        """Return the part that the job's row stores, for reproducing the picture."""
         return {"inputs": self.inputs, "maker": self.maker}
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Where an attempt goes on, and why the result will not be exact, if so."""
+    """Snapshot to resume from, and why the result will not be exact, or empty."""
 
     snapshot: Snapshot
     inexact: str
 
 
-def inexact_by(claim: Claim) -> str:
-    """Why the picture cannot be what was asked for, as far as the row tells."""
+def inexact_reason(claim: Claim) -> str:
+    """Reason in the job's row why the picture is not exactly as requested, or empty."""
     if claim.requested_max_edge is not None:
         edge = claim.params.max_edge
         return f"made at {edge} px, as {claim.requested_max_edge} px did not fit"
@@ -73,12 +73,12 @@ def inexact_by(claim: Claim) -> str:
 
 
 def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:
-    """Name the blob so that no two claims ever write the same one."""
+    """Return the key of a checkpoint; no two claims ever write the same key."""
     return f"checkpoints/{job_id}/{fence}-{iteration}.safetensors"
 
 
-def digests(inputs: Mapping[str, Mapping[int, Blob]]) -> dict[str, str]:
-    """Name the pictures of a job by role: digests in order, "" where there is none."""
+def input_digests(inputs: Mapping[str, Mapping[int, BlobRef]]) -> dict[str, str]:
+    """Return the digests of a job's pictures by role, in order; "" for a gap."""
     return {
         role: ",".join(
             blobs[position].digest if position in blobs else ""
@@ -88,134 +88,146 @@ def digests(inputs: Mapping[str, Mapping[int, Blob]]) -> dict[str, str]:
     }
 
 
-def dump(snapshot: Snapshot, origin: Origin) -> bytes:
-    """Serialize a snapshot with what it depends on."""
+def dump(snapshot: Snapshot, provenance: Provenance) -> bytes:
+    """Serialize a snapshot with its provenance."""
     entry: dict[str, Any] = {
         "iteration": snapshot.iteration,
         "scale": snapshot.scale,
         "scale_iteration": snapshot.scale_iteration,
         "numbers": dict(snapshot.numbers),
-        "origin": asdict(origin),
+        "origin": asdict(provenance),
         "aliases": _aliases(snapshot.tensors),
     }
     tensors = {
-        name: each.cpu().contiguous()
-        for name, each in snapshot.tensors.items()
+        name: tensor.cpu().contiguous()
+        for name, tensor in snapshot.tensors.items()
         if name not in entry["aliases"]
     }
-    return save(tensors, {_ENTRY: json.dumps(entry)})
+    return save(tensors, {_METADATA_KEY: json.dumps(entry)})
 
 
-def parse(data: bytes) -> tuple[Snapshot, Origin]:
-    """Read a snapshot back, onto the CPU.
+def parse(data: bytes) -> tuple[Snapshot, Provenance]:
+    """Parse a checkpoint into a snapshot on the CPU and its provenance.
 
     Raises:
-        DamagedBlob: The bytes are not a checkpoint.
+        BlobDamaged: The bytes are not a checkpoint.
     """
     try:
-        entry = _entry(data)
-        origin = Origin(**entry.pop("origin"))
+        entry = _read_metadata(data)
+        provenance = Provenance(**entry.pop("origin"))
         aliases, tensors = entry.pop("aliases"), load(data)
         tensors |= {name: tensors[first] for name, first in aliases.items()}
-        return Snapshot(tensors=tensors, **entry), origin
+        return Snapshot(tensors=tensors, **entry), provenance
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedBlob(f"not a checkpoint: {error}") from error
+        raise BlobDamaged(f"not a checkpoint: {error}") from error
 
 
-def resume(storage: Storage, claim: Claim, origin: Origin) -> Resumption | None:
+def find_resumption(
+    storage: Storage, claim: Claim, provenance: Provenance
+) -> Resumption | None:
     """Find the newest stored checkpoint that is whole and made from the same inputs.
 
-    A damaged or missing one falls back to the one before. Which ones there are is
-    told by the table alone: a stale worker may have left others in the storage.
+    If one is damaged or missing, the one before is tried. Only those in the table
+    count: a stale worker may have left others in the storage.
 
     Returns:
-        None if there is none: the attempt starts anew.
+        The snapshot; None if there is none: the attempt starts at the beginning.
 
     Raises:
-        WeightsDamaged: It was made with other weights.
-        DamagedBlob: It was made from other pictures.
-        StorageError: The storage cannot be reached; that is no reason to start anew.
+        WeightsDamaged: The checkpoint was made with other weights.
+        BlobDamaged: The checkpoint was made from other pictures.
+        StorageError: The storage is away, which is no reason to start again.
     """
-    for stored in claim.checkpoints:
+    for checkpoint in claim.checkpoints:
         try:
-            found = _read(storage, stored, claim)
-        except (BlobMissing, DamagedBlob) as error:
+            candidate = _read(storage, checkpoint, claim)
+        except (BlobMissing, BlobDamaged) as error:
             log.warning("checkpoint_rejected", job_id=claim.job_id, error=str(error))
             continue
-        if found is not None:
-            return _resumption(*found, origin)
+        if candidate is not None:
+            return _resumption(*candidate, provenance)
     return None
 
 
-def read_verified(storage: Storage, blob: Blob) -> bytes:
+def read_verified(storage: Storage, blob: BlobRef) -> bytes:
     """Read a blob and compare it with its digest.
 
     Raises:
-        DamagedBlob: They differ.
-        StorageError: It cannot be read.
+        BlobDamaged: The digests differ.
+        StorageError: The blob cannot be read.
     """
     data = storage.get(blob.key)
     if hashlib.sha256(data).hexdigest() != blob.digest:
-        raise DamagedBlob(f"blob {blob.key!r} does not have the digest in its row")
+        raise BlobDamaged(f"blob {blob.key!r} does not have the digest in its row")
     return data
 
 
 def _read(
-    storage: Storage, stored: StoredCheckpoint, claim: Claim
-) -> tuple[Snapshot, Origin] | None:
-    """Read a checkpoint; None: it is whole, but of no use."""
-    if stored.format_version != FORMAT_VERSION:
+    storage: Storage, checkpoint: ClaimedCheckpoint, claim: Claim
+) -> tuple[Snapshot, Provenance] | None:
+    """Read a checkpoint; None if it is whole but cannot be used."""
+    if checkpoint.format_version != FORMAT_VERSION:
         return None
-    snapshot, origin = parse(read_verified(storage, stored.blob))
+    snapshot, provenance = parse(read_verified(storage, checkpoint.blob))
     if not isinstance(claim.params, StyleParams):
-        return snapshot, origin
+        return snapshot, provenance
     if not _is_finite(snapshot):
         log.info("checkpoint_not_finite", iteration=snapshot.iteration)
         return None
-    if not _is_of_schedule(snapshot, claim.params.stages):
+    if not _matches_schedule(snapshot, claim.params.stages):
         log.info("checkpoint_size_mismatched", iteration=snapshot.iteration)
         return None
-    return snapshot, origin
+    return snapshot, provenance
 
 
 def _is_finite(snapshot: Snapshot) -> bool:
-    """Whether it can be gone on from: the one before a divergence may be spoilt."""
-    return all(bool(torch.isfinite(each).all()) for each in snapshot.tensors.values())
+    """Whether all numbers are finite: the last one before a divergence may not be."""
+    return all(
+        bool(torch.isfinite(tensor).all()) for tensor in snapshot.tensors.values()
+    )
 
 
-def _is_of_schedule(snapshot: Snapshot, stages: Sequence[tuple[int, int]]) -> bool:
-    """Whether it has the size of its scale, which a job made smaller has changed."""
+def _matches_schedule(snapshot: Snapshot, stages: Sequence[tuple[int, int]]) -> bool:
+    """Whether it has the size of its scale, which downscaling the job changes."""
     sides = [side for side, _ in stages[snapshot.scale : snapshot.scale + 1]]
     return sides == [max(snapshot.image.shape[-2:])]
 
 
-def _resumption(snapshot: Snapshot, was: Origin, now: Origin) -> Resumption:
-    if changed := _differing(was.inputs, now.inputs):
+def _resumption(
+    snapshot: Snapshot, stored: Provenance, current: Provenance
+) -> Resumption:
+    if changed := _changed_names(stored.inputs, current.inputs):
         if changed == "weights":
             raise WeightsDamaged("the checkpoint was made with other weights")
-        raise DamagedBlob(f"the checkpoint was made from another {changed}")
-    inexact = was.inexact or now.inexact
-    if changed := _differing(was.maker, now.maker):
+        raise BlobDamaged(f"the checkpoint was made from another {changed}")
+    inexact = stored.inexact or current.inexact
+    if changed := _changed_names(stored.maker, current.maker):
         inexact = inexact or f"continued with another {changed}"
     return Resumption(snapshot, inexact)
 
 
-def _differing(was: dict[str, str], now: dict[str, str]) -> str:
-    names = was.keys() | now.keys()
-    return ", ".join(sorted(name for name in names if was.get(name) != now.get(name)))
+def _changed_names(stored: dict[str, str], current: dict[str, str]) -> str:
+    names = stored.keys() | current.keys()
+    return ", ".join(
+        sorted(name for name in names if stored.get(name) != current.get(name))
+    )
 
 
 def _aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Names of what is there already under another: the first of each, by the others.
+    """Map the names of repeated tensors to the first name of the same tensor.
 
-    The picture may be the average, and what stillness compares with; it is written
-    once.
+    One tensor may be the picture, the iterate average and the reference of the early
+    stopping; it is written once.
     """
     first: dict[int, str] = {}
-    found = {name: first.setdefault(id(each), name) for name, each in tensors.items()}
-    return {name: other for name, other in found.items() if name != other}
+    first_names = {
+        name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()
+    }
+    return {name: other for name, other in first_names.items() if name != other}
 
 
-def _entry(data: bytes) -> dict[str, Any]:
+def _read_metadata(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
-    return dict(json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_ENTRY]))
+    return dict(
+        json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_METADATA_KEY])
+    )

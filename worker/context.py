@@ -1,4 +1,4 @@
-"""What a worker process has, opened once and handed to every attempt."""
+"""The resources of a worker process, opened once and passed to every attempt."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.storage.base import Storage
     from worker.devices.device import DeviceInfo
-    from worker.devices.networks import Networks
+    from worker.devices.networks import NetworkCache
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class WorkerContext:
     """The database, the storage, the networks and the device of one worker process.
 
     Attributes:
-        worker_id: Under which it is on the roll of workers.
+        worker_id: Id of the worker in the table of registered workers.
         draining: Set once the process has been asked to end.
     """
 
     db: Database
     storage: Storage
-    networks: Networks
+    networks: NetworkCache
     device: DeviceInfo
     settings: Settings
     worker_id: str

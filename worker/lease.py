@@ -1,4 +1,4 @@
-"""Keeps a claim alive from a background thread while the device is busy."""
+"""Lease of a claimed job, renewed by a background thread while the device is busy."""
 
 from __future__ import annotations
 
@@ -25,50 +25,54 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-STALL_STEPS = 20  # a slow picture is not a hung one: so many median steps are allowed
-_STEPS_KEPT = 50
+# Median steps without activity before a job counts as stalled: it may only be slow.
+STALL_STEPS = 20
+_STEP_WINDOW = 50
 _LOADING = {"phase": "loading"}
 
 
-class Order(Enum):
-    """What the driver of an attempt should do next."""
+class Directive(Enum):
+    """What an attempt must do next."""
 
-    GO_ON = "go on"
-    STEER = "steer"  # changes of parameters wait to begin
-    FINISH = "finish"  # the picture is wanted as it is
-    PAUSE = "pause"  # checkpoint, and let go
-    STOP = "stop"  # the job was canceled
-    LEAVE = "leave"  # this process has to end
-
-    @property
-    def lets_go(self) -> bool:
-        """Whether it ends the attempt without a picture."""
-        return self in {Order.PAUSE, Order.STOP, Order.LEAVE}
+    CONTINUE = "continue"
+    STEER = "steer"  # changed parameters are pending
+    FINISH = "finish"  # store the picture as it is now
+    PAUSE = "pause"  # store a checkpoint and release the job
+    CANCEL = "cancel"  # the job was canceled
+    DRAIN = "drain"  # this worker gives its job back
 
     @property
-    def keeps(self) -> bool:
-        """Whether the job goes on later, from a checkpoint made now."""
-        return self in {Order.PAUSE, Order.LEAVE}
+    def ends_attempt(self) -> bool:
+        """Whether the attempt ends without a result."""
+        return self in {Directive.PAUSE, Directive.CANCEL, Directive.DRAIN}
+
+    @property
+    def resumes_later(self) -> bool:
+        """Whether the job continues later, from a checkpoint stored now."""
+        return self in {Directive.PAUSE, Directive.DRAIN}
 
 
-def order_of(told: HeartbeatReply, *, draining: bool) -> Order:
-    """Tell what comes first: the end, the picture, the device, the parameters."""
-    asked = {
-        Order.STOP: told.state == JobState.CANCELING,
-        Order.FINISH: told.finish_requested,
-        Order.PAUSE: told.state == JobState.PAUSING,
-        Order.LEAVE: draining,
-        Order.STEER: told.has_pending_segments,
+def choose_directive(reply: HeartbeatReply, *, draining: bool) -> Directive:
+    """Choose the first that applies of cancel, finish, pause, drain and steer."""
+    requested = {
+        Directive.CANCEL: reply.state == JobState.CANCELING,
+        Directive.FINISH: reply.finish_requested,
+        Directive.PAUSE: reply.state == JobState.PAUSING,
+        Directive.DRAIN: draining,
+        Directive.STEER: reply.has_pending_segments,
     }
-    return next((order for order, wanted in asked.items() if wanted), Order.GO_ON)
+    return next(
+        (directive for directive, is_set in requested.items() if is_set),
+        Directive.CONTINUE,
+    )
 
 
 class Lease:
-    """A claim that beats on its own until the `with` block ends.
+    """Lease of a claim; a thread renews it until the `with` block ends.
 
-    It survives an unreachable database: computing goes on, and once the database is
-    back, the fence decides. It beats only while progress is reported, so that a hung
-    device loses its job.
+    It survives an unreachable database: the attempt continues, and once the database is
+    back, the fence decides. It is renewed only while activity is reported, so that a
+    hung device loses its job.
     """
 
     def __init__(
@@ -80,16 +84,16 @@ class Lease:
     ) -> None:
         self._db, self._claim, self._settings = db, claim, settings
         self._draining = draining
-        self._ended = False
-        self._news = threading.Event()
-        self._lost = False
-        self._told = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
+        self._is_closed = False
+        self._wake = threading.Event()
+        self._is_lost = False
+        self._reply = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
-        # Until there is news, what the last attempt has told is not forgotten.
+        # The last attempt's progress stays until this one reports its own.
         self._progress: dict[str, Any] = dict(claim.progress) | _LOADING
-        self._steps: deque[float] = deque(maxlen=_STEPS_KEPT)
-        self._moved_at = time.monotonic()
-        self._touched = False
+        self._step_seconds: deque[float] = deque(maxlen=_STEP_WINDOW)
+        self._active_at = time.monotonic()
+        self._is_touched = False
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -102,87 +106,87 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended = True
-        self._news.set()
+        self._is_closed = True
+        self._wake.set()
         self._thread.join()
 
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
-        """Note what the next heartbeat shall say, and that the device is not hung."""
-        if not self._touched:
-            self._step()
-        self._touched, self._moved_at = False, time.monotonic()
-        begins = progress.get("phase") != self._progress.get("phase")
+        """Set the progress for the next heartbeat, and record that the device works."""
+        if not self._is_touched:
+            self._record_step()
+        self._is_touched, self._active_at = False, time.monotonic()
+        is_new_phase = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
-        if begins:
-            self._news.set()  # it is told at once, and from then on by and by
+        if is_new_phase:
+            self._wake.set()  # a new phase is stored at once
 
     def touch(self) -> None:
-        """Note that something moved: a tile, a phase, a picture, a stored blob.
+        """Record activity within an iteration: a tile, a picture, a stored blob.
 
-        Between such parts, the parts are the steps that a stall is measured by: not the
-        short rest before the report.
+        Where an iteration has such parts, a stall is measured by their duration, and
+        the short rest before the report is not counted as a step.
         """
-        self._touched = True
-        self._step()
+        self._is_touched = True
+        self._record_step()
 
     @property
     def pace(self) -> float | None:
-        """Seconds per megapixel and iteration, once they are known."""
+        """Seconds per megapixel and iteration; None before the first measurement."""
         return self._progress.get("seconds_per_mpx_iteration")
 
     @property
     def stalled_seconds(self) -> float:
-        """How long nothing has moved beyond what is allowed; 0 while all is well."""
-        still = time.monotonic() - self._moved_at
-        return max(0.0, still - self._stall_seconds())
+        """Seconds without activity beyond the allowed time; 0 if not stalled."""
+        idle_seconds = time.monotonic() - self._active_at
+        return max(0.0, idle_seconds - self._allowed_seconds())
 
-    def order(self) -> Order:
-        """Tell what people and the operator want of this attempt.
+    def directive(self) -> Directive:
+        """Return what this attempt must do next.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        if self._lost:
+        if self._is_lost:
             raise FencedOut(self._claim.job_id, self._claim.fence)
-        return order_of(self._told, draining=self._draining.is_set())
+        return choose_directive(self._reply, draining=self._draining.is_set())
 
-    def wait(self, seconds: float) -> Order:
-        """Pause, at most so long, then tell the order; a drain ends the pause.
+    def wait(self, seconds: float) -> Directive:
+        """Wait for at most `seconds`, then return the directive; a drain ends the wait.
 
-        A picture that is wanted now comes before a drain only while it can be made:
-        who has to wait for that leaves it to another worker.
+        A request to finish comes before a drain only while the picture can be stored:
+        an attempt that has to wait for that leaves the job to another worker.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
         self._draining.wait(seconds)
-        self._moved_at = time.monotonic()  # waiting on purpose is no stall
-        order = self.order()
-        if order is Order.FINISH and self._draining.is_set():
-            return Order.LEAVE
-        return order
+        self._active_at = time.monotonic()  # a deliberate wait is no stall
+        directive = self.directive()
+        if directive is Directive.FINISH and self._draining.is_set():
+            return Directive.DRAIN
+        return directive
 
-    def steered(self) -> None:
-        """Note that the changes which were pending have begun."""
-        self._told = replace(self._told, has_pending_segments=False)
+    def clear_pending_segments(self) -> None:
+        """Record that the pending changes of parameters have begun."""
+        self._reply = replace(self._reply, has_pending_segments=False)
 
-    def _step(self) -> None:
+    def _record_step(self) -> None:
         now = time.monotonic()
-        self._steps.append(now - self._moved_at)
-        self._moved_at = now
+        self._step_seconds.append(now - self._active_at)
+        self._active_at = now
 
     def _run(self) -> None:
-        while not (self._lost or self._ended):
-            self._beat()
-            self._news.wait(self._settings.heartbeat_seconds)
-            self._news.clear()
+        while not (self._is_lost or self._is_closed):
+            self._renew()
+            self._wake.wait(self._settings.heartbeat_seconds)
+            self._wake.clear()
 
-    def _beat(self) -> None:
+    def _renew(self) -> None:
         if self.stalled_seconds:
             log.error("job_stalled", job_id=self._claim.job_id)
             return
         try:
-            self._told = renew_lease(
+            self._reply = renew_lease(
                 self._db,
                 self._claim,
                 self._settings.lease_seconds,
@@ -190,13 +194,13 @@ class Lease:
                 self._progress,
             )
         except FencedOut:
-            self._lost = True
+            self._is_lost = True
         except DatabaseUnavailable as error:
             log.warning("heartbeat_failed", job_id=self._claim.job_id, error=str(error))
         except Exception:
-            # Without this thread the job is lost: it must outlive any surprise.
+            # Without this thread the job is lost: it must survive any error.
             log.exception("heartbeat_failed", job_id=self._claim.job_id)
 
-    def _stall_seconds(self) -> float:
-        step = median(self._steps) if self._steps else 0.0
+    def _allowed_seconds(self) -> float:
+        step = median(self._step_seconds) if self._step_seconds else 0.0
         return max(self._settings.stall_seconds, STALL_STEPS * step)

@@ -1,6 +1,7 @@
-"""A worker's place on the roll: taken, kept by being seen, lost, given up.
+"""Registration of this worker: written at start, kept by heartbeats, removed at end.
 
-Whether this worker takes jobs: not while it drains, and not once it has to end.
+`DrainState` says whether the worker takes jobs: not while the operator drains it, and
+not once the process has to end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.errors import DatabaseUnavailable, DeviceTaken, ImpastoError
-from shared.workers.process_identity import this_process
+from shared.workers.process_identity import current_process_identity
 from shared.workers.registry import (
     Registration,
     WorkerStatus,
@@ -23,150 +24,155 @@ from shared.workers.registry import (
     heartbeat_worker,
     register_worker,
 )
-from worker.devices.device import setup_of, versions
-from worker.health import beat
+from worker.devices.device import describe_setup, software_versions
+from worker.health import touch_heartbeat_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.context import Tools
+    from worker.context import WorkerContext
     from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
 
-_ATTENDANCE_SECONDS = 5.0  # a worker counts as alive for 30 s
-_LOOK_AGAIN_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 5.0  # a worker counts as alive for 30 s
+_RETRY_SECONDS = 1.0
 
 
-def take_place(tools: Tools) -> None:
-    """Enter this worker on the roll, once whoever was on its device is gone.
+def register_when_device_is_free(context: WorkerContext) -> None:
+    """Register this worker, waiting until no other worker has its device.
 
-    A predecessor on another system of processes may be dead or alive: if it is not
-    seen again, its place is ours as soon as its row is stale.
+    A previous worker in another container may be dead or alive, which its process id
+    does not tell: unless it sends another heartbeat, this worker replaces it as soon
+    as its row is stale.
 
     Raises:
-        DatabaseShared: SQLite cannot serve this host.
+        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
         DeviceTaken: Another live worker of this host has the device.
     """
     last_seen: float | None = None
     while True:
         try:
-            arrive(tools)
+            register(context)
         except DeviceTaken as error:
             if last_seen is not None and error.last_seen > last_seen:
                 raise
             if last_seen is None:
                 log.info("worker_registration_blocked", why=str(error))
             last_seen = error.last_seen
-            time.sleep(_LOOK_AGAIN_SECONDS)
+            time.sleep(_RETRY_SECONDS)
         except DatabaseUnavailable as error:
-            log.warning(
-                "worker_registration_delayed", error=str(error)
-            )  # attendance will see to it
+            # The first heartbeat registers the worker instead.
+            log.warning("worker_registration_delayed", error=str(error))
             return
         else:
             return
 
 
-def arrive(tools: Tools) -> None:
-    """Enter this worker on the roll.
+def register(context: WorkerContext) -> None:
+    """Write this worker's row, with its device, its versions and its process.
 
     Raises:
-        DatabaseShared: SQLite cannot serve this host.
+        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
         DeviceTaken: Another live worker of this host has the device.
-        DatabaseUnavailable: Later will do.
+        DatabaseUnavailable: The row was not written; it may be written later.
     """
-    device = tools.device
-    presence = Registration(
-        worker_id=tools.worker_id,
+    device = context.device
+    registration = Registration(
+        worker_id=context.worker_id,
         host=socket.gethostname(),
         device_uuid=device.uuid,
         device_class=device.device_class,
         device_name=device.name,
         device_bytes=device.bytes,
-        versions=versions(),
-        process=this_process(),
-        setup=setup_of(tools.settings, device),
+        versions=software_versions(),
+        process=current_process_identity(),
+        setup=describe_setup(context.settings, device),
     )
-    register_worker(tools.db, presence)
+    register_worker(context.db, registration)
 
 
-def attend(tools: Tools, runner: Runner, duty: Duty) -> None:
-    """Stay on the roll of workers, whatever the database does, and obey its orders."""
-    while not duty.has_ended:
-        beat(tools.settings.home)
+def keep_registered(
+    context: WorkerContext, runner: Runner, drain_state: DrainState
+) -> None:
+    """Send heartbeats until shutdown, through outages too, and drain when told to."""
+    while not drain_state.is_shutting_down:
+        touch_heartbeat_file(context.settings.home)
         try:
-            _be_seen(tools, runner, duty)
+            _send_heartbeat(context, runner, drain_state)
         except DeviceTaken as error:
-            # We were silent for so long that another worker took our place.
-            log.error("worker_registration_lost", error=str(error))  # noqa: TRY400 - told to a person
-            duty.end()
+            # No heartbeat arrived for so long that another worker replaced this one.
+            log.error("worker_registration_lost", error=str(error))  # noqa: TRY400 - no traceback for the operator
+            drain_state.shut_down()
             os.kill(os.getpid(), signal.SIGTERM)
         except ImpastoError as error:
             log.warning("registration_heartbeat_failed", error=str(error))
         except Exception:
-            # A worker that is not on the roll counts as dead: keep trying.
+            # A worker that is not registered counts as dead: keep trying.
             log.exception("registration_heartbeat_failed")
-        duty.wait(_ATTENDANCE_SECONDS)
+        drain_state.wait_for_shutdown(_HEARTBEAT_SECONDS)
 
 
-def _be_seen(tools: Tools, runner: Runner, duty: Duty) -> None:
+def _send_heartbeat(
+    context: WorkerContext, runner: Runner, drain_state: DrainState
+) -> None:
     lease = runner.lease
     pace = None if lease is None else lease.pace
-    standing = heartbeat_worker(tools.db, tools.worker_id, runner.job_id, pace)
-    if standing is WorkerStatus.UNKNOWN:
-        arrive(tools)
+    status = heartbeat_worker(context.db, context.worker_id, runner.job_id, pace)
+    if status is WorkerStatus.UNREGISTERED:
+        register(context)
     else:
-        duty.drain(wanted=standing is WorkerStatus.DRAINING)
+        drain_state.set_draining(draining=status is WorkerStatus.DRAINING)
 
 
-def leave(tools: Tools) -> None:
-    """Take this worker off the roll, if the database lets it."""
+def deregister(context: WorkerContext) -> None:
+    """Remove this worker's row; log it if the database is away."""
     try:
-        deregister_worker(tools.db, tools.worker_id)
+        deregister_worker(context.db, context.worker_id)
     except DatabaseUnavailable as error:
         log.warning("worker_deregistration_failed", error=str(error))
 
 
-class Duty:
-    """Who wants the worker to stop: the operator for a while, the process for good.
+class DrainState:
+    """Whether the worker drains: for a while by the operator, for good at shutdown.
 
     Args:
-        draining: Set while either of them does; attempts obey it.
-        listen: Called with whether rings shall be heard, when the operator changes it:
-            what a drained worker hears, no other does.
+        draining: Event that is set while either holds; attempts obey it.
+        set_subscribed: Function that starts (True) or stops (False) receiving
+            notifications, called when the operator changes it: a notification that a
+            drained worker receives reaches no other.
     """
 
     def __init__(
-        self, draining: threading.Event, listen: Callable[[bool], None]
+        self, draining: threading.Event, set_subscribed: Callable[[bool], None]
     ) -> None:
-        self._draining, self._listen = draining, listen
-        self._ended = threading.Event()
-        self._turn = threading.RLock()  # a signal may come in mid-call
+        self._draining, self._set_subscribed = draining, set_subscribed
+        self._shutdown = threading.Event()
+        self._lock = threading.RLock()  # a signal may come in mid-call
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the process has to end."""
-        return self._ended.is_set()
+    def is_shutting_down(self) -> bool:
+        """Whether the process is ending."""
+        return self._shutdown.is_set()
 
-    def end(self) -> None:
-        """Hand the job back and take no more, for good."""
-        with self._turn:
-            self._ended.set()
+    def shut_down(self) -> None:
+        """Release the job and take no more, for good."""
+        with self._lock:
+            self._shutdown.set()
             self._draining.set()
 
-    def drain(self, *, wanted: bool) -> None:
-        """Do as the operator says, unless the end has come."""
-        with self._turn:
-            if self._ended.is_set() or wanted == self._draining.is_set():
+    def set_draining(self, *, draining: bool) -> None:
+        """Start or stop draining as the operator says, unless the process is ending."""
+        with self._lock:
+            if self._shutdown.is_set() or draining == self._draining.is_set():
                 return
-            if wanted:
+            if draining:
                 self._draining.set()
             else:
                 self._draining.clear()
-        log.info("drain_requested" if wanted else "drain_revoked")
-        self._listen(not wanted)
+        log.info("drain_requested" if draining else "drain_revoked")
+        self._set_subscribed(not draining)
 
-    def wait(self, seconds: float) -> bool:
-        """Pause at most so long; True: the end has come."""
-        return self._ended.wait(seconds)
+    def wait_for_shutdown(self, seconds: float) -> bool:
+        """Wait for at most `seconds`; True if the process is ending."""
+        return self._shutdown.wait(seconds)

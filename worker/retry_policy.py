@@ -1,15 +1,15 @@
-"""What becomes of a job after a failed attempt: each class of failure has its path.
+"""Retry policy: what follows a failed attempt, by the class of its failure.
 
-| class | path |
+| class of failure | what follows |
 | --- | --- |
-| storage, database away | back in line after a pause, not counted |
-| the device failed | elsewhere, counted |
-| the loss diverged | once more from the last finite checkpoint, smaller steps |
+| storage or database away | queued again after a delay, not counted |
+| the device failed | queued for another device, counted |
+| the loss diverged | retried once from the last finite checkpoint, smaller steps |
 | out of memory, bad input, weights | failed for good |
-| anything else | again after growing pauses, up to the limit |
+| anything else | retried after growing delays, up to the limit |
 
-That a job is made smaller where it may be is not a new attempt:
-`worker.attempts.downscale`.
+A job that is made smaller to fit the memory continues in the same claim, without this
+policy: `worker.attempts.downscale`.
 """
 
 from __future__ import annotations
@@ -20,54 +20,60 @@ import structlog
 
 from shared.errors import BlobMissing, DatabaseUnavailable, Diverged, StorageError
 from shared.jobs.lease import fail_job, postpone_job, retry_with_smaller_steps
-from worker.attempts.downscale import not_fitting
-from worker.attempts.failures import failure_of, is_of_the_device, is_out_of_memory
+from worker.attempts.downscale import out_of_memory_error
+from worker.attempts.failures import (
+    describe_failure,
+    is_device_failure,
+    is_out_of_memory,
+)
 
 if TYPE_CHECKING:
     from shared.jobs.claim import Claim
-    from shared.jobs.lease import Failure
+    from shared.jobs.lease import JobFailure
     from shared.states import JobState
-    from worker.context import Tools
+    from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
-OUTAGE_SECONDS = 30.0  # a job waits so long when storage or database were away
-CAUTION = 0.3  # factor of the steps after the loss has diverged
+OUTAGE_SECONDS = 30.0  # delay of a job after the storage or the database was away
+DIVERGED_STEP_SCALE = 0.3  # factor of the optimizer steps after the loss diverged
 
 
-def remedy(tools: Tools, claim: Claim, error: Exception) -> JobState:
-    """Tell of a failed attempt, and do with its job what helps.
+def apply_retry_policy(
+    context: WorkerContext, claim: Claim, error: Exception
+) -> JobState:
+    """Record the failure of an attempt and postpone, retry or fail its job.
 
     Raises:
         FencedOut: A newer claim owns the job.
-        DatabaseUnavailable: It could not be told; it may be told again.
+        DatabaseUnavailable: Nothing was recorded; the call may be repeated.
     """
-    failure = _failure(tools, claim, error)
+    failure = _describe(context, claim, error)
     if _is_outage(error):
-        return postpone_job(tools.db, claim, failure, OUTAGE_SECONDS)
+        return postpone_job(context.db, claim, failure, OUTAGE_SECONDS)
     if isinstance(error, Diverged) and claim.step_scale == 1:
-        return retry_with_smaller_steps(tools.db, claim, failure, CAUTION)
-    elsewhere = tools.device.uuid if is_of_the_device(error) else None
-    retry_seconds = tools.settings.retry_seconds
-    return fail_job(tools.db, claim, failure, retry_seconds, elsewhere)
+        return retry_with_smaller_steps(context.db, claim, failure, DIVERGED_STEP_SCALE)
+    failed_device = context.device.uuid if is_device_failure(error) else None
+    retry_seconds = context.settings.retry_seconds
+    return fail_job(context.db, claim, failure, retry_seconds, failed_device)
 
 
-def note_failure(error: Exception) -> None:
-    """Write a failed attempt to the log, once, with a traceback where it is news."""
-    failure = failure_of(error)
+def log_failure(error: Exception) -> None:
+    """Log a failed attempt, with a traceback if its cause is unexpected."""
+    failure = describe_failure(error)
     if failure.code in {"engine_error", "device_error"}:
         log.error("attempt_failed", code=failure.code, exc_info=error)
     else:
         log.warning("attempt_failed", code=failure.code, error=failure.message)
 
 
-def _failure(tools: Tools, claim: Claim, error: Exception) -> Failure:
+def _describe(context: WorkerContext, claim: Claim, error: Exception) -> JobFailure:
     if is_out_of_memory(error):
-        error = not_fitting(tools, claim)
-    return failure_of(error)
+        error = out_of_memory_error(context, claim)
+    return describe_failure(error)
 
 
 def _is_outage(error: Exception) -> bool:
     if isinstance(error, BlobMissing):
-        return False  # the storage answers; it does not have the blob
+        return False  # the storage works, but does not have the blob
     return isinstance(error, StorageError | DatabaseUnavailable)

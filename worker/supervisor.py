@@ -1,7 +1,7 @@
-"""One worker process per device: started, restarted when it dies, told to end.
+"""Supervisor of the worker processes: one per device, restarted when it dies.
 
-This process loads neither torch nor Celery, and touches no job: if it is killed, its
-children get SIGTERM from the kernel, and hand their jobs back.
+This process loads neither torch nor Celery, and changes no job: if it is killed, its
+children get SIGTERM from the kernel, and release their jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.logs import configure
+from shared.logs import configure_logging
 from shared.settings import settings_or_exit
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
 EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
 _PR_SET_PDEATHSIG = 1
 _TICK_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 30.0
+_MAX_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
-# cuBLAS reads it when it is loaded; without it, it adds up in any order.
-_EXACT_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-# What torch cannot do on MPS runs on the CPU instead of ending the job.
-_FALLING_BACK = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
-# glibc then gets large maps in huge pages: a fifth of an iteration is page faults else.
+# cuBLAS reads it when it is loaded; without it, the order of its sums varies.
+_DETERMINISTIC_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+# Operations that MPS lacks run on the CPU instead of ending the job.
+_MPS_FALLBACK = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
+# glibc then allocates in huge pages; otherwise page faults take 1/5 of an iteration.
 HUGE_PAGES = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216"
 }
@@ -48,190 +48,200 @@ _SPEC = re.compile(r"cpu(?:\*(?P<count>[1-9]\d?))?|mps|cuda:(?P<index>\d+)|all")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A place for one worker process.
+class WorkerSlot:
+    """Device, or a share of one, for one worker process.
 
     Attributes:
-        name: For the log.
+        name: Name in the log.
         device_class: cpu, cuda or mps.
-        memory_share: Among how many workers its device's memory is shared out.
-        number: Which of those it is, from 0.
-        environment: What its process sees besides our own environment.
+        memory_share: Number of workers that share the device's memory.
+        index: Index among those, from 0.
+        environment: Variables of the process besides those of this process.
     """
 
     name: str
     device_class: str
     memory_share: int = 1
-    number: int = 0
+    index: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def options(self) -> list[str]:
-        """What its process is started with."""
-        shared = ["--memory-share", str(self.memory_share), "--slot", str(self.number)]
+    def arguments(self) -> list[str]:
+        """Command-line arguments of the process."""
+        shared = ["--memory-share", str(self.memory_share), "--slot", str(self.index)]
         return ["--device", self.device_class, *shared]
 
 
-def plan(devices: str, threads: int | None) -> list[Slot]:
-    """Read `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, or several of them with commas.
+def plan_slots(devices: str, threads: int | None) -> list[WorkerSlot]:
+    """Parse `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, or several of them with commas.
 
     Args:
-        devices: As given on the command line.
-        threads: CPU threads per worker; None shares the cores out evenly.
+        devices: Devices as given on the command line.
+        threads: CPU threads per worker; None divides the cores evenly.
 
     Raises:
-        ValueError: It cannot be read, or names a device that is not there.
+        ValueError: `devices` cannot be parsed, or names a device that is not there.
     """
-    slots: list[Slot] = []
-    for word in devices.split(","):
-        match = _SPEC.fullmatch(word.strip())
+    slots: list[WorkerSlot] = []
+    for spec in devices.split(","):
+        match = _SPEC.fullmatch(spec.strip())
         if match is None:
             raise ValueError(
-                f"cannot read {word!r}: use all, cpu, cpu*N, mps or cuda:N, by commas"
+                f"cannot read {spec!r}: use all, cpu, cpu*N, mps or cuda:N, by commas"
             )
-        slots += _slots(word.strip(), match)
-    slots = _sharing_the_cpu(slots)
-    share = threads or max(1, _cores() // len(slots))
+        slots += _parse_slots(spec.strip(), match)
+    slots = _share_cpu_memory(slots)
+    share = threads or max(1, _core_count() // len(slots))
     return [_with_threads(slot, share) for slot in slots]
 
 
-class Fleet:
+class Supervisor:
     """The worker processes of one machine."""
 
-    def __init__(self, slots: list[Slot]) -> None:
-        self._berths = [_Berth(slot) for slot in slots]
-        self._ending = False
+    def __init__(self, slots: list[WorkerSlot]) -> None:
+        self._processes = [_SlotProcess(slot) for slot in slots]
+        self._is_ending = False
 
     def run(self) -> int:
-        """Keep every slot manned until SIGTERM or SIGINT.
+        """Keep a process running in every slot until SIGTERM or SIGINT.
 
         Returns:
             0 after an orderly end, 1 when no slot of this machine is usable.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
-        while any(berth.is_open for berth in self._berths):
-            for berth in self._berths:
-                berth.tend(ending=self._ending)
+            signal.signal(number, self._request_end)
+        while any(process.is_usable for process in self._processes):
+            for process in self._processes:
+                process.update(is_ending=self._is_ending)
             time.sleep(_TICK_SECONDS)
-        return 0 if self._ending else 1
+        return 0 if self._is_ending else 1
 
-    def _end(self, _number: int, _frame: object) -> None:
-        self._ending = True  # obeyed by the loop: a signal may come in mid-start
+    def _request_end(self, _number: int, _frame: object) -> None:
+        # Only the loop acts on it: a signal may arrive during a start.
+        self._is_ending = True
 
 
-class _Berth:
-    """One slot and the process in it."""
+class _SlotProcess:
+    """Process of one slot, and when to restart it."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: WorkerSlot) -> None:
         self._slot = slot
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
-        self._start_after = 0.0
-        self._pause = 0.0
-        self._told = False
-        self.is_open = True
+        self._restart_at = 0.0
+        self._restart_delay = 0.0
+        self._is_terminated = False
+        self.is_usable = True
 
-    def tend(self, *, ending: bool) -> None:
-        """Notice an end, and start again when it is time."""
+    def update(self, *, is_ending: bool) -> None:
+        """Handle an exit of the process, and restart it when the delay is over."""
         if self._process is not None and (code := self._process.poll()) is not None:
             self._process = None
-            self._note_end(code)
-        if ending:
-            self._let_go()
-        elif self._process is None and self.is_open and _now() >= self._start_after:
+            self._handle_exit(code)
+        if is_ending:
+            self._terminate()
+        elif self._process is None and self.is_usable and _now() >= self._restart_at:
             self._start()
 
-    def _let_go(self) -> None:
-        """Ask the process, once, to hand its job back and end."""
+    def _terminate(self) -> None:
+        """Send SIGTERM once, so that the process releases its job and ends."""
         if self._process is None:
-            self.is_open = False
-        elif not self._told:
+            self.is_usable = False
+        elif not self._is_terminated:
             self._process.terminate()
-            self._told = True
+            self._is_terminated = True
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "worker.app", *self._slot.options]
+        command = [sys.executable, "-m", "worker.app", *self._slot.arguments]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command,
             env={**HUGE_PAGES, **os.environ, **self._slot.environment},
-            preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - this process has one thread
+            preexec_fn=partial(_terminate_with, os.getpid()),  # noqa: PLW1509 - this process has one thread
         )
         self._started_at = _now()
         log.info("worker_started", slot=self._slot.name, pid=self._process.pid)
 
-    def _note_end(self, code: int) -> None:
+    def _handle_exit(self, code: int) -> None:
         log.warning("worker_ended", slot=self._slot.name, exit_code=code)
         if code == EXIT_UNUSABLE:
-            self.is_open = False
+            self.is_usable = False
         elif code == EXIT_RESTART or _now() - self._started_at > _HEALTHY_SECONDS:
-            self._pause = 0.0
+            self._restart_delay = 0.0
         else:
-            self._pause = min(max(1.0, 2 * self._pause), _LONGEST_PAUSE_SECONDS)
-        self._start_after = _now() + self._pause
+            self._restart_delay = min(
+                max(1.0, 2 * self._restart_delay), _MAX_DELAY_SECONDS
+            )
+        self._restart_at = _now() + self._restart_delay
 
 
-def _slots(word: str, match: re.Match[str]) -> list[Slot]:
-    if word == "all":
-        return [_slot_of(found) for found in _ask_devices()]
+def _parse_slots(spec: str, match: re.Match[str]) -> list[WorkerSlot]:
+    if spec == "all":
+        return [_device_slot(device) for device in _list_devices()]
     if match["index"] is not None:
-        found = [one for one in _ask_devices() if one["device_class"] == "cuda"]
-        if int(match["index"]) >= len(found):
-            raise ValueError(f"{word} is not there: {len(found)} CUDA device(s) found")
-        return [_slot_of(found[int(match["index"])])]
-    if word == "mps":
+        gpus = [gpu for gpu in _list_devices() if gpu["device_class"] == "cuda"]
+        if int(match["index"]) >= len(gpus):
+            raise ValueError(f"{spec} is not there: {len(gpus)} CUDA device(s) found")
+        return [_device_slot(gpus[int(match["index"])])]
+    if spec == "mps":
         return [_slot("mps")]
-    return [Slot(f"cpu-{number}", "cpu") for number in range(int(match["count"] or 1))]
-
-
-def _sharing_the_cpu(slots: list[Slot]) -> list[Slot]:
-    """Number the slots on the CPU, and share out its memory among them."""
-    number, on_cpu = count(), sum(slot.device_class == "cpu" for slot in slots)
     return [
-        replace(slot, memory_share=on_cpu, number=next(number))
+        WorkerSlot(f"cpu-{index}", "cpu") for index in range(int(match["count"] or 1))
+    ]
+
+
+def _share_cpu_memory(slots: list[WorkerSlot]) -> list[WorkerSlot]:
+    """Index the slots on the CPU, and divide its memory among them."""
+    indices, cpu_slots = count(), sum(slot.device_class == "cpu" for slot in slots)
+    return [
+        replace(slot, memory_share=cpu_slots, index=next(indices))
         if slot.device_class == "cpu"
         else slot
         for slot in slots
     ]
 
 
-def _slot_of(found: Mapping[str, str]) -> Slot:
-    if found["device_class"] != "cuda":
-        return _slot(found["device_class"])
-    # By UUID, as indices change with the driver's mood.
-    only_it = {"CUDA_VISIBLE_DEVICES": found["uuid"]}
-    return Slot(found["uuid"], "cuda", environment={**only_it, **_EXACT_CUDA})
+def _device_slot(device: Mapping[str, str]) -> WorkerSlot:
+    if device["device_class"] != "cuda":
+        return _slot(device["device_class"])
+    # By UUID, as indices may change when the driver is loaded again.
+    visible = {"CUDA_VISIBLE_DEVICES": device["uuid"]}
+    return WorkerSlot(
+        device["uuid"], "cuda", environment={**visible, **_DETERMINISTIC_CUDA}
+    )
 
 
-def _slot(device_class: str) -> Slot:
-    environment = _FALLING_BACK if device_class == "mps" else {}
-    return Slot(device_class, device_class, environment=environment)
+def _slot(device_class: str) -> WorkerSlot:
+    environment = _MPS_FALLBACK if device_class == "mps" else {}
+    return WorkerSlot(device_class, device_class, environment=environment)
 
 
-def _ask_devices() -> list[dict[str, str]]:
+def _list_devices() -> list[dict[str, str]]:
     command = [sys.executable, "-m", "worker.devices.device"]
-    asked = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module
-    found: list[dict[str, str]] = json.loads(asked.stdout)
-    return found
+    listing = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own module
+    devices: list[dict[str, str]] = json.loads(listing.stdout)
+    return devices
 
 
-def _with_threads(slot: Slot, threads: int) -> Slot:
-    counts = {"IMPASTO_WORKER_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    return replace(slot, environment={**slot.environment, **counts})
+def _with_threads(slot: WorkerSlot, threads: int) -> WorkerSlot:
+    variables = {
+        "IMPASTO_WORKER_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+    }
+    return replace(slot, environment={**slot.environment, **variables})
 
 
-def _cores() -> int:
-    """Cores this process may use; all there are, where the system does not tell."""
+def _core_count() -> int:
+    """Number of cores that this process may use; all, if the system does not tell."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel send SIGTERM to this child when the fleet is gone (Linux)."""
+def _terminate_with(parent_id: int) -> None:
+    """Have the kernel send SIGTERM to this child when the supervisor dies (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # gone before we could say so
+    if os.getppid() != parent_id:  # the supervisor died before the call
         sys.exit(EXIT_RESTART)
 
 
@@ -240,18 +250,18 @@ def _now() -> float:
 
 
 def main() -> int:
-    """Man the devices named on the command line."""
+    """Run workers on the devices named on the command line."""
     parser = argparse.ArgumentParser(prog="impasto worker", description=__doc__)
     parser.add_argument("--devices", default="all")
     devices = parser.parse_args().devices
     settings = settings_or_exit()
-    configure(settings.log_level)
+    configure_logging(settings.log_level)
     try:
-        slots = plan(devices, settings.worker_threads)
+        slots = plan_slots(devices, settings.worker_threads)
     except ValueError as error:
         sys.stderr.write(f"worker: {error}\n")
         return 2
-    return Fleet(slots).run()
+    return Supervisor(slots).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the API says of uploaded pictures and of previews, as Pydantic models."""
+"""Pydantic models of assets and frames: upload form and responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.http.schemas import File, ResponseModel
 from api.job_view.examples import ASSET, FRAME
-from shared.assets import SENT_FOR, Purpose
+from shared.assets import UPLOAD_PURPOSES, Purpose
 
 
 class AssetUrls(ResponseModel):
@@ -20,7 +20,7 @@ class AssetUrls(ResponseModel):
 
 
 class AssetObject(ResponseModel):
-    """An uploaded picture, kept once for its owner however often it is sent."""
+    """An uploaded picture, stored once per owner however often it is sent."""
 
     model_config = ConfigDict(json_schema_extra={"example": ASSET})
 
@@ -66,12 +66,14 @@ class FrameObject(ResponseModel):
 
 
 class FrameList(ResponseModel):
-    """The previews of a job that are kept, in the order of iterations."""
+    """The stored previews of a job, in order of iteration."""
 
     data: list[FrameObject]
 
 
-SentFor = Annotated[Purpose, WithJsonSchema({"type": "string", "enum": [*SENT_FOR]})]
+SentFor = Annotated[
+    Purpose, WithJsonSchema({"type": "string", "enum": [*UPLOAD_PURPOSES]})
+]
 MAX_EXPIRES_IN = 10 * 366 * 86_400  # seconds: ten years
 
 

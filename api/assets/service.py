@@ -1,9 +1,4 @@
-"""Rows of pictures and previews, as the objects that the API says.
-
-Blobs that no row names any more go from the storage.
-
-A picture that is sent by itself: its digest checked, kept once.
-"""
+"""Assets: find, upload and serialize them; delete blobs without rows."""
 
 from __future__ import annotations
 
@@ -16,20 +11,20 @@ import structlog
 from pydantic import BaseModel, Field
 
 from api.assets.schemas import MAX_EXPIRES_IN, AssetObject, AssetUrls, FrameObject
-from api.assets.uploads import Picture, inspect_all, keep_all
+from api.assets.uploads import UploadedPicture, inspect_pictures, store_pictures
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
-from api.http.multipart import FormKind, received
-from api.http.timestamps import instant
+from api.dependencies import current_dependencies
+from api.http.multipart import FormSpec, read_form
+from api.http.timestamps import to_datetime
 from api.http.validation import is_plausible_id
-from api.idempotency import asked_by, recognize, require_room
+from api.idempotency import begin_idempotent_request, canonical_form, require_free_space
 from api.job_view.serializer import frame_url
 from shared.assets import (
-    SENT_FOR,
+    UPLOAD_PURPOSES,
+    AssetOptions,
     Purpose,
-    Wish,
-    asset_by_digest,
     get_asset,
+    read_asset_by_digest,
     renew_asset,
 )
 from shared.errors import (
@@ -45,45 +40,52 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from api.http.multipart import Form
     from shared.db.models.assets import Asset
     from shared.db.models.jobs import Frame
 
+log = structlog.get_logger(__name__)
+
+_DIGEST_HEADER = "Content-Digest"
+_DIGEST_MEMBER = re.compile(r"[A-Za-z*][\w.*-]*=[^\s].*")  # of any algorithm
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,12}")
+_SHA256_BYTES = 32
+
 
 class DigestPath(BaseModel):
-    """Which bytes."""
+    """Path parameters of an asset that is named by the digest of its bytes."""
 
     sha256: str = Field(description="in hex")
 
 
 class AssetPath(BaseModel):
-    """Which uploaded picture."""
+    """Path parameters of an asset."""
 
     asset_id: str
 
 
 def find_asset(asset_id: str) -> Asset:
-    """Read what is known of an uploaded picture of the caller.
+    """Read an asset of the caller.
 
     Raises:
-        NotFound: There is none with this id.
+        NotFound: The caller has no asset with this id.
     """
     if not is_plausible_id(asset_id):
         raise NotFound("this is not the id of a picture")
-    return get_asset(current_services().database, current_owner_id(), asset_id)
+    return get_asset(current_dependencies().database, current_owner_id(), asset_id)
 
 
 def find_asset_by_digest(sha256: str) -> Asset:
-    """Read what is known of the picture of the caller that has these bytes.
+    """Read the asset of the caller with this SHA-256, in hex.
 
     Raises:
-        NotFound: The caller has none with them.
+        NotFound: The caller has no asset with this digest.
     """
     asset = None
     if is_plausible_id(sha256):
-        asset = asset_by_digest(
-            current_services().database, current_owner_id(), sha256.lower()
+        asset = read_asset_by_digest(
+            current_dependencies().database, current_owner_id(), sha256.lower()
         )
     if asset is None:
         raise NotFound("you have no picture with this digest")
@@ -91,12 +93,12 @@ def find_asset_by_digest(sha256: str) -> Asset:
 
 
 def asset_url(asset_id: str) -> str:
-    """Where an uploaded picture is."""
+    """Return the path of an asset."""
     return f"/v1/assets/{asset_id}"
 
 
-def present_asset(asset: Asset) -> AssetObject:
-    """Describe an uploaded picture."""
+def serialize_asset(asset: Asset) -> AssetObject:
+    """Convert the row of an asset to its response."""
     url = asset_url(asset.id)
     return AssetObject(
         id=asset.id,
@@ -106,14 +108,19 @@ def present_asset(asset: Asset) -> AssetObject:
         width=asset.width,
         height=asset.height,
         purpose=asset.purpose,
-        created_at=instant(asset.created_at),
-        expires_at=instant(asset.expires_at),
+        created_at=to_datetime(asset.created_at),
+        expires_at=to_datetime(asset.expires_at),
         urls=AssetUrls(self=url, content=f"{url}/content"),
     )
 
 
-def present_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
-    """Describe a preview; `checkpoints` are the iterations of its job's."""
+def serialize_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
+    """Convert the row of a frame to its response.
+
+    Args:
+        frame: Row of the frame.
+        checkpoints: Iterations at which its job has checkpoints.
+    """
     url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(
         iteration=frame.iteration,
@@ -122,73 +129,64 @@ def present_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
         height=frame.height,
         losses=frame.losses,
         has_checkpoint=frame.iteration in checkpoints,
-        created_at=instant(frame.created_at),
+        created_at=to_datetime(frame.created_at),
         url=url,
         thumb_url=f"{url}/thumb",
         promote_url=f"{url}/promote",
     )
 
 
-log = structlog.get_logger(__name__)
-
-
-def drop_blobs(services: Services, keys: Iterable[str]) -> None:
-    """Delete these; what cannot be deleted now, the sweep will find."""
+def delete_blobs(dependencies: Dependencies, keys: Iterable[str]) -> None:
+    """Delete blobs; those that cannot be deleted now are left to the orphan cleaner."""
     for key in keys:
         try:
-            services.storage.delete(key)
+            dependencies.storage.delete(key)
         except StorageError as error:
             log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
-_HEADER = "Content-Digest"
-_MEMBER = re.compile(r"[A-Za-z*][\w.*-]*=[^\s].*")  # of any algorithm
-_WHOLE = re.compile(r"[0-9]{1,12}")
-_SHA256_BYTES = 32
-
-
-def keep_upload(
-    services: Services, owner_id: str, request: Request
+def store_upload(
+    dependencies: Dependencies, owner_id: str, request: Request
 ) -> tuple[Asset, bool]:
-    """Take a picture; return it, and whether its owner did not have it.
+    """Store an uploaded picture once; return its asset, and whether it is new.
 
     Raises:
-        InvalidParams: There is no file, or more than one, or the digest is none.
-        DigestMismatch: Other bytes have arrived than were sent.
-        PictureRefused: It is no picture we take.
-        StorageFull: There is no room for it.
+        InvalidParams: There is no file or more than one, or a digest is malformed.
+        DigestMismatch: The bytes received have another digest than the client sent.
+        PictureRefused: The picture cannot be used.
+        StorageFull: The storage is full.
     """
-    require_room(services)
-    with received(request, services, ASSET_FORM) as form:
-        recognize(asked_by(form))
-        picture, wish = _read(form)
+    require_free_space(dependencies)
+    with read_form(request, dependencies, ASSET_FORM) as form:
+        begin_idempotent_request(canonical_form(form))
+        picture, options = _read_form(form)
         digest = picture.digest()
-        for told in _told(request, form):
-            if told != digest:
-                raise DigestMismatch(f"sha256 {digest} arrived, not {told}")
-        known = renew_asset(services.database, owner_id, digest, wish)
-        if known is not None:
-            return known, False
-        checked = inspect_all(services, [picture])
-        (stored,) = keep_all(services, owner_id, checked, wish)
-    asset = get_asset(services.database, owner_id, stored.asset_id)
-    return asset, stored.is_new
+        for declared in _declared_digests(request, form):
+            if declared != digest:
+                raise DigestMismatch(f"sha256 {digest} arrived, not {declared}")
+        existing = renew_asset(dependencies.database, owner_id, digest, options)
+        if existing is not None:
+            return existing, False
+        pictures = inspect_pictures(dependencies, [picture])
+        (input_asset,) = store_pictures(dependencies, owner_id, pictures, options)
+    asset = get_asset(dependencies.database, owner_id, input_asset.asset_id)
+    return asset, input_asset.is_new
 
 
-def _read(form: Form) -> tuple[Picture, Wish]:
+def _read_form(form: Form) -> tuple[UploadedPicture, AssetOptions]:
     errors = [*form.errors]
     if not form.files["file"]:
         errors.append(FieldError("/file", "missing", "the picture is missing"))
-    wish = Wish(_purpose(form, errors), _expires_in(form, errors))
+    options = AssetOptions(_purpose(form, errors), _expires_in(form, errors))
     if errors:
         raise InvalidParams(errors)
-    return Picture("file", 0, form.files["file"][0]), wish
+    return UploadedPicture("file", 0, form.files["file"][0]), options
 
 
 def _purpose(form: Form, errors: list[FieldError]) -> Purpose | None:
     text = form.fields.get("purpose", "").strip()
-    if text and text not in SENT_FOR:
-        detail = f"must be one of {', '.join(SENT_FOR)}"
+    if text and text not in UPLOAD_PURPOSES:
+        detail = f"must be one of {', '.join(UPLOAD_PURPOSES)}"
         errors.append(FieldError("/purpose", "enum", detail))
         return None
     return Purpose(text) if text else None
@@ -198,15 +196,15 @@ def _expires_in(form: Form, errors: list[FieldError]) -> int | None:
     text = form.fields.get("expires_in", "").strip()
     if not text:
         return None
-    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MAX_EXPIRES_IN:
+    if not _WHOLE_SECONDS.fullmatch(text) or not 1 <= int(text) <= MAX_EXPIRES_IN:
         detail = f"must be whole seconds, from 1 to {MAX_EXPIRES_IN}"
         errors.append(FieldError("/expires_in", "range", detail))
         return None
     return int(text)
 
 
-def _told(request: Request, form: Form) -> Iterator[str]:
-    """The digests that were told, in hex."""
+def _declared_digests(request: Request, form: Form) -> Iterator[str]:
+    """Yield the digests that the client sent, in hex."""
     (file,) = form.files["file"]
     if text := form.fields.get("sha256", "").strip().lower():
         if len(text) != 2 * _SHA256_BYTES or set(text) - set("0123456789abcdef"):
@@ -214,16 +212,19 @@ def _told(request: Request, form: Form) -> Iterator[str]:
             raise InvalidParams([FieldError("/sha256", "digest", detail)])
         yield text
     for headers in (request.headers, file.headers):
-        if (header := headers.get(_HEADER)) is not None:
-            yield from _in_header(header)
+        if (header := headers.get(_DIGEST_HEADER)) is not None:
+            yield from _parse_content_digest(header)
 
 
-def _in_header(header: str) -> Iterator[str]:
-    """Read RFC 9530, section 2: `sha-256=:BASE64:`, maybe among others."""
+def _parse_content_digest(header: str) -> Iterator[str]:
+    """Yield the SHA-256 digests of a Content-Digest header, in hex.
+
+    RFC 9530, section 2: `sha-256=:BASE64:`, maybe among others.
+    """
     for member in header.split(","):
-        if _MEMBER.fullmatch(member.strip()) is None:
+        if _DIGEST_MEMBER.fullmatch(member.strip()) is None:
             detail = "is no list of digests (RFC 9530), such as sha-256=:<Base64>:"
-            raise InvalidParams([FieldError(f"/{_HEADER}", "digest", detail)])
+            raise InvalidParams([FieldError(f"/{_DIGEST_HEADER}", "digest", detail)])
         name, _, value = member.strip().partition("=")
         if name.lower() != "sha-256":
             continue
@@ -235,11 +236,11 @@ def _in_header(header: str) -> Iterator[str]:
             digest = b""
         if len(digest) != _SHA256_BYTES:
             detail = "must be sha-256=:<32 bytes in Base64>:"
-            raise InvalidParams([FieldError(f"/{_HEADER}", "digest", detail)])
+            raise InvalidParams([FieldError(f"/{_DIGEST_HEADER}", "digest", detail)])
         yield digest.hex()
 
 
-ASSET_FORM = FormKind(
+ASSET_FORM = FormSpec(
     "a picture",
     {"file": 1},
     (),

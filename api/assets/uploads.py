@@ -1,4 +1,4 @@
-"""Uploaded pictures: checked, then stored once per owner and digest."""
+"""Uploaded pictures: inspected, then stored once per owner and digest."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from api.http.problems import PictureRefused
-from api.http.slots import one_decoder
-from api.idempotency import digest_of
-from shared.assets import Kept, NewAsset, keep_asset, known_asset
+from api.http.problems import InvalidImages
+from api.http.slots import decoder_slot
+from api.idempotency import stream_sha256
+from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asset
 from shared.auth.owners import ensure_owner
 from shared.errors import ImageTooLarge, ImageUnreadable
-from shared.images.inspect import PictureInfo, inspect
+from shared.images.inspect import ImageInfo, inspect_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
     from werkzeug.datastructures import FileStorage
 
-    from api.dependencies import Services
-    from api.jobs.submission import Checked
-    from shared.assets import Wish
+    from api.dependencies import Dependencies
+    from shared.assets import AssetOptions
     from shared.errors import ImpastoError
+
+    InspectedPicture = tuple["UploadedPicture", ImageInfo]
 
 _REPEATED = {"style", "picture"}  # fields that may hold several files
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A file of a form, what it is for, and where it stands among its kind."""
+class UploadedPicture:
+    """File of a form, with its role and its position among the files of this role."""
 
     role: str
     position: int
@@ -40,7 +41,7 @@ class Picture:
 
     @property
     def pointer(self) -> str:
-        """Where the form has it."""
+        """JSON pointer to its form field."""
         if self.role in _REPEATED:
             return f"/{self.role}/{self.position}"
         if self.role in {"mask", "region"}:
@@ -48,30 +49,35 @@ class Picture:
         return f"/{self.role}"
 
     def read(self) -> bytes:
-        """Read all of it, however often."""
-        return self.rewound().read()
+        """Return all of its bytes; may be called repeatedly."""
+        return self.rewind().read()
 
-    def rewound(self) -> IO[bytes]:
-        """Let it be read from its start."""
+    def rewind(self) -> IO[bytes]:
+        """Return its stream, at its start."""
         self.file.stream.seek(0)
         return self.file.stream
 
     @property
     def size_bytes(self) -> int:
-        """How many it has."""
+        """Size of the file in bytes."""
         return self.file.stream.seek(0, SEEK_END)
 
     def digest(self) -> str:
-        """Return its SHA-256 in hex."""
-        return digest_of(self.file.stream)
-
-
-_REPEATED = {"style", "picture"}  # fields that may hold several files
+        """Return the SHA-256 of the file, in hex."""
+        return stream_sha256(self.file.stream)
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A picture of the owner's in a role of a new job."""
+class InputAsset:
+    """Asset that a new job uses in one role, such as style 0.
+
+    Attributes:
+        role: Form field or input role, such as content, style or mask.
+        position: Index among the inputs of this role.
+        asset_id: Id of the asset.
+        digest: SHA-256 of its bytes, in hex.
+        is_new: Whether this request created the asset.
+    """
 
     role: str
     position: int
@@ -80,66 +86,71 @@ class Stored:
     is_new: bool = False
 
 
-def inspect_all(services: Services, pictures: Sequence[Picture]) -> list[Checked]:
-    """Check all pictures.
+def inspect_pictures(
+    dependencies: Dependencies, pictures: Sequence[UploadedPicture]
+) -> list[InspectedPicture]:
+    """Inspect pictures: format, size, readability.
 
     Raises:
-        PictureRefused: Some are no pictures that we take; all are named.
+        PictureRefused: Some cannot be used; the error names all of them.
     """
-    checked, refused = _inspected(services, pictures)
+    checked, refused = try_inspect_pictures(dependencies, pictures)
     if refused is not None:
         raise refused
     return checked
 
 
-def keep_all(
-    services: Services,
+def store_pictures(
+    dependencies: Dependencies,
     owner_id: str,
-    checked: Sequence[Checked],
-    wish: Wish | None = None,
-) -> tuple[Stored, ...]:
-    """Store pictures that have been checked.
+    pictures: Sequence[InspectedPicture],
+    options: AssetOptions | None = None,
+) -> tuple[InputAsset, ...]:
+    """Store inspected pictures as assets of their owner.
 
     Args:
-        services: The parts of the deployment.
-        owner_id: Whose.
-        checked: They are.
-        wish: What their owner says of them; None: nothing.
+        dependencies: Dependencies of the app.
+        owner_id: Owner of the assets.
+        pictures: Pictures with what the inspection found.
+        options: Purpose and expiry that the owner gives; None: neither.
 
     Raises:
-        StorageFull: There is no room for them.
+        StorageFull: The storage is full.
     """
-    ensure_owner(services.database, owner_id)
-    return tuple(_keep(services, owner_id, *one, wish) for one in checked)
+    ensure_owner(dependencies.database, owner_id)
+    return tuple(
+        _store_picture(dependencies, owner_id, *picture, options)
+        for picture in pictures
+    )
 
 
-def _inspected(
-    services: Services, pictures: Sequence[Picture]
-) -> tuple[list[Checked], PictureRefused | None]:
-    """Look at all, and say what is wrong with those that are none."""
-    checked: list[Checked] = []
+def try_inspect_pictures(
+    dependencies: Dependencies, pictures: Sequence[UploadedPicture]
+) -> tuple[list[InspectedPicture], InvalidImages | None]:
+    """Inspect pictures; return the usable ones, and an error that names the others."""
+    checked: list[InspectedPicture] = []
     causes: dict[str, ImpastoError] = {}
-    for one in pictures:
+    for picture in pictures:
         try:
-            with one_decoder(services):  # who waits for it has nothing in memory
-                info = inspect(one.read(), services.settings.max_pixels)
+            with decoder_slot(dependencies):  # before the picture is in memory
+                info = inspect_image(picture.read(), dependencies.settings.max_pixels)
         except (ImageUnreadable, ImageTooLarge) as error:
-            causes[one.pointer] = error
+            causes[picture.pointer] = error
         else:
-            checked.append((one, info))
-    return checked, PictureRefused(causes) if causes else None
+            checked.append((picture, info))
+    return checked, InvalidImages(causes) if causes else None
 
 
-def _keep(
-    services: Services,
+def _store_picture(
+    dependencies: Dependencies,
     owner_id: str,
-    picture: Picture,
-    info: PictureInfo,
-    wish: Wish | None,
-) -> Stored:
+    picture: UploadedPicture,
+    info: ImageInfo,
+    options: AssetOptions | None,
+) -> InputAsset:
     digest = picture.digest()
-    kept = _known(services, owner_id, digest, wish) or _store(
-        services,
+    stored = _find_existing(dependencies, owner_id, digest, options) or _store_new(
+        dependencies,
         picture,
         NewAsset(
             owner_id=owner_id,
@@ -150,24 +161,26 @@ def _keep(
             media_type=info.media_type,
             width=info.width,
             height=info.height,
-            wish=wish,
+            options=options,
         ),
     )
-    return Stored(picture.role, picture.position, kept.id, digest, kept.is_new)
+    return InputAsset(picture.role, picture.position, stored.id, digest, stored.is_new)
 
 
-def _known(
-    services: Services, owner_id: str, digest: str, wish: Wish | None
-) -> Kept | None:
-    found = known_asset(services.database, owner_id, digest, wish)
-    if found is None or found.key is None:
+def _find_existing(
+    dependencies: Dependencies, owner_id: str, digest: str, options: AssetOptions | None
+) -> StoredAsset | None:
+    asset = find_or_renew_asset(dependencies.database, owner_id, digest, options)
+    if asset is None or asset.key is None:
         return None
-    return Kept(found.id, found.key, is_new=False)
+    return StoredAsset(asset.id, asset.key, is_new=False)
 
 
-def _store(services: Services, picture: Picture, asset: NewAsset) -> Kept:
-    services.storage.put(asset.key, picture.rewound())  # blob before row
-    kept = keep_asset(services.database, asset)
-    if kept.key != asset.key:  # another request was faster
-        services.storage.delete(asset.key)
-    return kept
+def _store_new(
+    dependencies: Dependencies, picture: UploadedPicture, asset: NewAsset
+) -> StoredAsset:
+    dependencies.storage.put(asset.key, picture.rewind())  # blob before row
+    stored = store_asset(dependencies.database, asset)
+    if stored.key != asset.key:  # another request was faster
+        dependencies.storage.delete(asset.key)
+    return stored

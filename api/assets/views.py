@@ -12,18 +12,18 @@ from api.assets.service import (
     AssetPath,
     DigestPath,
     asset_url,
-    drop_blobs,
+    delete_blobs,
     find_asset,
     find_asset_by_digest,
-    keep_upload,
-    present_asset,
+    serialize_asset,
+    store_upload,
 )
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.pagination import PageQuery, read_page
-from api.http.responses import answer, cacheable, next_link, picture_answer
+from api.http.responses import add_etag, add_next_link, image_response, json_response
 from api.http.routes import delete, get, make_blueprint, post
-from api.idempotency import creates
+from api.idempotency import idempotent
 from shared.assets import Purpose, query_assets, remove_asset
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _FOREVER = "private, max-age=31536000, immutable"
 
 
 class AssetsQuery(PageQuery):
-    """Which pictures."""
+    """Query parameters of the list of assets."""
 
     purpose: Purpose | None = Field(
         default=None,
@@ -50,15 +50,15 @@ class AssetsQuery(PageQuery):
     blueprint, "/v1/assets", AssetForm, s200=AssetObject, s201=AssetObject, s400=None,
     s409=None, s413=None, s415=None, s503=None,
 )  # fmt: skip
-@creates
+@idempotent
 def add_asset() -> Response:
-    """Upload a picture; 200: it is yours already.
+    """Upload a picture; 200: you have uploaded it before.
 
-    With `expires_in` it goes some time after that, unless a job uses it then. Sent
-    again, it is kept as long as the longest of its senders' wishes.
+    With `expires_in` it is deleted some time after that, unless a job uses it then. If
+    it is uploaded again, the longest expiry counts.
     """
-    asset, is_new = keep_upload(current_services(), current_owner_id(), request)
-    response = answer(present_asset(asset), 201 if is_new else 200)
+    asset, is_new = store_upload(current_dependencies(), current_owner_id(), request)
+    response = json_response(serialize_asset(asset), 201 if is_new else 200)
     response.headers["Location"] = asset_url(asset.id)
     return response
 
@@ -66,50 +66,50 @@ def add_asset() -> Response:
 @get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
 def list_assets(query: AssetsQuery) -> Response:
     """List uploaded pictures, newest first."""
-    database, owner_id = current_services().database, current_owner_id()
+    database, owner_id = current_dependencies().database, current_owner_id()
 
     def read(
-        asked: AssetsQuery, limit: int, before: tuple[float, str] | None
+        page_query: AssetsQuery, limit: int, before: tuple[float, str] | None
     ) -> Sequence[Asset]:
-        return query_assets(database, owner_id, limit, before, asked.purpose)
+        return query_assets(database, owner_id, limit, before, page_query.purpose)
 
     page = read_page(query, owner_id, "assets", read)
-    data = [present_asset(each) for each in page.rows]
-    response = answer(AssetPage(data=data, next_cursor=page.following))
-    next_link(response, "/v1/assets", page.query.known(), page.following)
+    data = [serialize_asset(asset) for asset in page.rows]
+    response = json_response(AssetPage(data=data, next_cursor=page.next_cursor))
+    add_next_link(response, "/v1/assets", page.query.link_params(), page.next_cursor)
     return response
 
 
 @get(blueprint, "/v1/assets/by-digest/<sha256>", s200=AssetObject, s404=None)
 def show_asset_by_digest(path: DigestPath) -> Response:
-    """Look whether a picture is yours already; HEAD does as well."""
-    return answer(present_asset(find_asset_by_digest(path.sha256)))
+    """Find your asset with a digest; HEAD works as well."""
+    return json_response(serialize_asset(find_asset_by_digest(path.sha256)))
 
 
 @get(blueprint, "/v1/assets/<asset_id>", s200=AssetObject, s404=None)
 def show_asset(path: AssetPath) -> Response:
-    """Look at what is known of an uploaded picture."""
-    return cacheable(answer(present_asset(find_asset(path.asset_id))))
+    """Get the description of an uploaded picture."""
+    return add_etag(json_response(serialize_asset(find_asset(path.asset_id))))
 
 
 @get(blueprint, "/v1/assets/<asset_id>/content", s200="image/*", s404=None)
 def show_content(path: AssetPath) -> Response:
-    """Look at an uploaded picture, as it was sent."""
+    """Download an uploaded picture, as it was sent."""
     asset = find_asset(path.asset_id)
-    file = current_services().storage.open(asset.key or "")
+    file = current_dependencies().storage.open(asset.key or "")
     name = f"{asset.id}.{asset.media_type.rpartition('/')[2]}"
-    return picture_answer(file, asset.media_type, asset.digest, _FOREVER, name)
+    return image_response(file, asset.media_type, asset.digest, _FOREVER, name)
 
 
 @delete(blueprint, "/v1/assets/<asset_id>", s204="", s404=None, s409=None)
 def delete_asset(path: AssetPath) -> Response:
-    """Delete an uploaded picture; 409 while a job that is not over uses it.
+    """Delete an uploaded picture; 409 while a job that has not ended uses it.
 
-    Jobs that are over keep its digest, but can neither be tried again nor forked.
+    Jobs that have ended keep its digest, but can be neither retried nor forked.
     """
-    services, owner_id = current_services(), current_owner_id()
+    dependencies, owner_id = current_dependencies(), current_owner_id()
     find_asset(path.asset_id)
-    key = remove_asset(services.database, owner_id, path.asset_id)
+    key = remove_asset(dependencies.database, owner_id, path.asset_id)
     if key is not None:
-        drop_blobs(services, [key])
+        delete_blobs(dependencies, [key])
     return Response(status=204)

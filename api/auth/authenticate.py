@@ -1,8 +1,8 @@
-"""Who is asking, and what they may do: this machine itself, a key, or the page.
+"""Authentication of requests: this machine, an API key, or the page's cookie.
 
-With keys, every request below /v1 carries one: as a Bearer token, or by way of the
-page's cookie, and then writes carry the page's CSRF token too. A stream can be opened
-by a token in its address instead. docs/keys.md.
+With `IMPASTO_AUTH=keys`, every request below /v1 carries a key as a Bearer token, or
+the page's cookie; then writes carry the page's CSRF token, too. A stream can be opened
+by a token in its URL instead. docs/keys.md.
 """
 
 from __future__ import annotations
@@ -13,77 +13,77 @@ from typing import TYPE_CHECKING, cast
 
 from flask import Flask, g, request
 
-from api.auth.failed_attempts import look_up
+from api.auth.failed_attempts import find_key_or_count_failure
 from api.auth.origin_check import require_own_page, require_this_machine
 from api.auth.sessions import COOKIE, CSRF_HEADER, read_session
-from api.auth.stream_tokens import is_marked
-from api.dependencies import current_services
-from api.http.prefer import wants_stream
+from api.auth.stream_tokens import is_signed
+from api.dependencies import current_dependencies
+from api.http.prefer import prefers_stream
 from shared.auth.api_keys import Scope
-from shared.auth.stream_tokens import use_stream_token
+from shared.auth.stream_tokens import consume_stream_token
 from shared.errors import Forbidden, ForbiddenScope, Unauthenticated
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 if TYPE_CHECKING:
-    from shared.auth.api_keys import KnownKey
+    from shared.auth.api_keys import ValidKey
 
 _PROTECTED = "/v1/"
-# A POST that makes nothing, or what reads only.
-_LOOKS = frozenset({"/v1/estimates", "/v1/stream-tokens"})
+# POST requests that need the scope read only: they create nothing of value.
+_READ_ONLY_POSTS = frozenset({"/v1/estimates", "/v1/stream-tokens"})
 STREAM_TOKEN = "stream_token"  # noqa: S105 - the name of a parameter
-_READING = {"GET", "HEAD", "OPTIONS"}
-# Views that say themselves what a key needs: more than to read or to write, or less.
-_OTHERWISE = {"/v1/me", "/v1/keys"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# Views that check scopes themselves.
+_OWN_SCOPE_CHECKS = {"/v1/me", "/v1/keys"}
 
 
-KEY_LAPSED = "this API key was revoked, or has expired, since the request came"
+KEY_NO_LONGER_VALID = "this API key was revoked, or has expired, since the request came"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking.
+    """Authenticated sender of a request.
 
     Attributes:
-        owner_id: Of what the request makes and sees.
-        scopes: What it may do.
-        key: None where no keys are asked for.
+        owner_id: Owner of everything that the request creates and sees.
+        scopes: Scopes that the request may use.
+        key: API key of the request, or None with `IMPASTO_AUTH=none`.
     """
 
     owner_id: str
     scopes: frozenset[Scope]
-    key: KnownKey | None = None
+    key: ValidKey | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Whether it may do what `scope` says."""
+        """Return whether the caller has `scope`; the scope admin includes all."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-_LOCAL = Caller(LOCAL_OWNER, frozenset(Scope))
+_LOCAL_CALLER = Caller(LOCAL_OWNER_ID, frozenset(Scope))
 
 
 def register_authentication(app: Flask) -> None:
-    """Let nobody into `app` who may not enter."""
-    app.before_request(_admit)
+    """Authenticate every request to `app` before its view runs."""
+    app.before_request(_authenticate_request)
 
 
 def current_caller() -> Caller:
-    """Return who makes the current request, below /v1."""
+    """Return the caller of the current request below /v1."""
     return cast("Caller", g.caller)
 
 
 def current_owner_id() -> str:
-    """Return the owner of what the current request makes and sees."""
+    """Return the owner id of the current caller."""
     return current_caller().owner_id
 
 
 def current_key_id() -> str | None:
-    """Return the id of the key that lets the current request in; None: none does."""
+    """Return the id of the API key of the current request, or None without keys."""
     key = current_caller().key
     return None if key is None else key.id
 
 
 def require_scope(scope: Scope) -> None:
-    """Turn away whoever may not do this.
+    """Refuse the current request unless its caller has `scope`.
 
     Raises:
         ForbiddenScope: The key lacks `scope`.
@@ -92,59 +92,63 @@ def require_scope(scope: Scope) -> None:
         raise ForbiddenScope(f"this needs a key with the scope {scope}", scope)
 
 
-def find_token(token: str) -> KnownKey:
-    """Find a key.
+def find_token(token: str) -> ValidKey:
+    """Return the valid API key that `token` is.
 
     Raises:
-        Unauthenticated: It is none, or not any more.
-        RateLimited: The same, and the address has sent too many that were none.
+        Unauthenticated: The key is unknown, revoked or expired.
+        RateLimited: The same, and the address has sent too many invalid keys.
     """
-    return current_services().keys.recall(token) or look_up(token)
+    return current_dependencies().key_cache.cached(token) or find_key_or_count_failure(
+        token
+    )
 
 
-def _admit() -> None:
-    if current_services().settings.auth == "none":
+def _authenticate_request() -> None:
+    if current_dependencies().settings.auth == "none":
         require_this_machine()
-        g.caller = _LOCAL
+        g.caller = _LOCAL_CALLER
     elif request.path.startswith(_PROTECTED):
-        g.caller = _caller()
-        if not _OTHERWISE & {request.path, request.path.rpartition("/")[0]}:
-            reading = request.method in _READING or request.path in _LOOKS
+        g.caller = _read_caller()
+        if not _OWN_SCOPE_CHECKS & {request.path, request.path.rpartition("/")[0]}:
+            reading = (
+                request.method in _SAFE_METHODS or request.path in _READ_ONLY_POSTS
+            )
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 
-def _caller() -> Caller:
-    told = request.headers.get("Authorization")
-    if told is not None:
-        key = _key_of_header(told)
+def _read_caller() -> Caller:
+    header = request.headers.get("Authorization")
+    if header is not None:
+        key = _key_from_header(header)
     elif (token := request.args.get(STREAM_TOKEN)) is not None:
-        key = _key_of_stream_token(token)
+        key = _key_from_stream_token(token)
         return Caller(key.owner_id, frozenset({Scope.READ}), key)
     elif (cookie := request.cookies.get(COOKIE)) is not None:
-        key = _key_of_page(cookie)
+        key = _key_from_session(cookie)
     else:
         raise Unauthenticated("no API key was sent")
     return Caller(key.owner_id, key.scopes, key)
 
 
-def _key_of_header(told: str) -> KnownKey:
-    scheme, _, token = told.partition(" ")
+def _key_from_header(header: str) -> ValidKey:
+    scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("no API key was sent")
     return find_token(token.strip())
 
 
-def _key_of_stream_token(token: str) -> KnownKey:
-    """Use the token up, whatever comes of the request: addresses are written down."""
-    if not request.path.endswith("/events") or not wants_stream():
+def _key_from_stream_token(token: str) -> ValidKey:
+    """Consume the stream token, whatever comes of the request: URLs end up in logs."""
+    if not request.path.endswith("/events") or not prefers_stream():
         raise Unauthenticated(
             "a stream token opens streams of events only",
             hint="send Accept: text/event-stream, or a key",
         )
-    services, key = current_services(), None
-    if is_marked(services.secret, token):
-        key_id = use_stream_token(services.database, token)
-        key = None if key_id is None else services.keys.by_id(key_id)
+    dependencies, key = current_dependencies(), None
+    if is_signed(dependencies.secret, token):
+        key_id = consume_stream_token(dependencies.database, token)
+        key = None if key_id is None else dependencies.key_cache.find_by_id(key_id)
     if key is None:
         raise Unauthenticated(
             "this stream token is none, was used, or is too old",
@@ -153,13 +157,17 @@ def _key_of_stream_token(token: str) -> KnownKey:
     return key
 
 
-def _key_of_page(cookie: str) -> KnownKey:
-    services = current_services()
-    session = read_session(services.secret, cookie)
-    key = services.keys.by_id(session.key_id) if session is not None else None
+def _key_from_session(cookie: str) -> ValidKey:
+    dependencies = current_dependencies()
+    session = read_session(dependencies.secret, cookie)
+    key = (
+        dependencies.key_cache.find_by_id(session.key_id)
+        if session is not None
+        else None
+    )
     if session is None or key is None:
         raise Unauthenticated("the page's session is over", hint="enter the key again")
-    if request.method not in _READING:
+    if request.method not in _SAFE_METHODS:
         require_own_page()
         sent = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(sent.encode(), session.csrf_token.encode()):

@@ -1,7 +1,8 @@
-"""Who sends keys that are none: counted per address, so that they cost little.
+"""Rate limit for invalid API keys, per client address.
 
-The right key is let in however many wrong ones its address has sent, for behind a
-proxy all clients have one. docs/adr/0026-wrong-keys-are-counted-by-address.md.
+A valid key is accepted however many invalid ones its address has sent, because all
+clients behind a proxy share one address.
+docs/adr/0026-wrong-keys-are-counted-by-address.md.
 """
 
 from __future__ import annotations
@@ -11,51 +12,51 @@ from typing import TYPE_CHECKING
 
 from flask import g, request
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from shared.errors import RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
-    from shared.auth.api_keys import KnownKey
+    from shared.auth.api_keys import ValidKey
 
-BUDGET = "wrong-keys"
-WRONG_PER_MINUTE = 60
-_HOME_BITS = 64  # of an IPv6 address: who has one has all that begin alike
+LIMIT_NAME = "wrong-keys"
+MAX_FAILURES_PER_MINUTE = 60
+_IPV6_PREFIX_BITS = 64  # one subscriber has all IPv6 addresses of this prefix
 
 
-def look_up(token: str) -> KnownKey:
-    """Find the valid key that `token` is, which this process does not remember.
+def find_key_or_count_failure(token: str) -> ValidKey:
+    """Return the valid key that `token` is, reading the database; count a failure.
 
     Raises:
-        Unauthenticated: It is none, or not any more.
-        RateLimited: The same, and the address has sent too many that were none.
-        DatabaseUnavailable: Nobody can say.
+        Unauthenticated: The key is unknown, revoked or expired.
+        RateLimited: The same, and the address has sent too many invalid keys.
+        DatabaseUnavailable: The keys cannot be read.
     """
-    services, where = current_services(), network_of(request.remote_addr)
-    keys, budgets = services.keys, services.strangers
-    is_suspect = budgets.is_spent(where, BUDGET, WRONG_PER_MINUTE)
-    if not is_suspect or keys.includes(token):
-        key = keys.by_token(token)
+    dependencies, where = current_dependencies(), client_network(request.remote_addr)
+    keys, budgets = dependencies.key_cache, dependencies.failed_attempts
+    is_suspect = budgets.is_exhausted(where, LIMIT_NAME, MAX_FAILURES_PER_MINUTE)
+    if not is_suspect or keys.exists(token):
+        key = keys.find_by_token(token)
         if key is not None:
             return key
-    g.standing = budgets.spend(where, BUDGET, WRONG_PER_MINUTE)
+    g.standing = budgets.take(where, LIMIT_NAME, MAX_FAILURES_PER_MINUTE)
     if g.standing.retry_after_seconds is None:
         raise Unauthenticated("this API key is not known here, or not any more")
     raise RateLimited(
-        f"this API key is not known here, and neither were {WRONG_PER_MINUTE} others "
-        "that your address has sent within a minute",
+        "this API key is not known here, and neither were "
+        f"{MAX_FAILURES_PER_MINUTE} others that your address has sent within a minute",
         g.standing.retry_after_seconds,
         hint="a valid key is let in all the same; 'impasto keys create' makes one",
     )
 
 
-def network_of(address: str | None) -> str:
-    """Name whoever has an address: by itself, or in IPv6 by its first half."""
+def client_network(address: str | None) -> str:
+    """Return the IPv4 address, or the /64 network of an IPv6 address."""
     try:
         parsed = ip_address(address or "")
     except ValueError:
         return ""
     if not isinstance(parsed, IPv4Address):
         if parsed.ipv4_mapped is None:
-            return str(IPv6Network((int(parsed), _HOME_BITS), strict=False))
+            return str(IPv6Network((int(parsed), _IPV6_PREFIX_BITS), strict=False))
         parsed = parsed.ipv4_mapped
     return str(parsed)

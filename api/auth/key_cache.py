@@ -1,7 +1,7 @@
-"""Keys as this process knows them: each is read again after a few seconds.
+"""Cache of API keys per process; each is read again after five seconds.
 
-So nobody is let in for longer than that with a key that was revoked elsewhere, and a
-request costs no look at the database; nor does one whose key was wrong a moment ago.
+So a key that was revoked elsewhere is refused after that time at most, and most
+requests, also with invalid keys, need no query.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from shared.auth.api_keys import find_key, get_key, key_digest, key_digests, used_keys
+from shared.auth.api_keys import (
+    find_key_by_id,
+    find_key_by_token,
+    key_digest,
+    read_key_digests,
+    record_key_use,
+)
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.auth.api_keys import KnownKey
+    from shared.auth.api_keys import ValidKey
     from shared.db.database import Database
 
     Place = tuple[str, str]
@@ -27,131 +33,137 @@ log = structlog.get_logger(__name__)
 
 Remembered = TypeVar("Remembered")
 
-KNOWN_SECONDS = 5.0
-ALL_SECONDS = 1.0  # between two looks at which keys there are at all
-_NOTE_SECONDS = 30.0
-_MOST = 10_000  # remembered at once, and so many wrong ones
+CACHE_SECONDS = 5.0
+DIGESTS_SECONDS = 1.0  # between two reads of all digests
+_STORE_USES_SECONDS = 30.0
+_MAX_ENTRIES = 10_000  # remembered at once, and so many wrong ones
 
 
-class KnownKeys:
-    """The keys of a database.
+class KeyCache:
+    """Cached API keys of a database, valid and invalid ones.
 
     Args:
-        database: Knows them all.
-        clock: Seconds that only grow.
+        database: Database with the keys.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
         self, database: Database, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database, self._clock = database, clock
-        self._known: dict[Place, tuple[KnownKey, float]] = {}  # with its end
-        self._wrong: dict[Place, float] = {}  # with the end of that
-        self._turn = Lock()
-        self._all: frozenset[str] = frozenset()  # digests
-        self._all_until = 0.0
+        self._keys: dict[Place, tuple[ValidKey, float]] = {}  # with its end
+        self._invalid: dict[Place, float] = {}  # with the end of that
+        self._lock = Lock()
+        self._digests: frozenset[str] = frozenset()  # digests
+        self._digests_valid_until = 0.0
         self._used: set[str] = set()
 
-    def recall(self, token: str) -> KnownKey | None:
-        """Find the valid key that `token` is, if it was read just now."""
-        return self._recalled(_place(token), self._clock())
+    def cached(self, token: str) -> ValidKey | None:
+        """Return the valid key that `token` is if it is cached, else None."""
+        return self._cached(_token_entry(token), self._clock())
 
-    def by_token(self, token: str) -> KnownKey | None:
-        """Find the valid key that `token` is.
-
-        Raises:
-            DatabaseUnavailable: Nobody can say.
-        """
-        return self._find(_place(token), lambda: find_key(self._database, token))
-
-    def includes(self, token: str) -> bool:
-        """Whether `token` is a key, maybe expired: asked of all keys there are.
-
-        However many ask, they are read once a second; so one that was made elsewhere
-        in this second may be missing.
+    def find_by_token(self, token: str) -> ValidKey | None:
+        """Return the valid key that `token` is, or None.
 
         Raises:
-            DatabaseUnavailable: Nobody can say.
+            DatabaseUnavailable: The keys cannot be read.
         """
-        with self._turn:
+        return self._find(
+            _token_entry(token), lambda: find_key_by_token(self._database, token)
+        )
+
+    def exists(self, token: str) -> bool:
+        """Return whether `token` is a key, maybe an expired one.
+
+        The digests of all keys are read at most once a second, so a key that was
+        created elsewhere within this second may be missing.
+
+        Raises:
+            DatabaseUnavailable: The keys cannot be read.
+        """
+        with self._lock:
             now = self._clock()
-            if self._all_until <= now:
-                self._all_until = now + ALL_SECONDS  # first: no one else tries in vain
-                self._all = key_digests(self._database)
-        return key_digest(token) in self._all
+            if self._digests_valid_until <= now:
+                self._digests_valid_until = (
+                    now + DIGESTS_SECONDS
+                )  # first: no one else tries in vain
+                self._digests = read_key_digests(self._database)
+        return key_digest(token) in self._digests
 
-    def by_id(self, key_id: str) -> KnownKey | None:
-        """Find a valid key by its id.
+    def find_by_id(self, key_id: str) -> ValidKey | None:
+        """Return the valid key with this id, or None.
 
         Raises:
-            DatabaseUnavailable: Nobody can say.
+            DatabaseUnavailable: The keys cannot be read.
         """
-        return self._find(("id", key_id), lambda: get_key(self._database, key_id))
+        return self._find(
+            ("id", key_id), lambda: find_key_by_id(self._database, key_id)
+        )
 
-    def forget(self) -> None:
-        """Read all keys again: one has been made or revoked here."""
-        self._known.clear()
-        self._all_until = 0.0
+    def clear(self) -> None:
+        """Empty the cache: a key was created or revoked in this process."""
+        self._keys.clear()
+        self._digests_valid_until = 0.0
 
-    def note_uses(self) -> None:
-        """Write down which keys have been used since the last time."""
+    def store_uses(self) -> None:
+        """Store which keys were used since the last call."""
         used, self._used = self._used, set()
         if not used:
             return
         try:
-            used_keys(self._database, used)
+            record_key_use(self._database, used)
         except DatabaseUnavailable as error:
             self._used |= used  # the next time
             log.info("key_usage_write_failed", error=str(error))
         except Exception:
             log.exception("key_usage_lost")
 
-    def note_uses_from_now_on(self) -> None:
-        """Do so every half minute, so that no request waits for a write."""
-        Thread(target=self._note_for_ever, name="key-uses", daemon=True).start()
+    def start_storing_uses(self) -> None:
+        """Store uses every half minute in a thread, so that no request waits for it."""
+        Thread(target=self._store_uses_forever, name="key-uses", daemon=True).start()
 
-    def _note_for_ever(self) -> None:
+    def _store_uses_forever(self) -> None:
         while True:
-            time.sleep(_NOTE_SECONDS)
-            self.note_uses()
+            time.sleep(_STORE_USES_SECONDS)
+            self.store_uses()
 
     def _find(
-        self, place: Place, read: Callable[[], KnownKey | None]
-    ) -> KnownKey | None:
+        self, place: Place, read: Callable[[], ValidKey | None]
+    ) -> ValidKey | None:
         now = self._clock()
-        if (key := self._recalled(place, now)) is not None:
+        if (key := self._cached(place, now)) is not None:
             return key
-        if self._wrong.get(place, 0.0) > now:
+        if self._invalid.get(place, 0.0) > now:
             return None
         key = read()
         if key is None:
-            self._known.pop(place, None)
-            _remember(self._wrong, place, now + KNOWN_SECONDS)
+            self._keys.pop(place, None)
+            _add_entry(self._invalid, place, now + CACHE_SECONDS)
             return None
-        _remember(self._known, place, (key, now + _trusted_seconds(key)))
+        _add_entry(self._keys, place, (key, now + _cache_seconds(key)))
         self._used.add(key.id)
         return key
 
-    def _recalled(self, place: Place, now: float) -> KnownKey | None:
-        key, until = self._known.get(place, (None, 0.0))
+    def _cached(self, place: Place, now: float) -> ValidKey | None:
+        key, until = self._keys.get(place, (None, 0.0))
         if key is None or until <= now:
             return None
         self._used.add(key.id)
         return key
 
 
-def _place(token: str) -> Place:
+def _token_entry(token: str) -> Place:
     # The memory of a process, too, is no place for keys.
     return ("token", key_digest(token))
 
 
-def _remember(where: dict[Place, Remembered], place: Place, what: Remembered) -> None:
-    if len(where) >= _MOST:
+def _add_entry(where: dict[Place, Remembered], place: Place, what: Remembered) -> None:
+    if len(where) >= _MAX_ENTRIES:
         where.clear()
     where[place] = what
 
 
-def _trusted_seconds(key: KnownKey) -> float:
+def _cache_seconds(key: ValidKey) -> float:
     if key.expires_in_seconds is None:
-        return KNOWN_SECONDS
-    return min(KNOWN_SECONDS, key.expires_in_seconds)
+        return CACHE_SECONDS
+    return min(CACHE_SECONDS, key.expires_in_seconds)

@@ -1,7 +1,7 @@
-"""Where a request comes from: this machine or another, our own page or a foreign one.
+"""Checks of client address, Host and Origin against foreign web pages.
 
-A loopback server can be reached by every web page in the user's browser: a foreign
-Host (DNS rebinding) or Origin is turned away.
+Every web page in the user's browser can reach a loopback server: requests with a
+foreign Host (DNS rebinding) or Origin are refused.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from shared.errors import Forbidden
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_NAMES = {"localhost", "127.0.0.1", "::1"}
+_LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"http": 80, "https": 443}
-_OWN = {"same-origin", "none"}  # of Sec-Fetch-Site
+_OWN_SITE_VALUES = {"same-origin", "none"}  # of Sec-Fetch-Site
 
 
 def require_this_machine() -> None:
-    """Let in clients of this machine only, and of its pages only ours.
+    """Accept requests of this machine only, and of web pages only our own.
 
     Raises:
-        Forbidden: It comes from elsewhere.
+        Forbidden: The request comes from elsewhere.
     """
     _check_client()
     _check_host()
@@ -35,7 +35,7 @@ def require_this_machine() -> None:
 
 
 def require_own_page() -> None:
-    """Turn away what a browser sends for a page of another site.
+    """Refuse requests that a browser sends for a page of another site.
 
     The scheme does not count: behind a proxy, only the browser knows of TLS.
 
@@ -43,15 +43,15 @@ def require_own_page() -> None:
         Forbidden: Another site's page asks.
     """
     origin = request.headers.get("Origin")
-    if origin is not None and not _is_ours(origin):
+    if origin is not None and not _is_own_origin(origin):
         raise Forbidden(f"web pages of {origin!r} may not use this server")
-    if request.headers.get("Sec-Fetch-Site", "none") not in _OWN:
+    if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITE_VALUES:
         raise Forbidden("web pages of other sites may not use this server")
 
 
-def _is_ours(origin: str) -> bool:
-    theirs = _bare(origin)
-    return theirs is not None and theirs == _bare(f"//{request.host}")
+def _is_own_origin(origin: str) -> bool:
+    theirs = _host_and_port(origin)
+    return theirs is not None and theirs == _host_and_port(f"//{request.host}")
 
 
 def _check_client() -> None:
@@ -65,10 +65,10 @@ def _check_client() -> None:
 def _check_host() -> None:
     host = request.headers.get("Host", "")
     name = _split(f"//{host}")
-    if name is None or name.hostname not in _NAMES:
+    if name is None or name.hostname not in _LOOPBACK_HOSTS:
         raise Forbidden(
             f"host {host!r} is not this machine",
-            hint=f"use http://localhost:{current_services().settings.port}",
+            hint=f"use http://localhost:{current_dependencies().settings.port}",
         )
 
 
@@ -77,7 +77,11 @@ def _check_origin() -> None:
     if origin is None:
         return
     theirs, ours = _split(origin), _split(f"{request.scheme}://{request.host}")
-    if theirs is None or ours is None or _place(theirs) != _place(ours):
+    if (
+        theirs is None
+        or ours is None
+        or _host_with_default_port(theirs) != _host_with_default_port(ours)
+    ):
         raise Forbidden(f"web pages of {origin!r} may not use this server")
 
 
@@ -100,12 +104,12 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _place(url: SplitResult) -> tuple[str | None, int | None]:
+def _host_with_default_port(url: SplitResult) -> tuple[str | None, int | None]:
     return url.hostname, url.port or _PORTS.get(url.scheme)
 
 
-def _bare(url: str) -> tuple[str, int | None] | None:
-    """Host and port, without one that is usual; None: no address of a page."""
+def _host_and_port(url: str) -> tuple[str, int | None] | None:
+    """Return host and port without the default port, or None for an invalid URL."""
     parts = _split(url)
     if parts is None or not parts.hostname:
         return None

@@ -1,8 +1,7 @@
-"""How many requests a key may make: a bucket that fills up evenly.
+"""Rate limit per API key: a token bucket that refills evenly, and its headers.
 
-Counted in this process: docs/adr/0019-requests-are-counted-in-the-process.md.
-
-Counting requests per key, and telling in every answer how many are left.
+Requests are counted in this process:
+docs/adr/0019-requests-are-counted-in-the-process.md.
 """
 
 from __future__ import annotations
@@ -15,67 +14,68 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from shared.errors import RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.auth.authenticate import Caller
-    from shared.auth.api_keys import KnownKey
+    from shared.auth.api_keys import ValidKey
     from shared.settings import Settings
 
 WINDOW_SECONDS = 60
-_MOST = 20_000  # buckets remembered at once
+_MAX_BUCKETS = 20_000  # buckets remembered at once
 _ROUNDING = 1e-6  # is nobody's fault
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A budget after a request.
+class RateLimitState:
+    """A rate limit after one request.
 
     Attributes:
-        name: Of the budget.
+        name: Name of the limit.
         quota: Requests per window.
-        left: What could be made at once now.
-        reset_seconds: When all of the quota is there again, if no more are made.
-        retry_after_seconds: When the next one is taken; None: this one was.
+        left: Requests that could be made at once now.
+        reset_seconds: Time until the whole quota is available again.
+        retry_after_seconds: Time until a request is accepted again, or None if this
+            one was accepted.
     """
 
     name: str
     quota: int
-    left: int
+    remaining: int
     reset_seconds: int
     retry_after_seconds: int | None
 
     @property
     def policy(self) -> str:
-        """As the field RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11)."""
+        """Value of RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11)."""
         return f'"{self.name}";q={self.quota};w={WINDOW_SECONDS}'
 
     @property
     def limit(self) -> str:
-        """As the field RateLimit of the same draft."""
-        return f'"{self.name}";r={self.left};t={self.reset_seconds}'
+        """Value of the header RateLimit of the same draft."""
+        return f'"{self.name}";r={self.remaining};t={self.reset_seconds}'
 
 
-class Budgets:
-    """All buckets of a process: of each, how much was missing, and when that was.
+class RateLimiter:
+    """Token buckets of a process, stored as missing tokens at a time.
 
     Args:
-        clock: Seconds that only grow.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
-    def is_spent(self, who: str, name: str, quota: int) -> bool:
+    def is_exhausted(self, who: str, name: str, quota: int) -> bool:
         """Whether `spend` would take nothing now."""
         missing = self._missing((who, name), self._clock(), quota / WINDOW_SECONDS)
         return missing + 1 - quota > _ROUNDING
 
-    def spend(self, who: str, name: str, quota: int) -> Standing:
+    def take(self, who: str, name: str, quota: int) -> RateLimitState:
         """Take one request from a bucket, if there is one left."""
         now, per_second = self._clock(), quota / WINDOW_SECONDS
         with self._lock:
@@ -85,7 +85,7 @@ class Budgets:
             if not refused:
                 missing += 1
                 self._remember((who, name), missing, now)
-        return Standing(
+        return RateLimitState(
             name,
             quota,
             max(math.floor(quota - missing + _ROUNDING), 0),
@@ -98,14 +98,14 @@ class Budgets:
         return max(missing - (now - at) * per_second, 0.0)
 
     def _remember(self, place: tuple[str, str], missing: float, now: float) -> None:
-        if place not in self._buckets and len(self._buckets) >= _MOST:
+        if place not in self._buckets and len(self._buckets) >= _MAX_BUCKETS:
             recent = {
                 place: bucket
                 for place, bucket in self._buckets.items()
                 if bucket[1] > now - WINDOW_SECONDS  # older ones are full again
             }
             # Sorting out must not become the work of every request.
-            self._buckets = recent if len(recent) < _MOST / 2 else {}
+            self._buckets = recent if len(recent) < _MAX_BUCKETS / 2 else {}
         self._buckets[place] = (missing, now)
 
 
@@ -113,35 +113,39 @@ SUBMIT, DEFAULT = "submit", "default"
 
 
 def register_rate_limits(app: Flask) -> None:
-    """Count what is let into `app`; after `auth`, which says who it is."""
-    app.before_request(_count)
-    app.after_request(_tell)
+    """Count requests to `app`; registered after authentication, which knows the key."""
+    app.before_request(_count_request)
+    app.after_request(_add_rate_limit_headers)
 
 
-def quotas_of(key: KnownKey, settings: Settings) -> dict[str, int]:
-    """Requests per minute, by budget; 0: no limit."""
-    told = {SUBMIT: key.submits_per_minute, DEFAULT: key.requests_per_minute}
-    usual = {SUBMIT: settings.submits_per_minute, DEFAULT: settings.requests_per_minute}
+def key_quotas(key: ValidKey, settings: Settings) -> dict[str, int]:
+    """Return requests per minute by name of the limit; 0 means no limit."""
+    key_limits = {SUBMIT: key.submits_per_minute, DEFAULT: key.requests_per_minute}
+    default_limits = {
+        SUBMIT: settings.submits_per_minute,
+        DEFAULT: settings.requests_per_minute,
+    }
     return {
-        name: usual[name] if quota is None else quota for name, quota in told.items()
+        name: default_limits[name] if quota is None else quota
+        for name, quota in key_limits.items()
     }
 
 
-def standing_headers(standing: Standing) -> list[tuple[str, str]]:
-    """Tell how many are left."""
+def rate_limit_headers(standing: RateLimitState) -> list[tuple[str, str]]:
+    """Return the headers that state the limit and what is left of it."""
     return [("RateLimit-Policy", standing.policy), ("RateLimit", standing.limit)]
 
 
-def _count() -> None:
+def _count_request() -> None:
     caller: Caller | None = g.get("caller")
     if caller is None or caller.key is None:
         return
     name = SUBMIT if _creates() else DEFAULT
-    quota = quotas_of(caller.key, current_services().settings)[name]
+    quota = key_quotas(caller.key, current_dependencies().settings)[name]
     if not quota:
         return
     key = caller.key
-    standing = current_services().budgets.spend(key.id, name, quota)
+    standing = current_dependencies().rate_limiter.take(key.id, name, quota)
     g.standing = standing
     if standing.retry_after_seconds is not None:
         raise RateLimited(
@@ -151,13 +155,13 @@ def _count() -> None:
 
 
 def _creates() -> bool:
-    """Whether the view makes something: `api.idempotency` marks those."""
+    """Return whether the view creates something; `api.idempotency` marks those."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "creates", False))
+    return bool(getattr(view, "counts_as_submission", False))
 
 
-def _tell(response: Response) -> Response:
-    standing: Standing | None = g.get("standing")
+def _add_rate_limit_headers(response: Response) -> Response:
+    standing: RateLimitState | None = g.get("standing")
     if standing is not None:
-        response.headers.extend(standing_headers(standing))
+        response.headers.extend(rate_limit_headers(standing))
     return response

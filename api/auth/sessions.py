@@ -1,6 +1,6 @@
-"""The page's cookie: a signed note of which key it was opened with, and its CSRF token.
+"""Sessions of the web page: a signed cookie that names its key, and a CSRF token.
 
-The server keeps nothing: the cookie is worth what its key is worth, for half a day.
+The server stores nothing: the cookie is valid while its key is, for 12 hours.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ SESSION_SECONDS = 12 * 3600
 
 @dataclass(frozen=True, slots=True)
 class PageSession:
-    """Who uses the page.
+    """Session of the web page.
 
     Attributes:
-        key_id: With which key it was opened.
-        csrf_token: What its own scripts send with every write.
+        key_id: Id of the key that opened the session.
+        csrf_token: Token that the page's scripts send with every write.
     """
 
     key_id: str
@@ -31,14 +31,14 @@ class PageSession:
 
 
 def open_session(secret: bytes, key_id: str) -> str:
-    """Make the value of the cookie."""
+    """Return the value of a new cookie."""
     return str(_signer(secret).dumps([key_id, secrets.token_urlsafe(16)]))
 
 
 def read_session(
     secret: bytes, cookie: str, max_age_seconds: int = SESSION_SECONDS
 ) -> PageSession | None:
-    """Read the cookie; None: this server did not make it, or it is too old."""
+    """Return the session of a cookie, or None if it is forged or too old."""
     try:
         key_id, nonce = _signer(secret).loads(cookie, max_age=max_age_seconds)
     except BadSignature:

@@ -1,1 +1,1 @@
-"""Event streams (server-sent events) and the pages of the event log."""
+"""Event streams (server-sent events) and pages of the event log."""

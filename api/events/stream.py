@@ -1,4 +1,4 @@
-"""A stream of events: what is, what was missed, and then what happens to its end."""
+"""Event stream: snapshots of the jobs, missed events, then events as they happen."""
 
 from __future__ import annotations
 
@@ -7,162 +7,185 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.auth.authenticate import KEY_LAPSED
-from api.http.problems import expected
-from api.http.sse import HEARTBEAT, OPENING, event_text
-from api.job_view.serializer import present_all
-from api.jobs.frames import with_thumb
+from api.auth.authenticate import KEY_NO_LONGER_VALID
+from api.http.problems import error_response
+from api.http.sse import HEARTBEAT, OPENING, format_event
+from api.job_view.serializer import serialize_jobs
+from api.jobs.frames import embed_thumbnail
+from api.watch.event_serializer import event_messages
 from api.watch.message import END, PREVIEW, SNAPSHOT
-from api.watch.messages import news_of
 from shared.errors import Unauthenticated
-from shared.queries.events import events_of_job
+from shared.queries.events import read_owner_events
 from shared.states import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from api.dependencies import Services
-    from api.watch.message import News
-    from api.watch.subscription import Watch
+    from api.dependencies import Dependencies
+    from api.watch.message import Message
+    from api.watch.subscription import Subscription
     from shared.db.models.jobs import Job
 
 RECONNECT = "reconnect"
 PROBLEM = "problem"  # not `error`: so an EventSource calls a lost connection
-_LINES_AT_ONCE = 200  # read from the log
+_BATCH_SIZE = 200  # events read from the log at once
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a client wants to hear of.
+class StreamOptions:
+    """Options of a stream, as the client requested them.
 
     Attributes:
-        after: The last line of the log it knows; None: it begins now.
-        ends: Whether the stream ends with the job, as one of a single job does.
-        thumbs: Whether previews come with their thumbnails.
+        after: Number of the last event that the client has, or None to start now.
+        ends_with_job: Whether the stream ends with the job, as that of one job does.
+        inline_thumbnails: Whether previews contain their thumbnails.
     """
 
     after: int | None = None
-    ends: bool = False
-    thumbs: bool = False
+    ends_with_job: bool = False
+    inline_thumbnails: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a stream lives and how long it is silent, in seconds."""
+class StreamTimings:
+    """Time limits of a stream.
+
+    Attributes:
+        life_seconds: Age at which the client must reconnect.
+        heartbeat_seconds: Longest time without a message.
+    """
 
     life_seconds: float
     heartbeat_seconds: float
 
 
-class Stream:
-    """The text of one stream; made while its request is at hand.
+class EventStream:
+    """Text of one event stream; built while its request is being handled.
 
     Args:
-        services: Of the app.
-        watch: What happens; it began before anything is read here.
-        wanted: By the client.
-        clock: Seconds that only go forward.
+        dependencies: Dependencies of the app.
+        subscription: Subscription that began before anything is read here.
+        options: Options that the client requested.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        services: Services,
-        watch: Watch,
-        wanted: Wanted,
+        dependencies: Dependencies,
+        subscription: Subscription,
+        options: StreamOptions,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._services, self._watch = services, watch
-        self._wanted, self._clock = wanted, clock
-        self._told: dict[str, int] = {}  # the last line by job, of those replayed
-        # Made now: the text is written after the request has gone.
-        refusal = expected(Unauthenticated(KEY_LAPSED))
+        self._dependencies, self._subscription = dependencies, subscription
+        self._options, self._clock = options, clock
+        self._last_replayed: dict[str, int] = {}  # number of the event, by job id
+        # Built now: the text is generated after the request context has ended.
+        refusal = error_response(Unauthenticated(KEY_NO_LONGER_VALID))
         self._refusal = refusal.get_data(as_text=True)
 
-    def text(self, snapshots: Sequence[Job], last_seq: int) -> Iterator[str]:
-        """Write it piece by piece, each as soon as there is something to say.
+    def generate(self, snapshots: Sequence[Job], last_seq: int) -> Iterator[str]:
+        """Generate the text piece by piece, each as soon as there is a message.
 
         Args:
-            snapshots: Of these jobs, as they are now.
-            last_seq: The last line of the log when they were read, or before.
+            snapshots: Jobs as they are now.
+            last_seq: Number of the last event when they were read, or before.
         """
-        settings = self._services.settings
-        pace = Pace(settings.stream_seconds, settings.stream_heartbeat_seconds)
+        settings = self._dependencies.settings
+        timings = StreamTimings(
+            settings.stream_seconds, settings.stream_heartbeat_seconds
+        )
         yield OPENING + self._snapshots(snapshots, last_seq)
-        yield from self._replayed()
-        over = [job for job in snapshots if job.state in TERMINAL]
-        if self._wanted.ends and over and not self._watch.lapsed:
-            if over[0].id not in self._told:
-                yield _end_of(over[0])
+        yield from self._replay()
+        terminal = [job for job in snapshots if job.state in TERMINAL]
+        if (
+            self._options.ends_with_job
+            and terminal
+            and not self._subscription.is_expired
+        ):
+            if terminal[0].id not in self._last_replayed:
+                yield _end_event(terminal[0])
             return
-        yield from self._live(pace)
+        yield from self._live(timings)
 
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
-        """Without an id where lines are replayed: a client must not skip them."""
-        event_id = last_seq if self._wanted.after is None else None
-        texts = present_all(self._services.database, snapshots)
+        """Omit the id if events are replayed: the client must not skip them."""
+        event_id = last_seq if self._options.after is None else None
+        jobs = serialize_jobs(self._dependencies.database, snapshots)
         return "".join(
-            event_text(SNAPSHOT, job.model_dump_json(), event_id) for job in texts
+            format_event(SNAPSHOT, job.model_dump_json(), event_id) for job in jobs
         )
 
-    def _replayed(self) -> Iterator[str]:
-        after, scope = self._wanted.after, self._watch.scope
-        database = self._services.database
-        while after is not None and not self._watch.lapsed:
-            lines = events_of_job(
-                database, scope.owner_id, after, _LINES_AT_ONCE, scope.job_ids
+    def _replay(self) -> Iterator[str]:
+        after, message_filter = self._options.after, self._subscription.filter
+        database = self._dependencies.database
+        while after is not None and not self._subscription.is_expired:
+            events = read_owner_events(
+                database,
+                message_filter.owner_id,
+                after,
+                _BATCH_SIZE,
+                message_filter.job_ids,
             )
-            for one in news_of(database, lines):
-                yield _text(one)
-                self._told[one.job_id] = one.seq or 0
-            after = lines[-1].seq if len(lines) == _LINES_AT_ONCE else None
+            for message in event_messages(database, events):
+                yield _format_message(message)
+                self._last_replayed[message.job_id] = message.seq or 0
+            after = events[-1].seq if len(events) == _BATCH_SIZE else None
 
-    def _live(self, pace: Pace) -> Iterator[str]:
-        end = self._clock() + pace.life_seconds
+    def _live(self, timings: StreamTimings) -> Iterator[str]:
+        end = self._clock() + timings.life_seconds
         while True:
-            left = end - self._clock()
-            taken = self._watch.take(max(0.0, min(pace.heartbeat_seconds, left)))
-            left = end - self._clock()
-            for news in taken:
-                if self._watch.lapsed:
+            seconds_left = end - self._clock()
+            messages = self._subscription.take(
+                max(0.0, min(timings.heartbeat_seconds, seconds_left))
+            )
+            seconds_left = end - self._clock()
+            for message in messages:
+                if self._subscription.is_expired:
                     break
-                if not self._is_replayed(news):
-                    yield self._text(news)
-                    if self._wanted.ends and news.kind == END:
+                if not self._is_replayed(message):
+                    yield self._format(message)
+                    if self._options.ends_with_job and message.kind == END:
                         return
-            if goodbye := self._goodbye(left):
-                yield goodbye
+            if last_event := self._last_event(seconds_left):
+                yield last_event
                 return
-            if not taken:
+            if not messages:
                 yield HEARTBEAT
 
-    def _text(self, news: News) -> str:
-        if news.kind == PREVIEW and self._wanted.thumbs:
-            return event_text(news.kind, with_thumb(self._services.storage, news))
-        return _text(news)
+    def _format(self, message: Message) -> str:
+        if message.kind == PREVIEW and self._options.inline_thumbnails:
+            return format_event(
+                message.kind, embed_thumbnail(self._dependencies.storage, message)
+            )
+        return _format_message(message)
 
-    def _goodbye(self, left_seconds: float) -> str | None:
-        if self._watch.lapsed:
-            return event_text(PROBLEM, self._refusal)
-        if self._watch.closed:
-            return _reconnect("shutdown")
-        if self._watch.overflowed:
-            return _reconnect("behind")  # the log has what was not sent
-        return _reconnect("age") if left_seconds <= 0 else None
+    def _last_event(self, seconds_left: float) -> str | None:
+        if self._subscription.is_expired:
+            return format_event(PROBLEM, self._refusal)
+        if self._subscription.is_closed:
+            return _reconnect_event("shutdown")
+        if self._subscription.overflowed:
+            return _reconnect_event("behind")  # the log has what was not sent
+        return _reconnect_event("age") if seconds_left <= 0 else None
 
-    def _is_replayed(self, news: News) -> bool:
-        return news.seq is not None and news.seq <= self._told.get(news.job_id, 0)
-
-
-def _text(news: News) -> str:
-    # What comes before the last of a line has no id: who loses the connection in
-    # between is told the whole line again.
-    return event_text(news.kind, news.data, news.seq if news.is_last else None)
+    def _is_replayed(self, message: Message) -> bool:
+        return message.seq is not None and message.seq <= self._last_replayed.get(
+            message.job_id, 0
+        )
 
 
-def _reconnect(reason: str) -> str:
-    return event_text(RECONNECT, json.dumps({"reason": reason}))
+def _format_message(message: Message) -> str:
+    # Only the last message of an event has its id: a client that loses the connection
+    # in between gets all messages of the event again.
+    return format_event(
+        message.kind, message.data, message.seq if message.is_last else None
+    )
 
 
-def _end_of(job: Job) -> str:
-    """Say that a job was over before anybody listened."""
-    return event_text(END, json.dumps({"job_id": job.id, "state": job.state}))
+def _reconnect_event(reason: str) -> str:
+    return format_event(RECONNECT, json.dumps({"reason": reason}))
+
+
+def _end_event(job: Job) -> str:
+    """Return the event for a job that was terminal before the stream began."""
+    return format_event(END, json.dumps({"job_id": job.id, "state": job.state}))

@@ -1,4 +1,4 @@
-"""/v1/events and /v1/jobs/{id}/events: what happens to jobs, as a stream or a page."""
+"""Views of /v1/events and /v1/jobs/{id}/events: events as a stream or as a page."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from flask import Response, request
 from pydantic import AfterValidator, Field
 
 from api.auth.authenticate import STREAM_TOKEN, current_key_id, current_owner_id
-from api.dependencies import current_services
-from api.events.stream import Stream, Wanted
+from api.dependencies import current_dependencies
+from api.events.stream import EventStream, StreamOptions
 from api.http.pagination import Query
-from api.http.prefer import wants_stream
-from api.http.routes import get, make_blueprint, named
+from api.http.prefer import prefers_stream
+from api.http.routes import get, make_blueprint, schema_ref
 from api.http.sse import MEDIA_TYPE
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LogPage
-from api.watch.messages import lines_of
-from api.watch.subscription import Scope
-from shared.queries.events import events_of_job, latest_seq
-from shared.queries.jobs import jobs_by_id, unfinished_jobs
+from api.watch.event_serializer import serialize_events
+from api.watch.subscription import SubscriptionFilter
+from shared.queries.events import read_latest_seq, read_owner_events
+from shared.queries.jobs import read_jobs, read_unfinished_jobs
 from shared.states import TERMINAL
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from shared.db.models.jobs import Job
     from shared.queries.events import JobEventRow
 
-blueprint = make_blueprint("events", "What happens to jobs, as it happens.")
+blueprint = make_blueprint("events", "Events of jobs, as they happen.")
 
-_MOST_NAMED = 50
-_MOST_SNAPSHOTS = 200
-_LINE = {
+_MAX_NAMED_JOBS = 50
+_MAX_SNAPSHOTS = 200
+_EXAMPLE_LINE = {
     "type": "state",
     "seq": 17,
     "job_id": "job_01JD8ZQ6V0",
@@ -44,7 +44,7 @@ _LINE = {
     "state": "running",
     "from_state": "queued",
 }
-_STREAM = """retry: 3000
+_EXAMPLE_STREAM = """retry: 3000
 
 event: snapshot
 id: 16
@@ -67,144 +67,166 @@ id: 23
 data: {"type":"end","seq":23,"job_id":"job_01JD8ZQ6V0","state":"succeeded", ...}
 
 """
-_EVENTS: dict[str, Any] = {
-    "description": "A page of the log, or the stream of it",
+_EVENTS_RESPONSE: dict[str, Any] = {
+    "description": "A page of the log, or a stream of it",
     "content": {
         "application/json": {
-            "schema": named(LogPage),
-            "example": {"data": [_LINE], "next_after": 17},
+            "schema": schema_ref(LogPage),
+            "example": {"data": [_EXAMPLE_LINE], "next_after": 17},
         },
-        MEDIA_TYPE: {"schema": {"type": "string"}, "example": _STREAM},
+        MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE_STREAM},
     },
 }
-_NOTHING_MORE = {"description": "The job is over, and the client knows: come no more"}
+_NO_CONTENT_RESPONSE = {
+    "description": "The job is over, and the client knows: come no more"
+}
 
 
-class LogQuery(Query):
-    """From where on."""
+class EventsQuery(Query):
+    """Query of a stream or a page of the events of one job."""
 
     after: int | None = Field(
         default=None,
         ge=0,
         lt=2**63,
-        description="the last `seq` already seen; a stream without it begins now",
+        description="last `seq` that you have; a stream without it begins now",
     )
-    limit: int = Field(default=100, ge=1, le=200, description="lines of the log a page")
+    limit: int = Field(default=100, ge=1, le=200, description="events per page")
     inline: Literal["thumb"] | None = Field(
         default=None,
-        description="of a stream: `preview` events have their thumbnail in them",
+        description="for streams: `preview` events contain their thumbnail",
     )
     stream_token: str | None = Field(
         default=None,
         max_length=200,
-        description="opens a stream once, where no key can be sent: /v1/stream-tokens",
+        description="opens a stream without a key, once: /v1/stream-tokens",
     )
 
 
-def _few(text: str) -> str:
-    if text.count(",") >= _MOST_NAMED:
-        raise ValueError(f"at most {_MOST_NAMED} jobs can be named")
+def _check_job_count(text: str) -> str:
+    if text.count(",") >= _MAX_NAMED_JOBS:
+        raise ValueError(f"at most {_MAX_NAMED_JOBS} jobs can be named")
     return text
 
 
-class AllQuery(LogQuery):
-    """From where on, and of which jobs."""
+class AllEventsQuery(EventsQuery):
+    """Query of a stream or a page of the events of several jobs."""
 
-    jobs: Annotated[str, AfterValidator(_few)] | None = Field(
-        default=None, description="ids with commas between them; default: all jobs"
+    jobs: Annotated[str, AfterValidator(_check_job_count)] | None = Field(
+        default=None, description="ids separated by commas; default: all jobs"
     )
 
 
-@get(blueprint, "/v1/jobs/<job_id>/events", s200=_EVENTS, s204=_NOTHING_MORE,
-     s404=None, s429=None, s503=None)  # fmt: skip
-def show_job_events(path: JobPath, query: LogQuery) -> Response:
+@get(blueprint, "/v1/jobs/<job_id>/events", s200=_EVENTS_RESPONSE,
+     s204=_NO_CONTENT_RESPONSE, s404=None, s429=None, s503=None)  # fmt: skip
+def show_job_events(path: JobPath, query: EventsQuery) -> Response:
     """Follow a job: `Accept: text/event-stream` for a stream, else a page of its log.
 
-    A stream begins with a `snapshot` of the job. Then comes each line of the log, as
+    A stream begins with a `snapshot` of the job. Each event of the log is then sent as
     `log`, as /v1/jobs/{id}/logs has it, and as what it means: `state`,
-    `params_changed`, `output`, `end`; and the latest `progress` (at most two a second),
-    `preview` and `checkpoint`. It ends with the job, or with `reconnect`: come back
-    with Last-Event-ID, or `after`, and hear what was missed; or with `problem`: the key
-    was revoked, or has expired.
+    `params_changed`, `output`, `end`. The latest `progress` (at most two per second),
+    `preview` and `checkpoint` are sent, too. The stream ends with the job; or with
+    `reconnect`: connect again with Last-Event-ID, or `after`, to get missed events; or
+    with `problem`: the key was revoked or has expired.
     """
     job = find_job(path.job_id)
-    scope = Scope(job.owner_id, frozenset({job.id}), key_id=current_key_id())
-    if not wants_stream():
-        return _page(scope, query)
-    after = _after(query)
-    if after is not None and job.state in TERMINAL and not _log(scope, after, 1):
+    message_filter = SubscriptionFilter(
+        job.owner_id, frozenset({job.id}), key_id=current_key_id()
+    )
+    if not prefers_stream():
+        return _page_response(message_filter, query)
+    after = _resume_after(query)
+    if (
+        after is not None
+        and job.state in TERMINAL
+        and not _read_events(message_filter, after, 1)
+    ):
         return Response(status=HTTPStatus.NO_CONTENT)  # an EventSource stays away then
-    wanted = Wanted(after, ends=True, thumbs=query.inline is not None)
-    return _stream(scope, wanted, lambda: [find_job(job.id)])
+    options = StreamOptions(
+        after, ends_with_job=True, inline_thumbnails=query.inline is not None
+    )
+    return _stream_response(message_filter, options, lambda: [find_job(job.id)])
 
 
-@get(blueprint, "/v1/events", s200=_EVENTS, s404=None, s429=None, s503=None)
-def show_events(query: AllQuery) -> Response:
+@get(blueprint, "/v1/events", s200=_EVENTS_RESPONSE, s404=None, s429=None, s503=None)
+def show_events(query: AllEventsQuery) -> Response:
     """Follow all of your jobs, or some: a stream, or a page of their log.
 
-    As /v1/jobs/{id}/events, with a `snapshot` of each job that is named, or else of
-    each that is not over, 200 at most; it does not end with a job.
+    As /v1/jobs/{id}/events, with a `snapshot` of each job in `jobs`, or else of each
+    that has not ended, at most 200; it does not end with a job.
     """
     owner_id = current_owner_id()
     named_ids = None
     if query.jobs is not None:
-        named_ids = frozenset(find_job(one.strip()).id for one in query.jobs.split(","))
-    scope = Scope(owner_id, named_ids, key_id=current_key_id())
-    if not wants_stream():
-        return _page(scope, query)
+        named_ids = frozenset(
+            find_job(job_id.strip()).id for job_id in query.jobs.split(",")
+        )
+    message_filter = SubscriptionFilter(owner_id, named_ids, key_id=current_key_id())
+    if not prefers_stream():
+        return _page_response(message_filter, query)
 
     def snapshots() -> Sequence[Job]:
-        database = current_services().database
+        database = current_dependencies().database
         if named_ids is None:
-            return unfinished_jobs(database, owner_id, _MOST_SNAPSHOTS)
-        return jobs_by_id(database, named_ids)
+            return read_unfinished_jobs(database, owner_id, _MAX_SNAPSHOTS)
+        return read_jobs(database, named_ids)
 
-    wanted = Wanted(_after(query), thumbs=query.inline is not None)
-    return _stream(scope, wanted, snapshots)
-
-
-def _after(query: LogQuery) -> int | None:
-    """What the client has seen: its own word at a reconnection, else the address."""
-    told = request.headers.get("Last-Event-ID", "")
-    known = told.isascii() and told.isdecimal() and int(told[:19]) < 2**63
-    return int(told[:19]) if known else query.after
+    options = StreamOptions(
+        _resume_after(query), inline_thumbnails=query.inline is not None
+    )
+    return _stream_response(message_filter, options, snapshots)
 
 
-def _log(scope: Scope, after: int, limit: int) -> list[JobEventRow]:
-    database = current_services().database
-    return events_of_job(database, scope.owner_id, after, limit, scope.job_ids)
+def _resume_after(query: EventsQuery) -> int | None:
+    """Return the last event that the client has: Last-Event-ID, else `after`."""
+    header = request.headers.get("Last-Event-ID", "")
+    is_valid = header.isascii() and header.isdecimal() and int(header[:19]) < 2**63
+    return int(header[:19]) if is_valid else query.after
 
 
-def _page(scope: Scope, query: LogQuery) -> Response:
+def _read_events(
+    message_filter: SubscriptionFilter, after: int, limit: int
+) -> list[JobEventRow]:
+    database = current_dependencies().database
+    return read_owner_events(
+        database, message_filter.owner_id, after, limit, message_filter.job_ids
+    )
+
+
+def _page_response(message_filter: SubscriptionFilter, query: EventsQuery) -> Response:
     after = query.after or 0
-    lines = _log(scope, after, query.limit)
-    following = lines[-1].seq if lines else after
-    data = lines_of(current_services().database, lines)
-    page = LogPage(data=data, next_after=following)
+    events = _read_events(message_filter, after, query.limit)
+    next_after = events[-1].seq if events else after
+    data = serialize_events(current_dependencies().database, events)
+    page = LogPage(data=data, next_after=next_after)
     text = page.model_dump_json(exclude_none=True)
     response = Response(text, mimetype="application/json")
     response.vary.add("Accept")
-    if len(lines) == query.limit:
-        known = query.model_dump(exclude_none=True, exclude={STREAM_TOKEN})
+    if len(events) == query.limit:
+        params = query.model_dump(exclude_none=True, exclude={STREAM_TOKEN})
         response.headers["Link"] = (
-            f'<{request.path}?{urlencode(known | {"after": following})}>; rel="next"'
+            f'<{request.path}?{urlencode(params | {"after": next_after})}>; rel="next"'
         )
     return response
 
 
-def _stream(
-    scope: Scope, wanted: Wanted, snapshots: Callable[[], Sequence[Job]]
+def _stream_response(
+    message_filter: SubscriptionFilter,
+    options: StreamOptions,
+    snapshots: Callable[[], Sequence[Job]],
 ) -> Response:
-    services = current_services()
-    with ExitStack() as opened:
-        opened.callback(services.places.take(scope.owner_id))
-        watch = opened.enter_context(services.lookout.watch(scope))
-        last_seq = latest_seq(services.database)
-        stream = Stream(services, watch, wanted)
-        text = stream.text(snapshots(), last_seq)
+    dependencies = current_dependencies()
+    with ExitStack() as stack:
+        stack.callback(dependencies.stream_slots.take(message_filter.owner_id))
+        subscription = stack.enter_context(
+            dependencies.watcher.subscribe(message_filter)
+        )
+        last_seq = read_latest_seq(dependencies.database)
+        stream = EventStream(dependencies, subscription, options)
+        text = stream.generate(snapshots(), last_seq)
         response = Response(text, mimetype=MEDIA_TYPE)
         response.vary.add("Accept")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"  # of nginx: pass on each event
-        response.call_on_close(opened.pop_all().close)
+        response.call_on_close(stack.pop_all().close)
     return response

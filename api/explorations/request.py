@@ -1,4 +1,4 @@
-"""From a request to the parameters of an exploration: all mistakes named at once."""
+"""Submission of an exploration, form or JSON: validated, with all errors at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from api.http.json_body import JSON, json_object, parse_object
-from api.http.multipart import _AS_JSON, MULTIPART, FormKind, received
+from api.http.json_body import JSON, parse_object, read_json_object
+from api.http.multipart import _AS_JSON, MULTIPART, FormSpec, read_form
 from api.http.validation import clean_name, field_errors
-from api.idempotency import asked_by, recognize
-from api.jobs.form_request import pictures_of
+from api.idempotency import begin_idempotent_request, canonical_form
+from api.jobs.form_submission import form_pictures
 from api.jobs.options import read_reuse
 from shared.errors import FieldError, InvalidParams
 from shared.params.explore import MAX_PICTURES, ExploreParams
@@ -23,101 +23,101 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from api.assets.uploads import Picture
-    from api.dependencies import Services
+    from api.assets.uploads import UploadedPicture
+    from api.dependencies import Dependencies
     from api.http.multipart import Form
     from api.jobs.request_schemas import ReuseWord
 
-_EXAMPLE = '{"layers": ["relu3_1"]}'
+_PARAMS_EXAMPLE = '{"layers": ["relu3_1"]}'
 
 
 @dataclass(frozen=True, slots=True)
 class ExplorationRequest:
-    """An exploration that may be made, once its pictures have been looked at.
+    """Exploration that is valid except that its pictures are not inspected yet.
 
     Attributes:
-        params: As asked for; may name pictures sent before.
-        name: For people.
-        reuse: Whether an equal job may be taken for it.
+        params: Parameters; may refer to assets.
+        name: Name of the job, for people.
+        reuse: Whether an equal job may be returned instead of a new one.
         pictures: Files of the form.
-        prefix: JSON pointer to where the parameters stood.
+        pointer_prefix: JSON pointer to the parameters in the request.
     """
 
     params: ExploreParams
     name: str | None
     reuse: ReuseWord
-    pictures: list[Picture]
-    prefix: str
+    pictures: list[UploadedPicture]
+    pointer_prefix: str
 
 
 @contextmanager
-def exploration_request(
-    request: Request, services: Services
+def read_exploration_request(
+    request: Request, dependencies: Dependencies
 ) -> Iterator[ExplorationRequest]:
-    """Check all that a form, or a JSON object of parameters, says.
+    """Parse and validate an exploration; its files exist inside the context only.
 
     Raises:
         MalformedJson: The parameters are not strict JSON.
         InvalidParams: Values are wrong or unknown.
-        UnsupportedMediaType: It is neither.
-        UploadTooLarge: It has too many bytes.
+        UnsupportedMediaType: The body is neither a form nor JSON.
+        UploadTooLarge: The form has too many bytes.
     """
-    if request.mimetype == JSON or _says_nothing(request):
+    if request.mimetype == JSON or _has_no_body(request):
         yield _from_json(request)
         return
-    with received(request, services, EXPLORATION_FORM) as form:
-        recognize(asked_by(form))
+    with read_form(request, dependencies, EXPLORATION_FORM) as form:
+        begin_idempotent_request(canonical_form(form))
         yield _from_form(form)
 
 
-def _says_nothing(request: Request) -> bool:
-    """Whether there is no body: that is all that the shipped pictures need."""
+def _has_no_body(request: Request) -> bool:
+    """Return whether there is no body, which means the shipped pictures."""
     is_empty = request.content_length == 0 and request.mimetype != MULTIPART
     return is_empty or not request.content_type
 
 
 def _from_json(request: Request) -> ExplorationRequest:
-    said = json_object(request)
-    recognize(said)
+    body = read_json_object(request)
+    begin_idempotent_request(body)
     errors: list[FieldError] = []
-    reuse = read_reuse(said.pop("reuse", "never"), errors)
-    name = said.pop("name", None)
+    reuse = read_reuse(body.pop("reuse", "never"), errors)
+    name = body.pop("name", None)
     if name is None:
-        name = ""  # as if it were not said
+        name = ""  # null means missing
     if not isinstance(name, str):
         errors.append(FieldError("/name", "string-type", "must be text"))
         name = ""
-    return _checked(said, errors, name, reuse, [], "")
+    return _validate(body, errors, name, reuse, [], "")
 
 
 def _from_form(form: Form) -> ExplorationRequest:
-    said = parse_object(form.fields.get("params") or "{}", "params", _EXAMPLE)
+    body = parse_object(form.fields.get("params") or "{}", "params", _PARAMS_EXAMPLE)
     name, errors = form.fields.get("name", ""), [*form.errors]
     reuse = read_reuse(form.fields.get("reuse", "").strip() or "never", errors)
-    return _checked(said, errors, name, reuse, pictures_of(form), "/params")
+    return _validate(body, errors, name, reuse, form_pictures(form), "/params")
 
 
-def _checked(
-    said: dict[str, Any],
+def _validate(
+    body: dict[str, Any],
     errors: list[FieldError],
     name: str,
     reuse: ReuseWord,
-    pictures: list[Picture],
-    prefix: str,
+    pictures: list[UploadedPicture],
+    pointer_prefix: str,
 ) -> ExplorationRequest:
-    read = clean_name(name, errors)
+    cleaned_name = clean_name(name, errors)
     try:
-        # Strict: "9" and true are no numbers.
-        params = ExploreParams.model_validate_json(json.dumps(said), strict=True)
+        # Strict: "9" and true are not numbers.
+        params = ExploreParams.model_validate_json(json.dumps(body), strict=True)
     except ValidationError as error:
-        errors.extend(field_errors(error, ExploreParams, prefix))
+        errors.extend(field_errors(error, ExploreParams, pointer_prefix))
         raise InvalidParams(errors) from error
     if errors:
         raise InvalidParams(errors)
-    return ExplorationRequest(params, read, reuse, pictures, prefix)
+    return ExplorationRequest(params, cleaned_name, reuse, pictures, pointer_prefix)
 
 
-EXPLORATION_FORM = FormKind(
+EXPLORATION_FORM = FormSpec(
     "an exploration",
     {"picture": MAX_PICTURES},
     ("params",),

@@ -1,4 +1,4 @@
-"""Forms and JSON bodies of explorations, as Pydantic models."""
+"""Pydantic models of new explorations: form and JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.params.explore import MAX_PICTURES, ExploreParams
 
 
 class ExplorationForm(BaseModel):
-    """The multipart form that submits an exploration; without pictures, no form."""
+    """The multipart form that submits an exploration with its pictures."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,7 +26,7 @@ class ExplorationForm(BaseModel):
 
 
 class ExplorationJson(ExploreParams):
-    """An exploration of pictures sent before, or of the shipped set."""
+    """An exploration of assets, or of the shipped pictures."""
 
     name: str | None = Field(default=None, max_length=MAX_NAME)
     reuse: ReuseWord = "never"

@@ -1,17 +1,17 @@
-"""/v1/explorations: what the layers of a network see."""
+"""/v1/explorations: submit jobs that show what the layers of a network respond to."""
 
 from __future__ import annotations
 
 from flask import Response, request
 
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.explorations.schemas import ExplorationForm, ExplorationJson
 from api.explorations.service import submit_exploration
 from api.http.routes import make_blueprint, post
-from api.idempotency import creates
+from api.idempotency import idempotent
 from api.job_view.schemas import JobObject
-from api.jobs.long_poll import submitted_answer
+from api.jobs.long_poll import respond_to_submission
 
 blueprint = make_blueprint("explorations", "What excites the units of a network.")
 
@@ -21,12 +21,14 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
     s200=JobObject, s202=JobObject, s400=None, s413=None, s415=None, s429=None,
     s503=None,
 )  # fmt: skip
-@creates
+@idempotent
 def explore() -> Response:
     """Submit a job of kind explore: pictures, or none for the shipped set; layers.
 
-    200: with `reuse`, an equal job was there. `Prefer: wait=N` as of POST /v1/jobs.
+    200: with `reuse`, an equal job was found. `Prefer: wait=N` as of POST /v1/jobs.
     """
-    services, owner_id = current_services(), current_owner_id()
-    said = submit_exploration(services, owner_id, request)
-    return submitted_answer(services, owner_id, said.job_id, reused=said.reused)
+    dependencies, owner_id = current_dependencies(), current_owner_id()
+    submitted = submit_exploration(dependencies, owner_id, request)
+    return respond_to_submission(
+        dependencies, owner_id, submitted.job_id, reused=submitted.reused
+    )

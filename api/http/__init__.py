@@ -1,1 +1,1 @@
-"""HTTP building blocks that know no resource: problems, bodies, pagination, slots."""
+"""HTTP building blocks used by all resources: problems, bodies, pagination, slots."""

@@ -1,4 +1,4 @@
-"""Headers of every answer: the request's id, and what browsers must not do."""
+"""Headers of every response: the id of the request, and security headers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import structlog
 from flask import Flask, Response, g, request
 from ulid import ULID
 
-from shared.tracing import CURRENT, read_trace
+from shared.tracing import CURRENT_TRACE, parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECURITY: Mapping[str, str] = {
+_SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         "img-src 'self' blob:; connect-src 'self'; form-action 'self'; "
@@ -29,43 +29,43 @@ _SECURITY: Mapping[str, str] = {
 
 
 def register_headers(app: Flask) -> None:
-    """Name every request of `app`, and complete every answer."""
-    app.before_request(_name_request)
-    app.after_request(_complete)
-    app.teardown_request(_forget_request)
+    """Give every request of `app` an id, and every response its common headers."""
+    app.before_request(_begin_request)
+    app.after_request(_add_headers)
+    app.teardown_request(_end_request)
 
 
 def new_request_id() -> str:
-    """Make an id that sorts by time."""
+    """Return a new request id; ids sort by time."""
     return f"req_{ULID()}"
 
 
-def _name_request() -> None:
+def _begin_request() -> None:
     g.request_id = new_request_id()
-    trace = read_trace(request.headers.get("traceparent"))
-    CURRENT.set(trace)
-    told = {} if trace is None else {"trace_id": trace.id}
-    structlog.contextvars.bind_contextvars(request_id=g.request_id, **told)
+    trace = parse_traceparent(request.headers.get("traceparent"))
+    CURRENT_TRACE.set(trace)
+    trace_fields = {} if trace is None else {"trace_id": trace.trace_id}
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, **trace_fields)
 
 
-def _complete(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers.add("Request-Id", g.request_id)
     if response.status_code == HTTPStatus.NO_CONTENT:
-        headers.remove("Content-Type")  # of nothing
-    # Whoever has the rest has these, too (RFC 9110, 15.4.5), and most polls end here.
+        headers.remove("Content-Type")  # there is no content
+    # The client has these headers, too (RFC 9110, 15.4.5), and most polls end here.
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
-    # Once for all: `setdefault` looks through all of them, a tenth of a poll's cost.
-    there = {name.lower() for name, _ in headers}
-    for name, value in _SECURITY.items():
-        if name.lower() not in there:
+    # One set: `setdefault` compares all headers each time, a tenth of a poll's cost.
+    present = {name.lower() for name, _ in headers}
+    for name, value in _SECURITY_HEADERS.items():
+        if name.lower() not in present:
             headers.add(name, value)
-    if request.path.startswith("/v1/") and "cache-control" not in there:
+    if request.path.startswith("/v1/") and "cache-control" not in present:
         headers.add("Cache-Control", "no-store")
     return response
 
 
-def _forget_request(_error: BaseException | None) -> None:
-    CURRENT.set(None)
+def _end_request(_error: BaseException | None) -> None:
+    CURRENT_TRACE.set(None)
     structlog.contextvars.unbind_contextvars("request_id", "trace_id")

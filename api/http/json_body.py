@@ -1,7 +1,4 @@
-"""JSON without the ambiguities that parsers disagree on.
-
-Reading the JSON body of a request, strictly, into one of the models of `bodies`.
-"""
+"""Strict JSON request bodies: parsed without ambiguities, validated by models."""
 
 from __future__ import annotations
 
@@ -11,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.schemas import EmptyBody
-from api.http.slots import MAX_FIELD_BYTES, one_place
+from api.http.slots import MAX_FIELD_BYTES, upload_slot
 from api.http.validation import field_errors
 from shared.errors import (
     FieldError,
@@ -34,19 +31,19 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-_MAX_DEPTH = 20  # ours need three
+_MAX_DEPTH = 20  # bodies of the API need three
 
 
 def parse_object(text: str, field: str, example: str) -> dict[str, Any]:
     """Parse a JSON object; a key given twice and NaN or Infinity are errors.
 
     Args:
-        text: The JSON.
-        field: Where it stands, for the message.
-        example: Of such an object, for the message.
+        text: JSON text.
+        field: Field or part of the request, for the message.
+        example: Example of such an object, for the message.
 
     Raises:
-        MalformedJson: It is not such an object.
+        MalformedJson: The text is not such an object.
     """
     value = _parse(text, field)
     if not isinstance(value, dict):
@@ -58,7 +55,7 @@ def parse_list(text: str, field: str, example: str) -> list[Any]:
     """Parse a JSON array, as `parse_object` does an object.
 
     Raises:
-        MalformedJson: It is not such an array.
+        MalformedJson: The text is not such an array.
     """
     value = _parse(text, field)
     if not isinstance(value, list):
@@ -69,7 +66,7 @@ def parse_list(text: str, field: str, example: str) -> list[Any]:
 def _parse(text: str, field: str) -> object:
     try:
         value: object = json.loads(
-            text, object_pairs_hook=_without_repeats, parse_constant=_not_a_number
+            text, object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(
@@ -79,28 +76,28 @@ def _parse(text: str, field: str) -> object:
         raise MalformedJson(f"{field}: nested far too deeply") from error
     except ValueError as error:
         raise MalformedJson(f"{field}: {error}") from error
-    if _deeper_than(value, _MAX_DEPTH):
+    if _is_deeper_than(value, _MAX_DEPTH):
         raise MalformedJson(f"{field}: nested deeper than {_MAX_DEPTH} levels")
-    if "\\u" in text and not _is_text(value):
+    if "\\u" in text and not _is_encodable(value):
         raise MalformedJson(f"{field}: half of a surrogate pair, which is no character")
     return value
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     for name, value in pairs:
-        if name in made:
+        if name in result:
             raise ValueError(f"{name!r} is given twice")
-        made[name] = value
-    return made
+        result[name] = value
+    return result
 
 
-def _not_a_number(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
 
 
-def _is_text(value: object) -> bool:
-    """Whether all of it can be written as UTF-8: an escape can name what cannot."""
+def _is_encodable(value: object) -> bool:
+    """Return whether it can be encoded as UTF-8; a lone surrogate escape cannot."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -108,14 +105,14 @@ def _is_text(value: object) -> bool:
     return True
 
 
-def _deeper_than(value: object, levels: int) -> bool:
+def _is_deeper_than(value: object, levels: int) -> bool:
     if isinstance(value, dict):
         inner = list(value.values())
     elif isinstance(value, list):
         inner = value
     else:
         return False
-    return levels == 0 or any(_deeper_than(one, levels - 1) for one in inner)
+    return levels == 0 or any(_is_deeper_than(item, levels - 1) for item in inner)
 
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -123,26 +120,27 @@ Body = TypeVar("Body", bound=BaseModel)
 MERGE_PATCH = "application/merge-patch+json"
 
 
-def json_object(
+def read_json_object(
     request: Request,
-    kinds: tuple[str, ...] = (JSON,),
-    places: BoundedSemaphore | None = None,
+    media_types: tuple[str, ...] = (JSON,),
+    slots: BoundedSemaphore | None = None,
 ) -> dict[str, Any]:
-    """Read the body; an empty one is an empty object.
+    """Read the body of a request as a JSON object; an empty body is an empty object.
 
     Args:
-        request: Whose.
-        kinds: Of media; the last is advised.
-        places: Where it is read; None: where the bodies of all callers are.
+        request: Request with the body.
+        media_types: Accepted media types; error messages recommend the last.
+        slots: Slots for reading bodies; None for the upload slots of all callers.
 
     Raises:
-        UnsupportedMediaType: It is of another kind.
-        MalformedJson: It is not strict JSON, or no object.
-        UploadTooLarge: It is longer than any needs to be.
+        UnsupportedMediaType: The body has another media type.
+        MalformedJson: The body is not strict JSON, or not an object.
+        UploadTooLarge: The body is longer than any needs to be.
         ServerBusy: Too many bodies are being read.
     """
     request.max_content_length = MAX_FIELD_BYTES
-    with one_place(places or current_services().uploads):  # its sender may fall silent
+    slots = slots or current_dependencies().upload_slots
+    with upload_slot(slots):  # the client may stop sending
         try:
             data = request.get_data()
         except RequestEntityTooLarge as error:
@@ -153,11 +151,11 @@ def json_object(
             ) from error
     if not data:
         return {}
-    if request.mimetype not in kinds:
+    if request.mimetype not in media_types:
         sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(
-            f"the body is {sent}; it must be {kinds[-1]}",
-            hint=f"curl -H 'Content-Type: {kinds[-1]}' -d ...",
+            f"the body is {sent}; it must be {media_types[-1]}",
+            hint=f"curl -H 'Content-Type: {media_types[-1]}' -d ...",
         )
     try:
         return parse_object(data.decode(), "body", '{"iterations": 300}')
@@ -165,82 +163,91 @@ def json_object(
         raise MalformedJson(f"body: not UTF-8: {error}") from error
 
 
-def read_body(said: Mapping[str, Any], model: type[Body], hint: str = "") -> Body:
-    """Check the members of a body, without bending values: "5" is no number.
+def validate_body(body: Mapping[str, Any], model: type[Body], hint: str = "") -> Body:
+    """Validate a body without converting values: "5" is not a number.
 
     Args:
-        said: The body.
-        model: What it should be.
-        hint: What helps whoever sent another.
+        body: Members of the body.
+        model: Model of the body.
+        hint: Hint of the error.
 
     Raises:
-        InvalidParams: Values are wrong, unknown or missing; all are named.
+        InvalidParams: Members are wrong, unknown or missing; all are listed.
     """
     try:
-        return model.model_validate_json(json.dumps(said), strict=True)
+        return model.model_validate_json(json.dumps(body), strict=True)
     except ValidationError as error:
         raise InvalidParams(field_errors(error, model), hint=hint) from error
 
 
-def gathered(
-    said: Mapping[str, Any], model: type[Body], errors: list[FieldError]
+def collect_body_errors(
+    body: Mapping[str, Any], model: type[Body], errors: list[FieldError]
 ) -> Body | None:
-    """Do as `read_body`, but add what is wrong to `errors`, unless it is named there.
+    """Validate a body as `validate_body` does, but add the errors to `errors`.
+
+    An error whose member already has one is left out.
 
     Returns:
-        None where something is wrong.
+        The validated body, or None if something is wrong.
     """
-    known = {one.pointer for one in errors}
+    pointers = {error.pointer for error in errors}
     try:
-        return read_body(said, model)
+        return validate_body(body, model)
     except InvalidParams as error:
-        beside = {pointer.rpartition("/")[0] for pointer in known} - {""}
+        parents = {pointer.rpartition("/")[0] for pointer in pointers} - {""}
         errors.extend(
-            one
-            for one in error.errors
-            if one.pointer not in known
-            # Who names something else there has not forgotten it.
-            and (one.code != "missing" or one.pointer.rpartition("/")[0] not in beside)
+            field_error
+            for field_error in error.errors
+            if field_error.pointer not in pointers
+            # A member is not reported as missing beside one that is already wrong.
+            and (
+                field_error.code != "missing"
+                or field_error.pointer.rpartition("/")[0] not in parents
+            )
         )
         return None
 
 
-def immutable(
-    said: Mapping[str, Any], mutable: type[BaseModel], prefix: str = ""
+def immutable_field_errors(
+    body: Mapping[str, Any], mutable: type[BaseModel], prefix: str = ""
 ) -> list[FieldError]:
-    """Name every parameter that exists, but that no change and no fork can reach."""
-    fixed = StyleParams.model_fields.keys() - mutable.model_fields.keys()
-    places = [f"{prefix}/{name}" for name in said if name in fixed]
-    styles = said.get("styles")
+    """Return an error for each parameter that no change and no fork can set."""
+    immutable = StyleParams.model_fields.keys() - mutable.model_fields.keys()
+    pointers = [f"{prefix}/{name}" for name in body if name in immutable]
+    styles = body.get("styles")
     for index, style in enumerate(styles if isinstance(styles, list) else ()):
-        inner = style if isinstance(style, dict) else {}
-        parts = StyleImage.model_fields.keys() - {"weight"}
-        places += [f"{prefix}/styles/{index}/{name}" for name in inner if name in parts]
+        members = style if isinstance(style, dict) else {}
+        immutable_members = StyleImage.model_fields.keys() - {"weight"}
+        pointers += [
+            f"{prefix}/styles/{index}/{name}"
+            for name in members
+            if name in immutable_members
+        ]
     detail = "cannot change in a job that exists"
-    return [FieldError(at, ImmutableField.code, detail) for at in places]
+    return [FieldError(pointer, ImmutableField.code, detail) for pointer in pointers]
 
 
-def taken_away(
-    said: Mapping[str, Any], names: set[str], prefix: str = ""
+def null_field_errors(
+    body: Mapping[str, Any], names: set[str], prefix: str = ""
 ) -> list[FieldError]:
-    """Name what a job always has, and what is null here."""
+    """Return an error for each of these members that is null."""
     return [
         FieldError(f"{prefix}/{name}", "null", "cannot be taken away; give a value")
-        for name in said
-        if name in names and said[name] is None
+        for name in body
+        if name in names and body[name] is None
     ]
 
 
-def refusal(errors: Sequence[FieldError], hint: str = "") -> InvalidParams:
-    """Name all of them; under the name of the worst, of which no other value helps."""
-    worst = any(one.code == ImmutableField.code for one in errors)
-    return ImmutableField(errors) if worst else InvalidParams(errors, hint=hint)
+def params_error(errors: Sequence[FieldError], hint: str = "") -> InvalidParams:
+    """Build one error of all; its class is ImmutableField if any field is immutable."""
+    is_immutable = any(error.code == ImmutableField.code for error in errors)
+    return ImmutableField(errors) if is_immutable else InvalidParams(errors, hint=hint)
 
 
 def require_no_body(request: Request) -> None:
-    """Let nobody believe that more was understood than is.
+    """Raise an error for a body with members, which the action would ignore.
 
     Raises:
-        InvalidParams: The body says something.
+        InvalidParams: The body has members.
     """
-    read_body(json_object(request), EmptyBody)
+    validate_body(read_json_object(request), EmptyBody)

@@ -1,4 +1,4 @@
-"""The multipart forms of new jobs: read within limits, sorted into files and fields."""
+"""Multipart forms: read within limits, sorted into files and fields."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from api.http.slots import (
     MAX_FIELD_BYTES,
     BoundedFile,
     max_body_bytes,
-    one_place,
-    temporary_room,
+    report_full_disk,
+    upload_slot,
 )
 from shared.errors import (
     FieldError,
@@ -30,36 +30,32 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict
     from werkzeug.wrappers import Request
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from shared.settings import Settings
 
-JSON_FIELDS = (
-    "params",
-    "segments",
-    "tags",
-    "metadata",
-)  # of JobForm; also taken as files
+# Fields of JobForm that hold JSON; they are also accepted as files.
+JSON_FIELDS = ("params", "segments", "tags", "metadata")
 
 MULTIPART = "multipart/form-data"
 _AS_JSON = f"curl -H 'Content-Type: {JSON}'"
-_SLACK_PARTS = 4  # unknown ones are named, rather than refused unread
+_EXTRA_PARTS = 4  # unknown parts that are read, so that the error can name them
 
 
 @dataclass(frozen=True, slots=True)
-class FormKind:
-    """What a form may have.
+class FormSpec:
+    """Specification of a form: its fields, and words for error messages.
 
     Attributes:
-        what: It submits.
-        files: How many of each field at most.
-        json: Fields that hold JSON; also taken as files.
+        subject: What the form submits, for messages.
+        files: Maximum number of files by field.
+        json: Fields that hold JSON; they are also accepted as files.
         options: Further fields that hold text.
-        known: All of its fields, for people.
-        example: How one is sent.
-        or_json: How it is sent as JSON; empty where it is not.
+        known: All fields, for messages.
+        example: Command that sends such a form, for hints.
+        or_json: Command that sends it as JSON; empty if that is not possible.
     """
 
-    what: str
+    subject: str
     files: Mapping[str, int]
     json: tuple[str, ...]
     options: tuple[str, ...]
@@ -74,18 +70,18 @@ class FormKind:
 
     @property
     def max_parts(self) -> int:
-        """Parts that are read."""
-        return sum(self.files.values()) + len(self.fields) + _SLACK_PARTS
+        """Maximum number of parts that are read."""
+        return sum(self.files.values()) + len(self.fields) + _EXTRA_PARTS
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What arrived.
+    """Files and fields of a received form.
 
     Attributes:
         files: Open files by field, in the order sent.
         fields: Text by field.
-        errors: Parts that have no place here.
+        errors: Errors of unknown, repeated or misplaced parts.
     """
 
     files: dict[str, list[FileStorage]]
@@ -94,29 +90,31 @@ class Form:
 
 
 @contextmanager
-def received(request: Request, services: Services, kind: FormKind) -> Iterator[Form]:
+def read_form(
+    request: Request, dependencies: Dependencies, spec: FormSpec
+) -> Iterator[Form]:
     """Read the form of `request`; its files are closed when the block ends.
 
     Raises:
-        UnsupportedMediaType: The body is no multipart form.
-        UploadTooLarge: A file, a field or the whole has too many bytes.
+        UnsupportedMediaType: The body is not a multipart form.
+        UploadTooLarge: A file, a field or the whole body has too many bytes.
         MalformedMultipart: The form breaks off or is damaged.
         ServerBusy: Too many forms are being read.
-        StorageFull: There is no room for its files while they are checked.
+        StorageFull: There is no space for its files while they are checked.
     """
-    settings = services.settings
+    settings = dependencies.settings
     if request.mimetype != MULTIPART:
         sent = request.mimetype or "nothing"
-        ways = f"{MULTIPART} or {JSON}" if kind.or_json else MULTIPART
+        accepted = f"{MULTIPART} or {JSON}" if spec.or_json else MULTIPART
         raise UnsupportedMediaType(
-            f"{kind.what} is sent as {ways}, not {sent}",
-            hint=" or ".join(filter(None, (kind.example, kind.or_json))),
+            f"{spec.subject} is sent as {accepted}, not {sent}",
+            hint=" or ".join(filter(None, (spec.example, spec.or_json))),
         )
     _check_length(request, settings)
-    with temporary_room(), ExitStack() as stack:
-        with one_place(services.uploads):
-            texts, files = _parse(request, settings, stack, kind.max_parts)
-        yield _sorted(texts, files, kind)
+    with report_full_disk(), ExitStack() as stack:
+        with upload_slot(dependencies.upload_slots):
+            texts, files = _parse(request, settings, stack, spec.max_parts)
+        yield _sort_parts(texts, files, spec)
 
 
 def _check_length(request: Request, settings: Settings) -> None:
@@ -155,22 +153,22 @@ def _parse(
     return texts, files
 
 
-def _sorted(
-    texts: MultiDict[str, str], files: MultiDict[str, FileStorage], kind: FormKind
+def _sort_parts(
+    texts: MultiDict[str, str], files: MultiDict[str, FileStorage], spec: FormSpec
 ) -> Form:
-    form = Form({name: [] for name in kind.files}, {}, [])
+    form = Form({name: [] for name in spec.files}, {}, [])
     for name, file in files.items(multi=True):
         if name in form.files:
             _add_file(form, name, file)
-        elif name in kind.json:  # curl -F params=@params.json
+        elif name in spec.json:  # curl -F params=@params.json
             _add_text(
-                form, kind, name, file.read(MAX_FIELD_BYTES).decode(errors="replace")
+                form, spec, name, file.read(MAX_FIELD_BYTES).decode(errors="replace")
             )
         else:
-            form.errors.append(_unknown(name, kind))
+            form.errors.append(_unknown_part(name, spec))
     for name, text in texts.items(multi=True):
-        _add_text(form, kind, name, text)
-    form.errors.extend(_too_many(form, kind))
+        _add_text(form, spec, name, text)
+    form.errors.extend(_too_many_files(form, spec))
     return form
 
 
@@ -180,27 +178,27 @@ def _add_file(form: Form, name: str, file: FileStorage) -> None:
         form.files[name].append(file)
 
 
-def _add_text(form: Form, kind: FormKind, name: str, text: str) -> None:
+def _add_text(form: Form, spec: FormSpec, name: str, text: str) -> None:
     if name in form.files:
         detail = f"must be a file: curl -F {name}=@picture.jpg"
         form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
-    elif name not in kind.fields:
-        form.errors.append(_unknown(name, kind))
+    elif name not in spec.fields:
+        form.errors.append(_unknown_part(name, spec))
     elif name in form.fields:
         form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
     else:
         form.fields[name] = text
 
 
-def _unknown(name: str, kind: FormKind) -> FieldError:
-    return FieldError(f"/{name}", "unknown", f"is not known here; use {kind.known}")
+def _unknown_part(name: str, spec: FormSpec) -> FieldError:
+    return FieldError(f"/{name}", "unknown", f"is not known here; use {spec.known}")
 
 
-def _too_many(form: Form, kind: FormKind) -> list[FieldError]:
+def _too_many_files(form: Form, spec: FormSpec) -> list[FieldError]:
     return [
         FieldError(
             f"/{name}", "too-many", f"{len(form.files[name])} files, at most {n}"
         )
-        for name, n in kind.files.items()
+        for name, n in spec.files.items()
         if len(form.files[name]) > n
     ]

@@ -1,9 +1,4 @@
-"""What may stand after the ? of an address.
-
-Page cursors: where the last page ended, signed, and only for who asked.
-
-Lists, a page at a time: where the last one ended, and where the next one begins.
-"""
+"""Pagination of lists: query parameters, signed cursors and pages of rows."""
 
 from __future__ import annotations
 
@@ -15,12 +10,12 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import override
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.validation import field_errors
 from shared.db.models.assets import Asset
 from shared.db.models.auth import ApiKey
 from shared.db.models.jobs import Job
-from shared.errors import BadCursor, InvalidParams
+from shared.errors import InvalidCursor, InvalidParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Query(BaseModel):
-    """What may stand there; anything else is refused, and what may is named.
+    """Base of query parameters: unknown ones are refused, and the known ones listed.
 
-    flask-openapi asks for the schema at each request, and pydantic would make it anew:
-    that takes longer than all else that a poll does.
+    flask-openapi asks for the schema at each request, and pydantic would build it each
+    time. That would take longer than everything else that a poll does.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,38 +34,38 @@ class Query(BaseModel):
     @classmethod
     @override
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the schema, made once."""
+        """Return the schema, which is built once."""
         return dict(_schema(cls, args, tuple(kwargs.items())))
 
     @classmethod
     @override
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Check it.
+        """Validate query parameters.
 
         Raises:
-            InvalidParams: Values are wrong or unknown; all are named.
+            InvalidParams: Parameters are wrong or unknown; all are listed.
         """
         try:
             return super().model_validate(obj, **kwargs)
         except ValidationError as error:
-            raise InvalidParams(field_errors(error, cls, lists_known=True)) from error
+            raise InvalidParams(field_errors(error, cls, lists_fields=True)) from error
 
 
 @cache
 def _schema(
-    model: type[Query], args: tuple[Any, ...], named: tuple[tuple[str, Any], ...]
+    model: type[Query], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]
 ) -> dict[str, Any]:
-    return super(Query, model).model_json_schema(*args, **dict(named))
+    return super(Query, model).model_json_schema(*args, **dict(kwargs))
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended.
+class PagePosition:
+    """Position in a list: the last row of a page.
 
     Attributes:
-        created_at: Of the last one on it, seconds since 1970.
-        row_id: Of the same.
-        filters: What the list is of, as the next page is told in its address.
+        created_at: Creation time of the row, in seconds since 1970.
+        row_id: Id of the row.
+        filters: Filters of the list, by query parameter.
     """
 
     created_at: float
@@ -78,38 +73,42 @@ class Place:
     filters: dict[str, Any] = field(default_factory=dict)
 
 
-def write(secret: bytes, owner_id: str, place: Place, of: str) -> str:
-    """Sign where a page ended; `of` which kind."""
-    told = [place.created_at, place.row_id, place.filters]
-    return str(_signer(secret, owner_id, of).dumps(told))
+def sign_cursor(
+    secret: bytes, owner_id: str, position: PagePosition, list_name: str
+) -> str:
+    """Return the signed cursor of a position in the list of this name."""
+    members = [position.created_at, position.row_id, position.filters]
+    return str(_signer(secret, owner_id, list_name).dumps(members))
 
 
-def read_cursor(secret: bytes, owner_id: str, cursor: str, of: str) -> Place:
-    """Return the place that `write` signed for this owner.
+def read_cursor(
+    secret: bytes, owner_id: str, cursor: str, list_name: str
+) -> PagePosition:
+    """Return the position that `sign_cursor` signed for this owner.
 
     Raises:
-        BadCursor: This server did not sign it, or for somebody else or another list.
+        InvalidCursor: It was not signed by this server, for this owner and this list.
     """
     try:
-        created_at, row_id, filters = _signer(secret, owner_id, of).loads(cursor)
-    except (BadSignature, ValueError) as error:  # older ones know no filters
-        raise BadCursor("the cursor is not one of this server's") from error
-    return Place(float(created_at), str(row_id), filters)
+        created_at, row_id, filters = _signer(secret, owner_id, list_name).loads(cursor)
+    except (BadSignature, ValueError) as error:  # older cursors have no filters
+        raise InvalidCursor("the cursor is not one of this server's") from error
+    return PagePosition(float(created_at), str(row_id), filters)
 
 
-def _signer(secret: bytes, owner_id: str, of: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt=f"{of}-cursor:{owner_id}")
+def _signer(secret: bytes, owner_id: str, list_name: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt=f"{list_name}-cursor:{owner_id}")
 
 
 Row = TypeVar("Row", Job, Asset, ApiKey)
-Asked = TypeVar("Asked", bound="PageQuery")
+PageQueryT = TypeVar("PageQueryT", bound="PageQuery")
 
 
-_PLACE = {"limit", "cursor", "count"}  # not what is listed, but how
+_PAGE_PARAMS = {"limit", "cursor", "count"}  # all others are filters
 
 
 class PageQuery(Query):
-    """Which page."""
+    """Query parameters of a list."""
 
     limit: int = Field(default=50, ge=1, le=200)
     cursor: str | None = Field(
@@ -118,73 +117,80 @@ class PageQuery(Query):
         "need not be sent again",
     )
 
-    def known(self) -> dict[str, object]:
-        """What the address of the next page repeats."""
-        told = self.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
-        return {name: value for name, value in told.items() if value != []}
+    def link_params(self) -> dict[str, object]:
+        """Return the parameters that the URL of the next page repeats."""
+        params = self.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
+        return {name: value for name, value in params.items() if value != []}
 
-    def filters_told(self) -> dict[str, object]:
-        """What is listed, as far as this request says."""
-        return {name: told for name, told in self.known().items() if name not in _PLACE}
+    def active_filters(self) -> dict[str, object]:
+        """Return the filters of this request, by query parameter."""
+        params = self.link_params()
+        return {
+            name: value for name, value in params.items() if name not in _PAGE_PARAMS
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Asked, Row]):
+class Page(Generic[PageQueryT, Row]):
     """A page of a list.
 
     Attributes:
-        query: What was asked, with the filters that its cursor knows.
-        rows: What is on it.
-        following: The cursor of the next one, if there is one.
+        query: Query of the request, with the filters of its cursor.
+        rows: Rows of the page.
+        next_cursor: Cursor of the next page, or None if this is the last.
     """
 
-    query: Asked
+    query: PageQueryT
     rows: Sequence[Row]
-    following: str | None
+    next_cursor: str | None
 
 
 def read_page(
-    query: Asked,
+    query: PageQueryT,
     owner_id: str,
-    of: str,
-    read: Callable[[Asked, int, tuple[float, str] | None], Sequence[Row]],
-) -> Page[Asked, Row]:
-    """Read a page.
+    list_name: str,
+    read: Callable[[PageQueryT, int, tuple[float, str] | None], Sequence[Row]],
+) -> Page[PageQueryT, Row]:
+    """Read a page of a list.
 
     Args:
-        query: Which page.
+        query: Query of the request.
         owner_id: Owner of the rows; cursors are signed for one owner.
-        of: Of which list; its cursors are good for no other.
-        read: Reads what a query asks for: at most so many, older than the (created_at,
-            id) it is given.
+        list_name: Name of the list; its cursors are valid for no other list.
+        read: Function that reads the rows of a query, newest first. It takes the
+            maximum number of rows and the (created_at, id) that they must precede.
 
     Raises:
-        BadCursor: The cursor is not of this list, or somebody else's.
+        InvalidCursor: The cursor was not signed for this owner and this list.
     """
-    secret = current_services().secret
+    secret = current_dependencies().secret
     before = None
     if query.cursor is not None:
-        query, before = _resumed(query, read_cursor(secret, owner_id, query.cursor, of))
-    found = read(query, query.limit + 1, before)
-    rows = found[: query.limit]
-    if len(found) == len(rows):
+        query, before = _resume(
+            query, read_cursor(secret, owner_id, query.cursor, list_name)
+        )
+    rows_and_next = read(query, query.limit + 1, before)
+    rows = rows_and_next[: query.limit]
+    if len(rows_and_next) == len(rows):
         return Page(query, rows, None)
-    last = Place(rows[-1].created_at, rows[-1].id, query.filters_told())
-    return Page(query, rows, write(secret, owner_id, last, of))
+    last = PagePosition(rows[-1].created_at, rows[-1].id, query.active_filters())
+    return Page(query, rows, sign_cursor(secret, owner_id, last, list_name))
 
 
-def _resumed(query: Asked, place: Place) -> tuple[Asked, tuple[float, str]]:
-    """Let the cursor say what is listed.
+def _resume(
+    query: PageQueryT, position: PagePosition
+) -> tuple[PageQueryT, tuple[float, str]]:
+    """Return the query with the filters of the cursor, and where its page begins.
 
     Raises:
-        BadCursor: The request says something else.
+        InvalidCursor: The request has other filters than the cursor.
     """
-    told = query.filters_told()
-    if told and told != place.filters:
-        raise BadCursor(
+    filters = query.active_filters()
+    if filters and filters != position.filters:
+        raise InvalidCursor(
             "the cursor is of a list with other filters",
             hint="leave them out, as the cursor knows them, or start without a cursor",
         )
-    how = query.model_dump(include=_PLACE, exclude_unset=True)
-    whole = type(query).model_validate({**place.filters, **how})
-    return whole, (place.created_at, place.row_id)
+    page_params = query.model_dump(include=_PAGE_PARAMS, exclude_unset=True)
+    resumed_query = type(query).model_validate({**position.filters, **page_params})
+    return resumed_query, (position.created_at, position.row_id)

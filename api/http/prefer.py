@@ -1,4 +1,4 @@
-"""What a client would like: how long an answer may wait (RFC 7240), and a stream."""
+"""Preferences of clients: `Prefer: wait=N` (RFC 7240), and a stream or a page."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from flask import request
 
 from api.http.sse import MEDIA_TYPE
 
-LONGEST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 
-_WAIT = re.compile(
+_WAIT_PATTERN = re.compile(
     r"""(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])""", re.IGNORECASE
 )
 
 
-def wanted_wait_seconds(prefer: str) -> int:
-    """Read `wait=N`, at most 60; 0 if it is not said.
+def parse_wait_seconds(prefer: str) -> int:
+    """Return the seconds of `wait=N`, at most 60; 0 if the header has none.
 
-    What cannot be read counts as not said: a preference is no demand (section 2).
+    A preference that cannot be parsed is ignored, as RFC 7240, section 2, demands.
     """
-    found = _WAIT.search(prefer)
-    return 0 if found is None else min(int(found[1]), LONGEST_WAIT_SECONDS)
+    match = _WAIT_PATTERN.search(prefer)
+    return 0 if match is None else min(int(match[1]), MAX_WAIT_SECONDS)
 
 
-def wants_stream() -> bool:
-    """Whether the current request would rather have a stream than a page."""
+def prefers_stream() -> bool:
+    """Return whether the current request prefers a stream to a page."""
     if request.method == "HEAD":
-        return False  # its answer has no body that could end, and give its place back
+        return False  # there is no body whose end would free the stream slot
     offered = ["application/json", MEDIA_TYPE]
     return request.accept_mimetypes.best_match(offered) == MEDIA_TYPE

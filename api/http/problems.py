@@ -1,7 +1,4 @@
-"""What the API says of a failed request, as Pydantic models.
-
-Errors as RFC 9457 problem documents: one table, error class -> status and title.
-"""
+"""Problem documents (RFC 9457): models, table of problem types, error handlers."""
 
 from __future__ import annotations
 
@@ -18,8 +15,6 @@ from api.http.schemas import ResponseModel
 from shared.errors import (
     AssetGone,
     AssetInUse,
-    BadCursor,
-    BadIdempotencyKey,
     DatabaseUnavailable,
     DigestMismatch,
     FieldError,
@@ -31,6 +26,8 @@ from shared.errors import (
     ImageUnreadable,
     ImmutableField,
     ImpastoError,
+    InvalidCursor,
+    InvalidIdempotencyKey,
     InvalidParams,
     InvalidRequest,
     InvalidState,
@@ -43,9 +40,9 @@ from shared.errors import (
     QueueFull,
     QuotaExceeded,
     RateLimited,
-    ResultNeverComes,
     ResultNotReady,
     ResultPurged,
+    ResultUnavailable,
     ServerBusy,
     StorageError,
     StorageFull,
@@ -80,7 +77,7 @@ PROBLEM: dict[str, Any] = {
 
 
 class FieldProblem(ResponseModel):
-    """One wrong value."""
+    """Error of one value of a request."""
 
     pointer: str = Field(description="JSON pointer into the request")
     code: str
@@ -88,39 +85,41 @@ class FieldProblem(ResponseModel):
 
 
 class Problem(ResponseModel):
-    """Why a request failed: RFC 9457, with additions."""
+    """Problem document of a failed request: RFC 9457, with additions."""
 
     model_config = ConfigDict(json_schema_extra={"example": PROBLEM})
 
-    type: str = Field(description="address of a page that explains this kind")
+    type: str = Field(description="URL of a page that explains this type of problem")
     title: str
     status: int
     detail: str
     instance: str
-    code: str = Field(description="stable name of this kind of problem")
+    code: str = Field(description="stable name of this type of problem")
     request_id: str
     retryable: bool = Field(description="the same request may succeed later")
-    hint: str = Field(default="", description="what to do about it")
+    hint: str = Field(default="", description="what you can do")
     errors: list[FieldProblem] = Field(
         default=[], description="every wrong value of the request"
     )
-    state: str | None = Field(default=None, description="of the job, if that is why")
+    state: str | None = Field(
+        default=None, description="state of the job, if it is the reason"
+    )
     allowed_actions: list[str] | None = Field(
-        default=None, description="what would work in this state"
+        default=None, description="actions that are possible in this state"
     )
     checkpoints: list[int] | None = Field(
         default=None, description="iterations that the job can be forked from"
     )
     scope: str | None = Field(
-        default=None, description="what the key would need, if that is why"
+        default=None, description="scope that the key lacks, if it is the reason"
     )
     jobs: list[str] | None = Field(
         default=None, description="ids of jobs that need the picture"
     )
     cap: Literal["owner", "server"] | None = Field(
-        default=None, description="which one is reached, of streams and held requests"
+        default=None, description="which limit of streams and long polls is reached"
     )
-    most: int | None = Field(default=None, description="that it allows")
+    most: int | None = Field(default=None, description="value of this limit")
 
 
 log = structlog.get_logger(__name__)
@@ -129,16 +128,16 @@ INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a class of errors looks over HTTP.
+class ProblemType:
+    """Problem type of a class of errors.
 
     Attributes:
-        status: Of the answer.
-        title: The same for each error of the class.
-        retry_after_seconds: When it is worth another try; None: not by itself.
-        detail: Said instead of the error's own text, which is for the log where it
-            could name hosts, users and files.
-        code: None for that of the error class.
+        status: HTTP status.
+        title: Title, the same for each error of the class.
+        retry_after_seconds: Seconds after which a retry may succeed, or None.
+        detail: Text that replaces the text of the error, which may name hosts, users
+            and files and is then only logged; or None.
+        code: Code, or None for that of the error class.
     """
 
     status: int
@@ -148,48 +147,48 @@ class Kind:
     code: str | None = None
 
 
-KINDS: dict[type[ImpastoError], Kind] = {
-    MalformedJson: Kind(400, "This is not the JSON that is needed"),
-    MalformedMultipart: Kind(400, "The form cannot be read"),
-    BadIdempotencyKey: Kind(400, "The Idempotency-Key cannot be used"),
-    BadCursor: Kind(400, "The page cursor is not valid"),
-    Unauthenticated: Kind(401, "A valid API key is needed"),
-    Forbidden: Kind(403, "This is not allowed"),
-    ForbiddenScope: Kind(403, "The key may not do this"),
-    NotFound: Kind(404, "There is nothing here"),
-    InvalidState: Kind(409, "The job's state does not allow this"),
-    IdempotencyInProgress: Kind(409, "The first request is not answered yet", 1),
-    NoSuchCheckpoint: Kind(409, "The job has no checkpoint there"),
-    DigestMismatch: Kind(409, "The bytes are not those of the digest"),
-    AssetInUse: Kind(409, "A job needs the picture"),
-    AssetGone: Kind(409, "A picture that is needed was deleted"),
-    ResultPurged: Kind(410, "It is gone"),
-    JobPurged: Kind(410, "It is gone"),
-    ResultNotReady: Kind(409, "The picture is not ready", 5),
-    ResultNeverComes: Kind(409, "There will be no picture"),
-    VersionMismatch: Kind(412, "The job has changed meanwhile"),
-    UploadTooLarge: Kind(413, "The upload is too large"),
-    UnsupportedMediaType: Kind(415, "A body of this kind is not taken"),
-    InvalidParams: Kind(422, "Some values are not valid"),
-    ImmutableField: Kind(422, "Some values cannot change any more"),
-    IdempotencyKeyReused: Kind(422, "The Idempotency-Key is taken"),
-    ImageUnreadable: Kind(422, "The file is not a picture we can read"),
-    ImageTooLarge: Kind(422, "The picture has too many pixels"),
-    PreconditionRequired: Kind(428, "The revision must be told"),
-    QueueFull: Kind(429, "Too many jobs are waiting", 30),
-    QuotaExceeded: Kind(429, "Too many of your jobs are waiting", 30),
-    RateLimited: Kind(429, "Too many requests", 1),
-    TooManyStreams: Kind(429, "Too many streams are open", 5),
-    ServerBusy: Kind(
+PROBLEM_TYPES: dict[type[ImpastoError], ProblemType] = {
+    MalformedJson: ProblemType(400, "This is not the JSON that is needed"),
+    MalformedMultipart: ProblemType(400, "The form cannot be read"),
+    InvalidIdempotencyKey: ProblemType(400, "The Idempotency-Key cannot be used"),
+    InvalidCursor: ProblemType(400, "The page cursor is not valid"),
+    Unauthenticated: ProblemType(401, "A valid API key is needed"),
+    Forbidden: ProblemType(403, "This is not allowed"),
+    ForbiddenScope: ProblemType(403, "The key may not do this"),
+    NotFound: ProblemType(404, "There is nothing here"),
+    InvalidState: ProblemType(409, "The job's state does not allow this"),
+    IdempotencyInProgress: ProblemType(409, "The first request is not answered yet", 1),
+    NoSuchCheckpoint: ProblemType(409, "The job has no checkpoint there"),
+    DigestMismatch: ProblemType(409, "The bytes are not those of the digest"),
+    AssetInUse: ProblemType(409, "A job needs the picture"),
+    AssetGone: ProblemType(409, "A picture that is needed was deleted"),
+    ResultPurged: ProblemType(410, "It is gone"),
+    JobPurged: ProblemType(410, "It is gone"),
+    ResultNotReady: ProblemType(409, "The picture is not ready", 5),
+    ResultUnavailable: ProblemType(409, "There will be no picture"),
+    VersionMismatch: ProblemType(412, "The job has changed meanwhile"),
+    UploadTooLarge: ProblemType(413, "The upload is too large"),
+    UnsupportedMediaType: ProblemType(415, "A body of this kind is not taken"),
+    InvalidParams: ProblemType(422, "Some values are not valid"),
+    ImmutableField: ProblemType(422, "Some values cannot change any more"),
+    IdempotencyKeyReused: ProblemType(422, "The Idempotency-Key is taken"),
+    ImageUnreadable: ProblemType(422, "The file is not a picture we can read"),
+    ImageTooLarge: ProblemType(422, "The picture has too many pixels"),
+    PreconditionRequired: ProblemType(428, "The revision must be told"),
+    QueueFull: ProblemType(429, "Too many jobs are waiting", 30),
+    QuotaExceeded: ProblemType(429, "Too many of your jobs are waiting", 30),
+    RateLimited: ProblemType(429, "Too many requests", 1),
+    TooManyStreams: ProblemType(429, "Too many streams are open", 5),
+    ServerBusy: ProblemType(
         503, "The server is busy", 5, "too many uploads at once; try again"
     ),
-    DatabaseUnavailable: Kind(
+    DatabaseUnavailable: ProblemType(
         503, "The database cannot be reached", 5, "the database does not answer now"
     ),
-    StorageFull: Kind(
+    StorageFull: ProblemType(
         503, "There is no room for more pictures", 60, "too little space is free"
     ),
-    StorageError: Kind(
+    StorageError: ProblemType(
         503,
         "The picture storage cannot be reached",
         5,
@@ -198,7 +197,7 @@ KINDS: dict[type[ImpastoError], Kind] = {
     ),
 }
 
-# What Flask itself refuses, by status; any other is `bad-request`.
+# Codes of errors that Flask itself raises, by status; any other is `bad-request`.
 HTTP_CODES = {
     404: NotFound.code,
     405: "method-not-allowed",
@@ -208,59 +207,66 @@ HTTP_CODES = {
 }
 BAD_REQUEST = "bad-request"
 HTTP_TITLES = {
-    404: KINDS[NotFound].title,
+    404: PROBLEM_TYPES[NotFound].title,
     405: "The address does not take this method",
-    413: KINDS[UploadTooLarge].title,
-    415: KINDS[UnsupportedMediaType].title,
+    413: PROBLEM_TYPES[UploadTooLarge].title,
+    415: PROBLEM_TYPES[UnsupportedMediaType].title,
     416: "There is nothing of the part that was asked for",
 }
 BAD_REQUEST_TITLE = "Bad request"
 
 
-class PictureRefused(InvalidRequest):
-    """Pictures of the upload cannot be used: which ones, and why.
+class InvalidImages(InvalidRequest):
+    """Images of the upload cannot be used: which ones, and why.
 
     Attributes:
-        cause: What is wrong with the first.
-        errors: What is wrong with each.
+        cause: Error of the first image.
+        errors: One error for each image.
     """
 
     def __init__(self, causes: Mapping[str, ImpastoError]) -> None:
-        named = [f"{pointer.lstrip('/')}: {cause}" for pointer, cause in causes.items()]
+        messages = [
+            f"{pointer.lstrip('/')}: {cause}" for pointer, cause in causes.items()
+        ]
         self.cause = next(iter(causes.values()))
-        super().__init__("; ".join(named), hint=self.cause.hint)
+        super().__init__("; ".join(messages), hint=self.cause.hint)
         self.errors = tuple(
-            FieldError(pointer, code_of(cause), str(cause))
+            FieldError(pointer, problem_code(cause), str(cause))
             for pointer, cause in causes.items()
         )
 
 
 def register_problem_handlers(app: Flask) -> None:
-    """Answer every error of `app` with a problem document."""
-    app.register_error_handler(ImpastoError, expected)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _unexpected)
+    """Make `app` respond to every error with a problem document."""
+    app.register_error_handler(ImpastoError, error_response)
+    app.register_error_handler(HTTPException, _handle_http_exception)
+    app.register_error_handler(Exception, _handle_unexpected)
 
 
-def kind_of(error: ImpastoError) -> Kind | None:
-    """Find the row of the nearest class in the table; None: not meant for clients."""
-    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), None)
+def problem_type_of(error: ImpastoError) -> ProblemType | None:
+    """Return the type of the nearest class in the table; None if there is none."""
+    return next(
+        (PROBLEM_TYPES[base] for base in type(error).__mro__ if base in PROBLEM_TYPES),
+        None,
+    )
 
 
-def code_of(error: ImpastoError) -> str:
-    """Name the problem as it stands in `code` and in the address of its page."""
-    return code_of_kind(error, kind_of(error))
+def problem_code(error: ImpastoError) -> str:
+    """Return the code of an error, which is also in the URL of its page."""
+    return code_of_type(error, problem_type_of(error))
 
 
-def code_of_kind(error: ImpastoError | type[ImpastoError], kind: Kind | None) -> str:
-    """Name the problem that errors of a class are, which look as `kind` says."""
-    return (kind and kind.code) or error.code.replace("_", "-")
+def code_of_type(
+    error: ImpastoError | type[ImpastoError], problem_type: ProblemType | None
+) -> str:
+    """Return the code of errors of a class that has this problem type."""
+    return (problem_type and problem_type.code) or error.code.replace("_", "-")
 
 
-def problem(
+def problem_response(
     status: int, title: str, detail: str, code: str, **extra: object
 ) -> Response:
-    """Build the answer; members of `extra` that are None or "" are left out."""
+    """Build a problem response; members of `extra` that are None or "" are left out."""
     document: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
@@ -281,29 +287,29 @@ def problem(
     )
 
 
-def expected(error: ImpastoError) -> Response:
-    """Answer an error that was raised on purpose."""
-    cause = error.cause if isinstance(error, PictureRefused) else error
-    kind = kind_of(cause)
-    if kind is None:
-        return _unexpected(error)
-    response = problem(
-        kind.status,
-        kind.title,
-        kind.detail or str(error),
-        code_of(cause),
-        errors=_fields(error),
+def error_response(error: ImpastoError) -> Response:
+    """Build the response to an error that was raised on purpose."""
+    cause = error.cause if isinstance(error, InvalidImages) else error
+    problem_type = problem_type_of(cause)
+    if problem_type is None:
+        return _handle_unexpected(error)
+    response = problem_response(
+        problem_type.status,
+        problem_type.title,
+        problem_type.detail or str(error),
+        problem_code(cause),
+        errors=_field_errors(error),
         hint=error.hint,
-        retryable=cause.retryable or kind.retry_after_seconds is not None,
-        **_members(error),
+        retryable=cause.retryable or problem_type.retry_after_seconds is not None,
+        **_extra_members(error),
     )
-    response.headers.update(_headers(cause, kind))
-    if kind.status >= 500:  # noqa: PLR2004 - not the caller's fault
-        log.warning("request_failed", error=str(error), code=code_of(cause))
+    response.headers.update(_error_headers(cause, problem_type))
+    if problem_type.status >= 500:  # noqa: PLR2004 - not the caller's fault
+        log.warning("request_failed", error=str(error), code=problem_code(cause))
     return response
 
 
-def _headers(error: ImpastoError, kind: Kind) -> dict[str, str]:
+def _error_headers(error: ImpastoError, problem_type: ProblemType) -> dict[str, str]:
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, Unauthenticated):
@@ -311,28 +317,32 @@ def _headers(error: ImpastoError, kind: Kind) -> dict[str, str]:
     if isinstance(error, ForbiddenScope):  # RFC 6750, 3.1
         missing = f'error="insufficient_scope", scope="{error.scope}"'
         return {"WWW-Authenticate": f'Bearer realm="impasto", {missing}'}
-    if kind.retry_after_seconds is not None:
-        return {"Retry-After": str(kind.retry_after_seconds)}
+    if problem_type.retry_after_seconds is not None:
+        return {"Retry-After": str(problem_type.retry_after_seconds)}
     return {}
 
 
-def _fields(error: ImpastoError) -> list[dict[str, str]] | None:
-    named = InvalidParams | ForbiddenScope | PictureRefused
-    if not isinstance(error, named) or not error.errors:
+def _field_errors(error: ImpastoError) -> list[dict[str, str]] | None:
+    with_fields = InvalidParams | ForbiddenScope | InvalidImages
+    if not isinstance(error, with_fields) or not error.errors:
         return None
     return [
-        {"pointer": one.pointer, "code": one.code, "detail": one.detail}
-        for one in error.errors
+        {
+            "pointer": field_error.pointer,
+            "code": field_error.code,
+            "detail": field_error.detail,
+        }
+        for field_error in error.errors
     ]
 
 
-def _members(error: ImpastoError) -> Mapping[str, object]:
-    if isinstance(error, InvalidState | ResultNeverComes):
-        return {"state": error.state, "allowed_actions": error.allowed}
+def _extra_members(error: ImpastoError) -> Mapping[str, object]:
+    if isinstance(error, InvalidState | ResultUnavailable):
+        return {"state": error.state, "allowed_actions": error.allowed_actions}
     if isinstance(error, ForbiddenScope):
         return {"scope": error.scope}
     if isinstance(error, TooManyStreams):
-        return {"cap": error.cap, "most": error.most}
+        return {"cap": error.cap, "most": error.limit}
     if isinstance(error, NoSuchCheckpoint):
         return {"checkpoints": list(error.iterations)}
     if isinstance(error, AssetInUse):
@@ -340,24 +350,24 @@ def _members(error: ImpastoError) -> Mapping[str, object]:
     return {}
 
 
-def _http(error: HTTPException) -> Response:
-    status = error.code or 500  # None is for redirects, which Flask answers itself
+def _handle_http_exception(error: HTTPException) -> Response:
+    status = error.code or 500  # None is for redirects, which Flask handles itself
     code = HTTP_CODES.get(status, BAD_REQUEST)
     title, detail, hint = HTTP_TITLES.get(status, BAD_REQUEST_TITLE), "", ""
     if status == HTTPStatus.NOT_FOUND:
         detail = f"{request.path[:200]} is no address of this server"
         hint = "GET /v1 leads on to all there is; /docs describes it"
     detail = detail or error.description or title
-    response = problem(status, title, detail, code, hint=hint)
+    response = problem_response(status, title, detail, code, hint=hint)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             response.headers[name] = value  # Allow, for one
     return response
 
 
-def _unexpected(error: Exception) -> Response:
+def _handle_unexpected(error: Exception) -> Response:
     log.error("request_crashed", path=request.path, exc_info=error)
-    return problem(
+    return problem_response(
         500,
         "This is a bug in Impasto",
         "the server failed in a way that was not foreseen",

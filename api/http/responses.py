@@ -1,4 +1,4 @@
-"""Responses: JSON, conditional requests, pages of a list, picture files."""
+"""Responses: JSON, conditional requests, links to next pages, image files."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-_PIECE_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
-def answer(body: BaseModel, status: int = 200) -> Response:
-    """Send a model as JSON."""
+def json_response(body: BaseModel, status: int = 200) -> Response:
+    """Respond with a model as JSON."""
     return Response(body.model_dump_json(), status, mimetype="application/json")
 
 
-def cacheable(response: Response) -> Response:
-    """Let who has it already be told so: by a digest of all of it."""
+def add_etag(response: Response) -> Response:
+    """Add an ETag, a digest of the body, and respond with 304 if the client has it."""
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
-    return conditional(response)
+    return make_conditional(response)
 
 
-def conditional(response: Response, **ranges: Any) -> Response:
-    """Answer If-None-Match, If-Match and Range, the latter if `ranges` accept it.
+def make_conditional(response: Response, **ranges: Any) -> Response:
+    """Apply If-None-Match, If-Match and, if `ranges` accept it, Range.
 
     Raises:
-        VersionMismatch: If-Match names something else; Werkzeug would send it all, as
-            a 412 that is no problem document.
+        VersionMismatch: If-Match names another version. Werkzeug would send the whole
+            body with a 412, which is not a problem document.
     """
     try:
         response.make_conditional(request, **ranges)
-    except HTTPException:  # no such part of it
+    except HTTPException:  # there is no such range
         response.close()
         raise
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
@@ -55,44 +55,50 @@ def conditional(response: Response, **ranges: Any) -> Response:
     return response
 
 
-def next_link(
-    response: Response, path: str, known: Mapping[str, object], following: str | None
+def add_next_link(
+    response: Response, path: str, params: Mapping[str, object], next_cursor: str | None
 ) -> None:
-    """Add where the next page is, if there is one (RFC 8288)."""
-    if following is not None:
-        query = urlencode({**known, "cursor": following}, doseq=True)
+    """Add the link to the next page, if there is one (RFC 8288)."""
+    if next_cursor is not None:
+        query = urlencode({**params, "cursor": next_cursor}, doseq=True)
         response.headers["Link"] = f'<{path}?{query}>; rel="next"'
 
 
-def picture_answer(
+def image_response(
     file: IO[bytes], media_type: str, etag: str, cache: str, name: str
 ) -> Response:
-    """Send a picture, or the part of it that was asked for, to be saved as `name`.
+    """Respond with an image file, or the requested range of it, to be saved as `name`.
 
-    Piece by piece: however many are sent at once, none is in memory as a whole. The
-    file is closed with the answer.
+    It is sent in chunks, so that no image is in memory as a whole, however many are
+    sent at once. The file is closed with the response.
     """
     size = file.seek(0, SEEK_END)
     file.seek(0)
-    response = Response(FileWrapper(file, _PIECE_BYTES), mimetype=media_type)
+    response = Response(FileWrapper(file, _CHUNK_BYTES), mimetype=media_type)
     response.content_length = size
     response.set_etag(etag)
     response.headers["Cache-Control"] = cache
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Accept-Ranges"] = "bytes"
-    if _asks_for_a_part(size):
-        return conditional(response, accept_ranges=True, complete_length=size)
-    return conditional(response)
+    if _requests_range(size):
+        return make_conditional(response, accept_ranges=True, complete_length=size)
+    return make_conditional(response)
 
 
-def _asks_for_a_part(size: int) -> bool:
-    """Whether one part is asked for, in bytes; anything else counts as not said."""
-    # RFC 9110, 14.2; Werkzeug would answer 416. It also drops the W/ of a weak ETag,
-    # of which no part can be told to belong to what the client has (13.1.5).
-    told = request.range
-    if told is None or told.units != "bytes" or len(told.ranges) != 1:
+def _requests_range(size: int) -> bool:
+    """Return whether one range of bytes is requested; any other Range is ignored."""
+    # RFC 9110, 14.2; Werkzeug would respond with 416. It also drops the W/ of a weak
+    # ETag, which must not be used to combine ranges (13.1.5).
+    range_header = request.range
+    if (
+        range_header is None
+        or range_header.units != "bytes"
+        or len(range_header.ranges) != 1
+    ):
         return False
-    begins_at, _ = told.ranges[0]
-    is_all = begins_at < -size  # its last so many bytes
-    return not is_all and not request.headers.get("If-Range", "").startswith("W/")
+    start, _ = range_header.ranges[0]
+    is_whole_file = start < -size  # the last `-start` bytes, which are more than all
+    return not is_whole_file and not request.headers.get("If-Range", "").startswith(
+        "W/"
+    )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
 
-UNCHANGED = {"description": "Not Modified: If-None-Match names what there is"}
+NOT_MODIFIED_RESPONSE = {
+    "description": "Not Modified: If-None-Match names what there is"
+}
 
 
 PROBLEM_RESPONSE = {
@@ -29,27 +31,27 @@ PROBLEM_RESPONSE = {
 }
 
 
-def make_blueprint(name: str, about: str) -> APIBlueprint:
-    """Make a blueprint whose routes are documented under the tag `name`."""
+def make_blueprint(name: str, description: str) -> APIBlueprint:
+    """Return a blueprint whose routes are documented under the tag `name`."""
     return APIBlueprint(
         name,
         __name__,
-        abp_tags=[{"name": name, "description": about}],
+        abp_tags=[{"name": name, "description": description}],
         abp_security=[{"key": []}, {"page": []}, {}],
         operation_id_callback=_operation_id,
     )
 
 
 def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi gives all three
-    """Name an operation like its view: programs made from the document do, too."""
+    """Return the name of the view, which generated clients use for their functions."""
     return name
 
 
 def get(
-    blueprint: APIBlueprint, rule: str, **answers: object
+    blueprint: APIBlueprint, rule: str, **responses: object
 ) -> Callable[[View], View]:
-    """Route GET requests; `answers` as for `_documented`."""
-    route = blueprint.get(rule, responses=_documented(rule, answers))
+    """Route GET requests; `responses` as for `_describe_responses`."""
+    route = blueprint.get(rule, responses=_describe_responses(rule, responses))
     return cast("Callable[[View], View]", route)
 
 
@@ -58,16 +60,16 @@ def post(
     rule: str,
     form: type[BaseModel] | None = None,
     json: type[BaseModel] | None = None,
-    **answers: object,
+    **responses: object,
 ) -> Callable[[View], View]:
     """Route POST requests; `form` and `json` only document the body: the view reads it.
 
     Args:
-        blueprint: Where.
-        rule: The path.
-        form: A multipart form that is taken.
-        json: A JSON object that is taken instead.
-        **answers: As for `_documented`.
+        blueprint: Blueprint of the route.
+        rule: Path of the route.
+        form: Model of the multipart form that is accepted.
+        json: Model of the JSON object that is accepted.
+        **responses: Responses, as for `_describe_responses`.
     """
     content: dict[str, Any] = {}
     if form is not None:
@@ -75,42 +77,49 @@ def post(
         encoding = {
             field: json_type for field in JSON_FIELDS if field in form.model_fields
         }
-        content["multipart/form-data"] = {"schema": named(form), "encoding": encoding}
+        content["multipart/form-data"] = {
+            "schema": schema_ref(form),
+            "encoding": encoding,
+        }
     if json is not None:
-        content["application/json"] = {"schema": named(json)}
-    # An empty body is as good as an object in which nothing is required.
+        content["application/json"] = {"schema": schema_ref(json)}
+    # An empty body is accepted like an object in which nothing is required.
     required = any(map(_has_required, filter(None, (form, json))))
     body = {"required": required, "content": content} if content else None
     options: dict[str, Any] = {"request_body": body} if body else {}
-    route = blueprint.post(rule, responses=_documented(rule, answers), **options)
-    return cast("Callable[[View], View]", route)
-
-
-def delete(
-    blueprint: APIBlueprint, rule: str, **answers: object
-) -> Callable[[View], View]:
-    """Route DELETE requests; `answers` as for `_documented`."""
-    route = blueprint.delete(rule, responses=_documented(rule, answers))
-    return cast("Callable[[View], View]", route)
-
-
-def patch(
-    blueprint: APIBlueprint, rule: str, body: type[BaseModel], **answers: object
-) -> Callable[[View], View]:
-    """Route PATCH requests with a merge patch, which the view reads."""
-    kinds = ("application/merge-patch+json", "application/json")
-    documented: dict[str, Any] = {
-        "required": _has_required(body),
-        "content": {kind: {"schema": named(body)} for kind in kinds},
-    }
-    route = blueprint.patch(
-        rule, responses=_documented(rule, answers), request_body=documented
+    route = blueprint.post(
+        rule, responses=_describe_responses(rule, responses), **options
     )
     return cast("Callable[[View], View]", route)
 
 
-def named(model: type[BaseModel]) -> dict[str, str]:
-    """Refer to a model in the document."""
+def delete(
+    blueprint: APIBlueprint, rule: str, **responses: object
+) -> Callable[[View], View]:
+    """Route DELETE requests; `responses` as for `_describe_responses`."""
+    route = blueprint.delete(rule, responses=_describe_responses(rule, responses))
+    return cast("Callable[[View], View]", route)
+
+
+def patch(
+    blueprint: APIBlueprint, rule: str, body: type[BaseModel], **responses: object
+) -> Callable[[View], View]:
+    """Route PATCH requests with a merge patch, which the view reads."""
+    media_types = ("application/merge-patch+json", "application/json")
+    request_body: dict[str, Any] = {
+        "required": _has_required(body),
+        "content": {
+            media_type: {"schema": schema_ref(body)} for media_type in media_types
+        },
+    }
+    route = blueprint.patch(
+        rule, responses=_describe_responses(rule, responses), request_body=request_body
+    )
+    return cast("Callable[[View], View]", route)
+
+
+def schema_ref(model: type[BaseModel]) -> dict[str, str]:
+    """Return a reference to the schema of a model in the OpenAPI document."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
@@ -118,36 +127,40 @@ def _has_required(model: type[BaseModel]) -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 
-def _documented(
-    rule: str, answers: dict[str, object]
+def _describe_responses(
+    rule: str, responses: dict[str, object]
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Describe answers given as s200=Model, s202="image/png, image/tiff", s404=None.
+    """Describe responses given as s200=Model, s202="image/png, image/tiff", s404=None.
 
-    Text names media types, "" says that there is no body; None is a problem; a dict is
-    the description itself.
+    A text lists media types; "" is a response without a body; None is a problem; a dict
+    is the description itself.
     """
-    always = ["403", "422", "500"] + (["401"] if rule.startswith("/v1/") else [])
-    always += ["410"] if "<job_id>" in rule else []  # of a job that was deleted
+    problem_statuses = ["403", "422", "500"]
+    problem_statuses += ["401"] if rule.startswith("/v1/") else []
+    problem_statuses += ["410"] if "<job_id>" in rule else []  # the job was deleted
     described: dict[str | int | HTTPStatus, Any] = {
-        status: dict(PROBLEM_RESPONSE) for status in always
+        status: dict(PROBLEM_RESPONSE) for status in problem_statuses
     }
     if rule.startswith("/v1/"):
         described["429"] = dict(PROBLEM_RESPONSE)
-        described["503"] = dict(PROBLEM_RESPONSE)  # of the database, or too many bodies
-    for name, what in answers.items():
+        # The database cannot be reached, or too many bodies are being read.
+        described["503"] = dict(PROBLEM_RESPONSE)
+    for name, response in responses.items():
         status = name.removeprefix("s")
-        if what is None:
+        if response is None:
             described.setdefault(status, dict(PROBLEM_RESPONSE))
-        elif what == "":
+        elif response == "":
             described[status] = {"description": "No content"}
-        elif isinstance(what, str):
+        elif isinstance(response, str):
             schema = {"type": "string"}
-            if not what.startswith("text/"):
+            if not response.startswith("text/"):
                 schema["format"] = "binary"
-            media_types = what.split(", ")
+            media_types = response.split(", ")
             described[status] = {
-                "content": {each: {"schema": schema} for each in media_types}
+                "content": {
+                    media_type: {"schema": schema} for media_type in media_types
+                }
             }
         else:
-            described[status] = what
+            described[status] = response
     return described

@@ -1,6 +1,6 @@
-"""How much a request may bring, enforced while it is read.
+"""Limits of the server: bytes of a request, and slots for what holds a thread.
 
-Places for streams and held requests, each of which has a thread while it lasts.
+Uploads, logins, decoding of images, streams and long polls have slots.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
     from threading import BoundedSemaphore
     from typing import Any
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from shared.settings import Settings
 
 MAX_FIELD_BYTES = 256 * 1024
 
-_PICTURES_PER_REQUEST = 4  # of the largest size taken
+_IMAGES_PER_REQUEST = 4  # of the largest accepted size
 _MAX_LOGINS = 4
-_MEMORY_BYTES = 512 * 1024  # a larger file goes to disk while it arrives
-_DECODER_SECONDS = 30
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_MEMORY_BYTES = 512 * 1024  # a larger file is written to disk while it is received
+_DECODER_TIMEOUT_SECONDS = 30
+_DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 
 
 def max_body_bytes(settings: Settings) -> int:
-    """Bytes of the largest request: four pictures of the largest size, and fields."""
-    return _PICTURES_PER_REQUEST * settings.max_upload_bytes + 2**20
+    """Return the maximum bytes of a request: four of the largest images, and fields."""
+    return _IMAGES_PER_REQUEST * settings.max_upload_bytes + 2**20
 
 
 def max_uploads(settings: Settings) -> int:
-    """Bodies read at once: half of the threads, so that others always find one.
+    """Return how many bodies are read at once: half of the threads.
 
-    The server's WSGI input knows no timeout, so a sender who falls silent keeps his
-    thread until his connection ends.
+    The server's WSGI input has no timeout, so a client that stops sending keeps a
+    thread until its connection ends. The other threads remain for other requests.
     """
     return settings.api_threads // 2
 
 
 def max_logins(settings: Settings) -> int:
-    """Bodies of strangers read at once: nobody else's place is among them.
+    """Return how many bodies of clients without a key are read at once.
 
-    Fewer than the threads that uploads leave, or they could take the last one.
+    They are fewer than the threads that uploads leave, so that one always remains.
     """
     left = settings.api_threads - max_uploads(settings)
     return max(1, min(_MAX_LOGINS, left - 1))
 
 
-def most_streams_each(settings: Settings) -> int:
-    """Streams and held requests of one owner; without keys, the only one has them all.
+def max_streams_per_owner(settings: Settings) -> int:
+    """Return how many streams and long polls one owner may open.
 
-    There is nobody then to leave places for.
+    Without API keys there is only one owner, who may open all.
     """
     if settings.auth == "none":
         return settings.max_streams
@@ -67,7 +67,12 @@ def most_streams_each(settings: Settings) -> int:
 
 
 class BoundedFile(SpooledTemporaryFile[bytes]):
-    """A file of an upload that stops the request when it grows too large."""
+    """Temporary file of an upload that raises an error when it grows too large.
+
+    Args:
+        max_bytes: Maximum size.
+        name: Name of the file for the message, or None.
+    """
 
     def __init__(self, max_bytes: int, name: str | None = None) -> None:
         super().__init__(max_size=_MEMORY_BYTES, mode="w+b")
@@ -78,20 +83,20 @@ class BoundedFile(SpooledTemporaryFile[bytes]):
         """Write the next bytes.
 
         Raises:
-            UploadTooLarge: They are more than a picture may have.
+            UploadTooLarge: The file has more bytes than an image may have.
         """
         if self.tell() + len(data) > self._max_bytes:
-            which = f"the file {self._name[:60]!r}" if self._name else "a file"
+            subject = f"the file {self._name[:60]!r}" if self._name else "a file"
             raise UploadTooLarge(
-                f"{which} of the upload has more than {self._max_bytes:,} bytes",
+                f"{subject} of the upload has more than {self._max_bytes:,} bytes",
                 hint="scale the picture down or save it as JPEG",
             )
         return super().write(data)
 
 
 @contextmanager
-def temporary_room() -> Iterator[None]:
-    """Say what it means when a file of an upload cannot be written, or closed.
+def report_full_disk() -> Iterator[None]:
+    """Convert the error of a full disk while files of an upload are written or closed.
 
     Raises:
         StorageFull: The folder for temporary files is full.
@@ -99,89 +104,92 @@ def temporary_room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in _DISK_FULL_ERRORS:
             raise StorageFull(f"no room for the files of an upload: {error}") from error
         raise
 
 
-def check_room(services: Services) -> None:
-    """Refuse work while there would be no room for its pictures.
+def check_free_space(dependencies: Dependencies) -> None:
+    """Raise an error if the storage has too little free space for new images.
 
     Raises:
-        StorageFull: Less is free than the operator wants to keep free.
+        StorageFull: Less than `min_free_bytes` of the settings is free.
     """
-    free, least = services.storage.free_bytes(), services.settings.min_free_bytes
-    if free < least:
-        raise StorageFull(f"{free:,} bytes are free, at least {least:,} are kept free")
+    free = dependencies.storage.free_bytes()
+    required = dependencies.settings.min_free_bytes
+    if free < required:
+        raise StorageFull(
+            f"{free:,} bytes are free, at least {required:,} are kept free"
+        )
 
 
 @contextmanager
-def one_place(places: BoundedSemaphore) -> Iterator[None]:
-    """Take one of the places where bodies are read: `uploads` or `logins`.
+def upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
+    """Take a slot for reading a body: one of `upload_slots` or `login_slots`.
 
     Raises:
-        ServerBusy: All are taken; waiting for one would take a thread, too.
+        ServerBusy: All are taken. Waiting for one would hold a thread, too.
     """
-    if not places.acquire(blocking=False):
+    if not slots.acquire(blocking=False):
         raise ServerBusy("too many uploads are arriving; try again soon")
     try:
         yield
     finally:
-        places.release()
+        slots.release()
 
 
 @contextmanager
-def one_decoder(services: Services) -> Iterator[None]:
-    """Wait for one of the few places where pictures are decoded.
+def decoder_slot(dependencies: Dependencies) -> Iterator[None]:
+    """Wait for one of the few slots for decoding images.
 
     Raises:
-        ServerBusy: None became free in time.
+        ServerBusy: No slot became free in time.
     """
-    if not services.decoders.acquire(timeout=_DECODER_SECONDS):
+    if not dependencies.decoder_slots.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
         raise ServerBusy("too many uploads are being checked; try again soon")
     try:
         yield
     finally:
-        services.decoders.release()
+        dependencies.decoder_slots.release()
 
 
-class Places:
-    """Counts those that are taken, in all and by owner.
+class StreamSlots:
+    """Slots for streams and long polls, each of which holds a thread.
 
     Args:
-        most: In all.
-        most_each: Of one owner.
+        limit: Maximum number of slots in use.
+        owner_limit: Maximum number of slots of one owner.
     """
 
-    def __init__(self, most: int, most_each: int) -> None:
-        self._most, self._most_each = most, most_each
+    def __init__(self, limit: int, owner_limit: int) -> None:
+        self._limit, self._owner_limit = limit, owner_limit
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
     def take(self, owner_id: str) -> Callable[[], None]:
-        """Take one.
+        """Take a slot.
 
         Returns:
-            What gives it back; doing so twice is harmless.
+            Function that releases the slot; a second call has no effect.
 
         Raises:
-            TooManyStreams: All are taken, or all that this owner may have.
+            TooManyStreams: All slots are taken, or all of this owner.
         """
         with self._lock:
-            if self._taken.total() >= self._most:
-                raise TooManyStreams("server", self._most)
-            if self._taken[owner_id] >= self._most_each:
-                raise TooManyStreams("owner", self._most_each)
+            if self._taken.total() >= self._limit:
+                raise TooManyStreams("server", self._limit)
+            if self._taken[owner_id] >= self._owner_limit:
+                raise TooManyStreams("owner", self._owner_limit)
             self._taken[owner_id] += 1
         held = [owner_id]
 
-        def give_back() -> None:
+        def release() -> None:
             with suppress(IndexError), self._lock:
-                self._free(held.pop())
+                self._release(held.pop())
 
-        return give_back
+        return release
 
-    def _free(self, owner_id: str) -> None:
+    def _release(self, owner_id: str) -> None:
         self._taken[owner_id] -= 1
         if not self._taken[owner_id]:
             del self._taken[owner_id]  # owners come and go; the table must not grow

@@ -9,13 +9,13 @@ _RETRY_MILLISECONDS = 3000
 OPENING = f"retry: {_RETRY_MILLISECONDS}\n\n"
 
 
-def event_text(kind: str, data: str, event_id: int | None = None) -> str:
-    """Write one event.
+def format_event(kind: str, data: str, event_id: int | None = None) -> str:
+    """Return the text of one event.
 
     Args:
-        kind: What the browser calls it: `addEventListener(kind, ...)`.
+        kind: Type of the event, as in `addEventListener(kind, ...)`.
         data: JSON in one line.
-        event_id: Where a client that comes back goes on from; None: as before.
+        event_id: Last-Event-ID of a client that reconnects; None leaves it unchanged.
     """
-    named = "" if event_id is None else f"id: {event_id}\n"
-    return f"event: {kind}\n{named}data: {data}\n\n"
+    id_line = "" if event_id is None else f"id: {event_id}\n"
+    return f"event: {kind}\n{id_line}data: {data}\n\n"

@@ -1,4 +1,4 @@
-"""Seconds since 1970, as the rows have them, and the times that the API says."""
+"""Conversion of seconds since 1970, which rows have, to the times of the API."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import overload
 
 
 @overload
-def instant(seconds: float) -> datetime: ...
+def to_datetime(seconds: float) -> datetime: ...
 
 
 @overload
-def instant(seconds: float | None) -> datetime | None: ...
+def to_datetime(seconds: float | None) -> datetime | None: ...
 
 
-def instant(seconds: float | None) -> datetime | None:
-    """Turn seconds since 1970 into an aware time, UTC."""
+def to_datetime(seconds: float | None) -> datetime | None:
+    """Return seconds since 1970 as an aware datetime in UTC, and None as None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

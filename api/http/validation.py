@@ -1,4 +1,4 @@
-"""What Pydantic found wrong, as JSON pointers that people can follow."""
+"""Validation errors of Pydantic as field errors with JSON pointers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-_SHOWN = 40  # characters of a wrong value
-_ALIKE = 0.75  # of 1: "preset" is no slip of the pen for "reuse"
+_MAX_SHOWN = 40  # characters of a wrong value
+_MIN_SIMILARITY = 0.75  # of 1: "preset" is not a misspelled "reuse"
 
 
 def field_errors(
@@ -24,75 +24,82 @@ def field_errors(
     model: type[BaseModel],
     prefix: str = "",
     *,
-    lists_known: bool = False,
+    lists_fields: bool = False,
 ) -> list[FieldError]:
-    """List every wrong value of `error`.
+    """Return a field error for every wrong value of `error`.
 
     Args:
-        error: What Pydantic found.
-        model: Which it should have been.
-        prefix: JSON pointer to where it stands.
-        lists_known: Whether who names something unknown is told all that is known.
+        error: Error of Pydantic.
+        model: Model that was validated.
+        prefix: JSON pointer to the validated object.
+        lists_fields: Whether the error of an unknown field lists the known ones.
     """
-    known = f"; known: {', '.join(model.model_fields)}" if lists_known else ""
-    found = error.errors(include_url=False, include_context=False)
+    known = f"; known: {', '.join(model.model_fields)}" if lists_fields else ""
+    details = error.errors(include_url=False, include_context=False)
     return [
         FieldError(
-            prefix + pointer(one["loc"]),
-            one["type"].replace("_", "-"),
-            _detail(one, model, known),
+            prefix + json_pointer(detail["loc"]),
+            detail["type"].replace("_", "-"),
+            _message(detail, model, known),
         )
-        for one in found
-        if not _follows_from(one, found)
+        for detail in details
+        if not _is_consequence(detail, details)
     ]
 
 
-def pointer(path: Iterable[int | str]) -> str:
-    """Write a JSON pointer (RFC 6901)."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+def json_pointer(location: Iterable[int | str]) -> str:
+    """Return a location of Pydantic as a JSON pointer (RFC 6901)."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
     return "".join(f"/{step}" for step in steps)
 
 
-def sound(said: Mapping[str, Any], errors: Iterable[FieldError]) -> dict[str, Any]:
-    """Leave out the members of a body in which something is wrong."""
-    wrong = {one.pointer.split("/")[1] for one in errors}
-    return {name: said[name] for name in said if name not in wrong}
+def valid_members(
+    body: Mapping[str, Any], errors: Iterable[FieldError]
+) -> dict[str, Any]:
+    """Return the members of a body that have no errors."""
+    invalid = {error.pointer.split("/")[1] for error in errors}
+    return {name: body[name] for name in body if name not in invalid}
 
 
-def _follows_from(one: ErrorDetails, found: list[ErrorDetails]) -> bool:
-    # A list whose items are all wrong is also "too short": no news to anybody.
-    here = one["loc"]
-    below = (other["loc"] for other in found if len(other["loc"]) > len(here))
-    return one["type"] == "too_short" and any(loc[: len(here)] == here for loc in below)
+def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    # A list whose items are all wrong is also "too short", which says nothing new.
+    location = detail["loc"]
+    depth = len(location)
+    deeper = (other["loc"] for other in details if len(other["loc"]) > depth)
+    return detail["type"] == "too_short" and any(
+        other[:depth] == location for other in deeper
+    )
 
 
-def _detail(one: ErrorDetails, model: type[BaseModel], known: str) -> str:
-    if one["type"] == "extra_forbidden":
-        return _unknown(str(one["loc"][-1]), model) + known
-    message = one["msg"].removeprefix("Value error, ")
-    value = one["input"]
-    if isinstance(value, str | int | float) and one["type"] != "value_error":
+def _message(detail: ErrorDetails, model: type[BaseModel], known: str) -> str:
+    if detail["type"] == "extra_forbidden":
+        return _unknown_field(str(detail["loc"][-1]), model) + known
+    message = detail["msg"].removeprefix("Value error, ")
+    value = detail["input"]
+    if isinstance(value, str | int | float) and detail["type"] != "value_error":
         return f"{message}, not {_shorten(repr(value))}"
     return message
 
 
-def _unknown(name: str, model: type[BaseModel]) -> str:
-    close = get_close_matches(name[:_SHOWN], model.model_fields, n=1, cutoff=_ALIKE)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{_shorten(repr(name))} is not known here{meant}"
+def _unknown_field(name: str, model: type[BaseModel]) -> str:
+    matches = get_close_matches(
+        name[:_MAX_SHOWN], model.model_fields, n=1, cutoff=_MIN_SIMILARITY
+    )
+    suggestion = f"; did you mean {matches[0]!r}?" if matches else ""
+    return f"{_shorten(repr(name))} is not known here{suggestion}"
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def is_plausible_id(text: str) -> bool:
-    """Keep other text from the database, which may choke on it."""
+    """Return whether text may be an id; other text must not reach the database."""
     return text.isascii() and text.replace("_", "").isalnum()
 
 
 def clean_name(text: str, errors: list[FieldError]) -> str | None:
-    """Check a name for people; what is wrong with it goes to `errors`."""
+    """Return a display name without outer spaces; add errors to `errors`."""
     name = text.strip()
     if len(name) > MAX_NAME:
         detail = f"{len(name)} characters, at most {MAX_NAME}"

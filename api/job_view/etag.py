@@ -1,7 +1,8 @@
-"""ETags of jobs: their revision, their percent, and a digest of what else may change.
+"""ETags of jobs: revision, percent of progress, and a digest of all other changes.
 
-An ETag can so be made from a glance at the row, without the job object; and one that a
-client sends back tells what it has seen.
+An ETag can be built from a `JobVersion`, which is a short read of the row, without the
+job object. From the ETag that a client sends back, a long poll knows the revision and
+the percent that the client has.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from api.job_view.schemas import JobObject, Progress, QueuePlace
     from shared.queries.jobs import JobVersion
 
-_FORM = re.compile(r"(\d{1,9})\.(\d{1,3})\.([0-9a-f]{16})")
-_EXACT_PLACES = 10  # of the line; further back, tens, hundreds and so on
-_SOON_SECONDS = 4.0  # what starts sooner starts now
+_PATTERN = re.compile(r"(\d{1,9})\.(\d{1,3})\.([0-9a-f]{16})")
+_EXACT_PLACES = 10  # of the queue; further back, tens, hundreds and so on
+_SOON_SECONDS = 4.0  # a start that is sooner counts as this
 _STEPS_PER_DOUBLING = 2  # of the time until a job starts: steps of 41 %
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What a client has seen of a job, or would see now; `str()` is an ETag."""
+class JobETag:
+    """Parts of the ETag of a job; `str()` joins them."""
 
     revision: int
     percent: int
@@ -41,20 +42,20 @@ class Mark:
         return f"{self.revision}.{self.percent}.{self.digest}"
 
     @classmethod
-    def read(cls, etag: str) -> Self | None:
-        """Read an ETag that came back; None: it is not one of ours."""
-        found = _FORM.fullmatch(etag)
-        if found is None:
+    def parse(cls, etag: str) -> Self | None:
+        """Parse an ETag that a client sent; None if it is not that of a job."""
+        match = _PATTERN.fullmatch(etag)
+        if match is None:
             return None
-        return cls(int(found[1]), int(found[2]), found[3])
+        return cls(int(match[1]), int(match[2]), match[3])
 
 
-def mark_of_job(job: JobObject) -> Mark:
-    """Mark a job that has been put together."""
+def job_etag(job: JobObject) -> JobETag:
+    """Return the ETag of a job object."""
     iteration = job.last_checkpoint.iteration if job.last_checkpoint else 0
-    kept = sum(one.kept for one in job.checkpoints)
-    begun = sum(one.from_iteration is not None for one in job.segments)
-    rest = [
+    kept = sum(checkpoint.kept for checkpoint in job.checkpoints)
+    begun = sum(segment.from_iteration is not None for segment in job.segments)
+    other_parts = [
         job.state_reason,
         job.preview and job.preview.iteration,
         [iteration, len(job.checkpoints), kept, begun],
@@ -63,58 +64,65 @@ def mark_of_job(job: JobObject) -> Mark:
         job.parent and job.parent.job_id,
         job.inputs_gone,
     ]
-    return _mark(job.revision, job.progress, job.queue, rest)
+    return _build_etag(job.revision, job.progress, job.queue, other_parts)
 
 
-def mark_of_glance(
-    seen: JobVersion, progress: Progress | None, queue: QueuePlace | None
-) -> Mark:
-    """Mark a job that has been glanced at, exactly as `mark_of_job` would."""
-    rest = [
-        seen.state_reason,
-        seen.frame,
-        [seen.checkpoint_iteration, seen.stored, seen.kept, seen.begun],
-        seen.warnings,
-        seen.worker_id,
-        seen.parent_id,
-        seen.gone,
+def version_etag(
+    version: JobVersion, progress: Progress | None, queue: QueuePlace | None
+) -> JobETag:
+    """Return the ETag of a version, which equals the `job_etag` of the job object."""
+    other_parts = [
+        version.state_reason,
+        version.newest_frame,
+        [
+            version.checkpoint_iteration,
+            version.checkpoint_count,
+            version.kept_checkpoint_count,
+            version.begun_segment_count,
+        ],
+        version.warnings,
+        version.worker_id,
+        version.parent_id,
+        version.deleted_input_count,
     ]
-    return _mark(seen.revision, progress, queue, rest)
+    return _build_etag(version.revision, progress, queue, other_parts)
 
 
-def percent_of(progress: Progress | None) -> int:
-    """Progress as coarse as a client is told of it without asking for more."""
+def progress_percent(progress: Progress | None) -> int:
+    """Return progress in whole percent, as precise as ETags and long polls are."""
     return 0 if progress is None else round(100 * progress.fraction)
 
 
-def _mark(
+def _build_etag(
     revision: int,
     progress: Progress | None,
     queue: QueuePlace | None,
-    rest: Sequence[object],
-) -> Mark:
+    other_parts: Sequence[object],
+) -> JobETag:
     place = queue and [
-        _coarse(queue.ahead),
+        _round_place(queue.ahead),
         queue.reason,
-        _step(queue.starts_in_s),
+        _round_start(queue.starts_in_s),
         queue.confidence,
     ]
-    where = progress and [progress.phase, progress.scale.model_dump()]
-    seen = json.dumps([place, where, *rest], sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(seen.encode()).hexdigest()[:16]
-    return Mark(revision, percent_of(progress), digest)
+    phase = progress and [progress.phase, progress.scale.model_dump()]
+    text = json.dumps(
+        [place, phase, *other_parts], sort_keys=True, separators=(",", ":")
+    )
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return JobETag(revision, progress_percent(progress), digest)
 
 
-def _coarse(ahead: int) -> int:
-    """Round a place in line: who is 1,234th need not know of every step."""
+def _round_place(ahead: int) -> int:
+    """Round a place down to one digit, so that distant jobs' ETags change rarely."""
     step = 1
     while ahead // step >= _EXACT_PLACES:
         step *= 10
     return ahead // step * step
 
 
-def _step(seconds: float | None) -> int | None:
-    """Round a time that passes: the nearer, the finer, so that few polls see a step."""
+def _round_start(seconds: float | None) -> int | None:
+    """Round a start time: the nearer, the finer, so that few polls see a change."""
     if seconds is None:
         return None
     return int(_STEPS_PER_DOUBLING * math.log2(max(seconds, _SOON_SECONDS)))

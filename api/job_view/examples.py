@@ -1,4 +1,4 @@
-"""Examples of the resources, for their OpenAPI schemas."""
+"""Examples of jobs, assets and other resources, for their OpenAPI schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Path parameters of jobs, and the caller's job that they name."""
+"""Path parameters of job routes, and functions that read the job they name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.validation import is_plausible_id
 from shared.errors import JobNotFound, NotFound
 from shared.params.schedule import MAX_ITERATIONS
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
 
 
 class JobPath(BaseModel):
-    """Which job."""
+    """Path parameters of routes of a job."""
 
     job_id: str
 
 
 class OutputPath(JobPath):
-    """Which file of which job."""
+    """Path parameters of routes of an output."""
 
     name: str
 
 
 class FramePath(JobPath):
-    """Which preview of which job."""
+    """Path parameters of routes of a frame."""
 
     iteration: int = Field(ge=0, le=MAX_ITERATIONS)
 
 
 def find_job(job_id: str) -> Job:
-    """Read a job of the caller.
+    """Return a job of the caller.
 
     Raises:
-        JobNotFound: There is none with this id.
+        JobNotFound: The caller has no such job.
     """
     require_job_id(job_id)
-    return get_job(current_services().database, current_owner_id(), job_id)
+    return get_job(current_dependencies().database, current_owner_id(), job_id)
 
 
 def require_job_id(text: str) -> None:
-    """Refuse what can be no id of a job.
+    """Raise an error for text that cannot be the id of a job.
 
     Raises:
-        JobNotFound: It is none.
+        JobNotFound: The text cannot be an id.
     """
     if not is_plausible_id(text):
         raise JobNotFound("this is not the id of a job")
 
 
 def find_output(job_id: str, name: str) -> JobOutput:
-    """Read what is known of a file that a job of the caller has made.
+    """Return the row of an output of a job of the caller.
 
     Raises:
-        NotFound: There is none of this name, or not yet.
+        NotFound: There is no output of this name, or not yet.
     """
     job = find_job(job_id)
     if not is_plausible_id(name.replace(".", "")):
         raise NotFound("this is not the name of an output")
-    return get_output(current_services().database, job.id, name)
+    return get_output(current_dependencies().database, job.id, name)

@@ -1,15 +1,15 @@
-"""Where a queued job stands, when it will run, and why it does not yet."""
+"""Queue place of a job: its position, its expected start, and why it waits."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from api.http.timestamps import instant
+from api.http.timestamps import to_datetime
 from api.job_view.schemas import QueuePlace
-from api.job_view.segments import course_of
-from shared.forecast.durations import Work, spans_on
-from shared.forecast.queue_simulation import Waiting
+from api.job_view.segments import plan_segments
+from shared.forecast.durations import RemainingWork, durations_by_setup
+from shared.forecast.queue_simulation import WaitingJob
 from shared.jobs.transitions import ready_key
 from shared.params.kinds import JobKind
 from shared.params.memory import need_bytes
@@ -20,127 +20,140 @@ if TYPE_CHECKING:
     from api.job_view.schemas import Confidence, WhyWaiting
     from shared.db.database import Database
     from shared.db.models.jobs import Job
-    from shared.forecast.pace_model import Span
-    from shared.forecast.queue_simulation import Slot
+    from shared.forecast.pace_model import DurationRange
+    from shared.forecast.queue_simulation import RunSlot
     from shared.params.style import StyleParams
     from shared.queries.details import JobDetails
     from shared.queries.queue import QueueState
 
-# Of the longest time that is likely over the shortest.
+# Limits of confidence: the longest likely duration divided by the shortest.
 _HIGH, _MEDIUM = 1.5, 2.5
-_SHORTEST_SECONDS = 1e-3  # nothing is divided by less
+_SHORTEST_SECONDS = 1e-3  # divisor at least, so that nothing is divided by 0
 
 
-def place_in_line(job: Job, known: JobDetails) -> QueuePlace | None:
-    """Describe it; None: the job is not queued."""
-    line = known.line
-    if job.state != JobState.QUEUED or line is None:
+def serialize_queue_place(job: Job, details: JobDetails) -> QueuePlace | None:
+    """Return the queue place of a job, or None if it is not queued."""
+    queue_state = details.queue_state
+    if job.state != JobState.QUEUED or queue_state is None:
         return None
-    ahead, asked = known.ahead[job.id], _waiting(job, known, line)
+    ahead, waiting_job = (
+        details.jobs_ahead[job.id],
+        _waiting_job(job, details, queue_state),
+    )
     return QueuePlace(
         position=ahead + 1,
         ahead=ahead,
-        reason=_reason_of(line, asked, job.state_reason),
-        **_times_of(_slot(job, ahead, asked, line), line.read_at),
+        reason=_reason_of(queue_state, waiting_job, job.state_reason),
+        **_start_fields(
+            _find_slot(job, ahead, waiting_job, queue_state), queue_state.read_at
+        ),
     )
 
 
-def new_waiting(
-    line: QueueState,
+def new_waiting_job(
+    queue_state: QueueState,
     owner_id: str,
     params: StyleParams,
     size: tuple[int, int],
     priority: int,
-) -> Waiting:
-    """Describe a job that could be submitted now.
+) -> WaitingJob:
+    """Return a waiting job as if it were submitted now.
 
     Args:
-        line: Who waits and who works.
-        owner_id: Whose it would be.
-        params: With all planned changes.
-        size: Width and height of its photo.
-        priority: How it would stand in line.
+        queue_state: Waiting jobs and live workers.
+        owner_id: Owner of the job.
+        params: Parameters with all planned changes.
+        size: Width and height of its content image.
+        priority: Priority of the job, as a number.
     """
-    work = Work(JobKind.STYLE, params.model_dump(), size)
-    return Waiting(
+    work = RemainingWork(JobKind.STYLE, params.model_dump(), size)
+    return WaitingJob(
         job_id="",
         owner_id=owner_id,
-        key=ready_key(line.read_at, priority),
+        ready_key=ready_key(queue_state.read_at, priority),
         need_bytes=need_bytes(params),
-        spans=spans_on(line.times, line.setups, work),
+        durations=durations_by_setup(queue_state.pace_table, queue_state.setups, work),
     )
 
 
-def new_place(database: Database, line: QueueState, asked: Waiting) -> QueuePlace:
-    """Describe where one more job would stand."""
-    ahead, slot = place_in_queue(database, line, asked)
+def estimate_queue_place(
+    database: Database, queue_state: QueueState, waiting_job: WaitingJob
+) -> QueuePlace:
+    """Return the queue place that one more job would have."""
+    ahead, slot = place_in_queue(database, queue_state, waiting_job)
     return QueuePlace(
         position=ahead + 1,
         ahead=ahead,
-        reason=_reason_of(line, asked),
-        **_times_of(slot, line.read_at),
+        reason=_reason_of(queue_state, waiting_job),
+        **_start_fields(slot, queue_state.read_at),
     )
 
 
-def _times_of(slot: Slot | None, read_at: float) -> dict[str, Any]:
-    """When it starts and ends, and how sure that is; as fields of an answer."""
+def _start_fields(slot: RunSlot | None, read_at: float) -> dict[str, Any]:
+    """Return the fields of `QueuePlace` about the expected start and end."""
     if slot is None:
         names = ("starts_in_s", "starts_at", "finishes_at", "confidence")
         return dict.fromkeys(names)
-    now = instant(read_at)
+    now = to_datetime(read_at)
     return {
         "starts_in_s": round(slot.starts.seconds, 1),
         "starts_at": now + timedelta(seconds=slot.starts.seconds),
         "finishes_at": now + timedelta(seconds=slot.ends.seconds),
-        "confidence": "low" if slot.is_surmise else confidence_of(slot.ends),
+        "confidence": "low" if slot.is_extrapolated else confidence_of(slot.ends),
     }
 
 
-def confidence_of(span: Span) -> Confidence:
-    """How narrow the range of a time is."""
-    wide = span.high / max(span.low, _SHORTEST_SECONDS)
-    if wide <= _HIGH:
+def confidence_of(duration: DurationRange) -> Confidence:
+    """Return the confidence of a forecast: the narrower its range, the higher."""
+    ratio = duration.high / max(duration.low, _SHORTEST_SECONDS)
+    if ratio <= _HIGH:
         return "high"
-    return "medium" if wide <= _MEDIUM else "low"
+    return "medium" if ratio <= _MEDIUM else "low"
 
 
 def _reason_of(
-    line: QueueState, job: Waiting, state_reason: StateReason | None = None
+    queue_state: QueueState, job: WaitingJob, state_reason: StateReason | None = None
 ) -> WhyWaiting:
-    """Say why a job waits."""
+    """Return why a job waits."""
     if state_reason == StateReason.BACKING_OFF:
         return "backing_off"
-    able = line.able(job)
-    if not able:
+    capable = queue_state.capable_workers(job)
+    if not capable:
         return "no_capable_worker_alive"
-    if all(server.draining for server in able):
+    if all(worker.draining for worker in capable):
         return "queue_paused"
     if state_reason == StateReason.RECOVERING:
         return "recovering"
-    share = line.shares.get(job.owner_id)
-    return "quota" if share is not None and share.is_used_up else "waiting_for_worker"
+    quota = queue_state.quotas.get(job.owner_id)
+    return "quota" if quota is not None and quota.is_exhausted else "waiting_for_worker"
 
 
-def _slot(job: Job, ahead: int, asked: Waiting, line: QueueState) -> Slot | None:
-    if job.ready_key is None:  # it backs off, and is not in line yet
-        return line.with_job(asked)[1]
-    return line.slots.get(job.id) or line.behind(ahead, job.id)
+def _find_slot(
+    job: Job, ahead: int, waiting_job: WaitingJob, queue_state: QueueState
+) -> RunSlot | None:
+    if job.ready_key is None:  # it backs off, and is not in the queue yet
+        return queue_state.place_job(waiting_job)[1]
+    return queue_state.run_slots.get(job.id) or queue_state.extrapolate_slot(
+        ahead, job.id
+    )
 
 
-def _waiting(job: Job, known: JobDetails, line: QueueState) -> Waiting:
-    spans = {}
-    if job.ready_key is None:  # the line has no such job
-        # As if it were square: its photo is not at hand, and few jobs back off.
-        params = {**job.params, "schedule": course_of(job, known).stages}
-        work = Work(JobKind(job.kind), params, done=job.checkpoint_iteration)
-        spans = spans_on(line.times, line.setups, work)
-    return Waiting(
+def _waiting_job(job: Job, details: JobDetails, queue_state: QueueState) -> WaitingJob:
+    durations = {}
+    if job.ready_key is None:  # it backs off, and has no durations in the queue state
+        # As if the image were square: its size is not known, and few jobs back off.
+        params = {**job.params, "schedule": plan_segments(job, details).stages}
+        work = RemainingWork(
+            JobKind(job.kind), params, done_iterations=job.checkpoint_iteration
+        )
+        durations = durations_by_setup(queue_state.pace_table, queue_state.setups, work)
+    return WaitingJob(
         job_id=job.id,
         owner_id=job.owner_id,
-        key=job.ready_key or job.created_at,
+        ready_key=job.ready_key or job.created_at,
         need_bytes=job.need_bytes,
         device_class=job.device_class,
         excluded_device=job.excluded_device,
-        due_seconds=max(0.0, job.run_after - line.read_at),
-        spans=spans,
+        due_seconds=max(0.0, job.run_after - queue_state.read_at),
+        durations=durations,
     )

@@ -1,7 +1,4 @@
-"""What the API says, as Pydantic models: the answers and their OpenAPI description.
-
-What the API says of the log of jobs, as Pydantic models.
-"""
+"""Response models of jobs and of the event log, with their OpenAPI description."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ WhyWaiting = Literal[
 
 
 class QueuePlace(ResponseModel):
-    """Where a queued job stands."""
+    """Place of a queued job in the queue, and when it is expected to run."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -49,20 +46,20 @@ class QueuePlace(ResponseModel):
 
     position: int = Field(description="in the order of claims; 1 is next")
     ahead: int
-    starts_in_s: float | None = Field(description="null: nobody can tell; see reason")
+    starts_in_s: float | None = Field(description="null: unknown; see reason")
     starts_at: datetime | None
     finishes_at: datetime | None
     confidence: Confidence | None = Field(
-        description="of these times; high: jobs like it and those before it are known"
+        description="of these times; high: similar jobs have run before"
     )
     reason: WhyWaiting = Field(
-        description="why it does not run; quota: its owner has as many running as may "
-        "be; queue_paused: every worker that could take it drains"
+        description="why it waits; quota: its owner has the maximum number of running "
+        "jobs; queue_paused: every worker that could run it is draining"
     )
 
 
 class ScaleNow(ResponseModel):
-    """The size that is being optimized; `index` counts from 0."""
+    """Scale that is being optimized; `index` counts from 0."""
 
     index: int
     count: int
@@ -71,7 +68,7 @@ class ScaleNow(ResponseModel):
 
 
 class Progress(ResponseModel):
-    """How far a job is; `fraction` counts work (pixels x iterations, or pictures)."""
+    """Progress of a job; `fraction` counts work (pixels x iterations, or pictures)."""
 
     fraction: float
     phase: str
@@ -82,14 +79,16 @@ class Progress(ResponseModel):
     elapsed_s: float | None
     eta_s: float | None = Field(description="seconds left at updated_at; null: unknown")
     eta_at: datetime | None = Field(description="when it will be done")
-    eta_low_s: float | None = Field(description="nine times of ten, it is between this")
+    eta_low_s: float | None = Field(
+        description="in 9 of 10 cases, eta_s is between this"
+    )
     eta_high_s: float | None = Field(description="and this")
     losses: dict[str, float | None]
     updated_at: datetime | None
 
 
 class Preview(ResponseModel):
-    """The latest small picture of a job."""
+    """Latest preview of a job."""
 
     iteration: int
     url: str
@@ -99,26 +98,28 @@ class Preview(ResponseModel):
 
 
 class CheckpointMark(ResponseModel):
-    """Where the job would go on if its worker died now."""
+    """Checkpoint from which the job would continue if its worker crashed now."""
 
     iteration: int
-    at: datetime | None = Field(description="null: it is kept no longer")
+    at: datetime | None = Field(description="null: it is not stored any more")
 
 
 class StoredCheckpoint(ResponseModel):
-    """A place that a fork can begin at."""
+    """Checkpoint from which a job can be forked."""
 
     iteration: int
-    kept: bool = Field(description="by keep_every; others go when newer ones come")
+    kept: bool = Field(
+        description="by keep_every; others are deleted when newer ones are stored"
+    )
     bytes: int
     created_at: datetime
     promote_url: str | None = Field(
-        description="POST makes a new job that renders it in full size"
+        description="POST creates a job that renders it in full size"
     )
 
 
 class Parent(ResponseModel):
-    """The job that this one goes on from."""
+    """Job from which this one continues."""
 
     job_id: str
     iteration: int
@@ -126,7 +127,7 @@ class Parent(ResponseModel):
 
 
 class Output(ResponseModel):
-    """A finished picture, or another file that a job has made."""
+    """Finished picture, or another file that a job has made."""
 
     name: str
     url: str
@@ -138,20 +139,22 @@ class Output(ResponseModel):
 
 
 class JobError(ResponseModel):
-    """Why a job, or its last attempt, failed."""
+    """Error of a job, or of its last attempt."""
 
     code: str
     message: str
     hint: str
     retryable: bool
     iteration: int | None = Field(
-        description="where it was, as last told; null: another attempt has begun"
+        description="last reported iteration; null: another attempt has begun"
     )
-    attempt: int | None = Field(description="which one failed, or null as well")
+    attempt: int | None = Field(
+        description="number of the failed attempt, or null as well"
+    )
 
 
 class JobWorker(ResponseModel):
-    """Who computes the job, or did last."""
+    """Worker that computes the job, or did last."""
 
     id: str
     device: str | None
@@ -159,11 +162,11 @@ class JobWorker(ResponseModel):
 
 
 class JobUrls(ResponseModel):
-    """Addresses to follow instead of building them."""
+    """URLs of a job, to follow instead of building them."""
 
     self: str
     events: str
-    cancel: str | None = Field(description="this and the others: null if refused now")
+    cancel: str | None = Field(description="null: not allowed now; so for all actions")
     pause: str | None
     resume: str | None
     finish: str | None
@@ -171,7 +174,9 @@ class JobUrls(ResponseModel):
     fork: str | None
     retry: str | None
     result: str
-    latest_frame: str | None = Field(description="null: there is none, nor will be")
+    latest_frame: str | None = Field(
+        description="null: there is none, and there will be none"
+    )
     frames: str
     metrics: str
     logs: str
@@ -181,7 +186,7 @@ class JobUrls(ResponseModel):
 
 
 class SegmentObject(ResponseModel):
-    """Parameters that change in mid-run."""
+    """Change of parameters during a run."""
 
     from_iteration: int | None = Field(
         description="over all scales; it begins after this one; null: after the next"
@@ -206,56 +211,60 @@ class JobObject(ResponseModel):
     name: str | None
     tags: list[str]
     metadata: dict[str, str]
-    trace_id: str | None = Field(description="of the traceparent it was sent with")
+    trace_id: str | None = Field(description="of the traceparent of its submission")
     owner: str
     created_at: datetime
     queued_at: datetime = Field(
-        description="since when it waits, or did last; if it backs off, until when"
+        description="since when it has been queued; if it backs off, until when"
     )
     started_at: datetime | None
     finished_at: datetime | None
-    start_deadline: datetime | None = Field(description="expires if not started then")
-    cancel_after: datetime | None = Field(description="canceled if not done then")
+    start_deadline: datetime | None = Field(
+        description="the job expires if it has not started then"
+    )
+    cancel_after: datetime | None = Field(
+        description="the job is canceled if it has not ended then"
+    )
     priority: Literal["low", "normal", "high"]
     attempts: int
     max_attempts: int
     fence: int
     parent: Parent | None
     params: dict[str, Any] = Field(
-        description="StyleParams or, of kind explore, ExploreParams; defaults filled in"
+        description="StyleParams or, of kind explore, ExploreParams; with defaults"
     )
-    segments: list[SegmentObject] = Field(description="what changes, and when")
+    segments: list[SegmentObject] = Field(description="changes of parameters, in order")
     current: Changes | None = Field(
-        description="what can change, as it is with all segments"
+        description="parameters that can change, with all segments applied"
     )
     keep_every: int | None
-    allowed_actions: list[str] = Field(description="verbs that would change something")
+    allowed_actions: list[str] = Field(description="actions that are possible now")
     finish_requested: bool
-    completion: Completion | None = Field(description="early: finished by request")
+    completion: Completion | None = Field(description="early: a finish was requested")
     queue: QueuePlace | None = Field(description="only while queued")
     progress: Progress | None
     preview: Preview | None
     last_checkpoint: CheckpointMark | None
     checkpoints: list[StoredCheckpoint]
     outputs: list[Output]
-    exact: bool | None = Field(description="as if it had never been interrupted")
+    exact: bool | None = Field(description="the same as without any interruption")
     exact_reason: str | None
     error: JobError | None
     worker: JobWorker | None
     warnings: list[Any]
     inputs_gone: int = Field(
-        description="pictures of it that were deleted; with some, it cannot be gone on "
-        "from"
+        description="inputs that were deleted; if there are any, the job has no fork, "
+        "extend or retry"
     )
-    params_digest: str | None = Field(description="the same for equal work")
+    params_digest: str | None = Field(description="equal for jobs with the same work")
     reused: bool = Field(
-        default=False, description="true: the answer to a submission that made no job"
+        default=False, description="true: response to a submission that created no job"
     )
     urls: JobUrls
 
 
 class JobPage(ResponseModel):
-    """Jobs, newest first."""
+    """Page of jobs, newest first."""
 
     data: list[JobObject]
     next_cursor: str | None
@@ -263,41 +272,47 @@ class JobPage(ResponseModel):
         default=None, description="of all pages, with `count=true`; null: not counted"
     )
     count_is_capped: bool | None = Field(
-        default=None, description="there are as many, or more"
+        default=None, description="true: there are this many or more"
     )
 
 
 class LogLine(ResponseModel):
-    """Something that happened to a job, as its log and its stream tell it."""
+    """Event of a job, as pages and streams of events show it."""
 
     type: Literal["state", "params_changed", "output", "end"]
-    seq: int = Field(description="place in the log; `after` and Last-Event-ID take it")
+    seq: int = Field(description="number of the event; for `after` and Last-Event-ID")
     job_id: str
     at: datetime
     event: str | None = Field(
-        default=None, description="the verb that was asked, or what the queue did"
+        default=None, description="the requested action, or what the queue did"
     )
-    state: JobState | None = Field(default=None, description="after it")
-    from_state: JobState | None = Field(default=None, description="before it")
-    changes: dict[str, Any] | None = Field(default=None, description="what was asked")
+    state: JobState | None = Field(default=None, description="after the event")
+    from_state: JobState | None = Field(default=None, description="before the event")
+    changes: dict[str, Any] | None = Field(
+        default=None, description="requested changes"
+    )
     from_iteration: int | None = Field(
-        default=None, description="what was asked before holds after this one"
+        default=None, description="the iteration after which requested changes apply"
     )
-    outputs: list[Output] | None = Field(default=None, description="what was made")
+    outputs: list[Output] | None = Field(
+        default=None, description="files that the job has made"
+    )
 
 
 class LogPage(ResponseModel):
-    """Lines of the log, oldest first; what does not apply to one is left out."""
+    """Page of events, oldest first; members that do not apply are left out."""
 
     data: list[LogLine]
-    next_after: int = Field(description="`after` of what comes next, now or later")
+    next_after: int = Field(
+        description="value of `after` for the next page, now or later"
+    )
 
 
 class LoggedEvent(ResponseModel):
-    """Something that happened to a job, as the log has it, and events named `log`."""
+    """Event of a job as the log stores it; also the data of `log` in streams."""
 
     job_id: str
-    seq: int = Field(description="grows; for `since`")
+    seq: int = Field(description="number of the event; for `since`")
     at: datetime
     event: str
     from_state: str | None

@@ -1,4 +1,4 @@
-"""What a job is made of over its iterations: parameters as submitted, and changes."""
+"""Segments of a job: its parameters over its iterations, with requested changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.job_view.schemas import SegmentObject
 from shared.params.kinds import JobKind
-from shared.params.segments import Changes, Segment, StyleShare, steered
+from shared.params.segments import Changes, Segment, StyleShare, apply_segments
 from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """The plan of a job with all that was asked since.
+class PlannedSegments:
+    """Segments of a job, and the parameters that result from them.
 
     Attributes:
-        segments: The changes, in the order they begin; those that wait come last.
-        current: What can change, as it is with all of them; None: nothing can.
+        segments: Changes in the order in which they begin; pending ones come last.
+        current: Steerable parameters with all changes, or None if there are none.
         stages: (long side in px, iterations) per scale.
     """
 
@@ -30,27 +30,30 @@ class Course:
     stages: tuple[tuple[int, int], ...]
 
 
-def course_of(job: Job, known: JobDetails) -> Course:
-    """Put the changes of a job together."""
-    if job.kind == JobKind.EXPLORE:  # its pictures count alike
-        return Course([], None, ((1, job.iterations),))
-    begun = known.segments.get(job.id, ())
-    pending = known.pending.get(job.id, [])
-    marks = [
-        SegmentObject(from_iteration=one.from_iteration, changes=one.changes.stored())
-        for one in begun
+def plan_segments(job: Job, details: JobDetails) -> PlannedSegments:
+    """Return the segments of a job that have begun and those that are pending."""
+    if job.kind == JobKind.EXPLORE:  # every picture counts the same
+        return PlannedSegments([], None, ((1, job.iterations),))
+    begun = details.segments.get(job.id, ())
+    pending = details.pending_changes.get(job.id, [])
+    segments = [
+        SegmentObject(
+            from_iteration=segment.from_iteration, changes=segment.changes.to_json()
+        )
+        for segment in begun
     ]
-    marks += [
-        SegmentObject(from_iteration=None, changes=one.stored()) for one in pending
+    segments += [
+        SegmentObject(from_iteration=None, changes=changes.to_json())
+        for changes in pending
     ]
     params = StyleParams.model_validate(job.params)
     last = begun[-1].from_iteration if begun else 0
-    waiting = [Segment(from_iteration=last, changes=one) for one in pending]
-    now = steered(params, (*begun, *waiting))
-    return Course(marks, _current(now), now.stages)
+    waiting = [Segment(from_iteration=last, changes=changes) for changes in pending]
+    steered = apply_segments(params, (*begun, *waiting))
+    return PlannedSegments(segments, _steerable(steered), steered.stages)
 
 
-def _current(params: StyleParams) -> Changes:
+def _steerable(params: StyleParams) -> Changes:
     return Changes(
         content_weight=params.content_weight,
         style_weight=params.style_weight,

@@ -1,8 +1,6 @@
-"""A job's row and what belongs to it, as the job object.
+"""Serializer of jobs: from rows to the job object, its progress and its URLs.
 
-How far a job is and how long it will take, from what its worker last said.
-
-An iteration costs in proportion to its pixels, so work is counted in pixels times
+An iteration costs in proportion to its pixels, so progress is counted in pixels times
 iterations: a bar of iterations would stand at 75 % with half of the time to go.
 """
 
@@ -11,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from api.http.timestamps import instant
-from api.job_view.changes import PRIORITY_WORDS
-from api.job_view.queue_place import place_in_line
+from api.http.timestamps import to_datetime
+from api.job_view.queue_place import serialize_queue_place
 from api.job_view.schemas import (
+    PRIORITIES,
     CheckpointMark,
     JobError,
     JobObject,
@@ -27,17 +25,21 @@ from api.job_view.schemas import (
     ScaleNow,
     StoredCheckpoint,
 )
-from api.job_view.segments import course_of
-from shared.forecast.time_left import Told, time_left, work_done
-from shared.jobs.actions import allowed_actions, possessions
+from api.job_view.segments import plan_segments
+from shared.forecast.time_left import (
+    ProgressReport,
+    completed_share,
+    estimate_time_left,
+)
+from shared.jobs.actions import allowed_actions, met_requirements
 from shared.params.formats import format_of_key
 from shared.params.kinds import JobKind
 from shared.queries.details import load_details
-from shared.states import HELD, TERMINAL, JobState, Verb
-from shared.tracing import read_trace
+from shared.states import LEASED, TERMINAL, Action, JobState
+from shared.tracing import parse_traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from api.job_view.schemas import QueuePlace
     from shared.db.database import Database
@@ -46,27 +48,29 @@ if TYPE_CHECKING:
     from shared.queries.events import RunningJob
     from shared.queries.jobs import JobVersion
 
-_GO_ON = (Verb.FORK, Verb.EXTEND, Verb.RETRY)  # from pictures and checkpoints
+_PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
+_API_NAMES = {"user_metadata": "metadata"}  # by name of the column
+_CHILD_ACTIONS = (Action.FORK, Action.EXTEND, Action.RETRY)  # need inputs
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
-_LONGEST_WAIT_SECONDS = 30
+_MAX_POLL_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
 
-def present(database: Database, job: Job) -> JobObject:
-    """Read what belongs to a job's row and describe the whole."""
-    return _present(job, load_details(database, [job]))
+def serialize_job(database: Database, job: Job) -> JobObject:
+    """Return the job object of a row, reading what belongs to it."""
+    return _serialize(job, load_details(database, [job]))
 
 
-def present_all(database: Database, page: Sequence[Job]) -> list[JobObject]:
-    """Describe a page of jobs, reading what belongs to all of them at once."""
-    known = load_details(database, page)
-    return [_present(job, known) for job in page]
+def serialize_jobs(database: Database, rows: Sequence[Job]) -> list[JobObject]:
+    """Return the job objects of rows, reading what belongs to all of them at once."""
+    details = load_details(database, rows)
+    return [_serialize(job, details) for job in rows]
 
 
-def _present(job: Job, known: JobDetails) -> JobObject:
-    course = course_of(job, known)
-    stored = known.checkpoints.get(job.id, [])
-    allowed = _allowed(job, known)
+def _serialize(job: Job, details: JobDetails) -> JobObject:
+    plan = plan_segments(job, details)
+    stored = details.checkpoints.get(job.id, [])
+    allowed = _allowed_actions(job, details)
     return JobObject(
         id=job.id,
         revision=job.revision,
@@ -77,107 +81,129 @@ def _present(job: Job, known: JobDetails) -> JobObject:
         params_digest=job.params_digest,
         owner=job.owner_id,
         **_times(job),
-        priority=PRIORITY_WORDS.get(job.priority, "normal"),
+        priority=_PRIORITY_NAMES.get(job.priority, "normal"),
         attempts=job.attempts,
         max_attempts=job.max_attempts,
         fence=job.fence,
         parent=_parent(job),
         params=job.params,
-        segments=course.segments,
-        current=course.current,
+        segments=plan.segments,
+        current=plan.current,
         keep_every=job.keep_every,
         allowed_actions=allowed,
         finish_requested=job.finish_requested,
         completion=job.completion,
-        queue=place_in_line(job, known),
-        progress=present_progress(job, course.stages),
-        preview=_preview(job, known),
+        queue=serialize_queue_place(job, details),
+        progress=serialize_progress(job, plan.stages),
+        preview=_preview(job, details),
         last_checkpoint=_last_checkpoint(job, stored),
         checkpoints=[_checkpoint(row, can_fork="fork" in allowed) for row in stored],
-        outputs=_outputs(job, known),
+        outputs=_outputs(job, details),
         exact=job.exact,
         exact_reason=job.exact_reason,
         error=_error(job),
-        worker=_worker(job, known),
+        worker=_worker(job, details),
         warnings=job.warnings,
-        inputs_gone=len(known.gone.get(job.id, ())),
-        urls=_urls(job, known, allowed),
+        inputs_gone=len(details.deleted_assets.get(job.id, ())),
+        urls=_urls(job, details, allowed),
     )
 
 
-def _allowed(job: Job, known: JobDetails) -> list[str]:
-    """The verbs that would work; none that needs a picture that is gone."""
-    stored = job.id in known.checkpoints
-    verbs = allowed_actions(job, possessions(job, has_checkpoint=stored))
-    return [verb for verb in verbs if verb not in _GO_ON or job.id not in known.gone]
+def serialize_changes(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the detail of an event, which has column names, with names of the API."""
+    return {
+        _API_NAMES.get(name, name): _serialize_change(name, value)
+        for name, value in detail.items()
+    }
+
+
+def _serialize_change(name: str, value: Any) -> Any:
+    if name == "priority":
+        return _PRIORITY_NAMES.get(value, "normal")
+    if name == "cancel_after" and value is not None:
+        return to_datetime(value).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def _allowed_actions(job: Job, details: JobDetails) -> list[str]:
+    """Return the allowed actions, without those that need a deleted input."""
+    stored = job.id in details.checkpoints
+    actions = allowed_actions(job, met_requirements(job, has_checkpoint=stored))
+    return [
+        action
+        for action in actions
+        if action not in _CHILD_ACTIONS or job.id not in details.deleted_assets
+    ]
 
 
 def _labels(job: Job) -> dict[str, Any]:
-    trace = read_trace(job.traceparent)
+    trace = parse_traceparent(job.traceparent)
     labels = {"name": job.name, "tags": job.tags, "metadata": job.user_metadata}
-    return {**labels, "trace_id": trace and trace.id}
+    return {**labels, "trace_id": trace and trace.trace_id}
 
 
 def _times(job: Job) -> dict[str, Any]:
     names = ("started_at", "finished_at", "start_deadline", "cancel_after")
-    times = {name: instant(getattr(job, name)) for name in names}
-    sure = {"created_at": job.created_at, "queued_at": job.run_after}
-    return times | {n: instant(at) for n, at in sure.items()}
+    times = {name: to_datetime(getattr(job, name)) for name in names}
+    required = {"created_at": job.created_at, "queued_at": job.run_after}
+    return times | {name: to_datetime(at) for name, at in required.items()}
 
 
 def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark | None:
     if not job.checkpoint_iteration:
         return None
     at = [row.created_at for row in stored if row.iteration == job.checkpoint_iteration]
-    return CheckpointMark(iteration=job.checkpoint_iteration, at=instant(at[-1] if at else None))
+    return CheckpointMark(
+        iteration=job.checkpoint_iteration, at=to_datetime(at[-1] if at else None)
+    )
 
 
 def poll_seconds(job: JobObject) -> int | None:
-    """When it is worth looking again, 1 to 30 s; None: never, the job has ended."""
-    return poll_after(job.state, job.queue, job.progress)
+    """Return after how many seconds to poll again, 1 to 30; None for an ended job."""
+    return poll_seconds_for_state(job.state, job.queue, job.progress)
 
 
-def poll_after(
+def poll_seconds_for_state(
     state: JobState, queue: QueuePlace | None, progress: Progress | None
 ) -> int | None:
-    """The same, of a job that is not put together.
+    """Return the `poll_seconds` of a job from some of its members.
 
     Args:
-        state: Its state.
-        queue: Where it stands, while it is queued.
-        progress: How far it is, and what is left, as far as known.
+        state: State of the job.
+        queue: Queue place, or None if the job is not queued.
+        progress: Progress, or None if it is not known.
     """
     if state in TERMINAL:
         return None
     if state == JobState.PAUSED:
-        return _LONGEST_WAIT_SECONDS
+        return _MAX_POLL_SECONDS
     seconds = 1.0
     if queue is not None:
         seconds = _until_start(queue)
     elif progress is not None and progress.eta_s is not None:
         seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
-    return round(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
+    return round(min(max(seconds, 1), _MAX_POLL_SECONDS))
 
 
 def _until_start(queue: QueuePlace) -> float:
-    """Seconds until a queued job may start; by its place where nobody can tell."""
+    """Return seconds until a queued job may start; without a forecast, by its place."""
     if queue.starts_in_s is not None:
         return queue.starts_in_s
     return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD
 
 
 def job_url(job_id: str) -> str:
-    """Where a job is."""
+    """Return the URL of a job."""
     return f"/v1/jobs/{job_id}"
 
 
 def frame_url(job_id: str, iteration: int) -> str:
-    """Where the preview of an iteration is."""
+    """Return the URL of the preview of an iteration."""
     return f"{job_url(job_id)}/frames/{iteration}"
 
 
-def preview_of(job_id: str, iteration: int, width: int, height: int) -> Preview:
-    """Describe the latest small picture of a job; sizes in pixels."""
+def serialize_preview(job_id: str, iteration: int, width: int, height: int) -> Preview:
+    """Return the member `preview` of a job; sizes in pixels."""
     return Preview(
         iteration=iteration,
         url=f"{job_url(job_id)}/frames/latest",
@@ -187,24 +213,24 @@ def preview_of(job_id: str, iteration: int, width: int, height: int) -> Preview:
     )
 
 
-def _preview(job: Job, known: JobDetails) -> Preview | None:
-    frame = known.frames.get(job.id)
+def _preview(job: Job, details: JobDetails) -> Preview | None:
+    frame = details.frames.get(job.id)
     if frame is None:
         return None
-    return preview_of(job.id, frame.iteration, frame.width, frame.height)
+    return serialize_preview(job.id, frame.iteration, frame.width, frame.height)
 
 
-def _outputs(job: Job, known: JobDetails) -> list[Output]:
+def _outputs(job: Job, details: JobDetails) -> list[Output]:
     if job.result_key is None:
         return []
-    if several := known.outputs.get(job.id):
-        return [_output(job, row) for row in several]
-    kind = format_of_key(job.result_key)
+    if rows := details.outputs.get(job.id):
+        return [_output(job, row) for row in rows]
+    format_ = format_of_key(job.result_key)
     return [
         Output(
-            name=f"result{kind.ending}",
+            name=f"result{format_.extension}",
             url=f"{job_url(job.id)}/result",
-            media_type=kind.media_type,
+            media_type=format_.media_type,
             width=job.result_width,
             height=job.result_height,
             bytes=job.result_bytes,
@@ -233,15 +259,15 @@ def _error(job: Job) -> JobError | None:
         message=job.error_message or "",
         hint=job.error_hint or "",
         retryable=bool(job.error_retryable),
-        iteration=None if job.state in HELD else job.iteration,
-        attempt=None if job.state in HELD else job.attempts,
+        iteration=None if job.state in LEASED else job.iteration,
+        attempt=None if job.state in LEASED else job.attempts,
     )
 
 
-def _worker(job: Job, known: JobDetails) -> JobWorker | None:
+def _worker(job: Job, details: JobDetails) -> JobWorker | None:
     if job.worker_id is None:
         return None
-    worker = known.workers.get(job.worker_id)
+    worker = details.workers.get(job.worker_id)
     if worker is None:
         return JobWorker(id=job.worker_id, device=None, name=None)
     return JobWorker(id=worker.id, device=worker.device_class, name=worker.device_name)
@@ -260,34 +286,37 @@ def _checkpoint(row: Checkpoint, *, can_fork: bool) -> StoredCheckpoint:
         iteration=row.iteration,
         kept=row.kept,
         bytes=row.bytes,
-        created_at=instant(row.created_at),
+        created_at=to_datetime(row.created_at),
         promote_url=promote_url if can_fork else None,
     )
 
 
-def _urls(job: Job, known: JobDetails, allowed: Sequence[str]) -> JobUrls:
+def _urls(job: Job, details: JobDetails, allowed: Sequence[str]) -> JobUrls:
     url = job_url(job.id)
-    verbs = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
+    actions = ("cancel", "pause", "resume", "finish", "extend", "fork", "retry")
     return JobUrls(
         self=url,
         events=f"{url}/events",
-        **{verb: f"{url}/{verb}" if verb in allowed else None for verb in verbs},
+        **{
+            action: f"{url}/{action}" if action in allowed else None
+            for action in actions
+        },
         result=f"{url}/result",
-        latest_frame=f"{url}/frames/latest" if _has_frames(job, known) else None,
-        **{what: f"{url}/{what}" for what in _RECORDS},
-        content=_content_url(job, known),
+        latest_frame=f"{url}/frames/latest" if _has_frames(job, details) else None,
+        **{name: f"{url}/{name}" for name in _RECORDS},
+        content=_content_url(job, details),
     )
 
 
-def _has_frames(job: Job, known: JobDetails) -> bool:
-    """Whether there are previews, or may be some later."""
-    to_come = job.kind == JobKind.STYLE and job.state not in TERMINAL
-    return to_come or job.id in known.frames
+def _has_frames(job: Job, details: JobDetails) -> bool:
+    """Return whether there are previews, or may be some later."""
+    may_come = job.kind == JobKind.STYLE and job.state not in TERMINAL
+    return may_come or job.id in details.frames
 
 
-def _content_url(job: Job, known: JobDetails) -> str | None:
+def _content_url(job: Job, details: JobDetails) -> str | None:
     content = job.params.get("content")
-    if content is None or content["asset_id"] in known.gone.get(job.id, ()):
+    if content is None or content["asset_id"] in details.deleted_assets.get(job.id, ()):
         return None
     return f"/v1/assets/{content['asset_id']}/content"
 
@@ -295,60 +324,66 @@ def _content_url(job: Job, known: JobDetails) -> str | None:
 _MEGA = 1e6
 
 
-def present_progress(
+def serialize_progress(
     job: Job | JobVersion | RunningJob, stages: Sequence[tuple[int, int]]
 ) -> Progress | None:
-    """Describe the progress of a job that has been claimed; None before.
+    """Return the progress of a job, or None before its first claim.
 
-    While it waits to go on, that is what its checkpoint has: None, if it had got
-    further than that.
+    Of a queued job it is the progress of its checkpoint; None if its last report is
+    from a later iteration, which will be computed again.
 
     Args:
-        job: Its row, or enough of it.
-        stages: (long side in px, iterations) per scale, as they are planned by now.
+        job: Row of the job, or the part of it that has the progress.
+        stages: (long side in px, iterations) per scale, with all changes so far.
     """
     if job.progress is None:
         return None
-    told = Told.model_validate(job.progress)
-    waits = job.state == JobState.QUEUED
-    if waits and told.iteration > job.checkpoint_iteration:
+    report = ProgressReport.model_validate(job.progress)
+    is_queued = job.state == JobState.QUEUED
+    if is_queued and report.iteration > job.checkpoint_iteration:
         return None
-    index = min(max(told.scale, 0), len(stages) - 1)
+    index = min(max(report.scale, 0), len(stages) - 1)
     finished = job.state == JobState.SUCCEEDED
     return Progress(
-        fraction=1.0 if finished else round(work_done(stages, index, told), 4),
-        phase="waiting" if waits else told.phase,
+        fraction=1.0 if finished else round(completed_share(stages, index, report), 4),
+        phase="waiting" if is_queued else report.phase,
         scale=ScaleNow(
-            index=index, count=len(stages), width=told.width, height=told.height
+            index=index, count=len(stages), width=report.width, height=report.height
         ),
-        iteration=job.iteration if finished else told.iteration,
+        iteration=job.iteration if finished else report.iteration,
         iterations=job.iterations,
-        it_per_s=_speed(told),
-        elapsed_s=told.elapsed_seconds,
-        **_time_left(stages, index, told, runs=not waits and job.finished_at is None),
-        losses={name: _finite(loss) for name, loss in told.losses.items()},
-        updated_at=instant(told.updated_at),
+        it_per_s=_speed(report),
+        elapsed_s=report.elapsed_seconds,
+        **_time_left(
+            stages, index, report, is_running=not is_queued and job.finished_at is None
+        ),
+        losses={name: _finite(loss) for name, loss in report.losses.items()},
+        updated_at=to_datetime(report.updated_at),
     )
 
 
 def _time_left(
-    stages: Sequence[tuple[int, int]], index: int, told: Told, *, runs: bool
+    stages: Sequence[tuple[int, int]],
+    index: int,
+    report: ProgressReport,
+    *,
+    is_running: bool,
 ) -> dict[str, Any]:
-    """As it was when the worker said so: whoever reads it knows `updated_at`."""
-    left = time_left(stages, index, told) if runs else None
+    """Return the time left as of `updated_at`, when the worker reported it."""
+    left = estimate_time_left(stages, index, report) if is_running else None
     if left is None:
         return dict.fromkeys(("eta_s", "eta_at", "eta_low_s", "eta_high_s"))
-    at = None if told.updated_at is None else told.updated_at + left.seconds
+    at = None if report.updated_at is None else report.updated_at + left.seconds
     return {
         "eta_s": round(left.seconds, 1),
-        "eta_at": instant(at),
+        "eta_at": to_datetime(at),
         "eta_low_s": round(left.low, 1),
         "eta_high_s": round(left.high, 1),
     }
 
 
-def _speed(told: Told) -> float | None:
-    pace, pixels = told.seconds_per_mpx_iteration, told.pixels
+def _speed(report: ProgressReport) -> float | None:
+    pace, pixels = report.seconds_per_mpx_iteration, report.pixels
     if not pace or not pixels:
         return None
     return round(_MEGA / (pace * pixels), 3)

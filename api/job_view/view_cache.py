@@ -1,7 +1,7 @@
-"""How jobs look to whoever asks: a glance at the row, and the whole if it is new.
+"""Cache of job views: short versions of jobs, and their JSON where a version is new.
 
-Most polls are answered from the glance. Those that do get the whole get the text that
-was made for the last one, as long as the glance is the same in every detail.
+Most polls are answered from the version, which is a short read of the row. The JSON of
+a whole job is reused as long as its version is the same in every detail.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from api.job_view.etag import Mark, mark_of_glance
-from api.job_view.queue_place import place_in_line
-from api.job_view.segments import course_of
-from api.job_view.serializer import poll_after, present, present_progress
+from api.job_view.etag import JobETag, version_etag
+from api.job_view.queue_place import serialize_queue_place
+from api.job_view.segments import plan_segments
+from api.job_view.serializer import (
+    poll_seconds_for_state,
+    serialize_job,
+    serialize_progress,
+)
 from shared.queries.details import load_details
 from shared.queries.jobs import JobVersion, get_job, read_job_version
 from shared.states import TERMINAL, JobState
@@ -31,152 +35,166 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 V = TypeVar("V")
 
-_KEPT = 512  # texts have some kilobytes each
-_PLANS_KEPT = 4096
-_QUEUED_SECONDS = 1.0
+_CACHE_SIZE = 512  # a job is some kilobytes of JSON
+_STAGES_CACHE_SIZE = 4096
+_QUEUED_SECONDS = 1.0  # for which the view of a queued job is cached
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A job as it is now.
+class JobView:
+    """State of a job as the API shows it, without the job object.
 
     Attributes:
-        owner_id: Whose it is.
-        glance: The little that was read of it.
-        mark: Its ETag.
-        poll_seconds: When it is worth looking again; None: never.
+        owner_id: Owner of the job.
+        version: What was read of the row.
+        etag: ETag of the job object.
+        poll_seconds: Seconds after which to poll again, or None if the job has ended.
     """
 
     owner_id: str
-    glance: JobVersion
-    mark: Mark
+    version: JobVersion
+    etag: JobETag
     poll_seconds: int | None
 
     @property
-    def is_over(self) -> bool:
-        """Whether it will never change again, but for being tidied away."""
-        return self.glance.state in TERMINAL
+    def is_terminal(self) -> bool:
+        """Whether the job has ended; then only retention and deletion change it."""
+        return self.version.state in TERMINAL
 
     @property
-    def waits(self) -> bool:
-        """Whether others decide what there is to say of it."""
-        return self.glance.state == JobState.QUEUED
+    def is_queued(self) -> bool:
+        """Whether the job is queued; other jobs and workers then change its view."""
+        return self.version.state == JobState.QUEUED
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """A look, when it was taken, and what was committed by then."""
+class _CachedView:
+    """A view, with the change token and the monotonic time at which it was read."""
 
-    commits: str
-    at: float
-    look: Look
+    change_token: str
+    read_at: float
+    view: JobView
 
-    def holds(self, commits: str) -> bool:
-        """Whether another look now would see the same."""
-        if self.commits != commits:
+    def is_current(self, change_token: str) -> bool:
+        """Return whether reading the view again now would give the same."""
+        if self.change_token != change_token:
             return False
-        # What a queued job waits for changes with time alone: workers fall silent.
-        return not self.look.waits or time.monotonic() - self.at < _QUEUED_SECONDS
+        # The view of a queued job changes with time alone: workers fall silent.
+        age = time.monotonic() - self.read_at
+        return not self.view.is_queued or age < _QUEUED_SECONDS
 
 
-class Looks:
-    """Looks at jobs; one for all threads of a process."""
+class ViewCache:
+    """Cache of job views, shared by all threads of a process.
+
+    Args:
+        database: Database that views are read from.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._texts: OrderedDict[str, tuple[JobVersion, str]] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, str], _Known] = OrderedDict()
+        self._json: OrderedDict[str, tuple[JobVersion, str]] = OrderedDict()
+        self._views: OrderedDict[tuple[str, str], _CachedView] = OrderedDict()
         self._lock = Lock()
-        # What is planned changes with the revision only.
-        self._plan = lru_cache(_PLANS_KEPT)(self._read_plan)
+        # The stages of a job change only with its revision, which is part of the key.
+        self._stages = lru_cache(_STAGES_CACHE_SIZE)(self._read_stages)
 
-    def look(self, owner_id: str, job_id: str) -> Look:
-        """Glance at a job.
+    def get_view(self, owner_id: str, job_id: str) -> JobView:
+        """Return the view of a job, from the cache or from the database.
 
         Raises:
-            JobNotFound: This owner has no such job.
+            JobNotFound: The owner has no such job.
         """
-        commits = self._database.commits()  # before the glance: it may be newer
-        known = self._recall(owner_id, job_id, commits)
-        if known is not None:
-            return known
-        look = self._look(owner_id, job_id)
-        if commits is not None:
+        # Read before the row: the row may be newer than the token, never older.
+        change_token = self._database.change_token()
+        cached = self._find_cached(owner_id, job_id, change_token)
+        if cached is not None:
+            return cached
+        view = self._read_view(owner_id, job_id)
+        if change_token is not None:
             with self._lock:
-                _keep(
-                    self._looks,
+                _store(
+                    self._views,
                     (owner_id, job_id),
-                    _Known(commits, time.monotonic(), look),
+                    _CachedView(change_token, time.monotonic(), view),
                 )
-        return look
+        return view
 
-    def recall(self, owner_id: str, job_id: str) -> Look | None:
-        """Return the last look at a job, if another would show the same."""
-        return self._recall(owner_id, job_id, self._database.commits())
+    def get_cached_view(self, owner_id: str, job_id: str) -> JobView | None:
+        """Return the cached view of a job, or None if it is not current."""
+        return self._find_cached(owner_id, job_id, self._database.change_token())
 
-    def _recall(self, owner_id: str, job_id: str, commits: str | None) -> Look | None:
+    def _find_cached(
+        self, owner_id: str, job_id: str, change_token: str | None
+    ) -> JobView | None:
         with self._lock:
-            known = self._looks.get((owner_id, job_id))
-        if commits is None or known is None or not known.holds(commits):
+            cached = self._views.get((owner_id, job_id))
+        if (
+            change_token is None
+            or cached is None
+            or not cached.is_current(change_token)
+        ):
             return None
-        return known.look
+        return cached.view
 
-    def _look(self, owner_id: str, job_id: str) -> Look:
-        seen = read_job_version(self._database, owner_id, job_id)
-        progress = self.progress(owner_id, seen)
-        queue = self._queue(owner_id, seen)
-        return Look(
+    def _read_view(self, owner_id: str, job_id: str) -> JobView:
+        version = read_job_version(self._database, owner_id, job_id)
+        progress = self.job_progress(owner_id, version)
+        queue_place = self._queue_place(owner_id, version)
+        return JobView(
             owner_id=owner_id,
-            glance=seen,
-            mark=mark_of_glance(seen, progress, queue),
-            poll_seconds=poll_after(seen.state, queue, progress),
+            version=version,
+            etag=version_etag(version, progress, queue_place),
+            poll_seconds=poll_seconds_for_state(version.state, queue_place, progress),
         )
 
-    def _queue(self, owner_id: str, seen: JobVersion) -> QueuePlace | None:
-        """Where it waits: others decide that, so it takes more than a glance."""
-        if seen.state != JobState.QUEUED:
+    def _queue_place(self, owner_id: str, version: JobVersion) -> QueuePlace | None:
+        """Read the queue place, which depends on more than the row of the job."""
+        if version.state != JobState.QUEUED:
             return None
-        job = get_job(self._database, owner_id, seen.job_id)
-        return place_in_line(job, load_details(self._database, [job]))
+        job = get_job(self._database, owner_id, version.job_id)
+        return serialize_queue_place(job, load_details(self._database, [job]))
 
-    def text(self, look: Look) -> str:
-        """Put the whole job together, as JSON.
+    def job_json(self, view: JobView) -> str:
+        """Return the job object as JSON, from the cache or from the database.
 
         Raises:
-            JobNotFound: It is gone meanwhile.
+            JobNotFound: The job was deleted meanwhile.
         """
-        job_id = look.glance.job_id
+        job_id = view.version.job_id
         with self._lock:
-            known = self._texts.get(job_id)
-        if known is not None and known[0] == look.glance:
-            return known[1]
-        job = get_job(self._database, look.owner_id, job_id)
-        text = present(self._database, job).model_dump_json()
-        if not look.waits:  # when it starts changes with time alone
+            cached = self._json.get(job_id)
+        if cached is not None and cached[0] == view.version:
+            return cached[1]
+        job = get_job(self._database, view.owner_id, job_id)
+        text = serialize_job(self._database, job).model_dump_json()
+        if not view.is_queued:  # its start time changes with time alone
             with self._lock:
-                _keep(self._texts, job_id, (look.glance, text))
+                _store(self._json, job_id, (view.version, text))
         return text
 
-    def progress(self, owner_id: str, seen: JobVersion | RunningJob) -> Progress | None:
-        """Describe how far a job is; None before its first claim.
+    def job_progress(
+        self, owner_id: str, row: JobVersion | RunningJob
+    ) -> Progress | None:
+        """Return the progress of a job, or None before its first claim.
 
         Raises:
-            JobNotFound: It is gone meanwhile.
+            JobNotFound: The job was deleted meanwhile.
         """
-        if seen.progress is None:
+        if row.progress is None:
             return None
-        stages = self._plan(owner_id, seen.job_id, seen.revision)
-        return present_progress(seen, stages)
+        stages = self._stages(owner_id, row.job_id, row.revision)
+        return serialize_progress(row, stages)
 
-    def _read_plan(
+    def _read_stages(
         self, owner_id: str, job_id: str, _revision: int
     ) -> Sequence[tuple[int, int]]:
         job = get_job(self._database, owner_id, job_id)
-        return course_of(job, load_details(self._database, [job])).stages
+        return plan_segments(job, load_details(self._database, [job])).stages
 
 
-def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > _KEPT:
-        kept.popitem(last=False)
+def _store(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > _CACHE_SIZE:
+        cache.popitem(last=False)

@@ -1,8 +1,6 @@
-"""From the requests of the verbs to what `shared.jobs` is asked to do.
+"""Actions on a job: cancel, pause, resume, finish, fork, extend, retry; their bodies.
 
-A moment of a job becomes a picture of its own: in full size, or as it was shown.
-
-/v1/jobs/{id}/...: what may be asked of a job, by its state.
+Also the bodies of `PATCH /v1/jobs/{id}`, and the promotion of frames.
 """
 
 from __future__ import annotations
@@ -14,30 +12,39 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
-from api.assets.service import drop_blobs
-from api.assets.uploads import Picture, Stored, inspect_all, keep_all
+from api.assets.service import delete_blobs
+from api.assets.uploads import (
+    InputAsset,
+    UploadedPicture,
+    inspect_pictures,
+    store_pictures,
+)
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.json_body import (
     JSON,
     MERGE_PATCH,
-    gathered,
-    immutable,
-    json_object,
-    read_body,
-    refusal,
+    collect_body_errors,
+    immutable_field_errors,
+    null_field_errors,
+    params_error,
+    read_json_object,
     require_no_body,
-    taken_away,
+    validate_body,
 )
 from api.http.routes import make_blueprint, post
-from api.http.validation import clean_name, sound
-from api.idempotency import creates, current_once, recognize
-from api.job_view.etag import Mark
+from api.http.validation import clean_name, valid_members
+from api.idempotency import (
+    begin_idempotent_request,
+    current_idempotent_request,
+    idempotent,
+)
+from api.job_view.etag import JobETag
 from api.job_view.lookup import JobPath, find_job
-from api.job_view.responses import job_answer
+from api.job_view.responses import job_response
 from api.job_view.schemas import PRIORITIES, JobObject
-from api.job_view.serializer import present
-from api.jobs.options import deadline, distinct
+from api.job_view.serializer import serialize_job
+from api.jobs.options import distinct_tags, resolve_deadline
 from api.jobs.request_schemas import (
     CancelBody,
     ChangeBody,
@@ -45,7 +52,7 @@ from api.jobs.request_schemas import (
     ForkBody,
     RetryBody,
 )
-from api.jobs.submission import limits_of, ring
+from api.jobs.submission import notify_workers, submission_limits
 from shared.errors import (
     FieldError,
     InvalidParams,
@@ -53,10 +60,9 @@ from shared.errors import (
     VersionMismatch,
 )
 from shared.jobs.actions import cancel, finish, pause, resume
-from shared.jobs.deletion import cancel_and_purge
-from shared.jobs.forks import Fork, extend, fork, retry
-from shared.jobs.forks import fork as fork_from
-from shared.jobs.steering import Change
+from shared.jobs.deletion import cancel_and_purge_job
+from shared.jobs.forks import ForkRequest, extend, fork, retry
+from shared.jobs.steering import JobChange
 from shared.params.segments import Changes
 from shared.states import JobState
 
@@ -65,158 +71,175 @@ if TYPE_CHECKING:
 
     from flask import Request
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from shared.db.database import Database
     from shared.db.models.jobs import Frame
-    from shared.jobs.submit import Limits
-    from shared.states import Answer
+    from shared.jobs.submit import SubmissionLimits
+    from shared.states import ActionOutcome
 
-_FORK = '{"from": {"iteration": 200}, "params": {"style_weight": 4}}'
+_FORK_EXAMPLE = '{"from": {"iteration": 200}, "params": {"style_weight": 4}}'
 _REVISION = re.compile(r"[0-9]{1,18}")
-_PARAMS = set(Changes.model_fields)
+_PARAM_NAMES = set(Changes.model_fields)
 
 
-def change_request(request: Request, now: Callable[[], float]) -> Change:
-    """Read a merge patch of a job.
+def read_change(request: Request, now: Callable[[], float]) -> JobChange:
+    """Read the merge patch of a job.
 
     Args:
-        request: Its body; If-Match holds the revision that its sender has seen.
-        now: Of the database, in seconds; asked for only if a time is relative.
+        request: Request with the patch; its If-Match holds the expected revision.
+        now: Function that reads the time of the database, in seconds since 1970;
+            called only if a deadline is set.
 
     Raises:
-        UnsupportedMediaType: The body is no JSON.
-        MalformedJson: It is not strict JSON.
-        ImmutableField: It names what cannot change.
+        UnsupportedMediaType: The body is not JSON.
+        MalformedJson: The body is not strict JSON.
+        ImmutableField: It names a field that cannot change.
         InvalidParams: Values are wrong or unknown.
-        PreconditionRequired: It changes parameters of a job not said to be seen.
-        VersionMismatch: The revision is not one.
+        PreconditionRequired: It changes parameters without If-Match.
+        VersionMismatch: If-Match holds no revision.
     """
-    said = json_object(request, (MERGE_PATCH, JSON))
-    errors = immutable(said, ChangeBody)
-    errors += taken_away(said, {*_PARAMS, "priority", "tags", "metadata"})
-    body = gathered(said, ChangeBody, errors)
-    about = _about(read_body(sound(said, errors), ChangeBody), now, errors)
-    if body is None or errors:
-        raise refusal(errors)
-    params = Changes(**body.model_dump(include=_PARAMS))
-    revision = _revision(request)
-    if revision is None and params.stored() and "If-Match" not in request.headers:
+    body = read_json_object(request, (MERGE_PATCH, JSON))
+    errors = immutable_field_errors(body, ChangeBody)
+    errors += null_field_errors(body, {*_PARAM_NAMES, "priority", "tags", "metadata"})
+    patch = collect_body_errors(body, ChangeBody, errors)
+    job_fields = _read_job_fields(
+        validate_body(valid_members(body, errors), ChangeBody), now, errors
+    )
+    if patch is None or errors:
+        raise params_error(errors)
+    params = Changes(**patch.model_dump(include=_PARAM_NAMES))
+    revision = _expected_revision(request)
+    if revision is None and params.to_json() and "If-Match" not in request.headers:
         raise PreconditionRequired("a change of parameters needs If-Match")
-    return Change(params, about, revision)
+    return JobChange(params, job_fields, revision)
 
 
-def fork_request(request: Request) -> Fork:
-    """Read where a fork begins, and what is different from there on.
+def read_fork(request: Request) -> ForkRequest:
+    """Read the body of a fork: its checkpoint and its changes of parameters.
 
     Raises:
-        ImmutableField: It names what a fork cannot change.
+        ImmutableField: It names a parameter that a fork cannot change.
         InvalidParams: Values are wrong, unknown or missing.
     """
-    said = json_object(request)
-    inner, errors = said.get("params"), []
-    if isinstance(inner, dict):
-        errors = immutable(inner, Changes, "/params")
-        errors += taken_away(inner, _PARAMS, "/params")
-    body = gathered(said, ForkBody, errors)
-    name = None if body is None else clean_name(body.name or "", errors)
-    if body is None or errors:
-        raise refusal(errors, hint=f"such as {_FORK}")
-    changes = body.params
-    if body.iterations is not None:
-        if changes.iterations not in {None, body.iterations}:
-            wrong = FieldError("/iterations", "contradiction", "params says another")
-            raise InvalidParams([wrong])
-        changes = changes.model_copy(update={"iterations": body.iterations})
-    return Fork(body.origin.iteration, changes, name)
+    body = read_json_object(request)
+    params_body, errors = body.get("params"), []
+    if isinstance(params_body, dict):
+        errors = immutable_field_errors(params_body, Changes, "/params")
+        errors += null_field_errors(params_body, _PARAM_NAMES, "/params")
+    fork_body = collect_body_errors(body, ForkBody, errors)
+    name = None if fork_body is None else clean_name(fork_body.name or "", errors)
+    if fork_body is None or errors:
+        raise params_error(errors, hint=f"such as {_FORK_EXAMPLE}")
+    changes = fork_body.params
+    if fork_body.iterations is not None:
+        if changes.iterations not in {None, fork_body.iterations}:
+            contradiction = FieldError(
+                "/iterations", "contradiction", "params says another"
+            )
+            raise InvalidParams([contradiction])
+        changes = changes.model_copy(update={"iterations": fork_body.iterations})
+    return ForkRequest(fork_body.origin.iteration, changes, name)
 
 
-def wants_purge(request: Request) -> bool:
-    """Read whether a canceled job shall be deleted too.
+def read_purge(request: Request) -> bool:
+    """Read whether a cancel request also deletes the job.
 
     Raises:
-        InvalidParams: It says something else.
+        InvalidParams: The body has wrong or unknown values.
     """
-    return read_body(json_object(request), CancelBody).purge
+    return validate_body(read_json_object(request), CancelBody).purge
 
 
-def extend_request(request: Request) -> int:
-    """Read how many iterations an extension adds.
+def read_extension(request: Request) -> int:
+    """Read the number of iterations that an extension adds.
 
     Raises:
-        InvalidParams: It does not say.
+        InvalidParams: The number is missing or wrong.
     """
     hint = 'how many more, such as {"iterations": 300}'
-    return read_body(json_object(request), ExtendBody, hint).iterations
+    return validate_body(read_json_object(request), ExtendBody, hint).iterations
 
 
-def starts_anew(request: Request) -> bool:
-    """Read whether a retry leaves the checkpoint alone.
+def read_restart(request: Request) -> bool:
+    """Read whether a retry restarts from iteration 0 instead of the checkpoint.
 
     Raises:
-        InvalidParams: It says something else.
+        InvalidParams: The body has wrong or unknown values.
     """
-    return read_body(json_object(request), RetryBody).origin == "start"
+    return validate_body(read_json_object(request), RetryBody).origin == "start"
 
 
-def _about(
+def _read_job_fields(
     body: ChangeBody, now: Callable[[], float], errors: list[FieldError]
 ) -> dict[str, Any]:
-    about: dict[str, Any] = {}
+    job_fields: dict[str, Any] = {}
     if "name" in body.model_fields_set:
-        about["name"] = clean_name(body.name or "", errors)
+        job_fields["name"] = clean_name(body.name or "", errors)
     if body.tags is not None:
-        about["tags"] = list(distinct(body.tags))
+        job_fields["tags"] = list(distinct_tags(body.tags))
     if body.metadata is not None:
-        about["user_metadata"] = dict(body.metadata)
+        job_fields["user_metadata"] = dict(body.metadata)
     if body.priority is not None:
-        about["priority"] = PRIORITIES[body.priority]
+        job_fields["priority"] = PRIORITIES[body.priority]
     if "cancel_after" in body.model_fields_set:
-        about["cancel_after"] = deadline("cancel_after", body.cancel_after, now, errors)
-    return about
+        job_fields["cancel_after"] = resolve_deadline(
+            "cancel_after", body.cancel_after, now, errors
+        )
+    return job_fields
 
 
-def _revision(request: Request) -> int | None:
-    """The one revision of If-Match; None: any, or none told.
+def _expected_revision(request: Request) -> int | None:
+    """Read the revision of If-Match; None if it is `*` or missing.
 
-    An ETag of the job begins with its revision: the rest of it, such as the progress
-    that its sender has seen, is nobody's reason to refuse a change.
+    An ETag of the job begins with its revision. The rest of it, such as the progress
+    that the client has seen, is no reason to refuse a change.
     """
-    told = request.headers.get("If-Match", "*").strip()
-    if told == "*":
+    header = request.headers.get("If-Match", "*").strip()
+    if header == "*":
         return None
-    if (mark := Mark.read(told.removeprefix("W/").strip('"'))) is not None:
-        return mark.revision
-    number = told.strip('"')
+    if (etag := JobETag.parse(header.removeprefix("W/").strip('"'))) is not None:
+        return etag.revision
+    number = header.strip('"')
     if not _REVISION.fullmatch(number):
-        raise VersionMismatch(f"{told[:40]!r} is not the revision of a job")
+        raise VersionMismatch(f"{header[:40]!r} is not the revision of a job")
     return int(number)
 
 
-def render_again(services: Services, owner_id: str, job_id: str, iteration: int) -> str:
-    """Make a job that does nothing but render a checkpoint; return its id.
+def render_checkpoint(
+    dependencies: Dependencies, owner_id: str, job_id: str, iteration: int
+) -> str:
+    """Create a child job that only renders a checkpoint in full size; return its id.
 
     Raises:
-        NoSuchCheckpoint: It went meanwhile.
+        NoSuchCheckpoint: The checkpoint was deleted meanwhile.
         QueueFull: Too many jobs are waiting.
     """
-    database = services.database
-    fork = Fork(iteration, finishes=True)
-    limits, once = limits_of(services), current_once()
-    child_id = fork_from(database, owner_id, job_id, fork, limits, once)
-    ring(services, child_id)
+    child_id = fork(
+        dependencies.database,
+        owner_id,
+        job_id,
+        ForkRequest(iteration, finish=True),
+        submission_limits(dependencies),
+        current_idempotent_request(),
+    )
+    notify_workers(dependencies, child_id)
     return child_id
 
 
-def keep_frame(services: Services, owner_id: str, frame: Frame) -> Stored:
-    """Make an asset of a preview.
+def store_frame_as_asset(
+    dependencies: Dependencies, owner_id: str, frame: Frame
+) -> InputAsset:
+    """Store a frame as an asset of its owner.
 
     Raises:
-        StorageFull: There is no room for it.
+        StorageFull: The storage is full.
     """
-    file = FileStorage(BytesIO(services.storage.get(frame.key)))
-    picture = Picture("file", 0, file)
-    (kept,) = keep_all(services, owner_id, inspect_all(services, [picture]))
-    return kept
+    file = FileStorage(BytesIO(dependencies.storage.get(frame.key)))
+    picture = UploadedPicture("file", 0, file)
+    (asset,) = store_pictures(
+        dependencies, owner_id, inspect_pictures(dependencies, [picture])
+    )
+    return asset
 
 
 blueprint = make_blueprint("verbs", "What may be asked of a job, by its state.")
@@ -227,20 +250,22 @@ blueprint = make_blueprint("verbs", "What may be asked of a job, by its state.")
     s202=JobObject, s204="", s400=None, s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def cancel_job(path: JobPath) -> Response:
-    """Stop a job for good: at once while it waits, else at the next iteration.
+    """Cancel a job: at once if it is queued, else at the next iteration.
 
-    What it has made is kept, as that of any job that is over. With `"purge": true` it
-    is deleted too: 204 says at once, 202 as soon as its worker has let go.
+    Its files are kept, as those of any job that has ended. With `"purge": true` the job
+    is deleted too: 204 means at once, 202 as soon as its worker has released it.
     """
     find_job(path.job_id)
-    if not wants_purge(request):
-        return _ask(path.job_id, cancel)
-    services, owner_id = current_services(), current_owner_id()
-    said, keys = cancel_and_purge(services.database, owner_id, path.job_id)
-    drop_blobs(services, keys)
-    if said.done:
+    if not read_purge(request):
+        return _perform(path.job_id, cancel)
+    dependencies, owner_id = current_dependencies(), current_owner_id()
+    outcome, keys = cancel_and_purge_job(dependencies.database, owner_id, path.job_id)
+    delete_blobs(dependencies, keys)
+    if outcome.done:
         return Response(status=204)
-    return job_answer(present(services.database, find_job(path.job_id)), 202)
+    return job_response(
+        serialize_job(dependencies.database, find_job(path.job_id)), 202
+    )
 
 
 @post(
@@ -248,8 +273,8 @@ def cancel_job(path: JobPath) -> Response:
     s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def pause_job(path: JobPath) -> Response:
-    """Free the device, and keep a checkpoint and the place in line."""
-    return _ask_plainly(path.job_id, pause)
+    """Pause a job: free its device, keep a checkpoint and its place in the queue."""
+    return _perform_without_body(path.job_id, pause)
 
 
 @post(
@@ -257,8 +282,8 @@ def pause_job(path: JobPath) -> Response:
     s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def resume_job(path: JobPath) -> Response:
-    """Let a paused job go on from its checkpoint."""
-    return _ask_plainly(path.job_id, resume)
+    """Resume a paused job from its checkpoint."""
+    return _perform_without_body(path.job_id, resume)
 
 
 @post(
@@ -266,84 +291,103 @@ def resume_job(path: JobPath) -> Response:
     s404=None, s409=None, s413=None, s415=None,
 )  # fmt: skip
 def finish_job(path: JobPath) -> Response:
-    """Stop now and keep the picture as it is: the job succeeds, early."""
-    return _ask_plainly(path.job_id, finish)
+    """Finish a job early: it succeeds with the picture as it is now."""
+    return _perform_without_body(path.job_id, finish)
 
 
 @post(
     blueprint, "/v1/jobs/<job_id>/fork", json=ForkBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
-@creates
+@idempotent
 def fork_job(path: JobPath) -> Response:
-    """Make a new job from a checkpoint of this one, with other weights from there."""
-    _begin(path.job_id)
-    wanted = fork_request(request)
+    """Fork a job: create a new one from a checkpoint, with other weights from there."""
+    _begin_child(path.job_id)
+    fork_request = read_fork(request)
 
-    def make(database: Database, owner_id: str, limits: Limits) -> str:
-        once, of = current_once(), path.job_id
-        return fork(database, owner_id, of, wanted, limits, once)
+    def create(database: Database, owner_id: str, limits: SubmissionLimits) -> str:
+        idempotent_request = current_idempotent_request()
+        return fork(
+            database, owner_id, path.job_id, fork_request, limits, idempotent_request
+        )
 
-    return _branch(make)
+    return _create_child(create)
 
 
 @post(
     blueprint, "/v1/jobs/<job_id>/extend", json=ExtendBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
-@creates
+@idempotent
 def extend_job(path: JobPath) -> Response:
-    """Make a new job that adds iterations to this one, which has succeeded."""
-    _begin(path.job_id)
-    iterations = extend_request(request)
+    """Extend a job that has succeeded: create a new one that adds iterations."""
+    _begin_child(path.job_id)
+    iterations = read_extension(request)
 
-    def make(database: Database, owner_id: str, limits: Limits) -> str:
-        once, of = current_once(), path.job_id
-        return extend(database, owner_id, of, iterations, limits, once)
+    def create(database: Database, owner_id: str, limits: SubmissionLimits) -> str:
+        idempotent_request = current_idempotent_request()
+        return extend(
+            database, owner_id, path.job_id, iterations, limits, idempotent_request
+        )
 
-    return _branch(make)
+    return _create_child(create)
 
 
 @post(
     blueprint, "/v1/jobs/<job_id>/retry", json=RetryBody, s202=JobObject, s400=None,
     s404=None, s409=None, s413=None, s415=None, s429=None,
 )  # fmt: skip
-@creates
+@idempotent
 def retry_job(path: JobPath) -> Response:
-    """Make a new job that tries this one again, from its last checkpoint."""
-    _begin(path.job_id)
-    anew = starts_anew(request)
+    """Retry a job: create a new one that continues from its last checkpoint."""
+    _begin_child(path.job_id)
+    from_start = read_restart(request)
 
-    def make(database: Database, owner_id: str, limits: Limits) -> str:
-        once, of = current_once(), path.job_id
-        return retry(database, owner_id, of, limits, once, from_start=anew)
+    def create(database: Database, owner_id: str, limits: SubmissionLimits) -> str:
+        idempotent_request = current_idempotent_request()
+        return retry(
+            database,
+            owner_id,
+            path.job_id,
+            limits,
+            idempotent_request,
+            from_start=from_start,
+        )
 
-    return _branch(make)
+    return _create_child(create)
 
 
-def _ask_plainly(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
+def _perform_without_body(
+    job_id: str, action: Callable[[Database, str, str], ActionOutcome]
+) -> Response:
     find_job(job_id)
     require_no_body(request)
-    return _ask(job_id, verb)
+    return _perform(job_id, action)
 
 
-def _ask(job_id: str, verb: Callable[[Database, str, str], Answer]) -> Response:
-    services = current_services()
-    said = verb(services.database, current_owner_id(), job_id)
+def _perform(
+    job_id: str, action: Callable[[Database, str, str], ActionOutcome]
+) -> Response:
+    dependencies = current_dependencies()
+    outcome = action(dependencies.database, current_owner_id(), job_id)
     job = find_job(job_id)
-    if job.state == JobState.QUEUED and not said.done:
-        ring(services, job_id)
-    return job_answer(present(services.database, job), 200 if said.done else 202)
+    if job.state == JobState.QUEUED and not outcome.done:
+        notify_workers(dependencies, job_id)
+    return job_response(
+        serialize_job(dependencies.database, job), 200 if outcome.done else 202
+    )
 
 
-def _begin(job_id: str) -> None:
-    """Find the job, and see whether this has been asked before."""
+def _begin_child(job_id: str) -> None:
+    """Find the parent job, and begin the idempotent request."""
     find_job(job_id)
-    recognize(json_object(request))
+    begin_idempotent_request(read_json_object(request))
 
 
-def _branch(make: Callable[[Database, str, Limits], str]) -> Response:
-    services = current_services()
-    child_id = make(services.database, current_owner_id(), limits_of(services))
-    ring(services, child_id)
-    return job_answer(present(services.database, find_job(child_id)), 202)
+def _create_child(create: Callable[[Database, str, SubmissionLimits], str]) -> Response:
+    dependencies = current_dependencies()
+    child_id = create(
+        dependencies.database, current_owner_id(), submission_limits(dependencies)
+    )
+    notify_workers(dependencies, child_id)
+    return job_response(serialize_job(dependencies.database, find_job(child_id)), 202)

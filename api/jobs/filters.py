@@ -1,4 +1,4 @@
-"""Which jobs a list is of, as its address says."""
+"""Query parameters that filter the list of jobs."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from shared.params.kinds import JobKind
 from shared.queries.listing import MAX_COUNTED, JobFilters
 from shared.states import TERMINAL, JobState
 
-ACTIVE = "active"  # of all states that are no end
+ACTIVE = "active"  # stands for all states that are not terminal
 
-_NO_ZERO = r"^[^\x00]*$"  # which a database would not take
+_NO_NUL = r"^[^\x00]*$"  # databases refuse NUL in text
 _ID = r"^[A-Za-z0-9_]*$"
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
-_LOST_PLUS = re.compile(r" \d\d:?\d\d$")
-_MOST_TAGS = 20
+_SPACE_OFFSET = re.compile(r" \d\d:?\d\d$")
+_MAX_TAGS = 20
 
 
-def _date_time(text: object) -> object:
-    """Let nothing but RFC 3339 through: pydantic would take "0.5" for seconds."""
+def _check_date_time(text: object) -> object:
+    """Accept only RFC 3339: pydantic would accept "0.5" as seconds."""
     if not isinstance(text, str) or not _DATE_TIME.match(text):
         raise ValueError("must be a time with its zone (RFC 3339)")
-    if _LOST_PLUS.search(text[len("2026-01-01T00:00") :]):
+    if _SPACE_OFFSET.search(text[len("2026-01-01T00:00") :]):
         raise ValueError("has lost the + of its zone: write %2B in an address, or Z")
     return text
 
 
-def _states(told: object) -> list[JobState]:
-    """Read words, also several with commas between them."""
-    texts = told if isinstance(told, list | tuple) else [told]
-    words = [word.strip() for text in texts for word in str(text).split(",")]
-    wanted: set[str] = set()
-    for word in words:
-        if word != ACTIVE and word not in set(JobState):
-            known = ", ".join([*JobState, ACTIVE])
-            raise ValueError(f"{word[:40]!r} is no state; known: {known}")
-        wanted |= set(JobState) - TERMINAL if word == ACTIVE else {word}
-    return [state for state in JobState if state in wanted]
+def _parse_states(value: object) -> list[JobState]:
+    """Parse states, also several separated by commas, and `active`."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    names = [name.strip() for text in texts for name in str(text).split(",")]
+    states: set[str] = set()
+    for name in names:
+        if name != ACTIVE and name not in set(JobState):
+            allowed = ", ".join([*JobState, ACTIVE])
+            raise ValueError(f"{name[:40]!r} is no state; known: {allowed}")
+        states |= set(JobState) - TERMINAL if name == ACTIVE else {name}
+    return [state for state in JobState if state in states]
 
 
-_Time = Annotated[AwareDatetime, BeforeValidator(_date_time)]
+_Time = Annotated[AwareDatetime, BeforeValidator(_check_date_time)]
 _States = Annotated[
     list[JobState],
-    BeforeValidator(_states),
+    BeforeValidator(_parse_states),
     WithJsonSchema(
         {
             "type": "array",
@@ -54,11 +54,11 @@ _States = Annotated[
         }
     ),
 ]
-_Tag = Annotated[str, Field(max_length=64, pattern=_NO_ZERO)]
+_Tag = Annotated[str, Field(max_length=64, pattern=_NO_NUL)]
 
 
 class JobsQuery(PageQuery):
-    """Which jobs."""
+    """Query parameters of the list of jobs."""
 
     state: _States = Field(
         default=[],
@@ -67,13 +67,13 @@ class JobsQuery(PageQuery):
     )
     kind: JobKind | None = None
     tag: list[_Tag] = Field(
-        default=[], max_length=_MOST_TAGS, description="all of these, repeated"
+        default=[], max_length=_MAX_TAGS, description="all of these, repeated"
     )
     parent_id: str | None = Field(default=None, max_length=40, pattern=_ID)
     q: str | None = Field(
         default=None,
         max_length=200,
-        pattern=_NO_ZERO,
+        pattern=_NO_NUL,
         description="words that are all in the name, in whatever order",
     )
     created_after: _Time | None = None
@@ -84,7 +84,7 @@ class JobsQuery(PageQuery):
     )
 
     def filters(self) -> JobFilters:
-        """Say it as `shared.jobs` does."""
+        """Convert the query parameters to the filters of `shared.queries.listing`."""
         after, before = self.created_after, self.created_before
         return JobFilters(
             states=tuple(self.state),

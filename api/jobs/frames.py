@@ -1,7 +1,4 @@
-"""/v1/jobs/{id}/frames: small pictures of a job as it developed.
-
-Thumbnails inside of preview events, for who would fetch each of them anyway.
-"""
+"""/v1/jobs/{id}/frames: previews of a job, and their thumbnails inside events."""
 
 from __future__ import annotations
 
@@ -12,52 +9,56 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from api.assets.schemas import AssetObject, FrameList
-from api.assets.service import asset_url, find_asset, present_asset, present_frame
+from api.assets.service import asset_url, find_asset, serialize_asset, serialize_frame
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.json_body import require_no_body
-from api.http.responses import answer, cacheable, picture_answer
+from api.http.responses import add_etag, image_response, json_response
 from api.http.routes import get, make_blueprint, post
-from api.idempotency import creates, recognize
+from api.idempotency import begin_idempotent_request, idempotent
 from api.job_view.lookup import FramePath, JobPath, find_job
-from api.job_view.responses import job_answer
+from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject
-from api.job_view.serializer import frame_url, present
-from api.jobs.actions import keep_frame, render_again
+from api.job_view.serializer import frame_url, serialize_job
+from api.jobs.actions import render_checkpoint, store_frame_as_asset
 from shared.errors import NotFound, StorageError
-from shared.queries.jobs import frames_of, get_frame, latest_frame
+from shared.queries.jobs import get_frame, read_frames, read_latest_frame
 
 if TYPE_CHECKING:
-    from api.watch.message import News
+    from api.watch.message import Message
     from shared.db.models.jobs import Frame
     from shared.storage.base import Storage
 
 blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
 
-_ASK_AGAIN = "private, no-cache"  # a job that goes on from before makes it once more
+_REVALIDATE = "private, no-cache"  # a resumed job may write the frame again
 
 
 @get(blueprint, "/v1/jobs/<job_id>/frames", s200=FrameList, s404=None, s410=None)
 def list_frames(path: JobPath) -> Response:
-    """List the previews that are kept, evenly spread, in order."""
-    database = current_services().database
+    """List the stored previews of a job, evenly spread, in order of iteration."""
+    database = current_dependencies().database
     job = find_job(path.job_id)
-    stored = {mark.iteration for mark in present(database, job).checkpoints}
-    frames = frames_of(database, job.id)
-    return cacheable(
-        answer(FrameList(data=[present_frame(one, stored) for one in frames]))
+    checkpoints = {
+        checkpoint.iteration for checkpoint in serialize_job(database, job).checkpoints
+    }
+    frames = read_frames(database, job.id)
+    return add_etag(
+        json_response(
+            FrameList(data=[serialize_frame(frame, checkpoints) for frame in frames])
+        )
     )
 
 
 @get(blueprint, "/v1/jobs/<job_id>/frames/latest", s200="image/jpeg", s404=None)
 def show_latest_frame(path: JobPath) -> Response:
-    """Look at the latest preview, at most 512 px long."""
+    """Get the latest preview, at most 512 px long."""
     job = find_job(path.job_id)
-    frame = latest_frame(current_services().database, job.id)
+    frame = read_latest_frame(current_dependencies().database, job.id)
     if frame is None:
         hint = "the first comes seconds after a worker starts; explorations have none"
         raise NotFound(f"job {job.id} has no preview yet", hint=hint)
-    return _picture(frame)
+    return _frame_response(frame)
 
 
 @get(
@@ -65,10 +66,10 @@ def show_latest_frame(path: JobPath) -> Response:
     s410=None,
 )  # fmt: skip
 def show_frame(path: FramePath) -> Response:
-    """Look at the preview of one iteration, at most 512 px long."""
+    """Get the preview of one iteration, at most 512 px long."""
     job = find_job(path.job_id)
-    frame = get_frame(current_services().database, job.id, path.iteration)
-    return _picture(frame)
+    frame = get_frame(current_dependencies().database, job.id, path.iteration)
+    return _frame_response(frame)
 
 
 @get(
@@ -76,10 +77,10 @@ def show_frame(path: FramePath) -> Response:
     s404=None, s410=None,
 )  # fmt: skip
 def show_thumb(path: FramePath) -> Response:
-    """Look at the preview of one iteration, at most 160 px long."""
+    """Get the thumbnail of one iteration, at most 160 px long."""
     job = find_job(path.job_id)
-    frame = get_frame(current_services().database, job.id, path.iteration)
-    return _picture(frame, frame.thumb_key, "-thumb")
+    frame = get_frame(current_dependencies().database, job.id, path.iteration)
+    return _frame_response(frame, frame.thumb_key, "-thumb")
 
 
 @post(
@@ -87,53 +88,58 @@ def show_thumb(path: FramePath) -> Response:
     s201=AssetObject, s202=JobObject, s400=None, s404=None, s409=None, s410=None,
     s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
-@creates
+@idempotent
 def promote_frame(path: FramePath) -> Response:
-    """Make a picture of its own of an iteration.
+    """Promote an iteration: render it in full size, or store its preview as an asset.
 
-    Where it has a checkpoint, 202: a new job renders it in full size. Else 201: the
-    preview is an asset now; 200: it was one before.
+    202: the iteration has a checkpoint, and a new job renders it in full size. 201: it
+    has none, and the preview is an asset now. 200: the preview was an asset before.
     """
-    services, owner_id = current_services(), current_owner_id()
+    dependencies, owner_id = current_dependencies(), current_owner_id()
     job = find_job(path.job_id)
     require_no_body(request)
-    recognize({}, f"{frame_url(job.id, path.iteration)}/promote")
-    stored = {mark.iteration for mark in present(services.database, job).checkpoints}
-    if path.iteration in stored:
-        child_id = render_again(services, owner_id, job.id, path.iteration)
-        return job_answer(present(services.database, find_job(child_id)), 202)
-    frame = get_frame(services.database, job.id, path.iteration)
-    kept = keep_frame(services, owner_id, frame)
-    response = answer(
-        present_asset(find_asset(kept.asset_id)), 201 if kept.is_new else 200
+    begin_idempotent_request({}, f"{frame_url(job.id, path.iteration)}/promote")
+    checkpoints = {
+        checkpoint.iteration
+        for checkpoint in serialize_job(dependencies.database, job).checkpoints
+    }
+    if path.iteration in checkpoints:
+        child_id = render_checkpoint(dependencies, owner_id, job.id, path.iteration)
+        return job_response(
+            serialize_job(dependencies.database, find_job(child_id)), 202
+        )
+    frame = get_frame(dependencies.database, job.id, path.iteration)
+    asset = store_frame_as_asset(dependencies, owner_id, frame)
+    response = json_response(
+        serialize_asset(find_asset(asset.asset_id)), 201 if asset.is_new else 200
     )
-    response.headers["Location"] = asset_url(kept.asset_id)
+    response.headers["Location"] = asset_url(asset.asset_id)
     return response
 
 
-def _picture(frame: Frame, key: str | None = None, kind: str = "") -> Response:
-    file = current_services().storage.open(key or frame.key)
-    etag = f"{frame.iteration}-{frame.created_at:.3f}{kind}"
-    name = f"impasto-{frame.job_id}-{frame.iteration}{kind}.jpg"
-    return picture_answer(file, "image/jpeg", etag, _ASK_AGAIN, name)
+def _frame_response(frame: Frame, key: str | None = None, suffix: str = "") -> Response:
+    file = current_dependencies().storage.open(key or frame.key)
+    etag = f"{frame.iteration}-{frame.created_at:.3f}{suffix}"
+    name = f"impasto-{frame.job_id}-{frame.iteration}{suffix}.jpg"
+    return image_response(file, "image/jpeg", etag, _REVALIDATE, name)
 
 
-MAX_THUMB_BYTES = 32 * 1024  # 160 px as JPEG have a quarter of that; then base64
-_MEDIA_TYPE = "image/jpeg"  # as workers make them
+MAX_THUMB_BYTES = 32 * 1024  # a JPEG of 160 px has a quarter of that; before base64
+_MEDIA_TYPE = "image/jpeg"  # as workers write them
 
 
-def with_thumb(storage: Storage, news: News) -> str:
-    """Return the data of a preview event with its thumbnail in it.
+def embed_thumbnail(storage: Storage, message: Message) -> str:
+    """Return the data of a preview event with its thumbnail embedded.
 
-    `preview.thumb` is null where it is too large for an event or gone by now: a newer
-    one follows, and `thumb_url` stays.
+    `preview.thumb` is null if the thumbnail is too large for an event or was deleted:
+    a newer one follows, and `thumb_url` stays.
     """
-    told = json.loads(news.data)
-    told["preview"]["thumb"] = _thumb(storage, news.thumb_key)
-    return json.dumps(told, separators=(",", ":"))
+    event = json.loads(message.data)
+    event["preview"]["thumb"] = _load_thumbnail(storage, message.thumb_key)
+    return json.dumps(event, separators=(",", ":"))
 
 
-def _thumb(storage: Storage, key: str | None) -> dict[str, str] | None:
+def _load_thumbnail(storage: Storage, key: str | None) -> dict[str, str] | None:
     if key is None:
         return None
     try:

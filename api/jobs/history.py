@@ -1,9 +1,4 @@
-"""What the API says of the course of a job, and of the queue, as Pydantic models.
-
-What is known of the course of a job, as the objects that the API says.
-
-/v1/jobs/{id}/...: what is known of the course of a job; and of the whole queue.
-"""
+"""History of a job: its metrics, log, manifest and lineage tree."""
 
 from __future__ import annotations
 
@@ -17,23 +12,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.assets.service import asset_url
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.pagination import Query
-from api.http.responses import answer, cacheable
-from api.http.routes import get, make_blueprint, named
+from api.http.responses import add_etag, json_response
+from api.http.routes import get, make_blueprint, schema_ref
 from api.http.schemas import ResponseModel
-from api.http.timestamps import instant
+from api.http.timestamps import to_datetime
 from api.job_view.examples import MANIFEST
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LoggedEvent
 from api.job_view.serializer import job_url
-from api.jobs.work_digest import plain_params
-from api.watch.messages import record_of
+from api.jobs.work_digest import params_without_asset_ids
+from api.watch.event_serializer import serialize_log_event
 from shared.jobs.loss_history import read_loss_history
 from shared.params.formats import FORMATS, format_of_key
 from shared.params.kinds import JobKind, read_params
 from shared.queries.details import load_details
-from shared.queries.jobs import events_of, pictures_of
+from shared.queries.jobs import read_inputs, read_job_events
 from shared.queries.lineage import read_lineage
 from shared.states import Completion, JobState, Relation
 
@@ -47,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class MetricPoint(ResponseModel):
-    """The losses after one iteration; null is no number (it diverged)."""
+    """The losses after one iteration; null means not a number (it diverged)."""
 
     iteration: int
     scale: int
@@ -58,43 +53,43 @@ class MetricPoint(ResponseModel):
 
 
 class Metrics(ResponseModel):
-    """The losses of a job: of long ones evenly thinned, the latest always there."""
+    """The losses of a job; long histories are thinned evenly and keep the latest."""
 
     job_id: str
     data: list[MetricPoint]
 
 
 class Log(ResponseModel):
-    """What happened to a job, in order."""
+    """Events of a job, in order."""
 
     data: list[LoggedEvent]
-    next_since: int = Field(description="`since` of what comes later")
+    next_since: int = Field(description="value of `since` for later events")
 
 
-class Kin(ResponseModel):
-    """A job of a family."""
+class LineageJob(ResponseModel):
+    """A job in the lineage of another."""
 
     id: str
     name: str | None
     state: JobState
     parent_id: str | None
     relation: Relation | None
-    iteration: int | None = Field(description="of the parent, where it goes on")
+    iteration: int | None = Field(description="of the parent, where this job starts")
     created_at: datetime
     deleted: bool
     url: str
 
 
-class Family(ResponseModel):
-    """A job with all it goes on from and all that goes on from it, eldest first."""
+class JobLineage(ResponseModel):
+    """A job with its ancestors and descendants, oldest first."""
 
     job_id: str
-    data: list[Kin]
-    more: bool = Field(description="there are more than are told")
+    data: list[LineageJob]
+    more: bool = Field(description="whether there are more than listed")
 
 
 class ManifestPicture(ResponseModel):
-    """A picture that a job is made from."""
+    """An input picture of a job."""
 
     role: str
     position: int
@@ -108,18 +103,18 @@ class ManifestPicture(ResponseModel):
 
 
 class ManifestResult(ResponseModel):
-    """What came out."""
+    """The result of a job."""
 
     sha256: str
     bytes: int | None
     media_type: str
     width: int | None
     height: int | None
-    url: str | None = Field(description="null: it is kept no longer")
+    url: str | None = Field(description="null: its retention ended")
 
 
 class Manifest(ResponseModel):
-    """All that it takes to make the same picture again."""
+    """Everything needed to reproduce the picture of a job."""
 
     model_config = ConfigDict(json_schema_extra={"example": MANIFEST})
 
@@ -149,94 +144,96 @@ class Manifest(ResponseModel):
     parent: dict[str, Any] | None
 
 
-_COLUMNS = tuple(MetricPoint.model_fields)
+_METRIC_COLUMNS = tuple(MetricPoint.model_fields)
 
 
-def points_of(curve: Iterable[Sequence[Any]]) -> list[MetricPoint]:
-    """Name the numbers of a stored curve."""
-    return [MetricPoint(**dict(zip(_COLUMNS, point, strict=True))) for point in curve]
+def metric_points(rows: Iterable[Sequence[Any]]) -> list[MetricPoint]:
+    """Convert the rows of a stored loss history to metric points."""
+    return [MetricPoint(**dict(zip(_METRIC_COLUMNS, row, strict=True))) for row in rows]
 
 
-def as_csv(curve: Iterable[Sequence[Any]]) -> str:
-    """Write a stored curve as CSV (RFC 4180), with a line of names."""
+def format_metrics_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Format the rows of a stored loss history as CSV (RFC 4180), with a header."""
     buffer = StringIO()
-    csv.writer(buffer).writerows([_COLUMNS, *curve])
+    csv.writer(buffer).writerows([_METRIC_COLUMNS, *rows])
     return buffer.getvalue()
 
 
-def log_text(line: LoggedEvent) -> str:
-    """Write a line of the log for people."""
-    moved = line.state
-    if line.from_state not in {None, line.state}:
-        moved = f"{line.from_state} -> {line.state}"
-    detail = "".join(f" {name}={value}" for name, value in (line.detail or {}).items())
-    return f"{line.at:%Y-%m-%dT%H:%M:%S.%f}Z {line.event} {moved}{detail}\n"
+def format_log_line(event: LoggedEvent) -> str:
+    """Format an event as one line of text."""
+    states = event.state
+    if event.from_state not in {None, event.state}:
+        states = f"{event.from_state} -> {event.state}"
+    detail = "".join(f" {name}={value}" for name, value in (event.detail or {}).items())
+    return f"{event.at:%Y-%m-%dT%H:%M:%S.%f}Z {event.event} {states}{detail}\n"
 
 
-def family_of(job_id: str, kin: Iterable[Job], *, more: bool) -> Family:
-    """Describe the family of a job."""
-    return Family(job_id=job_id, data=[_kin(each) for each in kin], more=more)
+def serialize_lineage(job_id: str, jobs: Iterable[Job], *, more: bool) -> JobLineage:
+    """Convert the rows of the relatives of a job to its lineage."""
+    return JobLineage(
+        job_id=job_id, data=[_lineage_job(job) for job in jobs], more=more
+    )
 
 
-def manifest_of(database: Database, job: Job) -> Manifest:
-    """Tell all that it takes to make the picture of a job again."""
-    known = load_details(database, [job])
-    pictures = pictures_of(database, job.id)
+def build_manifest(database: Database, job: Job) -> Manifest:
+    """Build the manifest of a job: everything needed to reproduce its picture."""
+    details = load_details(database, [job])
+    pictures = read_inputs(database, job.id)
     params = read_params(JobKind(job.kind), job.params)
-    origin = job.provenance or {}
+    provenance = job.provenance or {}
     return Manifest(
         job_id=job.id,
         kind=job.kind,
         state=job.state,
-        params=plain_params(params),
+        params=params_without_asset_ids(params),
         params_digest=job.params_digest,
-        segments=_segments(job, known),
-        inputs=_inputs(origin.get("inputs"), pictures),
-        pictures=[_picture(*each) for each in pictures],
+        segments=_segments(job, details),
+        inputs=_inputs(provenance.get("inputs"), pictures),
+        pictures=[_picture(*picture) for picture in pictures],
         iterations=job.iteration,
         planned=job.iterations,
         completion=job.completion,
         exact=job.exact,
         exact_reason=job.exact_reason,
-        made_with=origin.get("maker"),
+        made_with=provenance.get("maker"),
         result=_result(job),
-        outputs={row.name: row.digest for row in known.outputs.get(job.id, [])},
+        outputs={row.name: row.digest for row in details.outputs.get(job.id, [])},
         parent=_parent(job),
     )
 
 
-def _kin(job: Job) -> Kin:
-    return Kin(
+def _lineage_job(job: Job) -> LineageJob:
+    return LineageJob(
         id=job.id,
         name=job.name,
         state=job.state,
         parent_id=job.parent_id,
         relation=job.relation,
         iteration=job.parent_iteration,
-        created_at=instant(job.created_at),
+        created_at=to_datetime(job.created_at),
         deleted=job.deleted_at is not None,
         url=job_url(job.id),
     )
 
 
-def _segments(job: Job, known: JobDetails) -> list[dict[str, Any]]:
+def _segments(job: Job, details: JobDetails) -> list[dict[str, Any]]:
     return [
-        {"from_iteration": one.from_iteration, "changes": one.changes.stored()}
-        for one in known.segments.get(job.id, ())
+        {"from_iteration": segment.from_iteration, "changes": segment.changes.to_json()}
+        for segment in details.segments.get(job.id, ())
     ]
 
 
 def _inputs(
-    told: dict[str, str] | None, pictures: Iterable[tuple[JobInput, Asset]]
+    digests_by_role: dict[str, str] | None, pictures: Iterable[tuple[JobInput, Asset]]
 ) -> dict[str, list[str]]:
-    """As the worker has told; before it has, as the rows do."""
-    if told is not None:
-        return {role: digests.split(",") for role, digests in told.items()}
-    found: dict[str, list[str]] = {}
+    """Return digests by role, as the worker reported them, else those of the rows."""
+    if digests_by_role is not None:
+        return {role: digests.split(",") for role, digests in digests_by_role.items()}
+    inputs: dict[str, list[str]] = {}
     for row, asset in pictures:
-        digests = found.setdefault(row.role, [])
+        digests = inputs.setdefault(row.role, [])
         digests += [""] * (row.position - len(digests)) + [asset.digest]
-    return found
+    return inputs
 
 
 def _picture(row: JobInput, asset: Asset) -> ManifestPicture:
@@ -256,13 +253,13 @@ def _picture(row: JobInput, asset: Asset) -> ManifestPicture:
 def _result(job: Job) -> ManifestResult | None:
     if job.result_digest is None:
         return None
-    kind = FORMATS[job.params.get("format", "png")]
+    format_ = FORMATS[job.params.get("format", "png")]
     if job.result_key is not None:
-        kind = format_of_key(job.result_key)
+        format_ = format_of_key(job.result_key)
     return ManifestResult(
         sha256=job.result_digest,
         bytes=job.result_bytes,
-        media_type=kind.media_type,
+        media_type=format_.media_type,
         width=job.result_width,
         height=job.result_height,
         url=None if job.result_key is None else f"{job_url(job.id)}/result",
@@ -281,68 +278,76 @@ def _parent(job: Job) -> dict[str, Any] | None:
 
 blueprint = make_blueprint("records", "How jobs went, and how to do them again.")
 
-_MOST_EVENTS = 2**63 - 1
+_MAX_SEQUENCE = 2**63 - 1
 
 
-def _as_text_too(model: type[BaseModel], media_type: str) -> dict[str, Any]:
-    """Describe an answer that `format` makes text."""
+def _json_or_text_response(model: type[BaseModel], media_type: str) -> dict[str, Any]:
+    """Describe a response that is JSON, or text if `format` asks for it."""
     return {
         "description": "As JSON, or as `format` says",
         "content": {
-            "application/json": {"schema": named(model)},
+            "application/json": {"schema": schema_ref(model)},
             media_type: {"schema": {"type": "string"}},
         },
     }
 
 
 class MetricsQuery(Query):
-    """How the losses are written."""
+    """Query parameters of metrics: their format."""
 
     format: Literal["json", "csv"] = "json"
 
 
-class LogQuery(Query):
-    """Which part of the log, and how it is written."""
+class JobLogQuery(Query):
+    """Query parameters of the log: its range and format."""
 
-    since: int = Field(default=0, ge=0, le=_MOST_EVENTS, description="a `next_since`")
+    since: int = Field(default=0, ge=0, le=_MAX_SEQUENCE, description="a `next_since`")
     limit: int = Field(default=200, ge=1, le=1000)
     format: Literal["json", "text"] = "json"
 
 
-@get(blueprint, "/v1/jobs/<job_id>/metrics", s200=_as_text_too(Metrics, "text/csv"),
-     s404=None, s410=None)  # fmt: skip
+@get(
+    blueprint, "/v1/jobs/<job_id>/metrics",
+    s200=_json_or_text_response(Metrics, "text/csv"), s404=None, s410=None,
+)  # fmt: skip
 def show_metrics(path: JobPath, query: MetricsQuery) -> Response:
-    """Look at the losses, iteration by iteration, as JSON or `?format=csv`."""
+    """Get the losses of a job by iteration, as JSON or `?format=csv`."""
     job = find_job(path.job_id)
-    curve = read_loss_history(current_services().database, job.id)
+    losses = read_loss_history(current_dependencies().database, job.id)
     if query.format == "csv":
-        return cacheable(Response(as_csv(curve), mimetype="text/csv"))
-    return cacheable(answer(Metrics(job_id=job.id, data=points_of(curve))))
+        return add_etag(Response(format_metrics_csv(losses), mimetype="text/csv"))
+    return add_etag(json_response(Metrics(job_id=job.id, data=metric_points(losses))))
 
 
-@get(blueprint, "/v1/jobs/<job_id>/logs", s200=_as_text_too(Log, "text/plain"),
-     s404=None, s410=None)  # fmt: skip
-def show_log(path: JobPath, query: LogQuery) -> Response:
-    """Look at what happened to a job, as JSON or `?format=text`."""
+@get(
+    blueprint, "/v1/jobs/<job_id>/logs",
+    s200=_json_or_text_response(Log, "text/plain"), s404=None, s410=None,
+)  # fmt: skip
+def show_log(path: JobPath, query: JobLogQuery) -> Response:
+    """Get the events of a job, as JSON or `?format=text`."""
     job = find_job(path.job_id)
-    events = events_of(current_services().database, job.id, query.since, query.limit)
-    lines = [record_of(event) for event in events]
+    events = read_job_events(
+        current_dependencies().database, job.id, query.since, query.limit
+    )
+    records = [serialize_log_event(event) for event in events]
     if query.format == "text":
-        return Response("".join(map(log_text, lines)), mimetype="text/plain")
-    following = lines[-1].seq if lines else query.since
-    return answer(Log(data=lines, next_since=following))
+        return Response("".join(map(format_log_line, records)), mimetype="text/plain")
+    next_since = records[-1].seq if records else query.since
+    return json_response(Log(data=records, next_since=next_since))
 
 
 @get(blueprint, "/v1/jobs/<job_id>/manifest", s200=Manifest, s404=None, s410=None)
 def show_manifest(path: JobPath) -> Response:
-    """Tell all that it takes to make the same picture again."""
+    """Get the manifest of a job: everything needed to reproduce its picture."""
     job = find_job(path.job_id)
-    return cacheable(answer(manifest_of(current_services().database, job)))
+    return add_etag(json_response(build_manifest(current_dependencies().database, job)))
 
 
-@get(blueprint, "/v1/jobs/<job_id>/tree", s200=Family, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/tree", s200=JobLineage, s404=None, s410=None)
 def show_tree(path: JobPath) -> Response:
-    """Look at the jobs that it goes on from, and those that go on from it."""
+    """Get the lineage of a job: its ancestors and descendants."""
     job = find_job(path.job_id)
-    kin, more = read_lineage(current_services().database, current_owner_id(), job.id)
-    return cacheable(answer(family_of(job.id, kin, more=more)))
+    jobs, more = read_lineage(
+        current_dependencies().database, current_owner_id(), job.id
+    )
+    return add_etag(json_response(serialize_lineage(job.id, jobs, more=more)))

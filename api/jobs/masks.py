@@ -1,17 +1,17 @@
-"""Masks of a new job: each of the right shape, not empty, something left to all."""
+"""Validation of the masks of a new job: shape, emptiness, area left to each style."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from api.http.slots import one_decoder
+from api.http.slots import decoder_slot
 from shared.errors import FieldError
 from shared.images.masks import (
-    brightness,
-    have_same_shape,
+    cover_everything,
+    decode_mask,
+    have_same_aspect_ratio,
     is_empty,
-    leave_nothing,
-    thumbnail,
+    mask_thumbnail,
 )
 
 if TYPE_CHECKING:
@@ -19,93 +19,99 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from api.dependencies import Services
-    from shared.images.inspect import PictureInfo
+    from api.dependencies import Dependencies
+    from shared.images.inspect import ImageInfo
 
 
-class Picture(Protocol):
-    """A picture of a job, sent now or before."""
+class JobPicture(Protocol):
+    """Picture of a new job: an uploaded file or an asset."""
 
     @property
     def role(self) -> str:
-        """What it is for."""
+        """Role of the picture, such as content, style or mask."""
 
     @property
     def position(self) -> int:
-        """Which of them."""
+        """Index among the pictures of this role."""
 
     @property
     def pointer(self) -> str:
-        """Where the request has it."""
+        """JSON pointer to it in the request."""
 
     def read(self) -> bytes:
-        """Read all of it, however often."""
+        """Return all of its bytes; may be called repeatedly."""
 
 
-# What each kind of mask must have the shape of.
-_WHOLES = {"mask": "content", "region": "style"}
+# Role of a mask -> role of the picture whose shape it must have.
+_COVERED_ROLES = {"mask": "content", "region": "style"}
 
 
-def mask_errors(
-    services: Services, checked: Sequence[tuple[Picture, PictureInfo]]
+def check_masks(
+    dependencies: Dependencies, pictures: Sequence[tuple[JobPicture, ImageInfo]]
 ) -> list[FieldError]:
-    """Check what masks and regions say, as far as all are known to be pictures.
+    """Return the errors of masks and regions among inspected pictures.
 
-    Those of which the picture is missing that they lie over are left out.
+    A mask is skipped if the picture that it covers is missing or unusable.
     """
-    infos = {(one.role, one.position): info for one, info in checked}
-    pictures = [one for one, _ in checked if _whole_of(one) in infos]
-    seen = {one: _look(services, one) for one in pictures}
+    infos = {(mask.role, mask.position): info for mask, info in pictures}
+    masks = [mask for mask, _ in pictures if _covered_picture(mask) in infos]
+    thumbnails = {mask: _load_thumbnail(dependencies, mask) for mask in masks}
     errors: list[FieldError] = []
-    for one in pictures:
-        whole = infos[_whole_of(one)]
-        errors.extend(_misshapen(one, infos[one.role, one.position], whole))
-        if seen[one] is None:
-            errors.append(_empty(one))
-    return [*errors, *_left_out(infos, seen)]
+    for mask in masks:
+        covered = infos[_covered_picture(mask)]
+        errors.extend(_shape_errors(mask, infos[mask.role, mask.position], covered))
+        if thumbnails[mask] is None:
+            errors.append(_empty_error(mask))
+    return [*errors, *_styles_without_area(infos, thumbnails)]
 
 
-def _whole_of(picture: Picture) -> tuple[str, int]:
-    """Role and position of the picture that a mask lies over."""
-    role = _WHOLES.get(picture.role, "")
+def _covered_picture(picture: JobPicture) -> tuple[str, int]:
+    """Return role and position of the picture that a mask covers."""
+    role = _COVERED_ROLES.get(picture.role, "")
     return role, picture.position if role == "style" else 0
 
 
-def _misshapen(
-    picture: Picture, info: PictureInfo, whole: PictureInfo
+def _shape_errors(
+    picture: JobPicture, info: ImageInfo, covered: ImageInfo
 ) -> Iterable[FieldError]:
-    size, wanted = (info.width, info.height), (whole.width, whole.height)
-    if not have_same_shape(size, wanted):
-        of = "the photo" if picture.role == "mask" else "its painting"
+    size, covered_size = (info.width, info.height), (covered.width, covered.height)
+    if not have_same_aspect_ratio(size, covered_size):
+        covered_name = "the photo" if picture.role == "mask" else "its painting"
         detail = (
-            f"has {size[0]} x {size[1]} pixels, which is not the shape of {of}, "
-            f"{wanted[0]} x {wanted[1]}: draw it over that picture, or crop it to the "
-            "same proportions"
+            f"has {info.width} x {info.height} pixels, which is not the shape of "
+            f"{covered_name}, {covered.width} x {covered.height}: draw it over that "
+            "picture, or crop it to the same proportions"
         )
         yield FieldError(picture.pointer, "mask-shape", detail)
 
 
-def _look(services: Services, picture: Picture) -> Image.Image | None:
+def _load_thumbnail(
+    dependencies: Dependencies, picture: JobPicture
+) -> Image.Image | None:
     """Decode a mask into its thumbnail; None if it is empty."""
-    with one_decoder(services):
-        mask = brightness(picture.read())
-        return None if is_empty(mask) else thumbnail(mask)
+    with decoder_slot(dependencies):
+        mask = decode_mask(picture.read())
+        return None if is_empty(mask) else mask_thumbnail(mask)
 
 
-def _empty(picture: Picture) -> FieldError:
+def _empty_error(picture: JobPicture) -> FieldError:
     detail = "is black everywhere: make it bright where the style goes"
     if picture.role == "region":
         detail = "is black everywhere: make it bright where the style is taken from"
     return FieldError(picture.pointer, "mask-empty", detail)
 
 
-def _left_out(
-    infos: Iterable[tuple[str, int]], seen: Mapping[Picture, Image.Image | None]
+def _styles_without_area(
+    infos: Iterable[tuple[str, int]], loaded: Mapping[JobPicture, Image.Image | None]
 ) -> Iterable[FieldError]:
-    """Styles without a mask to which the masks of the others leave nothing."""
-    masked = {one.position: mask for one, mask in seen.items() if one.role == "mask"}
+    """Yield errors for styles without a mask to which the other masks leave no area."""
+    masked = {
+        picture.position: mask
+        for picture, mask in loaded.items()
+        if picture.role == "mask"
+    }
     thumbnails = [mask for mask in masked.values() if mask is not None]
-    if not thumbnails or not leave_nothing(thumbnails):
+    if not thumbnails or not cover_everything(thumbnails):
         return
     detail = (
         "has no mask, and the masks of the others leave nothing of the photo to it: "

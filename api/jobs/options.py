@@ -1,7 +1,4 @@
-"""Planned steering: the field `segments` of a new job, checked all at once.
-
-What a job is told besides its parameters: its name, its place in line, deadlines.
-"""
+"""Options of a new job (priority, deadlines, tags) and its planned segments."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from api.http.json_body import parse_list, parse_object
-from api.http.validation import field_errors, pointer
+from api.http.validation import field_errors, json_pointer
 from api.job_view.schemas import PRIORITIES
 from api.jobs.request_schemas import (
     LONGEST_SECONDS,
@@ -25,7 +22,7 @@ from api.jobs.request_schemas import (
 )
 from shared.errors import FieldError
 from shared.params.schedule import MAX_ITERATIONS
-from shared.params.segments import Changes, Segment, steered
+from shared.params.segments import Changes, Segment, apply_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,81 +30,87 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
 
 MAX_SEGMENTS = 100
+_MAX_DIGITS = 9  # of a count: longer numbers are beyond any limit
 
-_EXAMPLE = '[{"from_iteration": 120, "changes": {"style_weight": 20}}]'
+_SEGMENTS_EXAMPLE = '[{"from_iteration": 120, "changes": {"style_weight": 20}}]'
 _SEGMENTS = TypeAdapter(tuple[Segment, ...])
-# What `steered` names by the parameter that a change has become.
-_CHANGES = {"schedule": "iterations"}
+# Field of the parameters -> field of the change that sets it.
+_PARAM_ALIASES = {"schedule": "iterations"}
 
 
 def read_segments(
     text: str, params: StyleParams | None, errors: list[FieldError]
 ) -> tuple[Segment, ...]:
-    """Read the planned changes of a job; what is wrong is added to `errors`.
+    """Parse and validate the planned segments of a job.
 
     Args:
-        text: JSON.
-        params: What they change; None: it is wrong itself, and they are only read.
-        errors: Grows.
+        text: Segments as JSON.
+        params: Parameters that they change; None if these are invalid, so that only
+            the segments themselves are validated.
+        errors: Validation errors, to which those of the segments are added.
 
     Raises:
         MalformedJson: The text is not a strict JSON array.
     """
-    said = parse_list(text, "segments", _EXAMPLE)
-    if len(said) > MAX_SEGMENTS:
-        detail = f"{len(said)} segments, at most {MAX_SEGMENTS}"
+    items = parse_list(text, "segments", _SEGMENTS_EXAMPLE)
+    if len(items) > MAX_SEGMENTS:
+        detail = f"{len(items)} segments, at most {MAX_SEGMENTS}"
         errors.append(FieldError("/segments", "too-many", detail))
         return ()
     try:
-        segments = _SEGMENTS.validate_json(json.dumps(said), strict=True)
+        segments = _SEGMENTS.validate_json(json.dumps(items), strict=True)
     except ValidationError as error:
         errors.extend(field_errors(error, Changes, "/segments"))
         return ()
     errors.extend(_out_of_order(segments))
     if params is not None:
-        errors.extend(_unfit(segments, params))
+        errors.extend(_check_against_params(segments, params))
     return segments
 
 
 def _out_of_order(segments: tuple[Segment, ...]) -> Iterable[FieldError]:
     for index, segment in enumerate(segments[1:], start=1):
-        before = segments[index - 1].from_iteration
-        if segment.from_iteration < before:
+        previous = segments[index - 1].from_iteration
+        if segment.from_iteration < previous:
             yield FieldError(
                 f"/segments/{index}/from_iteration",
                 "out-of-order",
-                f"{segment.from_iteration} comes after {before}; sort the segments",
+                f"{segment.from_iteration} comes after {previous}; sort the segments",
             )
 
 
-def _unfit(segments: tuple[Segment, ...], params: StyleParams) -> Iterable[FieldError]:
-    """What does not go with the parameters as they are by then."""
+def _check_against_params(
+    segments: tuple[Segment, ...], params: StyleParams
+) -> Iterable[FieldError]:
+    """Yield errors of segments that do not fit the parameters at their iteration."""
     for index, segment in enumerate(segments):
-        here = f"/segments/{index}"
+        prefix = f"/segments/{index}"
         if segment.from_iteration >= params.iterations:
             detail = (
                 f"must be below the {params.iterations} planned iterations, "
                 f"not {segment.from_iteration}"
             )
-            yield FieldError(f"{here}/from_iteration", "too-late", detail)
-        if not segment.changes.stored():
-            yield FieldError(f"{here}/changes", "missing", "names nothing to change")
+            yield FieldError(f"{prefix}/from_iteration", "too-late", detail)
+        if not segment.changes.to_json():
+            yield FieldError(f"{prefix}/changes", "missing", "names nothing to change")
         try:
-            params = steered(params, [segment])
+            params = apply_segments(params, [segment])
         except ValidationError as error:
-            yield from _about(error, segment.changes, f"{here}/changes")
+            yield from _change_errors(error, segment.changes, f"{prefix}/changes")
         except ValueError as error:
-            yield FieldError(f"{here}/changes/styles", "length", str(error))
+            yield FieldError(f"{prefix}/changes/styles", "length", str(error))
 
 
-def _about(error: ValidationError, changes: Changes, here: str) -> Iterable[FieldError]:
-    for one in error.errors(include_url=False, include_context=False):
-        field = str(one["loc"][0])
-        name = _CHANGES.get(field, field)
-        detail = one["msg"].removeprefix("Value error, ")
+def _change_errors(
+    error: ValidationError, changes: Changes, prefix: str
+) -> Iterable[FieldError]:
+    for item in error.errors(include_url=False, include_context=False):
+        field = str(item["loc"][0])
+        name = _PARAM_ALIASES.get(field, field)
+        detail = item["msg"].removeprefix("Value error, ")
         # A weight that was 0 before may be at fault together with a changed one.
-        pointer = f"{here}/{name}" if name in changes.stored() else here
-        yield FieldError(pointer, one["type"].replace("_", "-"), detail)
+        pointer = f"{prefix}/{name}" if name in changes.to_json() else prefix
+        yield FieldError(pointer, item["type"].replace("_", "-"), detail)
 
 
 T = TypeVar("T")
@@ -115,7 +118,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """How a job is treated; None leaves it to the server."""
+    """Options of a job besides its parameters; None means the default of the server."""
 
     priority: int = 0
     max_attempts: int | None = None
@@ -127,77 +130,83 @@ class JobOptions:
     reuse: ReuseWord = "never"
 
 
-FIELDS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after",
-          "reuse")  # fmt: skip
+OPTION_FIELDS = (
+    "priority", "max_attempts", "keep_every", "start_deadline", "cancel_after", "reuse",
+)  # fmt: skip
 _TAGS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tags)
-_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Metadata)
+_METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(Metadata)
 _REUSE: TypeAdapter[ReuseWord] = TypeAdapter(ReuseWord)
 
 
 def read_options(
     fields: Mapping[str, str], now: Callable[[], float], errors: list[FieldError]
 ) -> JobOptions:
-    """Read the options among the fields of a form; what is wrong goes to `errors`.
+    """Parse and validate the options among the fields of a form.
 
     Args:
-        fields: Text by name; an empty one counts as not sent.
-        now: Of the database, in seconds; asked for only if there is a deadline.
-        errors: Is added to.
+        fields: Text by field name; empty text counts as missing.
+        now: Function that reads the time of the database, in seconds since 1970;
+            called only if a deadline is set.
+        errors: Validation errors, to which those of the options are added.
 
     Raises:
         MalformedJson: Tags or metadata are not strict JSON.
     """
     tags = parse_list(fields.get("tags") or "[]", "tags", '["series-3"]')
-    labels = parse_object(fields.get("metadata") or "{}", "metadata", '{"order": "42"}')
-    checked_tags = _checked(_TAGS, tags, "tags", errors)
-    told = {name: fields[name].strip() for name in FIELDS if fields.get(name, "")}
+    metadata = parse_object(
+        fields.get("metadata") or "{}", "metadata", '{"order": "42"}'
+    )
+    checked_tags = _validate(_TAGS, tags, "tags", errors)
+    texts = {
+        name: fields[name].strip() for name in OPTION_FIELDS if fields.get(name, "")
+    }
     return JobOptions(
-        priority=_priority(told.get("priority", "normal"), errors),
-        max_attempts=_count("max_attempts", told, MAX_ATTEMPTS, errors),
-        keep_every=_count("keep_every", told, MAX_ITERATIONS, errors),
-        start_deadline=_moment("start_deadline", told, now, errors),
-        cancel_after=_moment("cancel_after", told, now, errors),
-        tags=distinct(checked_tags or ()),
-        user_metadata=_checked(_LABELS, labels, "metadata", errors) or {},
-        reuse=read_reuse(told.get("reuse", "never"), errors),
+        priority=_read_priority(texts.get("priority", "normal"), errors),
+        max_attempts=_read_count("max_attempts", texts, MAX_ATTEMPTS, errors),
+        keep_every=_read_count("keep_every", texts, MAX_ITERATIONS, errors),
+        start_deadline=_read_deadline("start_deadline", texts, now, errors),
+        cancel_after=_read_deadline("cancel_after", texts, now, errors),
+        tags=distinct_tags(checked_tags or ()),
+        user_metadata=_validate(_METADATA, metadata, "metadata", errors) or {},
+        reuse=read_reuse(texts.get("reuse", "never"), errors),
     )
 
 
-def read_reuse(told: object, errors: list[FieldError]) -> ReuseWord:
-    """Check which equal job may be taken; what is wrong with it goes to `errors`."""
-    return _checked(_REUSE, told, "reuse", errors) or "never"
+def read_reuse(value: object, errors: list[FieldError]) -> ReuseWord:
+    """Validate the option `reuse`; an error is added to `errors`."""
+    return _validate(_REUSE, value, "reuse", errors) or "never"
 
 
-def distinct(tags: Iterable[str]) -> tuple[str, ...]:
-    """Each tag once, in the order given."""
+def distinct_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return each tag once, in the order given."""
     return tuple(dict.fromkeys(tags))
 
 
-def deadline(
+def resolve_deadline(
     name: str,
     moment: datetime | float | None,
     now: Callable[[], float],
     errors: list[FieldError],
 ) -> float | None:
-    """Turn a time, or seconds from now, into seconds since 1970.
+    """Convert a time, or seconds from now, to seconds since 1970.
 
-    What is over, or further ahead than seconds can say, goes to `errors`: the last
-    hours of the year 9999 are no time at all in another zone.
+    An error is added to `errors` if the time is past or more than `LONGEST_SECONDS`
+    ahead: the last hours of the year 9999 cannot be converted to another time zone.
     """
     if moment is None:
         return None
-    present = now()
+    current = now()
     if not isinstance(moment, datetime):
-        return present + moment
-    if (told := moment.timestamp()) <= present:
+        return current + moment
+    if (timestamp := moment.timestamp()) <= current:
         errors.append(FieldError(f"/{name}", "past", f"{moment} is over"))
-    elif told > present + LONGEST_SECONDS:
+    elif timestamp > current + LONGEST_SECONDS:
         detail = f"{moment} is more than {LONGEST_SECONDS:,.0f} seconds ahead"
         errors.append(FieldError(f"/{name}", "too-far", detail))
-    return told
+    return timestamp
 
 
-def _checked(
+def _validate(
     adapter: TypeAdapter[T], value: object, name: str, errors: list[FieldError]
 ) -> T | None:
     try:
@@ -205,42 +214,43 @@ def _checked(
     except ValidationError as error:
         errors.extend(
             FieldError(
-                f"/{name}{pointer(one['loc'])}",
-                one["type"].replace("_", "-"),
-                one["msg"],
+                f"/{name}{json_pointer(item['loc'])}",
+                item["type"].replace("_", "-"),
+                item["msg"],
             )
-            for one in error.errors(include_url=False, include_context=False)
+            for item in error.errors(include_url=False, include_context=False)
         )
         return None
 
 
-def _priority(word: str, errors: list[FieldError]) -> int:
+def _read_priority(word: str, errors: list[FieldError]) -> int:
     if word not in PRIORITIES:
-        known = ", ".join(PRIORITIES)
-        errors.append(FieldError("/priority", "unknown", f"must be one of {known}"))
+        allowed = ", ".join(PRIORITIES)
+        errors.append(FieldError("/priority", "unknown", f"must be one of {allowed}"))
     return PRIORITIES.get(word, 0)
 
 
-def _count(
-    name: str, told: Mapping[str, str], most: int, errors: list[FieldError]
+def _read_count(
+    name: str, texts: Mapping[str, str], maximum: int, errors: list[FieldError]
 ) -> int | None:
-    text = told.get(name)
+    text = texts.get(name)
     if text is None:
         return None
-    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most:  # noqa: PLR2004 - longer ones are beyond any limit
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    if is_number and 1 <= int(text) <= maximum:
         return int(text)
-    detail = f"must be a whole number from 1 to {most}"
+    detail = f"must be a whole number from 1 to {maximum}"
     errors.append(FieldError(f"/{name}", "number", detail))
     return None
 
 
-def _moment(
+def _read_deadline(
     name: str,
-    told: Mapping[str, str],
+    texts: Mapping[str, str],
     now: Callable[[], float],
     errors: list[FieldError],
 ) -> float | None:
-    text = told.get(name)
+    text = texts.get(name)
     if text is None:
         return None
     try:
@@ -248,7 +258,7 @@ def _moment(
     except ValueError:
         value = text
     try:
-        return deadline(name, read_moment(value), now, errors)
+        return resolve_deadline(name, read_moment(value), now, errors)
     except ValueError as error:
         errors.append(FieldError(f"/{name}", "time", str(error)))
         return None

@@ -1,6 +1,7 @@
-"""The JSON bodies of the verbs, as Pydantic models: checked here, described by them.
+"""Pydantic models of the requests on jobs.
 
-The forms of new jobs, as Pydantic models: for their OpenAPI description alone.
+The JSON bodies are validated with them; the forms of new jobs are only described by
+them in OpenAPI.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from shared.params.schedule import MAX_ITERATIONS
 from shared.params.segments import Changes, Segment
 from shared.params.style import MAX_STYLES, StyleParams
 
-LONGEST_SECONDS = 1e9  # how far ahead a deadline may be, however it is said
+LONGEST_SECONDS = 1e9  # maximum time from now to a deadline
 MAX_ATTEMPTS = 100
 
 
 def read_moment(value: object) -> datetime | float:
-    """Read a time, or seconds from now.
+    """Parse a time, or seconds from now.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: The value is neither.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         if 0 < value <= LONGEST_SECONDS:
@@ -40,7 +41,7 @@ def read_moment(value: object) -> datetime | float:
     raise ValueError("must be a time with its zone (RFC 3339), or seconds from now")
 
 
-# Databases take no zero byte, people see no control characters.
+# Databases refuse NUL; other control characters are invisible.
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Tags = Annotated[
     tuple[Tag, ...], Field(max_length=20, description="for `tag=` of the list")
@@ -72,7 +73,7 @@ Moment = Annotated[
 
 
 class ChangeBody(Changes):
-    """A merge patch (RFC 7396): what is left out stays, null takes away."""
+    """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
 
     name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags | None = None
@@ -88,7 +89,7 @@ class ChangeBody(Changes):
 
 
 class OptionsBody(RequestBody):
-    """What a job is told besides its parameters, in JSON."""
+    """Options of a job besides its parameters, in JSON."""
 
     name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags = ()
@@ -118,7 +119,7 @@ class OptionsBody(RequestBody):
 
 
 class CancelBody(RequestBody):
-    """Whether what a canceled job has made is kept."""
+    """Body of a cancel request: whether the job is deleted too."""
 
     purge: bool = Field(
         default=False,
@@ -128,13 +129,13 @@ class CancelBody(RequestBody):
 
 
 class ForkPoint(RequestBody):
-    """Where a fork begins."""
+    """Checkpoint from which a fork starts."""
 
     iteration: int = Field(ge=1, le=MAX_ITERATIONS, description="of a checkpoint")
 
 
 class ForkBody(RequestBody):
-    """A new job from a checkpoint of another."""
+    """Body of a fork: a new job from a checkpoint of another."""
 
     origin: ForkPoint = Field(alias="from")
     params: Changes = Field(
@@ -147,13 +148,13 @@ class ForkBody(RequestBody):
 
 
 class ExtendBody(RequestBody):
-    """More iterations at the last scale."""
+    """Body of an extension: more iterations at the last scale."""
 
     iterations: int = Field(ge=1, le=MAX_ITERATIONS)
 
 
 class RetryBody(RequestBody):
-    """Where a retry begins."""
+    """Body of a retry: where it starts."""
 
     origin: Literal["checkpoint", "start"] = Field(
         default="checkpoint",
@@ -163,17 +164,17 @@ class RetryBody(RequestBody):
 
 
 def _with_style_files(schema: dict[str, Any]) -> None:
-    """Add the files that belong to one style each, by its number."""
-    what = {
+    """Add the mask and region files of each style to the schema."""
+    descriptions = {
         "mask": "of the photo's shape, bright where style {} goes",
         "region": "of the shape of style {}, bright where the style is taken from",
     }
-    for role, about in what.items():
+    for role, description in descriptions.items():
         for number in range(MAX_STYLES):
             schema["properties"][f"{role}_{number}"] = {
                 "type": "string",
                 "format": "binary",
-                "description": about.format(number),
+                "description": description.format(number),
             }
 
 
@@ -225,9 +226,9 @@ class JobForm(BaseModel):
 
 
 class JobJson(StyleParams, OptionsBody):
-    """A job of pictures that were sent before.
+    """A job whose pictures are assets.
 
-    Parameters stand beside the options, or in `params`, where a job has them.
+    Parameters stand beside the options, or in `params`, as in the job object.
     """
 
     model_config = ConfigDict(

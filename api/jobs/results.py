@@ -1,7 +1,4 @@
-"""A finished picture in another format or smaller, made on the way out.
-
-The pictures that a job has made: its result, and all files of one with several.
-"""
+"""Results of a job: the finished picture, converted on request, and other outputs."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from flask import Response, request
 from PIL import Image
 from pydantic import Field
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.pagination import Query
-from api.http.responses import picture_answer
+from api.http.responses import image_response
 from api.http.routes import get, make_blueprint
-from api.http.slots import one_decoder
+from api.http.slots import decoder_slot
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
-from api.job_view.serializer import present
-from shared.errors import ResultNeverComes, ResultNotReady, ResultPurged
-from shared.images.decode import opened
+from api.job_view.serializer import serialize_job
+from shared.errors import ResultNotReady, ResultPurged, ResultUnavailable
+from shared.images.decode import open_image
 from shared.params.formats import FORMATS, ResultFormat, format_of_key
 from shared.states import TERMINAL
 
@@ -28,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import IO
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
     from shared.db.models.jobs import Job
 
-# As results are written themselves.
-_OPTIONS: Mapping[ResultFormat, dict[str, Any]] = {
+# The same as those of results that workers write.
+_ENCODER_OPTIONS: Mapping[ResultFormat, dict[str, Any]] = {
     "png": {},
     "tiff": {"compression": "tiff_adobe_deflate"},
     "jpeg": {"quality": 95, "subsampling": 0},
@@ -40,53 +37,53 @@ _OPTIONS: Mapping[ResultFormat, dict[str, Any]] = {
 }
 
 
-def rendition(
-    services: Services, key: str, format_: ResultFormat, max_edge: int | None
+def make_rendition(
+    dependencies: Dependencies, key: str, format_: ResultFormat, max_edge: int | None
 ) -> bytes:
-    """Write a stored picture anew, with 8 bits per channel and without its recipe.
+    """Convert a stored picture, to 8 bits per channel and without its recipe.
 
     Args:
-        services: Bound how many pictures are decoded, and in memory, at once.
-        key: Of the stored file.
-        format_: What it becomes.
-        max_edge: Long side, px; a picture is never made larger. None: as it is.
+        dependencies: Dependencies of the app; limit concurrent decoding.
+        key: Key of the stored file.
+        format_: Format of the rendition.
+        max_edge: Maximum long side in px; pictures are never enlarged. None: as stored.
 
     Raises:
         ServerBusy: Too many pictures are being decoded.
         StorageError: The file is gone, or cannot be read.
         ImageUnreadable: The stored file is damaged.
     """
-    with one_decoder(services), opened(services.storage.get(key)) as image:
+    with decoder_slot(dependencies), open_image(dependencies.storage.get(key)) as image:
         image.load()
         profile = image.info.get("icc_profile")
-        picture = _plain(image, FORMATS[format_].transparent)
+        picture = _to_8_bit(image, FORMATS[format_].supports_alpha)
         if max_edge is not None:
             picture.thumbnail((max_edge, max_edge), Image.Resampling.LANCZOS)
         buffer = BytesIO()
-        picture.save(buffer, format_, icc_profile=profile, **_OPTIONS[format_])
+        picture.save(buffer, format_, icc_profile=profile, **_ENCODER_OPTIONS[format_])
     return buffer.getvalue()
 
 
-def _plain(image: Image.Image, is_transparent: bool) -> Image.Image:
-    """Reduce to RGB or RGBA; on white, where the format knows no transparency."""
+def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
+    """Convert to RGB or RGBA; put it on white if the format has no transparency."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     picture = image.convert("RGBA")
-    if is_transparent:
+    if supports_alpha:
         return picture
-    laid = Image.new("RGB", picture.size, "white")
-    laid.paste(picture, mask=picture.getchannel("A"))
-    return laid
+    opaque = Image.new("RGB", picture.size, "white")
+    opaque.paste(picture, mask=picture.getchannel("A"))
+    return opaque
 
 
 blueprint = make_blueprint("pictures", "What jobs have made.")
 
-_RESULTS = ", ".join(each.media_type for each in FORMATS.values())
-_FOREVER = "private, max-age=31536000, immutable"
+_RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
+_IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 class ResultQuery(Query):
-    """How the picture is wanted; as it was made, if nothing is said."""
+    """Query parameters of the result: its format and size, by default as made."""
 
     format: ResultFormat | None = None
     max_edge: int | None = Field(
@@ -101,89 +98,93 @@ class ResultQuery(Query):
 def show_result(path: JobPath, query: ResultQuery) -> Response:
     """Download the finished picture, in the format that its job asked for.
 
-    In another one with `format`, or with an Accept that leaves its own out; that has 8
-    bits per channel and no recipe. Of a job that makes several files, the first.
+    `format`, or an Accept without the original format, converts it to another one, with
+    8 bits per channel and without recipe. Of a job with several files, the first.
     """
     job = find_job(path.job_id)
-    key, digest = _finished(job)
-    own = _name_of(key)
-    wanted = query.format or _acceptable(own)
-    is_own = wanted == own and (
+    key, digest = _finished_result(job)
+    original_format = _format_name(key)
+    format_ = query.format or _negotiate_format(original_format)
+    is_original = format_ == original_format and (
         query.max_edge is None
         or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
     )
-    etag = digest if is_own else f"{digest}-{wanted}-{query.max_edge or 0}"
-    name = f"impasto-{job.id}{FORMATS[wanted].ending}"
-    response = _known(etag)
+    etag = digest if is_original else f"{digest}-{format_}-{query.max_edge or 0}"
+    name = f"impasto-{job.id}{FORMATS[format_].extension}"
+    response = _not_modified(etag)
     if response is None:
-        file = _file(key, wanted, query.max_edge, is_own=is_own)
-        media_type = FORMATS[wanted].media_type
-        response = picture_answer(file, media_type, etag, _FOREVER, name)
+        file = _open_result(key, format_, query.max_edge, is_original=is_original)
+        media_type = FORMATS[format_].media_type
+        response = image_response(file, media_type, etag, _IMMUTABLE, name)
     response.vary.add("Accept")
     return response
 
 
 @get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", s200="*/*", s404=None)
 def show_output(path: OutputPath) -> Response:
-    """Download one of the files of a job that makes several."""
+    """Download one file of a job that makes several."""
     output = find_output(path.job_id, path.name)
-    file = current_services().storage.open(output.key)
-    return picture_answer(file, output.media_type, output.digest, _FOREVER, output.name)
+    file = current_dependencies().storage.open(output.key)
+    return image_response(
+        file, output.media_type, output.digest, _IMMUTABLE, output.name
+    )
 
 
-def _finished(job: Job) -> tuple[str, str]:
-    """The key and the digest of a job's picture.
+def _finished_result(job: Job) -> tuple[str, str]:
+    """Return the key and the digest of the result of a job.
 
     Raises:
-        ResultPurged: It was kept long enough.
-        ResultNeverComes: There will be none.
+        ResultPurged: Its retention ended.
+        ResultUnavailable: There will be none.
         ResultNotReady: There is none yet.
     """
     if job.result_key is None and job.result_digest is not None:
         raise ResultPurged(f"the picture of job {job.id} is kept no longer")
     if job.result_key is None or job.result_digest is None:
         if job.state in TERMINAL:
-            raise _never(job)
+            raise _never_comes(job)
         hint = "wait until its state is succeeded"
         raise ResultNotReady(f"job {job.id} is {job.state}", hint=hint)
     return job.result_key, job.result_digest
 
 
-def _never(job: Job) -> ResultNeverComes:
-    said = present(current_services().database, job)
-    why = said.error.message if said.error else said.state_reason or ""
-    return ResultNeverComes(job.id, job.state, said.allowed_actions, why)
+def _never_comes(job: Job) -> ResultUnavailable:
+    view = serialize_job(current_dependencies().database, job)
+    reason = view.error.message if view.error else view.state_reason or ""
+    return ResultUnavailable(job.id, job.state, view.allowed_actions, reason)
 
 
-def _name_of(key: str) -> ResultFormat:
-    kind = format_of_key(key)
-    return next(name for name, each in FORMATS.items() if each is kind)
+def _format_name(key: str) -> ResultFormat:
+    format_ = format_of_key(key)
+    return next(name for name, candidate in FORMATS.items() if candidate is format_)
 
 
-def _acceptable(own: ResultFormat) -> ResultFormat:
-    """The picture's own format, unless the caller takes only others."""
+def _negotiate_format(original: ResultFormat) -> ResultFormat:
+    """Return the original format, unless Accept allows only other formats."""
     accepted = request.accept_mimetypes
-    if not accepted or accepted.quality(FORMATS[own].media_type) > 0:
-        return own
-    taken = {name: accepted.quality(each.media_type) for name, each in FORMATS.items()}
-    best = max(taken, key=lambda name: taken[name])
-    return best if taken[best] > 0 else own
+    if not accepted or accepted.quality(FORMATS[original].media_type) > 0:
+        return original
+    qualities = {
+        name: accepted.quality(format_.media_type) for name, format_ in FORMATS.items()
+    }
+    best = max(qualities, key=lambda name: qualities[name])
+    return best if qualities[best] > 0 else original
 
 
-def _known(etag: str) -> Response | None:
-    """304, before anything is computed for a caller who has it."""
+def _not_modified(etag: str) -> Response | None:
+    """Return 304 if If-None-Match has the ETag, before anything is decoded."""
     if not request.if_none_match.contains(etag):
         return None
     response = Response(status=304)
     response.set_etag(etag)
-    response.headers["Cache-Control"] = _FOREVER
+    response.headers["Cache-Control"] = _IMMUTABLE
     return response
 
 
-def _file(
-    key: str, wanted: ResultFormat, max_edge: int | None, *, is_own: bool
+def _open_result(
+    key: str, format_: ResultFormat, max_edge: int | None, *, is_original: bool
 ) -> IO[bytes]:
-    services = current_services()
-    if is_own:
-        return services.storage.open(key)
-    return BytesIO(rendition(services, key, wanted, max_edge))
+    dependencies = current_dependencies()
+    if is_original:
+        return dependencies.storage.open(key)
+    return BytesIO(make_rendition(dependencies, key, format_, max_edge))

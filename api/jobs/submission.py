@@ -1,9 +1,4 @@
-"""Telling the workers that a job is due; whatever comes of it, the job waits.
-
-A new job of pictures that were sent before: found, checked, its row committed.
-
-A new job, step by step: pictures checked, blobs stored, row committed, bell rung.
-"""
+"""Submission of jobs: inspect pictures, store blobs, commit the row, notify workers."""
 
 from __future__ import annotations
 
@@ -13,17 +8,22 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from api.assets.service import find_asset
-from api.assets.uploads import Stored, _inspected, keep_all
-from api.http.json_body import json_object
-from api.http.multipart import received
-from api.idempotency import asked_by, current_once, recognize, require_room
-from api.jobs.form_request import JOB_FORM, job_request, pictures_of
-from api.jobs.json_request import stored_request
-from api.jobs.masks import mask_errors
+from api.assets.uploads import InputAsset, store_pictures, try_inspect_pictures
+from api.http.json_body import read_json_object
+from api.http.multipart import read_form
+from api.idempotency import (
+    begin_idempotent_request,
+    canonical_form,
+    current_idempotent_request,
+    require_free_space,
+)
+from api.jobs.form_submission import JOB_FORM, form_pictures, read_form_submission
+from api.jobs.json_submission import read_json_submission
+from api.jobs.masks import check_masks
 from api.jobs.work_digest import work_digest
 from shared.errors import DatabaseUnavailable, FieldError, InvalidParams, NotFound
-from shared.images.inspect import PictureInfo
-from shared.jobs.submit import Input, Limits, NewJob, submit_or_reuse
+from shared.images.inspect import ImageInfo
+from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_or_reuse
 from shared.maintenance.rescue import mark_notified
 from shared.params.memory import need_bytes
 
@@ -32,36 +32,38 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from api.assets.uploads import Picture
-    from api.dependencies import Services
+    from api.assets.uploads import InspectedPicture
+    from api.dependencies import Dependencies
     from api.http.multipart import Form
-    from api.jobs.form_request import JobRequest
-    from api.jobs.json_request import StoredRequest
+    from api.jobs.form_submission import FormSubmission
+    from api.jobs.json_submission import JsonSubmission
     from api.jobs.options import JobOptions
     from shared.db.models.assets import Asset
-    from shared.jobs.submit import Submitted
+    from shared.jobs.submit import SubmittedJob
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
     from shared.storage.base import Storage
 
-    Checked = tuple[Picture, PictureInfo]
-
 log = structlog.get_logger(__name__)
 
 
-def ring(services: Services, job_id: str) -> None:
-    """Ring for a job whose row is committed."""
-    if not services.doorbell.ring(job_id, None):
-        return  # the reconciler will
+def notify_workers(dependencies: Dependencies, job_id: str) -> None:
+    """Notify the workers of a job whose row is committed.
+
+    If that fails, the job still waits in the database, and maintenance notifies again.
+    """
+    if not dependencies.notifier.notify(job_id, None):
+        return
     try:
-        mark_notified(services.database, job_id)
+        mark_notified(dependencies.database, job_id)
     except DatabaseUnavailable:
-        log.info("notification_mark_failed", job_id=job_id)  # it may ring twice: harmless
+        # Workers may be notified twice, which is harmless.
+        log.info("notification_mark_failed", job_id=job_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredPicture:
-    """An asset in a role, as a file of a form would be."""
+class AssetPicture:
+    """Asset as a picture of a new job: the counterpart of an uploaded picture."""
 
     role: str
     position: int
@@ -70,171 +72,201 @@ class StoredPicture:
     storage: Storage = field(repr=False)
 
     def read(self) -> bytes:
-        """Read all of it."""
+        """Return all of its bytes."""
         return self.storage.get(self.asset.key or "")
 
     @property
     def is_content(self) -> bool:
-        """Whether it is the photo."""
+        """Whether this is the content picture."""
         return self.role == "content"
 
     @property
-    def info(self) -> PictureInfo:
-        """As it was found when it was sent."""
+    def info(self) -> ImageInfo:
+        """Media type and size that the inspection found at upload."""
         asset = self.asset
-        return PictureInfo(asset.media_type, asset.width, asset.height)
+        return ImageInfo(asset.media_type, asset.width, asset.height)
 
 
-def submit_stored(services: Services, owner_id: str, request: Request) -> Submitted:
-    """Take a job in JSON; it is durable by then.
+def submit_json(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> SubmittedJob:
+    """Submit a job in JSON whose pictures are assets; it is durable on return.
 
     Raises:
         InvalidParams: Values are wrong or missing, pictures are not the caller's, or
             masks cannot be used; all are named.
-        StorageFull: There is no room for its result.
+        StorageFull: The storage has no space for its result.
         QueueFull: Too many jobs are waiting.
     """
-    require_room(services)
-    recognize(json_object(request))
-    wanted = stored_request(request, services.database.time)
-    params, pictures = checked_work(services, wanted)
-    stored = [
-        Stored(one.role, one.position, one.asset.id, one.asset.digest)
-        for one in pictures
+    require_free_space(dependencies)
+    begin_idempotent_request(read_json_object(request))
+    submission = read_json_submission(request, dependencies.database.time)
+    params, pictures = validate_json_submission(dependencies, submission)
+    inputs = [
+        InputAsset(
+            picture.role, picture.position, picture.asset.id, picture.asset.digest
+        )
+        for picture in pictures
     ]
-    return enqueue(services, new_job(owner_id, params, stored, wanted))
+    return enqueue(dependencies, build_job(owner_id, params, inputs, submission))
 
 
-def checked_work(
-    services: Services, wanted: StoredRequest
-) -> tuple[StyleParams, list[StoredPicture]]:
-    """Find the pictures of a request, and see that they go with its parameters.
+def validate_json_submission(
+    dependencies: Dependencies, submission: JsonSubmission
+) -> tuple[StyleParams, list[AssetPicture]]:
+    """Find the assets of a submission, and check its parameters and masks.
 
     Raises:
         InvalidParams: Values are wrong or missing, pictures are not the caller's, or
             masks cannot be used; all are named.
     """
-    pictures = _pictures(services, wanted)
-    errors = wanted.errors
-    errors += mask_errors(services, [(one, one.info) for one in pictures])
-    if errors or wanted.params is None:
+    pictures = _find_pictures(dependencies, submission)
+    errors = submission.errors
+    errors += check_masks(
+        dependencies, [(picture, picture.info) for picture in pictures]
+    )
+    if errors or submission.params is None:
         raise InvalidParams(errors)
-    return wanted.params, pictures
+    return submission.params, pictures
 
 
-def _pictures(services: Services, wanted: StoredRequest) -> list[StoredPicture]:
-    """Find the pictures; those that are not the caller's go to the errors."""
-    found = []
-    for ref in wanted.refs:
+def _find_pictures(
+    dependencies: Dependencies, submission: JsonSubmission
+) -> list[AssetPicture]:
+    """Find the assets; those that the caller does not own are added to the errors."""
+    pictures = []
+    for reference in submission.references:
         try:
-            asset = find_asset(ref.asset_id)
+            asset = find_asset(reference.asset_id)
         except NotFound as error:
             detail = "is no picture of yours"
-            wanted.errors.append(FieldError(ref.pointer, error.code, detail))
+            submission.errors.append(FieldError(reference.pointer, error.code, detail))
         else:
-            pointer = ref.pointer.removesuffix("/asset_id")
-            found.append(
-                StoredPicture(ref.role, ref.position, pointer, asset, services.storage)
+            pointer = reference.pointer.removesuffix("/asset_id")
+            pictures.append(
+                AssetPicture(
+                    reference.role,
+                    reference.position,
+                    pointer,
+                    asset,
+                    dependencies.storage,
+                )
             )
-    return found
+    return pictures
 
 
-class Wanted(Protocol):
-    """What a request says of a job besides its parameters and pictures."""
+class SubmissionRequest(Protocol):
+    """Fields of a submission, form or JSON, besides its parameters and pictures."""
 
     @property
     def name(self) -> str | None:
-        """For people."""
+        """Name of the job, for people."""
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Planned changes."""
+        """Planned changes of parameters."""
 
     @property
     def options(self) -> JobOptions:
-        """How it is treated."""
+        """Options of the job, such as its priority."""
 
 
-def submit(services: Services, owner_id: str, request: Request) -> Submitted:
-    """Take a job in a form, with its pictures; it is durable by then.
+def submit_form(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> SubmittedJob:
+    """Submit a job as a form with its pictures; it is durable on return.
 
     Raises:
         InvalidParams: Values are wrong or missing, or masks cannot be used; all are
             named.
-        PictureRefused: A file is not a picture we take.
-        StorageFull: There is no room for the pictures.
+        PictureRefused: Some pictures cannot be used.
+        StorageFull: The storage has no space for the pictures.
         QueueFull: Too many jobs are waiting.
     """
-    require_room(services)
-    with received(request, services, JOB_FORM) as form:
-        recognize(asked_by(form))
-        wanted, checked = checked_form(services, form)
-        stored = keep_all(services, owner_id, checked)
-    return enqueue(services, new_job(owner_id, wanted.params, stored, wanted))
-
-
-def checked_form(services: Services, form: Form) -> tuple[JobRequest, list[Checked]]:
-    """Check all that a form says and all of its pictures.
-
-    Raises:
-        MalformedJson: A field that holds JSON does not.
-        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
-            named, also pictures that we do not take.
-        PictureRefused: There is nothing wrong but some of the pictures.
-    """
-    wanted: JobRequest | None = None
-    errors: list[FieldError] = []
-    try:
-        wanted = job_request(form, services.database.time)
-    except InvalidParams as error:
-        errors += error.errors
-    checked, refused = _inspected(services, pictures_of(form))
-    errors += mask_errors(services, checked)
-    if refused is not None and not errors:
-        raise refused
-    if refused is not None or wanted is None or errors:
-        raise InvalidParams([*errors, *(refused.errors if refused else ())])
-    return wanted, checked
-
-
-def enqueue(services: Services, new: NewJob) -> Submitted:
-    """Make the row, and ring for it; or find the job that may be taken for it.
-
-    Raises:
-        QueueFull: Too many jobs are waiting.
-    """
-    said = submit_or_reuse(services.database, new, limits_of(services), current_once())
-    event = "job_reused" if said.reused else "job_submitted"
-    log.info(event, job_id=said.job_id, owner_id=new.owner_id)
-    if not said.reused:
-        ring(services, said.job_id)
-    return said
-
-
-def new_job(
-    owner_id: str, params: StyleParams, stored: Sequence[Stored], wanted: Wanted
-) -> NewJob:
-    """Put a style job together, whose pictures are the owner's by now."""
-    named: dict[str, dict[int, str]] = {}
-    for one in stored:
-        named.setdefault(one.role, {})[one.position] = one.asset_id
-    digests = {(one.role, one.position): one.digest for one in stored}
-    return NewJob(
-        owner_id=owner_id,
-        params=params.with_images(named),
-        inputs=tuple(Input(one.role, one.position, one.asset_id) for one in stored),
-        name=wanted.name,
-        need_bytes=need_bytes(params),
-        segments=wanted.segments,
-        params_digest=work_digest(params, wanted.segments, digests),
-        **asdict(wanted.options),
+    require_free_space(dependencies)
+    with read_form(request, dependencies, JOB_FORM) as form:
+        begin_idempotent_request(canonical_form(form))
+        submission, pictures = validate_form_submission(dependencies, form)
+        inputs = store_pictures(dependencies, owner_id, pictures)
+    return enqueue(
+        dependencies, build_job(owner_id, submission.params, inputs, submission)
     )
 
 
-def limits_of(services: Services) -> Limits:
-    """How many jobs may wait here, and how often one is tried."""
-    settings = services.settings
-    return Limits(
+def validate_form_submission(
+    dependencies: Dependencies, form: Form
+) -> tuple[FormSubmission, list[InspectedPicture]]:
+    """Validate the fields of a form, and inspect its pictures and masks.
+
+    Raises:
+        MalformedJson: A JSON field is not strict JSON.
+        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
+            named, also pictures that cannot be used.
+        PictureRefused: Only pictures are wrong.
+    """
+    submission: FormSubmission | None = None
+    errors: list[FieldError] = []
+    try:
+        submission = read_form_submission(form, dependencies.database.time)
+    except InvalidParams as error:
+        errors += error.errors
+    pictures, refused = try_inspect_pictures(dependencies, form_pictures(form))
+    errors += check_masks(dependencies, pictures)
+    if refused is not None and not errors:
+        raise refused
+    if refused is not None or submission is None or errors:
+        raise InvalidParams([*errors, *(refused.errors if refused else ())])
+    return submission, pictures
+
+
+def enqueue(dependencies: Dependencies, job: NewJob) -> SubmittedJob:
+    """Insert the job and notify the workers, or find an equal job to reuse.
+
+    Raises:
+        QueueFull: Too many jobs are waiting.
+    """
+    submitted = submit_or_reuse(
+        dependencies.database,
+        job,
+        submission_limits(dependencies),
+        current_idempotent_request(),
+    )
+    event = "job_reused" if submitted.reused else "job_submitted"
+    log.info(event, job_id=submitted.job_id, owner_id=job.owner_id)
+    if not submitted.reused:
+        notify_workers(dependencies, submitted.job_id)
+    return submitted
+
+
+def build_job(
+    owner_id: str,
+    params: StyleParams,
+    inputs: Sequence[InputAsset],
+    request: SubmissionRequest,
+) -> NewJob:
+    """Build the new style job of a validated submission from its assets."""
+    asset_ids: dict[str, dict[int, str]] = {}
+    for asset in inputs:
+        asset_ids.setdefault(asset.role, {})[asset.position] = asset.asset_id
+    digests = {(asset.role, asset.position): asset.digest for asset in inputs}
+    return NewJob(
+        owner_id=owner_id,
+        params=params.with_images(asset_ids),
+        inputs=tuple(
+            NewJobInput(asset.role, asset.position, asset.asset_id) for asset in inputs
+        ),
+        name=request.name,
+        need_bytes=need_bytes(params),
+        segments=request.segments,
+        params_digest=work_digest(params, request.segments, digests),
+        **asdict(request.options),
+    )
+
+
+def submission_limits(dependencies: Dependencies) -> SubmissionLimits:
+    """Return the limits of the settings: queued jobs and attempts per job."""
+    settings = dependencies.settings
+    return SubmissionLimits(
         max_queued_per_owner=settings.max_queued_per_owner,
         max_queued=settings.max_queued,
         max_attempts=settings.max_attempts,

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, look, list, change."""
+"""/v1/jobs: submit, read, list, change and delete jobs."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING, Literal
 from flask import Response, request
 from pydantic import Field
 
-from api.assets.service import drop_blobs
+from api.assets.service import delete_blobs
 from api.auth.authenticate import current_owner_id
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.json_body import JSON
 from api.http.pagination import Query, read_page
-from api.http.responses import answer, next_link
-from api.http.routes import UNCHANGED, delete, get, make_blueprint, patch, post
-from api.idempotency import creates
+from api.http.responses import add_next_link, json_response
+from api.http.routes import (
+    NOT_MODIFIED_RESPONSE,
+    delete,
+    get,
+    make_blueprint,
+    patch,
+    post,
+)
+from api.idempotency import idempotent
 from api.job_view.lookup import JobPath, find_job, require_job_id
-from api.job_view.responses import job_answer
+from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject, JobPage
-from api.job_view.serializer import present, present_all
-from api.jobs.actions import change_request
+from api.job_view.serializer import serialize_job, serialize_jobs
+from api.jobs.actions import read_change
 from api.jobs.filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
-from api.jobs.long_poll import held_answer, submitted_answer
+from api.jobs.long_poll import poll_job, respond_to_submission
 from api.jobs.request_schemas import ChangeBody, JobForm, JobJson
-from api.jobs.submission import submit, submit_stored
-from shared.jobs.deletion import remove_job
+from api.jobs.submission import submit_form, submit_json
+from shared.jobs.deletion import purge_job
 from shared.jobs.steering import update_job
 from shared.queries.listing import MAX_COUNTED, count_jobs, query_jobs
 
@@ -37,7 +44,7 @@ blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
 
 
 class JobQuery(Query):
-    """What to wait for."""
+    """Query parameters of a job: what a long poll waits for."""
 
     until: Literal["terminal"] | None = Field(
         default=None, description="with `Prefer: wait`: its end, whatever is new before"
@@ -48,61 +55,62 @@ class JobQuery(Query):
     blueprint, "/v1/jobs", JobForm, JobJson, s200=JobObject, s202=JobObject, s400=None,
     s409=None, s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
-@creates
+@idempotent
 def submit_job() -> Response:
     """Submit a job: a photo, one or more paintings, parameters.
 
-    As a form with the pictures, or as JSON that names pictures sent before. 200: with
-    `reuse`, an equal job was there. `Prefer: wait=N` holds the answer for up to N
-    seconds, 60 at most: 200 if the job is over by then, else 202 as ever.
+    The body is a form with the pictures, or JSON that refers to uploaded assets. 200:
+    with `reuse`, an equal job was found. `Prefer: wait=N` waits up to N seconds, at
+    most 60, for the end of the job: 200 if it ends in time, else 202.
     """
-    services, owner_id = current_services(), current_owner_id()
-    take = submit_stored if request.mimetype == JSON else submit
-    said = take(services, owner_id, request)
-    return submitted_answer(services, owner_id, said.job_id, reused=said.reused)
+    dependencies, owner_id = current_dependencies(), current_owner_id()
+    submit = submit_json if request.mimetype == JSON else submit_form
+    submitted = submit(dependencies, owner_id, request)
+    return respond_to_submission(
+        dependencies, owner_id, submitted.job_id, reused=submitted.reused
+    )
 
 
 @get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, newest first."""
-    database, owner_id = current_services().database, current_owner_id()
+    database, owner_id = current_dependencies().database, current_owner_id()
 
     def read(
-        asked: JobsQuery, limit: int, before: tuple[float, str] | None
+        page_query: JobsQuery, limit: int, before: tuple[float, str] | None
     ) -> Sequence[Job]:
-        return query_jobs(database, owner_id, limit, before, asked.filters())
+        return query_jobs(database, owner_id, limit, before, page_query.filters())
 
     page = read_page(query, owner_id, "jobs", read)
-    counted = None
+    count = None
     if query.count:
-        counted = count_jobs(database, owner_id, page.query.filters())
+        count = count_jobs(database, owner_id, page.query.filters())
     body = JobPage(
-        data=present_all(database, page.rows),
-        next_cursor=page.following,
-        count=counted,
-        count_is_capped=None if counted is None else counted == MAX_COUNTED,
+        data=serialize_jobs(database, page.rows),
+        next_cursor=page.next_cursor,
+        count=count,
+        count_is_capped=None if count is None else count == MAX_COUNTED,
     )
-    response = answer(body)
-    next_link(response, "/v1/jobs", page.query.known(), page.following)
+    response = json_response(body)
+    add_next_link(response, "/v1/jobs", page.query.link_params(), page.next_cursor)
     return response
 
 
-@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s304=UNCHANGED, s404=None,
-     s410=None, s429=None)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s304=NOT_MODIFIED_RESPONSE,
+     s404=None, s410=None, s429=None)  # fmt: skip
 def show_job(path: JobPath, query: JobQuery) -> Response:
-    """Look at a job; with If-None-Match, only at what is new.
+    """Get a job; with If-None-Match, only if it has changed.
 
-    `Prefer: wait=N` holds the answer for up to N seconds, 60 at most, until there is a
-    new revision or 5 % more progress than the ETag in If-None-Match knows of; with
-    `until=terminal`, until the job is over. 304: nothing is new. Retry-After says when
-    to ask again.
+    `Prefer: wait=N` waits up to N seconds, at most 60, until there is a new revision or
+    5 % more progress than in the ETag of If-None-Match; with `until=terminal`, until
+    the job has ended. 304: not changed. Retry-After says when to ask again.
     """
     require_job_id(path.job_id)
-    return held_answer(
-        current_services(),
+    return poll_job(
+        current_dependencies(),
         current_owner_id(),
         path.job_id,
-        until_over=query.until is not None,
+        until_terminal=query.until is not None,
     )
 
 
@@ -113,22 +121,22 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
 def change_job(path: JobPath) -> Response:
     """Change weights, iterations, name, priority; parameters need If-Match.
 
-    If-Match takes the job's revision, or the ETag of a look at it. 202: the worker
-    begins with it at the next iteration, and `segments` tells at which.
+    If-Match takes the revision of the job, or its ETag. 202: the worker applies the
+    change at the next iteration, and `segments` says at which.
     """
-    database = current_services().database
+    database = current_dependencies().database
     find_job(path.job_id)
-    wanted = change_request(request, database.time)
-    said = update_job(database, current_owner_id(), path.job_id, wanted)
-    job = present(database, find_job(path.job_id))
-    return job_answer(job, 200 if said.done else 202)
+    change = read_change(request, database.time)
+    outcome = update_job(database, current_owner_id(), path.job_id, change)
+    job = serialize_job(database, find_job(path.job_id))
+    return job_response(job, 200 if outcome.done else 202)
 
 
 @delete(blueprint, "/v1/jobs/<job_id>", s204="", s404=None, s409=None, s410=None)
 def delete_job(path: JobPath) -> Response:
-    """Delete a job that is over, with all that it made; then it answers 410."""
-    services = current_services()
+    """Delete a job that has ended, with all of its files; from then on it is 410."""
+    dependencies = current_dependencies()
     find_job(path.job_id)
-    keys = remove_job(services.database, current_owner_id(), path.job_id)
-    drop_blobs(services, keys)
+    keys = purge_job(dependencies.database, current_owner_id(), path.job_id)
+    delete_blobs(dependencies, keys)
     return Response(status=204)

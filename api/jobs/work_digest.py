@@ -1,4 +1,4 @@
-"""One number for the work that a job asks for: equal work, equal number."""
+"""Digest of the work of a job: jobs with the same digest have the same result."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _PICTURES = {"content", "init_image", "styles", "pictures"}
 
 
-def plain_params(params: Params) -> dict[str, Any]:
-    """Parameters as JSON, without the ids that this farm gave to the pictures."""
-    said = params.model_dump(mode="json", exclude=_PICTURES)
+def params_without_asset_ids(params: Params) -> dict[str, Any]:
+    """Return parameters as JSON without the asset ids, which differ between farms."""
+    body = params.model_dump(mode="json", exclude=_PICTURES)
     if isinstance(params, StyleParams):
-        said["styles"] = [{"weight": style.weight} for style in params.styles]
-    return said
+        body["styles"] = [{"weight": style.weight} for style in params.styles]
+    return body
 
 
 def work_digest(
@@ -31,18 +31,23 @@ def work_digest(
     segments: Iterable[Segment],
     pictures: Mapping[tuple[str, int], str],
 ) -> str:
-    """Digest all that a result depends on, as far as it is known at submission.
+    """Return a digest of everything known at submission that the result depends on.
 
     Args:
-        params: Defaults filled in.
-        segments: Planned changes.
-        pictures: SHA-256 by role and position.
+        params: Parameters with their defaults.
+        segments: Planned changes of parameters.
+        pictures: SHA-256 of the pictures, by role and position.
     """
     work = {
         "version": version("impasto"),  # of the engine, which names its weights
-        "params": plain_params(params),
-        "segments": [[one.from_iteration, one.changes.stored()] for one in segments],
-        "pictures": sorted([*place, digest] for place, digest in pictures.items()),
+        "params": params_without_asset_ids(params),
+        "segments": [
+            [segment.from_iteration, segment.changes.to_json()] for segment in segments
+        ],
+        "pictures": sorted(
+            [*role_and_position, digest]
+            for role_and_position, digest in pictures.items()
+        ),
     }
     text = json.dumps(work, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

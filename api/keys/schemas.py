@@ -1,7 +1,4 @@
-"""What the API says about callers and their keys, as Pydantic models.
-
-From the body of POST /v1/keys to the key that may be made of it.
-"""
+"""Pydantic models of callers and keys, and the check of POST /v1/keys."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import Caller, require_scope
-from api.http.json_body import gathered, json_object
+from api.http.json_body import collect_body_errors, read_json_object
 from api.http.validation import clean_name
 from shared.auth.api_keys import NewKey, Scope
 from shared.db.base import MAX_NAME
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
 _YEAR_SECONDS = 366 * 86400
-_MOST = 1_000_000
+_MAX_QUOTA = 1_000_000
 _ID = r"^own_[A-Za-z0-9]{1,32}$"
 _KEY: JsonDict = {
     "id": "key_01KAV3M0S8QK7RF4T6G2ZV9B1D",
@@ -61,7 +58,7 @@ _ME: JsonDict = {
 
 
 class Me(BaseModel):
-    """Who is asking."""
+    """Owner, key and limits of the caller."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_ME]})
 
@@ -109,7 +106,7 @@ class KeyObject(BaseModel):
 
 
 class NewKeyObject(KeyObject):
-    """A key that has just been made."""
+    """A key that was just created."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -128,7 +125,7 @@ class StreamTokenUrls(BaseModel):
 
 
 class StreamTokenObject(BaseModel):
-    """What opens one stream, once."""
+    """Token that opens one event stream, once."""
 
     model_config = ConfigDict(
         frozen=True, json_schema_extra={"examples": [_STREAM_TOKEN]}
@@ -180,17 +177,20 @@ class KeyBody(BaseModel):
     submits_per_minute: int | None = Field(
         default=None,
         ge=0,
-        le=_MOST,
+        le=_MAX_QUOTA,
         description="for admins; null: as the settings say",
     )
     requests_per_minute: int | None = Field(
-        default=None, ge=0, le=_MOST, description="for admins; the same"
+        default=None, ge=0, le=_MAX_QUOTA, description="for admins; the same"
     )
     max_queued: int | None = Field(
-        default=None, ge=0, le=_MOST, description="for admins: jobs its owner may queue"
+        default=None,
+        ge=0,
+        le=_MAX_QUOTA,
+        description="for admins: jobs its owner may queue",
     )
     max_running: int | None = Field(
-        default=None, ge=0, le=_MOST, description="for admins: and have running"
+        default=None, ge=0, le=_MAX_QUOTA, description="for admins: and have running"
     )
 
 
@@ -201,26 +201,26 @@ _FOR_ADMINS = {
 _QUOTAS = {"max_queued", "max_running"}
 
 
-def key_request(request: Request, caller: Caller) -> NewKey:
-    """Read which key is asked for; a key makes none that may do more than itself.
+def read_key_request(request: Request, caller: Caller) -> NewKey:
+    """Read the requested key; a caller creates none with more rights than its own.
 
     Raises:
         InvalidParams: Values are wrong or unknown.
-        ForbiddenScope: The caller may not make this key.
+        ForbiddenScope: The caller may not create this key.
     """
     require_scope(Scope.KEYS)
-    said = json_object(request)
+    json_body = read_json_object(request)
     errors: list[FieldError] = []
-    body = gathered(said, KeyBody, errors)
+    body = collect_body_errors(json_body, KeyBody, errors)
     name = None if body is None else clean_name(body.name, errors)
-    beyond = [] if caller.may(Scope.ADMIN) else _beyond(said, caller)
+    exceeding = [] if caller.may(Scope.ADMIN) else _exceeding_fields(json_body, caller)
     if body is None or errors:
-        raise InvalidParams([*errors, *(one for _, one in beyond)])
-    if beyond:
-        named = "; ".join(one.detail for _, one in beyond)
-        raise ForbiddenScope(named, beyond[0][0], [one for _, one in beyond])
+        raise InvalidParams([*errors, *(error for _, error in exceeding)])
+    if exceeding:
+        named = "; ".join(error.detail for _, error in exceeding)
+        raise ForbiddenScope(named, exceeding[0][0], [error for _, error in exceeding])
     if not caller.may(Scope.ADMIN):
-        return _own_key(body, name or "", caller)
+        return _key_for_own_owner(body, name or "", caller)
     return NewKey(
         name=name or "",
         owner_id=body.owner,
@@ -232,34 +232,36 @@ def key_request(request: Request, caller: Caller) -> NewKey:
     )
 
 
-def _beyond(said: Mapping[str, Any], caller: Caller) -> list[tuple[Scope, FieldError]]:
-    """What is asked for that the caller may not do, and what it would need for it."""
+def _exceeding_fields(
+    json_body: Mapping[str, Any], caller: Caller
+) -> list[tuple[Scope, FieldError]]:
+    """Return the requested rights that the caller lacks, with the scope for each."""
     code = ForbiddenScope.code
-    found = [
+    exceeding = [
         (Scope.ADMIN, FieldError(f"/{name}", code, f"only an admin's key sets {name}"))
-        for name in sorted(_FOR_ADMINS & said.keys())
+        for name in sorted(_FOR_ADMINS & json_body.keys())
     ]
-    asked = said.get("scopes", sorted(KeyBody().scopes))
-    words = [word for word in asked if word in set(Scope)] if _is_list(asked) else []
-    found += [
+    scopes = json_body.get("scopes", sorted(KeyBody().scopes))
+    words = [word for word in scopes if word in set(Scope)] if _is_list(scopes) else []
+    exceeding += [
         (scope, FieldError("/scopes", code, f"may not hand on the scope {scope}"))
         for scope in sorted(set(map(Scope, words)) - caller.scopes)
     ]
-    return found
+    return exceeding
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _own_key(body: KeyBody, name: str, caller: Caller) -> NewKey:
+def _key_for_own_owner(body: KeyBody, name: str, caller: Caller) -> NewKey:
     key = caller.key
     return NewKey(
         name=name,
         owner_id=caller.owner_id,
         scopes=body.scopes,
         expires_in_seconds=body.expires_in,
-        made_with=key.id if key else None,
+        creator_key_id=key.id if key else None,
         submits_per_minute=key.submits_per_minute if key else None,
         requests_per_minute=key.requests_per_minute if key else None,
     )

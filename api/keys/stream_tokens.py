@@ -1,4 +1,4 @@
-"""/v1/stream-tokens: what opens a stream where no header can be sent."""
+"""/v1/stream-tokens: tokens that open a stream where no header can be sent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from flask import Response, request
 
 from api.auth.authenticate import STREAM_TOKEN, current_key_id
 from api.auth.stream_tokens import new_stream_token
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.json_body import require_no_body
-from api.http.responses import answer
+from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
-from api.http.timestamps import instant
+from api.http.timestamps import to_datetime
 from api.keys.schemas import StreamTokenObject, StreamTokenUrls
-from shared.auth.stream_tokens import keep_stream_token
+from shared.auth.stream_tokens import store_stream_token
 from shared.errors import NotFound
 
 blueprint = make_blueprint("stream tokens", "For an EventSource, which sends no key.")
@@ -39,12 +39,12 @@ def create_stream_token() -> Response:
         hint = "open the stream as it is"
         raise NotFound("no keys are asked for here, and so no tokens", hint=hint)
     require_no_body(request)
-    services = current_services()
-    token = new_stream_token(services.secret)
-    expires_at = keep_stream_token(services.database, key_id, token)
+    dependencies = current_dependencies()
+    token = new_stream_token(dependencies.secret)
+    expires_at = store_stream_token(dependencies.database, key_id, token)
     body = StreamTokenObject(
         token=token,
-        expires_at=instant(expires_at),
+        expires_at=to_datetime(expires_at),
         urls=StreamTokenUrls(events=f"/v1/events?{STREAM_TOKEN}={token}"),
     )
-    return answer(body, 201)
+    return json_response(body, 201)

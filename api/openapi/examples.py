@@ -43,7 +43,7 @@ _POINT: dict[str, Any] = {
     "style": 2.0,
     "tv": 0.1,
 }
-_KIN: dict[str, Any] = {
+_LINEAGE_JOB: dict[str, Any] = {
     "id": _CHILD,
     "name": "Lisbon",
     "state": "queued",
@@ -54,7 +54,7 @@ _KIN: dict[str, Any] = {
     "deleted": False,
     "url": f"/v1/jobs/{_CHILD}",
 }
-MORE: dict[str, Any] = {
+EXAMPLES: dict[str, Any] = {
     "ExplorationJson": {"layers": ["relu3_1"], "top_k": 4, "name": "What relu3_1 sees"},
     "ChangeBody": {"style_weight": 12.0, "tags": ["series-3", "bold"]},
     "CancelBody": {"purge": True},
@@ -64,7 +64,7 @@ MORE: dict[str, Any] = {
     "LogPage": {"data": [_LINE], "next_after": 17},
     "Log": {"data": [_EVENT], "next_since": 17},
     "Metrics": {"job_id": JOB["id"], "data": [_POINT]},
-    "Family": {"job_id": JOB["id"], "data": [_KIN], "more": False},
+    "JobLineage": {"job_id": JOB["id"], "data": [_LINEAGE_JOB], "more": False},
     "Capabilities": {
         "version": "0.1.0",
         "networks": {"vgg16": ["relu1_1", "relu1_2", "relu2_1"]},
@@ -119,7 +119,9 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def resolved(schemas: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def resolve_reference(
+    schemas: dict[str, Any], schema: dict[str, Any]
+) -> dict[str, Any]:
     """Follow a reference; what stands beside it counts more."""
     while "$ref" in schema:
         named = schemas[schema["$ref"].removeprefix(_PREFIX)]
@@ -127,7 +129,7 @@ def resolved(schemas: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def sample(schemas: dict[str, Any], schema: dict[str, Any]) -> Any:
+def make_sample(schemas: dict[str, Any], schema: dict[str, Any]) -> Any:
     """Return a value that is valid by `schema`.
 
     Args:
@@ -135,42 +137,43 @@ def sample(schemas: dict[str, Any], schema: dict[str, Any]) -> Any:
         schema: Of what. It does not refer to itself, however deep: models of answers
             do not.
     """
-    schema = resolved(schemas, schema)
+    schema = resolve_reference(schemas, schema)
     if "example" in schema:
-        return _in_order(schemas, schema, schema["example"])
+        return _order_members(schemas, schema, schema["example"])
     for name in ("examples", "enum"):
         if schema.get(name):
-            return _in_order(schemas, schema, schema[name][0])
+            return _order_members(schemas, schema, schema[name][0])
     if "const" in schema or "default" in schema:
         return schema.get("const", schema.get("default"))
     options = schema.get("anyOf", schema.get("oneOf"))
     if options:
         is_nullable = {"type": "null"} in options
-        return None if is_nullable else sample(schemas, options[0])
-    return _of_type(schemas, schema)
+        return None if is_nullable else make_sample(schemas, options[0])
+    return _sample_of_type(schemas, schema)
 
 
-def _of_type(schemas: dict[str, Any], schema: dict[str, Any]) -> Any:
+def _sample_of_type(schemas: dict[str, Any], schema: dict[str, Any]) -> Any:
     kind = schema.get("type")
     if kind == "object":
         inner = schema.get("properties", {})
-        return {name: sample(schemas, each) for name, each in inner.items()}
+        return {name: make_sample(schemas, each) for name, each in inner.items()}
     if kind == "array":
-        return [sample(schemas, schema.get("items", {}))]
+        return [make_sample(schemas, schema.get("items", {}))]
     return _PLAIN.get(str(kind))
 
 
-def _in_order(schemas: dict[str, Any], schema: dict[str, Any], value: Any) -> Any:
+def _order_members(schemas: dict[str, Any], schema: dict[str, Any], value: Any) -> Any:
     """Put the members of an example in the order of the schema; pydantic sorts them."""
-    schema = resolved(schemas, schema)
+    schema = resolve_reference(schemas, schema)
     if isinstance(value, list):
-        return [_in_order(schemas, schema.get("items", {}), one) for one in value]
+        return [_order_members(schemas, schema.get("items", {}), one) for one in value]
     if not isinstance(value, dict):
         return value
-    options = [resolved(schemas, one) for one in schema.get("anyOf", ())]
+    options = [resolve_reference(schemas, one) for one in schema.get("anyOf", ())]
     known = next((one for one in [schema, *options] if "properties" in one), {})
     inner = known.get("properties", {})
     ordered = sorted(value, key=[*inner, *value].index)
     return {
-        name: _in_order(schemas, inner.get(name, {}), value[name]) for name in ordered
+        name: _order_members(schemas, inner.get(name, {}), value[name])
+        for name in ordered
     }

@@ -22,7 +22,7 @@ from api.auth.sessions import COOKIE, CSRF_HEADER
 from api.explorations.schemas import ExplorationForm, ExplorationJson
 from api.http.problems import Problem
 from api.http.routes import PROBLEM_RESPONSE
-from api.http.validation import pointer
+from api.http.validation import json_pointer
 from api.job_view.schemas import LogPage
 from api.jobs.history import Log, Metrics
 from api.jobs.request_schemas import (
@@ -35,8 +35,14 @@ from api.jobs.request_schemas import (
     RetryBody,
 )
 from api.keys.schemas import KeyBody
-from api.openapi.examples import MORE, sample
-from api.openapi.words import ASKED, ONCE, PARAMETERS, TOLD, TRAITS
+from api.openapi.components import (
+    IDEMPOTENCY_TRAIT,
+    PARAMETERS,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    TRAITS,
+)
+from api.openapi.examples import EXAMPLES, make_sample
 from shared.errors import FieldError, InvalidParams
 
 if TYPE_CHECKING:
@@ -47,7 +53,7 @@ if TYPE_CHECKING:
     from flask_openapi.models.security_scheme import SecurityScheme
     from pydantic import BaseModel, ValidationError
 
-    from api.openapi.words import Trait
+    from api.openapi.components import Trait
 
 _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
 
@@ -119,19 +125,21 @@ def register_blueprints(app: Flask, blueprint: APIBlueprint) -> None:
     cast("OpenAPI", app).register_api(blueprint)
 
 
-def document(app: Flask) -> dict[str, Any]:
+def build_document(app: Flask) -> dict[str, Any]:
     """Return what flask-openapi says of all registered routes; `refining` completes it.
 
-    Operations that take Idempotency-Key are those whose view `replays`.
+    Operations that take Idempotency-Key are those whose view is marked `is_idempotent`.
     """
     described = deepcopy(cast("dict[str, Any]", cast("OpenAPI", app).api_doc))
     # Its own model of a schema forgets what it does not know, as patternProperties.
     described["components"]["schemas"] |= deepcopy(_schemas())
     for rule in app.url_map.iter_rules():
-        if getattr(app.view_functions[rule.endpoint], "replays", False):
+        if getattr(app.view_functions[rule.endpoint], "is_idempotent", False):
             path = rule.rule.replace("<", "{").replace(">", "}")
             operation = described["paths"][path]["post"]
-            operation.setdefault("parameters", []).append(ASKED["Idempotency-Key"])
+            operation.setdefault("parameters", []).append(
+                REQUEST_HEADERS["Idempotency-Key"]
+            )
             for status in ("400", "409"):
                 operation["responses"].setdefault(status, dict(PROBLEM_RESPONSE))
     return described
@@ -140,7 +148,9 @@ def document(app: Flask) -> dict[str, Any]:
 def _refuse(error: ValidationError) -> NoReturn:
     raise InvalidParams(
         [
-            FieldError(pointer(one["loc"]), one["type"].replace("_", "-"), one["msg"])
+            FieldError(
+                json_pointer(one["loc"]), one["type"].replace("_", "-"), one["msg"]
+            )
             for one in error.errors(include_url=False)
         ]
     ) from error
@@ -170,7 +180,7 @@ _OF_PROBLEMS = {
 }
 
 
-def refined(document: Described) -> Described:
+def complete_document(document: Described) -> Described:
     """Return the document with all that is known; it is changed in place.
 
     Bounds that are whole are written so: as floats, those beyond 2**53 would be off.
@@ -178,9 +188,9 @@ def refined(document: Described) -> Described:
     """
     document["servers"] = _SERVERS
     parts = document["components"]
-    parts["headers"], parts["responses"] = TOLD, {}
-    _write_whole(document)
-    _exemplify(parts["schemas"])
+    parts["headers"], parts["responses"] = RESPONSE_HEADERS, {}
+    _write_whole_numbers(document)
+    _add_examples(parts["schemas"])
     for _, _, operation in operations(document):
         _describe(operation)
         _share_problems(operation, parts["responses"])
@@ -197,20 +207,20 @@ def operations(document: Described) -> Iterator[tuple[str, str, Described]]:
             yield path, method, operation
 
 
-def _exemplify(schemas: Described) -> None:
+def _add_examples(schemas: Described) -> None:
     """Give an example to what has none, and to lists; its members in their order."""
-    for name, example in MORE.items():
+    for name, example in EXAMPLES.items():
         schemas[name].setdefault("example", example)
     for schema in schemas.values():
         told = schema.get("properties", {}).get("data", {}).get("items", {})
         if "example" in schema or ("$ref" in told and "examples" not in schema):
-            schema["example"] = sample(schemas, schema)
+            schema["example"] = make_sample(schemas, schema)
 
 
 def _describe(operation: Described) -> None:
     """Say what is known of an operation by its traits, and of each."""
     if "description" in operation:
-        operation["description"] = _unbroken(operation["description"])
+        operation["description"] = _join_lines(operation["description"])
     parameters = operation.get("parameters", [])
     for each in parameters:
         if "description" not in each and each["name"] in PARAMETERS:
@@ -218,12 +228,15 @@ def _describe(operation: Described) -> None:
     asked = {each["name"] for each in parameters}
     traits = TRAITS.get(operation["operationId"], ())
     for trait in traits:
-        _take_on(operation, trait)
-    for trait in (*traits, *([ONCE] if "Idempotency-Key" in asked else [])):
-        _tell(operation, trait)
+        _apply_trait(operation, trait)
+    for trait in (
+        *traits,
+        *([IDEMPOTENCY_TRAIT] if "Idempotency-Key" in asked else []),
+    ):
+        _add_response_headers(operation, trait)
     for answer in operation["responses"].values():
         for name in _ALWAYS:
-            _name(answer, name)
+            _reference_header(answer, name)
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
@@ -234,32 +247,32 @@ def _share_problems(operation: Described, shared: Described) -> None:
             phrase = HTTPStatus(int(status)).phrase
             name = phrase.title().replace(" ", "")
             for header in _OF_PROBLEMS.get(status, ()):
-                _name(answer, header)
+                _reference_header(answer, header)
             shared[name] = {**answer, "description": f"A problem: {phrase}"}
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
 
 
-def _unbroken(text: str) -> str:
+def _join_lines(text: str) -> str:
     """What flask-openapi has put together from lines of a docstring, as Markdown."""
     return text.replace("<br/>", "\n").strip()
 
 
-def _take_on(operation: Described, trait: Trait) -> None:
+def _apply_trait(operation: Described, trait: Trait) -> None:
     """Say what a trait adds to an operation: headers of requests, and answers."""
     for name in trait.asks:
-        operation.setdefault("parameters", []).append(ASKED[name])
+        operation.setdefault("parameters", []).append(REQUEST_HEADERS[name])
     for status in trait.answers:
-        operation["responses"].setdefault(status, _further(operation, status))
+        operation["responses"].setdefault(status, _extra_response(operation, status))
 
 
-def _tell(operation: Described, trait: Trait) -> None:
+def _add_response_headers(operation: Described, trait: Trait) -> None:
     for name, statuses in trait.tells.items():
         for status in statuses:
             if status in operation["responses"]:
-                _name(operation["responses"][status], name)
+                _reference_header(operation["responses"][status], name)
 
 
-def _further(operation: Described, status: str) -> Described:
+def _extra_response(operation: Described, status: str) -> Described:
     """An answer that comes of a header: the same in part, nothing, or a problem."""
     if status == "304":
         return {"description": "Not Modified: If-None-Match names what there is"}
@@ -273,21 +286,21 @@ def _further(operation: Described, status: str) -> Described:
     return {"description": "", "content": {_PROBLEM_TYPE: {"schema": schema}}}
 
 
-def _name(answer: Described, header: str) -> None:
+def _reference_header(answer: Described, header: str) -> None:
     headers = answer.setdefault("headers", {})
     headers.setdefault(header, {"$ref": f"#/components/headers/{header}"})
 
 
-def _write_whole(node: object) -> None:
+def _write_whole_numbers(node: object) -> None:
     if isinstance(node, list):
         for one in node:
-            _write_whole(one)
+            _write_whole_numbers(one)
     elif isinstance(node, dict):
         for name, value in node.items():
             if name in _BOUNDS and isinstance(value, float) and value.is_integer():
                 node[name] = int(value)
             else:
-                _write_whole(value)
+                _write_whole_numbers(value)
 
 
 def _link(document: Described, operation: Described) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from api.job_view.examples import ASSET, NEW_JOB
-from api.openapi.examples import sample
+from api.openapi.examples import make_sample
 from api.reference.models import name_of
 
 _AUTH = '-H "Authorization: Bearer $KEY"'
@@ -40,7 +40,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def beginning(url: str, *, with_keys: bool) -> str:
+def curl_prefix(url: str, *, with_keys: bool) -> str:
     """What sets the variables of all other commands, in the order they need it."""
     auth = f" {_AUTH}" if with_keys else ""
     lines = [
@@ -57,7 +57,7 @@ def beginning(url: str, *, with_keys: bool) -> str:
     return "\n".join(lines)
 
 
-def curls_of(
+def make_curls(
     schemas: dict[str, Any],
     path: str,
     method: str,
@@ -94,7 +94,7 @@ def _with_body(
     form = _FORMS.get(name_of(media))
     if form is not None:
         return _folded([*words, *(f"-F {part}" for part in form), end])
-    value = sample(schemas, media["schema"])
+    value = make_sample(schemas, media["schema"])
     text = json.dumps(value)
     if any(known in text for known in _IDS):
         members = (f" {json.dumps(name)}: {json.dumps(value[name])}" for name in value)

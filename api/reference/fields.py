@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from api.openapi.examples import resolved
-from api.reference.kinds import inner_of, kind_of
+from api.openapi.examples import resolve_reference
+from api.reference.kinds import describe_type, inner_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Field:
     inner_name: str = ""
 
 
-def field_of(
+def describe_field(
     schemas: dict[str, Any],
     name: str,
     schema: dict[str, Any],
@@ -50,30 +50,34 @@ def field_of(
     about: str = "",
 ) -> Field:
     """Describe one value; `about` counts less than what its schema says."""
-    whole, inner = resolved(schemas, schema), inner_of(schemas, schema)
+    whole, inner = resolve_reference(schemas, schema), inner_object(schemas, schema)
     default = json.dumps(whole["default"]) if "default" in whole else "null"
     is_worth_it = default != "null" and len(default) <= _LONGEST_DEFAULT
     return Field(
         name,
-        kind_of(schemas, schema),
+        describe_type(schemas, schema),
         whole.get("description", about),
         is_required,
         default if is_worth_it and "const" not in whole else None,
-        inner=members_of(schemas, inner) if inner else (),
+        inner=describe_members(schemas, inner) if inner else (),
         inner_name=inner.get("title", "") if inner else "",
     )
 
 
-def members_of(schemas: dict[str, Any], schema: dict[str, Any]) -> tuple[Field, ...]:
+def describe_members(
+    schemas: dict[str, Any], schema: dict[str, Any]
+) -> tuple[Field, ...]:
     """Describe the members of an object; `mask_0`, `mask_1`, ... only once."""
     required = schema.get("required", ())
     return tuple(
-        field_of(schemas, name, each, is_required=name in required)
-        for name, each in _once(schema.get("properties", {}))
+        describe_field(schemas, name, each, is_required=name in required)
+        for name, each in _without_numbered_repeats(schema.get("properties", {}))
     )
 
 
-def _once(properties: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _without_numbered_repeats(
+    properties: dict[str, Any],
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Members, with those that differ by a number alone taken together."""
     for name, schema in properties.items():
         stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr] # it matches all

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from api.openapi.examples import resolved
+from api.openapi.examples import resolve_reference
 
 _FORMATS = {"binary": "file", "date-time": "time (RFC 3339)"}
 
 
-def kind_of(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
+def describe_type(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
     """Say what values a schema takes, with its bounds."""
-    schema = resolved(schemas, schema)
+    schema = resolve_reference(schemas, schema)
     if options := schema.get("anyOf", schema.get("oneOf")):
-        kinds = [kind_of(schemas, one) for one in options]
+        kinds = [describe_type(schemas, one) for one in options]
         return " or ".join(dict.fromkeys(kinds))
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
@@ -22,28 +22,34 @@ def kind_of(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
     return ", ".join(filter(None, (_plain(schemas, schema), _bounds(schema))))
 
 
-def inner_of(schemas: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any] | None:
+def inner_object(
+    schemas: dict[str, Any], schema: dict[str, Any]
+) -> dict[str, Any] | None:
     """Return the schema of the object in a value: itself, or what a list holds."""
-    schema = resolved(schemas, schema)
+    schema = resolve_reference(schemas, schema)
     if "properties" in schema:
         return schema
     options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     options += [schema["items"]] if "items" in schema else []
-    found = (inner_of(schemas, one) for one in options)
+    found = (inner_object(schemas, one) for one in options)
     return next((one for one in found if one is not None), None)
 
 
 def _plain(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
     kind = schema.get("type", "anything")
     if kind == "array":
-        return f"list of {kind_of(schemas, schema.get('items', {}))}"
+        return f"list of {describe_type(schemas, schema.get('items', {}))}"
     if "properties" in schema:
         return str(schema.get("title", kind))
     if kind == "object":
         by_name = [*schema.get("patternProperties", {}).values()]
         further = schema.get("additionalProperties")
         by_name += [further] if isinstance(further, dict) else []
-        return f"object of {kind_of(schemas, by_name[0])} by name" if by_name else kind
+        return (
+            f"object of {describe_type(schemas, by_name[0])} by name"
+            if by_name
+            else kind
+        )
     return _FORMATS.get(schema.get("format", ""), str(kind))
 
 

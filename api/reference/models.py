@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from api.openapi.examples import sample
-from api.reference.fields import Field, members_of
+from api.openapi.examples import make_sample
+from api.reference.fields import Field, describe_members
 
 _PREFIX = "#/components/schemas/"
 
@@ -22,7 +22,7 @@ class Model:
     example: str
 
 
-def models_of(document: dict[str, Any]) -> list[Model]:
+def list_models(document: dict[str, Any]) -> list[Model]:
     """Describe what any answer consists of, by name."""
     schemas = document["components"]["schemas"]
     names = {
@@ -48,6 +48,6 @@ def as_text(value: object) -> str:
 
 def _model(schemas: dict[str, Any], name: str) -> Model:
     schema = schemas[name]
-    example = as_text(sample(schemas, schema))
+    example = as_text(make_sample(schemas, schema))
     about = schema.get("description", "")
-    return Model(name, about, members_of(schemas, schema), example)
+    return Model(name, about, describe_members(schemas, schema), example)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from api.openapi.examples import resolved
-from api.reference.curls import curls_of
-from api.reference.fields import Field, field_of, members_of
+from api.openapi.examples import resolve_reference
+from api.reference.curls import make_curls
+from api.reference.fields import Field, describe_field, describe_members
 from api.reference.models import as_text, name_of
 
 _PLACES = {"path": "In the path", "query": "In the query", "header": "Headers"}
@@ -69,7 +69,7 @@ class Topic:
     operations: list[Operation]
 
 
-def topics_of(document: dict[str, Any], *, with_keys: bool) -> list[Topic]:
+def list_topics(document: dict[str, Any], *, with_keys: bool) -> list[Topic]:
     """Describe all operations, in the order of the document's tags."""
     found: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
     for path, item in document["paths"].items():
@@ -100,7 +100,7 @@ def _operation(
         _bodies(schemas, body.get("content", {}), whole=True),
         tuple(_answer(document, status, one) for status, one in good.items()),
         {s: HTTPStatus(int(s)).phrase for s in told["responses"] if s not in good},
-        curls_of(schemas, path, method, told, with_keys=with_keys),
+        make_curls(schemas, path, method, told, with_keys=with_keys),
     )
 
 
@@ -110,7 +110,7 @@ def _parameters(
     """Parameters by the words for where they stand."""
     found: dict[str, list[Field]] = {}
     for each in parameters:
-        field = field_of(
+        field = describe_field(
             schemas,
             each["name"],
             _sendable(each["schema"]),
@@ -160,5 +160,5 @@ def _body(
     example = as_text(media["example"]) if "example" in media else ""
     fields: tuple[Field, ...] = ()
     if whole:
-        fields = members_of(schemas, resolved(schemas, media["schema"]))
+        fields = describe_members(schemas, resolve_reference(schemas, media["schema"]))
     return Body(kinds, name_of(media), fields, example)

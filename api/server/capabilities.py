@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, get_args
 
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
-from api.dependencies import current_services
-from api.http.responses import answer, conditional
+from api.dependencies import current_dependencies
+from api.http.responses import json_response, make_conditional
 from api.http.routes import get, make_blueprint
-from api.http.slots import MAX_FIELD_BYTES, max_body_bytes, most_streams_each
+from api.http.slots import MAX_FIELD_BYTES, max_body_bytes, max_streams_per_owner
 from api.server.schemas import Capabilities, DeviceKind
 from shared.images.decode import MEDIA_TYPES
 from shared.params.formats import FORMATS
 from shared.params.networks import VGG19_WEIGHTS, NetworkName, layer_names
 from shared.params.schedule import MAX_ITERATIONS, Quality
 from shared.params.style import MAX_EDGE_LBFGS_PX, MAX_STYLES, StyleParams
-from shared.queries.jobs import live_workers
+from shared.queries.jobs import read_live_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,8 +59,8 @@ _CREDITS = [
 @get(blueprint, "/v1/capabilities", s200=Capabilities)
 def show_capabilities() -> Response:
     """Tell networks, optimizers, formats, devices, limits and credits."""
-    services = current_services()
-    settings = services.settings
+    dependencies = current_dependencies()
+    settings = dependencies.settings
     edge = StyleParams.model_json_schema()["properties"]["max_edge"]
     optimizer = StyleParams.model_fields["optimizer"].annotation
     body = Capabilities(
@@ -69,8 +69,10 @@ def show_capabilities() -> Response:
         optimizers=[name for part in get_args(optimizer) for name in get_args(part)],
         qualities=list(get_args(Quality)),
         formats=sorted(set(MEDIA_TYPES.values())),
-        result_formats={name: one.media_type for name, one in FORMATS.items()},
-        devices=_devices(live_workers(services.database)),
+        result_formats={
+            name: result_format.media_type for name, result_format in FORMATS.items()
+        },
+        devices=_devices(read_live_workers(dependencies.database)),
         limits={
             "max_upload_bytes": settings.max_upload_bytes,
             "max_request_bytes": max_body_bytes(settings),
@@ -83,30 +85,30 @@ def show_capabilities() -> Response:
             "max_edge_lbfgs_default": MAX_EDGE_LBFGS_PX,
             "max_queued_per_owner": settings.max_queued_per_owner,
             "max_streams": settings.max_streams,
-            "max_streams_per_owner": most_streams_each(settings),
+            "max_streams_per_owner": max_streams_per_owner(settings),
         },
         credits=_CREDITS,
     )
-    response = answer(body)
+    response = json_response(body)
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
-    return conditional(response)
+    return make_conditional(response)
 
 
 def _devices(workers: Iterable[Worker]) -> list[DeviceKind]:
     """Put those together that differ in nothing that people could tell."""
-    alike: dict[tuple[str, str, int, str], list[Worker]] = {}
-    for one in workers:
-        versions = json.dumps(one.versions, sort_keys=True)
-        kind = (one.device_class, one.device_name, one.device_bytes, versions)
-        alike.setdefault(kind, []).append(one)
+    groups: dict[tuple[str, str, int, str], list[Worker]] = {}
+    for worker in workers:
+        versions = json.dumps(worker.versions, sort_keys=True)
+        kind = (worker.device_class, worker.device_name, worker.device_bytes, versions)
+        groups.setdefault(kind, []).append(worker)
     return [
         DeviceKind(
             device=kind[0],
             name=kind[1],
             memory_bytes=kind[2],
-            workers=len(found),
-            versions=found[0].versions,
+            workers=len(same_devices),
+            versions=same_devices[0].versions,
         )
-        for kind, found in sorted(alike.items(), key=itemgetter(0))
+        for kind, same_devices in sorted(groups.items(), key=itemgetter(0))
     ]

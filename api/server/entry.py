@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
 
-from api.http.responses import answer, cacheable
+from api.http.responses import add_etag, json_response
 from api.http.routes import get, make_blueprint
 from api.server.schemas import Entry, ServerUrls
 
@@ -32,4 +32,4 @@ _URLS = ServerUrls(
 @get(blueprint, "/v1", s200=Entry)
 def show_entry() -> Response:
     """Tell where everything begins; without a key, as nothing here is anybody's."""
-    return cacheable(answer(Entry(version=version("impasto"), urls=_URLS)))
+    return add_etag(json_response(Entry(version=version("impasto"), urls=_URLS)))

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from flask import Response
 
-from api.dependencies import current_services
-from api.http.problems import problem
-from api.http.responses import answer
+from api.dependencies import current_dependencies
+from api.http.problems import problem_response
+from api.http.responses import json_response
 from api.http.routes import get, make_blueprint
-from api.http.slots import check_room
+from api.http.slots import check_free_space
 from api.server.schemas import Readiness
 from shared.errors import DatabaseUnavailable, StorageError, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.dependencies import Services
+    from api.dependencies import Dependencies
 
 log = structlog.get_logger(__name__)
 
@@ -39,42 +39,44 @@ def ready() -> Response:
 
     Without Redis they can: workers look for themselves, only later.
     """
-    services = current_services()
-    checks = {name: check(services) for name, check in _CHECKS.items()}
+    dependencies = current_dependencies()
+    checks = {name: check(dependencies) for name, check in _CHECKS.items()}
     down = [name for name in ("database", "storage") if checks[name] != _OK]
     if down:
         detail = "; ".join(f"{name}: {checks[name]}" for name in down)
         code = DatabaseUnavailable.code
-        return problem(503, "Not ready", detail, code, checks=checks, retryable=True)
+        return problem_response(
+            503, "Not ready", detail, code, checks=checks, retryable=True
+        )
     state: Literal["ready", "degraded"] = (
         "ready" if checks["redis"] == _OK else "degraded"
     )
-    return answer(Readiness(status=state, checks=checks))
+    return json_response(Readiness(status=state, checks=checks))
 
 
-def _database(services: Services) -> str:
+def _database(dependencies: Dependencies) -> str:
     try:
-        services.database.ping()
+        dependencies.database.ping()
     except DatabaseUnavailable as error:
         log.warning("database_check_failed", error=str(error))
         return _DOWN
     return _OK
 
 
-def _redis(services: Services) -> str:
-    return _OK if services.doorbell.ping() else _DOWN
+def _redis(dependencies: Dependencies) -> str:
+    return _OK if dependencies.notifier.ping() else _DOWN
 
 
-def _storage(services: Services) -> str:
+def _storage(dependencies: Dependencies) -> str:
     try:
-        check_room(services)
+        check_free_space(dependencies)
     except StorageError as error:
         log.warning("storage_check_failed", error=str(error))
         return _FULL if isinstance(error, StorageFull) else _DOWN
     return _OK
 
 
-_CHECKS: dict[str, Callable[[Services], str]] = {
+_CHECKS: dict[str, Callable[[Dependencies], str]] = {
     "database": _database,
     "redis": _redis,
     "storage": _storage,

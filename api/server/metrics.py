@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Response
 
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.http.routes import get, make_blueprint
-from shared.forecast.pace_store import NEWEST, forecast_accuracy
+from shared.forecast.pace_store import ACCURACY_SAMPLE, forecast_accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.forecast.pace_store import Accuracy
+    from shared.forecast.pace_store import ForecastAccuracy
 
 blueprint = make_blueprint("metrics", "Figures for whoever watches the farm.")
 
@@ -23,29 +23,31 @@ _MEDIA_TYPE = "text/plain"
 
 @get(blueprint, "/metrics", s200=_MEDIA_TYPE, s503=None)
 def show_figures() -> Response:
-    """Tell how good foretold times are, in the text format of Prometheus."""
-    database = current_services().database
-    told = database.notes.recall("accuracy", lambda: forecast_accuracy(database))
-    return Response(_text(told), content_type=f"{_MEDIA_TYPE}; version=0.0.4")
+    """Return how good forecasts are, in the text format of Prometheus."""
+    database = current_dependencies().database
+    accuracy = database.read_cache.get("accuracy", lambda: forecast_accuracy(database))
+    return Response(
+        _prometheus_text(accuracy), content_type=f"{_MEDIA_TYPE}; version=0.0.4"
+    )
 
 
-def _text(told: Accuracy) -> str:
+def _prometheus_text(accuracy: ForecastAccuracy) -> str:
     name = "impasto_eta_error_ratio"
     lines = [
-        f"# HELP {name} |foretold - actual| / actual of the last {NEWEST} jobs",
+        f"# HELP {name} |forecast - actual| / actual, last {ACCURACY_SAMPLE} jobs",
         f"# TYPE {name} summary",
     ]
-    if told.errors:
+    if accuracy.errors:
         lines += [
-            f'{name}{{quantile="{part}"}} {_quantile(told.errors, part):.6g}'
+            f'{name}{{quantile="{part}"}} {_quantile(accuracy.errors, part):.6g}'
             for part in _QUANTILES
         ]
     within = "impasto_eta_within_range_ratio"
     lines += [
-        f"{name}_count {told.jobs}",
+        f"{name}_count {accuracy.forecast_count}",
         f"# HELP {within} share of them that took a time within the range",
         f"# TYPE {within} gauge",
-        f"{within} {told.within:.6g}",
+        f"{within} {accuracy.share_within_range:.6g}",
     ]
     return "\n".join([*lines, ""])
 

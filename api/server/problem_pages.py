@@ -1,4 +1,4 @@
-"""What each problem means, for its page: from the error classes themselves."""
+"""Explanations of all problems, for their pages, from the error classes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from api.http.problems import (
     HTTP_CODES,
     HTTP_TITLES,
     INTERNAL,
-    KINDS,
-    code_of_kind,
+    PROBLEM_TYPES,
+    code_of_type,
 )
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One kind of problem, explained."""
+class ProblemPage:
+    """Explanation of one problem code."""
 
     code: str
     status: int
@@ -32,29 +32,52 @@ class Page:
     retryable: bool
 
 
-# Problems without an error class of ours.
+# Problems that no error class stands for.
 _OTHERS = (
-    Page(INTERNAL, 500, "This is a bug in Impasto", "Something failed that was not "
-         "foreseen; the log has the details under the request id.",
-         "Give the request id to the operator.", retryable=False),
-    Page(HTTP_CODES[405], 405, HTTP_TITLES[405],
-         "The address exists, but does not take this method; Allow names those it "
-         "takes.", "See /docs.", retryable=False),
-    Page(HTTP_CODES[416], 416, HTTP_TITLES[416],
-         "Range begins behind the end; Content-Range tells how many bytes there are.",
-         "Ask for less, or leave Range out.", retryable=False),
-    Page(BAD_REQUEST, 400, BAD_REQUEST_TITLE, "The request is not valid HTTP for this "
-         "address.", "See /docs.", retryable=False),
-)  # fmt: skip
+    ProblemPage(
+        INTERNAL,
+        500,
+        "This is a bug in Impasto",
+        "Something failed that was not "
+        "foreseen; the log has the details under the request id.",
+        "Give the request id to the operator.",
+        retryable=False,
+    ),
+    ProblemPage(
+        HTTP_CODES[405],
+        405,
+        HTTP_TITLES[405],
+        "The address exists, but does not take this method; Allow names those it "
+        "takes.",
+        "See /docs.",
+        retryable=False,
+    ),
+    ProblemPage(
+        HTTP_CODES[416],
+        416,
+        HTTP_TITLES[416],
+        "Range begins behind the end; Content-Range tells how many bytes there are.",
+        "Ask for less, or leave Range out.",
+        retryable=False,
+    ),
+    ProblemPage(
+        BAD_REQUEST,
+        400,
+        BAD_REQUEST_TITLE,
+        "The request is not valid HTTP for this address.",
+        "See /docs.",
+        retryable=False,
+    ),
+)
 
 
-def all_pages() -> list[Page]:
-    """Explain every problem in the table, once per code."""
-    pages: dict[str, Page] = {}
-    for error, kind in KINDS.items():
-        code = code_of_kind(error, kind)
+def list_problem_pages() -> list[ProblemPage]:
+    """Return an explanation of every problem code, sorted by status."""
+    pages: dict[str, ProblemPage] = {}
+    for error, kind in PROBLEM_TYPES.items():
+        code = code_of_type(error, kind)
         retryable = error.retryable or kind.retry_after_seconds is not None
-        page = Page(
+        page = ProblemPage(
             code, kind.status, kind.title, _meaning(error), error.hint, retryable
         )
         pages.setdefault(code, page)

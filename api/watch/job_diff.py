@@ -1,4 +1,4 @@
-"""What moves while a worker holds a job: told when it differs from what was seen."""
+"""Differences of running jobs between two reads, as messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from api.job_view.etag import percent_of
-from api.job_view.serializer import preview_of
-from api.watch.message import CHECKPOINT, PREVIEW, PROGRESS, TOUCHED, News
+from api.job_view.etag import progress_percent
+from api.job_view.serializer import serialize_preview
+from api.watch.message import CHECKPOINT, PREVIEW, PROGRESS, REVISION, Message
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -19,70 +19,84 @@ if TYPE_CHECKING:
     from api.job_view.schemas import Progress
     from shared.queries.events import RunningJob
 
-    Progressing = Callable[[RunningJob], Progress | None]
+    ProgressSerializer = Callable[[RunningJob], Progress | None]
 
 log = structlog.get_logger(__name__)
 
 
-class Differences:
-    """Compares jobs with how they were at the last look.
+class JobDiff:
+    """Comparison of running jobs with their previous rows.
 
     Args:
-        progress_of: Describes how far a job is.
+        serialize_progress: Function that describes the progress of a job.
     """
 
-    def __init__(self, progress_of: Progressing) -> None:
-        self._progress_of = progress_of
-        self._seen: dict[str, RunningJob] = {}
+    def __init__(self, serialize_progress: ProgressSerializer) -> None:
+        self._serialize_progress = serialize_progress
+        self._rows: dict[str, RunningJob] = {}
 
-    def take(self, rows: Sequence[RunningJob]) -> list[News]:
-        """Tell what is new, which is all of a job that was not there before.
+    def update(self, rows: Sequence[RunningJob]) -> list[Message]:
+        """Return messages for what differs from the previous rows; store these rows.
+
+        Everything about a job that was not among the previous rows is a change.
 
         Raises:
-            DatabaseUnavailable: How far a job is cannot be said now; all of it will be
-                new the next time.
+            DatabaseUnavailable: Progress cannot be described now. Nothing is stored, so
+                the next call returns these changes, too.
         """
-        news = [
-            news for row in rows for news in self._told(row, self._seen.get(row.job_id))
+        messages = [
+            message
+            for row in rows
+            for message in self._compare(row, self._rows.get(row.job_id))
         ]
-        self._seen = {row.job_id: row for row in rows}
-        return news
+        self._rows = {row.job_id: row for row in rows}
+        return messages
 
-    def _told(self, now: RunningJob, was: RunningJob | None) -> Iterator[News]:
-        if was is None or was.revision != now.revision:
-            yield _news(TOUCHED, now, {"revision": now.revision})
-        if now.progress is not None and (was is None or was.progress != now.progress):
-            yield from self._progress(now)
-        if now.frame is not None and (was is None or was.frame != now.frame):
-            yield _preview(now, *now.frame)
-        if now.checkpoint_iteration and (was is None or was.checkpoint_iteration != now.checkpoint_iteration):
-            mark = {"iteration": now.checkpoint_iteration}
-            yield _news(CHECKPOINT, now, {"last_checkpoint": mark})
+    def _compare(
+        self, row: RunningJob, previous: RunningJob | None
+    ) -> Iterator[Message]:
+        if previous is None or previous.revision != row.revision:
+            yield _message(REVISION, row, {"revision": row.revision})
+        if row.progress is not None and (
+            previous is None or previous.progress != row.progress
+        ):
+            yield from self._progress_message(row)
+        if row.frame is not None and (previous is None or previous.frame != row.frame):
+            yield _preview_message(row, *row.frame)
+        if row.checkpoint_iteration and (
+            previous is None
+            or previous.checkpoint_iteration != row.checkpoint_iteration
+        ):
+            checkpoint = {"iteration": row.checkpoint_iteration}
+            yield _message(CHECKPOINT, row, {"last_checkpoint": checkpoint})
 
-    def _progress(self, row: RunningJob) -> Iterator[News]:
+    def _progress_message(self, row: RunningJob) -> Iterator[Message]:
         try:
-            progress = self._progress_of(row)
+            progress = self._serialize_progress(row)
         except DatabaseUnavailable:
             raise
         except Exception:
-            # It may be gone meanwhile; whatever it is, others have news too.
+            # The job may be deleted meanwhile. Other jobs' messages are sent anyway.
             log.info("progress_serialization_failed", job_id=row.job_id, exc_info=True)
             return
         if progress is not None:
-            said = {"progress": progress.model_dump(mode="json")}
-            yield _news(PROGRESS, row, said, percent_of(progress))
+            members = {"progress": progress.model_dump(mode="json")}
+            yield _message(PROGRESS, row, members, progress_percent(progress))
 
 
-def _preview(
+def _preview_message(
     row: RunningJob, iteration: int, width: int, height: int, thumb_key: str
-) -> News:
-    preview = preview_of(row.job_id, iteration, width, height)
-    news = _news(PREVIEW, row, {"preview": preview.model_dump()})
-    return replace(news, thumb_key=thumb_key)
+) -> Message:
+    preview = serialize_preview(row.job_id, iteration, width, height)
+    message = _message(PREVIEW, row, {"preview": preview.model_dump()})
+    return replace(message, thumb_key=thumb_key)
 
 
-def _news(
-    kind: str, row: RunningJob, said: Mapping[str, object], percent: int | None = None
-) -> News:
-    data = json.dumps({"job_id": row.job_id, **said}, separators=(",", ":"))
-    return News(kind, row.job_id, row.owner_id, data, percent=percent)
+def _message(
+    kind: str,
+    row: RunningJob,
+    members: Mapping[str, object],
+    percent: int | None = None,
+) -> Message:
+    data = json.dumps({"job_id": row.job_id, **members}, separators=(",", ":"))
+    return Message(kind, row.job_id, row.owner_id, data, percent=percent)

@@ -1,35 +1,37 @@
-"""One thing that happened to a job, ready to be sent."""
+"""Messages of streams and long polls: one thing that happened to a job."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 SNAPSHOT = "snapshot"  # the job object
-LOG = "log"  # a line of the log as it is; what follows says what it means
-STATE = "state"  # somebody asked for something, or the state changed
-CHANGED = "params_changed"  # a change was asked for, or has begun
-OUTPUT = "output"  # what the job has made
-END = "end"  # the job is over
+LOG = "log"  # a row of the event log as it is; further messages say what it means
+STATE = "state"  # an action was requested, or the state changed
+PARAMS_CHANGED = "params_changed"  # a change was requested, or took effect
+OUTPUT = "output"  # the files that the job has made
+END = "end"  # the job has reached a terminal state
 PROGRESS = "progress"
 PREVIEW = "preview"
 CHECKPOINT = "checkpoint"
-TOUCHED = "touched"  # a new revision without a line in the log; for waits only
+REVISION = "touched"  # a new revision without an event; for long polls only
 
-# Of these only the latest is of interest: they are not in the log, nor replayed.
-MOMENTARY = frozenset({PROGRESS, PREVIEW, CHECKPOINT, TOUCHED})
+# Only the newest of each is of use: they are not in the event log and not replayed.
+LATEST_ONLY = frozenset({PROGRESS, PREVIEW, CHECKPOINT, REVISION})
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """One thing that happened.
+class Message:
+    """One thing that happened to a job, ready to be sent.
 
     Attributes:
-        kind: One of the words above.
+        kind: One of the constants of this module.
+        job_id: Id of the job.
+        owner_id: Owner of the job.
         data: JSON in one line.
-        seq: The line of the log that it is from; None: of the moment.
-        is_last: Whether it is the last that this line of the log gives.
-        percent: How far the job is, for progress.
-        thumb_key: Of the blob, for a preview.
+        seq: Number of the event that it was made from; None if it is not in the log.
+        is_last: Whether it is the last message made from this event.
+        percent: Progress of the job in percent; only of kind PROGRESS.
+        thumb_key: Storage key of the thumbnail; only of kind PREVIEW.
     """
 
     kind: str

@@ -1,6 +1,7 @@
-"""What one stream has yet to send: the log in full, of the rest the latest only.
+"""Subscriptions of streams and long polls to messages about jobs.
 
-One that waits for news: a stream, or a request that is held open.
+A message about an event is always sent. Of progress, previews and checkpoints, only the
+newest is sent.
 """
 
 from __future__ import annotations
@@ -10,150 +11,154 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from api.watch.message import END, MOMENTARY, PROGRESS, TOUCHED
+from api.watch.message import END, LATEST_ONLY, PROGRESS, REVISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.watch.message import News
+    from api.watch.message import Message
 
-PROGRESS_SECONDS = 0.5  # between two of one job
-MOST_LINES = 1000  # that a client may be behind before it is told to come back
+PROGRESS_INTERVAL_SECONDS = 0.5  # between two progress messages of one job
+MAX_PENDING_EVENTS = 1000  # more than this, and the client must reconnect
 
 
 class Outbox:
-    """A queue that cannot grow: slow readers miss moments, never lines of the log."""
+    """A bounded queue of messages: slow readers miss progress, but no events."""
 
     def __init__(self) -> None:
-        self._lines: deque[News] = deque()
-        self._latest: dict[tuple[str, str], News] = {}
+        self._events: deque[Message] = deque()
+        self._latest: dict[tuple[str, str], Message] = {}
         self._progress_due: dict[str, float] = {}
         self.overflowed = False
 
-    def put(self, news: News) -> None:
-        """Add what happened."""
-        if news.kind in MOMENTARY:
-            self._latest[news.kind, news.job_id] = news
+    def put(self, message: Message) -> None:
+        """Add a message; drop it and set `overflowed` if too many are pending."""
+        if message.kind in LATEST_ONLY:
+            self._latest[message.kind, message.job_id] = message
             return
-        if len(self._lines) >= MOST_LINES:
+        if len(self._events) >= MAX_PENDING_EVENTS:
             self.overflowed = True
             return
-        self._lines.append(news)
-        if news.kind == END:
-            self._forget(news.job_id)
+        self._events.append(message)
+        if message.kind == END:
+            self._forget_job(message.job_id)
 
-    def take(self, now: float) -> list[News]:
-        """Return what may be sent now, the log first, and forget it."""
-        sent = list(self._lines)
-        self._lines.clear()
-        for key, news in list(self._latest.items()):
-            if self._due(news) <= now:
-                sent.append(self._latest.pop(key))
-                if news.kind == PROGRESS:
-                    self._progress_due[news.job_id] = now + PROGRESS_SECONDS
-        return sent
+    def take(self, now: float) -> list[Message]:
+        """Remove and return the messages that may be sent now, events first."""
+        messages = list(self._events)
+        self._events.clear()
+        for key, message in list(self._latest.items()):
+            if self._message_due_at(message) <= now:
+                messages.append(self._latest.pop(key))
+                if message.kind == PROGRESS:
+                    due_at = now + PROGRESS_INTERVAL_SECONDS
+                    self._progress_due[message.job_id] = due_at
+        return messages
 
     def due_at(self) -> float | None:
-        """When there is something to take; None: nothing is waiting."""
-        if self._lines:
+        """Return when there is something to take; None if nothing is pending."""
+        if self._events:
             return 0.0
-        return min(map(self._due, self._latest.values()), default=None)
+        return min(map(self._message_due_at, self._latest.values()), default=None)
 
-    def _due(self, news: News) -> float:
-        if news.kind != PROGRESS:
+    def _message_due_at(self, message: Message) -> float:
+        if message.kind != PROGRESS:
             return 0.0
-        return self._progress_due.get(news.job_id, 0.0)
+        return self._progress_due.get(message.job_id, 0.0)
 
-    def _forget(self, job_id: str) -> None:
+    def _forget_job(self, job_id: str) -> None:
         self._progress_due.pop(job_id, None)
-        for kind in MOMENTARY:
+        for kind in LATEST_ONLY:
             self._latest.pop((kind, job_id), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose jobs are watched, and what of them.
+class SubscriptionFilter:
+    """The messages that a subscription is for.
 
     Attributes:
-        job_ids: Only these; None: all.
-        touches: Whether new revisions count that no line of the log tells of.
-        key_id: Of the key that lets them watch; None: none is asked for.
+        owner_id: Owner of the jobs.
+        job_ids: Ids of the jobs, or None for all jobs of the owner.
+        includes_revisions: Whether messages of kind REVISION are included.
+        key_id: Id of the API key of the client, or None if it needs no key.
     """
 
     owner_id: str
     job_ids: frozenset[str] | None = None
-    touches: bool = False
+    includes_revisions: bool = False
     key_id: str | None = None
 
-    def includes(self, news: News) -> bool:
-        """Whether it happened to one of them."""
-        if news.owner_id != self.owner_id:
+    def matches(self, message: Message) -> bool:
+        """Return whether the subscription is for this message."""
+        if message.owner_id != self.owner_id:
             return False
-        if news.kind == TOUCHED and not self.touches:
+        if message.kind == REVISION and not self.includes_revisions:
             return False
-        return self.job_ids is None or news.job_id in self.job_ids
+        return self.job_ids is None or message.job_id in self.job_ids
 
 
-class Watch:
-    """News of some jobs, from the moment it was made on.
+class Subscription:
+    """Messages about some jobs from now on, until it is closed or its key expires.
 
     Args:
-        scope: Of which jobs.
-        clock: Seconds that only go forward.
+        message_filter: Messages that are put into it; others are ignored.
+        clock: Monotonic clock, in seconds.
     """
 
-    def __init__(self, scope: Scope, clock: Callable[[], float]) -> None:
-        self.scope = scope
+    def __init__(
+        self, message_filter: SubscriptionFilter, clock: Callable[[], float]
+    ) -> None:
+        self.filter = message_filter
         self._clock = clock
         self._outbox = Outbox()
         self._changed = Condition()
         self._closed = False
-        self._lapsed = False
+        self._expired = False
 
     @property
-    def closed(self) -> bool:
-        """Whether the process is about to end."""
+    def is_closed(self) -> bool:
+        """Whether the process is shutting down."""
         return self._closed
 
     @property
-    def lapsed(self) -> bool:
-        """Whether its key has been revoked, or has expired, since it was made."""
-        return self._lapsed
+    def is_expired(self) -> bool:
+        """Whether the API key was revoked, or has expired, since the subscription."""
+        return self._expired
 
     @property
-    def over(self) -> bool:
-        """Whether there is nothing to wait for any more."""
-        return self._closed or self._lapsed
+    def is_ended(self) -> bool:
+        """Whether no further messages will come."""
+        return self._closed or self._expired
 
     @property
     def overflowed(self) -> bool:
-        """Whether so much was left lying that some of it is lost."""
+        """Whether events were dropped, because too many were pending."""
         return self._outbox.overflowed
 
-    def put(self, news: News) -> None:
-        """Tell what happened, if it is of interest here."""
-        if self.scope.includes(news):
+    def put(self, message: Message) -> None:
+        """Add a message, if the filter matches it, and wake the reader."""
+        if self.filter.matches(message):
             with self._changed:
-                self._outbox.put(news)
+                self._outbox.put(message)
                 self._changed.notify()
 
     def close(self) -> None:
-        """Wake whoever waits: there will be no more."""
+        """End the subscription and wake the reader: the process is shutting down."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
-    def lapse(self) -> None:
-        """Wake whoever waits: what happens is none of its business any more."""
+    def expire(self) -> None:
+        """End the subscription and wake the reader: the key is not valid any more."""
         with self._changed:
-            self._lapsed = True
+            self._expired = True
             self._changed.notify()
 
-    def take(self, timeout_seconds: float) -> list[News]:
-        """Wait for news and return them; none after the time, or once it has lapsed."""
+    def take(self, timeout_seconds: float) -> list[Message]:
+        """Wait for messages and return them; none after the time, or once expired."""
         end = self._clock() + timeout_seconds
         with self._changed:
-            while not self.over:
+            while not self.is_ended:
                 now = self._clock()
                 due = self._outbox.due_at()
                 if due is not None and due <= now:
@@ -161,4 +166,4 @@ class Watch:
                 if now >= end:
                     return []
                 self._changed.wait((end if due is None else min(due, end)) - now)
-            return [] if self._lapsed else self._outbox.take(self._clock())
+            return [] if self._expired else self._outbox.take(self._clock())

@@ -1,7 +1,7 @@
-"""The one thread of a process that looks for news, for all who wait for any.
+"""The one thread of a process that reads new rows for all streams and long polls.
 
-It looks only while somebody waits, and reads the same few rows however many do: the new
-lines of the log, and how the watched jobs are.
+It reads only while there are subscriptions. However many there are, it reads the same
+few rows: new events, and the running jobs that are subscribed to.
 """
 
 from __future__ import annotations
@@ -13,198 +13,246 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from api.watch.job_diff import Differences
-from api.watch.key_expiry import Admissions
-from api.watch.messages import news_of
-from api.watch.ordering import InOrder
-from api.watch.subscription import Watch
+from api.watch.event_serializer import event_messages
+from api.watch.job_diff import JobDiff
+from api.watch.reorder_buffer import ReorderBuffer
+from api.watch.subscription import Subscription
+from shared.auth.api_keys import filter_valid_keys
 from shared.errors import DatabaseUnavailable, ImpastoError
-from shared.queries.events import events_after, latest_seq, running_jobs
+from shared.queries.events import read_events_after, read_latest_seq, read_running_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
-    from api.watch.job_diff import Progressing
-    from api.watch.message import News
-    from api.watch.subscription import Scope
+    from api.watch.job_diff import ProgressSerializer
+    from api.watch.message import Message
+    from api.watch.subscription import SubscriptionFilter
     from shared.db.database import Database
     from shared.queries.events import JobEventRow
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.2
+POLL_INTERVAL_SECONDS = 0.2
+KEY_CHECK_SECONDS = 2.0
 _OUTAGE_SECONDS = 2.0
-_PLACED_SECONDS = 10.0
-_MOST_LINES = 1000  # of one look; the rest comes with the next
-_BEFORE = 100  # lines before the last, among which some may not be visible yet
+_READY_TIMEOUT_SECONDS = 10.0
+_MAX_EVENTS = 1000  # of one read; the rest comes with the next
+_LOOKBACK = 100  # numbers before the last event, some of which may not be visible yet
 
 
-class Lookout:
-    """Looks, and tells every watch.
+class KeyExpiryChecker:
+    """Periodic check of API keys: a key can be revoked, or expire, while it waits.
 
     Args:
-        database: Where.
-        progress_of: Describes how far a job is.
-        forget_keys: Called when some are valid no more that were until now.
+        database: Database that stores the keys.
+        clock: Monotonic clock, in seconds.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+        self._due_at = 0.0
+
+    def check_soon(self) -> None:
+        """Make the next check due: this process has revoked a key."""
+        self._due_at = 0.0
+
+    def find_expired(self, key_ids: Collection[str]) -> Collection[str]:
+        """Return which of these keys are not valid any more; none if no check is due.
+
+        Raises:
+            DatabaseUnavailable: The keys cannot be read.
+        """
+        now = self._clock()
+        if not key_ids or now < self._due_at:
+            return ()
+        # Set before the keys are read: `check_soon` may be called meanwhile.
+        self._due_at = now + KEY_CHECK_SECONDS
+        return set(key_ids) - filter_valid_keys(self._database, key_ids)
+
+
+class Watcher:
+    """Thread that reads new rows and puts messages into every subscription.
+
+    Args:
+        database: Database that is read.
+        serialize_progress: Function that describes the progress of a job.
+        clear_key_cache: Function called when keys have been revoked or have expired.
     """
 
     def __init__(
         self,
         database: Database,
-        progress_of: Progressing,
-        forget_keys: Callable[[], None] = lambda: None,
+        serialize_progress: ProgressSerializer,
+        clear_key_cache: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._progress_of = progress_of
-        self._forget_keys = forget_keys
-        self._admissions = Admissions(database, time.monotonic)
+        self._serialize_progress = serialize_progress
+        self._clear_key_cache = clear_key_cache
+        self._key_checker = KeyExpiryChecker(database, time.monotonic)
         self._changed = Condition()
-        self._watches: list[Watch] = []
-        self._placed = False  # whether the place in the log is known
+        self._subscriptions: list[Subscription] = []
+        self._ready = False  # whether the end of the event log has been read
         self._closed = False
         self._thread: Thread | None = None
 
     @contextmanager
-    def watch(self, scope: Scope) -> Iterator[Watch]:
-        """Watch these jobs: no news is missed from here on.
+    def subscribe(self, message_filter: SubscriptionFilter) -> Iterator[Subscription]:
+        """Subscribe to messages: none that comes from now on is missed.
 
         Raises:
-            DatabaseUnavailable: There is no saying what would be news.
+            DatabaseUnavailable: The end of the event log cannot be read.
         """
-        watch = self._open(scope)
+        subscription = self._open(message_filter)
         try:
-            yield watch
+            yield subscription
         finally:
             with self._changed:
-                if watch in self._watches:
-                    self._watches.remove(watch)
+                if subscription in self._subscriptions:
+                    self._subscriptions.remove(subscription)
 
     def close(self) -> None:
-        """Wake all who wait, and look no more: the process is about to end."""
+        """Close all subscriptions and stop the thread: the process is shutting down."""
         with self._changed:
             self._closed = True
-            watches, self._watches = self._watches, []
+            subscriptions, self._subscriptions = self._subscriptions, []
             thread, self._thread = self._thread, None
             self._changed.notify_all()
-        for watch in watches:
-            watch.close()
+        for subscription in subscriptions:
+            subscription.close()
         if thread is not None:
             thread.join()
 
     def recheck_keys(self) -> None:
-        """Turn those away at once whose key has just been revoked."""
-        self._admissions.hurry()
+        """Check the keys of all subscriptions soon: one has just been revoked."""
+        self._key_checker.check_soon()
 
-    def _open(self, scope: Scope) -> Watch:
-        watch = Watch(scope, time.monotonic)
+    def _open(self, message_filter: SubscriptionFilter) -> Subscription:
+        subscription = Subscription(message_filter, time.monotonic)
         with self._changed:
             if self._closed:
-                watch.close()
-                return watch
-            self._watches.append(watch)
+                subscription.close()
+                return subscription
+            self._subscriptions.append(subscription)
             self._start()
             self._changed.notify_all()
-            known = self._changed.wait_for(
-                lambda: self._placed or self._closed, _PLACED_SECONDS
+            is_ready = self._changed.wait_for(
+                lambda: self._ready or self._closed, _READY_TIMEOUT_SECONDS
             )
-            if not known:
-                self._watches.remove(watch)
-        if not known:
+            if not is_ready:
+                self._subscriptions.remove(subscription)
+        if not is_ready:
             raise DatabaseUnavailable("the log of the jobs cannot be read")
-        return watch
+        return subscription
 
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="lookout", daemon=True)
+            self._thread = Thread(target=self._run, name="watcher", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
-        while self._is_wanted():
-            self._look_while_wanted()
+        while self._wait_for_subscription():
+            self._read_while_subscribed()
 
-    def _is_wanted(self) -> bool:
-        """Wait until somebody waits for news; False: there will be none."""
+    def _wait_for_subscription(self) -> bool:
+        """Wait for a subscription; return False if the watcher was closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._watches or self._closed)
+            self._changed.wait_for(lambda: self._subscriptions or self._closed)
             return not self._closed
 
-    def _look_while_wanted(self) -> None:
-        order: InOrder | None = None
-        differences = Differences(self._progress_of)
+    def _read_while_subscribed(self) -> None:
+        events: ReorderBuffer | None = None
+        diff = JobDiff(self._serialize_progress)
         while True:
-            pause = LOOK_SECONDS
+            pause = POLL_INTERVAL_SECONDS
             try:
-                self._turn_away()
-                if order is None:
-                    order = self._place()
-                self._look(order, differences)
+                self._end_expired()
+                if events is None:
+                    events = self._read_end_of_log()
+                self._read_and_publish(events, diff)
             except ImpastoError as error:
                 log.warning("watcher_read_failed", error=str(error))
                 pause = _OUTAGE_SECONDS
             except Exception:
                 log.exception("watcher_crashed")
                 pause = _OUTAGE_SECONDS
-            if not self._pause(pause, placed=order is not None):
+            if not self._pause(pause, ready=events is not None):
                 return
 
-    def _turn_away(self) -> None:
-        """End the watches of keys that have been revoked, or have expired."""
+    def _end_expired(self) -> None:
+        """End subscriptions whose API key was revoked or has expired."""
         with self._changed:
-            watches = [one for one in self._watches if one.scope.key_id is not None]
-        gone = self._admissions.lapsed({str(one.scope.key_id) for one in watches})
-        if gone:
-            self._forget_keys()
-        for watch in watches:
-            if watch.scope.key_id in gone:
-                watch.lapse()
+            subscriptions = [
+                subscription
+                for subscription in self._subscriptions
+                if subscription.filter.key_id is not None
+            ]
+        expired = self._key_checker.find_expired(
+            {str(subscription.filter.key_id) for subscription in subscriptions}
+        )
+        if expired:
+            self._clear_key_cache()
+        for subscription in subscriptions:
+            if subscription.filter.key_id in expired:
+                subscription.expire()
 
-    def _pause(self, seconds: float, *, placed: bool) -> bool:
-        """Wait before the next look; False: nobody wants one."""
+    def _pause(self, seconds: float, *, ready: bool) -> bool:
+        """Wait before the next read; return False if no subscription is left."""
         with self._changed:
-            self._placed = placed
+            self._ready = ready
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._closed, seconds)
-            if self._watches and not self._closed:
+            if self._subscriptions and not self._closed:
                 return True
-            self._placed = False
+            self._ready = False
             return False
 
-    def _place(self) -> InOrder:
-        """Begin at the end of the log; lines before it may become visible yet."""
-        last = latest_seq(self._database)
-        before = max(0, last - _BEFORE)
-        seen = events_after(self._database, before, (), _MOST_LINES)
-        last = max((one.seq for one in seen), default=last)
-        missing = set(range(before + 1, last)) - {one.seq for one in seen}
-        return InOrder(last, missing, time.monotonic() - _OUTAGE_SECONDS)
+    def _read_end_of_log(self) -> ReorderBuffer:
+        """Start at the end of the log; events before it may become visible yet."""
+        last = read_latest_seq(self._database)
+        after = max(0, last - _LOOKBACK)
+        visible = read_events_after(self._database, after, (), _MAX_EVENTS)
+        last = max((event.seq for event in visible), default=last)
+        missing = set(range(after + 1, last)) - {event.seq for event in visible}
+        return ReorderBuffer(last, missing, time.monotonic() - _OUTAGE_SECONDS)
 
-    def _look(self, order: InOrder, differences: Differences) -> None:
-        found = events_after(self._database, order.last, order.missing, _MOST_LINES)
-        due = order.take(found, time.monotonic())
+    def _read_and_publish(self, events: ReorderBuffer, diff: JobDiff) -> None:
+        visible = read_events_after(
+            self._database, events.last, events.missing, _MAX_EVENTS
+        )
+        due = events.add(visible, time.monotonic())
         try:
-            self._tell(self._news(due, differences))
+            self._publish(self._collect_messages(due, diff))
         except Exception:
-            order.put_back(due)  # it is told at least once
+            events.put_back(due)  # each event is published at least once
             raise
 
-    def _news(self, due: list[JobEventRow], differences: Differences) -> list[News]:
-        # Read after the log: whoever comes later has seen the jobs after these lines.
-        scopes = self._scopes()
-        owners = {scope.owner_id for scope in scopes}
-        wanted = [one for one in due if one.owner_id in owners]
-        job_ids = {one for scope in scopes for one in scope.job_ids or ()}
-        of_all = {scope.owner_id for scope in scopes if scope.job_ids is None}
-        moving = running_jobs(self._database, job_ids, of_all)
-        lines = news_of(self._database, wanted)
-        return [*lines, *differences.take(moving)]  # which come but once: so at last
+    def _collect_messages(self, due: list[JobEventRow], diff: JobDiff) -> list[Message]:
+        # Read after the log: who subscribes later has seen the jobs after these events.
+        filters = self._filters()
+        owner_ids = {message_filter.owner_id for message_filter in filters}
+        events = [event for event in due if event.owner_id in owner_ids]
+        job_ids = {
+            job_id
+            for message_filter in filters
+            for job_id in message_filter.job_ids or ()
+        }
+        owners_of_all = {
+            message_filter.owner_id
+            for message_filter in filters
+            if message_filter.job_ids is None
+        }
+        rows = read_running_jobs(self._database, job_ids, owners_of_all)
+        messages = event_messages(self._database, events)
+        # The diff is last, because it returns each change only once.
+        return [*messages, *diff.update(rows)]
 
-    def _tell(self, news: list[News]) -> None:
+    def _publish(self, messages: list[Message]) -> None:
         with self._changed:
-            watches = list(self._watches)
-        for one in news:
-            for watch in watches:
-                watch.put(one)
+            subscriptions = list(self._subscriptions)
+        for message in messages:
+            for subscription in subscriptions:
+                subscription.put(message)
 
-    def _scopes(self) -> list[Scope]:
+    def _filters(self) -> list[SubscriptionFilter]:
         with self._changed:
-            return [watch.scope for watch in self._watches]
+            return [subscription.filter for subscription in self._subscriptions]

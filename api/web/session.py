@@ -1,4 +1,4 @@
-"""/session: opens the page with a key, which stays out of its scripts' reach."""
+"""/session: log in to the page with a key, which scripts cannot read afterwards."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict
 from api.auth.authenticate import find_token
 from api.auth.origin_check import require_own_page
 from api.auth.sessions import COOKIE, SESSION_SECONDS, open_session, read_session
-from api.dependencies import current_services
-from api.http.json_body import json_object, read_body
+from api.dependencies import current_dependencies
+from api.http.json_body import read_json_object, validate_body
 from shared.errors import NotFound
 
 blueprint = Blueprint("session", __name__)
 
 
 class Login(BaseModel):
-    """What opens the page."""
+    """Body of a login."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,15 +25,17 @@ class Login(BaseModel):
 
 @blueprint.post("/session")
 def log_in() -> Response:
-    """Set the cookie, for the right key; tell the token that writes carry."""
-    services = current_services()
-    if services.settings.auth == "none":
+    """Set the cookie for a valid key, and return the CSRF token that writes carry."""
+    dependencies = current_dependencies()
+    if dependencies.settings.auth == "none":
         raise NotFound("no keys are asked for here")
     require_own_page()
-    said = json_object(request, places=services.logins)  # anybody may send one
-    key = find_token(read_body(said, Login).key.strip())
-    cookie = open_session(services.secret, key.id)
-    session = read_session(services.secret, cookie)
+    body = read_json_object(
+        request, slots=dependencies.login_slots
+    )  # sent without a key
+    key = find_token(validate_body(body, Login).key.strip())
+    cookie = open_session(dependencies.secret, key.id)
+    session = read_session(dependencies.secret, cookie)
     response = jsonify(csrf_token=session.csrf_token if session else "")
     response.set_cookie(
         COOKIE,
@@ -49,7 +51,7 @@ def log_in() -> Response:
 
 @blueprint.delete("/session")
 def log_out() -> Response:
-    """Take the cookie away."""
+    """Delete the cookie."""
     require_own_page()
     response = Response(status=204)
     response.delete_cookie(
@@ -59,5 +61,5 @@ def log_out() -> Response:
 
 
 def _is_encrypted() -> bool:
-    """Whether the browser speaks TLS, to us or to a proxy before us."""
+    """Return whether the browser uses TLS, to us or to a proxy before us."""
     return request.is_secure or request.headers.get("Origin", "").startswith("https://")

@@ -6,12 +6,12 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from worker.devices.device import cpu
+from worker.devices.device import cpu_device
 
 
 def describe(threads: int, command: str) -> dict[str, str]:
     """Name the machine and what ran on it, for the head of the table."""
-    device = cpu()
+    device = cpu_device()
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{device.name}, {device.bytes / 2**30:.0f} GiB",

@@ -27,7 +27,7 @@ from bench.engine.reference_objective import Yardstick, tensor
 from bench.engine.results import Delivered, PeerRun
 from worker.devices.determinism import cpu_has_bfloat16
 from worker.weights.catalog import default_folder
-from worker.weights.load import load
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class Session:
 
     def __init__(self, options: Options, findings: Findings) -> None:
         self._options, self._findings = options, findings
-        self._weights = load("vgg16", default_folder())
+        self._weights = load_weights("vgg16", default_folder())
         options.work.mkdir(parents=True, exist_ok=True)
         write(self._weights, options.work)
         self._task = self._prepared(options.edge)

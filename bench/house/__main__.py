@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Print the table; judge nothing."""
-    logs.configure("CRITICAL")  # there is no Redis, which a farm would complain about
+    logs.configure_logging(
+        "CRITICAL"
+    )  # there is no Redis, which a farm would complain about
     rows = [*layout_rows(measure_layout(ROOT)), *way_rows(trace_ways())]
     lines = ["| | now |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in rows]

@@ -18,11 +18,11 @@ from api.app import create_app
 from bench.house.trace import ROOT, Trace
 from shared.db.database import Database
 from shared.db.migrate import migrate
-from shared.queue import Doorbell
+from shared.queue import Notifier
 from shared.settings import Settings
 from shared.storage.backends import open_storage
-from worker.app import open_tools
-from worker.devices.device import this_device
+from worker.app import open_context
+from worker.devices.device import select_device
 from worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def _farm() -> Iterator[tuple[FlaskClient, Runner]]:
             worker_threads=1,
         )
         migrate(settings.database_url)
-        database, doorbell = Database(settings.database_url), Doorbell(settings)
+        database, notifier = Database(settings.database_url), Notifier(settings)
         closing.callback(database.close)
-        closing.callback(doorbell.close)
+        closing.callback(notifier.close)
         storage = open_storage(settings.storage_url)
-        tools = open_tools(settings, this_device("cpu"))
+        tools = open_context(settings, select_device("cpu"))
         closing.callback(tools.db.close)
-        app = create_app(settings, database, storage, doorbell)
+        app = create_app(settings, database, storage, notifier)
         yield app.test_client(), Runner(tools)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from shared.db.blob_refs import unnamed
+from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
 from shared.db.models.owners import Owner
 from shared.errors import BlobMissing
-from shared.maintenance.orphans import Sweep
+from shared.maintenance.orphans import OrphanCollector
 from shared.storage.backends import open_storage
 
 if TYPE_CHECKING:
@@ -154,11 +154,11 @@ def collect(ground: Ground) -> tuple[list[str], list[str]]:
     """
     storage = open_storage(f"file://{ground.blobs}")
     a_day_later = time.time() + _DAY_SECONDS
-    sweep = Sweep(ground.db, storage, _DAY_SECONDS / 2, lambda: a_day_later)
-    while sweep.step():
+    sweep = OrphanCollector(ground.db, storage, _DAY_SECONDS / 2, lambda: a_day_later)
+    while sweep.collect_batch():
         continue
     there = [blob.key for blob in storage.blobs()]
     with ground.db.read() as session:
-        left = unnamed(session, there)
+        left = unreferenced_keys(session, there)
         named = set(session.scalars(select(Checkpoint.key)))
     return left, sorted(named - set(there))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chaos.hash_chain import last_link, shows
 from chaos.records import CHAIN
-from shared.states import EVENTS, HELD, TERMINAL, VERBS, Event, JobState
+from shared.states import ACTIONS, EVENTS, LEASED, TERMINAL, Event, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOST, DOUBLED, STUCK, UNEQUAL = "lost", "doubled", "stuck", "unequal"
 FAILED, UNTRUE, DISOBEYED, LEFT = "failed", "untrue", "disobeyed", "left behind"
 
-_LOSSES = {Event.REAP, Event.POISON}
+_LOSSES = {Event.RESCUE, Event.CRASH_LOOP}
 _LOSSES_OF_POISON = 3  # in a row, without a checkpoint in between
 _OK = range(200, 300)
 
@@ -162,8 +162,8 @@ def _leads(one: Moved) -> set[str]:
         return set()
     was = JobState(one.from_state)
     found: set[str] = {was} if one.event == "steered" else set()
-    if one.event in VERBS and was in VERBS[one.event]:
-        found.add(VERBS[one.event][was].state)
+    if one.event in ACTIONS and was in ACTIONS[one.event]:
+        found.add(ACTIONS[one.event][was].state)
     if one.event in EVENTS and was in EVENTS[one.event]:
         found.add(EVENTS[one.event][was])
     return found
@@ -171,7 +171,7 @@ def _leads(one: Moved) -> set[str]:
 
 def _miscounted(evidence: Evidence) -> Iterator[Violation]:
     queued = sum(row.state == JobState.QUEUED for row in evidence.rows)
-    running = sum(row.state in HELD for row in evidence.rows)
+    running = sum(row.state in LEASED for row in evidence.rows)
     for owner, counts in evidence.counts.items():
         if counts != (queued, running):
             why = f"counts {counts}, has {(queued, running)}"

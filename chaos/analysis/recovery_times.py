@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chaos.records import Fault, Submission
 
 # After these a job still waits for somebody to run it again.
-_ON_THE_WAY = {Event.REAP, Event.RELEASE, Event.RETRY, "steer", "steered"}
+_ON_THE_WAY = {Event.RESCUE, Event.RELEASE, Event.RETRY, "steer", "steered"}
 _HARMLESS = {"cancel", "pause", "finish", "steer", "hints doubled", "hints foreign"}
 _OF_REDIS = {
     FROZEN, "FLUSHALL", "Redis killed", "lines half open", "lines reset",

@@ -19,7 +19,7 @@ from chaos.workers.failpoints import Traps
 from chaos.workers.forkserver import be_worker
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
-from shared.states import HELD
+from shared.states import LEASED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,8 @@ class Berth:
                 select(Job.id, Job.fence)
                 .join(Worker, Worker.id == Job.worker_id)
                 .where(
-                    Worker.device_uuid.endswith(f"-{self.number}"), Job.state.in_(HELD)
+                    Worker.device_uuid.endswith(f"-{self.number}"),
+                    Job.state.in_(LEASED),
                 )
             ).first()
         return None if found is None else (found.id, found.fence)

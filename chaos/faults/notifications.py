@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from chaos.records import Fault
 from shared.db.models.jobs import Job
-from shared.queue import TASK, open_queue, queue_name
+from shared.queue import TASK_NAME, create_celery_app, queue_name
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def double_hints(scene: Scene) -> Fault | None:
         ids = session.scalars(newest).all()
     for job_id in ids:
         for _ in range(_COPIES):
-            _send(scene, TASK, [job_id])
+            _send(scene, TASK_NAME, [job_id])
     now = time.time()
     return Fault("hints doubled", now, now, more=f"{_COPIES * len(ids)} rings")
 
@@ -45,7 +45,7 @@ def foreign_hints(scene: Scene) -> Fault | None:
     elif kind == "unknown task":
         _send(scene, "somebody.elses.task", ["x"])
     else:
-        _send(scene, TASK, ["job_nobody"] if kind == "unknown job" else [])
+        _send(scene, TASK_NAME, ["job_nobody"] if kind == "unknown job" else [])
     now = time.time()
     return Fault("hints foreign", now, now, more=kind)
 
@@ -53,5 +53,5 @@ def foreign_hints(scene: Scene) -> Fault | None:
 def _send(scene: Scene, task: str, arguments: list[str]) -> None:
     """Send past the proxy, so that it arrives."""
     settings = Settings(home=scene.ground.home, redis_url=scene.ground.redis.url)
-    with open_queue(settings) as queue:
+    with create_celery_app(settings) as queue:
         queue.send_task(task, args=arguments, queue=queue_name(None), retry=False)

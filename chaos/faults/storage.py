@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from chaos.records import Fault
 from shared.db.models.jobs import Checkpoint, Job
-from shared.states import HELD
+from shared.states import LEASED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def _newest_checkpoint(scene: Scene, job_id: str) -> Path | None:
         key = session.scalar(
             select(Checkpoint.key)
             .join(Job, Job.id == Checkpoint.job_id)
-            .where(Checkpoint.job_id == job_id, Job.state.in_(HELD))
+            .where(Checkpoint.job_id == job_id, Job.state.in_(LEASED))
             .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
             .limit(1)
         )

@@ -14,7 +14,7 @@ from chaos.farm_settings import OUTAGE_SECONDS
 from chaos.workers.failpoint_locations import install
 from chaos.workers.failpoints import Traps
 from chaos.workers.hash_chain_run import chains_or
-from worker import retry_policy as remedies
+from worker import retry_policy
 from worker.app import main as run_worker
 from worker.attempts import style as attempt
 from worker.engine.transfer import stylize
@@ -24,7 +24,7 @@ def main() -> int:
     """Prepare this process, then be a worker."""
     install(Traps(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
     attempt.stylize = chains_or(stylize)
-    remedies.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
+    retry_policy.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
     return run_worker()
 
 

@@ -29,9 +29,9 @@ OF_JOBS = (
 )  # fmt: skip
 # What the leader of the maintenance does; whoever wants to be it does the first.
 OF_ONE_LEADER = (
-    "requeue_expired_leases", "wake_backed_off_jobs", "jobs_to_notify", "mark_notified",
+    "requeue_expired_leases", "wake_backed_off_jobs", "find_jobs_to_notify", "mark_notified",
 )  # fmt: skip
-OF_LEADER = ("try_lead", *OF_ONE_LEADER)
+OF_LEADER = ("acquire_leadership", *OF_ONE_LEADER)
 OF_BLOBS = ("checkpoints", "results", "frames")
 HALF = "half a blob written"
 WHOLE = "blob written, not renamed"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from chaos.hash_chain import FIRST_SEED, STEP_SECONDS, first_link, next_link, pixels
-from worker.engine.images.pyramid import fitted
+from worker.engine.images.pyramid import fit_size
 from worker.engine.objective import Losses
-from worker.engine.optimizers.base import State
+from worker.engine.optimizers.base import ComponentState
 from worker.engine.snapshot import Iterate
-from worker.engine.transfer import leg_at, scale_end
+from worker.engine.transfer import compute_scale_end, find_phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
-    from worker.engine.images.inputs import Sources
+    from worker.engine.images.inputs import TransferInputs
     from worker.engine.snapshot import Snapshot
 
 _LOSSES = Losses(0.0, 0.0, 0.0, 0.0)
@@ -39,7 +39,7 @@ def chains_or(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
 
     @wraps(stylize)
     def either(
-        sources: Sources, params: StyleParams, *network: object, **more: object
+        sources: TransferInputs, params: StyleParams, *network: object, **more: object
     ) -> Iterator[Iterate]:
         if params.seed < FIRST_SEED:
             return stylize(sources, params, *network, **more)
@@ -49,7 +49,7 @@ def chains_or(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
 
 
 def _chain(
-    sources: Sources,
+    sources: TransferInputs,
     params: StyleParams,
     resume: Snapshot | None,
     segments: Sequence[Segment],
@@ -58,9 +58,9 @@ def _chain(
     link = first_link(params.seed) if resume is None else _link(resume)
     begin = 0 if resume is None else resume.scale
     for scale in range(begin, len(params.stages)):
-        size = fitted(sources.content, params.stages[scale][0])
-        first = scale_end(params, scale - 1) if scale else 0
-        while (leg := leg_at(params, segments, scale, done)).end > done:
+        size = fit_size(sources.content, params.stages[scale][0])
+        first = compute_scale_end(params, scale - 1) if scale else 0
+        while (leg := find_phase(params, segments, scale, done)).end > done:
             while done < leg.end:
                 time.sleep(STEP_SECONDS)
                 done += 1
@@ -72,12 +72,12 @@ def _iterate(
     place: tuple[int, int, int], link: bytes, size: tuple[int, int]
 ) -> Iterate:
     image = _image(link, size)
-    state = State({"link": torch.tensor(list(link), dtype=torch.uint8)})
+    state = ComponentState({"link": torch.tensor(list(link), dtype=torch.uint8)})
     return Iterate(*place, _LOSSES, image, image, image, {"chain": state})
 
 
 def _link(snapshot: Snapshot) -> bytes:
-    return bytes(snapshot.state("chain").tensors["link"].tolist())
+    return bytes(snapshot.component_state("chain").tensors["link"].tolist())
 
 
 def _image(link: bytes, size: tuple[int, int]) -> Tensor:

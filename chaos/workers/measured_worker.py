@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from worker.app import main as run_worker
 from worker.attempts import style as attempt
-from worker.attempts.artifacts import Keeper
-from worker.attempts.previews import keep_preview
+from worker.attempts.artifacts import ArtifactStore
+from worker.attempts.previews import save_preview
 from worker.engine.transfer import stylize
 from worker.runner import Runner
 
@@ -87,11 +87,12 @@ def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
 def main() -> int:
     """Put the stopwatch in, then be a worker."""
     attempt.stylize = _timed_run(stylize)
-    for name in ("read_originals", "encode"):
+    for name in ("read_inputs", "encode"):
         setattr(attempt, name, _timed(getattr(attempt, name), NEEDED))
-    attempt.keep_preview = _timed(keep_preview, PREVIEWS)
-    Keeper.save = _timed(Keeper.save, NEEDED)  # the file has to be written by anybody
-    Keeper.keep_checkpoint = _timed(Keeper.keep_checkpoint, CHECKPOINTS)
+    attempt.save_preview = _timed(save_preview, PREVIEWS)
+    # Any program has to write the file.
+    ArtifactStore.save_result = _timed(ArtifactStore.save_result, NEEDED)
+    ArtifactStore.save_checkpoint = _timed(ArtifactStore.save_checkpoint, CHECKPOINTS)
     Runner.run_one = _measured(Runner.run_one)
     return run_worker()
 

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from shared.images.inspect import decode
+from shared.images.inspect import decode_rgb
 from shared.params.explore import ExploreParams
-from worker.attempts.contact_sheets import Cuttings, cut, sheet_of
-from worker.engine.activation_patches import explore, units_to_show
+from worker.attempts.contact_sheets import PatchTiles, cut_tile, draw_layer_sheet
+from worker.engine.activation_patches import find_activation_patches, select_units
 from worker.engine.images.tensors import to_tensor
 from worker.engine.vgg.network import build_network
 from worker.weights.catalog import default_folder
-from worker.weights.load import load
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from PIL import Image
 
-    from worker.engine.activation_patches import Unit
+    from worker.engine.activation_patches import UnitPatches
     from worker.engine.vgg.network import Network
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -42,35 +42,35 @@ UNITS: dict[str, tuple[int, ...]] = {
 
 def main() -> None:
     """Draw every sheet; takes a minute."""
-    tensors = load("vgg16", default_folder())
+    tensors = load_weights("vgg16", default_folder())
     network = build_network("vgg16", tensors, torch.device("cpu"))
     photos = [
-        decode(path.read_bytes())
+        decode_rgb(path.read_bytes())
         for path in sorted((_ROOT / "samples" / "photos").glob("*.jpg"))
     ]
     for layer, units in UNITS.items():
         params = ExploreParams(layers=(layer,), units=units)
         params = params.with_pictures([str(number) for number in range(len(photos))])
-        sheet = sheet_of(params, layer, *_found(params, photos, network))
+        sheet = draw_layer_sheet(params, layer, *_found(params, photos, network))
         sheet.save(_FOLDER / f"layer_{layer}.jpg", quality=85)
 
 
 def _found(
     params: ExploreParams, photos: list[Image.Image], network: Network
-) -> tuple[list[Unit], Cuttings]:
+) -> tuple[list[UnitPatches], PatchTiles]:
     pictures = (to_tensor(photo, network.device) for photo in photos)
-    *_, last = explore(pictures, params, network)
-    units = units_to_show(last.best, params)
+    *_, last = find_activation_patches(pictures, params, network)
+    units = select_units(last.top_activations, params)
     return units, _cuttings(units, photos)
 
 
-def _cuttings(units: Iterable[Unit], photos: list[Image.Image]) -> Cuttings:
+def _cuttings(units: Iterable[UnitPatches], photos: list[Image.Image]) -> PatchTiles:
     tiles = {
-        (patch.picture, patch.box): cut(photos[patch.picture], patch.box)
+        (patch.picture, patch.box): cut_tile(photos[patch.picture], patch.box)
         for unit in units
         for patch in unit.patches
     }
-    return Cuttings(tiles, {})
+    return PatchTiles(tiles, {})
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from shared.images.inspect import decode
+from shared.images.inspect import decode_rgb
 from shared.params.style import StyleParams
-from worker.engine.images.inputs import Sources, Style
-from worker.engine.images.tensors import to_picture, to_tensor
+from worker.engine.images.inputs import Style, TransferInputs
+from worker.engine.images.tensors import to_pil_image, to_tensor
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
 from worker.weights.catalog import default_folder
-from worker.weights.load import load
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,7 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
 
 def main(names: list[str]) -> None:
     """Draw the sheets named, or every one; that takes some minutes."""
-    tensors = load("vgg16", default_folder())
+    tensors = load_weights("vgg16", default_folder())
     network = build_network("vgg16", tensors, torch.device("cpu"))
     for name in names or SHEETS:
         masked = name == "masks"
@@ -72,7 +72,7 @@ def main(names: list[str]) -> None:
 
 def _paint(network: Network, *, masked: bool, **changes: Any) -> Image.Image:
     photo, painting, other = (
-        to_tensor(decode((_ROOT / "samples" / name).read_bytes()), network.device)
+        to_tensor(decode_rgb((_ROOT / "samples" / name).read_bytes()), network.device)
         for name in ("chelsea.jpg", _PAINTING, _OTHER_PAINTING)
     )
     styles = (Style(painting),)
@@ -80,8 +80,8 @@ def _paint(network: Network, *, masked: bool, **changes: Any) -> Image.Image:
         styles = (Style(painting, _left_half()), Style(other))
     both = {"styles": ({}, {})} if masked else {}
     params = StyleParams(**(_BASE | both | changes))
-    *_, last = stylize(Sources(photo, styles), params, network)
-    return to_picture(last.image)
+    *_, last = stylize(TransferInputs(photo, styles), params, network)
+    return to_pil_image(last.image)
 
 
 def _left_half() -> Tensor:

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from api.app import describe
+from api.app import openapi_document
 
 PATH = Path(__file__).parents[1] / "openapi.json"
 COMMAND = "make openapi"
@@ -14,7 +14,7 @@ COMMAND = "make openapi"
 
 def text() -> str:
     """The document as it is committed: indented, in the order of the code."""
-    return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:

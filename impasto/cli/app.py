@@ -1,4 +1,4 @@
-"""The command line: every command in one place, every error as an exit code."""
+"""Typer application of the `impasto` command line: all commands and exit codes."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from impasto.cli.commands.run import demo, run, submit
 from impasto.cli.commands.sheet import sheet
 from impasto.cli.commands.up import up
 from impasto.cli.exit_codes import error_lines, exit_code
-from impasto.cli.output import say
+from impasto.cli.output import print_message
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Commands(TyperGroup):
-    """Commands whose expected errors end in a line and an exit code."""
+class _CommandGroup(TyperGroup):
+    """Command group that turns expected errors into a message and an exit code."""
 
     @override
     def invoke(self, ctx: Any) -> Any:
@@ -53,29 +53,22 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except ImpastoError as error:
             for line in error_lines(error):
-                say(line)
+                print_message(line)
             raise typer.Exit(exit_code(error)) from error
 
 
 def make_app() -> typer.Typer:
-    """Put the commands together, in the order a newcomer needs them."""
+    """Build the application; commands come in the order a newcomer needs them."""
     app = typer.Typer(
         name="impasto",
-        cls=_Commands,
+        cls=_CommandGroup,
         help="Neural style transfer on your own machines.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # rich would cost every command 40 ms
     )
     commands: tuple[Callable[..., None], ...] = (
-        *(
-            up,
-            run,
-            submit,
-            estimate,
-            explore,
-            sheet,
-        ),
+        *(up, run, submit, estimate, explore, sheet),
         *(watch, show, ls, download),
         *(cancel, pause, resume, finish),
         *(extend, fork, retry),
@@ -92,10 +85,10 @@ def make_app() -> typer.Typer:
 
 
 def _weights() -> typer.Typer:
-    weights = typer.Typer(help="The networks' weights.", no_args_is_help=True)
-    weights.callback()(lambda: None)  # else Typer drops the name of an only command
-    weights.command("fetch")(fetch_weights)
-    return weights
+    group = typer.Typer(help="The networks' weights.", no_args_is_help=True)
+    group.callback()(lambda: None)  # else Typer drops the name of an only command
+    group.command("fetch")(fetch_weights)
+    return group
 
 
 def _keys() -> typer.Typer:
@@ -109,9 +102,9 @@ def _keys() -> typer.Typer:
 
 
 def _admin() -> typer.Typer:
-    admin = typer.Typer(help="For the operator.", no_args_is_help=True)
-    admin.add_typer(_keys(), name="keys")
-    admin.command("workers")(list_workers)
-    admin.command("drain")(drain)
-    admin.command("undrain")(undrain)
-    return admin
+    group = typer.Typer(help="For the operator.", no_args_is_help=True)
+    group.add_typer(_keys(), name="keys")
+    group.command("workers")(list_workers)
+    group.command("drain")(drain)
+    group.command("undrain")(undrain)
+    return group

@@ -1,4 +1,4 @@
-"""The demo: a farm of its own, one sample job over HTTP, two pictures."""
+"""Demo: starts a farm of its own, runs one sample job over HTTP, saves two pictures."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image, ImageOps
+
 from impasto.cli.exit_codes import ERROR, INTERRUPTED, OK, error_lines
-from impasto.cli.output import print_line, say
-from impasto.cli.signals import stop_signals_raise
-from impasto.cli.watch import follow
+from impasto.cli.output import print_line, print_message
+from impasto.cli.signals import raise_on_stop_signals
+from impasto.cli.watch import follow_job
 from impasto.client.client import Client
 from impasto.errors import ImpastoError
-from impasto.images.triptych import save_triptych
-from impasto.local.farm import FarmPlan, running_farm
+from impasto.local.farm import FarmConfig, run_farm
 from impasto.local.weights import fetch_missing_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-# Found in the checkout: a wheel brings no pictures.
+# Samples of the checkout: a wheel contains no pictures.
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CONTENT = _SAMPLES / "chelsea.jpg"
 STYLE = _SAMPLES / "strokes.jpg"
 PARAMS: dict[str, object] = {"max_edge": 448, "quality": "standard"}
 
-# What would lead the demo away from its own farm, or keep its own farm from it.
+_PANEL_HEIGHT_PX = 360
+_PANEL_GAP_PX = 8
+
+# Variables that would lead the demo to another farm, or lock it out of its own.
 _NOT_INHERITED = frozenset(
     f"IMPASTO_{name}"
     for name in ("API_URL", "API_KEY", "AUTH", "DATABASE_URL", "STORAGE_URL")
@@ -36,24 +40,24 @@ _NOT_INHERITED = frozenset(
 
 
 def run_demo(folder: Path) -> int:
-    """Paint the sample into `folder` and return an exit code.
+    """Run the sample job, save its pictures in `folder`, and return an exit code.
 
     The last line on stdout says `demo: succeeded in <seconds> s: <path>`, or
     `demo: failed: <why>`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    environment = _own_environment(os.environ)
+    environment = _isolated_environment(os.environ)
     home = Path(tempfile.mkdtemp(prefix="farm-", dir=folder.resolve()))
     started = time.monotonic()
     try:
-        with stop_signals_raise():
-            fetch_missing_weights(environment, say)
-            path = _paint(FarmPlan(home, "all", 0, environment), folder)
+        with raise_on_stop_signals():
+            fetch_missing_weights(environment, print_message)
+            path = _run_job(FarmConfig(home, "all", 0, environment), folder)
     except KeyboardInterrupt:
         print_line("demo: failed: interrupted")
         return INTERRUPTED
     except (ImpastoError, OSError) as error:
-        _explain(error)
+        _print_error(error)
         print_line(f"demo: failed: {_first_line(error)} (logs: {home / 'logs'})")
         return ERROR
     shutil.rmtree(home)
@@ -62,33 +66,53 @@ def run_demo(folder: Path) -> int:
     return OK
 
 
-def _own_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+def _isolated_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in inherited.items() if name not in _NOT_INHERITED
     }
 
 
-def _paint(plan: FarmPlan, folder: Path) -> Path:
-    """Run the farm and the job; return the picture's path once the farm is gone."""
-    say("demo: starting a farm")
+def _run_job(config: FarmConfig, folder: Path) -> Path:
+    """Run the farm and the job; return the picture's path once the farm has stopped."""
+    print_message("demo: starting a farm")
     with (
-        running_farm(plan, say) as farm,
-        Client(farm.url, sleep=farm.tend) as client,
+        run_farm(config, print_message) as farm,
+        Client(farm.url, sleep=farm.supervise) as client,
     ):
         job = client.jobs.submit(CONTENT, [STYLE], params=PARAMS, name="demo")
-        say(f"demo: submitted {job.id} to {farm.url}")
-        follow(client.jobs, job.id)
+        print_message(f"demo: submitted {job.id} to {farm.url}")
+        follow_job(client.jobs, job.id)
         picture = client.jobs.download(job.id, folder / "generated.png")
     triptych = save_triptych((CONTENT, STYLE, picture), folder / "triptych.jpg")
-    say(f"demo: content | style | generated: {triptych}")
+    print_message(f"demo: content | style | generated: {triptych}")
     return picture
 
 
-def _explain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     if isinstance(error, ImpastoError):
         for line in error_lines(error):
-            say(line)
+            print_message(line)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
+
+
+def save_triptych(pictures: Sequence[Path], path: Path) -> Path:
+    """Scale the pictures to one height, and save them in a row on white."""
+    panels = [_panel(picture) for picture in pictures]
+    width = sum(panel.width for panel in panels) + _PANEL_GAP_PX * (len(panels) - 1)
+    canvas = Image.new("RGB", (width, _PANEL_HEIGHT_PX), "white")
+    left = 0
+    for panel in panels:
+        canvas.paste(panel, (left, 0))
+        left += panel.width + _PANEL_GAP_PX
+    canvas.save(path, quality=92)
+    return path
+
+
+def _panel(path: Path) -> Image.Image:
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    width = round(picture.width * _PANEL_HEIGHT_PX / picture.height)
+    return picture.resize((width, _PANEL_HEIGHT_PX), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""What the command line exits with, as a table."""
+"""Exit codes of the command line, and the lines that explain an error."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _BY_CODE = {
 
 
 def exit_code(error: ImpastoError) -> int:
-    """Return what an error makes the command line exit with."""
+    """Return the exit code for an error."""
     return _BY_CODE.get(error.code, ERROR)
 
 
 def error_lines(error: ImpastoError) -> list[str]:
-    """Say an error to a person: what, each wrong value, what to do."""
+    """Return the lines that explain an error: problem, invalid values, next step."""
     lines = [f"error: {error}"]
     if isinstance(error, ApiError):
-        told = (f"{wrong.pointer}: {wrong.detail}" for wrong in error.errors)
-        lines += [f"  {line}" for line in told if line not in str(error)]
+        fields = (f"{field.pointer}: {field.detail}" for field in error.errors)
+        lines += [f"  {line}" for line in fields if line not in str(error)]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return lines

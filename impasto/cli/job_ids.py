@@ -1,4 +1,4 @@
-"""What a person types for a job: its id, the beginning of it, or `@last`."""
+"""Resolution of typed job ids: a full id, the beginning of one, or `@last`."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ if TYPE_CHECKING:
 LAST = "@last"
 _PREFIX = "job_"
 _FULL_LENGTH = len(_PREFIX) + 26  # a ULID
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
-def full_id(jobs: Jobs, typed: str) -> str:
+def resolve_job_id(jobs: Jobs, typed: str) -> str:
     """Return the full id of the job that is meant.
 
     Args:
-        jobs: Where to look it up.
-        typed: A full id, a unique beginning of one (`job_` may be left out), or @last.
+        jobs: Jobs of the server.
+        typed: Full id, a unique beginning of one (`job_` may be left out), or @last.
 
     Raises:
         AmbiguousId: It fits none, or more than one.
     """
     if typed == LAST:
-        return _newest(jobs)
+        return _newest_job_id(jobs)
     prefix = typed if typed.startswith(_PREFIX) else _PREFIX + typed
     if len(prefix) >= _FULL_LENGTH:
         return prefix
-    found = [job_id for job_id in _all_ids(jobs) if job_id.startswith(prefix)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matches = [job_id for job_id in _all_job_ids(jobs) if job_id.startswith(prefix)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise AmbiguousId(f"no job's id begins with {typed!r}")
     raise AmbiguousId(
-        f"{len(found)} jobs' ids begin with {typed!r}: {', '.join(found[:5])}",
+        f"{len(matches)} jobs' ids begin with {typed!r}: {', '.join(matches[:5])}",
         hint="type more of it",
     )
 
 
-def _newest(jobs: Jobs) -> str:
+def _newest_job_id(jobs: Jobs) -> str:
     page = jobs.list(limit=1)
     if not page.data:
         raise AmbiguousId("there is no job yet")
     return page.data[0].id
 
 
-def _all_ids(jobs: Jobs) -> Iterator[str]:
+def _all_job_ids(jobs: Jobs) -> Iterator[str]:
     cursor: str | None = None
     while True:
-        page = jobs.list(limit=_PAGE, cursor=cursor)
+        page = jobs.list(limit=_PAGE_SIZE, cursor=cursor)
         yield from (job.id for job in page.data)
         cursor = page.next_cursor
         if not cursor:

@@ -1,4 +1,4 @@
-"""Flags whose values are more than a word or a number, as text to be read."""
+"""Parsers of option values that are more than a word or a number."""
 
 from __future__ import annotations
 
@@ -7,126 +7,137 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import BadFlag
+from impasto.errors import InvalidOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BLEND = "styles="
+_STYLES_PREFIX = "styles="
 
 
-def read_schedule(text: str) -> list[list[int]]:
-    """Read `128:60,256:30` as [[long side in px, iterations], ...].
+def parse_schedule(text: str) -> list[list[int]]:
+    """Parse `128:60,256:30` as [[long side in px, iterations], ...].
 
     Raises:
-        BadFlag: It is written in another way.
+        InvalidOption: It is written in another way.
     """
     usage = "write SIDE:ITERATIONS,... like 128:60,256:30"
     try:
-        stages = [[int(part) for part in each.split(":")] for each in text.split(",")]
+        scales = [[int(part) for part in item.split(":")] for item in text.split(",")]
     except ValueError as error:
-        raise _bad("schedule", text, usage) from error
-    if any(len(stage) != 2 for stage in stages):  # noqa: PLR2004 - a pair
-        raise _bad("schedule", text, usage)
-    return stages
+        raise _invalid_option("schedule", text, usage) from error
+    if any(len(scale) != 2 for scale in scales):  # noqa: PLR2004 - a pair
+        raise _invalid_option("schedule", text, usage)
+    return scales
 
 
-def read_setting(text: str) -> tuple[str, object]:
-    """Read `KEY=JSON`.
+def parse_param(text: str) -> tuple[str, object]:
+    """Parse `KEY=JSON`.
 
     Raises:
-        BadFlag: It is written in another way.
+        InvalidOption: It is written in another way.
     """
-    key, found, value = text.partition("=")
+    key, separator, value = text.partition("=")
     try:
-        return key, json.loads(value if found else "")
+        return key, json.loads(value if separator else "")
     except ValueError as error:
         usage = "write KEY=JSON, like tv_weight=0.1 or init='\"noise\"'"
-        raise _bad("set", text, usage) from error
+        raise _invalid_option("set", text, usage) from error
 
 
-def read_layers(flag: str, text: str) -> dict[str, float]:
-    """Read `relu4_2,relu3_1=0.5` as weights by layer; 1 where none is given.
+def parse_layers(option: str, text: str) -> dict[str, float]:
+    """Parse `relu4_2,relu3_1=0.5` as weights by layer; 1 where none is given.
 
     Raises:
-        BadFlag: It is written in another way, or names a layer twice.
+        InvalidOption: It is written in another way, or names a layer twice.
     """
     usage = "write LAYER=WEIGHT,... like relu4_2,relu3_1=0.5"
-    return _numbers(flag, text, text, usage, default=1)
+    return _parse_numbers(option, text, text, usage, default=1)
 
 
-def read_segment(text: str) -> dict[str, object]:
-    """Read `120:style_weight=20,styles=1/3` as a segment of a job.
+def parse_segment(text: str) -> dict[str, object]:
+    """Parse `120:style_weight=20,styles=1/3` as a segment of a job.
 
     Raises:
-        BadFlag: It is written in another way, or names a parameter twice.
+        InvalidOption: It is written in another way, or names a parameter twice.
     """
     usage = "write ITERATION:NAME=NUMBER,... like 120:style_weight=20,styles=1/3"
-    beginning, found, changes = text.partition(":")
-    if not found or not beginning.strip().isdecimal():
-        raise _bad("steer", text, usage)
-    styles = [each for each in changes.split(",") if each.strip().startswith(_BLEND)]
-    others = [each for each in changes.split(",") if each not in styles]
-    found_changes: dict[str, object] = {}
-    if others:
-        listed = ",".join(others)
-        found_changes |= _numbers("steer", text, listed, usage, default=None)
+    iteration, separator, listed = text.partition(":")
+    if not separator or not iteration.strip().isdecimal():
+        raise _invalid_option("steer", text, usage)
+    items = listed.split(",")
+    styles = [item for item in items if item.strip().startswith(_STYLES_PREFIX)]
+    numbers = [item for item in items if item not in styles]
+    changes: dict[str, object] = {}
+    if numbers:
+        listed = ",".join(numbers)
+        changes |= _parse_numbers("steer", text, listed, usage, default=None)
     if styles:
-        found_changes["styles"] = _blend(text, styles, usage)
-    return {"from_iteration": int(beginning), "changes": found_changes}
+        changes["styles"] = _parse_style_weights(text, styles, usage)
+    return {"from_iteration": int(iteration), "changes": changes}
 
 
-def read_numbered(flag: str, texts: Iterable[str], count: int) -> dict[int, Path]:
-    """Read `N=FILE`, N from 1 to `count`, as files by index from 0.
+def parse_numbered_files(
+    option: str, texts: Iterable[str], count: int
+) -> dict[int, Path]:
+    """Parse `N=FILE`, N from 1 to `count`, as files by index from 0.
 
     Raises:
-        BadFlag: It is written in another way, there is no such style or file, or a
-            style has two.
+        InvalidOption: It is written in another way, there is no such style or file, or
+            a style has two.
     """
     files: dict[int, Path] = {}
     for text in texts:
-        number, found, name = text.partition("=")
-        if not found or not number.strip().isdecimal():
-            raise _bad(flag, text, "write N=FILE, like 1=sky.png for the first STYLE")
+        number, separator, name = text.partition("=")
+        if not separator or not number.strip().isdecimal():
+            raise _invalid_option(
+                option, text, "write N=FILE, like 1=sky.png for the first STYLE"
+            )
         index = int(number) - 1
         if not 0 <= index < count:
-            raise _bad(flag, text, f"STYLEs are counted from 1, and there are {count}")
+            raise _invalid_option(
+                option, text, f"STYLEs are counted from 1, and there are {count}"
+            )
         if index in files:
-            raise _bad(flag, text, f"STYLE {number} has one already")
+            raise _invalid_option(option, text, f"STYLE {number} has one already")
         if not Path(name).is_file():
-            raise _bad(flag, text, f"there is no file {name!r}")
+            raise _invalid_option(option, text, f"there is no file {name!r}")
         files[index] = Path(name)
     return files
 
 
-def _blend(text: str, styles: list[str], usage: str) -> list[dict[str, float]]:
-    """Read `styles=1/3` as a weight for each style, in their order."""
-    if len(styles) > 1:
-        raise _bad("steer", text, "styles is given twice")
-    weights = [_number(each) for each in styles[0].partition("=")[2].split("/")]
-    known = [{"weight": weight} for weight in weights if weight is not None]
-    if len(known) != len(weights):
-        raise _bad("steer", text, usage)
-    return known
+def _parse_style_weights(
+    text: str, assignments: list[str], usage: str
+) -> list[dict[str, float]]:
+    """Parse `styles=1/3` as a weight for each style, in their order."""
+    if len(assignments) > 1:
+        raise _invalid_option("steer", text, "styles is given twice")
+    _, _, values = assignments[0].partition("=")
+    weights = [_parse_number(value) for value in values.split("/")]
+    styles = [{"weight": weight} for weight in weights if weight is not None]
+    if len(styles) != len(weights):
+        raise _invalid_option("steer", text, usage)
+    return styles
 
 
-def _numbers(
-    flag: str, text: str, listed: str, usage: str, *, default: int | None
+def _parse_numbers(
+    option: str, text: str, listed: str, usage: str, *, default: int | None
 ) -> dict[str, float]:
+    """Parse `NAME=NUMBER,...` from `listed`; `text` is the whole value, for errors."""
     numbers: dict[str, float] = {}
-    for each in listed.split(","):
-        name, found, value = (part.strip() for part in each.partition("="))
-        number = _number(value) if found else default
+    for item in listed.split(","):
+        name, separator, value = (part.strip() for part in item.partition("="))
+        number = _parse_number(value) if separator else default
         if number is None or not name:
-            raise _bad(flag, text, usage)
+            raise _invalid_option(option, text, usage)
         if name in numbers:
-            raise _bad(flag, text, f"{name} is given twice")
+            raise _invalid_option(option, text, f"{name} is given twice")
         numbers[name] = number
     return numbers
 
 
-def _number(text: str) -> float | None:
-    """A whole number stays one: iterations are."""
+def _parse_number(text: str) -> float | None:
+    """Parse a finite number, or return None; a whole number stays an int."""
     try:
         return int(text)
     except ValueError:
@@ -138,5 +149,5 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bad(flag: str, text: str, why: str) -> BadFlag:
-    return BadFlag(f"--{flag} {text!r}: {why}")
+def _invalid_option(option: str, text: str, reason: str) -> InvalidOption:
+    return InvalidOption(f"--{option} {text!r}: {reason}")

@@ -1,6 +1,7 @@
-"""The flags of one style transfer, defined once for `run` and `submit`.
+"""Options of a style transfer, shared by the commands that submit or estimate one.
 
-Flags that several commands share, from one table.
+`StyleOptions` defines them once, as a dataclass; `with_options` adds the fields of
+such a dataclass to the signature of a command.
 """
 
 from __future__ import annotations
@@ -14,31 +15,33 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from impasto.cli.option_parsers import (
-    read_layers,
-    read_numbered,
-    read_schedule,
-    read_segment,
-    read_setting,
+    parse_layers,
+    parse_numbered_files,
+    parse_param,
+    parse_schedule,
+    parse_segment,
 )
-from impasto.client.uploads import Painting
+from impasto.client.uploads import StyleImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Texts = list[str] | None
-OPTIONS = ("priority", "max_attempts", "keep_every", "start_deadline", "cancel_after",
-           "reuse")  # fmt: skip
-_ELSEWHERE = frozenset(
-    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *OPTIONS}
+JOB_OPTIONS = (
+    *("priority", "max_attempts", "keep_every"),
+    *("start_deadline", "cancel_after", "reuse"),
 )
-_LAYERS = frozenset({"content_layers", "style_layers"})
+_NOT_PARAMS = frozenset(
+    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *JOB_OPTIONS}
+)
+_LAYER_PARAMS = frozenset({"content_layers", "style_layers"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to submit, all flags read."""
+class JobRequest:
+    """Request for a style job, with all options parsed."""
 
-    paintings: list[Painting]
+    styles: list[StyleImage]
     params: dict[str, object]
     segments: list[dict[str, object]]
     init_image: Path | None
@@ -47,8 +50,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What was asked for; None leaves the choice to the server."""
+class StyleOptions:
+    """Options of a style transfer; None leaves the choice to the server."""
 
     max_edge: Annotated[
         int | None, typer.Option(help="Long side of the result, px.")
@@ -177,89 +180,89 @@ class Recipe:
         ),
     ] = None
 
-    def _options(self) -> dict[str, str]:
-        """Return how the job shall be treated, as far as that was asked for."""
-        given = {name: getattr(self, name) for name in OPTIONS}
+    def _job_options(self) -> dict[str, str]:
+        """Return the given job options, which are not parameters of the picture."""
+        given = {name: getattr(self, name) for name in JOB_OPTIONS}
         return {name: str(value) for name, value in given.items() if value is not None}
 
-    def read(self, styles: Sequence[Path]) -> Wanted:
-        """Read all flags, for these style pictures.
+    def to_request(self, styles: Sequence[Path]) -> JobRequest:
+        """Parse all options, for these style images.
 
         Raises:
-            BadFlag: One cannot be read.
+            InvalidOption: The value of an option cannot be parsed.
         """
-        masks = read_numbered("mask", self.mask or (), len(styles))
-        regions = read_numbered("region", self.region or (), len(styles))
-        return Wanted(
-            paintings=[
-                Painting(path, masks.get(index), regions.get(index))
+        masks = parse_numbered_files("mask", self.mask or (), len(styles))
+        regions = parse_numbered_files("region", self.region or (), len(styles))
+        return JobRequest(
+            styles=[
+                StyleImage(path, masks.get(index), regions.get(index))
                 for index, path in enumerate(styles)
             ],
             params=self._params(),
-            segments=[read_segment(text) for text in self.steer or ()],
+            segments=[parse_segment(text) for text in self.steer or ()],
             init_image=self.init_image,
             name=self.name,
-            options=self._options(),
+            options=self._job_options(),
         )
 
     def _params(self) -> dict[str, object]:
-        """Return the fields of StyleParams that were asked for."""
+        """Return the given fields of StyleParams."""
         params: dict[str, Any] = {
             field.name: value
             for field in fields(self)
-            if field.name not in _ELSEWHERE
+            if field.name not in _NOT_PARAMS
             and (value := getattr(self, field.name)) is not None
         }
         if self.init_image is not None:
             params.setdefault("init", "image")
-        for name in _LAYERS & params.keys():
-            params[name] = read_layers(name.replace("_", "-"), params[name])
+        for name in _LAYER_PARAMS & params.keys():
+            params[name] = parse_layers(name.replace("_", "-"), params[name])
         if self.schedule is not None:
-            stages = params["schedule"] = read_schedule(self.schedule)
+            stages = params["schedule"] = parse_schedule(self.schedule)
             params.setdefault("max_edge", stages[-1][0])  # where a schedule must end
-        return params | dict(read_setting(each) for each in self.set_ or ())
+        return params | dict(parse_param(text) for text in self.set_ or ())
 
 
-def with_flags(
-    parameter: str, kind: type
+def with_options(
+    argument: str, options_class: type
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the flags of a dataclass in place of its argument `parameter`.
+    """Replace a command's parameter `argument` by the fields of a dataclass.
 
-    Typer reads a function's signature; so commands would spell out shared flags anew,
-    and take more arguments than anybody can follow.
+    Typer reads a function's signature; without this, each command would repeat the
+    shared options, and take more arguments than anybody can follow.
     """
-    flags = get_type_hints(kind, include_extras=True)
-    more = [
+    annotations = get_type_hints(options_class, include_extras=True)
+    added_parameters = [
         inspect.Parameter(
-            each.name,
+            field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=each.default,
-            annotation=flags[each.name],
+            default=field.default,
+            annotation=annotations[field.name],
         )
-        for each in fields(kind)
+        for field in fields(options_class)
     ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(command, include_extras=True)
         signature = inspect.signature(command)
-        own = [
-            each.replace(annotation=hints[each.name])
-            for each in signature.parameters.values()
-            if each.name != parameter
+        own_parameters = [
+            parameter.replace(annotation=hints[parameter.name])
+            for parameter in signature.parameters.values()
+            if parameter.name != argument
         ]
 
         @wraps(command)
-        def wrapper(**given: Any) -> None:
-            value = kind(**{name: given.pop(name) for name in flags})
-            command(**given, **{parameter: value})
+        def wrapper(**values: Any) -> None:
+            options = options_class(**{name: values.pop(name) for name in annotations})
+            command(**values, **{argument: options})
 
         del wrapper.__wrapped__  # else Typer reads that one
-        every = [*own, *more]
-        wrapper.__annotations__ = {each.name: each.annotation for each in every}
-        wrapper.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+        parameters = [*own_parameters, *added_parameters]
+        wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
 
 
-with_recipe = with_flags("recipe", Recipe)
+with_style_options = with_options("options", StyleOptions)

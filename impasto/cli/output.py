@@ -1,4 +1,4 @@
-"""The two voices of the command line: data on stdout, talk on stderr."""
+"""Output of the command line: data on stdout, messages for people on stderr."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 
 
 def print_line(data: str) -> None:
-    """Print data that another program may read."""
+    """Print a line of data on stdout, for other programs."""
     sys.stdout.write(f"{data}\n")
     sys.stdout.flush()  # a pipe reads JSON lines while the job runs
 
 
-def say(line: str) -> None:
-    """Tell a person something."""
-    sys.stderr.write(f"{line}\n")
+def print_message(message: str) -> None:
+    """Print a message for people on stderr."""
+    sys.stderr.write(f"{message}\n")
     sys.stderr.flush()

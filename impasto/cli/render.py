@@ -1,4 +1,4 @@
-"""Jobs in plain words and aligned columns; pure functions."""
+"""Text for jobs and estimates: lines, aligned columns, tables; pure functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from impasto.client.models import Estimate, Job, Progress, Queue, WorkerEstimate
 
-# What people can do with a job.
+# Allowed actions of a job, as `can be ...`.
 _PARTICIPLES = {
     "cancel": "canceled",
     "pause": "paused",
@@ -21,11 +21,16 @@ _PARTICIPLES = {
     "extend": "extended",
     "retry": "retried",
 }
+_SHOWN_PARAMS = (
+    *("max_edge", "quality", "schedule", "style_weight", "content_weight"),
+    *("tv_weight", "optimizer", "init", "seed", "network"),
+    *("layers", "units", "top_k"),
+)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def duration(seconds: float) -> str:
-    """Write a time span as people say it: `42 s`, `2 min 05 s`, `3 h 07 min`."""
+def format_duration(seconds: float) -> str:
+    """Format a duration: `42 s`, `2 min 05 s`, `3 h 07 min`."""
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole} s"
@@ -34,24 +39,24 @@ def duration(seconds: float) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
-def waiting(job: Job) -> str:
-    """Say where a queued job stands."""
+def format_queued(job: Job) -> str:
+    """Format the state of a queued job, with its place in the queue."""
     if job.queue is None:
         return job.state
     place = f"place {job.queue.position}" if job.queue.position else "waiting"
     reason = (job.queue.reason or "").replace("_", " ")
-    told = f"{job.state}, {place}" + (f" ({reason})" if reason else "")
-    return f"{told}{_start(job.queue)}"
+    status = f"{job.state}, {place}" + (f" ({reason})" if reason else "")
+    return f"{status}{_format_start(job.queue)}"
 
 
-def _start(queue: Queue) -> str:
+def _format_start(queue: Queue) -> str:
     if not queue.starts_in_s:
         return ""
-    return f", starts in about {duration(queue.starts_in_s)}"
+    return f", starts in about {format_duration(queue.starts_in_s)}"
 
 
-def work(progress: Progress) -> str:
-    """Say where a job is: `scale 2/3, iteration 110/210`, or `picture 12/58`."""
+def format_progress(progress: Progress) -> str:
+    """Format the progress: `scale 2/3, iteration 110/210`, or `picture 12/58`."""
     if progress.phase == "looking":
         return f"picture {progress.iteration}/{progress.iterations}"
     parts = []
@@ -62,8 +67,8 @@ def work(progress: Progress) -> str:
     return ", ".join(parts) or progress.phase or ""
 
 
-def pace(progress: Progress) -> str:
-    """Say how fast it goes and what the loss is, as far as known."""
+def format_pace(progress: Progress) -> str:
+    """Format the losses, the speed and the time left, as far as known."""
     parts = []
     if progress.losses:
         parts += [
@@ -74,101 +79,103 @@ def pace(progress: Progress) -> str:
     if progress.it_per_s is not None:
         parts.append(f"{progress.it_per_s:.2f} it/s")
     if progress.eta_s is not None:
-        parts.append(f"{duration(progress.eta_s)} left")
+        parts.append(f"{format_duration(progress.eta_s)} left")
     return ", ".join(parts)
 
 
-def headline(job: Job) -> str:
-    """Say in one line what the job is doing."""
+def format_status(job: Job) -> str:
+    """Format what the job is doing, in one line."""
     if job.is_over:
-        return outcome(job)
+        return format_outcome(job)
     progress = job.progress
     if job.state == "queued" or progress is None:
-        return waiting(job)
-    hurry = pace(progress) if job.state != "paused" else ""
-    parts = (f"{progress.fraction:.0%}", work(progress), hurry)
+        return format_queued(job)
+    pace = format_pace(progress) if job.state != "paused" else ""
+    parts = (f"{progress.fraction:.0%}", format_progress(progress), pace)
     line = ", ".join(part for part in parts if part)
     if job.finish_requested:
         return f"finishing, {line}"
     return line if job.state == "running" else f"{job.state}, {line}"
 
 
-def outcome(job: Job) -> str:
-    """Say how the job ended."""
-    took = _took(job)
+def format_outcome(job: Job) -> str:
+    """Format how the job ended."""
+    seconds = _run_seconds(job)
     if job.error is not None:
         return f"{job.state}: {job.error.message} ({job.error.code})"
-    early = f" early{_how_far(job)}" if job.completion == "early" else ""
-    ended = f"{job.state}{early}"
-    return f"{ended} in {duration(took)}" if took is not None else ended
+    early = f" early{_format_iterations_done(job)}" if job.completion == "early" else ""
+    state = f"{job.state}{early}"
+    return f"{state} in {format_duration(seconds)}" if seconds is not None else state
 
 
-def _how_far(job: Job) -> str:
+def _format_iterations_done(job: Job) -> str:
     progress = job.progress
     if progress is None or progress.iteration is None:
         return ""
     return f" ({progress.iteration} of {progress.iterations} iterations)"
 
 
-def _took(job: Job) -> float | None:
+def _run_seconds(job: Job) -> float | None:
     if job.started_at is None or job.finished_at is None:
         return None
     return (job.finished_at - job.started_at).total_seconds()
 
 
-def details(job: Job) -> str:
-    """Say all that a person wants to know of a job, one fact per line."""
-    width = max(len(label) for label, _ in _facts(job))
-    return "\n".join(f"{label:<{width}}  {value}" for label, value in _facts(job))
+def format_details(job: Job) -> str:
+    """Format everything about a job, one fact per line."""
+    return _align_rows(list(_detail_rows(job)))
 
 
-def _facts(job: Job) -> Iterator[tuple[str, str]]:
+def _align_rows(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(label) for label, _ in rows)
+    return "\n".join(f"{label:<{width}}  {value}" for label, value in rows)
+
+
+def _detail_rows(job: Job) -> Iterator[tuple[str, str]]:
     yield "job", job.id
     if job.name:
         yield "name", job.name
-    yield "state", headline(job)
+    yield "state", format_status(job)
     if job.created_at:
         yield "created", f"{job.created_at:%Y-%m-%d %H:%M:%S %Z}"
     if job.attempts:
         yield "attempts", f"{job.attempts} of {job.max_attempts}"
     if job.worker and job.worker.device:
         yield "worker", f"{job.worker.name or job.worker.id} ({job.worker.device})"
-    yield from _wishes(job)
-    yield from _lineage(job)
-    yield from _results(job)
+    yield from _option_rows(job)
+    yield from _lineage_rows(job)
+    yield from _result_rows(job)
 
 
-def _wishes(job: Job) -> Iterator[tuple[str, str]]:
-    names = ("max_edge", "quality", "schedule", "style_weight", "content_weight")
-    looks = ("layers", "units", "top_k")
-    more = ("tv_weight", "optimizer", "init", "seed", "network")
-    for name in (*names, *more, *looks):
+def _option_rows(job: Job) -> Iterator[tuple[str, str]]:
+    for name in _SHOWN_PARAMS:
         if job.params.get(name) is not None:
             yield name, str(job.params[name])
     for segment in job.segments:
-        yield "steered", _segment(segment)
+        yield "steered", _format_segment(segment)
 
 
-def _segment(segment: Mapping[str, Any]) -> str:
+def _format_segment(segment: Mapping[str, Any]) -> str:
     start = segment.get("from_iteration")
-    since = "the next iteration" if start is None else f"iteration {start}"
+    first = "the next iteration" if start is None else f"iteration {start}"
     changes = segment.get("changes") or {}
-    named = (f"{name}={new}" for name, new in changes.items() if new is not None)
-    return f"from {since}: {', '.join(named)}"
+    parts = (f"{name}={value}" for name, value in changes.items() if value is not None)
+    return f"from {first}: {', '.join(parts)}"
 
 
-def _lineage(job: Job) -> Iterator[tuple[str, str]]:
+def _lineage_rows(job: Job) -> Iterator[tuple[str, str]]:
     if job.parent:
-        where = f"{job.parent.job_id} at iteration {job.parent.iteration}"
-        yield "parent", f"{job.parent.relation} of {where}"
+        checkpoint = f"{job.parent.job_id} at iteration {job.parent.iteration}"
+        yield "parent", f"{job.parent.relation} of {checkpoint}"
     if job.checkpoints:
-        places = (str(one.get("iteration")) for one in job.checkpoints)
-        yield "checkpoints", ", ".join(places)
+        iterations = (str(item.get("iteration")) for item in job.checkpoints)
+        yield "checkpoints", ", ".join(iterations)
     if job.allowed_actions:
-        yield "can be", ", ".join(_PARTICIPLES.get(a, a) for a in job.allowed_actions)
+        actions = (_PARTICIPLES.get(name, name) for name in job.allowed_actions)
+        yield "can be", ", ".join(actions)
 
 
-def _results(job: Job) -> Iterator[tuple[str, str]]:
+def _result_rows(job: Job) -> Iterator[tuple[str, str]]:
     for output in job.outputs:
         label, size = "file", ""
         if output.width is not None:
@@ -180,11 +187,11 @@ def _results(job: Job) -> Iterator[tuple[str, str]]:
         yield "hint", job.error.hint
 
 
-def table(jobs: Iterable[Job], now: datetime | None = None) -> str:
-    """Lay jobs out in columns: id, state, progress, age, name."""
-    moment = now or datetime.now(UTC)
+def format_table(jobs: Iterable[Job], now: datetime | None = None) -> str:
+    """Format jobs in columns: id, state, progress, age, name."""
+    now = now or datetime.now(UTC)
     rows = [("ID", "STATE", "DONE", "AGE", "NAME")]
-    rows += [_row(job, moment) for job in jobs]
+    rows += [_table_row(job, now) for job in jobs]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -194,15 +201,15 @@ def table(jobs: Iterable[Job], now: datetime | None = None) -> str:
     )
 
 
-def _row(job: Job, now: datetime) -> tuple[str, str, str, str, str]:
-    age = _age((now - job.created_at).total_seconds()) if job.created_at else ""
+def _table_row(job: Job, now: datetime) -> tuple[str, str, str, str, str]:
+    age = _format_age((now - job.created_at).total_seconds()) if job.created_at else ""
     done = f"{job.progress.fraction:.0%}" if job.progress else ""
     if job.state == "queued" and job.queue and job.queue.position:
         done = f"#{job.queue.position}"
     return (job.id, job.state, done, age, job.name or "")
 
 
-def _age(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     units = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"))
     for size, unit in units:
         if seconds >= size:
@@ -210,41 +217,43 @@ def _age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def foretold(estimate: Estimate) -> str:
-    """Say what a job would take, one fact per line."""
-    facts = [
+def format_estimate(estimate: Estimate) -> str:
+    """Format the estimate of a job, one fact per line."""
+    rows = [
         ("picture", f"{estimate.width} x {estimate.height} px"),
         ("iterations", str(estimate.iterations)),
         ("memory", f"{estimate.need_mb} MB at least"),
-        *((f"on {one.setup}", _takes(one)) for one in estimate.workers),
+        *(
+            (f"on {worker.setup}", _format_worker_estimate(worker))
+            for worker in estimate.workers
+        ),
     ]
     if not estimate.fits:
         largest = estimate.largest_max_edge
         hint = f"; --max-edge {largest} would" if largest else ""
-        facts.append(("fits", f"no worker that is up{hint}"))
+        rows.append(("fits", f"no worker that is up{hint}"))
     if estimate.queue:
-        facts.append(("queue", _would_wait(estimate.queue)))
+        rows.append(("queue", _format_queue(estimate.queue)))
     if equal := estimate.equal_job:
-        how = "--reuse finished_or_active takes it"
-        facts.append(("equal job", f"{equal.id} ({equal.state}); {how}"))
-    width = max(len(label) for label, _ in facts)
-    return "\n".join(f"{label:<{width}}  {value}" for label, value in facts)
+        usage = "--reuse finished_or_active takes it"
+        rows.append(("equal job", f"{equal.id} ({equal.state}); {usage}"))
+    return _align_rows(rows)
 
 
-def _takes(one: WorkerEstimate) -> str:
-    if not one.fits:
+def _format_worker_estimate(worker: WorkerEstimate) -> str:
+    if not worker.fits:
         return "does not fit"
-    memory = f", {one.peak_mb} MB" if one.peak_mb else ""
-    if one.seconds is None or one.low_s is None or one.high_s is None:
+    memory = f", {worker.peak_mb} MB" if worker.peak_mb else ""
+    if worker.seconds is None or worker.low_s is None or worker.high_s is None:
         return f"nobody knows how long yet{memory}"
-    between = f"{duration(one.low_s)} to {duration(one.high_s)}"
-    return f"about {duration(one.seconds)} ({between}){memory}"
+    limits = f"{format_duration(worker.low_s)} to {format_duration(worker.high_s)}"
+    return f"about {format_duration(worker.seconds)} ({limits}){memory}"
 
 
-def _would_wait(queue: Queue) -> str:
+def _format_queue(queue: Queue) -> str:
     reason = (queue.reason or "").replace("_", " ")
     if queue.starts_in_s is None:
         return f"place {queue.position} ({reason})"
     if queue.starts_in_s < 1:
         return f"place {queue.position}, starts at once"
-    return f"place {queue.position}{_start(queue)}"
+    return f"place {queue.position}{_format_start(queue)}"

@@ -1,4 +1,4 @@
-"""The client of one command, loaded only when a command needs it."""
+"""Options of commands that talk to a server, and their client, loaded on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ApiUrl = Annotated[
     typer.Option(
         "--api-url",
         envvar="IMPASTO_API_URL",
-        help="Address of the server; default: the stack that runs on this machine.",
+        help="Address of the server; default: the farm that runs on this machine.",
     ),
 ]
 JobId = Annotated[
@@ -25,9 +25,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def connect(api_url: str | None) -> Client:
-    """Return a client of the server that is told or runs here."""
+    """Return a client of the server at `api_url`, or of the farm on this machine."""
     # httpx would load its own command line, with rich and pygments: 40 ms. None makes
-    # the import fail, which httpx takes for a machine without them.
+    # the import fail, and httpx goes on as if they were not installed.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from impasto.client.client import Client  # noqa: PLC0415 - httpx takes 100 ms to load
 

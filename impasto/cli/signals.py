@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP as exceptions, so that `with` blocks end in good order."""
+"""SIGTERM and SIGHUP as exceptions, so that `with` blocks clean up."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end, other than by Ctrl-C."""
+    """The process received SIGTERM or SIGHUP."""
 
 
 @contextmanager
-def stop_signals_raise() -> Iterator[None]:
-    """Raise `Terminated` in the main thread for as long as the block."""
-    before = [signal.signal(number, _raise) for number in _SIGNALS]
+def raise_on_stop_signals() -> Iterator[None]:
+    """Raise `Terminated` in the main thread on a stop signal during the block."""
+    previous = [signal.signal(number, _raise_terminated) for number in _SIGNALS]
     try:
         yield
     finally:
-        for number, handler in zip(_SIGNALS, before, strict=True):
+        for number, handler in zip(_SIGNALS, previous, strict=True):
             signal.signal(number, handler)
 
 
-def _raise(number: int, _frame: FrameType | None) -> NoReturn:
+def _raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(number)

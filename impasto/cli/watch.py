@@ -1,7 +1,4 @@
-"""A job that is being watched: a live bar, plain lines, or JSON lines.
-
-Follow a job on a display until it is over, and what to say to who leaves early.
-"""
+"""Live display of a job until it is over: a progress bar, plain lines, JSON lines."""
 
 from __future__ import annotations
 
@@ -9,8 +6,14 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from impasto.cli.output import print_line, say
-from impasto.cli.render import headline, outcome, pace, waiting, work
+from impasto.cli.output import print_line, print_message
+from impasto.cli.render import (
+    format_outcome,
+    format_pace,
+    format_progress,
+    format_queued,
+    format_status,
+)
 from impasto.client.outcomes import raise_for_state
 
 if TYPE_CHECKING:
@@ -26,39 +29,39 @@ _PERCENT_PER_LINE = 10
 
 
 class Display(Protocol):
-    """Where a watched job is shown."""
+    """Display of a job that is being followed."""
 
     def show(self, job: Job) -> None:
-        """Take what the job is now."""
+        """Show the job as it is now."""
 
 
-class PlainLines:
-    """One line when the state changes, and at every 10 %."""
+class LineDisplay:
+    """Display that prints a line when the state changes, and at every 10 %."""
 
     def __init__(self) -> None:
-        self._last: tuple[object, ...] = ()
+        self._previous: tuple[object, ...] = ()
 
     def show(self, job: Job) -> None:
-        """Say a line, if this is worth one."""
+        """Print a line if the state, the queue place or the tenth has changed."""
         fraction = job.progress.fraction if job.progress else 0.0
         tenth = int(fraction * 100) // _PERCENT_PER_LINE
         place = job.queue.position if job.queue else None
         key = (job.state, tenth, place)
-        if key != self._last:
-            say(f"{job.id}: {headline(job)}")
-        self._last = key
+        if key != self._previous:
+            print_message(f"{job.id}: {format_status(job)}")
+        self._previous = key
 
 
-class JsonLines:
-    """One JSON object per change, on stdout."""
+class JsonDisplay:
+    """Display that prints one JSON object per change, on stdout."""
 
     def show(self, job: Job) -> None:
         """Print the whole job."""
         print_line(job.as_json())
 
 
-class LiveBar:
-    """A bar that grows where it stands."""
+class ProgressBarDisplay:
+    """Display that redraws a progress bar in place."""
 
     def __init__(self, progress: RichProgress, task: TaskID) -> None:
         self._progress = progress
@@ -66,25 +69,26 @@ class LiveBar:
 
     def show(self, job: Job) -> None:
         """Redraw the bar."""
-        self._progress.update(self._task, **_fields(job))
+        self._progress.update(self._task, **_bar_fields(job))
 
 
-def _fields(job: Job) -> dict[str, Any]:
-    now = job.progress
-    done = now.fraction if now else 0.0
+def _bar_fields(job: Job) -> dict[str, Any]:
+    progress = job.progress
+    fraction = progress.fraction if progress else 0.0
     if job.is_over:
-        done = 1.0 if job.state == "succeeded" else done
-        return {"completed": done, "doing": outcome(job), "pace": ""}
-    if job.state == "queued" or now is None:
-        return {"completed": done, "doing": waiting(job), "pace": ""}
-    return {"completed": done, "doing": work(now), "pace": pace(now)}
+        fraction = 1.0 if job.state == "succeeded" else fraction
+        return {"completed": fraction, "status": format_outcome(job), "pace": ""}
+    if job.state == "queued" or progress is None:
+        return {"completed": fraction, "status": format_queued(job), "pace": ""}
+    status, pace = format_progress(progress), format_pace(progress)
+    return {"completed": fraction, "status": status, "pace": pace}
 
 
 @contextmanager
-def display_for_people() -> Iterator[Display]:
-    """Show on stderr: a live bar on a terminal, plain lines elsewhere."""
+def open_display() -> Iterator[Display]:
+    """Open a display on stderr: a progress bar on a terminal, else plain lines."""
     if not sys.stderr.isatty():
-        yield PlainLines()
+        yield LineDisplay()
         return
     # rich takes 40 ms to load, which `impasto ls` must not pay.
     from rich.console import Console  # noqa: PLC0415
@@ -93,45 +97,47 @@ def display_for_people() -> Iterator[Display]:
     columns = (
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[doing]}"),
+        TextColumn("{task.fields[status]}"),
         TextColumn("[dim]{task.fields[pace]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield LiveBar(progress, progress.add_task("", total=1.0, doing="", pace=""))
+        yield ProgressBarDisplay(
+            progress, progress.add_task("", total=1.0, status="", pace="")
+        )
 
 
-def follow(jobs: Jobs, job_id: str, *, as_json: bool = False) -> Job:
+def follow_job(jobs: Jobs, job_id: str, *, as_json: bool = False) -> Job:
     """Show a job until it is over; return it if it succeeded.
 
     Raises:
-        JobFailed: It ended without a picture.
-        JobCanceled: It was stopped.
+        JobFailed: The job ended without a picture.
+        JobCanceled: The job was canceled.
     """
     if as_json:
-        job = _show_all(jobs, job_id, JsonLines())
+        job = _show_until_over(jobs, job_id, JsonDisplay())
     else:
-        with display_for_people() as display:
-            job = _show_all(jobs, job_id, display)
+        with open_display() as display:
+            job = _show_until_over(jobs, job_id, display)
     raise_for_state(job)
     return job
 
 
-def _show_all(jobs: Jobs, job_id: str, display: Display) -> Job:
+def _show_until_over(jobs: Jobs, job_id: str, display: Display) -> Job:
     job: Job | None = None
     for job in jobs.watch(job_id):
         display.show(job)
     if job is None:
-        raise RuntimeError("a watched job is seen at least once")
+        raise RuntimeError("a job is read at least once")
     return job
 
 
-def detached(job_id: str) -> str:
-    """Say that the job goes on without its watcher, and how to come back."""
+def detached_message(job_id: str) -> str:
+    """Return the message that the job goes on after Ctrl-C, and how to follow it."""
     return f"the job goes on; 'impasto watch {job_id}', 'impasto cancel {job_id}'"
 
 
-def interrupted_with_stack(job_id: str) -> str:
-    """Say what becomes of the job when its own stack stops."""
+def farm_stopping_message(job_id: str) -> str:
+    """Return the message that the job waits for the next start of its farm."""
     return (
         f"stopping the farm that 'impasto run' started; job {job_id} goes on at the "
         "next 'impasto up' (then 'impasto watch' or 'impasto cancel' it)"

@@ -1,4 +1,4 @@
-"""Pictures over HTTP: sent once, named by their digests from then on."""
+"""Assets: pictures uploaded once, found by their SHA-256 from then on."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from impasto.client.transport import Wire
+    from impasto.client.transport import Transport
 
 
 class Assets:
-    """The pictures of one server that are ours.
+    """The caller's assets on one server.
 
     Args:
-        wire: How to reach it.
+        transport: Transport that sends the requests.
     """
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     def find(self, sha256: str) -> Asset | None:
-        """Return the picture with these bytes, if it was sent before."""
+        """Return the asset with this digest, or None if it was never uploaded."""
         try:
-            return _asset(self._wire.get(f"/v1/assets/by-digest/{sha256}"))
+            return _parse_asset(self._transport.get(f"/v1/assets/by-digest/{sha256}"))
         except NotFound:
             return None
 
     def upload(self, path: Path) -> Asset:
-        """Send a picture, unless the server has it; twice does as much as once."""
+        """Upload a picture, unless the server has it; safe to repeat."""
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        if (known := self.find(digest)) is not None:
-            return known
-        sent = {"data": {"sha256": digest}, "files": {"file": (path.name, data)}}
-        return _asset(self._wire.post("/v1/assets", retries=2, **sent))
+        if (existing := self.find(digest)) is not None:
+            return existing
+        form = {"data": {"sha256": digest}, "files": {"file": (path.name, data)}}
+        return _parse_asset(self._transport.post("/v1/assets", retries=2, **form))
 
 
-def _asset(response: httpx.Response) -> Asset:
+def _parse_asset(response: httpx.Response) -> Asset:
     try:
-        return Asset.read(response.json())
+        return Asset.from_json(response.json())
     except ValueError as error:
         raise ServerUnreachable(
             f"{response.url} does not answer as Impasto does: {error}"

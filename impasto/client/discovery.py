@@ -1,6 +1,7 @@
-"""Where the server is: told by a flag, the environment, or the stack that runs here.
+"""Address of the server: from an option, the environment, or the local farm.
 
-`stack.json`: how every command finds the stack that runs on this machine.
+A farm that is up writes its URL and process id to `stack.json` in its data folder,
+where every command of the same user finds it.
 """
 
 from __future__ import annotations
@@ -23,25 +24,26 @@ if TYPE_CHECKING:
 
 
 def home_folder(environment: Mapping[str, str]) -> Path:
-    """Return the data folder of this machine's stack, there or not."""
-    chosen = environment.get("IMPASTO_HOME")
-    return Path(chosen).absolute() if chosen else user_data_path("impasto")
+    """Return the data folder of this machine's farm; it need not exist."""
+    home = environment.get("IMPASTO_HOME")
+    return Path(home).absolute() if home else user_data_path("impasto")
 
 
-def find_url(told: str | None, environment: Mapping[str, str]) -> str:
+def find_server_url(url: str | None, environment: Mapping[str, str]) -> str:
     """Return the base URL of the server, without a slash at its end.
 
     Args:
-        told: By a flag or an argument; wins.
-        environment: With IMPASTO_API_URL, or IMPASTO_HOME, where a stack may run.
+        url: URL from an option or an argument; wins.
+        environment: Variables, with IMPASTO_API_URL, or IMPASTO_HOME, the data folder
+            of a farm that may run.
 
     Raises:
-        ServerUnreachable: Nobody says where.
+        ServerUnreachable: No URL is given, and no farm runs.
     """
-    if chosen := told or environment.get("IMPASTO_API_URL"):
-        return _checked(chosen)
+    if explicit_url := url or environment.get("IMPASTO_API_URL"):
+        return _require_http_url(explicit_url)
     home = home_folder(environment)
-    if running := read_running(home):
+    if running := read_running_farm(home):
         return running.url
     raise ServerUnreachable(f"no server is running with its data in {home}")
 
@@ -57,7 +59,7 @@ def is_loopback_url(url: str) -> bool:
         return False
 
 
-def _checked(url: str) -> str:
+def _require_http_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ServerUnreachable(
@@ -68,59 +70,60 @@ def _checked(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningStack:
-    """A stack that is, or was, up."""
+class RunningFarm:
+    """A farm that is, or was, up."""
 
     url: str
     pid: int
     started_at: str  # ISO 8601, UTC
 
 
-def write_running(home: Path, running: RunningStack) -> None:
-    """Tell every command where the stack is; only the same user may read it."""
-    fresh = home / f".stack.json.{os.getpid()}"
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(asdict(running)) + "\n")
-    fresh.replace(_path(home))
+def write_running_farm(home: Path, running: RunningFarm) -> None:
+    """Write the address of the farm for every command; only the same user reads it."""
+    temporary = home / f".stack.json.{os.getpid()}"
+    temporary.touch(mode=0o600)
+    temporary.write_text(json.dumps(asdict(running)) + "\n")
+    temporary.replace(_stack_file(home))
 
 
-def read_running(home: Path) -> RunningStack | None:
-    """Return the stack of `home`; None without one, or when it is no longer up."""
+def read_running_farm(home: Path) -> RunningFarm | None:
+    """Return the farm of `home`; None without one, or when it is no longer up."""
     try:
-        running = RunningStack(**json.loads(_path(home).read_text()))
-    except (OSError, ValueError, TypeError):  # none, or not written by us
+        running = RunningFarm(**json.loads(_stack_file(home).read_text()))
+    except (OSError, ValueError, TypeError):  # missing, or of another program
         return None
-    return running if _is_held(lock_path(home)) else None
+    return running if _is_locked(lock_path(home)) else None
 
 
-def remove_running(home: Path) -> None:
-    """Say that no stack is up any more."""
-    _path(home).unlink(missing_ok=True)
+def remove_running_farm(home: Path) -> None:
+    """Delete the address of the farm, which is no longer up."""
+    _stack_file(home).unlink(missing_ok=True)
 
 
 def lock_path(home: Path) -> Path:
-    """Where the file is that a stack locks for as long as it is up."""
+    """Return the path of the file that a farm locks for as long as it is up."""
     return home / "lock"
 
 
-def _path(home: Path) -> Path:
+def _stack_file(home: Path) -> Path:
     return home / "stack.json"
 
 
-def _is_held(lock: Path) -> bool:
-    """Ask the kernel, which frees the lock with its holder; pids come back, locks not.
+def _is_locked(lock: Path) -> bool:
+    """Whether a farm holds the lock.
 
-    The file is let go of at once: a stack that starts just then tries again.
+    The kernel frees a lock when its holder ends; a process id may be reused, a lock
+    not. The test takes the lock for a moment: a farm that starts just then tries again.
     """
-    if sys.platform == "win32":  # no stack runs there
+    if sys.platform == "win32":  # no farm runs there
         return False
-    import fcntl  # noqa: PLC0415 - the client runs where there is none
+    import fcntl  # noqa: PLC0415 - the client also runs where there is none
 
     try:
         with lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # nobody ever ran a stack here
+    except OSError:  # no farm ever ran with this data folder
         return False
     return False

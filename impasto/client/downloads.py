@@ -1,4 +1,4 @@
-"""Where pictures and files are saved, checked before and written whole."""
+"""Saving of downloads: the target is checked before, and written atomically."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def require_place(path: Path) -> None:
+def require_writable(path: Path) -> None:
     """Check that a picture can be saved as `path`, before hours go into making it.
 
     Raises:
-        CannotSave: Its folder is not there or may not be written, or it is one itself.
+        CannotSave: The folder is missing or not writable, or `path` is a folder.
     """
     if path.is_dir():
-        raise cannot_save(path, "it is a folder")
+        raise save_error(path, "it is a folder")
     if not path.parent.is_dir():
-        raise cannot_save(path, f"there is no folder {path.parent}")
+        raise save_error(path, f"there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise cannot_save(path, f"the folder {path.parent} may not be written")
+        raise save_error(path, f"the folder {path.parent} may not be written")
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder that files will go to, before hours go into making them.
+    """Create the folder that files will go to, before hours go into making them.
 
     Raises:
-        CannotSave: It cannot be made or written.
+        CannotSave: The folder cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_save(folder, error.strerror or str(error)) from error
-    require_place(folder / "any")
+        raise save_error(folder, error.strerror or str(error)) from error
+    require_writable(folder / "any")
 
 
-def file_name(told: str) -> str:
-    """Take no more than a name from a server: never a way to another folder."""
-    name = Path(told).name
-    if not name or name == "..":
-        raise CannotSave(f"cannot save {told!r}: it is not the name of a file")
-    return name
+def safe_file_name(name: str) -> str:
+    """Return the last part of a name from the server: never a path elsewhere."""
+    file_name = Path(name).name
+    if not file_name or file_name == "..":
+        raise CannotSave(f"cannot save {name!r}: it is not the name of a file")
+    return file_name
 
 
-def cannot_save(path: Path, why: str) -> CannotSave:
-    """Make the error that says why `path` cannot be saved."""
-    return CannotSave(f"cannot save {path}: {why}")
+def save_error(path: Path, reason: str) -> CannotSave:
+    """Return the error that says why `path` cannot be saved."""
+    return CannotSave(f"cannot save {path}: {reason}")
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Write to a neighbor of `path` and rename it when all is there."""
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; rename it to `path` at the block's end."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    part = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as target:
             yield target
-        part.chmod(0o644)  # mkstemp is stricter than a picture needs
-        part.replace(path)
+        temporary.chmod(0o644)  # mkstemp is stricter than a picture needs
+        temporary.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

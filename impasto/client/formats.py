@@ -1,4 +1,4 @@
-"""What picture files are called, and which format of the server that is."""
+"""File name extensions of pictures, and the formats of the server they stand for."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _FORMATS = {
     ".jpeg": "jpeg",
     ".webp": "webp",
 }
-_DEFAULT = "png"
+_DEFAULT_FORMAT = "png"
 
 
 def with_format(params: dict[str, object], path: Path) -> dict[str, object]:
-    """Ask for the format that a file's name promises, unless one is asked for.
+    """Add the format that the extension of `path` stands for, unless params has one.
 
-    Nothing is added where it is the server's default anyway, or the name says nothing.
+    Nothing is added for the server's default format, or an unknown extension.
     """
-    promised = _FORMATS.get(path.suffix.lower(), _DEFAULT)
-    if promised == _DEFAULT:
+    implied = _FORMATS.get(path.suffix.lower(), _DEFAULT_FORMAT)
+    if implied == _DEFAULT_FORMAT:
         return params
-    return {"format": promised} | params
+    return {"format": implied} | params
 
 
-def ending(name: object) -> str:
-    """Return how names of files end, for a format by its name or media type."""
-    wanted = str(name or _DEFAULT).removeprefix("image/")
-    for suffix, known in _FORMATS.items():
-        if known == wanted:
-            return suffix
-    return f".{_DEFAULT}"
+def file_extension(name: object) -> str:
+    """Return the extension of files in a format, given by its name or media type."""
+    format_name = str(name or _DEFAULT_FORMAT).removeprefix("image/")
+    for extension, extension_format in _FORMATS.items():
+        if extension_format == format_name:
+            return extension
+    return f".{_DEFAULT_FORMAT}"

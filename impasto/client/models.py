@@ -1,4 +1,4 @@
-"""What the server says, read with tolerance: a newer server must not break a client.
+"""Models of the API's JSON objects, parsed with tolerance for newer servers.
 
 Unknown fields are kept, unknown states are plain text, and a missing field is None.
 Plain dataclasses: Pydantic would take each command 100 ms to load.
@@ -14,63 +14,62 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    Reader = Callable[[Any], object]
+    Parser = Callable[[Any], object]
 
-_TIMES = ("created_at", "started_at", "finished_at")
-_ENDS = frozenset({"succeeded", "failed", "canceled", "expired"})
+_TIMESTAMPS = ("created_at", "started_at", "finished_at")
+_TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What all answers have.
+class ApiModel:
+    """Base of all models.
 
     Attributes:
-        readers: What makes a field of its JSON, where that is more than plain values.
-        said: The JSON object itself, with the fields that this version does not know.
+        parsers: Functions that parse the JSON of fields that are not plain values.
+        raw: JSON object itself, with the fields that this version does not know.
     """
 
-    readers: ClassVar[Mapping[str, Reader]] = {}
-    said: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    parsers: ClassVar[Mapping[str, Parser]] = {}
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Self:
-        """Take what is known here from a JSON object.
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Parse the known fields of a JSON object.
 
         Raises:
-            ValueError: A field that cannot be done without is missing or of a wrong
-                kind.
+            ValueError: A required field is missing, or a field has a wrong type.
         """
         try:
-            known: dict[str, Any] = {
-                each.name: cls.readers.get(each.name, _as_it_is)(said[each.name])
-                for each in fields(cls)
-                if said.get(each.name) is not None
+            values: dict[str, Any] = {
+                field.name: cls.parsers.get(field.name, _unchanged)(raw[field.name])
+                for field in fields(cls)
+                if raw.get(field.name) is not None
             }
-            return cls(**(known | {"said": said}))
+            return cls(**(values | {"raw": raw}))
         except (TypeError, AttributeError) as error:
             raise ValueError(f"not a {cls.__name__}: {error}") from error
 
     def as_json(self, indent: int | None = None) -> str:
-        """Write all that the server said."""
-        return json.dumps(self.said, indent=indent, ensure_ascii=False)
+        """Return the JSON object as the server sent it, also unknown fields."""
+        return json.dumps(self.raw, indent=indent, ensure_ascii=False)
 
 
-def _as_it_is(value: object) -> object:
+def _unchanged(value: object) -> object:
     return value
 
 
-def _each(reader: Reader) -> Reader:
-    """Return what reads a list, item by item."""
+def _list_parser(parser: Parser) -> Parser:
+    """Return a parser of lists whose items `parser` parses."""
 
-    def read_all(values: Iterable[Any]) -> list[object]:
-        return [reader(value) for value in values]
+    def parse_list(values: Iterable[Any]) -> list[object]:
+        return [parser(value) for value in values]
 
-    return read_all
+    return parse_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale(Answer):
-    """The size the optimization is at: the `index`th of `count`, from 0."""
+class Scale(ApiModel):
+    """Current scale of a running job: the `index`th of `count`, from 0."""
 
     index: int = 0
     count: int = 1
@@ -79,10 +78,10 @@ class Scale(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Answer):
-    """How far a running job is."""
+class Progress(ApiModel):
+    """Progress of a running job."""
 
-    readers: ClassVar[Mapping[str, Reader]] = {"scale": Scale.read}
+    parsers: ClassVar[Mapping[str, Parser]] = {"scale": Scale.from_json}
 
     fraction: float = 0.0
     phase: str | None = None
@@ -98,8 +97,8 @@ class Progress(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue(Answer):
-    """Where a queued job stands, and why it waits."""
+class Queue(ApiModel):
+    """Place of a queued job in the queue, and why it waits."""
 
     position: int | None = None
     ahead: int | None = None
@@ -109,8 +108,8 @@ class Queue(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output(Answer):
-    """One finished picture, or another file that a job has made."""
+class Output(ApiModel):
+    """Finished picture, or another file that a job has made."""
 
     url: str
     name: str | None = None
@@ -122,8 +121,8 @@ class Output(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobError(Answer):
-    """Why a job failed."""
+class JobError(ApiModel):
+    """Error that a job failed with."""
 
     code: str = "unknown"
     message: str = ""
@@ -132,8 +131,8 @@ class JobError(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parent(Answer):
-    """The job that another one goes on from: a fork, an extension, a retry."""
+class Parent(ApiModel):
+    """Job that a fork, an extension or a retry goes on from."""
 
     job_id: str
     iteration: int | None = None
@@ -141,8 +140,8 @@ class Parent(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker(Answer):
-    """Who has the job."""
+class Worker(ApiModel):
+    """Worker that runs the job."""
 
     id: str | None = None
     device: str | None = None
@@ -150,17 +149,17 @@ class Worker(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job(Answer):
-    """One job, as the server last told it."""
+class Job(ApiModel):
+    """Job, as the server sent it last."""
 
-    readers: ClassVar[Mapping[str, Reader]] = {
-        **dict.fromkeys(_TIMES, datetime.fromisoformat),
-        "queue": Queue.read,
-        "progress": Progress.read,
-        "outputs": _each(Output.read),
-        "error": JobError.read,
-        "worker": Worker.read,
-        "parent": Parent.read,
+    parsers: ClassVar[Mapping[str, Parser]] = {
+        **dict.fromkeys(_TIMESTAMPS, datetime.fromisoformat),
+        "queue": Queue.from_json,
+        "progress": Progress.from_json,
+        "outputs": _list_parser(Output.from_json),
+        "error": JobError.from_json,
+        "worker": Worker.from_json,
+        "parent": Parent.from_json,
     }
 
     id: str
@@ -195,13 +194,13 @@ class Job(Answer):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it, also in a state yet unheard of."""
-        return self.state in _ENDS or self.finished_at is not None
+        """Whether the job has ended, also in a state unknown to this version."""
+        return self.state in _TERMINAL_STATES or self.finished_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asset(Answer):
-    """An uploaded picture."""
+class Asset(ApiModel):
+    """Uploaded picture."""
 
     id: str
     sha256: str
@@ -213,18 +212,18 @@ class Asset(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobPage(Answer):
-    """Some jobs, newest first, and the cursor of those after them."""
+class JobPage(ApiModel):
+    """Page of jobs, newest first, and the cursor of the next page."""
 
-    readers: ClassVar[Mapping[str, Reader]] = {"data": _each(Job.read)}
+    parsers: ClassVar[Mapping[str, Parser]] = {"data": _list_parser(Job.from_json)}
 
     data: list[Job] = field(default_factory=list)
     next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerEstimate(Answer):
-    """What a job would take on one kind of live workers."""
+class WorkerEstimate(ApiModel):
+    """Estimated time and memory of a job on one kind of live workers."""
 
     device: str = ""
     setup: str = ""
@@ -238,21 +237,21 @@ class WorkerEstimate(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EqualJob(Answer):
-    """A job that did, or does, the same work."""
+class EqualJob(ApiModel):
+    """Job that did, or does, the same work."""
 
     id: str
     state: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate(Answer):
-    """What a job would take, and when it would run."""
+class Estimate(ApiModel):
+    """Estimated time and memory of a job, and when it would start."""
 
-    readers: ClassVar[Mapping[str, Reader]] = {
-        "workers": _each(WorkerEstimate.read),
-        "queue": Queue.read,
-        "equal_job": EqualJob.read,
+    parsers: ClassVar[Mapping[str, Parser]] = {
+        "workers": _list_parser(WorkerEstimate.from_json),
+        "queue": Queue.from_json,
+        "equal_job": EqualJob.from_json,
     }
 
     width: int | None = None

@@ -1,4 +1,4 @@
-"""How a job can disappoint who waits for it, as errors that hold the job."""
+"""Errors of waiting for a job: it failed, was canceled, or is not done in time."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class WaitTimeout(ImpastoError):
 
 
 def raise_for_state(job: Job) -> None:
-    """Do nothing for a job that succeeded or may still.
+    """Raise if a job has ended without success; do nothing while it may succeed.
 
     Raises:
-        JobFailed: It ended without a picture.
-        JobCanceled: It was stopped.
+        JobFailed: The job ended without a picture.
+        JobCanceled: The job was canceled.
     """
     if job.state == "canceled":
         raise JobCanceled(job)

@@ -1,4 +1,4 @@
-"""Looking at a job again and again; the server holds each answer until it is news."""
+"""Polling of one job: long polls where the server supports them, else short polls."""
 
 from __future__ import annotations
 
@@ -13,67 +13,69 @@ if TYPE_CHECKING:
     import httpx
 
     from impasto.client.models import Job
-    from impasto.client.transport import Wire
+    from impasto.client.transport import Transport
 
-_PATIENT_RETRIES = 8  # a server that restarts is back within about 20 s
+_POLL_RETRIES = 8  # a server that restarts is back within about 20 s
 
 
-class Looks:
-    """Looks at one job.
+class JobPoller:
+    """Polls one job until it is over.
 
     Args:
-        wire: How to reach the server.
-        job_id: A full id.
-        read: Reads a job from an answer.
-        pause_seconds: Whole seconds between two looks; news of the state comes at
-            once. Where the server does not hold answers it may ask for shorter ones.
-        clock: Seconds that only grow.
+        transport: Transport that sends the requests.
+        job_id: Full id of the job.
+        parse_job: Function that parses a job from a response.
+        interval_seconds: Longest time between two polls, in whole seconds; a long poll
+            returns a new state at once. Without long polls the server may ask for a
+            shorter time.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        wire: Wire,
+        transport: Transport,
         job_id: str,
-        read: Callable[[httpx.Response], Job],
-        pause_seconds: int,
+        parse_job: Callable[[httpx.Response], Job],
+        interval_seconds: int,
         clock: Callable[[], float],
     ) -> None:
-        self._wire, self._read = wire, read
+        self._transport, self._parse_job = transport, parse_job
         self._path = f"/v1/jobs/{job_id}"
-        self._pause_seconds, self._clock = pause_seconds, clock
-        self._holds = True  # until the server shows that it does not
+        self._interval_seconds, self._clock = interval_seconds, clock
+        self._supports_long_poll = True  # until a response shows that it does not
 
-    def until_over(self) -> Iterator[Job]:
-        """Yield the job at every look; the same object when nothing changed."""
-        answer = self._wire.get(self._path)
-        job = self._read(answer)
+    def poll_until_over(self) -> Iterator[Job]:
+        """Yield the job at every poll; the same object when nothing changed."""
+        latest = self._transport.get(self._path)
+        job = self._parse_job(latest)
         while True:
             yield job
             if job.is_over:
                 return
-            fresh = self._held(answer) if self._holds else self._polled(answer)
-            if fresh.content:
-                answer, job = fresh, self._read(fresh)
+            poll = self._long_poll if self._supports_long_poll else self._short_poll
+            response = poll(latest)
+            if response.content:
+                latest, job = response, self._parse_job(response)
 
-    def _held(self, seen: httpx.Response) -> httpx.Response:
-        wait = {"Prefer": f"wait={self._pause_seconds}"}
-        due_at = self._clock() + self._pause_seconds
+    def _long_poll(self, latest: httpx.Response) -> httpx.Response:
+        prefer = {"Prefer": f"wait={self._interval_seconds}"}
+        due_at = self._clock() + self._interval_seconds
         try:
-            fresh = self._get(seen, wait)
-        except TooManyStreams:  # a look needs no place
-            return self._polled(seen)
-        self._holds = "Preference-Applied" in fresh.headers
-        # A server that is about to end holds nothing any more. Whoever tends processes
-        # does so here, if only for a moment.
-        early = 0.0 if fresh.content else due_at - self._clock()
-        self._wire.sleep(max(0.0, early) if self._holds else 0.0)
-        return fresh
+            response = self._get(latest, prefer)
+        except TooManyStreams:  # a short poll is answered all the same
+            return self._short_poll(latest)
+        self._supports_long_poll = "Preference-Applied" in response.headers
+        # A server that is shutting down answers long polls at once. `sleep` is called
+        # in any case, since it may supervise processes.
+        early = 0.0 if response.content else due_at - self._clock()
+        self._transport.sleep(max(0.0, early) if self._supports_long_poll else 0.0)
+        return response
 
-    def _polled(self, seen: httpx.Response) -> httpx.Response:
-        asked = retry_after_seconds(seen)
-        self._wire.sleep(min(asked or 1.0, self._pause_seconds))
-        return self._get(seen, {})
+    def _short_poll(self, latest: httpx.Response) -> httpx.Response:
+        retry_after = retry_after_seconds(latest)
+        self._transport.sleep(min(retry_after or 1.0, self._interval_seconds))
+        return self._get(latest, {})
 
-    def _get(self, seen: httpx.Response, wait: dict[str, str]) -> httpx.Response:
-        headers = {"If-None-Match": seen.headers.get("ETag", ""), **wait}
-        return self._wire.get(self._path, headers=headers, retries=_PATIENT_RETRIES)
+    def _get(self, latest: httpx.Response, prefer: dict[str, str]) -> httpx.Response:
+        headers = {"If-None-Match": latest.headers.get("ETag", ""), **prefer}
+        return self._transport.get(self._path, headers=headers, retries=_POLL_RETRIES)

@@ -1,7 +1,4 @@
-"""A painting that a job takes its style from, and where that goes.
-
-The form that submits a job, or asks what it would take: its texts and its files.
-"""
+"""Multipart form of a job submission or an estimate: its fields and its files."""
 
 from __future__ import annotations
 
@@ -16,14 +13,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Painting:
-    """One style picture.
+class StyleImage:
+    """Picture that a job takes its style from, with masks.
 
     Attributes:
-        path: The picture.
-        mask: A picture of the photo's shape, bright where the style goes; None:
-            everywhere that the masks of other paintings leave.
-        region: One of the painting's shape, bright where the style is taken from.
+        path: Path of the picture.
+        mask: Picture of the photo's shape, bright where the style goes; None for
+            everywhere that the masks of other style images leave.
+        region: Picture of the style image's shape, bright where the style is taken
+            from; None for all of it.
     """
 
     path: Path
@@ -37,7 +35,7 @@ def form_fields(
     options: Mapping[str, str] | None,
     segments: Sequence[Mapping[str, object]],
 ) -> dict[str, str]:
-    """Write the texts of the form."""
+    """Return the text fields of the form."""
     fields = {"params": json.dumps(params or {}), **(options or {})}
     fields |= {"name": name} if name else {}
     if segments:
@@ -45,31 +43,31 @@ def form_fields(
     return fields
 
 
-def form_pictures(
-    content: Path, styles: Sequence[Path | Painting], init_image: Path | None
+def form_files(
+    content: Path, styles: Sequence[Path | StyleImage], init_image: Path | None
 ) -> Sequence[tuple[str, Path]]:
-    """Name the files of the form."""
-    pictures: list[tuple[str, Path | None]] = [
+    """Return the files of the form, each with the name of its field."""
+    files: list[tuple[str, Path | None]] = [
         ("content", content),
         ("init_image", init_image),
     ]
     for index, style in enumerate(styles):
-        painting = style if isinstance(style, Painting) else Painting(style)
-        pictures += [
-            ("style", painting.path),
-            (f"mask_{index}", painting.mask),
-            (f"region_{index}", painting.region),
+        style_image = style if isinstance(style, StyleImage) else StyleImage(style)
+        files += [
+            ("style", style_image.path),
+            (f"mask_{index}", style_image.mask),
+            (f"region_{index}", style_image.region),
         ]
-    return [(field, path) for field, path in pictures if path is not None]
+    return [(field, path) for field, path in files if path is not None]
 
 
 @contextmanager
-def opened(
-    pictures: Sequence[tuple[str, Path]],
+def open_files(
+    files: Sequence[tuple[str, Path]],
 ) -> Iterator[list[tuple[str, tuple[str, BinaryIO]]]]:
     """Open the files of the form, by field; they are closed when the block ends."""
     with ExitStack() as stack:
         yield [
             (field, (path.name, stack.enter_context(path.open("rb"))))
-            for field, path in pictures
+            for field, path in files
         ]

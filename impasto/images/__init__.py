@@ -1,1 +1,1 @@
-"""Pictures on the user's side: embedded recipes, comparison, triptych."""
+"""Pictures on the user's side: embedded recipes, provenance, comparison."""

@@ -1,4 +1,4 @@
-"""Two pictures of one job: the same bits, or how far apart, and why."""
+"""Comparison of two pictures of one job: equal bytes, or PSNR and reasons."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _WHITE = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a picture compares to the one it repeats.
+class Comparison:
+    """Comparison of a reproduced picture to the original.
 
     Attributes:
         equal: Whether the files have the same bytes.
-        psnr_db: Of the colors, in 8 bits; infinite for equal ones, None where nobody
-            has the first picture.
-        reasons: Why the bytes may differ.
+        psnr_db: PSNR of the colors in 8 bits; infinite for equal colors, None where
+            the original is not available or has another size.
+        reasons: Reasons why the bytes may differ.
     """
 
     equal: bool
     psnr_db: float | None = None
     reasons: tuple[str, ...] = ()
 
-    def told(self) -> str:
-        """Say it in a line."""
+    def summary(self) -> str:
+        """Return the result in one line."""
         if self.equal:
             return "bit-equal"
         if self.psnr_db is None:
@@ -39,11 +39,11 @@ class Verdict:
         return f"not bit-equal: PSNR {self.psnr_db:.1f} dB"
 
 
-def psnr_db(one: Path, other: Path) -> float | None:
-    """Measure how far the colors of two pictures are apart; None: other sizes."""
+def measure_psnr_db(path: Path, other_path: Path) -> float | None:
+    """Return the PSNR of the colors of two pictures; None if their sizes differ."""
     from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 - an extra
 
-    with Image.open(one) as first, Image.open(other) as second:
+    with Image.open(path) as first, Image.open(other_path) as second:
         if first.size != second.size:
             return None
         difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
@@ -52,10 +52,13 @@ def psnr_db(one: Path, other: Path) -> float | None:
     return math.inf if squares == 0 else 10 * math.log10(_WHITE**2 / squares)
 
 
-def differences(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Name what was different in the making."""
+def describe_differences(
+    original: Mapping[str, str], reproduced: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each entry of `made_with` that differs."""
     return [
-        f"{name}: {was.get(name, 'not told')} then, {now.get(name, 'not told')} now"
-        for name in dict.fromkeys((*was, *now))
-        if was.get(name) != now.get(name)
+        f"{name}: {original.get(name, 'unknown')} then, "
+        f"{reproduced.get(name, 'unknown')} now"
+        for name in dict.fromkeys((*original, *reproduced))
+        if original.get(name) != reproduced.get(name)
     ]

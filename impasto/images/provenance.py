@@ -1,4 +1,4 @@
-"""How a picture was made, as its file or a manifest says; the same job once more."""
+"""Provenance of a picture, from its file or a manifest, and the job that repeats it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _STYLE_ROLES = {"style": "image", "mask": "mask", "region": "region"}
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """How a picture was made.
+class Provenance:
+    """Provenance of a picture: parameters, inputs, device, versions.
 
     Attributes:
-        said: The recipe or manifest.
-        sha256: Of the picture's file.
-        picture: That file, if it is at hand.
+        recipe: Recipe, or a manifest, which has the same members and more.
+        sha256: SHA-256 of the picture's file.
+        picture: Path of the picture's file, or None if only a manifest was given.
     """
 
-    said: Mapping[str, Any]
+    recipe: Mapping[str, Any]
     sha256: str | None
     picture: Path | None
 
     @property
-    def digests(self) -> dict[tuple[str, int], str]:
-        """SHA-256 of each picture that it was made from, by role and position."""
+    def input_digests(self) -> dict[tuple[str, int], str]:
+        """SHA-256 of each input picture, by role and position."""
         return {
             (role, position): digest
-            for role, digests in self.said["inputs"].items()
+            for role, digests in self.recipe["inputs"].items()
             if role != "weights"
             for position, digest in enumerate(digests)
             if digest
@@ -45,45 +45,47 @@ class Origin:
     @property
     def made_with(self) -> dict[str, str]:
         """Device, threads, versions and weights."""
-        weights = self.said["inputs"].get("weights", [""])
-        return {**(self.said.get("made_with") or {}), "weights": weights[0]}
+        weights = self.recipe["inputs"].get("weights", [""])
+        return {**(self.recipe.get("made_with") or {}), "weights": weights[0]}
 
 
-def read_origin(path: Path) -> Origin:
+def read_provenance(path: Path) -> Provenance:
     """Read a manifest, or the recipe in a picture.
 
     Raises:
-        NoRecipe: It is neither.
-        CannotReproduce: It is of a job that has made no picture.
+        NoRecipe: The file is neither.
+        CannotReproduce: The manifest is of a job that has made no picture.
     """
     data = path.read_bytes()
     if not data.lstrip().startswith(b"{"):
-        return Origin(read_recipe(path), hashlib.sha256(data).hexdigest(), path)
+        return Provenance(read_recipe(path), hashlib.sha256(data).hexdigest(), path)
     try:
-        said = json.loads(data)
-        if said["manifest"] != 1 or said["kind"] != "style":
+        manifest = json.loads(data)
+        if manifest["manifest"] != 1 or manifest["kind"] != "style":
             raise CannotReproduce(f"{path} is no manifest of a style job")
-        result = said["result"]
+        result = manifest["result"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CannotReproduce(f"{path} is no manifest: {error}") from error
     if result is None:
-        raise CannotReproduce(f"job {said.get('job_id')} has made no picture")
-    return Origin(said, result["sha256"], None)
+        raise CannotReproduce(f"job {manifest.get('job_id')} has made no picture")
+    return Provenance(manifest, result["sha256"], None)
 
 
-def same_job(origin: Origin, asset_ids: Mapping[str, str]) -> dict[str, Any]:
-    """Write the job that makes the picture again.
+def reproduction_request(
+    provenance: Provenance, asset_ids: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the request body of the job that makes the picture again.
 
     Args:
-        origin: How it was made.
-        asset_ids: Of its pictures, by digest.
+        provenance: Provenance of the picture.
+        asset_ids: Ids of the assets of its inputs, by digest.
 
     Raises:
-        CannotReproduce: It was finished where no new job can be.
+        CannotReproduce: The job was finished at an iteration where none can end.
     """
     refs = {
-        place: {"asset_id": asset_ids[digest]}
-        for place, digest in origin.digests.items()
+        role_and_position: {"asset_id": asset_ids[digest]}
+        for role_and_position, digest in provenance.input_digests.items()
     }
     styles = [
         style
@@ -92,32 +94,31 @@ def same_job(origin: Origin, asset_ids: Mapping[str, str]) -> dict[str, Any]:
             for role, field in _STYLE_ROLES.items()
             if (role, position) in refs
         }
-        for position, style in enumerate(origin.said["params"]["styles"])
+        for position, style in enumerate(provenance.recipe["params"]["styles"])
     ]
     params = {
-        **origin.said["params"], "content": refs["content", 0], "styles": styles
+        **provenance.recipe["params"], "content": refs["content", 0], "styles": styles
     }  # fmt: skip
     if ("init_image", 0) in refs:
         params["init_image"] = refs["init_image", 0]
-    return {"params": params, "segments": _segments(origin.said)}
+    return {"params": params, "segments": _reproduction_segments(provenance.recipe)}
 
 
-def _segments(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The changes that have begun, and one that ends the run where it was ended."""
-    done, params = said["iterations"], said["params"]
-    begun = [one for one in said["segments"] if one["from_iteration"] <= done]
-    *before, (_, last) = params["schedule"]
+def _reproduction_segments(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the segments that have begun, and one that ends the run where it ended."""
+    done, params = recipe["iterations"], recipe["params"]
+    begun = [item for item in recipe["segments"] if item["from_iteration"] <= done]
+    *earlier_scales, (_, last_count) = params["schedule"]
     for segment in begun:
-        last = segment["changes"].get("iterations", last)
-    earlier = sum(count for _, count in before)
-    by_itself = bool(params["early_stop"]) and said.get("completion") != "early"
-    if done >= earlier + last or by_itself:
+        last_count = segment["changes"].get("iterations", last_count)
+    earlier_count = sum(count for _, count in earlier_scales)
+    stopped_early = bool(params["early_stop"]) and recipe.get("completion") != "early"
+    if done >= earlier_count + last_count or stopped_early:
         return begun
-    if done <= earlier:
+    if done <= earlier_count:
         raise CannotReproduce(
             f"it was finished after {done} iterations, before its last size",
             hint="only a job that has reached its last size can be made again",
         )
-    return [
-        *begun, {"from_iteration": done, "changes": {"iterations": done - earlier}}
-    ]  # fmt: skip
+    end = {"from_iteration": done, "changes": {"iterations": done - earlier_count}}
+    return [*begun, end]

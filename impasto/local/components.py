@@ -1,4 +1,7 @@
-"""The server parts: present only in a checkout or an image, always another process."""
+"""Server components: checks that they are installed, and runs their modules.
+
+They are installed only in a checkout or an image, and always run in another process.
+"""
 
 from __future__ import annotations
 
@@ -7,70 +10,70 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
-from impasto.errors import PartsMissing
+from impasto.errors import MissingDependency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What each command needs; looked for, never imported.
-_NEEDS: Mapping[str, tuple[str, ...]] = {
+# Modules that each command needs; they are searched, never imported.
+_DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
     "serve": ("api", "shared", "flask", "granian", "PIL", "sqlalchemy"),
     "worker": ("worker", "shared", "celery", "torch"),
     "weights": ("worker", "shared", "torch"),
     "migrate": ("shared", "alembic", "sqlalchemy"),
     "admin": ("shared", "sqlalchemy"),
 }
-# What is missing is named by what a command wants it for, where that is not a server.
-_EXTRAS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+# Modules of commands that need no server: purpose, modules, how to install them.
+_EXTRA_DEPENDENCIES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "sheet": ("drawing a sheet", ("PIL",), "pip install 'impasto[sheet]'"),
     "reproduce": ("comparing pictures", ("PIL",), "pip install 'impasto[sheet]'"),
 }
 
 
-def require_parts(command: str) -> None:
-    """Check that what `command` runs is installed, without importing any of it.
+def require_dependencies(command: str) -> None:
+    """Check that the modules a command needs are installed, without importing any.
 
     Args:
-        command: One of serve, worker, weights, migrate, admin; or stack, for all; or
-            sheet or reproduce, which need no server part.
+        command: One of serve, worker, weights, migrate, admin; or farm, for all; or
+            sheet or reproduce, which need no server component.
 
     Raises:
-        PartsMissing: Something is not; names it all.
+        MissingDependency: Modules are missing; the message names all of them.
     """
-    if command in _EXTRAS:
-        _require_extra(*_EXTRAS[command])
+    if command in _EXTRA_DEPENDENCIES:
+        _require_extra(*_EXTRA_DEPENDENCIES[command])
         return
-    needs = _NEEDS.get(command) or sum(_NEEDS.values(), ())
-    if missing := _missing(needs):
-        raise PartsMissing(
+    dependencies = _DEPENDENCIES.get(command) or sum(_DEPENDENCIES.values(), ())
+    if missing := _missing(dependencies):
+        raise MissingDependency(
             f"the server parts are not installed here (missing: {', '.join(missing)})",
             hint="'pip install impasto' brings the client only; for the server, "
             "clone the repository and run 'make setup', or use its image",
         )
 
 
-def _require_extra(what: str, needs: tuple[str, ...], command: str) -> None:
-    if missing := _missing(needs):
-        named = ", ".join(missing)
-        raise PartsMissing(
-            f"{what} needs more than the client (missing: {named})",
+def _require_extra(purpose: str, dependencies: tuple[str, ...], command: str) -> None:
+    if missing := _missing(dependencies):
+        names = ", ".join(missing)
+        raise MissingDependency(
+            f"{purpose} needs more than the client (missing: {names})",
             hint=f"run: {command}",
         )
 
 
-def _missing(needs: tuple[str, ...]) -> list[str]:
-    return [name for name in dict.fromkeys(needs) if find_spec(name) is None]
+def _missing(dependencies: tuple[str, ...]) -> list[str]:
+    return [name for name in dict.fromkeys(dependencies) if find_spec(name) is None]
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Run `module` with this Python, blind to whatever lies in the current folder."""
+    """Return the command of `module`; it imports nothing from the current folder."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def become(module: str, *arguments: str) -> NoReturn:
-    """Turn this process into another module, which so gets its signals directly."""
+def exec_module(module: str, *arguments: str) -> NoReturn:
+    """Replace this process by another module, so that it gets signals directly."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.environ["PYTHONSAFEPATH"] = "1"  # for what the module itself starts
+    os.environ["PYTHONSAFEPATH"] = "1"  # for processes that the module starts
     command = module_command(module, *arguments)
     os.execv(command[0], command)  # noqa: S606 - a shell would take the signals

@@ -1,8 +1,10 @@
-"""The whole embedded stack as one `with`: ready inside it, gone after it."""
+"""Embedded farm: Redis, the API and the workers, ready inside one `with` block."""
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -11,14 +13,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from impasto.client.client import Client
-from impasto.client.discovery import RunningStack, remove_running, write_running
-from impasto.errors import StackError
-from impasto.local.components import require_parts
-from impasto.local.environment import HOST, child_environment
-from impasto.local.lock import held
+from impasto.client.discovery import (
+    RunningFarm,
+    remove_running_farm,
+    write_running_farm,
+)
+from impasto.errors import FarmError
+from impasto.local.components import require_dependencies
+from impasto.local.lock import lock_home
 from impasto.local.migrate import migrate
-from impasto.local.ports import choose_port
-from impasto.local.process import Child, ChildSpec
+from impasto.local.process import ChildProcess, ProcessSpec
 from impasto.local.redis import server_binary, server_command, socket_path
 from impasto.local.supervisor import Supervisor
 
@@ -26,19 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+DEFAULT_PORT = 8470
+_HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class FarmPlan:
-    """What stack to run.
+class FarmConfig:
+    """Configuration of an embedded farm.
 
     Attributes:
-        home: The data folder.
-        devices: As `impasto worker --devices` takes them.
-        port: Of the API; None for the usual one or any free, 0 for any free.
-        environment: What the children inherit.
+        home: Data folder.
+        devices: Devices, as `impasto worker --devices` takes them.
+        port: Port of the API; None for the default or any free one, 0 for any free.
+        environment: Environment that the processes inherit.
     """
 
     home: Path
@@ -49,66 +55,124 @@ class FarmPlan:
 
 @dataclass(frozen=True, slots=True)
 class Farm:
-    """A stack that is up.
+    """Embedded farm that is up.
 
     Attributes:
-        url: Of its API.
-        logs: Folder of its children's logs.
-        tend: Sleeps some seconds while looking after the children.
+        url: URL of its API.
+        logs: Folder of its processes' logs.
+        supervise: Function that sleeps some seconds while it supervises the processes.
     """
 
     url: str
     logs: Path
-    tend: Callable[[float], None]
+    supervise: Callable[[float], None]
 
 
 @contextmanager
-def running_farm(plan: FarmPlan, say: Callable[[str], None]) -> Iterator[Farm]:
-    """Run a stack for as long as the block; the caller waits by `farm.tend`.
+def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm]:
+    """Run a farm for as long as the block; the caller sleeps by `farm.supervise`.
 
     Args:
-        plan: What stack.
-        say: Takes lines for people.
+        config: Configuration of the farm.
+        report: Function that takes a message for people.
 
     Raises:
-        AlreadyRunning: Another one has the data folder.
-        StackError: It does not come up, or one of its processes keeps dying.
-        PartsMissing: The server parts are not installed.
+        AlreadyRunning: Another farm has locked the data folder.
+        FarmError: The farm does not come up, or one of its processes keeps failing.
+        MissingDependency: Packages or programs of the server are not installed.
     """
-    require_parts("stack")
+    require_dependencies("farm")
     binary = server_binary()
     with ExitStack() as undo:
-        undo.enter_context(held(plan.home))
-        remove_running(plan.home)  # what a stack left that was killed
-        socket = undo.enter_context(socket_path(plan.home))
-        port = choose_port(plan.port)
-        environment = child_environment(plan.environment, plan.home, socket, port)
-        migrate(plan.home, environment, say)
-        supervisor = Supervisor(say)
+        undo.enter_context(lock_home(config.home))
+        remove_running_farm(config.home)  # left by a farm that was killed
+        socket_file = undo.enter_context(socket_path(config.home))
+        port = choose_port(config.port)
+        environment = child_environment(
+            config.environment, config.home, socket_file, port
+        )
+        migrate(config.home, environment, report)
+        supervisor = Supervisor(report)
         undo.callback(supervisor.stop)
-        logs = plan.home / "logs"
+        logs = config.home / "logs"
         logs.mkdir(exist_ok=True)
-        children = _children(server_command(binary, socket), plan.devices, logs)
-        for spec in children:
-            supervisor.start(Child(spec, environment))
-        url = f"http://{HOST}:{port}"
+        redis_command = server_command(binary, socket_file)
+        for spec in _process_specs(redis_command, config.devices, logs):
+            supervisor.start(ChildProcess(spec, environment))
+        url = f"http://{_HOST}:{port}"
         _wait_until_ready(url, supervisor, logs)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        undo.callback(remove_running, plan.home)
-        write_running(plan.home, RunningStack(url, os.getpid(), now))
-        yield Farm(url, logs, supervisor.tend)
+        undo.callback(remove_running_farm, config.home)
+        write_running_farm(config.home, RunningFarm(url, os.getpid(), now))
+        yield Farm(url, logs, supervisor.supervise)
 
 
-def _children(
-    broker: tuple[str, ...], devices: str, logs: Path
-) -> tuple[ChildSpec, ...]:
-    """List the children in the order of their start; they stop in the reverse."""
+def choose_port(requested: int | None, default: int = DEFAULT_PORT) -> int:
+    """Return a port that is free at this moment.
+
+    Args:
+        requested: Only port to take; 0 for any free one, None for the default or any.
+        default: Port to try first if none is requested.
+
+    Raises:
+        FarmError: The requested port is taken.
+    """
+    if requested:
+        if _is_free(requested):
+            return requested
+        raise FarmError(
+            f"port {requested} is taken", hint="give another --port, or 0 for any"
+        )
+    return default if requested is None and _is_free(default) else _find_free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: connections in TIME_WAIT from the last run are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+            probe.listen()
+        except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+                return False
+            raise
+        return True
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def child_environment(
+    inherited: Mapping[str, str], home: Path, socket_file: Path, port: int
+) -> dict[str, str]:
+    """Return the environment of the farm's processes: its data folder and addresses."""
+    return {
+        **inherited,
+        "IMPASTO_HOME": str(home),
+        "IMPASTO_REDIS_URL": f"unix://{socket_file}?db=0",
+        "IMPASTO_HOST": _HOST,
+        "IMPASTO_PORT": str(port),
+        # A folder named `api` in the current directory must not be imported.
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",  # logs are read while they are written
+    }
+
+
+def _process_specs(
+    redis_command: tuple[str, ...], devices: str, logs: Path
+) -> tuple[ProcessSpec, ...]:
+    """Return the processes in the order of their start; they stop in the reverse."""
     impasto = (sys.executable, "-P", "-m", "impasto")
     workers = (*impasto, "worker", "--devices", devices)
     return (
-        ChildSpec("redis", broker, logs / "redis.log", stop_seconds=3),
-        ChildSpec("api", (*impasto, "serve"), logs / "api.log", stop_seconds=10),
-        ChildSpec("worker", workers, logs / "worker.log", stop_seconds=15),
+        ProcessSpec("redis", redis_command, logs / "redis.log", stop_seconds=3),
+        ProcessSpec("api", (*impasto, "serve"), logs / "api.log", stop_seconds=10),
+        ProcessSpec("worker", workers, logs / "worker.log", stop_seconds=15),
     )
 
 
@@ -117,8 +181,8 @@ def _wait_until_ready(url: str, supervisor: Supervisor, logs: Path) -> None:
     with Client(url) as client:
         while not client.is_ready():
             if time.monotonic() > deadline:
-                raise StackError(
+                raise FarmError(
                     f"{url} is not ready after {_READY_SECONDS:g} s",
                     hint=f"the logs are in {logs}",
                 )
-            supervisor.tend(_LOOK_SECONDS)
+            supervisor.supervise(_POLL_SECONDS)

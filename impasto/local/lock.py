@@ -1,4 +1,4 @@
-"""One stack per data folder: a lock that the kernel lets go of with its holder."""
+"""Lock of the data folder: one farm at a time; the kernel frees it with its holder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from impasto.client.discovery import lock_path, read_running
+from impasto.client.discovery import lock_path, read_running_farm
 from impasto.errors import AlreadyRunning, HomeUnusable
 
 if TYPE_CHECKING:
@@ -21,24 +21,24 @@ _PAUSE_SECONDS = 0.02
 
 
 @contextmanager
-def held(home: Path) -> Iterator[None]:
-    """Hold the data folder, made if need be.
+def lock_home(home: Path) -> Iterator[None]:
+    """Lock the data folder, which is created if it is missing, during the block.
 
     Raises:
-        AlreadyRunning: Another process holds it; the message names its address.
-        HomeUnusable: It cannot be made or written.
+        AlreadyRunning: Another process has locked it; the message names its address.
+        HomeUnusable: The data folder cannot be created or written.
     """
-    with _opened(home) as file:
-        if not _locked(file):
+    with _open_lock_file(home) as file:
+        if not _try_lock(file):
             file.seek(0)
-            raise _taken(home, file.read().strip())
+            raise _already_running(home, file.read().strip())
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield  # children do not inherit the file, so the lock ends with this process
 
 
-def _opened(home: Path) -> TextIO:
+def _open_lock_file(home: Path) -> TextIO:
     try:
         home.mkdir(parents=True, exist_ok=True)
         return lock_path(home).open("a+")
@@ -46,8 +46,8 @@ def _opened(home: Path) -> TextIO:
         raise HomeUnusable(f"cannot keep data in {home}: {error.strerror}") from error
 
 
-def _locked(file: TextIO) -> bool:
-    """Take the lock; commands that look for the stack have it for a moment, too."""
+def _try_lock(file: TextIO) -> bool:
+    """Take the lock; commands that search for the farm hold it for a moment, too."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,14 +58,14 @@ def _locked(file: TextIO) -> bool:
     return False
 
 
-def _taken(home: Path, pid: str) -> AlreadyRunning:
-    if running := read_running(home):
+def _already_running(home: Path, pid: str) -> AlreadyRunning:
+    if running := read_running_farm(home):
         return AlreadyRunning(
             f"already running: {running.url} (pid {running.pid}, data in {home})",
             hint="use it, or set IMPASTO_HOME to another folder",
         )
     return AlreadyRunning(
-        f"another stack (pid {pid or 'unknown'}) starts or stops with its data in "
+        f"another farm (pid {pid or 'unknown'}) starts or stops with its data in "
         f"{home}",
         hint="try again in a few seconds",
     )

@@ -1,4 +1,4 @@
-"""Bring the database to this version, with a copy of a SQLite file kept first."""
+"""Migration of the farm's database; a SQLite file is backed up before."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import StackError
+from impasto.errors import FarmError
 from impasto.local.components import module_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_PENDING = 3  # `python -m shared.db.migrate --check` exits with it
+_EXIT_PENDING = 3  # `python -m shared.commands.migrate --check` exits with it
 _TIMEOUT_SECONDS = 600
 _LINES_SHOWN = 8  # a traceback says what is wrong at its end
 _SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")  # with or without its driver
 
 
 def migrate(
-    home: Path, environment: Mapping[str, str], say: Callable[[str], None]
+    home: Path, environment: Mapping[str, str], report: Callable[[str], None]
 ) -> None:
     """Run the pending migrations, if any.
 
     Raises:
-        StackError: It cannot be checked or migrated; holds the end of the output.
+        FarmError: The check or the migration failed; holds the end of the output.
     """
     path = sqlite_path(home, environment)
-    # Asked first: whoever looks into a SQLite file that is not there makes one.
-    is_old = path is not None and path.exists()
-    check = _run("--check", environment)
+    # Checked first: opening a SQLite file that does not exist creates it.
+    database_exists = path is not None and path.exists()
+    check = _run_migrate("--check", environment)
     if check.returncode == 0:
         return
-    if check.returncode != _PENDING:
-        raise _failed("check", check)
-    if path is not None and is_old:
-        say(f"database: a copy is kept in {back_up(path, home / 'backups')}")
-    done = _run(None, environment)
-    if done.returncode != 0:
-        raise _failed("migrate", done)
+    if check.returncode != _EXIT_PENDING:
+        raise _migration_error("check", check)
+    if path is not None and database_exists:
+        report(f"database: a copy is kept in {back_up(path, home / 'backups')}")
+    migration = _run_migrate(None, environment)
+    if migration.returncode != 0:
+        raise _migration_error("migrate", migration)
 
 
 def sqlite_path(home: Path, environment: Mapping[str, str]) -> Path | None:
-    """Return the file of the database; None when a server has it."""
+    """Return the SQLite file of the database; None for a database server."""
     url = environment.get("IMPASTO_DATABASE_URL")
     if not url:
         return home / "impasto.sqlite"
-    found = _SQLITE_FILE.match(url)
-    return Path(found[1]) if found else None
+    match = _SQLITE_FILE.match(url)
+    return Path(match[1]) if match else None
 
 
 def back_up(database: Path, folder: Path) -> Path:
-    """Copy a SQLite file, with what its journal still holds, and return the copy."""
+    """Copy a SQLite file with the content of its journal, and return the copy."""
     folder.mkdir(parents=True, exist_ok=True)
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    copy = folder / f"{database.stem}-{moment}.sqlite"
+    timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    copy = folder / f"{database.stem}-{timestamp}.sqlite"
     with (
         closing(sqlite3.connect(database)) as source,
         closing(sqlite3.connect(copy)) as target,
@@ -67,7 +67,7 @@ def back_up(database: Path, folder: Path) -> Path:
     return copy
 
 
-def _run(
+def _run_migrate(
     flag: str | None, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     command = module_command("shared.commands.migrate", *([flag] if flag else []))
@@ -82,7 +82,7 @@ def _run(
     )
 
 
-def _failed(step: str, run: subprocess.CompletedProcess[str]) -> StackError:
+def _migration_error(step: str, run: subprocess.CompletedProcess[str]) -> FarmError:
     lines = (run.stdout + run.stderr).strip().splitlines()
-    said = "\n".join(f"  | {line}" for line in lines[-_LINES_SHOWN:])
-    return StackError(f"cannot {step} the database (exit {run.returncode})\n{said}")
+    shown = "\n".join(f"  | {line}" for line in lines[-_LINES_SHOWN:])
+    return FarmError(f"cannot {step} the database (exit {run.returncode})\n{shown}")

@@ -1,8 +1,8 @@
-"""Run a command that ends when its parent does, even by SIGKILL.
+"""Runs a command that ends when its parent does, even by SIGKILL.
 
 `python -m impasto.local.parent_death PARENT_PID -- COMMAND...`. On Linux the kernel
-sends the signal and this becomes the command; elsewhere it stays and looks after its
-parent.
+sends the signal, and this process is replaced by the command; elsewhere it stays and
+polls whether its parent still runs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _GRACE_SECONDS = 20.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 def die_with_parent(parent: int, signal_number: int) -> None:
     """Have the kernel signal this process when its parent thread ends (Linux only).
 
-    The setting survives `exec`, not `fork`. A parent that ended before the call is
-    noticed too: the process exits at once.
+    The setting survives `exec`, not `fork`. If the parent ended before the call, the
+    process exits at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number)
@@ -36,18 +36,21 @@ def die_with_parent(parent: int, signal_number: int) -> None:
         os._exit(1)
 
 
-def stay_beside(parent: int, command: Sequence[str]) -> int:
-    """Run `command`, pass signals on, and stop it when the parent is gone."""
+def run_until_parent_ends(parent: int, command: Sequence[str]) -> int:
+    """Run `command`, forward signals to it, and stop it when the parent has ended.
+
+    Returns the exit code of the command, as a shell reports it.
+    """
     child = subprocess.Popen(command)  # noqa: S603 - the caller's own command
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def forward_signal(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
+        signal.signal(number, forward_signal)
     while os.getppid() == parent:
         try:
-            return _shell_code(child.wait(_LOOK_SECONDS))
+            return _shell_exit_code(child.wait(_POLL_SECONDS))
         except subprocess.TimeoutExpired:
             continue
     return _stop(child)
@@ -57,20 +60,20 @@ def _stop(child: subprocess.Popen[bytes]) -> int:
     child.terminate()
     deadline = time.monotonic() + _GRACE_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     child.kill()
-    return _shell_code(child.wait())
+    return _shell_exit_code(child.wait())
 
 
-def _shell_code(code: int) -> int:
+def _shell_exit_code(code: int) -> int:
     return code if code >= 0 else 128 - code  # as a shell reports signals
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Become the command, or stay beside it."""
+    """Replace this process by the command, or run it as a child."""
     parent, command = int(arguments[0]), arguments[2:]
     if sys.platform != "linux":
-        sys.exit(stay_beside(parent, command))
+        sys.exit(run_until_parent_ends(parent, command))
     die_with_parent(parent, signal.SIGTERM)
     os.execvp(command[0], list(command))  # noqa: S606 - a shell would take the signals
 

@@ -1,4 +1,4 @@
-"""One process of the stack: started on a tether, in a group of its own, with a log."""
+"""Child process of the farm: ends with its parent, has a process group and a log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LARGEST_LOG_BYTES = 10 * 2**20
+_MAX_LOG_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class ChildSpec:
-    """What to run, under which name, and how long it may take to stop."""
+class ProcessSpec:
+    """Command of a process, its name, its log, and how long it may take to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -28,29 +28,29 @@ class ChildSpec:
     stop_seconds: float
 
 
-class Child:
-    """A process that can be started again after it ended.
+class ChildProcess:
+    """Child process that can be started again after it ended.
 
     Args:
-        spec: What to run.
-        environment: All its variables.
+        spec: Command and limits of the process.
+        environment: All its environment variables.
     """
 
-    def __init__(self, spec: ChildSpec, environment: Mapping[str, str]) -> None:
+    def __init__(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
         self.spec = spec
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_start_bytes = 0
+        self._log_offset_bytes = 0
 
     @property
     def pid(self) -> int | None:
-        """Its process, and its process group; None before the first start."""
+        """Id of the process and of its process group; None before the first start."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it; call from the main thread, whose end the kernel watches for."""
+        """Start it, from the main thread, whose end makes the kernel stop it."""
         _rotate(self.spec.log_path)
-        tether = (
+        end_with_parent = (
             sys.executable,
             "-P",
             "-m",
@@ -59,9 +59,9 @@ class Child:
             "--",
         )
         with self.spec.log_path.open("ab") as log:
-            self._log_start_bytes = log.tell()
+            self._log_offset_bytes = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
-                (*tether, *self.spec.command),
+                (*end_with_parent, *self.spec.command),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -70,7 +70,7 @@ class Child:
             )
 
     def exit_code(self) -> int | None:
-        """Return what it ended with; None while it runs or before it was started."""
+        """Return its exit code; None while it runs or before it was started."""
         return self._process.poll() if self._process else None
 
     def is_running(self) -> bool:
@@ -78,15 +78,15 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Ask it to stop and wait as long as it may take."""
+        """Send SIGTERM, and wait for its end up to `stop_seconds`."""
         if self._process is None:
             return
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(self.spec.stop_seconds)
 
-    def sweep(self) -> None:
-        """Kill it, and all that it left behind in its process group."""
+    def kill_group(self) -> None:
+        """Kill it and all other processes of its process group."""
         if self._process is None:
             return
         with suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
@@ -98,10 +98,10 @@ class Child:
         if not self.spec.log_path.exists():
             return []
         with self.spec.log_path.open(errors="replace") as log:
-            log.seek(self._log_start_bytes)
+            log.seek(self._log_offset_bytes)
             return [line.rstrip() for line in deque(log, maxlen=count)]
 
 
 def _rotate(log_path: Path) -> None:
-    if log_path.exists() and log_path.stat().st_size > _LARGEST_LOG_BYTES:
+    if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
         log_path.replace(log_path.with_suffix(".log.1"))

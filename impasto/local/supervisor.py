@@ -1,4 +1,4 @@
-"""Keep children running: start again what ends, give up on what keeps dying."""
+"""Supervisor of the farm's processes: restarts what ends, within a restart policy."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from impasto.errors import ChildGaveUp
+from impasto.errors import RestartLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from impasto.local.process import Child
+    from impasto.local.process import ChildProcess
 
-RESTART_ME = 75  # EX_TEMPFAIL: a worker that wants a fresh process
-_LOOK_SECONDS = 0.1
+RESTART_EXIT_CODE = 75  # EX_TEMPFAIL: a worker asks for a fresh process
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How much dying is too much.
+class RestartPolicy:
+    """Limits of restarting a process that fails.
 
     Attributes:
-        quick_seconds: A child that ends sooner has failed quickly.
-        quick_failures: So many in a row, and the stack ends.
-        pause_seconds: Before the first restart; doubles with each further failure.
+        quick_seconds: Run time below which the end of a process is a quick failure.
+        max_quick_failures: Quick failures in a row that end the farm.
+        pause_seconds: Pause before the first restart; doubles with each further
+            failure.
     """
 
     quick_seconds: float = 10.0
-    quick_failures: int = 3
+    max_quick_failures: int = 3
     pause_seconds: float = 0.5
 
 
-class _Ward:
-    """A child and its record."""
+class _SupervisedProcess:
+    """Process with its starts and failures."""
 
-    def __init__(self, child: Child) -> None:
-        self.child = child
+    def __init__(self, process: ChildProcess) -> None:
+        self.process = process
         self.started_at = 0.0
         self.quick_failures = 0
         self.restart_at: float | None = None  # set once its end has been noticed
@@ -45,88 +46,92 @@ class _Ward:
     def start(self) -> None:
         self.restart_at = None
         self.started_at = time.monotonic()
-        self.child.start()
+        self.process.start()
 
 
 class Supervisor:
-    """Looks after children from one thread: whoever waits, waits in `tend`.
+    """Supervises processes from one thread, which sleeps in `supervise`.
 
     Args:
-        say: Takes a line for people at each restart.
-        patience: How much dying is too much.
+        report: Function that takes a message for people at each restart.
+        restart_policy: Limits of restarting.
     """
 
     def __init__(
-        self, say: Callable[[str], None], patience: Patience | None = None
+        self, report: Callable[[str], None], restart_policy: RestartPolicy | None = None
     ) -> None:
-        self._say = say
-        self._patience = patience or Patience()
-        self._wards: list[_Ward] = []
+        self._report = report
+        self._restart_policy = restart_policy or RestartPolicy()
+        self._processes: list[_SupervisedProcess] = []
 
-    def start(self, child: Child) -> None:
-        """Start a child and look after it from now on."""
-        ward = _Ward(child)
-        self._wards.append(ward)
-        ward.start()
+    def start(self, process: ChildProcess) -> None:
+        """Start a process, and supervise it from now on."""
+        supervised = _SupervisedProcess(process)
+        self._processes.append(supervised)
+        supervised.start()
 
-    def tend(self, seconds: float) -> None:
-        """Look after the children for so long: a `sleep` that works.
+    def supervise(self, seconds: float) -> None:
+        """Sleep for some seconds, and restart processes that end meanwhile.
 
         Raises:
-            ChildGaveUp: One of them keeps dying.
+            RestartLimitReached: A process failed quickly too many times in a row.
         """
         deadline = time.monotonic() + seconds
         while True:
-            for ward in self._wards:
-                self._look_after(ward)
-            left = deadline - time.monotonic()
-            if left <= 0:
+            for supervised in self._processes:
+                self._check(supervised)
+            seconds_left = deadline - time.monotonic()
+            if seconds_left <= 0:
                 return
-            time.sleep(min(left, _LOOK_SECONDS))
+            time.sleep(min(seconds_left, _POLL_SECONDS))
 
     def stop(self) -> None:
-        """Stop all, the last started first; a second Ctrl-C only hurries it."""
-        with ExitStack() as leftovers:
-            for ward in self._wards:
-                leftovers.callback(ward.child.sweep)
-            for ward in reversed(self._wards):
-                ward.child.stop()
+        """Stop all, the last started first; a second Ctrl-C kills them at once."""
+        with ExitStack() as cleanup:
+            for supervised in self._processes:
+                cleanup.callback(supervised.process.kill_group)
+            for supervised in reversed(self._processes):
+                supervised.process.stop()
 
-    def _look_after(self, ward: _Ward) -> None:
-        if ward.restart_at is not None:
-            if time.monotonic() >= ward.restart_at:
-                ward.start()
-        elif (code := ward.child.exit_code()) is not None:
-            ward.child.sweep()  # what it left behind must not serve beside the next one
-            self._plan_restart(ward, code)
+    def _check(self, supervised: _SupervisedProcess) -> None:
+        if supervised.restart_at is not None:
+            if time.monotonic() >= supervised.restart_at:
+                supervised.start()
+        elif (code := supervised.process.exit_code()) is not None:
+            # Processes that it left behind must not serve beside the next one.
+            supervised.process.kill_group()
+            self._plan_restart(supervised, code)
 
-    def _plan_restart(self, ward: _Ward, code: int) -> None:
-        name, now = ward.child.spec.name, time.monotonic()
-        if code == RESTART_ME:
-            ward.quick_failures = 0
-            ward.restart_at = now
-            self._say(f"{name} asked for a fresh process")
+    def _plan_restart(self, supervised: _SupervisedProcess, code: int) -> None:
+        name, now = supervised.process.spec.name, time.monotonic()
+        if code == RESTART_EXIT_CODE:
+            supervised.quick_failures = 0
+            supervised.restart_at = now
+            self._report(f"{name} asked for a fresh process")
             return
-        quick = now - ward.started_at < self._patience.quick_seconds
-        ward.quick_failures = ward.quick_failures + 1 if quick else 0
-        if ward.quick_failures >= self._patience.quick_failures:
-            raise _gave_up(ward, code)
-        pause = self._patience.pause_seconds * 2 ** max(ward.quick_failures - 1, 0)
-        ward.restart_at = now + pause
-        log = ward.child.spec.log_path
-        self._say(f"{name} {ended(code)}; again in {pause:g} s (log: {log})")
+        policy = self._restart_policy
+        is_quick = now - supervised.started_at < policy.quick_seconds
+        supervised.quick_failures = supervised.quick_failures + 1 if is_quick else 0
+        if supervised.quick_failures >= policy.max_quick_failures:
+            raise _restart_limit_error(supervised, code)
+        pause = policy.pause_seconds * 2 ** max(supervised.quick_failures - 1, 0)
+        supervised.restart_at = now + pause
+        log = supervised.process.spec.log_path
+        self._report(f"{name} {describe_exit(code)}; again in {pause:g} s (log: {log})")
 
 
-def ended(code: int) -> str:
-    """Say how a process ended."""
+def describe_exit(code: int) -> str:
+    """Describe how a process ended."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit {code}"
 
 
-def _gave_up(ward: _Ward, code: int) -> ChildGaveUp:
-    spec = ward.child.spec
-    lines = "\n".join(f"  | {line}" for line in ward.child.last_lines())
-    return ChildGaveUp(
-        f"{spec.name} {ended(code)}, {ward.quick_failures} times in a row"
+def _restart_limit_error(
+    supervised: _SupervisedProcess, code: int
+) -> RestartLimitReached:
+    spec = supervised.process.spec
+    lines = "\n".join(f"  | {line}" for line in supervised.process.last_lines())
+    return RestartLimitReached(
+        f"{spec.name} {describe_exit(code)}, {supervised.quick_failures} times in a row"
         f"\n{lines or '  | (nothing in its log)'}",
         hint=f"its whole log: {spec.log_path}",
     )

@@ -1,4 +1,4 @@
-"""Whether the network's weights are on this machine, told without loading torch."""
+"""Check that the network's weights are on this machine, without loading torch."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from impasto.errors import WeightsMissing
-from impasto.local.components import module_command, require_parts
+from impasto.local.components import module_command, require_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_FILE = "vgg16.safetensors"  # of the default network; others are fetched at will
+_FILE = "vgg16.safetensors"  # of the default network; others are optional
 
 
 def weights_folder(environment: Mapping[str, str]) -> Path:
-    """Return where the workers look, by the same rule as theirs."""
-    chosen = environment.get("IMPASTO_WEIGHTS_DIR")
-    return Path(chosen) if chosen else user_cache_path("impasto") / "weights"
+    """Return the weights folder, by the same rule as the workers."""
+    folder = environment.get("IMPASTO_WEIGHTS_DIR")
+    return Path(folder) if folder else user_cache_path("impasto") / "weights"
 
 
 def require_weights(environment: Mapping[str, str]) -> None:
-    """Check that the file is there; the worker checks that it is whole.
+    """Check that the file of the weights exists; the worker checks its content.
 
     Raises:
-        WeightsMissing: It is not.
+        WeightsMissing: The file does not exist.
     """
     folder = weights_folder(environment)
     if not (folder / _FILE).exists():
@@ -35,21 +35,21 @@ def require_weights(environment: Mapping[str, str]) -> None:
 
 
 def fetch_missing_weights(
-    environment: Mapping[str, str], say: Callable[[str], None]
+    environment: Mapping[str, str], report: Callable[[str], None]
 ) -> None:
     """Fetch the weights unless they are there.
 
     Raises:
-        PartsMissing: What fetches them is not installed.
-        WeightsMissing: They could not be fetched; holds the reasons.
+        MissingDependency: The packages that fetch them are not installed.
+        WeightsMissing: The weights could not be fetched; holds the reasons.
     """
     try:
         require_weights(environment)
     except WeightsMissing as error:
-        say(f"{error}: fetching them once")
+        report(f"{error}: fetching them once")
     else:
         return
-    require_parts("weights")
+    require_dependencies("weights")
     command = module_command("worker.weights", "fetch")
     run = subprocess.run(  # noqa: S603 - our own module
         command, env=environment, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Bearer keys: made once, kept as their SHA-256 only, gone when they are revoked."""
+"""API keys: issued once, stored as their SHA-256 only, deleted when revoked."""
 
 from __future__ import annotations
 
@@ -25,54 +25,55 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 KEY_PREFIX = "imp_"
-MAX_KEYS_PER_OWNER = 50  # each has request budgets of its own
-USE_SECONDS = 60.0  # how exactly the last use of a key is known
+MAX_KEYS_PER_OWNER = 50  # each has rate limits of its own
+LAST_USED_RESOLUTION_SECONDS = 60.0  # precision of `last_used_at`
 
 
 class Scope(StrEnum):
     """What a key may do."""
 
-    READ = "read"  # look at the owner's jobs and pictures
+    READ = "read"  # read the owner's jobs and pictures
     WRITE = "write"  # make, steer and delete them
     KEYS = "keys"  # make, list and revoke the owner's keys
     ADMIN = "admin"  # everything, with the keys of all owners
 
 
-USUAL = frozenset({Scope.READ, Scope.WRITE})
+DEFAULT_SCOPES = frozenset({Scope.READ, Scope.WRITE})
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key to be made.
+    """API key to be issued.
 
     Attributes:
-        name: For people.
-        owner_id: Whose; None: of a new owner.
-        scopes: What it may do.
-        expires_in_seconds: None: it never does.
-        submits_per_minute: None: as the settings say; 0: no limit.
-        requests_per_minute: The same, of all other requests.
+        name: Name for people.
+        owner_id: Owner of the key, or None for a new owner.
+        scopes: Scopes of the key.
+        expires_in_seconds: Lifetime, or None for no expiry.
+        submits_per_minute: Rate limit of submissions; None: that of the settings; 0: no
+            limit.
+        requests_per_minute: Rate limit of all other requests, likewise.
         quotas: `max_queued` and `max_running` of its owner, where they change.
-        made_with: Id of the key that makes it, which it must not outlive; None: none,
-            or one that may do everything.
+        creator_key_id: Id of the key that issues this one, which must not outlive it;
+            None: no key, or one with the scope `admin`.
     """
 
     name: str = ""
     owner_id: str | None = None
-    scopes: frozenset[Scope] = USUAL
+    scopes: frozenset[Scope] = DEFAULT_SCOPES
     expires_in_seconds: float | None = None
     submits_per_minute: int | None = None
     requests_per_minute: int | None = None
     quotas: dict[str, int | None] = field(default_factory=dict)
-    made_with: str | None = field(default=None, kw_only=True)
+    creator_key_id: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class KnownKey:
-    """A key that is valid now, as far as requests need to know.
+class ValidKey:
+    """Valid API key, as requests need it.
 
     Attributes:
-        expires_in_seconds: None: never.
+        expires_in_seconds: Remaining lifetime, or None for no expiry.
     """
 
     id: str
@@ -83,58 +84,61 @@ class KnownKey:
     expires_in_seconds: float | None
 
 
-def issue_key(db: Database, new: NewKey) -> tuple[ApiKey, str]:
-    """Make a key; the text of it is shown this once.
+def issue_key(db: Database, new_key: NewKey) -> tuple[ApiKey, str]:
+    """Issue a key.
+
+    Returns:
+        The row, and the token, which is stored nowhere.
 
     Raises:
         InvalidParams: The owner has too many keys.
-        Unauthenticated: The key that makes it has expired meanwhile, or was revoked.
+        Unauthenticated: The creating key has expired meanwhile, or was revoked.
     """
     token = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
-    owner_id = new.owner_id or new_id("own")
+    owner_id = new_key.owner_id or new_id("own")
     ensure_owner(db, owner_id)
     with db.write() as session:
         owner = session.get_one(Owner, owner_id, with_for_update=True)
-        _make_room(db, session, owner_id)
-        for name, value in new.quotas.items():
+        _enforce_key_limit(db, session, owner_id)
+        for name, value in new_key.quotas.items():
             setattr(owner, name, value)
         now = session.scalar(select(db.now)) or 0.0
         key = ApiKey(
             id=new_id("key"),
             owner_id=owner_id,
             digest=key_digest(token),
-            name=new.name,
-            scopes=" ".join(sorted(new.scopes)),
-            submits_per_minute=new.submits_per_minute,
-            requests_per_minute=new.requests_per_minute,
+            name=new_key.name,
+            scopes=" ".join(sorted(new_key.scopes)),
+            submits_per_minute=new_key.submits_per_minute,
+            requests_per_minute=new_key.requests_per_minute,
             created_at=now,
-            expires_at=_end(db, session, new, now),
+            expires_at=_expiry_time(db, session, new_key, now),
         )
         session.add(key)
     return key, token
 
 
-def find_key(db: Database, token: str) -> KnownKey | None:
-    """Read the key that `token` is, if it is a valid one."""
-    return _find(db, ApiKey.digest == key_digest(token))
+def find_key_by_token(db: Database, token: str) -> ValidKey | None:
+    """Find the valid key of a token."""
+    return _find_valid_key(db, ApiKey.digest == key_digest(token))
 
 
-def key_digests(db: Database) -> frozenset[str]:
-    """Read what `key_digest` says of every key that there is, expired ones too."""
+def read_key_digests(db: Database) -> frozenset[str]:
+    """Read the digests of all keys, expired ones too."""
     with db.read() as session:
         return frozenset(session.scalars(select(ApiKey.digest)))
 
 
-def get_key(db: Database, key_id: str) -> KnownKey | None:
-    """Read a key by its id, if it is valid."""
-    return _find(db, ApiKey.id == key_id)
+def find_key_by_id(db: Database, key_id: str) -> ValidKey | None:
+    """Find a valid key by its id."""
+    return _find_valid_key(db, ApiKey.id == key_id)
 
 
-def valid_keys(db: Database, key_ids: Collection[str]) -> set[str]:
-    """Tell which of these keys still let somebody in, in one query."""
+def filter_valid_keys(db: Database, key_ids: Collection[str]) -> set[str]:
+    """Select the ids of the keys that are valid, in one query."""
     with db.read() as session:
-        known = select(ApiKey.id).where(ApiKey.id.in_(key_ids), _is_valid(db))
-        return set(session.scalars(known))
+        statement = select(ApiKey.id).where(ApiKey.id.in_(key_ids), _is_valid(db))
+        return set(session.scalars(statement))
 
 
 def query_keys(
@@ -147,9 +151,9 @@ def query_keys(
 
     Args:
         db: The database.
-        owner_id: Whose; None: everybody's.
-        limit: At most so many; None: all.
-        before: (created_at, id) of the last one already seen.
+        owner_id: Owner of the keys, or None for all owners.
+        limit: Maximum number of keys, or None for no limit.
+        before: (created_at, id) of the last key of the previous page.
     """
     statement = select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
     statement = statement.limit(limit)
@@ -166,11 +170,11 @@ def read_key(db: Database, key_id: str, owner_id: str | None = None) -> ApiKey:
 
     Args:
         db: The database.
-        key_id: Which.
-        owner_id: Whose it must be; None: anybody's.
+        key_id: Id of the key.
+        owner_id: Owner that the key must have, or None for any.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is no such key.
     """
     with db.read() as session:
         key = session.get(ApiKey, key_id)
@@ -179,28 +183,30 @@ def read_key(db: Database, key_id: str, owner_id: str | None = None) -> ApiKey:
     return key
 
 
-def withdraw_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
-    """Delete a key, so that nobody is let in with it any more.
+def delete_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
+    """Revoke a key by deleting it.
 
     Args:
         db: The database.
-        key_id: Which.
-        owner_id: Whose it must be; None: anybody's.
+        key_id: Id of the key.
+        owner_id: Owner that the key must have, or None for any.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is no such key.
     """
-    which = [ApiKey.id == key_id]
+    conditions = [ApiKey.id == key_id]
     if owner_id is not None:
-        which.append(ApiKey.owner_id == owner_id)
+        conditions.append(ApiKey.owner_id == owner_id)
     with db.write() as session:
-        gone = session.execute(delete(ApiKey).where(*which).returning(ApiKey.id))
-        if gone.one_or_none() is None:
+        deleted = session.execute(
+            delete(ApiKey).where(*conditions).returning(ApiKey.id)
+        )
+        if deleted.one_or_none() is None:
             raise NotFound(f"there is no key {key_id}")
 
 
-def used_keys(db: Database, key_ids: Iterable[str]) -> None:
-    """Note that these keys have just been used."""
+def record_key_use(db: Database, key_ids: Iterable[str]) -> None:
+    """Store that these keys have just been used."""
     with db.write() as session:
         session.execute(
             update(ApiKey)
@@ -208,7 +214,7 @@ def used_keys(db: Database, key_ids: Iterable[str]) -> None:
                 ApiKey.id.in_(list(key_ids)),
                 or_(
                     ApiKey.last_used_at.is_(None),
-                    ApiKey.last_used_at < db.now - USE_SECONDS / 2,
+                    ApiKey.last_used_at < db.now - LAST_USED_RESOLUTION_SECONDS / 2,
                 ),
             )
             .values(last_used_at=db.now)
@@ -217,61 +223,71 @@ def used_keys(db: Database, key_ids: Iterable[str]) -> None:
 
 
 def get_owner(db: Database, owner_id: str) -> Owner | None:
-    """Read an owner's counts and quotas; None: nothing was ever made by it."""
+    """Read the counts and quotas of an owner; None if it has no row yet."""
     with db.read() as session:
         return session.get(Owner, owner_id)
 
 
-def scopes_of(key: ApiKey) -> frozenset[Scope]:
-    """Read what a key may do; words of later versions grant nothing here."""
-    known = set(Scope)
-    return frozenset(Scope(word) for word in key.scopes.split() if word in known)
+def parse_scopes(key: ApiKey) -> frozenset[Scope]:
+    """Parse the scopes of a key; those of later versions are ignored."""
+    valid = set(Scope)
+    return frozenset(Scope(word) for word in key.scopes.split() if word in valid)
 
 
 def key_digest(token: str) -> str:
-    """Return what is kept of a key: its SHA-256 in hex."""
+    """Compute the stored form of a token: its SHA-256 in hex."""
     # A key has 256 random bits: a plain digest cannot be guessed back.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _make_room(db: Database, session: Session, owner_id: str) -> None:
-    """Let there be room for one more; expired ones make room, and go only then."""
-    mine = ApiKey.owner_id == owner_id
-    count = session.scalar(select(func.count()).where(mine)) or 0
+def _enforce_key_limit(db: Database, session: Session, owner_id: str) -> None:
+    """Check that the owner may have one more key; delete expired ones if necessary."""
+    owned = ApiKey.owner_id == owner_id
+    count = session.scalar(select(func.count()).where(owned)) or 0
     if count < MAX_KEYS_PER_OWNER:
         return
-    expired = delete(ApiKey).where(mine, not_(_is_valid(db))).returning(ApiKey.id)
-    gone = session.scalars(expired.execution_options(synchronize_session=False)).all()
-    if count - len(gone) >= MAX_KEYS_PER_OWNER:
+    expired = delete(ApiKey).where(owned, not_(_is_valid(db))).returning(ApiKey.id)
+    expired_ids = session.scalars(
+        expired.execution_options(synchronize_session=False)
+    ).all()
+    if count - len(expired_ids) >= MAX_KEYS_PER_OWNER:
         detail = f"{owner_id} has {MAX_KEYS_PER_OWNER} keys; revoke some"
         raise InvalidParams([FieldError("/owner", "too-many", detail)])
 
 
-def _end(db: Database, session: Session, new: NewKey, now: float) -> float | None:
-    """When the key ends: what its maker is known to have left is seconds old."""
-    lasts = new.expires_in_seconds
-    ends = [] if lasts is None else [now + lasts]
-    if new.made_with is not None:
-        still = select(ApiKey).where(ApiKey.id == new.made_with, _is_valid(db))
-        maker = session.scalar(still.with_for_update())
-        if maker is None:
+def _expiry_time(
+    db: Database, session: Session, new_key: NewKey, now: float
+) -> float | None:
+    """Compute the expiry of a new key: at the latest with its creator.
+
+    The creator is read again, as what the request knows of it is seconds old.
+    """
+    lifetime = new_key.expires_in_seconds
+    candidates = [] if lifetime is None else [now + lifetime]
+    if new_key.creator_key_id is not None:
+        statement = select(ApiKey).where(
+            ApiKey.id == new_key.creator_key_id, _is_valid(db)
+        )
+        creator = session.scalar(statement.with_for_update())
+        if creator is None:
             raise Unauthenticated("the key that makes another has expired, or is gone")
-        ends += [] if maker.expires_at is None else [maker.expires_at]
-    return min(ends, default=None)
+        if creator.expires_at is not None:
+            candidates.append(creator.expires_at)
+    return min(candidates, default=None)
 
 
-def _find(db: Database, which: Any) -> KnownKey | None:
-    left = (ApiKey.expires_at - db.now).label("left")
+def _find_valid_key(db: Database, condition: Any) -> ValidKey | None:
+    remaining = (ApiKey.expires_at - db.now).label("remaining")
     with db.read() as session:
-        valid = select(ApiKey, left).where(which, _is_valid(db))
-        found = session.execute(valid).one_or_none()
-    if found is None:
+        statement = select(ApiKey, remaining).where(condition, _is_valid(db))
+        row = session.execute(statement).one_or_none()
+    if row is None:
         return None
-    key, expires_in_seconds = found
-    return KnownKey(
+    key, expires_in_seconds = row
+    return ValidKey(
         id=key.id,
         owner_id=key.owner_id,
-        scopes=scopes_of(key),
+        scopes=parse_scopes(key),
         submits_per_minute=key.submits_per_minute,
         requests_per_minute=key.requests_per_minute,
         expires_in_seconds=expires_in_seconds,

@@ -1,4 +1,4 @@
-"""Rows of owners: whoever submits jobs has one before anything else of theirs."""
+"""Rows of owners: each exists before the first key, asset or job of the owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def ensure_owner(db: Database, owner_id: str) -> None:
-    """Make the owner's row if it is missing."""
+    """Insert the row of an owner if it is missing."""
     with db.read() as session:
         if session.get(Owner, owner_id) is not None:
             return

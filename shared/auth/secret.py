@@ -1,4 +1,4 @@
-"""The key that signs page cursors, cookies and tokens of streams: a file, made once."""
+"""Secret file: the key that signs page cursors, cookies and stream tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from shared.errors import SecretUnusable
+from shared.errors import InvalidSecretFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,17 +16,17 @@ SECRET_BYTES = 32
 
 
 def read_secret(path: Path) -> bytes:
-    """Return the signing key in `path`, made once with mode 0600, durable by then.
+    """Read the signing key in `path`; create it durably, with mode 0600, if missing.
 
     Raises:
-        SecretUnusable: It is so short that signatures could be guessed: an empty file
-            is what a power cut may leave of one.
+        InvalidSecretFile: The key is so short that signatures could be guessed; a power
+            cut may leave an empty file.
     """
     if not path.exists():
-        _make(path)
+        _create_secret(path)
     secret = path.read_bytes()
     if len(secret) < SECRET_BYTES:
-        raise SecretUnusable(
+        raise InvalidSecretFile(
             f"{path} has {len(secret)} bytes; a key to sign with has at least "
             f"{SECRET_BYTES}"
         )
@@ -34,32 +34,32 @@ def read_secret(path: Path) -> bytes:
 
 
 def secret_or_exit(path: Path) -> bytes:
-    """Read the key at the start of a process; exit with 2, saying what is wrong.
+    """Read the signing key at the start of a process, or exit with 2 and a message.
 
     Raises:
-        SystemExit: It cannot be used.
+        SystemExit: The key cannot be used.
     """
     try:
         return read_secret(path)
-    except SecretUnusable as error:
+    except InvalidSecretFile as error:
         sys.stderr.write(f"settings: IMPASTO_SECRET_FILE: {error}\n{error.hint}\n")
         raise SystemExit(2) from None
 
 
-def _make(path: Path) -> None:
+def _create_secret(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    fresh.touch(mode=0o600)
-    with fresh.open("wb") as file:
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    temporary.touch(mode=0o600)
+    with temporary.open("wb") as file:
         file.write(secrets.token_bytes(SECRET_BYTES))
         file.flush()
         os.fsync(file.fileno())
     try:
-        path.hardlink_to(fresh)  # of two that start at once, the first wins
+        path.hardlink_to(temporary)  # of two that start at once, the first wins
     except FileExistsError:
         pass
     finally:
-        fresh.unlink()
+        temporary.unlink()
     _sync_folder(path.parent)
 
 

@@ -1,7 +1,7 @@
-"""Tokens that open one stream each: for clients that can send an address and no header.
+"""Stream tokens: each opens one stream, for clients that cannot send a header.
 
-They lie in the database, so that one is used once over all processes, as digests only;
-and they go with their key.
+Their digests are in the database, so that a token can be used once over all processes;
+they are deleted with their key.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from shared.errors import Unauthenticated
 if TYPE_CHECKING:
     from shared.db.database import Database
 
-TOKEN_SECONDS = 60.0  # in which it must be used
+TOKEN_SECONDS = 60.0  # lifetime
 
 
-def keep_stream_token(db: Database, key_id: str, token: str) -> float:
-    """Let a token open a stream.
+def store_stream_token(db: Database, key_id: str, token: str) -> float:
+    """Store a token that may open a stream.
 
     Returns:
-        Until when: for 60 s, and no longer than its key is valid.
+        Time of its expiry: after 60 s, and no later than its key's.
 
     Raises:
         Unauthenticated: The key has been revoked meanwhile.
     """
     with db.write() as session:
-        known = select(db.now + TOKEN_SECONDS, ApiKey.expires_at)
+        statement = select(db.now + TOKEN_SECONDS, ApiKey.expires_at)
         # Locked, so that a revocation at the same time takes the token along.
-        found = session.execute(
-            known.where(ApiKey.id == key_id).with_for_update()
+        expiries = session.execute(
+            statement.where(ApiKey.id == key_id).with_for_update()
         ).one_or_none()
-        if found is None:
+        if expiries is None:
             raise Unauthenticated("this API key is not known here, or not any more")
-        expires_at = float(min(one for one in found if one is not None))
+        expires_at = float(min(time for time in expiries if time is not None))
         session.add(
             StreamToken(digest=key_digest(token), key_id=key_id, expires_at=expires_at)
         )
     return expires_at
 
 
-def use_stream_token(db: Database, token: str) -> str | None:
-    """Use a token up; of any number of requests, over all processes, one may.
+def consume_stream_token(db: Database, token: str) -> str | None:
+    """Consume a token; one of any number of requests, over all processes, succeeds.
 
     Returns:
-        The id of its key; None: it is none, was used, or is too old.
+        Id of its key, or None if it does not exist, was used, or has expired.
     """
-    mine = (StreamToken.digest == key_digest(token), StreamToken.expires_at > db.now)
-    with db.read() as session:  # nobody takes the lock of writers with used ones
-        if session.scalar(select(func.count()).where(*mine)) == 0:
+    valid = (StreamToken.digest == key_digest(token), StreamToken.expires_at > db.now)
+    with db.read() as session:  # used tokens must not take the writers' lock
+        if session.scalar(select(func.count()).where(*valid)) == 0:
             return None
     with db.write() as session:
-        used = delete(StreamToken).where(*mine).returning(StreamToken.key_id)
-        return session.scalar(used)
+        statement = delete(StreamToken).where(*valid).returning(StreamToken.key_id)
+        return session.scalar(statement)
 
 
-def drop_old_stream_tokens(db: Database) -> int:
-    """Sweep tokens that nobody has used in time; return how many went."""
+def delete_expired_stream_tokens(db: Database) -> int:
+    """Delete tokens that were not used in time, and count them."""
     with db.write() as session:
-        old = delete(StreamToken).where(StreamToken.expires_at <= db.now)
-        return len(session.scalars(old.returning(StreamToken.digest)).all())
+        expired = delete(StreamToken).where(StreamToken.expires_at <= db.now)
+        return len(session.scalars(expired.returning(StreamToken.digest)).all())

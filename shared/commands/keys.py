@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.auth.api_keys import (
-    USUAL,
+    DEFAULT_SCOPES,
     NewKey,
     Scope,
+    delete_key,
     issue_key,
     query_keys,
-    withdraw_key,
 )
 from shared.db.database import Database
 from shared.errors import DatabaseUnavailable, ImpastoError
@@ -32,7 +32,7 @@ _TITLES = ("ID", "OWNER", "NAME", "SCOPES", "EXPIRES", "LAST USED")
 
 
 def main() -> int:
-    """Do what was asked; return 1 when that was not possible."""
+    """Run the command; return 1 if it fails."""
     arguments = _parser().parse_args()
     database = Database(settings_or_exit().database_url)
     try:
@@ -76,24 +76,26 @@ def _owner_id(text: str) -> str:
 
 
 def _days(text: str) -> float:
-    days = float(text)  # argparse says what is wrong with no number
+    days = float(text)  # argparse reports what is not a number
     if not 0 < days <= _MAX_DAYS:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {_MAX_DAYS:,} days")
     return days
 
 
-def _create(database: Database, told: argparse.Namespace) -> None:
-    quotas = {name: getattr(told, name) for name in _QUOTAS}
-    new = NewKey(
-        name=told.name,
-        owner_id=told.owner,
-        scopes=frozenset(map(Scope, told.scope)) if told.scope else USUAL,
-        expires_in_seconds=told.expires_days and told.expires_days * _DAY_SECONDS,
-        submits_per_minute=told.submits_per_minute,
-        requests_per_minute=told.requests_per_minute,
-        quotas={name: most for name, most in quotas.items() if most is not None},
+def _create(database: Database, arguments: argparse.Namespace) -> None:
+    quotas = {name: getattr(arguments, name) for name in _QUOTAS}
+    scopes = frozenset(map(Scope, arguments.scope or DEFAULT_SCOPES))
+    days = arguments.expires_days
+    new_key = NewKey(
+        name=arguments.name,
+        owner_id=arguments.owner,
+        scopes=scopes,
+        expires_in_seconds=days and days * _DAY_SECONDS,
+        submits_per_minute=arguments.submits_per_minute,
+        requests_per_minute=arguments.requests_per_minute,
+        quotas={name: limit for name, limit in quotas.items() if limit is not None},
     )
-    key, token = issue_key(database, new)
+    key, token = issue_key(database, new_key)
     sys.stdout.write(f"{token}\n")
     sys.stderr.write(
         f"{key.id} of {key.owner_id}, may {key.scopes.replace(' ', ', ')}\n"
@@ -101,7 +103,7 @@ def _create(database: Database, told: argparse.Namespace) -> None:
     )
 
 
-def _list(database: Database, _told: argparse.Namespace) -> None:
+def _list(database: Database, _arguments: argparse.Namespace) -> None:
     rows = [_TITLES, *(_cells(key) for key in query_keys(database))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -109,17 +111,17 @@ def _list(database: Database, _told: argparse.Namespace) -> None:
         sys.stdout.write(f"{'  '.join(cells).rstrip()}\n")
 
 
-def _revoke(database: Database, told: argparse.Namespace) -> None:
-    withdraw_key(database, told.key)
-    sys.stderr.write(f"{told.key} is revoked; servers notice within 5 s\n")
+def _revoke(database: Database, arguments: argparse.Namespace) -> None:
+    delete_key(database, arguments.key)
+    sys.stderr.write(f"{arguments.key} is revoked; servers notice within 5 s\n")
 
 
 def _cells(key: ApiKey) -> Sequence[str]:
-    times = (_day(key.expires_at, "never"), _day(key.last_used_at, "-"))
+    times = (_format_time(key.expires_at, "never"), _format_time(key.last_used_at, "-"))
     return (key.id, key.owner_id, key.name or "-", key.scopes, *times)
 
 
-def _day(seconds: float | None, none: str) -> str:
+def _format_time(seconds: float | None, none: str) -> str:
     if seconds is None:
         return none
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

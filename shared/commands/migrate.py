@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from shared.db.migrate import is_current, migrate
-from shared.errors import DatabaseUnavailable, UnknownRevision
+from shared.errors import DatabaseUnavailable, UnknownSchemaRevision
 from shared.settings import settings_or_exit
 
 EXIT_PENDING = 3
@@ -25,7 +25,7 @@ def main() -> int:
     except DatabaseUnavailable as error:
         sys.stderr.write(f"migrate: {error}\n")
         return 1
-    except UnknownRevision as error:
+    except UnknownSchemaRevision as error:
         sys.stderr.write(f"migrate: {error}\nhint: {error.hint}\n")
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""What the tables are made of: the base class, and kinds of columns."""
+"""Base class of the tables, and helpers for their columns and indexes."""
 
 from __future__ import annotations
 
@@ -22,37 +22,41 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 if TYPE_CHECKING:
     from enum import StrEnum
 
-Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Counter = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts INTEGER only
-MAX_NAME = 200  # characters, of jobs and keys
+JsonDocument = JSON(none_as_null=True).with_variant(
+    JSONB(none_as_null=True), "postgresql"
+)
+AutoIncrement = BigInteger().with_variant(
+    Integer, "sqlite"
+)  # SQLite counts INTEGER only
+MAX_NAME = 200  # characters, of jobs and API keys
 
 
-def word_column(kind: type[StrEnum]) -> Enum:
-    """One of the words of `kind`, stored as it reads."""
+def enum_column(enum: type[StrEnum]) -> Enum:
+    """Return the column type of an enumeration, which stores the values as text."""
     return Enum(
-        kind,
+        enum,
         native_enum=False,
         create_constraint=False,  # later states need no rebuilt table
         length=16,
         validate_strings=True,
-        values_callable=lambda words: [word.value for word in words],
+        values_callable=lambda members: [member.value for member in members],
     )
 
 
 def id_column() -> Mapped[str]:
-    """An id with a prefix that says of what: `job_01J...`."""
+    """Return a primary key column of ids with a prefix, as in `job_01J...`."""
     return mapped_column(String(40), primary_key=True)
 
 
 def job_id_column() -> Mapped[str]:
-    """The job that a row belongs to, and goes with."""
+    """Return the column of the job that a row belongs to, and is deleted with."""
     return mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
 
 
 class Base(DeclarativeBase):
-    """Root of every table."""
+    """Base class of all tables."""
 
-    metadata = MetaData(  # names that a later migration can refer to
+    metadata = MetaData(  # names that later migrations can refer to
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -63,19 +67,19 @@ class Base(DeclarativeBase):
     )
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a plain attribute
-        dict[str, Any]: Document,
-        list[Any]: Document,
+        dict[str, Any]: JsonDocument,
+        list[Any]: JsonDocument,
         float: Double,
     }
 
 
-def index_where_present(name: str, present: str, *columns: str) -> Index:
-    """An index of only those rows that have a value in `present`."""
-    only = text(f"{present} IS NOT NULL")
+def partial_index(name: str, not_null: str, *columns: str) -> Index:
+    """Return an index of only those rows that have a value in `not_null`."""
+    only = text(f"{not_null} IS NOT NULL")
     return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
-def index_of_live_jobs(name: str, *columns: str) -> Index:
-    """An index of the jobs that nobody has deleted, as people list them."""
+def index_of_undeleted_jobs(name: str, *columns: str) -> Index:
+    """Return an index of the jobs that are not deleted, for listings."""
     only = text("deleted_at IS NULL")
     return Index(name, *columns, sqlite_where=only, postgresql_where=only)

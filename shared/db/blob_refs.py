@@ -1,4 +1,4 @@
-"""Which blobs the rows name: found from the tables, so that none is forgotten."""
+"""References to blobs in the rows, found in every table so that none is missed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def unnamed(session: Session, keys: Iterable[str]) -> list[str]:
-    """Of these keys of blobs, those that no row names; in their order.
+def unreferenced_keys(session: Session, keys: Iterable[str]) -> list[str]:
+    """Return those of the blob keys that no row refers to, in their order.
 
-    A checkpoint may be named by several jobs, as a fork goes on from its parent's.
+    Several jobs can refer to one checkpoint, as a fork continues from its parent's.
     """
-    wanted = list(keys)
-    named: set[str] = set()
-    for column in _columns():
-        named.update(session.scalars(select(column).where(column.in_(wanted))))
-    return [key for key in wanted if key not in named]
+    candidates = list(keys)
+    referenced: set[str] = set()
+    for column in _key_columns():
+        rows = session.scalars(select(column).where(column.in_(candidates)))
+        referenced.update(rows)
+    return [key for key in candidates if key not in referenced]
 
 
-def _columns() -> list[Column[str]]:
-    """Every column that holds the key of a blob: `key`, or `<of what>_key`."""
+def _key_columns() -> list[Column[str]]:
+    """Return every column that holds the key of a blob: `key` or `..._key`."""
     return [
         column
         for table in Base.metadata.sorted_tables

@@ -1,4 +1,4 @@
-"""Whether anything was committed to a database, without reading any of it."""
+"""Change token of a database: it differs after each commit, and costs no query."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import psycopg
 from typing_extensions import override
 
-from shared.db.dialects import connect
+from shared.db.dialects import connect_postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 Connection = TypeVar("Connection", sqlite3.Connection, "psycopg.Connection[Any]")
 
-_TURN_SECONDS = 0.1  # a database that stands still must not hold up everybody here
+_LOCK_SECONDS = 0.1  # a frozen database must not block all threads
 _CONNECT_SECONDS = 2
-_ANSWER_SECONDS = 2.0
+_RESPONSE_SECONDS = 2.0
 
 
-class Commits(ABC, Generic[Connection]):
-    """Asks through a connection of its own, so that every other's commits count."""
+class ChangeToken(ABC, Generic[Connection]):
+    """Reads the token through a connection of its own, so that all commits count."""
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
-        self._generation = 0  # each connection counts from the same number
+        self._generation = 0  # each connection starts counting at the same number
         self._lock = Lock()
 
-    def mark(self) -> str | None:
-        """Return a text that differs after each commit; None: it is not known."""
-        if not self._lock.acquire(timeout=_TURN_SECONDS):
+    def read(self) -> str | None:
+        """Return a text that differs after each commit; None if it cannot be read."""
+        if not self._lock.acquire(timeout=_LOCK_SECONDS):
             return None
         try:
             if self._connection is None:
                 self._connection = self._connect()
                 self._generation += 1
-            return f"{self._generation}.{self._ask(self._connection)}"
+            return f"{self._generation}.{self._query(self._connection)}"
         except (sqlite3.Error, psycopg.Error):
             self._close()
             return None
@@ -50,7 +50,7 @@ class Commits(ABC, Generic[Connection]):
             self._lock.release()
 
     def close(self) -> None:
-        """Close the connection; asking again opens it."""
+        """Close the connection; the next read opens it again."""
         with self._lock:
             self._close()
 
@@ -63,14 +63,16 @@ class Commits(ABC, Generic[Connection]):
     def _connect(self) -> Connection: ...
 
     @abstractmethod
-    def _ask(self, connection: Connection) -> str: ...
+    def _query(self, connection: Connection) -> str: ...
 
 
-class CommitsToFile(Commits[sqlite3.Connection]):
-    """Those to a SQLite file: https://sqlite.org/pragma.html#pragma_data_version.
+class SqliteChangeToken(ChangeToken[sqlite3.Connection]):
+    """Change token of a SQLite file.
+
+    Source: https://sqlite.org/pragma.html#pragma_data_version
 
     Args:
-        path: Of the file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,37 +84,38 @@ class CommitsToFile(Commits[sqlite3.Connection]):
         return sqlite3.connect(self._uri, uri=True, timeout=0, check_same_thread=False)
 
     @override
-    def _ask(self, connection: sqlite3.Connection) -> str:
+    def _query(self, connection: sqlite3.Connection) -> str:
         return str(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-class CommitsToServer(Commits["psycopg.Connection[Any]"]):
-    """Those to PostgreSQL: as long as its snapshots are equal, so is what they show.
+class PostgresChangeToken(ChangeToken["psycopg.Connection[Any]"]):
+    """Change token of PostgreSQL: equal snapshots show equal rows.
 
     A snapshot names the first transaction that has not begun and those that have not
     ended, https://www.postgresql.org/docs/current/functions-info.html.
 
     Args:
-        url: Of the database.
-        options: For the server, as libpq has them.
+        url: URL of the database.
+        options: Options for the server, in libpq's form.
     """
 
     def __init__(self, url: URL, options: str) -> None:
         super().__init__()
-        plain = url.set(drivername="postgresql")
-        self._url, self._options = plain.render_as_string(hide_password=False), options
+        libpq_url = url.set(drivername="postgresql")
+        self._url = libpq_url.render_as_string(hide_password=False)
+        self._options = options
 
     @override
     def _connect(self) -> psycopg.Connection[Any]:
-        return connect(
+        return connect_postgres(
             self._url,
-            limit_seconds=_ANSWER_SECONDS,
+            limit_seconds=_RESPONSE_SECONDS,
             autocommit=True,
             connect_timeout=_CONNECT_SECONDS,
             options=self._options,
         )
 
     @override
-    def _ask(self, connection: psycopg.Connection[Any]) -> str:
-        asked = connection.execute("SELECT pg_current_snapshot()::text", prepare=True)
-        return str(asked.fetchall()[0][0])
+    def _query(self, connection: psycopg.Connection[Any]) -> str:
+        cursor = connection.execute("SELECT pg_current_snapshot()::text", prepare=True)
+        return str(cursor.fetchall()[0][0])

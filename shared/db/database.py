@@ -1,7 +1,7 @@
-"""The database behind one small door: a transaction to write, one to read, its clock.
+"""The database: transactions to write and to read, and its clock.
 
 SQLite serves one host: WAL, full durability, one writer at a time, and readers that
-never wait for it. PostgreSQL serves many.
+never wait for it. PostgreSQL serves many hosts.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from shared.db.change_token import CommitsToFile, CommitsToServer
-from shared.db.dialects import connect, require_local
-from shared.db.read_cache import Notes
+from shared.db.change_token import PostgresChangeToken, SqliteChangeToken
+from shared.db.dialects import connect_postgres, require_local_file
+from shared.db.read_cache import ReadCache
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ _NOW = {
     "postgresql": "EXTRACT(EPOCH FROM statement_timestamp())::double precision",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
-_CONNECTIONS = {"pool_size": 8, "max_overflow": 24}
-_ANSWER_FACTOR = 4 / 3  # of what a statement may take: the server's word comes first
+_POOL = {"pool_size": 8, "max_overflow": 24}
+_RESPONSE_FACTOR = 4 / 3  # of the statement timeout, so that the server's comes first
 
 
 class Database:
-    """Opens transactions; nothing connects before the first one.
+    """Database connection pool that opens transactions; it connects at the first one.
 
     Args:
         url: `sqlite:///PATH` or `postgresql+psycopg://...`.
         clock: Seconds since 1970 UTC; by default the database's own clock, so that
             hosts whose clocks differ agree on every lease.
-        busy_seconds: How long to wait for a lock that another holds; twice as long for
-            one of the connections.
-        fresh_seconds: How old may be what many ask for.
-        statement_seconds: How long one statement may take on PostgreSQL.
+        busy_seconds: Time to wait for a lock that another transaction holds; twice as
+            long for a free connection.
+        fresh_seconds: Maximum age of cached query results.
+        statement_seconds: Time limit of one statement on PostgreSQL.
 
     Raises:
-        DatabaseShared: A SQLite file lies where other hosts could open it.
+        SqliteOnNetworkFileSystem: A SQLite file lies on a network file system.
     """
 
     def __init__(
@@ -58,32 +58,34 @@ class Database:
         fresh_seconds: float = 1.0,
         statement_seconds: float = 15.0,
     ) -> None:
-        self.notes = Notes(fresh_seconds)
+        self.read_cache = ReadCache(fresh_seconds)
         self.url = make_url(url)
         self._clock = clock
-        self._commits: CommitsToFile | CommitsToServer
+        self._change_token: SqliteChangeToken | PostgresChangeToken
         if self.url.get_backend_name() == "sqlite":
             path = Path(self.url.database or "")
-            require_local(path)
-            self._commits = CommitsToFile(path)
-            self._writing = _sqlite(self.url, "BEGIN IMMEDIATE", busy_seconds)
-            self._reading = _sqlite(self.url, "BEGIN", busy_seconds)
+            require_local_file(path)
+            self._change_token = SqliteChangeToken(path)
+            self._write_engine = _sqlite_engine(
+                self.url, "BEGIN IMMEDIATE", busy_seconds
+            )
+            self._read_engine = _sqlite_engine(self.url, "BEGIN", busy_seconds)
         else:
-            options = _options(busy_seconds, statement_seconds)
-            self._commits = CommitsToServer(self.url, options)
-            self._writing = self._reading = _postgresql(
-                self.url, options, busy_seconds, _ANSWER_FACTOR * statement_seconds
+            options = _server_options(busy_seconds, statement_seconds)
+            self._change_token = PostgresChangeToken(self.url, options)
+            self._write_engine = self._read_engine = _postgres_engine(
+                self.url, options, busy_seconds, _RESPONSE_FACTOR * statement_seconds
             )
         self._now = literal_column(_NOW[self.url.get_backend_name()], Double)
 
     @property
     def serves_one_host(self) -> bool:
         """Whether all processes of the farm must be on this host."""
-        return self._writing.dialect.name == "sqlite"
+        return self._write_engine.dialect.name == "sqlite"
 
     @property
     def now(self) -> ColumnElement[float]:
-        """The time of the statement it stands in, seconds since 1970 UTC."""
+        """SQL expression of the statement's time, seconds since 1970 UTC."""
         if self._clock is not None:
             return literal(self._clock(), Double)
         return self._now
@@ -96,8 +98,8 @@ class Database:
             DatabaseUnavailable: It could not be opened, used or committed. Whether a
                 failed commit took effect is then unknown: read before trying again.
         """
-        sessions = sessionmaker(self._writing, expire_on_commit=False)
-        with _translated(), sessions.begin() as session:
+        sessions = sessionmaker(self._write_engine, expire_on_commit=False)
+        with _translate_errors(), sessions.begin() as session:
             yield session
 
     @contextmanager
@@ -107,53 +109,56 @@ class Database:
         Raises:
             DatabaseUnavailable: It could not be opened or used.
         """
-        with _translated(), Session(self._reading, expire_on_commit=False) as session:
+        with (
+            _translate_errors(),
+            Session(self._read_engine, expire_on_commit=False) as session,
+        ):
             yield session
 
     @contextmanager
-    def look(self) -> Iterator[Connection]:
-        """Open one that only reads, for rows and not objects: that is quicker.
+    def read_connection(self) -> Iterator[Connection]:
+        """Open a read-only connection, for rows instead of objects: it is faster.
 
         Raises:
             DatabaseUnavailable: It could not be opened or used.
         """
-        with _translated(), self._reading.connect() as connection:
+        with _translate_errors(), self._read_engine.connect() as connection:
             yield connection
 
-    def commits(self) -> str | None:
-        """Return a text that differs after each commit of anybody.
+    def change_token(self) -> str | None:
+        """Return a text that differs after each commit by any process.
 
-        It costs a hundredth of a query on SQLite, a tenth on PostgreSQL. None: it is
-        not known.
+        It costs a hundredth of a query on SQLite, a tenth on PostgreSQL. None: it
+        could not be read.
         """
-        return self._commits.mark()
+        return self._change_token.read()
 
     def ping(self) -> None:
-        """See whether the database answers.
+        """Check whether the database responds.
 
         Raises:
-            DatabaseUnavailable: It does not answer.
+            DatabaseUnavailable: It does not respond.
         """
         self.time()
 
     def time(self) -> float:
-        """Ask the database for its time, seconds since 1970 UTC.
+        """Return the time of the database's clock, seconds since 1970 UTC.
 
         Raises:
-            DatabaseUnavailable: It does not answer.
+            DatabaseUnavailable: It does not respond.
         """
         with self.read() as session:
             return float(session.scalars(select(self.now)).one())
 
     def close(self) -> None:
         """Close every idle connection."""
-        self._commits.close()
-        self._writing.dispose()
-        self._reading.dispose()
+        self._change_token.close()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -170,17 +175,17 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).partition("\n")[0]
 
 
-def _sqlite(url: URL, begin: str, busy_seconds: float) -> Engine:
+def _sqlite_engine(url: URL, begin: str, busy_seconds: float) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": busy_seconds},
         pool_timeout=2 * busy_seconds,
-        **_CONNECTIONS,
+        **_POOL,
     )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.isolation_level = None  # `_begin` sends BEGIN
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # a 202 survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
@@ -192,7 +197,7 @@ def _sqlite(url: URL, begin: str, busy_seconds: float) -> Engine:
     return engine
 
 
-def _options(busy_seconds: float, statement_seconds: float) -> str:
+def _server_options(busy_seconds: float, statement_seconds: float) -> str:
     return (
         f"-c statement_timeout={round(1000 * statement_seconds)} "
         f"-c lock_timeout={round(1000 * busy_seconds)} "
@@ -200,19 +205,19 @@ def _options(busy_seconds: float, statement_seconds: float) -> str:
     )
 
 
-def _postgresql(
-    url: URL, options: str, busy_seconds: float, answer_seconds: float
+def _postgres_engine(
+    url: URL, options: str, busy_seconds: float, response_seconds: float
 ) -> Engine:
     engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=2 * busy_seconds,
-        **_CONNECTIONS,
+        **_POOL,
         connect_args={"connect_timeout": 5, "options": options},
     )
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: object, _record: object, place: Any, how: Any) -> Any:
-        return connect(*place, limit_seconds=answer_seconds, **how)
+    def _connect(_dialect: object, _record: object, args: Any, kwargs: Any) -> Any:
+        return connect_postgres(*args, limit_seconds=response_seconds, **kwargs)
 
     return engine

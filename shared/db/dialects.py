@@ -1,12 +1,12 @@
-"""Connections to PostgreSQL that wait for no answer longer than they may.
+"""What PostgreSQL and SQLite need beyond SQLAlchemy: time limits, and a local file.
 
-The server ends what takes too long; but one that stands still ends nothing, and of a
-host that is gone TCP says so after a quarter of an hour only.
+A PostgreSQL server ends statements that take too long; but a frozen one ends nothing,
+and TCP reports a lost host only after a quarter of an hour. So connections limit the
+time of each response themselves.
 
-SQLite serves one host: its locks do not reach across a network.
-
-A database file on a network file system looks as if it worked, until two hosts write
-at once; so it is refused before the first connection.
+SQLite serves one host: its locks do not work across a network. A database file on a
+network file system seems to work until two hosts write at once; so it is refused
+before the first connection.
 """
 
 from __future__ import annotations
@@ -18,90 +18,103 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from typing_extensions import override
 
-from shared.errors import DatabaseShared
+from shared.errors import SqliteOnNetworkFileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from psycopg.abc import PQGen
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-_LOST_SECONDS = 20
-# https://www.postgresql.org/docs/current/libpq-connect.html; without TCP they say
-# nothing.
-_LOST_HOST: dict[str, Any] = {
+_LOST_HOST_SECONDS = 20
+# https://www.postgresql.org/docs/current/libpq-connect.html; without TCP they have no
+# effect.
+_KEEPALIVE_OPTIONS: dict[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
-    "tcp_user_timeout": _LOST_SECONDS * 1000,  # in ms
+    "tcp_user_timeout": _LOST_HOST_SECONDS * 1000,  # in ms
 }
 
 
-class Bounded(psycopg.Connection[Any]):
-    """One that is closed when an answer does not come in time.
+class TimeLimitedConnection(psycopg.Connection[Any]):
+    """Connection that is closed when a response does not come in time.
 
     Attributes:
-        limit_seconds: For each answer.
+        limit_seconds: Time limit of each response.
     """
 
     limit_seconds = float("inf")
 
     @override
     def wait(
-        self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None
-    ) -> Answer:
+        self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
+    ) -> Result:
         limit = self.limit_seconds if timeout is None else timeout
         try:
             return super().wait(gen, interval, limit)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # an answer that comes later would be to another
+                self.pgconn.finish()  # a late response would be taken for the next one
             raise
 
 
-def connect(*place: Any, limit_seconds: float, **how: Any) -> Bounded:
-    """Connect, as `psycopg.connect` does.
+def connect_postgres(
+    *args: Any, limit_seconds: float, **kwargs: Any
+) -> TimeLimitedConnection:
+    """Connect as `psycopg.connect` does, with a time limit for each response.
 
     Args:
-        place: What it is told of where.
-        limit_seconds: For each answer; not for connecting, which has `connect_timeout`.
-        how: What else it is told.
+        args: Positional arguments of `psycopg.connect`.
+        limit_seconds: Time limit of each response; `connect_timeout` limits connecting.
+        kwargs: Keyword arguments of `psycopg.connect`.
 
     Raises:
-        psycopg.OperationalError: There is no connection to be had.
+        psycopg.OperationalError: The connection failed.
     """
-    connection = Bounded.connect(*place, **(_LOST_HOST | how))
+    connection = TimeLimitedConnection.connect(*args, **(_KEEPALIVE_OPTIONS | kwargs))
     connection.limit_seconds = limit_seconds
     return connection
 
 
 _MOUNTS = Path("/proc/self/mounts")
-_NETWORK = ("nfs", "cifs", "smb", "ceph", "glusterfs", "lustre", "fuse.sshfs", "afs")
+_NETWORK_FILE_SYSTEMS = (
+    "nfs",
+    "cifs",
+    "smb",
+    "ceph",
+    "glusterfs",
+    "lustre",
+    "fuse.sshfs",
+    "afs",
+)
 
 
-def require_local(database: Path) -> None:
+def require_local_file(database: Path) -> None:
     """Refuse a SQLite file that other hosts could open, where the system can tell.
 
     Raises:
-        DatabaseShared: The file lies on a network file system.
+        SqliteOnNetworkFileSystem: The file lies on a network file system.
     """
     try:
         mounts = _MOUNTS.read_text().splitlines()
     except OSError:
         return  # not Linux
-    kind = file_system(database.absolute(), mounts)
-    if kind.startswith(_NETWORK):
-        raise DatabaseShared(f"{database} lies on a network file system ({kind})")
+    kind = file_system_type(database.absolute(), mounts)
+    if kind.startswith(_NETWORK_FILE_SYSTEMS):
+        raise SqliteOnNetworkFileSystem(
+            f"{database} lies on a network file system ({kind})"
+        )
 
 
-def file_system(path: Path, mounts: Iterable[str]) -> str:
-    """Name the kind of file system that `path` lies on.
+def file_system_type(path: Path, mounts: Iterable[str]) -> str:
+    """Return the type of the file system that `path` lies on.
 
     Args:
-        path: Absolute; need not exist.
-        mounts: Lines as in /proc/self/mounts: device, folder, kind, options.
+        path: Absolute path; need not exist.
+        mounts: Lines as in /proc/self/mounts: device, folder, type, options.
     """
     fields = (line.split() for line in mounts)
     holding = [

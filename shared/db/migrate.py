@@ -1,4 +1,4 @@
-"""The history of the tables, and bringing a database up to date."""
+"""Migration of a database to the newest schema revision."""
 
 from __future__ import annotations
 
@@ -15,92 +15,92 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from shared.errors import DatabaseUnavailable, UnknownRevision
+from shared.errors import DatabaseUnavailable, UnknownSchemaRevision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
 
-# What checkouts before the first release named their revisions.
-_UNRELEASED = frozenset(f"{number:04}" for number in range(1, 12))
+# Revisions of checkouts before the first release.
+_UNRELEASED_REVISIONS = frozenset(f"{number:04}" for number in range(1, 12))
 
 
 def migrate(url: str) -> None:
-    """Bring the database at `url` to the newest version; safe to run twice at once.
+    """Migrate the database at `url` to the newest revision; safe to run concurrently.
 
     Raises:
         DatabaseUnavailable: It cannot be reached.
-        UnknownRevision: Its tables are of a revision that there is no way from.
+        UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
     config = _config()
     with _connected(url) as connection:
-        _known_revision(connection)
+        _read_revision(connection)
         connection.rollback()  # the migration begins a transaction of its own
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 def is_current(url: str) -> bool:
-    """Whether the database at `url` has the newest tables.
+    """Return whether the database at `url` has the newest tables.
 
     Raises:
         DatabaseUnavailable: It cannot be reached.
-        UnknownRevision: Its tables are of a revision that there is no way from.
+        UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
-    if _is_missing_file(url):  # asking would make it
+    if _is_missing_file(url):  # connecting would create it
         return False
     with _connected(url) as connection:
-        revision = _known_revision(connection)
+        revision = _read_revision(connection)
     return revision == _scripts().get_current_head()
 
 
-def _known_revision(connection: Connection) -> str | None:
-    """Return the revision of the tables; None where there are none.
+def _read_revision(connection: Connection) -> str | None:
+    """Return the revision of the tables; None if there are none.
 
     Raises:
-        UnknownRevision: No migration leads from it to the newest one.
+        UnknownSchemaRevision: No migration leads from it to the newest one.
     """
     revision = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if revision is None or revision in known:
+    migrations = {script.revision for script in _scripts().walk_revisions()}
+    if revision is None or revision in migrations:
         return revision
     url = connection.engine.url
-    place = _place(url)
-    if revision not in _UNRELEASED:
-        raise UnknownRevision(
-            f"the database {place} is of revision {revision!r}, which this version of "
+    name = _display_name(url)
+    if revision not in _UNRELEASED_REVISIONS:
+        raise UnknownSchemaRevision(
+            f"the database {name} is of revision {revision!r}, which this version of "
             "Impasto does not know",
             hint="use the version of Impasto that made it, or a newer one",
         )
-    raise UnknownRevision(
-        f"the database {place} was made by an unreleased checkout of Impasto (revision "
+    raise UnknownSchemaRevision(
+        f"the database {name} was made by an unreleased checkout of Impasto (revision "
         f"{revision!r}): it cannot be migrated, it must be made anew",
-        hint=_how_to_begin_anew(url),
+        hint=_recreation_hint(url),
     )
 
 
-def _place(url: URL) -> str:
-    """Name a database to its operator, without password and options."""
+def _display_name(url: URL) -> str:
+    """Return the name of a database for operators, without password and options."""
     if url.get_backend_name() == "sqlite":
         return str(Path(str(url.database)).absolute())
     socket = {name: url.query[name] for name in ("host", "port") if name in url.query}
-    shown = URL.create(
+    display_url = URL.create(
         url.drivername, url.username, None, url.host, url.port, url.database, socket
     )
-    return shown.render_as_string()
+    return display_url.render_as_string()
 
 
-def _how_to_begin_anew(url: URL) -> str:
+def _recreation_hint(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
-        file = Path(_place(url))
-        away = (
+        file = Path(_display_name(url))
+        instruction = (
             f"move the folder {file.parent} away if it holds the data of this farm "
             f"only, otherwise {file.name} with its -wal and -shm files"
         )
     else:
-        away = f"drop the database {url.database!r} and create it again, empty"
-    return f"stop what uses it; {away}; then try again"
+        instruction = f"drop the database {url.database!r} and create it again, empty"
+    return f"stop what uses it; {instruction}; then try again"
 
 
 def _config() -> Config:
@@ -138,15 +138,15 @@ def _engine(url: str) -> Engine:
         Path(parts.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, poolclass=NullPool)
     if parts.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "connect", _disable_implicit_transactions)
         event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
-def _leave_transactions_to_us(connection: Any, _record: object) -> None:
+def _disable_implicit_transactions(connection: Any, _record: object) -> None:
     # Python's module would begin late and commit early, around each CREATE TABLE.
     connection.isolation_level = None
-    # Here, where nobody else is: two that come later would be in each other's way.
+    # Set here, where no other process is: two at once would block each other.
     connection.execute("PRAGMA journal_mode=WAL")
 
 

@@ -1,4 +1,4 @@
-"""What was read, kept for a moment: many ask the same within a second."""
+"""Cache of query results for about a second: many requests need the same."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from shared.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Read = TypeVar("Read")
+Value = TypeVar("Value")
 
-_COST_FACTOR = 20  # reading anew at once may take this part of the time
-_MOST = 1000  # names; an answer that falls out is only read again
+_COST_FACTOR = 20  # refreshing at once may take 1/20 of the time
+_MAX_ENTRIES = 1000  # an evicted one is only read again
 
 
 @dataclass(slots=True)
-class _Note:
-    """The last answer, or why there was none, and whose turn it is to read it."""
+class _CacheEntry:
+    """Last value or failure of one key, and the lock of the thread that reads it."""
 
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     read_at: float = float("-inf")
-    took: float = 0.0
-    what: Any = None
+    read_seconds: float = 0.0
+    value: Any = None
     failure: str | None = None
 
-    def take(self, read: Callable[[], Any], clock: Callable[[], float]) -> None:
-        """Read it."""
-        began = clock()
+    def refresh(self, read: Callable[[], Any], clock: Callable[[], float]) -> None:
+        """Read the value."""
+        started = clock()
         try:
-            self.what, self.failure = read(), None
+            self.value, self.failure = read(), None
         except DatabaseUnavailable as error:
             self.failure, self.read_at = str(error), clock()
             raise
         self.read_at = clock()
-        self.took = self.read_at - began
+        self.read_seconds = self.read_at - started
 
 
-class Notes:
-    """Answers by name, each read by one thread at a time.
+class ReadCache:
+    """Cache of values by key, each read by one thread at a time.
 
     Args:
-        fresh_seconds: How old an answer may be, or an outage that was the answer.
-        clock: Seconds that never go back.
-        patience_seconds: How long to wait while another thread reads the same.
+        fresh_seconds: Maximum age of a value, or of a failure to read it.
+        clock: Monotonic clock, in seconds.
+        patience_seconds: Maximum time to wait while another thread reads the value.
     """
 
     def __init__(
@@ -58,43 +58,43 @@ class Notes:
     ) -> None:
         self._fresh, self._clock = fresh_seconds, clock
         self._patience = patience_seconds
-        self._notes: OrderedDict[str, _Note] = OrderedDict()
+        self._entries: OrderedDict[str, _CacheEntry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(
-        self, name: str, read: Callable[[], Read], *, at_once: bool = False
-    ) -> Read:
-        """Return what `read` returned lately, or read it.
+    def get(
+        self, key: str, read: Callable[[], Value], *, at_once: bool = False
+    ) -> Value:
+        """Return the cached value of a key, or read it.
 
         Args:
-            name: Of the answer.
-            read: Reads it.
-            at_once: Something is known to have changed: read again, unless that would
-                be most of what this process does.
+            key: Key of the value.
+            read: Function that reads the value.
+            at_once: Whether to read again because the value has changed, unless that
+                would take most of the time of this process.
 
         Raises:
-            DatabaseUnavailable: It could not be read just now, or is not in time.
+            DatabaseUnavailable: The value could not be read now, or not in time.
         """
-        note = self._note(name)
-        if not note.turn.acquire(timeout=self._patience):
+        entry = self._entry(key)
+        if not entry.lock.acquire(timeout=self._patience):
             raise DatabaseUnavailable("database: another still waits for this answer")
         try:
-            age, limit = self._clock() - note.read_at, self._fresh
-            if note.failure is not None and age < limit:
-                raise DatabaseUnavailable(note.failure)
+            age, limit = self._clock() - entry.read_at, self._fresh
+            if entry.failure is not None and age < limit:
+                raise DatabaseUnavailable(entry.failure)
             if at_once:
-                limit = min(limit, _COST_FACTOR * note.took)
-            if note.failure is not None or age >= limit:
-                note.take(read, self._clock)
-            found: Read = note.what
-            return found
+                limit = min(limit, _COST_FACTOR * entry.read_seconds)
+            if entry.failure is not None or age >= limit:
+                entry.refresh(read, self._clock)
+            value: Value = entry.value
+            return value
         finally:
-            note.turn.release()
+            entry.lock.release()
 
-    def _note(self, name: str) -> _Note:
+    def _entry(self, key: str) -> _CacheEntry:
         with self._lock:
-            note = self._notes.setdefault(name, _Note())
-            self._notes.move_to_end(name)
-            if len(self._notes) > _MOST:
-                self._notes.popitem(last=False)
-            return note
+            entry = self._entries.setdefault(key, _CacheEntry())
+            self._entries.move_to_end(key)
+            if len(self._entries) > _MAX_ENTRIES:
+                self._entries.popitem(last=False)
+            return entry

@@ -1,15 +1,14 @@
-"""How long an exploration takes: every picture is one step, and none is like another.
-
-Sizes are those of a square with the longest side allowed, as a forecast has to do
-without the pictures: what they lack of it is in the measured pace.
-
-How long a job takes: points that were measured, and curves through them.
+"""Model of how long jobs take: measured points, and curves through them.
 
 An iteration costs about in proportion to its pixels, but not quite: small pictures
-use a device badly, large ones are computed in tiles. So what one step takes is kept by
-size, in octaves of pixels, and read off as a power law between the two nearest sizes.
-The same holds for the other steps: making the targets of a scale, loading, saving.
-docs/adr/0022-time-is-measured-by-size.md says what else was considered.
+use a device badly, large ones are computed in tiles. So the seconds of one step are
+stored by size, in octaves of pixels, and interpolated by a power law between the two
+nearest sizes. The same holds for the other steps: making the targets of a scale,
+loading, saving. Alternatives: docs/adr/0022-time-is-measured-by-size.md.
+
+An exploration has one step per picture. Its sizes are those of a square with the
+longest side allowed, since a forecast is made without the pictures: the measured pace
+makes up for the difference.
 """
 
 from __future__ import annotations
@@ -22,155 +21,112 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Of a look that is taken for an iteration of a style job: it goes through the network
-# in one direction instead of two, but reads a file and works in float32.
+# Of a picture of an exploration that is assumed to take as long as an iteration of a
+# style job: it goes through the network in one direction instead of two, but reads a
+# file and works in float32.
 ASSUMED_DEVIATION = 0.6
+UNMEASURED_DEVIATION = 0.35  # of a step that no job has measured at this size
+_RANGE_DEVIATIONS = 2.0  # mean deviations; nine of ten jobs are nearer
+_MIN_DEVIATION = 0.04  # no estimate is more certain than that
+_MIN_AVERAGING_RATE = 0.3  # least weight of the newest sample in an average
+_DEFAULT_LAYERS = {"relu5_1": 1.0}  # only the deepest style layer matters
 
 
-def look_method(params: Mapping[str, Any]) -> str:
-    """Name what decides how long a look takes, besides its size.
-
-    Args:
-        params: Of an exploration, as its row holds them.
-    """
-    return f"explore {params['network']} {max(params['layers'])}"
-
-
-def look_size(max_edge: int) -> float:
-    """Megapixels that a picture is counted as."""
-    return max_edge**2 / 1e6
-
-
-def look_costs(paces: Paces, max_edge: int, pictures: int) -> Costs | None:
-    """What an exploration takes; None where nothing was ever measured.
-
-    Where no exploration was, a look is taken for an iteration of a style job: the
-    deviation says how little that means.
-
-    Args:
-        paces: Of its method.
-        max_edge: Longest side of the pictures, px.
-        pictures: How many there are, seen or not: the sheets are cut from all.
-    """
-    step = Step.LOOK if Step.LOOK in paces.curves else Step.ITERATION
-    if step not in paces.curves:
-        return None
-    size = look_size(max_edge)
-    deviation = paces.curves[step].deviation(size)
-    if step is Step.ITERATION:
-        deviation = max(deviation, ASSUMED_DEVIATION)
-    elif not paces.is_own:
-        deviation = max(deviation, UNKNOWN_DEVIATION)
-    return Costs(
-        (Cost(paces.seconds(step, size), 0.0),),
-        load=paces.seconds(Step.LOAD, size),
-        save=paces.seconds(Step.SAVE, size * pictures),
-        deviation=deviation,
-    )
-
-
-UNKNOWN_DEVIATION = 0.35  # of what was not measured at this size by any job
-_RANGE = 2.0  # mean deviations; nine of ten are nearer
-_LEAST_DEVIATION = 0.04  # nothing is ever better known
-_SMALLEST_RATE = 0.3  # of the newest sample in the average
-_DEFAULT_LAYERS = {"relu5_1": 1.0}  # the deepest one decides
-
-
-class Step(StrEnum):
-    """What takes time in a job."""
+class PaceStep(StrEnum):
+    """Step of a job whose seconds are measured."""
 
     ITERATION = "iteration"  # by the pixels of its scale
-    ENTRY = "entry"  # making a scale's targets, beyond an iteration; by its pixels
+    TARGETS = "entry"  # making a scale's targets, beyond an iteration; by its pixels
     LOAD = "load"  # from the claim to the first target; by pixels of the result
     SAVE = "save"  # from the last iteration to the stored result; by the same
-    LOOK = "look"  # at one picture of an exploration: shared.forecast.pace_model
+    PICTURE = "look"  # one picture of an exploration; by `explore_megapixels`
 
 
-# How seconds grow with pixels where only one size is known.
-_EXPONENT = {
-    Step.ITERATION: 1.0,
-    Step.ENTRY: 1.0,
-    Step.LOAD: 0.5,
-    Step.SAVE: 0.5,
-    Step.LOOK: 1.0,
+# Exponents of the growth of seconds with pixels where only one size was measured.
+_DEFAULT_EXPONENTS = {
+    PaceStep.ITERATION: 1.0,
+    PaceStep.TARGETS: 1.0,
+    PaceStep.LOAD: 0.5,
+    PaceStep.SAVE: 0.5,
+    PaceStep.PICTURE: 1.0,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One step at one size.
+class CurvePoint:
+    """Measured seconds of one step at one size.
 
     Attributes:
-        deviation: Mean of |ln(measured / foretold)|.
-        samples: How many scales of jobs it is the average of; 0: of none, but of the
-            short measurement at a worker's start.
+        deviation: Mean of |ln(measured / forecast)|.
+        samples: Number of scales of jobs that it averages; 0: only the short benchmark
+            at the start of a worker.
     """
 
     megapixels: float
     seconds: float
-    deviation: float = UNKNOWN_DEVIATION
+    deviation: float = UNMEASURED_DEVIATION
     samples: int = 0
 
-    def after(self, megapixels: float, seconds: float) -> Point:
-        """Average it with one more measurement, of about the same size.
+    def averaged_with(self, megapixels: float, seconds: float) -> CurvePoint:
+        """Return the average with one more measurement, of about the same size.
 
-        What a start-up measurement said does not outlive the first real one.
+        The first measurement of a job replaces that of the benchmark.
         """
-        rate = max(_SMALLEST_RATE, 1 / (self.samples + 1))
+        weight = max(_MIN_AVERAGING_RATE, 1 / (self.samples + 1))
         expected = self.seconds * (megapixels / self.megapixels)
-        miss = abs(math.log(seconds / expected))
-        wide = max(_SMALLEST_RATE, 1 / (self.samples + 2))
-        return Point(
-            megapixels=_between(self.megapixels, megapixels, rate),
-            seconds=_between(self.seconds, seconds, rate),
-            deviation=self.deviation + wide * (miss - self.deviation),
+        error = abs(math.log(seconds / expected))
+        deviation_weight = max(_MIN_AVERAGING_RATE, 1 / (self.samples + 2))
+        return CurvePoint(
+            megapixels=_geometric_mean(self.megapixels, megapixels, weight),
+            seconds=_geometric_mean(self.seconds, seconds, weight),
+            deviation=self.deviation + deviation_weight * (error - self.deviation),
             samples=self.samples + 1,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A time that is not known exactly, in seconds."""
+class DurationRange:
+    """Estimated duration with its range, in seconds."""
 
     seconds: float
     low: float
     high: float
 
     @classmethod
-    def around(cls, seconds: float, deviation: float) -> Span:
-        """Give the range in which nine of ten come to lie."""
-        factor = math.exp(_RANGE * max(deviation, _LEAST_DEVIATION))
+    def from_deviation(cls, seconds: float, deviation: float) -> DurationRange:
+        """Return the range that nine of ten durations lie in."""
+        factor = math.exp(_RANGE_DEVIATIONS * max(deviation, _MIN_DEVIATION))
         return cls(seconds, seconds / factor, seconds * factor)
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class PaceCurve:
     """Seconds of one step by megapixels, through `points` in order of size."""
 
-    step: Step
-    points: tuple[Point, ...]
+    step: PaceStep
+    points: tuple[CurvePoint, ...]
 
     def seconds(self, megapixels: float) -> float:
-        """Read it off: a power law between the nearest two points and beyond."""
-        first, second = self._nearest(megapixels)
+        """Interpolate or extrapolate by a power law through the nearest two points."""
+        first, second = self._nearest_points(megapixels)
         if first is second:
-            exponent = _EXPONENT[self.step]
+            exponent = _DEFAULT_EXPONENTS[self.step]
         else:
-            steps = math.log(second.megapixels / first.megapixels)
-            exponent = math.log(second.seconds / first.seconds) / steps
-        # Beyond what was measured, no power that a noisy pair may suggest.
+            growth = math.log(second.megapixels / first.megapixels)
+            exponent = math.log(second.seconds / first.seconds) / growth
+        # Outside the measured sizes, limit the exponent that a noisy pair suggests.
         if not first.megapixels <= megapixels <= second.megapixels:
-            exponent = min(max(exponent, 0.0), _EXPONENT[self.step])
-        near = min((first, second), key=lambda p: _distance(p, megapixels))
-        return near.seconds * math.pow(megapixels / near.megapixels, exponent)
+            exponent = min(max(exponent, 0.0), _DEFAULT_EXPONENTS[self.step])
+        nearest = min((first, second), key=lambda p: _log_distance(p, megapixels))
+        return nearest.seconds * math.pow(megapixels / nearest.megapixels, exponent)
 
     def deviation(self, megapixels: float) -> float:
-        """How far off the nearest point has been; more at sizes beyond all of them."""
-        near = min(self.points, key=lambda point: _distance(point, megapixels))
-        beyond = max(0.0, _distance(near, megapixels) - math.log(2.0))
-        return near.deviation + 0.1 * beyond
+        """Return the deviation of the nearest point; more beyond all of them."""
+        nearest = min(self.points, key=lambda point: _log_distance(point, megapixels))
+        beyond = max(0.0, _log_distance(nearest, megapixels) - math.log(2.0))
+        return nearest.deviation + 0.1 * beyond
 
-    def _nearest(self, megapixels: float) -> tuple[Point, Point]:
+    def _nearest_points(self, megapixels: float) -> tuple[CurvePoint, CurvePoint]:
         above = next(
             (i for i, p in enumerate(self.points) if p.megapixels >= megapixels),
             len(self.points) - 1,
@@ -180,100 +136,113 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What one scale takes, in seconds."""
+class ScaleCost:
+    """Cost of one scale: seconds of an iteration, and of making the targets."""
 
-    iteration: float
-    entry: float
+    iteration_seconds: float
+    targets_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """What a job takes: its scales, in order, and its ends."""
+class JobCost:
+    """Cost of a job: its scales, in order, loading and saving."""
 
-    scales: tuple[Cost, ...]
-    load: float
-    save: float
+    scales: tuple[ScaleCost, ...]
+    load_seconds: float
+    save_seconds: float
     deviation: float
 
-    def total(self, iterations: Sequence[int]) -> Span:
-        """Of so many iterations at each scale, from the claim to the stored result."""
-        working = sum(
-            cost.iteration * count + cost.entry
+    def duration(self, iterations: Sequence[int]) -> DurationRange:
+        """Return the time from the claim to the stored result.
+
+        Args:
+            iterations: Number of iterations at each scale.
+        """
+        iterating = sum(
+            cost.iteration_seconds * count + cost.targets_seconds
             for cost, count in zip(self.scales, iterations, strict=True)
             if count
         )
-        return Span.around(self.load + working + self.save, self.deviation)
+        return DurationRange.from_deviation(
+            self.load_seconds + iterating + self.save_seconds, self.deviation
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Paces:
-    """What is known of one method on one kind of worker.
+class PaceModel:
+    """Measured paces of one method on one kind of worker.
 
     Attributes:
-        curves: Of each step that was measured.
-        is_own: Whether they are of this very method, not of one like it.
+        curves: Curve of each measured step.
+        is_same_method: Whether the curves are of this very method, not of a similar
+            one.
     """
 
-    curves: Mapping[Step, Curve] = field(default_factory=dict)
-    is_own: bool = False
+    curves: Mapping[PaceStep, PaceCurve] = field(default_factory=dict)
+    is_same_method: bool = False
 
-    def costs(self, scales: Sequence[tuple[float, int]]) -> Costs | None:
-        """What a job takes; None where no iteration was ever measured.
+    def job_cost(self, scales: Sequence[tuple[float, int]]) -> JobCost | None:
+        """Estimate the cost of a job; None if no iteration was ever measured.
 
         Args:
-            scales: Megapixels and iterations of each, in order; of a job that goes on,
-                iterations that are left.
+            scales: Megapixels and iterations of each scale, in order; of a job that
+                continues, the iterations that are left.
         """
-        if Step.ITERATION not in self.curves or not scales:
+        if PaceStep.ITERATION not in self.curves or not scales:
             return None
-        each = tuple(
-            Cost(self.seconds(Step.ITERATION, size), self.seconds(Step.ENTRY, size))
+        costs = tuple(
+            ScaleCost(
+                self.step_seconds(PaceStep.ITERATION, size),
+                self.step_seconds(PaceStep.TARGETS, size),
+            )
             for size, _ in scales
         )
         largest = scales[-1][0]
-        return Costs(
-            each,
-            self.seconds(Step.LOAD, largest),
-            self.seconds(Step.SAVE, largest),
-            self._deviation(scales, each),
+        return JobCost(
+            costs,
+            self.step_seconds(PaceStep.LOAD, largest),
+            self.step_seconds(PaceStep.SAVE, largest),
+            self._deviation(scales, costs),
         )
 
-    def iteration(self, megapixels: float) -> float | None:
-        """Seconds of one iteration at this size, as far as known."""
-        known = Step.ITERATION in self.curves
-        return self.seconds(Step.ITERATION, megapixels) if known else None
+    def iteration_seconds(self, megapixels: float) -> float | None:
+        """Return the seconds of one iteration at this size; None if never measured."""
+        if PaceStep.ITERATION not in self.curves:
+            return None
+        return self.step_seconds(PaceStep.ITERATION, megapixels)
 
     @property
-    def samples(self) -> int:
-        """How many scales of jobs they rest on."""
-        curve = self.curves.get(Step.ITERATION)
+    def sample_count(self) -> int:
+        """Number of scales of jobs that the iteration curve averages."""
+        curve = self.curves.get(PaceStep.ITERATION)
         return sum(point.samples for point in curve.points) if curve else 0
 
-    def seconds(self, step: Step, megapixels: float) -> float:
-        """Of one step at this size; 0 where it was never measured."""
+    def step_seconds(self, step: PaceStep, megapixels: float) -> float:
+        """Return the seconds of one step at this size; 0 if never measured."""
         curve = self.curves.get(step)
         return curve.seconds(megapixels) if curve else 0.0
 
     def _deviation(
-        self, scales: Sequence[tuple[float, int]], costs: Sequence[Cost]
+        self, scales: Sequence[tuple[float, int]], costs: Sequence[ScaleCost]
     ) -> float:
-        """The mean of the scales' deviations, by the time they take."""
-        curve = self.curves[Step.ITERATION]
-        shares = [c.iteration * n for c, (_, n) in zip(costs, scales, strict=True)]
-        weighed = sum(
+        """Return the mean deviation of the scales, weighted by the time they take."""
+        curve = self.curves[PaceStep.ITERATION]
+        seconds = [
+            c.iteration_seconds * n for c, (_, n) in zip(costs, scales, strict=True)
+        ]
+        weighted = sum(
             share * curve.deviation(size)
-            for share, (size, _) in zip(shares, scales, strict=True)
+            for share, (size, _) in zip(seconds, scales, strict=True)
         )
-        mean = weighed / sum(shares) if sum(shares) else UNKNOWN_DEVIATION
-        return mean if self.is_own else max(mean, UNKNOWN_DEVIATION)
+        mean = weighted / sum(seconds) if sum(seconds) else UNMEASURED_DEVIATION
+        return mean if self.is_same_method else max(mean, UNMEASURED_DEVIATION)
 
 
-def method_of(params: Mapping[str, Any]) -> str:
-    """Name what decides how long an iteration takes, besides its size.
+def style_method(params: Mapping[str, Any]) -> str:
+    """Return the method of a style job: what its pace depends on besides the size.
 
     Args:
-        params: Of a style job, as its row holds them.
+        params: Parameters of a style job, as stored in its row.
     """
     layers = {
         **(params.get("content_layers") or {}),
@@ -290,28 +259,70 @@ def method_of(params: Mapping[str, Any]) -> str:
     return " ".join(filter(None, words))
 
 
+def explore_method(params: Mapping[str, Any]) -> str:
+    """Return the method of an exploration: what its pace depends on besides the size.
+
+    Args:
+        params: Parameters of an exploration, as stored in its row.
+    """
+    return f"explore {params['network']} {max(params['layers'])}"
+
+
+def explore_megapixels(max_edge: int) -> float:
+    """Return the megapixels that a picture of an exploration counts as."""
+    return max_edge**2 / 1e6
+
+
+def explore_cost(model: PaceModel, max_edge: int, picture_count: int) -> JobCost | None:
+    """Estimate the cost of an exploration; None if nothing was ever measured.
+
+    If no exploration was measured, a picture is assumed to take as long as an iteration
+    of a style job: the deviation says how uncertain that is.
+
+    Args:
+        model: Pace model of the method.
+        max_edge: Longest side of the pictures, px.
+        picture_count: Number of all pictures, done or not: the sheets are cut from all.
+    """
+    step = PaceStep.PICTURE if PaceStep.PICTURE in model.curves else PaceStep.ITERATION
+    if step not in model.curves:
+        return None
+    size = explore_megapixels(max_edge)
+    deviation = model.curves[step].deviation(size)
+    if step is PaceStep.ITERATION:
+        deviation = max(deviation, ASSUMED_DEVIATION)
+    elif not model.is_same_method:
+        deviation = max(deviation, UNMEASURED_DEVIATION)
+    return JobCost(
+        (ScaleCost(model.step_seconds(step, size), 0.0),),
+        load_seconds=model.step_seconds(PaceStep.LOAD, size),
+        save_seconds=model.step_seconds(PaceStep.SAVE, size * picture_count),
+        deviation=deviation,
+    )
+
+
 def size_class(megapixels: float) -> int:
-    """The octave of so many pixels."""
+    """Return the octave of a number of pixels."""
     return round(math.log2(megapixels * 1e6))
 
 
-def scale_sizes(
+def scale_megapixels(
     stages: Sequence[tuple[int, int]], width: int, height: int
 ) -> list[float]:
-    """Megapixels of the result at each scale.
+    """Return the megapixels of the result at each scale.
 
     Args:
         stages: (long side in px, iterations) per scale.
-        width: Of the photo, or anything of its shape.
-        height: Of the same.
+        width: Width of the photo, or of anything of its shape.
+        height: Height of the same.
     """
-    squareness = min(width, height) / max(width, height)
-    return [side * max(1, round(side * squareness)) / 1e6 for side, _ in stages]
+    aspect = min(width, height) / max(width, height)
+    return [side * max(1, round(side * aspect)) / 1e6 for side, _ in stages]
 
 
-def _between(old: float, new: float, rate: float) -> float:
-    return math.exp((1 - rate) * math.log(old) + rate * math.log(new))
+def _geometric_mean(old: float, new: float, weight: float) -> float:
+    return math.exp((1 - weight) * math.log(old) + weight * math.log(new))
 
 
-def _distance(point: Point, megapixels: float) -> float:
+def _log_distance(point: CurvePoint, megapixels: float) -> float:
     return abs(math.log(point.megapixels / megapixels))

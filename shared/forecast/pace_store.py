@@ -1,4 +1,4 @@
-"""The only code that changes what was measured of paces, and of foretold times."""
+"""Rows of measured paces and of forecasts: the only code that writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.db.models.timing import Forecast, PacePoint
-from shared.forecast.pace_model import Curve, Paces, Point, Step, size_class
+from shared.forecast.pace_model import (
+    CurvePoint,
+    PaceCurve,
+    PaceModel,
+    PaceStep,
+    size_class,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,15 +23,16 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
-    from shared.forecast.pace_model import Span
+    from shared.forecast.pace_model import DurationRange
 
-FORETOLD_KEPT = 500  # jobs whose foretold times are remembered, of all workers
-NEWEST = 100  # of them say how good foretold times are now
+MAX_FORECASTS = 500  # newest forecasts that are stored, of all workers
+ACCURACY_SAMPLE = 100  # newest forecasts that the accuracy is computed from
 
-Known = dict[tuple[str, str], dict[Step, list[Point]]]  # by setup and method
-_Key = tuple[str, str, str, int]  # of a row: setup, method, step, size class
+# By setup and method.
+PointsByMethod = dict[tuple[str, str], dict[PaceStep, list[CurvePoint]]]
+_RowKey = tuple[str, str, str, int]  # setup, method, step, size class
 
-# The standard has no "unless it is there", and so each dialect its own word.
+# Standard SQL has no ON CONFLICT: each dialect of SQLAlchemy has an INSERT of its own.
 _INSERTS: Mapping[str, Callable[..., postgresql.Insert | sqlite.Insert]] = {
     "postgresql": postgresql.insert,
     "sqlite": sqlite.insert,
@@ -33,172 +40,198 @@ _INSERTS: Mapping[str, Callable[..., postgresql.Insert | sqlite.Insert]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One step, timed."""
+class PaceMeasurement:
+    """Measured seconds of one step at one size."""
 
-    step: Step
+    step: PaceStep
     megapixels: float
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished job: what it was foretold when it was claimed, and what it took."""
+class ForecastOutcome:
+    """Forecast made when a finished job was claimed, and the time that it took."""
 
     job_id: str
-    foretold: Span
+    forecast: DurationRange
     actual_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """How good foretold times are, by the newest jobs.
+class ForecastAccuracy:
+    """Accuracy of the newest forecasts.
 
     Attributes:
-        errors: |foretold - actual| / actual of each.
-        within: Share of them that came within their range.
-        jobs: How many there are in all.
+        errors: |forecast - actual| / actual of each.
+        share_within_range: Share of the jobs whose time lay in the forecast range.
+        forecast_count: Number of forecasts ever made.
     """
 
     errors: tuple[float, ...]
-    within: float
-    jobs: int
+    share_within_range: float
+    forecast_count: int
 
 
-class Timetable:
-    """All that is known of paces, as it was read once."""
+class PaceTable:
+    """Measured paces of all kinds of workers and methods, as read once."""
 
-    def __init__(self, known: Known) -> None:
-        self._known = known
+    def __init__(self, points: PointsByMethod) -> None:
+        self._points = points
 
-    def paces(self, setup: str, method: str, step: Step = Step.ITERATION) -> Paces:
-        """What is known of a method on a kind of worker, or of the nearest like it.
+    def pace_model(
+        self, setup: str, method: str, step: PaceStep = PaceStep.ITERATION
+    ) -> PaceModel:
+        """Return the model of a method on a kind of worker, or of the most similar one.
 
         Args:
-            setup: The kind of worker.
-            method: Of the job.
-            step: Without which nothing is known.
+            setup: Kind of worker.
+            method: Method of the job.
+            step: Step that must have been measured for a method to count as known.
         """
-        own = self._known.get((setup, method), {})
-        near = self._nearest(setup, method, step)
+        own = self._points.get((setup, method), {})
+        similar = self._most_similar(setup, method, step)
         if own.get(step):
-            return Paces(_curves(near | own), is_own=True)
-        return Paces(_curves(near))
+            return PaceModel(_make_curves(similar | own), is_same_method=True)
+        return PaceModel(_make_curves(similar))
 
-    def look_paces(self, setup: str, method: str) -> Paces:
-        """What is known of explorations, or else of the style jobs like them."""
-        looks = self.paces(setup, method, Step.LOOK)
-        return looks if looks.curves else self.paces(setup, method)
+    def explore_pace_model(self, setup: str, method: str) -> PaceModel:
+        """Return the model of explorations, or else of the most similar style jobs."""
+        model = self.pace_model(setup, method, PaceStep.PICTURE)
+        return model if model.curves else self.pace_model(setup, method)
 
-    def _nearest(self, setup: str, method: str, step: Step) -> dict[Step, list[Point]]:
-        """Of the same kind of worker, the method of which most is the same."""
+    def _most_similar(
+        self, setup: str, method: str, step: PaceStep
+    ) -> dict[PaceStep, list[CurvePoint]]:
+        """Return the points of the method that shares most words, on the same setup."""
         words = set(method.split())
-        others = [
-            (len(words & set(other.split())), other, points)
-            for (whose, other), points in self._known.items()
-            if whose == setup and points.get(step)
+        candidates = [
+            (len(words & set(other_method.split())), other_method, points)
+            for (other_setup, other_method), points in self._points.items()
+            if other_setup == setup and points.get(step)
         ]
-        return max(others, key=lambda one: one[:2])[2] if others else {}
+        return max(candidates, key=lambda item: item[:2])[2] if candidates else {}
 
 
-def timetable(db: Database) -> Timetable:
-    """Read all that is known: a few rows per kind of worker, method and size."""
+def load_pace_table(db: Database) -> PaceTable:
+    """Read all measured paces: a few rows per kind of worker, method and size."""
     with db.read() as session:
-        return Timetable(_known(session.scalars(select(PacePoint)).all()))
+        return PaceTable(_points_by_method(session.scalars(select(PacePoint)).all()))
 
 
-def record_pace(
+def record_paces(
     db: Database,
     setup: str,
     method: str,
-    measured: Sequence[Measured],
-    outcome: Outcome | None = None,
+    measurements: Sequence[PaceMeasurement],
+    outcome: ForecastOutcome | None = None,
 ) -> None:
-    """Average new measurements in, and remember how good the foretold time was."""
-    timed = (one for one in measured if one.seconds > 0)  # clocks may be coarse
+    """Average new measurements in, and store the forecast beside the actual time.
+
+    Args:
+        db: Database.
+        setup: Kind of worker.
+        method: Method of the job.
+        measurements: Measured steps; those of 0 s are ignored, clocks may be coarse.
+        outcome: Forecast and actual time of the job, if it had a forecast.
+    """
+    timed = (each for each in measurements if each.seconds > 0)
     with db.write() as session:
-        for one in _in_order(timed):
-            _average(db, session, (setup, method), one)
+        for measurement in _sort_by_key(timed):
+            _average_in(db, session, (setup, method), measurement)
         if outcome is not None:
-            _remember(db, session, setup, outcome)
+            _store_outcome(db, session, setup, outcome)
 
 
 def seed_paces(
-    db: Database, setup: str, method: str, measured: Sequence[Measured]
+    db: Database, setup: str, method: str, measurements: Sequence[PaceMeasurement]
 ) -> None:
-    """Enter what a short measurement said, where no job has said anything yet."""
+    """Store the paces of a benchmark where no job has been measured yet."""
     with db.write() as session:
-        for one in _in_order(measured):
-            point = Point(one.megapixels, one.seconds)
-            _enter(db, session, _key((setup, method), one), point)
+        for measurement in _sort_by_key(measurements):
+            point = CurvePoint(measurement.megapixels, measurement.seconds)
+            key = _row_key((setup, method), measurement)
+            _insert_point(db, session, key, point)
 
 
-def is_pace_known(db: Database, setup: str, method: str, fresh_seconds: float) -> bool:
-    """Whether anything was measured of this lately."""
-    mine = (PacePoint.setup == setup, PacePoint.method == method)
-    lately = PacePoint.measured_at > db.now - fresh_seconds
+def is_pace_measured(
+    db: Database, setup: str, method: str, max_age_seconds: float
+) -> bool:
+    """Return whether a pace of this setup and method was measured recently."""
+    same = (PacePoint.setup == setup, PacePoint.method == method)
+    recent = PacePoint.measured_at > db.now - max_age_seconds
     with db.read() as session:
-        return (
-            session.scalar(select(PacePoint.step).where(*mine, lately).limit(1))
-            is not None
-        )
+        step = session.scalar(select(PacePoint.step).where(*same, recent).limit(1))
+    return step is not None
 
 
-def forecast_accuracy(db: Database) -> Accuracy:
-    """How good foretold times are, by the newest jobs."""
-    newest = select(Forecast).order_by(Forecast.seq.desc()).limit(NEWEST)
+def forecast_accuracy(db: Database) -> ForecastAccuracy:
+    """Return the accuracy of the newest forecasts."""
+    newest = select(Forecast).order_by(Forecast.seq.desc()).limit(ACCURACY_SAMPLE)
     with db.read() as session:
         rows = session.scalars(newest).all()
-        last = session.scalar(select(func.max(Forecast.seq))) or 0
+        count = session.scalar(select(func.max(Forecast.seq))) or 0
     errors = (abs(r.forecast_seconds / r.actual_seconds - 1) for r in rows)
-    inside = sum(r.low_seconds <= r.actual_seconds <= r.high_seconds for r in rows)
-    return Accuracy(tuple(errors), inside / len(rows) if rows else 0.0, last)
+    within = sum(r.low_seconds <= r.actual_seconds <= r.high_seconds for r in rows)
+    return ForecastAccuracy(tuple(errors), within / len(rows) if rows else 0.0, count)
 
 
-def _known(rows: Iterable[PacePoint]) -> Known:
-    known: Known = {}
+def _points_by_method(rows: Iterable[PacePoint]) -> PointsByMethod:
+    points: PointsByMethod = {}
     for row in rows:
-        steps = known.setdefault((row.setup, row.method), {})
-        point = Point(row.megapixels, row.seconds, row.deviation, row.samples)
-        steps.setdefault(Step(row.step), []).append(point)
-    return known
+        steps = points.setdefault((row.setup, row.method), {})
+        point = CurvePoint(row.megapixels, row.seconds, row.deviation, row.samples)
+        steps.setdefault(PaceStep(row.step), []).append(point)
+    return points
 
 
-def _curves(points: Mapping[Step, Sequence[Point]]) -> dict[Step, Curve]:
+def _make_curves(
+    points: Mapping[PaceStep, Sequence[CurvePoint]],
+) -> dict[PaceStep, PaceCurve]:
     return {
-        step: Curve(step, tuple(sorted(some, key=lambda point: point.megapixels)))
-        for step, some in points.items()
+        step: PaceCurve(
+            step, tuple(sorted(of_step, key=lambda point: point.megapixels))
+        )
+        for step, of_step in points.items()
     }
 
 
-def _in_order(measured: Iterable[Measured]) -> list[Measured]:
-    """Sort them, so that two workers never wait for each other's rows."""
-    return sorted(measured, key=lambda one: (one.step, one.megapixels))
+def _sort_by_key(measurements: Iterable[PaceMeasurement]) -> list[PaceMeasurement]:
+    """Sort measurements by row key, so that two workers lock rows in one order."""
+    return sorted(measurements, key=lambda each: (each.step, each.megapixels))
 
 
-def _key(whose: tuple[str, str], one: Measured) -> _Key:
-    return (*whose, one.step.value, size_class(one.megapixels))
+def _row_key(
+    setup_and_method: tuple[str, str], measurement: PaceMeasurement
+) -> _RowKey:
+    octave = size_class(measurement.megapixels)
+    return (*setup_and_method, measurement.step.value, octave)
 
 
-def _average(
-    db: Database, session: Session, whose: tuple[str, str], one: Measured
+def _average_in(
+    db: Database,
+    session: Session,
+    setup_and_method: tuple[str, str],
+    measurement: PaceMeasurement,
 ) -> None:
-    key = _key(whose, one)
-    if _enter(db, session, key, Point(one.megapixels, one.seconds, samples=1)):
+    key = _row_key(setup_and_method, measurement)
+    first = CurvePoint(measurement.megapixels, measurement.seconds, samples=1)
+    if _insert_point(db, session, key, first):
         return
     row = session.get_one(PacePoint, key, with_for_update=True)
-    old = Point(row.megapixels, row.seconds, row.deviation, row.samples)
-    new = old.after(one.megapixels, one.seconds)
+    old = CurvePoint(row.megapixels, row.seconds, row.deviation, row.samples)
+    new = old.averaged_with(measurement.megapixels, measurement.seconds)
     row.megapixels, row.seconds = new.megapixels, new.seconds
     row.deviation, row.samples = new.deviation, new.samples
     row.measured_at = _now(db, session)
 
 
-def _enter(db: Database, session: Session, key: _Key, point: Point) -> bool:
-    """Make a row, unless another worker was first; whether it was made."""
+def _insert_point(
+    db: Database, session: Session, key: _RowKey, point: CurvePoint
+) -> bool:
+    """Insert a row unless it exists; return whether it was inserted."""
     setup, method, step, octave = key
     insert = _INSERTS[session.get_bind().dialect.name](PacePoint)
-    row = insert.values(
+    statement = insert.values(
         setup=setup,
         method=method,
         step=step,
@@ -209,25 +242,27 @@ def _enter(db: Database, session: Session, key: _Key, point: Point) -> bool:
         samples=point.samples,
         measured_at=db.now,
     )
-    made = row.on_conflict_do_nothing().returning(PacePoint.step)
-    return session.scalar(made) is not None
+    inserted = statement.on_conflict_do_nothing().returning(PacePoint.step)
+    return session.scalar(inserted) is not None
 
 
 def _now(db: Database, session: Session) -> float:
     return float(session.scalars(select(db.now)).one())
 
 
-def _remember(db: Database, session: Session, setup: str, outcome: Outcome) -> None:
-    foretold = outcome.foretold
+def _store_outcome(
+    db: Database, session: Session, setup: str, outcome: ForecastOutcome
+) -> None:
+    forecast = outcome.forecast
     row = Forecast(
         job_id=outcome.job_id,
         setup=setup,
-        forecast_seconds=foretold.seconds,
-        low_seconds=foretold.low,
-        high_seconds=foretold.high,
+        forecast_seconds=forecast.seconds,
+        low_seconds=forecast.low,
+        high_seconds=forecast.high,
         actual_seconds=outcome.actual_seconds,
         at=db.now,
     )
     session.add(row)
     session.flush()
-    session.execute(delete(Forecast).where(Forecast.seq <= row.seq - FORETOLD_KEPT))
+    session.execute(delete(Forecast).where(Forecast.seq <= row.seq - MAX_FORECASTS))

@@ -1,4 +1,4 @@
-"""What is left of a job, from what its worker last said."""
+"""Remaining work and time of a running job, from its last progress report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.forecast.pace_model import Span
+from shared.forecast.pace_model import DurationRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     Stages = Sequence[tuple[int, int]]
 
 _MEGA = 1e6
-_GUESS = 0.2  # deviation of a time that rests on the pace of the moment alone
+_DEFAULT_DEVIATION = 0.2  # of a time estimated from the current pace alone
 
 
-class Told(BaseModel):
-    """The document in `jobs.progress`, as a worker's heartbeat writes it.
+class ProgressReport(BaseModel):
+    """Progress of an attempt: the document in `jobs.progress`, written by heartbeats.
 
     Attributes:
         scale_costs: Seconds of an iteration, and of making the targets, per scale, as
-            its worker expects them by now; none: it has nothing to go by.
-        save_seconds: From the last iteration to the stored result.
-        deviation: How far off that may be: mean of |ln(actual / expected)|.
+            the worker expects them now; empty if nothing was measured.
+        save_seconds: Seconds from the last iteration to the stored result.
+        deviation: Mean of |ln(actual / expected)| of these estimates.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,66 +39,91 @@ class Told(BaseModel):
     seconds_per_mpx_iteration: float | None = None
     scale_costs: tuple[tuple[float, float], ...] = ()
     save_seconds: float = 0.0
-    deviation: float = _GUESS
+    deviation: float = _DEFAULT_DEVIATION
     elapsed_seconds: float | None = None
     updated_at: float | None = None
 
     @property
     def pixels(self) -> int | None:
-        """Of the scale at hand."""
+        """Pixels of the current scale, if known."""
         if self.width is None or self.height is None:
             return None
         return self.width * self.height
 
 
-def work_done(stages: Stages, index: int, told: Told) -> float:
-    """Share of all pixels x iterations that is done, 0 to 1."""
-    total = sum(side**2 * count for side, count in stages)
-    before = sum(side**2 * count for side, count in stages[:index])
-    return min(1.0, (before + stages[index][0] ** 2 * told.scale_iteration) / total)
-
-
-def stages_left(stages: Stages, done: int) -> list[tuple[int, int]]:
-    """(long side in px, iterations) per scale that are left after the first `done`."""
-    left = []
-    for side, count in stages:
-        behind = min(done, count)
-        left.append((side, count - behind))
-        done -= behind
-    return left
-
-
-def time_left(stages: Stages, index: int, told: Told) -> Span | None:
-    """Seconds that are left, and the range they lie in; None: nobody knows yet.
+def completed_share(stages: Stages, scale_index: int, report: ProgressReport) -> float:
+    """Return the share of all pixels x iterations that is done, 0 to 1.
 
     Args:
-        stages: (long side in px, iterations) per scale, as they are planned by now.
-        index: Of the scale at hand.
-        told: What the worker said.
+        stages: (long side in px, iterations) per scale.
+        scale_index: Index of the current scale.
+        report: Last progress report of the worker.
     """
-    if len(told.scale_costs) == len(stages):
-        return Span.around(_by_costs(stages, index, told), told.deviation)
-    seconds = _by_pace(stages, index, told)
-    return None if seconds is None else Span.around(seconds, told.deviation)
+    total = sum(side**2 * count for side, count in stages)
+    before = sum(side**2 * count for side, count in stages[:scale_index])
+    current = stages[scale_index][0] ** 2 * report.scale_iteration
+    return min(1.0, (before + current) / total)
 
 
-def _by_costs(stages: Stages, index: int, told: Told) -> float:
-    iteration, entry = told.scale_costs[index]
-    left = iteration * max(0, stages[index][1] - told.scale_iteration)
-    if told.phase == "loading":
-        left += entry
-    later = zip(told.scale_costs[index + 1 :], stages[index + 1 :], strict=True)
-    left += sum(cost * count + enters for (cost, enters), (_, count) in later if count)
-    return left + told.save_seconds
+def remaining_stages(stages: Stages, done_iterations: int) -> list[tuple[int, int]]:
+    """Return the stages without the iterations that are done.
+
+    Returns:
+        (long side in px, iterations) per scale; 0 iterations for a finished scale.
+    """
+    remaining = []
+    for side, count in stages:
+        done = min(done_iterations, count)
+        remaining.append((side, count - done))
+        done_iterations -= done
+    return remaining
 
 
-def _by_pace(stages: Stages, index: int, told: Told) -> float | None:
-    """Remaining megapixel-iterations at the pace of this attempt."""
-    pace, pixels = told.seconds_per_mpx_iteration, told.pixels
+def estimate_time_left(
+    stages: Stages, scale_index: int, report: ProgressReport
+) -> DurationRange | None:
+    """Estimate the seconds that are left, with their range; None if not known yet.
+
+    Args:
+        stages: (long side in px, iterations) per scale, as they are planned now.
+        scale_index: Index of the current scale.
+        report: Last progress report of the worker.
+    """
+    if len(report.scale_costs) == len(stages):
+        seconds = _seconds_by_costs(stages, scale_index, report)
+        return DurationRange.from_deviation(seconds, report.deviation)
+    by_pace = _seconds_by_pace(stages, scale_index, report)
+    if by_pace is None:
+        return None
+    return DurationRange.from_deviation(by_pace, report.deviation)
+
+
+def _seconds_by_costs(
+    stages: Stages, scale_index: int, report: ProgressReport
+) -> float:
+    iteration, targets = report.scale_costs[scale_index]
+    seconds = iteration * max(0, stages[scale_index][1] - report.scale_iteration)
+    if report.phase == "loading":
+        seconds += targets
+    following = slice(scale_index + 1, None)
+    later = zip(report.scale_costs[following], stages[following], strict=True)
+    seconds += sum(
+        iteration * count + targets
+        for (iteration, targets), (_, count) in later
+        if count
+    )
+    return seconds + report.save_seconds
+
+
+def _seconds_by_pace(
+    stages: Stages, scale_index: int, report: ProgressReport
+) -> float | None:
+    """Return the remaining megapixel-iterations at the pace of this attempt."""
+    pace, pixels = report.seconds_per_mpx_iteration, report.pixels
     if pace is None or pixels is None:
         return None
-    side, count = stages[index]
-    left = side**2 * max(0, count - told.scale_iteration)
-    left += sum(later**2 * n for later, n in stages[index + 1 :])
+    side, count = stages[scale_index]
+    remaining = side**2 * max(0, count - report.scale_iteration)
+    remaining += sum(later**2 * n for later, n in stages[scale_index + 1 :])
     # The stages name long sides; the picture's shape is that of the current scale.
-    return pace * left * pixels / side**2 / _MEGA
+    return pace * remaining * pixels / side**2 / _MEGA

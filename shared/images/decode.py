@@ -1,8 +1,8 @@
-"""Opens picture files of the formats taken here; whatever is wrong becomes one error.
+"""Opening of uploaded picture files; whatever is wrong with one becomes one error.
 
-PNG, JPEG, WebP, TIFF and AVIF. An animation (PNG, WebP, AVIF) is refused: nobody can
-tell which of its frames was meant. Of a TIFF or an MPO (what phones write as JPEG) the
-first picture counts, since the others are thumbnails or depth maps.
+PNG, JPEG, WebP, TIFF and AVIF. An animation (PNG, WebP, AVIF) is refused: it is unknown
+which of its frames is meant. Of a TIFF or an MPO (what phones write as JPEG) the first
+picture counts, since the others are thumbnails or depth maps.
 """
 
 from __future__ import annotations
@@ -30,79 +30,81 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
 }
-# As Pillow names what it decodes to.
-_COLORED = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-_GRAY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
-SMALLER = "scale the picture down; max_edge limits the result anyway"
+# Modes of Pillow that are accepted.
+_COLOR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_GRAY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
+SCALE_DOWN_HINT = "scale the picture down; max_edge limits the result anyway"
 
 _FORMATS = tuple(name for name in MEDIA_TYPES if name != "MPO")  # JPEG opens MPO
-_TAKEN = "send a PNG, JPEG, WebP, TIFF or AVIF file"
-_EXPORT = "open it in an image editor and export it again as PNG or JPEG"
+_FORMATS_HINT = "send a PNG, JPEG, WebP, TIFF or AVIF file"
+_EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """Open a picture; what goes wrong with it inside the block is told as one error.
+def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
+    """Open a picture; any failure inside the block raises one of two errors.
 
     Raises:
-        ImageTooLarge: Its header announces more than any picture has.
-        ImageUnreadable: It is no picture of a format we take, or not a whole one.
+        ImageTooLarge: The header announces more pixels than any picture has.
+        ImageUnreadable: The format is not supported, or the file is damaged.
     """
     if not data:
-        raise ImageUnreadable("the file is empty", hint=_TAKEN)
+        raise ImageUnreadable("the file is empty", hint=_FORMATS_HINT)
     try:
-        with _QUIET, Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with _MUTED_WARNINGS, Image.open(BytesIO(data), formats=_FORMATS) as image:
             yield image
     except (ImageTooLarge, ImageUnreadable):
         raise
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"far too many pixels: {error}", hint=SMALLER) from error
+        raise ImageTooLarge(
+            f"far too many pixels: {error}", hint=SCALE_DOWN_HINT
+        ) from error
     except UnidentifiedImageError as error:
         message = "this is not a picture of a format that is taken here"
-        raise ImageUnreadable(message, hint=_TAKEN) from error
+        raise ImageUnreadable(message, hint=_FORMATS_HINT) from error
     except Exception as error:
         # Broken files make the decoders raise almost anything.
         message = f"the picture is damaged or incomplete ({error})"
-        raise ImageUnreadable(message, hint=_EXPORT) from error
+        raise ImageUnreadable(message, hint=_EXPORT_HINT) from error
 
 
-def check_kind(image: ImageFile.ImageFile) -> None:
-    """Refuse animations, missing rows, and pixels of a kind that nothing here reads.
+def require_still_image(image: ImageFile.ImageFile) -> None:
+    """Refuse animations, missing rows, and unsupported pixel modes.
 
     Raises:
-        ImageUnreadable: It is one of them.
+        ImageUnreadable: The picture is one of these.
     """
-    many = getattr(image, "is_animated", False)  # more than one picture in it
-    if many and image.format not in {"MPO", "TIFF"}:
+    has_several_frames = getattr(image, "is_animated", False)
+    if has_several_frames and image.format not in {"MPO", "TIFF"}:
         raise ImageUnreadable(
             "this is an animation", hint="export one frame of it as PNG or JPEG"
         )
     if image.format == "TIFF" and not _has_all_rows(image):
         message = "the picture is damaged or incomplete (rows are missing)"
-        raise ImageUnreadable(message, hint=_EXPORT)
-    if image.mode not in _COLORED + _GRAY:
+        raise ImageUnreadable(message, hint=_EXPORT_HINT)
+    if image.mode not in _COLOR_MODES + _GRAY_MODES:
         message = f"pixels of the kind {image.mode!r} are not taken"
-        raise ImageUnreadable(message, hint=_EXPORT)
+        raise ImageUnreadable(message, hint=_EXPORT_HINT)
 
 
 def _has_all_rows(image: ImageFile.ImageFile) -> bool:
-    """Whether the strips of a TIFF cover it: Pillow would leave the rest black."""
+    """Return whether the strips of a TIFF cover it: Pillow would leave gaps black."""
     areas = (tile.extents or (0, 0, 0, 0) for tile in image.tile)
     covered = sum((right - left) * (low - top) for left, top, right, low in areas)
     return covered >= image.width * image.height
 
 
-def orientation(image: Image.Image) -> int:
-    """Tell how the camera was held: 1 to 8, as EXIF numbers it; 1 is upright."""
+def exif_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 is upright."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - a picture may be fine and its EXIF data not
         return 1
 
 
-def upright(image: Image.Image) -> Image.Image:
+def apply_orientation(image: Image.Image) -> Image.Image:
     """Turn and mirror a loaded picture as its EXIF orientation says."""
-    if orientation(image) == 1:
+    if exif_orientation(image) == 1:
         return image
     try:
         return ImageOps.exif_transpose(image)
@@ -110,8 +112,8 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
-class _Quiet:
-    """Mutes Pillow's warnings while any thread is inside.
+class _MutedWarnings:
+    """Context that mutes Pillow's warnings while any thread is inside.
 
     `warnings.catch_warnings` alone may restore another thread's filters too early,
     or never.
@@ -119,22 +121,22 @@ class _Quiet:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside = 0
-        self._caught = warnings.catch_warnings()
+        self._depth = 0
+        self._filters = warnings.catch_warnings()
 
     def __enter__(self) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._caught = warnings.catch_warnings()
-                self._caught.__enter__()
+            self._depth += 1
+            if self._depth == 1:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._caught.__exit__(None, None, None)
+            self._depth -= 1
+            if self._depth == 0:
+                self._filters.__exit__(None, None, None)
 
 
-_QUIET = _Quiet()
+_MUTED_WARNINGS = _MutedWarnings()

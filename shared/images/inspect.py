@@ -1,4 +1,4 @@
-"""Take or refuse uploaded pictures, and make each one plain 8-bit sRGB."""
+"""Validation of uploaded pictures, and their conversion to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from PIL import Image, ImageCms
 from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.images.decode import (
     MEDIA_TYPES,
-    SMALLER,
-    check_kind,
-    opened,
-    orientation,
-    upright,
+    SCALE_DOWN_HINT,
+    apply_orientation,
+    exif_orientation,
+    open_image,
+    require_still_image,
 )
 
-MIN_EDGE_PX = 16  # below it the deepest layers of the networks see nothing
-MAX_ASPECT = 8  # longer strips shrink to less than that at the small scales
+MIN_EDGE_PX = 16  # the deepest layers of the networks need that much
+MAX_ASPECT = 8  # longer strips would be narrower than that at the small scales
 
-# What Pillow's modes are reduced to before colors are converted; the others to RGB.
-_COLORS = {"CMYK": "CMYK", **dict.fromkeys(("1", "L", "LA"), "L")}
-_SIXTEEN_BITS = "I;16"
+# Modes that Pillow's modes are reduced to before color conversion; others to RGB.
+_REDUCED_MODES = {"CMYK": "CMYK", **dict.fromkeys(("1", "L", "LA"), "L")}
+_SIXTEEN_BIT_MODE = "I;16"
 _WHITE = 255
-_SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+_ROTATED_ORIENTATIONS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
 
 
 @dataclass(frozen=True, slots=True)
-class PictureInfo:
-    """What an accepted picture is; width and height as people see it."""
+class ImageInfo:
+    """Media type and size of an accepted picture; width and height are upright."""
 
     media_type: str
     width: int
@@ -37,74 +37,72 @@ class PictureInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """A decoded picture, upright.
+class DecodedImage:
+    """Decoded picture, upright.
 
     Attributes:
-        colors: Mode RGB, in sRGB, on white.
-        alpha: Mode L, its transparency; None where it has no such thing.
-        profile: The ICC profile that it came with, as it was.
+        colors: Colors in sRGB, mode RGB, on the background color.
+        alpha: Transparency, mode L; None if the picture has none.
+        icc_profile: ICC profile embedded in the file, unchanged; None without one.
     """
 
     colors: Image.Image
     alpha: Image.Image | None
-    profile: bytes | None
+    icc_profile: bytes | None
 
 
-def inspect(data: bytes, max_pixels: int) -> PictureInfo:
-    """Check a picture: its header first, then that every pixel of it can be read.
+def inspect_image(data: bytes, max_pixels: int) -> ImageInfo:
+    """Validate a picture: its header first, then that every pixel can be read.
 
     Raises:
         ImageTooLarge: The header announces more than `max_pixels`.
-        ImageUnreadable: It is no picture of a format we take, or not a whole one.
+        ImageUnreadable: The format is not supported, or the file is damaged.
     """
-    with opened(data) as image:
+    with open_image(data) as image:
         _check_size(image, max_pixels)
-        check_kind(image)
+        require_still_image(image)
         width, height = image.size
         image.draft(None, (1, 1))  # JPEG: reads every byte, keeps 1/64 of the pixels
-        # Before its EXIF data are asked for: Pillow then loads a PNG by itself, and
-        # keeps quiet about damage.
+        # Before the EXIF data are read: Pillow then loads a PNG by itself, and ignores
+        # damage.
         image.load()
         _check_visible(image)
-        # TIFF turns itself upright; of the others the EXIF data has to be asked.
-        if image.format != "TIFF" and orientation(image) in _SIDEWAYS:
+        # Pillow turns a TIFF upright by itself; others need their EXIF orientation.
+        if image.format != "TIFF" and exif_orientation(image) in _ROTATED_ORIENTATIONS:
             width, height = height, width
-        return PictureInfo(MEDIA_TYPES[str(image.format)], width, height)
+        return ImageInfo(MEDIA_TYPES[str(image.format)], width, height)
 
 
-def decode(data: bytes, ground: str = "white") -> Image.Image:
-    """Decode a picture that `inspect` has accepted, into mode RGB.
-
-    As `decode_whole` does, and that for its colors only.
+def decode_rgb(data: bytes, background: str = "white") -> Image.Image:
+    """Decode the colors of a picture that `inspect_image` has accepted, in mode RGB.
 
     Raises:
-        ImageUnreadable: The bytes are not a whole picture.
+        ImageUnreadable: The file is damaged.
     """
-    return decode_whole(data, ground).colors
+    return decode_with_alpha(data, background).colors
 
 
-def decode_whole(data: bytes, ground: str = "white") -> Decoded:
-    """Decode a picture that `inspect` has accepted, and keep what lies beside it.
+def decode_with_alpha(data: bytes, background: str = "white") -> DecodedImage:
+    """Decode a picture that `inspect_image` has accepted, with alpha and ICC profile.
 
-    Upright by its EXIF orientation, converted from its color profile to sRGB, 16-bit
-    and CMYK reduced, transparency laid on the color `ground`.
+    It is turned upright by its EXIF orientation and converted from its color profile to
+    sRGB; 16-bit and CMYK are reduced, transparency is laid on the color `background`.
 
     Raises:
-        ImageUnreadable: The bytes are not a whole picture.
+        ImageUnreadable: The file is damaged.
     """
-    with opened(data) as image:
-        check_kind(image)
+    with open_image(data) as image:
+        require_still_image(image)
         image.load()
         profile = image.info.get("icc_profile")
-        turned = upright(image)
-        alpha = _alpha(turned)
-        colors = convert_to_srgb(_eight_bits(turned), profile)
+        oriented = apply_orientation(image)
+        alpha = _alpha_channel(oriented)
+        colors = convert_to_srgb(_reduce_mode(oriented), profile)
     if alpha is None:
-        return Decoded(colors, None, profile)
-    laid = Image.new("RGB", colors.size, ground)
-    laid.paste(colors, mask=alpha)
-    return Decoded(laid, alpha, profile)
+        return DecodedImage(colors, None, profile)
+    composed = Image.new("RGB", colors.size, background)
+    composed.paste(colors, mask=alpha)
+    return DecodedImage(composed, alpha, profile)
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
@@ -112,7 +110,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageTooLarge(
             f"{width} x {height} is {width * height:,} pixels; at most {max_pixels:,}",
-            hint=SMALLER,
+            hint=SCALE_DOWN_HINT,
         )
     short, long = sorted(image.size)
     if short < MIN_EDGE_PX:
@@ -128,7 +126,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 
 def _check_visible(image: Image.Image) -> None:
-    alpha = _alpha(image)
+    alpha = _alpha_channel(image)
     if alpha is not None and alpha.getextrema() == (0, 0):
         raise ImageUnreadable(
             "the picture is transparent everywhere",
@@ -136,26 +134,26 @@ def _check_visible(image: Image.Image) -> None:
         )
 
 
-def _alpha(image: Image.Image) -> Image.Image | None:
-    if image.mode.startswith(_SIXTEEN_BITS) or not image.has_transparency_data:
+def _alpha_channel(image: Image.Image) -> Image.Image | None:
+    if image.mode.startswith(_SIXTEEN_BIT_MODE) or not image.has_transparency_data:
         return None
-    key = image.info.get("transparency")
-    if isinstance(key, tuple) and max(key) > _WHITE:
-        return None  # a color of 16 bits, which no pixel has once it is cut to 8
-    return _in_mode(image, "RGBA").getchannel("A")
+    transparent_color = image.info.get("transparency")
+    if isinstance(transparent_color, tuple) and max(transparent_color) > _WHITE:
+        return None  # a color of 16 bits, which no pixel of 8 bits has
+    return _convert_mode(image, "RGBA").getchannel("A")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(_SIXTEEN_BITS):
+def _reduce_mode(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(_SIXTEEN_BIT_MODE):
         image = image.convert("I").point(lambda level: level * (1 / 256))
-        return _in_mode(image, "L")
-    return _in_mode(image, _COLORS.get(image.mode, "RGB"))
+        return _convert_mode(image, "L")
+    return _convert_mode(image, _REDUCED_MODES.get(image.mode, "RGB"))
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert a picture of mode L, RGB or CMYK by its ICC profile, into mode RGB.
 
-    A profile that is broken, or of another color space, counts as none.
+    A profile that is broken, or of another color space, is ignored.
     """
     if profile:
         try:
@@ -169,9 +167,9 @@ def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = None  # a broken profile, or one of another color space
         if converted is not None:
             return converted
-    return _in_mode(image, "RGB")
+    return _convert_mode(image, "RGB")
 
 
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
     # Converting to the same mode would copy: 200 MB for a large picture.
     return image if image.mode == mode else image.convert(mode)

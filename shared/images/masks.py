@@ -1,7 +1,7 @@
-"""Pictures that say where: bright is inside, dark outside.
+"""Masks: pictures whose bright parts are inside, the dark ones outside.
 
-A mask is the brightness of its picture (Rec. 601), transparency laid on black: white
-strokes on nothing mean what they look like.
+A mask is the brightness of its picture (Rec. 601), with transparency laid on black, so
+that white strokes on a transparent picture are the mask.
 """
 
 from __future__ import annotations
@@ -10,51 +10,51 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
 
-from shared.images.inspect import decode
+from shared.images.inspect import decode_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Gray levels that count as black: JPEG never gives the blackest black back.
-_BLACK_UP_TO = 8
-_SAME_SHAPE = 0.01  # how far two aspect ratios may differ
+# Gray levels that count as black: JPEG does not preserve black exactly.
+_MAX_BLACK = 8
+_ASPECT_TOLERANCE = 0.01  # relative difference of two aspect ratios
 _THUMBNAIL_PX = 256
 
 
-def brightness(data: bytes) -> Image.Image:
-    """Decode a mask that `images.inspect` has accepted, into mode L.
+def decode_mask(data: bytes) -> Image.Image:
+    """Decode a mask that `inspect_image` has accepted, in mode L.
 
     Raises:
-        ImageUnreadable: The bytes are not a whole picture.
+        ImageUnreadable: The file is damaged.
     """
-    return decode(data, ground="black").convert("L")
+    return decode_rgb(data, background="black").convert("L")
 
 
 def is_empty(mask: Image.Image) -> bool:
-    """Whether no pixel of a mask (mode L) is brighter than nearly black."""
-    return not any(mask.histogram()[_BLACK_UP_TO + 1 :])
+    """Return whether no pixel of a mask (mode L) is brighter than nearly black."""
+    return not any(mask.histogram()[_MAX_BLACK + 1 :])
 
 
-def have_same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two pictures (width, height) have one shape, whatever their sizes.
+def have_same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether two sizes (width, height) have the same aspect ratio.
 
-    Their aspect ratios may differ by 1 %, or by what rounding the smaller picture to
-    whole pixels does.
+    They may differ by 1 %, or by the rounding of the smaller picture to whole pixels.
     """
     (width, height), (larger_width, larger_height) = sorted((size, other))
-    wide, high = width / larger_width, height / larger_height
-    off_px = abs(wide - high) * min(larger_width, larger_height)
-    return off_px <= 1 or abs(wide - high) <= _SAME_SHAPE * max(wide, high)
+    x_ratio, y_ratio = width / larger_width, height / larger_height
+    difference = abs(x_ratio - y_ratio)
+    off_px = difference * min(larger_width, larger_height)
+    return off_px <= 1 or difference <= _ASPECT_TOLERANCE * max(x_ratio, y_ratio)
 
 
-def thumbnail(mask: Image.Image) -> Image.Image:
-    """Shrink a mask to a square, in which masks of one shape can be compared."""
+def mask_thumbnail(mask: Image.Image) -> Image.Image:
+    """Shrink a mask to a square, in which masks of one aspect ratio can be compared."""
     return mask.resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
 
 
-def leave_nothing(thumbnails: Iterable[Image.Image]) -> bool:
-    """Whether masks, as `thumbnail` makes them, together cover the whole picture."""
-    left = Image.new("L", (_THUMBNAIL_PX, _THUMBNAIL_PX), "white")
-    for each in thumbnails:
-        left = ImageChops.subtract(left, each)  # never below 0
-    return is_empty(left)
+def cover_everything(thumbnails: Iterable[Image.Image]) -> bool:
+    """Return whether masks, shrunk by `mask_thumbnail`, cover the whole picture."""
+    uncovered = Image.new("L", (_THUMBNAIL_PX, _THUMBNAIL_PX), "white")
+    for thumbnail in thumbnails:
+        uncovered = ImageChops.subtract(uncovered, thumbnail)  # never below 0
+    return is_empty(uncovered)

@@ -1,4 +1,7 @@
-"""What people may ask of a job: the verbs of `shared.states` that make no new one."""
+"""Actions on a job: cancel, pause, resume, finish, and which of all are allowed.
+
+Actions that make a new job are in `shared.jobs.forks`.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from sqlalchemy import exists, select
 
 from shared.db.models.jobs import Checkpoint
 from shared.errors import InvalidState
-from shared.jobs.transitions import in_line, lock_job, transition
+from shared.jobs.transitions import lock_job, ready_columns, transition
 from shared.params.kinds import JobKind
 from shared.states import (
-    VERBS,
-    Answer,
+    ACTIONS,
+    Action,
+    ActionEffect,
+    ActionOutcome,
     Completion,
-    Effect,
     JobState,
-    Need,
-    Verb,
-    allowed_verbs,
+    Requirement,
+    actions_in_state,
 )
 
 if TYPE_CHECKING:
@@ -27,126 +30,146 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.db.models.jobs import Job
 
-# What only a job that optimizes a picture can do.
-OF_PICTURES = frozenset({Verb.FINISH, Verb.STEER, Verb.FORK, Verb.EXTEND})
+# Actions that need a job that optimizes a picture.
+STYLE_ONLY_ACTIONS = frozenset(
+    {Action.FINISH, Action.STEER, Action.FORK, Action.EXTEND}
+)
 
 
-def cancel(db: Database, owner_id: str, job_id: str) -> Answer:
-    """Ask a job to stop for good; asking again changes nothing.
+def cancel(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
+    """Cancel a job; doing so again changes nothing.
 
     Returns:
-        The state it is in now, and whether a worker still has to obey.
+        The new state, and whether a worker still has to stop.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It has already ended otherwise.
+        InvalidState: The job has already ended otherwise.
     """
-    return _ask(db, owner_id, job_id, Verb.CANCEL)
+    return _apply_action(db, owner_id, job_id, Action.CANCEL)
 
 
-def pause(db: Database, owner_id: str, job_id: str) -> Answer:
-    """Ask a job to let go of its device, and to keep all that it has done.
+def pause(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
+    """Pause a job: it frees its device and keeps all that it has done.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It is over, or about to be.
+        InvalidState: The job is over, or about to be.
     """
-    return _ask(db, owner_id, job_id, Verb.PAUSE)
+    return _apply_action(db, owner_id, job_id, Action.PAUSE)
 
 
-def resume(db: Database, owner_id: str, job_id: str) -> Answer:
-    """Let a paused job go on, from its old place in line.
+def resume(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
+    """Resume a paused job; it returns to its old place in the queue.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It is over, or about to be.
+        InvalidState: The job is over, or about to be.
     """
-    return _ask(db, owner_id, job_id, Verb.RESUME)
+    return _apply_action(db, owner_id, job_id, Action.RESUME)
 
 
-def finish(db: Database, owner_id: str, job_id: str) -> Answer:
-    """Ask a job to stop now and to keep the picture as it is.
+def finish(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
+    """Finish a job early, with the picture as it is now.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It is over, or has no picture yet.
+        InvalidState: The job is over, or has no picture yet.
     """
     with db.write() as session:
-        return ask_to_finish(db, session, lock_job(session, job_id, owner_id))
+        return request_finish(db, session, lock_job(session, job_id, owner_id))
 
 
-def ask_to_finish(db: Database, session: Session, job: Job) -> Answer:
-    """Do as `finish` does, in a transaction that may do more.
-
-    Raises:
-        InvalidState: It is over, or has no picture yet.
-    """
-    answer = answer_to(session, job, Verb.FINISH)
-    if answer.effect is Effect.NOTHING or job.finish_requested:
-        return answer
-    due = in_line(db, job) if answer.state == JobState.QUEUED else {}
-    columns = {**due, "finish_requested": True}
-    transition(db, session, job, Verb.FINISH, answer.state, **columns)
-    return answer
-
-
-def answer_to(session: Session, job: Job, verb: Verb) -> Answer:
-    """Look up what a verb leads to for a job as it is.
+def request_finish(db: Database, session: Session, job: Job) -> ActionOutcome:
+    """Finish a locked job early, in the caller's transaction.
 
     Raises:
-        InvalidState: It leads nowhere.
+        InvalidState: The job is over, or has no picture yet.
     """
-    answer = VERBS[verb].get(job.state)
-    has = possessions(job, has_checkpoint=_has_checkpoint(session, job.id))
-    if answer is not None and _can(job, verb) and answer.needs in {None, *has}:
-        return answer
+    outcome = resolve_action(session, job, Action.FINISH)
+    if outcome.effect is ActionEffect.NO_CHANGE or job.finish_requested:
+        return outcome
+    ready = ready_columns(db, job) if outcome.state == JobState.QUEUED else {}
+    columns = {**ready, "finish_requested": True}
+    transition(db, session, job, Action.FINISH, outcome.state, **columns)
+    return outcome
+
+
+def resolve_action(session: Session, job: Job, action: Action) -> ActionOutcome:
+    """Look up the outcome of an action on a job in its present state.
+
+    Raises:
+        InvalidState: The job does not allow the action.
+    """
+    outcome = ACTIONS[action].get(job.state)
+    met = met_requirements(job, has_checkpoint=_has_checkpoint(session, job.id))
+    if (
+        outcome is not None
+        and _is_applicable(job, action)
+        and outcome.requirement in {None, *met}
+    ):
+        return outcome
     raise InvalidState(
-        job.id, verb, job.state, allowed_actions(job, has), _why(job, answer)
+        job.id,
+        action,
+        job.state,
+        allowed_actions(job, met),
+        _refusal_reason(job, outcome),
     )
 
 
-def possessions(job: Job, *, has_checkpoint: bool) -> frozenset[Need]:
-    """What a job has that verbs may need."""
-    early = job.completion == Completion.EARLY
-    found = {Need.CHECKPOINT: has_checkpoint, Need.EARLY: early}
-    return frozenset(need for need, there in found.items() if there)
+def met_requirements(job: Job, *, has_checkpoint: bool) -> frozenset[Requirement]:
+    """List the requirements of actions that a job meets."""
+    requirements = {
+        Requirement.CHECKPOINT: has_checkpoint,
+        Requirement.EARLY_COMPLETION: job.completion == Completion.EARLY,
+    }
+    return frozenset(name for name, is_met in requirements.items() if is_met)
 
 
-def allowed_actions(job: Job, has: frozenset[Need]) -> list[str]:
-    """The verbs that would change something now."""
-    asked = {Verb.FINISH} if job.finish_requested else set()
-    verbs = [Verb(verb) for verb in allowed_verbs(job.state, has)]
-    return [verb for verb in verbs if verb not in asked and _can(job, verb)]
+def allowed_actions(job: Job, met: frozenset[Requirement]) -> list[str]:
+    """List the actions that would change a job that meets these requirements."""
+    requested = {Action.FINISH} if job.finish_requested else set()
+    return [
+        action
+        for action in map(Action, actions_in_state(job.state, met))
+        if action not in requested and _is_applicable(job, action)
+    ]
 
 
-def _ask(db: Database, owner_id: str, job_id: str, verb: Verb) -> Answer:
+def _apply_action(
+    db: Database, owner_id: str, job_id: str, action: Action
+) -> ActionOutcome:
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
-        answer = answer_to(session, job, verb)
-        if answer.effect is Effect.MOVE:
-            transition(
-                db, session, job, verb, answer.state, **_taken_back(answer.state)
-            )
-    return answer
+        outcome = resolve_action(session, job, action)
+        if outcome.effect is ActionEffect.TRANSITION:
+            columns = _withdrawn_requests(outcome.state)
+            transition(db, session, job, action, outcome.state, **columns)
+    return outcome
 
 
-def _taken_back(state: JobState) -> dict[str, Any]:
-    """What waited for its picture and is paused is not to be finished any more."""
+def _withdrawn_requests(state: JobState) -> dict[str, Any]:
+    """Columns that withdraw a request to finish: a paused job has none."""
     return {"finish_requested": False} if state == JobState.PAUSED else {}
 
 
-def _can(job: Job, verb: Verb) -> bool:
+def _is_applicable(job: Job, action: Action) -> bool:
     if job.purge_requested_at is not None:
-        return verb is Verb.CANCEL  # for all else it is as good as gone
-    return job.kind == JobKind.STYLE or verb not in OF_PICTURES
+        return action is Action.CANCEL  # every other action treats it as deleted
+    return job.kind == JobKind.STYLE or action not in STYLE_ONLY_ACTIONS
 
 
-def _why(job: Job, answer: Answer | None) -> str:
+def _refusal_reason(job: Job, outcome: ActionOutcome | None) -> str:
     if job.purge_requested_at is not None:
         return "it is being deleted"
-    if answer is None or answer.needs is None or answer.needs == Need.EARLY:
+    if (
+        outcome is None
+        or outcome.requirement is None
+        or outcome.requirement == Requirement.EARLY_COMPLETION
+    ):
         return ""
-    return f"it has no {answer.needs.removeprefix('a ')}"
+    return f"it has no {outcome.requirement.removeprefix('a ')}"
 
 
 def _has_checkpoint(session: Session, job_id: str) -> bool:

@@ -1,11 +1,7 @@
-"""Taking checkpoints off the table, and which blobs nobody needs then.
+"""Rows of checkpoints and frames: what a worker stores, and which are dropped.
 
-A child goes on from its parent's blob, so that two rows may name the same one: it is
-free only when the last of them goes.
-
-What the holder of a claim keeps along the way: checkpoints and previews.
-
-Which of many moments to let go of, so that those left stay evenly spread.
+A child job continues from its parent's blob, so that two checkpoints can name the same
+one: the blob is unreferenced only when the last of them is dropped.
 """
 
 from __future__ import annotations
@@ -16,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.db.blob_refs import unnamed
+from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint, Frame, Job
-from shared.jobs.lease import held_by, lock_held
+from shared.jobs.lease import held_by, lock_claimed_job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +23,14 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
     from shared.jobs.claim import Claim
-    from shared.jobs.lease import Written
+    from shared.jobs.lease import WrittenBlob
 
-CHECKPOINTS_KEPT = 2  # of a running job; a damaged one falls back to the one before
+RETAINED_CHECKPOINTS = 2  # of a running job; if one is damaged, the one before is used
+MAX_FRAMES = 200  # of a job
 
 
 def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
-    """Delete these rows.
+    """Delete checkpoints.
 
     All rows that name the same blobs are locked first, always in the same order: of
     two jobs that drop the same blob at once, the later one sees that it is the last.
@@ -41,26 +38,23 @@ def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
     Returns:
         Keys of the blobs that no row names any more.
     """
-    keys, going = {row.key for row in rows}, {_id(row) for row in rows}
-    naming = session.scalars(
+    keys, dropped = {row.key for row in rows}, {_primary_key(row) for row in rows}
+    same_blob = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.key.in_(keys))
         .order_by(Checkpoint.key, Checkpoint.job_id, Checkpoint.fence)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    for row in naming:
-        if _id(row) in going:
+    for row in same_blob:
+        if _primary_key(row) in dropped:
             session.delete(row)
     session.flush()
-    return unnamed(session, sorted(keys))
+    return unreferenced_keys(session, sorted(keys))
 
 
-def _id(row: Checkpoint) -> tuple[str, int, int]:
+def _primary_key(row: Checkpoint) -> tuple[str, int, int]:
     return row.job_id, row.fence, row.iteration
-
-
-FRAMES_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +74,13 @@ def record_checkpoint(
     db: Database,
     claim: Claim,
     iteration: int,
-    blob: Written,
+    blob: WrittenBlob,
     format_version: int,
 ) -> list[str]:
-    """Let later attempts go on from `blob`, which must be durable by now.
+    """Record a checkpoint, whose blob must be durable by now, for later attempts.
 
     The newest two stay. So do those of every `keep_every` iterations, for forks, until
-    the reconciler thins them out.
+    maintenance thins them out.
 
     Returns:
         Keys of the checkpoints that are no longer needed.
@@ -95,7 +89,7 @@ def record_checkpoint(
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        job = lock_held(session, claim)
+        job = lock_claimed_job(session, claim)
         session.merge(
             Checkpoint(
                 job_id=claim.job_id,
@@ -105,46 +99,50 @@ def record_checkpoint(
                 digest=blob.digest,
                 bytes=blob.bytes,
                 format_version=format_version,
-                kept=is_kept(job.keep_every, iteration),
+                kept=is_kept_for_forks(job.keep_every, iteration),
                 created_at=db.now,
             )
         )
         session.flush()
-        newest = max(iteration, job.checkpoint_iteration)  # an older one is none to begin from
-        session.execute(update(Job).where(*held_by(claim)).values(checkpoint_iteration=newest))
-        going = _old_checkpoints(session, claim.job_id, CHECKPOINTS_KEPT)
-        return drop_checkpoints(session, going)
+        # No attempt begins at an older checkpoint than the newest.
+        newest = max(iteration, job.checkpoint_iteration)
+        session.execute(
+            update(Job).where(*held_by(claim)).values(checkpoint_iteration=newest)
+        )
+        old = _select_old_checkpoints(session, claim.job_id, RETAINED_CHECKPOINTS)
+        return drop_checkpoints(session, old)
 
 
-def is_kept(keep_every: int | None, iteration: int) -> bool:
-    """Whether a checkpoint of this iteration is one of those kept for forks."""
+def is_kept_for_forks(keep_every: int | None, iteration: int) -> bool:
+    """Whether the checkpoint of an iteration is kept for forks."""
     return keep_every is not None and iteration % keep_every == 0
 
 
 def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
-    """Drop all but the newest checkpoint of a job that has ended well.
+    """Drop all but the newest checkpoint of a job that has succeeded.
 
     Returns:
-        Keys of the others, which are off the table now.
+        Keys of the blobs that no row names any more.
     """
     with db.write() as session:
-        return drop_checkpoints(session, _old_checkpoints(session, job_id, 1))
+        return drop_checkpoints(session, _select_old_checkpoints(session, job_id, 1))
 
 
 def discard_newer_checkpoints(db: Database, claim: Claim, iteration: int) -> list[str]:
-    """Note that newer checkpoints were of no use, and where the attempt really begins.
+    """Drop unusable checkpoints after `iteration`, where the attempt really begins.
 
-    Without this, every checkpoint it makes below the lost ones would count as old.
+    Without this, every checkpoint that it makes before the dropped ones would count as
+    old.
 
     Returns:
-        Keys of the useless checkpoints, which are off the table now.
+        Keys of the blobs that no row names any more.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        lock_held(session, claim)
-        useless = session.scalars(
+        lock_claimed_job(session, claim)
+        newer = session.scalars(
             select(Checkpoint).where(
                 Checkpoint.job_id == claim.job_id, Checkpoint.iteration > iteration
             )
@@ -154,24 +152,24 @@ def discard_newer_checkpoints(db: Database, claim: Claim, iteration: int) -> lis
             .where(*held_by(claim))
             .values(checkpoint_iteration=iteration, iteration_at_claim=iteration)
         )
-        return drop_checkpoints(session, useless)
+        return drop_checkpoints(session, newer)
 
 
 def add_warning(db: Database, claim: Claim, code: str, message: str) -> None:
-    """Tell the person who submitted the job of something that did not stop it.
+    """Add a warning to a job; one with the same code is replaced.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        job = lock_held(session, claim)
+        job = lock_claimed_job(session, claim)
         others = [warning for warning in job.warnings if warning["code"] != code]
         warnings = [*others, {"code": code, "message": message}]
         session.execute(update(Job).where(*held_by(claim)).values(warnings=warnings))
 
 
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
-    """Keep a preview; when there are too many, the one that is missed least goes.
+    """Add a frame to a job; of more than `MAX_FRAMES`, the least missed is dropped.
 
     Returns:
         Keys of the blobs that are no longer needed.
@@ -180,9 +178,9 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        lock_held(session, claim)
-        before = session.get(Frame, (claim.job_id, frame.iteration))
-        dropped = [] if before is None else [before.key, before.thumb_key]
+        lock_claimed_job(session, claim)
+        replaced = session.get(Frame, (claim.job_id, frame.iteration))
+        dropped = [] if replaced is None else [replaced.key, replaced.thumb_key]
         session.merge(
             Frame(
                 job_id=claim.job_id,
@@ -197,49 +195,52 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
             )
         )
         session.flush()
-        return [*dropped, *_thin_frames(session, claim.job_id)]
+        return [*dropped, *_delete_surplus_frames(session, claim.job_id)]
 
 
-def _old_checkpoints(session: Session, job_id: str, kept: int) -> list[Checkpoint]:
-    """Those that are kept for nothing, but for the newest `kept` of all."""
+def _select_old_checkpoints(
+    session: Session, job_id: str, keep: int
+) -> list[Checkpoint]:
+    """Select the checkpoints not kept for forks, except for the newest `keep`."""
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.job_id == job_id)
         .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
     ).all()
-    return [row for row in rows[kept:] if not row.kept]
+    return [row for row in rows[keep:] if not row.kept]
 
 
-def _thin_frames(session: Session, job_id: str) -> list[str]:
+def _delete_surplus_frames(session: Session, job_id: str) -> list[str]:
     rows = session.execute(
         select(Frame.iteration, Frame.key, Frame.thumb_key)
         .where(Frame.job_id == job_id)
         .order_by(Frame.iteration)
     ).all()
-    left, going = list(rows), []
-    while len(left) > FRAMES_KEPT:
-        going.append(left.pop(least_missed([row.iteration for row in left])))
+    remaining, dropped = list(rows), []
+    while len(remaining) > MAX_FRAMES:
+        index = least_missed_index([row.iteration for row in remaining])
+        dropped.append(remaining.pop(index))
     session.execute(
         delete(Frame).where(
             Frame.job_id == job_id,
-            Frame.iteration.in_([iteration for iteration, _, _ in going]),
+            Frame.iteration.in_([iteration for iteration, _, _ in dropped]),
         )
     )
-    return [key for _, *keys in going for key in keys]
+    return [key for _, *keys in dropped for key in keys]
 
 
-def least_missed(iterations: Sequence[int]) -> int:
-    """Find the one without which the largest new gap is smallest.
+def least_missed_index(iterations: Sequence[int]) -> int:
+    """Find the iteration whose removal leaves the smallest new gap.
 
-    Dropped one by one as more arrive, no gap grows beyond about twice the smallest;
-    halving all of them now and then would leave the old ones ever sparser.
+    If iterations are dropped one by one as more arrive, no gap grows beyond about twice
+    the smallest; halving them now and then would leave the old ones ever sparser.
 
     Args:
-        iterations: In order, at least one.
+        iterations: Iterations in ascending order, at least one.
 
     Returns:
-        Its index; never the last, which is the newest, while there are others, and the
-        first only where there are two.
+        Index of that iteration; never of the last, which is the newest, while there are
+        others, and of the first only where there are two.
     """
     gaps = [after - before for before, after in pairwise(iterations)]
     joined = [before + after for before, after in pairwise(gaps)]

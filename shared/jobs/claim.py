@@ -1,7 +1,4 @@
-"""How a worker takes a job: the best one that is due and fits its device.
-
-Whether a worker should be busy, asked by its watchdog in the claim's own words.
-"""
+"""Claims: a worker takes the best job that is due and fits its device."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from typing_extensions import TypeVar
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Checkpoint, Job, JobInput
 from shared.db.models.owners import Owner
-from shared.jobs.segments import segments_of
+from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
 from shared.params.kinds import JobKind, Params, kind_of, read_params
-from shared.states import EVENTS, HELD, Event, JobState
-from shared.tracing import read_trace
+from shared.states import EVENTS, LEASED, Event, JobState
+from shared.tracing import parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,81 +25,81 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
     from shared.params.segments import Segment
-    from shared.tracing import Trace
+    from shared.tracing import TraceContext
 
 P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
 
-_TRIES = 3  # another worker may take an owner's last job while we wait for its row
+_MAX_TRIES = 3  # another worker may take an owner's last job while we wait for its row
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a worker computes on, as far as the claim needs to know."""
+    """Device of a worker that claims jobs."""
 
     worker_id: str
     device_class: str  # cpu, cuda, mps
     bytes: int
-    uuid: str = ""  # of a device that no job excludes
+    uuid: str = ""  # empty: a device that no job excludes
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """Where stored bytes lie, and the SHA-256 (hex) they must have."""
+class BlobRef:
+    """Reference to a blob: its key and the SHA-256 (hex) of its bytes."""
 
     key: str
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCheckpoint:
-    """A checkpoint that the job can go on from."""
+class ClaimedCheckpoint:
+    """Checkpoint from which a claimed job can continue."""
 
     iteration: int
-    blob: Blob
+    blob: BlobRef
     format_version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Claim(Generic[P_co]):
-    """Proof that its holder may write to the job until a newer claim is made.
+    """Claimed job: its holder may write to it until a newer claim is made.
 
-    `Claim[StyleParams]` is one of a style job; `Claim`, of any kind.
+    `Claim[StyleParams]` is a claimed style job; `Claim`, one of any kind.
     """
 
     job_id: str
     fence: int
     attempts: int
-    iteration: int  # where the last attempt was seen
+    iteration: int  # last one that the previous attempt reported
     params: P_co
-    inputs: dict[str, dict[int, Blob]]  # by role and position, which may have holes
-    checkpoints: tuple[StoredCheckpoint, ...]  # newest first
+    inputs: dict[str, dict[int, BlobRef]]  # by role and position, which may have holes
+    checkpoints: tuple[ClaimedCheckpoint, ...]  # newest first
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     finish_requested: bool = False  # no further iterations, only the picture
     step_scale: float = 1.0  # factor of the steps; below 1 once the loss has diverged
-    requested_max_edge: int | None = None  # px, where params say less than was asked
-    trace: Trace | None = None  # of who asked for the job
-    progress: Mapping[str, Any] = field(default_factory=dict)  # last that was told
+    requested_max_edge: int | None = None  # px, if params say less
+    trace: TraceContext | None = None  # of the request that submitted the job
+    progress: Mapping[str, Any] = field(default_factory=dict)  # last report
 
     @property
     def kind(self) -> JobKind:
-        """Of the job."""
+        """Kind of the job."""
         return kind_of(self.params)
 
 
 def claim_job(
     db: Database, device: Device, nonce: str, lease_seconds: float
 ) -> Claim | None:
-    """Take the best due job that fits, or return None if there is none.
+    """Claim the best due job that fits the device; None if there is none.
 
     The owner with the fewest running jobs comes first, then that owner's longest
-    waiting job. Calling again with the same nonce returns the same claim, so that a
-    commit whose answer was lost is not a job lost.
+    waiting job. Calling again with the same nonce returns the same claim, so that no
+    job is lost if the answer to a commit is lost.
     """
     with db.write() as session:
-        if (mine := _already_mine(session, device, nonce)) is not None:
-            return _claim_of(session, mine, mine.fence, mine.attempts)
-        tries = (_next_in_time(db, session, device) for _ in range(_TRIES))
+        if (claimed := _find_by_nonce(session, device, nonce)) is not None:
+            return _build_claim(session, claimed, claimed.fence, claimed.attempts)
+        tries = (_next_unexpired_job(db, session, device) for _ in range(_MAX_TRIES))
         job = next(filter(None, tries), None)
         if job is None:
             return None
@@ -126,11 +123,11 @@ def claim_job(
             error_hint=None,
             error_retryable=None,
         )
-        return _claim_of(session, job, job.fence + 1, job.attempts + 1)
+        return _build_claim(session, job, job.fence + 1, job.attempts + 1)
 
 
-def fits(device: Device) -> ColumnElement[bool]:
-    """SQL: whether a job is due and `device` can run it."""
+def fits_device(device: Device) -> ColumnElement[bool]:
+    """SQL condition: a job is due and `device` can run it."""
     return and_(
         Job.state == JobState.QUEUED,
         Job.ready_key.is_not(None),
@@ -140,26 +137,26 @@ def fits(device: Device) -> ColumnElement[bool]:
     )
 
 
-def may_run() -> ColumnElement[bool]:
-    """SQL: whether an owner may have one more job running."""
+def owner_may_run() -> ColumnElement[bool]:
+    """SQL condition: an owner may have one more job running."""
     return and_(
         Owner.queued > 0,
         or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
     )
 
 
-def _already_mine(session: Session, device: Device, nonce: str) -> Job | None:
+def _find_by_nonce(session: Session, device: Device, nonce: str) -> Job | None:
     return session.scalar(
         select(Job).where(
             Job.claim_nonce == nonce,
             Job.worker_id == device.worker_id,
-            Job.state.in_(HELD),
+            Job.state.in_(LEASED),
         )
     )
 
 
-def _next_in_time(db: Database, session: Session, device: Device) -> Job | None:
-    """The next job, unless it is found to be too late for it."""
+def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job | None:
+    """Lock the next job; expire it instead if its start deadline is over."""
     job = _next_job(session, device)
     if job is None or job.start_deadline is None or job.started_at is not None:
         return job
@@ -172,78 +169,80 @@ def _next_in_time(db: Database, session: Session, device: Device) -> Job | None:
 def _next_job(session: Session, device: Device) -> Job | None:
     head = (
         select(Job.ready_key)
-        .where(Job.owner_id == Owner.id, fits(device))
+        .where(Job.owner_id == Owner.id, fits_device(device))
         .order_by(Job.ready_key)
         .limit(1)
         .scalar_subquery()
     )
     owner_id = session.scalar(
         select(Owner.id)
-        .where(may_run(), head.is_not(None))
+        .where(owner_may_run(), head.is_not(None))
         .order_by(Owner.running, head)
         .limit(1)
         .with_for_update()
     )
     return session.scalar(
         select(Job)
-        .where(Job.owner_id == owner_id, fits(device))
+        .where(Job.owner_id == owner_id, fits_device(device))
         .order_by(Job.ready_key, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
 
 
-def _claim_of(session: Session, job: Job, fence: int, attempts: int) -> Claim:
+def _build_claim(session: Session, job: Job, fence: int, attempts: int) -> Claim:
     return Claim(
         job_id=job.id,
         fence=fence,
         attempts=attempts,
         iteration=job.iteration,
         params=read_params(JobKind(job.kind), job.params),
-        inputs=_inputs(session, job.id),
-        checkpoints=_checkpoints(session, job.id),
-        segments=segments_of(session, [job.id]).get(job.id, ()),
+        inputs=_read_inputs(session, job.id),
+        checkpoints=_read_checkpoints(session, job.id),
+        segments=read_job_segments(session, [job.id]).get(job.id, ()),
         keep_every=job.keep_every,
         finish_requested=job.finish_requested,
         step_scale=1.0 if job.step_scale is None else job.step_scale,
         requested_max_edge=job.requested_max_edge,
-        trace=read_trace(job.traceparent),
+        trace=parse_traceparent(job.traceparent),
         progress=job.progress or {},
     )
 
 
-def _inputs(session: Session, job_id: str) -> dict[str, dict[int, Blob]]:
+def _read_inputs(session: Session, job_id: str) -> dict[str, dict[int, BlobRef]]:
     rows = session.execute(
         select(JobInput.role, JobInput.position, Asset.key, Asset.digest)
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id == job_id)
         .order_by(JobInput.role, JobInput.position)
     )
-    inputs: dict[str, dict[int, Blob]] = {}
+    inputs: dict[str, dict[int, BlobRef]] = {}
     for role, position, key, digest in rows:
-        # No asset of a job that is not over can be deleted.
-        inputs.setdefault(role, {})[position] = Blob(key or "", digest)
+        # The assets of a job that is not over cannot be deleted: all have a key.
+        inputs.setdefault(role, {})[position] = BlobRef(key or "", digest)
     return inputs
 
 
-def _checkpoints(session: Session, job_id: str) -> tuple[StoredCheckpoint, ...]:
+def _read_checkpoints(session: Session, job_id: str) -> tuple[ClaimedCheckpoint, ...]:
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.job_id == job_id)
         .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
     )
     return tuple(
-        StoredCheckpoint(row.iteration, Blob(row.key, row.digest), row.format_version)
+        ClaimedCheckpoint(
+            row.iteration, BlobRef(row.key, row.digest), row.format_version
+        )
         for row in rows
     )
 
 
 def has_due_job(db: Database, device: Device) -> bool:
-    """Whether there is a job that this device could claim now."""
+    """Whether there is a job that this device could claim now; for the watchdog."""
     due = (
         select(Job.id)
         .join(Owner, Owner.id == Job.owner_id)
-        .where(may_run(), fits(device))
+        .where(owner_may_run(), fits_device(device))
         .limit(1)
     )
     with db.read() as session:

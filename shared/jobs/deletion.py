@@ -1,4 +1,4 @@
-"""Deleting a job: all that it made goes, and only a row that says so stays."""
+"""Deletion of jobs: everything that a job made goes; its row stays as a tombstone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.db.blob_refs import unnamed
+from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import (
     Checkpoint,
     Frame,
@@ -17,110 +17,120 @@ from shared.db.models.jobs import (
     JobSearchTerm,
 )
 from shared.errors import InvalidState
-from shared.jobs.actions import allowed_actions, answer_to, possessions
+from shared.jobs.actions import allowed_actions, met_requirements, resolve_action
 from shared.jobs.checkpoints import drop_checkpoints
-from shared.jobs.retention import BATCH, shown
+from shared.jobs.retention import BATCH_SIZE, frame_and_output_keys
 from shared.jobs.transitions import lock_job, log_event, transition
-from shared.states import TERMINAL, Answer, Effect, JobState, Verb
+from shared.states import TERMINAL, Action, ActionEffect, ActionOutcome, JobState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
 
-DELETED = "deleted"  # in the log
-PURGE = "purge"  # the same: asked of a job that is being canceled already
+DELETED_EVENT = "deleted"  # in the event log
+PURGE_EVENT = "purge"  # in the event log: requested while the job is being canceled
 
 
-def remove_job(db: Database, owner_id: str, job_id: str) -> list[str]:
-    """Take a job that is over away, for good; its children stay.
+def purge_job(db: Database, owner_id: str, job_id: str) -> list[str]:
+    """Delete a job that is over; its children stay.
 
     Returns:
         Keys of the blobs that no row names any more.
 
     Raises:
         JobNotFound: The owner has no such job.
-        JobPurged: It was deleted before.
-        InvalidState: It is not over.
+        JobPurged: The job was deleted before.
+        InvalidState: The job is not over.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
         if job.state not in TERMINAL:
-            stored = select(Checkpoint.job_id).where(Checkpoint.job_id == job_id)
-            has = possessions(job, has_checkpoint=bool(session.scalar(stored.limit(1))))
-            raise InvalidState(job_id, "delete", job.state, allowed_actions(job, has))
-        return _purge(db, session, job)
+            checkpoints = select(Checkpoint.job_id).where(Checkpoint.job_id == job_id)
+            met = met_requirements(
+                job, has_checkpoint=bool(session.scalar(checkpoints.limit(1)))
+            )
+            raise InvalidState(job_id, "delete", job.state, allowed_actions(job, met))
+        return _purge_job(db, session, job)
 
 
-def cancel_and_purge(
+def cancel_and_purge_job(
     db: Database, owner_id: str, job_id: str
-) -> tuple[Answer, list[str]]:
+) -> tuple[ActionOutcome, list[str]]:
     """Cancel a job, and delete it as soon as no worker holds it.
 
     Returns:
-        What canceling leads to, and keys of the blobs that no row names any more. If
-        that is not done, `purge_canceled` deletes the job when its worker has stopped.
+        Outcome of canceling, and keys of the blobs that no row names any more. If the
+        outcome is not done, `purge_canceled_jobs` deletes the job when its worker has
+        stopped.
 
     Raises:
         JobNotFound: The owner has no such job.
-        JobPurged: It was deleted before.
-        InvalidState: It has ended otherwise.
+        JobPurged: The job was deleted before.
+        InvalidState: The job has ended otherwise.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
-        answer = answer_to(session, job, Verb.CANCEL)
-        if answer.effect is Effect.MOVE:
+        outcome = resolve_action(session, job, Action.CANCEL)
+        if outcome.effect is ActionEffect.TRANSITION:
             transition(
-                db, session, job, Verb.CANCEL, answer.state, purge_requested_at=db.now
+                db,
+                session,
+                job,
+                Action.CANCEL,
+                outcome.state,
+                purge_requested_at=db.now,
             )
-        elif not answer.done and job.purge_requested_at is None:
-            transition(db, session, job, PURGE, answer.state, purge_requested_at=db.now)
-        if not answer.done:
-            return answer, []
+        elif not outcome.done and job.purge_requested_at is None:
+            transition(
+                db, session, job, PURGE_EVENT, outcome.state, purge_requested_at=db.now
+            )
+        if not outcome.done:
+            return outcome, []
         session.refresh(job)
-        return answer, _purge(db, session, job)
+        return outcome, _purge_job(db, session, job)
 
 
-def purge_canceled(db: Database) -> list[str]:
-    """Delete jobs of which that was asked, and which no worker holds any more.
+def purge_canceled_jobs(db: Database) -> list[str]:
+    """Delete canceled jobs that wait for it and that no worker holds any more.
 
     Returns:
         Keys of the blobs that no row names any more.
     """
     due = (Job.purge_requested_at.is_not(None), Job.state == JobState.CANCELED)
     with db.read() as session:
-        found = session.scalars(select(Job.id).where(*due).limit(BATCH)).all()
+        job_ids = session.scalars(select(Job.id).where(*due).limit(BATCH_SIZE)).all()
     keys: list[str] = []
-    for job_id in found:
+    for job_id in job_ids:
         with db.write() as session:
-            this = select(Job).where(Job.id == job_id, *due).with_for_update()
-            if (job := session.scalar(this)) is not None:
-                keys += _purge(db, session, job)
+            statement = select(Job).where(Job.id == job_id, *due).with_for_update()
+            if (job := session.scalar(statement)) is not None:
+                keys += _purge_job(db, session, job)
     return keys
 
 
-def _purge(db: Database, session: Session, job: Job) -> list[str]:
-    keys = _drop_all(session, job)
+def _purge_job(db: Database, session: Session, job: Job) -> list[str]:
+    keys = _delete_dependent_rows(session, job)
     session.execute(
         update(JobEvent)
         .where(JobEvent.job_id == job.id)
-        .values(detail=None)  # names and texts that were changed
+        .values(detail=None)  # it may hold old names and texts
         .execution_options(synchronize_session=False)
     )
-    log_event(db, session, job, DELETED, {})
+    log_event(db, session, job, DELETED_EVENT, {})
     session.execute(
         update(Job)
         .where(Job.id == job.id)
         .values(deleted_at=db.now, purge_requested_at=None, result_key=None,
                 revision=Job.revision + 1, name=None, tags=[], user_metadata={})
     )  # fmt: skip
-    return unnamed(session, sorted(keys))
+    return unreferenced_keys(session, sorted(keys))
 
 
-def _drop_all(session: Session, job: Job) -> set[str]:
-    keys = shown(session, [job.id]) | {job.result_key or ""}
-    stored = select(Checkpoint).where(Checkpoint.job_id == job.id)
-    keys |= set(drop_checkpoints(session, session.scalars(stored).all()))
+def _delete_dependent_rows(session: Session, job: Job) -> set[str]:
+    keys = frame_and_output_keys(session, [job.id]) | {job.result_key or ""}
+    checkpoints = select(Checkpoint).where(Checkpoint.job_id == job.id)
+    keys |= set(drop_checkpoints(session, session.scalars(checkpoints).all()))
     for table in (Frame, JobOutput, JobLossHistory, JobSearchTerm):
         session.execute(delete(table).where(table.job_id == job.id))
     return keys - {""}

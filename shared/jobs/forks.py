@@ -1,7 +1,7 @@
-"""New jobs that go on from others: forks, extensions, retries.
+"""Child jobs that continue other jobs: forks, extensions, retries.
 
-What is over never changes. A child has its parent's pictures, parameters and segments,
-and a row of its own that names the parent's checkpoint.
+A job that is over never changes. A child has its parent's pictures, parameters and
+segments, and a checkpoint row of its own that names the blob of its parent's.
 """
 
 from __future__ import annotations
@@ -13,80 +13,97 @@ from sqlalchemy import select
 
 from shared.db.models.jobs import Checkpoint, Job
 from shared.errors import NoSuchCheckpoint
-from shared.jobs.actions import answer_to, ask_to_finish
-from shared.jobs.segments import segment_rows, segments_of
-from shared.jobs.steering import planned
-from shared.jobs.submit import add_job, inputs_of
+from shared.jobs.actions import request_finish, resolve_action
+from shared.jobs.segments import read_job_segments, segment_rows
+from shared.jobs.steering import count_iterations
+from shared.jobs.submit import add_job, read_job_inputs
 from shared.jobs.transitions import lock_job
 from shared.params.kinds import JobKind
-from shared.params.segments import Changes, Segment, steered
+from shared.params.segments import Changes, Segment, apply_segments
 from shared.params.style import StyleParams
-from shared.states import Relation, Verb
+from shared.states import Action, Relation
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
     from shared.idempotency import IdempotentRequest
-    from shared.jobs.submit import Limits
+    from shared.jobs.submit import SubmissionLimits
 
-# What a child has from its parent; deadlines were for the parent alone.
-INHERITED = ("owner_id", "kind", "name", "tags", "user_metadata", "params", "iterations",
-             "device_class", "need_bytes", "priority", "max_attempts",
-             "keep_every")  # fmt: skip
+# Columns that a child takes from its parent; deadlines hold for the parent alone.
+INHERITED_COLUMNS = (
+    "owner_id",
+    "kind",
+    "name",
+    "tags",
+    "user_metadata",
+    "params",
+    "iterations",
+    "device_class",
+    "need_bytes",
+    "priority",
+    "max_attempts",
+    "keep_every",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fork:
-    """Where a fork begins, and what is different from there on.
+class ForkRequest:
+    """Request for a fork: where it begins, and what it changes from there on.
 
     Attributes:
-        iteration: Of the checkpoint it goes on from.
-        changes: From there on.
-        name: None: that of its parent.
-        finishes: It only makes a picture of that checkpoint.
+        iteration: Iteration of the checkpoint from which the fork continues.
+        changes: Changes of parameters from there on.
+        name: Name of the fork, or None for the name of its parent.
+        finish: Whether the fork only makes a picture of that checkpoint.
     """
 
     iteration: int
     changes: Changes = field(default_factory=Changes)
     name: str | None = None
-    finishes: bool = False
+    finish: bool = False
 
 
 def fork(
     db: Database,
     owner_id: str,
     job_id: str,
-    wanted: Fork,
-    limits: Limits,
-    once: IdempotentRequest | None = None,
+    request: ForkRequest,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None = None,
 ) -> str:
-    """Make a job that goes on from a checkpoint of another, in its own way.
+    """Submit a job that continues a checkpoint of another with changed parameters.
 
     Returns:
-        The new job's id; the caller rings the doorbell.
+        Id of the new job; the caller notifies the workers.
 
     Raises:
         JobNotFound: The owner has no such job.
-        NoSuchCheckpoint: It has no checkpoint of this iteration.
-        InvalidParams: The parameters would not go together.
+        NoSuchCheckpoint: The job has no checkpoint of this iteration.
+        InvalidParams: The changed parameters contradict each other.
         QueueFull: Too many jobs are waiting.
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
-        stored = _checkpoints(session, parent.id)
-        at = [row for row in stored if row.iteration == wanted.iteration]
-        if not at:
-            places = sorted({row.iteration for row in stored})
-            raise NoSuchCheckpoint(parent.id, f"at {wanted.iteration}", places)
-        answer_to(session, parent, Verb.FORK)
-        known = segments_of(session, [parent.id]).get(parent.id, ())
-        begun = tuple(one for one in known if one.from_iteration <= wanted.iteration)
-        segments = _with(begun, wanted.iteration, wanted.changes)
-        child = _Child(
-            Relation.FORK, at[0], segments, wanted.name, finishes=wanted.finishes
+        checkpoints = _lock_checkpoints(session, parent.id)
+        matching = [row for row in checkpoints if row.iteration == request.iteration]
+        if not matching:
+            iterations = sorted({row.iteration for row in checkpoints})
+            raise NoSuchCheckpoint(parent.id, f"at {request.iteration}", iterations)
+        resolve_action(session, parent, Action.FORK)
+        begun = tuple(
+            segment
+            for segment in _read_segments(session, parent)
+            if segment.from_iteration <= request.iteration
         )
-        return _make(db, session, parent, child, limits, once)
+        child = _ChildSpec(
+            Relation.FORK,
+            matching[0],
+            _append_segment(begun, request.iteration, request.changes),
+            request.name,
+            finish=request.finish,
+        )
+        return _insert_child(db, session, parent, child, limits, idempotent_request)
 
 
 def extend(
@@ -94,94 +111,104 @@ def extend(
     owner_id: str,
     job_id: str,
     iterations: int,
-    limits: Limits,
-    once: IdempotentRequest | None = None,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None = None,
 ) -> str:
-    """Make a job that adds iterations to the last scale of one that succeeded.
+    """Submit a job that adds iterations to the last scale of one that succeeded.
+
+    Returns:
+        Id of the new job; the caller notifies the workers.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It has not succeeded, or its checkpoint is gone.
-        InvalidParams: That would be too many iterations.
+        InvalidState: The job has not succeeded, or its checkpoint is gone.
+        InvalidParams: The sum would be too many iterations.
         QueueFull: Too many jobs are waiting.
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
-        # Locked before we look what it has: the janitor may be about to drop them.
-        stored = _checkpoints(session, parent.id)
-        answer_to(session, parent, Verb.EXTEND)
-        last = stored[0]
-        known = segments_of(session, [parent.id]).get(parent.id, ())
-        *_, (_, so_far) = steered(_params(parent), known).stages
-        more = Changes.model_construct(iterations=so_far + iterations)
-        begins = _extension_begins(parent, last.iteration, known)
-        child = _Child(Relation.EXTEND, last, _with(known, begins, more))
-        return _make(db, session, parent, child, limits, once)
+        # Locked before the requirements are checked: the cleaner may be about to drop
+        # the checkpoints.
+        checkpoints = _lock_checkpoints(session, parent.id)
+        resolve_action(session, parent, Action.EXTEND)
+        newest = checkpoints[0]
+        segments = _read_segments(session, parent)
+        *_, (_, done) = apply_segments(_style_params(parent), segments).stages
+        changes = Changes.model_construct(iterations=done + iterations)
+        start = _extension_start(parent, newest.iteration, segments)
+        child = _ChildSpec(
+            Relation.EXTEND, newest, _append_segment(segments, start, changes)
+        )
+        return _insert_child(db, session, parent, child, limits, idempotent_request)
 
 
 def retry(
     db: Database,
     owner_id: str,
     job_id: str,
-    limits: Limits,
-    once: IdempotentRequest | None = None,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None = None,
     *,
     from_start: bool = False,
 ) -> str:
-    """Make a job that tries again what failed, was canceled or expired.
+    """Submit a job that retries one that failed, was canceled or expired.
 
-    It goes on from the last checkpoint, if there is one.
+    It continues from the newest checkpoint, if there is one and not `from_start`.
+
+    Returns:
+        Id of the new job; the caller notifies the workers.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It is not over, or it succeeded.
+        InvalidState: The job is not over, or it succeeded.
         QueueFull: Too many jobs are waiting.
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
-        answer_to(session, parent, Verb.RETRY)
-        stored = [] if from_start else _checkpoints(session, parent.id)
-        known = segments_of(session, [parent.id]).get(parent.id, ())
-        child = _Child(Relation.RETRY, next(iter(stored), None), known)
-        return _make(db, session, parent, child, limits, once)
+        resolve_action(session, parent, Action.RETRY)
+        checkpoints = [] if from_start else _lock_checkpoints(session, parent.id)
+        segments = _read_segments(session, parent)
+        child = _ChildSpec(Relation.RETRY, next(iter(checkpoints), None), segments)
+        return _insert_child(db, session, parent, child, limits, idempotent_request)
 
 
-def _extension_begins(
-    parent: Job, last_iteration: int, known: tuple[Segment, ...]
+def _extension_start(
+    parent: Job, last_iteration: int, segments: tuple[Segment, ...]
 ) -> int:
-    """From which iteration on the last scale is longer: after all that it outdoes.
+    """Find the iteration at which an extension begins: after all that it overrides.
 
-    A change of the end alone disturbs nothing, so that the picture equals that of a
-    longer run; but for a parent whose very last step was taken back.
+    A change of the number of iterations alone affects no earlier step, so that the
+    picture equals that of a longer run; except for a parent whose very last step was
+    taken back.
     """
-    outdone = [
-        one.from_iteration
-        for one in known
-        if one.changes.iterations and one.from_iteration < parent.iterations
+    overridden = [
+        segment.from_iteration
+        for segment in segments
+        if segment.changes.iterations and segment.from_iteration < parent.iterations
     ]
-    return max([last_iteration, *outdone])
+    return max([last_iteration, *overridden])
 
 
 @dataclass(frozen=True, slots=True)
-class _Child:
+class _ChildSpec:
     relation: Relation
     checkpoint: Checkpoint | None
     segments: tuple[Segment, ...]
     name: str | None = None
-    finishes: bool = False
+    finish: bool = False
 
 
-def _make(
+def _insert_child(
     db: Database,
     session: Session,
     parent: Job,
-    child: _Child,
-    limits: Limits,
-    once: IdempotentRequest | None,
+    child: _ChildSpec,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None,
 ) -> str:
-    stored = child.checkpoint
-    iteration = 0 if stored is None else stored.iteration
-    columns = {name: getattr(parent, name) for name in INHERITED}
+    checkpoint = child.checkpoint
+    iteration = 0 if checkpoint is None else checkpoint.iteration
+    columns = {name: getattr(parent, name) for name in INHERITED_COLUMNS}
     columns |= {
         "parent_id": parent.id,
         "parent_iteration": iteration,
@@ -192,45 +219,52 @@ def _make(
     if child.name is not None:
         columns["name"] = child.name
     if parent.kind == JobKind.STYLE:
-        columns["iterations"] = planned(_params(parent), child.segments)
-    inputs = inputs_of(session, parent.id)
-    job = add_job(db, session, columns, inputs, limits, once)
+        columns["iterations"] = count_iterations(_style_params(parent), child.segments)
+    inputs = read_job_inputs(session, parent.id)
+    job = add_job(db, session, columns, inputs, limits, idempotent_request)
     session.add_all(segment_rows(job.id, child.segments))
-    if stored is not None:
-        session.add(_same_blob(stored, job))
-    if child.finishes:
-        ask_to_finish(db, session, job)
+    if checkpoint is not None:
+        session.add(_share_checkpoint(checkpoint, job))
+    if child.finish:
+        request_finish(db, session, job)
     return job.id
 
 
-def _same_blob(stored: Checkpoint, job: Job) -> Checkpoint:
+def _share_checkpoint(checkpoint: Checkpoint, job: Job) -> Checkpoint:
     return Checkpoint(
         job_id=job.id,
         fence=job.fence,
-        iteration=stored.iteration,
-        key=stored.key,
-        digest=stored.digest,
-        bytes=stored.bytes,
-        format_version=stored.format_version,
+        iteration=checkpoint.iteration,
+        key=checkpoint.key,
+        digest=checkpoint.digest,
+        bytes=checkpoint.bytes,
+        format_version=checkpoint.format_version,
         kept=False,
         created_at=job.created_at,
     )
 
 
-def _with(
-    begun: tuple[Segment, ...], iteration: int, changes: Changes
+def _append_segment(
+    segments: tuple[Segment, ...], iteration: int, changes: Changes
 ) -> tuple[Segment, ...]:
-    if not changes.stored():
-        return begun
-    return (*begun, Segment.model_construct(from_iteration=iteration, changes=changes))
+    if not changes.to_json():
+        return segments
+    return (
+        *segments,
+        Segment.model_construct(from_iteration=iteration, changes=changes),
+    )
 
 
-def _params(job: Job) -> StyleParams:
+def _read_segments(session: Session, job: Job) -> tuple[Segment, ...]:
+    return read_job_segments(session, [job.id]).get(job.id, ())
+
+
+def _style_params(job: Job) -> StyleParams:
     return StyleParams.model_validate(job.params)
 
 
-def _checkpoints(session: Session, job_id: str) -> list[Checkpoint]:
-    """Newest first, locked: nobody may drop a blob while a child takes it over."""
+def _lock_checkpoints(session: Session, job_id: str) -> list[Checkpoint]:
+    """Read and lock checkpoints, newest first: none is dropped while a child joins."""
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.job_id == job_id)

@@ -1,8 +1,7 @@
-"""What the holder of a claim tells of its attempt, and is told.
+"""Writes of the worker that holds the lease: heartbeat, result, failure, release.
 
-What the holder of a claim may write: every statement names its fence.
-
-What the holder of a claim changes so that the next try has better prospects.
+The WHERE of every statement names the fence of the claim, so that a worker whose lease
+has passed to another changes nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +13,19 @@ from sqlalchemy import exists, select, update
 
 from shared.db.models.jobs import Job, JobOutput, JobSegment
 from shared.errors import FencedOut
-from shared.jobs.segments import segments_of
+from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
 from shared.params.memory import need_bytes
-from shared.params.segments import steered
-from shared.states import EVENTS, HELD, Completion, Event, JobState, StateReason, Verb
+from shared.params.segments import apply_segments
+from shared.states import (
+    EVENTS,
+    LEASED,
+    Action,
+    Completion,
+    Event,
+    JobState,
+    StateReason,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +38,12 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
 
 
+RETRY_FACTOR = 4  # of the pause from one failed attempt to the next
+
+
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A stored blob: where, its SHA-256 (hex) and its size."""
+class WrittenBlob:
+    """Blob that a worker has stored: its key, SHA-256 (hex) and size."""
 
     key: str
     digest: str
@@ -41,56 +51,60 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """One file of a job that makes several, stored; `name` is for people."""
+class StoredOutput:
+    """Stored file of a job that makes several; `name` is for people."""
 
     name: str
-    blob: Written
+    blob: WrittenBlob
     media_type: str
     width: int | None = None
     height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What a job has made, stored, and whether any interruption left a trace.
+class JobResult:
+    """Result of a job, stored by its worker.
 
     Attributes:
-        blob: The generated image; of a job that makes several files, the first.
-        outputs: All files of such a job.
-        iterations: How many were done; None: all.
-        completion: EARLY, if somebody asked for the picture before they were.
-        progress: Of the last iteration, which no heartbeat may have told yet; None:
-            as told.
-        origin: Digests of pictures and weights (`inputs`), device, threads, versions
-            (`maker`).
+        blob: Generated image; of a job that makes several files, the first.
+        width: Width of that image, in pixels.
+        height: Height of that image, in pixels.
+        exact: Whether the image is the same, to the bit, as without interruptions.
+        exact_reason: Reason why it is not.
+        outputs: All files of a job that makes several.
+        iterations: Number of iterations done, or None for all.
+        completion: EARLY, if the job was finished on request before all were done.
+        progress: Progress at the last iteration, which no heartbeat may have reported
+            yet; None: as reported.
+        provenance: Digests of pictures and weights (`inputs`), device, threads,
+            versions (`maker`).
     """
 
-    blob: Written
+    blob: WrittenBlob
     width: int
     height: int
     exact: bool
     exact_reason: str | None = None
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[StoredOutput, ...] = ()
     iterations: int | None = None
     completion: Completion = Completion.FULL
     progress: Mapping[str, Any] | None = None
     provenance: dict[str, dict[str, str]] | None = None
 
     @property
-    def keys(self) -> set[str]:
-        """Of all blobs."""
+    def blob_keys(self) -> set[str]:
+        """Keys of all blobs of the result."""
         return {self.blob.key} | {output.blob.key for output in self.outputs}
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatReply:
-    """What the holder of a claim learns with its heartbeat.
+    """Reply to the heartbeat of a worker.
 
     Attributes:
-        state: Held; CANCELING and PAUSING are to be obeyed.
-        finish_requested: The picture is wanted as it is.
-        has_pending_segments: Changes of parameters wait for the next boundary.
+        state: State of the job; the worker has to obey CANCELING and PAUSING.
+        finish_requested: Whether the job shall finish with the picture as it is.
+        has_pending_segments: Whether changes of parameters wait for the next boundary.
     """
 
     state: JobState
@@ -99,8 +113,8 @@ class HeartbeatReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed, in words for the person who submitted it."""
+class JobFailure:
+    """Failure of an attempt, in words for the person who submitted the job."""
 
     code: str
     message: str
@@ -108,8 +122,8 @@ class Failure:
     retryable: bool
 
 
-def told(failure: Failure | None) -> dict[str, Any]:
-    """Columns that tell people of a failure, or of none."""
+def failure_columns(failure: JobFailure | None) -> dict[str, Any]:
+    """Columns that describe a failure; None clears them."""
     if failure is None:
         names = ("code", "message", "hint", "retryable")
         return {f"error_{name}": None for name in names}
@@ -121,8 +135,8 @@ def told(failure: Failure | None) -> dict[str, Any]:
     }
 
 
-def output_rows(job_id: str, outputs: tuple[Output, ...]) -> list[JobOutput]:
-    """Make the rows of the files of a job that makes several."""
+def output_rows(job_id: str, outputs: tuple[StoredOutput, ...]) -> list[JobOutput]:
+    """Build the rows of the files of a job that makes several."""
     return [
         JobOutput(
             job_id=job_id,
@@ -139,9 +153,6 @@ def output_rows(job_id: str, outputs: tuple[Output, ...]) -> list[JobOutput]:
     ]
 
 
-RETRY_FACTOR = 4
-
-
 def renew_lease(
     db: Database,
     claim: Claim,
@@ -149,14 +160,14 @@ def renew_lease(
     iteration: int,
     progress: dict[str, Any],
 ) -> HeartbeatReply:
-    """Renew the lease, write the progress, and learn what people asked meanwhile.
+    """Renew the lease, store the progress, and read what was requested meanwhile.
 
     Raises:
         FencedOut: A newer claim owns the job, or it has ended.
     """
     pending = (JobSegment.job_id == claim.job_id, JobSegment.from_iteration.is_(None))
     with db.write() as session:
-        found = session.execute(
+        row = session.execute(
             update(Job)
             .where(*held_by(claim))
             .values(
@@ -167,19 +178,19 @@ def renew_lease(
             .returning(Job.state, Job.finish_requested)
             .execution_options(synchronize_session=False)
         ).one_or_none()
-        if found is None:
+        if row is None:
             raise FencedOut(claim.job_id, claim.fence)
-        steer = session.scalar(select(exists().where(*pending)))
-    return HeartbeatReply(found.state, found.finish_requested, bool(steer))
+        has_pending = session.scalar(select(exists().where(*pending)))
+    return HeartbeatReply(row.state, row.finish_requested, bool(has_pending))
 
 
-def complete_job(db: Database, claim: Claim, result: Result) -> JobState:
-    """End the job with what it made, whose blobs must be durable by now.
+def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
+    """Complete the job with its result, whose blobs must be durable by now.
 
-    Calling again after an answer was lost is harmless.
+    Calling again after the answer of the database was lost is harmless.
 
     Returns:
-        SUCCEEDED, or CANCELED when that was asked first: the blobs are then unused.
+        SUCCEEDED, or CANCELED if that was requested first: the blobs are then unused.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -195,114 +206,117 @@ def complete_job(db: Database, claim: Claim, result: Result) -> JobState:
         "provenance": result.provenance,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
-        **told(None),
+        **failure_columns(None),
     }
     if result.progress is not None:
         columns["progress"] = dict(result.progress)
     with db.write() as session:
-        job = session.get(Job, claim.job_id, with_for_update=True)
-        if job is not None and _completed(job, claim):
-            return job.state
-        was = lock_held(session, claim)
-        state = EVENTS[Event.COMPLETE][was.state]
-        kept = columns if state == JobState.SUCCEEDED else {}
-        transition(db, session, was, Event.COMPLETE, state, **kept)
-        if kept:
+        existing = session.get(Job, claim.job_id, with_for_update=True)
+        if existing is not None and _is_completed_by(existing, claim):
+            return existing.state
+        job = lock_claimed_job(session, claim)
+        state = EVENTS[Event.COMPLETE][job.state]
+        if state != JobState.SUCCEEDED:
+            columns = {}
+        transition(db, session, job, Event.COMPLETE, state, **columns)
+        if columns:
             session.add_all(output_rows(claim.job_id, result.outputs))
     return state
 
 
 def stop_job(db: Database, claim: Claim) -> JobState:
-    """Let go of a job that was asked to pause or stop; the device is free by now.
+    """Stop a job that shall pause or cancel; its device is free by now.
 
-    If it was resumed in the very last moment, that is as if the worker had to leave.
+    If it was resumed in the very last moment, it is released as if the worker drained.
     """
     with db.write() as session:
-        was = lock_held(session, claim)
-        if was.state == JobState.RUNNING:
-            return _released(db, session, was)
-        return release_to(db, session, was, Event.STOPPED, **_refund(was))
+        job = lock_claimed_job(session, claim)
+        if job.state == JobState.RUNNING:
+            return _release(db, session, job)
+        return release_to(db, session, job, Event.STOP, **_refund_columns(job))
 
 
 def release_job(db: Database, claim: Claim) -> JobState:
-    """Give the job back because this worker has to leave; the attempt is refunded."""
+    """Return the job to the queue because its worker drains; refund the attempt."""
     with db.write() as session:
-        return _released(db, session, lock_held(session, claim))
+        return _release(db, session, lock_claimed_job(session, claim))
 
 
 def fail_job(
     db: Database,
     claim: Claim,
-    failure: Failure,
+    failure: JobFailure,
     retry_seconds: float,
     excluded_device: str | None = None,
 ) -> JobState:
-    """Record a failed attempt: another one after a pause, or the end.
+    """Record a failed attempt: the job is retried after a pause, or fails.
 
     Args:
         db: The database.
-        claim: The attempt that failed.
-        failure: Why.
+        claim: Claim of the attempt that failed.
+        failure: Reason of the failure.
         retry_seconds: Pause after the first attempt; each later one is four times
             as long.
-        excluded_device: Where the next attempt shall not run; None: anywhere.
+        excluded_device: UUID of a device that shall not run the next attempt, or None.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        was = lock_held(session, claim)
-        # A job that is pausing may be tried again whenever somebody resumes it.
-        left = was.attempts < was.max_attempts or was.state == JobState.PAUSING
-        event = Event.RETRY if failure.retryable and left else Event.FAIL
-        state = EVENTS[event][was.state]
-        columns = {} if state == JobState.CANCELED else told(failure)
+        job = lock_claimed_job(session, claim)
+        # A job that is pausing may be retried: it waits until a person resumes it.
+        may_retry = job.attempts < job.max_attempts or job.state == JobState.PAUSING
+        event = Event.RETRY if failure.retryable and may_retry else Event.FAIL
+        state = EVENTS[event][job.state]
+        columns = {} if state == JobState.CANCELED else failure_columns(failure)
         if state == JobState.QUEUED:
-            pause = retry_seconds * RETRY_FACTOR ** (was.attempts - 1)
-            columns |= _backing_off(db, pause) | {"excluded_device": excluded_device}
-        return release_to(db, session, was, event, **columns)
+            pause = retry_seconds * RETRY_FACTOR ** (job.attempts - 1)
+            columns |= _backoff_columns(db, pause) | {
+                "excluded_device": excluded_device
+            }
+        return release_to(db, session, job, event, **columns)
 
 
 def postpone_job(
-    db: Database, claim: Claim, failure: Failure, seconds: float
+    db: Database, claim: Claim, failure: JobFailure, seconds: float
 ) -> JobState:
-    """Give the job back for a while because of an outage; the attempt is refunded."""
+    """Retry the job after a pause, because of an outage; refund the attempt."""
     with db.write() as session:
-        was = lock_held(session, claim)
-        columns = {} if was.state == JobState.CANCELING else told(failure)
-        columns |= _refund(was)
-        if was.state == JobState.RUNNING:
-            columns |= _backing_off(db, seconds)
-        return release_to(db, session, was, Event.RETRY, **columns)
+        job = lock_claimed_job(session, claim)
+        columns = {} if job.state == JobState.CANCELING else failure_columns(failure)
+        columns |= _refund_columns(job)
+        if job.state == JobState.RUNNING:
+            columns |= _backoff_columns(db, seconds)
+        return release_to(db, session, job, Event.RETRY, **columns)
 
 
 def release_to(
-    db: Database, session: Session, was: Job, event: Event, **columns: Any
+    db: Database, session: Session, job: Job, event: Event, **columns: Any
 ) -> JobState:
-    """Take a held job to where `event` leads.
+    """Change a locked job to the state that `event` leads to from a leased one.
 
-    A job that is to be finished does not stay paused: its picture is wanted now.
+    A job with a request to finish does not stay paused: it returns to the queue.
     """
-    state = EVENTS[event][was.state]
-    transition(db, session, was, event, state, **columns)
-    if state != JobState.PAUSED or not was.finish_requested:
+    state = EVENTS[event][job.state]
+    transition(db, session, job, event, state, **columns)
+    if state != JobState.PAUSED or not job.finish_requested:
         return state
-    session.refresh(was)
-    transition(db, session, was, Verb.FINISH, JobState.QUEUED)
+    session.refresh(job)
+    transition(db, session, job, Action.FINISH, JobState.QUEUED)
     return JobState.QUEUED
 
 
 def held_by(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    """SQL: whether a row is still the one that `claim` was given."""
+    """SQL condition: the job is still leased to the holder of `claim`."""
     return (
         Job.id == claim.job_id,
         Job.fence == claim.fence,
-        Job.state.in_(HELD),
+        Job.state.in_(LEASED),
     )
 
 
-def lock_held(session: Session, claim: Claim) -> Job:
-    """Read the claimed row and keep others from changing it in this transaction.
+def lock_claimed_job(session: Session, claim: Claim) -> Job:
+    """Read the claimed job and lock its row until the end of the transaction.
 
     Raises:
         FencedOut: A newer claim owns the job, or it has ended.
@@ -313,19 +327,19 @@ def lock_held(session: Session, claim: Claim) -> Job:
     return job
 
 
-def _released(db: Database, session: Session, was: Job) -> JobState:
-    columns = _refund(was)
-    if was.state == JobState.RUNNING:
+def _release(db: Database, session: Session, job: Job) -> JobState:
+    columns = _refund_columns(job)
+    if job.state == JobState.RUNNING:
         columns["state_reason"] = StateReason.RECOVERING
-    return release_to(db, session, was, Event.RELEASE, **columns)
+    return release_to(db, session, job, Event.RELEASE, **columns)
 
 
-def _refund(was: Job) -> dict[str, Any]:
-    """Give an attempt back that ended for no fault of the job."""
-    return {} if was.state == JobState.CANCELING else {"attempts": Job.attempts - 1}
+def _refund_columns(job: Job) -> dict[str, Any]:
+    """Columns that refund an attempt which ended for no fault of the job."""
+    return {} if job.state == JobState.CANCELING else {"attempts": Job.attempts - 1}
 
 
-def _backing_off(db: Database, seconds: float) -> dict[str, Any]:
+def _backoff_columns(db: Database, seconds: float) -> dict[str, Any]:
     return {
         "state_reason": StateReason.BACKING_OFF,
         "run_after": db.now + seconds,
@@ -333,65 +347,67 @@ def _backing_off(db: Database, seconds: float) -> dict[str, Any]:
     }
 
 
-def _completed(job: Job, claim: Claim) -> bool:
-    # Nobody else ever has this fence: if it is the last one, it was us.
+def _is_completed_by(job: Job, claim: Claim) -> bool:
+    # A fence belongs to one claim only: if the row still has it, this claim completed.
     return job.fence == claim.fence and job.state == JobState.SUCCEEDED
 
 
 def retry_with_smaller_steps(
-    db: Database, claim: Claim, failure: Failure, step_scale: float
+    db: Database, claim: Claim, failure: JobFailure, step_scale: float
 ) -> JobState:
-    """Give a diverged job back, once, to go on at once with smaller steps.
+    """Retry a diverged job at once with smaller steps; this is done once per job.
 
-    The attempt is refunded: that there is a `step_scale` is what ends the second one.
+    The attempt is refunded: a second divergence fails because there is a `step_scale`.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        was = lock_held(session, claim)
-        state = EVENTS[Event.RETRY][was.state]
+        job = lock_claimed_job(session, claim)
+        state = EVENTS[Event.RETRY][job.state]
         columns: dict[str, Any] = {}
         if state != JobState.CANCELED:
-            columns = {**told(failure), "step_scale": step_scale}
+            columns = {**failure_columns(failure), "step_scale": step_scale}
         if state == JobState.QUEUED:
             columns |= {
                 "attempts": Job.attempts - 1,
                 "state_reason": StateReason.RECOVERING,
             }
-        return release_to(db, session, was, Event.RETRY, **columns)
+        return release_to(db, session, job, Event.RETRY, **columns)
 
 
-def retry_smaller(db: Database, claim: Claim, params: StyleParams) -> None:
-    """Let a job that did not fit go on with smaller `params`, and say so.
+def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -> None:
+    """Give a job that did not fit smaller `params` and a warning that says so.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        job = lock_held(session, claim)
+        job = lock_claimed_job(session, claim)
         session.execute(
             update(Job)
             .where(*held_by(claim))
-            .values(**smaller_columns(session, job, params))
+            .values(**smaller_params_columns(session, job, params))
         )
 
 
-def smaller_columns(session: Session, job: Job, params: StyleParams) -> dict[str, Any]:
-    """Columns of a job that is made smaller than it was asked for."""
-    segments = segments_of(session, [job.id]).get(job.id, ())
-    asked = job.requested_max_edge or job.params["max_edge"]
+def smaller_params_columns(
+    session: Session, job: Job, params: StyleParams
+) -> dict[str, Any]:
+    """Columns of a job that is made smaller than requested."""
+    segments = read_job_segments(session, [job.id]).get(job.id, ())
+    requested = job.requested_max_edge or job.params["max_edge"]
     warning = {
         "code": "made_smaller",
-        "message": f"made at {params.max_edge} px, as {asked} px did not fit the "
+        "message": f"made at {params.max_edge} px, as {requested} px did not fit the "
         "memory of the device",
     }
-    others = [one for one in job.warnings if one["code"] != warning["code"]]
+    others = [other for other in job.warnings if other["code"] != warning["code"]]
     return {
         "params": params.model_dump(mode="json"),
-        "iterations": steered(params, segments).iterations,
+        "iterations": apply_segments(params, segments).iterations,
         "need_bytes": need_bytes(params),
-        "requested_max_edge": asked,
+        "requested_max_edge": requested,
         "warnings": [*others, warning],
         "revision": Job.revision + 1,
     }

@@ -1,4 +1,4 @@
-"""Finding jobs by words: those of their names, and their tags."""
+"""Search index of jobs: the words of their names, and their tags."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ if TYPE_CHECKING:
 
     from shared.db.models.jobs import Job
 
-_LONGEST = 80  # characters that are compared
+_MAX_LENGTH = 80  # characters of a term
 
 
-def tag_word(tag: str) -> str:
-    """A tag as it is stored among the words; no word of a name begins like it."""
-    return f"#{tag}"[:_LONGEST]
+def tag_term(tag: str) -> str:
+    """Return the search term of a tag; `#` tells it from the words of names."""
+    return f"#{tag}"[:_MAX_LENGTH]
 
 
-def words_in(text: str) -> list[str]:
-    """The words of a text, each once, without regard to upper and lower case."""
-    found = re.findall(r"\w+", text.casefold())
-    return list(dict.fromkeys(word[:_LONGEST] for word in found))
+def search_terms(text: str) -> list[str]:
+    """Split a text into its words, each once, case-folded."""
+    words = re.findall(r"\w+", text.casefold())
+    return list(dict.fromkeys(word[:_MAX_LENGTH] for word in words))
 
 
-def index_words(session: Session, job: Job) -> None:
-    """Write the words that a job is found by, in place of those it was."""
+def index_job(session: Session, job: Job) -> None:
+    """Replace the search terms of a job by those of its present name and tags."""
     session.execute(delete(JobSearchTerm).where(JobSearchTerm.job_id == job.id))
-    session.add_all(_rows(job, [*words_in(job.name or ""), *map(tag_word, job.tags)]))
+    session.add_all(
+        _term_rows(job, [*search_terms(job.name or ""), *map(tag_term, job.tags)])
+    )
 
 
-def _rows(job: Job, words: Iterable[str]) -> list[JobSearchTerm]:
+def _term_rows(job: Job, terms: Iterable[str]) -> list[JobSearchTerm]:
     return [
         JobSearchTerm(
-            job_id=job.id, term=word, owner_id=job.owner_id, created_at=job.created_at
+            job_id=job.id, term=term, owner_id=job.owner_id, created_at=job.created_at
         )
-        for word in dict.fromkeys(words)
+        for term in dict.fromkeys(terms)
     ]

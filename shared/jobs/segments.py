@@ -1,4 +1,4 @@
-"""The segments of jobs: changes of parameters and the iterations they begin at."""
+"""Rows of segments: changes of a job's parameters and where they begin."""
 
 from __future__ import annotations
 
@@ -16,48 +16,49 @@ if TYPE_CHECKING:
 
 
 def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[JobSegment]:
-    """Make the rows of segments whose beginning is known."""
+    """Build the rows of segments whose first iteration is known."""
     return [
         JobSegment(
             job_id=job_id,
             from_iteration=segment.from_iteration,
-            changes=segment.changes.stored(),
+            changes=segment.changes.to_json(),
         )
         for segment in segments
     ]
 
 
 def steered_iterations(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
-    """Read what the last scale's iterations are by now, of jobs that had them changed.
+    """Read the steered number of iterations of the last scale, by job id.
 
-    Changes that have not begun yet count too. It reads many jobs at little cost: of all
-    that can change, nothing else takes time.
+    Jobs without such a change are missing. Changes that have not begun count too. Only
+    this parameter is read, so that many jobs cost little: no other one changes how long
+    a job takes.
     """
     row = JobSegment
-    waits = row.from_iteration.is_(None)
+    is_pending = row.from_iteration.is_(None)
     rows = session.execute(
         select(row.job_id, row.changes)
         .where(row.job_id.in_(job_ids))
-        .order_by(row.job_id, waits, row.from_iteration, row.id)
+        .order_by(row.job_id, is_pending, row.from_iteration, row.id)
     )
-    wanted = ((job_id, changes.get("iterations")) for job_id, changes in rows)
-    return {job_id: count for job_id, count in wanted if count is not None}
+    counts = ((job_id, changes.get("iterations")) for job_id, changes in rows)
+    return {job_id: count for job_id, count in counts if count is not None}
 
 
-def segments_of(
+def read_job_segments(
     session: Session, job_ids: Sequence[str]
 ) -> dict[str, tuple[Segment, ...]]:
-    """Read the segments whose beginning is known, in order, by job id."""
+    """Read the segments whose first iteration is known, in order, by job id."""
     row = JobSegment
     rows = session.scalars(
         select(row)
         .where(row.job_id.in_(job_ids), row.from_iteration.is_not(None))
         .order_by(row.job_id, row.from_iteration, row.id)
     )
-    found: dict[str, tuple[Segment, ...]] = {}
-    for one in rows:
+    segments: dict[str, tuple[Segment, ...]] = {}
+    for stored in rows:
         segment = Segment.model_validate(
-            {"from_iteration": one.from_iteration, "changes": one.changes}
+            {"from_iteration": stored.from_iteration, "changes": stored.changes}
         )
-        found[one.job_id] = (*found.get(one.job_id, ()), segment)
-    return found
+        segments[stored.job_id] = (*segments.get(stored.job_id, ()), segment)
+    return segments

@@ -1,8 +1,9 @@
-"""Parameters of a job that change after its submission: asked for, then begun.
+"""Steering: changes of a job's parameters and attributes after its submission.
 
-A change of a job that no worker holds is recorded with the iteration it begins at. One
-of a running job is pending until its worker, at the next boundary, says which that is:
-before it takes effect, so that a killed worker replays it at the same iteration.
+A change of a job that no worker holds is stored with the iteration at which it begins.
+A change of a running job is pending until its worker, at the next boundary, stores that
+iteration: before the change takes effect, so that the replay after a crash begins it at
+the same iteration.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from sqlalchemy import func, select, update
 
 from shared.db.models.jobs import Job, JobSegment
 from shared.errors import FieldError, InvalidParams, VersionMismatch
-from shared.jobs.actions import answer_to
-from shared.jobs.lease import held_by, lock_held
-from shared.jobs.search_index import index_words
-from shared.jobs.segments import segments_of
+from shared.jobs.actions import resolve_action
+from shared.jobs.lease import held_by, lock_claimed_job
+from shared.jobs.search_index import index_job
+from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import lock_job, log_event, ready_key, transition
-from shared.params.segments import Changes, Segment, steered
+from shared.params.segments import Changes, Segment, apply_segments
 from shared.params.style import StyleParams
-from shared.states import HELD, Answer, Verb
+from shared.states import LEASED, Action, ActionOutcome
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -30,87 +31,94 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.jobs.claim import Claim
 
-BEGUN = "steered"  # in the log
-_NAMES = {"name", "tags"}  # what a job is found by
+SEGMENT_EVENT = "steered"  # in the event log
+_INDEXED_ATTRIBUTES = {"name", "tags"}  # in the search index
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What shall be different about a job.
+class JobChange:
+    """Change of a job that is not over.
 
     Attributes:
-        params: Of the optimization.
-        about: Columns that no worker reads: name, tags, user_metadata, priority, cancel_after.
-        revision: The one that whoever asks has seen; None: any.
+        params: Changes of parameters of the optimization.
+        attributes: Columns that no worker reads: name, tags, user_metadata, priority,
+            cancel_after.
+        revision: Revision that the job must have, or None for any.
     """
 
     params: Changes = field(default_factory=Changes)
-    about: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
     revision: int | None = None
 
 
-def update_job(db: Database, owner_id: str, job_id: str, wanted: Change) -> Answer:
+def update_job(
+    db: Database, owner_id: str, job_id: str, change: JobChange
+) -> ActionOutcome:
     """Change a job that is not over.
 
     Returns:
-        Its state, and whether all of it holds now; else it does from the next
-        iteration on.
+        State of the job, and whether all of the change is in effect; if not, it is
+        from the next iteration on.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: It is over, or about to be.
-        VersionMismatch: It is no longer as it was seen.
-        InvalidParams: The parameters would not go together.
+        InvalidState: The job is over, or about to be.
+        VersionMismatch: The job has another revision.
+        InvalidParams: The changed parameters contradict each other.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
-        answer = answer_to(session, job, Verb.STEER)
-        if wanted.revision not in {None, job.revision}:
+        outcome = resolve_action(session, job, Action.STEER)
+        if change.revision not in {None, job.revision}:
             raise VersionMismatch(
-                f"job {job_id} is at revision {job.revision}, not {wanted.revision}"
+                f"job {job_id} is at revision {job.revision}, not {change.revision}"
             )
-        params, about = wanted.params.stored(), _differing(job, wanted.about)
-        if not params and not about:
-            return Answer(job.state, done=True, effect=answer.effect)
-        columns = _about(job, about)
+        params = change.params.to_json()
+        attributes = _changed_attributes(job, change.attributes)
+        if not params and not attributes:
+            return ActionOutcome(job.state, done=True, effect=outcome.effect)
+        columns = _attribute_columns(job, attributes)
         if params:
-            columns["iterations"] = _planned(session, job, wanted.params)
-            columns["params_digest"] = None  # no other job does the same work now
-            _ask(session, job, params)
-        transition(db, session, job, Verb.STEER, job.state,
-             detail={**params, **about}, **columns)  # fmt: skip
-        if _NAMES & about.keys():
+            columns["iterations"] = _count_planned_iterations(
+                session, job, change.params
+            )
+            columns["params_digest"] = None  # no other job does equal work now
+            _add_segment(session, job, params)
+        detail = {**params, **attributes}
+        transition(db, session, job, Action.STEER, job.state, detail=detail, **columns)
+        if _INDEXED_ATTRIBUTES & attributes.keys():
             session.refresh(job)
-            index_words(session, job)
-    return Answer(job.state, done=answer.done or not params, effect=answer.effect)
+            index_job(session, job)
+    return ActionOutcome(
+        job.state, done=outcome.done or not params, effect=outcome.effect
+    )
 
 
 def begin_segments(db: Database, claim: Claim, iteration: int) -> tuple[Segment, ...]:
-    """Let pending changes begin after `iteration`, before they take effect.
+    """Begin the pending changes after `iteration`, before they take effect.
 
-    Calling again after an answer was lost is harmless.
+    Calling again after the answer of the database was lost is harmless.
 
     Returns:
-        All segments whose beginning is known, in order: what the rest of the run is
-        made of. After a resume, changes that were begun further on are replayed first.
+        All segments that have begun, in order; the rest of the run consists of them.
+        After a resume, changes that began at a later iteration are replayed first.
 
     Raises:
         FencedOut: A newer claim owns the job.
     """
     with db.write() as session:
-        job = lock_held(session, claim)
-        beginning = max(iteration, _last_live(session, job.id))
-        begun = _begin(session, job.id, beginning)
-        if begun:
-            log_event(db, session, job, BEGUN, {"from_iteration": beginning})
+        job = lock_claimed_job(session, claim)
+        start = max(iteration, _last_live_start(session, job.id))
+        if _begin_pending_segments(session, job.id, start):
+            log_event(db, session, job, SEGMENT_EVENT, {"from_iteration": start})
             session.execute(
                 update(Job).where(*held_by(claim)).values(iteration=iteration)
             )
-        return segments_of(session, [job.id]).get(job.id, ())
+        return read_job_segments(session, [job.id]).get(job.id, ())
 
 
-def pending_of(session: Session, job_id: str) -> list[Changes]:
-    """Read the changes that have not begun, in the order they were asked for."""
+def read_pending_changes(session: Session, job_id: str) -> list[Changes]:
+    """Read the changes that have not begun, in the order of the requests."""
     rows = session.scalars(
         select(JobSegment.changes)
         .where(JobSegment.job_id == job_id, JobSegment.from_iteration.is_(None))
@@ -119,15 +127,15 @@ def pending_of(session: Session, job_id: str) -> list[Changes]:
     return [Changes.model_validate(row) for row in rows]
 
 
-def _ask(session: Session, job: Job, params: dict[str, Any]) -> None:
+def _add_segment(session: Session, job: Job, params: dict[str, Any]) -> None:
     session.add(JobSegment(job_id=job.id, changes=params, live=True))
     session.flush()
-    if job.state not in HELD:
-        beginning = max(job.checkpoint_iteration, _last_live(session, job.id))
-        _begin(session, job.id, beginning)
+    if job.state not in LEASED:
+        start = max(job.checkpoint_iteration, _last_live_start(session, job.id))
+        _begin_pending_segments(session, job.id, start)
 
 
-def _begin(session: Session, job_id: str, iteration: int) -> bool:
+def _begin_pending_segments(session: Session, job_id: str, iteration: int) -> bool:
     row = JobSegment
     begun = session.execute(
         update(row)
@@ -139,8 +147,8 @@ def _begin(session: Session, job_id: str, iteration: int) -> bool:
     return bool(begun)
 
 
-def _last_live(session: Session, job_id: str) -> int:
-    """Where the latest change in mid-run began: no later one may come before it."""
+def _last_live_start(session: Session, job_id: str) -> int:
+    """Read where the latest change in mid-run began; a later one begins no earlier."""
     row = JobSegment
     latest = select(func.max(row.from_iteration)).where(
         row.job_id == job_id, row.live.is_(True)
@@ -148,48 +156,52 @@ def _last_live(session: Session, job_id: str) -> int:
     return session.scalar(latest) or 0
 
 
-def _planned(session: Session, job: Job, wanted: Changes) -> int:
-    """How many iterations the job has with all that was asked, which must be valid."""
-    known = segments_of(session, [job.id]).get(job.id, ())
-    later = [*pending_of(session, job.id), wanted]
-    last = max((one.from_iteration for one in known), default=0)
-    asked = [Segment(from_iteration=last, changes=one) for one in later]
-    return planned(StyleParams.model_validate(job.params), (*known, *asked))
+def _count_planned_iterations(session: Session, job: Job, changes: Changes) -> int:
+    """Count the iterations of a job with all pending changes and this one."""
+    begun = read_job_segments(session, [job.id]).get(job.id, ())
+    last_start = max((segment.from_iteration for segment in begun), default=0)
+    pending = [
+        Segment(from_iteration=last_start, changes=pending_changes)
+        for pending_changes in (*read_pending_changes(session, job.id), changes)
+    ]
+    return count_iterations(StyleParams.model_validate(job.params), (*begun, *pending))
 
 
-def planned(params: StyleParams, segments: tuple[Segment, ...]) -> int:
-    """Count the iterations of a run that is made of these segments.
+def count_iterations(params: StyleParams, segments: tuple[Segment, ...]) -> int:
+    """Count the iterations of a run that consists of these segments.
 
     Raises:
-        InvalidParams: They do not go together.
+        InvalidParams: The segments contradict each other or the parameters.
     """
     try:
-        return steered(params, segments).iterations
+        return apply_segments(params, segments).iterations
     except ValidationError as error:
         raise InvalidParams(
             [
                 FieldError(
-                    "".join(f"/{step}" for step in one["loc"]).replace(
+                    "".join(f"/{step}" for step in details["loc"]).replace(
                         "/schedule", "/iterations"
                     ),
-                    one["type"].replace("_", "-"),
-                    one["msg"].removeprefix("Value error, "),
+                    details["type"].replace("_", "-"),
+                    details["msg"].removeprefix("Value error, "),
                 )
-                for one in error.errors(include_url=False)
+                for details in error.errors(include_url=False)
             ]
         ) from error
     except ValueError as error:
         raise InvalidParams([FieldError("/styles", "length", str(error))]) from error
 
 
-def _differing(job: Job, about: dict[str, Any]) -> dict[str, Any]:
-    """What is not so already: nobody hears of the rest."""
-    return {name: value for name, value in about.items() if getattr(job, name) != value}
+def _changed_attributes(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Select the attributes that differ; the others are neither stored nor logged."""
+    return {
+        name: value for name, value in attributes.items() if getattr(job, name) != value
+    }
 
 
-def _about(job: Job, about: dict[str, Any]) -> dict[str, Any]:
-    """The columns to write; a waiting job's place in line follows its priority."""
-    columns = dict(about)
-    if "priority" in about and job.ready_key is not None:
-        columns["ready_key"] = ready_key(job.created_at, about["priority"])
+def _attribute_columns(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Columns to write; the queue place of a waiting job follows its priority."""
+    columns = dict(attributes)
+    if "priority" in attributes and job.ready_key is not None:
+        columns["ready_key"] = ready_key(job.created_at, attributes["priority"])
     return columns

@@ -1,7 +1,4 @@
-"""Jobs that have done, or do, the same work for the same owner.
-
-How a job begins: its owner, its pictures, its row.
-"""
+"""Submission of jobs: insert a queued job, or reuse one that does the same work."""
 
 from __future__ import annotations
 
@@ -14,16 +11,16 @@ from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from shared.db.models.owners import Owner
 from shared.errors import AssetGone, QueueFull, QuotaExceeded
-from shared.idempotency import bind
+from shared.idempotency import bind_job
 from shared.ids import new_id
-from shared.jobs.search_index import index_words
+from shared.jobs.search_index import index_job
 from shared.jobs.segments import segment_rows
 from shared.jobs.transitions import log_submission, ready_key
 from shared.params.kinds import kind_of
-from shared.params.segments import steered
+from shared.params.segments import apply_segments
 from shared.params.style import StyleParams
 from shared.states import TERMINAL, Completion, JobState
-from shared.tracing import CURRENT
+from shared.tracing import CURRENT_TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,24 +32,26 @@ if TYPE_CHECKING:
     from shared.params.kinds import Params
     from shared.params.segments import Segment
 
-Reuse = Literal["never", "finished", "finished_or_active"]
+ReusePolicy = Literal["never", "finished", "finished_or_active"]
 
-# They may never come to a picture.
-_HALTING = (JobState.CANCELING, JobState.PAUSING, JobState.PAUSED)
+LOCAL_OWNER_ID = "own_local"  # owner of everything, if no API keys are required
+
+# Jobs in these states may never make a picture.
+_STOPPING_STATES = (JobState.CANCELING, JobState.PAUSING, JobState.PAUSED)
 
 
-def equal_job(
-    session: Session, owner_id: str, params_digest: str | None, reuse: Reuse
+def select_reusable_job(
+    session: Session, owner_id: str, params_digest: str | None, reuse: ReusePolicy
 ) -> str | None:
-    """Find the newest job whose result is the one that is wanted, or else will be.
+    """Find the newest job that has made, or else will make, the same result.
 
-    Not one that was finished early or steered in mid-run: it is another picture.
+    A job that was finished early or steered in mid-run makes another picture.
 
     Args:
-        session: Of the caller.
-        owner_id: Whose.
-        params_digest: Of the work; None: nobody can say what is equal to it.
-        reuse: Whether one that is not over yet will do.
+        session: Transaction of the caller.
+        owner_id: Owner of the jobs.
+        params_digest: Digest of the work, or None if nothing can be equal to it.
+        reuse: Whether a job that is not over yet may be reused.
     """
     if params_digest is None:
         return None
@@ -60,10 +59,10 @@ def equal_job(
         Job.state == JobState.SUCCEEDED,
         Job.completion == Completion.FULL,
         Job.result_key.is_not(None),
-        Job.requested_max_edge.is_(None),  # it was made smaller than it was asked for
+        Job.requested_max_edge.is_(None),  # not made smaller than requested
     )
     active = and_(
-        Job.state.not_in({*TERMINAL, *_HALTING}),
+        Job.state.not_in({*TERMINAL, *_STOPPING_STATES}),
         Job.finish_requested.is_(False),
     )
     return session.scalar(
@@ -79,24 +78,24 @@ def equal_job(
     )
 
 
-def find_equal(db: Database, owner_id: str, params_digest: str) -> str | None:
-    """Find the job that a submission with `reuse: finished_or_active` would take."""
+def find_reusable_job(db: Database, owner_id: str, params_digest: str) -> str | None:
+    """Find the job that a submission with `reuse: finished_or_active` would reuse."""
     with db.read() as session:
-        return equal_job(session, owner_id, params_digest, "finished_or_active")
-
-
-LOCAL_OWNER = "own_local"  # of everything, where no keys are asked for
+        return select_reusable_job(
+            session, owner_id, params_digest, "finished_or_active"
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """A picture that a job will use.
+class NewJobInput:
+    """Input picture of a new job.
 
     Attributes:
-        role: `content`, `style`, `init_image`, `mask`, `region`, or the `picture` of
-            an exploration.
-        position: Which of them; of a mask or a region, that of its style.
-        asset_id: The picture.
+        role: Role: `content`, `style`, `init_image`, `mask`, `region`, or the `picture`
+            of an exploration.
+        position: Index among the pictures of this role; of a mask or a region, the
+            index of its style.
+        asset_id: Id of the asset.
     """
 
     role: str
@@ -106,16 +105,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """All that a row needs to start with."""
+    """Job to be submitted."""
 
     owner_id: str
     params: Params
-    inputs: tuple[Input, ...]
+    inputs: tuple[NewJobInput, ...]
     name: str | None = None
     device_class: str | None = None
     need_bytes: int = 0
     priority: int = 0
-    max_attempts: int | None = None  # None: as the limits say
+    max_attempts: int | None = None  # None: that of the limits
     keep_every: int | None = None  # iterations between checkpoints kept for forks
     start_deadline: float | None = None  # expires if not started by then
     cancel_after: float | None = None  # canceled if not done by then
@@ -123,12 +122,12 @@ class NewJob:
     tags: tuple[str, ...] = ()
     user_metadata: dict[str, str] = field(default_factory=dict)
     params_digest: str | None = None  # the same for equal work
-    reuse: Reuse = "never"
+    reuse: ReusePolicy = "never"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How many jobs may wait, and how often one is tried."""
+class SubmissionLimits:
+    """Limits of submissions: how many jobs may wait, and how often one is tried."""
 
     max_queued_per_owner: int
     max_queued: int
@@ -136,89 +135,95 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
-    """The job that does the work; `reused`, if it was there before."""
+class SubmittedJob:
+    """Job that does the submitted work; `reused`, if it existed before."""
 
     job_id: str
     reused: bool = False
 
 
 def submit_job(
-    db: Database, new: NewJob, limits: Limits, once: IdempotentRequest | None = None
+    db: Database,
+    new_job: NewJob,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None = None,
 ) -> str:
-    """Insert a queued job and return its id; the caller rings the doorbell.
-
-    As `submit_or_reuse` does.
-    """
-    return submit_or_reuse(db, new, limits, once).job_id
+    """Insert a queued job and return its id; see `submit_or_reuse`."""
+    return submit_or_reuse(db, new_job, limits, idempotent_request).job_id
 
 
 def submit_or_reuse(
-    db: Database, new: NewJob, limits: Limits, once: IdempotentRequest | None = None
-) -> Submitted:
-    """Insert a queued job, unless an equal one is there that may be taken for it.
+    db: Database,
+    new_job: NewJob,
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None = None,
+) -> SubmittedJob:
+    """Insert a queued job, unless an equal one may be reused.
 
-    The caller rings the doorbell for one that is new.
+    The caller notifies the workers of a new job.
 
     Args:
         db: The database.
-        new: The job.
-        limits: How many jobs may wait.
-        once: The request that asks for it, where it may be sent again.
+        new_job: Job to submit.
+        limits: Limits of submissions.
+        idempotent_request: Request that submits the job, if it has an idempotency key.
 
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
-        IdempotencyInProgress: Another request makes this job.
+        IdempotencyInProgress: Another request with this key submits the job.
     """
     columns = {
-        "owner_id": new.owner_id,
-        "name": new.name,
-        "tags": list(new.tags),
-        "user_metadata": new.user_metadata,
-        "params_digest": new.params_digest,
-        "kind": kind_of(new.params),
-        "params": new.params.model_dump(mode="json"),
-        "iterations": _iterations(new),
-        "max_attempts": new.max_attempts or limits.max_attempts,
-        "device_class": new.device_class,
-        "need_bytes": new.need_bytes,
-        "priority": new.priority,
-        "keep_every": new.keep_every,
-        "start_deadline": new.start_deadline,
-        "cancel_after": new.cancel_after,
+        "owner_id": new_job.owner_id,
+        "name": new_job.name,
+        "tags": list(new_job.tags),
+        "user_metadata": new_job.user_metadata,
+        "params_digest": new_job.params_digest,
+        "kind": kind_of(new_job.params),
+        "params": new_job.params.model_dump(mode="json"),
+        "iterations": _count_iterations(new_job),
+        "max_attempts": new_job.max_attempts or limits.max_attempts,
+        "device_class": new_job.device_class,
+        "need_bytes": new_job.need_bytes,
+        "priority": new_job.priority,
+        "keep_every": new_job.keep_every,
+        "start_deadline": new_job.start_deadline,
+        "cancel_after": new_job.cancel_after,
     }
     with db.write() as session:
-        if new.reuse != "never":
-            _lock_owner(session, new.owner_id)  # of two at once, one makes the job
-            known = equal_job(session, new.owner_id, new.params_digest, new.reuse)
-            if known is not None:
-                return Submitted(known, reused=True)
-        job = add_job(db, session, columns, new.inputs, limits, once)
-        session.add_all(segment_rows(job.id, new.segments))
-    return Submitted(job.id)
+        if new_job.reuse != "never":
+            # Of two equal submissions at once, one inserts the job.
+            _lock_owner(session, new_job.owner_id)
+            reusable_id = select_reusable_job(
+                session, new_job.owner_id, new_job.params_digest, new_job.reuse
+            )
+            if reusable_id is not None:
+                return SubmittedJob(reusable_id, reused=True)
+        job = add_job(db, session, columns, new_job.inputs, limits, idempotent_request)
+        session.add_all(segment_rows(job.id, new_job.segments))
+    return SubmittedJob(job.id)
 
 
 def add_job(
     db: Database,
     session: Session,
     columns: dict[str, Any],
-    inputs: Sequence[Input],
-    limits: Limits,
-    once: IdempotentRequest | None,
+    inputs: Sequence[NewJobInput],
+    limits: SubmissionLimits,
+    idempotent_request: IdempotentRequest | None,
 ) -> Job:
-    """Insert a queued job into a transaction that may do more.
+    """Insert a queued job in the caller's transaction.
 
     Raises:
         AssetGone: A picture was deleted meanwhile.
         QueueFull: The owner, or all owners together, have too many jobs waiting.
-        IdempotencyInProgress: Another request makes this job.
+        IdempotencyInProgress: Another request with this key submits the job.
     """
     now = session.scalar(select(db.now)) or 0.0
-    _check_room(session, columns["owner_id"], limits)
-    trace = CURRENT.get()
+    _check_quotas(session, columns["owner_id"], limits)
+    trace = CURRENT_TRACE.get()
     job = Job(
         id=new_id("job"),
-        traceparent=trace and trace.parent,
+        traceparent=trace and trace.traceparent,
         state=JobState.QUEUED,
         fence=0,
         created_at=now,
@@ -229,49 +234,52 @@ def add_job(
     session.add(job)
     session.flush()
     session.add_all(_input_rows(job.id, inputs))
-    _require_pictures(session, inputs)
-    index_words(session, job)
+    _lock_assets(session, inputs)
+    index_job(session, job)
     log_submission(db, session, job)
-    if once is not None:
-        bind(session, once, job.id)
+    if idempotent_request is not None:
+        bind_job(session, idempotent_request, job.id)
     return job
 
 
-def inputs_of(session: Session, job_id: str) -> list[Input]:
-    """Read which pictures a job uses, and what for."""
+def read_job_inputs(session: Session, job_id: str) -> list[NewJobInput]:
+    """Read the input pictures of a job."""
     rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id))
-    return [Input(row.role, row.position, row.asset_id) for row in rows]
+    return [NewJobInput(row.role, row.position, row.asset_id) for row in rows]
 
 
-def _iterations(new: NewJob) -> int:
-    if isinstance(new.params, StyleParams):
-        return steered(new.params, new.segments).iterations
-    return new.params.iterations
+def _count_iterations(new_job: NewJob) -> int:
+    if isinstance(new_job.params, StyleParams):
+        return apply_segments(new_job.params, new_job.segments).iterations
+    return new_job.params.iterations
 
 
-def _require_pictures(session: Session, inputs: Sequence[Input]) -> None:
-    """Check that nobody has deleted one, and keep others from it until the commit.
+def _lock_assets(session: Session, inputs: Sequence[NewJobInput]) -> None:
+    """Lock the assets of a job, so that none is deleted before the commit.
 
     Raises:
-        AssetGone: Somebody has.
+        AssetGone: An asset was deleted.
     """
-    wanted = {one.asset_id for one in inputs}
-    there = session.scalars(
+    asset_ids = {job_input.asset_id for job_input in inputs}
+    existing_ids = session.scalars(
         select(Asset.id)
-        .where(Asset.id.in_(wanted), Asset.key.is_not(None))
+        .where(Asset.id.in_(asset_ids), Asset.key.is_not(None))
         .order_by(Asset.id)
         .with_for_update()
     ).all()
-    if gone := sorted(wanted - set(there)):
-        raise AssetGone(f"deleted: {', '.join(gone)}")
+    if deleted_ids := sorted(asset_ids - set(existing_ids)):
+        raise AssetGone(f"deleted: {', '.join(deleted_ids)}")
 
 
-def _input_rows(job_id: str, inputs: Iterable[Input]) -> list[JobInput]:
+def _input_rows(job_id: str, inputs: Iterable[NewJobInput]) -> list[JobInput]:
     return [
         JobInput(
-            job_id=job_id, role=one.role, position=one.position, asset_id=one.asset_id
+            job_id=job_id,
+            role=job_input.role,
+            position=job_input.position,
+            asset_id=job_input.asset_id,
         )
-        for one in inputs
+        for job_input in inputs
     ]
 
 
@@ -279,14 +287,14 @@ def _lock_owner(session: Session, owner_id: str) -> None:
     session.execute(select(Owner.id).where(Owner.id == owner_id).with_for_update())
 
 
-def _check_room(session: Session, owner_id: str, limits: Limits) -> None:
+def _check_quotas(session: Session, owner_id: str, limits: SubmissionLimits) -> None:
     owner = session.scalar(select(Owner).where(Owner.id == owner_id).with_for_update())
-    mine, most = 0, limits.max_queued_per_owner
+    queued, max_queued = 0, limits.max_queued_per_owner
     if owner is not None:
-        mine = owner.queued
-        most = most if owner.max_queued is None else owner.max_queued
-    if mine >= most:
-        raise QuotaExceeded(f"{mine} of your jobs are queued, at most {most}")
-    everyone = session.scalar(select(func.sum(Owner.queued))) or 0
-    if everyone >= limits.max_queued:
-        raise QueueFull(f"{everyone} jobs are queued, at most {limits.max_queued}")
+        queued = owner.queued
+        max_queued = max_queued if owner.max_queued is None else owner.max_queued
+    if queued >= max_queued:
+        raise QuotaExceeded(f"{queued} of your jobs are queued, at most {max_queued}")
+    total = session.scalar(select(func.sum(Owner.queued))) or 0
+    if total >= limits.max_queued:
+        raise QueueFull(f"{total} jobs are queued, at most {limits.max_queued}")

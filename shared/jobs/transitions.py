@@ -1,8 +1,9 @@
-"""The one way in which a job changes its state.
+"""State transitions of jobs: the only code that changes the state of a job.
 
-A move looks its target up in the table of `shared.states`, writes the row, the event
-and the owner's counts in the caller's transaction, and says again in the WHERE what
-it believes: which fence, which state.
+A transition writes the row, the event and the owner's counts in the caller's
+transaction. Its WHERE repeats the fence and the state that the caller has read, so
+that a stale caller changes nothing. Callers take the new state from the tables of
+`shared.states`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import insert, select, update
 from shared.db.models.jobs import Job, JobEvent
 from shared.db.models.owners import Owner
 from shared.errors import FencedOut, JobNotFound, JobPurged
-from shared.states import HELD, TERMINAL, JobState
+from shared.states import LEASED, TERMINAL, JobState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -25,14 +26,14 @@ PRIORITY_SECONDS = 3600.0  # one step of priority is worth an hour of waiting
 
 
 def lock_job(session: Session, job_id: str, owner_id: str) -> Job:
-    """Read an owner's row and keep others from changing it in this transaction.
+    """Read a job of an owner and lock its row until the end of the transaction.
 
     Raises:
         JobNotFound: No job of this owner has this id.
         JobPurged: The owner has deleted it.
     """
-    mine = (Job.id == job_id, Job.owner_id == owner_id)
-    job = session.scalar(select(Job).where(*mine).with_for_update())
+    owned = (Job.id == job_id, Job.owner_id == owner_id)
+    job = session.scalar(select(Job).where(*owned).with_for_update())
     if job is None:
         raise JobNotFound(f"job {job_id} does not exist")
     if job.deleted_at is not None:
@@ -43,96 +44,96 @@ def lock_job(session: Session, job_id: str, owner_id: str) -> Job:
 def transition(
     db: Database,
     session: Session,
-    was: Job,
+    job: Job,
     event: str,
     state: JobState,
     *,
     detail: dict[str, Any] | None = None,
     **columns: Any,
 ) -> None:
-    """Take the locked row `was` to `state`, with its event and its owner's counts.
+    """Change a locked job to `state`; write its event and its owner's counts.
 
     Args:
-        db: Whose clock stamps the move.
-        session: The transaction that holds the row.
-        was: The row as it was read.
-        event: What happened, for the log.
-        state: Where the job goes; when it stays, only `columns` change.
-        detail: More for the log.
-        **columns: Further columns; they win over those that follow from `state`.
+        db: The database, whose clock gives the time of the event.
+        session: Transaction that holds the lock.
+        job: The job as it was read, before the transition.
+        event: Name of the event, for the event log.
+        state: New state; if it equals the old one, only `columns` change.
+        detail: Further members of the event.
+        **columns: Further columns; they override those that follow from `state`.
 
     Raises:
-        FencedOut: The row is no longer as it was read.
+        FencedOut: Fence or state of the row are no longer as they were read.
     """
-    follows = {} if state == was.state else _settled(db, was, state)
+    defaults = {} if state == job.state else _columns_for_state(db, job, state)
     fence = session.execute(
         update(Job)
-        .where(Job.id == was.id, Job.fence == was.fence, Job.state == was.state)
-        .values(**{**follows, **columns}, state=state)
+        .where(Job.id == job.id, Job.fence == job.fence, Job.state == job.state)
+        .values(**{**defaults, **columns}, state=state)
         .values(revision=Job.revision + 1)
         .returning(Job.fence)
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
     if fence is None:
-        raise FencedOut(was.id, was.fence)
-    _count(session, was.owner_id, was.state, state)
-    moved = {"job_id": was.id, "from_state": was.state, "state": state, "fence": fence}
-    _log(db, session, event, detail=detail, **moved)
+        raise FencedOut(job.id, job.fence)
+    _update_owner_counts(session, job.owner_id, job.state, state)
+    row = {"job_id": job.id, "from_state": job.state, "state": state, "fence": fence}
+    _insert_event(db, session, event, detail=detail, **row)
 
 
 def log_event(
     db: Database, session: Session, job: Job, event: str, detail: dict[str, Any]
 ) -> None:
-    """Write an event that changes nothing people asked for: no revision, no move."""
-    same = {"job_id": job.id, "from_state": job.state, "state": job.state}
-    _log(db, session, event, detail=detail, fence=job.fence, **same)
+    """Write an event without a change of state; the revision stays too."""
+    row = {"job_id": job.id, "from_state": job.state, "state": job.state}
+    _insert_event(db, session, event, detail=detail, fence=job.fence, **row)
 
 
 def log_submission(db: Database, session: Session, job: Job) -> None:
-    """Write the first event of a new row, and count it as queued."""
-    _count(session, job.owner_id, None, job.state)
-    new = {"job_id": job.id, "from_state": None, "state": job.state}
-    _log(db, session, "submit", fence=job.fence, **new)
+    """Write the first event of a new job, and count the job as queued."""
+    _update_owner_counts(session, job.owner_id, None, job.state)
+    row = {"job_id": job.id, "from_state": None, "state": job.state}
+    _insert_event(db, session, "submit", fence=job.fence, **row)
 
 
 def ready_key(created_at: float, priority: int) -> float:
-    """Where a ready job stands in line: smaller is sooner.
+    """Compute the sort key of a ready job in the queue: smaller is sooner.
 
-    It never changes while the job waits, so age counts without anybody updating rows.
+    The key is constant while the job waits, so that age counts without updating rows.
     """
     return created_at - priority * PRIORITY_SECONDS
 
 
-def _settled(db: Database, was: Job, state: JobState) -> dict[str, Any]:
-    """Columns that follow from the new state alone."""
-    if state in HELD:
+def _columns_for_state(db: Database, job: Job, state: JobState) -> dict[str, Any]:
+    """Columns that follow from the new state."""
+    if state in LEASED:
         return {"state_reason": None}
-    free = {"worker_id": None, "lease_until": None, "claim_nonce": None}
-    free |= {"state_reason": None, "ready_key": None, "paused_at": None}
+    cleared = {"worker_id": None, "lease_until": None, "claim_nonce": None}
+    cleared |= {"state_reason": None, "ready_key": None, "paused_at": None}
     if state in TERMINAL:
-        # Why it is being canceled is why it is canceled.
-        why = was.state_reason if was.state in HELD else None
-        return {**free, "state_reason": why, "finished_at": db.now}
+        # The reason of CANCELING is also the reason of CANCELED.
+        reason = job.state_reason if job.state in LEASED else None
+        return {**cleared, "state_reason": reason, "finished_at": db.now}
     if state == JobState.PAUSED:
-        return {**free, "paused_at": db.now}
-    return {**free, **in_line(db, was)}
+        return {**cleared, "paused_at": db.now}
+    return {**cleared, **ready_columns(db, job)}
 
 
-def in_line(db: Database, job: Job) -> dict[str, Any]:
-    """Columns of a job that is due: where it stands, and that nobody has rung."""
+def ready_columns(db: Database, job: Job) -> dict[str, Any]:
+    """Columns that make a job due now, with no worker notified of it yet."""
     key = ready_key(job.created_at, job.priority)
     return {"notified_at": None, "run_after": db.now, "ready_key": key}
 
 
-def _log(db: Database, session: Session, event: str, **row: Any) -> None:
+def _insert_event(db: Database, session: Session, event: str, **row: Any) -> None:
     session.execute(insert(JobEvent).values(event=event, at=db.now, **row))
 
 
-def _count(
-    session: Session, owner_id: str, was: JobState | None, state: JobState
+def _update_owner_counts(
+    session: Session, owner_id: str, old_state: JobState | None, new_state: JobState
 ) -> None:
-    queued = (state == JobState.QUEUED) - (was == JobState.QUEUED)
-    running = (state in HELD) - (was in HELD)
+    queued = (new_state == JobState.QUEUED) - (old_state == JobState.QUEUED)
+    running = (new_state in LEASED) - (old_state in LEASED)
     if queued or running:
         session.execute(
             update(Owner)

@@ -1,4 +1,4 @@
-"""The leader's housekeeping: what has had its time goes, rows before blobs."""
+"""Cleaner: deletes what has expired and orphaned blobs, a little in each round."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.auth.stream_tokens import drop_old_stream_tokens
+from shared.auth.stream_tokens import delete_expired_stream_tokens
 from shared.errors import StorageError
-from shared.idempotency import drop_old_answers
-from shared.jobs.deletion import purge_canceled
+from shared.idempotency import delete_expired_responses
+from shared.jobs.deletion import purge_canceled_jobs
 from shared.jobs.retention import (
     drop_expired_assets,
     drop_expired_checkpoints,
@@ -17,7 +17,7 @@ from shared.jobs.retention import (
     drop_tombstones,
     thin_kept_checkpoints,
 )
-from shared.maintenance.orphans import Sweep
+from shared.maintenance.orphans import OrphanCollector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 3600.0  # rest after the whole storage has been looked at
-TIDY_SECONDS = 60.0
+ORPHAN_SCAN_PAUSE_SECONDS = 3600.0  # after the whole storage was scanned
+RETENTION_PAUSE_SECONDS = 60.0
 _HOUR_SECONDS = 3600.0
 
 
-class Janitor:
-    """Tidies a little in each round, so that the leader is never kept from reaping."""
+class Cleaner:
+    """Cleaner of rows and blobs; its short rounds do not delay the rescue of jobs."""
 
     def __init__(
         self,
@@ -46,25 +46,29 @@ class Janitor:
         self._db, self._storage, self._settings = db, storage, settings
         self._clock = clock
         min_age_seconds = settings.orphan_hours * _HOUR_SECONDS
-        self._sweep = Sweep(db, storage, min_age_seconds, clock)
-        self._tidy_at = self._sweep_at = clock()
+        self._orphan_collector = OrphanCollector(db, storage, min_age_seconds, clock)
+        self._retention_due_at = self._orphan_scan_due_at = clock()
 
-    def round(self) -> None:
-        """Do what is due.
+    def run_once(self) -> None:
+        """Clean what is due.
 
         Raises:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
         now = self._clock()
-        self._delete(purge_canceled(self._db))  # somebody waits for that
-        self._delete(thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes))
-        if now >= self._tidy_at:
-            self._tidy_at = now if self._drop_expired() else now + TIDY_SECONDS
-        if now >= self._sweep_at:
-            self._sweep_on(now)
+        self._delete_blobs(purge_canceled_jobs(self._db))  # a person waits for it
+        self._delete_blobs(
+            thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes)
+        )
+        if now >= self._retention_due_at:
+            self._retention_due_at = (
+                now if self._drop_expired() else now + RETENTION_PAUSE_SECONDS
+            )
+        if now >= self._orphan_scan_due_at:
+            self._collect_orphans(now)
 
     def _drop_expired(self) -> bool:
-        """Let go of what is over; True: there may be more."""
+        """Drop what has expired; True if there may be more."""
         settings = self._settings
         keys = [
             *drop_expired_checkpoints(self._db, settings.checkpoint_days),
@@ -72,20 +76,20 @@ class Janitor:
             *drop_tombstones(self._db, settings.tombstone_days),
             *drop_expired_assets(self._db),
         ]
-        self._delete(keys)
-        drop_old_stream_tokens(self._db)
-        answers = drop_old_answers(self._db)
-        return bool(keys) or answers > 0
+        self._delete_blobs(keys)
+        delete_expired_stream_tokens(self._db)
+        responses = delete_expired_responses(self._db)
+        return bool(keys) or responses > 0
 
-    def _sweep_on(self, now: float) -> None:
+    def _collect_orphans(self, now: float) -> None:
         try:
-            goes_on = self._sweep.step()
+            has_more = self._orphan_collector.collect_batch()
         except StorageError as error:
             log.warning("orphan_search_failed", error=str(error))
-            goes_on = False
-        self._sweep_at = now if goes_on else now + SWEEP_SECONDS
+            has_more = False
+        self._orphan_scan_due_at = now if has_more else now + ORPHAN_SCAN_PAUSE_SECONDS
 
-    def _delete(self, keys: list[str]) -> None:
+    def _delete_blobs(self, keys: list[str]) -> None:
         for key in keys:
             try:
                 self._storage.delete(key)

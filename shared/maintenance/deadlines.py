@@ -1,6 +1,6 @@
-"""What the reconciler does when time has run out.
+"""Deadlines of jobs: expire those not started or resumed in time, cancel overdue ones.
 
-Each takes at most 50 jobs at a time, and is done again in the next round.
+Each call takes at most 50 jobs; maintenance calls again in its next round.
 """
 
 from __future__ import annotations
@@ -18,47 +18,49 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-BATCH = 50
+BATCH_SIZE = 50
 DAY_SECONDS = 86_400.0
 
 
 def expire_jobs(db: Database, paused_days: float) -> list[str]:
-    """End jobs that were not started by their deadline, or are paused for too long."""
-    late = and_(
+    """Expire jobs not started by their deadline, and jobs paused for too long."""
+    not_started = and_(
         Job.state == JobState.QUEUED,
         Job.start_deadline < db.now,
         Job.started_at.is_(None),
     )
-    forgotten = and_(
+    paused_too_long = and_(
         Job.state == JobState.PAUSED,
         Job.paused_at < db.now - paused_days * DAY_SECONDS,
     )
     return [
-        *_all(db, Event.EXPIRE, late, StateReason.OVERDUE),
-        *_all(db, Event.EXPIRE, forgotten, StateReason.PAUSED_TOO_LONG),
+        *_apply_event(db, Event.EXPIRE, not_started, StateReason.OVERDUE),
+        *_apply_event(db, Event.EXPIRE, paused_too_long, StateReason.PAUSED_TOO_LONG),
     ]
 
 
 def cancel_overdue_jobs(db: Database) -> list[str]:
-    """Cancel jobs that are not done by the time they were to be canceled."""
+    """Cancel jobs that are not done by their `cancel_after`."""
     active = Job.state.in_(list(EVENTS[Event.OVERDUE]))
     overdue = and_(active, Job.cancel_after < db.now)
-    return _all(db, Event.OVERDUE, overdue, StateReason.OVERDUE)
+    return _apply_event(db, Event.OVERDUE, overdue, StateReason.OVERDUE)
 
 
-def _all(
-    db: Database, event: Event, which: ColumnElement[bool], why: StateReason
+def _apply_event(
+    db: Database, event: Event, condition: ColumnElement[bool], reason: StateReason
 ) -> list[str]:
     with db.read() as session:
-        ids = session.scalars(select(Job.id).where(which).limit(BATCH)).all()
+        ids = session.scalars(select(Job.id).where(condition).limit(BATCH_SIZE)).all()
     if not ids:
-        return []  # as nearly always: nobody waits for a lock
+        return []  # the usual case: no lock is taken
     with db.write() as session:
-        found = session.scalars(
-            select(Job).where(Job.id.in_(ids), which).with_for_update(skip_locked=True)
+        jobs = session.scalars(
+            select(Job)
+            .where(Job.id.in_(ids), condition)
+            .with_for_update(skip_locked=True)
         ).all()
-        for job in found:
+        for job in jobs:
             transition(
-                db, session, job, event, EVENTS[event][job.state], state_reason=why
+                db, session, job, event, EVENTS[event][job.state], state_reason=reason
             )
-    return [job.id for job in found]
+    return [job.id for job in jobs]

@@ -1,6 +1,6 @@
-"""One process at a time does a shared task: an expiring, fenced row says which.
+"""Leader election by an expiring, fenced row: one process at a time does a task.
 
-An advisory lock would stay with a leader that is frozen; this one runs out.
+An advisory lock would stay with a leader that is frozen; this one expires.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 
-def try_lead(db: Database, task: str, holder: str, seconds: float) -> bool:
-    """Become or stay the leader of `task` for `seconds`; False: somebody else is."""
+def acquire_leadership(db: Database, task: str, holder: str, seconds: float) -> bool:
+    """Become or stay the leader of `task` for `seconds`; False if another one is."""
     with db.write() as session:
-        led = session.execute(
+        row = session.execute(
             update(Lock)
             .where(Lock.name == task, or_(Lock.holder == holder, Lock.until < db.now))
             .values(holder=holder, fence=Lock.fence + 1, until=db.now + seconds)
             .returning(Lock.name)
             .execution_options(synchronize_session=False)
         ).one_or_none()
-        if led is not None:
+        if row is not None:
             return True
         if session.get(Lock, task) is not None:
             return False
@@ -38,8 +38,8 @@ def try_lead(db: Database, task: str, holder: str, seconds: float) -> bool:
     return True
 
 
-def stand_down(db: Database, task: str, holder: str) -> None:
-    """Let another process lead at once."""
+def release_leadership(db: Database, task: str, holder: str) -> None:
+    """Release the leadership of `task`, so that another process can take it at once."""
     with db.write() as session:
         session.execute(
             update(Lock)

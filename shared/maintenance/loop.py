@@ -1,7 +1,8 @@
-"""A thread in every process; one of them leads, and puts right what went wrong.
+"""Maintenance loop: one thread per process; a single one is the leader.
 
-It takes jobs back from dead workers, ends pauses, rings again for what waits, and so
-makes every message in Redis expendable. All of it may be done twice without harm.
+The leader requeues jobs of dead workers, ends their pauses, enforces deadlines and
+notifies workers again of jobs that wait, so that every message in Redis may be lost.
+All of it may be done twice without harm.
 """
 
 from __future__ import annotations
@@ -14,138 +15,144 @@ import structlog
 
 from shared.errors import DatabaseUnavailable
 from shared.ids import new_id
-from shared.maintenance.cleaner import Janitor
+from shared.maintenance.cleaner import Cleaner
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
-from shared.maintenance.leader import stand_down, try_lead
+from shared.maintenance.leader import acquire_leadership, release_leadership
 from shared.maintenance.rescue import (
-    forget_workers,
-    jobs_to_notify,
+    delete_stale_workers,
+    find_jobs_to_notify,
     mark_notified,
     requeue_expired_leases,
     wake_backed_off_jobs,
 )
-from shared.maintenance.unschedulable import readmit, settle_misfits
+from shared.maintenance.unschedulable import (
+    clear_device_exclusions,
+    fail_unschedulable_jobs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.db.database import Database
-    from shared.queue import Doorbell
+    from shared.queue import Notifier
     from shared.settings import Settings
     from shared.storage.base import Storage
 
 log = structlog.get_logger(__name__)
 
 TASK = "reconcile"
-RINGS_PENDING = 100  # enough to wake every idle worker; more would only pile up
-LEAD_ROUNDS = 3  # a leader that misses this many rounds is replaced
+# Enough to wake every idle worker; more would only pile up.
+MAX_PENDING_NOTIFICATIONS = 100
+LEADERSHIP_ROUNDS = 3  # a leader that misses this many rounds is replaced
 
 
 class MaintenanceLoop:
-    """Reconciles every `rescue_seconds` from `start` until `stop`."""
+    """Thread that does the maintenance every `rescue_seconds` if it is the leader."""
 
     def __init__(
         self,
         db: Database,
-        doorbell: Doorbell,
+        notifier: Notifier,
         storage: Storage,
         settings: Settings,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._db, self._doorbell, self._settings = db, doorbell, settings
+        self._db, self._notifier, self._settings = db, notifier, settings
         self._clock = clock
-        self._janitor = Janitor(db, storage, settings, clock)
+        self._cleaner = Cleaner(db, storage, settings, clock)
         self._id = new_id("rec")
         self._stop = threading.Event()
-        self._calm_since = self._seen_at = self._clock()
+        self._stable_since = self._last_round_at = self._clock()
         self._thread = threading.Thread(
             target=self._run, name="reconciler", daemon=True
         )
 
     def start(self) -> None:
-        """Begin; the first round comes at once."""
+        """Start the thread; its first round begins at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the round at hand, and let another process lead."""
+        """Stop the thread after the present round, and release the leadership."""
         self._stop.set()
         self._thread.join(timeout=5)
         try:
-            stand_down(self._db, TASK, self._id)
+            release_leadership(self._db, TASK, self._id)
         except DatabaseUnavailable as error:
             log.info("leadership_release_failed", error=str(error))
 
-    def round(self) -> None:
-        """Do once all that is due, if this process leads.
+    def run_once(self) -> None:
+        """Do one round of the maintenance, if this process is the leader.
 
         Raises:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
-        every = self._settings.rescue_seconds
-        self._notice_absence()
-        if not try_lead(self._db, TASK, self._id, LEAD_ROUNDS * every):
+        lead_seconds = LEADERSHIP_ROUNDS * self._settings.rescue_seconds
+        self._detect_suspension()
+        if not acquire_leadership(self._db, TASK, self._id, lead_seconds):
             return
-        if self._leases_are_fair():
+        if self._may_rescue():
             for job_id, state in requeue_expired_leases(self._db):
                 log.warning("job_rescued", job_id=job_id, state=state)
-        self._mind_the_time()
+        self._enforce_deadlines()
         wake_backed_off_jobs(self._db)
-        self._settle_what_nobody_takes()
-        self._ring_again()
-        self._janitor.round()
-        forget_workers(self._db)
+        self._resolve_unschedulable_jobs()
+        self._renotify_workers()
+        self._cleaner.run_once()
+        delete_stale_workers(self._db)
 
-    def _settle_what_nobody_takes(self) -> None:
-        for job_id in settle_misfits(self._db, self._settings.unschedulable_after_seconds):
+    def _resolve_unschedulable_jobs(self) -> None:
+        for job_id in fail_unschedulable_jobs(
+            self._db, self._settings.unschedulable_after_seconds
+        ):
             log.warning("job_declared_unschedulable", job_id=job_id)
-        for job_id in readmit(self._db):
+        for job_id in clear_device_exclusions(self._db):
             log.info("job_became_schedulable", job_id=job_id)
 
-    def _mind_the_time(self) -> None:
+    def _enforce_deadlines(self) -> None:
         settings = self._settings
-        ended = {
+        job_ids_by_event = {
             "job_overdue": cancel_overdue_jobs(self._db),
             "job_expired": expire_jobs(self._db, settings.paused_days),
         }
-        for event, job_ids in ended.items():
+        for event, job_ids in job_ids_by_event.items():
             for job_id in job_ids:
                 log.warning(event, job_id=job_id)
 
-    def _notice_absence(self) -> None:
-        # A machine that slept or stood still did not hear anybody's heartbeat.
+    def _detect_suspension(self) -> None:
+        # While this machine was suspended, no heartbeat reached the database.
         now = self._clock()
-        if abs(now - self._seen_at) > self._settings.lease_seconds:
-            self._calm_since = now
-        self._seen_at = now
+        if abs(now - self._last_round_at) > self._settings.lease_seconds:
+            self._stable_since = now
+        self._last_round_at = now
 
-    def _leases_are_fair(self) -> bool:
+    def _may_rescue(self) -> bool:
         # While this process or the database was away, workers could not renew their
         # leases: they get a whole lease period to do so before any is taken.
-        return self._clock() - self._calm_since > self._settings.lease_seconds
+        return self._clock() - self._stable_since > self._settings.lease_seconds
 
-    def _ring_again(self) -> None:
+    def _renotify_workers(self) -> None:
         pending: dict[str | None, int | None] = {}
-        for job in jobs_to_notify(
-            self._db, self._settings.renotify_seconds, RINGS_PENDING
+        for job in find_jobs_to_notify(
+            self._db, self._settings.renotify_seconds, MAX_PENDING_NOTIFICATIONS
         ):
             queue = job.device_class
             if queue not in pending:
-                pending[queue] = self._doorbell.pending(queue)
-            rings = pending[queue]
-            if rings is None or rings >= RINGS_PENDING:
+                pending[queue] = self._notifier.pending_count(queue)
+            count = pending[queue]
+            if count is None or count >= MAX_PENDING_NOTIFICATIONS:
                 continue
-            if self._doorbell.ring(job.job_id, queue):
-                pending[queue] = rings + 1
+            if self._notifier.notify(job.job_id, queue):
+                pending[queue] = count + 1
                 mark_notified(self._db, job.job_id)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self.round()
+                self.run_once()
             except DatabaseUnavailable as error:
-                self._calm_since = self._clock()
+                self._stable_since = self._clock()
                 log.warning("maintenance_failed", error=str(error))
             except Exception:
-                # This thread is what finds lost work: it must outlive any surprise.
+                # No other thread rescues jobs: this one must survive any error.
                 log.exception("maintenance_failed")
             self._stop.wait(self._settings.rescue_seconds)

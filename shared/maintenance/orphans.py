@@ -1,8 +1,8 @@
-"""Orphans: blobs that killed processes left behind, which no row will ever name.
+"""Orphans: blobs left by killed processes, which no row will ever name.
 
-A blob is written before its row, so for a while every new one looks like an orphan.
-What tells them apart is the fence in the key: once a newer claim has been made, or the
-job has ended, the claim that wrote the blob can write no row any more.
+A blob is written before its row, so that every new one seems to be an orphan at first.
+The fence in its key decides: once a newer claim exists, or the job has ended, the claim
+that wrote the blob can write no row any more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import func, select
 
-from shared.db.blob_refs import unnamed
+from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Job
 from shared.db.models.owners import Owner
-from shared.states import HELD
+from shared.states import LEASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SLICE = 200  # blobs looked at in one round of the reconciler
-_OF_A_CLAIM = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/(\d+)[^/]*")
-_UNFINISHED = re.compile(r"(?:.*/)?\.[^/]*")
+BATCH_SIZE = 200  # blobs examined in one round of the maintenance
+_CLAIM_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/(\d+)[^/]*")
+_TEMPORARY_KEY = re.compile(r"(?:.*/)?\.[^/]*")
 
 
-class Sweep:
-    """Walks the whole storage again and again, a slice at a time.
+class OrphanCollector:
+    """Collector of orphans, which scans the whole storage repeatedly, in batches.
 
     Args:
-        db: The rows.
-        storage: The blobs.
-        min_age_seconds: Younger blobs are never touched; no upload takes so long.
-        clock: The time of the storage, seconds since 1970.
+        db: The database.
+        storage: Storage of the blobs.
+        min_age_seconds: Minimum age of an orphan, longer than any upload takes.
+        clock: Clock of the storage, in seconds since 1970.
     """
 
     def __init__(
@@ -53,48 +53,50 @@ class Sweep:
     ) -> None:
         self._db, self._storage = db, storage
         self._min_age_seconds, self._clock = min_age_seconds, clock
-        self._walk: Iterator[StoredBlob] | None = None
+        self._iterator: Iterator[StoredBlob] | None = None
 
-    def step(self) -> bool:
-        """Look at the next slice, and collect its orphans; False: that was the last.
+    def collect_batch(self) -> bool:
+        """Delete the orphans of the next batch; False if that was the last batch.
 
         Raises:
             StorageError: The storage cannot be read or written.
-            DatabaseUnavailable: Nobody can say what is named.
+            DatabaseUnavailable: The rows cannot be read.
         """
-        if self._walk is None:
-            self._walk = self._storage.blobs()
-        met = list(islice(self._walk, SLICE))
+        if self._iterator is None:
+            self._iterator = self._storage.blobs()
+        batch = list(islice(self._iterator, BATCH_SIZE))
         oldest = self._clock() - self._min_age_seconds
-        for key in self._orphans([blob for blob in met if blob.modified_at < oldest]):
+        for key in self._find_orphans(
+            [blob for blob in batch if blob.modified_at < oldest]
+        ):
             log.info("orphan_deleted", key=key)
             self._storage.delete(key)
-        if len(met) < SLICE:
-            self._walk = None
-        return self._walk is not None
+        if len(batch) < BATCH_SIZE:
+            self._iterator = None
+        return self._iterator is not None
 
-    def _orphans(self, blobs: Sequence[StoredBlob]) -> list[str]:
+    def _find_orphans(self, blobs: Sequence[StoredBlob]) -> list[str]:
         if not blobs:
             return []
         with self._db.read() as session:
-            keys = set(unnamed(session, [blob.key for blob in blobs]))
-            found = [blob for blob in blobs if blob.key in keys]
-            return [blob.key for blob in found if _is_orphan(session, blob)]
+            keys = set(unreferenced_keys(session, [blob.key for blob in blobs]))
+            unreferenced = [blob for blob in blobs if blob.key in keys]
+            return [blob.key for blob in unreferenced if _is_orphan(session, blob)]
 
 
 def _is_orphan(session: Session, blob: StoredBlob) -> bool:
-    """Whether an old blob that no row names will never be named."""
-    if _UNFINISHED.fullmatch(blob.key):
+    """Whether an old blob that no row names will never be named by one."""
+    if _TEMPORARY_KEY.fullmatch(blob.key):
         return True
-    if (match := _OF_A_CLAIM.fullmatch(blob.key)) is not None:
+    if (match := _CLAIM_KEY.fullmatch(blob.key)) is not None:
         job_id, fence = match[1], int(match[2])
         job = session.execute(
             select(Job.fence, Job.state).where(Job.id == job_id)
         ).one_or_none()
         if job is None:
-            return False  # of another database: not ours to judge
-        return job.fence > fence or job.state not in HELD
+            return False  # it may belong to another database
+        return job.fence > fence or job.state not in LEASED
     if not blob.key.startswith("assets/"):
         return False
-    born = session.scalar(select(func.min(Owner.created_at)))
-    return born is not None and blob.modified_at > born  # uploaded to this database
+    created_at = session.scalar(select(func.min(Owner.created_at)))  # of this database
+    return created_at is not None and blob.modified_at > created_at

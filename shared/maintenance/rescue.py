@@ -1,4 +1,4 @@
-"""What the reconciler does to rows: it returns what is lost and finds what waits."""
+"""Rescue of jobs whose lease ran out, and repeated notifications of jobs that wait."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
 from shared.jobs.lease import release_to
 from shared.jobs.transitions import PRIORITY_SECONDS
-from shared.states import EVENTS, HELD, Event, JobState, StateReason
+from shared.states import EVENTS, LEASED, Event, JobState, StateReason
 
 if TYPE_CHECKING:
     from shared.db.database import Database
 
-BATCH = 50
-MAX_LOSSES = 2  # a third one in a row without a checkpoint ends the job
+BATCH_SIZE = 50
+MAX_CRASHES = 2  # a third one in a row without a checkpoint ends the job
 DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A due job that nobody has started."""
+class DueJob:
+    """Due job that waits for a worker."""
 
     job_id: str
     device_class: str | None
 
 
 def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
-    """Take jobs back whose lease ran out, at most 50 at a time.
+    """Return jobs whose lease ran out to the queue, at most 50 at a time.
 
     An attempt that made a checkpoint is refunded: a long job on machines that vanish
-    every hour still gets done. One whose workers die again and again without any
-    progress is poison, and ends as failed.
+    every hour still gets done. A job whose workers die again and again without any
+    progress is in a crash loop, and fails.
 
     Returns:
-        (job id, the state it went to).
+        (job id, new state).
     """
     with db.write() as session:
-        lost = session.scalars(
+        expired = session.scalars(
             select(Job)
-            .where(Job.state.in_(HELD), Job.lease_until < db.now)
+            .where(Job.state.in_(LEASED), Job.lease_until < db.now)
             .order_by(Job.lease_until)
-            .limit(BATCH)
+            .limit(BATCH_SIZE)
             .with_for_update(skip_locked=True)
         ).all()
-        moved = []
-        for job in lost:
-            event = Event.POISON if _is_poison(job) else Event.REAP
-            columns = _after_loss(job, EVENTS[event][job.state])
+        rescued = []
+        for job in expired:
+            event = Event.CRASH_LOOP if _is_crash_loop(job) else Event.RESCUE
+            columns = _rescue_columns(job, EVENTS[event][job.state])
             columns["fence"] = Job.fence + 1
-            moved.append((job.id, release_to(db, session, job, event, **columns)))
-    return moved
+            rescued.append((job.id, release_to(db, session, job, event, **columns)))
+    return rescued
 
 
 def wake_backed_off_jobs(db: Database) -> int:
-    """Put jobs whose pause is over back in line; returns how many."""
+    """Make jobs due whose pause after a failure is over, and count them."""
     with db.write() as session:
-        woken = session.execute(
+        ids = session.execute(
             update(Job)
             .where(
                 Job.state == JobState.QUEUED,
@@ -74,11 +74,11 @@ def wake_backed_off_jobs(db: Database) -> int:
             .returning(Job.id)
             .execution_options(synchronize_session=False)
         ).all()
-    return len(woken)
+    return len(ids)
 
 
-def jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[Waiting]:
-    """Due jobs that were never rung for, or too long ago, first in line first."""
+def find_jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[DueJob]:
+    """Find due jobs of which no worker was notified lately, in order of the queue."""
     with db.read() as session:
         rows = session.execute(
             select(Job.id, Job.device_class)
@@ -92,11 +92,11 @@ def jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[Waiti
             .order_by(Job.ready_key)
             .limit(limit)
         ).all()
-    return [Waiting(job_id, device_class) for job_id, device_class in rows]
+    return [DueJob(job_id, device_class) for job_id, device_class in rows]
 
 
 def mark_notified(db: Database, job_id: str) -> None:
-    """Note that a job has been rung for, in a transaction of its own.
+    """Store that workers were notified of a job, in a transaction of its own.
 
     One transaction over many rows would make claims skip them, and run out of order.
     """
@@ -109,19 +109,19 @@ def mark_notified(db: Database, job_id: str) -> None:
         )
 
 
-def forget_workers(db: Database) -> None:
-    """Drop workers that have not been seen for a day."""
+def delete_stale_workers(db: Database) -> None:
+    """Delete the registrations of workers without a heartbeat for a day."""
     with db.write() as session:
         session.execute(delete(Worker).where(Worker.last_seen < db.now - DAY_SECONDS))
 
 
-def _is_poison(job: Job) -> bool:
+def _is_crash_loop(job: Job) -> bool:
     if job.checkpoint_iteration > job.iteration_at_claim:
         return False
-    return job.attempts >= job.max_attempts or job.crashes_in_a_row >= MAX_LOSSES
+    return job.attempts >= job.max_attempts or job.crashes_in_a_row >= MAX_CRASHES
 
 
-def _after_loss(job: Job, state: JobState) -> dict[str, Any]:
+def _rescue_columns(job: Job, state: JobState) -> dict[str, Any]:
     if state == JobState.CANCELED:
         return {}
     progressed = job.checkpoint_iteration > job.iteration_at_claim

@@ -1,4 +1,4 @@
-"""What a client may ask of one look at a network's layers: names, ranges, defaults.
+"""Parameters of an exploration of a network's layers: names, ranges, defaults.
 
 The counterpart of `shared.params.style` for the second kind of job.
 """
@@ -12,21 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
 from shared.params.style import PoolingName
 
-MIN_PICTURES = 9  # as many patches as a unit shows, each from another picture
+MIN_PICTURES = 9  # as many as patches per unit, each from another picture
 MAX_PICTURES = 200
-MAX_UNITS = 64  # per layer: a sheet of more is too large to look at
+MAX_UNITS = 64  # per layer: a larger contact sheet is unreadable
 DEFAULT_TOP_K = 9
 
 # Channels by block, the same in both networks: Simonyan & Zisserman (2015), table 1.
-_WIDTHS = (64, 128, 256, 512, 512)
+_CHANNELS = (64, 128, 256, 512, 512)
 
-Unit = Annotated[int, Field(ge=0)]
+UnitIndex = Annotated[int, Field(ge=0)]
 AssetId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 def unit_count(layer: str) -> int:
-    """How many units (channels) a layer has; they are numbered from 0."""
-    return _WIDTHS[int(layer.removeprefix("relu")[0]) - 1]
+    """Return the number of units (channels) of a layer; they are numbered from 0."""
+    return _CHANNELS[int(layer.removeprefix("relu")[0]) - 1]
 
 
 class ExploreParams(BaseModel):
@@ -53,7 +53,7 @@ class ExploreParams(BaseModel):
         validate_default=True,
         description="a contact sheet is made of each",
     )
-    units: tuple[Unit, ...] | None = Field(
+    units: tuple[UnitIndex, ...] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_UNITS,
@@ -121,9 +121,9 @@ class ExploreParams(BaseModel):
 
     @property
     def iterations(self) -> int:
-        """Steps of the job: one per picture."""
+        """Number of steps of the job: one per picture."""
         return len(self.pictures)
 
     def with_pictures(self, asset_ids: list[str]) -> Self:
-        """Name the stored pictures, by asset id."""
+        """Return the parameters with the asset ids of the stored pictures filled in."""
         return self.model_copy(update={"pictures": tuple(asset_ids)})

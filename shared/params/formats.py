@@ -1,4 +1,4 @@
-"""The formats a result may have: what each is called, and what it can hold."""
+"""File formats of results: names, media types, and what each can store."""
 
 from __future__ import annotations
 
@@ -10,51 +10,53 @@ ResultFormat = Literal["png", "tiff", "jpeg", "webp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One way to write a picture.
+class ImageFormat:
+    """File format of a picture.
 
     Attributes:
-        ending: Of file names, with its dot.
-        media_type: For HTTP.
-        bit_depths: Bits per channel that it can hold.
-        transparent: Whether it can hold transparency.
+        extension: Extension of file names, with its dot.
+        media_type: Media type for HTTP.
+        bit_depths: Bits per channel that it can store.
+        supports_alpha: Whether it can store transparency.
     """
 
-    ending: str
+    extension: str
     media_type: str
     bit_depths: tuple[int, ...]
-    transparent: bool
+    supports_alpha: bool
 
 
-FORMATS: dict[ResultFormat, Format] = {
-    "png": Format(".png", "image/png", (8, 16), transparent=True),
-    "tiff": Format(".tiff", "image/tiff", (8, 16), transparent=True),
-    "jpeg": Format(".jpg", "image/jpeg", (8,), transparent=False),
-    "webp": Format(".webp", "image/webp", (8,), transparent=True),
+FORMATS: dict[ResultFormat, ImageFormat] = {
+    "png": ImageFormat(".png", "image/png", (8, 16), supports_alpha=True),
+    "tiff": ImageFormat(".tiff", "image/tiff", (8, 16), supports_alpha=True),
+    "jpeg": ImageFormat(".jpg", "image/jpeg", (8,), supports_alpha=False),
+    "webp": ImageFormat(".webp", "image/webp", (8,), supports_alpha=True),
 }
 
 
-def require_depth(name: ResultFormat, bit_depth: int) -> None:
-    """Check that a format holds so many bits per channel.
+def require_bit_depth(name: ResultFormat, bit_depth: int) -> None:
+    """Check that a format can store a number of bits per channel.
 
     Raises:
-        ValueError: It does not; those that do are named.
+        ValueError: It cannot; the message names the formats that can.
     """
     if bit_depth not in FORMATS[name].bit_depths:
         able = " or ".join(
-            each for each, one in FORMATS.items() if bit_depth in one.bit_depths
+            other
+            for other, format_ in FORMATS.items()
+            if bit_depth in format_.bit_depths
         )
         raise ValueError(f"{name} holds no {bit_depth} bits; use format {able}")
 
 
-def format_of_key(key: str) -> Format:
-    """Tell from the key of a stored result what was written there.
+def format_of_key(key: str) -> ImageFormat:
+    """Return the format of a stored result by the extension of its key.
 
     Raises:
-        ValueError: No result ends like that.
+        ValueError: No format has this extension.
     """
-    ending = PurePosixPath(key).suffix
-    for one in FORMATS.values():
-        if one.ending == ending:
-            return one
-    raise ValueError(f"no result ends with {ending!r}: {key}")
+    extension = PurePosixPath(key).suffix
+    for format_ in FORMATS.values():
+        if format_.extension == extension:
+            return format_
+    raise ValueError(f"no result ends with {extension!r}: {key}")

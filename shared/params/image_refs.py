@@ -1,4 +1,4 @@
-"""The style pictures of a job: what parameters say of each."""
+"""References to stored pictures in parameters, and the style pictures of a job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
-_ROLES = {"image": "style", "mask": "mask", "region": "region"}
+_ROLES_BY_FIELD = {"image": "style", "mask": "mask", "region": "region"}
 
 
 class ImageRef(BaseModel):
@@ -45,18 +45,24 @@ class StyleImage(BaseModel):
     )
 
     def with_images(
-        self, named: Mapping[str, Mapping[int, str]], position: int
+        self, asset_ids: Mapping[str, Mapping[int, str]], position: int
     ) -> Self:
-        """Name the stored pictures of the style at `position`; see `StyleParams`."""
+        """Return the style with the stored pictures filled in.
+
+        Args:
+            asset_ids: Asset ids by role, then by position.
+            position: Position of this style.
+        """
         refs = {
-            field: image_ref(named, role, position) for field, role in _ROLES.items()
+            field: make_image_ref(asset_ids, role, position)
+            for field, role in _ROLES_BY_FIELD.items()
         }
         return self.model_copy(update=refs)
 
 
-def image_ref(
-    named: Mapping[str, Mapping[int, str]], role: str, position: int
+def make_image_ref(
+    asset_ids: Mapping[str, Mapping[int, str]], role: str, position: int
 ) -> ImageRef | None:
-    """Refer to the picture of a role at a position, if there is one."""
-    asset_id = named.get(role, {}).get(position)
+    """Return a reference to the picture of a role at a position; None without one."""
+    asset_id = asset_ids.get(role, {}).get(position)
     return None if asset_id is None else ImageRef(asset_id=asset_id)

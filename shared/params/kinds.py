@@ -1,4 +1,4 @@
-"""The kinds of jobs, and what parameters each has."""
+"""Kinds of jobs, and the parameters of each."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ class JobKind(StrEnum):
     EXPLORE = "explore"  # what excites the units of a network
 
 
-PARAMS: Mapping[JobKind, type[Params]] = {
+PARAMS_BY_KIND: Mapping[JobKind, type[Params]] = {
     JobKind.STYLE: StyleParams,
     JobKind.EXPLORE: ExploreParams,
 }
 
 
 def kind_of(params: Params) -> JobKind:
-    """Tell the kind of a job by its parameters."""
-    return next(kind for kind, model in PARAMS.items() if isinstance(params, model))
+    """Return the kind of a job with these parameters."""
+    return next(
+        kind for kind, model in PARAMS_BY_KIND.items() if isinstance(params, model)
+    )
 
 
 def read_params(kind: JobKind, document: Mapping[str, Any]) -> Params:
-    """Read the parameters that a job's row holds."""
-    return PARAMS[kind].model_validate(document)
+    """Validate the parameters stored in a job's row."""
+    return PARAMS_BY_KIND[kind].model_validate(document)

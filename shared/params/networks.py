@@ -1,4 +1,4 @@
-"""The networks that look at pictures, and the names of their layers."""
+"""Names of the networks and of their layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 NetworkName = Literal["vgg16", "vgg19"]
 
-# The names that people read; other VGG-19 weights give other pictures.
+# The source of the weights is named, since other VGG-19 weights give other pictures.
 VGG19_WEIGHTS = "torchvision's VGG-19 (IMAGENET1K_V1)"
 NETWORK_CHOICES = f"vgg16: the original weights; vgg19: {VGG19_WEIGHTS}"
 
@@ -15,7 +15,7 @@ _CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 
 
 def layer_names(network: NetworkName) -> tuple[str, ...]:
-    """Every layer of `network` that a loss may look at, shallow to deep."""
+    """Return the layers of `network` that a loss can use, shallow to deep."""
     blocks = _CONVOLUTIONS[network]
     return tuple(
         f"relu{block}_{index}"

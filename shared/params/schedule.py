@@ -1,4 +1,4 @@
-"""How many iterations run at which size: made from a quality by a static rule."""
+"""Schedules: the sizes of the picture, and the iterations at each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Quality = Literal["draft", "standard", "fine"]
 Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
 
 MAX_ITERATIONS = 20_000
-SMALLEST_SIDE_PX = 96  # below it a picture has no forms left to settle
+SMALLEST_SIDE_PX = 96  # smaller pictures have no forms left to optimize
 
 # Iterations at the smallest scale, at those between, and at the last one.
 _ITERATIONS: dict[Quality, tuple[int, int, int]] = {
@@ -25,13 +25,13 @@ _ITERATIONS: dict[Quality, tuple[int, int, int]] = {
 
 
 def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
-    """Plan coarse to fine: halve the long side down to 96 px or a little more.
+    """Make a coarse-to-fine schedule: halve the long side down to 96 px or a bit more.
 
     Most iterations run where they are cheap: an iteration costs in proportion to its
     pixels, and the large forms are settled at the small scales.
 
     Args:
-        quality: How much work to spend.
+        quality: Quality, which decides the number of iterations.
         max_edge: Long side of the result, px.
 
     Returns:
@@ -47,8 +47,8 @@ def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...
     return ((sides[0], first), *middle, (sides[-1], last))
 
 
-def require_growth(schedule: Sequence[Stage], max_edge: int) -> None:
-    """Check a schedule that somebody has made.
+def validate_schedule(schedule: Sequence[Stage], max_edge: int) -> None:
+    """Check a schedule that a client has sent.
 
     Raises:
         ValueError: It does not grow up to `max_edge`, or has too many iterations.

@@ -1,6 +1,6 @@
-"""Parameters that may change in mid-run, and what a run is made of then: segments.
+"""Steering: parameters that can change in mid-run, and the segments of a run.
 
-A change takes effect between two iterations. It is recorded with the iteration it
+A change takes effect between two iterations. It is stored with the iteration it
 begins at, so that a replay from the same segments gives the same picture.
 """
 
@@ -45,13 +45,13 @@ class Changes(BaseModel):
     )
 
     @property
-    def bends(self) -> bool:
-        """Whether the objective becomes another one, not only its end."""
+    def changes_objective(self) -> bool:
+        """Whether the objective changes, not only the number of iterations."""
         weights = (self.content_weight, self.style_weight, self.tv_weight, self.styles)
         return any(each is not None for each in weights)
 
-    def stored(self) -> dict[str, Any]:
-        """As JSON, without what stays as it is."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the changes as JSON, without parameters that stay the same."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -64,32 +64,32 @@ class Segment(BaseModel):
     changes: Changes
 
 
-def steered(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
+def apply_segments(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
     """Apply the changes of `segments`, one after the other.
 
     Raises:
-        ValueError: They leave nothing to minimize, have a weight too many or too few
-            for the styles, or plan too many iterations (pydantic's ValidationError,
-            whose locations are those of `StyleParams`).
+        ValueError: They leave nothing to minimize, do not have one weight per style, or
+            plan too many iterations (pydantic's ValidationError, whose locations are
+            those of `StyleParams`).
     """
     for segment in segments:
-        params = StyleParams.model_validate(_changed(params, segment.changes))
+        params = StyleParams.model_validate(_apply_changes(params, segment.changes))
     return params
 
 
-def replanned(
+def with_last_iterations(
     stages: Sequence[tuple[int, int]], iterations: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """Give the last scale so many iterations; None leaves it as it is.
+    """Return the stages with the iterations of the last scale replaced, unless None.
 
-    All that a change means for the time a job takes: weights cost nothing.
+    Only this part of a change affects the duration of a job: weights cost nothing.
     """
-    *before, (side, count) = stages
-    return (*before, (side, count if iterations is None else iterations))
+    *others, (side, count) = stages
+    return (*others, (side, count if iterations is None else iterations))
 
 
-def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
-    changed = params.model_dump() | changes.model_dump(
+def _apply_changes(params: StyleParams, changes: Changes) -> dict[str, Any]:
+    document = params.model_dump() | changes.model_dump(
         exclude_none=True, exclude={"styles", "iterations"}
     )
     if changes.styles is not None:
@@ -97,8 +97,8 @@ def _changed(params: StyleParams, changes: Changes) -> dict[str, Any]:
             raise ValueError(
                 f"{len(changes.styles)} weights for {len(params.styles)} styles"
             )
-        for style, share in zip(changed["styles"], changes.styles, strict=True):
+        for style, share in zip(document["styles"], changes.styles, strict=True):
             style["weight"] = share.weight
     if changes.iterations is not None:
-        changed["schedule"] = replanned(params.stages, changes.iterations)
-    return changed
+        document["schedule"] = with_last_iterations(params.stages, changes.iterations)
+    return document

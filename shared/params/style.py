@@ -1,4 +1,4 @@
-"""What a client may ask of one style transfer: names, ranges, defaults.
+"""Parameters of a style transfer: names, ranges, defaults.
 
 The API validates with this class, the job row stores it, the engine reads it.
 There is no second definition.
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from shared.params.formats import ResultFormat, require_depth
-from shared.params.image_refs import ImageRef, StyleImage, image_ref
+from shared.params.formats import ResultFormat, require_bit_depth
+from shared.params.image_refs import ImageRef, StyleImage, make_image_ref
 from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
-from shared.params.schedule import Quality, Stage, make_schedule, require_growth
+from shared.params.schedule import Quality, Stage, make_schedule, validate_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
-ADAM_AVERAGING = 0.9  # its steps keep their length, so single iterates jitter
+ADAM_AVERAGING = 0.9  # Adam's steps keep their length, so single iterates jitter
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
 
 
@@ -232,7 +232,7 @@ class StyleParams(BaseModel):
         max_edge = info.data["max_edge"]
         if schedule is None:
             return make_schedule(info.data["quality"], max_edge)
-        require_growth(schedule, max_edge)
+        validate_schedule(schedule, max_edge)
         return schedule
 
     @field_validator("style_scale")
@@ -263,33 +263,36 @@ class StyleParams(BaseModel):
     @classmethod
     def _format_holds(cls, bit_depth: int, info: ValidationInfo) -> int:
         if "format" in info.data:
-            require_depth(info.data["format"], bit_depth)
+            require_bit_depth(info.data["format"], bit_depth)
         return bit_depth
 
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:
-        """The schedule, which validation has filled in."""
+        """Schedule, which validation has filled in."""
         return self.schedule or make_schedule(self.quality, self.max_edge)
 
     @property
     def iterations(self) -> int:
-        """Iterations over all scales."""
+        """Number of iterations over all scales."""
         return sum(count for _, count in self.stages)
 
-    def with_images(self, named: Mapping[str, Mapping[int, str]]) -> Self:
-        """Name the stored pictures: asset ids by role, then by position.
+    def with_images(self, asset_ids: Mapping[str, Mapping[int, str]]) -> Self:
+        """Return the parameters with the stored pictures filled in.
+
+        Args:
+            asset_ids: Asset ids by role, then by position.
 
         Roles are `content`, `style`, `init_image`, `mask` and `region`; the position
         of a mask or a region is that of its style.
         """
         styles = tuple(
-            style.with_images(named, position)
+            style.with_images(asset_ids, position)
             for position, style in enumerate(self.styles)
         )
         return self.model_copy(
             update={
-                "content": image_ref(named, "content", 0),
+                "content": make_image_ref(asset_ids, "content", 0),
                 "styles": styles,
-                "init_image": image_ref(named, "init_image", 0),
+                "init_image": make_image_ref(asset_ids, "init_image", 0),
             }
         )

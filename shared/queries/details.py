@@ -1,4 +1,4 @@
-"""What belongs to jobs besides their rows, read for a whole page of them at once."""
+"""Details of jobs beside their rows, read for a whole page of jobs at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.db.models.jobs import (
     JobSegment,
 )
 from shared.db.models.workers import Worker
-from shared.jobs.segments import segments_of
+from shared.jobs.segments import read_job_segments
 from shared.params.segments import Changes
 from shared.queries.queue import read_queue_state
 from shared.states import TERMINAL, JobState
@@ -35,47 +35,51 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """Newest previews, outputs, places in line and workers of some jobs.
+    """Rows that belong to some jobs, and their places in the queue.
 
     Attributes:
-        frames: The newest preview by job id, where there is one.
-        outputs: The files by job id, in order, of jobs that have made several.
-        ahead: How many ready jobs are claimed before each queued one, by job id.
-        workers: The workers that hold some of them, by worker id, as far as known.
-        line: Who waits and who works; None when no job is queued.
-        segments: Their changes of parameters by job id, where there are any.
-        pending: Changes that have not begun, by job id, where there are any.
-        checkpoints: What each can go on from, by job id, in order.
-        gone: Ids of their pictures that were deleted, once for each role, by job id.
+        frames: Newest preview by job id, where there is one.
+        outputs: Output files by job id, in order, of jobs that have made several.
+        jobs_ahead: Number of ready jobs claimed before each queued one, by job id.
+        workers: Registered workers that run some of the jobs, by worker id.
+        queue_state: State of the queue; None if no job of the page is queued.
+        segments: Changes of parameters by job id, where there are any.
+        pending_changes: Changes that have not begun, by job id, where there are any.
+        checkpoints: Checkpoints by job id, in order.
+        deleted_assets: Ids of deleted input pictures, once for each role, by job id.
     """
 
     frames: dict[str, Frame]
     outputs: dict[str, list[JobOutput]]
-    ahead: dict[str, int]
+    jobs_ahead: dict[str, int]
     workers: dict[str, Worker]
-    line: QueueState | None
+    queue_state: QueueState | None
     segments: dict[str, tuple[Segment, ...]]
-    pending: dict[str, list[Changes]]
+    pending_changes: dict[str, list[Changes]]
     checkpoints: dict[str, list[Checkpoint]]
-    gone: dict[str, list[str]]
+    deleted_assets: dict[str, list[str]]
 
 
-def load_details(db: Database, page: Sequence[Job]) -> JobDetails:
-    """Read what belongs to these jobs, in a number of queries that does not grow."""
-    queued = [job for job in page if job.state == JobState.QUEUED]
-    ids = [job.id for job in page]
-    known = read_queue_state(db, with_job=queued[0].id) if queued else None
+def load_details(db: Database, jobs: Sequence[Job]) -> JobDetails:
+    """Read the details of jobs, in a number of queries that does not grow with them."""
+    queued = [job for job in jobs if job.state == JobState.QUEUED]
+    ids = [job.id for job in jobs]
+    queue_state = read_queue_state(db, with_job=queued[0].id) if queued else None
     with db.read() as session:
         return JobDetails(
             frames=_newest_frames(session, ids),
             outputs=_outputs(session, ids),
-            ahead=_places(session, queued, known.rank if known else {}),
-            workers=_workers(session, {job.worker_id for job in page} - {None}),
-            line=known,
-            segments=segments_of(session, ids),
-            pending=_pending(session, ids),
+            jobs_ahead=_jobs_ahead(
+                session, queued, queue_state.jobs_ahead if queue_state else {}
+            ),
+            workers=_workers(session, {job.worker_id for job in jobs} - {None}),
+            queue_state=queue_state,
+            segments=read_job_segments(session, ids),
+            pending_changes=_pending_changes(session, ids),
             checkpoints=_checkpoints(session, ids),
-            gone=_gone(session, [job.id for job in page if job.state in TERMINAL]),
+            deleted_assets=_deleted_assets(
+                session, [job.id for job in jobs if job.state in TERMINAL]
+            ),
         )
 
 
@@ -91,16 +95,18 @@ def _newest_frames(session: Session, job_ids: Sequence[str]) -> dict[str, Frame]
     return {frame.job_id: frame for frame in frames}
 
 
-def _pending(session: Session, job_ids: Sequence[str]) -> dict[str, list[Changes]]:
+def _pending_changes(
+    session: Session, job_ids: Sequence[str]
+) -> dict[str, list[Changes]]:
     rows = session.scalars(
         select(JobSegment)
         .where(JobSegment.job_id.in_(job_ids), JobSegment.from_iteration.is_(None))
         .order_by(JobSegment.id)
     )
-    found: dict[str, list[Changes]] = {}
+    changes: dict[str, list[Changes]] = {}
     for row in rows:
-        found.setdefault(row.job_id, []).append(Changes.model_validate(row.changes))
-    return found
+        changes.setdefault(row.job_id, []).append(Changes.model_validate(row.changes))
+    return changes
 
 
 def _checkpoints(
@@ -111,24 +117,24 @@ def _checkpoints(
         .where(Checkpoint.job_id.in_(job_ids))
         .order_by(Checkpoint.job_id, Checkpoint.iteration, Checkpoint.fence)
     )
-    found: dict[str, list[Checkpoint]] = {}
+    checkpoints: dict[str, list[Checkpoint]] = {}
     for row in rows:
-        found.setdefault(row.job_id, []).append(row)
-    return found
+        checkpoints.setdefault(row.job_id, []).append(row)
+    return checkpoints
 
 
-def _gone(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
-    if not job_ids:  # those of others cannot be deleted
+def _deleted_assets(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    if not job_ids:  # inputs of unfinished jobs cannot be deleted
         return {}
     rows = session.execute(
         select(JobInput.job_id, JobInput.asset_id)
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id.in_(job_ids), Asset.key.is_(None))
     )
-    found: dict[str, list[str]] = {}
+    asset_ids: dict[str, list[str]] = {}
     for job_id, asset_id in rows:
-        found.setdefault(job_id, []).append(asset_id)
-    return found
+        asset_ids.setdefault(job_id, []).append(asset_id)
+    return asset_ids
 
 
 def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutput]]:
@@ -143,34 +149,37 @@ def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutp
     }
 
 
-def _places(
-    session: Session, queued: Sequence[Job], rank: Mapping[str, int]
+def _jobs_ahead(
+    session: Session, queued: Sequence[Job], known: Mapping[str, int]
 ) -> dict[str, int]:
-    """Where each stands: those far back, and those that back off, by age alone."""
-    found = {job.id: rank[job.id] for job in queued if job.id in rank}
-    keys = {j.id: j.ready_key or j.created_at for j in queued if j.id not in rank}
-    before = _counted(session, sorted(set(keys.values()))) if keys else {}
-    return found | {job_id: before[key] for job_id, key in keys.items()}
+    """Return the number of jobs ahead of each queued job, by job id.
 
-
-def _counted(session: Session, keys: Sequence[float]) -> dict[float, int]:
-    """Count the ready jobs before each of some keys, which are in order.
-
-    The database counts from each to the next, so that none is counted twice.
+    Jobs beyond the queue state, and those that back off, are counted by age alone.
     """
-    parts = values(column("low", Double), column("high", Double), name="parts")
-    parts = parts.data(list(pairwise([float("-inf"), *keys])))
-    part = parts.cte("parts")
-    between = and_(Job.ready_key >= part.c.low, Job.ready_key < part.c.high)
-    ready = and_(Job.state == JobState.QUEUED, between)
-    counted = select(func.count()).select_from(Job).where(ready)
-    each = select(counted.correlate(part).scalar_subquery()).select_from(part)
-    counts = session.scalars(each.order_by(part.c.high))
+    from_state = {job.id: known[job.id] for job in queued if job.id in known}
+    keys = {j.id: j.ready_key or j.created_at for j in queued if j.id not in known}
+    before = _count_before(session, sorted(set(keys.values()))) if keys else {}
+    return from_state | {job_id: before[key] for job_id, key in keys.items()}
+
+
+def _count_before(session: Session, keys: Sequence[float]) -> dict[float, int]:
+    """Count the ready jobs before each of some sorted keys.
+
+    The database counts from each key to the next, so that no job is counted twice.
+    """
+    ranges = values(column("low", Double), column("high", Double), name="ranges")
+    ranges = ranges.data(list(pairwise([float("-inf"), *keys])))
+    between = ranges.cte("ranges")
+    in_range = and_(Job.ready_key >= between.c.low, Job.ready_key < between.c.high)
+    ready = and_(Job.state == JobState.QUEUED, in_range)
+    count = select(func.count()).select_from(Job).where(ready)
+    per_range = select(count.correlate(between).scalar_subquery()).select_from(between)
+    counts = session.scalars(per_range.order_by(between.c.high))
     return dict(zip(keys, accumulate(counts), strict=True))
 
 
 def _workers(session: Session, worker_ids: set[str | None]) -> dict[str, Worker]:
     if not worker_ids:
         return {}
-    found = session.scalars(select(Worker).where(Worker.id.in_(worker_ids)))
-    return {worker.id: worker for worker in found}
+    workers = session.scalars(select(Worker).where(Worker.id.in_(worker_ids)))
+    return {worker.id: worker for worker in workers}

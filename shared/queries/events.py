@@ -1,4 +1,4 @@
-"""Reading what happens to jobs: their log, and what moves while a worker holds them."""
+"""Reads of the event log, and of the progress of running jobs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-_ABOUT = 9  # columns of a job before those of its frame
+_JOB_COLUMNS = 9  # of a `RunningJob`, before those of its frame
 
 
 @dataclass(frozen=True, slots=True)
 class JobEventRow:
-    """One line of the log. Lines of one job are committed in the order of `seq`."""
+    """Row of the event log. Rows of one job are committed in the order of `seq`."""
 
     seq: int
     job_id: str
@@ -38,7 +38,7 @@ class JobEventRow:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """What changes about a job without a line in the log.
+    """Values of a job that change without a row in the event log.
 
     Attributes:
         frame: (iteration, width, height, key of the thumbnail) of the newest preview.
@@ -56,56 +56,56 @@ class RunningJob:
     frame: tuple[int, int, int, str] | None
 
 
-def latest_seq(db: Database) -> int:
-    """Number of the last line of the log."""
+def read_latest_seq(db: Database) -> int:
+    """Return the number of the last row of the event log."""
     with db.read() as session:
         return session.scalar(select(func.max(JobEvent.seq))) or 0
 
 
-def events_of_job(
+def read_owner_events(
     db: Database,
     owner_id: str,
     after: int,
     limit: int,
     job_ids: Collection[str] | None = None,
 ) -> list[JobEventRow]:
-    """Read an owner's log from the line after `after` on.
+    """Read the event log of an owner from the row after `after` on.
 
     Args:
-        db: The database.
-        owner_id: Whose.
-        after: Number of the last line already seen.
-        limit: At most so many lines.
-        job_ids: Of these jobs only.
+        db: Database.
+        owner_id: Owner of the jobs.
+        after: Number of the last row already read.
+        limit: Maximum number of rows.
+        job_ids: Jobs to read the events of, or None for all of the owner.
     """
-    wanted = _lines().where(Job.owner_id == owner_id, JobEvent.seq > after)
+    statement = _select_events().where(Job.owner_id == owner_id, JobEvent.seq > after)
     if job_ids is not None:
-        wanted = wanted.where(JobEvent.job_id.in_(job_ids))
-    return _read(db, wanted.limit(limit))
+        statement = statement.where(JobEvent.job_id.in_(job_ids))
+    return _read(db, statement.limit(limit))
 
 
-def events_after(
-    db: Database, after: int, missing: Collection[int], limit: int
+def read_events_after(
+    db: Database, after: int, missing_seqs: Collection[int], limit: int
 ) -> list[JobEventRow]:
-    """Read everybody's log after `after`, and lines before it that were missing."""
+    """Read the event log of all owners after `after`, and earlier rows by number."""
     new = JobEvent.seq > after
-    wanted = or_(new, JobEvent.seq.in_(missing)) if missing else new
-    return _read(db, _lines().where(wanted).limit(limit))
+    condition = or_(new, JobEvent.seq.in_(missing_seqs)) if missing_seqs else new
+    return _read(db, _select_events().where(condition).limit(limit))
 
 
-def running_jobs(
+def read_running_jobs(
     db: Database, job_ids: Collection[str], owner_ids: Collection[str]
 ) -> list[RunningJob]:
-    """Read how these jobs are, and the held ones of these owners, in one query."""
+    """Read the progress of these jobs, and of leased jobs of these owners."""
     of_owners = and_(Job.lease_until.is_not(None), Job.owner_id.in_(owner_ids))
-    other = aliased(Frame)
+    any_frame = aliased(Frame)
     newest = (
-        select(func.max(other.iteration))
-        .where(other.job_id == Job.id)
+        select(func.max(any_frame.iteration))
+        .where(any_frame.job_id == Job.id)
         .correlate(Job)
         .scalar_subquery()
     )
-    rows = (
+    statement = (
         select(
             Job.id,
             Job.owner_id,
@@ -125,16 +125,16 @@ def running_jobs(
         .where(or_(Job.id.in_(job_ids), of_owners))
     )
     with db.read() as session:
-        return [_moving(tuple(row)) for row in session.execute(rows)]
+        return [_running_job(tuple(row)) for row in session.execute(statement)]
 
 
-def _moving(row: Sequence[Any]) -> RunningJob:
-    about, (iteration, *size) = row[:_ABOUT], row[_ABOUT:]
-    frame = None if iteration is None else (iteration, *size)
-    return RunningJob(*(*about, frame))
+def _running_job(row: Sequence[Any]) -> RunningJob:
+    job, (iteration, *thumbnail) = row[:_JOB_COLUMNS], row[_JOB_COLUMNS:]
+    frame = None if iteration is None else (iteration, *thumbnail)
+    return RunningJob(*(*job, frame))
 
 
-def _lines() -> Select[Any]:
+def _select_events() -> Select[Any]:
     return (
         select(
             JobEvent.seq,
@@ -152,12 +152,12 @@ def _lines() -> Select[Any]:
     )
 
 
-def _read(db: Database, wanted: Select[Any]) -> list[JobEventRow]:
+def _read(db: Database, statement: Select[Any]) -> list[JobEventRow]:
     with db.read() as session:
-        return [_logged(tuple(row)) for row in session.execute(wanted)]
+        return [_event_row(tuple(row)) for row in session.execute(statement)]
 
 
-def _logged(row: Sequence[Any]) -> JobEventRow:
+def _event_row(row: Sequence[Any]) -> JobEventRow:
     seq, job_id, owner_id, event, before, state, *rest = row
-    was = None if before is None else JobState(before)
-    return JobEventRow(seq, job_id, owner_id, event, was, JobState(state), *rest)
+    from_state = None if before is None else JobState(before)
+    return JobEventRow(seq, job_id, owner_id, event, from_state, JobState(state), *rest)

@@ -1,7 +1,4 @@
-"""The little of a job by which one knows whether anything about it is new.
-
-Looking at jobs without changing them.
-"""
+"""Reads of jobs, their frames, events, inputs and outputs, and of live workers."""
 
 from __future__ import annotations
 
@@ -34,23 +31,23 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-# Columns of tables, without their classes: a query of those takes three times as long.
+# Columns of tables, not mapped attributes: a query of those takes three times as long.
 _JOBS = Job.__table__
-job, frame, segment = _JOBS.c, Frame.__table__.c, JobSegment.__table__.c
-checkpoint = Checkpoint.__table__.c
-used, asset = JobInput.__table__.c, Asset.__table__.c
+_job, _frame, _segment = _JOBS.c, Frame.__table__.c, JobSegment.__table__.c
+_checkpoint = Checkpoint.__table__.c
+_input, _asset = JobInput.__table__.c, Asset.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """What of a job changes, with or without a new revision.
+    """Values of a job that can change, with or without a new revision.
 
     Attributes:
-        frame: Iteration of the newest preview.
-        stored: How many checkpoints it has.
-        kept: How many of them are kept for forks.
-        begun: How many of its segments have begun or have a known beginning.
-        gone: How many of its pictures were deleted.
+        newest_frame: Iteration of the newest preview.
+        checkpoint_count: Number of its checkpoints.
+        kept_checkpoint_count: Number of its checkpoints that are kept for forks.
+        begun_segment_count: Number of its segments whose first iteration is known.
+        deleted_input_count: Number of its input pictures that were deleted.
     """
 
     job_id: str
@@ -65,61 +62,63 @@ class JobVersion:
     warnings: list[Any]
     worker_id: str | None
     parent_id: str | None
-    frame: int | None
-    stored: int
-    kept: int
-    begun: int
-    gone: int
+    newest_frame: int | None
+    checkpoint_count: int
+    kept_checkpoint_count: int
+    begun_segment_count: int
+    deleted_input_count: int
 
 
 def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
-    """Read it, in one query.
+    """Read the version of a job, in one query.
 
     Raises:
         JobNotFound: This owner has no such job.
     """
-    with db.look() as connection:
+    with db.read_connection() as connection:
         row = connection.execute(
-            _statement(), {"job_id": job_id, "owner_id": owner_id}
+            _version_statement(), {"job_id": job_id, "owner_id": owner_id}
         ).one_or_none()
     if row is not None:
         return JobVersion(*row)
-    get_job(db, owner_id, job_id)  # says why there is none
-    return read_job_version(db, owner_id, job_id)  # made in between
+    get_job(db, owner_id, job_id)  # raises the reason why there is none
+    return read_job_version(db, owner_id, job_id)  # created in between
 
 
 @cache
-def _statement() -> Select[Any]:
-    """Put it together once: that takes longer than the query."""
-    of_frame, of_segment = frame.job_id == job.id, segment.job_id == job.id
-    of_checkpoint = checkpoint.job_id == job.id
+def _version_statement() -> Select[Any]:
+    """Build the statement once: that takes longer than the query."""
+    of_frame, of_segment = _frame.job_id == _job.id, _segment.job_id == _job.id
+    of_checkpoint = _checkpoint.job_id == _job.id
     return select(
-        job.id,
-        job.revision,
-        job.state,
-        job.state_reason,
-        job.iteration,
-        job.iterations,
-        job.finished_at,
-        job.progress,
-        job.checkpoint_iteration,
-        job.warnings,
-        job.worker_id,
-        job.parent_id,
-        select(func.max(frame.iteration)).where(of_frame).scalar_subquery(),
+        _job.id,
+        _job.revision,
+        _job.state,
+        _job.state_reason,
+        _job.iteration,
+        _job.iterations,
+        _job.finished_at,
+        _job.progress,
+        _job.checkpoint_iteration,
+        _job.warnings,
+        _job.worker_id,
+        _job.parent_id,
+        select(func.max(_frame.iteration)).where(of_frame).scalar_subquery(),
         _count(of_checkpoint),
-        _count(of_checkpoint, checkpoint.kept.is_(True)),
-        _count(of_segment, segment.from_iteration.is_not(None)),
-        _count(used.job_id == job.id, asset.id == used.asset_id, asset.key.is_(None)),
+        _count(of_checkpoint, _checkpoint.kept.is_(True)),
+        _count(of_segment, _segment.from_iteration.is_not(None)),
+        _count(
+            _input.job_id == _job.id, _asset.id == _input.asset_id, _asset.key.is_(None)
+        ),
     ).where(
-        job.id == bindparam("job_id"),
-        job.owner_id == bindparam("owner_id"),
-        job.deleted_at.is_(None),
+        _job.id == bindparam("job_id"),
+        _job.owner_id == bindparam("owner_id"),
+        _job.deleted_at.is_(None),
     )
 
 
-def _count(*which: ColumnElement[bool]) -> ColumnElement[int]:
-    return select(func.count()).where(*which).correlate(_JOBS).scalar_subquery()
+def _count(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return select(func.count()).where(*conditions).correlate(_JOBS).scalar_subquery()
 
 
 def get_job(db: Database, owner_id: str, job_id: str) -> Job:
@@ -140,58 +139,58 @@ def get_job(db: Database, owner_id: str, job_id: str) -> Job:
     return job
 
 
-def jobs_by_id(db: Database, job_ids: Collection[str]) -> list[Job]:
-    """Read jobs by their ids, whosoever they are; those that are gone are missing."""
+def read_jobs(db: Database, job_ids: Collection[str]) -> list[Job]:
+    """Read jobs by id, of any owner; unknown ids are left out."""
     with db.read() as session:
         return list(session.scalars(select(Job).where(Job.id.in_(job_ids))))
 
 
-def unfinished_jobs(db: Database, owner_id: str, limit: int) -> list[Job]:
-    """Read an owner's jobs that are not over, at most so many, oldest first."""
-    # Joined with nothing, so that SQLite goes by the state: most jobs of an owner are
-    # over, and their index by owner leads through all of them.
+def read_unfinished_jobs(db: Database, owner_id: str, limit: int) -> list[Job]:
+    """Read at most `limit` unfinished jobs of an owner, oldest first."""
+    # Concatenated with nothing, so that SQLite uses the index by state: most jobs of an
+    # owner are over, and the index by owner leads through all of them.
     of_owner = Job.owner_id.concat("") == owner_id
     active = [state for state in JobState if state not in TERMINAL]
     with db.read() as session:
-        found = session.scalars(
+        jobs = session.scalars(
             select(Job).where(Job.state.in_(active), of_owner).limit(limit)
         ).all()
-    return sorted(found, key=lambda job: (job.created_at, job.id))
+    return sorted(jobs, key=lambda job: (job.created_at, job.id))
 
 
 def get_output(db: Database, job_id: str, name: str) -> JobOutput:
-    """Read the row of one of the files that a job has made.
+    """Read the row of one output file of a job.
 
     Raises:
-        NotFound: It has none of this name, or not yet.
+        NotFound: The job has no output of this name, or not yet.
     """
-    named = (JobOutput.job_id == job_id, JobOutput.name == name)
+    same_name = (JobOutput.job_id == job_id, JobOutput.name == name)
     with db.read() as session:
-        output = session.scalar(select(JobOutput).where(*named))
+        output = session.scalar(select(JobOutput).where(*same_name))
     if output is None:
         raise NotFound(f"job {job_id} has no output of this name")
     return output
 
 
-def latest_frame(db: Database, job_id: str) -> Frame | None:
-    """Read the newest preview of a job, if there is one yet."""
-    newest = select(Frame).where(Frame.job_id == job_id)
+def read_latest_frame(db: Database, job_id: str) -> Frame | None:
+    """Read the newest preview of a job; None if there is none yet."""
+    frames = select(Frame).where(Frame.job_id == job_id)
     with db.read() as session:
-        return session.scalar(newest.order_by(Frame.iteration.desc()).limit(1))
+        return session.scalar(frames.order_by(Frame.iteration.desc()).limit(1))
 
 
-def frames_of(db: Database, job_id: str) -> Sequence[Frame]:
-    """Read the previews of a job that are kept, in order; at most a few hundred."""
-    kept = select(Frame).where(Frame.job_id == job_id).order_by(Frame.iteration)
+def read_frames(db: Database, job_id: str) -> Sequence[Frame]:
+    """Read the stored previews of a job, in order; at most a few hundred."""
+    frames = select(Frame).where(Frame.job_id == job_id).order_by(Frame.iteration)
     with db.read() as session:
-        return session.scalars(kept).all()
+        return session.scalars(frames).all()
 
 
 def get_frame(db: Database, job_id: str, iteration: int) -> Frame:
     """Read the preview of one iteration.
 
     Raises:
-        NotFound: There is none of it.
+        NotFound: There is no preview of this iteration.
     """
     with db.read() as session:
         frame = session.get(Frame, (job_id, iteration))
@@ -200,40 +199,42 @@ def get_frame(db: Database, job_id: str, iteration: int) -> Frame:
     return frame
 
 
-def events_of(db: Database, job_id: str, after: int, limit: int) -> Sequence[JobEvent]:
-    """Read what happened to a job, in order, behind the event numbered `after`."""
-    later = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)
+def read_job_events(
+    db: Database, job_id: str, after: int, limit: int
+) -> Sequence[JobEvent]:
+    """Read the events of a job after the event numbered `after`, in order."""
+    events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)
     with db.read() as session:
-        return session.scalars(later.order_by(JobEvent.seq).limit(limit)).all()
+        return session.scalars(events.order_by(JobEvent.seq).limit(limit)).all()
 
 
-def pictures_of(db: Database, job_id: str) -> list[tuple[JobInput, Asset]]:
-    """Read which pictures a job is made from, deleted ones included, in order."""
-    used = (
+def read_inputs(db: Database, job_id: str) -> list[tuple[JobInput, Asset]]:
+    """Read the input pictures of a job in order, deleted ones included."""
+    statement = (
         select(JobInput, Asset)
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id == job_id)
         .order_by(JobInput.role, JobInput.position)
     )
     with db.read() as session:
-        return [(row, asset) for row, asset in session.execute(used)]
+        return [(row, asset) for row, asset in session.execute(statement)]
 
 
-def queue_lengths(db: Database) -> tuple[int, int]:
-    """Count the jobs that wait, and those that a worker holds, of all owners."""
+def read_queue_lengths(db: Database) -> tuple[int, int]:
+    """Return the numbers of queued and of running jobs of all owners."""
     counts = select(func.sum(Owner.queued), func.sum(Owner.running))
     with db.read() as session:
         queued, running = session.execute(counts).one()
     return int(queued or 0), int(running or 0)
 
 
-def live_workers(db: Database) -> list[Worker]:
-    """Workers seen in the last 30 seconds."""
+def read_live_workers(db: Database) -> list[Worker]:
+    """Read the workers whose last heartbeat is less than 30 seconds old."""
     with db.read() as session:
-        return list(session.scalars(alive(db)))
+        return list(session.scalars(select_live_workers(db)))
 
 
-def alive(db: Database) -> Select[Worker]:
-    """SQL: the workers seen in the last 30 seconds."""
-    seen = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
-    return select(Worker).where(seen).order_by(Worker.id)
+def select_live_workers(db: Database) -> Select[Worker]:
+    """Select the workers whose last heartbeat is less than 30 seconds old."""
+    alive = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
+    return select(Worker).where(alive).order_by(Worker.id)

@@ -1,4 +1,4 @@
-"""The family of a job: what it goes on from, and what goes on from it."""
+"""Lineage of a job: its ancestors and their descendants."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-MOST = 1_000  # jobs of a family that are told
+MAX_RELATIVES = 1_000  # jobs of a lineage that are returned
 
 
 def read_lineage(db: Database, owner_id: str, job_id: str) -> tuple[list[Job], bool]:
-    """Read a job's family, the eldest first; deleted ones are among them.
+    """Read the lineage of a job, ancestors first; deleted jobs are included.
 
     Returns:
         The jobs, and whether there are more of them.
     """
     with db.read() as session:
-        eldest = _eldest(session, owner_id, job_id)
-        found, parents = [eldest], [eldest.id]
-        while parents and len(found) <= MOST:
+        root = _find_root(session, owner_id, job_id)
+        relatives, parents = [root], [root.id]
+        while parents and len(relatives) <= MAX_RELATIVES:
             children = session.scalars(
                 select(Job)
                 .where(Job.parent_id.in_(parents), Job.owner_id == owner_id)
                 .order_by(Job.created_at, Job.id)
-                .limit(MOST + 1 - len(found))
+                .limit(MAX_RELATIVES + 1 - len(relatives))
             ).all()
-            found += children
+            relatives += children
             parents = [child.id for child in children]
-    return found[:MOST], len(found) > MOST
+    return relatives[:MAX_RELATIVES], len(relatives) > MAX_RELATIVES
 
 
-def _eldest(session: Session, owner_id: str, job_id: str) -> Job:
-    mine = select(Job).where(Job.owner_id == owner_id)
-    eldest = session.scalars(mine.where(Job.id == job_id)).one()
-    for _ in range(MOST):
-        if eldest.parent_id is None:
+def _find_root(session: Session, owner_id: str, job_id: str) -> Job:
+    jobs = select(Job).where(Job.owner_id == owner_id)
+    root = session.scalars(jobs.where(Job.id == job_id)).one()
+    for _ in range(MAX_RELATIVES):
+        if root.parent_id is None:
             break
-        parent = session.scalar(mine.where(Job.id == eldest.parent_id))
+        parent = session.scalar(jobs.where(Job.id == root.parent_id))
         if parent is None:
             break
-        eldest = parent
-    return eldest
+        root = parent
+    return root

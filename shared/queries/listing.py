@@ -1,4 +1,4 @@
-"""Pages of an owner's jobs, by what they are and what they are called.
+"""Filtered pages of an owner's jobs.
 
 Every page is read from one index, from where the last one ended: it takes as long
 among a million jobs as among a thousand.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exists, func, select, tuple_, union_all
 
 from shared.db.models.jobs import Job, JobSearchTerm
-from shared.jobs.search_index import tag_word, words_in
+from shared.jobs.search_index import search_terms, tag_term
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.params.kinds import JobKind
 
-    Place = tuple[float, str]
+    JobCursor = tuple[float, str]
 
 MAX_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """Which jobs; what is empty or None does not matter.
+    """Conditions that listed jobs meet; an empty one or None is no condition.
 
     Attributes:
-        states: They are in one of these.
-        kind: They are of.
-        parent_id: They go on from.
-        tags: They have all of these.
-        text: All of its words are in their names.
-        created_after: Seconds since 1970, exclusive.
-        created_before: The same.
+        states: States, one of which the job is in.
+        kind: Kind of the job.
+        parent_id: Id of the job's parent.
+        tags: Tags that the job has, all of them.
+        text: Words that are in the job's name, all of them.
+        created_after: Time of creation, seconds since 1970, exclusive.
+        created_before: Time of creation, seconds since 1970, exclusive.
     """
 
     states: tuple[JobState, ...] = ()
@@ -49,114 +49,119 @@ class JobFilters:
     created_before: float | None = None
 
     @property
-    def words(self) -> list[str]:
-        """The words that they must all be found by; the first leads the search."""
-        return [*map(tag_word, self.tags), *words_in(self.text or "")]
+    def search_terms(self) -> list[str]:
+        """Search terms that a job must all have; the first one leads the search."""
+        return [*map(tag_term, self.tags), *search_terms(self.text or "")]
 
     @property
-    def finds_nothing(self) -> bool:
-        """Whether the text is nothing but signs: no name is found by them."""
-        return self.text is not None and not words_in(self.text)
+    def matches_nothing(self) -> bool:
+        """Whether the text has no words: no name can match it."""
+        return self.text is not None and not search_terms(self.text)
 
     @property
     def lists_by_state(self) -> bool:
-        """Whether several states are wanted, and no other index leads the search."""
+        """Whether several states are given, and no other index leads the search."""
         several = 1 < len(self.states) < len(JobState)
-        return several and not self.words and self.parent_id is None
+        return several and not self.search_terms and self.parent_id is None
 
 
 def query_jobs(
     db: Database,
     owner_id: str,
     limit: int,
-    before: Place | None = None,
+    cursor: JobCursor | None = None,
     filters: JobFilters | None = None,
 ) -> list[Job]:
-    """Read an owner's jobs, newest first; deleted ones are not among them.
+    """Read an owner's jobs, newest first, without deleted ones.
 
     Args:
-        db: The database.
-        owner_id: Whose.
-        limit: At most so many.
-        before: (created_at, id) of the last job already seen.
-        filters: Only these.
+        db: Database.
+        owner_id: Owner of the jobs.
+        limit: Maximum number of jobs.
+        cursor: (created_at, id) of the last job already read.
+        filters: Conditions that the jobs meet, or None for all jobs.
     """
-    wanted = filters or JobFilters()
-    if wanted.finds_nothing:
+    filters = filters or JobFilters()
+    if filters.matches_nothing:
         return []
-    if wanted.lists_by_state:
-        found = _of_states(owner_id, wanted, before, limit).subquery()
-        statement = select(Job).join(found, found.c.id == Job.id)
+    if filters.lists_by_state:
+        page = _select_by_state(owner_id, filters, cursor, limit).subquery()
+        statement = select(Job).join(page, page.c.id == Job.id)
         statement = statement.order_by(Job.created_at.desc(), Job.id.desc())
     else:
-        statement = _chosen(owner_id, wanted, before, Job).limit(limit)
+        statement = _select_filtered(owner_id, filters, cursor, Job).limit(limit)
     with db.read() as session:
         return list(session.scalars(statement))
 
 
 def count_jobs(db: Database, owner_id: str, filters: JobFilters) -> int:
-    """Count an owner's jobs, to `MOST_COUNTED`: more than that nobody counts."""
-    if filters.finds_nothing:
+    """Count an owner's jobs, up to `MAX_COUNTED`."""
+    if filters.matches_nothing:
         return 0
     if filters.lists_by_state:
-        found = _of_states(owner_id, filters, None, MAX_COUNTED)
+        matching = _select_by_state(owner_id, filters, None, MAX_COUNTED)
     else:
-        found = _chosen(owner_id, filters, None, Job.id).limit(MAX_COUNTED)
-    counted = select(func.count()).select_from(found.subquery())
+        matching = _select_filtered(owner_id, filters, None, Job.id)
+        matching = matching.limit(MAX_COUNTED)
+    count = select(func.count()).select_from(matching.subquery())
     with db.read() as session:
-        return session.scalar(counted) or 0
+        return session.scalar(count) or 0
 
 
-def _of_states(
-    owner_id: str, wanted: JobFilters, before: Place | None, limit: int
+def _select_by_state(
+    owner_id: str, filters: JobFilters, cursor: JobCursor | None, limit: int
 ) -> Select[Any]:
-    """Ids and times of the newest in several states.
+    """Select ids and times of the newest jobs in several states.
 
-    Each state has its own stretch of the index: read one after the other, all jobs of
-    these states would have to be sorted, or all others passed over.
+    Each state has its own range of the index: in one query over all of them, the
+    database would have to sort all jobs of these states, or skip all others.
     """
-    parts = []
-    for state in wanted.states:
-        of_one = replace(wanted, states=(state,))
-        part = _chosen(owner_id, of_one, before, Job.id, Job.created_at)
-        parts.append(select(part.limit(limit).subquery()))
-    each = union_all(*parts).subquery()
-    newest = select(each.c.id, each.c.created_at)
-    return newest.order_by(each.c.created_at.desc(), each.c.id.desc()).limit(limit)
+    selects = []
+    for state in filters.states:
+        one_state = replace(filters, states=(state,))
+        of_state = _select_filtered(owner_id, one_state, cursor, Job.id, Job.created_at)
+        selects.append(select(of_state.limit(limit).subquery()))
+    jobs = union_all(*selects).subquery()
+    newest = select(jobs.c.id, jobs.c.created_at)
+    return newest.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)
 
 
-def _chosen(
-    owner_id: str, wanted: JobFilters, before: Place | None, *what: Any
+def _select_filtered(
+    owner_id: str, filters: JobFilters, cursor: JobCursor | None, *columns: Any
 ) -> Select[Any]:
-    words = wanted.words
+    terms = filters.search_terms
     created: Any = Job.created_at
     job_id: Any = Job.id
-    statement = select(*what).where(Job.owner_id == owner_id, Job.deleted_at.is_(None))
-    if words:  # the index of words leads, in its own order
+    statement = select(*columns).where(
+        Job.owner_id == owner_id, Job.deleted_at.is_(None)
+    )
+    if terms:  # the index of search terms leads, in its own order
         created, job_id = JobSearchTerm.created_at, JobSearchTerm.job_id
         statement = statement.join(JobSearchTerm, JobSearchTerm.job_id == Job.id).where(
-            JobSearchTerm.owner_id == owner_id, JobSearchTerm.term == words[0]
+            JobSearchTerm.owner_id == owner_id, JobSearchTerm.term == terms[0]
         )
-    for word in words[1:]:
-        named = exists().where(
-            JobSearchTerm.job_id == Job.id, JobSearchTerm.term == word
+    for term in terms[1:]:
+        has_term = exists().where(
+            JobSearchTerm.job_id == Job.id, JobSearchTerm.term == term
         )
-        statement = statement.where(named.correlate(Job))
-    statement = statement.where(*_columns(wanted))
-    if before is not None:
-        statement = statement.where(tuple_(created, job_id) < before)
-    if wanted.created_after is not None:
-        statement = statement.where(created > wanted.created_after)
-    if wanted.created_before is not None:
-        statement = statement.where(created < wanted.created_before)
+        statement = statement.where(has_term.correlate(Job))
+    statement = statement.where(*_column_filters(filters))
+    if cursor is not None:
+        statement = statement.where(tuple_(created, job_id) < cursor)
+    if filters.created_after is not None:
+        statement = statement.where(created > filters.created_after)
+    if filters.created_before is not None:
+        statement = statement.where(created < filters.created_before)
     return statement.order_by(created.desc(), job_id.desc())
 
 
-def _columns(wanted: JobFilters) -> list[ColumnElement[bool]]:
-    asked = {Job.kind: wanted.kind, Job.parent_id: wanted.parent_id}
-    found = [column == value for column, value in asked.items() if value is not None]
-    if len(wanted.states) == 1:
-        return [*found, Job.state == wanted.states[0]]
-    if 0 < len(wanted.states) < len(JobState):
-        return [*found, Job.state.in_(wanted.states)]
-    return found
+def _column_filters(filters: JobFilters) -> list[ColumnElement[bool]]:
+    values = {Job.kind: filters.kind, Job.parent_id: filters.parent_id}
+    conditions = [
+        column == value for column, value in values.items() if value is not None
+    ]
+    if len(filters.states) == 1:
+        return [*conditions, Job.state == filters.states[0]]
+    if 0 < len(filters.states) < len(JobState):
+        return [*conditions, Job.state.in_(filters.states)]
+    return conditions

@@ -1,7 +1,7 @@
-"""The line of waiting jobs, read for all who ask within a second.
+"""Waiting jobs, live workers and the forecast of the queue, cached for one second.
 
-Each answer about a queued job needs it, and it is the same for all of them: so it is
-read once, and kept for a second by the database's own notes.
+Every response about a queued job needs the queue state, and it is the same for all
+of them: so each process reads it once a second, through the read cache of `Database`.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from sqlalchemy import func, select
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from shared.db.models.owners import Owner
-from shared.forecast.durations import Work, spans_on
-from shared.forecast.pace_model import Span
-from shared.forecast.pace_store import timetable
+from shared.forecast.durations import RemainingWork, durations_by_setup
+from shared.forecast.pace_model import DurationRange
+from shared.forecast.pace_store import load_pace_table
 from shared.forecast.queue_simulation import (
     NOW,
-    Server,
-    Share,
-    Slot,
-    Waiting,
-    ranks,
-    simulate,
+    LiveWorker,
+    OwnerQuota,
+    RunSlot,
+    WaitingJob,
+    claim_order,
+    simulate_claims,
 )
-from shared.forecast.time_left import Told, time_left
+from shared.forecast.time_left import ProgressReport, estimate_time_left
 from shared.jobs.segments import steered_iterations
 from shared.params.kinds import JobKind
-from shared.params.segments import replanned
-from shared.queries.jobs import alive
-from shared.states import HELD, JobState
+from shared.params.segments import with_last_iterations
+from shared.queries.jobs import select_live_workers
+from shared.states import LEASED, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
     from shared.db.models.workers import Worker
-    from shared.forecast.pace_store import Timetable
+    from shared.forecast.pace_store import PaceTable
 
-PLAYED = 300  # jobs that are played ahead; those behind them are reckoned from them
+MAX_SIMULATED = 300  # jobs; the start times of later ones are extrapolated
 _JOB_ROW = (
     Job.id, Job.owner_id, Job.kind, Job.params, Job.ready_key, Job.need_bytes,
     Job.device_class, Job.excluded_device, Job.iterations, Job.checkpoint_iteration,
@@ -53,186 +53,207 @@ _JOB_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Who waits, who works, and how it will go on.
+    """Waiting jobs, live workers, and the forecast of what runs when.
 
     Attributes:
-        waiting: The first jobs in line.
-        servers: Live workers.
-        shares: Owners that have jobs.
-        rank: How many of `waiting` stand before each, by job id.
-        slots: When each runs, by job id, as far as that can be told.
-        times: What is known of paces.
-        read_at: When it was read, by the database's clock; slots count from then.
-        cut: Owners that have more waiting jobs than were read.
+        waiting: First waiting jobs of each owner.
+        workers: Live workers.
+        quotas: Quotas of the owners that have jobs, by owner id.
+        jobs_ahead: Number of jobs in `waiting` that are claimed earlier, by job id.
+        run_slots: Forecast of when each job runs, by job id, where it can be made.
+        pace_table: Measured paces.
+        read_at: Time of reading by the database's clock; run slots count from then.
+        truncated_owners: Ids of owners with more waiting jobs than were read.
     """
 
-    waiting: tuple[Waiting, ...]
-    servers: tuple[Server, ...]
-    shares: Mapping[str, Share]
-    rank: Mapping[str, int]
-    slots: Mapping[str, Slot]
-    times: Timetable
+    waiting: tuple[WaitingJob, ...]
+    workers: tuple[LiveWorker, ...]
+    quotas: Mapping[str, OwnerQuota]
+    jobs_ahead: Mapping[str, int]
+    run_slots: Mapping[str, RunSlot]
+    pace_table: PaceTable
     read_at: float
-    cut: frozenset[str]
+    truncated_owners: frozenset[str]
 
-    def able(self, job: Waiting) -> tuple[Server, ...]:
-        """The live workers whose device could hold a job."""
-        return tuple(server for server in self.servers if server.can_hold(job))
+    def capable_workers(self, job: WaitingJob) -> tuple[LiveWorker, ...]:
+        """Return the live workers whose device could hold a job."""
+        return tuple(worker for worker in self.workers if worker.can_hold(job))
 
     @property
     def setups(self) -> list[str]:
-        """Kinds of live workers."""
-        return sorted({server.setup for server in self.servers})
+        """Kinds of the live workers."""
+        return sorted({worker.setup for worker in self.workers})
 
-    def behind(self, ahead: int, job_id: str) -> Slot | None:
-        """When a job runs that stands behind all that were played.
+    def extrapolate_slot(self, ahead: int, job_id: str) -> RunSlot | None:
+        """Extrapolate when a job runs that is behind all the simulated ones.
 
         Args:
-            ahead: How many jobs stand before it.
-            job_id: Its id; of one that was played, nothing more can be told.
+            ahead: Number of jobs ahead of it.
+            job_id: Id of the job; a simulated job gets no extrapolated slot.
         """
-        if job_id in self.rank or len(self.slots) < PLAYED // 2:
+        if job_id in self.jobs_ahead or len(self.run_slots) < MAX_SIMULATED // 2:
             return None
-        last = max(self.slots.values(), key=lambda slot: slot.starts.seconds)
-        factor = ahead / len(self.slots)
-        starts = Span(*(part * factor for part in astuple(last.starts)))
-        lasts = last.ends.seconds - last.starts.seconds
-        ends = Span(*(part + lasts for part in astuple(starts)))
-        return Slot(starts, ends, last.setup, is_surmise=True)
+        last = max(self.run_slots.values(), key=lambda slot: slot.starts.seconds)
+        factor = ahead / len(self.run_slots)
+        starts = DurationRange(*(part * factor for part in astuple(last.starts)))
+        duration = last.ends.seconds - last.starts.seconds
+        ends = DurationRange(*(part + duration for part in astuple(starts)))
+        return RunSlot(starts, ends, last.setup, is_extrapolated=True)
 
-    def reaches(self, job: Waiting) -> bool:
-        """Whether all that stands before a job was read."""
-        if job.owner_id not in self.cut:
+    def covers(self, job: WaitingJob) -> bool:
+        """Return whether all jobs ahead of a job were read."""
+        if job.owner_id not in self.truncated_owners:
             return True
         return any(
-            one.owner_id == job.owner_id and one.key > job.key for one in self.waiting
+            other.owner_id == job.owner_id and other.ready_key > job.ready_key
+            for other in self.waiting
         )
 
-    def with_job(self, job: Waiting) -> tuple[int, Slot | None]:
-        """Where one more job would stand, and when it would run."""
-        line = [one for one in self.waiting if one.job_id != job.job_id] + [job]
-        place = ranks(line, self.shares)[job.job_id]
-        return place, simulate(line, self.servers, self.shares).get(job.job_id)
+    def place_job(self, job: WaitingJob) -> tuple[int, RunSlot | None]:
+        """Return the place of one more job in the queue, and when it would run."""
+        others = [other for other in self.waiting if other.job_id != job.job_id]
+        queue = [*others, job]
+        place = claim_order(queue, self.quotas)[job.job_id]
+        return place, simulate_claims(queue, self.workers, self.quotas).get(job.job_id)
 
 
 def read_queue_state(db: Database, *, with_job: str | None = None) -> QueueState:
-    """Read the line, or recall what was read within the last second.
+    """Return the queue state, at most one second old.
 
     Args:
-        db: The database.
-        with_job: One that came meanwhile: if it is not in what is recalled, and
-            reading costs little, it is read again.
+        db: Database.
+        with_job: Id of a job that should be in it: if the cached state lacks the job,
+            and reading costs little, the state is read again.
     """
-    found: QueueState = db.notes.recall("line", lambda: _read(db))
-    if with_job is None or with_job in found.rank:
-        return found
-    return db.notes.recall("line", lambda: _read(db), at_once=True)
+    state: QueueState = db.read_cache.get("queue_state", lambda: _read(db))
+    if with_job is None or with_job in state.jobs_ahead:
+        return state
+    return db.read_cache.get("queue_state", lambda: _read(db), at_once=True)
 
 
 def place_in_queue(
-    db: Database, known: QueueState, job: Waiting
-) -> tuple[int, Slot | None]:
-    """Where one more job would stand, and when it would run."""
-    if known.reaches(job):
-        return known.with_job(job)
-    ready = (Job.state == JobState.QUEUED, Job.ready_key < job.key)
+    db: Database, queue_state: QueueState, job: WaitingJob
+) -> tuple[int, RunSlot | None]:
+    """Return the place of one more job in the queue, and when it would run."""
+    if queue_state.covers(job):
+        return queue_state.place_job(job)
+    ready = (Job.state == JobState.QUEUED, Job.ready_key < job.ready_key)
     with db.read() as session:
         ahead = session.scalar(select(func.count()).select_from(Job).where(*ready)) or 0
-    return ahead, known.behind(ahead, job.job_id)
+    return ahead, queue_state.extrapolate_slot(ahead, job.job_id)
 
 
 def _read(db: Database) -> QueueState:
-    times = timetable(db)
+    pace_table = load_pace_table(db)
     with db.read() as session:
-        workers = session.scalars(alive(db)).all()
+        workers = session.scalars(select_live_workers(db)).all()
         owners = session.scalars(
-            select(Owner).where((Owner.queued > 0) | (Owner.running > 0)).limit(PLAYED)
+            select(Owner)
+            .where((Owner.queued > 0) | (Owner.running > 0))
+            .limit(MAX_SIMULATED)
         ).all()
-        each = PLAYED // max(1, sum(owner.queued > 0 for owner in owners))
-        rows = _heads(session, owners, each)
-        held = {row.worker_id: row for row in session.execute(_held())}
-        ids = [row.id for row in (*rows, *held.values())]
-        steered = steered_iterations(session, ids)
+        per_owner = MAX_SIMULATED // max(1, sum(owner.queued > 0 for owner in owners))
+        rows = _read_first_jobs(session, owners, per_owner)
+        leased = {row.worker_id: row for row in session.execute(_select_leased())}
+        ids = [row.id for row in (*rows, *leased.values())]
+        last_iterations = steered_iterations(session, ids)
         now = float(session.scalars(select(db.now)).one())
     setups = sorted({worker.setup for worker in workers})
     waiting = tuple(
-        _waiting(row, spans_on(times, setups, _work(row, steered))) for row in rows
+        _waiting_job(row, pace_table, setups, _remaining_work(row, last_iterations))
+        for row in rows
     )
-    servers = tuple(
-        _server(worker, held.get(worker.id), steered, times) for worker in workers
+    live_workers = tuple(
+        _live_worker(worker, leased.get(worker.id), last_iterations, pace_table)
+        for worker in workers
     )
-    shares = {one.id: Share(one.running, one.max_running) for one in owners}
+    quotas = {
+        owner.id: OwnerQuota(owner.running, owner.max_running) for owner in owners
+    }
     return QueueState(
         waiting=waiting,
-        servers=servers,
-        shares=shares,
-        rank=ranks(waiting, shares),
-        slots=simulate(waiting, servers, shares),
-        times=times,
+        workers=live_workers,
+        quotas=quotas,
+        jobs_ahead=claim_order(waiting, quotas),
+        run_slots=simulate_claims(waiting, live_workers, quotas),
+        pace_table=pace_table,
         read_at=now,
-        cut=frozenset(owner.id for owner in owners if owner.queued > each),
+        truncated_owners=frozenset(
+            owner.id for owner in owners if owner.queued > per_owner
+        ),
     )
 
 
-def _heads(session: Session, owners: Sequence[Owner], each: int) -> list[Row[Any]]:
-    """The first jobs of each owner: together, no more than are played."""
-    found: list[Row[Any]] = []
+def _read_first_jobs(
+    session: Session, owners: Sequence[Owner], per_owner: int
+) -> list[Row[Any]]:
+    """Read the first waiting jobs of each owner: together at most `MAX_SIMULATED`."""
+    rows: list[Row[Any]] = []
     for owner in owners:
         if owner.queued:
-            mine = (Job.owner_id == owner.id, Job.ready_key.is_not(None))
-            waits = _with_photo().where(*mine, Job.state == JobState.QUEUED)
-            found += session.execute(waits.order_by(Job.ready_key, Job.id).limit(each))
-    return found
+            ready = (Job.owner_id == owner.id, Job.ready_key.is_not(None))
+            statement = _select_jobs().where(*ready, Job.state == JobState.QUEUED)
+            statement = statement.order_by(Job.ready_key, Job.id).limit(per_owner)
+            rows += session.execute(statement)
+    return rows
 
 
-def _with_photo() -> Any:
+def _select_jobs() -> Any:
+    """Select jobs with the size of their photo."""
     photo = (JobInput.job_id == Job.id) & (JobInput.role == "content")
     joined = select(*_JOB_ROW).outerjoin(JobInput, photo)
     return joined.outerjoin(Asset, Asset.id == JobInput.asset_id)
 
 
-def _held() -> Any:
+def _select_leased() -> Any:
     return (
-        _with_photo()
+        _select_jobs()
         .add_columns(Job.worker_id, Job.state, Job.progress)
-        .where(Job.state.in_(HELD))
+        .where(Job.state.in_(LEASED))
     )
 
 
-def _work(row: Row[Any], steered: Mapping[str, int]) -> Work:
-    """What there is to do for a job from its checkpoint on, as it is planned by now."""
+def _remaining_work(row: Row[Any], last_iterations: Mapping[str, int]) -> RemainingWork:
+    """Return the work of a job from its checkpoint on, as it is planned now.
+
+    Args:
+        row: Row of the job.
+        last_iterations: Iterations of the last scale by job id, where steered.
+    """
     kind, params = JobKind(row.kind), row.params
     if kind == JobKind.STYLE and params.get("schedule"):
-        planned = replanned(params["schedule"], steered.get(row.id))
+        planned = with_last_iterations(params["schedule"], last_iterations.get(row.id))
         params = {**params, "schedule": planned}
     done = row.iterations if _finishes(row) else row.checkpoint_iteration
-    return Work(kind, params, (row.width or 1, row.height or 1), done)
+    return RemainingWork(kind, params, (row.width or 1, row.height or 1), done)
 
 
 def _finishes(row: Row[Any]) -> bool:
-    """Whether no iteration will be made any more; an exploration has no early end."""
+    """Return whether no more iterations will run; explorations cannot end early."""
     return bool(row.kind == JobKind.STYLE and row.finish_requested)
 
 
-def _waiting(row: Row[Any], spans: Mapping[str, Span]) -> Waiting:
-    return Waiting(
+def _waiting_job(
+    row: Row[Any], pace_table: PaceTable, setups: Sequence[str], work: RemainingWork
+) -> WaitingJob:
+    return WaitingJob(
         job_id=row.id,
         owner_id=row.owner_id,
-        key=row.ready_key,
+        ready_key=row.ready_key,
         need_bytes=row.need_bytes,
         device_class=row.device_class,
         excluded_device=row.excluded_device,
-        spans=spans,
+        durations=durations_by_setup(pace_table, setups, work),
     )
 
 
-def _server(
+def _live_worker(
     worker: Worker,
-    held: Row[Any] | None,
-    steered: Mapping[str, int],
-    times: Timetable,
-) -> Server:
-    server = Server(
+    job: Row[Any] | None,
+    last_iterations: Mapping[str, int],
+    pace_table: PaceTable,
+) -> LiveWorker:
+    idle = LiveWorker(
         id=worker.id,
         device_class=worker.device_class,
         device_bytes=worker.device_bytes,
@@ -240,19 +261,22 @@ def _server(
         setup=worker.setup,
         draining=worker.draining,
     )
-    if held is None:
-        return server
-    busy = _busy(held, _work(held, steered), times, worker.setup)
-    return replace(server, busy=busy, owner_id=held.owner_id)
+    if job is None:
+        return idle
+    work = _remaining_work(job, last_iterations)
+    free_in = _time_until_free(job, work, pace_table, worker.setup)
+    return replace(idle, free_in=free_in, owner_id=job.owner_id)
 
 
-def _busy(held: Row[Any], work: Work, times: Timetable, setup: str) -> Span | None:
-    """Until a worker has done with its job; None: nobody knows."""
-    if held.state != JobState.RUNNING:
-        return NOW  # it lets go of it
+def _time_until_free(
+    job: Row[Any], work: RemainingWork, pace_table: PaceTable, setup: str
+) -> DurationRange | None:
+    """Estimate when a worker has finished its job; None: unknown."""
+    if job.state != JobState.RUNNING:
+        return NOW  # it is about to release the job
     stages = work.stages
-    if _finishes(held):
+    if _finishes(job):
         stages = [(side, 0) for side, _ in stages]
-    told = Told.model_validate(held.progress or {})
-    left = time_left(stages, min(told.scale, len(stages) - 1), told)
-    return left or spans_on(times, [setup], work).get(setup)
+    report = ProgressReport.model_validate(job.progress or {})
+    time_left = estimate_time_left(stages, min(report.scale, len(stages) - 1), report)
+    return time_left or durations_by_setup(pace_table, [setup], work).get(setup)

@@ -1,4 +1,4 @@
-"""Where pictures and checkpoints lie, chosen by the scheme of one URL."""
+"""Storage backends, chosen by the scheme of a URL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BACKENDS: dict[str, Callable[[SplitResult], Storage]] = {
 
 
 def open_storage(url: str) -> Storage:
-    """Open the backend named by the scheme of `url`.
+    """Open the storage backend named by the scheme of `url`.
 
     Raises:
         StorageError: No backend has this scheme, or the folder is not absolute.
@@ -29,6 +29,6 @@ def open_storage(url: str) -> Storage:
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise StorageError(f"{url!r} names no folder: use file:///FOLDER")
     if parts.scheme not in _BACKENDS:
-        known = ", ".join(sorted(_BACKENDS))
-        raise StorageError(f"no storage backend {parts.scheme!r} in {url!r}: {known}")
+        schemes = ", ".join(sorted(_BACKENDS))
+        raise StorageError(f"no storage backend {parts.scheme!r} in {url!r}: {schemes}")
     return _BACKENDS[parts.scheme](parts)

@@ -1,4 +1,4 @@
-"""What a place for blobs must do."""
+"""Interface of blob storage backends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """A blob that is there, or what a killed process left of one."""
+    """Stored blob, or the part of one that a killed process has left."""
 
     key: str
     bytes: int
@@ -20,20 +20,20 @@ class StoredBlob:
 
 
 class Storage(Protocol):
-    """Immutable blobs by key."""
+    """Storage of immutable blobs by key."""
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Store `data`, or what a file has left, under `key`; durable by then.
+        """Store bytes, or the rest of a file, under `key`; durable when it returns.
 
-        A reader sees nothing or the whole blob, never half of it.
+        A reader sees nothing or the whole blob, never a part of it.
 
         Raises:
-            StorageFull: No room is left.
+            StorageFull: No space is left.
             StorageError: The backend cannot be reached.
         """
 
     def get(self, key: str) -> bytes:
-        """Return the blob.
+        """Read the whole blob.
 
         Raises:
             BlobMissing: No blob has this key.
@@ -41,7 +41,7 @@ class Storage(Protocol):
         """
 
     def open(self, key: str) -> IO[bytes]:
-        """Open the blob, to be read in parts and closed by whoever asks.
+        """Open the blob for reading; the caller closes it.
 
         Raises:
             BlobMissing: No blob has this key.
@@ -49,21 +49,21 @@ class Storage(Protocol):
         """
 
     def delete(self, key: str) -> None:
-        """Forget the blob; an unknown key is no error.
+        """Delete the blob; an unknown key is no error.
 
         Raises:
             StorageError: The backend cannot be reached.
         """
 
     def blobs(self) -> Iterator[StoredBlob]:
-        """Walk through all there is; what comes or goes meanwhile may be missed.
+        """Iterate over all blobs; those stored or deleted meanwhile may be missed.
 
         Raises:
             StorageError: The backend cannot be reached.
         """
 
     def free_bytes(self) -> int:
-        """Tell how much more can be stored.
+        """Return the free space in bytes.
 
         Raises:
             StorageError: The backend cannot be reached.

@@ -1,4 +1,4 @@
-"""Blobs as files under one folder, of one host or on a volume that hosts share."""
+"""Storage backend: files under one folder, of one host or on a shared volume."""
 
 from __future__ import annotations
 
@@ -17,60 +17,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class LocalStorage:
-    """A folder of blobs, made when the first one is stored."""
+    """Storage in a folder, which is created when the first blob is stored."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Write beside, fsync, rename, fsync the folder."""
+        """Write a temporary file, fsync, rename, fsync the folder."""
         path = self._path(key)
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with _translated(key):
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with _translate_errors(key):
             _make_folder(path.parent)
             try:
-                _write_durably(fresh, data)
-                fresh.replace(path)
+                _write_durably(temporary, data)
+                temporary.replace(path)
                 _sync_folder(path.parent)
             finally:
-                fresh.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
         """Read the whole blob."""
-        with _translated(key):
+        with _translate_errors(key):
             return self._path(key).read_bytes()
 
     def open(self, key: str) -> IO[bytes]:
-        """Open the file; it can be read to its end though it is deleted meanwhile."""
-        with _translated(key):
+        """Open the file; it can be read to its end even if deleted meanwhile."""
+        with _translate_errors(key):
             return self._path(key).open("rb")
 
     def delete(self, key: str) -> None:
         """Remove the blob if it is there."""
-        with _translated(key):
+        with _translate_errors(key):
             self._path(key).unlink(missing_ok=True)
 
     def blobs(self) -> Iterator[StoredBlob]:
-        """Walk the folders, unfinished files included, whose names begin with a dot."""
-        with _translated(str(self._root)):
+        """Walk the folders; includes temporary files, whose names begin with a dot."""
+        with _translate_errors(str(self._root)):
             for folder, _, names in os.walk(self._root):
                 for name in names:
-                    if (found := self._met(Path(folder) / name)) is not None:
-                        yield found
+                    if (blob := self._stat(Path(folder) / name)) is not None:
+                        yield blob
 
     def free_bytes(self) -> int:
-        """Free space of the file system, for users without privileges."""
+        """Return the free space of the file system, for users without privileges."""
         folder = self._root
         while not folder.exists():
             folder = folder.parent
-        with _translated(str(folder)):
+        with _translate_errors(str(folder)):
             return shutil.disk_usage(folder).free
 
-    def _met(self, path: Path) -> StoredBlob | None:
+    def _stat(self, path: Path) -> StoredBlob | None:
         try:
             stat = path.stat()
         except FileNotFoundError:  # deleted since it was listed
@@ -86,18 +86,18 @@ class LocalStorage:
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def _translate_errors(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
         raise BlobMissing(f"blob {key!r} does not exist") from error
     except OSError as error:
-        kind = StorageFull if error.errno in _FULL else StorageError
+        kind = StorageFull if error.errno in _FULL_ERRNOS else StorageError
         raise kind(f"blob {key!r}: {error.strerror}") from error
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder that other users cannot read, durable like what goes into it."""
+    """Create a folder durably that other users cannot read."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,7 +1,7 @@
-"""Names of processes by which another one on the same host can tell that one is gone.
+"""Identity of a process, from which others on the host can tell that it has exited.
 
 `last_seen` alone would make the successor of a killed worker wait until its row is
-stale. On Linux the kernel knows better; elsewhere nothing is known for sure.
+stale. Linux tells at once by /proc; on other systems an exit cannot be detected.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ import sys
 from pathlib import Path
 
 _PROC = Path("/proc")
-_GONE = "ZX"  # zombie, dead
-_STATE, _STARTED = 0, 19  # after the name, which may hold anything: proc(5), stat
+_EXITED_STATES = "ZX"  # zombie, dead
+_STATE, _START_TIME = 0, 19  # after the name, which may hold anything: proc(5), stat
 
 
-def this_process() -> str:
-    """Name this process for good: boot, process namespace, number, start time."""
+def current_process_identity() -> str:
+    """Build the identity of this process: boot, PID namespace, PID, start time."""
     if sys.platform != "linux":
         return ""
     pid = os.getpid()
-    return f"{_space()}/{pid}/{_stat(pid)[_STARTED]}"
+    return f"{_process_namespace()}/{pid}/{_read_stat(pid)[_START_TIME]}"
 
 
-def is_gone(process: str) -> bool:
-    """Whether that process has surely ended; False when it cannot be known."""
-    space, _, name = process.partition("/")
-    if not name or sys.platform != "linux" or space != _space():
+def has_exited(process: str) -> bool:
+    """Whether a process has certainly exited; False if that cannot be known."""
+    namespace, _, rest = process.partition("/")
+    if not rest or sys.platform != "linux" or namespace != _process_namespace():
         return False
-    pid, _, started = name.partition("/")
+    pid, _, start_time = rest.partition("/")
     try:
-        stat = _stat(int(pid))
+        stat = _read_stat(int(pid))
     except OSError:
         return True
-    return stat[_STARTED] != started or stat[_STATE] in _GONE
+    return stat[_START_TIME] != start_time or stat[_STATE] in _EXITED_STATES
 
 
-def _space() -> str:
+def _process_namespace() -> str:
     boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}:{(_PROC / 'self/ns/pid').readlink()}"
 
 
-def _stat(pid: int) -> list[str]:
+def _read_stat(pid: int) -> list[str]:
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()

@@ -1,7 +1,4 @@
-"""The roll of workers: who is there, on which device, seen when.
-
-What the operator sees of the workers, and tells them: to drain, or to go on.
-"""
+"""Registry of worker processes: register, heartbeat, deregister, list, drain."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.models.workers import Worker
-from shared.errors import DatabaseShared, DeviceTaken
-from shared.workers.process_identity import is_gone
+from shared.errors import DeviceTaken, SqliteOnNetworkFileSystem
+from shared.workers.process_identity import has_exited
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -22,12 +19,13 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-WORKER_ALIVE_SECONDS = 30
+WORKER_ALIVE_SECONDS = 30  # after its last heartbeat
+STALE_SECONDS = 12.0  # two heartbeats are missing
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A worker process as it introduces itself."""
+    """Registration of a worker process and its device."""
 
     worker_id: str
     host: str
@@ -36,61 +34,61 @@ class Registration:
     device_name: str
     device_bytes: int
     versions: dict[str, str]
-    process: str = ""  # shared.workers.process_identity; empty where that is not known
-    setup: str = ""  # what its pace depends on, in words; of `paces`
+    process: str = ""  # as of shared.workers.process_identity; empty if unknown
+    setup: str = ""  # setup on which its pace depends, as in `paces`
 
 
 class WorkerStatus(Enum):
-    """What the roll says of a worker."""
+    """Status of a worker in the registry."""
 
-    UNKNOWN = "unknown"  # it is not on the roll
-    ON_DUTY = "on duty"
+    UNREGISTERED = "unregistered"
+    ACTIVE = "active"
     DRAINING = "draining"  # it shall hand its job back and take no more
 
 
-def register_worker(db: Database, presence: Registration) -> None:
-    """Enter a worker on the roll; entering again is harmless.
+def register_worker(db: Database, registration: Registration) -> None:
+    """Register a worker; doing so again is harmless.
 
-    The row of a worker that died is taken over, and with it an order to drain.
+    The row of a dead worker of the same device is replaced; a request to drain stays.
 
     Raises:
-        DatabaseShared: On SQLite, workers of another host are on the roll.
+        SqliteOnNetworkFileSystem: On SQLite, workers of another host are registered.
         DeviceTaken: Another live worker of this host has the device.
     """
     try:
         with db.write() as session:
             if db.serves_one_host:
-                _require_same_host(db, session, presence.host)
-            draining = _take_over(db, session, presence)
+                _require_same_host(db, session, registration.host)
+            draining = _free_device(db, session, registration)
             session.merge(
                 Worker(
-                    id=presence.worker_id,
-                    host=presence.host,
-                    device_uuid=presence.device_uuid,
-                    device_class=presence.device_class,
-                    device_name=presence.device_name,
-                    device_bytes=presence.device_bytes,
-                    versions=presence.versions,
-                    process=presence.process,
-                    setup=presence.setup,
+                    id=registration.worker_id,
+                    host=registration.host,
+                    device_uuid=registration.device_uuid,
+                    device_class=registration.device_class,
+                    device_name=registration.device_name,
+                    device_bytes=registration.device_bytes,
+                    versions=registration.versions,
+                    process=registration.process,
+                    setup=registration.setup,
                     draining=draining,
                     started_at=db.now,
                     last_seen=db.now,
                 )
             )
-    except IntegrityError:  # of two that came at the same time, the other was first
-        raise DeviceTaken(presence.device_uuid, "unknown", 0.0) from None
+    except IntegrityError:  # of two at the same time, the other was first
+        raise DeviceTaken(registration.device_uuid, "unknown", 0.0) from None
 
 
 def heartbeat_worker(
     db: Database, worker_id: str, job_id: str | None, pace: float | None = None
 ) -> WorkerStatus:
-    """Say that a worker is there and what it does; hear what is wanted of it.
+    """Store a heartbeat of a worker, and read its status.
 
     Args:
         db: The database.
-        worker_id: Who.
-        job_id: The job at hand.
+        worker_id: Id of the worker.
+        job_id: Id of its present job.
         pace: Seconds per megapixel and iteration of that job, once it is known.
     """
     values: dict[str, Any] = {"last_seen": db.now, "job_id": job_id}
@@ -104,12 +102,12 @@ def heartbeat_worker(
             .returning(Worker.draining)
         ).scalar_one_or_none()
     if draining is None:
-        return WorkerStatus.UNKNOWN
-    return WorkerStatus.DRAINING if draining else WorkerStatus.ON_DUTY
+        return WorkerStatus.UNREGISTERED
+    return WorkerStatus.DRAINING if draining else WorkerStatus.ACTIVE
 
 
 def deregister_worker(db: Database, worker_id: str) -> None:
-    """Take a worker that ends in good order off the roll."""
+    """Delete the registration of a worker that exits normally."""
     with db.write() as session:
         session.execute(delete(Worker).where(Worker.id == worker_id))
 
@@ -120,90 +118,97 @@ def _require_same_host(db: Database, session: Session, host: str) -> None:
         select(Worker.host).where(alive, Worker.host != host).limit(1)
     )
     if other is not None:
-        raise DatabaseShared(f"workers of {other!r} use this SQLite database already")
+        raise SqliteOnNetworkFileSystem(
+            f"workers of {other!r} use this SQLite database already"
+        )
 
 
-def _take_over(db: Database, session: Session, presence: Registration) -> bool:
-    """Free the device's place on the roll if its worker is dead.
+def _free_device(db: Database, session: Session, registration: Registration) -> bool:
+    """Delete the registration of a dead worker of the same device.
 
     Returns:
-        Whether the worker that was there last had been told to drain.
+        Whether that worker had been requested to drain.
+
+    Raises:
+        DeviceTaken: The worker is alive.
     """
-    here = (
-        Worker.host == presence.host,
-        Worker.device_uuid == presence.device_uuid,
+    same_device = (
+        Worker.host == registration.host,
+        Worker.device_uuid == registration.device_uuid,
     )
-    before = session.scalar(select(Worker).where(*here).with_for_update())
-    if before is None or before.id == presence.worker_id:
-        return before is not None and before.draining
+    existing = session.scalar(select(Worker).where(*same_device).with_for_update())
+    if existing is None or existing.id == registration.worker_id:
+        return existing is not None and existing.draining
     now = session.scalar(select(db.now)) or 0.0
-    is_fresh = before.last_seen > now - WORKER_ALIVE_SECONDS
-    if is_fresh and not is_gone(before.process):
-        raise DeviceTaken(before.device_uuid, before.id, before.last_seen)
-    session.delete(before)
+    is_fresh = existing.last_seen > now - WORKER_ALIVE_SECONDS
+    if is_fresh and not has_exited(existing.process):
+        raise DeviceTaken(existing.device_uuid, existing.id, existing.last_seen)
+    session.delete(existing)
     session.flush()
-    return before.draining
-
-
-STALE_SECONDS = 12.0  # two signs of life are missing
+    return existing.draining
 
 
 @dataclass(frozen=True, slots=True)
-class RollEntry:
-    """A worker as the operator sees it."""
+class WorkerEntry:
+    """Worker in the list of the operator."""
 
     id: str
     host: str
     device: str  # its uuid
     state: str  # alive, stale, dead, draining
     job_id: str | None
-    unseen_seconds: float
+    heartbeat_age_seconds: float
 
 
-def roll(db: Database) -> list[RollEntry]:
-    """List every worker of the last day, by host and device."""
-    ordered = select(Worker, (db.now - Worker.last_seen).label("unseen"))
+def list_workers(db: Database) -> list[WorkerEntry]:
+    """List the workers with a heartbeat in the last day, by host and device."""
+    statement = select(Worker, db.now - Worker.last_seen)
     with db.read() as session:
-        rows = session.execute(ordered.order_by(Worker.host, Worker.device_uuid))
-        return [_entry(worker, unseen) for worker, unseen in rows]
+        rows = session.execute(statement.order_by(Worker.host, Worker.device_uuid))
+        return [_worker_entry(worker, age) for worker, age in rows]
 
 
-def drain_worker(db: Database, worker_id: str, *, draining: bool) -> list[str]:
-    """Have one worker hand its job back and take no more; or take some again.
+def set_worker_draining(db: Database, worker_id: str, *, draining: bool) -> list[str]:
+    """Request a worker to hand its job back and take no more, or to take some again.
 
     Returns:
-        Ids of the workers that were told so; they notice within seconds.
+        Ids of the workers concerned; they notice within seconds.
     """
-    return _tell(db, Worker.id == worker_id, draining=draining)
+    return _set_draining(db, Worker.id == worker_id, draining=draining)
 
 
-def drain_host(db: Database, host: str, *, draining: bool) -> list[str]:
-    """Tell every worker of a host the same."""
-    return _tell(db, Worker.host == host, draining=draining)
+def set_host_draining(db: Database, host: str, *, draining: bool) -> list[str]:
+    """Request the same of every worker of a host."""
+    return _set_draining(db, Worker.host == host, draining=draining)
 
 
-def _tell(db: Database, whom: ColumnElement[bool], *, draining: bool) -> list[str]:
+def _set_draining(
+    db: Database, condition: ColumnElement[bool], *, draining: bool
+) -> list[str]:
     with db.write() as session:
-        told = session.scalars(
-            update(Worker).where(whom).values(draining=draining).returning(Worker.id)
+        ids = session.scalars(
+            update(Worker)
+            .where(condition)
+            .values(draining=draining)
+            .returning(Worker.id)
         ).all()
-    return sorted(told)
+    return sorted(ids)
 
 
-def _entry(worker: Worker, unseen_seconds: float) -> RollEntry:
-    return RollEntry(
+def _worker_entry(worker: Worker, heartbeat_age_seconds: float) -> WorkerEntry:
+    return WorkerEntry(
         id=worker.id,
         host=worker.host,
         device=worker.device_uuid,
-        state=_state(unseen_seconds, draining=worker.draining),
+        state=_worker_state(heartbeat_age_seconds, draining=worker.draining),
         job_id=worker.job_id,
-        unseen_seconds=max(0.0, unseen_seconds),
+        heartbeat_age_seconds=max(0.0, heartbeat_age_seconds),
     )
 
 
-def _state(unseen_seconds: float, *, draining: bool) -> str:
-    if unseen_seconds >= WORKER_ALIVE_SECONDS:
+def _worker_state(heartbeat_age_seconds: float, *, draining: bool) -> str:
+    if heartbeat_age_seconds >= WORKER_ALIVE_SECONDS:
         return "dead"
-    if unseen_seconds > STALE_SECONDS:
+    if heartbeat_age_seconds > STALE_SECONDS:
         return "stale"
     return "draining" if draining else "alive"

@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from api.explorations.service import FOLDER
+from api.explorations.service import SHIPPED_FOLDER
 from tests.acceptance.test_style_job import CONTENT, STYLE, Farm
 
 QUICK = ["--layers", "relu1_1,relu2_1", "--top-k", "2", "--max-edge", "64"]
@@ -38,11 +38,11 @@ def test_the_shipped_photos_become_sheets_in_a_folder(up, tmp_path):
     assert "succeeded" in listed
     shown = up.show("@last")
     assert (shown["kind"], shown["progress"]["fraction"]) == ("explore", 1.0)
-    assert shown["progress"]["iterations"] == len(list(FOLDER.glob("*.jpg")))
+    assert shown["progress"]["iterations"] == len(list(SHIPPED_FOLDER.glob("*.jpg")))
 
 
 def test_own_pictures_are_looked_at_and_eight_are_too_few(up, tmp_path):
-    own = sorted(FOLDER.glob("*.jpg"))[:9]
+    own = sorted(SHIPPED_FOLDER.glob("*.jpg"))[:9]
 
     few = up.run("explore", *own[:8], *QUICK, "-o", tmp_path / "few")
     nine = up.run("explore", *own, *QUICK, "-o", tmp_path / "nine")

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from api.server.problem_pages import all_pages
+from api.server.problem_pages import list_problem_pages
 
 if TYPE_CHECKING:
     from tests.fuzz.raw_request import Answer, Attempt
@@ -99,7 +99,7 @@ def _of_a_problem(answer: Answer) -> list[str]:
 
 
 def _codes() -> set[str]:
-    return {page.code for page in all_pages()}
+    return {page.code for page in list_problem_pages()}
 
 
 def complaints_of_log(lines: list[str], farm: Farm) -> list[str]:

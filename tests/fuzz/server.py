@@ -15,7 +15,7 @@ from shared.db.database import Database
 from shared.db.migrate import migrate
 from shared.jobs.checkpoints import NewFrame, add_frame
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import Result, Written, complete_job
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.settings import Settings
 from shared.storage.backends import open_storage
 from tests.support.api_process import running_api
@@ -110,8 +110,8 @@ class Farm:
         add_frame(self.database, claim, seen)
         data, key = png("blue"), f"results/{job_id}/{claim.fence}.png"
         self.storage.put(key, data)
-        written = Written(key, hashlib.sha256(data).hexdigest(), len(data))
-        complete_job(self.database, claim, Result(written, 48, 32, exact=True))
+        written = WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
+        complete_job(self.database, claim, JobResult(written, 48, 32, exact=True))
         return job_id
 
 

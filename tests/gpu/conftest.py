@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from shared.params.style import StyleParams
-from worker.devices.determinism import compute_exactly_on_cuda
-from worker.engine.images.inputs import Sources, Style
+from worker.devices.determinism import make_cuda_deterministic
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import Scale
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.vgg.network import build_network
 
@@ -25,7 +25,7 @@ def device(monkeypatch):
     monkeypatch.setenv(
         "CUBLAS_WORKSPACE_CONFIG", os.environ.get("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     )
-    compute_exactly_on_cuda()
+    make_cuda_deterministic()
     yield torch.device("cuda")
     torch.use_deterministic_algorithms(mode=False)
 
@@ -56,7 +56,7 @@ def picture(seed, height=96, width=128):
 def sources():
     left = torch.zeros(1, 1, 12, 16)
     left[..., :8] = 1
-    return Sources(picture(1), (Style(picture(2), left), Style(picture(4))))
+    return TransferInputs(picture(1), (Style(picture(2), left), Style(picture(4))))
 
 
 def params_of(**changes):
@@ -80,7 +80,7 @@ def evaluated(network, params, seed=3, limits=None):
         for style in given.styles
     )
     scale = Scale(0, given.content.to(network.device), styles)
-    objective = Objective(network, params, scale, limits or Limits())
+    objective = Objective(network, params, scale, limits or RunLimits())
     losses, gradient = objective.evaluate(picture(seed).to(network.device))
     return losses, gradient.cpu()
 

@@ -10,10 +10,10 @@ import torch
 from tests.gpu.conftest import alike, evaluated, params_of, picture, sources
 from worker.engine.images.inputs import Style
 from worker.engine.images.pyramid import Scale
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
-from worker.engine.vgg.cuda_graphs import record_on_cuda
+from worker.engine.vgg.cuda_graphs import capture_cuda_graph
 
 pytestmark = [pytest.mark.cuda, pytest.mark.weights]
 
@@ -66,7 +66,7 @@ def test_bfloat16_in_tiles_is_nearly_the_whole(network, precision_of, loss):
     net, params = network(precision=precision_of("bf16")), params_of(style_loss=loss)
 
     (tiled, slope), (whole, steeper) = (
-        evaluated(net, params, limits=Limits(activation_bytes=allowed))
+        evaluated(net, params, limits=RunLimits(activation_bytes=allowed))
         for allowed in (1, None)
     )
 
@@ -78,7 +78,7 @@ def test_bfloat16_in_tiles_is_nearly_the_whole(network, precision_of, loss):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_graphs_change_no_bit_and_resume(network, precision_of, optimizer, name):
     params, precision = params_of(optimizer=optimizer), precision_of(name)
-    recording = network(precision=precision, record=record_on_cuda)
+    recording = network(precision=precision, capture_graph=capture_cuda_graph)
 
     plain = last(stylize(sources(), params, network(precision=precision)))
     recorded = list(stylize(sources(), params, recording))
@@ -89,16 +89,16 @@ def test_graphs_change_no_bit_and_resume(network, precision_of, optimizer, name)
     assert torch.equal(resumed.image, plain.image)
 
 
-@pytest.mark.parametrize("record", [None, record_on_cuda])
-def test_after_running_out_of_memory_tiles_still_fit(network, record):
-    net, params = network(record=record), params_of(styles=({},))
+@pytest.mark.parametrize("capture_graph", [None, capture_cuda_graph])
+def test_after_running_out_of_memory_tiles_still_fit(network, capture_graph):
+    net, params = network(capture_graph=capture_graph), params_of(styles=({},))
     image = picture(1, 768, 1024).cuda()
 
     def evaluate(limits):
         scale = Scale(0, image, (Style(image),))
         return Objective(net, params, scale, limits).evaluate(image)[0].total
 
-    whole = evaluate(Limits())
+    whole = evaluate(RunLimits())
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(
@@ -106,9 +106,9 @@ def test_after_running_out_of_memory_tiles_still_fit(network, record):
     )
     try:
         with pytest.raises(torch.OutOfMemoryError):
-            evaluate(Limits())
+            evaluate(RunLimits())
         torch.cuda.empty_cache()
-        tiled = evaluate(Limits(activation_bytes=60 * MIB))
+        tiled = evaluate(RunLimits(activation_bytes=60 * MIB))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.gpu.conftest import alike, evaluated, params_of, sources
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
 
 pytestmark = [pytest.mark.gpu, pytest.mark.weights]
@@ -48,7 +48,7 @@ def test_tiles_give_what_the_whole_gives(network, loss):
     params = params_of(style_loss=loss)
 
     (tiled, slope), (whole, steeper) = (
-        evaluated(network(), params, limits=Limits(activation_bytes=allowed))
+        evaluated(network(), params, limits=RunLimits(activation_bytes=allowed))
         for allowed in (1, None)
     )
 

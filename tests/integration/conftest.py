@@ -10,13 +10,13 @@ import torch
 
 from shared.auth.owners import ensure_owner
 from shared.db.database import Database
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.api_process import running_api
 from tests.support.farm import Farm
 from tests.support.fault_injection import Moody
-from worker.context import Tools
-from worker.devices.device import cpu
-from worker.devices.networks import Networks
+from worker.context import WorkerContext
+from worker.devices.device import cpu_device
+from worker.devices.networks import NetworkCache
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def tools(farm):
             "save_retry_seconds": 0.01,
             **settings,
         }
-        return Tools(
+        return WorkerContext(
             db=farm.db,
             storage=Moody(farm.storage, mood),
-            networks=Networks(farm.settings, torch.device("cpu")),
-            device=cpu(),
+            networks=NetworkCache(farm.settings, torch.device("cpu")),
+            device=cpu_device(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
             draining=threading.Event(),
@@ -61,7 +61,7 @@ def tools(farm):
 def live_db(database_url):
     """The database of the server, on its own clock as that of the server is."""
     database = Database(database_url)
-    ensure_owner(database, LOCAL_OWNER)
+    ensure_owner(database, LOCAL_OWNER_ID)
     yield database
     database.close()
 

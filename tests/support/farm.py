@@ -17,16 +17,22 @@ from PIL import Image
 from shared.assets import NewAsset, add_asset
 from shared.auth.owners import ensure_owner
 from shared.db.database import Database
-from shared.jobs.submit import LOCAL_OWNER, Input, Limits, NewJob, submit_job
+from shared.jobs.submit import (
+    LOCAL_OWNER_ID,
+    NewJob,
+    NewJobInput,
+    SubmissionLimits,
+    submit_job,
+)
 from shared.params.explore import ExploreParams
 from shared.params.style import StyleParams
 from shared.queries.details import load_details
 from shared.queries.jobs import get_job
-from shared.queue import Doorbell
+from shared.queue import Notifier
 from shared.settings import Settings
 from shared.storage.backends import open_storage
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
 EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
@@ -92,29 +98,29 @@ class Farm:
         options = ["--device", "cpu", "--slot", number]
         return self.start(module, *options, **environment)
 
-    def submit(self, *, ring=True, seed=1, content=None, keep_every=None, **params):
+    def submit(self, *, notify=True, seed=1, content=None, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""
         content = self._asset(content or picture(seed))
         style = self._asset(picture(seed + 100))
         named = StyleParams(**params).with_images(
             {"content": {0: content}, "style": {0: style}}
         )
-        inputs = (Input("content", 0, content), Input("style", 0, style))
+        inputs = (NewJobInput("content", 0, content), NewJobInput("style", 0, style))
         new = NewJob(OWNER, named, inputs, keep_every=keep_every)
-        return self._queue(new, ring)
+        return self._queue(new, notify)
 
-    def submit_exploration(self, *, ring=True, count=9, **params):
+    def submit_exploration(self, *, notify=True, count=9, **params):
         ids = [self._asset(picture(seed, EXPLORED)) for seed in range(count)]
         named = ExploreParams(**params).with_pictures(ids)
-        inputs = tuple(Input("picture", i, each) for i, each in enumerate(ids))
-        return self._queue(NewJob(OWNER, named, inputs), ring)
+        inputs = tuple(NewJobInput("picture", i, each) for i, each in enumerate(ids))
+        return self._queue(NewJob(OWNER, named, inputs), notify)
 
-    def _queue(self, new, ring):
-        job_id = submit_job(self.db, new, Limits(100, 100, 4))
-        if ring:
-            doorbell = Doorbell(self.settings)
-            doorbell.ring(job_id, None)
-            doorbell.close()
+    def _queue(self, new, notify):
+        job_id = submit_job(self.db, new, SubmissionLimits(100, 100, 4))
+        if notify:
+            notifier = Notifier(self.settings)
+            notifier.notify(job_id, None)
+            notifier.close()
         return job_id
 
     def job(self, job_id):

@@ -45,7 +45,7 @@ class Given:
     def __init__(self, tensors, look=lambda pixels: None):
         self.tensors, self.look = tensors, look
 
-    def get(self, name, *, full=False):
+    def get(self, name, *, float32=False):
         network = build_network(name, self.tensors, torch.device("cpu"))
         return Watched(network, self.look), "given"
 
@@ -76,7 +76,7 @@ def tight(most_pixels):
 
 
 def full_for(prefix, times=10**9):
-    """A disk that is full for keys with this prefix, the first so many times."""
+    """A disk that is float32 for keys with this prefix, the first so many times."""
     left = [times]
 
     def mood(verb, key):

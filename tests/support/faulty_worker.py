@@ -16,8 +16,8 @@ from celery import signals
 
 from worker import app
 from worker.app import main as run_worker
-from worker.devices.device import DeviceInfo, this_device
-from worker.devices.networks import Networks
+from worker.devices.device import DeviceInfo, select_device
+from worker.devices.networks import NetworkCache
 from worker.engine.vgg.network import Network
 
 CALLS_UNTIL_TROUBLE = 40
@@ -70,14 +70,14 @@ def be_deaf(sender, **_):
 
 def troubled(kind):
     """Have every network of this process be of this kind."""
-    get = Networks.get
+    get = NetworkCache.get
 
     def get_troubled(self, name):
         network, digest = get(self, name)
         network.__class__ = kind
         return network, digest
 
-    Networks.get = get_troubled
+    NetworkCache.get = get_troubled
 
 
 def main():
@@ -88,7 +88,7 @@ def main():
         troubled(Hung)
     if trouble == "broken":
         troubled(Broken)
-        app.this_device = lambda *place: Dead(**asdict(this_device(*place)))
+        app.select_device = lambda *place: Dead(**asdict(select_device(*place)))
     return run_worker()
 
 

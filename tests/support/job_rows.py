@@ -10,18 +10,18 @@ from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
 from shared.db.models.owners import Owner
 from shared.jobs.checkpoints import record_checkpoint
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import Failure, Result, Written
-from shared.jobs.submit import Input, Limits, NewJob, submit_job
+from shared.jobs.lease import JobFailure, JobResult, WrittenBlob
+from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.style import StyleParams
 
 LEASE = 30.0
-LIMITS = Limits(max_queued_per_owner=50, max_queued=80, max_attempts=4)
+LIMITS = SubmissionLimits(max_queued_per_owner=50, max_queued=80, max_attempts=4)
 DEVICE = Device("wkr_1", "cpu", 8 * 2**30)
 BIGGER = Device("wkr_2", "cpu", 2**40)
-BROKEN = Failure("engine_error", "it broke", "try again", retryable=True)
-DIVERGED = Failure("diverged", "no number", "", retryable=False)
-HOPELESS = Failure("input_damaged", "not a picture", "", retryable=False)
+BROKEN = JobFailure("engine_error", "it broke", "try again", retryable=True)
+DIVERGED = JobFailure("diverged", "no number", "", retryable=False)
+HOPELESS = JobFailure("input_damaged", "not a picture", "", retryable=False)
 
 
 def submit(db, owner_id="own_a", masked=(), **more):
@@ -29,9 +29,9 @@ def submit(db, owner_id="own_a", masked=(), **more):
     asset = NewAsset(owner_id, "ab" * 32, "assets/ab", 3, "image/png", 8, 8)
     asset_id = add_asset(db, asset)
     inputs = (
-        Input("content", 0, asset_id),
-        Input("style", 0, asset_id),
-        *(Input("mask", position, asset_id) for position in masked),
+        NewJobInput("content", 0, asset_id),
+        NewJobInput("style", 0, asset_id),
+        *(NewJobInput("mask", position, asset_id) for position in masked),
     )
     new = NewJob(owner_id, StyleParams(), inputs, **more)
     return submit_job(db, new, LIMITS)
@@ -77,12 +77,12 @@ def events(db, job_id):
 
 def result(claimed, **more):
     key = f"results/{claimed.job_id}/{claimed.fence}.png"
-    return Result(Written(key, "cd" * 32, 10), 8, 8, exact=True, **more)
+    return JobResult(WrittenBlob(key, "cd" * 32, 10), 8, 8, exact=True, **more)
 
 
 def checkpoint(db, claimed, iteration):
     key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
-    blob = Written(key, "ef" * 32, 5)
+    blob = WrittenBlob(key, "ef" * 32, 5)
     return record_checkpoint(db, claimed, iteration, blob, 1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.jobs.checkpoints import NewFrame, add_frame, record_checkpoint
 from shared.jobs.claim import claim_job
-from shared.jobs.lease import Result, Written, complete_job, renew_lease
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job, renew_lease
 from tests.support.job_rows import DEVICE
 
 LEASE = 600
@@ -30,13 +30,13 @@ def frame(db, claimed, iteration):
 
 def checkpoint(db, claimed, iteration):
     key = f"checkpoints/{claimed.job_id}/{claimed.fence}-{iteration}"
-    record_checkpoint(db, claimed, iteration, Written(key, "ef" * 32, 5), 1)
+    record_checkpoint(db, claimed, iteration, WrittenBlob(key, "ef" * 32, 5), 1)
 
 
 def complete(db, claimed):
     key = f"results/{claimed.job_id}/{claimed.fence}.png"
-    written = Written(key, "cd" * 32, 10)
-    complete_job(db, claimed, Result(written, 8, 8, exact=True))
+    written = WrittenBlob(key, "cd" * 32, 10)
+    complete_job(db, claimed, JobResult(written, 8, 8, exact=True))
 
 
 def names(read):

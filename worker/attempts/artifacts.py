@@ -1,4 +1,4 @@
-"""What every kind of attempt reads and keeps: pictures, checkpoints, results."""
+"""Artifacts of one claimed job: its pictures, checkpoints, losses and results."""
 
 from __future__ import annotations
 
@@ -9,152 +9,154 @@ import structlog
 from PIL import Image
 
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
-from shared.images.inspect import decode
+from shared.images.inspect import decode_rgb
 from shared.jobs.checkpoints import (
     add_warning,
     discard_newer_checkpoints,
-    is_kept,
+    is_kept_for_forks,
     record_checkpoint,
 )
-from shared.jobs.lease import Written
+from shared.jobs.lease import WrittenBlob
 from shared.jobs.loss_history import read_loss_history, store_loss_history
-from worker.attempts.throttle import Pace
+from worker.attempts.throttle import Throttle
 from worker.checkpoints import (
     FORMAT_VERSION,
-    Origin,
+    Provenance,
     checkpoint_key,
-    digests,
     dump,
-    inexact_by,
+    find_resumption,
+    inexact_reason,
+    input_digests,
     read_verified,
-    resume,
 )
-from worker.devices.device import how_computed
+from worker.devices.device import compute_environment
 from worker.engine.images.tensors import to_tensor
-from worker.lease import Order
+from worker.lease import Directive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from shared.jobs.claim import Blob, Claim
+    from shared.jobs.claim import BlobRef, Claim
     from worker.checkpoints import Resumption
-    from worker.context import Tools
+    from worker.context import WorkerContext
     from worker.engine.snapshot import Snapshot
     from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
 
 
-class Keeper:
-    """The storage and the rows of one claimed job, handled with patience.
+class ArtifactStore:
+    """Reads and writes the artifacts of one claimed job, in storage and database.
 
     Args:
-        tools: What this worker process has.
-        claim: The job.
-        lease: Its life line.
+        context: Resources of the worker process.
+        claim: Claim of the job.
+        lease: Lease of the claim.
     """
 
-    def __init__(self, tools: Tools, claim: Claim, lease: Lease) -> None:
-        self._tools, self._claim, self._lease = tools, claim, lease
-        self._checkpoints = Pace(tools.settings.checkpoint_seconds, at_once=False)
-        self._kept = 0  # iteration of the newest checkpoint
+    def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
+        self._context, self._claim, self._lease = context, claim, lease
+        self._checkpoints = Throttle(
+            context.settings.checkpoint_seconds, first_is_due=False
+        )
+        self._newest_iteration = 0  # iteration of the newest checkpoint
 
-    def picture(self, blob: Blob, edge: int) -> Image.Image:
+    def read_image(self, blob: BlobRef, edge: int) -> Image.Image:
         """Read a picture, shrunk to a long side of `edge` px if it is larger.
 
         Raises:
-            DamagedBlob: It is not the one that was uploaded.
-            StorageError: It cannot be read.
+            BlobDamaged: The picture is not the one that was uploaded.
+            StorageError: The picture cannot be read.
         """
-        picture = decode(read_verified(self._tools.storage, blob))
+        picture = decode_rgb(read_verified(self._context.storage, blob))
         picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
         return picture
 
-    def tensor(self, blob: Blob, edge: int) -> Tensor:
-        """Read a picture as `picture` does, onto the device."""
-        return to_tensor(self.picture(blob, edge), self._tools.device.torch_device)
+    def read_tensor(self, blob: BlobRef, edge: int) -> Tensor:
+        """Read a picture as `read_image` does, as a tensor on the device."""
+        return to_tensor(self.read_image(blob, edge), self._context.device.torch_device)
 
-    def origin(self, weights_digest: str, **more: str) -> Origin:
-        """Name what the numbers of this attempt depend on.
+    def provenance(self, weights_digest: str, **environment: str) -> Provenance:
+        """Return what the numbers of this attempt depend on.
 
         Args:
             weights_digest: SHA-256 of the network's weights.
-            **more: What else only rounding depends on, by name.
+            **environment: Further properties that change the rounding, by name.
         """
-        pictures = digests(self._claim.inputs)
-        maker = how_computed(self._tools.settings, self._tools.device)
-        return Origin(
+        pictures = input_digests(self._claim.inputs)
+        maker = compute_environment(self._context.settings, self._context.device)
+        return Provenance(
             inputs={**pictures, "weights": weights_digest},
-            maker={**maker, **more},
-            inexact=inexact_by(self._claim),
+            maker={**maker, **environment},
+            inexact=inexact_reason(self._claim),
         )
 
-    def resumption(self, origin: Origin) -> Resumption | None:
-        """Find where to go on, and put the table right if that is not the newest."""
+    def find_resumption(self, provenance: Provenance) -> Resumption | None:
+        """Find the checkpoint to continue from, and delete the rows of newer ones."""
         claim = self._claim
-        found = resume(self._tools.storage, claim, origin)
-        iteration = 0 if found is None else found.snapshot.iteration
+        resumption = find_resumption(self._context.storage, claim, provenance)
+        iteration = 0 if resumption is None else resumption.snapshot.iteration
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
-            for key in discard_newer_checkpoints(self._tools.db, claim, iteration):
+            for key in discard_newer_checkpoints(self._context.db, claim, iteration):
                 self.delete(key)
-        self._kept = iteration
-        if found is not None:
-            log.info("job_resumed", iteration=iteration, inexact=found.inexact)
-        return found
+        self._newest_iteration = iteration
+        if resumption is not None:
+            log.info("job_resumed", iteration=iteration, inexact=resumption.inexact)
+        return resumption
 
-    def wants_checkpoint(self, order: Order, iteration: int) -> bool:
-        """Whether one is due, or wanted for forks, or the last chance has come."""
-        if order.keeps:
+    def is_checkpoint_due(self, directive: Directive, iteration: int) -> bool:
+        """Whether to store a checkpoint: by time, for forks, or before a release."""
+        if directive.resumes_later:
             return True
-        every = self._claim.keep_every
-        due = self._checkpoints.is_due() or is_kept(every, iteration)
-        return due and order in {Order.GO_ON, Order.STEER}
+        interval = self._claim.keep_every
+        is_due = self._checkpoints.is_due() or is_kept_for_forks(interval, iteration)
+        return is_due and directive in {Directive.CONTINUE, Directive.STEER}
 
-    def keep_once(self, snapshot: Snapshot, origin: Origin) -> None:
-        """Store a checkpoint, unless it is of the iteration of the newest one.
-
-        Raises:
-            FencedOut: A newer claim owns the job.
-        """
-        if snapshot.iteration != self._kept:
-            self.keep_checkpoint(snapshot, origin)
-
-    def keep_checkpoint(self, snapshot: Snapshot, origin: Origin) -> None:
-        """Store a checkpoint; a failure costs only what it would have saved.
+    def save_new_checkpoint(self, snapshot: Snapshot, provenance: Provenance) -> None:
+        """Store a checkpoint, unless the newest one is of the same iteration.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        db, storage, claim = self._tools.db, self._tools.storage, self._claim
+        if snapshot.iteration != self._newest_iteration:
+            self.save_checkpoint(snapshot, provenance)
+
+    def save_checkpoint(self, snapshot: Snapshot, provenance: Provenance) -> None:
+        """Store a checkpoint; if the storage or the database fails, only warn.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        db, storage, claim = self._context.db, self._context.storage, self._claim
         iteration, version = snapshot.iteration, FORMAT_VERSION
-        with self._checkpoints.measured():
-            data = dump(snapshot, origin)
+        with self._checkpoints.measure():
+            data = dump(snapshot, provenance)
             key = checkpoint_key(claim.job_id, claim.fence, iteration)
             try:
                 storage.put(key, data)
-                blob = _written(key, data)
-                old = record_checkpoint(db, claim, iteration, blob, version)
+                blob = _written_blob(key, data)
+                old_keys = record_checkpoint(db, claim, iteration, blob, version)
             except FencedOut:
                 self.delete(key)
                 raise
             except (StorageError, DatabaseUnavailable) as error:
                 self.warn("checkpoint_skipped", str(error))
                 return
-            self._kept = iteration
-            for each in old:
-                self.delete(each)
+            self._newest_iteration = iteration
+            for old_key in old_keys:
+                self.delete(old_key)
         self._lease.touch()
 
-    def curve(self) -> list[list[int | float | None]]:
-        """Read the losses that an earlier attempt has told; none if that fails."""
+    def read_loss_history(self) -> list[list[int | float | None]]:
+        """Read the losses of earlier attempts; none if that fails."""
         try:
-            return read_loss_history(self._tools.db, self._claim.job_id)
+            return read_loss_history(self._context.db, self._claim.job_id)
         except DatabaseUnavailable as error:
             log.warning("loss_history_lost", error=str(error))
             return []
 
-    def keep_curve(self, points: list[list[int | float | None]]) -> None:
-        """Tell the losses so far; a failure costs only them.
+    def save_loss_history(self, points: list[list[int | float | None]]) -> None:
+        """Store the losses so far; if the database fails, only log it.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -162,58 +164,58 @@ class Keeper:
         if not points:
             return
         try:
-            store_loss_history(self._tools.db, self._claim, points)
+            store_loss_history(self._context.db, self._claim, points)
         except DatabaseUnavailable as error:
             log.warning("loss_history_skipped", error=str(error))
 
-    def save(self, name: str, data: bytes) -> Written | Order:
-        """Store a result, waiting for room or for the storage to come back.
+    def save_result(self, name: str, data: bytes) -> WrittenBlob | Directive:
+        """Store a result; while the storage is full or away, wait and try again.
 
         Args:
-            name: Its ending, or more, behind a stem that is this claim's alone.
-            data: The blob.
+            name: End of the key, after a stem that is unique to this claim.
+            data: Bytes of the blob.
 
         Returns:
-            What was written; or the order that came while waiting.
+            The written blob; or the directive that ended the wait.
 
         Raises:
-            StorageError: Patience has run out.
+            StorageError: The storage failed for longer than `save_timeout_seconds`.
         """
         key = f"results/{self._claim.job_id}/{self._claim.fence}{name}"
-        order = self._put_patiently(key, data)
-        return order if order.lets_go else _written(key, data)
+        directive = self._put_with_retry(key, data)
+        return directive if directive.ends_attempt else _written_blob(key, data)
 
     def delete(self, key: str) -> None:
-        """Free the room of a blob that no row names any more."""
+        """Delete a blob that no row names any more; log it if that fails."""
         try:
-            self._tools.storage.delete(key)
+            self._context.storage.delete(key)
         except StorageError as error:
             log.warning("blob_deletion_failed", key=key, error=str(error))
 
     def warn(self, code: str, message: str) -> None:
-        """Tell people of something that does not stop the job."""
+        """Add a warning to the job: a problem that does not stop it."""
         log.warning(code, error=message)
         try:
-            add_warning(self._tools.db, self._claim, code, message)
+            add_warning(self._context.db, self._claim, code, message)
         except DatabaseUnavailable as error:
             log.warning("warning_lost", error=str(error))
 
-    def _put_patiently(self, key: str, data: bytes) -> Order:
-        settings, waited = self._tools.settings, 0.0
+    def _put_with_retry(self, key: str, data: bytes) -> Directive:
+        settings, waited_seconds = self._context.settings, 0.0
         while True:
             try:
-                self._tools.storage.put(key, data)
+                self._context.storage.put(key, data)
             except StorageError as error:
-                if waited >= settings.save_timeout_seconds:
+                if waited_seconds >= settings.save_timeout_seconds:
                     raise
                 self.warn("result_not_stored_yet", str(error))
             else:
-                return Order.GO_ON
-            order = self._lease.wait(settings.save_retry_seconds)
-            if order.lets_go:
-                return order
-            waited += settings.save_retry_seconds
+                return Directive.CONTINUE
+            directive = self._lease.wait(settings.save_retry_seconds)
+            if directive.ends_attempt:
+                return directive
+            waited_seconds += settings.save_retry_seconds
 
 
-def _written(key: str, data: bytes) -> Written:
-    return Written(key, hashlib.sha256(data).hexdigest(), len(data))
+def _written_blob(key: str, data: bytes) -> WrittenBlob:
+    return WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))

@@ -1,4 +1,4 @@
-"""A picture that does not fit the device: how large it may be, and making it so."""
+"""Downscaling of jobs whose picture does not fit the device, and the largest fit."""
 
 from __future__ import annotations
 
@@ -9,35 +9,40 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.errors import OutOfMemory
-from shared.jobs.lease import retry_smaller
-from shared.params.memory import MIN_EDGE_PX, STEP_PX, largest_edge, shrunk
+from shared.jobs.lease import retry_with_smaller_params
+from shared.params.memory import (
+    MIN_EDGE_PX,
+    STEP_PX,
+    largest_fitting_edge,
+    shrink_to_edge,
+)
 from shared.params.style import StyleParams
 from worker.attempts.failures import is_out_of_memory
 from worker.devices.device import free_bytes
 
 if TYPE_CHECKING:
     from shared.jobs.claim import Claim
-    from worker.context import Tools
+    from worker.context import WorkerContext
 
 log = structlog.get_logger(__name__)
 
-_LESS = 0.75  # of the long side: where the estimate has just proven wrong
+_EDGE_FACTOR = 0.75  # of the long side: the estimate was just proven wrong
 
 
-def make_smaller(tools: Tools, claim: Claim, error: Exception) -> bool:
-    """Have a job that may be smaller go on at the largest size that fits.
+def downscale_job(context: WorkerContext, claim: Claim, error: Exception) -> bool:
+    """Change a job that may be smaller to the largest size that fits.
 
     Args:
-        tools: What this worker process has.
-        claim: The job, as it did not fit.
-        error: What ended the attempt; its frames are emptied to free their memory.
+        context: Resources of the worker process.
+        claim: Claim of the job that did not fit.
+        error: Error that ended the attempt; its frames are cleared to free memory.
 
     Returns:
-        Whether it was made smaller; claiming again gives the new parameters.
+        Whether it was changed; claiming again gives the new parameters.
 
     Raises:
         FencedOut: A newer claim owns the job.
-        DatabaseUnavailable: It could not be written down.
+        DatabaseUnavailable: The change could not be recorded.
     """
     params = claim.params
     if not (
@@ -48,21 +53,21 @@ def make_smaller(tools: Tools, claim: Claim, error: Exception) -> bool:
         return False
     traceback.clear_frames(error.__traceback__)
     gc.collect()
-    edge = _fitting_edge(tools, params)
+    edge = _fitting_edge(context, params)
     if edge is None:
         return False
     log.warning("job_downscaled", max_edge=edge, asked=params.max_edge)
-    retry_smaller(tools.db, claim, shrunk(params, edge))
+    retry_with_smaller_params(context.db, claim, shrink_to_edge(params, edge))
     return True
 
 
-def not_fitting(tools: Tools, claim: Claim) -> OutOfMemory:
-    """Say what would fit."""
-    params, device = claim.params, tools.device
+def out_of_memory_error(context: WorkerContext, claim: Claim) -> OutOfMemory:
+    """Return the error of a job that does not fit, with a hint of what would."""
+    params, device = claim.params, context.device
     message = f"{params.max_edge} px do not fit into the memory of the {device.name}"
     if not isinstance(params, StyleParams):
         return OutOfMemory(message, hint="ask for a smaller max_edge")
-    edge = _fitting_edge(tools, params)
+    edge = _fitting_edge(context, params)
     if edge is None:
         return OutOfMemory(message, hint="use a device with more memory")
     if params.allow_smaller:
@@ -73,8 +78,8 @@ def not_fitting(tools: Tools, claim: Claim) -> OutOfMemory:
     )
 
 
-def _fitting_edge(tools: Tools, params: StyleParams) -> int | None:
-    """The largest long side, px, that fits by estimate and by what has just failed."""
-    below = int(_LESS * params.max_edge) // STEP_PX * STEP_PX
-    estimated = largest_edge(params, free_bytes(tools.device))
+def _fitting_edge(context: WorkerContext, params: StyleParams) -> int | None:
+    """Largest long side, px, that fits by the estimate and is well below the failed."""
+    below = int(_EDGE_FACTOR * params.max_edge) // STEP_PX * STEP_PX
+    estimated = largest_fitting_edge(params, free_bytes(context.device))
     return None if estimated is None or below < MIN_EDGE_PX else min(estimated, below)

@@ -1,6 +1,6 @@
 """One attempt at one exploration: from the stored pictures to contact sheets.
 
-The counterpart of `worker.attempts.style` for the second kind of job, with the same
+The counterpart of `worker.attempts.style` for jobs of the kind `explore`, with the same
 claim, lease and checkpoints.
 """
 
@@ -10,13 +10,17 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shared.jobs.lease import Output, Result
-from worker.attempts.artifacts import Keeper
-from worker.attempts.contact_sheets import Cuttings, cut, files_of
-from worker.attempts.explore_progress import LookMeter
-from worker.attempts.timings import Times
-from worker.engine.activation_patches import best_of, explore, units_to_show
-from worker.lease import Order
+from shared.jobs.lease import JobResult, StoredOutput
+from worker.attempts.artifacts import ArtifactStore
+from worker.attempts.contact_sheets import PatchTiles, contact_sheet_files, cut_tile
+from worker.attempts.explore_progress import ExploreProgressMeter
+from worker.attempts.timings import PaceRecorder
+from worker.engine.activation_patches import (
+    find_activation_patches,
+    load_top_activations,
+    select_units,
+)
+from worker.lease import Directive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,127 +29,144 @@ if TYPE_CHECKING:
 
     from shared.jobs.claim import Claim
     from shared.params.explore import ExploreParams
-    from worker.attempts.contact_sheets import File
-    from worker.checkpoints import Origin
-    from worker.context import Tools
-    from worker.engine.activation_patches import Best, Look, Unit
+    from worker.attempts.contact_sheets import SheetFile
+    from worker.checkpoints import Provenance
+    from worker.context import WorkerContext
+    from worker.engine.activation_patches import (
+        PatchSearchState,
+        TopActivations,
+        UnitPatches,
+    )
     from worker.engine.vgg.receptive_field import Box
     from worker.lease import Lease
 
 
-class Exploration:
-    """A claimed exploration on its way to its sheets.
+class ExploreAttempt:
+    """Attempt at a claimed exploration.
 
     Args:
-        tools: What this worker process has.
-        claim: The job.
-        lease: Its life line; must be beating.
+        context: Resources of the worker process.
+        claim: Claim of the job.
+        lease: Lease of the claim; must be entered.
     """
 
-    def __init__(self, tools: Tools, claim: Claim[ExploreParams], lease: Lease) -> None:
-        self._tools, self._claim, self._lease = tools, claim, lease
+    def __init__(
+        self, context: WorkerContext, claim: Claim[ExploreParams], lease: Lease
+    ) -> None:
+        self._context, self._claim, self._lease = context, claim, lease
         self._params = claim.params
         pictures = claim.inputs.get("picture", {})
         self._pictures = [pictures[position] for position in sorted(pictures)]
-        self._keeper = Keeper(tools, claim, lease)
-        self._meter, self._times = LookMeter(claim.params), Times(tools, claim)
-        self._told: dict[str, Any] | None = None
+        self._artifacts = ArtifactStore(context, claim, lease)
+        self._meter = ExploreProgressMeter(claim.params)
+        self._pace_recorder = PaceRecorder(context, claim)
+        self._progress: dict[str, Any] | None = None
 
-    def run(self) -> Result | Order:
-        """Look at every picture and draw, or stop when the lease says so.
+    def run(self) -> JobResult | Directive:
+        """Process every picture and draw the sheets, unless a directive ends it.
 
         Returns:
-            The stored result; or the order that was obeyed, after a checkpoint where
-            that makes sense.
+            The stored result; or the directive that ended the attempt, after a
+            checkpoint if the job resumes later.
 
         Raises:
             FencedOut: A newer claim owns the job.
-            ImpastoError: The job cannot be done, or not now.
+            ImpastoError: The job cannot be done, or not at present.
         """
-        # Ranks of activations: in bfloat16 many would be equal.
-        networks, name = self._tools.networks, self._params.network
-        network, weights_digest = networks.get(name, full=True)
-        origin = self._keeper.origin(weights_digest, precision="float32")
-        resumption = self._keeper.resumption(origin)
-        best: Mapping[str, Best] = {}
-        snapshot, seen = None, 0
+        # Activations are ranked: in bfloat16 many would be equal.
+        networks, name = self._context.networks, self._params.network
+        network, weights_digest = networks.get(name, float32=True)
+        provenance = self._artifacts.provenance(weights_digest, precision="float32")
+        resumption = self._artifacts.find_resumption(provenance)
+        best: Mapping[str, TopActivations] = {}
+        snapshot, done = None, 0
         if resumption is not None:
-            origin = replace(origin, inexact=resumption.inexact)
+            provenance = replace(provenance, inexact=resumption.inexact)
             snapshot = resumption.snapshot
-            best, seen = best_of(snapshot, network.device), snapshot.iteration
-        self._meter.expect(self._times.paces(), seen)
-        self._told = self._meter.preparing(seen)
-        self._lease.report(seen, self._told)
-        looks = explore(self._tensors(seen), self._params, network, resume=snapshot)
-        for look in looks:
-            best = look.best
-            if (order := self._attend(look, origin)).lets_go:
-                return order
-        return self._finish(best, origin)
+            best, done = (
+                load_top_activations(snapshot, network.device),
+                snapshot.iteration,
+            )
+        self._meter.set_expected_pace(self._pace_recorder.load_pace_model(), done)
+        self._progress = self._meter.loading_progress(done)
+        self._lease.report(done, self._progress)
+        tensors = self._tensors(done)
+        for step in find_activation_patches(
+            tensors, self._params, network, resume=snapshot
+        ):
+            best = step.top_activations
+            if (directive := self._on_step(step, provenance)).ends_attempt:
+                return directive
+        return self._finish(best, provenance)
 
-    def learn(self) -> None:
-        """Tell what it took, once its result is kept for good."""
-        self._times.learn()
+    def record_pace(self) -> None:
+        """Store the measured durations; the result was recorded before."""
+        self._pace_recorder.store()
 
-    def _tensors(self, seen: int) -> Iterator[Tensor]:
-        for blob in self._pictures[seen:]:
-            yield self._keeper.tensor(blob, self._params.max_edge)
+    def _tensors(self, done: int) -> Iterator[Tensor]:
+        for blob in self._pictures[done:]:
+            yield self._artifacts.read_tensor(blob, self._params.max_edge)
 
-    def _attend(self, look: Look, origin: Origin) -> Order:
-        """Between two pictures: tell, obey, keep."""
-        self._told = self._meter.progress(look)
-        self._lease.report(look.pictures, self._told)
-        order = self._lease.order()
-        if self._keeper.wants_checkpoint(order, look.pictures):
-            self._keeper.keep_checkpoint(look.snapshot(), origin)
-        return order
+    def _on_step(self, step: PatchSearchState, provenance: Provenance) -> Directive:
+        """After each picture: report, store what is due, return the directive."""
+        self._progress = self._meter.progress(step)
+        self._lease.report(step.picture_count, self._progress)
+        directive = self._lease.directive()
+        if self._artifacts.is_checkpoint_due(directive, step.picture_count):
+            self._artifacts.save_checkpoint(step.snapshot(), provenance)
+        return directive
 
-    def _finish(self, best: Mapping[str, Best], origin: Origin) -> Result | Order:
-        units = units_to_show(best, self._params)
-        cuttings = self._cut(units)
-        if isinstance(cuttings, Order):
-            return cuttings
-        stored = self._save(files_of(self._params, units, cuttings))
-        if isinstance(stored, Order):
+    def _finish(
+        self, best: Mapping[str, TopActivations], provenance: Provenance
+    ) -> JobResult | Directive:
+        units = select_units(best, self._params)
+        tiles = self._cut_tiles(units)
+        if isinstance(tiles, Directive):
+            return tiles
+        stored = self._save(contact_sheet_files(self._params, units, tiles))
+        if isinstance(stored, Directive):
             return stored
-        self._times.note(self._meter, is_as_foretold=True)
+        self._pace_recorder.collect(self._meter, matches_forecast=True)
         first = stored[0]
-        return Result(
+        return JobResult(
             blob=first.blob,
             width=first.width or 0,
             height=first.height or 0,
-            exact=not origin.inexact,
-            exact_reason=origin.inexact or None,
-            provenance=origin.told(),
+            exact=not provenance.inexact,
+            exact_reason=provenance.inexact or None,
+            provenance=provenance.to_dict(),
             outputs=tuple(stored),
-            progress=self._told,
+            progress=self._progress,
         )
 
-    def _cut(self, units: Sequence[Unit]) -> Cuttings | Order:
-        """Read each picture that has a patch once more, and keep only its tiles."""
+    def _cut_tiles(self, units: Sequence[UnitPatches]) -> PatchTiles | Directive:
+        """Read each picture that has a patch again, and cut its tiles."""
         boxes: dict[int, set[Box]] = {}
         for patch in (patch for unit in units for patch in unit.patches):
             boxes.setdefault(patch.picture, set()).add(patch.box)
-        cuttings = Cuttings({}, {})
-        for index, wanted in sorted(boxes.items()):
-            if (order := self._lease.wait(0)).lets_go:
-                return order
-            picture = self._keeper.picture(self._pictures[index], self._params.max_edge)
-            cuttings.sizes[index] = picture.size
-            tiles = {(index, box): cut(picture, box) for box in wanted}
-            cuttings.tiles.update(tiles)
-        return cuttings
+        tiles = PatchTiles({}, {})
+        for index, picture_boxes in sorted(boxes.items()):
+            if (directive := self._lease.wait(0)).ends_attempt:
+                return directive
+            picture = self._artifacts.read_image(
+                self._pictures[index], self._params.max_edge
+            )
+            tiles.image_sizes[index] = picture.size
+            tiles.tiles.update(
+                {(index, box): cut_tile(picture, box) for box in picture_boxes}
+            )
+        return tiles
 
-    def _save(self, files: Iterable[File]) -> list[Output] | Order:
-        """Store all of the files or, if something comes between, none."""
+    def _save(self, files: Iterable[SheetFile]) -> list[StoredOutput] | Directive:
+        """Store all files; if a directive or an error ends it, delete those stored."""
         outputs = []
         with ExitStack() as undo:
             for file in files:
-                written = self._keeper.save(f"-{file.name}", file.data)
-                if isinstance(written, Order):
+                written = self._artifacts.save_result(f"-{file.name}", file.data)
+                if isinstance(written, Directive):
                     return written
-                undo.callback(self._keeper.delete, written.key)
-                output = Output(file.name, written, file.media_type, *file.size)
+                undo.callback(self._artifacts.delete, written.key)
+                output = StoredOutput(file.name, written, file.media_type, *file.size)
                 outputs.append(output)
             undo.pop_all()
         return outputs

@@ -1,123 +1,128 @@
-"""What an attempt at an exploration tells about itself, and foretells."""
+"""Progress of an attempt at an exploration, and the estimate of its remaining time."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from shared.forecast.pace_model import Step, look_costs, look_size
-from shared.forecast.pace_store import Measured
+from shared.forecast.pace_model import PaceStep, explore_cost, explore_megapixels
+from shared.forecast.pace_store import PaceMeasurement
 from worker.attempts.progress import ITERATIONS_TO_TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.forecast.pace_model import Costs, Paces, Span
+    from shared.forecast.pace_model import DurationRange, JobCost, PaceModel
     from shared.params.explore import ExploreParams
-    from worker.engine.activation_patches import Look
+    from worker.engine.activation_patches import PatchSearchState
 
 _MEGA = 1_000_000
-_LEAST_LOOKS = 3  # that say something about others
+_MIN_PICTURES = 3  # pictures; fewer say nothing about other jobs
 
 
-class LookMeter:
-    """Measures an attempt at an exploration, where every picture is one step.
+class ExploreProgressMeter:
+    """Progress meter of an exploration, in which every picture is one step.
 
-    What explorations before it took stands in for its own pace until that has been
-    seen; what is only assumed gives way to its first look.
+    The pace of earlier explorations is used until this one has its own; an assumed
+    pace is replaced after the first picture.
 
     Args:
-        params: Of the exploration.
-        clock: Seconds that never go back.
+        params: Parameters of the exploration.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
         self, params: ExploreParams, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._params, self._clock = params, clock
-        self._began = self._last = clock()
-        self._expected: Costs | None = None
-        self._is_measured = False  # what is expected, by explorations
-        self._load_seconds = self._look_seconds = self._megapixels = 0.0
-        self._looks = 0
-        self.foretold: Span | None = None
+        self._started_at = self._last = clock()
+        self._expected_cost: JobCost | None = None
+        self._is_same_method = False
+        self._load_seconds = self._picture_seconds = self._megapixels = 0.0
+        self._picture_count = 0
+        self.forecast: DurationRange | None = None
 
-    def expect(self, paces: Paces, seen: int) -> None:
-        """Learn what explorations like this one took; the network is loaded by now.
+    def set_expected_pace(self, pace_model: PaceModel, done: int) -> None:
+        """Set the expected cost by earlier jobs; the network is loaded by now.
 
         Args:
-            paces: Of them on this worker, or of style jobs.
-            seen: Pictures that an earlier attempt has looked at.
+            pace_model: Pace of such explorations on this worker, or of style jobs.
+            done: Number of pictures done by earlier attempts.
         """
         self._last = self._clock()
-        self._load_seconds = self._last - self._began
+        self._load_seconds = self._last - self._started_at
         pictures = self._params.iterations
-        self._expected = look_costs(paces, self._params.max_edge, pictures)
-        self._is_measured = paces.is_own
-        if self._expected is not None and paces.is_own:
-            self.foretold = self._expected.total([pictures - seen])
+        self._expected_cost = explore_cost(pace_model, self._params.max_edge, pictures)
+        self._is_same_method = pace_model.is_same_method
+        if self._expected_cost is not None and pace_model.is_same_method:
+            self.forecast = self._expected_cost.duration([pictures - done])
 
-    def preparing(self, seen: int) -> dict[str, Any]:
-        """Describe an attempt before its first look, as `jobs.progress` stores it."""
-        place = {"scale": 0, "scale_iteration": seen, "iteration": seen}
-        return {"phase": "loading", **place, **self._foresight()}
+    def loading_progress(self, done: int) -> dict[str, Any]:
+        """Return the progress before the first picture, in the form of the column."""
+        position = {"scale": 0, "scale_iteration": done, "iteration": done}
+        return {"phase": "loading", **position, **self._estimate()}
 
-    def progress(self, look: Look) -> dict[str, Any]:
-        """Describe a look that has just ended, as `jobs.progress` stores it."""
+    def progress(self, step: PatchSearchState) -> dict[str, Any]:
+        """Return the progress after a picture, as `jobs.progress` stores it."""
         now = self._clock()
-        self._look_seconds += now - self._last
+        self._picture_seconds += now - self._last
         self._last = now
-        self._looks += 1
-        self._megapixels += look.width * look.height / _MEGA
+        self._picture_count += 1
+        self._megapixels += step.width * step.height / _MEGA
         return {
             "phase": "looking",
             "scale": 0,
-            "scale_iteration": look.pictures,
-            "width": look.width,
-            "height": look.height,
-            "iteration": look.pictures,
+            "scale_iteration": step.picture_count,
+            "width": step.width,
+            "height": step.height,
+            "iteration": step.picture_count,
             "losses": {},
-            "seconds_per_mpx_iteration": self._look_seconds / self._megapixels,
-            **self._foresight(),
+            "seconds_per_mpx_iteration": self._picture_seconds / self._megapixels,
+            **self._estimate(),
         }
 
-    def saved(self) -> list[Measured]:
-        """All that was timed, to be learned from; the sheets have just been stored."""
-        size = look_size(self._params.max_edge)
+    def measurements(self) -> list[PaceMeasurement]:
+        """Return all measurements; the sheets were just stored."""
+        size = explore_megapixels(self._params.max_edge)
         seconds = self._clock() - self._last
-        measured = [
-            Measured(Step.LOAD, size, self._load_seconds),
-            Measured(Step.SAVE, size * self._params.iterations, seconds),
+        measurements = [
+            PaceMeasurement(PaceStep.LOAD, size, self._load_seconds),
+            PaceMeasurement(PaceStep.SAVE, size * self._params.iterations, seconds),
         ]
-        if self._looks >= _LEAST_LOOKS:
-            mean = self._look_seconds / self._looks
-            measured.append(Measured(Step.LOOK, size, mean))
-        return measured
+        if self._picture_count >= _MIN_PICTURES:
+            mean = self._picture_seconds / self._picture_count
+            measurements.append(PaceMeasurement(PaceStep.PICTURE, size, mean))
+        return measurements
 
     @property
     def elapsed_seconds(self) -> float:
-        """Since the claim."""
-        return self._clock() - self._began
+        """Seconds since the claim."""
+        return self._clock() - self._started_at
 
-    def _foresight(self) -> dict[str, Any]:
-        """What is expected of the rest by now."""
-        told = {"elapsed_seconds": self._last - self._began, "updated_at": time.time()}
-        expected, trust = self._expected, self._trust()
+    def _estimate(self) -> dict[str, Any]:
+        """Return what the remaining time is computed from."""
+        estimate = {
+            "elapsed_seconds": self._last - self._started_at,
+            "updated_at": time.time(),
+        }
+        expected, trust = self._expected_cost, self._trust()
         if expected is not None:
-            told["save_seconds"] = expected.save
+            estimate["save_seconds"] = expected.save_seconds
             if trust < 1:
-                told["deviation"] = expected.deviation * (1 - trust / 2)
-            each = expected.scales[0].iteration
-            if self._looks:
-                each *= (self._look_seconds / self._looks / each) ** trust
-        elif self._looks:
-            each = self._look_seconds / self._looks
+                estimate["deviation"] = expected.deviation * (1 - trust / 2)
+            per_picture = expected.scales[0].iteration_seconds
+            if self._picture_count:
+                per_picture *= (
+                    self._picture_seconds / self._picture_count / per_picture
+                ) ** trust
+        elif self._picture_count:
+            per_picture = self._picture_seconds / self._picture_count
         else:
-            return told
-        return {**told, "scale_costs": [(each, 0.0)]}
+            return estimate
+        return {**estimate, "scale_costs": [(per_picture, 0.0)]}
 
     def _trust(self) -> float:
-        """How much the own pace says, 0 to 1."""
-        if self._looks and not self._is_measured:
+        """Weight of this attempt's own pace, 0 to 1."""
+        if self._picture_count and not self._is_same_method:
             return 1.0
-        return self._looks / (self._looks + ITERATIONS_TO_TRUST)
+        return self._picture_count / (self._picture_count + ITERATIONS_TO_TRUST)

@@ -1,16 +1,16 @@
-"""Why attempts fail: their classes, as people are told of each."""
+"""Classes of failed attempts, with the code, message and hint of each."""
 
 from __future__ import annotations
 
 import torch
 
 from shared.errors import DeviceFailed, ImpastoError, OutOfMemory
-from shared.jobs.lease import Failure
+from shared.jobs.lease import JobFailure
 
-# torch raises its own error on CUDA and MPS; a plain allocation on the CPU fails so.
+# torch has its own error on CUDA and MPS; an allocation on the CPU fails with this.
 _CPU_ALLOCATOR = "can't allocate memory"
 _MPS_ALLOCATOR = "MPS backend out of memory"
-# What drivers and their libraries say when it was not the job's fault.
+# Messages of drivers and their libraries when the job is not the cause.
 _DEVICE_WORDS = (
     "CUDA error",
     "CUDNN_STATUS",
@@ -20,17 +20,17 @@ _DEVICE_WORDS = (
 )
 
 
-def failure_of(error: Exception) -> Failure:
-    """Describe what ended an attempt, without giving away anything internal.
+def describe_failure(error: Exception) -> JobFailure:
+    """Describe the error that ended an attempt, without internal details.
 
-    A deliberate error tells of itself. Anything else is a bug or a passing trouble of
-    the machine: another attempt may do, and the log has the traceback.
+    An `ImpastoError` has its own message. Any other error is a bug or a temporary
+    problem of the machine: another attempt may succeed, and the log has the traceback.
     """
-    error = _classified(error)
+    error = _classify(error)
     if isinstance(error, ImpastoError):
         code = error.code.replace("-", "_")
-        return Failure(code, str(error), error.hint, error.retryable)
-    return Failure(
+        return JobFailure(code, str(error), error.hint, error.retryable)
+    return JobFailure(
         code="engine_error",
         message=f"the worker ran into an unexpected {type(error).__name__}",
         hint="the worker's log has the details; what failed for good can be retried",
@@ -39,15 +39,15 @@ def failure_of(error: Exception) -> Failure:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether the picture did not fit into the memory of the device."""
+    """Whether the error says that the memory of the device ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError | OutOfMemory):
         return True
     words = (_CPU_ALLOCATOR, _MPS_ALLOCATOR)
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
-def is_of_the_device(error: Exception) -> bool:
-    """Whether the device failed, which another one may not."""
+def is_device_failure(error: Exception) -> bool:
+    """Whether the device failed: another device may work."""
     if is_out_of_memory(error):
         return False
     if isinstance(error, torch.AcceleratorError | DeviceFailed):
@@ -58,11 +58,11 @@ def is_of_the_device(error: Exception) -> bool:
     )
 
 
-def _classified(error: Exception) -> Exception:
+def _classify(error: Exception) -> Exception:
     if isinstance(error, ImpastoError):
         return error
     if is_out_of_memory(error):
         return OutOfMemory("the picture does not fit into the memory of the device")
-    if is_of_the_device(error):
+    if is_device_failure(error):
         return DeviceFailed("the device failed while it computed the picture")
     return error

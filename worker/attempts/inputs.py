@@ -1,7 +1,4 @@
-"""Stored masks to tensors.
-
-The stored pictures of a style job, as the engine takes them.
-"""
+"""Input pictures and masks of a style job, read from the storage as tensors."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.images.masks import brightness
+from shared.images.masks import decode_mask
 from worker.checkpoints import read_verified
-from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.images.load import read_picture
 
 if TYPE_CHECKING:
@@ -29,17 +26,17 @@ _WHITE = 255
 
 
 def mask_tensor(data: bytes, edge_px: int, device: torch.device) -> Tensor:
-    """Turn the bytes of a mask into (1, 1, H, W), float32 in [0, 1], bright is 1.
+    """Decode a mask to (1, 1, H, W), float32 in [0, 1], bright is 1.
 
     Args:
-        data: A picture; its brightness counts, transparency is dark.
-        edge_px: The long side above which it is scaled down.
-        device: Where the tensor goes.
+        data: Bytes of a picture; its brightness counts, transparency is dark.
+        edge_px: Long side above which it is scaled down.
+        device: Device of the tensor.
 
     Raises:
         ImageUnreadable: The bytes are not a whole picture.
     """
-    mask = brightness(data)
+    mask = decode_mask(data)
     # Not Lanczos, which rings: a mask has no values beyond those on either side.
     mask.thumbnail((edge_px, edge_px), Image.Resampling.BILINEAR)
     rows = torch.from_numpy(np.array(mask, dtype=np.uint8))  # (H, W)
@@ -47,26 +44,26 @@ def mask_tensor(data: bytes, edge_px: int, device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Originals:
-    """What a style job begins with.
+class StyleInputs:
+    """Decoded inputs of a style job.
 
     Attributes:
-        photo: Of which the result keeps more than its content.
-        sources: For the engine.
+        photo: Content picture, with the alpha and profile that the result keeps.
+        sources: Tensors for the engine.
     """
 
     photo: Picture
-    sources: Sources
+    sources: TransferInputs
 
 
-def read_originals(
+def read_inputs(
     storage: Storage, claim: Claim[StyleParams], device: torch.device
-) -> Originals:
+) -> StyleInputs:
     """Read all pictures of a job, none larger than its largest scale needs.
 
     Raises:
-        DamagedBlob: One is not what was uploaded.
-        StorageError: One cannot be read.
+        BlobDamaged: A picture is not the one that was uploaded.
+        StorageError: A picture cannot be read.
     """
     reader = _Reader(storage, claim, device)
     photo = reader.picture("content", 0)
@@ -81,11 +78,11 @@ def read_originals(
     start = None
     if claim.params.init == "image":
         start = reader.picture("init_image", 0).tensor
-    return Originals(photo, Sources(photo.tensor, styles, start))
+    return StyleInputs(photo, TransferInputs(photo.tensor, styles, start))
 
 
 class _Reader:
-    """Reads pictures by role and position."""
+    """Reader of a job's pictures and masks by role and position."""
 
     def __init__(
         self, storage: Storage, claim: Claim[StyleParams], device: torch.device
@@ -105,7 +102,7 @@ class _Reader:
         return mask_tensor(data, self._edge_px(role), self._device)
 
     def _edge_px(self, role: str) -> int:
-        """The long side above which no scale needs the pixels of a picture."""
+        """Long side above which no scale needs the pixels of a picture."""
         of_style = role in {"style", "region"}
         larger = max(1.0, self._params.style_scale) if of_style else 1.0
         return round(self._params.max_edge * larger)

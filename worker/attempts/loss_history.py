@@ -1,4 +1,4 @@
-"""The losses of a run, iteration by iteration, in a bounded number of points."""
+"""Loss history of a job: losses by iteration, in a bounded number of points."""
 
 from __future__ import annotations
 
@@ -12,44 +12,47 @@ if TYPE_CHECKING:
 
     Point = list[int | float | None]
 
-MOST = 500  # points; above it, every other one goes
+MAX_POINTS = 500  # above it, every other point is dropped
 
 
-class Curve:
+class LossHistory:
     """Points [iteration, scale, total, content, style, tv], evenly spread.
 
     Args:
-        points: Of an earlier attempt.
-        until: Iteration that this one goes on from; later points are of no use.
-        most: Points at most.
+        points: Points of earlier attempts.
+        until_iteration: Iteration to continue from; later points are dropped.
+        max_points: Maximum number of points.
     """
 
     def __init__(
-        self, points: Iterable[Point] = (), until: int = 0, most: int = MOST
+        self,
+        points: Iterable[Point] = (),
+        until_iteration: int = 0,
+        max_points: int = MAX_POINTS,
     ) -> None:
-        self._points = [one for one in points if (one[0] or 0) <= until]
-        self._most, self._stride = most, 1
-        self._last: Point | None = None
+        self._points = [point for point in points if (point[0] or 0) <= until_iteration]
+        self._max_points, self._stride = max_points, 1
+        self._latest: Point | None = None
 
     def add(self, iterate: Iterate) -> None:
-        """Take the losses of an iteration that has just ended."""
+        """Add the losses of an iteration that just ended."""
         losses = iterate.losses
         values = (losses.total, losses.content, losses.style, losses.tv)
-        self._last = [iterate.iteration, iterate.scale, *map(_short, values)]
+        self._latest = [iterate.iteration, iterate.scale, *map(_rounded, values)]
         if iterate.iteration % self._stride == 0 or not self._points:
-            self._points.append(self._last)
-        while len(self._points) > self._most:
+            self._points.append(self._latest)
+        while len(self._points) > self._max_points:
             self._stride *= 2
             self._points = self._points[::2]
 
     @property
     def points(self) -> list[Point]:
-        """All that are kept, and the latest."""
-        if self._last is None or self._points[-1] is self._last:
+        """Points of the history, and always the latest point."""
+        if self._latest is None or self._points[-1] is self._latest:
             return list(self._points)
-        return [*self._points, self._last]
+        return [*self._points, self._latest]
 
 
-def _short(loss: float) -> float | None:
-    """Six digits are more than a curve shows; what is no number is None."""
+def _rounded(loss: float) -> float | None:
+    """Round to six digits, more than a plot shows; None if it is not finite."""
     return float(f"{loss:.6g}") if math.isfinite(loss) else None

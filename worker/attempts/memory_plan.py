@@ -1,4 +1,4 @@
-"""How much of a device the activations of one job may take, and in what tiles."""
+"""Memory plan of a job: whole or in tiles, by the memory for its activations."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.params.memory import activation_bytes
-from worker.engine.images.pyramid import fitted
+from worker.engine.images.pyramid import fit_size
 from worker.engine.images.tiling import (
-    SMALLEST_TILE_PX,
-    bytes_per_pixel,
-    largest_tile,
-    pixels_around,
+    MIN_TILE_PX,
+    compute_largest_tile_px,
+    count_pixels_with_halo,
+    estimate_bytes_per_pixel,
 )
 
 if TYPE_CHECKING:
     from shared.params.style import StyleParams
-    from worker.engine.images.inputs import Sources
+    from worker.engine.images.inputs import TransferInputs
     from worker.engine.images.pyramid import Size
     from worker.engine.vgg.network import Layer, Network
 
 WHOLE = "whole"
-_LESS = 4  # nobody knows how much was missing; this halves the side
+_PIXEL_DIVISOR = 4  # how much was missing is unknown; this halves the side
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Memory for activations, as the side of the largest tile that fits.
+class MemoryPlan:
+    """Memory for the activations of a job, as the side of the largest tile that fits.
 
-    Sides are rounded down, so that devices of about the same size do the same.
+    Sides are rounded down, so that devices of about the same size use the same tiles.
 
     Attributes:
-        network: What looks at the pictures.
-        params: To compute with: `tile_px` goes once it was too large.
+        network: Network that computes the activations.
+        params: Parameters to compute with: without `tile_px` once it was too large.
         sizes: Height and width of the pictures at the last scale, the result first.
-        side_px: Of the tiles of pictures that do not fit whole.
+        tile_side_px: Side of the tiles of pictures that do not fit whole.
     """
 
     network: Network
     params: StyleParams
     sizes: tuple[Size, ...]
-    side_px: int
+    tile_side_px: int
 
     @property
     def activation_bytes(self) -> int:
-        """What one tile takes, with all that the network sees around it."""
-        return pixels_around(self._layers, self.side_px) * bytes_per_pixel(self._layers)
+        """Bytes of one tile, with the margin that the network sees around it."""
+        return count_pixels_with_halo(
+            self._layers, self.tile_side_px
+        ) * estimate_bytes_per_pixel(self._layers)
 
     @property
-    def plan(self) -> str:
-        """Say in what tiles; equal plans of equal jobs compute the same numbers."""
+    def tiling(self) -> str:
+        """Name of the tiling; equal jobs with equal names compute the same numbers."""
         sides = {self._tile(size) for size in self.sizes} - {None}
         return f"{min(filter(None, sides))} px" if sides else WHOLE
 
@@ -59,48 +61,54 @@ class Room:
         """Whether the result is computed in more than one piece."""
         return self._tile(self.sizes[0]) is not None
 
-    def narrowed(self) -> Room | None:
-        """Take a quarter of what pictures take now; None: no tiles are smaller."""
-        used = min(
+    def with_smaller_tiles(self) -> MemoryPlan | None:
+        """Return a plan with a quarter of the memory; None if no tile is smaller."""
+        pixels = min(
             max(map(math.prod, self.sizes)),
-            pixels_around(self._layers, self.params.tile_px or self.side_px),
+            count_pixels_with_halo(
+                self._layers, self.params.tile_px or self.tile_side_px
+            ),
         )
-        if used <= pixels_around(self._layers, SMALLEST_TILE_PX):
+        if pixels <= count_pixels_with_halo(self._layers, MIN_TILE_PX):
             return None
         params = self.params.model_copy(update={"tile_px": None})
-        side_px = largest_tile(self._layers, used // _LESS)
-        return replace(self, params=params, side_px=side_px)
+        side_px = compute_largest_tile_px(self._layers, pixels // _PIXEL_DIVISOR)
+        return replace(self, params=params, tile_side_px=side_px)
 
     def _tile(self, size: Size) -> int | None:
-        """Side of the tiles of a picture of this size, px; None: one is enough."""
-        wanted = self.params.tile_px or max(size)
-        if math.prod(size) > pixels_around(self._layers, self.side_px):
-            wanted = min(wanted, self.side_px)
-        return wanted if wanted < max(size) else None
+        """Side of the tiles of a picture of this size, px; None if it stays whole."""
+        side = self.params.tile_px or max(size)
+        if math.prod(size) > count_pixels_with_halo(self._layers, self.tile_side_px):
+            side = min(side, self.tile_side_px)
+        return side if side < max(size) else None
 
     @property
     def _layers(self) -> tuple[Layer, ...]:
         return _layers(self.network, self.params)
 
 
-def room_on(
-    device_bytes: int, network: Network, params: StyleParams, sources: Sources
-) -> Room:
-    """Find the room that a device has: the same for the same job, whatever is free.
+def plan_memory(
+    device_bytes: int, network: Network, params: StyleParams, sources: TransferInputs
+) -> MemoryPlan:
+    """Plan a job by the memory of the device, free or not: equal jobs get equal plans.
 
     Args:
-        device_bytes: Its memory.
-        network: What looks at the pictures.
-        params: Of the job.
-        sources: Its pictures, of any size: they give the shapes.
+        device_bytes: Memory of the device.
+        network: Network that computes the activations.
+        params: Parameters of the job.
+        sources: Pictures of the job, of any size: only their shapes matter.
     """
     style_side = round(params.max_edge * params.style_scale)
-    sizes = [fitted(sources.content, params.max_edge)]
-    sizes += [fitted(style.image, style_side) for style in sources.styles]
+    sizes = [fit_size(sources.content, params.max_edge)]
+    sizes += [fit_size(style.image, style_side) for style in sources.styles]
     layers = _layers(network, params)
-    pixels = activation_bytes(params, device_bytes) // bytes_per_pixel(layers)
-    return Room(network, params, tuple(sizes), largest_tile(layers, pixels))
+    pixels = activation_bytes(params, device_bytes) // estimate_bytes_per_pixel(layers)
+    return MemoryPlan(
+        network, params, tuple(sizes), compute_largest_tile_px(layers, pixels)
+    )
 
 
 def _layers(network: Network, params: StyleParams) -> tuple[Layer, ...]:
-    return network.layers(params.content_layers.keys() | params.style_layers.keys())
+    return network.layers_up_to(
+        params.content_layers.keys() | params.style_layers.keys()
+    )

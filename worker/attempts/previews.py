@@ -1,4 +1,4 @@
-"""Small pictures of a job as it develops; none of them is worth stopping it for."""
+"""Previews of a running job with their thumbnails; a failure never stops the job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from shared.jobs.checkpoints import NewFrame, add_frame
-from worker.engine.images.tensors import to_picture
+from worker.engine.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
     from shared.db.database import Database
@@ -26,7 +26,7 @@ THUMB_EDGE_PX = 160
 _QUALITY = 85
 
 
-def keep_preview(
+def save_preview(
     db: Database, storage: Storage, claim: Claim, iterate: Iterate
 ) -> None:
     """Store a preview of an iteration and its thumbnail; log it if that fails.
@@ -34,25 +34,25 @@ def keep_preview(
     Raises:
         FencedOut: A newer claim owns the job.
     """
-    picture = to_picture(iterate.image)
+    picture = to_pil_image(iterate.image)
     stem = f"frames/{claim.job_id}/{claim.fence}-{iterate.iteration}"
     key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
-    shown = _within(picture, PREVIEW_EDGE_PX)
+    preview = _shrink(picture, PREVIEW_EDGE_PX)
     try:
-        storage.put(key, _jpeg(shown))
-        storage.put(thumb_key, _jpeg(_within(shown, THUMB_EDGE_PX)))
+        storage.put(key, _jpeg(preview))
+        storage.put(thumb_key, _jpeg(_shrink(preview, THUMB_EDGE_PX)))
         frame = NewFrame(
             iteration=iterate.iteration,
             scale=iterate.scale,
-            width=shown.width,
-            height=shown.height,
+            width=preview.width,
+            height=preview.height,
             losses=asdict(iterate.losses),
             key=key,
             thumb_key=thumb_key,
         )
-        old = add_frame(db, claim, frame)
-        for each in old:
-            storage.delete(each)
+        old_keys = add_frame(db, claim, frame)
+        for old_key in old_keys:
+            storage.delete(old_key)
     except FencedOut:
         storage.delete(key)
         storage.delete(thumb_key)
@@ -61,12 +61,12 @@ def keep_preview(
         log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
 
 
-def _within(picture: Image.Image, edge_px: int) -> Image.Image:
+def _shrink(picture: Image.Image, edge_px: int) -> Image.Image:
     if max(picture.size) <= edge_px:
         return picture
-    small = picture.copy()
-    small.thumbnail((edge_px, edge_px), Image.Resampling.BICUBIC)
-    return small
+    shrunk = picture.copy()
+    shrunk.thumbnail((edge_px, edge_px), Image.Resampling.BICUBIC)
+    return shrunk
 
 
 def _jpeg(picture: Image.Image) -> bytes:

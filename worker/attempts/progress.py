@@ -1,7 +1,4 @@
-"""What an attempt tells about itself, and the pace that its time left follows from.
-
-How long the iterations of one scale take, while they are made.
-"""
+"""Progress of an attempt at a style job, and the estimate of its remaining time."""
 
 from __future__ import annotations
 
@@ -9,13 +6,13 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from shared.forecast.pace_model import Step, scale_sizes
-from shared.forecast.pace_store import Measured
+from shared.forecast.pace_model import PaceStep, scale_megapixels
+from shared.forecast.pace_store import PaceMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shared.forecast.pace_model import Costs, Paces, Span
+    from shared.forecast.pace_model import DurationRange, JobCost, PaceModel
     from worker.engine.snapshot import Iterate
 
     Stages = Sequence[tuple[int, int]]
@@ -24,58 +21,61 @@ _MEGA = 1_000_000
 ITERATIONS_TO_TRUST = 4  # after so many, an attempt's own pace counts half
 
 
-class Meter:
-    """Measures an attempt, and foretells the rest of it.
+class ProgressMeter:
+    """Progress meter of a style job, which also estimates its remaining time.
 
-    What is expected of the scales comes from jobs before; how much faster or slower
-    this attempt is, it measures, and scales what is left by it. A few iterations say
-    little about that, many say all.
+    The expected cost of each scale comes from earlier jobs. The meter measures how much
+    faster or slower this attempt is, and multiplies the remaining cost by that factor.
+    A few iterations have little weight in it, many have nearly all.
 
     Args:
-        clock: Seconds that never go back.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began = self._last = clock()
-        self._expected: Costs | None = None
-        self._sizes: Sequence[float] = ()  # megapixels of each scale
-        self._factor = 1.0  # of what is expected, by the scales before this one
-        self._tempo = Tempo(-1, 0.0)  # of the scale at hand
+        self._started_at = self._last = clock()
+        self._expected_cost: JobCost | None = None
+        self._megapixels_by_scale: Sequence[float] = ()  # megapixels of each scale
+        self._earlier_factor = 1.0  # measured over expected cost, by earlier scales
+        self._step_timer = StepTimer(-1, 0.0)  # of the current scale
         self._load_seconds = 0.0
-        self._closed: list[Measured] = []
-        self.foretold: Span | None = None
+        self._finished_scales: list[PaceMeasurement] = []
+        self.forecast: DurationRange | None = None
 
-    def expect(self, paces: Paces, stages: Stages, size: tuple[int, int]) -> None:
-        """Learn what jobs like this one took; the pictures are loaded by now.
+    def set_expected_pace(
+        self, pace_model: PaceModel, stages: Stages, size: tuple[int, int]
+    ) -> None:
+        """Set the expected cost by earlier jobs; the pictures are loaded by now.
 
         Args:
-            paces: Of this method on this worker.
-            stages: (long side in px, iterations) per scale; of an attempt that goes on,
-                iterations that are left.
+            pace_model: Pace model of this method on this worker.
+            stages: (long side in px, remaining iterations) per scale.
             size: Width and height of the photo.
         """
         self._last = self._clock()
-        self._load_seconds = self._last - self._began
-        self._sizes = scale_sizes(stages, *size)
+        self._load_seconds = self._last - self._started_at
+        self._megapixels_by_scale = scale_megapixels(stages, *size)
         counts = [count for _, count in stages]
-        self._expected = paces.costs(list(zip(self._sizes, counts, strict=True)))
-        if self._expected is not None:
-            self.foretold = self._expected.total(counts)
+        self._expected_cost = pace_model.job_cost(
+            list(zip(self._megapixels_by_scale, counts, strict=True))
+        )
+        if self._expected_cost is not None:
+            self.forecast = self._expected_cost.duration(counts)
 
-    def preparing(self, iteration: int, scale: int, done: int) -> dict[str, Any]:
-        """Describe an attempt before its first iteration, as `jobs.progress` stores it.
+    def loading_progress(self, iteration: int, scale: int, done: int) -> dict[str, Any]:
+        """Return the progress before the first iteration, as `jobs.progress` stores it.
 
         Args:
-            iteration: Where it goes on from, over all scales.
-            scale: Index of the scale it goes on at.
+            iteration: Iterations done over all scales.
+            scale: Index of the current scale.
             done: Iterations done at that scale.
         """
-        place = {"scale": scale, "scale_iteration": done, "iteration": iteration}
-        return {"phase": "loading", **place, **self._foresight()}
+        position = {"scale": scale, "scale_iteration": done, "iteration": iteration}
+        return {"phase": "loading", **position, **self._estimate()}
 
     def progress(self, iterate: Iterate) -> dict[str, Any]:
-        """Describe an iteration that has just ended, as `jobs.progress` stores it."""
+        """Return the progress after an iteration, as `jobs.progress` stores it."""
         height, width = iterate.image.shape[-2:]
         self._measure(iterate.scale, width * height / _MEGA)
         return {
@@ -86,73 +86,83 @@ class Meter:
             "height": height,
             "iteration": iterate.iteration,
             "losses": asdict(iterate.losses),
-            "seconds_per_mpx_iteration": self._tempo.pace,
-            **self._foresight(),
+            "seconds_per_mpx_iteration": self._step_timer.pace,
+            **self._estimate(),
         }
 
-    def saved(self) -> list[Measured]:
-        """All that was timed, to be learned from; the result has just been stored."""
-        largest, seconds = self._sizes[-1], self._clock() - self._last
+    def measurements(self) -> list[PaceMeasurement]:
+        """Return all measurements; the result was just stored."""
+        largest, seconds = self._megapixels_by_scale[-1], self._clock() - self._last
         return [
-            Measured(Step.LOAD, largest, self._load_seconds),
-            *self._closed,
-            *self._tempo.measured(),
-            Measured(Step.SAVE, largest, seconds),
+            PaceMeasurement(PaceStep.LOAD, largest, self._load_seconds),
+            *self._finished_scales,
+            *self._step_timer.measurements(),
+            PaceMeasurement(PaceStep.SAVE, largest, seconds),
         ]
 
     @property
     def elapsed_seconds(self) -> float:
-        """Since the claim."""
-        return self._clock() - self._began
+        """Seconds since the claim."""
+        return self._clock() - self._started_at
 
     def _measure(self, scale: int, megapixels: float) -> None:
         now = self._clock()
-        if scale != self._tempo.scale:
-            self._factor = self._correction()
-            self._closed += self._tempo.measured()
-            pace = self._tempo.pace
-            self._tempo = Tempo(scale, megapixels, pace)
-        self._tempo.add(now - self._last)
+        if scale != self._step_timer.scale:
+            self._earlier_factor = self._pace_factor()
+            self._finished_scales += self._step_timer.measurements()
+            pace = self._step_timer.pace
+            self._step_timer = StepTimer(scale, megapixels, pace)
+        self._step_timer.add(now - self._last)
         self._last = now
 
-    def _correction(self) -> float:
-        """What this attempt takes over what is expected of it."""
-        expected, tempo = self._expected, self._tempo
-        if expected is None or not tempo.count:
-            return self._factor
-        miss = tempo.seconds / (expected.scales[tempo.scale].iteration * self._factor)
-        trust = tempo.count / (tempo.count + ITERATIONS_TO_TRUST)
-        return self._factor * float(miss**trust)
+    def _pace_factor(self) -> float:
+        """Measured over expected seconds of an iteration."""
+        expected, timer = self._expected_cost, self._step_timer
+        if expected is None or not timer.count:
+            return self._earlier_factor
+        ratio = timer.seconds / (
+            expected.scales[timer.scale].iteration_seconds * self._earlier_factor
+        )
+        trust = timer.count / (timer.count + ITERATIONS_TO_TRUST)
+        return self._earlier_factor * float(ratio**trust)
 
-    def _foresight(self) -> dict[str, Any]:
-        """What is expected of the rest by now."""
-        told = {"elapsed_seconds": self._last - self._began, "updated_at": time.time()}
-        expected, pace = self._expected, self._tempo.pace
+    def _estimate(self) -> dict[str, Any]:
+        """Return what the remaining time is computed from."""
+        estimate = {
+            "elapsed_seconds": self._last - self._started_at,
+            "updated_at": time.time(),
+        }
+        expected, pace = self._expected_cost, self._step_timer.pace
         if expected is not None:
-            factor = self._correction()
-            costs = [(c.iteration * factor, c.entry * factor) for c in expected.scales]
-            told["save_seconds"] = expected.save
-            trust = self._tempo.count / (self._tempo.count + ITERATIONS_TO_TRUST)
-            told["deviation"] = expected.deviation * (1 - trust / 2)
+            factor = self._pace_factor()
+            costs = [
+                (c.iteration_seconds * factor, c.targets_seconds * factor)
+                for c in expected.scales
+            ]
+            estimate["save_seconds"] = expected.save_seconds
+            trust = self._step_timer.count / (
+                self._step_timer.count + ITERATIONS_TO_TRUST
+            )
+            estimate["deviation"] = expected.deviation * (1 - trust / 2)
         elif pace is not None:
-            costs = [(pace * size, pace * size) for size in self._sizes]
+            costs = [(pace * size, pace * size) for size in self._megapixels_by_scale]
         else:
-            return told
-        return {**told, "scale_costs": costs}
+            return estimate
+        return {**estimate, "scale_costs": costs}
 
 
-_SMALLEST_RATE = 1 / 30  # of the newest iteration in the average
-_LEAST_ITERATIONS = 3  # that say something about others
+_MIN_AVERAGING_RATE = 1 / 30  # least weight of the newest iteration in the average
+_MIN_ITERATIONS = 3  # iterations; fewer say nothing about other jobs
 
 
-class Tempo:
-    """Times the iterations of one scale.
+class StepTimer:
+    """Timer of the iterations of one scale.
 
     Args:
-        scale: Its index.
-        megapixels: Of its picture.
-        pace: Seconds per megapixel and iteration of the scale before, which stands in
-            until this one has a measured iteration.
+        scale: Index of the scale.
+        megapixels: Size of the picture at this scale.
+        pace: Seconds per megapixel and iteration of the scale before, used until this
+            one has a measured iteration.
     """
 
     def __init__(
@@ -164,18 +174,18 @@ class Tempo:
         self.count = 0
 
     def add(self, seconds: float) -> None:
-        """Take the time of one more iteration; the first one also made the targets."""
+        """Add the seconds of an iteration; the first one also computed the targets."""
         if self._first is None:
             self._first = seconds
             return
         self.count += 1
         self._total += seconds
-        rate = max(_SMALLEST_RATE, 1 / self.count)
+        rate = max(_MIN_AVERAGING_RATE, 1 / self.count)
         self._recent += rate * (seconds - self._recent)
 
     @property
     def seconds(self) -> float:
-        """Of an iteration: the average of the last few dozen."""
+        """Seconds of an iteration: the average of the last few dozen."""
         return self._recent
 
     @property
@@ -183,13 +193,13 @@ class Tempo:
         """Seconds per megapixel and iteration."""
         return self._recent / self._megapixels if self.count else self._pace
 
-    def measured(self) -> list[Measured]:
-        """What it says of iterations like these, if there were enough of them."""
-        if self._first is None or self.count < _LEAST_ITERATIONS:
+    def measurements(self) -> list[PaceMeasurement]:
+        """Return the measurements of this scale; none if it had too few iterations."""
+        if self._first is None or self.count < _MIN_ITERATIONS:
             return []
         mean = self._total / self.count
         entry = max(self._first - mean, mean / 100)
         return [
-            Measured(Step.ITERATION, self._megapixels, mean),
-            Measured(Step.ENTRY, self._megapixels, entry),
+            PaceMeasurement(PaceStep.ITERATION, self._megapixels, mean),
+            PaceMeasurement(PaceStep.TARGETS, self._megapixels, entry),
         ]

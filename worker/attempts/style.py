@@ -1,16 +1,14 @@
 """One attempt at one style job: from the stored pictures to the stored result.
 
-The only place where the engine meets the life of a job. It obeys the lease between
-two iterations, of pictures in tiles also between two tiles, and leaves the moving of
-the row to the runner.
+Here the engine meets the job. After each iteration the attempt (1) reports progress,
+(2) follows the directive of its lease, (3) stores a preview or a checkpoint if one is
+due. Pictures in tiles follow the directive after each tile, too. The state of the job
+is changed by the runner alone.
 
-The iterations of one attempt, and what people want of it between two of them.
-
-To change parameters, the engine's run is ended and another one begun from its last
+To change parameters, the engine's run is ended and another one started from its last
 iterate, with a longer list of segments. So a steered run is the same, bit for bit, as
-one that knew its segments from the start.
-
-Going on in smaller tiles when the memory of a device runs out.
+one that had its segments from the start. When the memory of the device runs out, the
+attempt continues from the last iterate in smaller tiles.
 """
 
 from __future__ import annotations
@@ -22,24 +20,24 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from shared.errors import DatabaseUnavailable
-from shared.jobs.lease import Result
+from shared.jobs.lease import JobResult
 from shared.jobs.steering import begin_segments
 from shared.params.formats import FORMATS
 from shared.states import Completion
-from worker.attempts.artifacts import Keeper
+from worker.attempts.artifacts import ArtifactStore
 from worker.attempts.failures import is_out_of_memory
-from worker.attempts.inputs import read_originals
-from worker.attempts.loss_history import Curve
-from worker.attempts.memory_plan import room_on
-from worker.attempts.previews import keep_preview
-from worker.attempts.progress import Meter
-from worker.attempts.throttle import Pace
-from worker.attempts.timings import Times, left_of, place_of
-from worker.engine.limits import Limits
+from worker.attempts.inputs import read_inputs
+from worker.attempts.loss_history import LossHistory
+from worker.attempts.memory_plan import plan_memory
+from worker.attempts.previews import save_preview
+from worker.attempts.progress import ProgressMeter
+from worker.attempts.throttle import Throttle
+from worker.attempts.timings import PaceRecorder, remaining_stages, snapshot_position
+from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
 from worker.images.encode import encode
 from worker.images.metadata import write_recipe
-from worker.lease import Order
+from worker.lease import Directive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -47,139 +45,160 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
-    from worker.attempts.memory_plan import Room
-    from worker.context import Tools
-    from worker.engine.images.inputs import Sources
+    from worker.attempts.memory_plan import MemoryPlan
+    from worker.context import WorkerContext
+    from worker.engine.images.inputs import TransferInputs
     from worker.engine.snapshot import Iterate, Snapshot
-    from worker.images.encode import Encoded
+    from worker.images.encode import EncodedImage
     from worker.images.load import Picture
     from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
 
 
-class Attempt:
-    """A claimed job on its way to a picture.
+class StyleAttempt:
+    """Attempt at a claimed style job.
 
     Args:
-        tools: What this worker process has.
-        claim: The job.
-        lease: Its life line; must be beating.
+        context: Resources of the worker process.
+        claim: Claim of the job.
+        lease: Lease of the claim; must be entered.
     """
 
-    def __init__(self, tools: Tools, claim: Claim[StyleParams], lease: Lease) -> None:
-        self._tools, self._claim, self._lease = tools, claim, lease
+    def __init__(
+        self, context: WorkerContext, claim: Claim[StyleParams], lease: Lease
+    ) -> None:
+        self._context, self._claim, self._lease = context, claim, lease
         self._segments = claim.segments
-        self._keeper = Keeper(tools, claim, lease)
-        self._meter, self._curve = Meter(), Curve()
-        self._times = Times(tools, claim)
-        self._told: dict[str, Any] | None = None
-        self._previews = Pace(tools.settings.preview_seconds, at_once=True)
+        self._artifacts = ArtifactStore(context, claim, lease)
+        self._meter, self._loss_history = ProgressMeter(), LossHistory()
+        self._pace_recorder = PaceRecorder(context, claim)
+        self._progress: dict[str, Any] | None = None
+        self._previews = Throttle(context.settings.preview_seconds, first_is_due=True)
         self._has_picture = False
-        self._is_narrowed = False  # memory has run out in this attempt
+        self._used_smaller_tiles = False  # memory ran out in this attempt
 
-    def run(self) -> Result | Order:
-        """Optimize to the end, or until the lease says otherwise.
+    def run(self) -> JobResult | Directive:
+        """Optimize to the end, or until a directive ends the attempt.
 
         Returns:
-            The stored result; or the order that was obeyed, after a checkpoint where
-            that makes sense.
+            The stored result; or the directive that ended the attempt, after a
+            checkpoint if the job resumes later.
 
         Raises:
             FencedOut: A newer claim owns the job.
-            ImpastoError: The job cannot be done, or not now.
+            ImpastoError: The job cannot be done, or not at present.
         """
-        tools, params = self._tools, self._claim.params
-        network, weights_digest = tools.networks.get(params.network)
+        context, params = self._context, self._claim.params
+        network, weights_digest = context.networks.get(params.network)
         self._lease.touch()
-        device = tools.device
-        originals = read_originals(tools.storage, self._claim, device.torch_device)
+        device = context.device
+        inputs = read_inputs(context.storage, self._claim, device.torch_device)
         self._lease.touch()
-        room = self._room = room_on(device.bytes, network, params, originals.sources)
-        self._origin = self._keeper.origin(weights_digest, tiling=room.plan)
-        resumption = self._resumption()
-        self._foretell(originals.photo, resumption)
-        here, order = self._follow(originals.sources, resumption)
-        if order.lets_go:
-            if order.keeps and here is not None:
-                self._keeper.keep_once(here, self._origin)
-            return order
-        if here is None:
+        plan = self._memory_plan = plan_memory(
+            device.bytes, network, params, inputs.sources
+        )
+        self._provenance = self._artifacts.provenance(
+            weights_digest, tiling=plan.tiling
+        )
+        snapshot = self._resume()
+        self._forecast_duration(inputs.photo, snapshot)
+        snapshot, directive = self._iterate(inputs.sources, snapshot)
+        if directive.ends_attempt:
+            if directive.resumes_later and snapshot is not None:
+                self._artifacts.save_new_checkpoint(snapshot, self._provenance)
+            return directive
+        if snapshot is None:
             raise RuntimeError("a schedule without iterations passed validation")
-        return self._end(here, order, originals.photo)
+        return self._finish(snapshot, directive, inputs.photo)
 
-    def learn(self) -> None:
-        """Tell what it took, once its result is kept for good."""
-        self._times.learn()
+    def record_pace(self) -> None:
+        """Store the measured durations; the result was recorded before."""
+        self._pace_recorder.store()
 
-    def _resumption(self) -> Snapshot | None:
-        found = self._keeper.resumption(self._origin)
+    def _resume(self) -> Snapshot | None:
+        resumption = self._artifacts.find_resumption(self._provenance)
         self._lease.touch()
-        if found is None:
+        if resumption is None:
             return None
         self._has_picture = True
-        self._curve = Curve(self._keeper.curve(), until=found.snapshot.iteration)
-        self._origin = replace(self._origin, inexact=found.inexact)
-        return found.snapshot
+        self._loss_history = LossHistory(
+            self._artifacts.read_loss_history(),
+            until_iteration=resumption.snapshot.iteration,
+        )
+        self._provenance = replace(self._provenance, inexact=resumption.inexact)
+        return resumption.snapshot
 
-    def _foretell(self, photo: Picture, here: Snapshot | None) -> None:
-        """Say how long it will take, before the first iteration."""
+    def _forecast_duration(self, photo: Picture, snapshot: Snapshot | None) -> None:
+        """Report the expected duration before the first iteration."""
         height, width = photo.tensor.shape[-2:]
-        done = (0, 0, 0) if here is None else place_of(here)
-        stages = left_of(self._claim, done)
-        self._meter.expect(self._times.paces(), stages, (width, height))
-        self._lease.report(done[0], self._meter.preparing(*done))
+        done = (0, 0, 0) if snapshot is None else snapshot_position(snapshot)
+        stages = remaining_stages(self._claim, done)
+        self._meter.set_expected_pace(
+            self._pace_recorder.load_pace_model(), stages, (width, height)
+        )
+        self._lease.report(done[0], self._meter.loading_progress(*done))
 
-    def _follow(
-        self, sources: Sources, here: Snapshot | None
-    ) -> tuple[Snapshot | None, Order]:
-        """Iterate to the end, or to where an order ends it; return where, and it."""
-        if here is not None and self._lease.order() is Order.FINISH:
-            return here, Order.FINISH
-        begin = partial(self._begin, sources)
-        return Course(begin, self._attend, self._steer).follow(here, self._segments)
+    def _iterate(
+        self, sources: TransferInputs, snapshot: Snapshot | None
+    ) -> tuple[Snapshot | None, Directive]:
+        """Iterate to the end, or until a directive; return the last snapshot and it."""
+        if snapshot is not None and self._lease.directive() is Directive.FINISH:
+            return snapshot, Directive.FINISH
+        start_engine = partial(self._start_engine, sources)
+        loop = IterationLoop(start_engine, self._on_iterate, self._steer)
+        return loop.run(snapshot, self._segments)
 
-    def _begin(
-        self, sources: Sources, here: Snapshot | None, segments: Segments
+    def _start_engine(
+        self, sources: TransferInputs, snapshot: Snapshot | None, segments: Segments
     ) -> Iterator[Iterate]:
-        run = partial(self._iterates, sources, segments)
-        return endure(self._room, here, run, self._narrowed)
+        run = partial(self._run_engine, sources, segments)
+        return run_with_oom_retry(
+            self._memory_plan, snapshot, run, self._use_smaller_tiles
+        )
 
-    def _iterates(
-        self, sources: Sources, segments: Segments, room: Room, here: Snapshot | None
+    def _run_engine(
+        self,
+        sources: TransferInputs,
+        segments: Segments,
+        plan: MemoryPlan,
+        snapshot: Snapshot | None,
     ) -> Iterator[Iterate]:
-        tick, step = partial(self._tick, room), self._claim.step_scale
-        limits = Limits(room.activation_bytes, step, tick)
+        after_tile = partial(self._after_tile, plan)
+        limits = RunLimits(plan.activation_bytes, self._claim.step_scale, after_tile)
         return stylize(
             sources,
-            room.params,
-            room.network,
-            resume=here,
+            plan.params,
+            plan.network,
+            resume=snapshot,
             segments=segments,
             limits=limits,
         )
 
-    def _tick(self, room: Room) -> None:
-        """After each tile: tell, and obey if there are more to come."""
+    def _after_tile(self, plan: MemoryPlan) -> None:
+        """After each tile: report activity, and stop if a directive says so."""
         self._lease.touch()
-        order = self._lease.order()
-        obeys = order.lets_go or (order is Order.FINISH and self._has_picture)
-        if room.is_tiled and obeys:
-            raise Interrupted(order)
+        directive = self._lease.directive()
+        must_stop = directive.ends_attempt or (
+            directive is Directive.FINISH and self._has_picture
+        )
+        if plan.is_tiled and must_stop:
+            raise AttemptInterrupted(directive)
 
-    def _narrowed(self, room: Room) -> None:
-        self._room = room
-        reason = f"memory ran out: went on in tiles of {room.plan}"
-        before = "" if self._is_narrowed else self._origin.inexact
-        inexact, self._is_narrowed = before or reason, True
-        maker = self._origin.maker | {"tiling": room.plan}
-        self._origin = replace(self._origin, maker=maker, inexact=inexact)
-        self._keeper.warn("computed_in_tiles", reason)
+    def _use_smaller_tiles(self, plan: MemoryPlan) -> None:
+        self._memory_plan = plan
+        reason = f"memory ran out: went on in tiles of {plan.tiling}"
+        earlier = "" if self._used_smaller_tiles else self._provenance.inexact
+        inexact, self._used_smaller_tiles = earlier or reason, True
+        maker = self._provenance.maker | {"tiling": plan.tiling}
+        self._provenance = replace(self._provenance, maker=maker, inexact=inexact)
+        self._artifacts.warn("computed_in_tiles", reason)
 
     def _steer(self, iteration: int) -> Segments | None:
-        self._lease.steered()  # the next heartbeat tells if there is more
+        # If more are pending, the next heartbeat sets them again.
+        self._lease.clear_pending_segments()
         try:
-            segments = begin_segments(self._tools.db, self._claim, iteration)
+            segments = begin_segments(self._context.db, self._claim, iteration)
         except DatabaseUnavailable as error:
             log.warning("steering_delayed", error=str(error))
             return None
@@ -187,164 +206,171 @@ class Attempt:
         self._segments = segments
         return segments
 
-    def _attend(self, iterate: Iterate) -> Order:
-        """Between two iterations: tell, obey, keep."""
+    def _on_iterate(self, iterate: Iterate) -> Directive:
+        """After each iteration: report, store what is due, return the directive."""
         self._has_picture = True
-        self._told = self._meter.progress(iterate)
-        self._lease.report(iterate.iteration, self._told)
-        self._curve.add(iterate)
-        order, here = self._lease.order(), iterate.snapshot()
-        ends_scale = not order.lets_go and self._ends_scale(here)
-        if ends_scale or self._keeper.wants_checkpoint(order, iterate.iteration):
-            self._keeper.keep_curve(self._curve.points)  # whoever resumes goes on there
-            self._keeper.keep_checkpoint(here, self._origin)
-        if order is Order.GO_ON and self._previews.is_due():
-            with self._previews.measured():
-                keep_preview(self._tools.db, self._tools.storage, self._claim, iterate)
-                self._keeper.keep_curve(self._curve.points)
-        return order
+        self._progress = self._meter.progress(iterate)
+        self._lease.report(iterate.iteration, self._progress)
+        self._loss_history.add(iterate)
+        directive, snapshot = self._lease.directive(), iterate.snapshot()
+        is_scale_done = not directive.ends_attempt and self._is_scale_done(snapshot)
+        if is_scale_done or self._artifacts.is_checkpoint_due(
+            directive, iterate.iteration
+        ):
+            # Before the checkpoint: an attempt that resumes there reads the losses.
+            self._artifacts.save_loss_history(self._loss_history.points)
+            self._artifacts.save_checkpoint(snapshot, self._provenance)
+        if directive is Directive.CONTINUE and self._previews.is_due():
+            with self._previews.measure():
+                save_preview(
+                    self._context.db, self._context.storage, self._claim, iterate
+                )
+                self._artifacts.save_loss_history(self._loss_history.points)
+        return directive
 
-    def _ends_scale(self, here: Snapshot) -> bool:
-        """Whether the next scale comes, which may not fit or take much longer."""
+    def _is_scale_done(self, snapshot: Snapshot) -> bool:
+        """Whether the next scale follows, which may not fit or take much longer."""
         stages = self._claim.params.stages
-        _, iterations = stages[here.scale]
-        is_over = here.scale_iteration == iterations or here.is_still
-        return is_over and here.scale < len(stages) - 1
+        _, iterations = stages[snapshot.scale]
+        is_done = snapshot.scale_iteration == iterations or snapshot.stopped_early
+        return is_done and snapshot.scale < len(stages) - 1
 
-    def _end(self, here: Snapshot, order: Order, photo: Picture) -> Result | Order:
-        """Keep where it ended, for whoever wants to go on from it, and the picture."""
-        self._keeper.keep_once(here, self._origin)
-        self._keeper.keep_curve(self._curve.points)
-        saved = self._save(self._encoded(here, photo))
-        if isinstance(saved, Order):
-            return saved
-        early = order is Order.FINISH
-        is_as_foretold = (
+    def _finish(
+        self, snapshot: Snapshot, directive: Directive, photo: Picture
+    ) -> JobResult | Directive:
+        """Store the last checkpoint, for forks, and the result."""
+        self._artifacts.save_new_checkpoint(snapshot, self._provenance)
+        self._artifacts.save_loss_history(self._loss_history.points)
+        result = self._save_result(self._encode(snapshot, photo))
+        if isinstance(result, Directive):
+            return result
+        early = directive is Directive.FINISH
+        matches_forecast = (
             not early
             and self._segments == self._claim.segments
             and not self._claim.params.early_stop
         )
-        self._times.note(self._meter, is_as_foretold=is_as_foretold)
+        self._pace_recorder.collect(self._meter, matches_forecast=matches_forecast)
         return replace(
-            saved,
-            iterations=here.iteration,
+            result,
+            iterations=snapshot.iteration,
             completion=Completion.EARLY if early else Completion.FULL,
-            progress=self._told,
+            progress=self._progress,
         )
 
-    def _encoded(self, last: Snapshot, photo: Picture) -> Encoded:
+    def _encode(self, snapshot: Snapshot, photo: Picture) -> EncodedImage:
         params, recipe = self._claim.params, None
         if params.embed_recipe:
             claim = replace(self._claim, segments=self._segments)
-            recipe = write_recipe(claim, self._origin, last.iteration)
-        encoded = encode(last.image, params, photo, recipe)
+            recipe = write_recipe(claim, self._provenance, snapshot.iteration)
+        encoded = encode(snapshot.image, params, photo, recipe)
         for code, message in encoded.warnings:
-            self._keeper.warn(code, message)
+            self._artifacts.warn(code, message)
         return encoded
 
-    def _save(self, picture: Encoded) -> Result | Order:
-        ending = FORMATS[self._claim.params.format].ending
-        written = self._keeper.save(ending, picture.data)
-        if isinstance(written, Order):
+    def _save_result(self, picture: EncodedImage) -> JobResult | Directive:
+        extension = FORMATS[self._claim.params.format].extension
+        written = self._artifacts.save_result(extension, picture.data)
+        if isinstance(written, Directive):
             return written
-        return Result(
+        return JobResult(
             blob=written,
             width=picture.width,
             height=picture.height,
-            exact=not self._origin.inexact,
-            exact_reason=self._origin.inexact or None,
-            provenance=self._origin.told(),
+            exact=not self._provenance.inexact,
+            exact_reason=self._provenance.inexact or None,
+            provenance=self._provenance.to_dict(),
         )
 
 
 Segments = tuple["Segment", ...]
 
 
-class Interrupted(Exception):
-    """An order came while an iteration was under way; the last one stays valid."""
+class AttemptInterrupted(Exception):
+    """A directive ended an iteration half-way; the one before stays valid."""
 
-    def __init__(self, order: Order) -> None:
-        super().__init__(order.value)
-        self.order = order
+    def __init__(self, directive: Directive) -> None:
+        super().__init__(directive.value)
+        self.directive = directive
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How an attempt goes on.
+class IterationLoop:
+    """Loop over the iterations of an attempt, restarted at each change of segments.
 
     Attributes:
-        begin: Starts the engine at a snapshot (None: at the beginning), with all that
-            is known to change.
-        attend: Is called after each iteration; tells what to do next.
-        steer: Lets pending changes begin after the given iteration; returns all, or
-            None while that cannot be recorded: then they wait.
+        start_engine: Function that starts the engine at a snapshot (None: at the first
+            iteration) with all segments so far.
+        on_iterate: Function called after each iteration; returns the directive.
+        steer: Function that begins the pending segments after the given iteration; it
+            returns all segments, or None if that cannot be recorded: they stay pending.
     """
 
-    begin: Callable[[Snapshot | None, Segments], Iterable[Iterate]]
-    attend: Callable[[Iterate], Order]
+    start_engine: Callable[[Snapshot | None, Segments], Iterable[Iterate]]
+    on_iterate: Callable[[Iterate], Directive]
     steer: Callable[[int], Segments | None]
 
-    def follow(
-        self, here: Snapshot | None, segments: Segments
-    ) -> tuple[Snapshot | None, Order]:
-        """Iterate until the end, or until an order ends it.
+    def run(
+        self, snapshot: Snapshot | None, segments: Segments
+    ) -> tuple[Snapshot | None, Directive]:
+        """Iterate to the end, or until a directive ends it.
 
         Returns:
-            Where it came to, and the order; GO_ON: every iteration is done.
+            The last snapshot and the directive; CONTINUE: every iteration is done.
         """
         while True:
-            known = segments
-            here, order, segments = self._run(here, known)
-            if order is not Order.GO_ON or segments == known:
-                return here, order
+            current = segments
+            snapshot, directive, segments = self._run(snapshot, current)
+            if directive is not Directive.CONTINUE or segments == current:
+                return snapshot, directive
 
     def _run(
-        self, here: Snapshot | None, known: Segments
-    ) -> tuple[Snapshot | None, Order, Segments]:
-        """Iterate with the same segments; return where to, the order, the new ones."""
+        self, snapshot: Snapshot | None, current: Segments
+    ) -> tuple[Snapshot | None, Directive, Segments]:
+        """Iterate with the same segments; return the new ones after a steering."""
         try:
-            for iterate in self.begin(here, known):
-                here, order = iterate.snapshot(), self.attend(iterate)
-                if order is Order.STEER:
-                    segments = self.steer(iterate.iteration) or known
-                    if segments != known:
-                        return here, Order.GO_ON, segments
-                elif order is not Order.GO_ON:
-                    return here, order, known
-        except Interrupted as interruption:
-            return here, interruption.order, known
-        return here, Order.GO_ON, known
+            for iterate in self.start_engine(snapshot, current):
+                snapshot, directive = iterate.snapshot(), self.on_iterate(iterate)
+                if directive is Directive.STEER:
+                    segments = self.steer(iterate.iteration) or current
+                    if segments != current:
+                        return snapshot, Directive.CONTINUE, segments
+                elif directive is not Directive.CONTINUE:
+                    return snapshot, directive, current
+        except AttemptInterrupted as interruption:
+            return snapshot, interruption.directive, current
+        return snapshot, Directive.CONTINUE, current
 
 
-def endure(
-    room: Room,
+def run_with_oom_retry(
+    plan: MemoryPlan,
     start: Snapshot | None,
-    run: Callable[[Room, Snapshot | None], Iterator[Iterate]],
-    narrowed: Callable[[Room], None],
+    run: Callable[[MemoryPlan, Snapshot | None], Iterator[Iterate]],
+    on_smaller_tiles: Callable[[MemoryPlan], None],
 ) -> Iterator[Iterate]:
-    """Run; whenever memory runs out, go on from the last iterate with less.
+    """Run the engine; when memory runs out, continue from the last iterate with less.
 
     Args:
-        room: To begin with.
-        start: Where to begin; None: at the beginning.
-        run: Iterates in some room, from some point on.
-        narrowed: Told of each smaller room before it is used.
+        plan: Memory plan to start with.
+        start: Snapshot to start from; None: the first iteration.
+        run: Function that runs the engine by a plan, from a snapshot.
+        on_smaller_tiles: Function called with each smaller plan before it is used.
 
     Raises:
         torch.OutOfMemoryError: Memory does not suffice for the smallest tiles. Or
             another error for which `is_out_of_memory` is true.
     """
-    here, start = start, None  # which is as large as the run
+    snapshot, start = start, None  # a snapshot takes as much memory as a run
     while True:
         try:
-            for iterate in run(room, here):
-                here = iterate.snapshot()
+            for iterate in run(plan, snapshot):
+                snapshot = iterate.snapshot()
                 yield iterate
         except Exception as error:
-            smaller = room.narrowed() if is_out_of_memory(error) else None
+            smaller = plan.with_smaller_tiles() if is_out_of_memory(error) else None
             if smaller is None:
                 raise
         else:
             return
-        room = smaller  # outside, where the error no longer holds on to tensors
-        narrowed(room)
+        plan = smaller  # outside the handler, where the error no longer holds tensors
+        on_smaller_tiles(plan)

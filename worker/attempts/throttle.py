@@ -1,4 +1,4 @@
-"""When the costly extras of a run are due: seldom enough to cost half a percent."""
+"""Throttle for previews and checkpoints: rare enough to take half a percent of time."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-COST_FACTOR = 200  # an extra that takes a second comes every two hundred at most
+COST_FACTOR = 200  # what takes one second is done every 200 seconds at most
 
 
-class Pace:
-    """Spaces out something that takes time.
+class Throttle:
+    """Throttle of one recurring action, by an interval and by its cost.
 
     Args:
-        interval_seconds: At least so long between two.
-        at_once: Whether the first is due right away.
-        clock: Seconds that never go back.
+        interval_seconds: Minimum seconds between two actions.
+        first_is_due: Whether the first action is due immediately.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
         self,
         interval_seconds: float,
         *,
-        at_once: bool,
+        first_is_due: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._interval, self._clock = interval_seconds, clock
-        self._due_at = clock() + (0 if at_once else interval_seconds)
+        self._interval_seconds, self._clock = interval_seconds, clock
+        self._due_at = clock() + (0 if first_is_due else interval_seconds)
 
     def is_due(self) -> bool:
-        """Whether it is time."""
+        """Whether the next action is due."""
         return self._clock() >= self._due_at
 
     @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Run the thing inside; how long it takes decides when the next is due."""
-        began = self._clock()
+    def measure(self) -> Iterator[None]:
+        """Measure the action in the `with` block; its cost delays the next one."""
+        started_at = self._clock()
         try:
             yield
         finally:
-            ended = self._clock()
-            rest = max(self._interval, COST_FACTOR * (ended - began))
-            self._due_at = ended + rest
+            ended_at = self._clock()
+            delay = max(self._interval_seconds, COST_FACTOR * (ended_at - started_at))
+            self._due_at = ended_at + delay

@@ -1,4 +1,4 @@
-"""What an attempt is told of the time that jobs like it took, and what it tells."""
+"""Paces of earlier jobs for an attempt, and the record of its own."""
 
 from __future__ import annotations
 
@@ -7,105 +7,113 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from shared.errors import DatabaseUnavailable
-from shared.forecast.pace_model import Paces, look_method, method_of
-from shared.forecast.pace_store import Outcome, record_pace, timetable
+from shared.forecast.pace_model import PaceModel, explore_method, style_method
+from shared.forecast.pace_store import ForecastOutcome, load_pace_table, record_paces
 from shared.params.kinds import JobKind
-from shared.params.segments import steered
-from worker.devices.device import setup_of
+from shared.params.segments import apply_segments
+from worker.devices.device import describe_setup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.forecast.pace_model import Span
-    from shared.forecast.pace_store import Measured
+    from shared.forecast.pace_model import DurationRange
+    from shared.forecast.pace_store import PaceMeasurement
     from shared.jobs.claim import Claim
     from shared.params.style import StyleParams
-    from worker.context import Tools
+    from worker.context import WorkerContext
     from worker.engine.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 
 
-class Timed(Protocol):
-    """What has measured an attempt of any kind."""
+class TimedMeter(Protocol):
+    """Meter of an attempt of any kind, after its end."""
 
     @property
-    def foretold(self) -> Span | None:
-        """What it was expected to take, if anybody knew."""
+    def forecast(self) -> DurationRange | None:
+        """Expected duration; None if no job like it was measured."""
 
     @property
     def elapsed_seconds(self) -> float:
-        """Since the claim."""
+        """Seconds since the claim."""
 
-    def saved(self) -> Sequence[Measured]:
-        """All that was timed; the result has just been stored."""
+    def measurements(self) -> Sequence[PaceMeasurement]:
+        """Return all measurements; the result was just stored."""
 
 
-class Times:
-    """The paces of one claimed job's method on this worker; an outage costs only them.
+class PaceRecorder:
+    """Reads and records the paces of a job's method on this worker.
+
+    If the database is away, it only logs that.
 
     Args:
-        tools: What this worker process has.
-        claim: The job.
+        context: Resources of the worker process.
+        claim: Claim of the job.
     """
 
-    def __init__(self, tools: Tools, claim: Claim) -> None:
-        self._db, self._claim = tools.db, claim
-        self._setup = setup_of(tools.settings, tools.device)
-        named = look_method if claim.kind == JobKind.EXPLORE else method_of
-        self._method = named(claim.params.model_dump())
-        self._measured: Sequence[Measured] = ()
-        self._outcome: Outcome | None = None
+    def __init__(self, context: WorkerContext, claim: Claim) -> None:
+        self._db, self._claim = context.db, claim
+        self._setup = describe_setup(context.settings, context.device)
+        method_of = explore_method if claim.kind == JobKind.EXPLORE else style_method
+        self._method = method_of(claim.params.model_dump())
+        self._measurements: Sequence[PaceMeasurement] = ()
+        self._outcome: ForecastOutcome | None = None
 
-    def paces(self) -> Paces:
-        """Read what is known."""
+    def load_pace_model(self) -> PaceModel:
+        """Load the pace model of this method; an empty one if the database is away."""
         try:
-            known = timetable(self._db)
+            table = load_pace_table(self._db)
         except DatabaseUnavailable as error:
             log.warning("pace_read_failed", error=str(error))
-            return Paces()
+            return PaceModel()
         if self._claim.kind == JobKind.EXPLORE:
-            return known.look_paces(self._setup, self._method)
-        return known.paces(self._setup, self._method)
+            return table.explore_pace_model(self._setup, self._method)
+        return table.pace_model(self._setup, self._method)
 
-    def note(self, meter: Timed, *, is_as_foretold: bool) -> None:
-        """Take down what a whole attempt took, and if that was as it was foretold.
+    def collect(self, meter: TimedMeter, *, matches_forecast: bool) -> None:
+        """Collect the measurements of an attempt, and how accurate its forecast was.
 
         Args:
-            meter: Its own; the result has been stored by now.
-            is_as_foretold: Whether it did what it was foretold for: nobody changed
-                anything or ended it early.
+            meter: Meter of the attempt; the result is stored by now.
+            matches_forecast: Whether the attempt did the work of its forecast: it was
+                neither steered nor finished early.
         """
-        self._measured = meter.saved()
-        foretold = meter.foretold
-        if is_as_foretold and foretold is not None:
-            took = meter.elapsed_seconds
-            self._outcome = Outcome(self._claim.job_id, foretold, took)
-            error = foretold.seconds / took - 1
-            log.info("duration_forecast", seconds=took, relative_error=round(error, 3))
+        self._measurements = meter.measurements()
+        forecast = meter.forecast
+        if matches_forecast and forecast is not None:
+            actual_seconds = meter.elapsed_seconds
+            self._outcome = ForecastOutcome(
+                self._claim.job_id, forecast, actual_seconds
+            )
+            error = forecast.seconds / actual_seconds - 1
+            log.info(
+                "duration_forecast",
+                seconds=actual_seconds,
+                relative_error=round(error, 3),
+            )
 
-    def learn(self) -> None:
-        """Tell what was taken down; the job is over, and nothing here may harm it."""
-        measured, outcome = self._measured, self._outcome
+    def store(self) -> None:
+        """Store what was collected; never raises, as the job has already succeeded."""
+        measurements, outcome = self._measurements, self._outcome
         try:
-            record_pace(self._db, self._setup, self._method, measured, outcome)
+            record_paces(self._db, self._setup, self._method, measurements, outcome)
         except DatabaseUnavailable as error:
             log.warning("pace_write_failed", error=str(error))
         except Exception:
             log.exception("pace_write_failed")
 
 
-def place_of(here: Snapshot) -> tuple[int, int, int]:
-    """Iterations over all scales, the scale, and iterations done there."""
-    return here.iteration, here.scale, here.scale_iteration
+def snapshot_position(snapshot: Snapshot) -> tuple[int, int, int]:
+    """Return iterations over all scales, the scale, and iterations done there."""
+    return snapshot.iteration, snapshot.scale, snapshot.scale_iteration
 
 
-def left_of(
+def remaining_stages(
     claim: Claim[StyleParams], done: tuple[int, int, int]
 ) -> list[tuple[int, int]]:
-    """(long side in px, iterations that are left) per scale, as planned by now."""
+    """Return (long side in px, remaining iterations) per scale, by the current plan."""
     _, scale, at_scale = done
-    stages = steered(claim.params, claim.segments).stages
-    left = [0] * scale + [count for _, count in stages[scale:]]
-    left[scale] = max(0, left[scale] - at_scale)
-    return [(side, n) for (side, _), n in zip(stages, left, strict=True)]
+    stages = apply_segments(claim.params, claim.segments).stages
+    remaining = [0] * scale + [count for _, count in stages[scale:]]
+    remaining[scale] = max(0, remaining[scale] - at_scale)
+    return [(side, n) for (side, _), n in zip(stages, remaining, strict=True)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.devices.determinism import precision_on
+from worker.devices.determinism import select_precision
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -28,7 +28,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """A device by its class, its lasting name, and its memory."""
+    """Device with its class, its permanent id, its name and its memory in bytes."""
 
     device_class: str  # cpu, cuda, mps
     uuid: str
@@ -37,52 +37,54 @@ class DeviceInfo:
 
     @property
     def torch_device(self) -> torch.device:
-        """How torch calls it in a process that sees no other of its class."""
+        """Device for torch, in a process that sees only one of its class."""
         return torch.device(self.device_class)
 
 
-def best_devices() -> list[DeviceInfo]:
-    """Every CUDA device; else the MPS device; else the CPU."""
+def list_devices() -> list[DeviceInfo]:
+    """List every CUDA device; else the MPS device; else the CPU."""
     if torch.cuda.is_available():
-        return [_cuda(index) for index in range(torch.cuda.device_count())]
+        return [_cuda_device(index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        return [DeviceInfo("mps", _on_host("mps"), _cpu_name(), _ram_bytes())]
-    return [cpu()]
+        return [DeviceInfo("mps", _host_device_name("mps"), _cpu_name(), _ram_bytes())]
+    return [cpu_device()]
 
 
-def cpu() -> DeviceInfo:
-    """The CPU with all the memory this process may use."""
-    return DeviceInfo("cpu", _on_host("cpu"), _cpu_name(), _ram_bytes())
+def cpu_device() -> DeviceInfo:
+    """Return the CPU with all memory that this process may use."""
+    return DeviceInfo("cpu", _host_device_name("cpu"), _cpu_name(), _ram_bytes())
 
 
-def this_device(device_class: str, memory_share: int = 1, slot: int = 0) -> DeviceInfo:
-    """The one device of `device_class` that the fleet left visible to this process.
+def select_device(
+    device_class: str, memory_share: int = 1, slot: int = 0
+) -> DeviceInfo:
+    """Return the one device of a class that the supervisor made visible.
 
     Args:
-        device_class: cpu, cuda or mps.
-        memory_share: Among how many processes its memory is shared out.
-        slot: Which of them this one is, from 0; each has a name of its own.
+        device_class: Class of the device: cpu, cuda or mps.
+        memory_share: Number of processes that share the device's memory.
+        slot: Index of this process among them, from 0; it becomes part of the id.
 
     Raises:
         RuntimeError: There is no such device.
     """
-    found = [cpu()] if device_class == "cpu" else best_devices()
-    for device in found:
+    devices = [cpu_device()] if device_class == "cpu" else list_devices()
+    for device in devices:
         if device.device_class == device_class:
             uuid = f"{device.uuid}-{slot}" if slot else device.uuid
             return replace(device, uuid=uuid, bytes=device.bytes // memory_share)
     raise RuntimeError(f"this machine has no {device_class} device")
 
 
-def use_threads(count: int | None) -> int:
-    """Fix the number of CPU threads, as results depend on it in the last bit."""
+def set_threads(count: int | None) -> int:
+    """Set the number of CPU threads, as results depend on it in the last bit."""
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
 
 
 def free_bytes(device: DeviceInfo) -> int:
-    """Memory that a new attempt would find, at most what is ours of the device."""
+    """Return the free memory, at most this process's share of the device."""
     if device.device_class == "cuda":
         torch.cuda.empty_cache()
         return torch.cuda.mem_get_info(device.torch_device)[0]
@@ -90,15 +92,15 @@ def free_bytes(device: DeviceInfo) -> int:
 
 
 def is_usable(device: DeviceInfo) -> bool:
-    """Whether the device still computes; some errors stick to the process."""
+    """Whether the device still computes; some errors last as long as the process."""
     try:
         return torch.ones(2, device=device.torch_device).sum().item() == 2  # noqa: PLR2004 - 1 + 1
     except RuntimeError:
         return False
 
 
-def versions() -> dict[str, str]:
-    """What a result may depend on, besides its inputs."""
+def software_versions() -> dict[str, str]:
+    """Return the versions of software that a result depends on."""
     return {
         "impasto": version("impasto"),
         "torch": torch.__version__,
@@ -110,49 +112,49 @@ def versions() -> dict[str, str]:
     }
 
 
-def how_computed(settings: Settings, device: DeviceInfo) -> dict[str, str]:
-    """Everything the last bits of a result depend on, besides its inputs.
+def compute_environment(settings: Settings, device: DeviceInfo) -> dict[str, str]:
+    """Return everything that the last bits of a result depend on, besides its inputs.
 
     Args:
-        settings: Those this process has been prepared with.
-        device: What it computes on, with the threads it uses now.
+        settings: Settings that torch was configured with.
+        device: Device of this process, with the threads that it uses now.
     """
     on_cpu, on_cuda = device.device_class == "cpu", device.device_class == "cuda"
     return {
         "device": f"{device.device_class} {device.name}",
-        **versions(),
+        **software_versions(),
         "threads": str(torch.get_num_threads()),
         "convolution": settings.cpu_convolution if on_cpu else "direct",
-        "precision": precision_on(device.device_class, settings),
+        "precision": select_precision(device.device_class, settings),
         "graphs": str(on_cuda and settings.cuda_graphs),
     }
 
 
-def setup_of(settings: Settings, device: DeviceInfo) -> str:
-    """Name all that the pace of a worker depends on, in words."""
-    words = [
+def describe_setup(settings: Settings, device: DeviceInfo) -> str:
+    """Describe all that the pace of a worker depends on."""
+    parts = [
         device.device_class,
         device.name,
-        precision_on(device.device_class, settings),
+        select_precision(device.device_class, settings),
     ]
     if device.device_class == "cpu":
         threads = settings.worker_threads or torch.get_num_threads()
-        words += [f"{threads} threads", settings.cpu_convolution]
-    return ", ".join(words)
+        parts += [f"{threads} threads", settings.cpu_convolution]
+    return ", ".join(parts)
 
 
-def _cuda(index: int) -> DeviceInfo:
+def _cuda_device(index: int) -> DeviceInfo:
     properties = torch.cuda.get_device_properties(index)
     uuid = f"GPU-{properties.uuid}"
     return DeviceInfo("cuda", uuid, properties.name, properties.total_memory)
 
 
-def _on_host(device_class: str) -> str:
+def _host_device_name(device_class: str) -> str:
     return f"{device_class}-{socket.gethostname()}"
 
 
 def _cpu_name() -> str:
-    """The model, where the kernel tells it (Linux), else the architecture."""
+    """Return the CPU model where the kernel tells it (Linux), else the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -161,14 +163,14 @@ def _cpu_name() -> str:
     return models[0].strip() if models else platform.machine()
 
 
-def _available_bytes(otherwise: int) -> int:
-    """Memory that can be had without swapping, where the kernel tells it (Linux)."""
+def _available_bytes(default: int) -> int:
+    """Return the memory available without swapping, where the kernel tells it."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return otherwise
-    told = [line.split() for line in lines if line.startswith("MemAvailable:")]
-    return int(told[0][1]) * 1024 if told else otherwise
+        return default
+    matches = [line.split() for line in lines if line.startswith("MemAvailable:")]
+    return int(matches[0][1]) * 1024 if matches else default
 
 
 def _ram_bytes() -> int:
@@ -180,4 +182,4 @@ def _ram_bytes() -> int:
 
 
 if __name__ == "__main__":
-    json.dump([asdict(device) for device in best_devices()], sys.stdout)
+    json.dump([asdict(device) for device in list_devices()], sys.stdout)

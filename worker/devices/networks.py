@@ -1,4 +1,4 @@
-"""The networks of this process: verified, on the device, built when first needed."""
+"""Cache of the networks of this process, loaded on first use."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.devices.determinism import in_float32, precision_on
-from worker.engine.vgg.cuda_graphs import record_on_cuda
+from worker.devices.determinism import float32_settings, select_precision
+from worker.engine.vgg.cuda_graphs import capture_cuda_graph
 from worker.engine.vgg.network import Network, build_network
-from worker.weights.load import digest, load
+from worker.weights.load import load_weights, weights_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,52 +20,53 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
-class Networks:
-    """Networks by name, each loaded once.
+class NetworkCache:
+    """Networks by name, verified and loaded onto the device once.
 
     Args:
-        settings: Where the weights lie, and how to compute with them.
-        device: Where the networks go.
+        settings: Settings of the weights folder, the precision and the convolution.
+        device: Device of the networks.
     """
 
     def __init__(self, settings: Settings, device: torch.device) -> None:
         self._settings, self._device = settings, device
-        self._built: dict[tuple[NetworkName, bool], tuple[Network, str]] = {}
+        self._loaded: dict[tuple[NetworkName, bool], tuple[Network, str]] = {}
 
-    def get(self, name: NetworkName, *, full: bool = False) -> tuple[Network, str]:
+    def get(self, name: NetworkName, *, float32: bool = False) -> tuple[Network, str]:
         """Return the network and the digest of its weights.
 
         Args:
-            name: Which.
-            full: In float32, whatever the settings say: for comparing activations.
+            name: Name of the network.
+            float32: Whether to compute in float32 whatever the settings say, for
+                comparing activations.
 
         Raises:
-            WeightsError: They are missing or damaged.
+            WeightsError: The weights are missing or damaged.
         """
-        if (name, full) not in self._built:
+        if (name, float32) not in self._loaded:
             folder, settings = self._settings.weights_dir, self._settings
-            tensors = load(name, folder)
-            if full:
-                settings = in_float32(settings)
-            network = network_of(name, tensors, self._device, settings)
-            self._built[name, full] = network, digest(name, folder)
-        return self._built[name, full]
+            tensors = load_weights(name, folder)
+            if float32:
+                settings = float32_settings(settings)
+            network = network_from_weights(name, tensors, self._device, settings)
+            self._loaded[name, float32] = network, weights_digest(name, folder)
+        return self._loaded[name, float32]
 
 
-def network_of(
+def network_from_weights(
     name: NetworkName,
     tensors: Mapping[str, Tensor],
     device: torch.device,
     settings: Settings,
 ) -> Network:
-    """Build a network of these weights that computes as the settings say."""
-    halves = precision_on(device.type, settings) == "bf16"
-    graphs = device.type == "cuda" and settings.cuda_graphs
+    """Build a network from weights, with precision and convolution by the settings."""
+    use_bfloat16 = select_precision(device.type, settings) == "bf16"
+    use_graphs = device.type == "cuda" and settings.cuda_graphs
     return build_network(
         name,
         tensors,
         device,
         settings.cpu_convolution if device.type == "cpu" else "direct",
-        precision=torch.bfloat16 if halves else None,
-        record=record_on_cuda if graphs else None,
+        precision=torch.bfloat16 if use_bfloat16 else None,
+        capture_graph=capture_cuda_graph if use_graphs else None,
     )

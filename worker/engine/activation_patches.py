@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from worker.engine.snapshot import Snapshot
-from worker.engine.vgg.receptive_field import receptive_field
+from worker.engine.vgg.receptive_field import compute_receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ _NOWHERE = -1  # picture of a place that is still free
 _VALUES, _PLACES = "values.", "places."
 
 
-class Best(NamedTuple):
+class TopActivations(NamedTuple):
     """The strongest responses of a layer's units so far, each of another picture.
 
     Attributes:
@@ -37,11 +37,11 @@ class Best(NamedTuple):
     """
 
     values: Tensor
-    places: Tensor
+    positions: Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PatchSearchState:
     """What there is after one more picture; stays valid.
 
     Attributes:
@@ -51,21 +51,21 @@ class Look:
         best: By layer.
     """
 
-    pictures: int
+    picture_count: int
     height: int
     width: int
-    best: Mapping[str, Best]
+    top_activations: Mapping[str, TopActivations]
 
     def snapshot(self) -> Snapshot:
         """Everything needed to continue from here; costs nothing."""
         tensors = {}
-        for layer, best in self.best.items():
+        for layer, best in self.top_activations.items():
             tensors[_VALUES + layer], tensors[_PLACES + layer] = best
-        return Snapshot(self.pictures, 0, self.pictures, tensors, {})
+        return Snapshot(self.picture_count, 0, self.picture_count, tensors, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class ActivationPatch:
     """A piece of a picture that excites a unit.
 
     Attributes:
@@ -81,7 +81,7 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UnitPatches:
     """What excites one unit.
 
     Attributes:
@@ -91,18 +91,18 @@ class Unit:
     """
 
     layer: str
-    number: int
-    patches: tuple[Patch, ...]
+    channel: int
+    patches: tuple[ActivationPatch, ...]
 
 
 @torch.no_grad()
-def explore(
+def find_activation_patches(
     pictures: Iterable[Tensor],
     params: ExploreParams,
     network: Network,
     *,
     resume: Snapshot | None = None,
-) -> Iterator[Look]:
+) -> Iterator[PatchSearchState]:
     """Look at one picture after another; none of them is kept.
 
     Args:
@@ -117,39 +117,47 @@ def explore(
         at the end.
     """
     network = network.with_pooling(params.pooling)
-    best = {} if resume is None else best_of(resume, network.device)
+    best = {} if resume is None else load_top_activations(resume, network.device)
     seen = 0 if resume is None else resume.iteration
     for index, picture in enumerate(pictures, seen):
         image = picture.to(network.device, network.dtype)
-        maps = network.activations(image, params.layers)
+        maps = network.compute_activations(image, params.layers)
         best = {
             layer: _with_picture(best.get(layer), maps.pop(layer), index, params)
             for layer in params.layers
         }
-        yield Look(index + 1, image.shape[2], image.shape[3], best)
+        yield PatchSearchState(index + 1, image.shape[2], image.shape[3], best)
 
 
-def best_of(snapshot: Snapshot, device: torch.device) -> dict[str, Best]:
+def load_top_activations(
+    snapshot: Snapshot, device: torch.device
+) -> dict[str, TopActivations]:
     """Return what a snapshot holds, by layer."""
     moved = {name: each.to(device) for name, each in snapshot.tensors.items()}
     layers = [name.removeprefix(_VALUES) for name in moved if name.startswith(_VALUES)]
     return {
-        layer: Best(moved[_VALUES + layer], moved[_PLACES + layer]) for layer in layers
+        layer: TopActivations(moved[_VALUES + layer], moved[_PLACES + layer])
+        for layer in layers
     }
 
 
-def units_to_show(best: Mapping[str, Best], params: ExploreParams) -> list[Unit]:
+def select_units(
+    best: Mapping[str, TopActivations], params: ExploreParams
+) -> list[UnitPatches]:
     """Choose the units, layer by layer, and name the patches of each."""
     return [
-        Unit(layer, number, tuple(_patches(layer, number, best[layer], params)))
+        UnitPatches(layer, number, tuple(_patches(layer, number, best[layer], params)))
         for layer in params.layers
         for number in _numbers(best[layer], params)
     ]
 
 
 def _with_picture(
-    so_far: Best | None, activation: Tensor, picture: int, params: ExploreParams
-) -> Best:
+    so_far: TopActivations | None,
+    activation: Tensor,
+    picture: int,
+    params: ExploreParams,
+) -> TopActivations:
     """Add a picture's one strongest response of each unit, (1, C, H, W) -> Best.
 
     The first of equals stays ahead, in the picture and among the pictures, so that
@@ -165,21 +173,21 @@ def _with_picture(
     if so_far is None:
         so_far = _nothing(value, place, params.patches)
     values = torch.cat((so_far.values, value), 1)
-    places = torch.cat((so_far.places, place), 1)
+    places = torch.cat((so_far.positions, place), 1)
     order = values.argsort(dim=1, descending=True, stable=True)[:, : params.patches]
     index = order[:, :, None].expand(-1, -1, 3)
-    return Best(values.gather(1, order), places.gather(1, index))
+    return TopActivations(values.gather(1, order), places.gather(1, index))
 
 
-def _nothing(value: Tensor, place: Tensor, count: int) -> Best:
+def _nothing(value: Tensor, place: Tensor, count: int) -> TopActivations:
     """As many free places per unit; 0, which no activation of a ReLU is below."""
     units = value.shape[0]
-    return Best(
+    return TopActivations(
         value.new_zeros(units, count), place.new_full((units, count, 3), _NOWHERE)
     )
 
 
-def _numbers(best: Best, params: ExploreParams) -> list[int]:
+def _numbers(best: TopActivations, params: ExploreParams) -> list[int]:
     """The units asked for, or those with the strongest patches on average."""
     if params.units is not None:
         return list(params.units)
@@ -189,11 +197,11 @@ def _numbers(best: Best, params: ExploreParams) -> list[int]:
 
 
 def _patches(
-    layer: str, number: int, best: Best, params: ExploreParams
-) -> Iterator[Patch]:
-    field = receptive_field(params.network, layer)
-    places = best.places[number].tolist()
+    layer: str, number: int, best: TopActivations, params: ExploreParams
+) -> Iterator[ActivationPatch]:
+    field = compute_receptive_field(params.network, layer)
+    places = best.positions[number].tolist()
     for value, place in zip(best.values[number].tolist(), places, strict=True):
         picture, row, column = place
         if picture != _NOWHERE:
-            yield Patch(picture, field.box(row, column), value)
+            yield ActivationPatch(picture, field.box(row, column), value)

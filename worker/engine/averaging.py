@@ -1,25 +1,25 @@
-"""What a run remembers beside the optimizer: the average of iterates, and stillness."""
+"""Average of the iterates, and early stopping."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.engine.optimizers.base import GRAY_LEVEL, State
+from worker.engine.optimizers.base import GRAY_LEVEL, ComponentState
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-STILL_ITERATIONS = 10  # a single iteration may stand still by chance
+CHECK_INTERVAL = 10  # iterations; a single one may change little by chance
 
 
-class Average:
-    """Running average of iterates with exponentially falling weights, without bias.
+class IterateAverage:
+    """Exponential moving average (EMA) of the iterates, without bias.
 
-    The result of Katherine Crowson's style-transfer-pytorch, too: steps of Adam keep
-    their length, so each single iterate is off by one.
+    Katherine Crowson's style-transfer-pytorch returns this average, too: steps of Adam
+    keep their length, so each single iterate is one step away from the optimum.
 
     Args:
-        decay: Weight of the past; 0 takes the last iterate alone.
+        decay: Weight of earlier iterates; 0 returns the last iterate alone.
     """
 
     def __init__(self, decay: float) -> None:
@@ -27,62 +27,66 @@ class Average:
         self._mean: Tensor | None = None
         self._count = 0
 
-    def add(self, point: Tensor) -> Tensor:
-        """Take in an iterate, and return the average, same shape."""
+    def update(self, point: Tensor) -> Tensor:
+        """Add an iterate, and return the average, same shape."""
         if not self._decay:
             return point
         self._count += 1
-        newest = (1 - self._decay) / (1 - self._decay**self._count)
-        self._mean = point if self._mean is None else self._mean.lerp(point, newest)
+        weight = (1 - self._decay) / (1 - self._decay**self._count)
+        self._mean = point if self._mean is None else self._mean.lerp(point, weight)
         return self._mean
 
-    def state(self) -> State:
-        """Everything remembered."""
+    def save_state(self) -> ComponentState:
+        """Return the average and the number of iterates in it."""
         if self._mean is None:
-            return State()
-        return State({"mean": self._mean}, {"count": float(self._count)})
+            return ComponentState()
+        return ComponentState({"mean": self._mean}, {"count": float(self._count)})
 
-    def load(self, state: State) -> None:
-        """Continue from a `state`."""
+    def load_state(self, state: ComponentState) -> None:
+        """Continue from a saved state."""
         if state.tensors:
             self._mean = state.tensors["mean"]
             self._count = int(state.numbers["count"])
 
 
-class Stillness:
-    """Tells when nothing visible changes any more.
+class EarlyStopping:
+    """Early stopping: triggered when the image no longer changes visibly.
 
     Args:
-        gray_levels: Mean change over ten iterations below which nothing does; 0: never.
+        min_change: Mean change over ten iterations, in gray levels, below which the
+            scale stops; 0: never.
+
+    Attributes:
+        is_triggered: Whether the last check found a smaller change.
     """
 
-    def __init__(self, gray_levels: float) -> None:
-        self._threshold = gray_levels * GRAY_LEVEL
-        self._before: Tensor | None = None
+    def __init__(self, min_change: float) -> None:
+        self._threshold = min_change * GRAY_LEVEL
+        self._previous: Tensor | None = None
         self._count = 0
-        self.reached = False
+        self.is_triggered = False
 
-    def watch(self, image: Tensor) -> None:
-        """Look at the next picture."""
+    def update(self, image: Tensor) -> None:
+        """Compare the next image, every `CHECK_INTERVAL` iterations."""
         if not self._threshold:
             return
-        if self._count % STILL_ITERATIONS == 0:
-            if self._before is not None:
-                change = float((image - self._before).abs().mean())
-                self.reached = change < self._threshold
-            self._before = image
+        if self._count % CHECK_INTERVAL == 0:
+            if self._previous is not None:
+                change = float((image - self._previous).abs().mean())
+                self.is_triggered = change < self._threshold
+            self._previous = image
         self._count += 1
 
-    def state(self) -> State:
-        """Everything remembered."""
-        if self._before is None:
-            return State()
-        numbers = {"count": float(self._count), "reached": float(self.reached)}
-        return State({"before": self._before}, numbers)
+    def save_state(self) -> ComponentState:
+        """Return the image of the last check and the count of iterations."""
+        if self._previous is None:
+            return ComponentState()
+        numbers = {"count": float(self._count), "reached": float(self.is_triggered)}
+        return ComponentState({"before": self._previous}, numbers)
 
-    def load(self, state: State) -> None:
-        """Continue from a `state`."""
+    def load_state(self, state: ComponentState) -> None:
+        """Continue from a saved state."""
         if state.tensors:
-            self._before = state.tensors["before"]
+            self._previous = state.tensors["before"]
             self._count = int(state.numbers["count"])
-            self.reached = bool(state.numbers["reached"])
+            self.is_triggered = bool(state.numbers["reached"])

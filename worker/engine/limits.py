@@ -1,4 +1,4 @@
-"""What a run must keep to, besides its parameters."""
+"""Limits of a run besides its parameters: memory, step scale, callback per tile."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _go_on() -> None:
-    """Nobody is waiting for a sign of life."""
+def _do_nothing() -> None:
+    """Default of `RunLimits.after_tile`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Memory, caution and signs of life.
+class RunLimits:
+    """Limits of one run of the engine.
 
     Attributes:
-        activation_bytes: What the activations may take; more is computed in tiles.
-            None: anything. Pictures come out the same but for rounding.
-        step: Factor of every step of the optimizer; below 1 after one diverged.
-        tick: Called after each tile. What it raises ends the run, of which the last
+        activation_bytes: Maximum memory of the activations; images that need more are
+            computed in tiles. None: no limit. Tiles change results by rounding only.
+        step_scale: Factor of every step of the optimizer; below 1 after a run diverged.
+        after_tile: Callback after each tile. An exception ends the run; the last
             iterate stays valid.
     """
 
     activation_bytes: int | None = None
-    step: float = 1.0
-    tick: Callable[[], None] = _go_on
+    step_scale: float = 1.0
+    after_tile: Callable[[], None] = _do_nothing

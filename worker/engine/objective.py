@@ -1,4 +1,4 @@
-"""The objective: what a picture is measured by, its value and its gradient."""
+"""Objective of a style transfer: losses of an image, and their gradient."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.losses.content_tv import add_variation, content_loss
-from worker.engine.targets import ContentTargets, shares, style_targets, view
-from worker.engine.tiled_style import Overview
-from worker.engine.vgg.cuda_graphs import Recorder
+from worker.engine.losses.content_tv import add_total_variation, content_loss
+from worker.engine.targets import (
+    ContentTargets,
+    build_feature_extractor,
+    build_style_targets,
+    distribute_weight,
+)
+from worker.engine.tiled_style import TiledStyleLoss
+from worker.engine.vgg.cuda_graphs import GraphedCallable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,13 +23,13 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.images.pyramid import Scale
     from worker.engine.images.tiling import Tile
-    from worker.engine.limits import Limits
+    from worker.engine.limits import RunLimits
     from worker.engine.vgg.network import Network
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The objective at one picture: its three terms, times their weights, and the sum.
+    """Losses of one image: three weighted terms, and their sum.
 
     A term whose weight is 0 is not evaluated and reads 0.
     """
@@ -38,100 +43,108 @@ class Losses:
 class Objective:
     """alpha * content + beta * style + tv_weight * TV; Gatys et al. (2016), eq. 7.
 
-    The targets are computed once, at construction, from pictures of the size that
-    will be optimized. In tiles, those of the content are computed anew each time:
-    they would take far more memory than the picture.
+    The targets are computed once, at construction, from images of the size to be
+    optimized. In tiles, the content targets are computed again in each evaluation:
+    they would take far more memory than the image.
     """
 
     def __init__(
-        self, network: Network, params: StyleParams, scale: Scale, limits: Limits
+        self, network: Network, params: StyleParams, scale: Scale, limits: RunLimits
     ) -> None:
-        self._tv_weight, self._tick = params.tv_weight, limits.tick
-        self._styles = style_targets(network, params, scale, limits)
-        weights = shares(params.content_layers, params.content_weight)
+        self._tv_weight, self._after_tile = params.tv_weight, limits.after_tile
+        self._styles = build_style_targets(network, params, scale, limits)
+        weights = distribute_weight(params.content_layers, params.content_weight)
         names = weights.keys() | self._styles.keys()
-        self._view = view(network, names, scale.size, params.tile_px, limits)
-        self._content = ContentTargets(
-            self._view, scale.content, weights, params, limits.tick
+        self._extractor = build_feature_extractor(
+            network, names, scale.size, params.tile_px, limits
         )
-        self._overview: Overview | None = None
-        if len(self._view.tiles) > 1 and self._styles:
-            looking = replace(self._view, names=self._styles.keys())
+        self._content = ContentTargets(
+            self._extractor, scale.content, weights, params, limits.after_tile
+        )
+        self._tiled_style: TiledStyleLoss | None = None
+        if len(self._extractor.tiles) > 1 and self._styles:
+            style_extractor = replace(self._extractor, layer_names=self._styles.keys())
             kind = params.style_loss
-            self._overview = Overview(looking, self._styles, kind, self._tick)
-        # What is looked at in tiles reads back in between, and so does the Wasserstein
-        # loss: by rule, not by trying.
-        fixed = len(self._view.tiles) == 1 and params.style_loss == "gram"
-        self._recorder = Recorder(network.record) if network.record and fixed else None
+            self._tiled_style = TiledStyleLoss(
+                style_extractor, self._styles, kind, self._after_tile
+            )
+        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot.
+        # This is decided by rule, not by trying.
+        can_capture = len(self._extractor.tiles) == 1 and params.style_loss == "gram"
+        self._graph: GraphedCallable | None = None
+        if network.capture_graph and can_capture:
+            self._graph = GraphedCallable(network.capture_graph)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """Measure a picture and find the gradient by it, same shape.
+        """Compute the losses of an image and the gradient by it, same shape.
 
         Args:
-            image: (1, 3, H, W), or (1, 1, H, W) for a gray one.
+            image: (1, 3, H, W), or (1, 1, H, W), gray.
         """
-        if self._recorder is None:
-            content, style, tv, gradient = self._measure(image)
+        if self._graph is None:
+            content, style, tv, gradient = self._compute(image)
         else:
-            content, style, tv, gradient = self._recorder.run(self._measure, image)
-        self._tick()
-        losses = [float(each) for each in (content, style, tv)]
+            content, style, tv, gradient = self._graph.run(self._compute, image)
+        self._after_tile()
+        losses = [float(loss) for loss in (content, style, tv)]
         return Losses(sum(losses), *losses), gradient
 
-    def _measure(self, image: Tensor) -> tuple[Tensor, ...]:
-        """The three terms, (), and the gradient, (1, C, H, W), left on the device."""
-        tally = _Tally(image)
+    def _compute(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return three losses, (), and the gradient, (1, C, H, W), on the device."""
+        sums = _LossSums(image)
         gradient = torch.zeros_like(image)
-        if self._view.names:
-            if self._overview is not None:
-                tally.style = self._overview.look(image)
-            for index, tile in enumerate(self._view.tiles):
+        if self._extractor.layer_names:
+            if self._tiled_style is not None:
+                sums.style = self._tiled_style.evaluate(image)
+            for index, tile in enumerate(self._extractor.tiles):
                 if index:
-                    self._tick()
-                tile.crop(gradient).add_(self._look(image, tile, tally))
+                    self._after_tile()
+                tile.crop(gradient).add_(self._compute_tile(image, tile, sums))
         if self._tv_weight:
-            for span in dict.fromkeys(tile.rows for tile in self._view.tiles):
+            for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
                 rows = slice(span.start, span.stop)
-                more = add_variation(image, gradient, rows, self._tv_weight)
-                tally.tv = tally.tv + more
-        return tally.content, tally.style, tally.tv, gradient
+                strip = add_total_variation(image, gradient, rows, self._tv_weight)
+                sums.tv = sums.tv + strip
+        return sums.content, sums.style, sums.tv, gradient
 
-    def _look(self, image: Tensor, tile: Tile, tally: _Tally) -> Tensor:
-        """Gradient by a tile's crop, of what its own positions contribute."""
-        wanted = self._content.maps(tile)
-        strides = self._view.strides
+    def _compute_tile(self, image: Tensor, tile: Tile, sums: _LossSums) -> Tensor:
+        """Return the gradient by a tile's crop, of the losses at its core."""
+        content_targets = self._content.get_features(tile)
+        strides = self._extractor.strides
 
         def gradient_at(name: str, features: Tensor) -> Tensor | None:
-            core = tile.core(features, strides[name])
+            core = tile.crop_core(features, strides[name])
             if not core.numel():
                 return None
-            pulls = self._style_pulls(name, core, tile, tally)
-            if name in wanted:
+            gradients = self._style_gradients(name, core, tile, sums)
+            if name in content_targets:
                 factor = self._content.factors[name]
-                value, gradient = content_loss(core, wanted[name], factor)
-                tally.content = tally.content + value
-                pulls.append(gradient)
-            return tile.spread(pulls, features, strides[name])
+                value, gradient = content_loss(core, content_targets[name], factor)
+                sums.content = sums.content + value
+                gradients.append(gradient)
+            return tile.sum_core_gradients(gradients, features, strides[name])
 
-        steps = self._view.network.forward(tile.crop(image), self._view.names)
-        by_channel = self._view.network.backward(steps, gradient_at)
-        return by_channel.sum_to_size(tile.crop(image).shape)
+        activations = self._extractor.network.forward(
+            tile.crop(image), self._extractor.layer_names
+        )
+        color_gradient = self._extractor.network.backward(activations, gradient_at)
+        return color_gradient.sum_to_size(tile.crop(image).shape)
 
-    def _style_pulls(
-        self, name: str, core: Tensor, tile: Tile, tally: _Tally
+    def _style_gradients(
+        self, name: str, core: Tensor, tile: Tile, sums: _LossSums
     ) -> list[Tensor]:
-        if self._overview is not None:
-            return self._overview.pulls(name, core, tile)
-        pulls = []
+        if self._tiled_style is not None:
+            return self._tiled_style.tile_gradients(name, core, tile)
+        gradients = []
         for target in self._styles.get(name, ()):
-            value, gradient = target.term.evaluate(core, target.share)
-            tally.style = tally.style + value
-            pulls.append(gradient)
-        return pulls
+            value, gradient = target.term.evaluate(core, target.spatial_weights)
+            sums.style = sums.style + value
+            gradients.append(gradient)
+        return gradients
 
 
-class _Tally:
-    """The terms as they add up, on the device."""
+class _LossSums:
+    """Sums of the losses over the tiles, on the device."""
 
     def __init__(self, like: Tensor) -> None:
         self.content = self.style = self.tv = like.new_zeros(())

@@ -1,11 +1,11 @@
-"""Where a run is: what one iteration left behind, and all it takes to go on."""
+"""Iterates, and snapshots: the state from which a run resumes exactly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from worker.engine.optimizers.base import State
+from worker.engine.optimizers.base import ComponentState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,19 +19,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All it takes to go on after one iteration, bit for bit, in another process.
+    """State after one iteration, from which another process resumes bit for bit.
 
-    Targets are not in it: they are recomputed from the same pictures and come out the
-    same. Holds references, not copies: nothing changes these tensors afterwards.
+    Targets are not in it: recomputing them from the same images gives the same values.
+    It holds references, not copies: nothing changes these tensors afterwards.
 
     Attributes:
-        iteration: Iterations done, over all scales.
-        scale: Index of the scale the image has, from 0.
-        scale_iteration: Iterations done at that scale.
-        tensors: "image", (1, 3, H, W); "point", what is optimized, and "result", what
-            the next scale goes on from, where they differ from it; and those of the
-            optimizer and its companions, by name.
-        numbers: Theirs, by name; exact through JSON.
+        iteration: Number of iterations done, over all scales.
+        scale: Index of the image's scale, from 0.
+        scale_iteration: Number of iterations done at that scale.
+        tensors: "image", (1, 3, H, W); "point", the optimized tensor, and "result", the
+            start of the next scale, where they differ from it; and the tensors of the
+            components as "<component>.<name>".
+        numbers: Numbers of the components, named alike; exact through JSON.
     """
 
     iteration: int
@@ -42,41 +42,44 @@ class Snapshot:
 
     @property
     def image(self) -> Tensor:
-        """The picture at this point; the result, if no iterations are left."""
+        """Image of this iteration; the result of the run, if it was the last one."""
         return self.tensors["image"]
 
     @property
     def point(self) -> Tensor:
-        """What is optimized: colors, or their brightness, (1, 1, H, W)."""
+        """Optimized tensor: colors, (1, 3, H, W), or luminance, (1, 1, H, W)."""
         return self.tensors.get("point", self.image)
 
     @property
     def result(self) -> Tensor:
-        """What the optimization has come to: `point`, or the average of many."""
+        """Result of the optimization: `point`, or the average of many."""
         return self.tensors.get("result", self.point)
 
     @property
-    def is_still(self) -> bool:
-        """Whether nothing visible changed any more: its scale is over."""
+    def stopped_early(self) -> bool:
+        """Whether early stopping ended the scale."""
         return bool(self.numbers.get("still.reached"))
 
-    def state(self, owner: str) -> State:
-        """What `owner` remembered."""
-        return State(_owned(self.tensors, owner), _owned(self.numbers, owner))
+    def component_state(self, component: str) -> ComponentState:
+        """Return the state of one component: optimizer, average or early stopping."""
+        return ComponentState(
+            _select_by_prefix(self.tensors, f"{component}."),
+            _select_by_prefix(self.numbers, f"{component}."),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Iterate:
-    """What one iteration left behind; stays valid.
+    """Result of one iteration; stays valid.
 
     Attributes:
-        iteration: Over all scales, from 1. Those that a scale skipped by stopping
-            early count as done.
+        iteration: Number over all scales, from 1. Iterations that a scale skipped by
+            stopping early count as done.
         scale: Index of the scale, from 0.
-        scale_iteration: Within the scale, from 1.
-        losses: Of the picture this iteration started from.
-        image: The picture it arrived at, (1, 3, H, W), RGB in [0, 1]; averaged, and
-            with the content's chroma put back, if that was asked for.
+        scale_iteration: Number within the scale, from 1.
+        losses: Losses of the image that this iteration started from.
+        image: Image after the iteration, (1, 3, H, W), RGB in [0, 1]; averaged, and with
+            the content's chroma, if the parameters say so.
     """
 
     iteration: int
@@ -86,27 +89,28 @@ class Iterate:
     image: Tensor
     _point: Tensor
     _result: Tensor
-    _states: Mapping[str, State]
+    _states: Mapping[str, ComponentState]
 
     def snapshot(self) -> Snapshot:
-        """Everything needed to continue from here; costs nothing."""
+        """Return the state to resume from; costs nothing."""
         tensors = {"image": self.image}
         if self._point is not self.image:
             tensors["point"] = self._point
         if self._result is not self._point:
             tensors["result"] = self._result
         numbers: dict[str, float] = {}
-        for owner, state in self._states.items():
-            tensors |= {f"{owner}.{name}": each for name, each in state.tensors.items()}
-            numbers |= {f"{owner}.{name}": each for name, each in state.numbers.items()}
-        place = (self.iteration, self.scale, self.scale_iteration)
-        return Snapshot(*place, tensors, numbers)
+        for component, state in self._states.items():
+            for name, tensor in state.tensors.items():
+                tensors[f"{component}.{name}"] = tensor
+            for name, number in state.numbers.items():
+                numbers[f"{component}.{name}"] = number
+        position = (self.iteration, self.scale, self.scale_iteration)
+        return Snapshot(*position, tensors, numbers)
 
 
-def _owned(items: Mapping[str, T], owner: str) -> dict[str, T]:
-    prefix = f"{owner}."
+def _select_by_prefix(items: Mapping[str, T], prefix: str) -> dict[str, T]:
     return {
-        name.removeprefix(prefix): each
-        for name, each in items.items()
+        name.removeprefix(prefix): value
+        for name, value in items.items()
         if name.startswith(prefix)
     }

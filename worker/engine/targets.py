@@ -1,6 +1,6 @@
-"""What the content looks like to the network: kept, or looked up tile by tile.
+"""Targets of the objective: features of the content, statistics of the styles.
 
-What a picture is compared with: made once per scale from content and styles.
+They are computed once per scale, whole or tile by tile.
 """
 
 from __future__ import annotations
@@ -10,13 +10,26 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from worker.engine.images.masks import divide, share_of, stretched
-from worker.engine.images.tiling import halo, strides, tile_for, tiles_of
-from worker.engine.losses.content_tv import content_scale
-from worker.engine.losses.gram import gram_term
-from worker.engine.losses.statistics import blended, gram_matrix, raw_moments
-from worker.engine.losses.wasserstein import normal_term
-from worker.engine.vgg.precision import widened
+from worker.engine.images.masks import (
+    compute_spatial_weights,
+    divide_into_regions,
+    resize_mask,
+)
+from worker.engine.images.tiling import (
+    choose_tile_px,
+    compute_halo_px,
+    compute_strides,
+    make_tiles,
+)
+from worker.engine.losses.content_tv import compute_content_scale
+from worker.engine.losses.gram import make_gram_loss
+from worker.engine.losses.statistics import (
+    blend_moments,
+    compute_raw_moments,
+    gram_matrix,
+)
+from worker.engine.losses.wasserstein import make_wasserstein_loss
+from worker.engine.vgg.precision import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -25,191 +38,209 @@ if TYPE_CHECKING:
 
     from shared.params.style import StyleLoss, StyleParams
     from worker.engine.images.inputs import Style
-    from worker.engine.images.masks import Region
+    from worker.engine.images.masks import StyleRegion
     from worker.engine.images.pyramid import Scale, Size
     from worker.engine.images.tiling import Tile
-    from worker.engine.limits import Limits
+    from worker.engine.limits import RunLimits
     from worker.engine.losses.content_tv import LossScale
-    from worker.engine.losses.statistics import Share, Slope
+    from worker.engine.losses.statistics import AffineGradient, SpatialWeights
     from worker.engine.vgg.network import Network
 
-    Describe = Callable[[Tensor, Share], Tensor]
+    ComputeStatistics = Callable[[Tensor, SpatialWeights], Tensor]
 
-# A gray canvas says next to nothing to deep layers: relu4_2 of VGG-16, 0.006 of what
-# white noise says. Relative to nothing, every stroke would be too much, so whatever
-# says less than this share counts as if it said so much. The smoothest photos say 0.07.
-_LEAST_SHARE = 0.05
+# A gray canvas hardly activates deep layers: relu4_2 of VGG-16 with 0.006 of the power
+# of white noise. Relative to that, every stroke would cost too much, so a content with
+# less than this share of the noise's power counts as if it had that much. The smoothest
+# photos have 0.07.
+_MIN_NOISE_SHARE = 0.05
 _NOISE_PX = 64
 
 
 class ContentTargets:
-    """The content's activations at the layers that are to be kept.
+    """Activations of the content at the content layers.
 
     Args:
-        looking: How the pictures are looked at.
+        extractor: Feature extractor for images of the content's size.
         content: (1, 3, H, W).
-        weights: Of the layers that are to be kept; may be none.
-        params: For the scale of the loss.
-        tick: Called after each tile.
+        weights: Weights of the content layers; may be empty.
+        params: Parameters with the scale of the loss.
+        after_tile: Callback after each tile.
 
     Attributes:
-        factors: Weight of each layer, over its constant.
+        factors: Weight of each layer times its normalization constant.
     """
 
     def __init__(
         self,
-        looking: View,
+        extractor: TiledFeatureExtractor,
         content: Tensor,
         weights: Mapping[str, float],
         params: StyleParams,
-        tick: Callable[[], None],
+        after_tile: Callable[[], None],
     ) -> None:
-        self._view = replace(looking, names=weights.keys())
+        self._extractor = replace(extractor, layer_names=weights.keys())
         self._image = content
-        self._kept: dict[str, Tensor] | None = None
+        self._cached: dict[str, Tensor] | None = None
         sizes, counts = dict.fromkeys(weights, 0.0), dict.fromkeys(weights, 0)
-        for tile in looking.tiles if weights else ():
-            seen = self._look(tile)
-            for name, features in seen.items():
-                sizes[name] += float(widened(features).square().sum())
+        for tile in extractor.tiles if weights else ():
+            tile_features = self._extract(tile)
+            for name, features in tile_features.items():
+                sizes[name] += float(to_accumulation_dtype(features).square().sum())
                 counts[name] += features.numel()
-            if len(looking.tiles) == 1:
-                self._kept = seen
-            tick()
+            if len(extractor.tiles) == 1:
+                self._cached = tile_features
+            after_tile()
         if params.loss_scale == "relative":
-            for name, power in _power_of_noise(looking.network, weights.keys()).items():
-                sizes[name] = max(sizes[name], _LEAST_SHARE * power * counts[name])
+            noise_power = _compute_noise_power(extractor.network, weights.keys())
+            for name, power in noise_power.items():
+                sizes[name] = max(sizes[name], _MIN_NOISE_SHARE * power * counts[name])
         self.factors = {
-            name: weight * content_scale(params.loss_scale, sizes[name])
+            name: weight * compute_content_scale(params.loss_scale, sizes[name])
             for name, weight in weights.items()
         }
 
-    def maps(self, tile: Tile) -> dict[str, Tensor]:
-        """What the tile's own positions should look like, by layer."""
+    def get_features(self, tile: Tile) -> dict[str, Tensor]:
+        """Return the content's activations at the tile's core, by layer."""
         if not self.factors:
             return {}
-        return self._look(tile) if self._kept is None else self._kept
+        return self._extract(tile) if self._cached is None else self._cached
 
-    def _look(self, tile: Tile) -> dict[str, Tensor]:
-        return dict(self._view.maps(self._image, tile))
+    def _extract(self, tile: Tile) -> dict[str, Tensor]:
+        return dict(self._extractor.extract(self._image, tile))
 
 
-def _power_of_noise(network: Network, names: Collection[str]) -> dict[str, float]:
-    """Mean square of each layer's activations for white noise, gray."""
+def _compute_noise_power(network: Network, names: Collection[str]) -> dict[str, float]:
+    """Compute the mean square of each layer's activations for gray white noise."""
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(1, 1, _NOISE_PX, _NOISE_PX, generator=generator)
-    seen = network.activations(noise.to(network.device, network.dtype), names)
-    return {name: float(widened(each).square().mean()) for name, each in seen.items()}
+    noise = noise.to(network.device, network.dtype)
+    return {
+        name: float(to_accumulation_dtype(features).square().mean())
+        for name, features in network.compute_activations(noise, names).items()
+    }
 
 
-class StyleTerm(Protocol):
-    """One layer's distance to a style."""
+class StyleLossTerm(Protocol):
+    """Distance of one layer's activations to a style."""
 
-    def slope(self, moments: Tensor) -> Slope:
-        """Value and pull at a picture that has these moments."""
+    def affine_gradient(self, moments: Tensor) -> AffineGradient:
+        """Return value and gradient at an image with these statistics."""
 
-    def evaluate(self, features: Tensor, share: Share) -> tuple[Tensor, Tensor]:
-        """Value, (), and gradient by a whole map, (1, C, H, W)."""
+    def evaluate(
+        self, features: Tensor, spatial_weights: SpatialWeights
+    ) -> tuple[Tensor, Tensor]:
+        """Return value, (), and gradient by a whole feature map, (1, C, H, W)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StyleTarget:
-    """A term, and the positions of its layer that it is about."""
+    """Loss term of a style region, and the weights of its positions in the layer."""
 
-    term: StyleTerm
-    share: Share
+    term: StyleLossTerm
+    spatial_weights: SpatialWeights
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How a picture of one size is looked at: through which layers, in which tiles.
+class TiledFeatureExtractor:
+    """Extractor of the activations of some layers, tile by tile, for one image size.
 
     Attributes:
-        size: Height and width, px.
-        network: What looks.
-        names: The layers.
-        tiles: One, or more that overlap.
+        size: Height and width of the image, px.
+        network: Network that computes the activations.
+        layer_names: Layers to extract.
+        tiles: Tiles of the image: one, or more that overlap.
     """
 
     size: Size
     network: Network
-    names: Collection[str]
+    layer_names: Collection[str]
     tiles: Sequence[Tile]
 
     @property
     def strides(self) -> Mapping[str, int]:
-        """Px between neighboring positions, by layer."""
-        return strides(self.network.layers(self.names))
+        """Distance in px between neighboring positions, by layer."""
+        return compute_strides(self.network.layers_up_to(self.layer_names))
 
     @property
-    def sizes(self) -> Mapping[str, Size]:
-        """Height and width of each layer's map of the picture."""
+    def map_sizes(self) -> Mapping[str, Size]:
+        """Height and width of the feature map of the whole image, by layer."""
         height, width = self.size
         return {
             name: (max(1, height // stride), max(1, width // stride))
             for name, stride in self.strides.items()
         }
 
-    def maps(self, image: Tensor, tile: Tile) -> Iterator[tuple[str, Tensor]]:
-        """The tile's own part of every layer that has one, (1, C, h, w)."""
-        sizes = self.strides
-        for name, features in self.network.maps(tile.crop(image), self.names):
-            core = tile.core(features, sizes[name])
+    def extract(self, image: Tensor, tile: Tile) -> Iterator[tuple[str, Tensor]]:
+        """Yield the activations at a tile's core, (1, C, h, w), if it has any."""
+        strides = self.strides
+        for name, features in self.network.iterate_activations(
+            tile.crop(image), self.layer_names
+        ):
+            core = tile.crop_core(features, strides[name])
             if core.numel():
                 yield name, core
 
 
-def view(
+def build_feature_extractor(
     network: Network,
     names: Collection[str],
     size: Size,
     tile_px: int | None,
-    limits: Limits,
-) -> View:
-    """Look whole, or in tiles of `tile_px` or what memory allows, if that is less."""
-    allowed = tile_for(size, network, names, limits.activation_bytes)
-    side = min(allowed or max(size), tile_px or max(size))
-    return View(size, network, names, tiles_of(size, side, halo(network.layers(names))))
+    limits: RunLimits,
+) -> TiledFeatureExtractor:
+    """Build an extractor: whole, or in tiles of at most `tile_px` that fit the memory."""
+    memory_tile_px = choose_tile_px(size, network, names, limits.activation_bytes)
+    side = min(memory_tile_px or max(size), tile_px or max(size))
+    return TiledFeatureExtractor(
+        size,
+        network,
+        names,
+        make_tiles(size, side, compute_halo_px(network.layers_up_to(names))),
+    )
 
 
-def shares(layers: Mapping[str, float], weight: float) -> dict[str, float]:
-    """Each layer's part of a term's weight; without those that have none."""
+def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Distribute the weight of a loss among its layers, without those of weight 0."""
     total = sum(layers.values())
-    parts = {name: weight * layer / total for name, layer in layers.items()}
-    return {name: part for name, part in parts.items() if part}
+    weights = {name: weight * layer / total for name, layer in layers.items()}
+    return {name: layer for name, layer in weights.items() if layer}
 
 
-def style_targets(
+def build_style_targets(
     network: Network,
     params: StyleParams,
     scale: Scale,
-    limits: Limits,
+    limits: RunLimits,
 ) -> dict[str, list[StyleTarget]]:
-    """Describe the styles and aim at them, region by region, layer by layer."""
-    weights = shares(params.style_layers, params.style_weight)
+    """Build the style targets of each layer, one for each region of the image."""
+    weights = distribute_weight(params.style_layers, params.style_weight)
     if not weights:
         return {}
-    describe, make_term = STYLE_LOSSES[params.style_loss]
-    seen = [
-        _described(network, weights, style, describe, params, limits)
+    compute_statistics, make_term = STYLE_LOSSES[params.style_loss]
+    statistics = [
+        _compute_style_statistics(
+            network, weights, style, compute_statistics, params, limits
+        )
         for style in scale.styles
     ]
-    regions = divide(
+    regions = divide_into_regions(
         [style.mask for style in scale.styles],
         [style.weight for style in params.styles],
         scale.size,
         params.mask_feather,
     )
-    sizes = view(network, weights, scale.size, params.tile_px, limits).sizes
+    sizes = build_feature_extractor(
+        network, weights, scale.size, params.tile_px, limits
+    ).map_sizes
     return {
         name: [
             StyleTarget(
                 make_term(
-                    _mixed(seen, region, name),
+                    _blend_region(statistics, region, name),
                     weight * region.strength * region.area,
                     params.loss_scale,
                 ),
-                share_of(region.place, sizes[name]),
+                compute_spatial_weights(region.mask, sizes[name]),
             )
             for region in regions
         ]
@@ -217,63 +248,78 @@ def style_targets(
     }
 
 
-def _mixed(seen: Sequence[Mapping[str, Tensor]], region: Region, name: str) -> Tensor:
-    moments = [seen[index][name] for index in region.blend]
-    return blended(moments, list(region.blend.values()))
+def _blend_region(
+    statistics: Sequence[Mapping[str, Tensor]], region: StyleRegion, name: str
+) -> Tensor:
+    moments = [statistics[index][name] for index in region.style_weights]
+    return blend_moments(moments, list(region.style_weights.values()))
 
 
-def _described(
+def _compute_style_statistics(
     network: Network,
     names: Collection[str],
     style: Style,
-    describe: Describe,
+    compute_statistics: ComputeStatistics,
     params: StyleParams,
-    limits: Limits,
+    limits: RunLimits,
 ) -> dict[str, Tensor]:
-    """Moments of one style picture by layer, of its region if it has one."""
+    """Compute the statistics of one style image, or of its region, by layer."""
     size = (style.image.shape[2], style.image.shape[3])
-    looking = view(network, names, size, params.tile_px, limits)
-    place = None if style.region is None else stretched(style.region, size)
-    parts = {name: [share_of(place, looking.sizes[name])] for name in names}
-    found = moments_of(looking, style.image, parts, describe, limits.tick)
-    return {name: moments for name, (moments,) in found.items()}
+    extractor = build_feature_extractor(network, names, size, params.tile_px, limits)
+    region = None if style.region is None else resize_mask(style.region, size)
+    spatial_weights = {
+        name: [compute_spatial_weights(region, extractor.map_sizes[name])]
+        for name in names
+    }
+    sums = sum_statistics(
+        extractor, style.image, spatial_weights, compute_statistics, limits.after_tile
+    )
+    return {name: statistics for name, (statistics,) in sums.items()}
 
 
-def moments_of(
-    looking: View,
+def sum_statistics(
+    extractor: TiledFeatureExtractor,
     image: Tensor,
-    parts: Mapping[str, Sequence[Share]],
-    describe: Describe,
-    tick: Callable[[], None],
+    spatial_weights: Mapping[str, Sequence[SpatialWeights]],
+    compute_statistics: ComputeStatistics,
+    after_tile: Callable[[], None],
 ) -> dict[str, list[Tensor]]:
-    """Add up the moments of each layer over the tiles, once for each of its parts."""
+    """Sum the statistics of each layer over the tiles, for each of its weights."""
     sums: dict[str, list[Tensor]] = {}
-    for tile in looking.tiles:
-        for name, core in looking.maps(image, tile):
-            stride = looking.strides[name]
-            here = [part_of(share, tile, stride) for share in parts[name]]
-            more = [describe(core, share) for share in here]
-            sums[name] = added(sums.get(name), more)
-        tick()
+    for tile in extractor.tiles:
+        for name, core in extractor.extract(image, tile):
+            stride = extractor.strides[name]
+            tile_weights = [
+                crop_spatial_weights(weights, tile, stride)
+                for weights in spatial_weights[name]
+            ]
+            tile_statistics = [
+                compute_statistics(core, weights) for weights in tile_weights
+            ]
+            sums[name] = accumulate(sums.get(name), tile_statistics)
+        after_tile()
     return sums
 
 
-def added(before: Sequence[Tensor] | None, more: list[Tensor]) -> list[Tensor]:
-    """Add one by one, in place, to what there was before."""
-    if before is None:
-        return more
-    return [total.add_(each) for total, each in zip(before, more, strict=True)]
+def accumulate(totals: Sequence[Tensor] | None, addends: list[Tensor]) -> list[Tensor]:
+    """Add tensors one by one, in place, to earlier totals; None: the first addends."""
+    if totals is None:
+        return addends
+    return [total.add_(addend) for total, addend in zip(totals, addends, strict=True)]
 
 
-def part_of(share: Share, tile: Tile, stride: int) -> Share:
-    """A tile's own part of what each position counts."""
-    return share if isinstance(share, float) else tile.part(share, stride)
+def crop_spatial_weights(
+    weights: SpatialWeights, tile: Tile, stride: int
+) -> SpatialWeights:
+    """Return the spatial weights at a tile's core."""
+    return weights if isinstance(weights, float) else tile.slice_core(weights, stride)
 
 
-# What is remembered of a style (it can be blended), and the term made of the blend.
+# Statistics of a style, which can be blended, and the loss term made of the blend.
 STYLE_LOSSES: dict[
-    StyleLoss, tuple[Describe, Callable[[Tensor, float, LossScale], StyleTerm]]
+    StyleLoss,
+    tuple[ComputeStatistics, Callable[[Tensor, float, LossScale], StyleLossTerm]],
 ] = {
-    "gram": (gram_matrix, gram_term),
-    "wasserstein": (raw_moments, normal_term),
+    "gram": (gram_matrix, make_gram_loss),
+    "wasserstein": (compute_raw_moments, make_wasserstein_loss),
 }

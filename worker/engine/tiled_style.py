@@ -1,6 +1,6 @@
-"""The first of two passes over tiles: what the styles of the whole picture are.
+"""Style loss of an image in tiles: the first of two passes over the tiles.
 
-Style statistics of the whole, added up block by block: Galerne et al. (2024), "Scaling
+The style statistics of the whole image are added up tile by tile: Galerne et al. (2024), "Scaling
 Painting Style Transfer", Computer Graphics Forum (arXiv 2212.13459).
 """
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.losses.statistics import pull
-from worker.engine.targets import STYLE_LOSSES, added, part_of
+from worker.engine.losses.statistics import apply_affine_gradient
+from worker.engine.targets import STYLE_LOSSES, accumulate, crop_spatial_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,75 +21,89 @@ if TYPE_CHECKING:
 
     from shared.params.style import StyleLoss
     from worker.engine.images.tiling import Tile
-    from worker.engine.losses.statistics import Slope
-    from worker.engine.targets import StyleTarget, View
+    from worker.engine.losses.statistics import AffineGradient
+    from worker.engine.targets import StyleTarget, TiledFeatureExtractor
 
     Targets = Mapping[str, list[StyleTarget]]
 
 
-class Overview:
-    """A picture's styles, and from them the pull at each position of each tile.
+class TiledStyleLoss:
+    """Style loss of a whole image, and its gradients at each tile.
 
-    Maps of fewer positions than channels are put together and looked at whole: their
-    moments have no full rank, and they are small.
+    Feature maps of fewer positions than channels are assembled and evaluated whole:
+    their moments do not have full rank, and they are small.
 
     Args:
-        looking: How the picture is looked at; more than one tile.
-        targets: By layer.
-        style_loss: What kind they are of.
-        tick: Called after each tile.
+        extractor: Feature extractor with more than one tile.
+        targets: Style targets by layer.
+        style_loss: Kind of the targets.
+        after_tile: Callback after each tile.
     """
 
     def __init__(
         self,
-        looking: View,
+        extractor: TiledFeatureExtractor,
         targets: Targets,
         style_loss: StyleLoss,
-        tick: Callable[[], None],
+        after_tile: Callable[[], None],
     ) -> None:
-        self._view, self._targets, self._tick = looking, targets, tick
-        self._describe, _ = STYLE_LOSSES[style_loss]
-        self._slopes: dict[str, list[Slope]] = {}
-        self._maps: dict[str, list[Tensor]] = {}
+        self._extractor, self._targets, self._after_tile = (
+            extractor,
+            targets,
+            after_tile,
+        )
+        self._compute_statistics, _ = STYLE_LOSSES[style_loss]
+        self._affine_gradients: dict[str, list[AffineGradient]] = {}
+        self._map_gradients: dict[str, list[Tensor]] = {}
 
-    def look(self, image: Tensor) -> Tensor:
-        """Look at a picture, (1, C, H, W); returns the sum of its style terms, ()."""
+    def evaluate(self, image: Tensor) -> Tensor:
+        """Return the style loss of an image, (1, C, H, W), as the sum of terms, ()."""
         sums: dict[str, list[Tensor]] = {}
-        small = self._empty_maps(image)
-        for tile in self._view.tiles:
-            for name, core in self._view.maps(image, tile):
-                stride = self._view.strides[name]
-                if name in small:
-                    tile.part(small[name], stride).copy_(core)
+        small_maps = self._make_small_maps(image)
+        for tile in self._extractor.tiles:
+            for name, core in self._extractor.extract(image, tile):
+                stride = self._extractor.strides[name]
+                if name in small_maps:
+                    tile.slice_core(small_maps[name], stride).copy_(core)
                     continue
-                shares = [part_of(t.share, tile, stride) for t in self._targets[name]]
-                more = [self._describe(core, share) for share in shares]
-                sums[name] = added(sums.get(name), more)
-            self._tick()
-        return self._aim(sums) + self._evaluate(small)
+                shares = [
+                    crop_spatial_weights(t.spatial_weights, tile, stride)
+                    for t in self._targets[name]
+                ]
+                statistics = [self._compute_statistics(core, share) for share in shares]
+                sums[name] = accumulate(sums.get(name), statistics)
+            self._after_tile()
+        return self._evaluate_sums(sums) + self._evaluate_maps(small_maps)
 
-    def pulls(self, name: str, core: Tensor, tile: Tile) -> list[Tensor]:
-        """Gradients by the tile's own part of a layer."""
-        stride = self._view.strides[name]
-        if name in self._maps:
-            return [tile.part(each, stride).clone() for each in self._maps[name]]
+    def tile_gradients(self, name: str, core: Tensor, tile: Tile) -> list[Tensor]:
+        """Return the gradients by the activations at a tile's core."""
+        stride = self._extractor.strides[name]
+        if name in self._map_gradients:
+            return [
+                tile.slice_core(each, stride).clone()
+                for each in self._map_gradients[name]
+            ]
         return [
-            pull(core, slope, part_of(target.share, tile, stride))
+            apply_affine_gradient(
+                core, slope, crop_spatial_weights(target.spatial_weights, tile, stride)
+            )
             for slope, target in zip(
-                self._slopes.get(name, ()), self._targets.get(name, ()), strict=True
+                self._affine_gradients.get(name, ()),
+                self._targets.get(name, ()),
+                strict=True,
             )
         ]
 
-    def _empty_maps(self, image: Tensor) -> dict[str, Tensor]:
-        sizes = self._view.sizes
+    def _make_small_maps(self, image: Tensor) -> dict[str, Tensor]:
+        sizes = self._extractor.map_sizes
         channels = {
             layer.name: layer.channels
-            for layer in self._view.network.layers(self._targets)
+            for layer in self._extractor.network.layers_up_to(self._targets)
         }
         return {
             name: torch.empty(
                 (1, channels[name], *sizes[name]),
-                dtype=self._view.network.precision,
+                dtype=self._extractor.network.precision,
                 device=image.device,
                 memory_format=torch.channels_last,
             )
@@ -97,25 +111,25 @@ class Overview:
             if sizes[name][0] * sizes[name][1] < channels[name]
         }
 
-    def _aim(self, sums: Mapping[str, list[Tensor]]) -> Tensor:
-        self._slopes = {
+    def _evaluate_sums(self, sums: Mapping[str, list[Tensor]]) -> Tensor:
+        self._affine_gradients = {
             name: [
-                target.term.slope(moments)
+                target.term.affine_gradient(moments)
                 for target, moments in zip(self._targets[name], found, strict=True)
             ]
             for name, found in sums.items()
         }
-        slopes = itertools.chain.from_iterable(self._slopes.values())
+        slopes = itertools.chain.from_iterable(self._affine_gradients.values())
         return torch.as_tensor(sum(slope.value for slope in slopes))
 
-    def _evaluate(self, small: Mapping[str, Tensor]) -> Tensor:
+    def _evaluate_maps(self, small_maps: Mapping[str, Tensor]) -> Tensor:
         total = torch.zeros(())
-        self._maps = {}
-        for name, features in small.items():
+        self._map_gradients = {}
+        for name, features in small_maps.items():
             found = [
-                target.term.evaluate(features, target.share)
+                target.term.evaluate(features, target.spatial_weights)
                 for target in self._targets[name]
             ]
-            self._maps[name] = [gradient for _, gradient in found]
+            self._map_gradients[name] = [gradient for _, gradient in found]
             total = total + sum(value.cpu() for value, _ in found)
         return total

@@ -1,9 +1,8 @@
-"""A run in legs: stretches of iterations with the same parameters at one scale.
+"""Style transfer: optimizes an image, scale by scale, and yields every iterate.
 
-The optimization: content picture + style pictures -> one picture after another.
-
-It is a generator. Whoever drives it decides when to checkpoint, report or stop, so
-nothing here knows about jobs, files or clocks.
+At each scale the run is split into phases: iterations with the same parameters.
+`stylize` is a generator: its caller decides when to checkpoint, report or stop, so this
+module knows nothing about jobs, files or clocks.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from shared.params.segments import steered
-from worker.engine.averaging import Average, Stillness
-from worker.engine.images.color import luminance, recolored, reduced
-from worker.engine.images.inputs import Sources, Style
-from worker.engine.images.pyramid import enlarged, resize, scales
-from worker.engine.limits import Limits
+from shared.params.segments import apply_segments
+from worker.engine.averaging import EarlyStopping, IterateAverage
+from worker.engine.images.color import apply_color_mode, restore_chroma, to_luminance
+from worker.engine.images.inputs import Style, TransferInputs
+from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
+from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.optimizers.registry import OPTIMIZERS
 from worker.engine.snapshot import Iterate, Snapshot
@@ -31,88 +30,90 @@ if TYPE_CHECKING:
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
     from worker.engine.images.pyramid import Scale
-    from worker.engine.optimizers.base import Remembers
+    from worker.engine.optimizers.base import Stateful
     from worker.engine.vgg.network import Network
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """What is optimized until the next change.
+class Phase:
+    """Iterations of one scale with the same parameters.
 
     Attributes:
-        params: In force.
-        end: The iteration it ends with, counted over all scales.
-        turns: Whether it begins with another objective, so that what the optimizer has
-            learned about the curvature no longer holds.
-        closes: Whether it ends the scale, so that no later step can undo its last one.
+        params: Parameters of the phase.
+        end: Last iteration of the phase, counted over all scales.
+        changes_objective: Whether it begins with another objective, so that the
+            optimizer's curvature no longer holds.
+        ends_scale: Whether it ends the scale, so that no later step can undo its last.
     """
 
     params: StyleParams
     end: int
-    turns: bool
-    closes: bool
+    changes_objective: bool
+    ends_scale: bool
 
 
-def leg_at(
+def find_phase(
     params: StyleParams, segments: Sequence[Segment], scale: int, iteration: int
-) -> Leg:
-    """What holds after `iteration` iterations, at `scale`.
+) -> Phase:
+    """Find the phase that follows `iteration` iterations, at `scale`.
 
     Args:
-        params: As submitted.
-        segments: All changes, by the iteration they begin at.
-        scale: Index from 0.
-        iteration: Done so far, over all scales as planned: one that stopped early
-            counts in full.
+        params: Parameters as submitted.
+        segments: All changes of parameters, ordered by their first iteration.
+        scale: Index of the scale, from 0.
+        iteration: Number of iterations done, over all scales as planned: a scale that
+            stopped early counts in full.
     """
-    now = steered(
-        params, [each for each in segments if each.from_iteration <= iteration]
+    current_params = apply_segments(
+        params,
+        [segment for segment in segments if segment.from_iteration <= iteration],
     )
-    end = scale_end(now, scale)
-    ahead = [
-        each.from_iteration
-        for each in segments
-        if iteration < each.from_iteration < end
+    end = compute_scale_end(current_params, scale)
+    next_changes = [
+        segment.from_iteration
+        for segment in segments
+        if iteration < segment.from_iteration < end
     ]
-    return Leg(
-        params=now,
-        end=min([end, *ahead]),
-        turns=any(
-            each.from_iteration == iteration and each.changes.bends for each in segments
+    return Phase(
+        params=current_params,
+        end=min([end, *next_changes]),
+        changes_objective=any(
+            segment.from_iteration == iteration and segment.changes.changes_objective
+            for segment in segments
         ),
-        closes=not ahead,
+        ends_scale=not next_changes,
     )
 
 
-def scale_end(params: StyleParams, scale: int) -> int:
-    """Iterations planned up to the end of a scale."""
+def compute_scale_end(params: StyleParams, scale: int) -> int:
+    """Return the number of iterations planned up to the end of a scale."""
     return sum(count for _, count in params.stages[: scale + 1])
 
 
-_ALIGNMENT_BYTES = 64  # as torch allocates
+_ALIGNMENT_BYTES = 64  # alignment of tensors that torch allocates
 
 
 def stylize(
-    sources: Sources,
+    inputs: TransferInputs,
     params: StyleParams,
     network: Network,
     *,
     resume: Snapshot | None = None,
     segments: Sequence[Segment] = (),
-    limits: Limits | None = None,
+    limits: RunLimits | None = None,
 ) -> Iterator[Iterate]:
     """Optimize an image toward the content of one picture and the style of others.
 
     Args:
-        sources: The pictures; the result has the content's shape at a long side of
-            params.max_edge.
+        inputs: Content, styles and start image; the result has the content's shape at a
+            long side of params.max_edge.
         params: Weights, layers, optimizer and schedule, as submitted.
-        network: Built for params.network; its device and precision are used.
-        resume: Go on from here instead. When no iterations are left, nothing is
-            yielded, and the result is `resume.image`.
-        segments: Changes in mid-run. To change something now, end this run and begin
-            another: resume from its last iterate, with a segment from there on.
-        limits: Memory and signs of life; None: no limits.
+        network: Network built for params.network; its device and precision are used.
+        resume: Snapshot to resume from; None: begin. When no iterations are left,
+            nothing is yielded, and the result is `resume.image`.
+        segments: Changes of parameters in mid-run. To change some now, end this run and
+            begin another: resume from its last iterate, with a segment from there on.
+        limits: Memory, step scale and callback; None: no limits.
 
     Yields:
         One `Iterate` per iteration.
@@ -120,13 +121,16 @@ def stylize(
     Raises:
         Diverged: The loss became NaN or infinite.
     """
-    limits = limits or Limits()
-    iterates = _iterates(sources, params, network, resume, segments, limits)
-    return _without_gradients(iterates)
+    limits = limits or RunLimits()
+    iterates = _iterate_scales(inputs, params, network, resume, segments, limits)
+    return _disable_gradients(iterates)
 
 
-def _without_gradients(iterates: Iterator[Iterate]) -> Iterator[Iterate]:
-    """Leave the mode of whoever drives the run alone, and keep no arguments alive."""
+def _disable_gradients(iterates: Iterator[Iterate]) -> Iterator[Iterate]:
+    """Disable autograd inside the iterator only: the caller's mode is not changed.
+
+    It is a function of its own so that the caller's arguments are not kept alive.
+    """
     while True:
         with torch.no_grad():
             iterate = next(iterates, None)
@@ -135,41 +139,50 @@ def _without_gradients(iterates: Iterator[Iterate]) -> Iterator[Iterate]:
         yield iterate
 
 
-def _iterates(
-    sources: Sources,
+def _iterate_scales(
+    inputs: TransferInputs,
     params: StyleParams,
     network: Network,
     resume: Snapshot | None,
     segments: Sequence[Segment],
-    limits: Limits,
+    limits: RunLimits,
 ) -> Iterator[Iterate]:
     network = network.with_pooling(params.pooling)
-    sources = _moved_all(sources, network)
-    guide = _guide(sources, params)
-    here = _beginning(guide, resume, network)
+    inputs = _move_inputs(inputs, network)
+    guide = _choose_guide(inputs, params)
+    snapshot = _make_first_snapshot(guide, resume, network)
     del resume  # it would be kept until the run ends, and it is as large as the run
-    colors = sources.content
-    reduced_sources = reduced(params.color, sources)
+    colors = inputs.content
+    scale_inputs = apply_color_mode(params.color, inputs)
     sides = [side for side, _ in params.stages]
-    for scale in scales(reduced_sources, sides, here.scale, params.style_scale):
-        leg = leg_at(params, segments, scale.index, here.iteration)
-        detail = guide if leg.params.content_weight else None
-        here = _enter(scale, here, detail, params.seed)
-        run = _Run(network, scale, resize(colors, scale.size), params, limits)
-        run.load(here)
-        while (leg := leg_at(params, segments, scale.index, here.iteration)).end > (
-            here.iteration
-        ):
-            if run.is_still and not leg.turns:
-                here = replace(here, iteration=leg.end)
+    for scale in build_scales(scale_inputs, sides, snapshot.scale, params.style_scale):
+        phase = find_phase(params, segments, scale.index, snapshot.iteration)
+        detail = guide if phase.params.content_weight else None
+        snapshot = _begin_scale(scale, snapshot, detail, params.seed)
+        run = _ScaleRun(network, scale, resize(colors, scale.size), params, limits)
+        run.load_state(snapshot)
+        while (
+            phase := find_phase(params, segments, scale.index, snapshot.iteration)
+        ).end > snapshot.iteration:
+            if run.has_stopped_early and not phase.changes_objective:
+                snapshot = replace(snapshot, iteration=phase.end)
                 continue
-            for iterate in run.descend(leg, here):
-                here = iterate.snapshot()
+            for iterate in run.iterate_phase(phase, snapshot):
+                snapshot = iterate.snapshot()
                 yield iterate
 
 
-class _Run:
-    """One scale's share of a run."""
+class _ScaleRun:
+    """Run of one scale, phase by phase.
+
+    Args:
+        network: Network to compute with.
+        scale: Scale to optimize.
+        colors: Content at the size of the scale, (1, 3, H, W), also when luminance is
+            optimized.
+        params: Parameters as submitted.
+        limits: Limits of the run.
+    """
 
     def __init__(
         self,
@@ -177,120 +190,132 @@ class _Run:
         scale: Scale,
         colors: Tensor,
         params: StyleParams,
-        limits: Limits,
+        limits: RunLimits,
     ) -> None:
         self._network, self._scale, self._limits = network, scale, limits
-        self._colors = colors  # the content, (1, 3, H, W), whatever is optimized
-        self._begins = scale_end(params, scale.index - 1) if scale.index else 0
-        self._stillness = Stillness(params.early_stop)
+        self._colors = colors
+        index = scale.index
+        self._first_iteration = compute_scale_end(params, index - 1) if index else 0
+        self._early_stopping = EarlyStopping(params.early_stop)
 
-    def load(self, here: Snapshot) -> None:
+    def load_state(self, snapshot: Snapshot) -> None:
         """Continue from a snapshot of this scale, or from its beginning."""
-        self._stillness.load(here.state("still"))
+        self._early_stopping.load_state(snapshot.component_state("still"))
 
     @property
-    def is_still(self) -> bool:
-        """Whether nothing visible changes any more."""
-        return self._stillness.reached
+    def has_stopped_early(self) -> bool:
+        """Whether early stopping has ended the scale."""
+        return self._early_stopping.is_triggered
 
-    def descend(self, leg: Leg, here: Snapshot) -> Iterator[Iterate]:
-        """Run one leg, or until nothing changes."""
-        objective = Objective(self._network, leg.params, self._scale, self._limits)
-        optimizer = OPTIMIZERS[leg.params.optimizer or "lbfgs"](self._limits.step)
-        average = Average(leg.params.averaging or 0.0)
-        optimizer.load(here.state("optimizer"))
-        average.load(here.state("average"))
-        if leg.turns:
-            optimizer.turn()
-            self._stillness.reached = False
-        owners: dict[str, Remembers] = {
+    def iterate_phase(self, phase: Phase, snapshot: Snapshot) -> Iterator[Iterate]:
+        """Optimize to the end of a phase, or until early stopping."""
+        params = phase.params
+        objective = Objective(self._network, params, self._scale, self._limits)
+        optimizer = OPTIMIZERS[params.optimizer or "lbfgs"](self._limits.step_scale)
+        average = IterateAverage(params.averaging or 0.0)
+        optimizer.load_state(snapshot.component_state("optimizer"))
+        average.load_state(snapshot.component_state("average"))
+        if phase.changes_objective:
+            optimizer.handle_objective_change()
+            self._early_stopping.is_triggered = False
+        components: dict[str, Stateful] = {
             "optimizer": optimizer,
             "average": average,
-            "still": self._stillness,
+            "still": self._early_stopping,
         }
-        point, begin = here.point, here.iteration
-        del here
-        for iteration in range(begin + 1, leg.end + 1):
+        point, begin = snapshot.point, snapshot.iteration
+        del snapshot
+        for iteration in range(begin + 1, phase.end + 1):
             losses, gradient = objective.evaluate(point)
             point = optimizer.step(point, losses.total, gradient)
-            if leg.closes and iteration == leg.end and optimizer.doubts(point):
-                after, slope = objective.evaluate(point)
-                point = optimizer.settle(point, after.total, slope)
-            result = average.add(point)
-            image = self._shown(result, leg.params)
-            self._stillness.watch(image)
-            place = (iteration, self._scale.index, iteration - self._begins)
-            states = {owner: each.state() for owner, each in owners.items()}
-            yield Iterate(*place, losses, image, point, result, states)
-            if self._stillness.reached:
+            is_last = phase.ends_scale and iteration == phase.end
+            if is_last and optimizer.needs_verification(point):
+                final_losses, final_gradient = objective.evaluate(point)
+                point = optimizer.accept_or_revert(
+                    point, final_losses.total, final_gradient
+                )
+            result = average.update(point)
+            image = self._restore_color(result, params)
+            self._early_stopping.update(image)
+            position = (iteration, self._scale.index, iteration - self._first_iteration)
+            states = {
+                name: component.save_state() for name, component in components.items()
+            }
+            yield Iterate(*position, losses, image, point, result, states)
+            if self._early_stopping.is_triggered:
                 return
 
-    def _shown(self, result: Tensor, params: StyleParams) -> Tensor:
-        """The picture to look at."""
+    def _restore_color(self, result: Tensor, params: StyleParams) -> Tensor:
+        """Return the result with the chroma that the color mode asks for."""
         if params.color == "luminance":
-            return recolored(result, self._colors)
+            return restore_chroma(result, self._colors)
         if params.color == "chroma":
-            return recolored(luminance(result), self._colors)
+            return restore_chroma(to_luminance(result), self._colors)
         return result
 
 
-def _moved_all(sources: Sources, network: Network) -> Sources:
-    def moved(image: Tensor | None) -> Tensor | None:
-        return None if image is None else _moved(image, network)
+def _move_inputs(inputs: TransferInputs, network: Network) -> TransferInputs:
+    def move(image: Tensor | None) -> Tensor | None:
+        return None if image is None else _move(image, network)
 
     styles = tuple(
-        Style(_moved(style.image, network), moved(style.mask), moved(style.region))
-        for style in sources.styles
+        Style(_move(style.image, network), move(style.mask), move(style.region))
+        for style in inputs.styles
     )
-    return Sources(_moved(sources.content, network), styles, moved(sources.start))
+    return TransferInputs(_move(inputs.content, network), styles, move(inputs.start))
 
 
-def _moved(tensor: Tensor, network: Network) -> Tensor:
+def _move(tensor: Tensor, network: Network) -> Tensor:
     """Move to the network, and into aligned memory: alignment changes last bits."""
     moved = tensor.detach().to(network.device, network.dtype).contiguous()
     return moved.clone() if moved.data_ptr() % _ALIGNMENT_BYTES else moved
 
 
-def _guide(sources: Sources, params: StyleParams) -> Tensor | None:
-    """What the run begins with, whose detail larger scales may get; None: noise."""
+def _choose_guide(inputs: TransferInputs, params: StyleParams) -> Tensor | None:
+    """Return the first image, a source of detail for larger scales; None: noise."""
     if params.init == "noise":
         return None
-    start = sources.content if sources.start is None else sources.start
-    return luminance(start) if params.color == "luminance" else start
+    start = inputs.content if inputs.start is None else inputs.start
+    return to_luminance(start) if params.color == "luminance" else start
 
 
-def _beginning(
+def _make_first_snapshot(
     guide: Tensor | None, resume: Snapshot | None, network: Network
 ) -> Snapshot:
     if resume is not None:
-        tensors = {name: _moved(each, network) for name, each in resume.tensors.items()}
+        tensors = {
+            name: _move(tensor, network) for name, tensor in resume.tensors.items()
+        }
         return replace(resume, tensors=tensors)
     return Snapshot(0, 0, 0, {} if guide is None else {"image": guide}, {})
 
 
-def _enter(scale: Scale, here: Snapshot, detail: Tensor | None, seed: int) -> Snapshot:
-    """Where to begin at `scale`: here, or with the picture enlarged, all else anew.
+def _begin_scale(
+    scale: Scale, snapshot: Snapshot, detail: Tensor | None, seed: int
+) -> Snapshot:
+    """Return the snapshot to begin `scale` with: the same, or an enlarged image alone.
 
-    Adam's moments too: those of fewer and larger pixels have another size.
+    An enlarged image begins without the state of the components: Adam's moments of
+    fewer and larger pixels have another size, too.
 
     Args:
-        scale: To begin.
-        here: Where the run is.
-        detail: The picture whose detail an enlarged one gets; None: none.
-        seed: Of the noise that a run without a start picture begins with.
+        scale: Scale to begin.
+        snapshot: Snapshot of the run.
+        detail: Image whose detail is added to an enlarged one; None: no detail.
+        seed: Seed of the noise that a run without a start image begins with.
     """
-    if here.iteration and here.scale == scale.index:
-        return here
-    if not here.tensors:
-        image = _noise(scale.content, seed)
-    elif not here.iteration:
-        image = resize(here.result, scale.size)
+    if snapshot.iteration and snapshot.scale == scale.index:
+        return snapshot
+    if not snapshot.tensors:
+        image = _make_noise(scale.content, seed)
+    elif not snapshot.iteration:
+        image = resize(snapshot.result, scale.size)
     else:
-        image = enlarged(here.result, detail, scale.size)
-    return Snapshot(here.iteration, scale.index, 0, {"image": image}, {})
+        image = enlarge_with_detail(snapshot.result, detail, scale.size)
+    return Snapshot(snapshot.iteration, scale.index, 0, {"image": image}, {})
 
 
-def _noise(like: Tensor, seed: int) -> Tensor:
-    """White noise, drawn on the CPU so that every device starts from the same."""
+def _make_noise(like: Tensor, seed: int) -> Tensor:
+    """Draw white noise, on the CPU so that every device starts from the same."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(like.shape, generator=generator).to(like)

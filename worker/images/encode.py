@@ -1,4 +1,4 @@
-"""From the engine's image to the bytes of a file."""
+"""Encoding of the engine's image to a file in the requested format and colors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.images.icc import (
     read_profile,
     srgb,
 )
-from worker.images.jpeg_webp import MOST_RECIPE_BYTES, write_jpeg, write_webp
-from worker.images.metadata import Mark
+from worker.images.jpeg_webp import MAX_RECIPE_BYTES, write_jpeg, write_webp
+from worker.images.metadata import FileMetadata
 from worker.images.png import write_png
 from worker.images.tiff import write_tiff
 
@@ -37,18 +37,18 @@ _WRITERS: dict[str, Callable[..., bytes]] = {
     "jpeg": write_jpeg,
     "webp": write_webp,
 }
-_EIGHT = 8
+_EIGHT_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """A finished file.
+class EncodedImage:
+    """Encoded picture file.
 
     Attributes:
-        data: Its bytes.
-        width: In pixels.
-        height: In pixels.
-        warnings: What could not be done as it was asked for: (code, message).
+        data: Bytes of the file.
+        width: Width in pixels.
+        height: Height in pixels.
+        warnings: Requests that could not be fulfilled, as (code, message).
     """
 
     data: bytes
@@ -59,14 +59,14 @@ class Encoded:
 
 def encode(
     image: Tensor, params: StyleParams, photo: Picture, recipe: str | None
-) -> Encoded:
-    """Write a finished image in the format, depth and colors that were asked for.
+) -> EncodedImage:
+    """Encode an image in the requested format, bit depth and color profile.
 
     Args:
-        image: (1, 3, H, W), sRGB; clamped to [0, 1], then rounded.
-        params: The job's.
-        photo: Whose transparency comes back, and whose profile if that is asked for.
-        recipe: JSON to keep in the file; None: nothing.
+        image: Image of shape (1, 3, H, W), sRGB; clamped to [0, 1], then rounded.
+        params: Parameters of the job.
+        photo: Content picture, whose transparency and, on request, profile are kept.
+        recipe: JSON to embed in the file, or None.
     """
     warnings: list[tuple[str, str]] = []
     colors = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
@@ -74,11 +74,13 @@ def encode(
     if profile is not srgb():
         colors = from_srgb(colors, profile).clip(0, 1)
     if photo.alpha is not None:
-        colors = _with_alpha(colors, photo.alpha, FORMATS[params.format].transparent)
-    mark = Mark(profile.data, profile is srgb(), _fitting(params, recipe, warnings))
-    data = _WRITERS[params.format](_rounded(colors, params.bit_depth), mark)
+        colors = _with_alpha(colors, photo.alpha, FORMATS[params.format].supports_alpha)
+    metadata = FileMetadata(
+        profile.data, profile is srgb(), _recipe_that_fits(params, recipe, warnings)
+    )
+    data = _WRITERS[params.format](_quantized(colors, params.bit_depth), metadata)
     height, width = colors.shape[:2]
-    return Encoded(data, width, height, tuple(warnings))
+    return EncodedImage(data, width, height, tuple(warnings))
 
 
 def _profile(
@@ -110,17 +112,23 @@ def _with_alpha(colors: Colors, alpha: NDArray[np.float32], is_kept: bool) -> Co
     return 1 - share * (1 - colors)
 
 
-def _fitting(
+def _recipe_that_fits(
     params: StyleParams, recipe: str | None, warnings: list[tuple[str, str]]
 ) -> str | None:
-    if recipe is None or params.format != "jpeg" or len(recipe) <= MOST_RECIPE_BYTES:
+    if recipe is None or params.format != "jpeg" or len(recipe) <= MAX_RECIPE_BYTES:
         return recipe
     message = f"the recipe has {len(recipe):,} bytes, too many for a JPEG"
     warnings.append(("recipe_left_out", message))
     return None
 
 
-def _rounded(colors: Colors, bit_depth: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """From [0, 1] to the nearest of all levels; halves to the even one."""
+def _quantized(
+    colors: Colors, bit_depth: int
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Round values in [0, 1] to the nearest level; halves to the even one."""
     levels: Colors = np.rint(np.multiply(colors, 2**bit_depth - 1, dtype=np.float32))
-    return levels.astype(np.uint8) if bit_depth == _EIGHT else levels.astype(np.uint16)
+    return (
+        levels.astype(np.uint8)
+        if bit_depth == _EIGHT_BITS
+        else levels.astype(np.uint16)
+    )

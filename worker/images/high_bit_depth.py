@@ -1,4 +1,4 @@
-"""Reads PNG and TIFF of 16 bits per channel, all 16 of them.
+"""Reader of PNG and TIFF of 16 bits per channel, at full depth.
 
 Pillow has no mode for colors of 16 bits: it keeps the upper byte of each. But it also
 knows files of the other byte order, whose upper byte is the lower one of ours. So it
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import ExifTags
 
-from shared.images.decode import check_kind, opened, upright
+from shared.images.decode import apply_orientation, open_image, require_still_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_LEVEL = 65535
 _LAYOUTS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")  # RGBa: times its alpha
 _IN_PLANES = ("RGB", "RGBA")
-_OTHER_ORDER = {"L": "B", "B": "L"}
+_SWAPPED_ORDER = {"L": "B", "B": "L"}
 _NATIVE_ORDER = "L" if sys.byteorder == "little" else "B"
 _SEPARATE = 2  # planar configuration: a plane per channel
 _WHITE_IS_ZERO = 0  # photometric interpretation
@@ -35,13 +35,13 @@ _TWELVE_BITS, _MAX_OF_TWELVE = (12,), 4095
 
 
 @dataclass(frozen=True, slots=True)
-class Deep:
-    """A picture of 16 bits, upright, in the numbers of its own color profile.
+class HighBitDepthImage:
+    """Picture of 16 bits per channel, upright, in its own color profile.
 
     Attributes:
-        levels: (H, W, 3), or (H, W, 1) for gray.
-        alpha: (H, W), or None where it has no transparency.
-        profile: The ICC profile that it came with.
+        levels: Levels of shape (H, W, 3), or (H, W, 1) for gray.
+        alpha: Alpha of shape (H, W), or None if nothing is transparent.
+        profile: ICC profile of the file, or None.
     """
 
     levels: Levels
@@ -49,7 +49,7 @@ class Deep:
     profile: bytes | None
 
 
-def decode_deep(data: bytes) -> Deep | None:
+def decode_high_bit_depth(data: bytes) -> HighBitDepthImage | None:
     """Decode a picture that `inspect` has accepted, if it has 16 bits per channel.
 
     Returns:
@@ -59,8 +59,8 @@ def decode_deep(data: bytes) -> Deep | None:
     Raises:
         ImageUnreadable: The bytes are not a whole picture.
     """
-    with opened(data) as image:
-        check_kind(image)
+    with open_image(data) as image:
+        require_still_image(image)
         if not image.tile:
             return None
         if image.mode.startswith("I;16"):
@@ -68,10 +68,10 @@ def decode_deep(data: bytes) -> Deep | None:
         if image.format == "PNG" and image.tile[0].args == "LA;16B":
             return _gray_with_alpha(image)
         layout = _layout(image)
-    return None if layout is None else _colored(data, *layout)
+    return None if layout is None else _color(data, *layout)
 
 
-def _gray(image: ImageFile.ImageFile) -> Deep:
+def _gray(image: ImageFile.ImageFile) -> HighBitDepthImage:
     tags = _tags(image)
     levels = _levels(image)
     if tags.get(ExifTags.Base.BitsPerSample) == _TWELVE_BITS:
@@ -79,20 +79,22 @@ def _gray(image: ImageFile.ImageFile) -> Deep:
     if tags.get(ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
         levels = MAX_LEVEL - levels
     levels = levels[..., None]
-    return Deep(levels, _keyed(image, levels), image.info.get("icc_profile"))
+    return HighBitDepthImage(
+        levels, _color_key_alpha(image, levels), image.info.get("icc_profile")
+    )
 
 
-def _gray_with_alpha(image: ImageFile.ImageFile) -> Deep:
+def _gray_with_alpha(image: ImageFile.ImageFile) -> HighBitDepthImage:
     # Four bytes per pixel: read as RGBA, none is lost.
-    _lay_out(image, lambda _: "RGBA")
+    _set_rawmode(image, lambda _: "RGBA")
     level, alpha = np.moveaxis(_levels(image).view(">u2"), -1, 0)
-    return Deep(
+    return HighBitDepthImage(
         level[..., None].astype("u2"), alpha.astype("u2"), image.info.get("icc_profile")
     )
 
 
 def _layout(image: ImageFile.ImageFile) -> tuple[str, str] | None:
-    """Tell the order of channels and that of bytes; None if these are not 16 bits."""
+    """Return the order of channels and of bytes; None if they do not have 16 bits."""
     tile, tags = image.tile[0], _tags(image)
     rawmode = str(tile.args[0] if isinstance(tile.args, tuple) else tile.args)
     if tags.get(ExifTags.Base.PlanarConfiguration) == _SEPARATE:
@@ -107,34 +109,34 @@ def _layout(image: ImageFile.ImageFile) -> tuple[str, str] | None:
     return channels, _NATIVE_ORDER if order == "N" else order  # N: libtiff swaps
 
 
-def _colored(data: bytes, channels: str, order: str) -> Deep:
-    upper = _bytes_of(data, channels, order)
-    lower = _bytes_of(data, channels, _OTHER_ORDER[order])
-    both, image = upper[0].astype(np.uint16), upper[1]
-    both <<= 8
-    both |= lower[0]
+def _color(data: bytes, channels: str, order: str) -> HighBitDepthImage:
+    upper = _decode_bytes(data, channels, order)
+    lower = _decode_bytes(data, channels, _SWAPPED_ORDER[order])
+    pixels, image = upper[0].astype(np.uint16), upper[1]
+    pixels <<= 8
+    pixels |= lower[0]
     profile = image.info.get("icc_profile")
-    if both.shape[2] == len("RGB"):
-        return Deep(both, _keyed(image, both), profile)
-    levels, alpha = both[..., :3], both[..., 3]
+    if pixels.shape[2] == len("RGB"):
+        return HighBitDepthImage(pixels, _color_key_alpha(image, pixels), profile)
+    levels, alpha = pixels[..., :3], pixels[..., 3]
     if channels == "RGBa;16":
-        levels = _divided(levels, alpha)
-    return Deep(levels, alpha, profile)
+        levels = _unpremultiplied(levels, alpha)
+    return HighBitDepthImage(levels, alpha, profile)
 
 
-def _bytes_of(
+def _decode_bytes(
     data: bytes, channels: str, order: str
 ) -> tuple[NDArray[np.uint8], ImageFile.ImageFile]:
     """Decode one byte of each number: the upper one, if `order` is that of the file."""
-    with opened(data) as image:
+    with open_image(data) as image:
         if channels == "planes":
-            _lay_out(image, lambda plane: f"{plane};16{order}")
+            _set_rawmode(image, lambda plane: f"{plane};16{order}")
         else:
-            _lay_out(image, lambda _: channels.upper() + order)
+            _set_rawmode(image, lambda _: channels.upper() + order)
         return _levels(image), image
 
 
-def _lay_out(image: ImageFile.ImageFile, rawmode: Callable[[str], str]) -> None:
+def _set_rawmode(image: ImageFile.ImageFile, rawmode: Callable[[str], str]) -> None:
     """Have Pillow read the bytes as if they were laid out in another way."""
     tiles = []
     for tile in image.tile:
@@ -148,7 +150,7 @@ def _lay_out(image: ImageFile.ImageFile, rawmode: Callable[[str], str]) -> None:
 
 def _levels(image: ImageFile.ImageFile) -> NDArray[Any]:
     image.load()
-    levels = np.asarray(upright(image))
+    levels = np.asarray(apply_orientation(image))
     return levels.astype("u2") if levels.dtype.itemsize > 1 else levels
 
 
@@ -156,16 +158,16 @@ def _tags(image: ImageFile.ImageFile) -> Any:
     return getattr(image, "tag_v2", {})
 
 
-def _keyed(image: ImageFile.ImageFile, levels: Levels) -> Levels | None:
-    """PNG may name one color that is transparent."""
+def _color_key_alpha(image: ImageFile.ImageFile, levels: Levels) -> Levels | None:
+    """Return the alpha of a PNG that names one transparent color."""
     key = image.info.get("transparency")
     if image.format != "PNG" or key is None:
         return None
-    seen: NDArray[np.bool_] = (levels != np.array(key, np.uint16)).any(axis=-1)
-    return np.where(seen, np.uint16(MAX_LEVEL), np.uint16(0))
+    is_opaque: NDArray[np.bool_] = (levels != np.array(key, np.uint16)).any(axis=-1)
+    return np.where(is_opaque, np.uint16(MAX_LEVEL), np.uint16(0))
 
 
-def _divided(levels: Levels, alpha: Levels) -> Levels:
+def _unpremultiplied(levels: Levels, alpha: Levels) -> Levels:
     """Undo a multiplication by alpha."""
     share = np.maximum(alpha, 1).astype(np.float32)[..., None] / MAX_LEVEL
     return np.minimum(np.rint(levels / share), MAX_LEVEL).astype(np.uint16)

@@ -2,7 +2,7 @@
 
 Such are the profiles of cameras, screens and working spaces. Those of printers and
 scanners hold tables instead, which Pillow's Little CMS reads, at 8 bits. Sections
-named here are of ICC.1:2022.
+in this module are of ICC.1:2022.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Colors = NDArray[np.float32]
 
 _HEADER_BYTES = 128
-_MOST_TAGS = 100  # real ones have about 20
-_SAMPLES = 65536  # of a curve to be inverted: a step is a level of 16 bits
+_MAX_TAGS = 100  # real ones have about 20
+_SAMPLES = 65536  # samples of an inverted curve: as many as 16 bits have levels
 _ROOT = 2.4  # near the gamma of most curves
 _ROWS = 64  # converted at a time: intermediate values are float64
-_TABLES = frozenset({b"A2B0", b"A2B1", b"D2B0", b"D2B1"})
-_NAMES = {b"RGB ": (b"rTRC", b"gTRC", b"bTRC"), b"GRAY": (b"kTRC",)}
+_TABLE_TAGS = frozenset({b"A2B0", b"A2B1", b"D2B0", b"D2B1"})
+_CURVE_TAGS = {b"RGB ": (b"rTRC", b"gTRC", b"bTRC"), b"GRAY": (b"kTRC",)}
 _COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")
 _PARAMETERS = (1, 3, 4, 5, 7)  # of a parametric curve, by its type
-_STEEPEST = 16  # gamma; real ones end at 3
+_MAX_GAMMA = 16  # gamma; real ones end at 3
 _SMALLEST_DETERMINANT = 1e-6
 _DATE = slice(24, 36)
 
@@ -45,12 +45,12 @@ class ProfileHasTables(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How numbers of a picture are colors.
+    """ICC profile of primaries and curves.
 
     Attributes:
-        curves: Sampled from 0 to 1, one (N,) per channel: linear light of a number.
-        matrix: (3, 3), linear light to XYZ under D50; None for gray.
-        data: The profile itself.
+        curves: Curves from value to linear light, sampled from 0 to 1, one per channel.
+        matrix: Matrix (3, 3) of linear light to XYZ under D50; None for gray.
+        data: Bytes of the profile.
     """
 
     curves: tuple[Floats, ...]
@@ -64,11 +64,12 @@ class Profile:
 
     @property
     def is_reversible(self) -> bool:
-        """Whether every sRGB color has a number in it, as far as it has room."""
+        """Whether every sRGB color within its gamut has a value in it."""
         if self.matrix is None or _is_flat(self.matrix):
             return False
         return all(
-            np.all(np.diff(each) >= 0) and each[-1] > each[0] for each in self.curves
+            np.all(np.diff(curve) >= 0) and curve[-1] > curve[0]
+            for curve in self.curves
         )
 
 
@@ -80,8 +81,8 @@ def read_profile(data: bytes) -> Profile:
     """Read an ICC profile.
 
     Raises:
-        ProfileBroken: It cannot be read.
-        ProfileHasTables: It is of another kind.
+        ProfileBroken: The profile cannot be read.
+        ProfileHasTables: The profile holds tables instead of primaries and curves.
     """
     try:
         return _read(data)
@@ -92,10 +93,10 @@ def read_profile(data: bytes) -> Profile:
 @cache
 def srgb() -> Profile:
     """Return sRGB as Little CMS writes it, with a fixed date: the same every time."""
-    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    dated = bytearray(made)
-    dated[_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-    return read_profile(bytes(dated))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = bytearray(profile)
+    data[_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return read_profile(bytes(data))
 
 
 def to_srgb(colors: Colors, profile: Profile) -> Colors:
@@ -107,7 +108,7 @@ def to_srgb(colors: Colors, profile: Profile) -> Colors:
         matrix = np.ones((1, 3))  # gray has the hue of white in every profile
     else:
         matrix = (np.linalg.inv(_matrix(srgb())) @ profile.matrix).T
-    return _converted(colors, profile, matrix, srgb())
+    return _convert(colors, profile, matrix, srgb())
 
 
 def from_srgb(colors: Colors, profile: Profile) -> Colors:
@@ -117,7 +118,7 @@ def from_srgb(colors: Colors, profile: Profile) -> Colors:
         ValueError: The profile is of gray.
     """
     matrix = (np.linalg.inv(_matrix(profile)) @ _matrix(srgb())).T
-    return _converted(colors, srgb(), matrix, profile)
+    return _convert(colors, srgb(), matrix, profile)
 
 
 def _matrix(profile: Profile) -> Floats:
@@ -126,40 +127,44 @@ def _matrix(profile: Profile) -> Floats:
     return profile.matrix
 
 
-def _converted(
+def _convert(
     colors: Colors, source: Profile, matrix: Floats, target: Profile
 ) -> Colors:
-    """Numbers to light, light to light, light to numbers; some rows at a time."""
+    """Convert values to light, light to light, light to values; some rows at a time."""
     inverses = [_inverse(curve) for curve in target.curves]
     converted = np.empty((*colors.shape[:2], len(inverses)), np.float32)
     for top in range(0, len(colors), _ROWS):
         rows = colors[top : top + _ROWS]
         planes = [
-            _at(rows[..., index], curve) for index, curve in enumerate(source.curves)
+            _interpolate(rows[..., index], curve)
+            for index, curve in enumerate(source.curves)
         ]
         light = np.stack(planes, axis=-1) @ matrix
         roots = light.clip(0, 1) ** (1 / _ROOT)
         for index, inverse in enumerate(inverses):
-            converted[top : top + _ROWS, :, index] = _at(roots[..., index], inverse)
+            converted[top : top + _ROWS, :, index] = _interpolate(
+                roots[..., index], inverse
+            )
     return converted
 
 
 def _inverse(curve: Floats) -> Floats:
-    """Sample the numbers of a rising curve, evenly by the root of their light.
+    """Sample the inverse of a rising curve, evenly by the root of the light.
 
-    By light itself, the steep beginning of most curves would fall between samples.
+    Sampled evenly by light, the steep beginning of most curves would fall between
+    samples.
     """
     light = np.linspace(0, 1, _SAMPLES) ** _ROOT
     return np.interp(light, curve, np.linspace(0, 1, len(curve)))
 
 
-def _at(values: Floats, table: Floats) -> Floats:
+def _interpolate(values: Floats, table: Floats) -> Floats:
     """Interpolate in a table from 0 to 1; ten times as fast as `np.interp`."""
-    place = values * (len(table) - 1)
-    below = np.minimum(place.astype(np.int32), len(table) - 2)
-    share = place - below
-    between: Floats = (1 - share) * table[below] + share * table[below + 1]
-    return between
+    position = values * (len(table) - 1)
+    below = np.minimum(position.astype(np.int32), len(table) - 2)
+    fraction = position - below
+    interpolated: Floats = (1 - fraction) * table[below] + fraction * table[below + 1]
+    return interpolated
 
 
 def _read(data: bytes) -> Profile:
@@ -167,8 +172,8 @@ def _read(data: bytes) -> Profile:
     if data[36:40] != b"acsp":
         raise ProfileBroken("no ICC profile")
     tags = _tags(data)
-    names = _NAMES.get(space)
-    if names is None or connection != b"XYZ " or _TABLES & tags.keys():
+    names = _CURVE_TAGS.get(space)
+    if names is None or connection != b"XYZ " or _TABLE_TAGS & tags.keys():
         raise ProfileHasTables(f"a profile of {space!r} and {connection!r} by tables")
     curves = tuple(_curve(tags[name]) for name in names)
     if len(names) == 1:
@@ -180,7 +185,7 @@ def _read(data: bytes) -> Profile:
 def _tags(data: bytes) -> dict[bytes, bytes]:
     """Section 7.3: the tags by name."""
     (count,) = struct.unpack_from(">I", data, _HEADER_BYTES)
-    if count > _MOST_TAGS:
+    if count > _MAX_TAGS:
         raise ProfileBroken(f"{count} tags")
     tags = {}
     for index in range(count):
@@ -211,8 +216,8 @@ def _curve(tag: bytes) -> Floats:
 
 def _formula(kind: int, values: list[float]) -> Floats:
     """Section 10.18, table 68: (a X + b)^g + e above d, c X + f below."""
-    gamma, a, b, c, d, e, f = _completed(kind, values)
-    if not 0 < gamma <= _STEEPEST:
+    gamma, a, b, c, d, e, f = _all_parameters(kind, values)
+    if not 0 < gamma <= _MAX_GAMMA:
         raise ProfileBroken(f"a curve with a gamma of {gamma:g}")
     x = np.linspace(0, 1, _SAMPLES)
     curved = np.maximum(a * x + b, 0) ** gamma + e
@@ -220,7 +225,7 @@ def _formula(kind: int, values: list[float]) -> Floats:
     return sampled.clip(0, 1)
 
 
-def _completed(kind: int, values: list[float]) -> tuple[float, ...]:
+def _all_parameters(kind: int, values: list[float]) -> tuple[float, ...]:
     """Give every type of formula the seven parameters of type 4."""
     gamma, a, b, c, d, e, f = values + [0.0] * (7 - len(values))
     if kind == 0:

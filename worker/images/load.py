@@ -1,7 +1,7 @@
-"""Stored pictures as the engine takes them: sRGB in [0, 1], no larger than needed.
+"""Loading of pictures for the engine: sRGB in [0, 1], no larger than needed.
 
-What the photo had besides its colors is kept for the result. The rules, for people:
-docs/pictures.md.
+Alpha and color profile of the photo are kept for the result. docs/pictures.md has the
+rules.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.images.inspect import convert_to_srgb, decode_whole
+from shared.images.inspect import convert_to_srgb, decode_with_alpha
 from worker.engine.images.tensors import to_tensor
-from worker.images.high_bit_depth import MAX_LEVEL, decode_deep
+from worker.images.high_bit_depth import MAX_LEVEL, decode_high_bit_depth
 from worker.images.icc import ProfileBroken, ProfileHasTables, read_profile, to_srgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from worker.images.high_bit_depth import Deep, Levels
+    from worker.images.high_bit_depth import HighBitDepthImage, Levels
     from worker.images.icc import Colors
 
-_MAX_OF_EIGHT = 255
+_MAX_OF_8_BITS = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture for the engine.
+    """Decoded picture for the engine.
 
     Attributes:
-        tensor: (1, 3, H, W), its colors in sRGB, on white.
-        alpha: (H, W) in [0, 1]; None where nothing is transparent.
-        profile: The ICC profile it came with.
+        tensor: Colors in sRGB on white, of shape (1, 3, H, W).
+        alpha: Alpha in [0, 1] of shape (H, W); None if nothing is transparent.
+        profile: ICC profile of the file, or None.
     """
 
     tensor: Tensor
@@ -49,67 +49,75 @@ def read_picture(data: bytes, edge_px: int, device: torch.device) -> Picture:
     Raises:
         ImageUnreadable: The bytes are not a whole picture.
     """
-    deep = decode_deep(data)
+    deep = decode_high_bit_depth(data)
     if deep is not None:
         return _from_sixteen_bits(deep, edge_px, device)
-    whole = decode_whole(data)
-    whole.colors.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
+    decoded = decode_with_alpha(data)
+    decoded.colors.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
     alpha = None
-    if whole.alpha is not None:
-        alpha = _shrunk(_share(np.asarray(whole.alpha), _MAX_OF_EIGHT), edge_px)
-    return Picture(to_tensor(whole.colors, device), _seen(alpha), whole.profile)
+    if decoded.alpha is not None:
+        alpha = _shrunk(_normalized(np.asarray(decoded.alpha), _MAX_OF_8_BITS), edge_px)
+    return Picture(
+        to_tensor(decoded.colors, device), _alpha_or_none(alpha), decoded.icc_profile
+    )
 
 
-def _from_sixteen_bits(deep: Deep, edge_px: int, device: torch.device) -> Picture:
-    alpha = None if deep.alpha is None else _share(deep.alpha, MAX_LEVEL)
+def _from_sixteen_bits(
+    deep: HighBitDepthImage, edge_px: int, device: torch.device
+) -> Picture:
+    alpha = None if deep.alpha is None else _normalized(deep.alpha, MAX_LEVEL)
     planes = [
-        _shrunk(_on_white(_share(deep.levels[..., index], MAX_LEVEL), alpha), edge_px)
+        _shrunk(
+            _on_white(_normalized(deep.levels[..., index], MAX_LEVEL), alpha), edge_px
+        )
         for index in range(deep.levels.shape[2])
     ]
-    colors = _in_srgb(np.stack(planes, axis=-1), deep.profile)
+    colors = _to_srgb(np.stack(planes, axis=-1), deep.profile)
     tensor = torch.from_numpy(colors).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    small = None if alpha is None else _shrunk(alpha, edge_px)
-    return Picture(tensor.to(device).contiguous(), _seen(small), deep.profile)
+    shrunk_alpha = None if alpha is None else _shrunk(alpha, edge_px)
+    return Picture(
+        tensor.to(device).contiguous(), _alpha_or_none(shrunk_alpha), deep.profile
+    )
 
 
-def _share(levels: Levels | NDArray[np.uint8], of: int) -> NDArray[np.float32]:
+def _normalized(levels: Levels | NDArray[np.uint8], of: int) -> NDArray[np.float32]:
     return np.divide(levels, of, dtype=np.float32)
 
 
 def _on_white(
     plane: NDArray[np.float32], alpha: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """White is 1 in every channel of every profile of gray or of three colors."""
+    """Lay on white, which is 1 in every channel of gray and three-color profiles."""
     return plane if alpha is None else 1 - alpha * (1 - plane)
 
 
 def _shrunk(plane: NDArray[np.float32], edge_px: int) -> NDArray[np.float32]:
-    """Shrink one channel as Pillow does all three of 8 bits, but without rounding."""
+    """Shrink one channel as Pillow shrinks pictures of 8 bits, but without rounding."""
     picture = Image.fromarray(plane)  # mode F
     picture.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
     return np.asarray(picture).clip(0, 1)  # LANCZOS overshoots at edges
 
 
-def _seen(alpha: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+def _alpha_or_none(alpha: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
     return None if alpha is None or alpha.min() == 1 else alpha
 
 
-def _in_srgb(colors: Colors, data: bytes | None) -> Colors:
-    """Convert (H, W, 3) or gray (H, W, 1); a broken or foreign profile is none."""
+def _to_srgb(colors: Colors, data: bytes | None) -> Colors:
+    """Convert (H, W, 3) or gray (H, W, 1); ignore a broken or unsuitable profile."""
     try:
         profile = read_profile(data) if data else None
     except ProfileBroken:
         profile = None
     except ProfileHasTables:
-        return _in_srgb_by_tables(colors, data)
+        return _to_srgb_by_tables(colors, data)
     if profile is not None and profile.channels == colors.shape[2]:
         return to_srgb(colors, profile)
     return np.broadcast_to(colors, (*colors.shape[:2], 3)).copy()
 
 
-def _in_srgb_by_tables(colors: Colors, data: bytes | None) -> Colors:
-    """Go through 8 bits: more is not to be had from Pillow's Little CMS."""
-    levels = np.rint(colors * _MAX_OF_EIGHT).astype(np.uint8)
+def _to_srgb_by_tables(colors: Colors, data: bytes | None) -> Colors:
+    """Convert through 8 bits, the most that Pillow's Little CMS supports."""
+    levels = np.rint(colors * _MAX_OF_8_BITS).astype(np.uint8)
     picture = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
     converted = convert_to_srgb(picture, data)
-    return _share(np.asarray(converted), _MAX_OF_EIGHT)
+    return _normalized(np.asarray(converted), _MAX_OF_8_BITS)

@@ -1,9 +1,7 @@
-"""What goes into a picture's file beside its pixels.
+"""Metadata of a picture file: color profile and recipe, which reproduces the picture.
 
-The recipe of a picture, to be kept in its file: how to make it once more.
-
-It says nothing that differs between two runs of the same job: no ids, no times, no
-names. So equal jobs give equal files, also when one of them was killed and went on.
+The recipe has nothing that differs between two runs of the same job: no ids, times or
+names. So equal jobs give equal files, even if one of them was killed and resumed.
 """
 
 from __future__ import annotations
@@ -16,17 +14,17 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
-    from worker.checkpoints import Origin
+    from worker.checkpoints import Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What a file says of its pixels.
+class FileMetadata:
+    """Metadata that a file stores besides its pixels.
 
     Attributes:
-        profile: The ICC profile that its numbers are in.
-        is_srgb: Whether that is sRGB.
-        recipe: JSON in ASCII; None: nothing is told.
+        profile: ICC profile of the pixels.
+        is_srgb: Whether the profile is sRGB.
+        recipe: Recipe as JSON in ASCII, or None.
     """
 
     profile: bytes
@@ -34,38 +32,39 @@ class Mark:
     recipe: str | None
 
 
-_VERSION = 1  # of what this says
+_VERSION = 1  # of the recipe format
 
 
-def write_recipe(claim: Claim[StyleParams], origin: Origin, iterations: int) -> str:
-    """Put the recipe into JSON, in ASCII.
+def write_recipe(
+    claim: Claim[StyleParams], provenance: Provenance, iterations: int
+) -> str:
+    """Write the recipe of a picture as JSON in ASCII.
 
     Args:
-        claim: The job.
-        origin: What its numbers depended on: digests of pictures and weights, device,
-            threads, versions.
-        iterations: How many were done, of those that were planned.
+        claim: Claim of the job.
+        provenance: Digests of pictures and weights, device, threads, versions.
+        iterations: Number of iterations done, of those that were planned.
     """
     recipe = {
         "recipe": _VERSION,
         "params": _params(claim.params),
-        "segments": [_segment(each) for each in claim.segments],
-        "inputs": {role: each.split(",") for role, each in origin.inputs.items()},
+        "segments": [_segment(item) for item in claim.segments],
+        "inputs": {role: item.split(",") for role, item in provenance.inputs.items()},
         "iterations": iterations,
-        "exact": not origin.inexact,
-        "exact_reason": origin.inexact or None,
-        "made_with": origin.maker,
+        "exact": not provenance.inexact,
+        "exact_reason": provenance.inexact or None,
+        "made_with": provenance.maker,
     }
     return json.dumps(recipe)
 
 
 def _segment(segment: Segment) -> dict[str, Any]:
-    changes = segment.changes.stored()
+    changes = segment.changes.to_json()
     return {"from_iteration": segment.from_iteration, "changes": changes}
 
 
 def _params(params: StyleParams) -> dict[str, Any]:
-    """All of them, without the ids that this farm gave to the pictures."""
+    """Return all parameters, without the ids that this farm gave to the pictures."""
     pictures = {"content", "init_image", "styles"}
-    said = params.model_dump(mode="json", exclude=pictures)
-    return said | {"styles": [{"weight": style.weight} for style in params.styles]}
+    stored = params.model_dump(mode="json", exclude=pictures)
+    return stored | {"styles": [{"weight": style.weight} for style in params.styles]}

@@ -1,6 +1,6 @@
-"""Writes PNG of 8 or 16 bits: Pillow cannot write colors of 16.
+"""Writer of PNG of 8 or 16 bits per channel: Pillow cannot write colors of 16.
 
-Sections named here are of the PNG specification, third edition (2025).
+Section numbers in this module are of the PNG specification, third edition (2025).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from worker.images.metadata import Mark
+    from worker.images.metadata import FileMetadata
 
     Levels = NDArray[np.uint8] | NDArray[np.uint16]
     Bytes = NDArray[np.uint8]
@@ -26,11 +26,11 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {3: 2, 4: 6}  # channels: RGB, RGBA
 _PAETH = 4
 _ROWS = 64  # filtered at a time
-_GAMMA = 45455  # 1 / 2.2, for those who know no sRGB
+_GAMMA = 45455  # 1 / 2.2, for readers that do not know sRGB
 _CHROMATICITIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
 
-def write_png(levels: Levels, mark: Mark) -> bytes:
+def write_png(levels: Levels, metadata: FileMetadata) -> bytes:
     """Write (H, W, 3) or (H, W, 4) of uint8 or uint16."""
     height, width, channels = levels.shape
     depth, color_type = 8 * levels.itemsize, _COLOR_TYPES[channels]
@@ -39,8 +39,8 @@ def write_png(levels: Levels, mark: Mark) -> bytes:
         _chunk(name, body)
         for name, body in (
             (b"IHDR", header),
-            *_color(mark),
-            *_text(mark),
+            *_color_chunks(metadata),
+            *_text_chunks(metadata),
             (b"IDAT", _packed(levels)),
             (b"IEND", b""),
         )
@@ -55,20 +55,20 @@ def _crc(data: bytes) -> bytes:
     return struct.pack(">I", zlib.crc32(data))
 
 
-def _color(mark: Mark) -> Iterator[tuple[bytes, bytes]]:
+def _color_chunks(metadata: FileMetadata) -> Iterator[tuple[bytes, bytes]]:
     """Sections 11.3.2.1 to 11.3.2.5."""
-    if mark.is_srgb:
+    if metadata.is_srgb:
         yield b"sRGB", bytes(1)
         yield b"gAMA", struct.pack(">I", _GAMMA)
         yield b"cHRM", struct.pack(">8I", *_CHROMATICITIES)
     else:
-        yield b"iCCP", b"content\0\0" + zlib.compress(mark.profile)
+        yield b"iCCP", b"content\0\0" + zlib.compress(metadata.profile)
 
 
-def _text(mark: Mark) -> Iterator[tuple[bytes, bytes]]:
+def _text_chunks(metadata: FileMetadata) -> Iterator[tuple[bytes, bytes]]:
     """Section 11.3.3.4: keyword, not compressed, no language, no translation."""
-    if mark.recipe is not None:
-        yield b"iTXt", KEYWORD + bytes(5) + mark.recipe.encode()
+    if metadata.recipe is not None:
+        yield b"iTXt", KEYWORD + bytes(5) + metadata.recipe.encode()
 
 
 def _packed(levels: Levels) -> bytes:
@@ -91,7 +91,7 @@ def _big_endian(levels: Levels) -> bytes:
 
 
 def _filtered(rows: Bytes, above: Bytes, pixel_bytes: int) -> bytes:
-    """Section 9.4, filter type 4: what is left when a neighbor predicts each byte."""
+    """Filter type 4, section 9.4: each byte minus its prediction by a neighbor."""
     up = np.concatenate((above[None], rows[:-1])).astype(np.int16)
     left, corner = np.zeros_like(up), np.zeros_like(up)
     left[:, pixel_bytes:] = rows[:, :-pixel_bytes]

@@ -1,7 +1,7 @@
-"""Writes TIFF of 8 or 16 bits: Pillow cannot write colors of 16.
+"""Writer of TIFF of 8 or 16 bits per channel: Pillow cannot write colors of 16.
 
-Little-endian, one picture, in strips of differences, deflated: TIFF 6.0, and the
-compression of Adobe's Photoshop notes (2002), which every reader knows.
+The files are little-endian, with one picture in strips of differences, deflated: TIFF
+6.0, with the compression of Adobe's Photoshop notes (2002), which every reader knows.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from worker.images.metadata import Mark
+    from worker.images.metadata import FileMetadata
 
     Levels = NDArray[np.uint8] | NDArray[np.uint16]
     Field = tuple[int, int, int, bytes]  # tag, type, count, values
 
 _STRIP_BYTES = 1 << 18  # before compression
 _HEADER_BYTES = 8
-_INLINE_BYTES = 4  # values up to that stand in the entry itself
+_INLINE_BYTES = 4  # values of at most that size are in the entry itself
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7  # types of values
 _DEFLATE, _RGB, _UNASSOCIATED, _HORIZONTAL, _INCH = 8, 2, 2, 2, 2
 _PIXELS_PER_INCH = 72
 
 
-def write_tiff(levels: Levels, mark: Mark) -> bytes:
+def write_tiff(levels: Levels, metadata: FileMetadata) -> bytes:
     """Write (H, W, 3) or (H, W, 4) of uint8 or uint16."""
     height, width, channels = levels.shape
     rows = max(1, _STRIP_BYTES // (width * channels * levels.itemsize))
@@ -39,8 +39,8 @@ def write_tiff(levels: Levels, mark: Mark) -> bytes:
         offsets.append(end)
         end += len(strip)
     fields = [
-        *_of_pixels(levels),
-        *_of_mark(mark),
+        *_pixel_fields(levels),
+        *_metadata_fields(metadata),
         _longs(273, *offsets),
         _longs(278, rows),
         _longs(279, *(len(strip) for strip in strips)),
@@ -51,14 +51,14 @@ def write_tiff(levels: Levels, mark: Mark) -> bytes:
 
 
 def _packed(strip: Levels) -> bytes:
-    """Each pixel less the one to its left, section 14; the sums wrap around."""
+    """Subtract the pixel to the left, section 14; differences wrap around."""
     differences = strip.copy()
     differences[:, 1:] -= strip[:, :-1]
     little_endian = differences.astype(strip.dtype.newbyteorder("<"))
     return zlib.compress(little_endian.tobytes())
 
 
-def _of_pixels(levels: Levels) -> Iterator[Field]:
+def _pixel_fields(levels: Levels) -> Iterator[Field]:
     height, width, channels = levels.shape
     resolution = struct.pack("<2I", _PIXELS_PER_INCH, 1)
     yield _longs(256, width)
@@ -75,11 +75,11 @@ def _of_pixels(levels: Levels) -> Iterator[Field]:
         yield _shorts(338, _UNASSOCIATED)  # extra samples
 
 
-def _of_mark(mark: Mark) -> Iterator[Field]:
-    if mark.recipe is not None:
-        text = mark.recipe.encode("ascii") + b"\0"
+def _metadata_fields(metadata: FileMetadata) -> Iterator[Field]:
+    if metadata.recipe is not None:
+        text = metadata.recipe.encode("ascii") + b"\0"
         yield 270, _ASCII, len(text), text  # image description
-    yield 34675, _UNDEFINED, len(mark.profile), mark.profile
+    yield 34675, _UNDEFINED, len(metadata.profile), metadata.profile
 
 
 def _shorts(tag: int, *values: int) -> Field:
@@ -91,7 +91,7 @@ def _longs(tag: int, *values: int) -> Field:
 
 
 def _directory(fields: list[Field], start: int) -> bytes:
-    """Section 2: the entries, and behind them the values that do not fit in."""
+    """Return the directory, section 2: entries, then values that do not fit there."""
     entries, values = [], b""
     behind = start + 2 + 12 * len(fields) + 4
     for tag, kind, count, data in fields:

@@ -1,4 +1,4 @@
-"""`python -m worker.weights fetch`: the weights, one plain line per step."""
+"""`python -m worker.weights fetch`: downloads weights, printing a line per step."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import get_args
 from shared.errors import WeightsError
 from shared.params.networks import NETWORK_CHOICES, NetworkName
 from worker.weights.catalog import default_folder
-from worker.weights.download import fetch
+from worker.weights.download import fetch_weights
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        path = fetch(options.network, options.folder, say=_say)
+        path = fetch_weights(options.network, options.folder, on_progress=_say)
     except (WeightsError, OSError) as error:
         hint = getattr(error, "hint", "")
         sys.stderr.write(f"error: {error}{hint and f' ({hint})'}\n")

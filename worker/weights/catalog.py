@@ -1,4 +1,4 @@
-"""What is known of each network before any byte is fetched: shapes, digest, place."""
+"""Catalog of the networks' weights: shapes, pinned digests, file names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.params.networks import NetworkName
 
-# Digests of the tensors (`tensor_digest`), the same whatever file they came in.
+# Digests of the tensors (`tensor_digest`), which do not depend on the file format.
 # torchvision's own files could not be fetched where this was written. Its vgg16 should
 # hold the very same numbers, but nobody has compared the last bits, so there may be a
 # second good digest: a file from there is checked by the hash in its name instead, and
@@ -25,7 +25,9 @@ PINNED_DIGESTS: Mapping[NetworkName, str] = {
     "vgg16": "fd59a34fd8ba326786cabae9241e73ea2a01fff1127e2992bc0ec0594e6e4820",
 }
 
-OFFICIAL = "torchvision"  # how the source in a file from there begins
+OFFICIAL = (
+    "torchvision"  # prefix of the source in a file that was downloaded from torchvision
+)
 _OFFICIAL_NAMES: Mapping[NetworkName, str] = {
     "vgg16": f"{OFFICIAL}'s VGG-16 (IMAGENET1K_FEATURES)",
     "vgg19": VGG19_WEIGHTS,
@@ -35,12 +37,12 @@ _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
 
 
 def official_name(network: NetworkName) -> str:
-    """Name torchvision's weights of `network` to people; begins with `OFFICIAL`."""
+    """Return the display name of torchvision's weights; begins with `OFFICIAL`."""
     return _OFFICIAL_NAMES[network]
 
 
-def convolutions(network: NetworkName) -> dict[str, int]:
-    """Place of each convolution in torchvision's `features`, by its layer's name."""
+def convolution_indices(network: NetworkName) -> dict[str, int]:
+    """Return the index of each convolution in torchvision's `features`, by layer."""
     indices: dict[str, int] = {}
     index, block = 0, "1"
     for name in layer_names(network):
@@ -51,32 +53,32 @@ def convolutions(network: NetworkName) -> dict[str, int]:
     return indices
 
 
-def shapes(network: NetworkName) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor a weights file of `network` holds, by torchvision's key."""
-    found: dict[str, tuple[int, ...]] = {}
-    incoming = 3
-    for name, index in convolutions(network).items():
-        outgoing = _CHANNELS[name[4]]
-        found[f"features.{index}.weight"] = (outgoing, incoming, 3, 3)
-        found[f"features.{index}.bias"] = (outgoing,)
-        incoming = outgoing
-    return found
+def tensor_shapes(network: NetworkName) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor in a weights file, by torchvision's key."""
+    by_name: dict[str, tuple[int, ...]] = {}
+    in_channels = 3
+    for name, index in convolution_indices(network).items():
+        out_channels = _CHANNELS[name[4]]
+        by_name[f"features.{index}.weight"] = (out_channels, in_channels, 3, 3)
+        by_name[f"features.{index}.bias"] = (out_channels,)
+        in_channels = out_channels
+    return by_name
 
 
 def default_folder() -> Path:
-    """Folder of the weights: `IMPASTO_WEIGHTS_DIR`, else in the user's cache."""
+    """Return `IMPASTO_WEIGHTS_DIR`, or else the folder in the user's cache."""
     if chosen := os.environ.get("IMPASTO_WEIGHTS_DIR"):
         return Path(chosen)
     return user_cache_path("impasto") / "weights"
 
 
 def weights_path(network: NetworkName, folder: Path) -> Path:
-    """The one file of `network` in `folder`, there or not."""
+    """Return the path of the weights file of `network`, which may not exist."""
     return folder / f"{network}.safetensors"
 
 
 def fetch_hint(network: NetworkName) -> str:
-    """Say how the weights of `network` come to this machine."""
+    """Return the hint that names the command which downloads the weights."""
     is_default = network == StyleParams.model_fields["network"].default
     flag = "" if is_default else f" --network {network}"
     return f"run 'impasto weights fetch{flag}'"

@@ -1,11 +1,11 @@
-"""Tensors in one safetensors file that carries the digest of what it holds."""
+"""Weights file: safetensors with the digest of its tensors, verified when read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where tensors came from and their digest when they arrived."""
+class WeightsMetadata:
+    """Metadata of a weights file: source of its tensors, and their digest."""
 
     source: str
     digest: str
 
 
 def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over sorted names, types, shapes and bytes; a file's order is nothing."""
+    """Return the SHA-256 over sorted names, types, shapes and bytes of the tensors."""
     state = hashlib.sha256()
     for name in sorted(tensors):
         array = tensors[name].contiguous().numpy()
@@ -38,57 +38,60 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
     return state.hexdigest()
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], source: str) -> Origin:
-    """Put the file in place whole or not at all; the last of several writers wins."""
-    origin = Origin(source, tensor_digest(tensors))
-    metadata = {"source": origin.source, "digest": origin.digest}
-    content = save(dict(tensors), metadata)
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], source: str
+) -> WeightsMetadata:
+    """Write the file atomically; the last of several writers wins."""
+    metadata = WeightsMetadata(source, tensor_digest(tensors))
+    content = save(dict(tensors), asdict(metadata))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as own:
-        fresh = Path(own) / path.name
-        with fresh.open("wb") as file:
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=f".{path.name}."
+    ) as temporary:
+        new_file = Path(temporary) / path.name
+        with new_file.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
-    return origin
+        new_file.replace(path)
+    return metadata
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], Origin]:
-    """Read the file and hash every tensor again: rot on the disk shows here.
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], WeightsMetadata]:
+    """Read the file and verify its digest, which detects damage on the disk.
 
     Raises:
-        WeightsMissing: There is no such file.
-        WeightsDamaged: It is cut short, no safetensors, or a bit of it has changed.
-        WeightsError: The operating system does not let us read it.
+        WeightsMissing: The file does not exist.
+        WeightsDamaged: The file is truncated, altered, or no safetensors file.
+        WeightsError: The operating system refuses to read it.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            origin = _origin(path, file.metadata())
+            metadata = _parse_metadata(path, file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from error
-    if tensor_digest(tensors) != origin.digest:
+    if tensor_digest(tensors) != metadata.digest:
         raise WeightsDamaged(f"{path} has changed since it was written")
-    return tensors, origin
+    return tensors, metadata
 
 
-def read_origin(path: Path) -> Origin:
-    """Read what the file says of itself, without hashing its tensors.
+def read_metadata(path: Path) -> WeightsMetadata:
+    """Read the metadata of the file, without verifying its tensors.
 
     Raises:
         WeightsError: As `read_tensors`.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return _origin(path, file.metadata())
+            return _parse_metadata(path, file.metadata())
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from error
 
 
-def _origin(path: Path, metadata: Mapping[str, str] | None) -> Origin:
+def _parse_metadata(path: Path, metadata: Mapping[str, str] | None) -> WeightsMetadata:
     try:
-        return Origin(**(metadata or {}))
+        return WeightsMetadata(**(metadata or {}))
     except TypeError as error:
         raise WeightsDamaged(f"{path} does not say what it holds") from error
 

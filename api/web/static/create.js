@@ -73,33 +73,33 @@ function styleWeight() {
 
 const number = (text) => (text.trim() === "" ? 0 : Number(text));
 
-function parameters(said) {
+function parameters(formData) {
   const params = {
-    max_edge: Number(said.get("max_edge")),
-    quality: said.get("quality"),
+    max_edge: Number(formData.get("max_edge")),
+    quality: formData.get("quality"),
     style_weight: styleWeight(),
-    tv_weight: number(said.get("tv_weight")),
-    seed: number(said.get("seed")),
-    init: said.get("init"),
-    color: said.get("color"),
-    style_loss: said.get("style_loss"),
-    early_stop: number(said.get("early_stop")),
+    tv_weight: number(formData.get("tv_weight")),
+    seed: number(formData.get("seed")),
+    init: formData.get("init"),
+    color: formData.get("color"),
+    style_loss: formData.get("style_loss"),
+    early_stop: number(formData.get("early_stop")),
   };
-  if (said.get("optimizer")) params.optimizer = said.get("optimizer");
+  if (formData.get("optimizer")) params.optimizer = formData.get("optimizer");
   return params;
 }
 
 async function submit(event, submitted) {
   event.preventDefault();
-  const said = new FormData(form);
-  const sent = new FormData();
-  for (const name of ["content", "style"]) if (said.get(name).size) sent.set(name, said.get(name));
-  sent.set("params", JSON.stringify(parameters(said)));
-  if (said.get("name")) sent.set("name", said.get("name"));
+  const formData = new FormData(form);
+  const body = new FormData();
+  for (const name of ["content", "style"]) if (formData.get(name).size) body.set(name, formData.get(name));
+  body.set("params", JSON.stringify(parameters(formData)));
+  if (formData.get("name")) body.set("name", formData.get("name"));
   button.disabled = true;
   button.textContent = "Sending…";
   try {
-    const job = await post("/v1/jobs", sent);
+    const job = await post("/v1/jobs", body);
     problems.show(box, null, form);
     submitted(job);
   } catch (error) {

@@ -1,4 +1,4 @@
-// Requests to the API: by the cookie where a key is asked for, problems as errors.
+// Requests to the API: by the cookie where a key is required, problems as errors.
 
 // The key itself is out of reach for scripts. What they hold is the token that shows
 // that a write comes from this page and not from another site's.
@@ -11,8 +11,8 @@ export const forget = () => { token = null; };
 /** Trade the key for a cookie; throws a Problem if it is no key. */
 export async function open(key) {
   const headers = { "Content-Type": "application/json" };
-  const answer = await send("/session", { method: "POST", headers, body: JSON.stringify({ key }) });
-  token = (await answer.json()).csrf_token;
+  const response = await send("/session", { method: "POST", headers, body: JSON.stringify({ key }) });
+  token = (await response.json()).csrf_token;
 }
 
 /** Take the cookie away. */
@@ -21,7 +21,7 @@ export async function close() {
   forget();
 }
 
-/** What the server said was wrong: `problem` is its problem document. */
+/** Error of the server: `problem` is its problem document. */
 export class Problem extends Error {
   constructor(problem) {
     super(problem.detail || problem.title);
@@ -43,9 +43,9 @@ async function send(path, options = {}) {
     });
   }
   if (response.ok) return response;
-  const said = await response.json().catch(() => ({}));
+  const problem = await response.json().catch(() => ({}));
   if (response.status === 401) document.dispatchEvent(new CustomEvent("impasto:key"));
-  throw new Problem({ title: `The server answered ${response.status}`, ...said });
+  throw new Problem({ title: `The server answered ${response.status}`, ...problem });
 }
 
 export const getJson = async (path) => (await send(path, { cache: "no-store" })).json();

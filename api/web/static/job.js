@@ -1,4 +1,4 @@
-// One job, live: asks again as long as it lives and somebody looks.
+// One job, live: polls it until it has ended, while the page is visible.
 
 import { getJson, getPicture, post, Problem } from "./http.js";
 import * as problems from "./problems.js";
@@ -9,21 +9,21 @@ import {
 
 const at = (id) => document.getElementById(id);
 const box = at("job-problem");
-const EVERY_MILLISECONDS = 1000;
-const SLOWEST_MILLISECONDS = 10_000;
+const POLL_MILLISECONDS = 1000;
+const SLOWEST_POLL_MILLISECONDS = 10_000;
 const ANNOUNCE_MILLISECONDS = 10_000;
-const VERBS = ["finish", "pause", "resume", "cancel"]; // each a button
+const ACTIONS = ["finish", "pause", "resume", "cancel"]; // each a button
 
 let current = null; // id of the job on the page
-let live = false; // worth asking again
+let live = false; // worth polling again
 let timer = 0;
-let pause = EVERY_MILLISECONDS;
-let said = { at: 0, state: "" };
+let pause = POLL_MILLISECONDS;
+let announced = { at: 0, state: "" };
 
 function announce(job) {
   const now = Date.now();
-  if (job.state === said.state && now - said.at < ANNOUNCE_MILLISECONDS) return;
-  said = { at: now, state: job.state };
+  if (job.state === announced.state && now - announced.at < ANNOUNCE_MILLISECONDS) return;
+  announced = { at: now, state: job.state };
   at("announcer").textContent = [whereabouts(job), remaining(job)].filter(Boolean).join(", ");
 }
 
@@ -90,24 +90,24 @@ async function draw(job) {
   at("meter-left").textContent = remaining(job);
   at("bar").value = job.progress?.fraction ?? 0;
   at("numbers").textContent = figures(job);
-  for (const verb of VERBS) at(verb).hidden = !may(job, verb) || (verb === "finish" && job.finish_requested);
+  for (const action of ACTIONS) at(action).hidden = !may(job, action) || (action === "finish" && job.finish_requested);
   at("caption").textContent = job.preview || job.outputs.length || ended(job)
     ? "" : "The photo waits here; the picture grows over it once painting starts.";
   recipe(job.params, job);
   problems.show(box, job.error && ended(job) ? { detail: job.error.message, hint: job.error.hint } : null);
   title(job);
   announce(job);
-  document.dispatchEvent(new CustomEvent("impasto:looked", { detail: job }));
+  document.dispatchEvent(new CustomEvent("impasto:polled", { detail: job }));
   await pictures(job);
 }
 
-async function look() {
+async function poll() {
   const id = current;
   try {
     const job = await getJson(`/v1/jobs/${encodeURIComponent(id)}`);
     if (id !== current) return;
     await draw(job);
-    pause = EVERY_MILLISECONDS;
+    pause = POLL_MILLISECONDS;
     if (ended(job)) {
       live = false;
       document.dispatchEvent(new CustomEvent("impasto:ended"));
@@ -118,25 +118,25 @@ async function look() {
     if (id !== current) return;
     problems.show(box, error.problem);
     if (["not-found", "unauthenticated", "forbidden"].includes(error.problem.code)) live = false;
-    pause = Math.min(pause * 2, SLOWEST_MILLISECONDS);
+    pause = Math.min(pause * 2, SLOWEST_POLL_MILLISECONDS);
   }
   again();
 }
 
 function again() {
   clearTimeout(timer);
-  if (live && !document.hidden) timer = setTimeout(look, pause);
+  if (live && !document.hidden) timer = setTimeout(poll, pause);
 }
 
-async function ask(verb) {
-  at(verb).disabled = true;
+async function requestAction(action) {
+  at(action).disabled = true;
   try {
-    await draw(await post(`/v1/jobs/${current}/${verb}`));
+    await draw(await post(`/v1/jobs/${current}/${action}`));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     problems.show(box, error.problem);
   } finally {
-    at(verb).disabled = false;
+    at(action).disabled = false;
   }
 }
 
@@ -147,7 +147,7 @@ export function follow(id) {
   live = true;
   at("job").hidden = false;
   at("meter").hidden = true;
-  look();
+  poll();
 }
 
 /** Stop following. */
@@ -156,8 +156,8 @@ export function leave() {
   live = false;
   clearTimeout(timer);
   stage.clear();
-  said = { at: 0, state: "" };
-  for (const id of ["job", "download", ...VERBS]) at(id).hidden = true;
+  announced = { at: 0, state: "" };
+  for (const id of ["job", "download", ...ACTIONS]) at(id).hidden = true;
   if (at("download").href) URL.revokeObjectURL(at("download").href);
   at("download").removeAttribute("href");
   problems.show(box, null);
@@ -165,9 +165,9 @@ export function leave() {
 }
 
 export function start() {
-  for (const verb of VERBS) at(verb).addEventListener("click", () => ask(verb));
+  for (const action of ACTIONS) at(action).addEventListener("click", () => requestAction(action));
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (live && !document.hidden) look();
+    if (live && !document.hidden) poll();
   });
 }

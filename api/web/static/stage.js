@@ -7,7 +7,7 @@ const compare = document.getElementById("compare");
 const FADE_MILLISECONDS = 500;
 
 let shown = null; // the key of the picture on the stage
-let turn = 0; // grows when another job takes the stage
+let generation = 0; // grows when another job takes the stage
 
 function put(className, url, alt) {
   const image = new Image();
@@ -29,7 +29,7 @@ function drop(image, after) {
 }
 
 export function clear() {
-  turn += 1;
+  generation += 1;
   shown = null;
   for (const image of stage.querySelectorAll("img")) drop(image, 0);
   compare.hidden = true;
@@ -46,9 +46,9 @@ export function shape(width, height) {
 export async function promise(url) {
   if (shown !== null) return;
   shown = "promise";
-  const mine = turn;
+  const started = generation;
   const image = await put("picture faint", await getPicture(url), "");
-  if (mine !== turn || !image || shown !== "promise") return;
+  if (started !== generation || !image || shown !== "promise") return;
   shape(image.naturalWidth, image.naturalHeight);
   stage.append(image);
 }
@@ -56,17 +56,17 @@ export async function promise(url) {
 /** Show the picture at `url` unless `key` says that it is there already. */
 export async function show(url, key, alt) {
   if (shown === key) return;
-  const mine = turn;
+  const started = generation;
   const address = await getPicture(url);
-  if (mine === turn) await lay(address, key, alt);
+  if (started === generation) await lay(address, key, alt);
   else URL.revokeObjectURL(address);
 }
 
 /** Show a picture that is loaded already: the stage lets go of it when it leaves. */
 export async function lay(address, key, alt) {
-  const mine = turn;
+  const started = generation;
   const image = await put("picture", address, alt);
-  if (mine !== turn || !image) return;
+  if (started !== generation || !image) return;
   shown = key;
   const before = stage.querySelectorAll(".picture");
   stage.append(image);
@@ -75,9 +75,9 @@ export async function lay(address, key, alt) {
 
 /** Lay the photo over the left part of the result. */
 export async function compareWith(url) {
-  const mine = turn;
+  const started = generation;
   const photo = await put("photo", await getPicture(url), "The photo, before");
-  if (mine !== turn || !photo || stage.querySelector(".photo")) return;
+  if (started !== generation || !photo || stage.querySelector(".photo")) return;
   stage.append(photo);
   stage.classList.add("comparing");
   compare.hidden = false;

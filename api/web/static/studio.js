@@ -62,7 +62,7 @@ at("another").addEventListener("click", (event) => {
   go("/");
 });
 at("key-form").addEventListener("submit", enter);
-document.addEventListener("impasto:looked", (event) => recent.update(event.detail));
+document.addEventListener("impasto:polled", (event) => recent.update(event.detail));
 at("leave").addEventListener("click", exit);
 document.addEventListener("impasto:ended", () => recent.refresh());
 document.addEventListener("impasto:key", () => {

@@ -29,7 +29,7 @@ export const ending = (output) => ENDINGS[output.media_type] ?? "png";
 export const shows = (output) => Boolean(output) && output.media_type !== "image/tiff";
 
 export const stateWord = (state) => STATES[state] ?? state;
-export const may = (job, verb) => job.allowed_actions.includes(verb);
+export const may = (job, action) => job.allowed_actions.includes(action);
 export const ended = (job) => ["succeeded", "failed", "canceled", "expired"].includes(job.state);
 
 export function duration(seconds) {

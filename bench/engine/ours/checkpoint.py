@@ -13,8 +13,8 @@ from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
 from worker.attempts.throttle import COST_FACTOR
-from worker.checkpoints import Origin, checkpoint_key, dump
-from worker.engine.optimizers.lbfgs import HISTORY
+from worker.checkpoints import Provenance, checkpoint_key, dump
+from worker.engine.optimizers.lbfgs import HISTORY_SIZE
 
 if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
@@ -36,7 +36,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
         "write_seconds": seconds,
         "bytes": size,
         "interval_seconds": interval,
-        "history": HISTORY if params.optimizer == "lbfgs" else 0,
+        "history": HISTORY_SIZE if params.optimizer == "lbfgs" else 0,
         "share": seconds / (seconds + interval),
     }
 
@@ -44,7 +44,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
 def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
     """Keep one checkpoint as the worker does; seconds and bytes."""
     began = time.perf_counter()
-    data = dump(iterate.snapshot(), Origin({}, {}))
+    data = dump(iterate.snapshot(), Provenance({}, {}))
     storage.put(checkpoint_key("bench", 1, iterate.iteration), data)
     return time.perf_counter() - began, len(data)
 

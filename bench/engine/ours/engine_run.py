@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from shared.settings import Settings
-from worker.devices.networks import network_of
-from worker.engine.images.inputs import Sources, Style
+from worker.devices.networks import network_from_weights
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.tensors import to_tensor
 from worker.engine.transfer import stylize
-from worker.weights.load import load
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +27,12 @@ _CPU = torch.device("cpu")
 
 def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
     """Load weights and pictures as a worker does, and begin."""
-    tensors = load(params.network, Path(task.weights))
+    tensors = load_weights(params.network, Path(task.weights))
     told = {"cpu_precision": task.precision, "cpu_convolution": "direct"}
     settings = Settings.model_validate(told)
-    network = network_of(params.network, tensors, _CPU, settings)
+    network = network_from_weights(params.network, tensors, _CPU, settings)
     photo, painting = (
         to_tensor(Image.open(path).convert("RGB"), _CPU)
         for path in (task.photo, task.painting)
     )
-    return stylize(Sources(photo, (Style(painting),)), params, network)
+    return stylize(TransferInputs(photo, (Style(painting),)), params, network)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.engine.ours.engine_run import start
 from shared.params.style import StyleParams
-from worker.engine.images.tensors import to_picture
+from worker.engine.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,6 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
     for iterate in start(task, params):
         image, ended = iterate.image, [ended[-1], time.perf_counter()]
     if image is not None:
-        to_picture(image).save(task.picture)
+        to_pil_image(image).save(task.picture)
     last = ended[1] - ended[0]
     return {"optimizer": params.optimizer, "last_iteration_seconds": last}

@@ -14,7 +14,7 @@ from PIL import Image
 from bench.engine.ours.configuration import minimizing_j, pyramid
 from bench.engine.ours.engine_run import start
 from shared.params.style import StyleParams
-from worker.engine.images.tensors import to_picture
+from worker.engine.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
@@ -51,7 +51,7 @@ def _is_kept(iterate: Iterate, last: int) -> bool:
 def _deliver(iterate: Iterate, folder: Path, clock: Stopwatch) -> dict[str, Any]:
     path = folder / f"{iterate.iteration:04}.png"
     before = clock()
-    to_picture(iterate.image).save(path)
+    to_pil_image(iterate.image).save(path)
     seconds = clock()
     clock.set_back(seconds - before)
     return {"iteration": iterate.iteration, "seconds": seconds, "picture": str(path)}

@@ -1,4 +1,4 @@
-"""Commands that ask something of jobs: cancel, pause, set, fork and so on."""
+"""Actions on jobs: cancel, pause, resume, finish, set, extend, fork, retry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.job_ids import full_id
-from impasto.cli.output import print_line, say
+from impasto.cli.job_ids import resolve_job_id
+from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl, AsJson, JobId, connect
-from impasto.errors import BadFlag, ImpastoError
+from impasto.errors import ImpastoError, InvalidOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 JobIds = Annotated[
     list[str], typer.Argument(metavar="ID...", help="Ids, beginnings, or @last.")
 ]
-# They need no look at the job first: whoever sends them has not seen it either.
-_ABOUT = frozenset({"name", "priority", "cancel_after"})
+# Changes of these need no revision: they do not depend on what the job was before.
+_FIELDS_WITHOUT_REVISION = frozenset({"name", "priority", "cancel_after"})
 
 
 def cancel(job_ids: JobIds, api_url: ApiUrl = None) -> None:
     """Stop jobs for good; says of each what became of it."""
-    _ask_each("cancel", job_ids, api_url)
+    _request_each("cancel", job_ids, api_url)
 
 
 def pause(job_ids: JobIds, api_url: ApiUrl = None) -> None:
     """Free the devices of jobs; they keep what is done."""
-    _ask_each("pause", job_ids, api_url)
+    _request_each("pause", job_ids, api_url)
 
 
 def resume(job_ids: JobIds, api_url: ApiUrl = None) -> None:
     """Let paused jobs go on."""
-    _ask_each("resume", job_ids, api_url)
+    _request_each("resume", job_ids, api_url)
 
 
 def finish(job_ids: JobIds, api_url: ApiUrl = None) -> None:
     """Stop jobs now and keep their pictures as they are."""
-    _ask_each("finish", job_ids, api_url)
+    _request_each("finish", job_ids, api_url)
 
 
 def change(
@@ -57,13 +57,14 @@ def change(
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a job in mid-run: its weights, its iterations, its place in line."""
-    changes = dict(read_setting(each) for each in settings)
+    """Change a job in mid-run: its weights, its iterations, its place in the queue."""
+    changes = dict(parse_change(text) for text in settings)
+    needs_revision = not changes.keys() <= _FIELDS_WITHOUT_REVISION
     with connect(api_url) as client:
-        found = full_id(client.jobs, job_id)
-        seen = None if changes.keys() <= _ABOUT else client.jobs.get(found).revision
-        job = client.jobs.change(found, changes, seen)
-    _tell(job, f"{job.id} {job.state}", as_json=as_json)
+        full_id = resolve_job_id(client.jobs, job_id)
+        revision = client.jobs.get(full_id).revision if needs_revision else None
+        job = client.jobs.change(full_id, changes, revision)
+    _print_job(job, f"{job.id} {job.state}", as_json=as_json)
 
 
 def extend(
@@ -76,8 +77,8 @@ def extend(
 ) -> None:
     """Add iterations to a finished job: prints the id of the new one."""
     with connect(api_url) as client:
-        job = client.jobs.extend(full_id(client.jobs, job_id), iterations)
-    _tell(job, job.id, as_json=as_json)
+        job = client.jobs.extend(resolve_job_id(client.jobs, job_id), iterations)
+    _print_job(job, job.id, as_json=as_json)
 
 
 def fork(
@@ -98,11 +99,11 @@ def fork(
     as_json: AsJson = False,
 ) -> None:
     """Go on from a checkpoint in another way: prints the id of the new job."""
-    params = dict(read_setting(each) for each in settings or ())
+    params = dict(parse_change(text) for text in settings or ())
     with connect(api_url) as client:
-        found = full_id(client.jobs, job_id)
-        job = client.jobs.fork(found, iteration, params, name)
-    _tell(job, job.id, as_json=as_json)
+        full_id = resolve_job_id(client.jobs, job_id)
+        job = client.jobs.fork(full_id, iteration, params, name)
+    _print_job(job, job.id, as_json=as_json)
 
 
 def retry(
@@ -115,35 +116,35 @@ def retry(
 ) -> None:
     """Try a failed, canceled or expired job again: prints the id of the new one."""
     with connect(api_url) as client:
-        found = full_id(client.jobs, job_id)
-        job = client.jobs.retry(found, from_start=from_start)
-    _tell(job, job.id, as_json=as_json)
+        full_id = resolve_job_id(client.jobs, job_id)
+        job = client.jobs.retry(full_id, from_start=from_start)
+    _print_job(job, job.id, as_json=as_json)
 
 
-def read_setting(text: str) -> tuple[str, object]:
-    """Read KEY=VALUE; a value that is no JSON is a text.
+def parse_change(text: str) -> tuple[str, object]:
+    """Parse KEY=VALUE; a value that is no JSON is a text.
 
     Raises:
-        BadFlag: It has no `=`.
+        InvalidOption: It has no `=`, or nothing before it.
     """
-    key, found, value = text.partition("=")
-    if not found or not key:
-        raise BadFlag(f"{text!r}: write KEY=VALUE, like style_weight=4")
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise InvalidOption(f"{text!r}: write KEY=VALUE, like style_weight=4")
     try:
         return key, json.loads(value)
     except ValueError:
         return key, value
 
 
-def _ask_each(verb: str, job_ids: Sequence[str], api_url: str | None) -> None:
+def _request_each(action: str, job_ids: Sequence[str], api_url: str | None) -> None:
     failure: ImpastoError | None = None
     with connect(api_url) as client:
-        ask = getattr(client.jobs, verb)
-        for typed in job_ids:
+        request_action = getattr(client.jobs, action)
+        for job_id in job_ids:
             try:
-                job = ask(full_id(client.jobs, typed))
+                job = request_action(resolve_job_id(client.jobs, job_id))
             except ImpastoError as error:
-                say(f"{typed}: {error}")
+                print_message(f"{job_id}: {error}")
                 failure = error
             else:
                 print_line(f"{job.id} {job.state}")
@@ -151,5 +152,5 @@ def _ask_each(verb: str, job_ids: Sequence[str], api_url: str | None) -> None:
         raise failure
 
 
-def _tell(job: Job, line: str, *, as_json: bool) -> None:
+def _print_job(job: Job, line: str, *, as_json: bool) -> None:
     print_line(job.as_json(indent=2) if as_json else line)

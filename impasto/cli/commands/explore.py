@@ -1,4 +1,4 @@
-"""`impasto explore`: what the layers of a network see, as contact sheets."""
+"""`impasto explore`: patches that excite a network's layers, as contact sheets."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto.cli.commands.run import client_of_some_farm
+from impasto.cli.commands.run import connect_or_start_farm
 from impasto.cli.exit_codes import INTERRUPTED
-from impasto.cli.options import with_flags
-from impasto.cli.output import print_line, say
+from impasto.cli.options import with_options
+from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl  # noqa: TC001 - Typer reads it
-from impasto.cli.watch import detached, follow, interrupted_with_stack
-from impasto.errors import BadFlag
+from impasto.cli.watch import detached_message, farm_stopping_message, follow_job
+from impasto.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was asked for; None leaves the choice to the server."""
+class ExploreOptions:
+    """Options of an exploration; None leaves the choice to the server."""
 
     layers: Annotated[
         str | None, typer.Option(help='By commas: "relu3_1,relu4_1".')
@@ -48,10 +48,10 @@ class Wishes:
     ] = None
 
     def params(self) -> dict[str, Any]:
-        """Return the fields of ExploreParams that were asked for.
+        """Return the given fields of ExploreParams.
 
         Raises:
-            BadFlag: The units are no numbers.
+            InvalidOption: The units are no numbers.
         """
         params: dict[str, Any] = {
             name: value
@@ -61,11 +61,11 @@ class Wishes:
         if self.layers is not None:
             params["layers"] = [layer.strip() for layer in self.layers.split(",")]
         if self.units is not None:
-            params["units"] = _numbers(self.units)
+            params["units"] = _parse_units(self.units)
         return params
 
 
-@with_flags("wishes", Wishes)
+@with_options("options", ExploreOptions)
 def explore(
     pictures: Annotated[
         list[Path] | None,
@@ -77,7 +77,7 @@ def explore(
         ),
     ] = None,
     *,
-    wishes: Wishes,
+    options: ExploreOptions,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for the sheets.")
     ] = Path("explored"),
@@ -86,22 +86,28 @@ def explore(
     """Show which patches of pictures excite the units of a network's layers."""
     from impasto.client.downloads import make_folder  # noqa: PLC0415 - for this alone
 
-    params, named = wishes.params(), {"name": wishes.name, "reuse": wishes.reuse}
+    params = options.params()
     make_folder(output)
-    with client_of_some_farm(api_url) as (client, is_ours):
-        job_id = client.jobs.explore(pictures or (), params=params, **named).id
+    with connect_or_start_farm(api_url) as (client, owns_farm):
+        job_id = client.jobs.explore(
+            pictures or (), params=params, name=options.name, reuse=options.reuse
+        ).id
         try:
-            say(f"submitted {job_id}")
-            job = follow(client.jobs, job_id)
+            print_message(f"submitted {job_id}")
+            job = follow_job(client.jobs, job_id)
             for path in client.jobs.download_outputs(job, output):
                 print_line(str(path))
         except KeyboardInterrupt:
-            say(interrupted_with_stack(job_id) if is_ours else detached(job_id))
+            print_message(
+                farm_stopping_message(job_id) if owns_farm else detached_message(job_id)
+            )
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _numbers(text: str) -> list[int]:
+def _parse_units(text: str) -> list[int]:
     try:
-        return [int(each) for each in text.split(",")]
+        return [int(unit) for unit in text.split(",")]
     except ValueError as error:
-        raise BadFlag(f"--units {text!r}: write numbers by commas, like 3,7") from error
+        raise InvalidOption(
+            f"--units {text!r}: write numbers by commas, like 3,7"
+        ) from error

@@ -1,4 +1,4 @@
-"""Commands that look at jobs: watch, show, ls, download."""
+"""Commands that read jobs: watch, show, ls, download."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.cli.exit_codes import INTERRUPTED
-from impasto.cli.job_ids import full_id
-from impasto.cli.output import print_line, say
-from impasto.cli.render import details, table
+from impasto.cli.job_ids import resolve_job_id
+from impasto.cli.output import print_line, print_message
+from impasto.cli.render import format_details, format_table
 from impasto.cli.session import ApiUrl, AsJson, JobId, connect
-from impasto.cli.watch import detached, follow
-from impasto.client.formats import ending
+from impasto.cli.watch import detached_message, follow_job
+from impasto.client.formats import file_extension
 
 if TYPE_CHECKING:
     from impasto.client.client import Client
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Follow a job until it is over; Ctrl-C leaves it alone."""
     with connect(api_url) as client:
-        found = full_id(client.jobs, job_id)
+        full_id = resolve_job_id(client.jobs, job_id)
         try:
-            follow(client.jobs, found, as_json=as_json)
+            follow_job(client.jobs, full_id, as_json=as_json)
         except KeyboardInterrupt:
-            say(detached(found))
+            print_message(detached_message(full_id))
             raise typer.Exit(INTERRUPTED) from None
 
 
 def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Show all of one job."""
     with connect(api_url) as client:
-        job = client.jobs.get(full_id(client.jobs, job_id))
-    print_line(job.as_json(indent=2) if as_json else details(job))
+        job = client.jobs.get(resolve_job_id(client.jobs, job_id))
+    print_line(job.as_json(indent=2) if as_json else format_details(job))
 
 
 def ls(
@@ -49,9 +49,9 @@ def ls(
     if as_json:
         print_line(page.as_json(indent=2))
     elif page.data:
-        print_line(table(page.data))
+        print_line(format_table(page.data))
     else:
-        say("no jobs yet; 'impasto run PHOTO STYLE' makes one")
+        print_message("no jobs yet; 'impasto run PHOTO STYLE' makes one")
 
 
 def download(
@@ -67,14 +67,15 @@ def download(
 ) -> None:
     """Save the picture of a job; prints where."""
     with connect(api_url) as client:
-        found = full_id(client.jobs, job_id)
-        path = output or Path(f"{found}{_ending(client, found, frame=frame)}")
+        full_id = resolve_job_id(client.jobs, job_id)
+        extension = _default_extension(client, full_id, frame=frame)
+        path = output or Path(f"{full_id}{extension}")
         save = client.jobs.download_latest_frame if frame else client.jobs.download
-        print_line(str(save(found, path)))
+        print_line(str(save(full_id, path)))
 
 
-def _ending(client: Client, job_id: str, *, frame: bool) -> str:
+def _default_extension(client: Client, job_id: str, *, frame: bool) -> str:
     if frame:
-        return ending("jpeg")
+        return file_extension("jpeg")
     outputs = client.jobs.get(job_id).outputs
-    return ending(outputs[0].media_type if outputs else None)
+    return file_extension(outputs[0].media_type if outputs else None)

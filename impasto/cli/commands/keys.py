@@ -1,4 +1,4 @@
-"""`impasto keys`: API keys, made and revoked in the database of this machine's farm."""
+"""`impasto keys`: creates, lists and revokes API keys in this machine's database."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli.options import with_flags
-from impasto.local.components import become, require_parts
+from impasto.cli.options import with_options
+from impasto.local.components import exec_module, require_dependencies
 
 _SCOPES = ("read", "write", "keys")
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFlags:
-    """What a new key may do, and how much; None leaves it to the settings."""
+class KeyOptions:
+    """Scopes and limits of a new API key; None leaves a limit to the settings."""
 
     name: Annotated[str, typer.Option(help="Who or what will use it.")] = ""
     owner: Annotated[str | None, typer.Option(help="Whose; default: a new owner.")] = (
@@ -46,9 +46,9 @@ class KeyFlags:
         int | None, typer.Option(min=0, help="Jobs its owner may have running.")
     ] = None
 
-    def words(self) -> list[str]:
-        """As the server part reads them."""
-        told = {
+    def command_arguments(self) -> list[str]:
+        """Return the arguments of `shared.commands.keys create`."""
+        limits = {
             "--owner": self.owner,
             "--expires-days": self.expires_days,
             "--submits-per-minute": self.submits_per_minute,
@@ -56,36 +56,36 @@ class KeyFlags:
             "--max-queued": self.max_queued,
             "--max-running": self.max_running,
         }
-        words = ["--name", self.name]
+        arguments = ["--name", self.name]
         for scope in self._scopes():
-            words += ["--scope", scope]
-        for flag, value in told.items():
-            words += [] if value is None else [flag, str(value)]
-        return words
+            arguments += ["--scope", scope]
+        for option, value in limits.items():
+            arguments += [] if value is None else [option, str(value)]
+        return arguments
 
     def _scopes(self) -> list[str]:
         if self.admin:
             return ["admin"]
-        wanted = {"read": True, "write": not self.read_only, "keys": self.keys}
-        return [scope for scope in _SCOPES if wanted[scope]]
+        granted = {"read": True, "write": not self.read_only, "keys": self.keys}
+        return [scope for scope in _SCOPES if granted[scope]]
 
 
-@with_flags("flags", KeyFlags)
-def create(flags: KeyFlags) -> None:
+@with_options("options", KeyOptions)
+def create(options: KeyOptions) -> None:
     """Make an API key and print it, once."""
-    require_parts("admin")
-    become("shared.commands.keys", "create", *flags.words())
+    require_dependencies("admin")
+    exec_module("shared.commands.keys", "create", *options.command_arguments())
 
 
 def list_all() -> None:
     """List the keys: owner, scopes, when they expire and were used last."""
-    require_parts("admin")
-    become("shared.commands.keys", "list")
+    require_dependencies("admin")
+    exec_module("shared.commands.keys", "list")
 
 
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="Its id: key_...")],
 ) -> None:
     """Revoke a key; servers let nobody in with it after 5 seconds."""
-    require_parts("admin")
-    become("shared.commands.keys", "revoke", key_id)
+    require_dependencies("admin")
+    exec_module("shared.commands.keys", "revoke", key_id)

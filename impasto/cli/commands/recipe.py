@@ -1,4 +1,4 @@
-"""Commands about picture files: recipe."""
+"""`impasto recipe`: shows the recipe that a picture file contains."""
 
 from __future__ import annotations
 

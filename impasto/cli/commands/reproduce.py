@@ -1,4 +1,4 @@
-"""The command that makes a picture again and compares: reproduce."""
+"""`impasto reproduce`: makes a picture again and compares the two."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.cli.exit_codes import DIFFERENT
-from impasto.cli.output import print_line, say
+from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl, connect
-from impasto.cli.watch import follow
-from impasto.client.downloads import require_place
-from impasto.client.formats import ending
+from impasto.cli.watch import follow_job
+from impasto.client.downloads import require_writable
+from impasto.client.formats import file_extension
 from impasto.errors import ApiError, CannotReproduce
-from impasto.images.compare import Verdict, differences, psnr_db
-from impasto.images.provenance import Origin, read_origin, same_job
-from impasto.local.components import require_parts
+from impasto.images.compare import Comparison, describe_differences, measure_psnr_db
+from impasto.images.provenance import Provenance, read_provenance, reproduction_request
+from impasto.local.components import require_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,39 +57,40 @@ def reproduce(
     api_url: ApiUrl = None,
 ) -> None:
     """Make a picture again and say whether it is the same, bit by bit."""
-    require_parts("reproduce")
-    origin = read_origin(file)
-    media = origin.said["params"].get("format")
-    path = output or file.with_name(f"{file.stem}-again{ending(media)}")
-    require_place(path)
+    require_dependencies("reproduce")
+    original = read_provenance(file)
+    extension = file_extension(original.recipe["params"].get("format"))
+    path = output or file.with_name(f"{file.stem}-again{extension}")
+    require_writable(path)
     with connect(api_url) as client:
-        job = client.jobs.submit_stored(
-            same_job(origin, _assets(client, origin, pictures or ()))
-        )
-        say(f"submitted {job.id}")
-        job = follow(client.jobs, job.id)
+        asset_ids = _find_or_upload_assets(client, original, pictures or ())
+        job = client.jobs.submit_stored(reproduction_request(original, asset_ids))
+        print_message(f"submitted {job.id}")
+        job = follow_job(client.jobs, job.id)
         client.jobs.download(job.id, path)
-        verdict = _compared(client, origin, job, path)
-    for reason in verdict.reasons:
-        say(reason)
-    print_line(f"{path}: {verdict.told()}")
-    if not verdict.equal:
+        comparison = _compare(client, original, job, path)
+    for reason in comparison.reasons:
+        print_message(reason)
+    print_line(f"{path}: {comparison.summary()}")
+    if not comparison.equal:
         raise typer.Exit(DIFFERENT)
 
 
-def _assets(client: Client, origin: Origin, given: Sequence[Path]) -> dict[str, str]:
-    """Find every picture on the server, or send it; ids by digest.
+def _find_or_upload_assets(
+    client: Client, original: Provenance, pictures: Sequence[Path]
+) -> dict[str, str]:
+    """Upload the given inputs, find the others on the server; ids by digest.
 
     Raises:
-        CannotReproduce: Some are neither there nor given.
+        CannotReproduce: Some inputs are neither given nor on the server.
     """
-    files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in given}
+    files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in pictures}
     ids, missing = {}, []
-    for (role, position), digest in origin.digests.items():
+    for (role, position), digest in original.input_digests.items():
         if digest in files:
             ids[digest] = client.assets.upload(files[digest]).id
-        elif (known := client.assets.find(digest)) is not None:
-            ids[digest] = known.id
+        elif (asset := client.assets.find(digest)) is not None:
+            ids[digest] = asset.id
         else:
             missing.append(f"{role} {position + 1}: sha256 {digest}")
     if missing:
@@ -100,27 +101,29 @@ def _assets(client: Client, origin: Origin, given: Sequence[Path]) -> dict[str, 
     return ids
 
 
-def _compared(client: Client, origin: Origin, job: Job, path: Path) -> Verdict:
-    if hashlib.sha256(path.read_bytes()).hexdigest() == origin.sha256:
-        return Verdict(equal=True)
-    now = Origin(client.jobs.manifest(job.id), None, path)
-    reasons = differences(origin.made_with, now.made_with)
-    for when, each in (("then", origin), ("now", now)):
-        if not each.said.get("exact", True):
-            reasons.append(f"not exact {when}: {each.said.get('exact_reason')}")
-    return Verdict(
-        equal=False, psnr_db=_psnr(client, origin, path), reasons=tuple(reasons)
+def _compare(client: Client, original: Provenance, job: Job, path: Path) -> Comparison:
+    if hashlib.sha256(path.read_bytes()).hexdigest() == original.sha256:
+        return Comparison(equal=True)
+    reproduced = Provenance(client.jobs.manifest(job.id), None, path)
+    reasons = describe_differences(original.made_with, reproduced.made_with)
+    for when, provenance in (("then", original), ("now", reproduced)):
+        if not provenance.recipe.get("exact", True):
+            reasons.append(f"not exact {when}: {provenance.recipe.get('exact_reason')}")
+    return Comparison(
+        equal=False,
+        psnr_db=_psnr_to_original(client, original, path),
+        reasons=tuple(reasons),
     )
 
 
-def _psnr(client: Client, origin: Origin, path: Path) -> float | None:
-    """Compare to the first picture: the file itself, or what its job still has."""
-    if origin.picture is not None:
-        return psnr_db(origin.picture, path)
+def _psnr_to_original(client: Client, original: Provenance, path: Path) -> float | None:
+    """Compare to the original picture: the given file, or the result of its job."""
+    if original.picture is not None:
+        return measure_psnr_db(original.picture, path)
     with TemporaryDirectory() as folder:
-        first = Path(folder) / "first"
+        original_path = Path(folder) / "original"
         try:
-            client.jobs.download(str(origin.said["job_id"]), first)
+            client.jobs.download(str(original.recipe["job_id"]), original_path)
         except ApiError:
             return None
-        return psnr_db(first, path)
+        return measure_psnr_db(original_path, path)

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.commands.run import Photo, client_of_some_farm
+from impasto.cli.commands.run import Photo, connect_or_start_farm
 from impasto.cli.exit_codes import INTERRUPTED
-from impasto.cli.options import Recipe, with_flags, with_recipe
-from impasto.cli.output import print_line, say
+from impasto.cli.options import StyleOptions, with_options, with_style_options
+from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl  # noqa: TC001 - Typer reads it
-from impasto.cli.signals import stop_signals_raise
-from impasto.errors import BadFlag
-from impasto.local.components import require_parts
+from impasto.cli.signals import raise_on_stop_signals
+from impasto.errors import InvalidOption
+from impasto.local.components import require_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SMALL: dict[str, object] = {"max_edge": 256, "quality": "draft"}
-_OURS = {"style_weight", "content_layers"}
+_DRAFT_PARAMS: dict[str, object] = {"max_edge": 256, "quality": "draft"}
+_GRID_PARAMS = {"style_weight", "content_layers"}
 
 
 @dataclass(frozen=True, slots=True)
-class Axes:
-    """What the pictures of the sheet differ in."""
+class GridOptions:
+    """Options of the grid: the two parameters that its jobs differ in."""
 
     layers: Annotated[
         str, typer.Option(help="Content layers, a row each, shallow to deep.")
@@ -37,8 +37,8 @@ class Axes:
     ] = "1,8,60"
 
 
-@with_recipe
-@with_flags("axes", Axes)
+@with_style_options
+@with_options("grid_options", GridOptions)
 def sheet(
     photo: Photo,
     style: Annotated[
@@ -46,8 +46,8 @@ def sheet(
         typer.Argument(metavar="STYLE", exists=True, dir_okay=False, help="Painting."),
     ],
     *,
-    recipe: Recipe,
-    axes: Axes,
+    options: StyleOptions,
+    grid_options: GridOptions,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Where the sheet goes.")
     ] = Path("sheet.png"),
@@ -58,54 +58,65 @@ def sheet(
     Ctrl-C, or any other end, cancels all of its jobs. Without other flags, they are
     256 px drafts.
     """
-    require_parts("sheet")
+    require_dependencies("sheet")
     # Both load httpx or Pillow, which no other command should pay.
-    from impasto.cli.contact_sheet import Grid, paint, require_ending, save_grid  # noqa: PLC0415
-    from impasto.client.downloads import require_place  # noqa: PLC0415
+    from impasto.cli.contact_sheet import (  # noqa: PLC0415
+        Grid,
+        render_cells,
+        require_image_extension,
+        save_contact_sheet,
+    )
+    from impasto.client.downloads import require_writable  # noqa: PLC0415
 
-    require_place(output)
-    require_ending(output)
-    wanted = recipe.read([style])
+    require_writable(output)
+    require_image_extension(output)
+    request = options.to_request([style])
     grid = Grid(
         photo=photo,
-        style=wanted.paintings[0],
-        layers=_words("--layers", axes.layers),
-        style_weights=_numbers(axes.style_weights),
-        params=_params(wanted.params),
-        name=wanted.name,
-        init_image=wanted.init_image,
-        segments=wanted.segments,
+        style=request.styles[0],
+        layers=_parse_names("--layers", grid_options.layers),
+        style_weights=_parse_weights(grid_options.style_weights),
+        params=_common_params(request.params),
+        name=request.name,
+        init_image=request.init_image,
+        segments=request.segments,
     )
-    with client_of_some_farm(api_url) as (client, _is_ours), stop_signals_raise():
+    with (
+        connect_or_start_farm(api_url) as (client, _owns_farm),
+        raise_on_stop_signals(),
+    ):
         try:
-            pictures = paint(client.jobs, grid, say)
+            pictures = render_cells(client.jobs, grid, print_message)
         except KeyboardInterrupt:
-            say("canceled the jobs of the sheet")
+            print_message("canceled the jobs of the sheet")
             raise typer.Exit(INTERRUPTED) from None
-    print_line(str(save_grid(grid, pictures, output)))
+    print_line(str(save_contact_sheet(grid, pictures, output)))
 
 
-def _params(asked: Mapping[str, object]) -> dict[str, object]:
-    """What all jobs of the sheet have in common."""
-    if taken := _OURS & asked.keys():
-        raise BadFlag(f"{', '.join(sorted(taken))}: use --layers and --style-weights")
-    return _SMALL | dict(asked)
+def _common_params(params: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters that all jobs of the sheet have in common."""
+    if conflicting := _GRID_PARAMS & params.keys():
+        names = ", ".join(sorted(conflicting))
+        raise InvalidOption(f"{names}: use --layers and --style-weights")
+    return _DRAFT_PARAMS | dict(params)
 
 
-def _words(flag: str, text: str) -> Sequence[str]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(words) or len(set(words)) < len(words):
-        raise BadFlag(f"{flag} {text!r}: name each once, by commas")
-    return words
+def _parse_names(option: str, text: str) -> Sequence[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise InvalidOption(f"{option} {text!r}: name each once, by commas")
+    return names
 
 
-def _numbers(text: str) -> Sequence[float]:
+def _parse_weights(text: str) -> Sequence[float]:
     try:
-        numbers = [float(word) for word in _words("--style-weights", text)]
+        weights = [float(name) for name in _parse_names("--style-weights", text)]
     except ValueError as error:
-        raise BadFlag(
+        raise InvalidOption(
             f"--style-weights {text!r}: write numbers by commas, like 1,8,60"
         ) from error
-    if len(set(numbers)) < len(numbers) or not all(map(math.isfinite, numbers)):
-        raise BadFlag(f"--style-weights {text!r}: name each once, as a finite number")
-    return numbers
+    if len(set(weights)) < len(weights) or not all(map(math.isfinite, weights)):
+        raise InvalidOption(
+            f"--style-weights {text!r}: name each once, as a finite number"
+        )
+    return weights

@@ -1,1 +1,1 @@
-"""SQLAlchemy tables; rows carry no behavior."""
+"""SQLAlchemy tables, one module per concept; rows have no behavior."""

@@ -1,7 +1,8 @@
-"""The tables. Rows carry no behavior; `shared.jobs` moves them.
+"""Table of uploaded pictures.
 
-Times are seconds since 1970 UTC as double precision, taken from the database's own
-clock: both databases index, compare and add them alike.
+Rows have no behavior; `shared.assets` changes them. Times are seconds since 1970 UTC as
+double precision, taken from the database's own clock: both databases index, compare and
+add them alike.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.base import Base, id_column, index_where_present
+from shared.db.base import Base, id_column, partial_index
 
 
 class Asset(Base):
-    """An uploaded picture, kept once per owner and digest."""
+    """Uploaded picture, stored once per owner and digest."""
 
     __tablename__ = "assets"
     __table_args__ = (
         UniqueConstraint("owner_id", "digest"),
         Index("ix_assets_listing", "owner_id", "created_at", "id"),
         Index("ix_assets_of_purpose", "owner_id", "purpose", "created_at", "id"),
-        index_where_present("ix_assets_expiry", "expires_at", "expires_at"),
+        partial_index("ix_assets_expiry", "expires_at", "expires_at"),
     )
 
     id: Mapped[str] = id_column()
@@ -33,4 +34,4 @@ class Asset(Base):
     height: Mapped[int]
     purpose: Mapped[str] = mapped_column(String(16), default="any")
     created_at: Mapped[float]
-    expires_at: Mapped[float | None]  # None: kept until somebody deletes it
+    expires_at: Mapped[float | None]  # None: kept until deleted

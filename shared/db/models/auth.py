@@ -1,4 +1,4 @@
-"""The tables about requests: who may make them, and what was answered to some."""
+"""Tables of API keys, stream tokens and idempotency keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.db.base import MAX_NAME, Base, id_column
 
 
 class ApiKey(Base):
-    """A Bearer key of an owner; only its SHA-256 is kept."""
+    """API key of an owner; only its SHA-256 is stored."""
 
     __tablename__ = "api_keys"
 
@@ -19,8 +19,8 @@ class ApiKey(Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME))
-    scopes: Mapped[str] = mapped_column(String(100))  # words, with spaces between
-    submits_per_minute: Mapped[int | None]  # None: as the settings say; 0: no limit
+    scopes: Mapped[str] = mapped_column(String(100))  # separated by spaces
+    submits_per_minute: Mapped[int | None]  # None: by the settings; 0: no limit
     requests_per_minute: Mapped[int | None]  # the same
     created_at: Mapped[float]
     expires_at: Mapped[float | None]  # None: never
@@ -28,7 +28,7 @@ class ApiKey(Base):
 
 
 class StreamToken(Base):
-    """What opens one stream, once; only its SHA-256 is kept."""
+    """Token that opens one stream, once; only its SHA-256 is stored."""
 
     __tablename__ = "stream_tokens"
     __table_args__ = (Index("ix_stream_tokens_expires_at", "expires_at"),)
@@ -41,7 +41,7 @@ class StreamToken(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer to a request that may be sent again."""
+    """Idempotency key of a request, with the response to send if it comes again."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
@@ -50,10 +50,14 @@ class IdempotencyKey(Base):
     scope: Mapped[str] = mapped_column(String(200), primary_key=True)  # method + path
     token: Mapped[str] = mapped_column(String(255), primary_key=True)  # as it was sent
     fingerprint: Mapped[str] = mapped_column(String(64))
-    holder: Mapped[str] = mapped_column(String(32))  # the request that answers it
-    held_until: Mapped[float]  # then another may
-    job_id: Mapped[str | None] = mapped_column(String(40))  # from its own transaction
-    status: Mapped[int | None]  # None: not answered yet
+    holder: Mapped[str] = mapped_column(
+        String(32)
+    )  # id of the request that is being processed
+    held_until: Mapped[float]  # then another request may process it
+    job_id: Mapped[str | None] = mapped_column(
+        String(40)
+    )  # from the transaction that created it
+    status: Mapped[int | None]  # None: no response yet
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[float]

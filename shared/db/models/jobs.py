@@ -1,9 +1,8 @@
-"""Tables beside the jobs: the words they are found by, the curves of their losses.
+"""Tables of jobs, their inputs, outputs, events, checkpoints, frames and searches.
 
-The tables. Rows carry no behavior; `shared.jobs` moves them.
-
-Times are seconds since 1970 UTC as double precision, taken from the database's own
-clock: both databases index, compare and add them alike.
+Rows have no behavior; `shared.jobs` changes them. Times are seconds since 1970 UTC as
+double precision, taken from the database's own clock: both databases index, compare and
+add them alike.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import (
     MAX_NAME,
+    AutoIncrement,
     Base,
-    Counter,
+    enum_column,
     id_column,
-    index_of_live_jobs,
-    index_where_present,
+    index_of_undeleted_jobs,
     job_id_column,
-    word_column,
+    partial_index,
 )
 from shared.states import Completion, JobState, Relation, StateReason
 
 
 class JobSearchTerm(Base):
-    """A word of a job's name, or one of its tags as `#tag`.
+    """Search term of a job: a word of its name, or one of its tags as `#tag`.
 
     It repeats owner and time, so that one index answers a page of a search.
     """
@@ -53,10 +52,10 @@ class JobSearchTerm(Base):
 
 
 class JobLossHistory(Base):
-    """The losses of a job over its iterations, thinned to a bounded number of points.
+    """Losses of a job over its iterations, thinned to a bounded number of points.
 
-    Each point is [iteration, scale, total, content, style, tv]; a loss that was no
-    number is None.
+    Each point is [iteration, scale, total, content, style, tv]; a loss that was not
+    finite is None.
     """
 
     __tablename__ = "job_loss_histories"
@@ -68,7 +67,7 @@ class JobLossHistory(Base):
 
 
 class Job(Base):
-    """One requested picture; `fence` is the token of whoever may write to it."""
+    """Job; only the worker that claimed it with the current `fence` may write to it."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -77,34 +76,30 @@ class Job(Base):
             "(lease_until IS NOT NULL)",
             name="held_has_lease",
         ),
-        # The claim walks one owner's ready jobs in order: no others are in the way.
-        index_where_present(
-            "ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"
-        ),
+        # The claim reads one owner's ready jobs in order, without any others.
+        partial_index("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
         Index("ix_jobs_waiting", "state", "ready_key"),
-        index_where_present("ix_jobs_lease", "lease_until", "lease_until"),
-        index_where_present("ix_jobs_worker", "worker_id", "worker_id"),
-        # Only listings name deleted_at, so that no claim ever takes one of these.
-        index_of_live_jobs("ix_jobs_listing", "owner_id", "created_at", "id"),
-        index_of_live_jobs("ix_jobs_of_state", "owner_id", "state", "created_at", "id"),
-        index_of_live_jobs("ix_jobs_of_kind", "owner_id", "kind", "created_at", "id"),
-        index_where_present(
+        partial_index("ix_jobs_lease", "lease_until", "lease_until"),
+        partial_index("ix_jobs_worker", "worker_id", "worker_id"),
+        # Only listings name deleted_at, so that claims never use these.
+        index_of_undeleted_jobs("ix_jobs_listing", "owner_id", "created_at", "id"),
+        index_of_undeleted_jobs(
+            "ix_jobs_of_state", "owner_id", "state", "created_at", "id"
+        ),
+        index_of_undeleted_jobs(
+            "ix_jobs_of_kind", "owner_id", "kind", "created_at", "id"
+        ),
+        partial_index(
             "ix_jobs_of_parent", "parent_id", "parent_id", "created_at", "id"
         ),
-        index_where_present(
-            "ix_jobs_alike", "params_digest", "owner_id", "params_digest"
-        ),
+        partial_index("ix_jobs_alike", "params_digest", "owner_id", "params_digest"),
         # Few jobs have deadlines; the others cost these indexes nothing.
-        index_where_present(
+        partial_index(
             "ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"
         ),
-        index_where_present(
-            "ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"
-        ),
-        index_where_present("ix_jobs_paused", "paused_at", "state", "paused_at"),
-        index_where_present(
-            "ix_jobs_purge", "purge_requested_at", "purge_requested_at"
-        ),
+        partial_index("ix_jobs_cancel_after", "cancel_after", "state", "cancel_after"),
+        partial_index("ix_jobs_paused", "paused_at", "state", "paused_at"),
+        partial_index("ix_jobs_purge", "purge_requested_at", "purge_requested_at"),
         Index("ix_jobs_finished", "finished_at"),
     )
 
@@ -113,18 +108,17 @@ class Job(Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     name: Mapped[str | None] = mapped_column(String(MAX_NAME))
     tags: Mapped[list[Any]] = mapped_column(default=list)
-    user_metadata: Mapped[dict[str, Any]] = mapped_column(
-        default=dict
-    )  # `metadata` in JSON
+    # `metadata` in JSON.
+    user_metadata: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[JobState] = mapped_column(
-        word_column(JobState), default=JobState.QUEUED
+        enum_column(JobState), default=JobState.QUEUED
     )
-    state_reason: Mapped[StateReason | None] = mapped_column(word_column(StateReason))
+    state_reason: Mapped[StateReason | None] = mapped_column(enum_column(StateReason))
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
     params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work
-    traceparent: Mapped[str | None] = mapped_column(String(55))  # of who asked for it
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of its request
 
     fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
     attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
@@ -139,26 +133,25 @@ class Job(Base):
     priority: Mapped[int] = mapped_column(default=0)
     ready_key: Mapped[float | None]  # None while the job waits for run_after
     run_after: Mapped[float]
-    notified_at: Mapped[float | None]  # when it was last rung for
+    notified_at: Mapped[float | None]  # time of the last notification
 
     iteration: Mapped[int] = mapped_column(default=0)
     checkpoint_iteration: Mapped[int] = mapped_column(default=0)
-    iteration_at_claim: Mapped[int] = mapped_column(
-        default=0
-    )  # checkpoint_iteration at the last claim
+    # checkpoint_iteration at the last claim.
+    iteration_at_claim: Mapped[int] = mapped_column(default=0)
     keep_every: Mapped[int | None]  # iterations between checkpoints kept for forks
     start_deadline: Mapped[float | None]  # expires if not started by then
     cancel_after: Mapped[float | None]  # canceled if not done by then
-    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
+    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed on it
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
-    progress: Mapped[dict[str, Any] | None]  # as the last heartbeat said
+    progress: Mapped[dict[str, Any] | None]  # shared.forecast.time_left.ProgressReport
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     parent_iteration: Mapped[int | None]
-    relation: Mapped[Relation | None] = mapped_column(word_column(Relation))
+    relation: Mapped[Relation | None] = mapped_column(enum_column(Relation))
 
     created_at: Mapped[float]
     started_at: Mapped[float | None]  # of the first attempt
@@ -168,7 +161,7 @@ class Job(Base):
     deleted_at: Mapped[float | None]  # by its owner; only this row is left
     purge_requested_at: Mapped[float | None]  # it is deleted once it is canceled
 
-    completion: Mapped[Completion | None] = mapped_column(word_column(Completion))
+    completion: Mapped[Completion | None] = mapped_column(enum_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
     result_digest: Mapped[str | None] = mapped_column(String(64))
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -184,7 +177,7 @@ class Job(Base):
 
 
 class JobInput(Base):
-    """A picture that a job uses, and what for."""
+    """Input picture of a job, and its role."""
 
     __tablename__ = "job_inputs"
 
@@ -197,7 +190,7 @@ class JobInput(Base):
 
 
 class JobOutput(Base):
-    """A file that a job has made, where it makes several."""
+    """Output file of a job that makes several."""
 
     __tablename__ = "outputs"
     __table_args__ = (UniqueConstraint("job_id", "name"),)
@@ -216,11 +209,13 @@ class JobOutput(Base):
 
 
 class JobEvent(Base):
-    """One move of one job, written in the transaction that made it."""
+    """Event of one job, written in the transaction of the change."""
 
     __tablename__ = "job_events"
 
-    seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    seq: Mapped[int] = mapped_column(
+        AutoIncrement, primary_key=True, autoincrement=True
+    )
     job_id: Mapped[str] = job_id_column()
     event: Mapped[str] = mapped_column(String(24))
     from_state: Mapped[str | None] = mapped_column(String(16))
@@ -231,19 +226,21 @@ class JobEvent(Base):
 
 
 class JobSegment(Base):
-    """Parameters changed in mid-run, from an iteration on (None: not yet applied)."""
+    """Change of parameters from an iteration on (None: not yet applied)."""
 
     __tablename__ = "segments"
 
-    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(AutoIncrement, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = job_id_column()
     from_iteration: Mapped[int | None]
     changes: Mapped[dict[str, Any]]
-    live: Mapped[bool] = mapped_column(default=False)  # asked in mid-run, not planned
+    live: Mapped[bool] = mapped_column(
+        default=False
+    )  # requested in mid-run, not planned
 
 
 class Checkpoint(Base):
-    """A stored snapshot that the job can go on from."""
+    """Stored snapshot that the job can continue from."""
 
     __tablename__ = "checkpoints"
 
@@ -261,7 +258,7 @@ class Checkpoint(Base):
 
 
 class Frame(Base):
-    """A small picture of one iteration."""
+    """Preview of one iteration, and its thumbnail."""
 
     __tablename__ = "frames"
 

@@ -1,4 +1,4 @@
-"""The table of what one process at a time does."""
+"""Table of locks for tasks that one process at a time does, as leader election."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.db.base import Base
 
 
 class Lock(Base):
-    """A named task that one process at a time leads, until `until`."""
+    """Lock of a named task, held by one process until `until`."""
 
     __tablename__ = "locks"
 

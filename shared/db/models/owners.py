@@ -1,7 +1,8 @@
-"""The tables. Rows carry no behavior; `shared.jobs` moves them.
+"""Table of owners.
 
-Times are seconds since 1970 UTC as double precision, taken from the database's own
-clock: both databases index, compare and add them alike.
+Rows have no behavior; `shared.jobs` keeps the counts. Times are seconds since 1970 UTC
+as double precision, taken from the database's own clock: both databases index, compare
+and add them alike.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from shared.db.base import Base, id_column
 
 
 class Owner(Base):
-    """Whoever submits jobs, with counts kept by the transactions that move them."""
+    """Owner of jobs, with counts kept by the transactions that change the jobs."""
 
     __tablename__ = "owners"
 
@@ -20,5 +21,5 @@ class Owner(Base):
     queued: Mapped[int] = mapped_column(default=0)
     running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
     max_running: Mapped[int | None]  # None: no limit
-    max_queued: Mapped[int | None]  # None: as the settings say
+    max_queued: Mapped[int | None]  # None: by the settings
     created_at: Mapped[float]

@@ -1,7 +1,8 @@
-"""The tables. Rows carry no behavior; `shared.jobs` moves them.
+"""Table of registered workers.
 
-Times are seconds since 1970 UTC as double precision, taken from the database's own
-clock: both databases index, compare and add them alike.
+Rows have no behavior; `shared.workers.registry` changes them. Times are seconds since
+1970 UTC as double precision, taken from the database's own clock: both databases index,
+compare and add them alike.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from shared.db.base import Base, id_column
 
 
 class Worker(Base):
-    """A worker process and the device it computes on."""
+    """Registration of a worker process and its device."""
 
     __tablename__ = "workers"
     __table_args__ = (UniqueConstraint("host", "device_uuid"),)

@@ -6,11 +6,11 @@ import threading
 import time
 
 from impasto.client.client import Client
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import beat, claim, complete
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def test_who_watches_sees_progress_as_it_comes_and_the_end_at_once(serve, live_db):

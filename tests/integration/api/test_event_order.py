@@ -8,12 +8,12 @@ from contextlib import ExitStack
 import pytest
 
 from api.watch.message import LOG
-from api.watch.subscription import Scope
-from api.watch.watcher import Lookout
+from api.watch.subscription import SubscriptionFilter
+from api.watch.watcher import Watcher
 from shared.db.database import Database
 from shared.db.models.jobs import Job
 from shared.jobs.transitions import log_event
-from shared.queries.events import latest_seq
+from shared.queries.events import read_latest_seq
 from tests.support.job_rows import submit
 
 
@@ -25,8 +25,8 @@ def postgres(postgresql_url):
 
 
 @pytest.fixture
-def lookout(postgres):
-    looks = Lookout(postgres, lambda row: None)
+def watcher(postgres):
+    looks = Watcher(postgres, lambda row: None)
     yield looks
     looks.close()
 
@@ -42,9 +42,9 @@ def told(watch, seconds):
     return found
 
 
-def test_a_later_line_that_is_visible_first_waits_for_the_earlier(postgres, lookout):
+def test_a_later_line_that_is_visible_first_waits_for_the_earlier(postgres, watcher):
     slow, quick = submit(postgres), submit(postgres)
-    with lookout.watch(Scope("own_a")) as watch:
+    with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         with postgres.write() as session:
             write(postgres, session, slow, "first")
             session.flush()
@@ -57,7 +57,7 @@ def test_a_later_line_that_is_visible_first_waits_for_the_earlier(postgres, look
     assert [job_id for job_id, _ in late] == [slow, quick]
 
 
-def test_a_line_that_is_very_late_is_told_all_the_same(postgres, lookout):
+def test_a_line_that_is_very_late_is_told_all_the_same(postgres, watcher):
     slow, quick = submit(postgres), submit(postgres)
     transaction = ExitStack()
     session = transaction.enter_context(postgres.write())
@@ -65,7 +65,7 @@ def test_a_line_that_is_very_late_is_told_all_the_same(postgres, lookout):
     session.flush()
     with postgres.write() as other:
         write(postgres, other, quick, "before anybody watches")
-    with lookout.watch(Scope("own_a")) as watch:
+    with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         with postgres.write() as other:
             write(postgres, other, quick, "second")
         early = told(watch, 1.5)
@@ -74,4 +74,4 @@ def test_a_line_that_is_very_late_is_told_all_the_same(postgres, lookout):
 
     assert [job_id for job_id, _ in early] == [quick]
     assert [job_id for job_id, _ in late] == [slow]
-    assert latest_seq(postgres) == early[0][1]
+    assert read_latest_seq(postgres) == early[0][1]

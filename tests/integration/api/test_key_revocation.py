@@ -9,15 +9,15 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from api.watch.key_expiry import CHECK_SECONDS
-from shared.auth.api_keys import NewKey, Scope, issue_key, withdraw_key
+from api.watch.watcher import KEY_CHECK_SECONDS
+from shared.auth.api_keys import NewKey, Scope, delete_key, issue_key
 from shared.jobs.actions import cancel
 from tests.support.api_process import until, wait_for
 from tests.support.job_rows import submit
 
 OWNER = "own_a"
 # The next look at keys, one at news, and a busy machine.
-SOON = CHECK_SECONDS + 5
+SOON = KEY_CHECK_SECONDS + 5
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_key_that_is_revoked_elsewhere_ends_what_waits_with_it_and_nothing_els
         held = Held(keyed, f"{url}?until=terminal", going)
         wait_for(lambda: keyed.get("/livez").is_success)
         began = time.monotonic()
-        withdraw_key(live_db, key_id)
+        delete_key(live_db, key_id)
         for stream in (one, all_of_them):
             assert is_refusal(until(stream, "problem")[-1])
             assert list(stream) == []  # the server has closed it
@@ -108,7 +108,7 @@ def test_a_key_that_is_revoked_here_ends_them_at_once(keyed, live_db):
         took = time.monotonic() - began
 
     assert gone.status_code == 204
-    assert took < CHECK_SECONDS / 2
+    assert took < KEY_CHECK_SECONDS / 2
 
 
 def test_a_key_that_expires_ends_what_waits_with_it(keyed, live_db):

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from api.watch.event_serializer import event_messages
 from api.watch.message import LOG, OUTPUT
-from api.watch.messages import news_of
-from api.watch.subscription import Scope
-from api.watch.watcher import Lookout
+from api.watch.subscription import SubscriptionFilter
+from api.watch.watcher import Watcher
 from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable
 from shared.jobs.lease import complete_job, renew_lease
 from shared.jobs.transitions import log_event
-from shared.queries.events import events_after
+from shared.queries.events import read_events_after
 from tests.support.job_rows import claim, result, submit
 
 
@@ -38,8 +38,8 @@ def progressing():
 
 
 @pytest.fixture
-def lookout(live_db, progressing):
-    looks = Lookout(live_db, progressing)
+def watcher(live_db, progressing):
+    looks = Watcher(live_db, progressing)
     yield looks
     looks.close()
 
@@ -57,11 +57,11 @@ def told(watch, seconds):
 
 
 def test_lines_that_were_read_before_an_outage_are_told_after_it(
-    live_db, lookout, progressing
+    live_db, watcher, progressing
 ):
     job_id = submit(live_db)
     claimed = claim(live_db)
-    with lookout.watch(Scope("own_a")) as watch:
+    with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         progressing.trouble = DatabaseUnavailable("away")
         renew_lease(live_db, claimed, 30, 1, {"phase": "optimizing"})
         assert progressing.asked.acquire(timeout=10)
@@ -72,10 +72,10 @@ def test_lines_that_were_read_before_an_outage_are_told_after_it(
         assert told(watch, 5) == [job_id]
 
 
-def test_a_job_that_cannot_be_described_hides_no_other(live_db, lookout, progressing):
+def test_a_job_that_cannot_be_described_hides_no_other(live_db, watcher, progressing):
     submit(live_db)
     claimed, other = claim(live_db), submit(live_db)
-    with lookout.watch(Scope("own_a")) as watch:
+    with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         progressing.trouble = ValueError("of nobody's making")
         renew_lease(live_db, claimed, 30, 1, {"phase": "optimizing"})
         assert progressing.asked.acquire(timeout=10)
@@ -92,11 +92,11 @@ def test_a_line_or_a_result_that_cannot_be_put_into_words_is_left_out(live_db):
     with live_db.write() as session:
         session.get(Job, ids[0]).params = {"schedule": "none"}
     lines = [
-        one for one in events_after(live_db, 0, (), 100) if one.event == "complete"
+        one for one in read_events_after(live_db, 0, (), 100) if one.event == "complete"
     ]
     lines[1] = replace(lines[1], state="nonsense")
 
-    news = news_of(live_db, lines)
+    news = event_messages(live_db, lines)
 
     assert [one.job_id for one in news if one.kind == LOG] == [ids[0], ids[2]]
     assert [one.job_id for one in news if one.kind == OUTPUT] == [ids[2]]

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from shared.auth.api_keys import NewKey, issue_key, withdraw_key
-from shared.auth.stream_tokens import TOKEN_SECONDS, keep_stream_token
+from shared.auth.api_keys import NewKey, delete_key, issue_key
+from shared.auth.stream_tokens import TOKEN_SECONDS, store_stream_token
 from shared.db.models.auth import StreamToken
-from shared.maintenance.cleaner import Janitor
+from shared.maintenance.cleaner import Cleaner
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
 from tests.support.api_process import STREAM, running_api, until
@@ -71,7 +71,7 @@ def test_a_stream_that_a_token_opened_ends_with_the_key(two, live_db):
 
     with second.stream(url) as stream:
         until(stream, "snapshot")
-        withdraw_key(live_db, key_id)
+        delete_key(live_db, key_id)
         refusal = until(stream, "problem")[-1][2]
 
     assert refusal["code"] == "unauthenticated"
@@ -80,15 +80,15 @@ def test_a_stream_that_a_token_opened_ends_with_the_key(two, live_db):
 
 def test_what_nobody_used_in_time_is_tidied_away(db, clock, tmp_path):
     storage = LocalStorage(tmp_path / "blobs")
-    janitor = Janitor(db, storage, Settings(home=tmp_path), clock)
-    keep_stream_token(db, issue_key(db, NewKey())[0].id, "token")
+    janitor = Cleaner(db, storage, Settings(home=tmp_path), clock)
+    store_stream_token(db, issue_key(db, NewKey())[0].id, "token")
 
     def kept():
         with db.read() as session:
             return len(session.scalars(select(StreamToken)).all())
 
-    janitor.round()
+    janitor.run_once()
     assert kept() == 1
     clock.advance(TOKEN_SECONDS)
-    janitor.round()
+    janitor.run_once()
     assert kept() == 0

@@ -13,8 +13,8 @@ import psutil
 
 from shared.jobs.actions import cancel, pause, resume
 from shared.jobs.lease import stop_job
-from shared.jobs.steering import Change, update_job
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.steering import JobChange, update_job
+from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.api_process import until, wait_for
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import (
@@ -26,7 +26,7 @@ from tests.support.simulated_worker import (
     names,
 )
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
@@ -44,7 +44,7 @@ def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
         shown = until(stream, "preview")
         checkpoint(db, claimed, 170)
         kept = until(stream, "checkpoint")
-        update_job(db, OWNER, job_id, Change(about={"name": "new"}))
+        update_job(db, OWNER, job_id, JobChange(attributes={"name": "new"}))
         changed = until(stream, "params_changed")
         complete(db, claimed)
         ended = until(stream, "end")

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from shared.auth.api_keys import NewKey, issue_key
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.api_process import until, wait_for
 from tests.support.job_rows import submit
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def test_with_the_cap_reached_the_server_still_answers_at_once(serve, live_db):

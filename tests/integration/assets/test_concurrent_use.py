@@ -7,23 +7,23 @@ from dataclasses import replace
 import pytest
 
 from shared.assets import (
-    Kept,
+    AssetOptions,
     NewAsset,
     Purpose,
-    Wish,
+    StoredAsset,
     add_asset,
-    asset_by_digest,
     get_asset,
-    keep_asset,
     query_assets,
+    read_asset_by_digest,
     remove_asset,
+    store_asset,
 )
 from shared.auth.owners import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, AssetInUse, NotFound
 from shared.jobs.actions import cancel
 from shared.jobs.lease import complete_job
-from shared.jobs.submit import Input, NewJob, submit_job, submit_or_reuse
+from shared.jobs.submit import NewJob, NewJobInput, submit_job, submit_or_reuse
 from shared.params.style import StyleParams
 from tests.support.concurrency import both
 from tests.support.job_rows import LIMITS, claim, result, submit
@@ -42,7 +42,7 @@ def asset_id(db):
 
 
 def use(db, asset_id):
-    inputs = (Input("content", 0, asset_id), Input("style", 0, asset_id))
+    inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
     return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS)
 
 
@@ -50,7 +50,7 @@ def test_of_many_uploads_of_a_picture_one_is_kept(db):
     ensure_owner(db, OWNER)
 
     said = both(*(
-        lambda key=f"assets/ab-{number}": keep_asset(db, new_asset(key))
+        lambda key=f"assets/ab-{number}": store_asset(db, new_asset(key))
         for number in range(5)
     ))  # fmt: skip
 
@@ -62,12 +62,12 @@ def test_of_many_uploads_of_a_picture_one_is_kept(db):
 @pytest.mark.parametrize("_round", range(5))
 def test_of_many_uploads_at_once_every_wish_counts(db, _round):
     ensure_owner(db, OWNER)
-    wishes = [Wish(expires_in_seconds=60.0)] * 4
-    wishes.append(Wish(Purpose.STYLE))
+    wishes = [AssetOptions(expires_in_seconds=60.0)] * 4
+    wishes.append(AssetOptions(Purpose.STYLE))
 
     both(*(
-        lambda key=f"assets/ab-{number}", wish=wish: keep_asset(
-            db, replace(new_asset(key), wish=wish)
+        lambda key=f"assets/ab-{number}", wish=wish: store_asset(
+            db, replace(new_asset(key), options=wish)
         )
         for number, wish in enumerate(wishes)
     ))  # fmt: skip
@@ -107,10 +107,10 @@ def test_a_picture_is_free_once_its_job_is_over(db, asset_id):
 def test_a_deleted_picture_that_is_sent_again_has_its_id_and_a_new_blob(db, asset_id):
     remove_asset(db, OWNER, asset_id)
 
-    kept = keep_asset(db, new_asset("assets/ab-2"))
+    kept = store_asset(db, new_asset("assets/ab-2"))
 
-    assert kept == Kept(asset_id, "assets/ab-2", is_new=True)
-    assert asset_by_digest(db, OWNER, "ab" * 32).key == "assets/ab-2"
+    assert kept == StoredAsset(asset_id, "assets/ab-2", is_new=True)
+    assert read_asset_by_digest(db, OWNER, "ab" * 32).key == "assets/ab-2"
 
 
 def test_a_blob_that_another_owner_shares_stays(db, asset_id):
@@ -135,7 +135,7 @@ def test_a_fork_and_the_deletion_of_its_parents_picture_do_not_meet(db):
 
 
 def test_two_equal_submits_at_once_make_one_job_if_they_want(db, asset_id):
-    inputs = (Input("content", 0, asset_id), Input("style", 0, asset_id))
+    inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
     new = NewJob(
         OWNER, StyleParams(), inputs, params_digest="cd", reuse="finished_or_active"
     )

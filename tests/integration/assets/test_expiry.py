@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from shared.assets import NewAsset, Wish, get_asset, keep_asset
+from shared.assets import AssetOptions, NewAsset, get_asset, store_asset
 from shared.auth.owners import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, NotFound
 from shared.jobs.actions import cancel
-from shared.jobs.deletion import remove_job
+from shared.jobs.deletion import purge_job
 from shared.jobs.retention import drop_expired_assets
-from shared.jobs.submit import Input, NewJob, add_job, submit_job
-from shared.maintenance.cleaner import TIDY_SECONDS, Janitor
+from shared.jobs.submit import NewJob, NewJobInput, add_job, submit_job
+from shared.maintenance.cleaner import RETENTION_PAUSE_SECONDS, Cleaner
 from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage.backends import open_storage
@@ -30,15 +30,15 @@ def send(db):
     ensure_owner(db, OWNER)
 
     def keep(seconds, key=KEY):
-        wish = Wish(expires_in_seconds=seconds)
-        new = NewAsset(OWNER, "ab" * 32, key, 3, "image/png", 8, 8, wish=wish)
-        return keep_asset(db, new).id
+        wish = AssetOptions(expires_in_seconds=seconds)
+        new = NewAsset(OWNER, "ab" * 32, key, 3, "image/png", 8, 8, options=wish)
+        return store_asset(db, new).id
 
     return keep
 
 
 def use(db, asset_id):
-    inputs = (Input("content", 0, asset_id), Input("style", 0, asset_id))
+    inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
     return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS)
 
 
@@ -75,7 +75,7 @@ def test_a_picture_stays_as_long_as_a_job_that_was_not_deleted_uses_it(db, clock
     cancel(db, OWNER, job_id)
     assert drop_expired_assets(db) == [], "it can still be tried again"
 
-    remove_job(db, OWNER, job_id)
+    purge_job(db, OWNER, job_id)
 
     assert drop_expired_assets(db) == [KEY]
 
@@ -113,7 +113,7 @@ def test_a_picture_is_used_or_goes_never_both(db, clock, send, _round):
 
 
 def test_a_picture_of_a_job_that_is_just_being_made_does_not_go(db, clock, send):
-    inputs, gone = [Input("content", 0, send(60))], []
+    inputs, gone = [NewJobInput("content", 0, send(60))], []
     clock.advance(61)
     tidying = threading.Thread(target=lambda: gone.extend(drop_expired_assets(db)))
     about = {"owner_id": OWNER, "params": {}, "iterations": 1, "priority": 0}
@@ -132,12 +132,12 @@ def test_the_leader_takes_the_blob_away(db, clock, send, tmp_path):
     storage = open_storage(f"file://{tmp_path}/blobs")
     storage.put(KEY, b"png")
     settings = Settings(home=tmp_path, database_url=str(db.url))
-    janitor = Janitor(db, storage, settings, clock)
+    janitor = Cleaner(db, storage, settings, clock)
     send(60)
-    janitor.round()
+    janitor.run_once()
     assert storage.get(KEY) == b"png"
-    clock.advance(60 + TIDY_SECONDS)
+    clock.advance(60 + RETENTION_PAUSE_SECONDS)
 
-    janitor.round()
+    janitor.run_once()
 
     assert list(storage.blobs()) == []

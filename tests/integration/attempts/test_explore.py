@@ -15,20 +15,20 @@ from sqlalchemy import select
 from shared.db.database import Database
 from shared.db.models.timing import PacePoint
 from shared.errors import StorageFull
-from shared.forecast.pace_model import Step
+from shared.forecast.pace_model import PaceStep
 from shared.forecast.pace_store import forecast_accuracy
 from shared.jobs.actions import cancel
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import Output, Result, Written, complete_job
+from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.queries.details import load_details
 from shared.queries.jobs import get_output
 from shared.states import JobState, StateReason
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Moody
-from worker.context import Tools
-from worker.devices.device import cpu
-from worker.devices.networks import Networks
+from worker.context import WorkerContext
+from worker.devices.device import cpu_device
+from worker.devices.networks import NetworkCache
 from worker.runner import Runner
 
 SMALL = {"layers": ("relu1_1", "relu3_1"), "top_k": 2, "max_edge": 64}
@@ -40,11 +40,11 @@ FILES = ["relu1_1.png", "relu3_1.png", "patches.json"]
 def tools(farm):
     def make(mood=lambda verb, key: None, **settings):
         eager = {"checkpoint_seconds": 1e-6, "save_retry_seconds": 0.01, **settings}
-        return Tools(
+        return WorkerContext(
             db=farm.db,
             storage=Moody(farm.storage, mood),
-            networks=Networks(farm.settings, torch.device("cpu")),
-            device=cpu(),
+            networks=NetworkCache(farm.settings, torch.device("cpu")),
+            device=cpu_device(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
             draining=threading.Event(),
@@ -59,7 +59,7 @@ def blobs(farm, job_id):
 
 
 def test_an_exploration_becomes_a_sheet_per_layer_and_the_places(farm, tools):
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
 
     assert Runner(tools()).run_one() is True
 
@@ -87,18 +87,22 @@ def test_an_exploration_becomes_a_sheet_per_layer_and_the_places(farm, tools):
 
 
 def test_explorations_are_measured_and_the_next_one_is_foretold(farm, tools):
-    first = farm.submit_exploration(ring=False, **SMALL)
+    first = farm.submit_exploration(notify=False, **SMALL)
     assert Runner(tools()).run_one()
-    assert forecast_accuracy(farm.db).jobs == 0  # there was nothing to go by
+    assert forecast_accuracy(farm.db).forecast_count == 0  # there was nothing to go by
     with farm.db.read() as session:
         rows = session.scalars(select(PacePoint)).all()
     assert {row.method for row in rows} == {"explore vgg16 relu3_1"}
-    assert {row.step for row in rows} == {Step.LOAD, Step.LOOK, Step.SAVE}
+    assert {row.step for row in rows} == {
+        PaceStep.LOAD,
+        PaceStep.PICTURE,
+        PaceStep.SAVE,
+    }
 
-    second = farm.submit_exploration(ring=False, **SMALL)
+    second = farm.submit_exploration(notify=False, **SMALL)
     assert Runner(tools()).run_one()
 
-    assert forecast_accuracy(farm.db).jobs == 1
+    assert forecast_accuracy(farm.db).forecast_count == 1
     told = [farm.job(job_id).progress for job_id in (first, second)]
     assert [len(one["scale_costs"]) for one in told] == [1, 1]
     assert "save_seconds" not in told[0]
@@ -106,7 +110,7 @@ def test_explorations_are_measured_and_the_next_one_is_foretold(farm, tools):
 
 
 def test_a_style_job_has_one_output_and_no_rows_for_more(farm, tools):
-    job_id = farm.submit(ring=False, max_edge=64, schedule=((64, 2),))
+    job_id = farm.submit(notify=False, max_edge=64, schedule=((64, 2),))
 
     Runner(tools()).run_one()
 
@@ -114,7 +118,7 @@ def test_a_style_job_has_one_output_and_no_rows_for_more(farm, tools):
 
 
 def test_canceled_in_the_middle_it_leaves_nothing(farm, tools):
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
 
     def cancel_at_the_first_checkpoint(verb, key):
         if verb == "put" and key.startswith("checkpoints/"):
@@ -127,7 +131,7 @@ def test_canceled_in_the_middle_it_leaves_nothing(farm, tools):
 
 
 def test_canceled_while_it_is_stored_it_leaves_nothing(farm, tools):
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
 
     def mood(verb, key):
         if verb == "put" and key.endswith("-relu3_1.png"):
@@ -142,7 +146,7 @@ def test_canceled_while_it_is_stored_it_leaves_nothing(farm, tools):
 
 
 def test_without_room_it_goes_back_in_line_and_leaves_nothing(farm, tools):
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
 
     def mood(verb, key):
         if verb == "put" and key.endswith("patches.json"):
@@ -157,7 +161,7 @@ def test_without_room_it_goes_back_in_line_and_leaves_nothing(farm, tools):
 
 
 def test_a_worker_that_lost_it_deletes_every_file_and_writes_no_row(farm, tools):
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
     stolen = []
 
     def steal(verb, key):
@@ -177,9 +181,9 @@ def test_a_worker_that_lost_it_deletes_every_file_and_writes_no_row(farm, tools)
 
 
 def test_left_and_resumed_it_gives_the_same_bytes_without_looking_again(farm, tools):
-    undisturbed = farm.submit_exploration(ring=False, **SMALL)
+    undisturbed = farm.submit_exploration(notify=False, **SMALL)
     Runner(tools()).run_one()
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
     leaving = tools()
     read = []
 
@@ -206,11 +210,11 @@ def test_left_and_resumed_it_gives_the_same_bytes_without_looking_again(farm, to
 
 def test_completing_twice_keeps_one_set_of_files(farm_on_both):
     farm = farm_on_both
-    job_id = farm.submit_exploration(ring=False, **SMALL)
+    job_id = farm.submit_exploration(notify=False, **SMALL)
     claim = claim_job(farm.db, Device("w", "cpu", 2**40), "n", 30)
-    written = Written(f"results/{job_id}/1-a.png", "ab" * 32, 3)
-    output = Output("a.png", written, "image/png", 8, 8)
-    result = Result(written, 8, 8, exact=True, outputs=(output,))
+    written = WrittenBlob(f"results/{job_id}/1-a.png", "ab" * 32, 3)
+    output = StoredOutput("a.png", written, "image/png", 8, 8)
+    result = JobResult(written, 8, 8, exact=True, outputs=(output,))
 
     assert complete_job(farm.db, claim, result) == JobState.SUCCEEDED
     assert complete_job(farm.db, claim, result) == JobState.SUCCEEDED
@@ -225,7 +229,9 @@ def test_a_killed_workers_exploration_ends_with_the_same_bytes(farm):
     first = farm.start_worker()
     undisturbed = farm.wait_end(farm.submit_exploration(**LONG))
     job_id = farm.submit_exploration(**LONG)
-    before = farm.wait(job_id, lambda job: 0 < job.checkpoint_iteration < LONG["count"] // 2)
+    before = farm.wait(
+        job_id, lambda job: 0 < job.checkpoint_iteration < LONG["count"] // 2
+    )
 
     first.send_signal(signal.SIGKILL)
     first.wait()

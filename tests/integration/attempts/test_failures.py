@@ -9,10 +9,10 @@ import torch
 
 from shared.errors import DatabaseUnavailable, Diverged, StorageError
 from shared.jobs.actions import cancel
-from shared.maintenance.unschedulable import readmit
+from shared.maintenance.unschedulable import clear_device_exclusions
 from shared.states import JobState, StateReason
 from tests.support.farm import OWNER
-from worker.devices.device import DeviceInfo, cpu
+from worker.devices.device import DeviceInfo, cpu_device
 from worker.runner import Runner
 
 TWO_SCALES = {"max_edge": 128, "schedule": ((64, 6), (128, 4))}
@@ -36,7 +36,7 @@ def no_room_above(farm, job_id, edge):
 
 
 def test_what_does_not_fit_fails_and_says_what_would(farm, tools):
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
 
     Runner(tools(no_room_above(farm, job_id, 96))).run_one()
 
@@ -48,7 +48,7 @@ def test_what_does_not_fit_fails_and_says_what_would(farm, tools):
 
 
 def test_what_may_be_smaller_goes_on_smaller_and_says_so(farm, tools):
-    job_id = farm.submit(ring=False, allow_smaller=True, **TWO_SCALES)
+    job_id = farm.submit(notify=False, allow_smaller=True, **TWO_SCALES)
 
     Runner(tools(no_room_above(farm, job_id, 80))).run_one()
 
@@ -61,7 +61,7 @@ def test_what_may_be_smaller_goes_on_smaller_and_says_so(farm, tools):
 
 
 def test_a_job_made_smaller_goes_on_from_the_scale_before(farm, tools):
-    job_id = farm.submit(ring=False, allow_smaller=True, **TWO_SCALES)
+    job_id = farm.submit(notify=False, allow_smaller=True, **TWO_SCALES)
     here = tools(no_room_above(farm, job_id, 96))
 
     Runner(here).run_one()
@@ -73,7 +73,7 @@ def test_a_job_made_smaller_goes_on_from_the_scale_before(farm, tools):
 
 
 def test_what_does_not_fit_at_any_size_fails_though_it_may_be_smaller(farm, tools):
-    job_id = farm.submit(ring=False, allow_smaller=True, **TWO_SCALES)
+    job_id = farm.submit(notify=False, allow_smaller=True, **TWO_SCALES)
 
     Runner(tools(lambda verb, key: FULL if verb == "get" else None)).run_one()
 
@@ -84,7 +84,7 @@ def test_what_does_not_fit_at_any_size_fails_though_it_may_be_smaller(farm, tool
 
 
 def test_a_device_error_sends_the_job_elsewhere_and_counts(farm, tools):
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
     here = tools(at_the_end(BROKEN))
 
     runner = Runner(here)
@@ -106,7 +106,7 @@ def test_a_device_that_fails_for_good_takes_no_more_jobs(farm, tools):
             return torch.device("meta" if dead else "cpu")
 
     dead = []
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
 
     def die(verb, key):
         if key.startswith("frames/"):
@@ -115,7 +115,7 @@ def test_a_device_that_fails_for_good_takes_no_more_jobs(farm, tools):
         return None
 
     here = tools(die)
-    about = cpu()
+    about = cpu_device()
     gpu = Dead("cpu", "GPU-1", about.name, about.bytes)
     runner = Runner(replace(here, device=gpu))
 
@@ -123,12 +123,12 @@ def test_a_device_that_fails_for_good_takes_no_more_jobs(farm, tools):
 
     assert runner.is_broken
     assert farm.job(job_id).excluded_device == "GPU-1"
-    farm.submit(ring=False, **TWO_SCALES)
+    farm.submit(notify=False, **TWO_SCALES)
     assert runner.run_one() is False
 
 
 def test_a_diverged_job_goes_on_once_from_the_last_finite_checkpoint(farm, tools):
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
     spoilt = at_the_end(Diverged("loss is nan"))
 
     Runner(tools(spoilt)).run_one()
@@ -148,7 +148,7 @@ def test_a_diverged_job_goes_on_once_from_the_last_finite_checkpoint(farm, tools
 
 
 def test_a_job_that_diverges_twice_fails(farm, tools):
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
     spoilt = at_the_end(Diverged("loss is nan"))
     runner = Runner(tools(spoilt))
 
@@ -160,7 +160,7 @@ def test_a_job_that_diverges_twice_fails(farm, tools):
 
 
 def test_an_outage_of_the_database_is_waited_for_and_not_counted(farm, tools):
-    job_id = farm.submit(ring=False, **TWO_SCALES)
+    job_id = farm.submit(notify=False, **TWO_SCALES)
     away = DatabaseUnavailable("database: gone")
 
     Runner(tools(lambda verb, key: away if verb == "get" else None)).run_one()
@@ -172,7 +172,7 @@ def test_an_outage_of_the_database_is_waited_for_and_not_counted(farm, tools):
 
 @pytest.mark.parametrize("error", [StorageError("away"), FULL, BROKEN, KeyError("x")])
 def test_a_canceled_job_ends_whatever_goes_wrong(farm, tools, error):
-    job_id = farm.submit(ring=False, allow_smaller=True, **TWO_SCALES)
+    job_id = farm.submit(notify=False, allow_smaller=True, **TWO_SCALES)
 
     def cancel_and_fail(verb, key):
         cancel(farm.db, OWNER, job_id)
@@ -186,7 +186,7 @@ def test_a_canceled_job_ends_whatever_goes_wrong(farm, tools, error):
 def test_every_failure_has_a_code_a_hint_and_says_if_it_is_retried(farm, tools):
     errors = [FULL, BROKEN, Diverged("x"), StorageError("x"), KeyError("x")]
     for error in errors:
-        job_id = farm.submit(ring=False, **TWO_SCALES)
+        job_id = farm.submit(notify=False, **TWO_SCALES)
         Runner(tools(lambda verb, key, error=error: error)).run_one()
         job = farm.job(job_id)
         assert job.error_code
@@ -194,4 +194,4 @@ def test_every_failure_has_a_code_a_hint_and_says_if_it_is_retried(farm, tools):
         assert job.error_retryable is not None
         if job.state == JobState.QUEUED:
             cancel(farm.db, OWNER, job_id)
-    assert readmit(farm.db) == []
+    assert clear_device_exclusions(farm.db) == []

@@ -13,7 +13,7 @@ SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
 
 
 def test_every_iteration_of_a_short_job_is_on_its_curve(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     Runner(tools()).run_one()
 
@@ -25,9 +25,9 @@ def test_every_iteration_of_a_short_job_is_on_its_curve(farm, tools):
 
 
 def test_a_job_that_was_interrupted_has_one_curve(farm, tools):
-    undisturbed = farm.submit(ring=False, **SMALL)
+    undisturbed = farm.submit(notify=False, **SMALL)
     Runner(tools()).run_one()
-    job_id = farm.submit(ring=False, keep_every=9, **SMALL)
+    job_id = farm.submit(notify=False, keep_every=9, **SMALL)
 
     def leave_at_nine(verb, key):
         if verb == "put" and key.endswith("-9.safetensors"):
@@ -44,7 +44,7 @@ def test_a_job_that_was_interrupted_has_one_curve(farm, tools):
 
 
 def test_a_finished_job_tells_what_its_bits_depend_on(farm, tools):
-    job_id = farm.submit(ring=False, seed=7, **SMALL)
+    job_id = farm.submit(notify=False, seed=7, **SMALL)
 
     Runner(tools()).run_one()
 
@@ -55,7 +55,7 @@ def test_a_finished_job_tells_what_its_bits_depend_on(farm, tools):
 
 
 def test_an_exploration_tells_it_too(farm, tools):
-    job_id = farm.submit_exploration(ring=False, layers=("relu1_1",), max_edge=64)
+    job_id = farm.submit_exploration(notify=False, layers=("relu1_1",), max_edge=64)
 
     Runner(tools()).run_one()
 

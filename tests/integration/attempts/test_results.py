@@ -16,14 +16,14 @@ from shared.states import JobState
 from tests.support.farm import picture
 from tests.support.icc_profiles import colored, gamma, gray
 from tests.support.sixteen_bit_images import deep_png, icc_chunk, noise
-from worker.images.high_bit_depth import decode_deep
+from worker.images.high_bit_depth import decode_high_bit_depth
 from worker.runner import Runner
 
 SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
 
 
 def test_a_result_tells_how_it_was_made_and_nothing_of_who_or_when(farm, tools):
-    job_id = farm.submit(ring=False, seed=7, style_weight=9.0, **SMALL)
+    job_id = farm.submit(notify=False, seed=7, style_weight=9.0, **SMALL)
 
     Runner(tools()).run_one()
 
@@ -43,12 +43,12 @@ def test_a_result_tells_how_it_was_made_and_nothing_of_who_or_when(farm, tools):
 
 @pytest.mark.parametrize("name", ["png", "tiff", "jpeg", "webp"])
 def test_the_result_is_in_the_format_that_was_asked_for(farm, tools, name):
-    job_id = farm.submit(ring=False, format=name, embed_recipe=False, **SMALL)
+    job_id = farm.submit(notify=False, format=name, embed_recipe=False, **SMALL)
 
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert job.result_key.endswith(FORMATS[name].ending)
+    assert job.result_key.endswith(FORMATS[name].extension)
     data = farm.result(job)
     assert b"impasto" not in data
     with Image.open(io.BytesIO(data)) as image:
@@ -62,12 +62,12 @@ def test_a_photo_of_sixteen_bits_with_alpha_and_a_profile_gives_such_a_result(
     alpha = np.full((64, 96, 1), 40_000, np.uint16)
     photo = deep_png(np.concatenate((levels, alpha), axis=-1), icc_chunk(colored()))
     asked = {"bit_depth": 16, "color_profile": "content"}
-    job_id = farm.submit(ring=False, content=photo, **asked, **SMALL)
+    job_id = farm.submit(notify=False, content=photo, **asked, **SMALL)
 
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    result = decode_deep(farm.result(job))
+    result = decode_high_bit_depth(farm.result(job))
     assert (job.warnings, result.profile) == ([], colored())
     assert abs(result.alpha.astype(int) - 40_000).max() <= 1
     assert len(np.unique(result.levels)) > 3 * 256
@@ -76,7 +76,7 @@ def test_a_photo_of_sixteen_bits_with_alpha_and_a_profile_gives_such_a_result(
 def test_a_profile_that_cannot_be_used_is_told_as_a_warning(farm, tools):
     photo = deep_png(noise(1, (96, 64)), icc_chunk(gray(gamma(2.2))))
     asked = {"color_profile": "content"}
-    job_id = farm.submit(ring=False, content=photo, **asked, **SMALL)
+    job_id = farm.submit(notify=False, content=photo, **asked, **SMALL)
 
     Runner(tools()).run_one()
 
@@ -89,9 +89,9 @@ def test_a_profile_that_cannot_be_used_is_told_as_a_warning(farm, tools):
     "asked", [{"format": "tiff", "bit_depth": 16}, {"format": "webp"}]
 )
 def test_an_interrupted_job_gives_the_same_bytes_in_other_formats(farm, tools, asked):
-    undisturbed = farm.submit(ring=False, **asked, **SMALL)
+    undisturbed = farm.submit(notify=False, **asked, **SMALL)
     Runner(tools()).run_one()
-    job_id = farm.submit(ring=False, **asked, **SMALL)
+    job_id = farm.submit(notify=False, **asked, **SMALL)
     leaving = tools()
     leaving.storage.mood = lambda verb, key: (
         leaving.draining.set() if key.startswith("checkpoints/") else None

@@ -12,10 +12,10 @@ from impasto.images.recipe_reader import read_recipe
 from shared.db.database import Database
 from shared.errors import StorageError
 from shared.jobs.actions import cancel
-from shared.jobs.steering import Change, update_job
+from shared.jobs.steering import JobChange, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
-from shared.queries.jobs import latest_frame
+from shared.queries.jobs import read_latest_frame
 from shared.states import JobState, StateReason
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, Moody, full_for
@@ -25,14 +25,14 @@ SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
 
 
 def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     assert Runner(tools()).run_one() is True
 
     job = farm.job(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert (job.result_width, job.result_height) == (64, 43)
-    frame = latest_frame(farm.db, job_id)
+    frame = read_latest_frame(farm.db, job_id)
     assert (frame.iteration, frame.width) == (1, 48)
     assert job.checkpoint_iteration == 14, "where it ended, for whoever wants to go on"
     assert frame.losses["total"] > 0
@@ -44,7 +44,7 @@ def test_with_nothing_to_do_the_worker_says_so(tools):
 
 
 def test_a_worker_that_has_to_leave_claims_nothing(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     leaving = tools()
     leaving.draining.set()
 
@@ -53,7 +53,7 @@ def test_a_worker_that_has_to_leave_claims_nothing(farm, tools):
 
 
 def test_a_full_disk_skips_checkpoints_with_a_warning_and_the_job_goes_on(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     Runner(tools(full_for("checkpoints/"))).run_one()
 
@@ -65,16 +65,16 @@ def test_a_full_disk_skips_checkpoints_with_a_warning_and_the_job_goes_on(farm, 
 
 
 def test_a_full_disk_skips_previews_and_the_job_goes_on(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     Runner(tools(full_for("frames/"))).run_one()
 
     assert farm.job(job_id).state == JobState.SUCCEEDED
-    assert latest_frame(farm.db, job_id) is None
+    assert read_latest_frame(farm.db, job_id) is None
 
 
 def test_a_result_waits_for_room_and_is_then_stored_whole(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     Runner(tools(full_for("results/", times=3))).run_one()
 
@@ -88,7 +88,7 @@ def test_a_result_waits_for_room_and_is_then_stored_whole(farm, tools):
 def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
     farm, tools
 ):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
 
     Runner(tools(full_for("results/"), save_timeout_seconds=0.05)).run_one()
 
@@ -98,7 +98,7 @@ def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
 
 
 def test_a_job_canceled_while_its_result_waits_for_room_is_canceled(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     full = full_for("results/")
 
     def mood(verb, key):
@@ -112,7 +112,7 @@ def test_a_job_canceled_while_its_result_waits_for_room_is_canceled(farm, tools)
 
 
 def test_an_unreachable_storage_puts_the_job_back_for_a_while(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     away = tools(lambda verb, key: StorageError("away") if verb == "get" else None)
 
     Runner(away).run_one()
@@ -123,7 +123,7 @@ def test_an_unreachable_storage_puts_the_job_back_for_a_while(farm, tools):
 
 
 def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     blobs = farm.settings.home / "blobs" / "assets"
     for path in blobs.iterdir():
         path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -136,7 +136,7 @@ def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
 
 
 def test_a_vanished_picture_is_tried_again_later(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     for path in (farm.settings.home / "blobs" / "assets").iterdir():
         path.unlink()
 
@@ -147,7 +147,7 @@ def test_a_vanished_picture_is_tried_again_later(farm, tools):
 
 
 def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_weights):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     huge = {name: tensor * 1e4 for name, tensor in vgg16_weights.items()}
 
     runner = Runner(replace(tools(), networks=Given(huge)))
@@ -163,9 +163,9 @@ def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_w
 
 
 def test_damaged_checkpoints_cost_time_but_not_the_picture(farm, tools):
-    undisturbed = farm.submit(ring=False, **SMALL)
+    undisturbed = farm.submit(notify=False, **SMALL)
     Runner(tools()).run_one()
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     leaving = tools()
 
     def leave_after_a_checkpoint(verb, key):
@@ -188,7 +188,7 @@ def test_damaged_checkpoints_cost_time_but_not_the_picture(farm, tools):
 def test_a_network_without_weights_fails_with_the_command_that_fetches_them(
     farm, tools
 ):
-    job_id = farm.submit(ring=False, network="vgg19", **SMALL)
+    job_id = farm.submit(notify=False, network="vgg19", **SMALL)
 
     Runner(tools()).run_one()
 
@@ -198,7 +198,7 @@ def test_a_network_without_weights_fails_with_the_command_that_fetches_them(
 
 
 def test_a_worker_that_lost_its_job_deletes_its_result_and_writes_nothing(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     stolen = []
 
     def steal(verb, key):
@@ -221,7 +221,7 @@ def test_a_worker_that_lost_its_job_deletes_its_result_and_writes_nothing(farm, 
 
 def test_the_database_may_go_away_while_the_picture_is_made(farm, tools):
     """Locked by another process for longer than a statement waits."""
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     locked = threading.Event()
 
     def lock_once(verb, key):
@@ -247,7 +247,9 @@ def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
         if verb == "put" and key.startswith("checkpoints/"):
             kept.append(int(key.rpartition("-")[2].removesuffix(".safetensors")))
 
-    farm.submit(ring=False, max_edge=64, schedule=((48, 40), (64, 40)), early_stop=10.0)
+    farm.submit(
+        notify=False, max_edge=64, schedule=((48, 40), (64, 40)), early_stop=10.0
+    )
 
     Runner(tools(mood, checkpoint_seconds=1000)).run_one()
 
@@ -257,9 +259,9 @@ def test_a_scale_that_ended_early_has_its_checkpoint_too(farm, tools):
 
 
 def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):
-    job_id = farm.submit(ring=False, **SMALL)
+    job_id = farm.submit(notify=False, **SMALL)
     here = tools(heartbeat_seconds=0.02)
-    change = Change(Changes(style_weight=100))
+    change = JobChange(Changes(style_weight=100))
 
     def mood(verb, key):
         if verb == "put" and key.endswith("-1.safetensors"):

@@ -25,9 +25,9 @@ def narrow_weights():
 
 
 def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
-    undisturbed = farm.submit(ring=False, **LARGE)
+    undisturbed = farm.submit(notify=False, **LARGE)
     Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
-    job_id = farm.submit(ring=False, **LARGE)
+    job_id = farm.submit(notify=False, **LARGE)
     small = Given(narrow_weights(), tight(SMALLEST_PIXELS))
 
     Runner(replace(tools(), networks=small)).run_one()
@@ -45,7 +45,7 @@ def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
 
 
 def test_memory_that_never_suffices_fails_the_job(farm, tools):
-    job_id = farm.submit(ring=False, **LARGE)
+    job_id = farm.submit(notify=False, **LARGE)
 
     Runner(replace(tools(), networks=Given(narrow_weights(), tight(1000)))).run_one()
 
@@ -54,11 +54,11 @@ def test_memory_that_never_suffices_fails_the_job(farm, tools):
 
 
 def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, tools):
-    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    undisturbed = farm.submit(notify=False, tile_px=64, **LARGE)
     looks = []
     watched = Given(narrow_weights(), looks.append)
     Runner(replace(tools(), networks=watched)).run_one()
-    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     leaving = tools(checkpoint_seconds=1000)
     in_the_last_iteration, seen = len(looks) - 5, []
 
@@ -79,7 +79,7 @@ def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, too
 
 
 def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):
-    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     looks = []
 
     def look(pixels):
@@ -97,9 +97,9 @@ def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):
 
 
 def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, tools):
-    undisturbed = farm.submit(ring=False, tile_px=64, **LARGE)
+    undisturbed = farm.submit(notify=False, tile_px=64, **LARGE)
     Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
-    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     here = tools(heartbeat_seconds=0.02, checkpoint_seconds=1000)
     asked = _asking(farm, job_id, pause)
 
@@ -114,7 +114,7 @@ def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, t
 
 
 def test_a_job_in_tiles_is_finished_between_two_of_them(farm, tools):
-    job_id = farm.submit(ring=False, tile_px=64, **LARGE)
+    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     here = tools(heartbeat_seconds=0.02)
     asked = _asking(farm, job_id, finish)
 

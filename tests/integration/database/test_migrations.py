@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, inspect, text
 from shared.db import migrate as migrations
 from shared.db.migrate import is_current, migrate
 from shared.db.models.jobs import Job
-from shared.errors import DatabaseUnavailable, UnknownRevision
+from shared.errors import DatabaseUnavailable, UnknownSchemaRevision
 
 
 def check(url, *words):
@@ -101,7 +101,9 @@ def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     engine = create_engine(database_url)
     columns = "id, owner_id, kind, state, fence, revision, attempts, max_attempts"
     more = "crashes_in_a_row, need_bytes, priority, run_after, iteration, checkpoint_iteration"
-    rest = "iteration_at_claim, finish_requested, warnings, params, iterations, created_at"
+    rest = (
+        "iteration_at_claim, finish_requested, warnings, params, iterations, created_at"
+    )
     false = "0" if engine.dialect.name == "sqlite" else "false"
     values = (
         f"'j','o','style','running',0,1,0,4, 0,0,0,0,0,0, 0,{false},'[]','{{}}',1,0"
@@ -206,9 +208,11 @@ def test_a_server_s_database_of_an_unreleased_checkout_is_named_without_password
 def test_a_database_of_a_newer_version_is_refused(database_url):
     set_revision(database_url, "of_next_year")
 
-    with pytest.raises(UnknownRevision, match="'of_next_year', which this version"):
+    with pytest.raises(
+        UnknownSchemaRevision, match="'of_next_year', which this version"
+    ):
         migrate(database_url)
-    with pytest.raises(UnknownRevision) as caught:
+    with pytest.raises(UnknownSchemaRevision) as caught:
         is_current(database_url)
     assert "a newer one" in caught.value.hint
 

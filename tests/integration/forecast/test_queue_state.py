@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from shared.auth.owners import ensure_owner
-from shared.forecast.pace_model import Step
-from shared.forecast.pace_store import Measured, record_pace
+from shared.forecast.pace_model import PaceStep
+from shared.forecast.pace_store import PaceMeasurement, record_paces
 from shared.jobs.actions import finish
 from shared.jobs.lease import renew_lease
-from shared.jobs.steering import Change, begin_segments, update_job
+from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.jobs.submit import NewJob, submit_job
 from shared.params.explore import ExploreParams
 from shared.params.segments import Changes, Segment
@@ -30,8 +30,8 @@ def worker(db, name="wkr_1", setup=CPU, **more):
 
 def learned(db, seconds=1.0):
     sizes = (0.003, 0.01, 0.06, 0.3)
-    each = [Measured(Step.ITERATION, size, seconds * size) for size in sizes]
-    record_pace(db, CPU, METHOD, each)
+    each = [PaceMeasurement(PaceStep.ITERATION, size, seconds * size) for size in sizes]
+    record_paces(db, CPU, METHOD, each)
 
 
 def explore(db, owner_id="own_a"):
@@ -51,8 +51,8 @@ def test_the_line_is_played_ahead_on_live_workers(db, clock):
 
     line = read_queue_state(db)
 
-    first, second, third = (line.slots[job_id] for job_id in ids)
-    assert [line.rank[job_id] for job_id in ids] == [0, 1, 2]
+    first, second, third = (line.run_slots[job_id] for job_id in ids)
+    assert [line.jobs_ahead[job_id] for job_id in ids] == [0, 1, 2]
     assert first.starts.seconds == 0
     assert first.ends.seconds > 0
     assert second.starts == first.ends
@@ -72,7 +72,7 @@ def test_what_is_left_of_a_running_job_comes_first(db, clock):
     said |= {"scale_costs": costs, "save_seconds": 3.0, "width": 8, "height": 8}
     renew_lease(db, held, 1000, 200, said)
 
-    slot = read_queue_state(db).slots[waits]
+    slot = read_queue_state(db).run_slots[waits]
 
     assert slot.starts.seconds == pytest.approx(10 * 0.1 + 3.0)
 
@@ -95,7 +95,7 @@ def busy(db, clock):
 
 
 def steer(db, job_id, **changes):
-    update_job(db, "own_a", job_id, Change(params=Changes(**changes)))
+    update_job(db, "own_a", job_id, JobChange(params=Changes(**changes)))
 
 
 @pytest.mark.parametrize("planned", [45, 50, 90, 1])
@@ -105,10 +105,10 @@ def test_who_waits_behind_a_job_starts_when_it_ends_as_it_is_steered(db, busy, p
 
     steer(db, held.job_id, style_weight=2.0, iterations=planned)
 
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(left)
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(left)
     steer(db, held.job_id, content_weight=3.0)  # costs no time
     begin_segments(db, held, 201)
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(left)
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(left)
 
 
 def test_the_latest_of_several_changes_counts(db, busy):
@@ -118,7 +118,7 @@ def test_the_latest_of_several_changes_counts(db, busy):
     steer(db, held.job_id, iterations=60)
     steer(db, held.job_id, iterations=70)
 
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(
         30 * 0.1 + 3.0
     )
 
@@ -128,11 +128,11 @@ def test_a_job_that_shall_finish_only_stores_its_picture(db, busy):
 
     finish(db, "own_a", held.job_id)
 
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(3.0)
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(3.0)
 
 
 def lasts(db, job_id):
-    slot = read_queue_state(db).slots[job_id]
+    slot = read_queue_state(db).run_slots[job_id]
     return slot.ends.seconds - slot.starts.seconds
 
 
@@ -147,7 +147,7 @@ def test_a_waiting_job_lasts_as_long_as_it_is_steered_to(db, clock):
 
     steer(db, first, iterations=10)
     assert lasts(db, first) == pytest.approx(lasts(db, second))
-    assert read_queue_state(db).slots[second].starts.seconds == pytest.approx(
+    assert read_queue_state(db).run_slots[second].starts.seconds == pytest.approx(
         lasts(db, first)
     )
     steer(db, first, iterations=50)
@@ -174,13 +174,13 @@ def test_a_job_that_waits_with_a_checkpoint_needs_only_what_is_left(db, clock):
 
 def test_without_a_worker_or_a_pace_there_are_places_but_no_times(db, clock):
     job_id = submit(db)
-    assert read_queue_state(db).slots == {}
+    assert read_queue_state(db).run_slots == {}
     worker(db)
 
     line = read_queue_state(db)
 
-    assert line.rank == {job_id: 0}
-    assert line.slots == {}
+    assert line.jobs_ahead == {job_id: 0}
+    assert line.run_slots == {}
 
 
 def test_owners_share_the_line_as_the_claim_does(db, clock):
@@ -191,7 +191,7 @@ def test_owners_share_the_line_as_the_claim_does(db, clock):
     clock.advance(1)
     theirs = submit(db, "own_b")
 
-    foretold = sorted(read_queue_state(db).rank.items(), key=lambda item: item[1])
+    foretold = sorted(read_queue_state(db).jobs_ahead.items(), key=lambda item: item[1])
     claimed = [claim(db, nonce).job_id for nonce in "abc"]
 
     assert [job_id for job_id, _ in foretold] == claimed == [mine[0], theirs, mine[1]]
@@ -199,8 +199,8 @@ def test_owners_share_the_line_as_the_claim_does(db, clock):
 
 def looked(db, seconds):
     """Let explorations have taken so long per picture."""
-    each = [Measured(Step.LOOK, 0.01, seconds)]
-    record_pace(db, CPU, "explore vgg16 relu5_1", each)
+    each = [PaceMeasurement(PaceStep.PICTURE, 0.01, seconds)]
+    record_paces(db, CPU, "explore vgg16 relu5_1", each)
 
 
 def test_an_exploration_in_line_lasts_as_others_did(db, clock):
@@ -212,7 +212,9 @@ def test_an_exploration_in_line_lasts_as_others_did(db, clock):
     worker(db)
 
     assert lasts(db, first) == pytest.approx(9 * 2.0)
-    assert read_queue_state(db).slots[second].starts.seconds == pytest.approx(9 * 2.0)
+    assert read_queue_state(db).run_slots[second].starts.seconds == pytest.approx(
+        9 * 2.0
+    )
 
 
 def test_an_exploration_is_taken_for_iterations_where_none_was_measured(db, clock):
@@ -222,10 +224,10 @@ def test_an_exploration_is_taken_for_iterations_where_none_was_measured(db, cloc
     second = submit(db)
     worker(db)
 
-    slot = read_queue_state(db).slots[first]
+    slot = read_queue_state(db).run_slots[first]
     assert slot.ends.seconds == pytest.approx(9 * 0.01)
     assert slot.ends.high > 10 * slot.ends.low  # which nobody may rely on
-    assert read_queue_state(db).slots[second].starts == slot.ends
+    assert read_queue_state(db).run_slots[second].starts == slot.ends
 
 
 def test_what_is_left_of_a_running_exploration_comes_first(db, clock):
@@ -237,12 +239,14 @@ def test_what_is_left_of_a_running_exploration_comes_first(db, clock):
     worker(db)
     held = claim(db)
     assert held.job_id == first
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(9 * 2.0)
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(
+        9 * 2.0
+    )
 
     said = {"scale": 0, "scale_iteration": 5, "phase": "looking"}
     said |= {"scale_costs": [[3.0, 0.0]], "save_seconds": 1.0}
     renew_lease(db, held, 1000, 5, said)
 
-    assert read_queue_state(db).slots[waits].starts.seconds == pytest.approx(
+    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(
         4 * 3.0 + 1.0
     )

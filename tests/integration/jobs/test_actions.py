@@ -14,7 +14,7 @@ from shared.jobs.lease import (
     renew_lease,
     stop_job,
 )
-from shared.jobs.steering import Change, begin_segments, update_job
+from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.params.segments import Changes, Segment
 from shared.states import Completion, JobState
 from tests.support.job_rows import (
@@ -36,7 +36,7 @@ OWNER = "own_a"
 
 
 def steer(db, job_id, revision=None, **params):
-    wanted = Change(Changes(**params), revision=revision)
+    wanted = JobChange(Changes(**params), revision=revision)
     return update_job(db, OWNER, job_id, wanted)
 
 
@@ -304,6 +304,6 @@ def test_priority_moves_a_waiting_job(db, clock):
     clock.advance(1)
     urgent = submit(db)
 
-    update_job(db, OWNER, urgent, Change(about={"priority": 1}))
+    update_job(db, OWNER, urgent, JobChange(attributes={"priority": 1}))
 
     assert claim(db).job_id == urgent

@@ -14,7 +14,7 @@ from shared.jobs.checkpoints import (
     keep_last_checkpoint,
 )
 from shared.jobs.lease import complete_job
-from shared.queries.jobs import latest_frame
+from shared.queries.jobs import read_latest_frame
 from tests.support.job_rows import (
     checkpoint,
     checkpoints,
@@ -121,4 +121,4 @@ def test_previews_are_thinned_evenly_when_there_are_too_many(db):
     assert len(dropped) == 2 * 301
     assert (kept[0], kept[-1]) == (1, 501)
     assert max(after - before for before, after in pairwise(kept)) <= 5
-    assert latest_frame(db, claimed.job_id).iteration == 501
+    assert read_latest_frame(db, claimed.job_id).iteration == 501

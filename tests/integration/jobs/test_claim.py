@@ -10,7 +10,7 @@ from shared.db.models.jobs import JobSegment
 from shared.db.models.owners import Owner
 from shared.errors import QueueFull
 from shared.jobs.actions import cancel
-from shared.jobs.claim import Blob
+from shared.jobs.claim import BlobRef
 from shared.params.segments import Changes, Segment
 from shared.states import JobState
 from tests.support.job_rows import BIGGER, LEASE, LIMITS, claim, owner, row, submit
@@ -88,7 +88,7 @@ def test_the_claim_names_the_pictures_by_role(db):
 
     claimed = claim(db)
 
-    blob = Blob("assets/ab", "ab" * 32)
+    blob = BlobRef("assets/ab", "ab" * 32)
     assert claimed.inputs == {"content": {0: blob}, "style": {0: blob}}
 
 

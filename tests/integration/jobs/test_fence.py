@@ -18,7 +18,7 @@ from shared.jobs.lease import (
     postpone_job,
     release_job,
     renew_lease,
-    retry_smaller,
+    retry_with_smaller_params,
     retry_with_smaller_steps,
     stop_job,
 )
@@ -50,7 +50,9 @@ STALE_WRITES = {
     "begin": lambda db, claimed: begin_segments(db, claimed, 5),
     "fell_back": lambda db, claimed: discard_newer_checkpoints(db, claimed, 0),
     "carefully": lambda db, claimed: retry_with_smaller_steps(db, claimed, BROKEN, 0.3),
-    "smaller": lambda db, claimed: retry_smaller(db, claimed, StyleParams(max_edge=64)),
+    "smaller": lambda db, claimed: retry_with_smaller_params(
+        db, claimed, StyleParams(max_edge=64)
+    ),
     "warn": lambda db, claimed: add_warning(db, claimed, "x", "y"),
     "frame": lambda db, claimed: add_frame(
         db, claimed, NewFrame(1, 0, 8, 8, {}, "k", "t")

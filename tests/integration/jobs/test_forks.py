@@ -10,14 +10,14 @@ from sqlalchemy import delete
 from shared.db.database import Database
 from shared.db.models.jobs import Checkpoint
 from shared.errors import InvalidParams, InvalidState, NoSuchCheckpoint, QueueFull
-from shared.jobs.forks import Fork, extend, retry
+from shared.jobs.forks import ForkRequest, extend, retry
 from shared.jobs.forks import extend as extend_job
 from shared.jobs.forks import fork as fork_job
 from shared.jobs.lease import complete_job, fail_job
-from shared.jobs.steering import Change, begin_segments, update_job
-from shared.jobs.submit import Limits
+from shared.jobs.steering import JobChange, begin_segments, update_job
+from shared.jobs.submit import SubmissionLimits
 from shared.params.segments import Changes
-from shared.queries.jobs import events_of
+from shared.queries.jobs import read_job_events
 from shared.states import JobState
 from tests.support.job_rows import (
     HOPELESS,
@@ -35,7 +35,7 @@ OWNER = "own_a"
 
 
 def fork(db, job_id, iteration, limits=LIMITS, **changes):
-    wanted = Fork(iteration, Changes(**changes))
+    wanted = ForkRequest(iteration, Changes(**changes))
     return fork_job(db, OWNER, job_id, wanted, limits)
 
 
@@ -45,7 +45,7 @@ def parent(db):
     job_id = submit(db, name="cat", priority=1, keep_every=10)
     claimed = claim(db)
     for iteration, weight in ((15, 3), (25, 5)):
-        change = Change(Changes(style_weight=weight))
+        change = JobChange(Changes(style_weight=weight))
         update_job(db, OWNER, job_id, change)
         begin_segments(db, claimed, iteration)
         checkpoint(db, claimed, iteration - 5)
@@ -71,12 +71,12 @@ def test_a_fork_goes_on_from_a_checkpoint_in_its_own_way(db, parent):
 
 
 def test_a_fork_that_only_finishes_is_asked_to_from_its_first_moment(db, parent):
-    wanted = Fork(20, finishes=True)
+    wanted = ForkRequest(20, finish=True)
 
     child_id = fork_job(db, OWNER, parent, wanted, LIMITS)
 
     assert row(db, child_id).finish_requested
-    assert [one.event for one in events_of(db, child_id, 0, 9)] == [
+    assert [one.event for one in read_job_events(db, child_id, 0, 9)] == [
         *("submit", "finish")
     ]
     assert claim(db, "b").finish_requested
@@ -110,7 +110,7 @@ def test_an_extension_outdoes_a_change_of_iterations_after_its_checkpoint(db):
     job_id = submit(db)
     claimed = claim(db)
     checkpoint(db, claimed, 20)
-    update_job(db, OWNER, job_id, Change(Changes(iterations=80)))
+    update_job(db, OWNER, job_id, JobChange(Changes(iterations=80)))
     begin_segments(db, claimed, 25)
     complete_job(db, claimed, result(claimed))
 
@@ -184,7 +184,7 @@ def test_a_retry_goes_on_from_the_last_checkpoint_or_from_the_start(db):
 
 
 def test_a_child_counts_as_a_waiting_job(db, parent):
-    tight = Limits(max_queued_per_owner=1, max_queued=80, max_attempts=4)
+    tight = SubmissionLimits(max_queued_per_owner=1, max_queued=80, max_attempts=4)
     fork(db, parent, 20, tight)
 
     with pytest.raises(QueueFull):

@@ -7,16 +7,16 @@ import threading
 import pytest
 from sqlalchemy import func, select
 
-from shared.assets import NewAsset, Wish, keep_asset
+from shared.assets import AssetOptions, NewAsset, store_asset
 from shared.auth.api_keys import (
     NewKey,
     Scope,
-    find_key,
+    delete_key,
+    find_key_by_token,
     get_owner,
     issue_key,
     query_keys,
-    used_keys,
-    withdraw_key,
+    record_key_use,
 )
 from shared.auth.owners import ensure_owner
 from shared.db.database import Database
@@ -32,7 +32,7 @@ from shared.idempotency import (
     record_response,
 )
 from shared.jobs.submit import NewJob, submit_job
-from shared.maintenance.cleaner import Janitor
+from shared.maintenance.cleaner import Cleaner
 from shared.params.style import StyleParams
 from shared.queries.listing import query_jobs
 from shared.settings import Settings
@@ -136,17 +136,17 @@ def test_keys_survive_on_both_databases(db, clock):
         NewKey("n", OWNER, frozenset({Scope.READ}), 100, 5, 7, {"max_queued": 3}),
     )
 
-    found = find_key(db, token)
+    found = find_key_by_token(db, token)
 
     assert (found.id, found.owner_id, found.scopes) == (key.id, OWNER, {"read"})
     assert found.expires_in_seconds == pytest.approx(100)
     assert (found.submits_per_minute, found.requests_per_minute) == (5, 7)
     assert get_owner(db, OWNER).max_queued == 3
-    used_keys(db, [key.id])
+    record_key_use(db, [key.id])
     assert query_keys(db, OWNER)[0].last_used_at == pytest.approx(clock.now)
     clock.advance(101)
-    assert find_key(db, token) is None
-    withdraw_key(db, key.id)
+    assert find_key_by_token(db, token) is None
+    delete_key(db, key.id)
     assert query_keys(db) == []
 
 
@@ -155,36 +155,39 @@ def test_a_key_ends_with_the_one_that_made_it_on_both_databases(db, clock):
     clock.advance(10)
 
     for lasts in (None, 600):
-        new = NewKey("c", OWNER, expires_in_seconds=lasts, made_with=maker.id)
+        new = NewKey("c", OWNER, expires_in_seconds=lasts, creator_key_id=maker.id)
         assert issue_key(db, new)[0].expires_at == maker.expires_at
 
     clock.advance(51)
     with pytest.raises(Unauthenticated):
-        issue_key(db, NewKey("c", OWNER, made_with=maker.id))
+        issue_key(db, NewKey("c", OWNER, creator_key_id=maker.id))
 
 
 def test_the_janitor_sweeps_what_nobody_may_ask_for_any_more(db, clock, tmp_path):
     settings = Settings(home=tmp_path)
-    janitor = Janitor(db, open_storage(settings.storage_url), settings, clock)
+    janitor = Cleaner(db, open_storage(settings.storage_url), settings, clock)
     record_response(db, hold(db), ANSWER)
-    janitor.round()
+    janitor.run_once()
     assert answers(db) == 1
     clock.advance(REPLAY_SECONDS + 100)
 
-    janitor.round()
+    janitor.run_once()
 
     assert answers(db) == 0
 
 
 def test_old_answers_are_swept_though_there_is_more_to_let_go_of(db, clock, tmp_path):
     settings = Settings(home=tmp_path)
-    janitor = Janitor(db, open_storage(settings.storage_url), settings, clock)
+    janitor = Cleaner(db, open_storage(settings.storage_url), settings, clock)
     record_response(db, hold(db), ANSWER)
-    what, wish = ("assets/ab", 3, "image/png", 8, 8), Wish(expires_in_seconds=60)
-    keep_asset(db, NewAsset(OWNER, "ab" * 32, *what, wish=wish))
+    what, wish = (
+        ("assets/ab", 3, "image/png", 8, 8),
+        AssetOptions(expires_in_seconds=60),
+    )
+    store_asset(db, NewAsset(OWNER, "ab" * 32, *what, options=wish))
     clock.advance(REPLAY_SECONDS + 100)
 
-    janitor.round()
+    janitor.run_once()
 
     assert answers(db) == 0
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from shared.jobs.checkpoints import NewFrame, add_frame
-from shared.maintenance.rescue import jobs_to_notify, mark_notified
+from shared.maintenance.rescue import find_jobs_to_notify, mark_notified
 from shared.queries import queue as lining
 from shared.queries.details import load_details
 from shared.queries.listing import query_jobs
@@ -26,7 +26,7 @@ def test_jobs_are_listed_newest_first_page_by_page(db, clock):
 
     first = query_jobs(db, "own_a", 3)
     last = first[-1]
-    second = query_jobs(db, "own_a", 3, before=(last.created_at, last.id))
+    second = query_jobs(db, "own_a", 3, cursor=(last.created_at, last.id))
 
     assert [job.id for job in first + second] == made[::-1]
 
@@ -39,15 +39,15 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
 
     page = [row(db, job_id) for job_id in ids]
 
-    assert load_details(db, page).ahead == dict(zip(ids, range(3), strict=True))
-    assert load_details(db, page[2:]).ahead == {ids[2]: 2}
+    assert load_details(db, page).jobs_ahead == dict(zip(ids, range(3), strict=True))
+    assert load_details(db, page[2:]).jobs_ahead == {ids[2]: 2}
 
 
 @pytest.mark.parametrize("shown", [1, 2, 6])
 def test_places_behind_those_that_are_played_are_counted_by_the_database(
     db, clock, monkeypatch, shown
 ):
-    monkeypatch.setattr(lining, "PLAYED", 2)
+    monkeypatch.setattr(lining, "MAX_SIMULATED", 2)
     ids = []
     for number in range(8):
         clock.advance(number % 2)  # each two of the same age
@@ -56,12 +56,12 @@ def test_places_behind_those_that_are_played_are_counted_by_the_database(
     line = read_queue_state(db)
 
     with statements() as asked:
-        ahead = load_details(db, page).ahead
+        ahead = load_details(db, page).jobs_ahead
 
     keys = [row(db, job_id).ready_key for job_id in ids]
     for job in page:
         before = sum(key < job.ready_key for key in keys)
-        assert ahead[job.id] == line.rank.get(job.id, before)
+        assert ahead[job.id] == line.jobs_ahead.get(job.id, before)
     assert not [one for one in asked if "LIMIT" not in one and "ready_key" in
                 one.partition("ORDER BY")[2]]  # fmt: skip
 
@@ -100,16 +100,16 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
     assert known.segments == {}
     assert known.frames[claimed.job_id].iteration == 7
     assert known.workers["wkr_1"].device_name == "name"
-    assert sorted(known.ahead.values()) == [0, 1, 2, 3, 4]
-    assert [server.id for server in known.line.servers] == ["wkr_1"]
+    assert sorted(known.jobs_ahead.values()) == [0, 1, 2, 3, 4]
+    assert [server.id for server in known.queue_state.workers] == ["wkr_1"]
 
 
 def test_what_waits_is_rung_for_again_only_after_a_while(db, clock):
     job_id = submit(db)
-    assert [job.job_id for job in jobs_to_notify(db, 10, 5)] == [job_id]
+    assert [job.job_id for job in find_jobs_to_notify(db, 10, 5)] == [job_id]
 
     mark_notified(db, job_id)
 
-    assert jobs_to_notify(db, 10, 5) == []
+    assert find_jobs_to_notify(db, 10, 5) == []
     clock.advance(11)
-    assert [job.job_id for job in jobs_to_notify(db, 10, 5)] == [job_id]
+    assert [job.job_id for job in find_jobs_to_notify(db, 10, 5)] == [job_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.jobs.lease import complete_job
-from shared.jobs.submit import equal_job
+from shared.jobs.submit import select_reusable_job
 from tests.support.job_rows import claim, result, submit
 
 OWNER = "own_a"
@@ -11,7 +11,7 @@ OWNER = "own_a"
 
 def found(db, digest, reuse="finished_or_active"):
     with db.read() as session:
-        return equal_job(session, OWNER, digest, reuse)
+        return select_reusable_job(session, OWNER, digest, reuse)
 
 
 def test_one_that_is_done_is_taken_before_a_newer_one_that_waits(db, clock):

@@ -9,8 +9,8 @@ from shared.db.models.jobs import Checkpoint, Frame, JobLossHistory, JobSearchTe
 from shared.errors import InvalidState, JobPurged
 from shared.jobs.actions import cancel
 from shared.jobs.checkpoints import NewFrame, add_frame
-from shared.jobs.deletion import remove_job
-from shared.jobs.forks import Fork, fork
+from shared.jobs.deletion import purge_job
+from shared.jobs.forks import ForkRequest, fork
 from shared.jobs.lease import complete_job
 from shared.jobs.loss_history import read_loss_history, store_loss_history
 from shared.queries.jobs import get_job
@@ -82,10 +82,10 @@ def test_a_deleted_job_leaves_a_row_and_its_log(db, clock):
     add_frame(db, claimed, NewFrame(10, 0, 8, 8, {}, "frames/a", "frames/b"))
     store_loss_history(db, claimed, [[1, 0, 1.0, 1.0, 1.0, 1.0]])
     with pytest.raises(InvalidState):
-        remove_job(db, "own_a", job_id)
+        purge_job(db, "own_a", job_id)
     complete_job(db, claimed, result(claimed))
 
-    keys = remove_job(db, "own_a", job_id)
+    keys = purge_job(db, "own_a", job_id)
 
     assert keys == [
         f"checkpoints/{job_id}/1-10", "frames/a", "frames/b", f"results/{job_id}/1.png"
@@ -94,7 +94,7 @@ def test_a_deleted_job_leaves_a_row_and_its_log(db, clock):
         count(db, each) for each in (Frame, Checkpoint, JobLossHistory, JobSearchTerm)
     ] == [0] * 4
     assert events(db, job_id)[-1] == "deleted"
-    for ask in (get_job, remove_job, cancel):
+    for ask in (get_job, purge_job, cancel):
         with pytest.raises(JobPurged):
             ask(db, "own_a", job_id)
 
@@ -104,9 +104,9 @@ def test_a_checkpoint_that_a_child_goes_on_from_stays(db):
     claimed = claim(db)
     checkpoint(db, claimed, 10)
     complete_job(db, claimed, result(claimed))
-    child = fork(db, "own_a", job_id, Fork(10), LIMITS)
+    child = fork(db, "own_a", job_id, ForkRequest(10), LIMITS)
 
-    keys = remove_job(db, "own_a", job_id)
+    keys = purge_job(db, "own_a", job_id)
 
     assert f"checkpoints/{job_id}/1-10" not in keys
     (stored,) = claim(db, "m").checkpoints

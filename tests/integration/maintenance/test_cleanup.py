@@ -12,16 +12,16 @@ from shared.errors import BlobMissing
 from shared.jobs.actions import cancel
 from shared.jobs.checkpoints import NewFrame, add_frame
 from shared.jobs.lease import (
-    Output,
-    Result,
-    Written,
+    JobResult,
+    StoredOutput,
+    WrittenBlob,
     complete_job,
     renew_lease,
     stop_job,
 )
 from shared.jobs.retention import drop_tombstones, thin_kept_checkpoints
 from shared.maintenance.loop import MaintenanceLoop
-from shared.maintenance.orphans import Sweep
+from shared.maintenance.orphans import OrphanCollector
 from shared.queries.details import load_details
 from shared.settings import Settings
 from shared.states import JobState
@@ -39,13 +39,13 @@ from tests.support.job_rows import (
 DAY = 86_400.0
 
 
-class Deaf:
-    """A doorbell that nobody hears."""
+class UnreachableNotifier:
+    """A notifier that reaches nobody."""
 
-    def ring(self, job_id, device_class):
+    def notify(self, job_id, device_class):
         return False
 
-    def pending(self, device_class):
+    def pending_count(self, device_class):
         return None
 
 
@@ -57,7 +57,7 @@ def storage(tmp_path):
 @pytest.fixture
 def reconciler(db, storage, clock, tmp_path):
     settings = Settings(home=tmp_path, orphan_hours=24)
-    return MaintenanceLoop(db, Deaf(), storage, settings, clock)
+    return MaintenanceLoop(db, UnreachableNotifier(), storage, settings, clock)
 
 
 def there(storage):
@@ -104,7 +104,7 @@ def test_checkpoints_then_pictures_then_the_job_itself_go(
 
     def after(days):
         clock.advance(days * DAY)
-        reconciler.round()
+        reconciler.run_once()
         return there(storage)
 
     assert after(6.9) == {*pictures, kept_key(job_id)}
@@ -144,7 +144,7 @@ def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
     assert set(dropped) == there(storage) - {kept_key(parent)}
     assert row(db, parent) is None
     assert row(db, child).parent_id is None
-    reconciler.round()
+    reconciler.run_once()
     assert kept_key(parent) in there(storage)
 
 
@@ -155,14 +155,14 @@ def test_a_running_job_keeps_all_it_has_however_old(db, clock, storage, reconcil
     for _ in range(3):
         clock.advance(400 * DAY)
         renew_lease(db, claimed, 500 * DAY, 11, {})
-        reconciler.round()
+        reconciler.run_once()
 
     assert there(storage) == {"1-10"}
 
 
 @pytest.fixture
 def sweep(db, storage, clock):
-    return Sweep(db, storage, DAY, clock)
+    return OrphanCollector(db, storage, DAY, clock)
 
 
 def test_a_blob_of_a_claim_that_is_over_is_an_orphan(
@@ -178,16 +178,16 @@ def test_a_blob_of_a_claim_that_is_over_is_an_orphan(
         put(storage, tmp_path, f"{folder}/{job_id}/{held.fence}-50.x", clock.now)
 
     clock.advance(DAY - 60)
-    assert sweep.step() is False
+    assert sweep.collect_batch() is False
     assert lost in there(storage)  # it is young
 
     clock.advance(30 * DAY)  # the holder may be cut off from the database for so long
-    sweep.step()
+    sweep.collect_batch()
     assert len(there(storage)) == 3
 
     cancel(db, "own_a", job_id)
     stop_job(db, held)
-    sweep.step()
+    sweep.collect_batch()
     assert there(storage) == set()
 
 
@@ -198,7 +198,7 @@ def test_what_a_row_names_is_never_an_orphan(db, clock, storage, sweep, tmp_path
         put(storage, tmp_path, key, clock.now)
 
     clock.advance(3 * DAY)
-    sweep.step()
+    sweep.collect_batch()
 
     assert there(storage) == named
     assert row(db, job_id) is not None
@@ -215,7 +215,7 @@ def test_what_may_be_somebody_elses_is_left_alone(
     put(storage, tmp_path, key, clock.now)
 
     clock.advance(30 * DAY)
-    sweep.step()
+    sweep.collect_batch()
 
     assert there(storage) == {key}
 
@@ -229,7 +229,7 @@ def test_uploads_that_never_became_rows_go_but_not_those_of_a_database_before(
     put(storage, tmp_path, "assets/.cd.12345678", clock.now + 1)  # half an upload
 
     clock.advance(2 * DAY)
-    sweep.step()
+    sweep.collect_batch()
 
     assert there(storage) == {"assets/older"}
 
@@ -242,9 +242,9 @@ def test_a_large_storage_is_walked_a_slice_at_a_time(db, clock, storage, tmp_pat
         path.write_bytes(b"")
         os.utime(path, (clock.now + 1, clock.now + 1))
     clock.advance(2 * DAY)
-    sweep = Sweep(db, storage, DAY, clock)
+    sweep = OrphanCollector(db, storage, DAY, clock)
 
-    assert [sweep.step() for _ in range(3)] == [True, True, False]
+    assert [sweep.collect_batch() for _ in range(3)] == [True, True, False]
     assert there(storage) == set()
 
 
@@ -288,19 +288,19 @@ def test_every_file_of_a_job_that_made_several_goes_with_its_result(
     job_id = submit(db)
     claimed = claim(db)
     sheets = [
-        Output(name, Written(f"results/{job_id}/1-{name}", "ab" * 32, 4), "x")
+        StoredOutput(name, WrittenBlob(f"results/{job_id}/1-{name}", "ab" * 32, 4), "x")
         for name in ("a.png", "b.json")
     ]
-    made = Result(sheets[0].blob, 8, 8, exact=True, outputs=tuple(sheets))
-    for key in made.keys:
+    made = JobResult(sheets[0].blob, 8, 8, exact=True, outputs=tuple(sheets))
+    for key in made.blob_keys:
         storage.put(key, b"blob")
     complete_job(db, claimed, made)
 
     clock.advance(29 * DAY)
-    reconciler.round()
-    assert there(storage) == made.keys
+    reconciler.run_once()
+    assert there(storage) == made.blob_keys
     clock.advance(2 * DAY)
-    reconciler.round()
+    reconciler.run_once()
 
     assert there(storage) == set()
     assert load_details(db, [row(db, job_id)]).outputs == {}

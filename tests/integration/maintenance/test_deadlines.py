@@ -6,7 +6,7 @@ import pytest
 
 from shared.db.models.jobs import Job
 from shared.jobs.actions import pause, resume
-from shared.jobs.lease import Failure, fail_job
+from shared.jobs.lease import JobFailure, fail_job
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.loop import MaintenanceLoop
 from shared.settings import Settings
@@ -97,7 +97,7 @@ def test_a_job_that_is_not_done_in_time_is_canceled(db, clock, begin, state):
 
 def test_a_job_that_was_done_in_time_stays_done(db, clock):
     job_id = submit(db, cancel_after=NOW + 60)
-    fail_job(db, claim(db), Failure("x", "y", "", retryable=False), 1)
+    fail_job(db, claim(db), JobFailure("x", "y", "", retryable=False), 1)
     clock.advance(61)
 
     assert cancel_overdue_jobs(db) == []
@@ -105,11 +105,11 @@ def test_a_job_that_was_done_in_time_stays_done(db, clock):
 
 
 def test_the_reconciler_minds_the_time(db, clock, tmp_path):
-    class Bell:
-        def ring(self, job_id, device_class):
+    class FakeNotifier:
+        def notify(self, job_id, device_class):
             return True
 
-        def pending(self, device_class):
+        def pending_count(self, device_class):
             return 0
 
     late = submit(db, start_deadline=NOW + 60)
@@ -118,7 +118,7 @@ def test_the_reconciler_minds_the_time(db, clock, tmp_path):
     clock.advance(61)
 
     storage = LocalStorage(tmp_path / "blobs")
-    MaintenanceLoop(db, Bell(), storage, settings, clock).round()
+    MaintenanceLoop(db, FakeNotifier(), storage, settings, clock).run_once()
 
     with db.read() as session:
         states = {one: session.get(Job, one).state for one in (late, overdue)}

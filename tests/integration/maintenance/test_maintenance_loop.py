@@ -1,4 +1,4 @@
-"""The reconciler: one leads, what waits is rung for, what is lost comes back."""
+"""The reconciler: one leads, what waits is notified of, what is lost comes back."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import pytest
 from shared.db.database import Database
 from shared.errors import BlobMissing, DatabaseUnavailable
 from shared.jobs.actions import cancel
-from shared.jobs.lease import Failure, fail_job, stop_job
-from shared.maintenance.leader import stand_down, try_lead
-from shared.maintenance.loop import RINGS_PENDING, MaintenanceLoop
+from shared.jobs.lease import JobFailure, fail_job, stop_job
+from shared.maintenance.leader import acquire_leadership, release_leadership
+from shared.maintenance.loop import MAX_PENDING_NOTIFICATIONS, MaintenanceLoop
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage.local import LocalStorage
 from tests.support.job_rows import LEASE, checkpoint, checkpoints, claim, row, submit
 
 
-class Bell:
-    """Counts rings; stands for a Redis that works."""
+class FakeNotifier:
+    """Counts notifications; stands for a Redis that works."""
 
     def __init__(self):
-        self.rings = []
+        self.notified = []
 
-    def ring(self, job_id, device_class):
-        self.rings.append(job_id)
+    def notify(self, job_id, device_class):
+        self.notified.append(job_id)
         return True
 
-    def pending(self, device_class):
+    def pending_count(self, device_class):
         return 0
 
 
@@ -36,52 +36,52 @@ def storage(tmp_path):
 
 
 @pytest.fixture
-def bell():
-    return Bell()
+def notifier():
+    return FakeNotifier()
 
 
 @pytest.fixture
-def reconciler(db, bell, storage, clock, tmp_path):
+def reconciler(db, notifier, storage, clock, tmp_path):
     settings = Settings(home=tmp_path, lease_seconds=LEASE)
-    return MaintenanceLoop(db, bell, storage, settings, clock)
+    return MaintenanceLoop(db, notifier, storage, settings, clock)
 
 
 def test_only_one_process_leads_until_its_time_is_over(db, clock):
-    assert try_lead(db, "x", "a", 15)
-    assert not try_lead(db, "x", "b", 15)
-    assert try_lead(db, "x", "a", 15)
+    assert acquire_leadership(db, "x", "a", 15)
+    assert not acquire_leadership(db, "x", "b", 15)
+    assert acquire_leadership(db, "x", "a", 15)
     clock.advance(16)
-    assert try_lead(db, "x", "b", 15)
-    assert not try_lead(db, "x", "a", 15)
+    assert acquire_leadership(db, "x", "b", 15)
+    assert not acquire_leadership(db, "x", "a", 15)
 
 
 def test_a_leader_that_stands_down_is_followed_at_once(db, clock):
-    try_lead(db, "x", "a", 15)
-    stand_down(db, "x", "a")
+    acquire_leadership(db, "x", "a", 15)
+    release_leadership(db, "x", "a")
     clock.advance(0.001)
 
-    assert try_lead(db, "x", "b", 15)
+    assert acquire_leadership(db, "x", "b", 15)
 
 
-def test_a_waiting_job_is_rung_for_once_in_a_while(db, clock, reconciler, bell):
+def test_a_waiting_job_is_notified_of_once_in_a_while(db, clock, reconciler, notifier):
     job_id = submit(db)
 
-    reconciler.round()
-    reconciler.round()
-    assert bell.rings == [job_id]
+    reconciler.run_once()
+    reconciler.run_once()
+    assert notifier.notified == [job_id]
 
     clock.advance(11)
-    reconciler.round()
-    assert bell.rings == [job_id] * 2
+    reconciler.run_once()
+    assert notifier.notified == [job_id] * 2
 
 
-def test_a_full_list_of_rings_gets_no_more(db, reconciler, bell):
+def test_a_full_list_of_notifications_gets_no_more(db, reconciler, notifier):
     submit(db)
-    bell.pending = lambda device_class: RINGS_PENDING
+    notifier.pending_count = lambda device_class: MAX_PENDING_NOTIFICATIONS
 
-    reconciler.round()
+    reconciler.run_once()
 
-    assert bell.rings == []
+    assert notifier.notified == []
 
 
 def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
@@ -90,39 +90,41 @@ def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
     job_id = submit(db)
     claim(db)
     clock.advance(LEASE - 1)
-    fresh = MaintenanceLoop(db, Bell(), storage, Settings(lease_seconds=LEASE), clock)
+    fresh = MaintenanceLoop(
+        db, FakeNotifier(), storage, Settings(lease_seconds=LEASE), clock
+    )
     clock.advance(2)
 
-    fresh.round()
+    fresh.run_once()
     assert row(db, job_id).state == JobState.RUNNING
 
     clock.advance(LEASE)
-    fresh.round()
+    fresh.run_once()
     assert row(db, job_id).state == JobState.QUEUED
 
 
-def test_a_pause_after_a_failure_ends_by_itself(db, clock, reconciler, bell):
+def test_a_pause_after_a_failure_ends_by_itself(db, clock, reconciler, notifier):
     job_id = submit(db)
-    failure = Failure("engine_error", "it broke", "", retryable=True)
+    failure = JobFailure("engine_error", "it broke", "", retryable=True)
     fail_job(db, claim(db), failure, 10)
-    reconciler.round()
-    assert bell.rings == []
+    reconciler.run_once()
+    assert notifier.notified == []
 
     clock.advance(11)
-    reconciler.round()
+    reconciler.run_once()
 
-    assert bell.rings == [job_id]
+    assert notifier.notified == [job_id]
 
 
 def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, reconciler):
     job_id = submit(db)
-    reconciler.round()
+    reconciler.run_once()
     clock.advance(LEASE + 1)
-    reconciler.round()
+    reconciler.run_once()
     claim(db)
 
     clock.advance(3600)  # the lid was closed; workers had no way to say anything
-    reconciler.round()
+    reconciler.run_once()
 
     assert row(db, job_id).state == JobState.RUNNING
 
@@ -137,11 +139,11 @@ def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, sto
     stop_job(db, claimed)
 
     clock.advance(6.9 * 86_400)
-    reconciler.round()
+    reconciler.run_once()
     assert storage.get(stored.key)
 
     clock.advance(0.2 * 86_400)
-    reconciler.round()
+    reconciler.run_once()
     with pytest.raises(BlobMissing):
         storage.get(stored.key)
 

@@ -9,11 +9,14 @@ from shared.jobs.actions import cancel
 from shared.jobs.claim import Device, has_due_job
 from shared.jobs.lease import fail_job, retry_with_smaller_steps
 from shared.maintenance.rescue import wake_backed_off_jobs
-from shared.maintenance.unschedulable import readmit, settle_misfits
+from shared.maintenance.unschedulable import (
+    clear_device_exclusions,
+    fail_unschedulable_jobs,
+)
 from shared.params.memory import need_bytes
 from shared.params.style import StyleParams
 from shared.states import JobState
-from shared.workers.registry import Registration, drain_worker, register_worker
+from shared.workers.registry import Registration, register_worker, set_worker_draining
 from tests.support.job_rows import BROKEN, claim, events, owner, row, submit
 
 GIB = 2**30
@@ -37,10 +40,10 @@ def large(db, **more):
 def test_what_no_known_device_can_hold_fails_and_says_what_fits(db, clock):
     worker(db, 1, 2)
     job_id = large(db)
-    assert settle_misfits(db, 60) == []  # a larger one may still come
+    assert fail_unschedulable_jobs(db, 60) == []  # a larger one may still come
     clock.advance(61)
 
-    assert settle_misfits(db, 60) == [job_id]
+    assert fail_unschedulable_jobs(db, 60) == [job_id]
 
     job = row(db, job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "does_not_fit")
@@ -50,7 +53,7 @@ def test_what_no_known_device_can_hold_fails_and_says_what_fits(db, clock):
     assert need_bytes(StyleParams(max_edge=fitting + 16, optimizer="adam")) > 2 * GIB
     assert events(db, job_id) == ["submit", "unschedulable"]
     assert owner(db).queued == 0
-    assert settle_misfits(db, 60) == []
+    assert fail_unschedulable_jobs(db, 60) == []
 
 
 def test_with_allow_smaller_it_is_made_smaller_and_says_so(db, clock):
@@ -58,7 +61,7 @@ def test_with_allow_smaller_it_is_made_smaller_and_says_so(db, clock):
     job_id = large(db, params={"allow_smaller": True})
     clock.advance(61)
 
-    assert settle_misfits(db, 60) == [job_id]
+    assert fail_unschedulable_jobs(db, 60) == [job_id]
 
     claimed = claim(db, device=device)
     assert claimed.job_id == job_id
@@ -81,7 +84,7 @@ def test_where_a_known_device_is_large_enough_or_none_is_known_it_waits(
     job_id = large(db)
     clock.advance(3600)  # their workers are dead by now, but known
 
-    assert settle_misfits(db, 60) == []
+    assert fail_unschedulable_jobs(db, 60) == []
     assert row(db, job_id).state == JobState.QUEUED
 
 
@@ -91,7 +94,7 @@ def test_a_large_device_of_another_class_does_not_count(db, clock):
     job_id = large(db, device_class="cpu")
     clock.advance(61)
 
-    assert settle_misfits(db, 60) == [job_id]
+    assert fail_unschedulable_jobs(db, 60) == [job_id]
 
 
 def test_a_job_that_a_device_failed_goes_elsewhere(db, clock):
@@ -101,7 +104,7 @@ def test_a_job_that_a_device_failed_goes_elsewhere(db, clock):
     clock.advance(11)
     wake_backed_off_jobs(db)
 
-    assert readmit(db) == []
+    assert clear_device_exclusions(db) == []
     assert not has_due_job(db, here)
     assert claim(db, "b", here) is None
     assert has_due_job(db, there)
@@ -116,14 +119,14 @@ def test_where_there_is_no_elsewhere_the_failed_device_may_try_again(db, clock, 
         clock.advance(31)
     here = worker(db, 1, 8)
     if fate == "draining":
-        drain_worker(db, "wkr_2", draining=True)
+        set_worker_draining(db, "wkr_2", draining=True)
     job_id = submit(db, need_bytes=2 * GIB)
     fail_job(db, claim(db, "a", here), BROKEN, 10, here.uuid)
-    assert readmit(db) == []  # its pause is not over
+    assert clear_device_exclusions(db) == []  # its pause is not over
     clock.advance(11)
     wake_backed_off_jobs(db)
 
-    assert readmit(db) == [job_id]
+    assert clear_device_exclusions(db) == [job_id]
 
     assert claim(db, "b", here).job_id == job_id
 

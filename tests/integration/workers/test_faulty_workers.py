@@ -9,9 +9,9 @@ import sys
 import time
 from functools import partial
 
-from shared.queue import Doorbell
+from shared.queue import Notifier
 from shared.states import JobState, StateReason
-from shared.workers.registry import drain_host, drain_worker, roll
+from shared.workers.registry import list_workers, set_host_draining, set_worker_draining
 from tests.support.farm import ROOT
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
@@ -38,7 +38,7 @@ def until(condition, seconds=40):
 
 
 def present(farm):
-    return [entry for entry in roll(farm.db) if entry.state != "dead"]
+    return [entry for entry in list_workers(farm.db) if entry.state != "dead"]
 
 
 def logged(farm, event):
@@ -58,7 +58,7 @@ def test_a_deaf_worker_is_replaced_once_a_job_was_due_for_so_long(farm_on_both):
 
     assert logged(farm, "worker_replaced")[0]["why"] == "it does not hear"
     assert farm.job(job_id).state == JobState.QUEUED
-    assert roll(farm.db) == []
+    assert list_workers(farm.db) == []
     farm.start_worker()
     assert farm.wait_end(job_id).state == JobState.SUCCEEDED
 
@@ -126,7 +126,7 @@ def test_a_worker_takes_the_place_of_a_killed_one_at_once(farm):
 
     until(lambda: [entry.id for entry in present(farm)] not in ([], [before.id]))
     assert time.monotonic() - killed_at < 25  # not when the row is stale
-    assert len(roll(farm.db)) == 1
+    assert len(list_workers(farm.db)) == 1
 
 
 def test_a_fleet_on_the_cpu_numbers_its_workers(farm):
@@ -144,7 +144,7 @@ def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm_on_b
     job_id = farm.submit(**LONG)
     before = farm.wait(job_id, is_running)
 
-    assert drain_worker(farm.db, before.worker_id, draining=True)
+    assert set_worker_draining(farm.db, before.worker_id, draining=True)
 
     job = farm.wait(job_id, lambda job: job.state == JobState.QUEUED)
     assert (job.state_reason, job.attempts) == (StateReason.RECOVERING, 0)
@@ -154,7 +154,7 @@ def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm_on_b
     assert farm.result(ended) == farm.result(undisturbed)
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
     assert worker.poll() is None
-    states = {entry.id: entry.state for entry in roll(farm.db)}
+    states = {entry.id: entry.state for entry in list_workers(farm.db)}
     assert states.pop(before.worker_id) == "draining"
     assert list(states.values()) == ["alive"]
 
@@ -170,9 +170,9 @@ def test_a_drained_host_works_again_when_it_is_undrained(farm):
     job_id = farm.submit(**SHORT)
     time.sleep(2)
     assert farm.job(job_id).state == JobState.QUEUED
-    doorbell = Doorbell(farm.settings)
-    assert doorbell.pending(None) > 0  # it leaves the rings to others
-    doorbell.close()
+    notifier = Notifier(farm.settings)
+    assert notifier.pending_count(None) > 0  # it leaves the notifications to others
+    notifier.close()
 
     run([*command, "undrain", "--host", entry.host], check=True)
 
@@ -182,13 +182,13 @@ def test_a_drained_host_works_again_when_it_is_undrained(farm):
 def test_a_drained_worker_still_ends_when_told_to(farm):
     worker = farm.start_worker()
     (entry,) = until(lambda: present(farm))
-    drain_host(farm.db, entry.host, draining=True)
+    set_host_draining(farm.db, entry.host, draining=True)
     until(lambda: logged(farm, "drain_requested"))
 
     worker.terminate()
 
     assert worker.wait(timeout=20) == 0
-    assert roll(farm.db) == []
+    assert list_workers(farm.db) == []
 
 
 def test_a_worker_is_known_to_be_alive_even_while_its_database_is_away(farm):

@@ -9,11 +9,11 @@ import pytest
 
 from shared.db.models.jobs import JobSegment
 from shared.jobs.actions import cancel, finish, pause, resume
-from shared.jobs.forks import Fork, extend, fork, retry
+from shared.jobs.forks import ForkRequest, extend, fork, retry
 from shared.jobs.forks import fork as fork_job
-from shared.jobs.steering import Change, update_job
-from shared.jobs.submit import LOCAL_OWNER as OWNER
-from shared.jobs.submit import Limits
+from shared.jobs.steering import JobChange, update_job
+from shared.jobs.submit import LOCAL_OWNER_ID as OWNER
+from shared.jobs.submit import SubmissionLimits
 from shared.params.segments import Changes
 from shared.states import JobState
 from tests.support.job_rows import checkpoints, segments
@@ -21,7 +21,7 @@ from tests.support.job_rows import checkpoints, segments
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 ENDLESS = {"max_edge": 64, "schedule": ((64, 5000),)}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
-LIMITS = Limits(100, 100, 4)
+LIMITS = SubmissionLimits(100, 100, 4)
 BOUND_SECONDS = 2 + 1  # the bound, and a second for an iteration and a small write
 
 
@@ -135,7 +135,7 @@ def test_a_fork_without_changes_and_a_retry_give_the_same_picture(farm, undistur
     kept = checkpoints(farm.db, job_id)[0].iteration
 
     again = retry(farm.db, OWNER, job_id, LIMITS)
-    fork = fork_job(farm.db, OWNER, job_id, Fork(kept), LIMITS)
+    fork = fork_job(farm.db, OWNER, job_id, ForkRequest(kept), LIMITS)
 
     assert stored[-1].iteration == plain.iterations
     assert running.checkpoint_iteration > 0
@@ -153,7 +153,7 @@ def test_checkpoints_are_kept_for_forks_where_they_were_asked_for(farm, undistur
     kept = [row.iteration for row in checkpoints(farm.db, job_id) if row.kept]
 
     assert kept == [50, 100, 150, 200]
-    child_id = fork(farm.db, OWNER, job.id, Fork(100), LIMITS)
+    child_id = fork(farm.db, OWNER, job.id, ForkRequest(100), LIMITS)
     assert farm.result(farm.wait_end(child_id)) == farm.result(undisturbed[0])
 
 
@@ -162,7 +162,7 @@ def test_a_job_past_its_time_is_canceled_and_its_worker_free(farm):
     job_id = farm.submit(**ENDLESS)
     farm.wait(job_id, is_running)
     soon = {"cancel_after": farm.db.time() + 1}
-    update_job(farm.db, OWNER, job_id, Change(about=soon))
+    update_job(farm.db, OWNER, job_id, JobChange(attributes=soon))
 
     assert farm.wait_end(job_id, seconds=15).state == JobState.CANCELED
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
@@ -173,7 +173,7 @@ def test_a_steered_job_records_where_the_change_began_and_goes_on(farm):
     job_id = farm.submit(**LONG)
     before = farm.wait(job_id, is_running)
 
-    change = Change(Changes(style_weight=100))
+    change = JobChange(Changes(style_weight=100))
     assert update_job(farm.db, OWNER, job_id, change).done is False
 
     job = farm.wait_end(job_id)
@@ -187,7 +187,7 @@ def test_a_steered_job_killed_in_the_middle_equals_a_replay_of_its_segments(farm
     first = farm.start_worker()
     job_id = farm.submit(**LONG)
     farm.wait(job_id, has_checkpoint)
-    update_job(farm.db, OWNER, job_id, Change(Changes(style_weight=100)))
+    update_job(farm.db, OWNER, job_id, JobChange(Changes(style_weight=100)))
     farm.wait(job_id, lambda _: segments(farm.db, job_id)[0][0] is not None)
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -207,7 +207,7 @@ def test_a_steered_job_killed_in_the_middle_equals_a_replay_of_its_segments(farm
 
 def _canceled_twin(farm, job_id):
     """A job of the same parameters and segments that has never run."""
-    twin = farm.submit(ring=False, **LONG)
+    twin = farm.submit(notify=False, **LONG)
     cancel(farm.db, OWNER, twin)
     with farm.db.write() as session:
         for began, changes in segments(farm.db, job_id):

@@ -1,4 +1,4 @@
-"""The doorbell on a real Redis: heard, bounded, and never an error."""
+"""The notifier on a real Redis: heard, bounded, and never an error."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ import time
 
 import pytest
 
-from shared.queue import Doorbell, broker_url
+from shared.queue import Notifier, broker_url
 from shared.settings import Settings
 
 
 @pytest.fixture
-def doorbell(redis_server, tmp_path):
-    doorbell = Doorbell(Settings(home=tmp_path, redis_url=redis_server.url))
-    yield doorbell
-    doorbell.close()
+def notifier(redis_server, tmp_path):
+    notifier = Notifier(Settings(home=tmp_path, redis_url=redis_server.url))
+    yield notifier
+    notifier.close()
 
 
-def test_each_ring_waits_in_the_list_of_its_device_class(doorbell):
-    assert doorbell.ring("job_1", None)
-    assert doorbell.ring("job_2", "cuda")
-    assert doorbell.ring("job_3", "cuda")
+def test_each_notification_waits_in_the_list_of_its_device_class(notifier):
+    assert notifier.notify("job_1", None)
+    assert notifier.notify("job_2", "cuda")
+    assert notifier.notify("job_3", "cuda")
 
-    assert [doorbell.pending(name) for name in (None, "cuda", "cpu")] == [1, 2, 0]
+    assert [notifier.pending_count(name) for name in (None, "cuda", "cpu")] == [1, 2, 0]
 
 
 def test_ringing_while_redis_is_down_says_so_and_works_once_it_is_back(
-    doorbell, redis_server
+    notifier, redis_server
 ):
-    doorbell.ring("job_1", None)
+    notifier.notify("job_1", None)
     redis_server.stop()
 
-    assert doorbell.ring("job_2", None) is False
-    assert doorbell.ping() is False
-    assert doorbell.pending(None) is None
+    assert notifier.notify("job_2", None) is False
+    assert notifier.ping() is False
+    assert notifier.pending_count(None) is None
 
     redis_server.start()
-    assert doorbell.ring("job_3", None) is True
+    assert notifier.notify("job_3", None) is True
 
 
-def test_a_frozen_redis_delays_a_ring_by_half_a_second_at_most(doorbell, redis_server):
-    doorbell.ring("job_1", None)
+def test_a_frozen_redis_delays_a_notification_by_half_a_second_at_most(
+    notifier, redis_server
+):
+    notifier.notify("job_1", None)
     redis_server.process.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
-        assert doorbell.ring("job_2", None) is False
+        assert notifier.notify("job_2", None) is False
         assert time.monotonic() - began < 0.5 + 0.3  # and a little for a busy machine
     finally:
         redis_server.process.send_signal(signal.SIGCONT)

@@ -11,16 +11,16 @@ import pytest
 
 from shared.db.database import Database
 from shared.errors import DeviceTaken
-from shared.queries.jobs import live_workers
-from shared.workers.process_identity import is_gone, this_process
+from shared.queries.jobs import read_live_workers
+from shared.workers.process_identity import current_process_identity, has_exited
 from shared.workers.registry import (
     Registration,
     WorkerStatus,
-    drain_host,
-    drain_worker,
     heartbeat_worker,
+    list_workers,
     register_worker,
-    roll,
+    set_host_draining,
+    set_worker_draining,
 )
 
 FIRST = Registration("wkr_1", "box", "GPU-1", "cuda", "name", 2**30, {})
@@ -34,7 +34,7 @@ def test_a_second_worker_on_the_same_device_is_refused_by_name(db):
         register_worker(db, SECOND)
 
     register_worker(db, replace(SECOND, device_uuid="GPU-2"))
-    assert [entry.id for entry in roll(db)] == ["wkr_1", "wkr_2"]
+    assert [entry.id for entry in list_workers(db)] == ["wkr_1", "wkr_2"]
 
 
 def test_the_same_device_name_on_another_host_is_another_device(postgresql_url, clock):
@@ -42,7 +42,7 @@ def test_the_same_device_name_on_another_host_is_another_device(postgresql_url, 
     register_worker(db, FIRST)
     register_worker(db, replace(SECOND, host="other"))
 
-    assert len(roll(db)) == 2
+    assert len(list_workers(db)) == 2
     db.close()
 
 
@@ -50,7 +50,7 @@ def test_a_worker_that_enters_again_is_the_same(db):
     register_worker(db, FIRST)
     register_worker(db, FIRST)
 
-    assert len(roll(db)) == 1
+    assert len(list_workers(db)) == 1
 
 
 def test_a_stale_row_is_taken_over_and_its_worker_is_told(db, clock):
@@ -59,30 +59,31 @@ def test_a_stale_row_is_taken_over_and_its_worker_is_told(db, clock):
 
     register_worker(db, SECOND)
 
-    assert [entry.id for entry in roll(db)] == ["wkr_2"]
-    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.UNKNOWN
+    assert [entry.id for entry in list_workers(db)] == ["wkr_2"]
+    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.UNREGISTERED
     with pytest.raises(DeviceTaken):
         register_worker(db, FIRST)
 
 
 def test_a_worker_whose_process_is_gone_is_replaced_at_once(db):
     command = (
-        "from shared.workers.process_identity import this_process;print(this_process())"
+        "from shared.workers.process_identity import current_process_identity;"
+        "print(current_process_identity())"
     )
     ended = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=True
     ).stdout.strip()
-    assert is_gone(ended)
+    assert has_exited(ended)
     register_worker(db, replace(FIRST, process=ended))
 
     register_worker(db, SECOND)
 
-    assert [entry.id for entry in roll(db)] == ["wkr_2"]
+    assert [entry.id for entry in list_workers(db)] == ["wkr_2"]
 
 
 @pytest.mark.parametrize(
     "process",
-    ["", this_process(), "other-boot:pid:[1]/1/2"],
+    ["", current_process_identity(), "other-boot:pid:[1]/1/2"],
     ids=["unknown", "alive", "elsewhere"],
 )
 def test_a_process_that_is_alive_or_unknown_keeps_its_place(db, process):
@@ -111,20 +112,20 @@ def test_of_many_that_come_at_once_one_gets_the_device(database_url):
 
 def test_a_worker_hears_of_a_drain_and_of_its_end_when_it_is_seen(db):
     register_worker(db, FIRST)
-    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.ON_DUTY
+    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.ACTIVE
 
-    assert drain_worker(db, "wkr_1", draining=True) == ["wkr_1"]
+    assert set_worker_draining(db, "wkr_1", draining=True) == ["wkr_1"]
     assert heartbeat_worker(db, "wkr_1", "job_1", 0.5) is WorkerStatus.DRAINING
-    assert drain_host(db, "box", draining=False) == ["wkr_1"]
-    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.ON_DUTY
+    assert set_host_draining(db, "box", draining=False) == ["wkr_1"]
+    assert heartbeat_worker(db, "wkr_1", None) is WorkerStatus.ACTIVE
 
-    assert drain_worker(db, "wkr_9", draining=True) == []
-    assert live_workers(db)[0].seconds_per_mpx_iteration == 0.5
+    assert set_worker_draining(db, "wkr_9", draining=True) == []
+    assert read_live_workers(db)[0].seconds_per_mpx_iteration == 0.5
 
 
 def test_a_drained_worker_that_dies_is_drained_when_it_comes_back(db, clock):
     register_worker(db, FIRST)
-    drain_host(db, "box", draining=True)
+    set_host_draining(db, "box", draining=True)
     clock.advance(31)
 
     register_worker(db, SECOND)
@@ -138,9 +139,9 @@ def test_the_roll_tells_who_is_alive_stale_dead_or_draining(db, clock):
             db, replace(FIRST, worker_id=f"w{number}", device_uuid=f"d{number}")
         )
         clock.advance(pause)
-    drain_worker(db, "w3", draining=True)
+    set_worker_draining(db, "w3", draining=True)
 
-    assert [entry.state for entry in roll(db)] == [
+    assert [entry.state for entry in list_workers(db)] == [
         "dead", "stale", "alive", "draining",
     ]  # fmt: skip
 

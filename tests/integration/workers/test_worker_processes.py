@@ -9,10 +9,10 @@ import time
 import psutil
 
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import mark_notified
 from shared.states import JobState, StateReason
-from shared.tracing import CURRENT, read_trace
+from shared.tracing import CURRENT_TRACE, parse_traceparent
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
@@ -94,7 +94,7 @@ def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
 
 
 def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
-    ids = [farm.submit(seed=seed, ring=False, **SHORT) for seed in (1, 2)]
+    ids = [farm.submit(seed=seed, notify=False, **SHORT) for seed in (1, 2)]
     for job_id in ids:
         mark_notified(farm.db, job_id)  # and the ring was lost
     farm.start_worker(IMPASTO_RENOTIFY_SECONDS="600")
@@ -105,17 +105,17 @@ def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
 
 
 def test_the_log_of_a_worker_names_the_trace_of_a_job(farm):
-    trace = read_trace(f"00-{'ab' * 16}-{'cd' * 8}-01")
-    token = CURRENT.set(trace)
+    trace = parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-01")
+    token = CURRENT_TRACE.set(trace)
     job_id = farm.submit(**SHORT)
-    CURRENT.reset(token)
+    CURRENT_TRACE.reset(token)
 
     farm.start_worker()
     farm.wait_end(job_id)
 
     lines = (farm.settings.home / "log").read_text().splitlines()
     (begun,) = [json.loads(line) for line in lines if '"job_claimed"' in line]
-    assert begun["trace_id"] == trace.id
+    assert begun["trace_id"] == trace.trace_id
 
 
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
@@ -197,7 +197,7 @@ def test_canceling_a_running_job_frees_its_worker(farm):
     job_id = farm.submit(**LONG)
     farm.wait(job_id, is_running)
 
-    cancel(farm.db, LOCAL_OWNER, job_id)
+    cancel(farm.db, LOCAL_OWNER_ID, job_id)
 
     job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED, seconds=5)
     assert job.result_key is None

@@ -7,7 +7,15 @@ from sqlalchemy import select
 from shared.db.base import Base
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
 from shared.db.models.owners import Owner
-from shared.states import EVENTS, HELD, TERMINAL, VERBS, Completion, JobState, Need
+from shared.states import (
+    ACTIONS,
+    EVENTS,
+    LEASED,
+    TERMINAL,
+    Completion,
+    JobState,
+    Requirement,
+)
 from tests.support.job_rows import DEVICE, columns
 
 
@@ -41,8 +49,8 @@ class Truths:
     def has(self, job, need):
         return {
             None: True,
-            Need.CHECKPOINT: bool(self.stored(job.id)),
-            Need.EARLY: job.completion == Completion.EARLY,
+            Requirement.CHECKPOINT: bool(self.stored(job.id)),
+            Requirement.EARLY_COMPLETION: job.completion == Completion.EARLY,
         }[need]
 
     def has_pending(self, job_id):
@@ -98,15 +106,15 @@ class Truths:
 
     def _check_place(self, job):
         """A job is held, waits in line, pauses, or is over; and nothing else."""
-        assert (job.state in HELD) == (job.id in self.holder)
-        assert (job.lease_until is not None) == (job.state in HELD)
+        assert (job.state in LEASED) == (job.id in self.holder)
+        assert (job.lease_until is not None) == (job.state in LEASED)
         assert (job.paused_at is not None) == (job.state == JobState.PAUSED)
         assert (job.finished_at is not None) == (job.state in TERMINAL)
         assert (job.result_key is not None) == (job.state == JobState.SUCCEEDED)
         assert (job.completion is not None) == (job.state == JobState.SUCCEEDED)
         assert job.ready_key is None or job.state == JobState.QUEUED
         assert not (job.state == JobState.PAUSED and job.finish_requested)
-        assert job.state not in HELD or job.need_bytes <= DEVICE.bytes
+        assert job.state not in LEASED or job.need_bytes <= DEVICE.bytes
         if job.id in self.holder:
             assert job.fence == self.holder[job.id].fence
 
@@ -122,7 +130,7 @@ class Truths:
         for owner in self._owners():
             mine = [job.state for job in rows if job.owner_id == owner.id]
             assert owner.queued == mine.count(JobState.QUEUED)
-            assert owner.running == sum(state in HELD for state in mine)
+            assert owner.running == sum(state in LEASED for state in mine)
             assert owner.max_running is None or owner.running <= owner.max_running
 
     def _check_events(self):
@@ -184,8 +192,8 @@ def _leads(event):
         return {JobState.QUEUED} if event.from_state is None else set()
     was = JobState(event.from_state)
     found = {was} if event.event == "steered" else set()
-    if event.event in VERBS and was in VERBS[event.event]:
-        found.add(VERBS[event.event][was].state)
+    if event.event in ACTIONS and was in ACTIONS[event.event]:
+        found.add(ACTIONS[event.event][was].state)
     if event.event in EVENTS and was in EVENTS[event.event]:
         found.add(EVENTS[event.event][was])
     return found

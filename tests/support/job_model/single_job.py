@@ -27,5 +27,5 @@ class OneJobMachine(JobMachine):
 
     @precondition(lambda self: False)
     @rule()
-    def settle_misfits(self):
+    def fail_unschedulable_jobs(self):
         """It fits."""

@@ -22,13 +22,13 @@ from shared.db.models.owners import Owner
 from shared.errors import FencedOut, InvalidState, NoSuchCheckpoint
 from shared.jobs.actions import cancel, finish, pause, resume
 from shared.jobs.claim import claim_job
-from shared.jobs.forks import Fork, extend, fork, retry
-from shared.jobs.steering import Change, update_job
+from shared.jobs.forks import ForkRequest, extend, fork, retry
+from shared.jobs.steering import JobChange, update_job
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.rescue import requeue_expired_leases, wake_backed_off_jobs
-from shared.maintenance.unschedulable import settle_misfits
+from shared.maintenance.unschedulable import fail_unschedulable_jobs
 from shared.params.segments import Changes
-from shared.states import EVENTS, HELD, VERBS, Effect, JobState
+from shared.states import ACTIONS, EVENTS, LEASED, ActionEffect, JobState
 from shared.workers.registry import Registration, register_worker
 from tests.support.job_model.invariants import Truths, empty
 from tests.support.job_model.worker_writes import (
@@ -143,17 +143,17 @@ class JobMachine(RuleBasedStateMachine):
     @rule(pick=PICKS, verb=st.sampled_from(sorted(ASKS)))
     def ask(self, pick, verb):
         before = self._picked(pick)
-        answer = VERBS[verb].get(before.state)
-        if answer is None or not self.truths.has(before, answer.needs):
+        answer = ACTIONS[verb].get(before.state)
+        if answer is None or not self.truths.has(before, answer.requirement):
             with pytest.raises(InvalidState) as refused:
                 ASKS[verb](self.db, before.owner_id, before.id)
             assert refused.value.state == before.state
-            assert verb not in refused.value.allowed
+            assert verb not in refused.value.allowed_actions
             return
         assert ASKS[verb](self.db, before.owner_id, before.id) == answer
         after = self.truths.row(before.id)
         assert after.state == answer.state
-        if answer.effect is Effect.NOTHING:
+        if answer.effect is ActionEffect.NO_CHANGE:
             assert columns(after) == columns(before)
         assert not after.finish_requested or before.finish_requested or verb == "finish"
 
@@ -161,21 +161,21 @@ class JobMachine(RuleBasedStateMachine):
     @rule(pick=PICKS, weight=st.floats(1, 9))
     def steer(self, pick, weight):
         before = self._picked(pick)
-        wanted = Change(Changes(style_weight=weight), revision=before.revision)
-        if before.state not in VERBS["steer"]:
+        wanted = JobChange(Changes(style_weight=weight), revision=before.revision)
+        if before.state not in ACTIONS["steer"]:
             with pytest.raises(InvalidState):
                 update_job(self.db, before.owner_id, before.id, wanted)
             return
         answer = update_job(self.db, before.owner_id, before.id, wanted)
-        assert answer.done is (before.state not in HELD)
+        assert answer.done is (before.state not in LEASED)
         assert self.truths.row(before.id).revision == before.revision + 1
 
     @precondition(lambda self: self.jobs)
     @rule(pick=PICKS, verb=st.sampled_from(["fork", "extend", "retry"]))
     def branch(self, pick, verb):
         parent = self._picked(pick)
-        answer, stored = VERBS[verb].get(parent.state), self.truths.stored(parent.id)
-        if answer is None or not self.truths.has(parent, answer.needs):
+        answer, stored = ACTIONS[verb].get(parent.state), self.truths.stored(parent.id)
+        if answer is None or not self.truths.has(parent, answer.requirement):
             with pytest.raises((InvalidState, NoSuchCheckpoint)):
                 self._branch(parent, verb, stored)
             return
@@ -194,7 +194,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule()
     def reap(self):
-        held = [job for job in self.truths.rows() if job.state in HELD]
+        held = [job for job in self.truths.rows() if job.state in LEASED]
         late = [job for job in held if job.lease_until < self.clock.now]
         assert {job_id for job_id, _ in requeue_expired_leases(self.db)} == {
             job.id for job in late
@@ -233,9 +233,9 @@ class JobMachine(RuleBasedStateMachine):
         assert not self.truths.too_late()
 
     @rule()
-    def settle_misfits(self):
+    def fail_unschedulable_jobs(self):
         misfits = {job.id for job in self.truths.misfits(PATIENCE)}
-        assert set(settle_misfits(self.db, PATIENCE)) == misfits
+        assert set(fail_unschedulable_jobs(self.db, PATIENCE)) == misfits
         for job_id in misfits:
             assert self.truths.row(job_id).state == JobState.FAILED
 
@@ -254,7 +254,7 @@ class JobMachine(RuleBasedStateMachine):
             return extend(*whose, 10, LIMITS)
         at = stored[0].iteration if stored else 1
         changes = Changes(style_weight=3)
-        return fork(*whose, Fork(at, changes), LIMITS)
+        return fork(*whose, ForkRequest(at, changes), LIMITS)
 
     def _kept(self, held, write, answer):
         row = self.truths.row(held.job_id)

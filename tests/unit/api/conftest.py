@@ -1,4 +1,4 @@
-"""An API over a real SQLite file and a real folder; only the doorbell is a double."""
+"""An API over a real SQLite file and a real folder; only the notifier is a double."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.app import create_app
-from api.dependencies import services_of
+from api.dependencies import dependencies_of
 from shared.auth.api_keys import NewKey, Scope, issue_key
 from shared.db.database import Database
 from shared.jobs.checkpoints import NewFrame, add_frame
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import (
-    Failure,
-    Result,
-    Written,
+    JobFailure,
+    JobResult,
+    WrittenBlob,
     complete_job,
     fail_job,
     renew_lease,
@@ -34,15 +34,15 @@ from shared.workers.registry import Registration, register_worker
 DEVICE = Device("wkr_1", "cpu", 10**12)
 
 
-class Bell:
-    """Remembers who was rung for; can be out of order."""
+class FakeNotifier:
+    """Remembers the jobs it was called for; can be out of order."""
 
     def __init__(self):
-        self.rung = []
+        self.notified = []
         self.works = True
 
-    def ring(self, job_id, device_class):
-        self.rung.append(job_id)
+    def notify(self, job_id, device_class):
+        self.notified.append(job_id)
         return self.works
 
     def ping(self):
@@ -63,9 +63,9 @@ class Api:
         self.settings = settings
         self.db = Database(settings.database_url, clock, busy_seconds, fresh_seconds=0)
         self.storage = open_storage(settings.storage_url)
-        self.bell = Bell()
-        self.app = create_app(settings, self.db, self.storage, self.bell, clock)
-        self.services = services_of(self.app)
+        self.notifier = FakeNotifier()
+        self.app = create_app(settings, self.db, self.storage, self.notifier, clock)
+        self.dependencies = dependencies_of(self.app)
         self.app.test_client_class = Client
         self.client = self.app.test_client()
 
@@ -131,12 +131,12 @@ class Api:
         renew_lease(self.db, claim, 1000, told["iteration"], told)
 
     def finish(self, claim, data=b"\x89PNG the result"):
-        ending = FORMATS[claim.params.format].ending
+        ending = FORMATS[claim.params.format].extension
         key = f"results/{claim.job_id}/{claim.fence}{ending}"
         self.storage.put(key, data)
         digest = hashlib.sha256(data).hexdigest()
-        written = Written(key, digest, len(data))
-        complete_job(self.db, claim, Result(written, 512, 341, exact=True))
+        written = WrittenBlob(key, digest, len(data))
+        complete_job(self.db, claim, JobResult(written, 512, 341, exact=True))
         return digest
 
     def frame(self, claim, iteration=100, data=b"jpeg"):
@@ -148,7 +148,7 @@ class Api:
     def fail(self, claim, **about):
         failure = {"code": "diverged", "message": "no finite loss", "hint": "lower it",
                    "retryable": False, **about}  # fmt: skip
-        fail_job(self.db, claim, Failure(**failure), 10)
+        fail_job(self.db, claim, JobFailure(**failure), 10)
 
 
 def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):
@@ -177,7 +177,7 @@ def make_api(tmp_path, sqlite_url, clock):
 
     yield make
     for api in made:
-        api.services.lookout.close()
+        api.dependencies.watcher.close()
         api.db.close()
 
 

@@ -9,10 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.estimates import Estimate
-from shared.forecast.pace_model import Span, Step
-from shared.forecast.pace_store import Measured, Outcome, record_pace
+from shared.forecast.pace_model import DurationRange, PaceStep
+from shared.forecast.pace_store import ForecastOutcome, PaceMeasurement, record_paces
 from shared.jobs.actions import cancel, pause
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu5_1"
 SECONDS_PER_MPX = 10.0
@@ -36,8 +36,8 @@ def estimate(api, a_picture):
 @pytest.fixture
 def measured(api):
     sizes = (0.002, 0.008, 0.03, 0.13)
-    each = [Measured(Step.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
-    record_pace(api.db, SETUP, METHOD, each)
+    each = [PaceMeasurement(PaceStep.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
+    record_paces(api.db, SETUP, METHOD, each)
 
 
 def test_an_estimate_tells_time_memory_and_place(api, estimate, measured):
@@ -63,7 +63,7 @@ def test_an_estimate_queues_nothing(api, estimate):
     estimate()
 
     assert api.client.get("/v1/jobs").json["data"] == []
-    assert api.bell.rung == []
+    assert api.notifier.notified == []
 
 
 def test_an_estimate_waits_behind_the_jobs_in_line(api, estimate, measured, clock):
@@ -136,9 +136,9 @@ def test_a_job_that_gives_no_picture_is_no_equal_one(api, estimate, a_picture, v
     same = [(name, a_picture(size=(120, 60))) for name in ("content", "style")]
     job_id = api.submit(same, {"max_edge": 128}).json["id"]
     if verb == "pause":
-        pause(api.db, LOCAL_OWNER, job_id)
+        pause(api.db, LOCAL_OWNER_ID, job_id)
     else:
-        cancel(api.db, LOCAL_OWNER, job_id)
+        cancel(api.db, LOCAL_OWNER_ID, job_id)
         assert api.client.delete(f"/v1/jobs/{job_id}").status_code == 204
 
     assert estimate(max_edge=128).json["equal_job"] is None
@@ -185,8 +185,8 @@ def test_a_running_job_tells_a_range(api):
 
 def test_metrics_tell_how_good_foretold_times_are(api):
     for actual in (10.0, 20.0, 8.0):
-        told = Outcome("job_1", Span(10.0, 9.0, 11.0), actual)
-        record_pace(api.db, SETUP, METHOD, [], told)
+        told = ForecastOutcome("job_1", DurationRange(10.0, 9.0, 11.0), actual)
+        record_paces(api.db, SETUP, METHOD, [], told)
 
     response = api.client.get("/metrics")
 

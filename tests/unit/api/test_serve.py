@@ -19,7 +19,7 @@ import pytest
 from granian import Granian
 
 import api
-from api.serve import options
+from api.serve import granian_options
 from shared.settings import Settings
 
 ROOT = Path(api.__file__).parents[1]
@@ -32,13 +32,13 @@ def environment(**told):
 
 
 def test_the_settings_say_where_to_serve_and_how_many_at_once():
-    found = options(Settings(host="::1", port=9, api_threads=3, max_streams=4))
+    found = granian_options(Settings(host="::1", port=9, api_threads=3, max_streams=4))
 
     assert (found["address"], found["port"], found["blocking_threads"]) == ("::1", 9, 7)
 
 
 def test_granian_knows_every_option():
-    server = Granian("api.wsgi:app", **options(Settings()))
+    server = Granian("api.wsgi:app", **granian_options(Settings()))
 
     assert server.workers == 1
 

@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACED = {"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"}
@@ -38,7 +38,7 @@ def test_a_request_outside_of_any_trace_leaves_nothing_of_the_last_one(api, head
 
 def test_a_fork_belongs_to_the_trace_of_who_asked_for_it(api):
     parent = api.submit(headers=TRACED).json
-    cancel(api.db, LOCAL_OWNER, parent["id"])
+    cancel(api.db, LOCAL_OWNER_ID, parent["id"])
 
     child = api.client.post(parent["urls"]["self"] + "/retry").json
 

@@ -10,11 +10,11 @@ import torch
 
 from bench.gpu_check import Way, run_tests, timed, ways
 from tests.unit.worker.engine.conftest import random_weights
-from worker.devices.device import best_devices
+from worker.devices.device import list_devices
 from worker.engine.vgg.network import build_network
 
 
-@pytest.mark.skipif(best_devices()[0].device_class != "cpu", reason="a GPU is here")
+@pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")
 @pytest.mark.parametrize("options", [[], ["--is-there"]])
 def test_without_a_gpu_it_says_so_and_fails(options):
     done = subprocess.run(
@@ -41,7 +41,7 @@ def test_a_device_without_cuda_is_timed_in_float32_alone():
     assert ways(torch.device("mps")) == [Way("float32", False)]
 
 
-@pytest.mark.skipif(best_devices()[0].device_class != "cpu", reason="a GPU is here")
+@pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")
 def test_tests_that_were_skipped_do_not_count_as_passed(capfd):
     assert not run_tests("cuda")
     assert "cuda is required here" in capfd.readouterr().out

@@ -11,12 +11,12 @@ from chaos.hash_chain import FIRST_SEED, last_link, pixels, shows
 from chaos.workers.hash_chain_run import chains_or
 from shared.params.segments import Changes, Segment
 from shared.params.style import StyleParams
-from worker.checkpoints import Origin, dump, parse
-from worker.engine.images.inputs import Sources
-from worker.engine.images.tensors import to_picture
+from worker.checkpoints import Provenance, dump, parse
+from worker.engine.images.inputs import TransferInputs
+from worker.engine.images.tensors import to_pil_image
 
 PARAMS = StyleParams(max_edge=64, seed=FIRST_SEED, schedule=((48, 3), (64, 4)))
-SOURCES = Sources(torch.zeros(1, 3, 30, 45), (), None)
+SOURCES = TransferInputs(torch.zeros(1, 3, 30, 45), (), None)
 TURN = (Segment(from_iteration=4, changes=Changes(style_weight=2)),)
 
 
@@ -27,7 +27,7 @@ def run(resume=None, segments=()):
 
 def shown(iterate):
     buffer = BytesIO()
-    to_picture(iterate.image).save(buffer, "PNG")
+    to_pil_image(iterate.image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -41,7 +41,7 @@ def test_a_chain_resumed_from_a_stored_checkpoint_ends_as_the_whole_one():
     whole = run()
 
     for iterate in whole[:-1]:
-        stored = dump(iterate.snapshot(), Origin({}, {}))
+        stored = dump(iterate.snapshot(), Provenance({}, {}))
         resumed = run(parse(stored)[0])
         assert resumed[0].iteration == iterate.iteration + 1
         assert shown(resumed[-1]) == shown(whole[-1])

@@ -8,7 +8,7 @@ from pathlib import Path
 from docs.scripts.draw_layer_sheets import UNITS
 from shared.params.explore import ExploreParams
 from shared.params.networks import layer_names
-from worker.engine.vgg.receptive_field import receptive_field
+from worker.engine.vgg.receptive_field import compute_receptive_field
 
 PAGE = Path(__file__).parents[3] / "docs" / "layers.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -38,7 +38,9 @@ def test_the_sizes_of_receptive_fields_are_those_of_the_engine():
     names = layer_names("vgg16")
     for block, smallest, largest in told:
         sizes = [
-            receptive_field("vgg16", name).size for name in names if name[4] == block
+            compute_receptive_field("vgg16", name).size
+            for name in names
+            if name[4] == block
         ]
         assert [min(sizes), max(sizes)] == [int(smallest), int(largest)]
     assert len(told) == 5

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from shared.auth.secret import read_secret
 from shared.db.database import Database
-from shared.errors import SecretUnusable
+from shared.errors import InvalidSecretFile
 from shared.settings import Settings, is_loopback, settings_or_exit
 from shared.storage.backends import open_storage
 
@@ -164,7 +164,7 @@ def test_what_a_power_cut_leaves_of_a_secret_signs_nothing(tmp_path, left):
     path = tmp_path / "secret"
     path.write_bytes(left)
 
-    with pytest.raises(SecretUnusable, match=f"has {len(left)} bytes") as raised:
+    with pytest.raises(InvalidSecretFile, match=f"has {len(left)} bytes") as raised:
         read_secret(path)
 
     assert "delete the file" in raised.value.hint

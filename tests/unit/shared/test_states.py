@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from shared.states import (
+    ACTIONS,
     EVENTS,
-    HELD,
+    LEASED,
     TERMINAL,
-    VERBS,
-    Effect,
+    ActionEffect,
     JobState,
-    Need,
-    allowed_verbs,
+    Requirement,
+    actions_in_state,
 )
 
 STATES = ["queued", "running", "pausing", "paused", "canceling",
@@ -48,16 +48,20 @@ HAPPENS = {
     "unschedulable": ["failed", "", "", "", ""],
 }
 
-SIGNS = {Effect.NOTE: "=", Effect.NOTHING: ".", Effect.CHILD: "+"}
-NEEDS = {Need.CHECKPOINT: " ?", Need.EARLY: " !", None: ""}
+SIGNS = {
+    ActionEffect.REQUEST: "=",
+    ActionEffect.NO_CHANGE: ".",
+    ActionEffect.CHILD_JOB: "+",
+}
+NEEDS = {Requirement.CHECKPOINT: " ?", Requirement.EARLY_COMPLETION: " !", None: ""}
 
 
 def told(state, answer):
     if answer is None:
         return ""
-    assert (answer.state != state) == (answer.effect is Effect.MOVE)
+    assert (answer.state != state) == (answer.effect is ActionEffect.TRANSITION)
     sign = SIGNS.get(answer.effect, answer.state)
-    return f"{sign} {200 if answer.done else 202}{NEEDS[answer.needs]}"
+    return f"{sign} {200 if answer.done else 202}{NEEDS[answer.requirement]}"
 
 
 def test_there_are_no_other_states():
@@ -65,7 +69,7 @@ def test_there_are_no_other_states():
 
 
 def test_every_verb_has_its_row():
-    assert list(ASKED) == list(VERBS)
+    assert list(ASKED) == list(ACTIONS)
 
 
 def test_every_event_has_its_row():
@@ -74,7 +78,7 @@ def test_every_event_has_its_row():
 
 @pytest.mark.parametrize("verb", ASKED)
 def test_a_verb_answers_by_state(verb):
-    found = [told(state, VERBS[verb].get(state)) for state in JobState]
+    found = [told(state, ACTIONS[verb].get(state)) for state in JobState]
 
     assert found == ASKED[verb]
 
@@ -88,17 +92,18 @@ def test_an_event_leads_by_state(event):
 
 def test_every_state_waits_or_is_held_or_over():
     waits = {JobState.QUEUED, JobState.PAUSED}
-    assert waits | HELD | TERMINAL == set(JobState)
-    assert not HELD & TERMINAL
+    assert waits | LEASED | TERMINAL == set(JobState)
+    assert not LEASED & TERMINAL
 
 
 def test_no_event_and_no_verb_changes_a_terminal_state():
     assert not any(state in TERMINAL for moves in EVENTS.values() for state in moves)
     changes = [
         (verb, state)
-        for verb, answers in VERBS.items()
+        for verb, answers in ACTIONS.items()
         for state, answer in answers.items()
-        if state in TERMINAL and answer.effect in {Effect.MOVE, Effect.NOTE}
+        if state in TERMINAL
+        and answer.effect in {ActionEffect.TRANSITION, ActionEffect.REQUEST}
     ]
     assert changes == []
 
@@ -107,17 +112,17 @@ def test_no_event_and_no_verb_changes_a_terminal_state():
     ("state", "has", "verbs"),
     [
         ("queued", set(), "cancel pause steer"),
-        ("queued", {Need.CHECKPOINT}, "cancel finish fork pause steer"),
+        ("queued", {Requirement.CHECKPOINT}, "cancel finish fork pause steer"),
         ("running", set(), "cancel finish pause steer"),
         ("pausing", set(), "cancel finish resume steer"),
-        ("paused", {Need.CHECKPOINT}, "cancel finish fork resume steer"),
+        ("paused", {Requirement.CHECKPOINT}, "cancel finish fork resume steer"),
         ("canceling", set(), ""),
-        ("succeeded", {Need.CHECKPOINT}, "extend fork"),
-        ("succeeded", {Need.EARLY}, ""),
+        ("succeeded", {Requirement.CHECKPOINT}, "extend fork"),
+        ("succeeded", {Requirement.EARLY_COMPLETION}, ""),
         ("failed", set(), "retry"),
-        ("canceled", {Need.CHECKPOINT}, "fork retry"),
+        ("canceled", {Requirement.CHECKPOINT}, "fork retry"),
         ("expired", set(), "retry"),
     ],
 )
 def test_the_allowed_verbs_are_those_that_change_something(state, has, verbs):
-    assert allowed_verbs(JobState(state), has) == verbs.split()
+    assert actions_in_state(JobState(state), has) == verbs.split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.tracing import Trace, read_trace
+from shared.tracing import TraceContext, parse_traceparent
 
 ID, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GOOD = f"00-{ID}-{PARENT}-01"
@@ -12,11 +12,13 @@ GOOD = f"00-{ID}-{PARENT}-01"
 
 @pytest.mark.parametrize("header", [GOOD, f" {GOOD} ", GOOD.removesuffix("1") + "0"])
 def test_a_traceparent_is_read(header):
-    assert read_trace(header) == Trace(header.strip(), ID)
+    assert parse_traceparent(header) == TraceContext(header.strip(), ID)
 
 
 def test_of_a_later_version_the_known_part_is_read():
-    assert read_trace(f"cc-{ID}-{PARENT}-01-more") == Trace(f"cc-{ID}-{PARENT}-01", ID)
+    assert parse_traceparent(f"cc-{ID}-{PARENT}-01-more") == TraceContext(
+        f"cc-{ID}-{PARENT}-01", ID
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,4 +36,4 @@ def test_of_a_later_version_the_known_part_is_read():
     ],
 )
 def test_what_says_nothing_is_no_trace(header):
-    assert read_trace(header) is None
+    assert parse_traceparent(header) is None

@@ -8,23 +8,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shared.errors import DamagedBlob, StorageError, WeightsDamaged
-from shared.jobs.claim import Blob, Claim, StoredCheckpoint
+from shared.errors import BlobDamaged, StorageError, WeightsDamaged
+from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint
 from shared.params.style import StyleParams
 from shared.storage.local import LocalStorage
 from worker.checkpoints import (
     FORMAT_VERSION,
-    Origin,
+    Provenance,
     checkpoint_key,
-    digests,
     dump,
-    inexact_by,
+    find_resumption,
+    inexact_reason,
+    input_digests,
     parse,
-    resume,
 )
 from worker.engine.snapshot import Snapshot
 
-ORIGIN = Origin({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1"})
+ORIGIN = Provenance({"content": "aa", "weights": "bb"}, {"torch": "2", "threads": "1"})
 
 
 def snapshot(iteration=7):
@@ -40,7 +40,7 @@ def storage(tmp_path):
 def stored(storage, key, data, version=FORMAT_VERSION, iteration=7):
     storage.put(key, data)
     digest = hashlib.sha256(data).hexdigest()
-    return StoredCheckpoint(iteration, Blob(key, digest), version)
+    return ClaimedCheckpoint(iteration, BlobRef(key, digest), version)
 
 
 def claim(*found):
@@ -62,7 +62,7 @@ def test_a_snapshot_comes_back_bit_for_bit():
 
 @pytest.mark.parametrize("data", [b"", b"short", bytes(100), b"\xff" * 400])
 def test_bytes_that_are_no_checkpoint_are_refused(data):
-    with pytest.raises(DamagedBlob):
+    with pytest.raises(BlobDamaged):
         parse(data)
 
 
@@ -70,7 +70,7 @@ def test_an_attempt_goes_on_from_the_newest(storage):
     newest = stored(storage, "b", dump(snapshot(20), ORIGIN))
     older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = resume(storage, claim(newest, older), ORIGIN)
+    found = find_resumption(storage, claim(newest, older), ORIGIN)
 
     assert (found.snapshot.iteration, found.inexact) == (20, "")
 
@@ -88,7 +88,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
     if damage == "gone":
         storage.delete("b")
 
-    found = resume(storage, claim(newest, older), ORIGIN)
+    found = find_resumption(storage, claim(newest, older), ORIGIN)
 
     assert found.snapshot.iteration == 10
 
@@ -100,7 +100,7 @@ def test_one_that_diverged_falls_back_to_the_last_finite_one(storage, spoilt):
     newest = stored(storage, "b", dump(diverged, ORIGIN))
     older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = resume(storage, claim(newest, older), ORIGIN)
+    found = find_resumption(storage, claim(newest, older), ORIGIN)
 
     assert found.snapshot.iteration == 10
 
@@ -111,7 +111,7 @@ def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     made = stored(storage, "b", dump(snapshot(20), ORIGIN))
     smaller = replace(claim(made), params=StyleParams(max_edge=max_edge))
 
-    assert resume(storage, smaller, ORIGIN) is None
+    assert find_resumption(storage, smaller, ORIGIN) is None
 
 
 @pytest.mark.parametrize(
@@ -123,19 +123,19 @@ def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     ],
 )
 def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):
-    told = inexact_by(replace(claim(), **more))
+    told = inexact_reason(replace(claim(), **more))
     made = stored(storage, "a", dump(snapshot(), ORIGIN))
 
-    resumed = resume(storage, claim(made), replace(ORIGIN, inexact=told))
+    resumed = find_resumption(storage, claim(made), replace(ORIGIN, inexact=told))
 
     assert (told, resumed.inexact) == (reason, reason)
 
 
 def test_without_a_usable_checkpoint_the_attempt_starts_anew(storage):
-    missing = StoredCheckpoint(9, Blob("none", "00"), FORMAT_VERSION)
+    missing = ClaimedCheckpoint(9, BlobRef("none", "00"), FORMAT_VERSION)
 
-    assert resume(storage, claim(missing), ORIGIN) is None
-    assert resume(storage, claim(), ORIGIN) is None
+    assert find_resumption(storage, claim(missing), ORIGIN) is None
+    assert find_resumption(storage, claim(), ORIGIN) is None
 
 
 def test_an_unreachable_storage_is_no_reason_to_start_anew():
@@ -143,51 +143,51 @@ def test_an_unreachable_storage_is_no_reason_to_start_anew():
         def get(self, key):
             raise StorageError("away")
 
-    found = StoredCheckpoint(9, Blob("a", "00"), FORMAT_VERSION)
+    found = ClaimedCheckpoint(9, BlobRef("a", "00"), FORMAT_VERSION)
 
     with pytest.raises(StorageError, match="away"):
-        resume(Away(), claim(found), ORIGIN)
+        find_resumption(Away(), claim(found), ORIGIN)
 
 
 def test_going_on_with_other_threads_is_not_exact_and_says_why(storage):
     found = stored(storage, "a", dump(snapshot(), ORIGIN))
-    now = Origin(ORIGIN.inputs, {**ORIGIN.maker, "threads": "2"})
+    now = Provenance(ORIGIN.inputs, {**ORIGIN.maker, "threads": "2"})
 
-    resumed = resume(storage, claim(found), now)
+    resumed = find_resumption(storage, claim(found), now)
 
     assert resumed.inexact == "continued with another threads"
 
 
 def test_what_was_inexact_once_stays_so(storage):
-    was = Origin(ORIGIN.inputs, ORIGIN.maker, "continued with another device")
+    was = Provenance(ORIGIN.inputs, ORIGIN.maker, "continued with another device")
     found = stored(storage, "a", dump(snapshot(), was))
 
-    resumed = resume(storage, claim(found), ORIGIN)
+    resumed = find_resumption(storage, claim(found), ORIGIN)
 
     assert resumed.inexact == "continued with another device"
 
 
 def test_a_checkpoint_of_other_pictures_is_refused(storage):
     found = stored(storage, "a", dump(snapshot(), ORIGIN))
-    now = Origin({**ORIGIN.inputs, "content": "cc"}, ORIGIN.maker)
+    now = Provenance({**ORIGIN.inputs, "content": "cc"}, ORIGIN.maker)
 
-    with pytest.raises(DamagedBlob, match="made from another content"):
-        resume(storage, claim(found), now)
+    with pytest.raises(BlobDamaged, match="made from another content"):
+        find_resumption(storage, claim(found), now)
 
 
 def test_a_checkpoint_made_with_other_weights_is_refused_as_such(storage):
     found = stored(storage, "a", dump(snapshot(), ORIGIN))
-    now = Origin({**ORIGIN.inputs, "weights": "cc"}, ORIGIN.maker)
+    now = Provenance({**ORIGIN.inputs, "weights": "cc"}, ORIGIN.maker)
 
     with pytest.raises(WeightsDamaged, match="other weights"):
-        resume(storage, claim(found), now)
+        find_resumption(storage, claim(found), now)
 
 
 def test_a_mask_is_not_taken_for_that_of_another_style():
-    blob = Blob("a", "aa")
+    blob = BlobRef("a", "aa")
 
-    first = digests({"mask": {0: blob}, "style": {0: blob, 1: blob}})
-    second = digests({"mask": {1: blob}, "style": {0: blob, 1: blob}})
+    first = input_digests({"mask": {0: blob}, "style": {0: blob, 1: blob}})
+    second = input_digests({"mask": {1: blob}, "style": {0: blob, 1: blob}})
 
     assert first == {"mask": "aa", "style": "aa,aa"}
     assert second == {"mask": ",aa", "style": "aa,aa"}

@@ -12,12 +12,12 @@ from shared.db.database import Database
 from shared.errors import FencedOut
 from shared.jobs.actions import cancel, finish, pause
 from shared.jobs.lease import release_job, renew_lease
-from shared.jobs.steering import Change, begin_segments, update_job
+from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
 from shared.settings import Settings
 from tests.support.job_rows import claim, row, submit
-from worker.lease import Lease, Order
+from worker.lease import Directive, Lease
 
 QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
 
@@ -57,44 +57,44 @@ def test_progress_reported_reaches_the_row(db, held):
 
 def test_a_cancel_comes_down_with_the_heartbeat(db, held):
     with lease(db, held) as beating:
-        assert beating.order() is Order.GO_ON
+        assert beating.directive() is Directive.CONTINUE
         cancel(db, "own_a", held.job_id)
-        until(lambda: beating.order() is Order.STOP)
+        until(lambda: beating.directive() is Directive.CANCEL)
 
 
 @pytest.mark.parametrize(
     ("ask", "order"),
     [
-        (pause, Order.PAUSE),
-        (finish, Order.FINISH),
+        (pause, Directive.PAUSE),
+        (finish, Directive.FINISH),
         (
-            lambda *whose: update_job(*whose, Change(Changes(tv_weight=1))),
-            Order.STEER,
+            lambda *whose: update_job(*whose, JobChange(Changes(tv_weight=1))),
+            Directive.STEER,
         ),
     ],
 )
 def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
     with lease(db, held) as beating:
         ask(db, "own_a", held.job_id)
-        until(lambda: beating.order() is order)
+        until(lambda: beating.directive() is order)
 
 
 def test_a_change_that_has_begun_is_no_order_any_more(db, held):
-    change = Change(Changes(tv_weight=1))
+    change = JobChange(Changes(tv_weight=1))
     with lease(db, held) as beating:
         update_job(db, "own_a", held.job_id, change)
-        until(lambda: beating.order() is Order.STEER)
+        until(lambda: beating.directive() is Directive.STEER)
 
         begin_segments(db, held, 3)
-        beating.steered()
+        beating.clear_pending_segments()
 
-        until(lambda: beating.order() is Order.GO_ON)
+        until(lambda: beating.directive() is Directive.CONTINUE)
 
 
 def test_a_job_that_is_only_to_be_finished_is_so_from_the_first_moment(db, held):
     wanted = replace(held, finish_requested=True)
 
-    assert lease(db, wanted).order() is Order.FINISH
+    assert lease(db, wanted).directive() is Directive.FINISH
 
 
 def test_a_process_that_has_to_end_leaves(db, held):
@@ -102,8 +102,8 @@ def test_a_process_that_has_to_end_leaves(db, held):
     with lease(db, held, draining) as beating:
         draining.set()
 
-        assert beating.order() is Order.LEAVE
-        assert beating.wait(60) is Order.LEAVE
+        assert beating.directive() is Directive.DRAIN
+        assert beating.wait(60) is Directive.DRAIN
 
 
 def test_a_holder_that_was_replaced_is_told(db, held):
@@ -114,7 +114,7 @@ def test_a_holder_that_was_replaced_is_told(db, held):
 
         def told():
             try:
-                beating.order()
+                beating.directive()
             except FencedOut:
                 return True
             return False

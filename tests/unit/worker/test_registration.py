@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import threading
 
-from worker.registration import Duty
+from worker.registration import DrainState
 
 
 def test_a_drain_can_be_lifted():
     draining = threading.Event()
     heard = []
-    duty = Duty(draining, heard.append)
+    drain_state = DrainState(draining, heard.append)
 
-    duty.drain(wanted=True)
-    duty.drain(wanted=True)
+    drain_state.set_draining(draining=True)
+    drain_state.set_draining(draining=True)
     assert draining.is_set()
-    assert not duty.has_ended
-    duty.drain(wanted=False)
+    assert not drain_state.is_shutting_down
+    drain_state.set_draining(draining=False)
     assert not draining.is_set()
     assert heard == [False, True]
 
 
 def test_the_end_cannot():
     draining = threading.Event()
-    duty = Duty(draining, lambda _: None)
+    drain_state = DrainState(draining, lambda _: None)
 
-    duty.end()
-    duty.drain(wanted=False)
+    drain_state.shut_down()
+    drain_state.set_draining(draining=False)
 
     assert draining.is_set()
-    assert duty.has_ended
-    assert duty.wait(60)
+    assert drain_state.is_shutting_down
+    assert drain_state.wait_for_shutdown(60)

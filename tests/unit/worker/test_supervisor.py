@@ -7,45 +7,45 @@ import os
 
 import pytest
 
-from worker.supervisor import plan
+from worker.supervisor import plan_slots
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def test_cpu_times_n_makes_n_slots_that_share_the_cores():
-    slots = plan("cpu*2", None)
+    slots = plan_slots("cpu*2", None)
 
     share = str(max(1, len(os.sched_getaffinity(0)) // 2))
     assert [slot.name for slot in slots] == ["cpu-0", "cpu-1"]
-    assert [slot.options for slot in slots] == [
+    assert [slot.arguments for slot in slots] == [
         ["--device", "cpu", "--memory-share", "2", "--slot", number] for number in "01"
     ]
     assert {slot.environment["OMP_NUM_THREADS"] for slot in slots} == {share}
 
 
 def test_a_number_of_threads_is_taken_as_given():
-    (slot,) = plan("cpu", 3)
+    (slot,) = plan_slots("cpu", 3)
 
     assert slot.environment["IMPASTO_WORKER_THREADS"] == "3"
 
 
 def test_all_finds_at_least_one_device():
-    assert plan("all", None)
+    assert plan_slots("all", None)
 
 
 @pytest.mark.parametrize("devices", ["", "gpu", "cpu*0", "cuda", "cpu,", "cuda:x"])
 def test_what_cannot_be_read_is_refused_with_the_choices(devices):
     with pytest.raises(ValueError, match=r"use all, cpu, cpu\*N, mps or cuda:N"):
-        plan(devices, None)
+        plan_slots(devices, None)
 
 
 def test_a_cuda_device_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="cuda:99 is not there"):
-        plan("cuda:99", None)
+        plan_slots("cuda:99", None)
 
 
 def test_a_worker_on_mps_falls_back_to_the_cpu_for_what_is_missing_there():
-    (slot,) = plan("mps", None)
+    (slot,) = plan_slots("mps", None)
 
     assert slot.environment["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
 
@@ -57,7 +57,7 @@ def test_every_device_gets_the_environment_of_its_class(monkeypatch, tmp_path):
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(python))
 
-    slots = plan("all,cpu", None)
+    slots = plan_slots("all,cpu", None)
 
     seen = [
         [slot.environment.get(name) for name in ("CUDA_VISIBLE_DEVICES", WORKSPACE)]

@@ -20,7 +20,7 @@ class Idle:
 
     def __init__(self):
         self.device, self.lease = DEVICE, None
-        self.runs, self.is_busy, self.is_broken = 0, False, False
+        self.poll_count, self.is_busy, self.is_broken = 0, False, False
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def watch(tools, runner, clock):
 
     def look(*, after=0.0):
         clock.advance(after)
-        return watchdog.look()
+        return watchdog.check()
 
     return look
 
@@ -70,7 +70,7 @@ def test_a_job_that_has_just_come_after_idle_hours_is_no_reason(db, watch):
 def test_a_worker_that_looks_for_jobs_hears(db, watch, runner):
     submit(db)
     for _ in range(10):
-        runner.runs += 1
+        runner.poll_count += 1
         assert watch(after=20) is None
 
 
@@ -99,7 +99,7 @@ def test_while_redis_is_down_nobody_hears_and_nobody_is_replaced(
     submit(db)
     watchdog = Watchdog(tools, runner, lambda: False, clock)
     for _ in range(5):
-        assert watchdog.look() is None
+        assert watchdog.check() is None
         clock.advance(50)
 
 
@@ -111,7 +111,7 @@ def test_a_database_that_is_away_is_no_reason(tools, runner, clock):
     tools.db = Away()
     watchdog = Watchdog(tools, runner, lambda: True, clock)
     for _ in range(5):
-        assert watchdog.look() is None
+        assert watchdog.check() is None
         clock.advance(50)
 
 

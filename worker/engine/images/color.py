@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.params.style import Color
-    from worker.engine.images.inputs import Sources
+    from worker.engine.images.inputs import TransferInputs
 
 # Y of YIQ (NTSC, Rec. 601). I and Q stay where the same is added to R, G and B.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 _ONE_COLOR = 1e-4  # a standard deviation far below a gray level is none
 
 
-def reduced(color: Color, sources: Sources) -> Sources:
+def apply_color_mode(color: Color, sources: TransferInputs) -> TransferInputs:
     """Turn content and style pictures into those that are really optimized for.
 
     With "luminance" they have one channel, and so has the picture that is optimized;
@@ -32,29 +32,32 @@ def reduced(color: Color, sources: Sources) -> Sources:
         return sources
     content, images = sources.content, [style.image for style in sources.styles]
     if color == "luminance":
-        content, images = luminance(content), [luminance(image) for image in images]
+        content, images = (
+            to_luminance(content),
+            [to_luminance(image) for image in images],
+        )
     styles = tuple(
-        replace(style, image=matched(image, content))
+        replace(style, image=match_colors(image, content))
         for style, image in zip(sources.styles, images, strict=True)
     )
     return replace(sources, content=content, styles=styles)
 
 
-def luminance(image: Tensor) -> Tensor:
+def to_luminance(image: Tensor) -> Tensor:
     """Brightness of a picture, (1, 3, H, W) to (1, 1, H, W)."""
     red, green, blue = (image[:, channel : channel + 1] for channel in range(3))
     return red * _RED + green * _GREEN + blue * _BLUE
 
 
-def recolored(gray: Tensor, content: Tensor) -> Tensor:
+def restore_chroma(gray: Tensor, content: Tensor) -> Tensor:
     """Give a brightness, (1, 1, H, W), the chroma of a picture, (1, 3, H, W).
 
     Colors that do not exist are clamped, which the paper leaves open.
     """
-    return (content + (gray - luminance(content))).clamp_(0, 1)
+    return (content + (gray - to_luminance(content))).clamp_(0, 1)
 
 
-def matched(style: Tensor, content: Tensor) -> Tensor:
+def match_colors(style: Tensor, content: Tensor) -> Tensor:
     """Shift and stretch the colors of `style` to mean and covariance of `content`'s.
 
     x -> A x + b with A = Sc^1/2 Ss^-1/2, eq. 4 to 7; of one channel it is the

@@ -27,7 +27,7 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class TransferInputs:
     """All pictures that a run begins with.
 
     Attributes:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from worker.engine.images.pyramid import Size
-    from worker.engine.losses.statistics import Share
+    from worker.engine.losses.statistics import SpatialWeights
 
 _NOTHING = 1e-6  # of a picture, as a share of its pixels
 _PASSES = 2  # of a box blur: a straight edge becomes a smooth one
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class StyleRegion:
     """A part of the picture, and the styles it is given.
 
     Attributes:
@@ -35,19 +35,19 @@ class Region:
         strength: Over that of other regions.
     """
 
-    place: Tensor | None
-    blend: dict[int, float]
+    mask: Tensor | None
+    style_weights: dict[int, float]
     strength: float
 
     @property
     def area(self) -> float:
         """Its share of the picture, 0 to 1."""
-        return 1.0 if self.place is None else float(self.place.mean())
+        return 1.0 if self.mask is None else float(self.mask.mean())
 
 
-def divide(
+def divide_into_regions(
     masks: Sequence[Tensor | None], weights: Sequence[float], size: Size, feather: float
-) -> list[Region]:
+) -> list[StyleRegion]:
     """Divide a picture among its styles.
 
     Every style with a mask gets a region of its own, in which its weight is a strength.
@@ -65,18 +65,20 @@ def divide(
         if mask is None:
             rest[index] = weight
         else:
-            placed[index] = faded(stretched(mask, size), radius)
+            placed[index] = feather_mask(resize_mask(mask, size), radius)
     if not placed:
-        return [Region(None, rest, 1.0)]
+        return [StyleRegion(None, rest, 1.0)]
     total = sum(placed.values(), start=next(iter(placed.values())).new_zeros(()))
     over = total.clamp(min=1)
-    regions = [Region(each / over, {i: 1.0}, weights[i]) for i, each in placed.items()]
+    regions = [
+        StyleRegion(each / over, {i: 1.0}, weights[i]) for i, each in placed.items()
+    ]
     if rest:
-        regions.append(Region((1 - total).clamp_(min=0), rest, 1.0))
+        regions.append(StyleRegion((1 - total).clamp_(min=0), rest, 1.0))
     return [region for region in regions if region.area > _NOTHING]
 
 
-def share_of(place: Tensor | None, size: Size) -> Share:
+def compute_spatial_weights(place: Tensor | None, size: Size) -> SpatialWeights:
     """How much each position of a feature map counts; sums to 1, or to 0 if nowhere.
 
     Args:
@@ -89,7 +91,7 @@ def share_of(place: Tensor | None, size: Size) -> Share:
     return seen / seen.sum().clamp(min=_NOTHING)
 
 
-def stretched(mask: Tensor, size: Size) -> Tensor:
+def resize_mask(mask: Tensor, size: Size) -> Tensor:
     """Resample a mask, (1, 1, h, w), to (1, 1, *size), inside [0, 1]."""
     if mask.shape[2:] == size:
         return mask
@@ -98,7 +100,7 @@ def stretched(mask: Tensor, size: Size) -> Tensor:
     ).clamp_(0, 1)
 
 
-def faded(mask: Tensor, radius: int) -> Tensor:
+def feather_mask(mask: Tensor, radius: int) -> Tensor:
     """Blur a mask over `radius` px to either side of its edges."""
     half = min(radius // _PASSES, min(mask.shape[2:]) - 1)
     for _ in range(_PASSES if half > 0 else 0):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from worker.engine.images.inputs import Sources, Style
+    from worker.engine.images.inputs import Style, TransferInputs
 
 Size = tuple[int, int]
 
@@ -37,8 +37,8 @@ class Scale:
         return self.content.shape[2], self.content.shape[3]
 
 
-def scales(
-    sources: Sources, sides: Sequence[int], first: int, style_scale: float = 1.0
+def build_scales(
+    sources: TransferInputs, sides: Sequence[int], first: int, style_scale: float = 1.0
 ) -> Iterator[Scale]:
     """Build the scales one by one, each from the original pictures.
 
@@ -51,16 +51,16 @@ def scales(
     """
     for index, side in enumerate(sides[first:], first):
         style_side = round(side * style_scale)
-        content = resize(sources.content, fitted(sources.content, side))
+        content = resize(sources.content, fit_size(sources.content, side))
         styles = tuple(_at(style, style_side) for style in sources.styles)
         yield Scale(index, content, styles)
 
 
 def _at(style: Style, side: int) -> Style:
-    return replace(style, image=resize(style.image, fitted(style.image, side)))
+    return replace(style, image=resize(style.image, fit_size(style.image, side)))
 
 
-def fitted(image: Tensor, side: int) -> Size:
+def fit_size(image: Tensor, side: int) -> Size:
     """Height and width of `image` at a long side of `side` px; the short one >= 1."""
     height, width = image.shape[2:]
     longest = max(height, width)
@@ -81,7 +81,7 @@ def resize(image: Tensor, size: Size) -> Tensor:
     return resized.clamp_(0, 1)  # bicubic overshoots at edges
 
 
-def enlarged(image: Tensor, guide: Tensor | None, size: Size) -> Tensor:
+def enlarge_with_detail(image: Tensor, guide: Tensor | None, size: Size) -> Tensor:
     """Take `image` to a larger scale, with the fine detail that `guide` has there.
 
     The band between the two scales is empty in a picture that was only enlarged, and

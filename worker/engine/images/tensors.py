@@ -21,7 +21,7 @@ def to_tensor(picture: Image.Image, device: torch.device) -> Tensor:
     return planes.float().div_(_WHITE).contiguous()
 
 
-def to_picture(image: Tensor) -> Image.Image:
+def to_pil_image(image: Tensor) -> Image.Image:
     """Turn (1, 3, H, W) into a picture of mode RGB: clamped, then rounded."""
     levels = image.detach()[0].clamp(0, 1).mul(_WHITE).round().to(torch.uint8)
     rows = levels.permute(1, 2, 0).contiguous().cpu()  # (H, W, 3)

@@ -1,4 +1,4 @@
-"""What the optimizers share: the box, the first step, the state they save."""
+"""Interface of the optimizers and what they share: box, first step, saved state."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ GRAY_LEVEL = 1 / 255
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Everything an optimizer remembers between two iterations.
+class ComponentState:
+    """State that an optimizer or another component keeps between two iterations.
 
     Attributes:
         tensors: By name; never changed in place afterwards, so they need no copy.
@@ -29,31 +29,55 @@ class State:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-class Remembers(Protocol):
-    """What is part of a snapshot."""
+class Stateful(Protocol):
+    """Component whose state is part of a snapshot."""
 
-    def state(self) -> State:
-        """Everything remembered."""
+    def save_state(self) -> ComponentState:
+        """Return the whole state."""
 
-    def load(self, state: State) -> None:
-        """Continue from a `state`."""
+    def load_state(self, state: ComponentState) -> None:
+        """Continue from a saved state."""
 
 
-def into_box(image: Tensor) -> Tensor:
-    """Clamp to the colors that exist, in place.
+class Optimizer(Stateful, Protocol):
+    """Optimizer that moves an image once per evaluation of the objective.
+
+    An optimizer keeps the image inside [0, 1], never changes a tensor in place that it
+    has returned, and saves all its state, so that a run resumes exactly.
+    """
+
+    def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Return the next image, given the loss and its gradient at `image`.
+
+        Raises:
+            Diverged: They are not finite, and there is no earlier image to return to.
+        """
+
+    def needs_verification(self, image: Tensor) -> bool:
+        """Whether the step that led to `image` is to be checked before it is final."""
+
+    def accept_or_revert(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Return the final image: `image`, or the one before a step that failed."""
+
+    def handle_objective_change(self) -> None:
+        """Discard the state that no longer holds, as the objective has changed."""
+
+
+def clamp_to_box(image: Tensor) -> Tensor:
+    """Clamp an image to [0, 1], the colors that exist, in place.
 
     Engines that clamp only what they save optimize a picture nobody sees.
     """
     return image.clamp_(0, 1)
 
 
-def free_pixels(image: Tensor, gradient: Tensor) -> Tensor:
-    """Tell the pixels that may move, (1, 3, H, W): not those pushed out of the box."""
+def find_free_pixels(image: Tensor, gradient: Tensor) -> Tensor:
+    """Return a mask of the pixels that may move, (1, C, H, W): not out of the box."""
     return ((image > 0) | (gradient < 0)) & ((image < 1) | (gradient > 0))
 
 
-def gray_level_rate(direction: Tensor) -> float:
-    """Factor that makes `direction` a mean change of one gray level.
+def compute_gray_level_rate(direction: Tensor) -> float:
+    """Return the factor that makes `direction` a mean change of one gray level.
 
     Losses have no natural size, hence no step length fits all. torch's own first step
     of L-BFGS, min(1, 1 / |g|), is below one ulp of a picture, or blows it up.
@@ -63,12 +87,12 @@ def gray_level_rate(direction: Tensor) -> float:
 
 
 def is_finite(loss: float, gradient: Tensor) -> bool:
-    """Whether an evaluation can be used."""
+    """Whether a loss and its gradient have neither NaN nor infinity."""
     return math.isfinite(loss) and math.isfinite(float(gradient.abs().sum()))
 
 
 def require_finite(loss: float, gradient: Tensor) -> None:
-    """Stop where no step could be computed.
+    """Raise if no step can be computed.
 
     Raises:
         Diverged: The loss or its gradient is NaN or infinite.

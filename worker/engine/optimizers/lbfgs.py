@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.engine.optimizers.base import (
-    State,
-    free_pixels,
-    gray_level_rate,
-    into_box,
+    ComponentState,
+    clamp_to_box,
+    compute_gray_level_rate,
+    find_free_pixels,
     is_finite,
     require_finite,
 )
@@ -19,33 +19,33 @@ from worker.engine.optimizers.base import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-HISTORY = 10
-MAX_RISE = 3.0  # a loss this many times the last one is undone
-RETREAT = 0.3  # each undo in a row shortens the next step to this
-MAX_RETREATS = 10
-MAX_GRAY_LEVELS = 8.0  # a longer step leaves all that was learned behind
-MAX_STRIDE = 2.0  # a step this many times the one before may have gone too far
-MIN_COSINE = 1e-6  # pairs with less curvature than this teach nothing
+HISTORY_SIZE = 10
+MAX_LOSS_GROWTH = 3.0  # a step to a loss this many times the last one is undone
+BACKTRACK_FACTOR = 0.3  # each undo in a row multiplies the next step by this
+MAX_BACKTRACKS = 10
+MAX_STEP_GRAY_LEVELS = 8.0  # beyond it the curvature pairs say nothing
+MAX_STEP_GROWTH = 2.0  # a step this many times the one before may have gone too far
+MIN_COSINE = 1e-6  # pairs with less curvature than this are useless
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """One lesson about the curvature.
+class _CurvaturePair:
+    """One correction pair of the inverse Hessian, (s, y).
 
     Attributes:
-        step: The change of the image that was really taken, after the clamp.
-        change: The change of the gradient it caused.
-        product: Their scalar product, above 0.
+        step: Change of the image, s, after the clamp.
+        gradient_change: Change of the gradient, y.
+        dot_product: s . y, above 0.
     """
 
     step: Tensor
-    change: Tensor
-    product: float
+    gradient_change: Tensor
+    dot_product: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
-    """The last point whose loss was accepted."""
+class _Evaluation:
+    """Image with its loss and gradient."""
 
     image: Tensor
     gradient: Tensor
@@ -61,114 +61,131 @@ class Lbfgs:
     after which the loss blew up is undone.
 
     Args:
-        factor: Of every step.
+        step_scale: Factor of every step.
     """
 
-    def __init__(self, factor: float = 1.0) -> None:
-        self._factor = factor
-        self._pairs: deque[_Pair] = deque(maxlen=HISTORY)
-        self._last: _Point | None = None
-        self._retreats = 0
+    def __init__(self, step_scale: float = 1.0) -> None:
+        self._step_scale = step_scale
+        self._pairs: deque[_CurvaturePair] = deque(maxlen=HISTORY_SIZE)
+        self._accepted: _Evaluation | None = None
+        self._backtracks = 0
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """Move from `image`, where the loss and gradient are the ones given.
+        """Return the next image, given the loss and its gradient at `image`.
 
         Raises:
-            Diverged: The loss is not finite, even after going back again and again.
+            Diverged: The loss is not finite, even after several backtracks.
         """
-        last = self._last
-        if last is not None and self._must_retreat(last, loss, gradient):
-            return self._retreat(last)
+        accepted = self._accepted
+        if accepted is not None and self._must_backtrack(accepted, loss, gradient):
+            return self._backtrack(accepted)
         require_finite(loss, gradient)
-        if last is not None:
-            self._learn(image - last.image, gradient - last.gradient)
-        self._last, self._retreats = _Point(image, gradient, loss), 0
-        direction = self._direction(gradient, free_pixels(image, gradient))
-        direction.mul_(min(1.0, MAX_GRAY_LEVELS * gray_level_rate(direction) or 1.0))
-        return into_box(direction.mul_(self._factor).add_(image))
+        if accepted is not None:
+            self._add_pair(image - accepted.image, gradient - accepted.gradient)
+        self._accepted, self._backtracks = _Evaluation(image, gradient, loss), 0
+        direction = self._compute_direction(gradient, find_free_pixels(image, gradient))
+        max_rate = MAX_STEP_GRAY_LEVELS * compute_gray_level_rate(direction)
+        direction.mul_(min(1.0, max_rate or 1.0))
+        return clamp_to_box(direction.mul_(self._step_scale).add_(image))
 
-    def doubts(self, point: Tensor) -> bool:
-        """Whether the step to `point` was longer than any it can be sure of."""
-        if self._last is None or not self._pairs:
+    def needs_verification(self, image: Tensor) -> bool:
+        """Whether the step to `image` was much longer than the one before."""
+        if self._accepted is None or not self._pairs:
             return False
-        length = float((point - self._last.image).norm())
-        return length > MAX_STRIDE * float(self._pairs[-1].step.norm())
+        length = float((image - self._accepted.image).norm())
+        return length > MAX_STEP_GROWTH * float(self._pairs[-1].step.norm())
 
-    def settle(self, point: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """Take `point` as the last one, or the one before if the loss blew up."""
-        if self._last is None or not self._must_retreat(self._last, loss, gradient):
-            return point
-        return self._last.image
+    def accept_or_revert(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """Return `image`, or the accepted one before it if the loss blew up."""
+        accepted = self._accepted
+        if accepted is None or not self._must_backtrack(accepted, loss, gradient):
+            return image
+        return accepted.image
 
-    def turn(self) -> None:
-        """Forget everything: differences of gradients mix two objectives."""
+    def handle_objective_change(self) -> None:
+        """Forget everything: gradient differences would mix two objectives."""
         self._pairs.clear()
-        self._last, self._retreats = None, 0
+        self._accepted, self._backtracks = None, 0
 
-    def state(self) -> State:
-        """Everything remembered."""
-        if self._last is None:
-            return State()
-        tensors = {"image": self._last.image, "gradient": self._last.gradient}
-        numbers = {"loss": self._last.loss, "retreats": float(self._retreats)}
+    def save_state(self) -> ComponentState:
+        """Return the accepted evaluation and the curvature pairs."""
+        if self._accepted is None:
+            return ComponentState()
+        tensors = {"image": self._accepted.image, "gradient": self._accepted.gradient}
+        numbers = {"loss": self._accepted.loss, "retreats": float(self._backtracks)}
         for index, pair in enumerate(self._pairs):
             tensors[f"step_{index}"] = pair.step
-            tensors[f"change_{index}"] = pair.change
-            numbers[f"product_{index}"] = pair.product
-        return State(tensors, numbers)
+            tensors[f"change_{index}"] = pair.gradient_change
+            numbers[f"product_{index}"] = pair.dot_product
+        return ComponentState(tensors, numbers)
 
-    def load(self, state: State) -> None:
-        """Continue from a `state`."""
+    def load_state(self, state: ComponentState) -> None:
+        """Continue from a saved state."""
         tensors, numbers = state.tensors, state.numbers
         if not tensors:
             return
-        self._last = _Point(tensors["image"], tensors["gradient"], numbers["loss"])
-        self._retreats = int(numbers["retreats"])
+        self._accepted = _Evaluation(
+            tensors["image"], tensors["gradient"], numbers["loss"]
+        )
+        self._backtracks = int(numbers["retreats"])
         for index in range(sum(name.startswith("product_") for name in numbers)):
-            step, change = tensors[f"step_{index}"], tensors[f"change_{index}"]
-            self._pairs.append(_Pair(step, change, numbers[f"product_{index}"]))
+            step, gradient_change = tensors[f"step_{index}"], tensors[f"change_{index}"]
+            self._pairs.append(
+                _CurvaturePair(step, gradient_change, numbers[f"product_{index}"])
+            )
 
-    def _must_retreat(self, last: _Point, loss: float, gradient: Tensor) -> bool:
-        blown_up = loss > MAX_RISE * last.loss or not is_finite(loss, gradient)
-        return blown_up and self._retreats < MAX_RETREATS
+    def _must_backtrack(
+        self, accepted: _Evaluation, loss: float, gradient: Tensor
+    ) -> bool:
+        max_loss = MAX_LOSS_GROWTH * accepted.loss
+        is_diverging = loss > max_loss or not is_finite(loss, gradient)
+        return is_diverging and self._backtracks < MAX_BACKTRACKS
 
-    def _retreat(self, last: _Point) -> Tensor:
-        """Go back, forget the curvature that led astray, and take a smaller step."""
+    def _backtrack(self, accepted: _Evaluation) -> Tensor:
+        """Take a smaller step from the accepted image, without the curvature pairs."""
         self._pairs.clear()
-        self._retreats += 1
-        steepest = -last.gradient * free_pixels(last.image, last.gradient)
-        rate = self._factor * gray_level_rate(steepest) * RETREAT**self._retreats
-        return into_box(steepest.mul_(rate).add_(last.image))
+        self._backtracks += 1
+        steepest = -accepted.gradient * find_free_pixels(
+            accepted.image, accepted.gradient
+        )
+        rate = self._step_scale * compute_gray_level_rate(steepest)
+        rate *= BACKTRACK_FACTOR**self._backtracks
+        return clamp_to_box(steepest.mul_(rate).add_(accepted.image))
 
-    def _learn(self, step: Tensor, change: Tensor) -> None:
-        product, turn = _dot(step, change), _dot(change, change)
-        # A turn of 0 is an underflow: losses may be as small as a weight of 1e-30.
-        if turn and product > MIN_COSINE * math.sqrt(_dot(step, step) * turn):
-            self._pairs.append(_Pair(step, change, product))
+    def _add_pair(self, step: Tensor, gradient_change: Tensor) -> None:
+        dot_product = _dot(step, gradient_change)
+        change_norm_sq = _dot(gradient_change, gradient_change)
+        # A norm of 0 is an underflow: losses may be as small as a weight of 1e-30.
+        if not change_norm_sq:
+            return
+        if dot_product > MIN_COSINE * math.sqrt(_dot(step, step) * change_norm_sq):
+            self._pairs.append(_CurvaturePair(step, gradient_change, dot_product))
 
-    def _direction(self, gradient: Tensor, free: Tensor) -> Tensor:
-        """The step to take: quasi-Newton, or steepest descent without a history."""
+    def _compute_direction(self, gradient: Tensor, free: Tensor) -> Tensor:
+        """Return the quasi-Newton step, or steepest descent without a history."""
         steepest = -gradient * free
         if self._pairs:
-            direction = self._solve(steepest).mul_(free)
+            direction = self._apply_inverse_hessian(steepest).mul_(free)
             if _dot(direction, gradient) < 0:
                 return direction
-            self._pairs.clear()  # not downhill: the history misleads
-        return steepest.mul_(gray_level_rate(steepest))
+            self._pairs.clear()  # not a descent direction
+        return steepest.mul_(compute_gray_level_rate(steepest))
 
-    def _solve(self, vector: Tensor) -> Tensor:
-        """Multiply by the inverse Hessian of the history: the two-loop recursion."""
+    def _apply_inverse_hessian(self, vector: Tensor) -> Tensor:
+        """Multiply by the inverse Hessian of the pairs: the two-loop recursion."""
         newest = self._pairs[-1]
-        shares = []
+        alphas = []
         vector = vector.clone()
         for pair in reversed(self._pairs):
-            share = _dot(pair.step, vector) / pair.product
-            vector.sub_(pair.change, alpha=share)
-            shares.append(share)
-        vector.mul_(newest.product / _dot(newest.change, newest.change))
-        for pair, share in zip(self._pairs, reversed(shares), strict=True):
-            back = _dot(pair.change, vector) / pair.product
-            vector.add_(pair.step, alpha=share - back)
+            alpha = _dot(pair.step, vector) / pair.dot_product
+            vector.sub_(pair.gradient_change, alpha=alpha)
+            alphas.append(alpha)
+        vector.mul_(
+            newest.dot_product / _dot(newest.gradient_change, newest.gradient_change)
+        )
+        for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
+            beta = _dot(pair.gradient_change, vector) / pair.dot_product
+            vector.add_(pair.step, alpha=alpha - beta)
         return vector
 
 

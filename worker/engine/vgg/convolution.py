@@ -16,7 +16,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from torch import Tensor
 
-Algorithm = Literal["direct", "winograd"]
+ConvolutionAlgorithm = Literal["direct", "winograd"]
 
 # NNPACK has nothing to win on fewer positions, nor on the three channels of a picture.
 WINOGRAD_MIN_POSITIONS = 1500
@@ -38,8 +38,8 @@ class Convolution:
 
     weight: Tensor
     bias: Tensor
-    mirrored: Tensor
-    algorithm: Algorithm
+    backward_weight: Tensor
+    algorithm: ConvolutionAlgorithm
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve and rectify, (1, C, H, W)."""
@@ -47,7 +47,7 @@ class Convolution:
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Gradient by the input, given the one by the output before its ReLU."""
-        return self._run(gradient, self.mirrored, None)
+        return self._run(gradient, self.backward_weight, None)
 
     def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         # A rule of shapes alone: timing would choose otherwise on another day.
@@ -75,7 +75,7 @@ class FirstConvolution(Convolution):
         padded = F.pad(x, (1, 1, 1, 1), "replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
         seen = F.conv2d(padded, self.weight, self.bias)
-        return seen.to(self.mirrored.dtype).relu_()
+        return seen.to(self.backward_weight.dtype).relu_()
 
     @override
     def backward(self, gradient: Tensor) -> Tensor:
@@ -84,7 +84,9 @@ class FirstConvolution(Convolution):
         Written out since torch's own backward of replicate padding adds up in any
         order on CUDA: what fell on the padding belongs to the edge it repeated.
         """
-        padded = F.conv2d(gradient, self.mirrored, padding=2)  # (1, 3, H + 2, W + 2)
+        padded = F.conv2d(
+            gradient, self.backward_weight, padding=2
+        )  # (1, 3, H + 2, W + 2)
         padded = padded.to(self.weight.dtype)
         padded[..., 1, :] += padded[..., 0, :]
         padded[..., -2, :] += padded[..., -1, :]
@@ -96,7 +98,7 @@ class FirstConvolution(Convolution):
 def make_convolution(
     weight: Tensor,
     bias: Tensor,
-    algorithm: Algorithm = "direct",
+    algorithm: ConvolutionAlgorithm = "direct",
     precision: torch.dtype | None = None,
 ) -> Convolution:
     """Lay out the weights of one layer for both ways, channels innermost.
@@ -115,11 +117,11 @@ def make_convolution(
     return kind(
         weight=weight.contiguous(memory_format=torch.channels_last),
         bias=bias,
-        mirrored=mirrored.contiguous(memory_format=torch.channels_last),
+        backward_weight=mirrored.contiguous(memory_format=torch.channels_last),
         algorithm=algorithm,
     )
 
 
-def winograd_is_available() -> bool:
+def is_winograd_available() -> bool:
     """Whether this build of torch and this CPU can; also readies NNPACK."""
     return bool(torch.backends.nnpack.is_available())

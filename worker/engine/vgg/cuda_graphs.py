@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Outputs = tuple[Tensor, ...]
-    Record = Callable[[Callable[[], Outputs]], "Recording"]
+    Record = Callable[[Callable[[], Outputs]], "CapturedGraph"]
 
 
-class Recording(NamedTuple):
+class CapturedGraph(NamedTuple):
     """Work that reads and writes the same memory each time.
 
     Attributes:
@@ -34,7 +34,7 @@ class Recording(NamedTuple):
     outputs: Outputs
 
 
-class Recorder:
+class GraphedCallable:
     """Evaluates a function of a tensor by replaying what it did the first time.
 
     Holds no function: one that holds this object would never be freed in time.
@@ -46,7 +46,7 @@ class Recorder:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._input: Tensor | None = None
-        self._recording: Recording | None = None
+        self._recording: CapturedGraph | None = None
 
     def run(self, function: Callable[[Tensor], Outputs], argument: Tensor) -> Outputs:
         """Return function(argument), in memory of the caller's own.
@@ -63,7 +63,7 @@ class Recorder:
         return tuple(each.clone() for each in self._recording.outputs)
 
 
-def record_on_cuda(work: Callable[[], Outputs]) -> Recording:
+def capture_cuda_graph(function: Callable[[], Outputs]) -> CapturedGraph:
     """Record what `work` does on the current CUDA device.
 
     It runs once before, on another stream, as torch's manual asks: libraries allocate
@@ -72,9 +72,9 @@ def record_on_cuda(work: Callable[[], Outputs]) -> Recording:
     here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
     aside.wait_stream(here)
     with torch.cuda.stream(aside):
-        work()
+        function()
     here.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        outputs = work()
-    return Recording(graph.replay, outputs)
+        outputs = function()
+    return CapturedGraph(graph.replay, outputs)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.params.networks import NetworkName
     from shared.params.style import PoolingName
-    from worker.engine.vgg.convolution import Algorithm, Convolution
+    from worker.engine.vgg.convolution import Convolution, ConvolutionAlgorithm
     from worker.engine.vgg.cuda_graphs import Record
 
 Colors = tuple[float, float, float]
@@ -50,7 +50,7 @@ class Layer:
 
     name: str
     convolution: Convolution
-    pools: bool
+    pools_input: bool
 
     @property
     def channels(self) -> int:
@@ -60,7 +60,7 @@ class Layer:
     @property
     def precision(self) -> torch.dtype:
         """Of the output."""
-        return self.convolution.mirrored.dtype
+        return self.convolution.backward_weight.dtype
 
     @property
     def item_bytes(self) -> int:
@@ -69,7 +69,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LayerActivation:
     """What the backward pass needs of one layer.
 
     Attributes:
@@ -98,16 +98,16 @@ class Network:
         mean: Tensor,
         std: Tensor,
         pooling: PoolingName = "max",
-        record: Record | None = None,
+        capture_graph: Record | None = None,
     ) -> None:
-        self.record = record
+        self.capture_graph = capture_graph
         self._layers = layers
         self._mean, self._std = mean, std
         self._pooling = POOLINGS[pooling]
 
     def with_pooling(self, pooling: PoolingName) -> Network:
         """Look through the same weights with another pooling; costs nothing."""
-        return Network(self._layers, self._mean, self._std, pooling, self.record)
+        return Network(self._layers, self._mean, self._std, pooling, self.capture_graph)
 
     @property
     def device(self) -> torch.device:
@@ -124,16 +124,18 @@ class Network:
         """Precision of activations and gradients by them."""
         return self._layers[0].precision
 
-    def layers(self, names: Collection[str]) -> tuple[Layer, ...]:
+    def layers_up_to(self, names: Collection[str]) -> tuple[Layer, ...]:
         """The layers that run to reach the deepest of `names`, shallow to deep."""
         depths = (i for i, layer in enumerate(self._layers, 1) if layer.name in names)
         return self._layers[: max(depths, default=0)]
 
-    def activations(self, image: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+    def compute_activations(
+        self, image: Tensor, names: Collection[str]
+    ) -> dict[str, Tensor]:
         """Look at an image, (1, 3, H, W) in [0, 1], through the layers named."""
-        return dict(self.maps(image, names))
+        return dict(self.iterate_activations(image, names))
 
-    def maps(
+    def iterate_activations(
         self, image: Tensor, names: Collection[str]
     ) -> Iterator[tuple[str, Tensor]]:
         """The same one by one, shallow to deep, so that none need be kept."""
@@ -141,7 +143,7 @@ class Network:
             if step.layer.name in names:
                 yield step.layer.name, step.activation
 
-    def forward(self, image: Tensor, names: Collection[str]) -> list[Step]:
+    def forward(self, image: Tensor, names: Collection[str]) -> list[LayerActivation]:
         """Run to the deepest of `names`, keeping what `backward` needs.
 
         Args:
@@ -152,7 +154,9 @@ class Network:
         return list(self._run(image, names))
 
     def backward(
-        self, steps: list[Step], gradient_at: Callable[[str, Tensor], Tensor | None]
+        self,
+        steps: list[LayerActivation],
+        gradient_at: Callable[[str, Tensor], Tensor | None],
     ) -> Tensor:
         """Carry gradients at layers back to the image.
 
@@ -171,29 +175,29 @@ class Network:
             gradient = _sum(gradient, added, step.activation)
             _cut_off(gradient, step.activation)
             gradient = step.layer.convolution.backward(gradient)
-            if step.layer.pools:
-                gradient = self._pooling.double(gradient, steps[-1].activation)
+            if step.layer.pools_input:
+                gradient = self._pooling.backward(gradient, steps[-1].activation)
         if gradient is None:
             raise ValueError("no steps to go back")
         return (gradient / self._std).contiguous()
 
-    def _run(self, image: Tensor, names: Collection[str]) -> Iterator[Step]:
+    def _run(self, image: Tensor, names: Collection[str]) -> Iterator[LayerActivation]:
         normal = (image - self._mean) / self._std  # (1, 3, H, W), also of a gray one
         x = normal.contiguous(memory_format=torch.channels_last)
-        for layer in self.layers(names):
-            if layer.pools:
-                x = self._pooling.halve(x)
+        for layer in self.layers_up_to(names):
+            if layer.pools_input:
+                x = self._pooling.forward(x)
             x = layer.convolution.forward(x)
-            yield Step(layer, x)
+            yield LayerActivation(layer, x)
 
 
 def build_network(
     name: NetworkName,
     tensors: Mapping[str, Tensor],
     device: torch.device,
-    algorithm: Algorithm = "direct",
+    algorithm: ConvolutionAlgorithm = "direct",
     precision: torch.dtype | None = None,
-    record: Record | None = None,
+    capture_graph: Record | None = None,
 ) -> Network:
     """Build a network of the given weights.
 
@@ -226,7 +230,7 @@ def build_network(
         for colors in PREPROCESSING[name]
     )
     mean, std = mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)
-    return Network(tuple(layers), mean, std, record=record)
+    return Network(tuple(layers), mean, std, capture_graph=capture_graph)
 
 
 def _weights(

@@ -30,19 +30,19 @@ class Pooling(NamedTuple):
             the map.
     """
 
-    halve: Callable[[Tensor], Tensor]
-    double: Callable[[Tensor, Tensor], Tensor]
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor], Tensor]
 
 
-def _largest(x: Tensor) -> Tensor:
+def _max_forward(x: Tensor) -> Tensor:
     """Keep the maximum of every 2 x 2, as the weights were trained."""
     return F.max_pool2d(x, _window(x))
 
 
-def _to_the_largest(gradient: Tensor, x: Tensor) -> Tensor:
+def _max_backward(gradient: Tensor, x: Tensor) -> Tensor:
     """Give it all to who won: found again, as it takes no time, and room to keep."""
     if x.device.type != "cpu":
-        return to_the_first_largest(gradient, x)
+        return max_pool_backward_deterministic(gradient, x)
     window = _window(x)
     _, winners = F.max_pool2d_with_indices(x, window)
     back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
@@ -51,22 +51,22 @@ def _to_the_largest(gradient: Tensor, x: Tensor) -> Tensor:
     return back
 
 
-def to_the_first_largest(gradient: Tensor, x: Tensor) -> Tensor:
+def max_pool_backward_deterministic(gradient: Tensor, x: Tensor) -> Tensor:
     """The same as plain steps in a fixed order, of which each entry has one writer.
 
     torch's own adds up in any order on CUDA. Of equals the first in reading order
     wins, as on the CPU. Not by `where`: it copies its 0 to the device each time, which
     a CUDA graph cannot hold.
     """
-    back, largest, left = torch.zeros_like(x), _largest(x), gradient
-    for place in _places(x):
+    back, largest, left = torch.zeros_like(x), _max_forward(x), gradient
+    for place in _iterate_window_positions(x):
         won = x[place] == largest
         back[place] = left.masked_fill(~won, 0)
         left = left.masked_fill(won, 0)
     return back
 
 
-def _mean(x: Tensor) -> Tensor:
+def _average_forward(x: Tensor) -> Tensor:
     """Keep the mean of every 2 x 2; Gatys et al. (2016), section 2.
 
     crowsonkb's engine doubles it, toward the size of a maximum; this one does not.
@@ -74,10 +74,10 @@ def _mean(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, _window(x))
 
 
-def _to_all_alike(gradient: Tensor, x: Tensor) -> Tensor:
+def _average_backward(gradient: Tensor, x: Tensor) -> Tensor:
     """Give every pixel of a window its share; an odd last row or column had none."""
     back, share = torch.zeros_like(x), gradient / math.prod(_window(x))
-    for place in _places(x):
+    for place in _iterate_window_positions(x):
         back[place] = share
     return back
 
@@ -86,7 +86,7 @@ def _window(x: Tensor) -> list[int]:
     return [min(2, side) for side in x.shape[2:]]
 
 
-def _places(x: Tensor) -> Iterator[Place]:
+def _iterate_window_positions(x: Tensor) -> Iterator[Place]:
     """Every position of a window, in reading order, as an index over all windows."""
     down, across = _window(x)
     rows, columns = x.shape[2] // down * down, x.shape[3] // across * across
@@ -95,6 +95,6 @@ def _places(x: Tensor) -> Iterator[Place]:
 
 
 POOLINGS: dict[PoolingName, Pooling] = {
-    "max": Pooling(_largest, _to_the_largest),
-    "average": Pooling(_mean, _to_all_alike),
+    "max": Pooling(_max_forward, _max_backward),
+    "average": Pooling(_average_forward, _average_backward),
 }

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def sum_type(features: Tensor) -> torch.dtype:
+def accumulation_dtype(features: Tensor) -> torch.dtype:
     """The precision in which activations are summed: at least float32."""
     return torch.promote_types(features.dtype, torch.float32)
 
 
-def widened(features: Tensor) -> Tensor:
+def to_accumulation_dtype(features: Tensor) -> Tensor:
     """Activations in that precision; themselves where they have it."""
-    return features.to(sum_type(features))
+    return features.to(accumulation_dtype(features))

@@ -17,7 +17,7 @@ _POOL = 2  # side and stride of every pooling
 Box = tuple[int, int, int, int]
 
 
-class Field(NamedTuple):
+class ReceptiveField(NamedTuple):
     """The receptive field of a layer: a square per position of its map.
 
     Position i, counted from 0 along either side, sees the pixels from
@@ -31,23 +31,25 @@ class Field(NamedTuple):
 
     size: int
     stride: int
-    first: int
+    first_px: int
 
     def box(self, row: int, column: int) -> Box:
         """Return (left, top, right, bottom) in px; right and bottom are outside."""
-        left, top = (self.first + place * self.stride for place in (column, row))
+        left, top = (self.first_px + place * self.stride for place in (column, row))
         return left, top, left + self.size, top + self.size
 
 
-def receptive_field(network: NetworkName, layer: str) -> Field:
+def compute_receptive_field(network: NetworkName, layer: str) -> ReceptiveField:
     """Compute the field of a layer, relu<block>_<index>."""
     names = layer_names(network)
     wanted = names[: names.index(layer) + 1]
-    *_, field = fields(name.endswith("_1") and name != names[0] for name in wanted)
+    *_, field = iterate_receptive_fields(
+        name.endswith("_1") and name != names[0] for name in wanted
+    )
     return field
 
 
-def fields(pools: Iterable[bool]) -> Iterator[Field]:
+def iterate_receptive_fields(pools: Iterable[bool]) -> Iterator[ReceptiveField]:
     """Compute the field of each layer of a network, shallow to deep.
 
     Walks down from the picture: a pooling widens the field by one stride and doubles
@@ -62,4 +64,4 @@ def fields(pools: Iterable[bool]) -> Iterator[Field]:
         if pooled:
             size, stride = size + stride * (_POOL - 1), stride * _POOL
         size, first = size + stride * (_KERNEL - 1), first - stride
-        yield Field(size, stride, first)
+        yield ReceptiveField(size, stride, first)

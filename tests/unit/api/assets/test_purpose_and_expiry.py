@@ -8,10 +8,10 @@ import pytest
 from werkzeug.datastructures import FileStorage
 
 from api.assets.schemas import MAX_EXPIRES_IN
-from api.assets.uploads import Picture, inspect_all, keep_all
-from api.explorations.service import FOLDER
-from shared.assets import SENT_FOR, Purpose, Wish
-from shared.jobs.submit import LOCAL_OWNER
+from api.assets.uploads import UploadedPicture, inspect_pictures, store_pictures
+from api.explorations.service import SHIPPED_FOLDER
+from shared.assets import UPLOAD_PURPOSES, AssetOptions, Purpose
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 
 @pytest.fixture
@@ -58,10 +58,12 @@ def test_pictures_are_listed_by_what_they_are_for(client, upload, a_picture, clo
 def test_of_two_sent_at_once_the_later_wish_counts_too(api, client, upload, a_picture):
     """The other one has come while ours was looked at, and lasts for a minute."""
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_all(api.services, [Picture("file", 0, file)])
+    checked = inspect_pictures(api.dependencies, [UploadedPicture("file", 0, file)])
     url = upload(a_picture(), purpose="mask", expires_in="60").json["urls"]["self"]
 
-    keep_all(api.services, LOCAL_OWNER, checked, Wish(Purpose.STYLE))
+    store_pictures(
+        api.dependencies, LOCAL_OWNER_ID, checked, AssetOptions(Purpose.STYLE)
+    )
 
     asset = client.get(url).json
     assert (asset["purpose"], asset["expires_at"]) == ("style", None)
@@ -72,10 +74,10 @@ def test_a_picture_of_mine_stays_mine_though_impasto_brings_it_too(
 ):
     mine = upload(a_picture(), purpose="style", expires_in="60").json
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_all(api.services, [Picture("file", 0, file)])
+    checked = inspect_pictures(api.dependencies, [UploadedPicture("file", 0, file)])
 
-    wish = Wish(Purpose.SHIPPED)
-    keep_all(api.services, LOCAL_OWNER, checked, wish)
+    wish = AssetOptions(Purpose.SHIPPED)
+    store_pictures(api.dependencies, LOCAL_OWNER_ID, checked, wish)
 
     assert client.get(mine["urls"]["self"]).json == mine
 
@@ -162,7 +164,7 @@ def test_an_unknown_purpose_lists_nothing(client, purpose):
 
 
 def test_the_words_of_the_api_are_those_of_the_rows():
-    assert {*SENT_FOR} == {"content", "style", "mask", "init", "any"}
+    assert {*UPLOAD_PURPOSES} == {"content", "style", "mask", "init", "any"}
 
 
 def test_pictures_that_nobody_sent_are_not_in_the_way(api):
@@ -177,7 +179,7 @@ def test_pictures_that_nobody_sent_are_not_in_the_way(api):
 
 def test_a_shipped_picture_that_is_sent_is_one_of_the_own(api):
     api.client.post("/v1/explorations")
-    path = min(FOLDER.glob("*.jpg"))
+    path = min(SHIPPED_FOLDER.glob("*.jpg"))
 
     form = {"file": (io.BytesIO(path.read_bytes()), "a.jpg")}
     sent = api.client.post("/v1/assets", data=form)

@@ -20,7 +20,7 @@ UNKNOWN = "imp_unknown-to-this-farm-but-as-long-as-others"
 # Its own process: logging is set up as in the server, at the level that says most.
 PROGRAM = """
 import os, sys
-from api.dependencies import current_services
+from api.dependencies import current_dependencies
 from api.wsgi import app
 from shared.auth.api_keys import NewKey, Scope, issue_key
 
@@ -28,7 +28,7 @@ made = app()
 made.add_url_rule("/v1/explode", view_func=lambda: 1 / 0)
 made.add_url_rule("/v1/explode/<_>", "echo", view_func=lambda _: 1 / 0)
 with made.app_context():
-    database = current_services().database
+    database = current_dependencies().database
 _, good = issue_key(database, NewKey("me", scopes=frozenset(Scope)))
 client = made.test_client()
 
@@ -88,7 +88,7 @@ for token in (good, f"{sys.argv[1]}-2"):  # wrong ones are remembered for a whil
     answer = client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"})
     print("without a database", answer.status_code)
 with made.app_context():
-    signing = current_services().secret.hex()
+    signing = current_dependencies().secret.hex()
 print(good, secret, cookie, csrf, signing, used, kept)
 """
 

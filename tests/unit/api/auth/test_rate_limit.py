@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from api.auth.rate_limit import WINDOW_SECONDS, Budgets
+from api.auth.rate_limit import WINDOW_SECONDS, RateLimiter
 
 FIELD = re.compile(r'"(submit|default)";([a-z])=(\d+);([a-z])=(\d+)')
 
@@ -106,35 +106,37 @@ def test_without_keys_and_without_a_valid_one_nothing_is_counted(api, keyed):
 
 
 def test_a_budget_fills_up_evenly(clock):
-    budgets = Budgets(clock)
+    budgets = RateLimiter(clock)
     for _ in range(60):
-        assert budgets.spend("k", "default", 60).retry_after_seconds is None
-    assert budgets.spend("k", "default", 60).retry_after_seconds == 1
+        assert budgets.take("k", "default", 60).retry_after_seconds is None
+    assert budgets.take("k", "default", 60).retry_after_seconds == 1
 
     clock.advance(10)
 
-    taken = [budgets.spend("k", "default", 60) for _ in range(11)]
-    assert [one.left for one in taken] == [*range(9, -1, -1), 0]
+    taken = [budgets.take("k", "default", 60) for _ in range(11)]
+    assert [one.remaining for one in taken] == [*range(9, -1, -1), 0]
     assert [one.retry_after_seconds is None for one in taken] == [True] * 10 + [False]
 
 
 @pytest.mark.parametrize("quota", [1, 3, 7, 60, 1200, 999_983])
 def test_exactly_the_quota_can_be_spent_at_once(clock, quota):
-    budgets, tries = Budgets(clock), min(quota, 2000)
+    budgets, tries = RateLimiter(clock), min(quota, 2000)
 
-    taken = [budgets.spend("k", "default", quota) for _ in range(tries)]
+    taken = [budgets.take("k", "default", quota) for _ in range(tries)]
 
     assert all(one.retry_after_seconds is None for one in taken)
-    assert [one.left for one in taken] == list(range(quota - 1, quota - tries - 1, -1))
+    assert [one.remaining for one in taken] == list(
+        range(quota - 1, quota - tries - 1, -1)
+    )
     if tries == quota:
-        assert budgets.spend("k", "default", quota).retry_after_seconds is not None
+        assert budgets.take("k", "default", quota).retry_after_seconds is not None
 
 
 def test_threads_together_spend_no_more_than_the_quota(clock):
-    budgets, taken = Budgets(clock), []
+    budgets, taken = RateLimiter(clock), []
 
     def spend():
-        taken.extend(budgets.spend("k", "default", 700) for _ in range(500))
+        taken.extend(budgets.take("k", "default", 700) for _ in range(500))
 
     threads = [threading.Thread(target=spend) for _ in range(4)]
     for thread in threads:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from api.auth.sessions import COOKIE, open_session, read_session
-from shared.auth.api_keys import query_keys, withdraw_key
+from shared.auth.api_keys import delete_key, query_keys
 
 OWN = "https://farm.example"
 HOST = {"Host": "farm.example"}
@@ -125,7 +125,7 @@ def test_a_key_in_the_header_needs_no_token(page):
 def test_a_revoked_key_ends_its_sessions(page, clock):
     api, _ = page
     (key,) = query_keys(api.db, "own_a")
-    withdraw_key(api.db, key.id)
+    delete_key(api.db, key.id)
     clock.advance(6)
 
     assert api.client.get("/v1/me", headers=HOST).status_code == 401

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from shared.auth.api_keys import NewKey, issue_key, withdraw_key
-from shared.auth.stream_tokens import TOKEN_SECONDS, drop_old_stream_tokens
+from shared.auth.api_keys import NewKey, delete_key, issue_key
+from shared.auth.stream_tokens import TOKEN_SECONDS, delete_expired_stream_tokens
 from shared.db.models.auth import StreamToken
 
 STREAM = {"Accept": "text/event-stream"}
@@ -95,7 +95,7 @@ def test_it_goes_with_its_key(brief):
     key, secret = issue_key(brief.db, NewKey(owner_id=OWNER))
     token = fresh(brief, {"Authorization": f"Bearer {secret}"})["token"]
 
-    withdraw_key(brief.db, key.id)
+    delete_key(brief.db, key.id)
 
     assert stored(brief) == 0
     assert look(brief, token).status_code == 401
@@ -169,7 +169,7 @@ def test_streams_count_for_the_key_and_the_owner_of_their_token(brief):
     opened = look(brief, fresh(brief, headers)["token"])
     assert opened.headers["RateLimit"] == '"default";r=1;t=40'
     for _ in range(brief.settings.max_streams_per_owner):
-        brief.services.places.take(OWNER)
+        brief.dependencies.stream_slots.take(OWNER)
 
     refused = look(brief, fresh(brief, brief.bearer(owner_id=OWNER))["token"])
 
@@ -181,11 +181,11 @@ def test_only_its_digest_is_kept_and_that_is_swept_when_it_is_old(brief, clock):
     with brief.db.read() as session:
         (row,) = session.scalars(select(StreamToken))
     assert token not in str(vars(row))
-    assert drop_old_stream_tokens(brief.db) == 0
+    assert delete_expired_stream_tokens(brief.db) == 0
 
     clock.advance(TOKEN_SECONDS)
 
-    assert drop_old_stream_tokens(brief.db) == 1
+    assert delete_expired_stream_tokens(brief.db) == 1
     assert stored(brief) == 0
 
 

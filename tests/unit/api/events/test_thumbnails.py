@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from api.jobs.frames import MAX_THUMB_BYTES, with_thumb
-from api.watch.message import PREVIEW, News
+from api.jobs.frames import MAX_THUMB_BYTES, embed_thumbnail
+from api.watch.message import PREVIEW, Message
 from shared.storage.local import LocalStorage
 
 STREAM = {"Accept": "text/event-stream"}
@@ -23,8 +23,8 @@ def storage(tmp_path):
 
 def written(storage, key):
     data = json.dumps({"job_id": "job_a", "preview": PREVIEW_OF})
-    news = News(PREVIEW, "job_a", "own_a", data, thumb_key=key)
-    return json.loads(with_thumb(storage, news))
+    news = Message(PREVIEW, "job_a", "own_a", data, thumb_key=key)
+    return json.loads(embed_thumbnail(storage, news))
 
 
 def test_the_thumbnail_is_there_as_base64_and_all_else_stays(storage):

@@ -8,10 +8,10 @@ import pytest
 from werkzeug.test import Client as Unhurried
 
 from shared.jobs.steering import begin_segments
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 STREAM = {"Accept": "text/event-stream"}
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def events(text):
@@ -218,7 +218,7 @@ def test_with_every_place_taken_streams_and_waits_are_refused_and_polls_are_not(
     api = make_api(max_streams=1)
     url = f"/v1/jobs/{api.submitted()}"
     etag = api.client.get(url).headers["ETag"]
-    api.services.places.take(OWNER)
+    api.dependencies.stream_slots.take(OWNER)
 
     stream = api.client.get(f"{url}/events", headers=STREAM)
     held = {"If-None-Match": etag, "Prefer": "wait=5"}

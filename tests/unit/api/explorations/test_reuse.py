@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from shared.jobs.lease import Output, Result, Written, complete_job
+from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
 
 COLORS = ("red", "lime", "blue", "cyan", "pink", "gold", "teal", "navy", "gray")
 
@@ -33,10 +33,10 @@ def finished(api):
     claim = api.claimed()
     key, data = f"results/{claim.job_id}/{claim.fence}-a.png", b"a sheet"
     api.storage.put(key, data)
-    written = Written(key, hashlib.sha256(data).hexdigest(), len(data))
-    output = Output("a.png", written, "image/png", 9, 9)
+    written = WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
+    output = StoredOutput("a.png", written, "image/png", 9, 9)
     outputs = (output,)
-    complete_job(api.db, claim, Result(written, 9, 9, exact=True, outputs=outputs))
+    complete_job(api.db, claim, JobResult(written, 9, 9, exact=True, outputs=outputs))
 
 
 def test_an_equal_exploration_is_taken_also_one_named_by_ids(api, explore, nine):
@@ -49,7 +49,7 @@ def test_an_equal_exploration_is_taken_also_one_named_by_ids(api, explore, nine)
     for one in (again, named):
         assert (one.status_code, one.json["reused"]) == (200, True)
         assert one.json["id"] == first.json["id"]
-    assert api.bell.rung == [first.json["id"]]
+    assert api.notifier.notified == [first.json["id"]]
 
 
 def test_one_that_is_over_is_taken_with_all_it_made(api, explore, nine):

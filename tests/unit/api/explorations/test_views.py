@@ -8,10 +8,10 @@ import json
 
 import pytest
 
-from api.explorations.service import FOLDER
+from api.explorations.service import SHIPPED_FOLDER
 from shared.assets import NewAsset, add_asset
 from shared.auth.owners import ensure_owner
-from shared.jobs.lease import Output, Result, Written, complete_job
+from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
 from shared.params.explore import MAX_PICTURES, ExploreParams
 from shared.params.kinds import JobKind
 from shared.params.networks import layer_names
@@ -62,7 +62,7 @@ def test_nine_pictures_become_a_job_of_kind_explore(api, nine):
     assert job["params"]["layers"] == ["relu3_1"]
     assert (job["params"]["units"], job["params"]["top_k"]) == ([3, 7], None)
     assert len(job["params"]["pictures"]) == 9
-    assert api.bell.rung == [job["id"]]
+    assert api.notifier.notified == [job["id"]]
     claim = api.claimed()
     assert (claim.job_id, claim.kind) == (job["id"], JobKind.EXPLORE)
     assert [blob.digest for blob in claim.inputs["picture"].values()] == [
@@ -73,11 +73,13 @@ def test_nine_pictures_become_a_job_of_kind_explore(api, nine):
 def test_without_pictures_it_looks_at_those_that_are_shipped(api):
     job = explore(api, params={}).json
 
-    assert len(job["params"]["pictures"]) == len(list(FOLDER.glob("*.jpg"))) >= 50
+    assert (
+        len(job["params"]["pictures"]) == len(list(SHIPPED_FOLDER.glob("*.jpg"))) >= 50
+    )
     assert job["params"]["layers"] == list(ExploreParams().layers)
     asset_id = job["params"]["pictures"][0]
     first = api.client.get(f"/v1/assets/{asset_id}/content")
-    assert first.data == min(FOLDER.glob("*.jpg")).read_bytes()
+    assert first.data == min(SHIPPED_FOLDER.glob("*.jpg")).read_bytes()
 
 
 def test_pictures_sent_before_are_named_by_their_ids(api, nine, a_picture):
@@ -239,9 +241,9 @@ def test_a_finished_exploration_lists_its_files_and_hands_them_out(api, nine):
     for name, (data, media_type, width, height) in files.items():
         key = f"results/{job_id}/1-{name}"
         api.storage.put(key, data)
-        blob = Written(key, hashlib.sha256(data).hexdigest(), len(data))
-        outputs.append(Output(name, blob, media_type, width, height))
-    result = Result(outputs[0].blob, 732, 814, exact=True, outputs=tuple(outputs))
+        blob = WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
+        outputs.append(StoredOutput(name, blob, media_type, width, height))
+    result = JobResult(outputs[0].blob, 732, 814, exact=True, outputs=tuple(outputs))
     complete_job(api.db, claim, result)
 
     job = api.client.get(f"/v1/jobs/{job_id}").json

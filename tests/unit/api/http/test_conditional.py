@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from api.job_view.etag import Mark, mark_of_job
-from api.job_view.serializer import poll_seconds, present
+from api.job_view.etag import JobETag, job_etag
+from api.job_view.serializer import poll_seconds, serialize_job
 from shared.jobs.actions import cancel, pause, resume
 from shared.jobs.checkpoints import add_warning, record_checkpoint
-from shared.jobs.lease import Written, stop_job
-from shared.jobs.steering import Change, begin_segments, update_job
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.lease import WrittenBlob, stop_job
+from shared.jobs.steering import JobChange, begin_segments, update_job
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import mark_notified, wake_backed_off_jobs
 from shared.params.segments import Changes
 from shared.queries.jobs import get_job
 from shared.queries.listing import query_jobs
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 class Turns:
@@ -27,9 +27,9 @@ class Turns:
         self.url, self.marks = f"/v1/jobs/{job_id}", []
 
     def check(self, *, news=True):
-        job = present(self.api.db, get_job(self.api.db, OWNER, self.job_id))
+        job = serialize_job(self.api.db, get_job(self.api.db, OWNER, self.job_id))
         response = self.api.client.get(self.url)
-        mark = mark_of_job(job)
+        mark = job_etag(job)
         assert response.get_etag() == (str(mark), True)
         assert response.text == job.model_dump_json()  # though texts are kept
         seconds = response.headers.get("Retry-After")
@@ -73,7 +73,7 @@ def run_and_show(api, turns):
     api.frame(claim, 100)
     turns.check()
     key = f"checkpoints/{claim.job_id}/1-100"
-    record_checkpoint(api.db, claim, 100, Written(key, "ab" * 32, 5), 1)
+    record_checkpoint(api.db, claim, 100, WrittenBlob(key, "ab" * 32, 5), 1)
     turns.check()
     add_warning(api.db, claim, "computed_in_tiles", "in tiles")
     turns.check()
@@ -81,7 +81,7 @@ def run_and_show(api, turns):
 
 
 def be_steered_and_paused(api, turns, claim):
-    wanted = Change(params=Changes(style_weight=3.0))
+    wanted = JobChange(params=Changes(style_weight=3.0))
     update_job(api.db, OWNER, claim.job_id, wanted)
     turns.check()
     begin_segments(api.db, claim, 120)
@@ -117,16 +117,16 @@ def test_the_whole_life_of_a_job(api, turns, clock):
 
 
 def test_an_etag_that_comes_back_says_what_was_seen():
-    mark = Mark(17, 42, "0123456789abcdef")
+    mark = JobETag(17, 42, "0123456789abcdef")
 
-    assert Mark.read(str(mark)) == mark
+    assert JobETag.parse(str(mark)) == mark
 
 
 @pytest.mark.parametrize(
     "etag", ["", "x", "17.42", "17.42.xyz", "-1.2.0123456789abcdef"]
 )
 def test_an_etag_of_others_says_nothing(etag):
-    assert Mark.read(etag) is None
+    assert JobETag.parse(etag) is None
 
 
 def test_far_back_in_line_a_step_is_no_news(api, clock):

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 
 def test_json_without_its_content_type_is_told_how_to_send_it(client):
@@ -220,7 +220,7 @@ def test_what_was_asked_for_already_is_no_action_any_more(api):
 
 def test_nothing_has_no_type(api):
     job_id = api.submitted()
-    cancel(api.db, LOCAL_OWNER, job_id)
+    cancel(api.db, LOCAL_OWNER_ID, job_id)
 
     response = api.client.delete(f"/v1/jobs/{job_id}")
 

@@ -7,9 +7,9 @@ import io
 import pytest
 
 from shared.db.models.auth import IdempotencyKey
-from shared.idempotency import REPLAY_SECONDS, drop_old_answers
+from shared.idempotency import REPLAY_SECONDS, delete_expired_responses
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.unit.api.http.repeated_requests import KEY, explore, listed
 
 
@@ -24,7 +24,7 @@ def test_the_same_submit_makes_one_job_and_gets_the_same_answer(api):
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
     assert listed(api) == [first.json["id"]]
-    assert api.bell.rung == [first.json["id"]]
+    assert api.notifier.notified == [first.json["id"]]
 
 
 def test_boundaries_and_file_names_make_no_other_request(api, a_picture):
@@ -115,7 +115,7 @@ def test_a_request_that_is_being_answered_is_409_with_when_to_ask(api):
 
 
 def place():
-    return (LOCAL_OWNER, "POST /v1/jobs", "6b0f-1")
+    return (LOCAL_OWNER_ID, "POST /v1/jobs", "6b0f-1")
 
 
 def test_a_job_whose_answer_died_with_its_server_is_found_again(api):
@@ -164,7 +164,7 @@ def test_a_refusal_that_may_pass_is_not_kept(make_api):
     api = make_api(max_queued_per_owner=1)
     first = api.submitted()
     assert api.submit(headers=KEY).status_code == 429
-    cancel(api.db, LOCAL_OWNER, first)
+    cancel(api.db, LOCAL_OWNER_ID, first)
 
     again = api.submit(headers=KEY)
 
@@ -188,7 +188,7 @@ def test_after_a_day_the_key_is_free_swept_or_not(api, clock):
     first = api.submit(headers=KEY)
     clock.advance(REPLAY_SECONDS - 10)
     assert api.submit(headers=KEY).json["id"] == first.json["id"]
-    assert drop_old_answers(api.db) == 0
+    assert delete_expired_responses(api.db) == 0
     clock.advance(20)
 
     late = api.submit(params={"seed": 5}, headers=KEY)
@@ -201,5 +201,5 @@ def test_old_answers_are_swept(api, clock):
     api.submit(headers=KEY)
     clock.advance(REPLAY_SECONDS + 1)
 
-    assert drop_old_answers(api.db) == 1
-    assert drop_old_answers(api.db) == 0
+    assert delete_expired_responses(api.db) == 1
+    assert delete_expired_responses(api.db) == 0

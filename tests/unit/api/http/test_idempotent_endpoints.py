@@ -8,7 +8,7 @@ import io
 import pytest
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import Written
+from shared.jobs.lease import WrittenBlob
 from tests.unit.api.http.repeated_requests import KEY, explore, listed
 
 
@@ -23,7 +23,7 @@ def over(api):
     job_id = api.submitted()
     claim = api.claimed()
     digest = hashlib.sha256(b"1").hexdigest()
-    record_checkpoint(api.db, claim, 20, Written("checkpoints/a", digest, 1), 1)
+    record_checkpoint(api.db, claim, 20, WrittenBlob("checkpoints/a", digest, 1), 1)
     api.finish(claim)
     return job_id
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from shared.assets import query_assets
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
 MIB = 2**20
 MANY = 6
@@ -68,8 +68,8 @@ def test_uploads_that_wait_for_a_decoder_have_nothing_in_memory(api, heavy, trac
 
     with ExitStack() as stack:
         for _ in range(api.settings.max_decodes):
-            assert api.services.decoders.acquire(timeout=1)
-            stack.callback(api.services.decoders.release)
+            assert api.dependencies.decoder_slots.acquire(timeout=1)
+            stack.callback(api.dependencies.decoder_slots.release)
         before = traced.get_traced_memory()[0]
         threads = [threading.Thread(target=send) for _ in range(MANY)]
         for thread in threads:
@@ -125,4 +125,4 @@ def test_a_picture_that_is_deleted_while_it_is_sent_arrives_whole(api, heavy):
 
     with content:
         assert content.data == heavy
-    assert query_assets(api.db, LOCAL_OWNER, 1) == []
+    assert query_assets(api.db, LOCAL_OWNER_ID, 1) == []

@@ -8,8 +8,8 @@ import sqlite3
 import pytest
 from structlog.testing import capture_logs
 
-from api.http.problems import KINDS, kind_of
-from api.server.problem_pages import all_pages
+from api.http.problems import PROBLEM_TYPES, problem_type_of
+from api.server.problem_pages import list_problem_pages
 from shared import errors
 from shared.errors import (
     ImpastoError,
@@ -74,7 +74,7 @@ def test_a_wrong_method_names_the_right_ones(client):
 
 
 def test_every_kind_of_problem_has_a_page(client):
-    for page in all_pages():
+    for page in list_problem_pages():
         response = client.get(f"/problems/{page.code}")
         assert response.status_code == 200, page.code
         assert page.meaning in response.text.replace("&#39;", "'"), page.code
@@ -90,8 +90,8 @@ def test_every_error_of_a_request_is_in_the_table():
     of_fields = InvalidParams
     made = [error([]) if issubclass(error, of_fields) else error("x")
             for error in requests]  # fmt: skip
-    assert all(kind_of(error) for error in made)
-    assert all(issubclass(error, ImpastoError) for error in KINDS)
+    assert all(problem_type_of(error) for error in made)
+    assert all(issubclass(error, ImpastoError) for error in PROBLEM_TYPES)
 
 
 def test_an_unforeseen_error_is_500_without_its_text(api):
@@ -148,7 +148,7 @@ def test_a_database_out_of_reach_is_503_everywhere_but_livez(make_api, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "error", [e for e, kind in KINDS.items() if kind.status >= 500]
+    "error", [e for e, kind in PROBLEM_TYPES.items() if kind.status >= 500]
 )
 def test_what_an_outage_says_of_the_deployment_is_for_the_log_only(api, error):
     def fail():
@@ -159,7 +159,7 @@ def test_what_an_outage_says_of_the_deployment_is_for_the_log_only(api, error):
     with capture_logs() as logged:
         response = api.client.get("/fail")
 
-    assert response.status_code == KINDS[error].status
+    assert response.status_code == PROBLEM_TYPES[error].status
     assert not any(word in response.text for word in ("db.internal", "5432", "refused"))
     assert response.json["detail"]
     assert "db.internal" in logged[0]["error"]
@@ -195,7 +195,7 @@ def test_readyz_says_ready(client):
 
 
 def test_without_redis_the_server_is_degraded_but_ready(api):
-    api.bell.works = False
+    api.notifier.works = False
 
     response = api.client.get("/readyz")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.slots import Places
+from api.http.slots import StreamSlots
 from shared.errors import TooManyStreams
 
 STREAM = {"Accept": "text/event-stream"}
 
 
 def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
-    places = Places(3, 2)
+    places = StreamSlots(3, 2)
     first, second = places.take("own_a"), places.take("own_a")
 
     with pytest.raises(TooManyStreams) as refused:
@@ -20,8 +20,8 @@ def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
     with pytest.raises(TooManyStreams) as full:
         places.take("own_c")
 
-    assert (refused.value.cap, refused.value.most) == ("owner", 2)
-    assert (full.value.cap, full.value.most) == ("server", 3)
+    assert (refused.value.cap, refused.value.limit) == ("owner", 2)
+    assert (full.value.cap, full.value.limit) == ("server", 3)
     for give_back in (first, first, second, third):
         give_back()
     for owner_id in ("own_c", "own_d", "own_e"):
@@ -31,7 +31,7 @@ def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
 
 
 def test_without_a_cap_of_its_own_an_owner_can_take_all():
-    places = Places(3, 3)
+    places = StreamSlots(3, 3)
     for _ in range(3):
         places.take("own_local")
 
@@ -58,7 +58,7 @@ def test_the_problem_names_the_cap_of_the_owner_which_all_its_keys_share(narrow)
     somebody = narrow.bearer(owner_id="own_b")
     job_id = narrow.submit(headers=mine).json["id"]
     for _ in range(2):
-        narrow.services.places.take("own_a")
+        narrow.dependencies.stream_slots.take("own_a")
 
     for headers in (mine, other_key):
         refused = open_one(narrow, headers)
@@ -76,10 +76,10 @@ def test_the_problem_names_the_cap_of_the_owner_which_all_its_keys_share(narrow)
 def test_without_keys_the_one_owner_has_all_places(make_api):
     api = make_api(max_streams=3, max_streams_per_owner=1, stream_seconds=0.05)
     for _ in range(2):
-        api.services.places.take("own_local")
+        api.dependencies.stream_slots.take("own_local")
 
     assert open_one(api, {}).status_code == 200
-    api.services.places.take("own_local")
+    api.dependencies.stream_slots.take("own_local")
 
     assert open_one(api, {}).json["cap"] == "server"
     limits = api.client.get("/v1/capabilities").json["limits"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import Result, Written, complete_job
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def change(api):
 def keep(api, claim, iteration):
     key = f"checkpoints/{claim.job_id}/{claim.fence}-{iteration}"
     api.storage.put(key, b"tensors")
-    record_checkpoint(api.db, claim, iteration, Written(key, "ef" * 32, 7), 1)
+    record_checkpoint(api.db, claim, iteration, WrittenBlob(key, "ef" * 32, 7), 1)
 
 
 def test_a_waiting_job_pauses_and_resumes_and_is_rung_for(api, ask, job_id):
@@ -46,7 +46,7 @@ def test_a_waiting_job_pauses_and_resumes_and_is_rung_for(api, ask, job_id):
     resumed = ask(job_id, "resume")
 
     assert (resumed.status_code, resumed.json["state"]) == (202, "queued")
-    assert api.bell.rung == [job_id, job_id]
+    assert api.notifier.notified == [job_id, job_id]
     assert ask(job_id, "resume").status_code == 200
 
 
@@ -65,8 +65,8 @@ def test_finishing_is_said_in_the_job_and_in_what_came_of_it(api, ask, job_id):
     response = ask(job_id, "finish")
 
     assert (response.status_code, response.json["finish_requested"]) == (202, True)
-    written = Written("results/x.png", "ab" * 32, 3)
-    result = Result(written, 8, 8, exact=True, iterations=12, completion="early")
+    written = WrittenBlob("results/x.png", "ab" * 32, 3)
+    result = JobResult(written, 8, 8, exact=True, iterations=12, completion="early")
     complete_job(api.db, claim, result)
     job = api.client.get(f"/v1/jobs/{job_id}").json
     assert (job["state"], job["completion"]) == ("succeeded", "early")
@@ -241,7 +241,7 @@ def test_a_fork_is_a_new_job_that_says_where_it_comes_from(api, ask, job_id):
     }
     assert [one["iteration"] for one in child["checkpoints"]] == [40]
     assert (child["current"]["style_weight"], child["current"]["iterations"]) == (4, 9)
-    assert api.bell.rung[-1] == child["id"]
+    assert api.notifier.notified[-1] == child["id"]
 
 
 def test_a_fork_from_elsewhere_is_told_where_it_can_begin(api, ask, job_id):

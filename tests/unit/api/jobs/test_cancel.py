@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.deletion import purge_canceled
-from shared.jobs.lease import Written, stop_job
+from shared.jobs.deletion import purge_canceled_jobs
+from shared.jobs.lease import WrittenBlob, stop_job
 from shared.maintenance.loop import MaintenanceLoop
 from tests.support.job_rows import checkpoint
 
@@ -76,12 +76,12 @@ def test_a_running_job_that_is_purged_goes_when_its_worker_has_let_go(api):
     response = cancel(api, job_id, purge=True)
 
     assert (response.status_code, response.json["state"]) == (202, "canceling")
-    assert purge_canceled(api.db) == []
+    assert purge_canceled_jobs(api.db) == []
     stop_job(api.db, claim)
-    keys = purge_canceled(api.db)
+    keys = purge_canceled_jobs(api.db)
     assert keys == [f"frames/{job_id}/100.jpg"]
     assert api.client.get(f"/v1/jobs/{job_id}").status_code == 410
-    assert purge_canceled(api.db) == []
+    assert purge_canceled_jobs(api.db) == []
 
 
 def test_what_is_being_deleted_is_neither_tried_again_nor_forked(api):
@@ -111,7 +111,7 @@ def test_the_reconciler_takes_what_a_purged_job_has_made(api):
     cancel(api, job_id, purge=True)
     stop_job(api.db, claim)
 
-    MaintenanceLoop(api.db, api.bell, api.storage, api.settings).round()
+    MaintenanceLoop(api.db, api.notifier, api.storage, api.settings).run_once()
 
     assert kinds_of_blobs(api) == {"assets"}
 
@@ -132,7 +132,7 @@ def test_without_it_a_canceled_job_is_kept(api):
     job_id = api.submitted()
 
     assert cancel(api, job_id, purge=False).status_code == 200
-    assert purge_canceled(api.db) == []
+    assert purge_canceled_jobs(api.db) == []
     assert api.client.get(f"/v1/jobs/{job_id}").json["state"] == "canceled"
 
 
@@ -148,13 +148,13 @@ def test_what_a_child_goes_on_from_outlives_its_purged_parent(api):
     job_id = api.submitted()
     claim = api.claimed()
     key = f"checkpoints/{job_id}/1-100"
-    record_checkpoint(api.db, claim, 100, Written(key, "ab" * 32, 5), 1)
+    record_checkpoint(api.db, claim, 100, WrittenBlob(key, "ab" * 32, 5), 1)
     fork = {"from": {"iteration": 100}}
     assert api.client.post(f"/v1/jobs/{job_id}/fork", json=fork).status_code == 202
     cancel(api, job_id, purge=True)
     stop_job(api.db, claim)
 
-    assert key not in purge_canceled(api.db)
+    assert key not in purge_canceled_jobs(api.db)
 
 
 @pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "finish"])

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import Written
+from shared.jobs.lease import WrittenBlob
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def shown(api, a_picture):
 def checkpoint(api, claim, iteration):
     key = f"checkpoints/{claim.job_id}/{claim.fence}-{iteration}.safetensors"
     api.storage.put(key, b"state")
-    record_checkpoint(api.db, claim, iteration, Written(key, "ef" * 32, 5), 2)
+    record_checkpoint(api.db, claim, iteration, WrittenBlob(key, "ef" * 32, 5), 2)
 
 
 def test_frames_are_listed_in_order_with_where_they_are(api, client, shown):
@@ -100,7 +100,7 @@ def test_a_checkpoint_is_rendered_in_full_size_by_a_job_that_does_nothing_else(
         "job_id": job_id, "iteration": 20, "relation": "fork"
     }  # fmt: skip
     assert child["finish_requested"]
-    assert api.bell.rung[-1] == child["id"]
+    assert api.notifier.notified[-1] == child["id"]
     assert api.claimed("m").finish_requested
 
 

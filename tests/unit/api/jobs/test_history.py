@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.jobs.lease import Result, Written, complete_job
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.jobs.loss_history import store_loss_history
 
 ORIGIN = {
@@ -121,8 +121,8 @@ def test_a_manifest_of_a_finished_job_tells_how_it_was_made(api, client):
     job = api.submit().json
     claim = api.claimed()
     api.storage.put("results/x.png", b"png")
-    result = Result(
-        Written("results/x.png", "ff" * 32, 3), 8, 9, exact=False,
+    result = JobResult(
+        WrittenBlob("results/x.png", "ff" * 32, 3), 8, 9, exact=False,
         exact_reason="another device", provenance=ORIGIN,
     )  # fmt: skip
     complete_job(api.db, claim, result)

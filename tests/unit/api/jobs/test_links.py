@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import Written
+from shared.jobs.lease import WrittenBlob
 from shared.jobs.retention import drop_expired_results
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def keep(api, claim, iteration):
     key = f"checkpoints/{claim.job_id}/{claim.fence}-{iteration}"
     api.storage.put(key, b"tensors")
-    record_checkpoint(api.db, claim, iteration, Written(key, "ef" * 32, 7), 1)
+    record_checkpoint(api.db, claim, iteration, WrittenBlob(key, "ef" * 32, 7), 1)
 
 
 @pytest.fixture

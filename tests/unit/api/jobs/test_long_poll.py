@@ -8,10 +8,10 @@ import time
 import pytest
 
 from shared.jobs.actions import pause
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import wake_backed_off_jobs
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_revision_that_no_line_of_the_log_tells_of_ends_a_wait(api, clock):
 
 def test_a_submission_can_wait_for_its_end(api):
     def work():
-        while not api.bell.rung:
+        while not api.notifier.notified:
             time.sleep(0.02)
         api.finish(api.claimed())
 
@@ -196,7 +196,7 @@ def test_a_wait_ends_at_once_when_the_process_does(api, running):
     held = Held(api, url, 20, etag_of(api, url))
     assert held.waits
 
-    api.services.lookout.close()
+    api.dependencies.watcher.close()
 
     assert held.answer().status_code == 304
     assert held.seconds < 10
@@ -210,12 +210,12 @@ def test_all_who_wait_are_served_by_one_thread_which_rests_when_they_are_gone(
     held = [Held(api, url, 20, etag) for _ in range(12)]
     assert all(one.waits for one in held[:1])
 
-    def lookouts():
-        return [one for one in threading.enumerate() if one.name == "lookout"]
+    def watchers():
+        return [one for one in threading.enumerate() if one.name == "watcher"]
 
-    assert len(lookouts()) == 1
+    assert len(watchers()) == 1
     api.finish(claim)
     assert {one.answer().status_code for one in held} == {200}
     again = Held(api, f"{url}?until=terminal", 20)
     assert again.answer().status_code == 200
-    assert len(lookouts()) == 1
+    assert len(watchers()) == 1

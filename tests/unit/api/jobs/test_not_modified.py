@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.auth.api_keys import query_keys, withdraw_key
+from shared.auth.api_keys import delete_key, query_keys
 
 ONE_EACH = {"Request-Id", "RateLimit"}  # of each answer its own
 
@@ -43,7 +43,7 @@ def _poll_again(keyed, path, headers):
     assert keyed.client.get(path, headers=headers).status_code == 304
     owner_id = keyed.client.get("/v1/me", headers=headers).json["owner"]
     job_id = path.rpartition("/")[2]
-    assert keyed.services.looks.recall(owner_id, job_id) is not None
+    assert keyed.dependencies.view_cache.get_cached_view(owner_id, job_id) is not None
 
 
 def test_a_poll_without_news_is_answered_as_flask_would(keyed, polled, asked):
@@ -100,8 +100,8 @@ def test_a_revoked_key_is_refused(keyed, polled):
     owner_id = keyed.client.get("/v1/me", headers=headers).json["owner"]
     (key,) = query_keys(keyed.db)
     other = keyed.bearer(owner_id=owner_id)
-    withdraw_key(keyed.db, key.id)
-    keyed.services.keys.forget()
+    delete_key(keyed.db, key.id)
+    keyed.dependencies.key_cache.clear()
     _poll_again(keyed, path, headers | other)
 
     assert keyed.client.get(path, headers=headers).status_code == 401

@@ -4,7 +4,7 @@ import pytest
 
 from shared.jobs.actions import cancel
 from shared.jobs.retention import drop_expired_results
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.deadlines import expire_jobs
 
 
@@ -77,7 +77,7 @@ def test_a_result_that_is_not_there_yet_is_409_with_when_to_come_back(api):
 
 def canceled(api):
     job_id = api.submitted()
-    cancel(api.db, LOCAL_OWNER, job_id)
+    cancel(api.db, LOCAL_OWNER_ID, job_id)
     return job_id
 
 

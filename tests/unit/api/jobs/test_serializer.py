@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from shared.jobs.actions import cancel, pause
 from shared.jobs.lease import release_job, stop_job
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.rescue import wake_backed_off_jobs
 from tests.unit.api.jobs.test_links import keep
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def look(api, job_id):

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from shared.db.models.owners import Owner
-from shared.forecast.pace_model import Step
-from shared.forecast.pace_store import Measured, record_pace
+from shared.forecast.pace_model import PaceStep
+from shared.forecast.pace_store import PaceMeasurement, record_paces
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries import queue as lining
-from shared.workers.registry import drain_worker
+from shared.workers.registry import set_worker_draining
 from tests.unit.api.jobs.test_long_poll import Held
 
 SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu5_1"
@@ -23,8 +23,8 @@ SECONDS_PER_MPX = 10.0
 @pytest.fixture
 def measured(api):
     sizes = (0.002, 0.008, 0.03, 0.13)
-    each = [Measured(Step.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
-    record_pace(api.db, SETUP, METHOD, each)
+    each = [PaceMeasurement(PaceStep.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
+    record_paces(api.db, SETUP, METHOD, each)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_reasons_tell_why_a_job_waits(api, clock):
     with api.db.write() as session:
         session.execute(update(Owner).values(max_running=0))
     assert queue(api, job_id)["reason"] == "quota"
-    drain_worker(api.db, "wkr_1", draining=True)
+    set_worker_draining(api.db, "wkr_1", draining=True)
     assert queue(api, job_id)["reason"] == "queue_paused"
 
 
@@ -104,7 +104,9 @@ def test_times_that_pass_make_no_new_etag(api, measured, clock):
     api.worker(setup=SETUP)
     job_id = api.submitted()
     first = api.client.get(f"/v1/jobs/{job_id}")
-    record_pace(api.db, SETUP, METHOD, [Measured(Step.ITERATION, 0.03, 9.0)])
+    record_paces(
+        api.db, SETUP, METHOD, [PaceMeasurement(PaceStep.ITERATION, 0.03, 9.0)]
+    )
 
     again = api.client.get(f"/v1/jobs/{job_id}")
 
@@ -202,7 +204,7 @@ def test_the_queue_tells_when_a_job_of_each_priority_would_start(api, behind, cl
 
     def starts(priority):
         job = api.submit(params={"max_edge": 512}, priority=priority).json
-        cancel(api.db, LOCAL_OWNER, job["id"])
+        cancel(api.db, LOCAL_OWNER_ID, job["id"])
         return job["queue"]["starts_in_s"]
 
     assert {word: one["starts_in_s"] for word, one in waits.items()} == {
@@ -226,7 +228,7 @@ def test_without_a_worker_the_queue_tells_no_wait_but_a_reason(api):
 def test_behind_more_jobs_than_are_played_the_wait_is_reckoned(
     api, measured, clock, monkeypatch
 ):
-    monkeypatch.setattr(lining, "PLAYED", 4)
+    monkeypatch.setattr(lining, "MAX_SIMULATED", 4)
     api.worker(setup=SETUP)
     for _ in range(12):
         api.submitted(max_edge=128)

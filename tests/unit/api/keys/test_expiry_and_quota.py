@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from api.auth.key_cache import KNOWN_SECONDS
+from api.auth.key_cache import CACHE_SECONDS
 from shared.auth.api_keys import (
     MAX_KEYS_PER_OWNER,
     NewKey,
+    delete_key,
     issue_key,
     query_keys,
-    withdraw_key,
 )
 
 
@@ -34,7 +34,7 @@ def test_a_key_outlives_its_maker_by_nothing_however_old_the_news_of_it_are(
 ):
     maker = keyed.bearer("read", "keys", expires_in_seconds=60, owner_id="own_a")
     assert status(keyed, maker, "/v1/me") == 200  # from here on the server knows it
-    clock.advance(KNOWN_SECONDS - 0.5)
+    clock.advance(CACHE_SECONDS - 0.5)
 
     made = make(keyed, maker, scopes=["read", "keys"]).json
 
@@ -50,7 +50,7 @@ def test_a_key_that_is_over_makes_none_though_a_server_still_knows_it(keyed, clo
     maker = keyed.bearer("read", "keys", owner_id="own_a")
     assert status(keyed, maker, "/v1/me") == 200
     (key,) = query_keys(keyed.db, "own_a")
-    withdraw_key(keyed.db, key.id)
+    delete_key(keyed.db, key.id)
 
     assert make(keyed, maker, scopes=["read"]).status_code == 401
     assert query_keys(keyed.db, "own_a") == []

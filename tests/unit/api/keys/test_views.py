@@ -8,8 +8,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
-from api.auth.key_cache import KNOWN_SECONDS
-from shared.auth.api_keys import NewKey, find_key, issue_key, query_keys, withdraw_key
+from api.auth.key_cache import CACHE_SECONDS
+from shared.auth.api_keys import (
+    NewKey,
+    delete_key,
+    find_key_by_token,
+    issue_key,
+    query_keys,
+)
 from shared.db.models.auth import ApiKey
 from shared.jobs.claim import Device, claim_job
 
@@ -240,9 +246,9 @@ def test_a_key_revoked_elsewhere_is_no_key_after_seconds(keyed, clock):
     headers = keyed.bearer(owner_id="own_a")
     assert status(keyed, headers) == 200
     (key,) = query_keys(keyed.db, "own_a")
-    withdraw_key(keyed.db, key.id)
+    delete_key(keyed.db, key.id)
     assert status(keyed, headers) == 200  # as promised: it is known for a while
-    clock.advance(KNOWN_SECONDS + 0.1)
+    clock.advance(CACHE_SECONDS + 0.1)
 
     assert status(keyed, headers) == 401
 
@@ -274,9 +280,9 @@ def test_what_is_no_id_is_not_found(keyed, key_id):
 
 def test_a_valid_key_costs_no_look_at_the_database(keyed, monkeypatch):
     looks = []
-    find = find_key
+    find = find_key_by_token
     monkeypatch.setattr(
-        "api.auth.key_cache.find_key", lambda *a: looks.append(1) or find(*a)
+        "api.auth.key_cache.find_key_by_token", lambda *a: looks.append(1) or find(*a)
     )
     headers = keyed.bearer()
 
@@ -288,25 +294,25 @@ def test_a_valid_key_costs_no_look_at_the_database(keyed, monkeypatch):
 
 def test_the_last_use_is_noted_seldom_and_apart_from_requests(keyed, clock):
     headers = keyed.bearer("read", owner_id="own_a")
-    keys = keyed.app.extensions["impasto"].keys
+    keys = keyed.app.extensions["impasto"].key_cache
 
     def last_use():
         return query_keys(keyed.db, "own_a")[0].last_used_at
 
     status(keyed, headers)
     assert last_use() is None
-    keys.note_uses()
+    keys.store_uses()
     first = last_use()
     assert first == pytest.approx(clock.now)
     clock.advance(10)
     status(keyed, headers)
-    keys.note_uses()
+    keys.store_uses()
     assert last_use() == first
     clock.advance(60)
     status(keyed, headers)
-    keys.note_uses()
+    keys.store_uses()
     assert last_use() == pytest.approx(clock.now)
-    keys.note_uses()  # not used since: nothing to write
+    keys.store_uses()  # not used since: nothing to write
 
 
 def _forbid_uses(db, with_what):
@@ -321,13 +327,13 @@ def _forbid_uses(db, with_what):
 
 def test_a_use_that_could_not_be_noted_in_an_outage_is_noted_later(keyed, clock):
     status(keyed, keyed.bearer("read", owner_id="own_a"))
-    keys = keyed.app.extensions["impasto"].keys
+    keys = keyed.app.extensions["impasto"].key_cache
     _forbid_uses(keyed.db, "missing FROM missing")  # is an OperationalError
-    keys.note_uses()
+    keys.store_uses()
     with keyed.db.write() as session:
         session.execute(text("DROP TRIGGER forbid"))
 
-    keys.note_uses()
+    keys.store_uses()
 
     (key,) = query_keys(keyed.db, "own_a")
     assert key.last_used_at == pytest.approx(clock.now)
@@ -337,7 +343,7 @@ def test_no_mistake_ends_the_noting_of_uses(keyed):
     status(keyed, keyed.bearer("read", owner_id="own_a"))
     _forbid_uses(keyed.db, "RAISE(ABORT, 'not this')")  # is an IntegrityError
 
-    keyed.app.extensions["impasto"].keys.note_uses()
+    keyed.app.extensions["impasto"].key_cache.store_uses()
 
     assert query_keys(keyed.db, "own_a")[0].last_used_at is None
 
@@ -346,4 +352,4 @@ def test_without_keys_the_local_owner_prepares_them(api):
     made = api.client.post("/v1/keys", json={"scopes": ["admin"]})
 
     assert made.status_code == 201
-    assert find_key(api.db, made.json["secret"]).scopes == {"admin"}
+    assert find_key_by_token(api.db, made.json["secret"]).scopes == {"admin"}

@@ -9,8 +9,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 
-from api.app import describe
-from api.openapi.words import TRAITS
+from api.app import openapi_document
+from api.openapi.components import TRAITS
 from docs.scripts.openapi import COMMAND, PATH, text
 
 # Of browsers and of HTTP itself, on every answer: no client acts on them.
@@ -24,7 +24,7 @@ UNSAID = {
 
 @pytest.fixture(scope="module")
 def document():
-    return describe()
+    return openapi_document()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_every_parameter_says_what_it_is(document):
     for path, item in document["paths"].items():
         for operation in item.values():
             for each in operation.get("parameters", []):
-                told = (path, each["name"], "api/openapi/words.py")
+                told = (path, each["name"], "api/openapi/components.py")
                 assert each.get("description"), told
 
 

@@ -13,7 +13,7 @@ from api.estimates import Estimate
 from api.explorations.request import EXPLORATION_FORM
 from api.http.problems import Problem
 from api.job_view.schemas import JobObject, JobPage
-from api.jobs.form_request import JOB_FORM
+from api.jobs.form_submission import JOB_FORM
 from api.jobs.history import Manifest
 from api.jobs.request_schemas import JobJson
 from api.queue import Queue

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.prefer import wanted_wait_seconds
-from api.http.sse import HEARTBEAT, OPENING, event_text
+from api.http.prefer import parse_wait_seconds
+from api.http.sse import HEARTBEAT, OPENING, format_event
 from api.job_view.schemas import Progress, ScaleNow
-from api.watch.job_diff import Differences
-from api.watch.message import CHECKPOINT, END, PREVIEW, PROGRESS, STATE, TOUCHED, News
-from api.watch.ordering import MEMORY_SECONDS, PATIENCE_SECONDS, InOrder
-from api.watch.subscription import MOST_LINES, PROGRESS_SECONDS, Outbox, Scope
+from api.watch.job_diff import JobDiff
+from api.watch.message import (
+    CHECKPOINT,
+    END,
+    PREVIEW,
+    PROGRESS,
+    REVISION,
+    STATE,
+    Message,
+)
+from api.watch.reorder_buffer import GAP_EXPIRY_SECONDS, GAP_WAIT_SECONDS, ReorderBuffer
+from api.watch.subscription import (
+    MAX_PENDING_EVENTS,
+    PROGRESS_INTERVAL_SECONDS,
+    Outbox,
+    SubscriptionFilter,
+)
 from shared.queries.events import JobEventRow, RunningJob
 from shared.states import JobState
 
@@ -26,7 +39,7 @@ def seqs(lines):
 
 
 def news(kind, job_id="job_a", data="{}", **more):
-    return News(kind, job_id, "own_a", data, **more)
+    return Message(kind, job_id, "own_a", data, **more)
 
 
 def kinds(told):
@@ -34,8 +47,10 @@ def kinds(told):
 
 
 def test_an_event_has_its_name_its_id_and_its_data():
-    assert event_text("state", '{"a":1}', 7) == 'event: state\nid: 7\ndata: {"a":1}\n\n'
-    assert event_text("progress", "{}") == "event: progress\ndata: {}\n\n"
+    assert (
+        format_event("state", '{"a":1}', 7) == 'event: state\nid: 7\ndata: {"a":1}\n\n'
+    )
+    assert format_event("progress", "{}") == "event: progress\ndata: {}\n\n"
 
 
 def test_a_heartbeat_is_a_comment_and_the_opening_says_when_to_come_back():
@@ -61,43 +76,43 @@ def test_a_heartbeat_is_a_comment_and_the_opening_says_when_to_come_back():
     ],
 )
 def test_the_time_a_client_prefers_is_read_and_capped(prefer, seconds):
-    assert wanted_wait_seconds(prefer) == seconds
+    assert parse_wait_seconds(prefer) == seconds
 
 
 def test_lines_come_in_order_and_each_once():
-    order = InOrder(10, (), now=0)
+    order = ReorderBuffer(10, (), now=0)
 
-    assert seqs(order.take([line(11), line(12)], now=0)) == [11, 12]
-    assert seqs(order.take([], now=1)) == []
+    assert seqs(order.add([line(11), line(12)], now=0)) == [11, 12]
+    assert seqs(order.add([], now=1)) == []
     assert order.last == 12
 
 
 def test_a_later_line_waits_a_moment_for_an_earlier_one_that_is_not_visible_yet():
-    order = InOrder(10, (), now=0)
+    order = ReorderBuffer(10, (), now=0)
 
-    assert seqs(order.take([line(11), line(13)], now=0)) == [11]
+    assert seqs(order.add([line(11), line(13)], now=0)) == [11]
     assert order.missing == [12]
-    assert seqs(order.take([line(12)], now=0.2)) == [12, 13]
+    assert seqs(order.add([line(12)], now=0.2)) == [12, 13]
     assert order.missing == []
 
 
 def test_a_number_that_never_comes_holds_nothing_up_for_long():
-    order = InOrder(10, (), now=0)
+    order = ReorderBuffer(10, (), now=0)
 
-    assert seqs(order.take([line(12)], now=0)) == []
-    assert seqs(order.take([], now=PATIENCE_SECONDS)) == [12]
+    assert seqs(order.add([line(12)], now=0)) == []
+    assert seqs(order.add([], now=GAP_WAIT_SECONDS)) == [12]
     assert order.missing == [11]
-    assert seqs(order.take([line(11)], now=PATIENCE_SECONDS + 5)) == [11]
-    order.take([line(14)], now=100)
-    order.take([], now=100 + MEMORY_SECONDS)
+    assert seqs(order.add([line(11)], now=GAP_WAIT_SECONDS + 5)) == [11]
+    order.add([line(14)], now=100)
+    order.add([], now=100 + GAP_EXPIRY_SECONDS)
     assert order.missing == []
 
 
 def test_what_was_not_visible_at_the_start_is_told_when_it_comes():
-    order = InOrder(10, (9,), now=-PATIENCE_SECONDS)
+    order = ReorderBuffer(10, (9,), now=-GAP_WAIT_SECONDS)
 
-    assert seqs(order.take([line(11)], now=0)) == [11]
-    assert seqs(order.take([line(9)], now=0.2)) == [9]
+    assert seqs(order.add([line(11)], now=0)) == [11]
+    assert seqs(order.add([line(9)], now=0.2)) == [9]
 
 
 def test_of_progress_only_the_latest_is_sent_and_two_a_second_at_most():
@@ -107,9 +122,9 @@ def test_of_progress_only_the_latest_is_sent_and_two_a_second_at_most():
 
     assert [one.data for one in box.take(0)] == ["2"]
     box.put(news(PROGRESS, data="3"))
-    assert box.take(PROGRESS_SECONDS / 2) == []
-    assert box.due_at() == PROGRESS_SECONDS
-    assert [one.data for one in box.take(PROGRESS_SECONDS)] == ["3"]
+    assert box.take(PROGRESS_INTERVAL_SECONDS / 2) == []
+    assert box.due_at() == PROGRESS_INTERVAL_SECONDS
+    assert [one.data for one in box.take(PROGRESS_INTERVAL_SECONDS)] == ["3"]
     assert box.due_at() is None
 
 
@@ -138,25 +153,25 @@ def test_the_log_comes_first_in_its_order_and_nothing_of_the_moment_after_the_en
 
 def test_a_reader_who_is_far_behind_is_noticed_and_memory_stays_bounded():
     box = Outbox()
-    for seq in range(MOST_LINES):
+    for seq in range(MAX_PENDING_EVENTS):
         box.put(news(STATE, seq=seq))
     assert not box.overflowed
 
-    box.put(news(STATE, seq=MOST_LINES))
+    box.put(news(STATE, seq=MAX_PENDING_EVENTS))
 
     assert box.overflowed
-    assert len(box.take(0)) == MOST_LINES
+    assert len(box.take(0)) == MAX_PENDING_EVENTS
 
 
 def test_a_watch_sees_the_jobs_of_its_owner_that_were_named():
     mine = news(STATE, seq=1)
 
-    assert Scope("own_a").includes(mine)
-    assert Scope("own_a", frozenset({"job_a"})).includes(mine)
-    assert not Scope("own_a", frozenset({"job_b"})).includes(mine)
-    assert not Scope("own_b").includes(mine)
-    assert not Scope("own_a").includes(news(TOUCHED))
-    assert Scope("own_a", touches=True).includes(news(TOUCHED))
+    assert SubscriptionFilter("own_a").matches(mine)
+    assert SubscriptionFilter("own_a", frozenset({"job_a"})).matches(mine)
+    assert not SubscriptionFilter("own_a", frozenset({"job_b"})).matches(mine)
+    assert not SubscriptionFilter("own_b").matches(mine)
+    assert not SubscriptionFilter("own_a").matches(news(REVISION))
+    assert SubscriptionFilter("own_a", includes_revisions=True).matches(news(REVISION))
 
 
 def progress(row):
@@ -176,20 +191,22 @@ def moving(revision=1, done=None, checkpoint_iteration=0, frame=None):
 
 
 def test_what_moves_is_told_once_and_only_what_moved():
-    differences = Differences(progress)
+    differences = JobDiff(progress)
 
-    assert kinds(differences.take([moving(done=0.1)])) == [TOUCHED, PROGRESS]
-    assert differences.take([moving(done=0.1)]) == []
-    assert kinds(differences.take([moving(done=0.2)])) == [PROGRESS]
-    assert kinds(differences.take([moving(done=0.2, checkpoint_iteration=50)])) == [CHECKPOINT]
+    assert kinds(differences.update([moving(done=0.1)])) == [REVISION, PROGRESS]
+    assert differences.update([moving(done=0.1)]) == []
+    assert kinds(differences.update([moving(done=0.2)])) == [PROGRESS]
+    assert kinds(differences.update([moving(done=0.2, checkpoint_iteration=50)])) == [
+        CHECKPOINT
+    ]
     framed = moving(done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
-    assert kinds(differences.take([framed])) == [PREVIEW]
+    assert kinds(differences.update([framed])) == [PREVIEW]
     changed = moving(2, done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
-    assert kinds(differences.take([changed])) == [TOUCHED]
+    assert kinds(differences.update([changed])) == [REVISION]
 
 
 def test_progress_tells_its_percent_to_those_who_wait_for_more():
-    (_, told) = Differences(progress).take([moving(done=0.424)])
+    (_, told) = JobDiff(progress).update([moving(done=0.424)])
 
     assert told.percent == 42
     assert '"fraction":0.424' in told.data

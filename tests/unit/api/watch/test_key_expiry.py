@@ -8,13 +8,13 @@ import time
 import pytest
 from sqlalchemy import event
 
-from api.watch.key_expiry import CHECK_SECONDS, Admissions
-from shared.auth.api_keys import NewKey, issue_key, withdraw_key
+from api.watch.watcher import KEY_CHECK_SECONDS, KeyExpiryChecker
+from shared.auth.api_keys import NewKey, delete_key, issue_key
 
 
 @pytest.fixture
-def admissions(keyed, clock):
-    return Admissions(keyed.db, clock)
+def key_checker(keyed, clock):
+    return KeyExpiryChecker(keyed.db, clock)
 
 
 def make_keys(db, number):
@@ -22,59 +22,59 @@ def make_keys(db, number):
     return [issue_key(db, new)[0].id for _ in range(number)]
 
 
-def test_a_key_that_is_gone_is_named_once_it_is_time(keyed, admissions, clock):
+def test_a_key_that_is_gone_is_named_once_it_is_time(keyed, key_checker, clock):
     ids = make_keys(keyed.db, 3)
-    assert not admissions.lapsed(ids)
+    assert not key_checker.find_expired(ids)
 
-    withdraw_key(keyed.db, ids[1])
+    delete_key(keyed.db, ids[1])
 
-    assert not admissions.lapsed(ids)
-    clock.advance(CHECK_SECONDS)
-    assert admissions.lapsed(ids) == {ids[1]}
+    assert not key_checker.find_expired(ids)
+    clock.advance(KEY_CHECK_SECONDS)
+    assert key_checker.find_expired(ids) == {ids[1]}
 
 
-def test_one_that_was_revoked_here_is_named_at_once(keyed, admissions):
+def test_one_that_was_revoked_here_is_named_at_once(keyed, key_checker):
     (key_id,) = make_keys(keyed.db, 1)
-    assert not admissions.lapsed([key_id])
-    withdraw_key(keyed.db, key_id)
+    assert not key_checker.find_expired([key_id])
+    delete_key(keyed.db, key_id)
 
-    admissions.hurry()
+    key_checker.check_soon()
 
-    assert admissions.lapsed([key_id]) == {key_id}
+    assert key_checker.find_expired([key_id]) == {key_id}
 
 
-def test_one_that_expires_is_named_too(keyed, admissions, clock):
+def test_one_that_expires_is_named_too(keyed, key_checker, clock):
     new = NewKey(owner_id="own_a", expires_in_seconds=10)
     key_id = issue_key(keyed.db, new)[0].id
-    assert not admissions.lapsed([key_id])
+    assert not key_checker.find_expired([key_id])
 
     clock.advance(10)
 
-    assert admissions.lapsed([key_id]) == {key_id}
+    assert key_checker.find_expired([key_id]) == {key_id}
 
 
 def test_many_keys_cost_one_query_in_two_seconds_and_none_costs_nothing(
-    keyed, admissions, clock
+    keyed, key_checker, clock
 ):
     ids, asked = make_keys(keyed.db, 40), []
-    with keyed.db.look() as connection:
+    with keyed.db.read_connection() as connection:
         engine = connection.engine
     event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
 
-    for _ in range(20):  # looks of the lookout, five a second
-        admissions.lapsed(ids)
+    for _ in range(20):  # reads of the watcher, five a second
+        key_checker.find_expired(ids)
         clock.advance(0.2)
     assert sum("api_keys" in statement for statement in asked) == 2
 
     asked.clear()
-    clock.advance(CHECK_SECONDS)
-    assert not admissions.lapsed([])
+    clock.advance(KEY_CHECK_SECONDS)
+    assert not key_checker.find_expired([])
     assert asked == []
 
 
 def test_a_submission_that_waits_is_accepted_though_its_key_is_revoked(keyed):
     key, token = issue_key(keyed.db, NewKey(owner_id="own_a"))
-    revoking = threading.Timer(0.5, withdraw_key, (keyed.db, key.id))
+    revoking = threading.Timer(0.5, delete_key, (keyed.db, key.id))
     revoking.start()
     began = time.monotonic()
 

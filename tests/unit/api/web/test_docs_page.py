@@ -6,24 +6,24 @@ from itertools import chain
 
 import pytest
 
-from api.app import describe
-from api.openapi.examples import sample
-from api.reference.fields import members_of
-from api.reference.kinds import kind_of
-from api.reference.models import models_of
-from api.reference.operations import topics_of
+from api.app import openapi_document
+from api.openapi.examples import make_sample
+from api.reference.fields import describe_members
+from api.reference.kinds import describe_type
+from api.reference.models import list_models
+from api.reference.operations import list_topics
 from api.reference.prose import prose
 from tests.unit.api.web.test_pages import Page
 
 
 @pytest.fixture(scope="module")
 def document():
-    return describe()
+    return openapi_document()
 
 
 @pytest.fixture(scope="module")
 def operations(document):
-    topics = topics_of(document, with_keys=False)
+    topics = list_topics(document, with_keys=False)
     return {each.id: each for topic in topics for each in topic.operations}
 
 
@@ -87,7 +87,7 @@ def test_every_place_on_the_page_has_one_address_and_every_link_a_place(client):
 
 
 def test_every_model_of_an_answer_is_told_with_an_example(document):
-    models = {model.name: model for model in models_of(document)}
+    models = {model.name: model for model in list_models(document)}
 
     assert {"JobObject", "AssetPage", "Problem", "Estimate"} <= set(models)
     for model in models.values():
@@ -110,11 +110,11 @@ def test_every_model_of_an_answer_is_told_with_an_example(document):
     ],
 )  # fmt: skip
 def test_schemas_are_put_in_words(schema, words):
-    assert kind_of({}, schema) == words
+    assert describe_type({}, schema) == words
 
 
 def test_a_default_is_told_where_it_helps():
-    members = members_of(
+    members = describe_members(
         {},
         {
             "properties": {
@@ -137,7 +137,7 @@ def test_an_example_has_its_members_in_the_order_of_the_schema():
         "example": {"a": 1, "b": {"x": 1, "y": 2}},
     }
 
-    told = sample({"Inner": inner}, schema)
+    told = make_sample({"Inner": inner}, schema)
 
     assert str(told) == "{'b': {'y': 2, 'x': 1}, 'a': 1}"
 

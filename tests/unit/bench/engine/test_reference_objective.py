@@ -22,7 +22,7 @@ from tests.unit.worker.engine.conftest import (
     random_weights,
 )
 from worker.engine.vgg.network import build_network
-from worker.weights.catalog import convolutions, shapes
+from worker.weights.catalog import convolution_indices, tensor_shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,11 +38,11 @@ def tensors() -> dict[str, Tensor]:
 
 
 def test_the_layers_are_those_of_the_product() -> None:
-    known = convolutions("vgg16")
+    known = convolution_indices("vgg16")
 
     assert known | CONVOLUTIONS == known
     for name, position in CONVOLUTIONS.items():
-        assert shapes("vgg16")[f"features.{position}.bias"] == (CHANNELS[name],)
+        assert tensor_shapes("vgg16")[f"features.{position}.bias"] == (CHANNELS[name],)
 
 
 def test_our_objective_in_the_race_is_j_but_for_the_padding_of_the_picture(

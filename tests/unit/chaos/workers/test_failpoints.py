@@ -10,7 +10,7 @@ import pytest
 from chaos.workers.failpoint_locations import OF_JOBS, OF_LEADER, TRAPS, install
 from chaos.workers.failpoints import LOSE, Traps
 from shared.errors import DatabaseUnavailable
-from shared.jobs.lease import Result, Written, complete_job
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.maintenance import loop
 from shared.storage import local
 from shared.storage.local import LocalStorage
@@ -68,7 +68,9 @@ def test_other_points_are_passed(installed, db):
     installed.set("after release_job", LOSE)
 
     claimed = claim(db)
-    complete_job(db, claimed, Result(Written("results/k", "ab" * 32, 1), 8, 8, True))
+    complete_job(
+        db, claimed, JobResult(WrittenBlob("results/k", "ab" * 32, 1), 8, 8, True)
+    )
 
     assert installed.is_set
 

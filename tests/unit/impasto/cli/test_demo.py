@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from impasto.cli.demo import CONTENT, STYLE, _own_environment, run_demo
-from impasto.images.triptych import save_triptych
+from impasto.cli.demo import (
+    CONTENT,
+    STYLE,
+    _isolated_environment,
+    run_demo,
+    save_triptych,
+)
 
 
 def test_the_triptych_has_three_panels_of_one_height(tmp_path):
@@ -40,7 +45,7 @@ def test_a_demo_that_cannot_run_gives_its_reason_in_the_last_line(
 def test_the_demo_keeps_to_its_own_farm(name):
     inherited = {name: "x", "PATH": "/bin"}
 
-    assert _own_environment(inherited) == {"PATH": "/bin"}
+    assert _isolated_environment(inherited) == {"PATH": "/bin"}
 
 
 def test_the_sample_pictures_are_there():

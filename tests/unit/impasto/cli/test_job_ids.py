@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from impasto.cli.job_ids import full_id
+from impasto.cli.job_ids import resolve_job_id
 from impasto.errors import AmbiguousId
 from tests.support.fake_api import Answer
 
@@ -21,27 +21,27 @@ def _two_pages(farm):
 
 
 def test_a_full_id_asks_nobody(farm, client):
-    assert full_id(client.jobs, ALFA) == ALFA
+    assert resolve_job_id(client.jobs, ALFA) == ALFA
     assert farm.seen == []
 
 
 def test_last_is_the_newest(client):
-    assert full_id(client.jobs, "@last") == BRAVO
+    assert resolve_job_id(client.jobs, "@last") == BRAVO
 
 
 @pytest.mark.parametrize("typed", ["job_AA", "AA"])
 def test_a_beginning_is_looked_for_on_every_page(client, typed):
-    assert full_id(client.jobs, typed) == ALFA
+    assert resolve_job_id(client.jobs, typed) == ALFA
 
 
 @pytest.mark.parametrize(("typed", "why"), [("A", "2 jobs"), ("C", "no job")])
 def test_a_beginning_must_fit_one_job(client, typed, why):
     with pytest.raises(AmbiguousId, match=why):
-        full_id(client.jobs, typed)
+        resolve_job_id(client.jobs, typed)
 
 
 def test_last_of_nothing_says_so(farm, client):
     farm.answers("GET /v1/jobs", Answer(body={"data": []}))
 
     with pytest.raises(AmbiguousId, match="no job yet"):
-        full_id(client.jobs, "@last")
+        resolve_job_id(client.jobs, "@last")

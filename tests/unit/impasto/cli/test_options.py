@@ -8,11 +8,11 @@ from dataclasses import fields
 
 import pytest
 
-from impasto.cli.options import OPTIONS, Recipe
+from impasto.cli.options import JOB_OPTIONS, StyleOptions
 from shared.params.style import StyleParams
 from tests.support.fake_api import Answer, job
 
-NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer", *OPTIONS}
+NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer", *JOB_OPTIONS}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_help_says_whose_vgg19_it_is(impasto, command):
 
 
 def test_every_flag_of_a_parameter_is_called_like_it():
-    names = {field.name for field in fields(Recipe)} - NOT_PARAMETERS
+    names = {field.name for field in fields(StyleOptions)} - NOT_PARAMETERS
 
     assert names <= set(StyleParams.model_fields)
 

@@ -6,8 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from impasto.cli.render import details, duration, headline, table
-from impasto.cli.watch import LiveBar, PlainLines
+from impasto.cli.render import (
+    format_details,
+    format_duration,
+    format_status,
+    format_table,
+)
+from impasto.cli.watch import LineDisplay, ProgressBarDisplay
 from impasto.client.models import Job
 
 RUNNING = {
@@ -27,7 +32,7 @@ RUNNING = {
 
 def running(fraction):
     progress = {**RUNNING["progress"], "fraction": fraction}
-    return Job.read({**RUNNING, "progress": progress})
+    return Job.from_json({**RUNNING, "progress": progress})
 
 
 @pytest.mark.parametrize(
@@ -35,11 +40,11 @@ def running(fraction):
     [(0.4, "0 s"), (59, "59 s"), (125, "2 min 05 s"), (11220, "3 h 07 min")],
 )
 def test_time_is_written_as_people_say_it(seconds, said):
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_a_running_job_says_how_far_how_well_and_how_long():
-    assert headline(Job.read(RUNNING)) == (
+    assert format_status(Job.from_json(RUNNING)) == (
         "42%, scale 2/3, iteration 110/210, content 0.5, style 0.25, 3.41 it/s, "
         "1 min 25 s left"
     )
@@ -74,11 +79,11 @@ def test_a_running_job_says_how_far_how_well_and_how_long():
     ],
 )
 def test_every_state_has_its_words(job, said):
-    assert headline(Job.read({"id": "job_1", **job})) == said
+    assert format_status(Job.from_json({"id": "job_1", **job})) == said
 
 
 def test_plain_lines_come_every_tenth(capsys):
-    lines = PlainLines()
+    lines = LineDisplay()
     for percent in range(0, 101, 2):
         lines.show(running(percent / 100))
 
@@ -86,7 +91,7 @@ def test_plain_lines_come_every_tenth(capsys):
 
 
 def test_details_align_what_is_known():
-    job = Job.read(
+    job = Job.from_json(
         {
             **RUNNING,
             "created_at": "2026-01-01T00:00:00Z",
@@ -100,7 +105,7 @@ def test_details_align_what_is_known():
         }
     )
 
-    lines = details(job).splitlines()
+    lines = format_details(job).splitlines()
 
     assert "worker    w (cpu)" in lines
     assert "picture   64 x 48 px, 2.50 MB, /r" in lines
@@ -109,11 +114,11 @@ def test_details_align_what_is_known():
 
 def test_the_table_has_a_column_for_each_fact():
     jobs = [
-        Job.read({**RUNNING, "created_at": "2026-01-01T00:00:00Z", "name": "cat"}),
-        Job.read({"id": "job_22", "state": "queued", "queue": {"position": 3}}),
+        Job.from_json({**RUNNING, "created_at": "2026-01-01T00:00:00Z", "name": "cat"}),
+        Job.from_json({"id": "job_22", "state": "queued", "queue": {"position": 3}}),
     ]
 
-    text = table(jobs, datetime(2026, 1, 1, 2, 30, tzinfo=UTC))
+    text = format_table(jobs, datetime(2026, 1, 1, 2, 30, tzinfo=UTC))
 
     assert text.splitlines() == [
         "ID      STATE    DONE  AGE  NAME",
@@ -127,13 +132,13 @@ def test_the_bar_shows_the_place_then_the_work():
 
     class Progress:
         def update(self, task, **fields):
-            drawn.append((task, fields["completed"], fields["doing"]))
+            drawn.append((task, fields["completed"], fields["status"]))
 
-    bar = LiveBar(Progress(), 0)
-    bar.show(Job.read({"id": "j", "state": "queued", "queue": {"position": 2}}))
-    bar.show(Job.read(RUNNING))
-    bar.show(Job.read({"id": "j", "state": "succeeded"}))
-    bar.show(Job.read({**RUNNING, "state": "canceled"}))
+    bar = ProgressBarDisplay(Progress(), 0)
+    bar.show(Job.from_json({"id": "j", "state": "queued", "queue": {"position": 2}}))
+    bar.show(Job.from_json(RUNNING))
+    bar.show(Job.from_json({"id": "j", "state": "succeeded"}))
+    bar.show(Job.from_json({**RUNNING, "state": "canceled"}))
 
     assert drawn == [
         (0, 0.0, "queued, place 2"),
@@ -144,8 +149,8 @@ def test_the_bar_shows_the_place_then_the_work():
 
 
 def test_a_job_says_once_each_how_it_was_steered_and_what_can_be_done_with_it():
-    told = details(
-        Job.read(
+    told = format_details(
+        Job.from_json(
             {
                 **RUNNING,
                 "segments": [
@@ -172,8 +177,13 @@ def test_a_job_says_once_each_how_it_was_steered_and_what_can_be_done_with_it():
 
 def test_pausing_and_finishing_are_told():
     paused = {**RUNNING, "state": "paused"}
-    assert headline(Job.read(paused)) == "paused, 42%, scale 2/3, iteration 110/210"
+    assert (
+        format_status(Job.from_json(paused))
+        == "paused, 42%, scale 2/3, iteration 110/210"
+    )
     finishing = {**RUNNING, "finish_requested": True}
-    assert headline(Job.read(finishing)).startswith("finishing, 42%")
+    assert format_status(Job.from_json(finishing)).startswith("finishing, 42%")
     early = {**RUNNING, "state": "succeeded", "completion": "early"}
-    assert headline(Job.read(early)) == "succeeded early (110 of 210 iterations)"
+    assert (
+        format_status(Job.from_json(early)) == "succeeded early (110 of 210 iterations)"
+    )

@@ -12,7 +12,7 @@ import impasto
 from impasto import __all__
 from impasto.client.client import Client
 from impasto.client.outcomes import JobFailed, WaitTimeout
-from impasto.client.uploads import Painting
+from impasto.client.uploads import StyleImage
 from impasto.errors import (
     API_ERRORS,
     ApiError,
@@ -57,7 +57,7 @@ def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
 
     client.run(
         photo,
-        [painting, Painting(painting, mask=photo, region=painting)],
+        [painting, StyleImage(painting, mask=photo, region=painting)],
         segments=segments,
     )
 

@@ -13,36 +13,35 @@ from pathlib import Path
 
 import pytest
 
-from impasto.client.discovery import RunningStack, write_running
-from impasto.errors import AlreadyRunning, HomeUnusable, StackError, WeightsMissing
-from impasto.local.environment import child_environment
-from impasto.local.lock import held
+from impasto.client.discovery import RunningFarm, write_running_farm
+from impasto.errors import AlreadyRunning, FarmError, HomeUnusable, WeightsMissing
+from impasto.local.farm import child_environment, choose_port
+from impasto.local.lock import lock_home
 from impasto.local.migrate import back_up, migrate, sqlite_path
-from impasto.local.ports import choose_port
 from impasto.local.redis import server_command, socket_path
 from impasto.local.weights import require_weights
 
 
 def test_a_second_holder_of_the_folder_is_told_who_has_it(tmp_path):
-    running = RunningStack("http://127.0.0.1:8470", os.getpid(), "")
+    running = RunningFarm("http://127.0.0.1:8470", os.getpid(), "")
 
-    with held(tmp_path):
-        write_running(tmp_path, running)
+    with lock_home(tmp_path):
+        write_running_farm(tmp_path, running)
         with (
             pytest.raises(AlreadyRunning, match=rf"127.0.0.1:8470 \(pid {os.getpid()}"),
-            held(tmp_path),
+            lock_home(tmp_path),
         ):
             pass
 
-    with held(tmp_path):
+    with lock_home(tmp_path):
         pass  # let go of
 
 
 def test_a_stack_that_is_still_starting_is_named_by_its_process(tmp_path):
     with (
-        held(tmp_path / "new"),
+        lock_home(tmp_path / "new"),
         pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"),
-        held(tmp_path / "new"),
+        lock_home(tmp_path / "new"),
     ):
         pass
 
@@ -51,7 +50,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
 
     for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nope")):
-        with pytest.raises(HomeUnusable, match=str(home)), held(home):
+        with pytest.raises(HomeUnusable, match=str(home)), lock_home(home):
             pass
 
 
@@ -63,19 +62,19 @@ def test_a_migration_has_a_session_that_no_terminal_interrupts(tmp_path, monkeyp
         "import os, sys\nsys.exit(f'session of {os.getsid(0) == os.getpid()}')\n"
     )
 
-    with pytest.raises(StackError, match="session of True"):
+    with pytest.raises(FarmError, match="session of True"):
         migrate(tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path)}, print)
 
 
 def test_a_command_that_looks_for_the_stack_does_not_keep_it_from_starting(tmp_path):
-    with held(tmp_path):
+    with lock_home(tmp_path):
         pass
     with (tmp_path / "lock").open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
         done = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
         done.start()
 
-        with held(tmp_path):
+        with lock_home(tmp_path):
             done.join()
 
 
@@ -90,12 +89,12 @@ def taken_port():
 def test_the_usual_port_is_taken_if_it_is_free_else_any(taken_port):
     free = choose_port(0)
 
-    assert choose_port(None, usual=free) == free
-    assert choose_port(None, usual=taken_port) not in {0, taken_port}
+    assert choose_port(None, default=free) == free
+    assert choose_port(None, default=taken_port) not in {0, taken_port}
 
 
 def test_a_port_that_was_told_is_never_replaced(taken_port):
-    with pytest.raises(StackError, match=f"port {taken_port} is taken"):
+    with pytest.raises(FarmError, match=f"port {taken_port} is taken"):
         choose_port(taken_port)
 
 

@@ -21,8 +21,8 @@ time.sleep(60)
 EXEC = ("-m", "impasto.local.parent_death")
 STAY = (
     "-c",
-    """import sys; from impasto.local.parent_death import stay_beside
-sys.exit(stay_beside(int(sys.argv[1]), sys.argv[3:]))""",
+    """import sys; from impasto.local.parent_death import run_until_parent_ends
+sys.exit(run_until_parent_ends(int(sys.argv[1]), sys.argv[3:]))""",
 )
 SAY_PID = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 

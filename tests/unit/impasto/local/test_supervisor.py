@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from impasto.errors import ChildGaveUp
-from impasto.local.process import Child, ChildSpec
-from impasto.local.supervisor import Patience, Supervisor
+from impasto.errors import RestartLimitReached
+from impasto.local.process import ChildProcess, ProcessSpec
+from impasto.local.supervisor import RestartPolicy, Supervisor
 from tests.support.processes import is_alive, wait_until
 
-HASTE = Patience(quick_seconds=60, quick_failures=3, pause_seconds=0.01)
+HASTE = RestartPolicy(quick_seconds=60, max_quick_failures=3, pause_seconds=0.01)
 SLEEP_THE_SECOND_TIME = "time.sleep(60 if len(open(starts).readlines()) > 1 else 0)"
 
 
@@ -38,8 +38,8 @@ def child(tmp_path):
             f"starts = {str(tmp_path / 'starts')!r}\nopen(starts, 'a').write('x\\n')\n"
         )
         command = (sys.executable, "-c", f"import sys, time, os\n{note}{code}")
-        spec = ChildSpec(name, command, tmp_path / f"{name}.log", stop_seconds)
-        return Child(spec, os.environ)
+        spec = ProcessSpec(name, command, tmp_path / f"{name}.log", stop_seconds)
+        return ChildProcess(spec, os.environ)
 
     return make
 
@@ -53,7 +53,7 @@ def tend_until(supervisor, condition, seconds=20):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
-        supervisor.tend(0.02)
+        supervisor.supervise(0.02)
 
 
 def test_a_child_that_ends_is_started_again(supervisor, child, said, tmp_path):
@@ -68,8 +68,8 @@ def test_a_child_that_ends_is_started_again(supervisor, child, said, tmp_path):
 def test_a_child_that_keeps_dying_ends_the_stack_with_its_last_words(supervisor, child):
     supervisor.start(child("sys.exit('no disk')"))
 
-    with pytest.raises(ChildGaveUp, match="no disk") as caught:
-        supervisor.tend(20)
+    with pytest.raises(RestartLimitReached, match="no disk") as caught:
+        supervisor.supervise(20)
 
     assert "3 times in a row" in str(caught.value)
     assert str(caught.value).count("no disk") == 1  # of the last try only
@@ -81,7 +81,7 @@ def test_exit_75_asks_for_a_fresh_process_as_often_as_it_likes(
 ):
     supervisor.start(child("sys.exit(75)"))
 
-    tend_until(supervisor, lambda: starts(tmp_path) > HASTE.quick_failures)
+    tend_until(supervisor, lambda: starts(tmp_path) > HASTE.max_quick_failures)
 
 
 def test_stopping_lets_a_child_end_in_its_own_way(supervisor, child, tmp_path):

@@ -16,14 +16,14 @@ _END_ALL_BUT_THIS = """
 
 def test_the_mark_stays_until_somebody_commits(database_url):
     ours, theirs = Database(database_url), Database(database_url)
-    before = ours.commits()
+    before = ours.change_token()
 
-    assert ours.commits() == before
+    assert ours.change_token() == before
     ensure_owner(theirs, "own_a")
-    after = ours.commits()
+    after = ours.change_token()
     ensure_owner(ours, "own_b")
 
-    assert len({before, after, ours.commits()}) == 3
+    assert len({before, after, ours.change_token()}) == 3
     for database in (ours, theirs):
         database.close()
 
@@ -31,14 +31,14 @@ def test_the_mark_stays_until_somebody_commits(database_url):
 def test_what_is_not_committed_does_not_count(database_url):
     database = Database(database_url)
     ensure_owner(database, "own_b")
-    before = database.commits()
+    before = database.change_token()
 
     with database.write() as session:
         session.add(Owner(id="own_a", queued=0, running=0, created_at=0))
         session.flush()
-        assert database.commits() == before
+        assert database.change_token() == before
 
-    assert database.commits() != before
+    assert database.change_token() != before
 
     database.close()
 
@@ -46,7 +46,7 @@ def test_what_is_not_committed_does_not_count(database_url):
 def test_threads_may_ask_at_once(database_url):
     database, found = Database(database_url), []
     threads = [
-        threading.Thread(target=lambda: found.append(database.commits()))
+        threading.Thread(target=lambda: found.append(database.change_token()))
         for _ in range(8)
     ]
     for thread in threads:
@@ -54,14 +54,14 @@ def test_threads_may_ask_at_once(database_url):
     for thread in threads:
         thread.join()
 
-    assert set(found) == {database.commits()}
+    assert set(found) == {database.change_token()}
     database.close()
 
 
 def test_of_a_file_that_is_not_there_nothing_is_known_and_none_is_made(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/none.sqlite")
 
-    assert database.commits() is None
+    assert database.change_token() is None
     assert list(tmp_path.iterdir()) == []
     database.close()
 
@@ -69,18 +69,18 @@ def test_of_a_file_that_is_not_there_nothing_is_known_and_none_is_made(tmp_path)
 def test_of_a_server_that_is_not_there_nothing_is_known():
     database = Database("postgresql+psycopg://nobody@/none?host=/nowhere")
 
-    assert database.commits() is None
+    assert database.change_token() is None
     database.close()
 
 
 def test_after_a_lost_connection_the_next_is_opened(postgresql_url):
     database = Database(postgresql_url)
-    assert database.commits() is not None
+    assert database.change_token() is not None
     with database.write() as session:
         session.execute(text(_END_ALL_BUT_THIS))
 
-    assert database.commits() is None
-    assert database.commits() is not None
+    assert database.change_token() is None
+    assert database.change_token() is not None
     database.close()
 
 
@@ -90,7 +90,7 @@ def test_a_connection_that_is_opened_anew_repeats_no_mark(database_url):
     for life in range(3):
         for number in range(3):
             ensure_owner(theirs, f"own_{life}{number}")
-            marks.append(ours.commits())
+            marks.append(ours.change_token())
         ours.close()
 
     assert len(set(marks)) == 9

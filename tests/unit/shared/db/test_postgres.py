@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.db.database import Database
-from shared.db.dialects import connect
+from shared.db.dialects import connect_postgres
 from shared.errors import DatabaseUnavailable
 
 _BACKENDS = """
@@ -72,21 +72,21 @@ def test_a_connection_that_stood_idle_is_replaced_in_time(postgresql_url):
 
 def test_whether_anything_was_committed_is_unknown_and_asked_anew(postgresql_url):
     database, found = Database(postgresql_url), []
-    assert database.commits() is not None
+    assert database.change_token() is not None
 
     with frozen(postgresql_url):
-        thread = threading.Thread(target=lambda: found.append(database.commits()))
+        thread = threading.Thread(target=lambda: found.append(database.change_token()))
         thread.start()
         thread.join(10)
 
         assert found == [None]
-        assert database.commits() is not None
+        assert database.change_token() is not None
     database.close()
 
 
 def test_what_the_server_refuses_does_not_cost_the_connection(postgresql_url):
     plain = postgresql_url.replace("+psycopg", "")
-    with connect(plain, limit_seconds=5, autocommit=True) as connection:
+    with connect_postgres(plain, limit_seconds=5, autocommit=True) as connection:
         connection.execute("SET statement_timeout = 50")
         with pytest.raises(Exception, match="statement timeout"):
             connection.execute("SELECT pg_sleep(5)")

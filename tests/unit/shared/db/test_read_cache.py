@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.db.read_cache import Notes
+from shared.db.read_cache import ReadCache
 from shared.errors import DatabaseUnavailable
 
 
@@ -20,10 +20,10 @@ class Watch:
 
 def test_within_its_time_an_answer_is_read_once():
     watch, read = Watch(), []
-    notes = Notes(1.0, watch)
+    notes = ReadCache(1.0, watch)
 
     def ask(**how):
-        return notes.recall("x", lambda: read.append(0) or len(read), **how)
+        return notes.get("x", lambda: read.append(0) or len(read), **how)
 
     assert [ask(), ask()] == [1, 1]
     watch.now = 0.9
@@ -34,21 +34,21 @@ def test_within_its_time_an_answer_is_read_once():
 
 def test_news_are_read_at_once_unless_reading_is_dear():
     watch = Watch()
-    notes = Notes(1.0, watch)
+    notes = ReadCache(1.0, watch)
 
     def read(took):
         watch.now += took
         return watch.now
 
-    first = notes.recall("x", lambda: read(0.01))
+    first = notes.get("x", lambda: read(0.01))
     watch.now += 0.1  # less than twenty times what it took
-    assert notes.recall("x", lambda: read(0.01), at_once=True) == first
+    assert notes.get("x", lambda: read(0.01), at_once=True) == first
     watch.now += 0.2
-    assert notes.recall("x", lambda: read(0.01), at_once=True) > first
+    assert notes.get("x", lambda: read(0.01), at_once=True) > first
 
 
 def test_an_outage_is_read_once_by_all_who_ask_meanwhile():
-    notes, reads = Notes(1.0), []
+    notes, reads = ReadCache(1.0), []
 
     def read():
         reads.append(0)
@@ -57,7 +57,7 @@ def test_an_outage_is_read_once_by_all_who_ask_meanwhile():
 
     def ask():
         with pytest.raises(DatabaseUnavailable, match="away"):
-            notes.recall("x", read)
+            notes.get("x", read)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -70,55 +70,55 @@ def test_an_outage_is_read_once_by_all_who_ask_meanwhile():
 
 def test_after_an_outage_of_a_second_it_is_read_again():
     watch = Watch()
-    notes = Notes(1.0, watch)
+    notes = ReadCache(1.0, watch)
 
     def fail():
         raise DatabaseUnavailable("away")
 
     with pytest.raises(DatabaseUnavailable):
-        notes.recall("x", fail)
+        notes.get("x", fail)
     watch.now = 0.9
     with pytest.raises(DatabaseUnavailable):
-        notes.recall("x", lambda: 1, at_once=True)
+        notes.get("x", lambda: 1, at_once=True)
     watch.now = 1.1
-    assert notes.recall("x", lambda: 1) == 1
+    assert notes.get("x", lambda: 1) == 1
 
 
 def test_whoever_reads_for_long_holds_up_nobody_for_long():
-    notes = Notes(1.0, patience_seconds=0.1)
+    notes = ReadCache(1.0, patience_seconds=0.1)
     begun, ends = threading.Event(), threading.Event()
 
     def read():
         begun.set()
         return ends.wait(10)
 
-    thread = threading.Thread(target=lambda: notes.recall("x", read))
+    thread = threading.Thread(target=lambda: notes.get("x", read))
     thread.start()
     begun.wait(10)
 
-    assert notes.recall("y", lambda: 2) == 2
+    assert notes.get("y", lambda: 2) == 2
     with pytest.raises(DatabaseUnavailable):
-        notes.recall("x", lambda: 3)
+        notes.get("x", lambda: 3)
 
     ends.set()
     thread.join()
-    assert notes.recall("x", lambda: 3) is True
+    assert notes.get("x", lambda: 3) is True
 
 
 def test_of_many_names_only_the_latest_are_kept():
-    notes, read = Notes(1e9), []
+    notes, read = ReadCache(1e9), []
     for name in range(2000):
-        notes.recall(str(name), lambda: read.append(0))
-    notes.recall("1999", lambda: read.append(0))
+        notes.get(str(name), lambda: read.append(0))
+    notes.get("1999", lambda: read.append(0))
     assert len(read) == 2000
 
-    notes.recall("0", lambda: read.append(0))
+    notes.get("0", lambda: read.append(0))
     assert len(read) == 2001
 
 
 def test_a_mistake_is_no_answer():
-    notes = Notes(1.0)
+    notes = ReadCache(1.0)
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            notes.recall("x", lambda: 1 / 0)
+            notes.get("x", lambda: 1 / 0)

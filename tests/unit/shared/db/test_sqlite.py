@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shared.db.database import Database
-from shared.db.dialects import file_system
-from shared.errors import DatabaseShared
-from shared.queries.jobs import live_workers
+from shared.db.dialects import file_system_type
+from shared.errors import SqliteOnNetworkFileSystem
+from shared.queries.jobs import read_live_workers
 from shared.workers.registry import Registration, register_worker
 
 MOUNTS = [
@@ -31,7 +31,7 @@ MOUNTS = [
     ],
 )
 def test_the_deepest_mount_tells_the_file_system(path, kind):
-    assert file_system(Path(path), MOUNTS) == kind
+    assert file_system_type(Path(path), MOUNTS) == kind
 
 
 def presence(worker_id, host):
@@ -43,7 +43,7 @@ def test_workers_of_a_second_host_are_turned_away_from_sqlite(sqlite_url, clock)
     register_worker(db, presence("wkr_1", "here"))
     register_worker(db, presence("wkr_2", "here"))
 
-    with pytest.raises(DatabaseShared, match="'here'") as caught:
+    with pytest.raises(SqliteOnNetworkFileSystem, match="'here'") as caught:
         register_worker(db, presence("wkr_3", "there"))
     assert "use PostgreSQL" in caught.value.hint
 
@@ -57,5 +57,5 @@ def test_postgresql_takes_workers_of_any_host(postgresql_url, clock):
     register_worker(db, presence("wkr_1", "here"))
     register_worker(db, presence("wkr_2", "there"))
 
-    assert len(live_workers(db)) == 2
+    assert len(read_live_workers(db)) == 2
     db.close()

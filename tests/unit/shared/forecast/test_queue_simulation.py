@@ -6,25 +6,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.forecast.pace_model import Span
-from shared.forecast.queue_simulation import Server, Share, Waiting, ranks, simulate
+from shared.forecast.pace_model import DurationRange
+from shared.forecast.queue_simulation import (
+    LiveWorker,
+    OwnerQuota,
+    WaitingJob,
+    claim_order,
+    simulate_claims,
+)
 
 SETUP = "cpu"
 
 
 def job(name, key=0.0, owner="a", seconds=10.0, **more):
-    spans = {} if seconds is None else {SETUP: Span(seconds, seconds / 2, 2 * seconds)}
-    return Waiting(name, owner, key, spans=spans, **more)
+    spans = (
+        {}
+        if seconds is None
+        else {SETUP: DurationRange(seconds, seconds / 2, 2 * seconds)}
+    )
+    return WaitingJob(name, owner, key, durations=spans, **more)
 
 
 def server(name="w", busy=0.0, owner=None, **more):
-    span = None if busy is None else Span(busy, busy, busy)
+    span = None if busy is None else DurationRange(busy, busy, busy)
     about = {"device_class": "cpu", "device_bytes": 100, "device_uuid": name}
-    return Server(name, setup=SETUP, busy=span, owner_id=owner, **(about | more))
+    return LiveWorker(name, setup=SETUP, free_in=span, owner_id=owner, **(about | more))
 
 
 def starts(waiting, servers, shares=None):
-    slots = simulate(waiting, servers, shares or {})
+    slots = simulate_claims(waiting, servers, shares or {})
     return {name: slot.starts.seconds for name, slot in slots.items()}
 
 
@@ -41,17 +51,17 @@ def test_two_workers_share_the_line():
 
 
 def test_ranges_add_up_along_the_line():
-    slots = simulate([job("a", 1), job("b", 2)], [server()], {})
+    slots = simulate_claims([job("a", 1), job("b", 2)], [server()], {})
 
-    assert slots["b"].starts == Span(10, 5, 20)
-    assert slots["b"].ends == Span(20, 10, 40)
+    assert slots["b"].starts == DurationRange(10, 5, 20)
+    assert slots["b"].ends == DurationRange(20, 10, 40)
 
 
 def test_the_owner_with_the_fewest_running_jobs_comes_first():
     line = [job("old", 1), job("older", 0), job("new", 9, owner="b")]
-    shares = {"a": Share(running=1), "b": Share()}
+    shares = {"a": OwnerQuota(running=1), "b": OwnerQuota()}
 
-    assert ranks(line, shares) == {"new": 0, "older": 1, "old": 2}
+    assert claim_order(line, shares) == {"new": 0, "older": 1, "old": 2}
     order = starts(line, [server("v", busy=50, owner="a"), server("w")], shares)
     assert order == {"new": 0, "older": 10, "old": 20}
 
@@ -60,14 +70,14 @@ def test_owners_take_turns():
     line = [job(f"a{n}", n) for n in range(3)]
     line += [job(f"b{n}", 10 + n, owner="b") for n in range(3)]
 
-    order = sorted(ranks(line, {}).items(), key=lambda item: item[1])
+    order = sorted(claim_order(line, {}).items(), key=lambda item: item[1])
 
     assert [name for name, _ in order] == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
 def test_an_owner_at_its_limit_waits_for_its_own_jobs():
     line = [job("mine", 1), job("theirs", 2, owner="b")]
-    shares = {"a": Share(running=1, max_running=1), "b": Share(running=3)}
+    shares = {"a": OwnerQuota(running=1, max_running=1), "b": OwnerQuota(running=3)}
     servers = [server("v", busy=40, owner="a"), server("w")]
 
     assert starts(line, servers, shares) == {"theirs": 0, "mine": 40}
@@ -118,10 +128,10 @@ def test_every_job_runs_once_and_no_worker_does_two_at_a_time(line, free):
     ]
     servers = [server(str(n), busy=float(at)) for n, at in enumerate(free)]
 
-    slots = simulate(jobs, servers, {})
+    slots = simulate_claims(jobs, servers, {})
 
     assert set(slots) == {one.job_id for one in jobs}
-    assert sorted(ranks(jobs, {}).values()) == list(range(len(jobs)))
+    assert sorted(claim_order(jobs, {}).values()) == list(range(len(jobs)))
     for moment in {slot.starts.seconds for slot in slots.values()}:
         running = sum(
             slot.starts.seconds <= moment < slot.ends.seconds for slot in slots.values()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from shared.errors import ImageUnreadable
-from shared.images.inspect import decode, inspect
+from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.images import encode, picture
 
 MAX_PIXELS = 64 * 2**20
@@ -23,8 +23,8 @@ def test_a_picture_lying_on_its_side_is_turned_upright(kind):
     exif[0x0112] = 6  # to be turned a quarter clockwise: left becomes top
     data = encode(lying, kind, exif=exif)
 
-    info = inspect(data, MAX_PIXELS)
-    upright = decode(data)
+    info = inspect_image(data, MAX_PIXELS)
+    upright = decode_rgb(data)
 
     assert (info.width, info.height) == upright.size == (40, 60)
     assert upright.getpixel((20, 10))[0] < 60
@@ -36,8 +36,8 @@ def test_a_broken_exif_block_does_not_spoil_a_good_picture():
         picture(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xee" * 40
     )
 
-    assert inspect(data, MAX_PIXELS).width == 40
-    assert decode(data).size == (40, 30)
+    assert inspect_image(data, MAX_PIXELS).width == 40
+    assert decode_rgb(data).size == (40, 30)
 
 
 def test_transparency_is_laid_on_white():
@@ -45,7 +45,7 @@ def test_transparency_is_laid_on_white():
     clear.putpixel((3, 3), (0, 0, 255, 255))
     clear.putpixel((4, 4), (0, 0, 0, 128))
 
-    flat = decode(encode(clear, "PNG"))
+    flat = decode_rgb(encode(clear, "PNG"))
 
     assert flat.getpixel((0, 0)) == (255, 255, 255)
     assert flat.getpixel((3, 3)) == (0, 0, 255)
@@ -57,21 +57,21 @@ def test_a_palette_with_a_transparent_entry_is_laid_on_white():
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.putpixel((3, 3), 1)
 
-    flat = decode(encode(image, "PNG", transparency=bytes([0, 255])))
+    flat = decode_rgb(encode(image, "PNG", transparency=bytes([0, 255])))
 
     assert flat.getpixel((0, 0)) == (255, 255, 255)
     assert flat.getpixel((3, 3)) == (0, 255, 0)
 
 
 def test_gray_with_alpha_is_laid_on_white():
-    flat = decode(encode(Image.new("LA", (40, 30), (0, 0)), "PNG"))
+    flat = decode_rgb(encode(Image.new("LA", (40, 30), (0, 0)), "PNG"))
 
     assert flat.getpixel((0, 0)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])
 def test_gray_becomes_equal_channels(mode):
-    red, green, blue = decode(encode(picture(mode), "PNG")).getpixel((20, 15))
+    red, green, blue = decode_rgb(encode(picture(mode), "PNG")).getpixel((20, 15))
 
     assert red == green == blue
 
@@ -80,20 +80,20 @@ def test_gray_becomes_equal_channels(mode):
 def test_sixteen_bits_keep_their_upper_eight(kind):
     deep = Image.new("I;16", (40, 30), 0x8040)
 
-    assert decode(encode(deep, kind)).getpixel((5, 5)) == (0x80, 0x80, 0x80)
+    assert decode_rgb(encode(deep, kind)).getpixel((5, 5)) == (0x80, 0x80, 0x80)
 
 
 def test_big_endian_sixteen_bits_are_read_the_right_way_round():
     deep = Image.frombytes("I;16B", (40, 30), b"\x80\x40" * 1200)
 
-    assert decode(encode(deep, "TIFF")).getpixel((5, 5)) == (0x80, 0x80, 0x80)
+    assert decode_rgb(encode(deep, "TIFF")).getpixel((5, 5)) == (0x80, 0x80, 0x80)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_cmyk_without_a_profile_is_converted_plainly(kind):
     cyan = Image.new("CMYK", (40, 30), (255, 0, 0, 0))
 
-    red, green, blue = decode(encode(cyan, kind)).getpixel((5, 5))
+    red, green, blue = decode_rgb(encode(cyan, kind)).getpixel((5, 5))
 
     assert red < 10
     assert green > 240
@@ -102,7 +102,7 @@ def test_cmyk_without_a_profile_is_converted_plainly(kind):
 
 def test_floating_point_pixels_are_refused():
     with pytest.raises(ImageUnreadable, match="'F'"):
-        inspect(encode(Image.new("F", (40, 30), 0.5), "TIFF"), MAX_PIXELS)
+        inspect_image(encode(Image.new("F", (40, 30), 0.5), "TIFF"), MAX_PIXELS)
 
 
 def swapped_profile() -> bytes:
@@ -119,8 +119,8 @@ def swapped_profile() -> bytes:
 def test_the_color_profile_is_applied(kind):
     green = Image.new("RGB", (40, 30), (0, 255, 0))
 
-    plain = decode(encode(green, kind))
-    managed = decode(encode(green, kind, icc_profile=swapped_profile()))
+    plain = decode_rgb(encode(green, kind))
+    managed = decode_rgb(encode(green, kind, icc_profile=swapped_profile()))
 
     assert plain.getpixel((5, 5))[1] > 240
     assert managed.getpixel((5, 5))[0] > 240
@@ -130,7 +130,7 @@ def test_the_color_profile_is_applied(kind):
 def test_a_profile_keeps_the_transparency():
     clear = Image.new("RGBA", (40, 30), (0, 255, 0, 0))
 
-    flat = decode(encode(clear, "PNG", icc_profile=swapped_profile()))
+    flat = decode_rgb(encode(clear, "PNG", icc_profile=swapped_profile()))
 
     assert flat.getpixel((5, 5)) == (255, 255, 255)
 
@@ -139,20 +139,20 @@ def test_a_profile_keeps_the_transparency():
 def test_a_broken_profile_is_ignored(profile):
     data = encode(Image.new("RGB", (40, 30), (9, 99, 199)), "PNG", icc_profile=profile)
 
-    assert decode(data).getpixel((5, 5)) == (9, 99, 199)
+    assert decode_rgb(data).getpixel((5, 5)) == (9, 99, 199)
 
 
 def test_a_profile_of_another_color_space_is_ignored():
     gray = encode(Image.new("L", (40, 30), 77), "PNG", icc_profile=swapped_profile())
 
-    assert decode(gray).getpixel((5, 5)) == (77, 77, 77)
+    assert decode_rgb(gray).getpixel((5, 5)) == (77, 77, 77)
 
 
 def test_pillows_warnings_stay_inside_even_with_many_threads():
     filters = list(warnings.filters)
     data = encode(picture(), "PNG")
     threads = [
-        threading.Thread(target=lambda: [decode(data) for _ in range(20)])
+        threading.Thread(target=lambda: [decode_rgb(data) for _ in range(20)])
         for _ in range(8)
     ]
 
@@ -167,4 +167,4 @@ def test_pillows_warnings_stay_inside_even_with_many_threads():
 def test_decoding_twice_gives_the_same_pixels():
     data = encode(Image.effect_noise((64, 48), 60).convert("RGB"), "JPEG")
 
-    assert decode(data).tobytes() == decode(data).tobytes()
+    assert decode_rgb(data).tobytes() == decode_rgb(data).tobytes()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from shared.errors import ImageTooLarge, ImageUnreadable
-from shared.images.inspect import PictureInfo, decode, inspect
+from shared.images.inspect import ImageInfo, decode_rgb, inspect_image
 from shared.settings import Settings
 from tests.support.images import encode, picture
 
@@ -51,15 +51,15 @@ def webp_header(width: int, height: int) -> bytes:
 def test_a_picture_of_each_format_is_taken(kind, media_type):
     data = encode(picture(), kind)
 
-    assert inspect(data, MAX_PIXELS) == PictureInfo(media_type, 40, 30)
-    assert decode(data).size == (40, 30)
-    assert decode(data).mode == "RGB"
+    assert inspect_image(data, MAX_PIXELS) == ImageInfo(media_type, 40, 30)
+    assert decode_rgb(data).size == (40, 30)
+    assert decode_rgb(data).mode == "RGB"
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "ICO", "PPM"])
 def test_other_formats_are_refused_with_the_list_of_those_taken(kind):
     with pytest.raises(ImageUnreadable) as caught:
-        inspect(encode(picture(), kind), MAX_PIXELS)
+        inspect_image(encode(picture(), kind), MAX_PIXELS)
 
     assert "PNG, JPEG, WebP" in caught.value.hint
 
@@ -80,7 +80,7 @@ def test_other_formats_are_refused_with_the_list_of_those_taken(kind):
 )
 def test_bytes_that_are_no_picture_are_refused(data):
     with pytest.raises(ImageUnreadable) as caught:
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
     assert caught.value.hint
 
@@ -92,13 +92,13 @@ def test_a_truncated_picture_is_refused(kind, kept):
     data = encode(noise, kind)
 
     with pytest.raises(ImageUnreadable):
-        inspect(data[: int(len(data) * kept)], MAX_PIXELS)
+        inspect_image(data[: int(len(data) * kept)], MAX_PIXELS)
 
 
 def test_the_wrong_name_does_not_matter_only_the_bytes_do():
     data = encode(picture(), "WEBP")
 
-    assert inspect(data, MAX_PIXELS).media_type == "image/webp"
+    assert inspect_image(data, MAX_PIXELS).media_type == "image/webp"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_decompression_bomb_is_refused_at_once_and_without_memory(data):
     start = time.monotonic()
 
     with pytest.raises(ImageTooLarge):
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
     assert time.monotonic() - start < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
@@ -125,25 +125,25 @@ def test_a_decompression_bomb_is_refused_at_once_and_without_memory(data):
 def test_one_pixel_too_many_is_too_many_and_the_message_says_how_many():
     data = encode(picture(size=(100, 100)), "PNG")
 
-    assert inspect(data, 10_000).width == 100
+    assert inspect_image(data, 10_000).width == 100
     with pytest.raises(
         ImageTooLarge, match=r"100 x 100 is 10,000 pixels; at most 9,999"
     ):
-        inspect(data, 9_999)
+        inspect_image(data, 9_999)
 
 
 def test_a_photo_of_8192_x_6144_pixels_is_taken_by_default_and_64_megapixels_are_most():
     most = Settings().max_pixels
 
     photo = encode(Image.new("L", (8192, 6144), 128), "JPEG")
-    assert inspect(photo, most).width == 8192
+    assert inspect_image(photo, most).width == 8192
     with pytest.raises(ImageTooLarge, match="at most 67,108,864"):
-        inspect(png_header(8193, 8192), most)
+        inspect_image(png_header(8193, 8192), most)
 
 
 def test_a_header_that_promises_more_than_there_is_is_refused():
     with pytest.raises(ImageUnreadable, match="damaged or incomplete"):
-        inspect(png_header(3_000, 3_000), MAX_PIXELS)
+        inspect_image(png_header(3_000, 3_000), MAX_PIXELS)
 
 
 def test_a_text_chunk_that_unpacks_to_gigabytes_is_refused():
@@ -154,18 +154,18 @@ def test_a_text_chunk_that_unpacks_to_gigabytes_is_refused():
     data = whole[:33] + chunk + whole[33:]
 
     with pytest.raises(ImageUnreadable):
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 40), (40, 15)])
 def test_a_tiny_picture_is_refused(size):
     with pytest.raises(ImageUnreadable, match="at least 16"):
-        inspect(encode(picture(size=size), "PNG"), MAX_PIXELS)
+        inspect_image(encode(picture(size=size), "PNG"), MAX_PIXELS)
 
 
 def test_a_long_thin_strip_is_refused():
     with pytest.raises(ImageUnreadable, match="8 times"):
-        inspect(encode(picture(size=(900, 100)), "PNG"), MAX_PIXELS)
+        inspect_image(encode(picture(size=(900, 100)), "PNG"), MAX_PIXELS)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
@@ -174,7 +174,7 @@ def test_an_animation_is_refused_with_the_reason(kind):
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
 
     with pytest.raises(ImageUnreadable, match="animation"):
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "MPO"])
@@ -182,8 +182,8 @@ def test_of_a_file_of_several_pictures_the_first_counts(kind):
     red, blue = (Image.new("RGB", (40, 30), color) for color in ("red", "blue"))
     data = encode(red, kind, save_all=True, append_images=[blue])
 
-    assert inspect(data, MAX_PIXELS).height == 30
-    assert decode(data).getpixel((5, 5))[0] > 200
+    assert inspect_image(data, MAX_PIXELS).height == 30
+    assert decode_rgb(data).getpixel((5, 5))[0] > 200
 
 
 @pytest.mark.parametrize("place", ["early", "middle", "late"])
@@ -193,4 +193,4 @@ def test_a_png_with_one_flipped_byte_is_refused(place):
     data[{"early": 200, "middle": len(data) // 2, "late": len(data) - 100}[place]] ^= 1
 
     with pytest.raises(ImageUnreadable, match="damaged"):
-        inspect(bytes(data), 10**6)
+        inspect_image(bytes(data), 10**6)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from shared.images.masks import cover_everything as leave_nothing_
 from shared.images.masks import (
-    brightness,
-    have_same_shape,
+    decode_mask,
+    have_same_aspect_ratio,
     is_empty,
-    thumbnail,
+    mask_thumbnail,
 )
-from shared.images.masks import leave_nothing as leave_nothing_
 from tests.support.images import encode
 
 
@@ -26,7 +26,7 @@ def halves(left, right, size=(40, 30)):
 
 
 def test_brightness_is_that_of_rec_601():
-    red = brightness(encode(Image.new("RGB", (20, 20), "red"), "PNG"))
+    red = decode_mask(encode(Image.new("RGB", (20, 20), "red"), "PNG"))
 
     assert (red.mode, red.getpixel((5, 5))) == ("L", 76)  # 0.299 * 255
 
@@ -35,7 +35,7 @@ def test_transparency_is_dark():
     strokes = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
     strokes.paste((255, 255, 255, 255), (0, 0, 10, 20))
 
-    found = brightness(encode(strokes, "PNG"))
+    found = decode_mask(encode(strokes, "PNG"))
 
     assert (found.getpixel((2, 5)), found.getpixel((15, 5))) == (255, 0)
 
@@ -65,8 +65,8 @@ def test_one_bright_pixel_is_not_empty_and_noise_on_black_is():
     ],
 )
 def test_shapes_are_the_same_up_to_one_percent_or_one_pixel(size, other, same):
-    assert have_same_shape(size, other) is same
-    assert have_same_shape(other, size) is same
+    assert have_same_aspect_ratio(size, other) is same
+    assert have_same_aspect_ratio(other, size) is same
 
 
 def test_masks_that_meet_leave_nothing_and_a_gap_is_something():
@@ -75,7 +75,7 @@ def test_masks_that_meet_leave_nothing_and_a_gap_is_something():
     almost.paste(0, (38, 28, 40, 30))
 
     def leave_nothing(*given):
-        return leave_nothing_(thumbnail(each) for each in given)
+        return leave_nothing_(mask_thumbnail(each) for each in given)
 
     assert leave_nothing(left, right)
     assert leave_nothing(gray(128), gray(128))

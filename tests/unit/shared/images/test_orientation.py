@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from shared.images.inspect import decode, inspect
+from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.images import encode
 
 # Where the corner that people see at the top left lies in the file, and whether the
@@ -48,8 +48,8 @@ def test_the_corner_that_belongs_at_the_top_left_is_there(kind, orientation):
         **(more if kind == "MPO" else {}),
     )
 
-    info = inspect(data, 10**6)
-    upright = decode(data)
+    info = inspect_image(data, 10**6)
+    upright = decode_rgb(data)
 
     assert (info.width, info.height) == upright.size == (48, 32)
     assert upright.getpixel((6, 6))[1] > 220
@@ -64,5 +64,5 @@ def test_an_orientation_that_does_not_exist_is_none(orientation):
     exif[0x0112] = orientation
     data = encode(as_the_sensor_saw_it(1), "JPEG", exif=exif)
 
-    assert inspect(data, 10**6).width == 48
-    assert decode(data).getpixel((6, 6))[1] > 220
+    assert inspect_image(data, 10**6).width == 48
+    assert decode_rgb(data).getpixel((6, 6))[1] > 220

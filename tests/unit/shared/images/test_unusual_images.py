@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from shared.errors import ImageUnreadable
-from shared.images.inspect import decode, inspect
+from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.icc_profiles import by_tables, colored
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, icc_chunk, noise
@@ -25,8 +25,10 @@ def test_a_picture_of_one_color_is_that_color(kind, color):
 
     data = encode(flat, kind)
 
-    assert inspect(data, MAX_PIXELS).width == 64
-    assert decode(data).getpixel((9, 9)) == pytest.approx(flat.getpixel((9, 9)), abs=2)
+    assert inspect_image(data, MAX_PIXELS).width == 64
+    assert decode_rgb(data).getpixel((9, 9)) == pytest.approx(
+        flat.getpixel((9, 9)), abs=2
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
@@ -34,7 +36,7 @@ def test_a_picture_that_is_transparent_everywhere_is_refused(kind):
     data = encode(Image.new("RGBA", (40, 30), (200, 0, 0, 0)), kind)
 
     with pytest.raises(ImageUnreadable, match="transparent everywhere") as caught:
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
     assert caught.value.hint
 
@@ -45,21 +47,21 @@ def test_a_palette_and_gray_may_be_transparent_everywhere_too():
 
     for data in (palette, gray):
         with pytest.raises(ImageUnreadable, match="transparent everywhere"):
-            inspect(data, MAX_PIXELS)
+            inspect_image(data, MAX_PIXELS)
 
 
 def test_one_visible_pixel_is_enough():
     image = Image.new("RGBA", (40, 30), (200, 0, 0, 0))
     image.putpixel((3, 3), (200, 0, 0, 1))
 
-    assert inspect(encode(image, "PNG"), MAX_PIXELS).width == 40
+    assert inspect_image(encode(image, "PNG"), MAX_PIXELS).width == 40
 
 
 def test_a_transparent_color_of_sixteen_bits_is_not_looked_for_among_eight():
     white = noise(3) | 0xFF00
     key = chunk(b"tRNS", struct.pack(">3H", 0x0100, 0x0100, 0x0100))
 
-    assert inspect(deep_png(white, key), MAX_PIXELS).width == 40
+    assert inspect_image(deep_png(white, key), MAX_PIXELS).width == 40
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
@@ -67,7 +69,7 @@ def test_the_profile_of_cmyk_is_applied(kind):
     cyan = Image.new("CMYK", (40, 30), (255, 0, 0, 0))
     pink = by_tables(b"CMYK", 4, (128, 190, 128))
 
-    managed = decode(encode(cyan, kind, icc_profile=pink)).getpixel((5, 5))
+    managed = decode_rgb(encode(cyan, kind, icc_profile=pink)).getpixel((5, 5))
 
     assert managed == pytest.approx((209, 60, 122), abs=3)
 
@@ -78,19 +80,19 @@ def test_a_profile_of_rgb_on_cmyk_is_ignored(kind):
 
     plain, odd = encode(cyan, kind), encode(cyan, kind, icc_profile=colored())
 
-    assert decode(odd).getpixel((5, 5)) == decode(plain).getpixel((5, 5))
+    assert decode_rgb(odd).getpixel((5, 5)) == decode_rgb(plain).getpixel((5, 5))
 
 
 @pytest.mark.parametrize("size", [(16, 128), (128, 16)])
 def test_the_longest_strip_that_is_taken_is_eight_to_one(size):
-    assert inspect(encode(picture(size=size), "PNG"), MAX_PIXELS).width == size[0]
+    assert inspect_image(encode(picture(size=size), "PNG"), MAX_PIXELS).width == size[0]
 
 
 def test_a_profile_that_unpacks_to_gigabytes_is_refused():
     data = deep_png(noise(3), icc_chunk(bytes(80_000_000)))
 
     with pytest.raises(ImageUnreadable):
-        inspect(data, MAX_PIXELS)
+        inspect_image(data, MAX_PIXELS)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
@@ -110,8 +112,8 @@ def test_megabytes_of_metadata_cost_no_time(kind):
     assert len(data) > 9_000_000
     start = time.monotonic()
 
-    assert inspect(data, MAX_PIXELS).width == 40
-    assert decode(data).size == (40, 30)
+    assert inspect_image(data, MAX_PIXELS).width == 40
+    assert decode_rgb(data).size == (40, 30)
 
     assert time.monotonic() - start < 3
 
@@ -123,4 +125,4 @@ def test_a_tiff_whose_header_promises_more_rows_than_it_has_is_refused():
     data[place : place + 4] = struct.pack("<I", 300)
 
     with pytest.raises(ImageUnreadable, match="damaged or incomplete"):
-        inspect(bytes(data), MAX_PIXELS)
+        inspect_image(bytes(data), MAX_PIXELS)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.params.explore import ExploreParams, unit_count
-from shared.params.kinds import PARAMS, JobKind, kind_of, read_params
+from shared.params.kinds import PARAMS_BY_KIND, JobKind, kind_of, read_params
 from shared.params.networks import layer_names
 from shared.params.style import StyleParams
 
@@ -68,12 +68,12 @@ def test_a_unit_that_a_deeper_layer_has_is_fine_there():
 
 @pytest.mark.parametrize("kind", JobKind)
 def test_the_parameters_of_every_kind_are_read_back_as_what_they_were(kind):
-    params = PARAMS[kind]()
+    params = PARAMS_BY_KIND[kind]()
 
     assert kind_of(params) is kind
     assert read_params(kind, params.model_dump(mode="json")) == params
 
 
 def test_the_kinds_are_those_with_parameters():
-    assert set(PARAMS) == set(JobKind)
-    assert set(PARAMS.values()) == {StyleParams, ExploreParams}
+    assert set(PARAMS_BY_KIND) == set(JobKind)
+    assert set(PARAMS_BY_KIND.values()) == {StyleParams, ExploreParams}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.params.memory import largest_edge, need_bytes, shrunk
+from shared.params.memory import largest_fitting_edge, need_bytes, shrink_to_edge
 from shared.params.style import StyleParams
 
 
@@ -14,18 +14,18 @@ def test_the_largest_edge_is_the_inverse_of_the_estimate(edge, optimizer):
     params = StyleParams(max_edge=1024, optimizer=optimizer)
     room = need_bytes(StyleParams(max_edge=edge, optimizer=optimizer))
 
-    assert largest_edge(params, room) == edge // 16 * 16
+    assert largest_fitting_edge(params, room) == edge // 16 * 16
 
 
 def test_it_is_never_larger_than_asked():
-    assert largest_edge(StyleParams(max_edge=300), 2**60) == 288
+    assert largest_fitting_edge(StyleParams(max_edge=300), 2**60) == 288
 
 
 def test_where_not_even_the_smallest_fits_there_is_none():
     room = need_bytes(StyleParams(max_edge=64))
 
-    assert largest_edge(StyleParams(), room) == 64
-    assert largest_edge(StyleParams(), room - 1) is None
+    assert largest_fitting_edge(StyleParams(), room) == 64
+    assert largest_fitting_edge(StyleParams(), room - 1) is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_shrunk_job_keeps_its_smaller_scales(edge, schedule):
         max_edge=1024, schedule=((256, 60), (512, 40), (1024, 30)), seed=7
     )
 
-    smaller = shrunk(params, edge)
+    smaller = shrink_to_edge(params, edge)
 
     assert (smaller.max_edge, smaller.schedule) == (edge, schedule)
     assert (smaller.seed, smaller.optimizer) == (7, params.optimizer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shared.params.segments import Changes, Segment, StyleShare, steered
+from shared.params.segments import Changes, Segment, StyleShare, apply_segments
 from shared.params.style import StyleParams
 
 
@@ -16,13 +16,13 @@ def segment(**changes):
 def test_a_change_leaves_everything_else_as_it_was():
     params = StyleParams(max_edge=128, style_weight=5.0, tv_weight=0.3)
 
-    found = steered(params, [segment(style_weight=20.0)])
+    found = apply_segments(params, [segment(style_weight=20.0)])
 
     assert found == params.model_copy(update={"style_weight": 20.0})
 
 
 def test_later_segments_win_over_earlier_ones():
-    found = steered(
+    found = apply_segments(
         StyleParams(), [segment(content_weight=2.0), segment(content_weight=3.0)]
     )
 
@@ -32,7 +32,7 @@ def test_later_segments_win_over_earlier_ones():
 def test_iterations_change_the_last_scale_only():
     params = StyleParams(max_edge=64, schedule=((32, 5), (64, 7)))
 
-    found = steered(params, [segment(iterations=40)])
+    found = apply_segments(params, [segment(iterations=40)])
 
     assert found.schedule == ((32, 5), (64, 40))
 
@@ -41,7 +41,9 @@ def test_the_blend_of_the_styles_changes_weights_and_keeps_the_pictures():
     styles = [{"image": {"asset_id": "a"}}, {"image": {"asset_id": "b"}}]
     params = StyleParams(styles=styles)
 
-    found = steered(params, [segment(styles=(StyleShare(weight=3), {"weight": 1}))])
+    found = apply_segments(
+        params, [segment(styles=(StyleShare(weight=3), {"weight": 1}))]
+    )
 
     assert [style.weight for style in found.styles] == [3, 1]
     assert [style.image.asset_id for style in found.styles] == ["a", "b"]
@@ -59,7 +61,7 @@ def test_the_blend_of_the_styles_changes_weights_and_keeps_the_pictures():
 )
 def test_changes_that_do_not_fit_the_job_are_refused(changes, complaint):
     with pytest.raises(ValueError, match=complaint):
-        steered(StyleParams(), [segment(**changes)])
+        apply_segments(StyleParams(), [segment(**changes)])
 
 
 @pytest.mark.parametrize(
@@ -71,4 +73,4 @@ def test_what_cannot_be_steered_is_refused(changes):
 
 
 def test_what_stays_is_not_stored():
-    assert Changes(tv_weight=0.0).stored() == {"tv_weight": 0.0}
+    assert Changes(tv_weight=0.0).to_json() == {"tv_weight": 0.0}

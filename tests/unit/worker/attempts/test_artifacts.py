@@ -14,11 +14,11 @@ from shared.settings import Settings
 from shared.storage.backends import open_storage
 from tests.support.fault_injection import Moody, full_for
 from tests.support.job_rows import claim, submit
-from worker.attempts.artifacts import Keeper
-from worker.context import Tools
-from worker.devices.device import cpu
-from worker.devices.networks import Networks
-from worker.lease import Lease, Order
+from worker.attempts.artifacts import ArtifactStore
+from worker.context import WorkerContext
+from worker.devices.device import cpu_device
+from worker.devices.networks import NetworkCache
+from worker.lease import Directive, Lease
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def tools(db, tmp_path):
     settings = Settings(
         home=tmp_path, save_retry_seconds=3600, save_timeout_seconds=36_000
     )
-    return Tools(
+    return WorkerContext(
         db=db,
         storage=Moody(open_storage(settings.storage_url), full_for("results/")),
-        networks=Networks(settings, torch.device("cpu")),
-        device=cpu(),
+        networks=NetworkCache(settings, torch.device("cpu")),
+        device=cpu_device(),
         settings=settings,
         worker_id="wkr_here",
         draining=threading.Event(),
@@ -55,7 +55,7 @@ def wanted(db):
 def saved(tools, held):
     """Save a result, as the attempt at `held` would."""
     lease = Lease(tools.db, held, tools.settings, tools.draining)
-    return Keeper(tools, held, lease).save(".png", b"picture")
+    return ArtifactStore(tools, held, lease).save_result(".png", b"picture")
 
 
 def test_a_drained_worker_that_cannot_store_a_wanted_picture_leaves_at_once(
@@ -63,7 +63,7 @@ def test_a_drained_worker_that_cannot_store_a_wanted_picture_leaves_at_once(
 ):
     tools.draining.set()
 
-    assert saved(tools, wanted) is Order.LEAVE
+    assert saved(tools, wanted) is Directive.DRAIN
     assert [verb for verb, _ in tools.storage.calls] == ["put"]
 
 
@@ -71,7 +71,7 @@ def test_a_drain_ends_the_wait_for_room(tools, wanted):
     drain = threading.Timer(0.2, tools.draining.set)
     drain.start()
 
-    assert saved(tools, wanted) is Order.LEAVE
+    assert saved(tools, wanted) is Directive.DRAIN
 
     drain.join()
     assert [verb for verb, _ in tools.storage.calls] == ["put"]

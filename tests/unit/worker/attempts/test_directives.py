@@ -9,8 +9,8 @@ import pytest
 from shared.jobs.lease import HeartbeatReply
 from shared.params.segments import Changes, Segment
 from shared.states import JobState
-from worker.attempts.style import Course, Interrupted
-from worker.lease import Order, order_of
+from worker.attempts.style import AttemptInterrupted, IterationLoop
+from worker.lease import Directive, choose_directive
 
 LAST = 5
 
@@ -38,12 +38,12 @@ class Driven:
         return (Iterate(n) for n in range(done + 1, LAST + 1))
 
     def follow(self, here=None, known=()):
-        course = Course(
+        course = IterationLoop(
             self.begin,
-            lambda iterate: self.orders.pop(iterate.iteration, Order.GO_ON),
+            lambda iterate: self.orders.pop(iterate.iteration, Directive.CONTINUE),
             lambda _iteration: self.segments,
         )
-        ended, order = course.follow(here, known)
+        ended, order = course.run(here, known)
         return (None if ended is None else ended.iteration), order
 
 
@@ -52,14 +52,16 @@ def segment(iteration):
 
 
 def test_without_orders_every_iteration_is_done():
-    assert Driven().follow() == (LAST, Order.GO_ON)
+    assert Driven().follow() == (LAST, Directive.CONTINUE)
 
 
 def test_nothing_left_to_do_is_an_end_too():
-    assert Driven().follow(Iterate(LAST)) == (LAST, Order.GO_ON)
+    assert Driven().follow(Iterate(LAST)) == (LAST, Directive.CONTINUE)
 
 
-@pytest.mark.parametrize("order", [Order.STOP, Order.PAUSE, Order.LEAVE, Order.FINISH])
+@pytest.mark.parametrize(
+    "order", [Directive.CANCEL, Directive.PAUSE, Directive.DRAIN, Directive.FINISH]
+)
 def test_an_order_ends_it_where_it_is(order):
     assert Driven({3: order}).follow() == (3, order)
 
@@ -68,68 +70,81 @@ def test_an_order_in_the_middle_of_an_iteration_leaves_the_one_before():
     def breaking_off(here, segments):
         yield Iterate(1)
         yield Iterate(2)
-        raise Interrupted(Order.PAUSE)
+        raise AttemptInterrupted(Directive.PAUSE)
 
-    course = Course(breaking_off, lambda _iterate: Order.GO_ON, lambda _iteration: ())
+    course = IterationLoop(
+        breaking_off, lambda _iterate: Directive.CONTINUE, lambda _iteration: ()
+    )
 
-    assert course.follow(None, ()) == (Iterate(2), Order.PAUSE)
+    assert course.run(None, ()) == (Iterate(2), Directive.PAUSE)
 
 
 def test_a_change_begins_the_engine_anew_with_all_that_is_known():
-    driven = Driven({2: Order.STEER}, (segment(2),))
+    driven = Driven({2: Directive.STEER}, (segment(2),))
 
-    assert driven.follow() == (LAST, Order.GO_ON)
+    assert driven.follow() == (LAST, Directive.CONTINUE)
     assert driven.begun == [(0, ()), (2, (segment(2),))]
 
 
 def test_a_change_at_the_last_iteration_still_begins():
     """It may be one that adds iterations."""
-    driven = Driven({LAST: Order.STEER}, (segment(LAST),))
+    driven = Driven({LAST: Directive.STEER}, (segment(LAST),))
 
-    assert driven.follow() == (LAST, Order.GO_ON)
+    assert driven.follow() == (LAST, Directive.CONTINUE)
     assert len(driven.begun) == 2
 
 
 @pytest.mark.parametrize("answer", [None, (segment(1),)])
 def test_nothing_begins_anew_when_nothing_new_could_be_recorded(answer):
-    driven = Driven({2: Order.STEER}, answer)
+    driven = Driven({2: Directive.STEER}, answer)
 
-    assert driven.follow(known=(segment(1),)) == (LAST, Order.GO_ON)
+    assert driven.follow(known=(segment(1),)) == (LAST, Directive.CONTINUE)
     assert len(driven.begun) == 1
 
 
 @pytest.mark.parametrize(
     ("told", "draining", "order"),
     [
-        (HeartbeatReply(JobState.RUNNING), False, Order.GO_ON),
-        (HeartbeatReply(JobState.RUNNING), True, Order.LEAVE),
+        (HeartbeatReply(JobState.RUNNING), False, Directive.CONTINUE),
+        (HeartbeatReply(JobState.RUNNING), True, Directive.DRAIN),
         (
             HeartbeatReply(JobState.RUNNING, has_pending_segments=True),
             False,
-            Order.STEER,
+            Directive.STEER,
         ),
         (
             HeartbeatReply(JobState.RUNNING, has_pending_segments=True),
             True,
-            Order.LEAVE,
+            Directive.DRAIN,
         ),
         (
             HeartbeatReply(JobState.PAUSING, has_pending_segments=True),
             True,
-            Order.PAUSE,
+            Directive.PAUSE,
         ),
-        (HeartbeatReply(JobState.PAUSING, finish_requested=True), True, Order.FINISH),
-        (HeartbeatReply(JobState.CANCELING, finish_requested=True), True, Order.STOP),
+        (
+            HeartbeatReply(JobState.PAUSING, finish_requested=True),
+            True,
+            Directive.FINISH,
+        ),
+        (
+            HeartbeatReply(JobState.CANCELING, finish_requested=True),
+            True,
+            Directive.CANCEL,
+        ),
     ],
 )
 def test_the_end_comes_first_then_the_picture_the_device_the_parameters(
     told, draining, order
 ):
-    assert order_of(told, draining=draining) is order
+    assert choose_directive(told, draining=draining) is order
 
 
 def test_what_lets_go_and_what_keeps():
-    assert {order for order in Order if order.lets_go} == {
-        Order.PAUSE, Order.STOP, Order.LEAVE
+    assert {order for order in Directive if order.ends_attempt} == {
+        Directive.PAUSE, Directive.CANCEL, Directive.DRAIN
     }  # fmt: skip
-    assert {order for order in Order if order.keeps} == {Order.PAUSE, Order.LEAVE}
+    assert {order for order in Directive if order.resumes_later} == {
+        Directive.PAUSE,
+        Directive.DRAIN,
+    }

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from shared.errors import DeviceFailed, Diverged, WeightsMissing
-from worker.attempts.failures import failure_of, is_of_the_device
+from worker.attempts.failures import describe_failure, is_device_failure
 
 
 def test_a_deliberate_error_tells_of_itself():
-    failure = failure_of(WeightsMissing("vgg19 is not in /weights"))
+    failure = describe_failure(WeightsMissing("vgg19 is not in /weights"))
 
     assert (failure.code, failure.retryable) == ("weights_missing", False)
     assert failure.hint == "run 'impasto weights fetch'"
@@ -25,7 +25,7 @@ def test_a_deliberate_error_tells_of_itself():
     ],
 )
 def test_every_kind_of_full_memory_is_out_of_memory(error):
-    failure = failure_of(error)
+    failure = describe_failure(error)
 
     assert (failure.code, failure.retryable) == ("out_of_memory", False)
 
@@ -34,7 +34,7 @@ def test_torch_really_fails_so_when_memory_is_short():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**48)
 
-    assert failure_of(caught.value).code == "out_of_memory"
+    assert describe_failure(caught.value).code == "out_of_memory"
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_torch_really_fails_so_when_memory_is_short():
     ],
 )
 def test_what_the_device_says_is_an_error_of_the_device(error):
-    failure = failure_of(error)
+    failure = describe_failure(error)
 
-    assert is_of_the_device(error)
+    assert is_device_failure(error)
     assert (failure.code, failure.retryable) == ("device_error", True)
 
 
@@ -63,15 +63,15 @@ def test_what_the_device_says_is_an_error_of_the_device(error):
     ],
 )
 def test_what_may_be_the_jobs_fault_is_not(error):
-    assert not is_of_the_device(error)
+    assert not is_device_failure(error)
 
 
 def test_a_bug_is_retried_and_gives_away_nothing():
-    failure = failure_of(KeyError("/secret/path"))
+    failure = describe_failure(KeyError("/secret/path"))
 
     assert (failure.code, failure.retryable) == ("engine_error", True)
     assert "secret" not in failure.message
 
 
 def test_divergence_is_final():
-    assert failure_of(Diverged("loss is nan")).retryable is False
+    assert describe_failure(Diverged("loss is nan")).retryable is False

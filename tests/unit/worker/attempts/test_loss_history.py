@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from worker.attempts.loss_history import Curve
+from worker.attempts.loss_history import LossHistory
 
 
 def iterate(iteration, total=1.0):
@@ -21,7 +21,7 @@ def iterations(curve):
 
 
 def test_a_short_run_keeps_every_iteration():
-    curve = Curve()
+    curve = LossHistory()
     for iteration in range(1, 101):
         curve.add(iterate(iteration))
 
@@ -31,7 +31,7 @@ def test_a_short_run_keeps_every_iteration():
 
 @pytest.mark.parametrize("count", [501, 999, 1000, 20_000])
 def test_a_long_run_is_thinned_evenly_and_keeps_its_ends(count):
-    curve = Curve()
+    curve = LossHistory()
     for iteration in range(1, count + 1):
         curve.add(iterate(iteration))
 
@@ -44,11 +44,11 @@ def test_a_long_run_is_thinned_evenly_and_keeps_its_ends(count):
 
 
 def test_an_attempt_goes_on_from_where_it_resumes():
-    first = Curve()
+    first = LossHistory()
     for iteration in range(1, 11):
         first.add(iterate(iteration))
 
-    again = Curve(first.points, until=7)
+    again = LossHistory(first.points, until_iteration=7)
     again.add(iterate(8, total=9.0))
 
     assert iterations(again) == list(range(1, 9))
@@ -56,7 +56,7 @@ def test_an_attempt_goes_on_from_where_it_resumes():
 
 
 def test_what_is_no_number_is_none_and_the_others_are_short():
-    curve = Curve()
+    curve = LossHistory()
     curve.add(iterate(1, total=float("nan")))
     curve.add(iterate(2, total=1 / 3))
 
@@ -64,5 +64,5 @@ def test_what_is_no_number_is_none_and_the_others_are_short():
 
 
 def test_nothing_has_no_points():
-    assert Curve().points == []
-    assert Curve([[5, 0, 1, 1, 1, 1]], until=0).points == []
+    assert LossHistory().points == []
+    assert LossHistory([[5, 0, 1, 1, 1, 1]], until_iteration=0).points == []

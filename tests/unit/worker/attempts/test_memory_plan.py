@@ -8,11 +8,11 @@ import torch
 from shared.params.memory import need_bytes
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import random_weights
-from worker.attempts.memory_plan import room_on
-from worker.engine.images.inputs import Sources, Style
-from worker.engine.images.tiling import tile_for
-from worker.engine.limits import Limits
-from worker.engine.targets import view
+from worker.attempts.memory_plan import plan_memory
+from worker.engine.images.inputs import Style, TransferInputs
+from worker.engine.images.tiling import choose_tile_px
+from worker.engine.limits import RunLimits
+from worker.engine.targets import build_feature_extractor
 from worker.engine.vgg.network import build_network
 
 PARAMS = StyleParams(max_edge=512)
@@ -26,24 +26,26 @@ def network():
 
 def room(network, device_bytes, params=PARAMS):
     photo, painting = torch.zeros(1, 3, 30, 40), torch.zeros(1, 3, 50, 50)
-    return room_on(device_bytes, network, params, Sources(photo, (Style(painting),)))
+    return plan_memory(
+        device_bytes, network, params, TransferInputs(photo, (Style(painting),))
+    )
 
 
 def sides(room):
     while room is not None:
-        yield room.plan
-        room = room.narrowed()
+        yield room.tiling
+        room = room.with_smaller_tiles()
 
 
 def test_a_large_device_computes_pictures_whole(network):
-    assert room(network, 64 * GB).plan == "whole"
+    assert room(network, 64 * GB).tiling == "whole"
     assert room(network, 64 * GB).is_tiled is False
 
 
 def test_a_little_more_memory_changes_nothing(network):
     large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
 
-    plans = {room(network, 24 * GB + extra, large).plan for extra in (0, 1, 1000)}
+    plans = {room(network, 24 * GB + extra, large).tiling for extra in (0, 1, 1000)}
 
     assert len(plans) == 1
     assert plans != {"whole"}
@@ -55,15 +57,15 @@ def test_the_engine_takes_the_tiles_that_the_plan_names(network, gigabytes):
     found = room(network, gigabytes * GB, large)
     names = {*large.content_layers, *large.style_layers}
 
-    side = tile_for((6144, 8192), network, names, found.activation_bytes)
+    side = choose_tile_px((6144, 8192), network, names, found.activation_bytes)
 
-    assert found.plan == f"{side} px"
+    assert found.tiling == f"{side} px"
 
 
 def test_a_device_that_a_job_just_fits_has_room_for_the_smallest_tile(network):
     large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
 
-    assert room(network, need_bytes(large), large).side_px >= 64
+    assert room(network, need_bytes(large), large).tile_side_px >= 64
 
 
 def test_less_and_less_ends_with_the_smallest_tiles(network):
@@ -79,16 +81,18 @@ def test_less_than_tiles_that_were_asked_for_are_smaller_ones(network):
     names = {*asked.content_layers, *asked.style_layers}
 
     found = room(network, 64 * GB, asked)
-    smaller = found.narrowed()
+    smaller = found.with_smaller_tiles()
 
-    assert (found.plan, found.is_tiled) == ("256 px", True)
-    assert smaller.plan == "64 px"
-    limits = Limits(smaller.activation_bytes)
-    looking = view(network, names, (384, 512), smaller.params.tile_px, limits)
+    assert (found.tiling, found.is_tiled) == ("256 px", True)
+    assert smaller.tiling == "64 px"
+    limits = RunLimits(smaller.activation_bytes)
+    looking = build_feature_extractor(
+        network, names, (384, 512), smaller.params.tile_px, limits
+    )
     assert {tile.rows.stop - tile.rows.start for tile in looking.tiles} == {64}
 
 
 def test_a_picture_as_small_as_the_smallest_tile_has_nothing_to_give(network):
     small = StyleParams(max_edge=64)
 
-    assert room(network, 64 * GB, small).narrowed() is None
+    assert room(network, 64 * GB, small).with_smaller_tiles() is None

@@ -8,15 +8,15 @@ import torch
 from shared.params.style import StyleParams
 from tests.support.fault_injection import Watched, tight
 from tests.unit.worker.engine.conftest import last, picture, random_weights
-from worker.attempts.memory_plan import room_on
-from worker.attempts.style import endure
-from worker.engine.images.inputs import Sources, Style
-from worker.engine.limits import Limits
+from worker.attempts.memory_plan import plan_memory
+from worker.attempts.style import run_with_oom_retry
+from worker.engine.images.inputs import Style, TransferInputs
+from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
 
 PARAMS = StyleParams(max_edge=256, schedule=((64, 2), (256, 3)), optimizer="adam")
-SOURCES = Sources(
+SOURCES = TransferInputs(
     picture(120, 160, seed=1).float(), (Style(picture(90, 60, seed=2).float()),)
 )
 SMALLEST_PIXELS = 192 * 192  # of a tile of 64 px and what relu5_1 sees around it
@@ -30,11 +30,13 @@ def network():
 
 def endured(network, start=None, told=None):
     def run(room, here):
-        limits = Limits(room.activation_bytes)
+        limits = RunLimits(room.activation_bytes)
         return stylize(SOURCES, room.params, network, resume=here, limits=limits)
 
-    room = room_on(64 * 10**9, network, PARAMS, SOURCES)
-    return endure(room, start, run, [].append if told is None else told.append)
+    room = plan_memory(64 * 10**9, network, PARAMS, SOURCES)
+    return run_with_oom_retry(
+        room, start, run, [].append if told is None else told.append
+    )
 
 
 def test_with_enough_memory_nothing_is_different(network):
@@ -52,7 +54,7 @@ def test_a_run_goes_on_in_smaller_tiles_to_nearly_the_same_picture(network):
 
     found = list(endured(Watched(network, tight(SMALLEST_PIXELS)), told=told))
 
-    assert [room.plan for room in told] == ["64 px"]
+    assert [room.tiling for room in told] == ["64 px"]
     assert [iterate.iteration for iterate in found] == [1, 2, 3, 4, 5]
     assert float((found[-1].image - whole.image).abs().max()) < 1e-2
 
@@ -89,7 +91,7 @@ def test_a_device_too_small_for_the_smallest_tiles_gives_up(network):
     with pytest.raises(torch.OutOfMemoryError):
         list(endured(Watched(network, tight(1000)), told=told))
 
-    assert [room.plan for room in told] == ["64 px"]
+    assert [room.tiling for room in told] == ["64 px"]
 
 
 def test_any_other_error_ends_the_run_at_once(network):

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from shared.forecast.pace_model import Curve, Paces, Point, Step
-from shared.forecast.pace_store import Measured
-from shared.forecast.time_left import Told, time_left
-from worker.attempts.progress import Meter
+from shared.forecast.pace_model import CurvePoint, PaceCurve, PaceModel, PaceStep
+from shared.forecast.pace_store import PaceMeasurement
+from shared.forecast.time_left import ProgressReport, estimate_time_left
+from worker.attempts.progress import ProgressMeter
 from worker.engine.objective import Losses
 
 STAGES = [(100, 10), (200, 5)]
@@ -36,14 +36,14 @@ def iterate(scale, at_scale, overall):
 
 
 def known(factor=1.0):
-    points = (Point(SMALL, factor), Point(LARGE, 4 * factor))
-    return Paces(
+    points = (CurvePoint(SMALL, factor), CurvePoint(LARGE, 4 * factor))
+    return PaceModel(
         {
-            Step.ITERATION: Curve(Step.ITERATION, points),
-            Step.ENTRY: Curve(Step.ENTRY, points),
-            Step.SAVE: Curve(Step.SAVE, (Point(LARGE, 3.0),)),
+            PaceStep.ITERATION: PaceCurve(PaceStep.ITERATION, points),
+            PaceStep.TARGETS: PaceCurve(PaceStep.TARGETS, points),
+            PaceStep.SAVE: PaceCurve(PaceStep.SAVE, (CurvePoint(LARGE, 3.0),)),
         },
-        is_own=True,
+        is_same_method=True,
     )
 
 
@@ -56,7 +56,9 @@ def run(meter, watch, scale, count, seconds, before=0):
 
 
 def left(told):
-    return time_left(STAGES, told["scale"], Told.model_validate(told)).seconds
+    return estimate_time_left(
+        STAGES, told["scale"], ProgressReport.model_validate(told)
+    ).seconds
 
 
 @pytest.fixture
@@ -66,22 +68,22 @@ def watch():
 
 @pytest.fixture
 def meter(watch):
-    return Meter(watch)
+    return ProgressMeter(watch)
 
 
 def test_before_the_first_iteration_all_is_still_to_come(meter, watch):
     watch.now = 2.0
-    meter.expect(known(), STAGES, (50, 50))
+    meter.set_expected_pace(known(), STAGES, (50, 50))
 
-    told = meter.preparing(0, 0, 0)
+    told = meter.loading_progress(0, 0, 0)
 
     assert left(told) == pytest.approx(1 + 10 * 1 + 4 + 5 * 4 + 3)
-    assert meter.foretold.seconds == pytest.approx(1 + 10 + 4 + 20 + 3)
+    assert meter.forecast.seconds == pytest.approx(1 + 10 + 4 + 20 + 3)
     assert told["phase"] == "loading"
 
 
 def test_an_attempt_that_is_slower_than_others_corrects_what_is_left(meter, watch):
-    meter.expect(known(), STAGES, (50, 50))
+    meter.set_expected_pace(known(), STAGES, (50, 50))
 
     told = run(meter, watch, 0, 9, 2.0)
 
@@ -91,7 +93,7 @@ def test_an_attempt_that_is_slower_than_others_corrects_what_is_left(meter, watc
 
 
 def test_the_correction_is_taken_along_to_the_next_scale(meter, watch):
-    meter.expect(known(), STAGES, (50, 50))
+    meter.set_expected_pace(known(), STAGES, (50, 50))
     run(meter, watch, 0, 10, 2.0)
 
     told = run(meter, watch, 1, 1, 8.0, before=10)
@@ -100,36 +102,36 @@ def test_the_correction_is_taken_along_to_the_next_scale(meter, watch):
 
 
 def test_where_nothing_was_known_the_pace_of_the_moment_counts(meter, watch):
-    meter.expect(Paces(), STAGES, (50, 50))
-    assert "scale_costs" not in meter.preparing(0, 0, 0)
+    meter.set_expected_pace(PaceModel(), STAGES, (50, 50))
+    assert "scale_costs" not in meter.loading_progress(0, 0, 0)
 
     told = run(meter, watch, 0, 4, 1.0)
 
     assert left(told) == pytest.approx(6 + 4 + 5 * 4)
-    assert meter.foretold is None
+    assert meter.forecast is None
 
 
 def test_what_was_timed_is_told_per_step_and_size(meter, watch):
     watch.now = 2.0
-    meter.expect(known(), STAGES, (50, 50))
+    meter.set_expected_pace(known(), STAGES, (50, 50))
     watch.now += 5.0  # the targets of the first scale
     run(meter, watch, 0, 10, 1.0)
     watch.now += 2.0
     run(meter, watch, 1, 5, 3.0, before=10)
     watch.now += 7.0
 
-    assert meter.saved() == [
-        Measured(Step.LOAD, LARGE, pytest.approx(2.0)),
-        Measured(Step.ITERATION, SMALL, pytest.approx(1.0)),
-        Measured(Step.ENTRY, SMALL, pytest.approx(5.0)),
-        Measured(Step.ITERATION, LARGE, pytest.approx(3.0)),
-        Measured(Step.ENTRY, LARGE, pytest.approx(2.0)),
-        Measured(Step.SAVE, LARGE, pytest.approx(7.0)),
+    assert meter.measurements() == [
+        PaceMeasurement(PaceStep.LOAD, LARGE, pytest.approx(2.0)),
+        PaceMeasurement(PaceStep.ITERATION, SMALL, pytest.approx(1.0)),
+        PaceMeasurement(PaceStep.TARGETS, SMALL, pytest.approx(5.0)),
+        PaceMeasurement(PaceStep.ITERATION, LARGE, pytest.approx(3.0)),
+        PaceMeasurement(PaceStep.TARGETS, LARGE, pytest.approx(2.0)),
+        PaceMeasurement(PaceStep.SAVE, LARGE, pytest.approx(7.0)),
     ]
 
 
 def test_a_few_iterations_say_nothing_about_other_jobs(meter, watch):
-    meter.expect(known(), STAGES, (50, 50))
+    meter.set_expected_pace(known(), STAGES, (50, 50))
     run(meter, watch, 0, 3, 1.0)
 
-    assert [one.step for one in meter.saved()] == [Step.LOAD, Step.SAVE]
+    assert [one.step for one in meter.measurements()] == [PaceStep.LOAD, PaceStep.SAVE]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from worker.attempts.throttle import Pace
+from worker.attempts.throttle import Throttle
 
 
 def test_the_first_comes_at_once_or_after_one_interval(clock):
-    assert Pace(10, at_once=True, clock=clock).is_due()
-    later = Pace(10, at_once=False, clock=clock)
+    assert Throttle(10, first_is_due=True, clock=clock).is_due()
+    later = Throttle(10, first_is_due=False, clock=clock)
     assert not later.is_due()
     clock.advance(10)
     assert later.is_due()
@@ -17,8 +17,8 @@ def test_the_first_comes_at_once_or_after_one_interval(clock):
 
 @pytest.mark.parametrize(("cost", "rest"), [(0.01, 10), (0.5, 100)])
 def test_a_costly_one_makes_the_next_wait_two_hundred_times_as_long(clock, cost, rest):
-    pace = Pace(10, at_once=True, clock=clock)
-    with pace.measured():
+    pace = Throttle(10, first_is_due=True, clock=clock)
+    with pace.measure():
         clock.advance(cost)
 
     clock.advance(rest - 0.001)

@@ -13,17 +13,21 @@ import torch
 
 from shared.settings import Settings
 from tests.unit.worker.engine.conftest import random_weights
-from worker.devices.determinism import cpu_has_bfloat16, precision_on, prepare
-from worker.devices.device import cpu, how_computed
-from worker.devices.networks import network_of
-from worker.engine.vgg.convolution import winograd_is_available
+from worker.devices.determinism import (
+    configure_torch,
+    cpu_has_bfloat16,
+    select_precision,
+)
+from worker.devices.device import compute_environment, cpu_device
+from worker.devices.networks import network_from_weights
+from worker.engine.vgg.convolution import is_winograd_available
 from worker.supervisor import EXIT_UNUSABLE
 
 # Its switches are for a whole process, so they are thrown in one of their own.
 PREPARE = """
 import json, torch
-from worker.devices.determinism import compute_exactly_on_cuda
-compute_exactly_on_cuda()
+from worker.devices.determinism import make_cuda_deterministic
+make_cuda_deterministic()
 print(json.dumps([
     torch.are_deterministic_algorithms_enabled(),
     torch.utils.deterministic.fill_uninitialized_memory,
@@ -74,7 +78,7 @@ def test_on_cuda_nothing_starts_while_cublas_may_add_up_in_any_order():
 
 
 def test_the_cpu_is_left_as_it_is(settings):
-    prepare(settings(), "cpu")
+    configure_torch(settings(), "cpu")
 
     assert not torch.are_deterministic_algorithms_enabled()
 
@@ -83,8 +87,8 @@ def test_the_cpu_is_left_as_it_is(settings):
 def test_bfloat16_is_refused_where_no_device_has_it(tmp_path):
     program = (
         "from shared.settings import Settings;"
-        "from worker.devices.determinism import prepare;"
-        "prepare(Settings(), 'cuda')"
+        "from worker.devices.determinism import configure_torch;"
+        "configure_torch(Settings(), 'cuda')"
     )
     done = run(
         ["-c", program],
@@ -106,8 +110,8 @@ def test_where_the_cpu_has_bfloat16_its_activations_have_it_unless_told(
         (settings(cpu_precision="float32"), torch.float32),
         (settings(cpu_convolution="winograd"), torch.float32),
     ):
-        prepare(told, "cpu")
-        network = network_of("vgg16", weights, torch.device("cpu"), told)
+        configure_torch(told, "cpu")
+        network = network_from_weights("vgg16", weights, torch.device("cpu"), told)
 
         assert (network.dtype, network.precision) == (torch.float32, expected)
 
@@ -117,8 +121,8 @@ def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(tmp_path):
         "import torch; torch.cpu.get_capabilities = lambda: {'avx512_f': True};"
         "from shared.settings import Settings;"
         "from worker.devices.determinism import *;"
-        "print(precision_on('cpu', Settings(cpu_precision='auto')));"
-        "prepare(Settings(), 'cpu')"
+        "print(select_precision('cpu', Settings(cpu_precision='auto')));"
+        "configure_torch(Settings(), 'cpu')"
     )
     done = run(
         ["-c", program], IMPASTO_HOME=str(tmp_path), IMPASTO_CPU_PRECISION="bf16"
@@ -136,7 +140,7 @@ def test_winograd_in_bfloat16_is_refused_since_there_is_no_such_kernel(settings)
 def test_each_device_has_its_own_precision(settings):
     told = settings(cpu_precision="float32", cuda_precision="bf16")
 
-    found = [precision_on(device, told) for device in ("cpu", "cuda", "mps")]
+    found = [select_precision(device, told) for device in ("cpu", "cuda", "mps")]
 
     assert found == ["float32", "bf16", "float32"]
 
@@ -158,17 +162,17 @@ def test_a_worker_that_cannot_do_winograd_says_so_and_is_not_started_again(tmp_p
     assert "IMPASTO_CPU_CONVOLUTION=winograd needs NNPACK" in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not winograd_is_available(), reason="no NNPACK in this torch")
+@pytest.mark.skipif(not is_winograd_available(), reason="no NNPACK in this torch")
 def test_the_setting_chooses_the_convolution_on_the_cpu(settings, weights):
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
     direct, winograd = (
-        network_of(
+        network_from_weights(
             "vgg16",
             weights,
             torch.device("cpu"),
             settings(cpu_convolution=way, cpu_precision="float32"),
-        ).activations(image, ["relu1_2"])["relu1_2"]
+        ).compute_activations(image, ["relu1_2"])["relu1_2"]
         for way in ("direct", "winograd")
     )
 
@@ -179,21 +183,21 @@ def test_the_setting_chooses_the_convolution_on_the_cpu(settings, weights):
 def test_settings_of_cuda_change_nothing_on_the_cpu(settings, weights):
     changed = settings(cpu_precision="float32", cuda_precision="bf16", cuda_graphs=True)
 
-    network = network_of("vgg16", weights, torch.device("cpu"), changed)
+    network = network_from_weights("vgg16", weights, torch.device("cpu"), changed)
 
     assert (network.dtype, network.precision) == (torch.float32, torch.float32)
-    assert network.record is None
+    assert network.capture_graph is None
 
 
 def test_what_is_written_down_tells_every_way_to_compute_from_every_other(settings):
-    on_cuda = replace(cpu(), device_class="cuda")
+    on_cuda = replace(cpu_device(), device_class="cuda")
     ways = [
-        how_computed(settings(cpu_precision="float32"), cpu()),
-        how_computed(settings(cpu_precision="bf16"), cpu()),
-        how_computed(settings(cpu_convolution="winograd"), cpu()),
-        how_computed(settings(), on_cuda),
-        how_computed(settings(cuda_precision="bf16"), on_cuda),
-        how_computed(settings(cuda_graphs=True), on_cuda),
+        compute_environment(settings(cpu_precision="float32"), cpu_device()),
+        compute_environment(settings(cpu_precision="bf16"), cpu_device()),
+        compute_environment(settings(cpu_convolution="winograd"), cpu_device()),
+        compute_environment(settings(), on_cuda),
+        compute_environment(settings(cuda_precision="bf16"), on_cuda),
+        compute_environment(settings(cuda_graphs=True), on_cuda),
     ]
 
     assert len({tuple(sorted(way.items())) for way in ways}) == len(ways)
@@ -204,4 +208,6 @@ def test_what_is_written_down_tells_every_way_to_compute_from_every_other(settin
 def test_settings_of_another_device_change_nothing_that_is_written_down(settings):
     changed = settings(cuda_precision="bf16", cuda_graphs=True)
 
-    assert how_computed(changed, cpu()) == how_computed(settings(), cpu())
+    assert compute_environment(changed, cpu_device()) == compute_environment(
+        settings(), cpu_device()
+    )

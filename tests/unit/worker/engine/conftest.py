@@ -11,10 +11,10 @@ import torch
 
 from shared.params.networks import layer_names
 from shared.params.style import StyleParams
-from worker.checkpoints import Origin, dump, parse
-from worker.engine.images.inputs import Sources, Style
+from worker.checkpoints import Provenance, dump, parse
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import Scale
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
@@ -60,9 +60,9 @@ def picture(height: int, width: int, seed: int) -> Tensor:
 
 def sources_of(
     content: Tensor, *styles: Tensor, start: Tensor | None = None
-) -> Sources:
+) -> TransferInputs:
     """Pictures without masks."""
-    return Sources(content, tuple(Style(each) for each in styles), start)
+    return TransferInputs(content, tuple(Style(each) for each in styles), start)
 
 
 def objective_of(
@@ -70,11 +70,11 @@ def objective_of(
     params: StyleParams,
     content: Tensor,
     styles: Sequence[Tensor | Style],
-    limits: Limits | None = None,
+    limits: RunLimits | None = None,
 ) -> Objective:
     """The objective at the very size of the pictures."""
     whole = tuple(each if isinstance(each, Style) else Style(each) for each in styles)
-    return Objective(network, params, Scale(0, content, whole), limits or Limits())
+    return Objective(network, params, Scale(0, content, whole), limits or RunLimits())
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +145,7 @@ def run(
 
 def through_json(snapshot: Snapshot) -> Snapshot:
     """Write a snapshot as a checkpoint and read it back."""
-    return parse(dump(snapshot, Origin({}, {})))[0]
+    return parse(dump(snapshot, Provenance({}, {})))[0]
 
 
 def last(iterates: Iterator[Iterate]) -> Iterate:

@@ -12,9 +12,9 @@ import torch
 from shared.params.explore import ExploreParams, unit_count
 from shared.params.networks import layer_names
 from tests.unit.worker.engine.conftest import picture, through_json
-from worker.engine.activation_patches import explore, units_to_show
+from worker.engine.activation_patches import find_activation_patches, select_units
 from worker.engine.vgg.network import build_network
-from worker.engine.vgg.receptive_field import receptive_field
+from worker.engine.vgg.receptive_field import compute_receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.params.style import PoolingName
-    from worker.engine.activation_patches import Look
+    from worker.engine.activation_patches import PatchSearchState
     from worker.engine.vgg.network import Network
 
 SIZES = [(32, 48), (40, 24), (17, 51), (36, 36), (33, 64)]
@@ -37,7 +37,7 @@ def make(**changes: Any) -> ExploreParams:
     return ExploreParams(**{"layers": LAYERS, "top_k": 3, "patches": 4, **changes})
 
 
-def last(looks: Iterator[Look]) -> Look:
+def last(looks: Iterator[PatchSearchState]) -> PatchSearchState:
     return deque(looks, maxlen=1)[0]
 
 
@@ -47,7 +47,7 @@ def by_hand(
     """(activation, picture, row, column), found number by number."""
     strongest = []
     for index, image in enumerate(pictures):
-        rows = network.activations(image, [layer])[layer][0, unit].tolist()
+        rows = network.compute_activations(image, [layer])[layer][0, unit].tolist()
         value, row, column = max(
             (
                 (value, y, x)
@@ -69,17 +69,17 @@ def test_the_patches_are_those_found_by_hand(
         some_pictures(11),
         make(pooling=pooling, units=(0, 3), top_k=None),
     )
-    best = last(explore(pictures, params, network)).best
+    best = last(find_activation_patches(pictures, params, network)).top_activations
 
-    units = units_to_show(best, params)
+    units = select_units(best, params)
 
-    assert [(unit.layer, unit.number) for unit in units] == [
+    assert [(unit.layer, unit.channel) for unit in units] == [
         (layer, number) for layer in LAYERS for number in (0, 3)
     ]
     pooled = network.with_pooling(pooling)
     for unit in units:
-        field = receptive_field("vgg16", unit.layer)
-        found = by_hand(pictures, unit.layer, unit.number, pooled, 4)
+        field = compute_receptive_field("vgg16", unit.layer)
+        found = by_hand(pictures, unit.layer, unit.channel, pooled, 4)
         assert [
             (patch.activation, patch.picture, patch.box) for patch in unit.patches
         ] == [(value, index, field.box(y, x)) for value, index, y, x in found]
@@ -88,7 +88,12 @@ def test_the_patches_are_those_found_by_hand(
 def test_no_unit_shows_two_patches_of_a_picture(network: Network) -> None:
     params = make()
 
-    units = units_to_show(last(explore(some_pictures(9), params, network)).best, params)
+    units = select_units(
+        last(
+            find_activation_patches(some_pictures(9), params, network)
+        ).top_activations,
+        params,
+    )
 
     for unit in units:
         pictures = [patch.picture for patch in unit.patches]
@@ -98,7 +103,10 @@ def test_no_unit_shows_two_patches_of_a_picture(network: Network) -> None:
 def test_of_equal_pictures_the_first_comes_first(network: Network) -> None:
     params, one = make(), picture(32, 48, seed=3)
 
-    units = units_to_show(last(explore([one] * 6, params, network)).best, params)
+    units = select_units(
+        last(find_activation_patches([one] * 6, params, network)).top_activations,
+        params,
+    )
 
     assert {tuple(p.picture for p in u.patches) for u in units if u.patches} == {
         (0, 1, 2, 3)
@@ -109,9 +117,9 @@ def test_the_units_of_top_k_have_the_strongest_patches_on_average(
     network: Network,
 ) -> None:
     pictures, params = some_pictures(9), make(layers=("relu3_1",))
-    best = last(explore(pictures, params, network)).best
+    best = last(find_activation_patches(pictures, params, network)).top_activations
 
-    shown = [unit.number for unit in units_to_show(best, params)]
+    shown = [unit.channel for unit in select_units(best, params)]
 
     means = {
         unit: sum(each[0] for each in by_hand(pictures, "relu3_1", unit, network, 4))
@@ -126,7 +134,12 @@ def test_a_unit_that_nothing_excites_shows_nothing(weights: dict[str, Tensor]) -
     network = build_network("vgg16", dead, torch.device("cpu"))
     params = make(layers=("relu1_1",), units=(1, 2), top_k=None)
 
-    units = units_to_show(last(explore(some_pictures(9), params, network)).best, params)
+    units = select_units(
+        last(
+            find_activation_patches(some_pictures(9), params, network)
+        ).top_activations,
+        params,
+    )
 
     assert [len(unit.patches) for unit in units] == [4, 0]
 
@@ -135,16 +148,24 @@ def test_a_unit_that_nothing_excites_shows_nothing(weights: dict[str, Tensor]) -
 def test_an_exploration_goes_on_bit_for_bit(network32: Network, seen: int) -> None:
     pictures = [image.float() for image in some_pictures(9)]
     params = make()
-    straight = list(explore(pictures, params, network32))
+    straight = list(find_activation_patches(pictures, params, network32))
     snapshot = through_json(straight[seen - 1].snapshot())
 
-    resumed = list(explore(pictures[seen:], params, network32, resume=snapshot))
+    resumed = list(
+        find_activation_patches(pictures[seen:], params, network32, resume=snapshot)
+    )
 
-    assert [look.pictures for look in resumed] == list(range(seen + 1, 10))
+    assert [look.picture_count for look in resumed] == list(range(seen + 1, 10))
     for look in resumed[-1:]:
         for layer in LAYERS:
-            assert torch.equal(look.best[layer].values, straight[-1].best[layer].values)
-            assert torch.equal(look.best[layer].places, straight[-1].best[layer].places)
+            assert torch.equal(
+                look.top_activations[layer].values,
+                straight[-1].top_activations[layer].values,
+            )
+            assert torch.equal(
+                look.top_activations[layer].positions,
+                straight[-1].top_activations[layer].positions,
+            )
 
 
 def test_pictures_are_taken_one_by_one_and_let_go(network: Network) -> None:
@@ -158,7 +179,7 @@ def test_pictures_are_taken_one_by_one_and_let_go(network: Network) -> None:
             yield image
             del image
 
-    for _ in explore(lazily(), make(), network):
+    for _ in find_activation_patches(lazily(), make(), network):
         most = max(most, sum(each() is not None for each in alive))
 
     assert most <= 2  # the one at hand, and the one the loop still names
@@ -167,7 +188,7 @@ def test_pictures_are_taken_one_by_one_and_let_go(network: Network) -> None:
 def test_a_snapshot_holds_no_more_after_more_pictures(network: Network) -> None:
     sizes = [
         sum(each.numel() for each in look.snapshot().tensors.values())
-        for look in explore(some_pictures(12), make(), network)
+        for look in find_activation_patches(some_pictures(12), make(), network)
     ]
 
     assert len(set(sizes)) == 1
@@ -176,7 +197,9 @@ def test_a_snapshot_holds_no_more_after_more_pictures(network: Network) -> None:
 def test_every_shown_box_touches_its_picture(network: Network) -> None:
     pictures, params = some_pictures(9), make()
 
-    units = units_to_show(last(explore(pictures, params, network)).best, params)
+    units = select_units(
+        last(find_activation_patches(pictures, params, network)).top_activations, params
+    )
 
     for patch in (patch for unit in units for patch in unit.patches):
         left, top, right, bottom = patch.box
@@ -190,7 +213,7 @@ def test_the_real_layers_have_as_many_units_as_the_parameters_say(
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
     names = layer_names("vgg16")
 
-    maps = network.activations(torch.zeros(1, 3, 16, 16), names)
+    maps = network.compute_activations(torch.zeros(1, 3, 16, 16), names)
 
     assert {name: maps[name].shape[1] for name in names} == {
         name: unit_count(name) for name in names

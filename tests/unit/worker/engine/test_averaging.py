@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import last, through_json
-from worker.engine.averaging import STILL_ITERATIONS, Average, Stillness
+from worker.engine.averaging import CHECK_INTERVAL, EarlyStopping, IterateAverage
 
 
 def test_an_average_is_one_of_all_iterates_with_falling_weights() -> None:
-    average = Average(0.5)
+    average = IterateAverage(0.5)
 
-    means = [float(average.add(torch.tensor(x))) for x in (1.0, 2.0, 4.0)]
+    means = [float(average.update(torch.tensor(x))) for x in (1.0, 2.0, 4.0)]
 
     # Weights fall by half with age.
     assert means == pytest.approx([1.0, 2.5 / 1.5, 5.25 / 1.75])
@@ -23,31 +23,31 @@ def test_an_average_is_one_of_all_iterates_with_falling_weights() -> None:
 def test_an_average_without_decay_is_the_last_iterate_itself() -> None:
     point = torch.rand(3)
 
-    average = Average(0.0)
+    average = IterateAverage(0.0)
 
-    assert average.add(point) is point
-    assert not average.state().tensors
+    assert average.update(point) is point
+    assert not average.save_state().tensors
 
 
 def test_stillness_is_told_by_what_ten_iterations_change() -> None:
-    still = Stillness(gray_levels=1.0)
-    moving = [torch.full((4,), 0.01 * step) for step in range(STILL_ITERATIONS + 1)]
+    still = EarlyStopping(gray_levels=1.0)
+    moving = [torch.full((4,), 0.01 * step) for step in range(CHECK_INTERVAL + 1)]
 
     for image in moving:
-        still.watch(image)
-    assert not still.reached
-    for _ in range(STILL_ITERATIONS):
-        still.watch(moving[-1])
-    assert still.reached
+        still.update(image)
+    assert not still.is_triggered
+    for _ in range(CHECK_INTERVAL):
+        still.update(moving[-1])
+    assert still.is_triggered
 
 
 def test_nothing_is_ever_still_unless_asked() -> None:
-    still = Stillness(0.0)
+    still = EarlyStopping(0.0)
 
-    for _ in range(3 * STILL_ITERATIONS):
-        still.watch(torch.zeros(4))
+    for _ in range(3 * CHECK_INTERVAL):
+        still.update(torch.zeros(4))
 
-    assert not still.reached
+    assert not still.is_triggered
 
 
 def test_a_run_stops_a_scale_early_and_counts_the_rest_as_done(run: Any) -> None:
@@ -80,8 +80,8 @@ def test_an_averaged_run_gives_the_average_of_what_it_went_through(
 
     final = last(run(**changes, averaging=0.9))
 
-    average = Average(0.9)
-    *_, expected = (average.add(point) for point in points)
+    average = IterateAverage(0.9)
+    *_, expected = (average.update(point) for point in points)
     assert torch.equal(final.image, expected)
 
 

@@ -13,12 +13,12 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.unit.worker.engine.conftest import random_weights
-from worker.engine.images.tiling import halo, tiles_of
+from worker.engine.images.tiling import compute_halo_px, make_tiles
 from worker.engine.losses.content_tv import content_loss
-from worker.engine.losses.gram import GramTerm
-from worker.engine.losses.statistics import raw_moments
-from worker.engine.targets import StyleTarget, View
-from worker.engine.tiled_style import Overview
+from worker.engine.losses.gram import GramLoss
+from worker.engine.losses.statistics import compute_raw_moments
+from worker.engine.targets import StyleTarget, TiledFeatureExtractor
+from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def network(request: pytest.FixtureRequest, no_memory: None) -> Network:
     return build_network("vgg16", weights, cuda, precision=request.param)
 
 
-def term_of(network: Network, name: str) -> GramTerm:
-    (*_, layer) = network.layers([name])
+def term_of(network: Network, name: str) -> GramLoss:
+    (*_, layer) = network.layers_up_to([name])
     target = torch.empty(layer.channels, layer.channels, device="cuda")
-    return GramTerm(target, factor=0.1)
+    return GramLoss(target, factor=0.1)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -85,25 +85,27 @@ def test_a_whole_evaluation_fits_together(
 
 
 def test_moments_are_summed_in_float32(network: Network) -> None:
-    seen = network.activations(torch.empty(1, 3, *SIZE, device="cuda"), NAMES)
+    seen = network.compute_activations(torch.empty(1, 3, *SIZE, device="cuda"), NAMES)
 
-    assert {raw_moments(each).dtype for each in seen.values()} == {torch.float32}
+    assert {compute_raw_moments(each).dtype for each in seen.values()} == {
+        torch.float32
+    }
 
 
 def test_both_passes_over_tiles_fit_together(network: Network) -> None:
     names, size = (*NAMES, "relu5_1"), (20, 90)  # of relu5_1, there are few positions
-    tiles = tiles_of(size, 64, halo(network.layers(names)))
-    looking = View(size, network, names, tiles)
+    tiles = make_tiles(size, 64, compute_halo_px(network.layers_up_to(names)))
+    looking = TiledFeatureExtractor(size, network, names, tiles)
     targets = {name: [StyleTarget(term_of(network, name), 0.01)] for name in names}
     image = torch.empty(1, 3, *size, device="cuda")
-    overview = Overview(looking, targets, "gram", lambda: None)
+    overview = TiledStyleLoss(looking, targets, "gram", lambda: None)
 
-    value = overview.look(image)
+    value = overview.evaluate(image)
 
     assert value.dtype == torch.float32
     for tile in tiles:
-        for name, core in looking.maps(image, tile):
-            (pull,) = overview.pulls(name, core, tile)
+        for name, core in looking.extract(image, tile):
+            (pull,) = overview.tile_gradients(name, core, tile)
             assert (pull.shape, pull.dtype, pull.device) == (
                 core.shape,
                 core.dtype,

@@ -8,15 +8,19 @@ import pytest
 import torch
 
 from shared.params.memory import (
-    LBFGS_PAIRS,
+    LBFGS_HISTORY,
     SMALLEST_TILE_BYTES,
     activation_bytes,
     need_bytes,
 )
 from shared.params.networks import NetworkName, layer_names
 from shared.params.style import StyleParams
-from worker.engine.images.tiling import SMALLEST_TILE_PX, bytes_per_pixel, halo
-from worker.engine.optimizers.lbfgs import HISTORY
+from worker.engine.images.tiling import (
+    MIN_TILE_PX,
+    compute_halo_px,
+    estimate_bytes_per_pixel,
+)
+from worker.engine.optimizers.lbfgs import HISTORY_SIZE
 from worker.engine.vgg.network import build_network
 
 CHANNELS = (64, 128, 256, 512, 512)  # by block
@@ -36,15 +40,15 @@ def full_width(name):
 
 
 def test_the_estimate_knows_how_much_history_the_engine_keeps():
-    assert LBFGS_PAIRS == HISTORY
+    assert LBFGS_HISTORY == HISTORY_SIZE
 
 
 @pytest.mark.parametrize("name", get_args(NetworkName))
 def test_the_estimate_of_the_smallest_tile_is_above_what_the_engine_counts(name):
-    layers = full_width(name).layers(layer_names(name))
-    side = SMALLEST_TILE_PX + 2 * halo(layers)
+    layers = full_width(name).layers_up_to(layer_names(name))
+    side = MIN_TILE_PX + 2 * compute_halo_px(layers)
 
-    assert side**2 * bytes_per_pixel(layers) < SMALLEST_TILE_BYTES
+    assert side**2 * estimate_bytes_per_pixel(layers) < SMALLEST_TILE_BYTES
 
 
 def test_more_pixels_and_more_history_need_more_memory():

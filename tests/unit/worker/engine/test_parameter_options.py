@@ -10,8 +10,8 @@ import torch
 
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import last, picture, through_json
-from worker.engine.images.color import luminance
-from worker.engine.images.inputs import Sources, Style
+from worker.engine.images.color import to_luminance
+from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import resize
 from worker.engine.optimizers.registry import OptimizerName
 from worker.engine.transfer import stylize
@@ -121,7 +121,7 @@ def test_luminance_optimizes_one_channel_and_saves_it(run: Any) -> None:
     assert snapshot.point.shape == (1, 1, 38, 64)
     assert snapshot.image.shape == (1, 3, 38, 64)
     inside = ((snapshot.image > 0) & (snapshot.image < 1)).all(1, keepdim=True)
-    error = (luminance(snapshot.image) - snapshot.point)[inside]
+    error = (to_luminance(snapshot.image) - snapshot.point)[inside]
     assert float(error.abs().max()) < 1e-5
 
 
@@ -165,7 +165,7 @@ def test_everything_at_once_resumes_bit_for_bit(
         Segment(from_iteration=6, changes=Changes(iterations=6, tv_weight=0.0)),
     ]
     run = partial(
-        stylize, Sources(content, styles), params, network32, segments=segments
+        stylize, TransferInputs(content, styles), params, network32, segments=segments
     )
     straight = list(run())
 

@@ -9,7 +9,7 @@ import torch
 
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import through_json
-from worker.engine.transfer import leg_at
+from worker.engine.transfer import find_phase
 
 NAMES = ["lbfgs", "adam", "gd"]
 HEAVIER = Changes(style_weight=30.0, tv_weight=0.1)
@@ -114,10 +114,10 @@ def test_a_change_within_what_an_early_stop_skips_begins_there(run: Any) -> None
 def test_legs_end_where_the_next_change_begins(make_params: Any) -> None:
     segments = [segment(2, HEAVIER), segment(6, LONGER)]
     legs = [
-        leg_at(make_params(), segments, scale, at)
+        find_phase(make_params(), segments, scale, at)
         for scale, at in ((0, 0), (0, 2), (1, 4), (1, 6))
     ]
 
     assert [leg.end for leg in legs] == [2, 4, 6, 13]
-    assert [leg.turns for leg in legs] == [False, True, False, False]
+    assert [leg.changes_objective for leg in legs] == [False, True, False, False]
     assert legs[2].params.style_weight == 30.0

@@ -11,9 +11,9 @@ from shared.errors import Diverged
 from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
-from worker.engine.images.color import luminance
-from worker.engine.images.pyramid import enlarged
-from worker.engine.limits import Limits
+from worker.engine.images.color import to_luminance
+from worker.engine.images.pyramid import enlarge_with_detail
+from worker.engine.limits import RunLimits
 from worker.engine.optimizers.registry import OptimizerName
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
@@ -142,15 +142,15 @@ def test_a_larger_scale_begins_with_the_detail_of_the_start_picture(
     start = picture(76, 128, seed=2).float() if "init" in changes else None
     sources = replace(sources_of(photo, style), start=start)
 
-    at_rest = Limits(step=1e-6)
+    at_rest = RunLimits(step_scale=1e-6)
     found = list(stylize(sources, params, network32, limits=at_rest))
 
     guide = photo if start is None else start
     begun, grown = found[1].snapshot().result, found[2].snapshot().result
     if "color" in changes:
-        guide = luminance(guide)
-    expected = enlarged(begun, guide if detailed else None, (38, 64))
-    other = enlarged(begun, None if detailed else guide, (38, 64))
+        guide = to_luminance(guide)
+    expected = enlarge_with_detail(begun, guide if detailed else None, (38, 64))
+    other = enlarge_with_detail(begun, None if detailed else guide, (38, 64))
     assert torch.allclose(grown, expected, atol=1e-4)
     assert not torch.allclose(grown, other, atol=1e-2)
 

@@ -25,7 +25,7 @@ from tests.support.icc_profiles import (
     table,
 )
 from worker.images.encode import encode
-from worker.images.high_bit_depth import decode_deep
+from worker.images.high_bit_depth import decode_high_bit_depth
 from worker.images.load import Picture, read_picture
 
 RECIPE = json.dumps({"recipe": 1, "params": {"seed": 7}})
@@ -107,7 +107,7 @@ def test_a_png_holds_the_nearest_levels(depth, alpha):
 def test_sixteen_bits_do_not_come_from_eight(name):
     ramp = torch.arange(70 * 90).view(1, 1, 70, 90).expand(1, 3, 70, 90) / 65535
 
-    levels = decode_deep(written(ramp, format=name, bit_depth=16).data).levels
+    levels = decode_high_bit_depth(written(ramp, format=name, bit_depth=16).data).levels
 
     assert np.array_equal(levels[..., 0].ravel(), np.arange(6300))
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from shared.errors import ImageUnreadable
-from shared.images.inspect import decode, inspect
+from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, deep_tiff, noise
-from worker.images.high_bit_depth import decode_deep
+from worker.images.high_bit_depth import decode_high_bit_depth
 
 MAX_PIXELS = 64 * 2**20
 
@@ -32,9 +32,9 @@ def test_png_keeps_every_bit_of_every_channel(channels, interlaced):
     levels = noise(channels)
     data = deep_png(levels, interlaced=interlaced)
 
-    inspect(data, MAX_PIXELS)
+    inspect_image(data, MAX_PIXELS)
 
-    assert_same(decode_deep(data), levels)
+    assert_same(decode_high_bit_depth(data), levels)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -52,15 +52,15 @@ def test_tiff_keeps_every_bit_in_either_byte_order(channels, layout, order):
     alpha = {"tag_338": 2} if channels == 4 else {}
     data = deep_tiff(levels, order, **layout, **alpha)
 
-    inspect(data, MAX_PIXELS)
+    inspect_image(data, MAX_PIXELS)
 
-    assert_same(decode_deep(data), levels)
+    assert_same(decode_high_bit_depth(data), levels)
 
 
 def test_a_fourth_channel_that_means_nothing_is_left_out():
     levels = noise(4)
 
-    deep = decode_deep(deep_tiff(levels, tag_338=0))
+    deep = decode_high_bit_depth(deep_tiff(levels, tag_338=0))
 
     assert deep.alpha is None
     assert np.array_equal(deep.levels, levels[..., :3])
@@ -70,8 +70,8 @@ def test_compressed_planes_keep_their_upper_eight_bits():
     levels = noise(3)
     data = deep_tiff(levels, in_planes=True, deflated=True)
 
-    assert decode_deep(data) is None
-    assert np.array_equal(np.asarray(decode(data)), levels >> 8)
+    assert decode_high_bit_depth(data) is None
+    assert np.array_equal(np.asarray(decode_rgb(data)), levels >> 8)
 
 
 def test_colors_that_were_multiplied_by_alpha_are_divided_again():
@@ -79,7 +79,7 @@ def test_colors_that_were_multiplied_by_alpha_are_divided_again():
     levels = np.full((20, 20, 4), plain * (32_768 / 65_535), np.uint16)
     levels[..., 3] = alpha
 
-    deep = decode_deep(deep_tiff(levels, tag_338=1))
+    deep = decode_high_bit_depth(deep_tiff(levels, tag_338=1))
 
     assert abs(deep.levels.astype(int) - plain).max() <= 1
     assert (deep.alpha == alpha).all()
@@ -88,7 +88,9 @@ def test_colors_that_were_multiplied_by_alpha_are_divided_again():
 def test_where_white_is_zero_gray_is_turned_around():
     levels = noise(1)
 
-    assert_same(decode_deep(deep_tiff(levels, photometric=0)), 65_535 - levels)
+    assert_same(
+        decode_high_bit_depth(deep_tiff(levels, photometric=0)), 65_535 - levels
+    )
 
 
 def test_twelve_bits_reach_from_black_to_white():
@@ -103,7 +105,7 @@ def test_twelve_bits_reach_from_black_to_white():
     data[start + 8] = 12
     data[8 : 8 + 16 * 24] = packed * 4 * 16  # 16 rows of 16 numbers
 
-    deep = decode_deep(bytes(data))
+    deep = decode_high_bit_depth(bytes(data))
 
     assert deep.levels[0, :4, 0].tolist() == [0, 65_535, 32_775, 0]
 
@@ -113,7 +115,7 @@ def test_the_one_color_that_png_may_call_transparent_is_compared_in_full():
     levels[3, 3] = 0x1235  # the same in its upper bytes
     key = chunk(b"tRNS", struct.pack(">3H", 0x1234, 0x1234, 0x1234))
 
-    deep = decode_deep(deep_png(levels, key))
+    deep = decode_high_bit_depth(deep_png(levels, key))
 
     assert deep.alpha[3, 3] == 65_535
     assert deep.alpha[0, 0] == 0
@@ -123,7 +125,7 @@ def test_a_gray_that_png_calls_transparent_is_so():
     levels = np.full((20, 20, 1), 7, np.uint16)
     levels[3, 3] = 8
 
-    deep = decode_deep(deep_png(levels, chunk(b"tRNS", struct.pack(">H", 7))))
+    deep = decode_high_bit_depth(deep_png(levels, chunk(b"tRNS", struct.pack(">H", 7))))
 
     assert (deep.alpha[3, 3], deep.alpha[0, 0]) == (65_535, 0)
 
@@ -131,14 +133,14 @@ def test_a_gray_that_png_calls_transparent_is_so():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_pictures_of_eight_bits_are_not_deep(kind, mode):
-    assert decode_deep(encode(picture(mode), kind)) is None
+    assert decode_high_bit_depth(encode(picture(mode), kind)) is None
 
 
 def test_cmyk_of_sixteen_bits_is_left_to_eight():
     data = deep_tiff(noise(4), photometric=5)
 
-    assert decode_deep(data) is None
-    assert decode(data).size == (40, 30)
+    assert decode_high_bit_depth(data) is None
+    assert decode_rgb(data).size == (40, 30)
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
@@ -148,9 +150,9 @@ def test_half_a_deep_png_is_refused(channels, kept):
     half = data[: int(len(data) * kept)]
 
     with pytest.raises(ImageUnreadable):
-        inspect(half, MAX_PIXELS)
+        inspect_image(half, MAX_PIXELS)
     with pytest.raises(ImageUnreadable):
-        decode_deep(half)
+        decode_high_bit_depth(half)
 
 
 @pytest.mark.parametrize("deflated", [False, True])
@@ -161,9 +163,9 @@ def test_a_deep_tiff_whose_pixels_end_early_is_refused(deflated):
     data[start : start + 2] = struct.pack("<H", 3_000)  # rows, of which 30 are there
 
     with pytest.raises(ImageUnreadable):
-        inspect(bytes(data), MAX_PIXELS)
+        inspect_image(bytes(data), MAX_PIXELS)
     with pytest.raises(ImageUnreadable):
-        decode_deep(bytes(data))
+        decode_high_bit_depth(bytes(data))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -173,8 +175,8 @@ def test_a_deep_picture_is_turned_upright(orientation):
     exif[0x0112] = orientation
     data = deep_png(levels, chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
 
-    from_png = decode_deep(data).levels
-    from_tiff = decode_deep(deep_tiff(levels, tag_274=orientation)).levels
+    from_png = decode_high_bit_depth(data).levels
+    from_tiff = decode_high_bit_depth(deep_tiff(levels, tag_274=orientation)).levels
 
     turned = {
         1: levels,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.images.inspect import convert_to_srgb, decode
+from shared.images.inspect import convert_to_srgb, decode_rgb
 from tests.support.icc_profiles import by_tables, colored, gamma, gray
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import deep_png, deep_tiff, icc_chunk, noise
@@ -38,7 +38,7 @@ def test_sixteen_bits_reach_the_engine(write, channels):
 
 def test_eight_bits_reach_the_engine_as_ever():
     data = encode(picture(size=(200, 150)), "JPEG", quality=95)
-    shrunk = decode(data)
+    shrunk = decode_rgb(data)
     shrunk.thumbnail((64, 64), Image.Resampling.LANCZOS)
 
     assert torch.equal(read_picture(data, 64, CPU).tensor, to_tensor(shrunk, CPU))

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from shared.errors import WeightsDamaged, WeightsError, WeightsMissing
 from worker.weights.checked_file import (
-    read_origin,
+    read_metadata,
     read_tensors,
     tensor_digest,
     write_tensors,
@@ -38,7 +38,7 @@ def test_tensors_come_back_with_their_source_and_digest(path: Path) -> None:
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
     assert origin.source == "a test"
     assert origin.digest == tensor_digest(TENSORS)
-    assert read_origin(path) == origin
+    assert read_metadata(path) == origin
 
 
 def test_the_digest_is_a_sha256_of_names_types_shapes_and_bytes() -> None:
@@ -101,7 +101,7 @@ def test_a_path_that_cannot_be_read_is_neither_missing_nor_damaged(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(WeightsError, match="cannot read") as caught:
-        read_origin(tmp_path)
+        read_metadata(tmp_path)
 
     assert type(caught.value) is WeightsError
 

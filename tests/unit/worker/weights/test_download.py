@@ -10,38 +10,40 @@ import torch
 
 from shared.errors import WeightsDamaged, WeightsMissing
 from worker.weights.__main__ import main
-from worker.weights.catalog import shapes, weights_path
+from worker.weights.catalog import tensor_shapes, weights_path
 from worker.weights.checked_file import write_tensors
-from worker.weights.download import Source, default_sources, fetch
-from worker.weights.load import load
+from worker.weights.download import WeightsSource, default_sources, fetch_weights
+from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ZEROS = {name: torch.zeros(shape) for name, shape in shapes("vgg16").items()}
+ZEROS = {name: torch.zeros(shape) for name, shape in tensor_shapes("vgg16").items()}
 
 
 def out_of_reach() -> dict[str, torch.Tensor]:
     raise WeightsMissing("x is out of reach")
 
 
-def sources(*given: Source) -> Callable[[str], Iterator[Source]]:
+def sources(*given: WeightsSource) -> Callable[[str], Iterator[WeightsSource]]:
     return lambda _: iter(given)
 
 
-OFFLINE = Source("torchvision offline", out_of_reach, pinned=False)
-GOOD = Source("torchvision good", lambda: ZEROS, pinned=False)
-WRONG = Source("wheel wrong", lambda: ZEROS, pinned=True)
+OFFLINE = WeightsSource("torchvision offline", out_of_reach, pinned=False)
+GOOD = WeightsSource("torchvision good", lambda: ZEROS, pinned=False)
+WRONG = WeightsSource("wheel wrong", lambda: ZEROS, pinned=True)
 
 
 def test_the_next_source_is_tried_and_each_step_said(tmp_path: Path) -> None:
     lines: list[str] = []
 
-    path = fetch("vgg16", tmp_path, sources=sources(OFFLINE, GOOD), say=lines.append)
+    path = fetch_weights(
+        "vgg16", tmp_path, sources=sources(OFFLINE, GOOD), on_progress=lines.append
+    )
 
     assert path == weights_path("vgg16", tmp_path)
-    assert load("vgg16", tmp_path).keys() == ZEROS.keys()
+    assert load_weights("vgg16", tmp_path).keys() == ZEROS.keys()
     assert lines == [
         "trying torchvision offline",
         "  no: x is out of reach",
@@ -52,7 +54,7 @@ def test_the_next_source_is_tried_and_each_step_said(tmp_path: Path) -> None:
 def test_weights_that_are_there_are_not_fetched_again(tmp_path: Path) -> None:
     write_tensors(weights_path("vgg16", tmp_path), ZEROS, "torchvision")
 
-    path = fetch("vgg16", tmp_path, sources=sources(OFFLINE))
+    path = fetch_weights("vgg16", tmp_path, sources=sources(OFFLINE))
 
     assert path.exists()
 
@@ -61,24 +63,24 @@ def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     weights_path("vgg16", tmp_path).write_bytes(b"")
     lines: list[str] = []
 
-    fetch("vgg16", tmp_path, sources=sources(GOOD), say=lines.append)
+    fetch_weights("vgg16", tmp_path, sources=sources(GOOD), on_progress=lines.append)
 
-    assert load("vgg16", tmp_path).keys() == ZEROS.keys()
+    assert load_weights("vgg16", tmp_path).keys() == ZEROS.keys()
     assert "fetching again" in lines[0]
 
 
 def test_a_pinned_source_with_other_numbers_writes_no_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="other numbers"):
-        fetch("vgg16", tmp_path, sources=sources(WRONG))
+        fetch_weights("vgg16", tmp_path, sources=sources(WRONG))
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_source_of_another_network_writes_no_file(tmp_path: Path) -> None:
-    other = Source("torchvision", lambda: {"x": torch.zeros(1)}, pinned=False)
+    other = WeightsSource("torchvision", lambda: {"x": torch.zeros(1)}, pinned=False)
 
     with pytest.raises(WeightsMissing, match="is not vgg16"):
-        fetch("vgg16", tmp_path, sources=sources(other))
+        fetch_weights("vgg16", tmp_path, sources=sources(other))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -87,9 +89,9 @@ def test_when_no_source_works_the_error_has_every_reason(tmp_path: Path) -> None
     def broken() -> dict[str, torch.Tensor]:
         raise WeightsDamaged("y sent other bytes")
 
-    both = sources(OFFLINE, Source("y", broken, pinned=True))
+    both = sources(OFFLINE, WeightsSource("y", broken, pinned=True))
     with pytest.raises(WeightsMissing, match="out of reach; y sent other") as caught:
-        fetch("vgg19", tmp_path, sources=both)
+        fetch_weights("vgg19", tmp_path, sources=both)
 
     assert f"copy vgg19.safetensors from a machine that has it into {tmp_path}" == (
         caught.value.hint

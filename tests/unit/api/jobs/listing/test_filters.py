@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import event
 
 from shared.jobs.actions import cancel
-from shared.jobs.submit import LOCAL_OWNER
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries.listing import JobFilters, query_jobs
 from shared.states import JobState
 
-OWNER = LOCAL_OWNER
+OWNER = LOCAL_OWNER_ID
 
 
 def ids(response):

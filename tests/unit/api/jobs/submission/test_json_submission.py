@@ -38,7 +38,7 @@ def test_a_job_in_json_is_the_same_as_one_in_a_form(api, client, body):
     assert in_json.headers["Location"] == in_json.json["urls"]["self"]
     assert in_json.json["params"] == in_form.json["params"]
     assert in_json.json["params_digest"] == in_form.json["params_digest"]
-    assert api.bell.rung[0] == in_json.json["id"]
+    assert api.notifier.notified[0] == in_json.json["id"]
 
 
 def test_masks_regions_and_a_start_are_named_by_id(api, client, asset, body):
@@ -219,7 +219,7 @@ def test_equal_work_is_found_whichever_way_it_was_sent(api, client, body):
     assert (again.status_code, again.json["id"]) == (200, first["id"])
     assert again.json["reused"]
     assert again.json["name"] == "first"
-    assert len(api.bell.rung) == 1
+    assert len(api.notifier.notified) == 1
 
 
 @pytest.mark.parametrize("reuse", ["never", "finished"])

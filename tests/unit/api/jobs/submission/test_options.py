@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from api.form_schemas import JobForm, JobJson
+
+from api.jobs.request_schemas import JobForm, JobJson
 
 
 def test_a_job_is_submitted_with_deadlines_and_its_place_in_line(api):

@@ -78,18 +78,20 @@ def test_the_memory_a_job_needs_is_estimated(api):
 def test_the_bell_is_rung_once_the_row_is_there(api):
     job_id = api.submitted()
 
-    assert api.bell.rung == [job_id]
+    assert api.notifier.notified == [job_id]
     with api.db.read() as session:
         assert session.get(Job, job_id).notified_at is not None
 
 
 def test_a_dead_redis_is_no_reason_to_refuse(api):
-    api.bell.works = False
+    api.notifier.works = False
 
     job_id = api.submitted()
 
     with api.db.read() as session:
-        assert session.get(Job, job_id).notified_at is None  # so it is rung for again
+        assert (
+            session.get(Job, job_id).notified_at is None
+        )  # so it is notified of again
 
 
 def test_several_styles_count_equally_unless_weights_are_given(api, a_picture):

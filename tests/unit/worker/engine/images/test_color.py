@@ -8,7 +8,12 @@ import torch
 
 from shared.params.style import Color
 from tests.unit.worker.engine.conftest import picture, sources_of
-from worker.engine.images.color import luminance, matched, recolored, reduced
+from worker.engine.images.color import (
+    apply_color_mode,
+    match_colors,
+    restore_chroma,
+    to_luminance,
+)
 
 
 def rows(image: torch.Tensor) -> np.ndarray:
@@ -19,25 +24,25 @@ def test_luminance_by_hand() -> None:
     colors = torch.eye(3)[None, :, :, None]  # red, green and blue, below each other
 
     assert torch.allclose(
-        luminance(colors)[0, 0, :, 0], torch.tensor([0.299, 0.587, 0.114])
+        to_luminance(colors)[0, 0, :, 0], torch.tensor([0.299, 0.587, 0.114])
     )
-    assert float(luminance(torch.ones(1, 3, 1, 1))) == pytest.approx(1.0)
+    assert float(to_luminance(torch.ones(1, 3, 1, 1))) == pytest.approx(1.0)
 
 
 def test_a_picture_recolored_with_its_own_brightness_is_itself() -> None:
     image = picture(5, 7, seed=1)
 
-    assert torch.allclose(recolored(luminance(image), image), image, atol=1e-12)
+    assert torch.allclose(restore_chroma(to_luminance(image), image), image, atol=1e-12)
 
 
 def test_recoloring_keeps_i_and_q_as_numpy_sees_them_and_sets_y() -> None:
     image = 0.3 + 0.4 * picture(5, 7, seed=1)
-    gray = luminance(image) + 0.1 * (picture(5, 7, seed=2)[:, :1] - 0.5)
+    gray = to_luminance(image) + 0.1 * (picture(5, 7, seed=2)[:, :1] - 0.5)
     to_yiq = np.array(
         [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]
     )
 
-    found = to_yiq @ rows(recolored(gray, image))
+    found = to_yiq @ rows(restore_chroma(gray, image))
 
     assert np.allclose(found[0], rows(gray)[0])
     assert np.allclose(found[1:], (to_yiq @ rows(image))[1:], atol=1e-9)
@@ -46,15 +51,15 @@ def test_recoloring_keeps_i_and_q_as_numpy_sees_them_and_sets_y() -> None:
 def test_colors_that_do_not_exist_are_clamped() -> None:
     red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)
 
-    assert recolored(torch.ones(1, 1, 1, 1), red).max() == 1
-    assert recolored(torch.zeros(1, 1, 1, 1), red).min() == 0
+    assert restore_chroma(torch.ones(1, 1, 1, 1), red).max() == 1
+    assert restore_chroma(torch.zeros(1, 1, 1, 1), red).min() == 0
 
 
 def test_matched_colors_have_the_mean_and_covariance_of_the_photo() -> None:
     style = 0.4 + 0.2 * picture(20, 16, seed=2)  # nothing is clamped
     content = 0.4 + 0.2 * picture(18, 24, seed=1)
 
-    found = rows(matched(style, content))
+    found = rows(match_colors(style, content))
 
     assert np.allclose(found.mean(axis=1), rows(content).mean(axis=1), atol=1e-9)
     expected = np.cov(rows(content), bias=True)
@@ -65,7 +70,7 @@ def test_matching_one_channel_shifts_and_stretches_it() -> None:
     style = torch.tensor([0.2, 0.4]).view(1, 1, 1, 2)
     content = torch.tensor([0.3, 0.7]).view(1, 1, 1, 2)
 
-    assert torch.allclose(matched(style, content), content, atol=1e-5)
+    assert torch.allclose(match_colors(style, content), content, atol=1e-5)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
@@ -74,7 +79,7 @@ def test_a_picture_of_one_color_is_matched_without_dividing_by_nothing(
 ) -> None:
     flat, photo = torch.full((1, 3, 4, 4), value), picture(5, 7, seed=1).float()
 
-    as_style, as_content = matched(flat, photo), matched(photo, flat)
+    as_style, as_content = match_colors(flat, photo), match_colors(photo, flat)
 
     mean = photo.mean((2, 3), keepdim=True).expand_as(flat)
     assert torch.allclose(as_style, mean, atol=1e-3)
@@ -84,15 +89,15 @@ def test_a_picture_of_one_color_is_matched_without_dividing_by_nothing(
 def test_colors_are_left_alone_unless_asked() -> None:
     sources = sources_of(picture(5, 7, seed=1), picture(4, 4, seed=2))
 
-    assert reduced("style", sources) is sources
-    assert reduced("chroma", sources) is sources
+    assert apply_color_mode("style", sources) is sources
+    assert apply_color_mode("chroma", sources) is sources
 
 
 @pytest.mark.parametrize("color", get_args(Color))
 def test_every_color_a_client_may_ask_for_reduces_every_picture(color: Color) -> None:
     sources = sources_of(picture(5, 7, 1), picture(4, 4, 2), picture(3, 6, 3))
 
-    reduced_sources = reduced(color, sources)
+    reduced_sources = apply_color_mode(color, sources)
 
     found = reduced_sources.content
     others = [style.image for style in reduced_sources.styles]

@@ -13,8 +13,13 @@ from tests.unit.worker.engine.conftest import (
     picture,
     slope_by_differences,
 )
-from worker.engine.images.inputs import Sources, Style
-from worker.engine.images.masks import divide, faded, share_of, stretched
+from worker.engine.images.inputs import Style, TransferInputs
+from worker.engine.images.masks import (
+    compute_spatial_weights,
+    divide_into_regions,
+    feather_mask,
+    resize_mask,
+)
 from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
@@ -31,63 +36,65 @@ def left_half(height: int, width: int) -> torch.Tensor:
 
 
 def test_without_masks_all_styles_share_the_whole_picture() -> None:
-    (region,) = divide([None, None], [1.0, 3.0], (8, 8), 0.02)
+    (region,) = divide_into_regions([None, None], [1.0, 3.0], (8, 8), 0.02)
 
-    assert region.place is None
-    assert region.blend == {0: 1.0, 1: 3.0}
+    assert region.mask is None
+    assert region.style_weights == {0: 1.0, 1: 3.0}
     assert region.area == 1.0
 
 
 def test_styles_without_a_mask_share_what_the_masks_leave() -> None:
-    masked, rest = divide([left_half(8, 8), None, None], [5.0, 1.0, 3.0], (8, 8), 0.0)
+    masked, rest = divide_into_regions(
+        [left_half(8, 8), None, None], [5.0, 1.0, 3.0], (8, 8), 0.0
+    )
 
-    assert torch.equal(masked.place, left_half(8, 8))
-    assert (masked.blend, masked.strength) == ({0: 1.0}, 5.0)
-    assert torch.equal(rest.place, 1 - left_half(8, 8))
-    assert (rest.blend, rest.strength) == ({1: 1.0, 2: 3.0}, 1.0)
+    assert torch.equal(masked.mask, left_half(8, 8))
+    assert (masked.style_weights, masked.strength) == ({0: 1.0}, 5.0)
+    assert torch.equal(rest.mask, 1 - left_half(8, 8))
+    assert (rest.style_weights, rest.strength) == ({1: 1.0, 2: 3.0}, 1.0)
 
 
 def test_overlapping_masks_share_out_where_they_overlap() -> None:
     whole = torch.ones(1, 1, 8, 8).double()
 
-    one, two = divide([whole, left_half(8, 8)], [1.0, 1.0], (8, 8), 0.0)
+    one, two = divide_into_regions([whole, left_half(8, 8)], [1.0, 1.0], (8, 8), 0.0)
 
-    assert torch.allclose(one.place + two.place, whole)
-    assert float(one.place[..., 0, 0]) == 0.5
-    assert float(one.place[..., 0, 7]) == 1.0
+    assert torch.allclose(one.mask + two.mask, whole)
+    assert float(one.mask[..., 0, 0]) == 0.5
+    assert float(one.mask[..., 0, 7]) == 1.0
 
 
 def test_masks_that_leave_nothing_leave_no_region() -> None:
     whole = torch.ones(1, 1, 8, 8)
 
-    found = divide([whole, None], [1.0, 1.0], (8, 8), 0.0)
+    found = divide_into_regions([whole, None], [1.0, 1.0], (8, 8), 0.0)
 
-    assert [region.blend for region in found] == [{0: 1.0}]
+    assert [region.style_weights for region in found] == [{0: 1.0}]
 
 
 def test_feathered_regions_still_cover_the_picture_once() -> None:
-    regions = divide([left_half(40, 40), None], [1.0, 1.0], (40, 40), 0.2)
+    regions = divide_into_regions([left_half(40, 40), None], [1.0, 1.0], (40, 40), 0.2)
 
-    total = sum(region.place for region in regions)
+    total = sum(region.mask for region in regions)
     assert torch.allclose(total, torch.ones_like(total))
-    across = regions[0].place[0, 0, 20]
+    across = regions[0].mask[0, 0, 20]
     assert 0.05 < float(across[18]) < 0.95  # it fades
     assert torch.all(across.diff() <= 1e-12)  # and falls steadily
 
 
 def test_a_feather_wider_than_the_picture_is_cut_to_it() -> None:
-    assert faded(torch.ones(1, 1, 3, 5), 100).shape == (1, 1, 3, 5)
+    assert feather_mask(torch.ones(1, 1, 3, 5), 100).shape == (1, 1, 3, 5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (9, 9)])
 def test_shares_sum_to_one_at_every_size(size: tuple[int, int]) -> None:
-    share = share_of(picture(18, 24, seed=1)[:, :1], size)
+    share = compute_spatial_weights(picture(18, 24, seed=1)[:, :1], size)
 
     assert float(share.sum()) == pytest.approx(1.0)
 
 
 def test_masks_of_any_size_are_stretched_over_the_picture() -> None:
-    found = stretched(left_half(4, 4), (6, 20))
+    found = resize_mask(left_half(4, 4), (6, 20))
 
     assert found.shape == (1, 1, 6, 20)
     assert float(found[..., 0].min()) == 1.0
@@ -114,7 +121,7 @@ def test_the_guided_gram_matrix_agrees_with_numpy(
     found = objective_of(network, params, photo, styles).evaluate(photo)[0].style
 
     f, a, b = (
-        network.activations(each, ["relu1_1"])["relu1_1"][0].flatten(1).numpy()
+        network.compute_activations(each, ["relu1_1"])["relu1_1"][0].flatten(1).numpy()
         for each in (photo, first, second)
     )
     inside = mask.flatten().numpy().astype(bool)
@@ -180,7 +187,7 @@ def test_each_half_takes_the_colors_of_its_own_style(
         content_weight=0.001,
         tv_weight=0.0,
     )
-    sources = Sources(gray, (Style(red, left_half(64, 64).float()), Style(blue)))
+    sources = TransferInputs(gray, (Style(red, left_half(64, 64).float()), Style(blue)))
 
     *_, final = stylize(sources, params, network32)
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import picture, sources_of
-from worker.engine.images.pyramid import enlarged, fitted, resize, scales
+from worker.engine.images.pyramid import (
+    build_scales,
+    enlarge_with_detail,
+    fit_size,
+    resize,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,14 +26,14 @@ from worker.engine.images.pyramid import enlarged, fitted, resize, scales
 def test_the_long_side_is_exact_and_the_short_one_follows(
     height: int, width: int, side: int, expected: tuple[int, int]
 ) -> None:
-    assert fitted(torch.empty(1, 3, height, width), side) == expected
+    assert fit_size(torch.empty(1, 3, height, width), side) == expected
 
 
 def test_every_scale_is_made_from_the_originals() -> None:
     content = picture(30, 50, seed=1)
     sources = sources_of(content, picture(40, 20, seed=2))
 
-    found = list(scales(sources, (16, 32, 64), first=1))
+    found = list(build_scales(sources, (16, 32, 64), first=1))
 
     assert [scale.index for scale in found] == [1, 2]
     assert [tuple(scale.content.shape[2:]) for scale in found] == [(19, 32), (38, 64)]
@@ -50,7 +55,7 @@ def test_the_styles_keep_their_proportion_to_every_scale(
     style = picture(40, 20, seed=2)
     sources = sources_of(picture(30, 50, seed=1), style)
 
-    found = list(scales(sources, (16, 32), 0, style_scale))
+    found = list(build_scales(sources, (16, 32), 0, style_scale))
 
     assert [tuple(s.styles[0].image.shape[2:]) for s in found] == sizes
     assert [tuple(s.content.shape[2:]) for s in found] == [(10, 16), (19, 32)]
@@ -85,16 +90,20 @@ def test_a_small_photo_gets_its_own_detail_back_at_a_larger_scale() -> None:
     photo = picture(40, 60, seed=1)
     small = resize(photo, (20, 30))
 
-    with_detail = enlarged(small, photo, (40, 60))
+    with_detail = enlarge_with_detail(small, photo, (40, 60))
 
     assert torch.allclose(with_detail, photo, atol=1e-6)
-    assert not torch.allclose(enlarged(small, None, (40, 60)), photo, atol=0.05)
+    assert not torch.allclose(
+        enlarge_with_detail(small, None, (40, 60)), photo, atol=0.05
+    )
 
 
 def test_without_a_guide_a_picture_is_only_enlarged() -> None:
     small = picture(20, 30, seed=1)
 
-    assert torch.equal(enlarged(small, None, (40, 60)), resize(small, (40, 60)))
+    assert torch.equal(
+        enlarge_with_detail(small, None, (40, 60)), resize(small, (40, 60))
+    )
 
 
 def test_enlarging_changes_neither_the_picture_nor_its_guide() -> None:
@@ -102,7 +111,7 @@ def test_enlarging_changes_neither_the_picture_nor_its_guide() -> None:
     before = small.clone(), guide.clone()
 
     for size in ((20, 30), (40, 60)):
-        found = enlarged(small, guide, size)
+        found = enlarge_with_detail(small, guide, size)
         assert found.min() >= 0
         assert found.max() <= 1
 

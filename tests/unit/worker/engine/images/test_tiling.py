@@ -17,13 +17,13 @@ from tests.unit.worker.engine.conftest import (
 )
 from worker.engine.images.inputs import Style
 from worker.engine.images.tiling import (
-    bytes_per_pixel,
-    halo,
-    strides,
-    tile_for,
-    tiles_of,
+    choose_tile_px,
+    compute_halo_px,
+    compute_strides,
+    estimate_bytes_per_pixel,
+    make_tiles,
 )
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ DEEP = {"relu1_1": 1.0, "relu2_1": 1.0, "relu4_1": 1.0, "relu5_1": 2.0}
 def test_every_pixel_is_in_the_core_of_one_tile(size: tuple[int, int]) -> None:
     counts = torch.zeros(1, 1, *size)
 
-    for tile in tiles_of(size, 64, 48):
-        tile.part(counts, 1).add_(1)
+    for tile in make_tiles(size, 64, 48):
+        tile.slice_core(counts, 1).add_(1)
         crop = tile.crop(torch.ones_like(counts))
-        assert tile.core(crop, 1).shape == tile.part(counts, 1).shape
+        assert tile.crop_core(crop, 1).shape == tile.slice_core(counts, 1).shape
 
     assert counts.min() == counts.max() == 1
 
@@ -50,15 +50,15 @@ def test_every_pixel_is_in_the_core_of_one_tile(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("name", ["relu2_2", "relu4_1", "relu5_1", "relu5_3"])
 def test_a_halo_is_all_that_the_deepest_layer_sees(network: Network, name: str) -> None:
     image = picture(420, 33, seed=3)
-    layers = network.layers([name])
-    reach, stride = halo(layers), strides(layers)[name]
+    layers = network.layers_up_to([name])
+    reach, stride = compute_halo_px(layers), compute_strides(layers)[name]
     row = 208 // stride
 
     changed = image.clone()
     changed[..., : 208 - reach, :] = 0
     changed[..., 208 + stride + reach :, :] = 1
     before, after = (
-        network.activations(each, [name])[name][..., row, :]
+        network.compute_activations(each, [name])[name][..., row, :]
         for each in (image, changed)
     )
 
@@ -150,14 +150,14 @@ def test_a_tiled_run_ends_where_a_whole_one_does_and_resumes_bit_for_bit(
 
 def test_a_budget_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
     names = ["relu5_1"]
-    pixel = bytes_per_pixel(network.layers(names))
-    around = 2 * halo(network.layers(names))
+    pixel = estimate_bytes_per_pixel(network.layers_up_to(names))
+    around = 2 * compute_halo_px(network.layers_up_to(names))
 
-    assert tile_for((1000, 1000), network, names, None) is None
-    assert tile_for((1000, 1000), network, names, 1_000_000 * pixel) is None
-    some = tile_for((1000, 1000), network, names, (512 + around) ** 2 * pixel)
+    assert choose_tile_px((1000, 1000), network, names, None) is None
+    assert choose_tile_px((1000, 1000), network, names, 1_000_000 * pixel) is None
+    some = choose_tile_px((1000, 1000), network, names, (512 + around) ** 2 * pixel)
     assert some == 512
-    assert tile_for((1000, 1000), network, names, 1) == 64
+    assert choose_tile_px((1000, 1000), network, names, 1) == 64
 
 
 def test_more_than_the_budget_allows_is_computed_in_tiles(
@@ -165,7 +165,7 @@ def test_more_than_the_budget_allows_is_computed_in_tiles(
 ) -> None:
     ticks: list[None] = []
     photo, painting = picture(150, 203, seed=1), picture(90, 90, seed=2)
-    limits = Limits(activation_bytes=1, tick=lambda: ticks.append(None))
+    limits = RunLimits(activation_bytes=1, after_tile=lambda: ticks.append(None))
 
     objective = objective_of(network, make_params(), photo, [painting], limits)
     ticks.clear()
@@ -179,7 +179,7 @@ def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
 ) -> None:
     ticks: list[None] = []
     photo = picture(150, 203, seed=1)
-    limits = Limits(activation_bytes=1, tick=lambda: ticks.append(None))
+    limits = RunLimits(activation_bytes=1, after_tile=lambda: ticks.append(None))
     params = make_params(tile_px=192, style_weight=0.0)
 
     objective = objective_of(network, params, photo, [photo], limits)
@@ -197,7 +197,7 @@ def test_what_a_tick_raises_ends_the_run(
         raise KeyboardInterrupt
 
     photo = picture(150, 203, seed=1)
-    limits = Limits(activation_bytes=1, tick=tick)
+    limits = RunLimits(activation_bytes=1, after_tile=tick)
 
     with pytest.raises(KeyboardInterrupt):
         objective_of(network, make_params(), photo, [photo], limits).evaluate(photo)

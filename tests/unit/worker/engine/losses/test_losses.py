@@ -7,9 +7,13 @@ import torch
 from torch import Tensor
 
 from tests.unit.worker.engine.conftest import picture, slope_by_differences
-from worker.engine.losses.content_tv import add_variation, content_loss, content_scale
-from worker.engine.losses.gram import GramTerm, gram_term
-from worker.engine.losses.statistics import blended, gram_matrix
+from worker.engine.losses.content_tv import (
+    add_total_variation,
+    compute_content_scale,
+    content_loss,
+)
+from worker.engine.losses.gram import GramLoss, make_gram_loss
+from worker.engine.losses.statistics import blend_moments, gram_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +21,9 @@ if TYPE_CHECKING:
 
 def total_variation(image: Tensor, factor: float) -> tuple[Tensor, Tensor]:
     gradient = torch.zeros_like(image)
-    return add_variation(image, gradient, slice(0, image.shape[2]), factor), gradient
+    return add_total_variation(
+        image, gradient, slice(0, image.shape[2]), factor
+    ), gradient
 
 
 def test_a_gram_matrix_computed_by_hand() -> None:
@@ -45,8 +51,8 @@ def test_a_gram_matrix_is_the_same_for_a_picture_twice_as_wide() -> None:
 def test_styles_blend_by_their_weights_whatever_those_sum_to() -> None:
     grams = [torch.tensor([[1.0]]), torch.tensor([[5.0]])]
 
-    assert blended(grams, [3.0, 1.0]).tolist() == [[2.0]]
-    assert blended(grams, [0.75, 0.25]).tolist() == [[2.0]]
+    assert blend_moments(grams, [3.0, 1.0]).tolist() == [[2.0]]
+    assert blend_moments(grams, [0.75, 0.25]).tolist() == [[2.0]]
 
 
 def test_content_loss_by_hand() -> None:
@@ -61,7 +67,7 @@ def test_content_loss_by_hand() -> None:
 def test_style_loss_by_hand() -> None:
     features, target = torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[2.0]])
 
-    value, gradient = GramTerm(target, 1.0).evaluate(features, 1 / 2)
+    value, gradient = GramLoss(target, 1.0).evaluate(features, 1 / 2)
 
     assert float(value) == 9.0  # the Gram matrix is (1 + 9) / 2 = 5
     assert gradient.tolist() == [[[[6.0, 18.0]]]]  # 4 / 2 * (5 - 2) * F
@@ -96,7 +102,7 @@ def test_total_variation_means_the_same_at_every_size() -> None:
 
 LOSSES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     "content": lambda x: content_loss(x, picture(3, 4, seed=4), 2.0),
-    "style": lambda x: GramTerm(gram_matrix(picture(5, 4, seed=4)), 3.0).evaluate(
+    "style": lambda x: GramLoss(gram_matrix(picture(5, 4, seed=4)), 3.0).evaluate(
         x, 1 / 12
     ),
     "tv": lambda x: total_variation(x, 4.0),
@@ -116,12 +122,12 @@ def test_a_gradient_agrees_with_finite_differences(name: str) -> None:
 def test_the_two_scales_differ_by_constants_the_targets_fix() -> None:
     gram = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
 
-    assert content_scale("gatys", 25.0) == 1.0
-    assert content_scale("relative", 25.0) == pytest.approx(1 / 25)
-    assert gram_term(gram, 1.0, "gatys").factor == pytest.approx(1 / 16)
-    assert gram_term(gram, 1.0, "relative").factor == pytest.approx(1 / 25)
+    assert compute_content_scale("gatys", 25.0) == 1.0
+    assert compute_content_scale("relative", 25.0) == pytest.approx(1 / 25)
+    assert make_gram_loss(gram, 1.0, "gatys").factor == pytest.approx(1 / 16)
+    assert make_gram_loss(gram, 1.0, "relative").factor == pytest.approx(1 / 25)
 
 
 def test_a_silent_target_is_left_out_of_relative_losses() -> None:
-    assert content_scale("relative", 0.0) == 0.0
-    assert gram_term(torch.zeros(2, 2), 1.0, "relative").factor == 0.0
+    assert compute_content_scale("relative", 0.0) == 0.0
+    assert make_gram_loss(torch.zeros(2, 2), 1.0, "relative").factor == 0.0

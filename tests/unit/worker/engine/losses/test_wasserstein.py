@@ -6,8 +6,13 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import slope_by_differences
-from worker.engine.losses.statistics import blended, raw_moments
-from worker.engine.losses.wasserstein import Normal, NormalTerm, normal, normal_term
+from worker.engine.losses.statistics import blend_moments, compute_raw_moments
+from worker.engine.losses.wasserstein import (
+    NormalDistribution,
+    WassersteinLoss,
+    fit_normal_distribution,
+    make_wasserstein_loss,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,16 +24,16 @@ def features(height: int, width: int, seed: int, channels: int = 5) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float64) + seed
 
 
-def target_of(*styles: Tensor) -> Normal:
-    moments = [raw_moments(style) for style in styles]
-    return normal(blended(moments, [1.0] * len(moments)))
+def target_of(*styles: Tensor) -> NormalDistribution:
+    moments = [compute_raw_moments(style) for style in styles]
+    return fit_normal_distribution(blend_moments(moments, [1.0] * len(moments)))
 
 
 def wasserstein_loss(
-    here: Tensor, target: Normal, factor: float
+    here: Tensor, target: NormalDistribution, factor: float
 ) -> tuple[Tensor, Tensor]:
     positions = here.shape[2] * here.shape[3]
-    return NormalTerm(target, factor).evaluate(here, 1 / positions)
+    return WassersteinLoss(target, factor).evaluate(here, 1 / positions)
 
 
 def test_a_distance_by_hand() -> None:
@@ -124,11 +129,11 @@ def test_float32_is_precise_enough() -> None:
 
 def test_the_scales_are_constants_that_the_target_fixes() -> None:
     style = features(4, 4, seed=2)
-    moments = raw_moments(style)
+    moments = compute_raw_moments(style)
 
-    assert normal_term(moments, 1.0, "gatys").factor == 1 / 5
+    assert make_wasserstein_loss(moments, 1.0, "gatys").factor == 1 / 5
     mean_square = float(style.square().sum()) / 16
-    assert normal_term(moments, 1.0, "relative").factor == pytest.approx(
+    assert make_wasserstein_loss(moments, 1.0, "relative").factor == pytest.approx(
         1 / mean_square
     )
 
@@ -142,7 +147,9 @@ def test_a_style_of_one_color_pulls_without_dividing_by_nothing(value: float) ->
 
     assert found.isfinite()
     assert gradient.isfinite().all()
-    assert bool(normal_term(raw_moments(style), 1.0, "relative").factor) == bool(value)
+    assert bool(
+        make_wasserstein_loss(compute_raw_moments(style), 1.0, "relative").factor
+    ) == bool(value)
 
 
 def test_features_that_are_not_finite_are_passed_on_to_the_guards() -> None:

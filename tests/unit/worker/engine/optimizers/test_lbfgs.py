@@ -29,28 +29,28 @@ def descended(steps):
 def test_a_step_much_longer_than_the_one_before_is_doubted():
     optimizer, image = descended(2)  # one gray level, then eight
 
-    assert optimizer.doubts(image)
-    assert not optimizer.doubts(
-        image * 0.01 + 0.99 * optimizer.state().tensors["image"]
+    assert optimizer.needs_verification(image)
+    assert not optimizer.needs_verification(
+        image * 0.01 + 0.99 * optimizer.save_state().tensors["image"]
     )
 
 
 def test_a_last_step_that_went_too_far_is_doubted_and_taken_back():
     optimizer, image = descended(40)
-    before = optimizer.state().tensors["image"]
+    before = optimizer.save_state().tensors["image"]
     too_far = torch.ones_like(image)
 
-    assert torch.equal(optimizer.settle(too_far, *bowl(too_far)), before)
+    assert torch.equal(optimizer.accept_or_revert(too_far, *bowl(too_far)), before)
 
 
 def test_a_long_last_step_that_did_well_is_kept():
     optimizer, image = descended(3)
     goal = torch.full_like(image, 0.5)
 
-    assert optimizer.settle(goal, *bowl(goal)) is goal
+    assert optimizer.accept_or_revert(goal, *bowl(goal)) is goal
 
 
-def test_a_smaller_factor_makes_smaller_steps():
+def test_a_smaller_step_scale_makes_smaller_steps():
     image = torch.linspace(0.1, 0.4, 48).view(1, 3, 4, 4)
     whole, part = (Lbfgs(f).step(image, *bowl(image)) for f in (1.0, 0.3))
 

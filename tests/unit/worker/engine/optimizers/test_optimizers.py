@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from shared.errors import Diverged
-from worker.engine.optimizers.base import GRAY_LEVEL, State
-from worker.engine.optimizers.lbfgs import MAX_RETREATS, Lbfgs
+from worker.engine.optimizers.base import GRAY_LEVEL, ComponentState
+from worker.engine.optimizers.lbfgs import MAX_BACKTRACKS, Lbfgs
 from worker.engine.optimizers.registry import OPTIMIZERS, OptimizerName
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from worker.engine.optimizers.registry import Optimizer
+    from worker.engine.optimizers.base import Optimizer
 
 NAMES = get_args(OptimizerName)
 TARGET = torch.linspace(-0.5, 1.5, 48, dtype=torch.float64).view(1, 3, 4, 4)
@@ -53,7 +53,7 @@ def test_an_optimizer_finds_the_best_picture_inside_the_box(
 def test_an_optimizer_changes_nothing_it_was_given(name: OptimizerName) -> None:
     optimizer, image = OPTIMIZERS[name](), middle()
     image = run(optimizer, image, 5)
-    state, (loss, gradient) = optimizer.state(), bowl(image)
+    state, (loss, gradient) = optimizer.save_state(), bowl(image)
     given = [image, gradient, *state.tensors.values()]
     before = [each.clone() for each in given]
 
@@ -69,11 +69,11 @@ def test_an_optimizer_goes_on_exactly_from_its_saved_state(
 ) -> None:
     first = OPTIMIZERS[name]()
     image = run(first, middle(), done)
-    state, second = first.state(), OPTIMIZERS[name]()
+    state, second = first.save_state(), OPTIMIZERS[name]()
 
     numbers = json.loads(json.dumps(dict(state.numbers)))
     tensors = {name: each.clone() for name, each in state.tensors.items()}
-    second.load(State(tensors, numbers))
+    second.load_state(ComponentState(tensors, numbers))
 
     assert torch.equal(run(first, image, 9), run(second, image, 9))
 
@@ -135,7 +135,7 @@ def test_lbfgs_goes_back_and_takes_a_smaller_step_where_the_loss_blew_up(
 def test_lbfgs_gives_up_when_going_back_does_not_help() -> None:
     optimizer = Lbfgs()
     image = run(optimizer, middle(), 4)
-    for _ in range(MAX_RETREATS):
+    for _ in range(MAX_BACKTRACKS):
         image = optimizer.step(image, float("nan"), image)
 
     with pytest.raises(Diverged):
@@ -147,17 +147,17 @@ def test_lbfgs_learns_nothing_from_a_change_that_curves_the_wrong_way() -> None:
 
     for sign in (1.0, 0.5):  # the gradient shrinks while going against it: convex
         image = optimizer.step(image, 1.0, sign * (image + 1))
-    convex = len(optimizer.state().numbers)
+    convex = len(optimizer.save_state().numbers)
     image = optimizer.step(image, 1.0, 2 * (image + 1))  # and now grows: it is not
 
-    assert len(optimizer.state().numbers) == convex
+    assert len(optimizer.save_state().numbers) == convex
 
 
 def test_gradient_descent_halves_its_rate_when_the_loss_rises() -> None:
     optimizer, (_, gradient) = OPTIMIZERS["gd"](), bowl(middle())
     optimizer.step(middle(), 1.0, gradient)
-    rate = optimizer.state().numbers["rate"]
+    rate = optimizer.save_state().numbers["rate"]
 
     optimizer.step(middle(), 2.0, gradient)
 
-    assert optimizer.state().numbers["rate"] == rate / 2
+    assert optimizer.save_state().numbers["rate"] == rate / 2

@@ -7,12 +7,12 @@ import torch
 
 from worker.engine.vgg.convolution import (
     WINOGRAD_MIN_POSITIONS,
+    is_winograd_available,
     make_convolution,
-    winograd_is_available,
 )
 
 pytestmark = pytest.mark.skipif(
-    not winograd_is_available(), reason="this build of torch has no NNPACK"
+    not is_winograd_available(), reason="this build of torch has no NNPACK"
 )
 
 

@@ -16,9 +16,9 @@ from tests.unit.worker.engine.conftest import (
     sources_of,
     through_json,
 )
-from worker.engine.limits import Limits
+from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
-from worker.engine.vgg.cuda_graphs import Recorder, Recording
+from worker.engine.vgg.cuda_graphs import CapturedGraph, GraphedCallable
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FakeGraphs:
     def __init__(self) -> None:
         self.recorded = self.replayed = 0
 
-    def record(self, work: Callable[[], tuple[Tensor, ...]]) -> Recording:
+    def record(self, work: Callable[[], tuple[Tensor, ...]]) -> CapturedGraph:
         self.recorded += 1
         outputs = tuple(torch.full_like(each, torch.nan) for each in work())
 
@@ -47,7 +47,7 @@ class FakeGraphs:
             for place, each in zip(outputs, work(), strict=True):
                 place.copy_(each)
 
-        return Recording(replay, outputs)
+        return CapturedGraph(replay, outputs)
 
 
 @pytest.fixture
@@ -58,13 +58,15 @@ def graphs() -> FakeGraphs:
 @pytest.fixture
 def recording(weights: dict[str, Tensor], graphs: FakeGraphs) -> Network:
     single = {name: tensor.float() for name, tensor in weights.items()}
-    return build_network("vgg16", single, torch.device("cpu"), record=graphs.record)
+    return build_network(
+        "vgg16", single, torch.device("cpu"), capture_graph=graphs.record
+    )
 
 
 def test_every_call_sees_its_own_argument_and_keeps_its_own_result(
     graphs: FakeGraphs,
 ) -> None:
-    recorder = Recorder(graphs.record)
+    recorder = GraphedCallable(graphs.record)
     arguments = [torch.full((2,), float(i)) for i in range(3)]
 
     results = [recorder.run(lambda x: (x + 1, x * 2), each) for each in arguments]
@@ -76,7 +78,7 @@ def test_every_call_sees_its_own_argument_and_keeps_its_own_result(
 
 
 def test_the_argument_is_left_alone(graphs: FakeGraphs) -> None:
-    recorder = Recorder(graphs.record)
+    recorder = GraphedCallable(graphs.record)
     first, second = torch.zeros(2), torch.ones(2)
 
     recorder.run(lambda x: (x.clone(),), first)
@@ -113,8 +115,8 @@ def test_a_run_with_graphs_is_the_run_without(
 @pytest.mark.parametrize(
     ("changes", "limits"),
     [
-        ({"style_loss": "wasserstein"}, Limits()),
-        ({}, Limits(activation_bytes=1)),
+        ({"style_loss": "wasserstein"}, RunLimits()),
+        ({}, RunLimits(activation_bytes=1)),
     ],
 )
 def test_what_reads_back_in_between_is_not_recorded(
@@ -122,7 +124,7 @@ def test_what_reads_back_in_between_is_not_recorded(
     graphs: FakeGraphs,
     make_params: MakeParams,
     changes: dict[str, str],
-    limits: Limits,
+    limits: RunLimits,
 ) -> None:
     image = picture(100, 90, seed=1).float()
 
@@ -137,7 +139,7 @@ def test_a_sign_of_life_is_given_at_every_replay(
     recording: Network, make_params: MakeParams
 ) -> None:
     ticks: list[None] = []
-    limits = Limits(tick=lambda: ticks.append(None))
+    limits = RunLimits(after_tile=lambda: ticks.append(None))
     image = picture(32, 32, seed=1).float()
     objective = objective_of(recording, make_params(), image, [image], limits)
     ticks.clear()

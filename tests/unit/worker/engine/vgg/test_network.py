@@ -32,7 +32,7 @@ NETWORKS: tuple[NetworkName, ...] = ("vgg16", "vgg19")
 def test_every_layer_a_client_may_name_can_be_tapped(name: NetworkName) -> None:
     network = build_network(name, random_weights(name), CPU)
 
-    found = network.activations(picture(32, 32, seed=1), layer_names(name))
+    found = network.compute_activations(picture(32, 32, seed=1), layer_names(name))
 
     assert tuple(found) == layer_names(name)
 
@@ -44,7 +44,9 @@ def test_activations_agree_with_the_second_implementation(
     arrays = {name: tensor.numpy() for name, tensor in weights.items()}
 
     expected = vgg16_activations(photo[0].numpy(), arrays, pooling)
-    found = network.with_pooling(pooling).activations(photo, layer_names("vgg16"))
+    found = network.with_pooling(pooling).compute_activations(
+        photo, layer_names("vgg16")
+    )
 
     assert set(found) == set(expected)
     for name, activation in found.items():
@@ -66,7 +68,7 @@ def test_vgg19_agrees_with_torch_layer_by_layer() -> None:
     second = torch.nn.functional.conv2d(
         first, tensors["features.2.weight"], tensors["features.2.bias"], padding=1
     ).relu()
-    found = build_network("vgg19", tensors, CPU).activations(image, ["relu1_2"])
+    found = build_network("vgg19", tensors, CPU).compute_activations(image, ["relu1_2"])
 
     assert torch.allclose(found["relu1_2"], second)
 
@@ -82,7 +84,7 @@ def test_the_way_back_agrees_with_finite_differences(
     pulls = {name: torch.ones(()) * i for i, name in enumerate(names, start=1)}
 
     def value(x: Tensor) -> float:
-        found = network.activations(x, names)
+        found = network.compute_activations(x, names)
         return float(sum((found[name] * pulls[name]).sum() for name in names))
 
     def gradient_at(name: str, features: Tensor) -> Tensor | None:
@@ -100,7 +102,9 @@ def test_only_the_layers_needed_are_run(network: Network, photo: Tensor) -> None
 
 
 def test_the_edge_of_one_color_looks_like_its_middle(network: Network) -> None:
-    found = network.activations(torch.full((1, 3, 8, 8), 0.9), ["relu1_1"])["relu1_1"]
+    found = network.compute_activations(torch.full((1, 3, 8, 8), 0.9), ["relu1_1"])[
+        "relu1_1"
+    ]
 
     assert torch.allclose(found[..., 0, 0], found[..., 4, 4])
 
@@ -112,7 +116,7 @@ def test_no_picture_is_too_small_for_the_deepest_layer(
 ) -> None:
     network = network.with_pooling(pooling)
 
-    found = network.activations(picture(*size, seed=8), ["relu5_3"])["relu5_3"]
+    found = network.compute_activations(picture(*size, seed=8), ["relu5_3"])["relu5_3"]
 
     assert found.isfinite().all()
     assert min(found.shape) == 1
@@ -137,7 +141,7 @@ def test_weights_of_another_network_do_not_fit() -> None:
 def test_the_real_weights_have_every_layer(vgg16_weights: dict[str, Tensor]) -> None:
     network = build_network("vgg16", vgg16_weights, CPU)
 
-    found = network.activations(picture(32, 32, seed=1).float(), ["relu5_3"])
+    found = network.compute_activations(picture(32, 32, seed=1).float(), ["relu5_3"])
 
     assert found["relu5_3"].shape == (1, 512, 2, 2)
     assert found["relu5_3"].any()

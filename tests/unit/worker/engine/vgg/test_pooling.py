@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shared.params.style import PoolingName
-from worker.engine.vgg.pooling import POOLINGS, to_the_first_largest
+from worker.engine.vgg.pooling import POOLINGS, max_pool_backward_deterministic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +26,8 @@ def test_every_pooling_a_client_may_ask_for_exists() -> None:
 def test_poolings_by_hand() -> None:
     x = torch.tensor([[[[1.0, 2.0, 9.0], [3.0, 6.0, 9.0]]]])
 
-    assert POOLINGS["max"].halve(x).tolist() == [[[[6.0]]]]
-    assert POOLINGS["average"].halve(x).tolist() == [[[[3.0]]]]
+    assert POOLINGS["max"].forward(x).tolist() == [[[[6.0]]]]
+    assert POOLINGS["average"].forward(x).tolist() == [[[[3.0]]]]
 
 
 @pytest.mark.parametrize("name", POOLINGS)
@@ -36,11 +36,11 @@ def test_the_way_back_agrees_with_autograd(
     name: PoolingName, size: tuple[int, int]
 ) -> None:
     pooling, x = POOLINGS[name], map_of(*size).requires_grad_()
-    halved = pooling.halve(x)
+    halved = pooling.forward(x)
     pull = torch.arange(halved.numel(), dtype=x.dtype).cos().view(halved.shape)
 
     (expected,) = torch.autograd.grad((halved * pull).sum(), x)
-    back = pooling.double(pull, x.detach())
+    back = pooling.backward(pull, x.detach())
 
     assert torch.allclose(back, expected, rtol=1e-12)
     assert back.stride() == x.stride()
@@ -54,12 +54,12 @@ def test_the_way_back_in_plain_steps_is_that_of_torch(
     generator = torch.Generator().manual_seed(4)
     x = torch.randint(0, 3, (1, 4, *size), generator=generator).to(precision)  # ties
     x = x.contiguous(memory_format=torch.channels_last)
-    gradient = torch.randn(POOLINGS["max"].halve(x).shape, generator=generator)
+    gradient = torch.randn(POOLINGS["max"].forward(x).shape, generator=generator)
     gradient = gradient.to(precision)
     before = gradient.clone()
 
-    found = to_the_first_largest(gradient, x)
+    found = max_pool_backward_deterministic(gradient, x)
 
-    assert torch.equal(found, POOLINGS["max"].double(gradient, x))
+    assert torch.equal(found, POOLINGS["max"].backward(gradient, x))
     assert torch.equal(gradient, before)
     assert found.is_contiguous(memory_format=torch.channels_last)

@@ -16,10 +16,10 @@ from tests.unit.worker.engine.conftest import (
     through_json,
 )
 from worker.engine.images.inputs import Style
-from worker.engine.images.tiling import bytes_per_pixel
-from worker.engine.limits import Limits
+from worker.engine.images.tiling import estimate_bytes_per_pixel
+from worker.engine.limits import RunLimits
 from worker.engine.losses.content_tv import content_loss
-from worker.engine.losses.statistics import gram_matrix, raw_moments
+from worker.engine.losses.statistics import compute_raw_moments, gram_matrix
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
 
@@ -59,7 +59,7 @@ def alike(one: Tensor, other: Tensor) -> float:
 def test_only_activations_are_halved(halved: Network) -> None:
     image = picture(32, 40, seed=1).float()
 
-    seen = halved.activations(image, ["relu1_1", "relu4_1"])
+    seen = halved.compute_activations(image, ["relu1_1", "relu4_1"])
     back = halved.backward(
         halved.forward(image, seen), lambda name, x: torch.ones_like(x)
     )
@@ -164,7 +164,7 @@ def test_tiles_give_nearly_what_the_whole_gives(
 
     (tiled, slope), (whole, steeper) = (
         objective_of(halved, params, content, [style], limits).evaluate(image)
-        for limits in (Limits(activation_bytes=1), Limits())
+        for limits in (RunLimits(activation_bytes=1), RunLimits())
     )
 
     assert tiled.total == pytest.approx(whole.total, rel=0.01)
@@ -174,7 +174,9 @@ def test_tiles_give_nearly_what_the_whole_gives(
 def test_activations_take_half_the_memory(halved: Network, network32: Network) -> None:
     names = ["relu4_1"]
 
-    one, other = (bytes_per_pixel(net.layers(names)) for net in (halved, network32))
+    one, other = (
+        estimate_bytes_per_pixel(net.layers_up_to(names)) for net in (halved, network32)
+    )
 
     assert one == pytest.approx(other / 2, abs=1)  # rounded up
 
@@ -182,7 +184,7 @@ def test_activations_take_half_the_memory(halved: Network, network32: Network) -
 def test_sums_do_not_stand_still_where_bfloat16_would() -> None:
     ones = torch.ones(1, 2, 100, 100, dtype=torch.bfloat16)  # 256 + 1 is 256 there
 
-    found = raw_moments(ones)
+    found = compute_raw_moments(ones)
 
     assert torch.allclose(found, torch.ones(3, 2))
     assert found.dtype == torch.float32
@@ -193,9 +195,11 @@ def test_shares_far_below_one_keep_the_moments() -> None:
     features = torch.rand(1, 3, 64, 64, generator=generator).bfloat16()
     share = torch.rand(1, 1, 64, 64, generator=generator) * 1e-20
 
-    found = raw_moments(features, share)
+    found = compute_raw_moments(features, share)
 
-    assert torch.allclose(found, raw_moments(features.float(), share), rtol=1e-2)
+    assert torch.allclose(
+        found, compute_raw_moments(features.float(), share), rtol=1e-2
+    )
 
 
 def test_tiny_gradients_are_not_lost() -> None:

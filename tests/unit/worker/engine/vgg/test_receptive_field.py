@@ -10,7 +10,7 @@ import torch
 from shared.params.networks import NetworkName, layer_names
 from tests.unit.worker.engine.conftest import random_weights
 from worker.engine.vgg.network import build_network
-from worker.engine.vgg.receptive_field import Field, receptive_field
+from worker.engine.vgg.receptive_field import ReceptiveField, compute_receptive_field
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,8 +51,8 @@ def pixels_with_gradient(
 def test_a_unit_sees_the_pixels_that_have_a_gradient(
     name: NetworkName, layer: str
 ) -> None:
-    field = receptive_field(name, layer)
-    middle = (SIDE - field.size) // 2 // field.stride - field.first // field.stride
+    field = compute_receptive_field(name, layer)
+    middle = (SIDE - field.size) // 2 // field.stride - field.first_px // field.stride
     row, column = middle, middle - 1
 
     seen = pixels_with_gradient(name, layer, row, column)
@@ -64,7 +64,7 @@ def test_a_unit_sees_the_pixels_that_have_a_gradient(
 
 @pytest.mark.parametrize("layer", ["relu1_1", "relu3_2", "relu5_1"])
 def test_at_the_edge_a_unit_sees_what_of_its_field_is_inside(layer: str) -> None:
-    box = receptive_field("vgg16", layer).box(0, 0)
+    box = compute_receptive_field("vgg16", layer).box(0, 0)
 
     left, top, right, bottom = pixels_with_gradient("vgg16", layer, 0, 0, side=160)
 
@@ -75,7 +75,9 @@ def test_at_the_edge_a_unit_sees_what_of_its_field_is_inside(layer: str) -> None
 def test_the_fields_of_vgg16_are_those_that_are_known() -> None:
     known = [3, 5, 10, 14, 24, 32, 40, 60, 76, 92, 132, 164, 196]
 
-    sizes = [receptive_field("vgg16", layer).size for layer in layer_names("vgg16")]
+    sizes = [
+        compute_receptive_field("vgg16", layer).size for layer in layer_names("vgg16")
+    ]
 
     assert sizes == known
-    assert receptive_field("vgg16", "relu5_1") == Field(132, 16, -58)
+    assert compute_receptive_field("vgg16", "relu5_1") == ReceptiveField(132, 16, -58)

@@ -35,7 +35,7 @@ def _told(about: str, example: object, schema: dict[str, Any]) -> dict[str, Any]
 
 
 # Without patterns: what cannot be understood counts as not said (RFC 9110, 7240).
-ASKED: dict[str, dict[str, Any]] = {
+REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     each["name"]: each
     for each in (
         _asked(
@@ -93,7 +93,7 @@ ASKED: dict[str, dict[str, Any]] = {
     )
 }
 
-TOLD: dict[str, dict[str, Any]] = {
+RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
     "Request-Id": _told(
         "under which the server's log has this request",
         "req_01JD0000000000000000000000",
@@ -202,7 +202,7 @@ PAGED = Trait(tells={"Link": ("200",)})
 STREAMED = Trait(("Last-Event-ID",), {"Cache-Control": ("200",)})
 UPLOADED = Trait(("Content-Digest",), {"Location": ("200", "201")})
 KEPT = Trait(tells={"Location": ("200", "201", "202")})
-ONCE = Trait(("Idempotency-Key",), {"Idempotency-Replayed": _GOOD})
+IDEMPOTENCY_TRAIT = Trait(("Idempotency-Key",), {"Idempotency-Replayed": _GOOD})
 TRACED = Trait(("traceparent",))
 
 _PICTURE = (CACHED, IN_PARTS, NAMED)
