@@ -1,7 +1,8 @@
-"""What the layers see: over a set of pictures, where each unit is excited most.
+"""Activation patches: the image patches that activate each unit of a layer most.
 
-Zeiler & Fergus (2013), figure 2, without the deconvolution: the patches themselves. A
-generator like `stylize`: whoever drives it decides when to checkpoint, report or stop.
+Zeiler & Fergus (2013), figure 2, without the deconvolution: the patches themselves.
+`find_activation_patches` is a generator like `stylize`: its caller decides when to
+checkpoint, report or stop.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
     from worker.engine.vgg.network import Network
     from worker.engine.vgg.receptive_field import Box
 
-_NOWHERE = -1  # picture of a place that is still free
-_VALUES, _PLACES = "values.", "places."
+_NO_PICTURE = -1  # picture index of an empty entry
+_VALUES, _POSITIONS = "values.", "places."
 
 
 class TopActivations(NamedTuple):
-    """The strongest responses of a layer's units so far, each of another picture.
+    """Strongest activations of a layer's units so far, each of another picture.
 
     Attributes:
-        values: Activations, (units, patches), falling; 0 where there is none.
-        places: (units, patches, 3): picture, row and column in the layer's map; the
-            picture is -1 where there is none.
+        values: Activations, (units, patches), in falling order; 0 for empty entries.
+        positions: (units, patches, 3): picture, row and column in the layer's feature
+            map; the picture is -1 for empty entries.
     """
 
     values: Tensor
@@ -42,13 +43,13 @@ class TopActivations(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PatchSearchState:
-    """What there is after one more picture; stays valid.
+    """State of the search after one more picture; stays valid.
 
     Attributes:
-        pictures: Looked at so far.
-        height: Of the picture at hand, px.
-        width: Same.
-        best: By layer.
+        picture_count: Number of pictures searched so far.
+        height: Height of the last picture, px.
+        width: Width of the last picture, px.
+        top_activations: Strongest activations so far, by layer.
     """
 
     picture_count: int
@@ -57,22 +58,22 @@ class PatchSearchState:
     top_activations: Mapping[str, TopActivations]
 
     def snapshot(self) -> Snapshot:
-        """Everything needed to continue from here; costs nothing."""
+        """Return the state to resume from; costs nothing."""
         tensors = {}
         for layer, best in self.top_activations.items():
-            tensors[_VALUES + layer], tensors[_PLACES + layer] = best
+            tensors[_VALUES + layer], tensors[_POSITIONS + layer] = best
         return Snapshot(self.picture_count, 0, self.picture_count, tensors, {})
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationPatch:
-    """A piece of a picture that excites a unit.
+    """Patch of a picture that activates a unit.
 
     Attributes:
         picture: Index of the picture, from 0.
-        box: (left, top, right, bottom) in px of the picture as it was looked at: the
-            unit's receptive field. It may reach over the edge.
-        activation: How much.
+        box: (left, top, right, bottom) in px of the searched picture: the unit's
+            receptive field. It may extend beyond the edge.
+        activation: Activation of the unit.
     """
 
     picture: int
@@ -82,12 +83,12 @@ class ActivationPatch:
 
 @dataclass(frozen=True, slots=True)
 class UnitPatches:
-    """What excites one unit.
+    """Patches that activate one unit most.
 
     Attributes:
         layer: relu<block>_<index>.
-        number: Of its channel, from 0.
-        patches: The strongest first; none where no picture excites it.
+        channel: Channel of the unit, from 0.
+        patches: Patches, the strongest first; none if no picture activates it.
     """
 
     layer: str
@@ -103,48 +104,50 @@ def find_activation_patches(
     *,
     resume: Snapshot | None = None,
 ) -> Iterator[PatchSearchState]:
-    """Look at one picture after another; none of them is kept.
+    """Search one picture after another for patches; no picture is kept.
 
     Args:
-        pictures: (1, 3, H, W) each, RGB in [0, 1], any sizes; those behind the
-            `resume.iteration` first ones.
-        params: Layers, how many patches, pooling.
-        network: Built for params.network; its device and precision are used.
-        resume: Go on from here.
+        pictures: Pictures, (1, 3, H, W) each, RGB in [0, 1], of any size; without the
+            first `resume.iteration` ones.
+        params: Layers, number of patches, pooling.
+        network: Network built for params.network; its device and precision are used.
+        resume: Snapshot to resume from; None: begin.
 
     Yields:
-        A `Look` per picture. All units are watched: which ones are shown is decided
-        at the end.
+        One `PatchSearchState` per picture. It has all units: `select_units` chooses
+        those to show at the end.
     """
     network = network.with_pooling(params.pooling)
-    best = {} if resume is None else load_top_activations(resume, network.device)
-    seen = 0 if resume is None else resume.iteration
-    for index, picture in enumerate(pictures, seen):
+    top = {} if resume is None else load_top_activations(resume, network.device)
+    first = 0 if resume is None else resume.iteration
+    for index, picture in enumerate(pictures, first):
         image = picture.to(network.device, network.dtype)
-        maps = network.compute_activations(image, params.layers)
-        best = {
-            layer: _with_picture(best.get(layer), maps.pop(layer), index, params)
+        activations = network.compute_activations(image, params.layers)
+        top = {
+            layer: _add_picture(top.get(layer), activations.pop(layer), index, params)
             for layer in params.layers
         }
-        yield PatchSearchState(index + 1, image.shape[2], image.shape[3], best)
+        yield PatchSearchState(index + 1, image.shape[2], image.shape[3], top)
 
 
 def load_top_activations(
     snapshot: Snapshot, device: torch.device
 ) -> dict[str, TopActivations]:
-    """Return what a snapshot holds, by layer."""
-    moved = {name: each.to(device) for name, each in snapshot.tensors.items()}
-    layers = [name.removeprefix(_VALUES) for name in moved if name.startswith(_VALUES)]
+    """Return the strongest activations of a snapshot, by layer."""
+    tensors = {name: tensor.to(device) for name, tensor in snapshot.tensors.items()}
+    layers = [
+        name.removeprefix(_VALUES) for name in tensors if name.startswith(_VALUES)
+    ]
     return {
-        layer: TopActivations(moved[_VALUES + layer], moved[_PLACES + layer])
+        layer: TopActivations(tensors[_VALUES + layer], tensors[_POSITIONS + layer])
         for layer in layers
     }
 
 
 def select_units(
-    best: Mapping[str, TopActivations], params: ExploreParams
+    top_activations: Mapping[str, TopActivations], params: ExploreParams
 ) -> list[UnitPatches]:
-    """Choose the units, layer by layer, and name the patches of each."""
+    """Choose the units to show, layer by layer, with their patches."""
     return [
         UnitPatches(layer, number, tuple(_patches(layer, number, best[layer], params)))
         for layer in params.layers
@@ -183,7 +186,7 @@ def _nothing(value: Tensor, place: Tensor, count: int) -> TopActivations:
     """As many free places per unit; 0, which no activation of a ReLU is below."""
     units = value.shape[0]
     return TopActivations(
-        value.new_zeros(units, count), place.new_full((units, count, 3), _NOWHERE)
+        value.new_zeros(units, count), place.new_full((units, count, 3), _NO_PICTURE)
     )
 
 
@@ -203,5 +206,5 @@ def _patches(
     places = best.positions[number].tolist()
     for value, place in zip(best.values[number].tolist(), places, strict=True):
         picture, row, column = place
-        if picture != _NOWHERE:
+        if picture != _NO_PICTURE:
             yield ActivationPatch(picture, field.box(row, column), value)

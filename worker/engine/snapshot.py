@@ -78,8 +78,8 @@ class Iterate:
         scale: Index of the scale, from 0.
         scale_iteration: Number within the scale, from 1.
         losses: Losses of the image that this iteration started from.
-        image: Image after the iteration, (1, 3, H, W), RGB in [0, 1]; averaged, and with
-            the content's chroma, if the parameters say so.
+        image: Image after the iteration, (1, 3, H, W), RGB in [0, 1]; averaged, and
+            with the content's chroma, if the parameters say so.
     """
 
     iteration: int

@@ -188,7 +188,7 @@ def build_feature_extractor(
     tile_px: int | None,
     limits: RunLimits,
 ) -> TiledFeatureExtractor:
-    """Build an extractor: whole, or in tiles of at most `tile_px` that fit the memory."""
+    """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory."""
     memory_tile_px = choose_tile_px(size, network, names, limits.activation_bytes)
     side = min(memory_tile_px or max(size), tile_px or max(size))
     return TiledFeatureExtractor(

@@ -1,7 +1,7 @@
 """Style loss of an image in tiles: the first of two passes over the tiles.
 
-The style statistics of the whole image are added up tile by tile: Galerne et al. (2024), "Scaling
-Painting Style Transfer", Computer Graphics Forum (arXiv 2212.13459).
+The style statistics of the whole image are added up tile by tile: Galerne et al.
+(2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv 2212.13459).
 """
 
 from __future__ import annotations
@@ -47,11 +47,8 @@ class TiledStyleLoss:
         style_loss: StyleLoss,
         after_tile: Callable[[], None],
     ) -> None:
-        self._extractor, self._targets, self._after_tile = (
-            extractor,
-            targets,
-            after_tile,
-        )
+        self._extractor, self._targets = extractor, targets
+        self._after_tile = after_tile
         self._compute_statistics, _ = STYLE_LOSSES[style_loss]
         self._affine_gradients: dict[str, list[AffineGradient]] = {}
         self._map_gradients: dict[str, list[Tensor]] = {}
@@ -66,11 +63,13 @@ class TiledStyleLoss:
                 if name in small_maps:
                     tile.slice_core(small_maps[name], stride).copy_(core)
                     continue
-                shares = [
-                    crop_spatial_weights(t.spatial_weights, tile, stride)
-                    for t in self._targets[name]
+                tile_weights = [
+                    crop_spatial_weights(target.spatial_weights, tile, stride)
+                    for target in self._targets[name]
                 ]
-                statistics = [self._compute_statistics(core, share) for share in shares]
+                statistics = [
+                    self._compute_statistics(core, weights) for weights in tile_weights
+                ]
                 sums[name] = accumulate(sums.get(name), statistics)
             self._after_tile()
         return self._evaluate_sums(sums) + self._evaluate_maps(small_maps)
@@ -80,14 +79,14 @@ class TiledStyleLoss:
         stride = self._extractor.strides[name]
         if name in self._map_gradients:
             return [
-                tile.slice_core(each, stride).clone()
-                for each in self._map_gradients[name]
+                tile.slice_core(gradient, stride).clone()
+                for gradient in self._map_gradients[name]
             ]
         return [
             apply_affine_gradient(
-                core, slope, crop_spatial_weights(target.spatial_weights, tile, stride)
+                core, affine, crop_spatial_weights(target.spatial_weights, tile, stride)
             )
-            for slope, target in zip(
+            for affine, target in zip(
                 self._affine_gradients.get(name, ()),
                 self._targets.get(name, ()),
                 strict=True,
@@ -115,21 +114,21 @@ class TiledStyleLoss:
         self._affine_gradients = {
             name: [
                 target.term.affine_gradient(moments)
-                for target, moments in zip(self._targets[name], found, strict=True)
+                for target, moments in zip(self._targets[name], statistics, strict=True)
             ]
-            for name, found in sums.items()
+            for name, statistics in sums.items()
         }
-        slopes = itertools.chain.from_iterable(self._affine_gradients.values())
-        return torch.as_tensor(sum(slope.value for slope in slopes))
+        gradients = itertools.chain.from_iterable(self._affine_gradients.values())
+        return torch.as_tensor(sum(affine.value for affine in gradients))
 
     def _evaluate_maps(self, small_maps: Mapping[str, Tensor]) -> Tensor:
         total = torch.zeros(())
         self._map_gradients = {}
         for name, features in small_maps.items():
-            found = [
+            evaluations = [
                 target.term.evaluate(features, target.spatial_weights)
                 for target in self._targets[name]
             ]
-            self._map_gradients[name] = [gradient for _, gradient in found]
-            total = total + sum(value.cpu() for value, _ in found)
+            self._map_gradients[name] = [gradient for _, gradient in evaluations]
+            total = total + sum(value.cpu() for value, _ in evaluations)
         return total

@@ -1,4 +1,4 @@
-"""The pictures of one style transfer."""
+"""Input images of a style transfer, as tensors."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One painting, and where it goes.
+    """Style image with its masks.
 
     Attributes:
         image: (1, 3, h, w), RGB in [0, 1], any size.
-        mask: Where in the result it goes, (1, 1, any, any) in [0, 1], stretched over
-            the content; None: wherever no mask is.
-        region: What of the painting counts, (1, 1, any, any) in [0, 1], stretched over
-            it; None: all.
+        mask: Part of the result that gets the style, (1, 1, any, any) in [0, 1],
+            stretched over the content; None: wherever no mask is.
+        region: Part of the style image that counts, (1, 1, any, any) in [0, 1],
+            stretched over it; None: all of it.
     """
 
     image: Tensor
@@ -28,12 +28,12 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class TransferInputs:
-    """All pictures that a run begins with.
+    """Input images of one style transfer.
 
     Attributes:
         content: (1, 3, H, W), RGB in [0, 1], any size.
-        styles: As many as params.styles.
-        start: The picture of init "image", (1, 3, any, any); stretched to the
+        styles: Style images, as many as params.styles.
+        start: Start image for init "image", (1, 3, any, any); stretched to the
             content's shape.
     """
 

@@ -1,9 +1,9 @@
-"""Which style goes where: masks, faded at their edges, and what they leave to others.
+"""Masks: divide an image into regions, each with its styles.
 
 Spatial control of Gatys et al. (2017), "Controlling perceptual factors in neural style
-transfer", section 5.1, with guided Gram matrices. Departures: masks fade, overlaps are
-shared out, and a region pulls at a position as hard as it would if it were the whole
-picture, however small it is.
+transfer", section 5.1, with guided Gram matrices. Departures: masks are feathered,
+overlaps are divided, and the gradient at a position does not depend on the size of its
+region.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from worker.engine.images.pyramid import Size
     from worker.engine.losses.statistics import SpatialWeights
 
-_NOTHING = 1e-6  # of a picture, as a share of its pixels
-_PASSES = 2  # of a box blur: a straight edge becomes a smooth one
+_MIN_AREA = 1e-6  # as a share of the picture
+_BLUR_PASSES = 2  # of a box blur, which make a smooth edge of a straight one
 
 
 @dataclass(frozen=True, slots=True)
 class StyleRegion:
-    """A part of the picture, and the styles it is given.
+    """Region of the image, and the styles it gets.
 
     Attributes:
-        place: How much each pixel belongs to it, (1, 1, H, W) in [0, 1]; None: all do.
-        blend: Weight of each style in it, by index.
-        strength: Over that of other regions.
+        mask: How much each pixel belongs to it, (1, 1, H, W) in [0, 1]; None: all of
+            the image.
+        style_weights: Weight of each style in it, by index.
+        strength: Factor of its loss, relative to other regions.
     """
 
     mask: Tensor | None
@@ -41,54 +42,55 @@ class StyleRegion:
 
     @property
     def area(self) -> float:
-        """Its share of the picture, 0 to 1."""
+        """Area as a share of the picture, 0 to 1."""
         return 1.0 if self.mask is None else float(self.mask.mean())
 
 
 def divide_into_regions(
     masks: Sequence[Tensor | None], weights: Sequence[float], size: Size, feather: float
 ) -> list[StyleRegion]:
-    """Divide a picture among its styles.
+    """Divide an image into regions by the masks of its styles.
 
-    Every style with a mask gets a region of its own, in which its weight is a strength.
-    The others are blended in what the masks leave. Empty regions are left out.
+    Every style with a mask gets a region of its own, whose strength is its weight. The
+    other styles are blended in the rest of the image. Empty regions are left out.
 
     Args:
-        masks: One per style, (1, 1, any, any) in [0, 1], or None.
-        weights: Of the styles.
-        size: Height and width, px.
-        feather: How far masks fade, as a share of the long side.
+        masks: Mask per style, (1, 1, any, any) in [0, 1], or None.
+        weights: Weights of the styles.
+        size: Height and width of the image, px.
+        feather: Radius of the feathering, as a share of the long side.
     """
     radius = round(feather * max(size))
-    placed, rest = {}, {}
+    feathered, unmasked = {}, {}
     for index, (mask, weight) in enumerate(zip(masks, weights, strict=True)):
         if mask is None:
-            rest[index] = weight
+            unmasked[index] = weight
         else:
-            placed[index] = feather_mask(resize_mask(mask, size), radius)
-    if not placed:
-        return [StyleRegion(None, rest, 1.0)]
-    total = sum(placed.values(), start=next(iter(placed.values())).new_zeros(()))
-    over = total.clamp(min=1)
+            feathered[index] = feather_mask(resize_mask(mask, size), radius)
+    if not feathered:
+        return [StyleRegion(None, unmasked, 1.0)]
+    total = sum(feathered.values(), start=next(iter(feathered.values())).new_zeros(()))
+    divisor = total.clamp(min=1)
     regions = [
-        StyleRegion(each / over, {i: 1.0}, weights[i]) for i, each in placed.items()
+        StyleRegion(mask / divisor, {i: 1.0}, weights[i])
+        for i, mask in feathered.items()
     ]
-    if rest:
-        regions.append(StyleRegion((1 - total).clamp_(min=0), rest, 1.0))
-    return [region for region in regions if region.area > _NOTHING]
+    if unmasked:
+        regions.append(StyleRegion((1 - total).clamp_(min=0), unmasked, 1.0))
+    return [region for region in regions if region.area > _MIN_AREA]
 
 
-def compute_spatial_weights(place: Tensor | None, size: Size) -> SpatialWeights:
-    """How much each position of a feature map counts; sums to 1, or to 0 if nowhere.
+def compute_spatial_weights(mask: Tensor | None, size: Size) -> SpatialWeights:
+    """Compute the weights of the positions of a feature map; their sum is 1, or 0.
 
     Args:
-        place: A region of the picture, (1, 1, H, W), or None for all of it.
-        size: Of the feature map.
+        mask: Region of the image, (1, 1, H, W); None: all of it.
+        size: Height and width of the feature map.
     """
-    if place is None:
+    if mask is None:
         return 1 / (size[0] * size[1])
-    seen = F.adaptive_avg_pool2d(place, size)
-    return seen / seen.sum().clamp(min=_NOTHING)
+    weights = F.adaptive_avg_pool2d(mask, size)
+    return weights / weights.sum().clamp(min=_MIN_AREA)
 
 
 def resize_mask(mask: Tensor, size: Size) -> Tensor:
@@ -102,8 +104,8 @@ def resize_mask(mask: Tensor, size: Size) -> Tensor:
 
 def feather_mask(mask: Tensor, radius: int) -> Tensor:
     """Blur a mask over `radius` px to either side of its edges."""
-    half = min(radius // _PASSES, min(mask.shape[2:]) - 1)
-    for _ in range(_PASSES if half > 0 else 0):
+    half = min(radius // _BLUR_PASSES, min(mask.shape[2:]) - 1)
+    for _ in range(_BLUR_PASSES if half > 0 else 0):
         mask = F.pad(mask, (half, half, half, half), "replicate")
         mask = F.avg_pool2d(mask, (2 * half + 1, 1), 1)
         mask = F.avg_pool2d(mask, (1, 2 * half + 1), 1)

@@ -1,4 +1,4 @@
-"""Coarse to fine: the pictures of each scale, made from the ones given."""
+"""Image pyramid: the inputs resized for each scale, coarse to fine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One size of the pyramid.
+    """One scale of the pyramid, with its images.
 
     Attributes:
-        index: From 0, small to large.
+        index: Index from 0, small to large.
         content: (1, 3, H, W), its long side that of the scale.
-        styles: Their long sides that of the scale, or in proportion.
+        styles: Style images, their long side that of the scale times style_scale.
     """
 
     index: int
@@ -38,30 +38,30 @@ class Scale:
 
 
 def build_scales(
-    sources: TransferInputs, sides: Sequence[int], first: int, style_scale: float = 1.0
+    inputs: TransferInputs, sides: Sequence[int], first: int, style_scale: float = 1.0
 ) -> Iterator[Scale]:
-    """Build the scales one by one, each from the original pictures.
+    """Build the scales one by one, each from the original images.
 
     Args:
-        sources: Pictures of any size; masks stay as they are.
+        inputs: Images of any size; masks are not resized.
         sides: Long side per scale, px, small to large.
         first: Index of the scale to begin with.
         style_scale: Long side of the styles over that of the scale. jcjohnson's
-            neural-style: above 1 the strokes get larger.
+            neural-style has it, too: above 1 the strokes get larger.
     """
     for index, side in enumerate(sides[first:], first):
         style_side = round(side * style_scale)
-        content = resize(sources.content, fit_size(sources.content, side))
-        styles = tuple(_at(style, style_side) for style in sources.styles)
+        content = resize(inputs.content, fit_size(inputs.content, side))
+        styles = tuple(_resize_style(style, style_side) for style in inputs.styles)
         yield Scale(index, content, styles)
 
 
-def _at(style: Style, side: int) -> Style:
+def _resize_style(style: Style, side: int) -> Style:
     return replace(style, image=resize(style.image, fit_size(style.image, side)))
 
 
 def fit_size(image: Tensor, side: int) -> Size:
-    """Height and width of `image` at a long side of `side` px; the short one >= 1."""
+    """Compute (height, width) of `image` at a long side of `side` px; at least 1."""
     height, width = image.shape[2:]
     longest = max(height, width)
     return max(1, round(height * side / longest)), max(1, round(width * side / longest))
@@ -82,20 +82,20 @@ def resize(image: Tensor, size: Size) -> Tensor:
 
 
 def enlarge_with_detail(image: Tensor, guide: Tensor | None, size: Size) -> Tensor:
-    """Take `image` to a larger scale, with the fine detail that `guide` has there.
+    """Enlarge `image` for the next scale, adding the fine detail of `guide`.
 
-    The band between the two scales is empty in a picture that was only enlarged, and
-    an optimizer needs many of the dearest iterations to fill it. A Laplacian pyramid
-    (Burt & Adelson, 1983) knows what belongs there.
+    The frequency band between the two scales is empty in an enlarged image, and an
+    optimizer needs many of the most expensive iterations to fill it. The Laplacian
+    pyramid (Burt & Adelson, 1983) of the guide provides it.
 
     Args:
         image: (1, C, h, w) in [0, 1].
-        guide: (1, C, H, W), of any size; None: enlarge only.
+        guide: Source of detail, (1, C, H, W), of any size; None: enlarge only.
         size: Height and width of the result, px.
     """
-    larger = resize(image, size)
+    enlarged = resize(image, size)
     if guide is None:
-        return larger
-    there = resize(guide, size)
-    coarse = resize(resize(there, (image.shape[2], image.shape[3])), size)
-    return (larger + there).sub_(coarse).clamp_(0, 1)
+        return enlarged
+    fine_guide = resize(guide, size)
+    coarse_guide = resize(resize(fine_guide, (image.shape[2], image.shape[3])), size)
+    return (enlarged + fine_guide).sub_(coarse_guide).clamp_(0, 1)

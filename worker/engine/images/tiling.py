@@ -1,9 +1,9 @@
-"""Tiles: a picture in parts that overlap by what the network sees, exactly.
+"""Tiling: overlapping tiles that give the same result as the whole image.
 
-A Gram matrix is a sum over positions, so it can be added up tile by tile; once it is
-known, its pull at a position depends on that position alone. So two passes over tiles
-give the loss and the gradient of the whole picture, while the activations of only one
-tile are in memory: Galerne et al. (2024), "Scaling Painting Style Transfer", Computer
+Tiles overlap by the receptive field of the network. A Gram matrix is a sum over
+positions, so it can be added up tile by tile; once it is known, its gradient at a
+position depends on that position alone. So two passes over the tiles give the loss and
+the gradient of the whole image, with the activations of only one tile in memory: Galerne et al. (2024), "Scaling Painting Style Transfer", Computer
 Graphics Forum (arXiv 2212.13459).
 """
 
@@ -26,13 +26,23 @@ if TYPE_CHECKING:
     from worker.engine.vgg.network import Layer, Network
     from worker.engine.vgg.receptive_field import ReceptiveField
 
-GRID_PX = 16  # stride of the deepest layers: tiles and crops begin at multiples of it
+GRID_PX = 16  # stride of the deepest layers; tiles and crops begin at multiples
 MIN_TILE_PX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class TileSpan:
-    """A tile along one side: its core, which tiles share out, in its crop, px."""
+    """Range of a tile along one side, px: its core, inside its crop.
+
+    Cores do not overlap; crops overlap by the halo.
+
+    Attributes:
+        start: First pixel of the core.
+        stop: End of the core.
+        crop_start: First pixel of the crop.
+        crop_stop: End of the crop.
+        last: Whether it is the last along the side.
+    """
 
     start: int
     stop: int
@@ -41,7 +51,7 @@ class TileSpan:
     last: bool
 
     def core_slice(self, stride: int, length: int) -> slice:
-        """The core's positions in a map of the crop that has `length` of them."""
+        """Return the core's positions in a feature map of the crop with `length` positions."""
         begin = (self.start - self.crop_start) // stride
         end = length if self.last else (self.stop - self.crop_start) // stride
         return slice(begin, end)
@@ -49,13 +59,13 @@ class TileSpan:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: down and across."""
+    """Tile of an image, as ranges of its rows and columns."""
 
     rows: TileSpan
     columns: TileSpan
 
     def crop(self, image: Tensor) -> Tensor:
-        """What the network must see to know the core, a view of (1, C, H, W)."""
+        """Return the pixels that the core depends on, a view of (1, C, H, W)."""
         rows, columns = self.rows, self.columns
         return image[
             ...,
@@ -64,13 +74,13 @@ class Tile:
         ]
 
     def crop_core(self, features: Tensor, stride: int) -> Tensor:
-        """The part of a map of the crop that is this tile's own, a view."""
+        """Return the core of a feature map of the crop, a view."""
         down = self.rows.core_slice(stride, features.shape[2])
         across = self.columns.core_slice(stride, features.shape[3])
         return features[..., down, across]
 
     def slice_core(self, whole: Tensor, stride: int) -> Tensor:
-        """The core's part of a map of the whole picture, a view."""
+        """Return the core of a feature map of the whole image, a view."""
         down, across = (
             slice(span.start // stride, None if span.last else span.stop // stride)
             for span in (self.rows, self.columns)
@@ -78,70 +88,70 @@ class Tile:
         return whole[..., down, across]
 
     def sum_core_gradients(
-        self, pulls: Sequence[Tensor], features: Tensor, stride: int
+        self, gradients: Sequence[Tensor], features: Tensor, stride: int
     ) -> Tensor | None:
-        """Add up gradients by the core, as one by the map of the crop; None: of none.
+        """Add up gradients by the core, as one by the feature map of the crop.
 
-        The first of `pulls` may be changed.
+        Returns None without gradients. The first of them may be changed.
         """
-        if not pulls:
+        if not gradients:
             return None
-        total = pulls[0]
-        for each in pulls[1:]:
-            total.add_(each)
+        total = gradients[0]
+        for gradient in gradients[1:]:
+            total.add_(gradient)
         if total.shape == features.shape:
             return total
-        whole = torch.zeros_like(features)
-        self.crop_core(whole, stride).copy_(total)
-        return whole
+        padded = torch.zeros_like(features)
+        self.crop_core(padded, stride).copy_(total)
+        return padded
 
 
 def make_tiles(size: Size, tile_px: int, halo_px: int) -> list[Tile]:
     """Cut a picture of (height, width) into tiles of about `tile_px`, row by row."""
     return [
         Tile(rows, columns)
-        for rows in _spans(size[0], tile_px, halo_px)
-        for columns in _spans(size[1], tile_px, halo_px)
+        for rows in _split_side(size[0], tile_px, halo_px)
+        for columns in _split_side(size[1], tile_px, halo_px)
     ]
 
 
 def compute_strides(layers: Sequence[Layer]) -> dict[str, int]:
-    """Distance in px between neighboring positions of each layer."""
+    """Compute the distance in px between neighboring positions, by layer."""
     return {
         layer.name: field.stride
-        for layer, field in zip(layers, _fields(layers), strict=True)
+        for layer, field in zip(layers, _iterate_fields(layers), strict=True)
     }
 
 
 def compute_halo_px(layers: Sequence[Layer]) -> int:
-    """How far a position of the deepest layer sees beyond its own grid cell, px."""
-    reach = max((-field.first_px for field in _fields(layers)), default=0)
+    """Compute how far the deepest layer's receptive field exceeds its grid cell, px."""
+    reach = max((-field.first_px for field in _iterate_fields(layers)), default=0)
     return math.ceil(reach / GRID_PX) * GRID_PX
 
 
 def estimate_bytes_per_pixel(layers: Sequence[Layer]) -> int:
-    """Memory of the way there and back, per pixel of the picture.
+    """Estimate the memory of forward and backward, per pixel of the image.
 
-    All activations; and on the way back, at the largest map, two gradients, the
-    winners of its pooling, and room to add up.
+    It counts all activations and, in the backward pass at the largest feature map, two
+    gradients, the indices of its pooling, and a buffer to add up.
     """
-    sizes = compute_strides(layers)
+    strides = compute_strides(layers)
     item = layers[0].item_bytes
-    kept = [layer.channels * item / sizes[layer.name] ** 2 for layer in layers]
-    return math.ceil(sum(kept) + 3 * max(kept))
+    layer_bytes = [layer.channels * item / strides[layer.name] ** 2 for layer in layers]
+    return math.ceil(sum(layer_bytes) + 3 * max(layer_bytes))
 
 
 def choose_tile_px(
     size: Size, network: Network, names: Collection[str], activation_bytes: int | None
 ) -> int | None:
-    """Choose the side of tiles, px, by a rule of sizes alone; None: one is enough.
+    """Choose the side of the tiles, px, from sizes alone; None: one tile is enough.
 
     Args:
-        size: Height and width of the picture.
-        network: What looks at it.
-        names: The layers it is looked at through.
-        activation_bytes: What activations may take; None: anything. Less than the
-            smallest tile needs gives the smallest tile.
+        size: Height and width of the image, px.
+        network: Network that computes the activations.
+        names: Layers to compute.
+        activation_bytes: Maximum memory of the activations; None: no limit. If it is
+            less than the smallest tile needs, the smallest tile is chosen.
     """
     layers = network.layers_up_to(names)
     if activation_bytes is None or not layers:
@@ -153,21 +163,24 @@ def choose_tile_px(
 
 
 def compute_largest_tile_px(layers: Sequence[Layer], pixels: int) -> int:
-    """Side of the largest tile that is looked at in so many pixels, or the smallest."""
+    """Compute the side of the largest tile with at most `pixels` in its crop, px.
+
+    At least `MIN_TILE_PX`, even if its crop has more.
+    """
     steps = (math.isqrt(pixels) - 2 * compute_halo_px(layers)) // MIN_TILE_PX
     return max(steps, 1) * MIN_TILE_PX
 
 
 def count_pixels_with_halo(layers: Sequence[Layer], side_px: int) -> int:
-    """How many pixels a tile is looked at in, with all that the network sees of it."""
+    """Count the pixels of a tile's crop: the tile with the halo around it."""
     return (side_px + 2 * compute_halo_px(layers)) ** 2
 
 
-def _fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
-    return iterate_receptive_fields(layer.pools_input for layer in layers)
+def _iterate_fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
+    return iterate_receptive_iterate_fields(layer.pools_input for layer in layers)
 
 
-def _spans(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
+def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
     count = max(1, math.ceil(length / tile_px))
     step = math.ceil(length / count / GRID_PX) * GRID_PX
     starts = range(0, length, step)

@@ -34,7 +34,7 @@ class GramLoss:
     def affine_gradient(self, gram: Tensor) -> AffineGradient:
         """Return value and gradient at an image with this Gram matrix, (C, C).
 
-        Unlike eq. 6 the gradient is not 0 where F is 0: the ReLU before F does that.
+        Unlike eq. 6 the gradient is not 0 where F is 0: the layer's ReLU does that.
         """
         error = gram - self.target
         return AffineGradient(
@@ -52,9 +52,9 @@ class GramLoss:
 def make_gram_loss(gram: Tensor, weight: float, loss_scale: LossScale) -> GramLoss:
     """Make the loss term of a style's Gram matrix A.
 
-    It is divided by |A|^2, or by 4 C^2 as published. The published 1 / (4 C^2 N^2) is for Gram
-    matrices that are sums; ours are means, each over its own picture, which takes care
-    of N^2 for styles of any size.
+    It is divided by |A|^2, or by 4 C^2 as published. The published 1 / (4 C^2 N^2) is
+    for Gram matrices that are sums; ours are means, each over its own image, which
+    takes care of N^2 for styles of any size.
     """
     if loss_scale == "gatys":
         return GramLoss(gram, weight / (4 * gram.shape[0] ** 2))

@@ -46,7 +46,7 @@ def gram_matrix(
 
     Args:
         features: Activations of one layer, (1, C, H, W).
-        share: See above; None: 1 / N.
+        spatial_weights: Weights of the positions, see above; None: 1 / N.
 
     Returns:
         (C, C), symmetric, a mean over positions so that images of different sizes
@@ -68,7 +68,7 @@ def compute_raw_moments(
 
     Args:
         features: Activations of one layer, (1, C, H, W).
-        share: As for `gram_matrix`, which is the second moment.
+        spatial_weights: As for `gram_matrix`, which is the second moment.
 
     Returns:
         (C + 1, C): the mean over the Gram matrix.
@@ -76,9 +76,8 @@ def compute_raw_moments(
     if spatial_weights is None:
         spatial_weights = 1 / (features.shape[2] * features.shape[3])
     if isinstance(spatial_weights, float):
-        mean = features.sum((0, 2, 3), dtype=accumulation_dtype(features)).mul_(
-            spatial_weights
-        )
+        mean = features.sum((0, 2, 3), dtype=accumulation_dtype(features))
+        mean.mul_(spatial_weights)
     else:
         mean = (features * spatial_weights).sum((0, 2, 3))
     return torch.cat([mean[None], gram_matrix(features, spatial_weights)])
@@ -108,11 +107,9 @@ def apply_affine_gradient(
     offset = None if offset is None else offset.to(features.dtype)
     # A 1 x 1 convolution is a matrix product that keeps the layout.
     gradient = F.conv2d(features, matrix[:, :, None, None], offset)
-    return (
-        gradient
-        if isinstance(spatial_weights, float)
-        else gradient.mul_(spatial_weights)
-    )
+    if isinstance(spatial_weights, float):
+        return gradient
+    return gradient.mul_(spatial_weights)
 
 
 def to_rows(features: Tensor) -> Tensor:
@@ -124,9 +121,7 @@ def _sum_products(left: Tensor, right: Tensor) -> Tensor:
     """Sum over positions of left_i * right_j, (C, C), at least in float32."""
     if left.device.type == "cuda" and left.dtype == torch.bfloat16:
         rows = to_rows(left).T, to_rows(right)
-        return torch.mm(
-            *rows, out_dtype=torch.float32
-        )  # accumulates in float32, without a copy
+        return torch.mm(*rows, out_dtype=torch.float32)  # without a float32 copy
     left, right = to_accumulation_dtype(left), to_accumulation_dtype(right)
     if left.device.type == "cpu" and left.dtype == torch.float32:
         # The gradient by the weights of a 1 x 1 convolution is this very sum, and runs

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from worker.engine.losses.content_tv import LossScale
     from worker.engine.losses.statistics import SpatialWeights
 
-_RELATIVE_BLUR = (
-    3e-4  # of the mean variance: far above the noise of float32, below what is seen
-)
+# Of the mean variance: far above the noise of float32, below what is visible.
+_RELATIVE_BLUR = 3e-4
 _MIN_BLUR = 1e-12  # keeps 0 / 0 away; its square is still a float32
 
 
@@ -73,21 +72,21 @@ class WassersteinLoss:
         """Return value and gradient at an image with these raw moments, (C + 1, C).
 
         The gradient by an activation f is 2 (f - T(f)), T the optimal transport. In
-        float64: covariances come near singular ones, and a root makes much of little.
+        float64: covariances may be almost singular, and a root amplifies small values.
         """
-        exact = _to_float64(moments)
-        mean, root = exact[0], _to_float64(self.target.root)
-        covariance = exact[1:] - mean.outer(mean)
-        gap = mean - _to_float64(self.target.mean)
+        moments64 = _to_float64(moments)
+        mean, root = moments64[0], _to_float64(self.target.root)
+        covariance = moments64[1:] - mean.outer(mean)
+        mean_difference = mean - _to_float64(self.target.mean)
         variance = covariance.trace() + self.target.variance
         fidelity, inverse = _compute_smooth_root(
             root @ covariance @ root, self.target.blur
         )
-        value = gap.square().sum() + variance - 2 * fidelity
+        value = mean_difference.square().sum() + variance - 2 * fidelity
         matrix = (root @ inverse @ root).neg_()
         matrix.diagonal().add_(1)
         matrix.mul_(2 * self.factor)
-        offset = gap.mul_(2 * self.factor) - matrix @ mean
+        offset = mean_difference.mul_(2 * self.factor) - matrix @ mean
         return AffineGradient(
             value=_to_accumulation(value * self.factor, moments),
             matrix=_to_accumulation(matrix, moments),
@@ -105,7 +104,7 @@ class WassersteinLoss:
         return affine.value, apply_affine_gradient(features, affine, spatial_weights)
 
     def _evaluate_few(
-        self, features: Tensor, share: SpatialWeights
+        self, features: Tensor, spatial_weights: SpatialWeights
     ) -> tuple[Tensor, Tensor]:
         """Evaluate a map of N < C positions, with an N x N matrix instead of C x C.
 
@@ -114,23 +113,31 @@ class WassersteinLoss:
         """
         _, channels, height, width = features.shape
         rows, root = _to_float64(to_rows(features)), _to_float64(self.target.root)
-        part = (
-            rows.new_tensor(share) if isinstance(share, float) else _to_float64(share)
-        )
-        part = part.expand(1, 1, height, width).reshape(-1, 1)  # (N, 1)
-        mean = (rows * part).sum(0)  # (C,)
-        gap = mean - _to_float64(self.target.mean)
+        if isinstance(spatial_weights, float):
+            weights = rows.new_tensor(spatial_weights)
+        else:
+            weights = _to_float64(spatial_weights)
+        weights = weights.expand(1, 1, height, width).reshape(-1, 1)  # (N, 1)
+        mean = (rows * weights).sum(0)  # (C,)
+        mean_difference = mean - _to_float64(self.target.mean)
         centered = rows - mean
-        scaled = centered * part.sqrt()
-        seen = scaled @ root
-        fidelity, inverse = _compute_smooth_root(seen @ seen.T, self.target.blur)
-        carried = (inverse @ seen @ root).mul_(part.sqrt())
+        scaled = centered * weights.sqrt()
+        projected = scaled @ root
+        fidelity, inverse = _compute_smooth_root(
+            projected @ projected.T, self.target.blur
+        )
+        transported = (inverse @ projected @ root).mul_(weights.sqrt())
         variance = scaled.square().sum() + self.target.variance
-        value = gap.square().sum() + variance - 2 * fidelity
-        gradient = centered.add_(gap).mul_(part).sub_(carried).mul_(2 * self.factor)
-        shaped = gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
+        value = mean_difference.square().sum() + variance - 2 * fidelity
+        gradient = (
+            centered.add_(mean_difference)
+            .mul_(weights)
+            .sub_(transported)
+            .mul_(2 * self.factor)
+        )
+        gradient_map = gradient.view(1, height, width, channels).permute(0, 3, 1, 2)
         value = _to_accumulation(value * self.factor, features)
-        return value, _to_accumulation(shaped, features).to(features.dtype)
+        return value, _to_accumulation(gradient_map, features).to(features.dtype)
 
 
 def make_wasserstein_loss(
@@ -138,8 +145,8 @@ def make_wasserstein_loss(
 ) -> WassersteinLoss:
     """Make the loss term of a style with these raw moments, (C + 1, C).
 
-    It is divided by |m|^2 + tr(S), the mean squared length of the style's own activations, or by C
-    as crowsonkb published. A style without activations is left out.
+    It is divided by |m|^2 + tr(S), the mean squared length of the style's own
+    activations, or by C as crowsonkb published. Without activations, it is left out.
     """
     target = fit_normal_distribution(moments)
     if loss_scale == "gatys":
@@ -148,12 +155,12 @@ def make_wasserstein_loss(
 
 
 def fit_normal_distribution(moments: Tensor) -> NormalDistribution:
-    """Fit the normal distribution with these raw moments; once per scale, in float64."""
-    exact = _to_float64(moments)
-    mean, square = exact[0], exact[1:]
-    values, vectors = torch.linalg.eigh(square - mean.outer(mean))
+    """Fit a normal distribution to these raw moments; once per scale, in float64."""
+    moments64 = _to_float64(moments)
+    mean, second_moment = moments64[0], moments64[1:]
+    values, vectors = torch.linalg.eigh(second_moment - mean.outer(mean))
     root = (vectors * values.clamp_(min=0).sqrt()) @ vectors.T
-    size = float(square.trace())
+    size = float(second_moment.trace())
     blur = max(_RELATIVE_BLUR * size / len(mean), _MIN_BLUR)
     mean, root = _to_accumulation(mean, moments), _to_accumulation(root, moments)
     return NormalDistribution(mean, root, float(values.sum()), size, blur)
@@ -164,9 +171,9 @@ def _to_float64(moments: Tensor) -> Tensor:
     return (moments.cpu() if moments.device.type == "mps" else moments).double()
 
 
-def _to_accumulation(exact: Tensor, like: Tensor) -> Tensor:
-    """Convert to the precision of sums and the device of `like`; rounded before it moves."""
-    return exact.to(accumulation_dtype(like)).to(like.device)
+def _to_accumulation(tensor: Tensor, like: Tensor) -> Tensor:
+    """Round to the precision of sums, then move to the device of `like`."""
+    return tensor.to(accumulation_dtype(like)).to(like.device)
 
 
 def _compute_smooth_root(matrix: Tensor, blur: float) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""The 3 x 3 convolution of the frozen network, forward and back to its input.
+"""3 x 3 convolutions of the frozen network: forward, and backward to the input.
 
-The gradient by a convolution's input is again a convolution, with the weights
-mirrored, so both ways run on the fast forward kernels.
+The gradient by a convolution's input is again a convolution, with the weights flipped,
+so both directions run on the fast forward kernels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ConvolutionAlgorithm = Literal["direct", "winograd"]
 
-# NNPACK has nothing to win on fewer positions, nor on the three channels of a picture.
+# NNPACK is not faster on fewer positions, nor on the three channels of a picture.
 WINOGRAD_MIN_POSITIONS = 1500
 _COLORS = 3
 
@@ -30,10 +30,10 @@ class Convolution:
     Attributes:
         weight: (outputs, inputs, 3, 3).
         bias: (outputs,).
-        mirrored: The weight of the way back, (inputs, outputs, 3, 3), in the precision
-            of activations.
+        backward_weight: Flipped weight for the backward pass, (inputs, outputs, 3, 3),
+            in the precision of activations.
         algorithm: "winograd" takes fewer multiplications (Lavin & Gray, 2016) and
-            rounds otherwise; only on the CPU.
+            rounds differently; only on the CPU.
     """
 
     weight: Tensor
@@ -46,11 +46,11 @@ class Convolution:
         return self._run(x, self.weight, self.bias).relu_()
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """Gradient by the input, given the one by the output before its ReLU."""
+        """Return the gradient by the input, from that by the output before its ReLU."""
         return self._run(gradient, self.backward_weight, None)
 
     def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        # A rule of shapes alone: timing would choose otherwise on another day.
+        # By shape alone: timing could choose differently in the next run.
         positions = x.shape[2] * x.shape[3]
         if self.algorithm == "direct" or positions < WINOGRAD_MIN_POSITIONS:
             return F.conv2d(x, weight, bias, padding=1)
@@ -62,11 +62,11 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class FirstConvolution(Convolution):
-    """The one that sees the picture, which is padded by repeating its edge.
+    """First convolution, whose input is the image, padded by repeating its edge.
 
-    The zeros of the published network are a color like any other, and paint a speckled
-    frame into the result. It sees the picture in full precision: half a gray level is
-    more than bfloat16 can tell from nothing.
+    The zero padding of the published network is a color like any other, and paints a
+    speckled frame into the result. The input keeps full precision: bfloat16 cannot
+    resolve half a gray level.
     """
 
     @override
@@ -74,15 +74,15 @@ class FirstConvolution(Convolution):
         """Convolve and rectify, (1, 3, H, W) to (1, C, H, W)."""
         padded = F.pad(x, (1, 1, 1, 1), "replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
-        seen = F.conv2d(padded, self.weight, self.bias)
-        return seen.to(self.backward_weight.dtype).relu_()
+        output = F.conv2d(padded, self.weight, self.bias)
+        return output.to(self.backward_weight.dtype).relu_()
 
     @override
     def backward(self, gradient: Tensor) -> Tensor:
-        """Gradient by the picture, given the one by the output before its ReLU.
+        """Return the gradient by the image, given that by the output before its ReLU.
 
         Written out since torch's own backward of replicate padding adds up in any
-        order on CUDA: what fell on the padding belongs to the edge it repeated.
+        order on CUDA: the gradient by the padding belongs to the edge that it repeats.
         """
         padded = F.conv2d(
             gradient, self.backward_weight, padding=2
@@ -101,27 +101,27 @@ def make_convolution(
     algorithm: ConvolutionAlgorithm = "direct",
     precision: torch.dtype | None = None,
 ) -> Convolution:
-    """Lay out the weights of one layer for both ways, channels innermost.
+    """Make a convolution with weights laid out for both directions, channels innermost.
 
     Args:
         weight: (outputs, inputs, 3, 3).
         bias: (outputs,).
-        algorithm: How to convolve.
-        precision: Of activations; None: that of the weight.
+        algorithm: Algorithm of the convolution.
+        precision: Precision of activations; None: that of the weight.
     """
     precision = precision or weight.dtype
-    mirrored = weight.flip(2, 3).transpose(0, 1).to(precision)
-    kind = FirstConvolution if weight.shape[1] == _COLORS else Convolution
-    if kind is Convolution:
+    flipped = weight.flip(2, 3).transpose(0, 1).to(precision)
+    convolution_class = FirstConvolution if weight.shape[1] == _COLORS else Convolution
+    if convolution_class is Convolution:
         weight, bias = weight.to(precision), bias.to(precision)
-    return kind(
+    return convolution_class(
         weight=weight.contiguous(memory_format=torch.channels_last),
         bias=bias,
-        backward_weight=mirrored.contiguous(memory_format=torch.channels_last),
+        backward_weight=flipped.contiguous(memory_format=torch.channels_last),
         algorithm=algorithm,
     )
 
 
 def is_winograd_available() -> bool:
-    """Whether this build of torch and this CPU can; also readies NNPACK."""
+    """Whether this build of torch and this CPU support it; also initializes NNPACK."""
     return bool(torch.backends.nnpack.is_available())

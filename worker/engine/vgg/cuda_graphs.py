@@ -1,10 +1,10 @@
-"""CUDA graphs: a fixed sequence of work, recorded once and replayed as a whole.
+"""CUDA graphs: a fixed sequence of kernels, captured once and replayed as a whole.
 
-Launching a hundred kernels one by one takes longer than small pictures need. Recorded
-work must have fixed shapes and read nothing back: an untiled evaluation of Gram losses
-has, one of Wasserstein losses has not (its eigenvalues are checked on the way).
+Launching a hundred kernels one by one takes longer than small pictures need. Captured
+work must have fixed shapes and read nothing back: this holds for an untiled evaluation
+of Gram losses, not of Wasserstein losses (their eigenvalues are checked on the host).
 
-`record_on_cuda` has never run on a device; `make gpu-check` does so.
+`capture_cuda_graph` has never run on a device; `make gpu-check` does so.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Outputs = tuple[Tensor, ...]
-    Record = Callable[[Callable[[], Outputs]], "CapturedGraph"]
+    CaptureGraph = Callable[[Callable[[], Outputs]], "CapturedGraph"]
 
 
 class CapturedGraph(NamedTuple):
-    """Work that reads and writes the same memory each time.
+    """Captured work that reads and writes the same memory at each replay.
 
     Attributes:
-        replay: Does it again.
-        outputs: Where its results appear.
+        replay: Function that does the work again.
+        outputs: Tensors that hold its results.
     """
 
     replay: Callable[[], None]
@@ -35,45 +35,46 @@ class CapturedGraph(NamedTuple):
 
 
 class GraphedCallable:
-    """Evaluates a function of a tensor by replaying what it did the first time.
+    """Callable that captures a function of a tensor at first use, and then replays it.
 
-    Holds no function: one that holds this object would never be freed in time.
+    It does not hold the function: a function that refers to this object would make a
+    cycle, which is not freed in time.
 
     Args:
-        record: How to record.
+        capture_graph: Function that captures work.
     """
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
+    def __init__(self, capture_graph: CaptureGraph) -> None:
+        self._capture_graph = capture_graph
         self._input: Tensor | None = None
-        self._recording: CapturedGraph | None = None
+        self._graph: CapturedGraph | None = None
 
     def run(self, function: Callable[[Tensor], Outputs], argument: Tensor) -> Outputs:
-        """Return function(argument), in memory of the caller's own.
+        """Return function(argument), copied out of the graph's memory.
 
         Args:
-            function: The same at every call.
-            argument: Of the same shape at every call.
+            function: Function to capture; the same at every call.
+            argument: Argument, of the same shape at every call.
         """
-        if self._input is None or self._recording is None:
-            self._input = fixed = argument.clone()
-            self._recording = self._record(lambda: function(fixed))
+        if self._input is None or self._graph is None:
+            self._input = graph_input = argument.clone()
+            self._graph = self._capture_graph(lambda: function(graph_input))
         self._input.copy_(argument)
-        self._recording.replay()
-        return tuple(each.clone() for each in self._recording.outputs)
+        self._graph.replay()
+        return tuple(output.clone() for output in self._graph.outputs)
 
 
 def capture_cuda_graph(function: Callable[[], Outputs]) -> CapturedGraph:
-    """Record what `work` does on the current CUDA device.
+    """Capture what `function` does on the current CUDA device.
 
     It runs once before, on another stream, as torch's manual asks: libraries allocate
-    and choose their kernels at first use. Recording alone computes nothing.
+    and choose their kernels at first use. Capturing alone computes nothing.
     """
-    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-    aside.wait_stream(here)
-    with torch.cuda.stream(aside):
+    stream, warmup_stream = torch.cuda.current_stream(), torch.cuda.Stream()
+    warmup_stream.wait_stream(stream)
+    with torch.cuda.stream(warmup_stream):
         function()
-    here.wait_stream(aside)
+    stream.wait_stream(warmup_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         outputs = function()

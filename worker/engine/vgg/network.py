@@ -1,4 +1,4 @@
-"""The frozen network: VGG cut at named layers, forward and backward by hand.
+"""Frozen VGG network up to named layers, with forward and backward by hand.
 
 Autograd is not used: only the gradient by the image is needed, never by the weights.
 Channels are innermost in memory, so that Gram matrices need no copy.
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from shared.params.networks import NetworkName
     from shared.params.style import PoolingName
     from worker.engine.vgg.convolution import Convolution, ConvolutionAlgorithm
-    from worker.engine.vgg.cuda_graphs import Record
+    from worker.engine.vgg.cuda_graphs import CaptureGraph
 
 Colors = tuple[float, float, float]
 
 # Mean and standard deviation of RGB in [0, 1] that the weights were trained with;
-# other values run without complaint and look worse, so they live beside the name.
-# vgg16: the original Caffe weights, which see 0..255 minus the mean.
+# other values run without complaint and look worse, so they stand beside the name.
+# vgg16: the original Caffe weights, which take 0..255 minus the mean.
 # vgg19: torchvision's VGG19_Weights.IMAGENET1K_V1.
 PREPROCESSING: dict[NetworkName, tuple[Colors, Colors]] = {
     "vgg16": ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
@@ -40,12 +40,12 @@ PREPROCESSING: dict[NetworkName, tuple[Colors, Colors]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One convolution with its ReLU, and the pooling before it, if any.
+    """Layer: a convolution with its ReLU, and the pooling before it, if any.
 
     Attributes:
-        name: Of its output: relu<block>_<index>.
-        convolution: What it does.
-        pools: Whether the input is halved first.
+        name: Name of its output: relu<block>_<index>.
+        convolution: Convolution with its ReLU.
+        pools_input: Whether the input is pooled first.
     """
 
     name: str
@@ -54,26 +54,26 @@ class Layer:
 
     @property
     def channels(self) -> int:
-        """C of the output."""
+        """Number of channels of the output, C."""
         return self.convolution.weight.shape[0]
 
     @property
     def precision(self) -> torch.dtype:
-        """Of the output."""
+        """Data type of the output."""
         return self.convolution.backward_weight.dtype
 
     @property
     def item_bytes(self) -> int:
-        """Of one activation."""
+        """Bytes of one activation."""
         return self.precision.itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class LayerActivation:
-    """What the backward pass needs of one layer.
+    """Output of one layer, as the backward pass needs it.
 
     Attributes:
-        layer: The layer that ran.
+        layer: Layer that ran.
         activation: Its output, (1, C, H, W).
     """
 
@@ -82,14 +82,15 @@ class LayerActivation:
 
 
 class Network:
-    """A frozen VGG that maps an image to activations, and gradients back to it.
+    """Frozen VGG: from an image to activations, and back from gradients to the image.
 
     Args:
-        layers: Shallow to deep.
-        mean: Of colors, (1, 3, 1, 1).
-        std: Of colors, (1, 3, 1, 1).
-        pooling: How maps are halved between blocks.
-        record: Records fixed work on its device, to replay it; None: never.
+        layers: Layers, shallow to deep.
+        mean: Mean of the colors, (1, 3, 1, 1).
+        std: Standard deviation of the colors, (1, 3, 1, 1).
+        pooling: Pooling between the blocks.
+        capture_graph: Function that captures work on the device for replay; None: no
+            graphs.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Network:
         mean: Tensor,
         std: Tensor,
         pooling: PoolingName = "max",
-        capture_graph: Record | None = None,
+        capture_graph: CaptureGraph | None = None,
     ) -> None:
         self.capture_graph = capture_graph
         self._layers = layers
@@ -106,84 +107,86 @@ class Network:
         self._pooling = POOLINGS[pooling]
 
     def with_pooling(self, pooling: PoolingName) -> Network:
-        """Look through the same weights with another pooling; costs nothing."""
+        """Return a network of the same weights with another pooling; costs nothing."""
         return Network(self._layers, self._mean, self._std, pooling, self.capture_graph)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and where images must be."""
+        """Device of the weights and of images."""
         return self._mean.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of images, and of all but activations and gradients by them."""
+        """Data type of images, and of all but activations and gradients by them."""
         return self._mean.dtype
 
     @property
     def precision(self) -> torch.dtype:
-        """Precision of activations and gradients by them."""
+        """Data type of activations and of gradients by them."""
         return self._layers[0].precision
 
     def layers_up_to(self, names: Collection[str]) -> tuple[Layer, ...]:
-        """The layers that run to reach the deepest of `names`, shallow to deep."""
+        """Return the layers up to the deepest of `names`, shallow to deep."""
         depths = (i for i, layer in enumerate(self._layers, 1) if layer.name in names)
         return self._layers[: max(depths, default=0)]
 
     def compute_activations(
         self, image: Tensor, names: Collection[str]
     ) -> dict[str, Tensor]:
-        """Look at an image, (1, 3, H, W) in [0, 1], through the layers named."""
+        """Compute the activations of an image, (1, 3, H, W) in [0, 1], by layer."""
         return dict(self.iterate_activations(image, names))
 
     def iterate_activations(
         self, image: Tensor, names: Collection[str]
     ) -> Iterator[tuple[str, Tensor]]:
-        """The same one by one, shallow to deep, so that none need be kept."""
-        for step in self._run(image, names):
-            if step.layer.name in names:
-                yield step.layer.name, step.activation
+        """Yield the activations one by one, shallow to deep, so that none is kept."""
+        for output in self._run(image, names):
+            if output.layer.name in names:
+                yield output.layer.name, output.activation
 
     def forward(self, image: Tensor, names: Collection[str]) -> list[LayerActivation]:
-        """Run to the deepest of `names`, keeping what `backward` needs.
+        """Run to the deepest of `names`; return the outputs that `backward` needs.
 
         Args:
             image: (1, 3, H, W), RGB in [0, 1], or (1, 1, H, W), gray. No size is too
                 small: see `Pooling`.
-            names: The layers that `backward` will be given gradients for.
+            names: Layers whose gradients `backward` will get.
         """
         return list(self._run(image, names))
 
     def backward(
         self,
-        steps: list[LayerActivation],
+        outputs: list[LayerActivation],
         gradient_at: Callable[[str, Tensor], Tensor | None],
     ) -> Tensor:
         """Carry gradients at layers back to the image.
 
         Args:
-            steps: Of `forward`; emptied on the way, to free memory early.
-            gradient_at: Gives the gradient by one layer's activation, or None, when
-                called with its name and activation; deepest first. It is changed.
+            outputs: Outputs of `forward`; emptied on the way, to free memory early.
+            gradient_at: Function of a layer's name and activation that returns the
+                gradient by it, or None; called deepest first. The gradient is changed.
 
         Returns:
-            The gradient by the image, (1, 3, H, W).
+            Gradient by the image, (1, 3, H, W).
         """
         gradient: Tensor | None = None
-        while steps:
-            step = steps.pop()
-            added = gradient_at(step.layer.name, step.activation)
-            gradient = _sum(gradient, added, step.activation)
-            _cut_off(gradient, step.activation)
-            gradient = step.layer.convolution.backward(gradient)
-            if step.layer.pools_input:
-                gradient = self._pooling.backward(gradient, steps[-1].activation)
+        while outputs:
+            output = outputs.pop()
+            added = gradient_at(output.layer.name, output.activation)
+            gradient = _add_gradients(gradient, added, output.activation)
+            _apply_relu_backward(gradient, output.activation)
+            gradient = output.layer.convolution.backward(gradient)
+            if output.layer.pools_input:
+                gradient = self._pooling.backward(gradient, outputs[-1].activation)
         if gradient is None:
             raise ValueError("no steps to go back")
         return (gradient / self._std).contiguous()
 
     def _run(self, image: Tensor, names: Collection[str]) -> Iterator[LayerActivation]:
-        normal = (image - self._mean) / self._std  # (1, 3, H, W), also of a gray one
-        x = normal.contiguous(memory_format=torch.channels_last)
+        normalized = (
+            image - self._mean
+        ) / self._std  # (1, 3, H, W), also of a gray one
+        x = normalized.contiguous(memory_format=torch.channels_last)
         for layer in self.layers_up_to(names):
             if layer.pools_input:
                 x = self._pooling.forward(x)
@@ -197,18 +200,19 @@ def build_network(
     device: torch.device,
     algorithm: ConvolutionAlgorithm = "direct",
     precision: torch.dtype | None = None,
-    capture_graph: Record | None = None,
+    capture_graph: CaptureGraph | None = None,
 ) -> Network:
-    """Build a network of the given weights.
+    """Build a network from weights.
 
     Args:
-        name: Architecture and preprocessing.
+        name: Name of the architecture and its preprocessing.
         tensors: Weights under torchvision's names: features.<i>.weight and .bias;
             others are ignored. Their precision becomes that of images.
-        device: Where to keep them.
-        algorithm: How to convolve.
-        precision: Of activations; None: that of the weights.
-        record: Records fixed work on the device, to replay it; None: never.
+        device: Device of the network.
+        algorithm: Algorithm of the convolutions.
+        precision: Data type of activations; None: that of the weights.
+        capture_graph: Function that captures work on the device for replay; None: no
+            graphs.
 
     Raises:
         WeightsDamaged: A tensor is missing or does not fit its neighbors.
@@ -216,14 +220,14 @@ def build_network(
     layers: list[Layer] = []
     position, channels = 0, 3
     for layer_name in layer_names(name):
-        pools = layer_name.endswith("_1") and position > 0
-        position += int(pools)  # torchvision counts poolings and ReLUs, too
-        weight, bias = _weights(tensors, f"features.{position}", device)
+        pools_input = layer_name.endswith("_1") and position > 0
+        position += int(pools_input)  # torchvision counts poolings and ReLUs, too
+        weight, bias = _get_weights(tensors, f"features.{position}", device)
         if weight.shape[1:] != (channels, 3, 3):
             shape = tuple(weight.shape)
             raise WeightsDamaged(f"{name}: features.{position}.weight is {shape}")
         convolution = make_convolution(weight, bias, algorithm, precision)
-        layers.append(Layer(layer_name, convolution, pools))
+        layers.append(Layer(layer_name, convolution, pools_input))
         position, channels = position + 2, weight.shape[0]
     mean, std = (
         torch.tensor(colors, device=device, dtype=layers[0].convolution.weight.dtype)
@@ -233,7 +237,7 @@ def build_network(
     return Network(tuple(layers), mean, std, capture_graph=capture_graph)
 
 
-def _weights(
+def _get_weights(
     tensors: Mapping[str, Tensor], key: str, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     try:
@@ -243,14 +247,16 @@ def _weights(
     return weight.to(device), bias.to(device)
 
 
-def _sum(gradient: Tensor | None, added: Tensor | None, like: Tensor) -> Tensor:
+def _add_gradients(
+    gradient: Tensor | None, added: Tensor | None, like: Tensor
+) -> Tensor:
     if added is None:
         return torch.zeros_like(like) if gradient is None else gradient
     return added if gradient is None else gradient.add_(added)
 
 
-def _cut_off(gradient: Tensor, activation: Tensor) -> None:
-    """Go back through the ReLU, in place: nothing passes where it was off."""
+def _apply_relu_backward(gradient: Tensor, activation: Tensor) -> None:
+    """Go back through the ReLU, in place: the gradient is 0 where the output is 0."""
     torch.ops.aten.threshold_backward.grad_input(
         gradient, activation, 0, grad_input=gradient
     )

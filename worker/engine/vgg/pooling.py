@@ -1,4 +1,4 @@
-"""How the network halves its maps between blocks: forward, and backward by hand."""
+"""Max and average pooling, 2 x 2, between the blocks: forward, and backward by hand."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from shared.params.style import PoolingName
 
-    Place = tuple[EllipsisType, slice, slice]
+    WindowIndex = tuple[EllipsisType, slice, slice]
 
 
 class Pooling(NamedTuple):
-    """One way to halve a map.
+    """One kind of pooling.
 
     Attributes:
-        halve: From (1, C, H, W) to the halved map. A side of 1 stays, so no picture
-            is too thin.
-        double: From the gradient by the halved map, and the map, to the gradient by
-            the map.
+        forward: From (1, C, H, W) to the map of half the size. A side of 1 stays, so no
+            picture is too thin.
+        backward: From the gradient by the output, and the input, to the gradient by
+            the input.
     """
 
     forward: Callable[[Tensor], Tensor]
@@ -35,60 +35,62 @@ class Pooling(NamedTuple):
 
 
 def _max_forward(x: Tensor) -> Tensor:
-    """Keep the maximum of every 2 x 2, as the weights were trained."""
-    return F.max_pool2d(x, _window(x))
+    """Return the maximum of every 2 x 2, as the weights were trained."""
+    return F.max_pool2d(x, _window_size(x))
 
 
 def _max_backward(gradient: Tensor, x: Tensor) -> Tensor:
-    """Give it all to who won: found again, as it takes no time, and room to keep."""
+    """Give the gradient to the maximum; finding it again costs less than storing it."""
     if x.device.type != "cpu":
         return max_pool_backward_deterministic(gradient, x)
-    window = _window(x)
-    _, winners = F.max_pool2d_with_indices(x, window)
-    back: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-        gradient, x, window, window, [0, 0], [1, 1], False, winners
+    window = _window_size(x)
+    _, indices = F.max_pool2d_with_indices(x, window)
+    input_gradient: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+        gradient, x, window, window, [0, 0], [1, 1], False, indices
     )
-    return back
+    return input_gradient
 
 
 def max_pool_backward_deterministic(gradient: Tensor, x: Tensor) -> Tensor:
-    """The same as plain steps in a fixed order, of which each entry has one writer.
+    """Go back through max pooling in a fixed order, each entry written once.
 
-    torch's own adds up in any order on CUDA. Of equals the first in reading order
-    wins, as on the CPU. Not by `where`: it copies its 0 to the device each time, which
-    a CUDA graph cannot hold.
+    torch's own backward adds up in any order on CUDA. Of equal values the first in
+    reading order is the maximum, as on the CPU. `where` would copy its 0 to the device
+    each time, which a CUDA graph cannot hold.
     """
-    back, largest, left = torch.zeros_like(x), _max_forward(x), gradient
-    for place in _iterate_window_positions(x):
-        won = x[place] == largest
-        back[place] = left.masked_fill(~won, 0)
-        left = left.masked_fill(won, 0)
-    return back
+    input_gradient, maximum = torch.zeros_like(x), _max_forward(x)
+    remaining = gradient
+    for index in _iterate_window_positions(x):
+        is_maximum = x[index] == maximum
+        input_gradient[index] = remaining.masked_fill(~is_maximum, 0)
+        remaining = remaining.masked_fill(is_maximum, 0)
+    return input_gradient
 
 
 def _average_forward(x: Tensor) -> Tensor:
-    """Keep the mean of every 2 x 2; Gatys et al. (2016), section 2.
+    """Return the mean of every 2 x 2; Gatys et al. (2016), section 2.
 
     crowsonkb's engine doubles it, toward the size of a maximum; this one does not.
     """
-    return F.avg_pool2d(x, _window(x))
+    return F.avg_pool2d(x, _window_size(x))
 
 
 def _average_backward(gradient: Tensor, x: Tensor) -> Tensor:
-    """Give every pixel of a window its share; an odd last row or column had none."""
-    back, share = torch.zeros_like(x), gradient / math.prod(_window(x))
-    for place in _iterate_window_positions(x):
-        back[place] = share
-    return back
+    """Divide the gradient among each window; an odd last row or column gets none."""
+    input_gradient = torch.zeros_like(x)
+    share = gradient / math.prod(_window_size(x))
+    for index in _iterate_window_positions(x):
+        input_gradient[index] = share
+    return input_gradient
 
 
-def _window(x: Tensor) -> list[int]:
+def _window_size(x: Tensor) -> list[int]:
     return [min(2, side) for side in x.shape[2:]]
 
 
-def _iterate_window_positions(x: Tensor) -> Iterator[Place]:
-    """Every position of a window, in reading order, as an index over all windows."""
-    down, across = _window(x)
+def _iterate_window_positions(x: Tensor) -> Iterator[WindowIndex]:
+    """Yield the positions of a window, in reading order, each indexing all windows."""
+    down, across = _window_size(x)
     rows, columns = x.shape[2] // down * down, x.shape[3] // across * across
     for row, column in itertools.product(range(down), range(across)):
         yield ..., slice(row, rows, down), slice(column, columns, across)

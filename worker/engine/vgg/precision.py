@@ -1,7 +1,7 @@
-"""bfloat16 for activations, float32 for whatever is summed.
+"""Precision of sums over activations: at least float32, also for bfloat16.
 
-A bfloat16 has the range of a float32 and 8 bits of it: gradients of 1e-12 fit, but a
-sum of many would stand still.
+bfloat16 has the range of float32, so gradients of 1e-12 fit, but only 8 bits: a sum of
+many values would stop growing.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def accumulation_dtype(features: Tensor) -> torch.dtype:
-    """The precision in which activations are summed: at least float32."""
+    """Return the precision in which activations are summed: at least float32."""
     return torch.promote_types(features.dtype, torch.float32)
 
 
 def to_accumulation_dtype(features: Tensor) -> Tensor:
-    """Activations in that precision; themselves where they have it."""
+    """Convert activations to `accumulation_dtype`; no copy if they have it."""
     return features.to(accumulation_dtype(features))

@@ -1,4 +1,4 @@
-"""Which pixels of a picture one unit of a layer looks at, by arithmetic alone."""
+"""Receptive fields: the pixels that one position of a layer depends on, computed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Box = tuple[int, int, int, int]
 
 
 class ReceptiveField(NamedTuple):
-    """The receptive field of a layer: a square per position of its map.
+    """Receptive field of a layer: a square of pixels per position of its feature map.
 
-    Position i, counted from 0 along either side, sees the pixels from
-    `first + i * stride` on, `size` of them; the ends may lie outside the picture.
+    Position i, counted from 0 along either side, depends on `size` pixels from
+    `first_px + i * stride` on; the ends may lie outside the picture.
 
     Attributes:
         size: Side of the square, px.
-        stride: From one position to the next, px.
-        first: First pixel that position 0 sees; below 0 where it is padded.
+        stride: Distance from one position to the next, px.
+        first_px: First pixel of position 0; below 0 where the picture is padded.
     """
 
     size: int
@@ -35,33 +35,34 @@ class ReceptiveField(NamedTuple):
 
     def box(self, row: int, column: int) -> Box:
         """Return (left, top, right, bottom) in px; right and bottom are outside."""
-        left, top = (self.first_px + place * self.stride for place in (column, row))
+        left, top = (
+            self.first_px + position * self.stride for position in (column, row)
+        )
         return left, top, left + self.size, top + self.size
 
 
 def compute_receptive_field(network: NetworkName, layer: str) -> ReceptiveField:
-    """Compute the field of a layer, relu<block>_<index>."""
+    """Compute the receptive field of a layer, relu<block>_<index>."""
     names = layer_names(network)
-    wanted = names[: names.index(layer) + 1]
-    *_, field = iterate_receptive_fields(
-        name.endswith("_1") and name != names[0] for name in wanted
-    )
+    layers_to_run = names[: names.index(layer) + 1]
+    pools_inputs = (name.endswith("_1") and name != names[0] for name in layers_to_run)
+    *_, field = iterate_receptive_fields(pools_inputs)
     return field
 
 
-def iterate_receptive_fields(pools: Iterable[bool]) -> Iterator[ReceptiveField]:
-    """Compute the field of each layer of a network, shallow to deep.
+def iterate_receptive_fields(pools_inputs: Iterable[bool]) -> Iterator[ReceptiveField]:
+    """Compute the receptive field of each layer of a network, shallow to deep.
 
-    Walks down from the picture: a pooling widens the field by one stride and doubles
+    Starting at the image: a pooling widens the field by one stride and doubles
     the stride; a convolution widens it by one stride on each side.
     Araujo et al. (2019), Computing Receptive Fields of Convolutional Neural Networks.
 
     Args:
-        pools: Of each layer, whether a pooling comes before its convolution.
+        pools_inputs: For each layer, whether it pools its input.
     """
     size, stride, first = 1, 1, 0
-    for pooled in pools:
-        if pooled:
+    for pools_input in pools_inputs:
+        if pools_input:
             size, stride = size + stride * (_POOL - 1), stride * _POOL
         size, first = size + stride * (_KERNEL - 1), first - stride
         yield ReceptiveField(size, stride, first)
