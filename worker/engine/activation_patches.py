@@ -60,8 +60,8 @@ class PatchSearchState:
     def snapshot(self) -> Snapshot:
         """Return the state to resume from; costs nothing."""
         tensors = {}
-        for layer, best in self.top_activations.items():
-            tensors[_VALUES + layer], tensors[_POSITIONS + layer] = best
+        for layer, top in self.top_activations.items():
+            tensors[_VALUES + layer], tensors[_POSITIONS + layer] = top
         return Snapshot(self.picture_count, 0, self.picture_count, tensors, {})
 
 
@@ -149,62 +149,65 @@ def select_units(
 ) -> list[UnitPatches]:
     """Choose the units to show, layer by layer, with their patches."""
     return [
-        UnitPatches(layer, number, tuple(_patches(layer, number, best[layer], params)))
+        UnitPatches(
+            layer, channel, tuple(_iterate_patches(layer, channel, top, params))
+        )
         for layer in params.layers
-        for number in _numbers(best[layer], params)
+        for top in [top_activations[layer]]
+        for channel in _select_channels(top, params)
     ]
 
 
-def _with_picture(
-    so_far: TopActivations | None,
+def _add_picture(
+    top: TopActivations | None,
     activation: Tensor,
     picture: int,
     params: ExploreParams,
 ) -> TopActivations:
-    """Add a picture's one strongest response of each unit, (1, C, H, W) -> Best.
+    """Add a picture's strongest activation of each unit, given (1, C, H, W).
 
-    The first of equals stays ahead, in the picture and among the pictures, so that
-    the outcome depends on nothing but the order of the pictures.
+    Of equal activations the first is ranked first, in the picture and among the
+    pictures, so that the result depends only on the order of the pictures.
     """
     flat = activation[0].flatten(1)  # (C, H * W)
-    where = flat.argmax(1, keepdim=True)  # (C, 1); documented: the first of equals
-    value = flat.gather(1, where)  # (C, 1)
-    across = activation.shape[3]
-    place = torch.stack(
-        (torch.full_like(where, picture), where // across, where % across), 2
+    argmax = flat.argmax(1, keepdim=True)  # (C, 1); documented: the first of equals
+    value = flat.gather(1, argmax)  # (C, 1)
+    width = activation.shape[3]
+    position = torch.stack(
+        (torch.full_like(argmax, picture), argmax // width, argmax % width), 2
     )  # (C, 1, 3)
-    if so_far is None:
-        so_far = _nothing(value, place, params.patches)
-    values = torch.cat((so_far.values, value), 1)
-    places = torch.cat((so_far.positions, place), 1)
+    if top is None:
+        top = _make_empty(value, position, params.patches)
+    values = torch.cat((top.values, value), 1)
+    positions = torch.cat((top.positions, position), 1)
     order = values.argsort(dim=1, descending=True, stable=True)[:, : params.patches]
     index = order[:, :, None].expand(-1, -1, 3)
-    return TopActivations(values.gather(1, order), places.gather(1, index))
+    return TopActivations(values.gather(1, order), positions.gather(1, index))
 
 
-def _nothing(value: Tensor, place: Tensor, count: int) -> TopActivations:
-    """As many free places per unit; 0, which no activation of a ReLU is below."""
+def _make_empty(value: Tensor, position: Tensor, count: int) -> TopActivations:
+    """Make `count` empty entries per unit; no activation of a ReLU is below their 0."""
     units = value.shape[0]
     return TopActivations(
-        value.new_zeros(units, count), place.new_full((units, count, 3), _NO_PICTURE)
+        value.new_zeros(units, count), position.new_full((units, count, 3), _NO_PICTURE)
     )
 
 
-def _numbers(best: TopActivations, params: ExploreParams) -> list[int]:
-    """The units asked for, or those with the strongest patches on average."""
+def _select_channels(top: TopActivations, params: ExploreParams) -> list[int]:
+    """Return the channels in the parameters, or those with the strongest patches."""
     if params.units is not None:
         return list(params.units)
-    strength = best.values.cpu().double().mean(1)  # MPS has no float64
+    strength = top.values.cpu().double().mean(1)  # MPS has no float64
     order = strength.argsort(stable=True, descending=True)
     return [int(unit) for unit in order[: params.top_k]]
 
 
-def _patches(
-    layer: str, number: int, best: TopActivations, params: ExploreParams
+def _iterate_patches(
+    layer: str, channel: int, top: TopActivations, params: ExploreParams
 ) -> Iterator[ActivationPatch]:
     field = compute_receptive_field(params.network, layer)
-    places = best.positions[number].tolist()
-    for value, place in zip(best.values[number].tolist(), places, strict=True):
-        picture, row, column = place
+    positions = top.positions[channel].tolist()
+    for value, position in zip(top.values[channel].tolist(), positions, strict=True):
+        picture, row, column = position
         if picture != _NO_PICTURE:
             yield ActivationPatch(picture, field.box(row, column), value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 from impasto.images.recipe_reader import read_recipe
 from shared.jobs.actions import cancel, finish, pause, resume
@@ -41,7 +41,10 @@ def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
     tilings = [read_recipe(path)["made_with"]["tiling"] for path in files]
     assert tilings == ["64 px", "whole"]
     pictures = [Image.open(path).convert("RGB") for path in files]
-    assert max(high for _, high in ImageChops.difference(*pictures).getextrema()) <= 3
+    # Gray levels; one iteration changes one on average. No bound for the largest: tiles
+    # may decide a tie of max pooling otherwise, which shows in some pixels.
+    difference = ImageStat.Stat(ImageChops.difference(*pictures))
+    assert max(difference.mean) < 0.25
 
 
 def test_memory_that_never_suffices_fails_the_job(farm, tools):

@@ -3,8 +3,9 @@
 Tiles overlap by the receptive field of the network. A Gram matrix is a sum over
 positions, so it can be added up tile by tile; once it is known, its gradient at a
 position depends on that position alone. So two passes over the tiles give the loss and
-the gradient of the whole image, with the activations of only one tile in memory: Galerne et al. (2024), "Scaling Painting Style Transfer", Computer
-Graphics Forum (arXiv 2212.13459).
+the gradient of the whole image, with the activations of only one tile in memory: Galerne
+et al. (2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv
+2212.13459).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class TileSpan:
     last: bool
 
     def core_slice(self, stride: int, length: int) -> slice:
-        """Return the core's positions in a feature map of the crop with `length` positions."""
+        """Return the core's positions in a crop's feature map of `length` positions."""
         begin = (self.start - self.crop_start) // stride
         end = length if self.last else (self.stop - self.crop_start) // stride
         return slice(begin, end)
@@ -177,7 +178,7 @@ def count_pixels_with_halo(layers: Sequence[Layer], side_px: int) -> int:
 
 
 def _iterate_fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
-    return iterate_receptive_iterate_fields(layer.pools_input for layer in layers)
+    return iterate_receptive_fields(layer.pools_input for layer in layers)
 
 
 def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:

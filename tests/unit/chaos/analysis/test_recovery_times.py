@@ -19,7 +19,9 @@ def found(events, *others):
 
 
 def test_recovery_ends_with_the_next_claim():
-    (one,) = found([moved("claim", 1, 9), moved("rescue", 2, 13), moved("claim", 3, 14)])
+    (one,) = found(
+        [moved("claim", 1, 9), moved("rescue", 2, 13), moved("claim", 3, 14)]
+    )
 
     assert (one.kind, one.seconds, one.alone) == ("kill -9", 4.0, True)
 

@@ -152,6 +152,11 @@ def last(iterates: Iterator[Iterate]) -> Iterate:
     return deque(iterates, maxlen=1)[0]
 
 
+def alike(one: Tensor, other: Tensor) -> float:
+    """Cosine of the angle between two tensors."""
+    return float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+
 def slope_by_differences(
     value: Callable[[Tensor], float], at: Tensor, step: float = 1e-5
 ) -> Tensor:

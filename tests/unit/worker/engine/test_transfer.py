@@ -250,7 +250,9 @@ def test_a_gray_photo_is_painted_too(vgg16_weights: dict[str, Tensor]) -> None:
 
     found = last(stylize(sources_of(blank, style), params, network))
 
-    assert found.image.std() > 0.5 * style.std()
+    # 0.52 to 0.53 on every kind of processor; 0.36 where what is next to nothing is
+    # divided by itself, so that every stroke is too much.
+    assert found.image.std() > 0.44 * style.std()
 
 
 @pytest.mark.weights

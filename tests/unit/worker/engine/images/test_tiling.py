@@ -9,6 +9,7 @@ import torch
 
 from shared.params.style import PoolingName, StyleLoss
 from tests.unit.worker.engine.conftest import (
+    alike,
     last,
     objective_of,
     picture,
@@ -115,11 +116,19 @@ def test_tiles_of_masked_styles_give_those_of_the_whole(
 
 @pytest.mark.weights
 @pytest.mark.parametrize("style_loss", get_args(StyleLoss))
-def test_tiles_of_the_real_network_are_as_exact_as_float32(
+def test_tiles_of_the_real_network_are_nearly_the_whole_in_float32(
     vgg16_weights: dict[str, torch.Tensor],
     make_params: Callable[..., StyleParams],
     style_loss: str,
 ) -> None:
+    """The loss is continuous and has a tight bound; its gradient jumps.
+
+    Tiles add up in another order than the whole. Of two nearly equal activations the
+    other may win its pooling then, and what is nearly 0 may become 0: an entry of the
+    gradient changes at once. In 32 orders of adding up the gradient was off by 6e-6 to
+    4e-3, which is a cosine of 1 - 1e-5. The bound is ten times that. In float64
+    nothing is so nearly equal: the tests above are exact.
+    """
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
     params = make_params(style_loss=style_loss)
     photo, painting, image = (picture(200, 260, seed).float() for seed in (1, 2, 3))
@@ -129,7 +138,7 @@ def test_tiles_of_the_real_network_are_as_exact_as_float32(
     parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
 
     assert parts.total == pytest.approx(whole.total, rel=1e-5)
-    assert float((gradient - expected).norm() / expected.norm()) < 1e-5
+    assert alike(gradient, expected) > 0.9999
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

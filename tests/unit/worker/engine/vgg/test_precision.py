@@ -9,6 +9,7 @@ import torch
 
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import (
+    alike,
     last,
     objective_of,
     picture,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     MakeParams = Callable[..., StyleParams]
 
 LOSSES = ("gram", "wasserstein")
+ITERATIONS = 40
+SHARE_OF_TIME = 0.6  # of an iteration in bfloat16, where float32 takes 1
 # Rounding makes ties, and of ties the first wins: max pooling sends some gradients
 # elsewhere, which tells the more the fewer channels there are.
 ANGLES = {"average": 0.99, "max": 0.9}
@@ -51,11 +54,6 @@ def left_half(height: int, width: int) -> Tensor:
     return mask
 
 
-def alike(one: Tensor, other: Tensor) -> float:
-    """Cosine of the angle between two tensors."""
-    return float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0))
-
-
 def test_only_activations_are_halved(halved: Network) -> None:
     image = picture(32, 40, seed=1).float()
 
@@ -67,6 +65,18 @@ def test_only_activations_are_halved(halved: Network) -> None:
     assert {each.dtype for each in seen.values()} == {torch.bfloat16}
     assert (back.dtype, halved.dtype) == (torch.float32, torch.float32)
     assert gram_matrix(seen["relu4_1"]).dtype == torch.float32
+
+
+def test_the_first_layer_sees_the_picture_in_float32(
+    halved: Network, network32: Network
+) -> None:
+    image = picture(32, 40, seed=1).float()
+
+    one, other = (
+        net.activations(image, ["relu1_1"])["relu1_1"] for net in (halved, network32)
+    )
+
+    assert torch.equal(one, other.bfloat16())  # rounded afterwards, and only then
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -139,19 +149,36 @@ def test_a_resumed_run_gives_the_same_bits(
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_run_ends_as_low_as_in_float32(
+def test_a_run_gets_further_than_float32_in_the_same_time(
     halved: Network, network32: Network, make_params: MakeParams, loss: str
 ) -> None:
-    params = make_params(style_loss=loss, schedule=((64, 40),))
-    content, style = picture(64, 64, seed=1).float(), picture(64, 64, seed=2).float()
-    judge = objective_of(network32, params, content, [style])
+    """bfloat16 is worth it: what it loses by rounding is less than the time it saves.
 
-    one, other = (
-        judge.evaluate(last(stylize(sources_of(content, style), params, net)).image)[0]
-        for net in (halved, network32)
-    )
+    No run is compared with its own twin. L-BFGS is chaotic: processors add up in
+    different orders, and a picture that differs by 1e-6 at the start ends up to 8 %
+    lower or higher, in float32 as well. What a user would notice is an end that
+    float32 reaches in less time. An iteration takes 0.6 of float32's time
+    (docs/adr/0016), so the float32 run gets 0.6 of the iterations.
 
-    assert one.total < 1.1 * other.total
+    Over three pairs of pictures the ratio is 0.69 to 0.81, on all kinds of x86
+    instructions and with sums of 30 other orders. It is above 1 with 3 bits of
+    mantissa instead of 7.
+    """
+
+    def end_of(network: Network, iterations: int, seed: int) -> float:
+        params = make_params(style_loss=loss, schedule=((64, iterations),))
+        content, style = (picture(64, 64, each).float() for each in (seed, seed + 1))
+        found = last(stylize(sources_of(content, style), params, network))
+        judge = objective_of(network32, params, content, [style])
+        return judge.evaluate(found.image)[0].total
+
+    seeds = (1, 3, 5)
+    saved = round(ITERATIONS * SHARE_OF_TIME)
+
+    in_bfloat16 = sum(end_of(halved, ITERATIONS, seed) for seed in seeds)
+    in_float32 = sum(end_of(network32, saved, seed) for seed in seeds)
+
+    assert in_bfloat16 < in_float32
 
 
 @pytest.mark.parametrize("loss", LOSSES)
