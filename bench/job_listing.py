@@ -56,7 +56,8 @@ _NUMBERS = {
 _JOBS = """
 INSERT INTO jobs (id, owner_id, kind, state, name, tags, user_metadata, fence, revision,
   attempts, max_attempts, crashes_in_a_row, need_bytes, priority, run_after, iteration,
-  checkpoint_iteration, iteration_at_claim, finish_requested, warnings, params, iterations, created_at,
+  checkpoint_iteration, iteration_at_claim, finish_requested, warnings, params,
+  iterations, created_at,
   finished_at, completion)
 {numbers} SELECT 'job_' || (100000000 + i), 'own_local', 'style',
   CASE WHEN i % 10 = 0 THEN 'failed' ELSE 'succeeded' END, 'Lisbon ' || i, '[]',

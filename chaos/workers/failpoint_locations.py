@@ -29,7 +29,8 @@ OF_JOBS = (
 )  # fmt: skip
 # What the leader of the maintenance does; whoever wants to be it does the first.
 OF_ONE_LEADER = (
-    "requeue_expired_leases", "wake_backed_off_jobs", "find_jobs_to_notify", "mark_notified",
+    "requeue_expired_leases", "wake_backed_off_jobs", "find_jobs_to_notify",
+    "mark_notified",
 )  # fmt: skip
 OF_LEADER = ("acquire_leadership", *OF_ONE_LEADER)
 OF_BLOBS = ("checkpoints", "results", "frames")

@@ -100,7 +100,10 @@ def test_a_database_out_of_reach_is_told_in_one_line():
 def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     engine = create_engine(database_url)
     columns = "id, owner_id, kind, state, fence, revision, attempts, max_attempts"
-    more = "crashes_in_a_row, need_bytes, priority, run_after, iteration, checkpoint_iteration"
+    more = (
+        "crashes_in_a_row, need_bytes, priority, run_after, iteration, "
+        "checkpoint_iteration"
+    )
     rest = (
         "iteration_at_claim, finish_requested, warnings, params, iterations, created_at"
     )

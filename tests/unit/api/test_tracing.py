@@ -23,7 +23,7 @@ def test_a_job_and_its_log_belong_to_the_trace_it_was_sent_with(api):
     made, (line,) = submitted_lines(api, TRACED)
 
     assert made["trace_id"] == line["trace_id"] == TRACE_ID
-    assert api.claimed().trace.parent == TRACED["traceparent"]
+    assert api.claimed().trace.traceparent == TRACED["traceparent"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "nonsense"}])

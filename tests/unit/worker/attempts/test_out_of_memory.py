@@ -58,7 +58,8 @@ def test_a_run_goes_on_in_smaller_tiles_to_nearly_the_same_picture(network):
     assert [room.tiling for room in told] == ["64 px"]
     assert [iterate.iteration for iterate in found] == [1, 2, 3, 4, 5]
     # Tiles add up in another order, which may decide a tie of max pooling otherwise:
-    # that shows in some pixels, so the mean counts. One iteration is four times as much.
+    # that shows in some pixels, so the mean counts. One iteration is four times as
+    # much.
     assert float((found[-1].image - whole.image).abs().mean()) < GRAY_LEVEL / 4
 
 

@@ -33,8 +33,9 @@ def test_winograd_gives_what_direct_convolution_gives(way):
 
     direct, winograd = (getattr(layer(a), way)(x) for a in ("direct", "winograd"))
 
-    # The transforms enlarge float32's rounding, 6e-8, some thirtyfold. Measured over the
-    # whole map: single entries may cancel to nearly nothing, and their errors do not.
+    # The transforms enlarge float32's rounding, 6e-8, some thirtyfold. Measured over
+    # the whole map: single entries may cancel to nearly nothing, and their errors do
+    # not.
     assert float((winograd - direct).norm() / direct.norm()) < 1e-5
     assert not torch.equal(winograd, direct)  # it really is another algorithm
     assert winograd.is_contiguous(memory_format=torch.channels_last)
