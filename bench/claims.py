@@ -107,7 +107,7 @@ def _live(db: Database, number: int, took: dict[str, list[float]]) -> None:
 
 
 def _round(db: Database) -> None:
-    """What the reconciler does every few seconds, when there is nothing to do."""
+    """Do what the leader does every few seconds when there is nothing to do."""
     requeue_expired_leases(db)
     cancel_overdue_jobs(db)
     expire_jobs(db, 30)

@@ -11,8 +11,8 @@ WATCHDOG_SECONDS = 6.0
 SAVE_RETRY_SECONDS = 0.5
 OUTAGE_SECONDS = 3.0  # instead of `worker.retry_policy`, which has it as a constant
 
-# A lease runs out, and two rounds of the reconciler see to it; one lease more if the
-# reconciler's leader, the database or what is to start has been hit too.
+# A lease runs out, and two rounds of the maintenance see to it; one lease more if the
+# maintenance leader, the database or what is to start has been hit too.
 RECOVERY_SECONDS = LEASE_SECONDS + 2 * RESCUE_SECONDS
 SECOND_FAULT_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS
 # A worker that is told to go does so in that time, besides a step and a write.

@@ -3,8 +3,8 @@
 One job on a farm with the settings it has when nobody sets any. Paid is all wall time
 of the attempt that is not engine, reading, encoding or writing the result (claim,
 checkpoints, orders, completion), and all CPU time of the worker's other threads:
-heartbeats, reconciler, attendance, watchdog, Celery. Previews, and the CPU time of the
-API, which somebody asks once a second how the job is, are told beside it.
+heartbeats, maintenance, registration, watchdog, Celery. Previews, and the CPU time of
+the API, which somebody asks once a second how the job is, are told beside it.
 """
 
 from __future__ import annotations

@@ -73,12 +73,12 @@ def _iteration_seconds(network: Network, side: int, ends_at: float) -> float | N
     """
     params = StyleParams(max_edge=side, schedule=((side, _ITERATIONS),))
     noise = torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(0))
-    sources = TransferInputs(noise, (Style(noise.flip(-1)),))
+    inputs = TransferInputs(noise, (Style(noise.flip(-1)),))
     durations: list[float] = []
     last = time.monotonic()
     if last > ends_at:
         return None
-    for _ in stylize(sources, params, network):
+    for _ in stylize(inputs, params, network):
         now = time.monotonic()
         durations.append(now - last)
         last = now

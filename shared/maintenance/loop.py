@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TASK = "reconcile"
+TASK = "maintenance"
 # Enough to wake every idle worker; more would only pile up.
 MAX_PENDING_NOTIFICATIONS = 100
 LEADERSHIP_ROUNDS = 3  # a leader that misses this many rounds is replaced
@@ -64,7 +64,7 @@ class MaintenanceLoop:
         self._stop = threading.Event()
         self._stable_since = self._last_round_at = self._clock()
         self._thread = threading.Thread(
-            target=self._run, name="reconciler", daemon=True
+            target=self._run, name="maintenance", daemon=True
         )
 
     def start(self) -> None:

@@ -53,7 +53,7 @@ def picture(seed, height=96, width=128):
     return (0.8 * smooth + 0.2 * fine).clamp_(0, 1)
 
 
-def sources():
+def inputs():
     left = torch.zeros(1, 1, 12, 16)
     left[..., :8] = 1
     return TransferInputs(picture(1), (Style(picture(2), left), Style(picture(4))))
@@ -71,7 +71,7 @@ def params_of(**changes):
 
 def evaluated(network, params, seed=3, limits=None):
     """Losses, and the gradient on the CPU, at one picture."""
-    given = sources()
+    given = inputs()
     styles = tuple(
         Style(
             style.image.to(network.device),

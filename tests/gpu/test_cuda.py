@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 import torch
 
-from tests.gpu.conftest import alike, evaluated, params_of, picture, sources
+from tests.gpu.conftest import alike, evaluated, inputs, params_of, picture
 from worker.engine.images.inputs import Style
 from worker.engine.images.pyramid import Scale
 from worker.engine.limits import RunLimits
@@ -53,7 +53,7 @@ def test_bfloat16_is_nearly_float32(network, precision_of, loss):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "gd"])
 def test_bfloat16_resumes_with_the_same_bits(network, precision_of, optimizer, loss):
     net = network(precision=precision_of("bf16"))
-    run = (sources(), params_of(optimizer=optimizer, style_loss=loss), net)
+    run = (inputs(), params_of(optimizer=optimizer, style_loss=loss), net)
     whole = list(stylize(*run))
 
     resumed = last(stylize(*run, resume=whole[7].snapshot()))
@@ -78,12 +78,12 @@ def test_bfloat16_in_tiles_is_nearly_the_whole(network, precision_of, loss):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_graphs_change_no_bit_and_resume(network, precision_of, optimizer, name):
     params, precision = params_of(optimizer=optimizer), precision_of(name)
-    recording = network(precision=precision, capture_graph=capture_cuda_graph)
+    graph_network = network(precision=precision, capture_graph=capture_cuda_graph)
 
-    plain = last(stylize(sources(), params, network(precision=precision)))
-    recorded = list(stylize(sources(), params, recording))
+    plain = last(stylize(inputs(), params, network(precision=precision)))
+    recorded = list(stylize(inputs(), params, graph_network))
     halfway = recorded[7].snapshot()
-    resumed = last(stylize(sources(), params, recording, resume=halfway))
+    resumed = last(stylize(inputs(), params, graph_network, resume=halfway))
 
     assert torch.equal(recorded[-1].image, plain.image)
     assert torch.equal(resumed.image, plain.image)

@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 import torch
 
-from tests.gpu.conftest import alike, evaluated, params_of, sources
+from tests.gpu.conftest import alike, evaluated, inputs, params_of
 from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
 
@@ -59,7 +59,7 @@ def test_tiles_give_what_the_whole_gives(network, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_run_gives_the_same_bits_again_and_resumed(network, optimizer, loss):
-    run = (sources(), params_of(optimizer=optimizer, style_loss=loss), network())
+    run = (inputs(), params_of(optimizer=optimizer, style_loss=loss), network())
     whole = list(stylize(*run))
 
     again = last(stylize(*run))
@@ -71,7 +71,7 @@ def test_a_run_gives_the_same_bits_again_and_resumed(network, optimizer, loss):
 
 @pytest.mark.parametrize("ability", ABILITIES)
 def test_every_ability_runs_and_resumes_with_the_same_bits(network, ability):
-    run = (sources(), params_of(**ABILITIES[ability]), network())
+    run = (inputs(), params_of(**ABILITIES[ability]), network())
     whole = list(stylize(*run))
 
     resumed = last(stylize(*run, resume=whole[7].snapshot()))

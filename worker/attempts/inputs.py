@@ -49,11 +49,11 @@ class StyleInputs:
 
     Attributes:
         photo: Content picture, with the alpha and profile that the result keeps.
-        sources: Tensors for the engine.
+        transfer_inputs: Tensors for the engine.
     """
 
     photo: Picture
-    sources: TransferInputs
+    transfer_inputs: TransferInputs
 
 
 def read_inputs(

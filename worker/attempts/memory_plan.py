@@ -88,7 +88,7 @@ class MemoryPlan:
 
 
 def plan_memory(
-    device_bytes: int, network: Network, params: StyleParams, sources: TransferInputs
+    device_bytes: int, network: Network, params: StyleParams, inputs: TransferInputs
 ) -> MemoryPlan:
     """Plan a job by the memory of the device, free or not: equal jobs get equal plans.
 
@@ -96,11 +96,11 @@ def plan_memory(
         device_bytes: Memory of the device.
         network: Network that computes the activations.
         params: Parameters of the job.
-        sources: Pictures of the job, of any size: only their shapes matter.
+        inputs: Pictures of the job, of any size: only their shapes matter.
     """
     style_side = round(params.max_edge * params.style_scale)
-    sizes = [fit_size(sources.content, params.max_edge)]
-    sizes += [fit_size(style.image, style_side) for style in sources.styles]
+    sizes = [fit_size(inputs.content, params.max_edge)]
+    sizes += [fit_size(style.image, style_side) for style in inputs.styles]
     layers = _layers(network, params)
     pixels = activation_bytes(params, device_bytes) // estimate_bytes_per_pixel(layers)
     return MemoryPlan(

@@ -96,14 +96,14 @@ class StyleAttempt:
         inputs = read_inputs(context.storage, self._claim, device.torch_device)
         self._lease.touch()
         plan = self._memory_plan = plan_memory(
-            device.bytes, network, params, inputs.sources
+            device.bytes, network, params, inputs.transfer_inputs
         )
         self._provenance = self._artifacts.provenance(
             weights_digest, tiling=plan.tiling
         )
         snapshot = self._resume()
         self._forecast_duration(inputs.photo, snapshot)
-        snapshot, directive = self._iterate(inputs.sources, snapshot)
+        snapshot, directive = self._iterate(inputs.transfer_inputs, snapshot)
         if directive.ends_attempt:
             if directive.resumes_later and snapshot is not None:
                 self._artifacts.save_new_checkpoint(snapshot, self._provenance)
@@ -140,26 +140,26 @@ class StyleAttempt:
         self._lease.report(done[0], self._meter.loading_progress(*done))
 
     def _iterate(
-        self, sources: TransferInputs, snapshot: Snapshot | None
+        self, inputs: TransferInputs, snapshot: Snapshot | None
     ) -> tuple[Snapshot | None, Directive]:
         """Iterate to the end, or until a directive; return the last snapshot and it."""
         if snapshot is not None and self._lease.directive() is Directive.FINISH:
             return snapshot, Directive.FINISH
-        start_engine = partial(self._start_engine, sources)
+        start_engine = partial(self._start_engine, inputs)
         loop = IterationLoop(start_engine, self._on_iterate, self._steer)
         return loop.run(snapshot, self._segments)
 
     def _start_engine(
-        self, sources: TransferInputs, snapshot: Snapshot | None, segments: Segments
+        self, inputs: TransferInputs, snapshot: Snapshot | None, segments: Segments
     ) -> Iterator[Iterate]:
-        run = partial(self._run_engine, sources, segments)
+        run = partial(self._run_engine, inputs, segments)
         return run_with_oom_retry(
             self._memory_plan, snapshot, run, self._use_smaller_tiles
         )
 
     def _run_engine(
         self,
-        sources: TransferInputs,
+        inputs: TransferInputs,
         segments: Segments,
         plan: MemoryPlan,
         snapshot: Snapshot | None,
@@ -167,7 +167,7 @@ class StyleAttempt:
         after_tile = partial(self._after_tile, plan)
         limits = RunLimits(plan.activation_bytes, self._claim.step_scale, after_tile)
         return stylize(
-            sources,
+            inputs,
             plan.params,
             plan.network,
             resume=snapshot,

@@ -183,19 +183,19 @@ class TiledFeatureExtractor:
 
 def build_feature_extractor(
     network: Network,
-    names: Collection[str],
+    layer_names: Collection[str],
     size: Size,
     tile_px: int | None,
     limits: RunLimits,
 ) -> TiledFeatureExtractor:
     """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory."""
-    memory_tile_px = choose_tile_px(size, network, names, limits.activation_bytes)
+    memory_tile_px = choose_tile_px(size, network, layer_names, limits.activation_bytes)
     side = min(memory_tile_px or max(size), tile_px or max(size))
     return TiledFeatureExtractor(
         size,
         network,
-        names,
-        make_tiles(size, side, compute_halo_px(network.layers_up_to(names))),
+        layer_names,
+        make_tiles(size, side, compute_halo_px(network.layers_up_to(layer_names))),
     )
 
 

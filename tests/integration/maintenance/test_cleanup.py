@@ -55,7 +55,7 @@ def storage(tmp_path):
 
 
 @pytest.fixture
-def reconciler(db, storage, clock, tmp_path):
+def maintenance(db, storage, clock, tmp_path):
     settings = Settings(home=tmp_path, orphan_hours=24)
     return MaintenanceLoop(db, UnreachableNotifier(), storage, settings, clock)
 
@@ -93,7 +93,7 @@ def finished(db, storage):
 
 
 def test_checkpoints_then_pictures_then_the_job_itself_go(
-    db, clock, storage, reconciler
+    db, clock, storage, maintenance
 ):
     job_id = finished(db, storage)
     pictures = {
@@ -104,7 +104,7 @@ def test_checkpoints_then_pictures_then_the_job_itself_go(
 
     def after(days):
         clock.advance(days * DAY)
-        reconciler.run_once()
+        maintenance.run_once()
         return there(storage)
 
     assert after(6.9) == {*pictures, kept_key(job_id)}
@@ -124,7 +124,7 @@ def test_checkpoints_then_pictures_then_the_job_itself_go(
 
 
 def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
-    db, clock, storage, reconciler
+    db, clock, storage, maintenance
 ):
     parent = finished(db, storage)
     child = submit(db)
@@ -144,18 +144,18 @@ def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
     assert set(dropped) == there(storage) - {kept_key(parent)}
     assert row(db, parent) is None
     assert row(db, child).parent_id is None
-    reconciler.run_once()
+    maintenance.run_once()
     assert kept_key(parent) in there(storage)
 
 
-def test_a_running_job_keeps_all_it_has_however_old(db, clock, storage, reconciler):
+def test_a_running_job_keeps_all_it_has_however_old(db, clock, storage, maintenance):
     claimed = claim(db) if submit(db) else None
     checkpoint(db, claimed, 10)
     storage.put("1-10", b"blob")
     for _ in range(3):
         clock.advance(400 * DAY)
         renew_lease(db, claimed, 500 * DAY, 11, {})
-        reconciler.run_once()
+        maintenance.run_once()
 
     assert there(storage) == {"1-10"}
 
@@ -283,7 +283,7 @@ def test_the_newest_checkpoints_outlast_every_budget_until_they_are_old(db):
 
 
 def test_every_file_of_a_job_that_made_several_goes_with_its_result(
-    db, clock, storage, reconciler
+    db, clock, storage, maintenance
 ):
     job_id = submit(db)
     claimed = claim(db)
@@ -297,10 +297,10 @@ def test_every_file_of_a_job_that_made_several_goes_with_its_result(
     complete_job(db, claimed, made)
 
     clock.advance(29 * DAY)
-    reconciler.run_once()
+    maintenance.run_once()
     assert there(storage) == made.blob_keys
     clock.advance(2 * DAY)
-    reconciler.run_once()
+    maintenance.run_once()
 
     assert there(storage) == set()
     assert load_details(db, [row(db, job_id)]).outputs == {}

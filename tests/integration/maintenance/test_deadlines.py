@@ -104,7 +104,7 @@ def test_a_job_that_was_done_in_time_stays_done(db, clock):
     assert row(db, job_id).state == JobState.FAILED
 
 
-def test_the_reconciler_minds_the_time(db, clock, tmp_path):
+def test_the_leader_enforces_deadlines(db, clock, tmp_path):
     class FakeNotifier:
         def notify(self, job_id, device_class):
             return True

@@ -1,4 +1,4 @@
-"""The reconciler: one leads, what waits is notified of, what is lost comes back."""
+"""The maintenance: one leads, what waits is notified of, what is lost comes back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def notifier():
 
 
 @pytest.fixture
-def reconciler(db, notifier, storage, clock, tmp_path):
+def maintenance(db, notifier, storage, clock, tmp_path):
     settings = Settings(home=tmp_path, lease_seconds=LEASE)
     return MaintenanceLoop(db, notifier, storage, settings, clock)
 
@@ -63,23 +63,23 @@ def test_a_leader_that_stands_down_is_followed_at_once(db, clock):
     assert acquire_leadership(db, "x", "b", 15)
 
 
-def test_a_waiting_job_is_notified_of_once_in_a_while(db, clock, reconciler, notifier):
+def test_a_waiting_job_is_notified_of_once_in_a_while(db, clock, maintenance, notifier):
     job_id = submit(db)
 
-    reconciler.run_once()
-    reconciler.run_once()
+    maintenance.run_once()
+    maintenance.run_once()
     assert notifier.notified == [job_id]
 
     clock.advance(11)
-    reconciler.run_once()
+    maintenance.run_once()
     assert notifier.notified == [job_id] * 2
 
 
-def test_a_full_list_of_notifications_gets_no_more(db, reconciler, notifier):
+def test_a_full_list_of_notifications_gets_no_more(db, maintenance, notifier):
     submit(db)
     notifier.pending_count = lambda device_class: MAX_PENDING_NOTIFICATIONS
 
-    reconciler.run_once()
+    maintenance.run_once()
 
     assert notifier.notified == []
 
@@ -103,33 +103,33 @@ def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
     assert row(db, job_id).state == JobState.QUEUED
 
 
-def test_a_pause_after_a_failure_ends_by_itself(db, clock, reconciler, notifier):
+def test_a_pause_after_a_failure_ends_by_itself(db, clock, maintenance, notifier):
     job_id = submit(db)
     failure = JobFailure("engine_error", "it broke", "", retryable=True)
     fail_job(db, claim(db), failure, 10)
-    reconciler.run_once()
+    maintenance.run_once()
     assert notifier.notified == []
 
     clock.advance(11)
-    reconciler.run_once()
+    maintenance.run_once()
 
     assert notifier.notified == [job_id]
 
 
-def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, reconciler):
+def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, maintenance):
     job_id = submit(db)
-    reconciler.run_once()
+    maintenance.run_once()
     clock.advance(LEASE + 1)
-    reconciler.run_once()
+    maintenance.run_once()
     claim(db)
 
     clock.advance(3600)  # the lid was closed; workers had no way to say anything
-    reconciler.run_once()
+    maintenance.run_once()
 
     assert row(db, job_id).state == JobState.RUNNING
 
 
-def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, storage):
+def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, maintenance, storage):
     submit(db)
     claimed = claim(db)
     checkpoint(db, claimed, 10)
@@ -139,11 +139,11 @@ def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, reconciler, sto
     stop_job(db, claimed)
 
     clock.advance(6.9 * 86_400)
-    reconciler.run_once()
+    maintenance.run_once()
     assert storage.get(stored.key)
 
     clock.advance(0.2 * 86_400)
-    reconciler.run_once()
+    maintenance.run_once()
     with pytest.raises(BlobMissing):
         storage.get(stored.key)
 

@@ -34,6 +34,7 @@ from tests.support.job_model.invariants import Truths, empty
 from tests.support.job_model.worker_writes import (
     KEEPS_THE_CLAIM,
     WRITES,
+    checkpoint_iteration,
     checkpoint_key,
     is_its_success,
     led_to,
@@ -125,7 +126,7 @@ class JobMachine(RuleBasedStateMachine):
             return
         answer = WRITES[write](self.db, held, n)
         if write in KEEPS_THE_CLAIM:
-            self._kept(held, write, answer)
+            self._check_kept_claim(held, write, answer, n)
         else:
             del self.truths.holder[held.job_id]
             assert self.truths.row(held.job_id).state == answer
@@ -256,7 +257,7 @@ class JobMachine(RuleBasedStateMachine):
         changes = Changes(style_weight=3)
         return fork(*whose, ForkRequest(at, changes), LIMITS)
 
-    def _kept(self, held, write, answer):
+    def _check_kept_claim(self, held, write, answer, n):
         row = self.truths.row(held.job_id)
         if write == "heartbeat":
             assert (answer.state, answer.finish_requested) == (
@@ -268,7 +269,7 @@ class JobMachine(RuleBasedStateMachine):
             assert not self.truths.has_pending(row.id)
         if write == "checkpoint":
             self.progressed[held.job_id] = True
-            self.truths.written.add(checkpoint_key(held, row.checkpoint_iteration))
+            self.truths.written.add(checkpoint_key(held, checkpoint_iteration(held, n)))
         if write == "fell_back":
             self.progressed[held.job_id] = False
         if write in {"checkpoint", "fell_back"}:

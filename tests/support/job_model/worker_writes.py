@@ -18,9 +18,17 @@ from tests.support.job_rows import BROKEN, DIVERGED, HOPELESS, LEASE, checkpoint
 
 CAUTION = 0.5
 
+
+def checkpoint_iteration(held, n):
+    """Iteration of the checkpoint that a claim writes for a drawn number."""
+    return 10 * held.fence + n % 9 + 1
+
+
 WRITES = {
     "heartbeat": lambda db, held, _: renew_lease(db, held, LEASE, 1, {}),
-    "checkpoint": lambda db, held, n: checkpoint(db, held, 10 * held.fence + n % 9 + 1),
+    "checkpoint": lambda db, held, n: checkpoint(
+        db, held, checkpoint_iteration(held, n)
+    ),
     "fell_back": lambda db, held, n: discard_newer_checkpoints(
         db, held, 10 * held.fence - n % 9
     ),

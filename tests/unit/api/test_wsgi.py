@@ -14,7 +14,7 @@ import sys, threading
 from api.wsgi import app
 made = app()
 assert made.test_client().get("/livez").status_code == 200
-assert "reconciler" in {thread.name for thread in threading.enumerate()}
+assert "maintenance" in {thread.name for thread in threading.enumerate()}
 heavy = {"torch", "numpy", "worker"} & set(sys.modules)
 assert not heavy, heavy
 """

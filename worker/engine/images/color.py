@@ -26,8 +26,8 @@ def apply_color_mode(color: Color, inputs: TransferInputs) -> TransferInputs:
     """Convert content and styles to the images that the objective uses.
 
     With "luminance" they get one channel, like the optimized image; `restore_chroma`
-    makes the result of it. With "histogram" the styles get the colors of the content. Otherwise
-    nothing changes.
+    makes the result of it. With "histogram" the styles get the colors of the content.
+    Otherwise nothing changes.
     """
     if color in {"style", "chroma"}:
         return inputs

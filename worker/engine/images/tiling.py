@@ -3,9 +3,9 @@
 Tiles overlap by the receptive field of the network. A Gram matrix is a sum over
 positions, so it can be added up tile by tile; once it is known, its gradient at a
 position depends on that position alone. So two passes over the tiles give the loss and
-the gradient of the whole image, with the activations of only one tile in memory: Galerne
-et al. (2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv
-2212.13459).
+the gradient of the whole image, with the activations of only one tile in memory:
+Galerne et al. (2024), "Scaling Painting Style Transfer", Computer Graphics Forum
+(arXiv 2212.13459).
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerActivation:
+class LayerOutput:
     """Output of one layer, as the backward pass needs it.
 
     Attributes:
@@ -144,7 +144,7 @@ class Network:
             if output.layer.name in names:
                 yield output.layer.name, output.activation
 
-    def forward(self, image: Tensor, names: Collection[str]) -> list[LayerActivation]:
+    def forward(self, image: Tensor, names: Collection[str]) -> list[LayerOutput]:
         """Run to the deepest of `names`; return the outputs that `backward` needs.
 
         Args:
@@ -156,7 +156,7 @@ class Network:
 
     def backward(
         self,
-        outputs: list[LayerActivation],
+        outputs: list[LayerOutput],
         gradient_at: Callable[[str, Tensor], Tensor | None],
     ) -> Tensor:
         """Carry gradients at layers back to the image.
@@ -182,7 +182,7 @@ class Network:
             raise ValueError("no steps to go back")
         return (gradient / self._std).contiguous()
 
-    def _run(self, image: Tensor, names: Collection[str]) -> Iterator[LayerActivation]:
+    def _run(self, image: Tensor, names: Collection[str]) -> Iterator[LayerOutput]:
         normalized = (
             image - self._mean
         ) / self._std  # (1, 3, H, W), also of a gray one
@@ -191,7 +191,7 @@ class Network:
             if layer.pools_input:
                 x = self._pooling.forward(x)
             x = layer.convolution.forward(x)
-            yield LayerActivation(layer, x)
+            yield LayerOutput(layer, x)
 
 
 def build_network(

@@ -103,7 +103,7 @@ def test_what_is_being_deleted_is_neither_tried_again_nor_forked(api):
         assert "being deleted" in response.json["detail"]
 
 
-def test_the_reconciler_takes_what_a_purged_job_has_made(api):
+def test_the_leader_deletes_what_a_purged_job_has_made(api):
     cancel(api, api.submitted(), purge=True)
     job_id = api.submitted()
     claim = api.claimed()

@@ -17,7 +17,7 @@ from bench.engine.reference_objective import Yardstick, activations
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import (
     WIDTHS,
-    objective_of,
+    make_objective,
     picture,
     random_weights,
 )
@@ -57,7 +57,7 @@ def test_our_objective_in_the_race_is_j_but_for_the_padding_of_the_picture(
     (slope,) = torch.autograd.grad(j, image)
 
     with torch.no_grad():
-        objective = objective_of(network, params, photo, [painting])
+        objective = make_objective(network, params, photo, [painting])
         ours = objective.evaluate(image.detach())
 
     assert ours[0].total == pytest.approx(float(j.detach()), rel=1e-10)

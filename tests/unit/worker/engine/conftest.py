@@ -58,23 +58,26 @@ def picture(height: int, width: int, seed: int) -> Tensor:
     return (0.8 * smooth + 0.2 * fine).clamp_(0, 1)
 
 
-def sources_of(
+def make_inputs(
     content: Tensor, *styles: Tensor, start: Tensor | None = None
 ) -> TransferInputs:
-    """Pictures without masks."""
-    return TransferInputs(content, tuple(Style(each) for each in styles), start)
+    """Make inputs without masks."""
+    return TransferInputs(content, tuple(Style(image) for image in styles), start)
 
 
-def objective_of(
+def make_objective(
     network: Network,
     params: StyleParams,
     content: Tensor,
     styles: Sequence[Tensor | Style],
     limits: RunLimits | None = None,
 ) -> Objective:
-    """The objective at the very size of the pictures."""
-    whole = tuple(each if isinstance(each, Style) else Style(each) for each in styles)
-    return Objective(network, params, Scale(0, content, whole), limits or RunLimits())
+    """Make an objective at the size of the given images."""
+    scale_styles = tuple(
+        style if isinstance(style, Style) else Style(style) for style in styles
+    )
+    scale = Scale(0, content, scale_styles)
+    return Objective(network, params, scale, limits or RunLimits())
 
 
 @pytest.fixture(scope="session")
@@ -137,8 +140,8 @@ def run(
         **changes: Any,
     ) -> Iterator[Iterate]:
         params = make_params(**changes)
-        sources = sources_of(content, style, start=start)
-        return stylize(sources, params, network32, resume=resume, segments=segments)
+        inputs = make_inputs(content, style, start=start)
+        return stylize(inputs, params, network32, resume=resume, segments=segments)
 
     return start
 
@@ -157,13 +160,13 @@ def alike(one: Tensor, other: Tensor) -> float:
     return float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0))
 
 
-def slope_by_differences(
+def finite_difference_gradient(
     value: Callable[[Tensor], float], at: Tensor, step: float = 1e-5
 ) -> Tensor:
-    """Gradient of `value` by central differences, entry by entry."""
-    slope = torch.zeros_like(at)
+    """Compute the gradient of `value` by central differences, entry by entry."""
+    gradient = torch.zeros_like(at)
     for index in itertools.product(*map(range, at.shape)):
-        aside = torch.zeros_like(at)
-        aside[index] = step
-        slope[index] = (value(at + aside) - value(at - aside)) / (2 * step)
-    return slope
+        offset = torch.zeros_like(at)
+        offset[index] = step
+        gradient[index] = (value(at + offset) - value(at - offset)) / (2 * step)
+    return gradient

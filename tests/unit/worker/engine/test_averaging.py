@@ -29,25 +29,25 @@ def test_an_average_without_decay_is_the_last_iterate_itself() -> None:
     assert not average.save_state().tensors
 
 
-def test_stillness_is_told_by_what_ten_iterations_change() -> None:
-    still = EarlyStopping(gray_levels=1.0)
+def test_early_stopping_compares_images_ten_iterations_apart() -> None:
+    early_stopping = EarlyStopping(min_change=1.0)
     moving = [torch.full((4,), 0.01 * step) for step in range(CHECK_INTERVAL + 1)]
 
     for image in moving:
-        still.update(image)
-    assert not still.is_triggered
+        early_stopping.update(image)
+    assert not early_stopping.is_triggered
     for _ in range(CHECK_INTERVAL):
-        still.update(moving[-1])
-    assert still.is_triggered
+        early_stopping.update(moving[-1])
+    assert early_stopping.is_triggered
 
 
-def test_nothing_is_ever_still_unless_asked() -> None:
-    still = EarlyStopping(0.0)
+def test_early_stopping_is_off_by_default() -> None:
+    early_stopping = EarlyStopping(0.0)
 
     for _ in range(3 * CHECK_INTERVAL):
-        still.update(torch.zeros(4))
+        early_stopping.update(torch.zeros(4))
 
-    assert not still.is_triggered
+    assert not early_stopping.is_triggered
 
 
 def test_a_run_stops_a_scale_early_and_counts_the_rest_as_done(run: Any) -> None:

@@ -9,9 +9,9 @@ import torch
 from shared.params.style import StyleLoss
 from tests.unit.worker.engine import numpy_reference as second
 from tests.unit.worker.engine.conftest import (
-    objective_of,
+    finite_difference_gradient,
+    make_objective,
     picture,
-    slope_by_differences,
 )
 from tests.unit.worker.engine.numpy_reference import total_variation, vgg16_activations
 from worker.engine.losses.content_tv import LossScale
@@ -76,7 +76,7 @@ def test_the_losses_agree_with_the_second_implementation(
         tv_weight=0.5,
     )
 
-    found, _ = objective_of(network, params, photo, [painting]).evaluate(image)
+    found, _ = make_objective(network, params, photo, [painting]).evaluate(image)
 
     content, style = second_terms(losses, (image, photo, painting), weights)
     tv = total_variation(image[0].numpy())
@@ -102,11 +102,11 @@ def test_the_gradient_agrees_with_finite_differences(
         tv_weight=0.5,
     )
     photo, painting, image = (picture(6, 7, seed=seed) for seed in (1, 2, 3))
-    objective = objective_of(network, params, photo, [painting])
+    objective = make_objective(network, params, photo, [painting])
 
     _, gradient = objective.evaluate(image)
 
-    slope = slope_by_differences(
+    slope = finite_difference_gradient(
         lambda x: objective.evaluate(x)[0].total, image, step=1e-7
     )
     assert torch.allclose(gradient, slope, rtol=1e-4, atol=1e-4 * float(slope.std()))
@@ -119,9 +119,9 @@ def test_a_gray_picture_of_one_channel_counts_like_three_alike(
     make_params: Callable[..., StyleParams],
 ) -> None:
     params, gray = make_params(tv_weight=0.5), picture(18, 24, seed=9)[:, :1]
-    one = objective_of(network, params, photo[:, :1], [painting[:, :1]])
+    one = make_objective(network, params, photo[:, :1], [painting[:, :1]])
     tripled = (each[:, :1].expand(-1, 3, -1, -1) for each in (photo, painting))
-    three = objective_of(network, params, next(tripled), [next(tripled)])
+    three = make_objective(network, params, next(tripled), [next(tripled)])
 
     losses, gradient = one.evaluate(gray)
     expected, slopes = three.evaluate(gray.expand(-1, 3, -1, -1).contiguous())
@@ -138,8 +138,8 @@ def test_the_photo_itself_has_no_content_loss_and_the_painting_no_style_loss(
     painting: Tensor,
     make_params: Callable[..., StyleParams],
 ) -> None:
-    of_photo = objective_of(network, make_params(), photo, [painting])
-    of_painting = objective_of(network, make_params(), painting, [painting])
+    of_photo = make_objective(network, make_params(), photo, [painting])
+    of_painting = make_objective(network, make_params(), painting, [painting])
 
     assert of_photo.evaluate(photo)[0].content == 0.0
     assert of_painting.evaluate(painting)[0].style == 0.0
@@ -152,8 +152,8 @@ def test_equal_styles_count_like_one(
     make_params: Callable[..., StyleParams],
 ) -> None:
     pair = make_params(styles=({"weight": 1.0}, {"weight": 9.0}))
-    one = objective_of(network, make_params(), photo, [painting])
-    two = objective_of(network, pair, photo, [painting, painting])
+    one = make_objective(network, make_params(), photo, [painting])
+    two = make_objective(network, pair, photo, [painting, painting])
 
     single, double = (each.evaluate(photo)[0].style for each in (one, two))
 
@@ -171,7 +171,7 @@ def test_a_heavier_style_pulls_the_target_its_way(
     def loss(first: float, second: float) -> float:
         styles = ({"weight": first}, {"weight": second})
         params = make_params(styles=styles, loss_scale="gatys", content_weight=0.0)
-        objective = objective_of(network, params, painting, [painting, other])
+        objective = make_objective(network, params, painting, [painting, other])
         return objective.evaluate(painting)[0].style
 
     assert loss(9.0, 1.0) < loss(1.0, 1.0) < loss(1.0, 9.0)
@@ -185,7 +185,9 @@ def test_a_term_without_weight_is_not_evaluated(
 ) -> None:
     params = make_params(content_weight=0.0, style_weight=0.0, tv_weight=1.0)
 
-    losses, gradient = objective_of(network, params, photo, [painting]).evaluate(photo)
+    losses, gradient = make_objective(network, params, photo, [painting]).evaluate(
+        photo
+    )
 
     assert (losses.content, losses.style) == (0.0, 0.0)
     assert losses.total == losses.tv > 0

@@ -111,13 +111,13 @@ def test_a_change_within_what_an_early_stop_skips_begins_there(run: Any) -> None
     assert torch.equal(resumed[-1].image, straight[-1].image)
 
 
-def test_legs_end_where_the_next_change_begins(make_params: Any) -> None:
+def test_phases_end_where_the_next_change_begins(make_params: Any) -> None:
     segments = [segment(2, HEAVIER), segment(6, LONGER)]
-    legs = [
+    phases = [
         find_phase(make_params(), segments, scale, at)
         for scale, at in ((0, 0), (0, 2), (1, 4), (1, 6))
     ]
 
-    assert [leg.end for leg in legs] == [2, 4, 6, 13]
-    assert [leg.changes_objective for leg in legs] == [False, True, False, False]
-    assert legs[2].params.style_weight == 30.0
+    assert [phase.end for phase in phases] == [2, 4, 6, 13]
+    assert [phase.changes_objective for phase in phases] == [False, True, False, False]
+    assert phases[2].params.style_weight == 30.0

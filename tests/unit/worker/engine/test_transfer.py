@@ -10,7 +10,7 @@ import torch
 from shared.errors import Diverged
 from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
 from shared.params.style import StyleParams
-from tests.unit.worker.engine.conftest import last, picture, sources_of, through_json
+from tests.unit.worker.engine.conftest import last, make_inputs, picture, through_json
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
 from worker.engine.limits import RunLimits
@@ -140,10 +140,10 @@ def test_a_larger_scale_begins_with_the_detail_of_the_start_picture(
     params = make_params(schedule=((32, 2), (64, 1)), **changes)
     photo, style = picture(38, 64, seed=1).float(), picture(50, 50, seed=3)
     start = picture(76, 128, seed=2).float() if "init" in changes else None
-    sources = replace(sources_of(photo, style), start=start)
+    inputs = replace(make_inputs(photo, style), start=start)
 
     at_rest = RunLimits(step_scale=1e-6)
-    found = list(stylize(sources, params, network32, limits=at_rest))
+    found = list(stylize(inputs, params, network32, limits=at_rest))
 
     guide = photo if start is None else start
     begun, grown = found[1].snapshot().result, found[2].snapshot().result
@@ -162,7 +162,7 @@ def test_what_begins_as_noise_gets_no_detail_of_the_photo_at_a_larger_scale(
     photos = (picture(38, 64, seed=seed) for seed in (1, 2))
     style = picture(50, 50, seed=3)
 
-    ends = [last(stylize(sources_of(p, style), params, network32)) for p in photos]
+    ends = [last(stylize(make_inputs(p, style), params, network32)) for p in photos]
 
     assert ends[0].scale == 1
     assert torch.equal(ends[0].image, ends[1].image)
@@ -191,7 +191,7 @@ def test_a_loss_that_is_not_finite_is_reported_as_divergence(
     content = picture(16, 16, seed=1)
 
     with pytest.raises(Diverged):
-        next(stylize(sources_of(content, content), make_params(), network))
+        next(stylize(make_inputs(content, content), make_params(), network))
 
 
 @pytest.mark.parametrize("size", [(64, 8), (8, 64), (63, 61), (1, 64), (5, 5)])
@@ -203,7 +203,7 @@ def test_odd_thin_and_tiny_pictures_work(
     content, style = picture(*size, seed=1), picture(7, 40, seed=2)
 
     final = last(
-        stylize(sources_of(content, style), make_params(tv_weight=0.1), network32)
+        stylize(make_inputs(content, style), make_params(tv_weight=0.1), network32)
     )
 
     assert max(final.image.shape) == 64
@@ -216,7 +216,7 @@ def test_as_many_pictures_as_weights_are_needed(
     content = picture(16, 16, seed=1)
 
     with pytest.raises(ValueError, match=r"shorter|longer"):
-        next(stylize(sources_of(content, content, content), make_params(), network32))
+        next(stylize(make_inputs(content, content, content), make_params(), network32))
 
 
 def test_gradients_stay_as_they_were_for_whoever_drives_the_run(run: Any) -> None:
@@ -236,7 +236,7 @@ def test_real_weights_bring_the_painting_into_the_photo(
     params = make_params(optimizer=name, style_weight=10.0, schedule=((64, 20),))
     content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
 
-    found = list(stylize(sources_of(content, style), params, network))
+    found = list(stylize(make_inputs(content, style), params, network))
 
     assert found[-1].losses.total < 0.5 * found[0].losses.total
 
@@ -248,7 +248,7 @@ def test_a_gray_photo_is_painted_too(vgg16_weights: dict[str, Tensor]) -> None:
     blank = torch.full((1, 3, 48, 64), 0.5)
     style = picture(50, 50, seed=3)
 
-    found = last(stylize(sources_of(blank, style), params, network))
+    found = last(stylize(make_inputs(blank, style), params, network))
 
     # 0.52 to 0.53 on every kind of processor; 0.36 where what is next to nothing is
     # divided by itself, so that every stroke is too much.
@@ -261,11 +261,11 @@ def test_real_weights_resume_bit_for_bit(
 ) -> None:
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
     content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
-    straight = list(stylize(sources_of(content, style), make_params(), network))
+    straight = list(stylize(make_inputs(content, style), make_params(), network))
 
     resumed = last(
         stylize(
-            sources_of(content, style),
+            make_inputs(content, style),
             make_params(),
             network,
             resume=through_json(straight[2].snapshot()),

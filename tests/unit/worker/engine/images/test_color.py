@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.params.style import Color
-from tests.unit.worker.engine.conftest import picture, sources_of
+from tests.unit.worker.engine.conftest import make_inputs, picture
 from worker.engine.images.color import (
     apply_color_mode,
     match_colors,
@@ -87,20 +87,20 @@ def test_a_picture_of_one_color_is_matched_without_dividing_by_nothing(
 
 
 def test_colors_are_left_alone_unless_asked() -> None:
-    sources = sources_of(picture(5, 7, seed=1), picture(4, 4, seed=2))
+    inputs = make_inputs(picture(5, 7, seed=1), picture(4, 4, seed=2))
 
-    assert apply_color_mode("style", sources) is sources
-    assert apply_color_mode("chroma", sources) is sources
+    assert apply_color_mode("style", inputs) is inputs
+    assert apply_color_mode("chroma", inputs) is inputs
 
 
 @pytest.mark.parametrize("color", get_args(Color))
 def test_every_color_a_client_may_ask_for_reduces_every_picture(color: Color) -> None:
-    sources = sources_of(picture(5, 7, 1), picture(4, 4, 2), picture(3, 6, 3))
+    inputs = make_inputs(picture(5, 7, 1), picture(4, 4, 2), picture(3, 6, 3))
 
-    reduced_sources = apply_color_mode(color, sources)
+    scale_inputs = apply_color_mode(color, inputs)
 
-    found = reduced_sources.content
-    others = [style.image for style in reduced_sources.styles]
+    found = scale_inputs.content
+    others = [style.image for style in scale_inputs.styles]
     channels = 1 if color == "luminance" else 3
     assert found.shape == (1, channels, 5, 7)
     assert [tuple(each.shape) for each in others] == [

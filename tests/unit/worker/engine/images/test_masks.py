@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tests.unit.worker.engine.conftest import (
-    objective_of,
+    finite_difference_gradient,
+    make_objective,
     picture,
-    slope_by_differences,
 )
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.masks import (
@@ -118,7 +118,7 @@ def test_the_guided_gram_matrix_agrees_with_numpy(
     mask = left_half(12, 14)
     styles = [Style(first, mask), Style(second)]
 
-    found = objective_of(network, params, photo, styles).evaluate(photo)[0].style
+    found = make_objective(network, params, photo, styles).evaluate(photo)[0].style
 
     f, a, b = (
         network.compute_activations(each, ["relu1_1"])["relu1_1"][0].flatten(1).numpy()
@@ -145,11 +145,11 @@ def test_the_gradient_of_masked_styles_agrees_with_finite_differences(
     photo, image = picture(6, 7, seed=1), picture(6, 7, seed=3)
     mask, region = picture(3, 4, seed=4)[:, :1], picture(5, 5, seed=5)[:, :1]
     styles = [Style(picture(6, 8, seed=2), mask, region), Style(picture(7, 5, seed=6))]
-    objective = objective_of(network, params, photo, styles)
+    objective = make_objective(network, params, photo, styles)
 
     _, gradient = objective.evaluate(image)
 
-    slope = slope_by_differences(
+    slope = finite_difference_gradient(
         lambda x: objective.evaluate(x)[0].total, image, step=1e-7
     )
     assert torch.allclose(gradient, slope, rtol=1e-3, atol=1e-3 * float(slope.std()))
@@ -165,7 +165,7 @@ def test_only_the_region_of_the_painting_counts(
     region = left_half(12, 16)
 
     one, two = (
-        objective_of(network, params, photo, [Style(each, None, region)])
+        make_objective(network, params, photo, [Style(each, None, region)])
         for each in (style, other)
     )
 
@@ -187,9 +187,9 @@ def test_each_half_takes_the_colors_of_its_own_style(
         content_weight=0.001,
         tv_weight=0.0,
     )
-    sources = TransferInputs(gray, (Style(red, left_half(64, 64).float()), Style(blue)))
+    inputs = TransferInputs(gray, (Style(red, left_half(64, 64).float()), Style(blue)))
 
-    *_, final = stylize(sources, params, network32)
+    *_, final = stylize(inputs, params, network32)
 
     left, right = final.image[..., :24], final.image[..., 40:]
     assert float((left[:, 0] - left[:, 2]).mean()) > 0.1

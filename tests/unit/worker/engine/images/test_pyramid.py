@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.unit.worker.engine.conftest import picture, sources_of
+from tests.unit.worker.engine.conftest import make_inputs, picture
 from worker.engine.images.pyramid import (
     build_scales,
     enlarge_with_detail,
@@ -31,9 +31,9 @@ def test_the_long_side_is_exact_and_the_short_one_follows(
 
 def test_every_scale_is_made_from_the_originals() -> None:
     content = picture(30, 50, seed=1)
-    sources = sources_of(content, picture(40, 20, seed=2))
+    inputs = make_inputs(content, picture(40, 20, seed=2))
 
-    found = list(build_scales(sources, (16, 32, 64), first=1))
+    found = list(build_scales(inputs, (16, 32, 64), first=1))
 
     assert [scale.index for scale in found] == [1, 2]
     assert [tuple(scale.content.shape[2:]) for scale in found] == [(19, 32), (38, 64)]
@@ -53,9 +53,9 @@ def test_the_styles_keep_their_proportion_to_every_scale(
     style_scale: float, sizes: list[tuple[int, int]]
 ) -> None:
     style = picture(40, 20, seed=2)
-    sources = sources_of(picture(30, 50, seed=1), style)
+    inputs = make_inputs(picture(30, 50, seed=1), style)
 
-    found = list(build_scales(sources, (16, 32), 0, style_scale))
+    found = list(build_scales(inputs, (16, 32), 0, style_scale))
 
     assert [tuple(s.styles[0].image.shape[2:]) for s in found] == sizes
     assert [tuple(s.content.shape[2:]) for s in found] == [(10, 16), (19, 32)]

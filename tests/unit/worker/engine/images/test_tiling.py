@@ -11,7 +11,7 @@ from shared.params.style import PoolingName, StyleLoss
 from tests.unit.worker.engine.conftest import (
     alike,
     last,
-    objective_of,
+    make_objective,
     picture,
     random_weights,
     through_json,
@@ -85,9 +85,9 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     photo, painting, image = (picture(*size, seed=seed) for seed in (1, 2, 3))
     network = network.with_pooling(pooling)
 
-    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
     tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
 
     assert parts.content == pytest.approx(whole.content, rel=1e-9)
     assert parts.style == pytest.approx(whole.style, rel=1e-9)
@@ -106,9 +106,9 @@ def test_tiles_of_masked_styles_give_those_of_the_whole(
         Style(picture(80, 140, seed=6)),
     ]
 
-    whole, expected = objective_of(network, params, photo, styles).evaluate(image)
+    whole, expected = make_objective(network, params, photo, styles).evaluate(image)
     tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = objective_of(network, tiled, photo, styles).evaluate(image)
+    parts, gradient = make_objective(network, tiled, photo, styles).evaluate(image)
 
     assert parts.style == pytest.approx(whole.style, rel=1e-9)
     assert float((gradient - expected).norm() / expected.norm()) < 1e-9
@@ -133,9 +133,9 @@ def test_tiles_of_the_real_network_are_nearly_the_whole_in_float32(
     params = make_params(style_loss=style_loss)
     photo, painting, image = (picture(200, 260, seed).float() for seed in (1, 2, 3))
 
-    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
     tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
 
     assert parts.total == pytest.approx(whole.total, rel=1e-5)
     assert alike(gradient, expected) > 0.9999
@@ -172,44 +172,44 @@ def test_a_budget_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
 def test_more_than_the_budget_allows_is_computed_in_tiles(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:
-    ticks: list[None] = []
+    calls: list[None] = []
     photo, painting = picture(150, 203, seed=1), picture(90, 90, seed=2)
-    limits = RunLimits(activation_bytes=1, after_tile=lambda: ticks.append(None))
+    limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
 
-    objective = objective_of(network, make_params(), photo, [painting], limits)
-    ticks.clear()
+    objective = make_objective(network, make_params(), photo, [painting], limits)
+    calls.clear()
     objective.evaluate(photo)
 
-    assert len(ticks) == 2 * 3 * 4  # twice over 150 / 64 by 203 / 64 tiles
+    assert len(calls) == 2 * 3 * 4  # twice over 150 / 64 by 203 / 64 tiles
 
 
 def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:
-    ticks: list[None] = []
+    calls: list[None] = []
     photo = picture(150, 203, seed=1)
-    limits = RunLimits(activation_bytes=1, after_tile=lambda: ticks.append(None))
+    limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
     params = make_params(tile_px=192, style_weight=0.0)
 
-    objective = objective_of(network, params, photo, [photo], limits)
-    looked_at = len(ticks)
+    objective = make_objective(network, params, photo, [photo], limits)
+    calls_before = len(calls)
     objective.evaluate(photo)
 
-    assert looked_at == 3 * 4  # what the content is to look like
-    assert len(ticks) - looked_at == 3 * 4
+    assert calls_before == 3 * 4  # what the content is to look like
+    assert len(calls) - calls_before == 3 * 4
 
 
-def test_what_a_tick_raises_ends_the_run(
+def test_an_exception_after_a_tile_ends_the_run(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:
-    def tick() -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
     photo = picture(150, 203, seed=1)
-    limits = RunLimits(activation_bytes=1, after_tile=tick)
+    limits = RunLimits(activation_bytes=1, after_tile=interrupt)
 
     with pytest.raises(KeyboardInterrupt):
-        objective_of(network, make_params(), photo, [photo], limits).evaluate(photo)
+        make_objective(network, make_params(), photo, [photo], limits).evaluate(photo)
 
 
 def test_vgg19_in_tiles_is_vgg19(make_params: Callable[..., StyleParams]) -> None:
@@ -217,9 +217,9 @@ def test_vgg19_in_tiles_is_vgg19(make_params: Callable[..., StyleParams]) -> Non
     params = make_params(network="vgg19", style_layers={"relu5_4": 1.0})
     photo, painting, image = (picture(210, 180, seed=seed) for seed in (1, 2, 3))
 
-    whole, expected = objective_of(network, params, photo, [painting]).evaluate(image)
+    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
     tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = objective_of(network, tiled, photo, [painting]).evaluate(image)
+    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
 
     assert parts.total == pytest.approx(whole.total, rel=1e-9)
     assert float((gradient - expected).norm() / expected.norm()) < 1e-9

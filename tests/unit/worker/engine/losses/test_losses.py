@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.worker.engine.conftest import picture, slope_by_differences
+from tests.unit.worker.engine.conftest import finite_difference_gradient, picture
 from worker.engine.losses.content_tv import (
     add_total_variation,
     compute_content_scale,
@@ -115,7 +115,7 @@ def test_a_gradient_agrees_with_finite_differences(name: str) -> None:
 
     _, gradient = loss(features)
 
-    slope = slope_by_differences(lambda x: float(loss(x)[0]), features, step=1e-6)
+    slope = finite_difference_gradient(lambda x: float(loss(x)[0]), features, step=1e-6)
     assert torch.allclose(gradient, slope, rtol=1e-5, atol=1e-8)
 
 

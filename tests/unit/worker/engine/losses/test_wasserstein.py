@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from tests.unit.worker.engine.conftest import slope_by_differences
+from tests.unit.worker.engine.conftest import finite_difference_gradient
 from worker.engine.losses.statistics import blend_moments, compute_raw_moments
 from worker.engine.losses.wasserstein import (
     NormalDistribution,
@@ -55,7 +55,7 @@ def test_the_gradient_agrees_with_finite_differences(size: tuple[int, int]) -> N
 
     _, gradient = wasserstein_loss(here, target, 3.0)
 
-    slope = slope_by_differences(
+    slope = finite_difference_gradient(
         lambda x: float(wasserstein_loss(x, target, 3.0)[0]), here, step=1e-5
     )
     assert torch.allclose(gradient, slope, rtol=1e-4, atol=1e-5)

@@ -26,7 +26,7 @@ def descended(steps):
     return optimizer, image
 
 
-def test_a_step_much_longer_than_the_one_before_is_doubted():
+def test_a_step_much_longer_than_the_one_before_needs_verification():
     optimizer, image = descended(2)  # one gray level, then eight
 
     assert optimizer.needs_verification(image)
@@ -35,7 +35,7 @@ def test_a_step_much_longer_than_the_one_before_is_doubted():
     )
 
 
-def test_a_last_step_that_went_too_far_is_doubted_and_taken_back():
+def test_a_last_step_that_went_too_far_is_verified_and_reverted():
     optimizer, image = descended(40)
     before = optimizer.save_state().tensors["image"]
     too_far = torch.ones_like(image)

@@ -9,9 +9,9 @@ import torch
 from shared.errors import WeightsDamaged
 from shared.params.networks import layer_names
 from tests.unit.worker.engine.conftest import (
+    finite_difference_gradient,
     picture,
     random_weights,
-    slope_by_differences,
 )
 from tests.unit.worker.engine.numpy_reference import vgg16_activations
 from worker.engine.vgg.network import PREPROCESSING, build_network
@@ -91,7 +91,7 @@ def test_the_way_back_agrees_with_finite_differences(
         return torch.ones_like(features) * pulls[name] if name in pulls else None
 
     gradient = network.backward(network.forward(image, names), gradient_at)
-    slope = slope_by_differences(value, image, step=1e-7)
+    slope = finite_difference_gradient(value, image, step=1e-7)
     assert torch.allclose(gradient, slope, rtol=1e-4, atol=1e-2)
 
 

@@ -36,11 +36,13 @@ def test_the_way_back_agrees_with_autograd(
     name: PoolingName, size: tuple[int, int]
 ) -> None:
     pooling, x = POOLINGS[name], map_of(*size).requires_grad_()
-    halved = pooling.forward(x)
-    pull = torch.arange(halved.numel(), dtype=x.dtype).cos().view(halved.shape)
+    pooled = pooling.forward(x)
+    output_gradient = (
+        torch.arange(pooled.numel(), dtype=x.dtype).cos().view(pooled.shape)
+    )
 
-    (expected,) = torch.autograd.grad((halved * pull).sum(), x)
-    back = pooling.backward(pull, x.detach())
+    (expected,) = torch.autograd.grad((pooled * output_gradient).sum(), x)
+    back = pooling.backward(output_gradient, x.detach())
 
     assert torch.allclose(back, expected, rtol=1e-12)
     assert back.stride() == x.stride()

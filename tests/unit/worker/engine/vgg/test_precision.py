@@ -11,9 +11,9 @@ from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import (
     alike,
     last,
-    objective_of,
+    make_inputs,
+    make_objective,
     picture,
-    sources_of,
     through_json,
 )
 from worker.engine.images.inputs import Style
@@ -73,7 +73,8 @@ def test_the_first_layer_sees_the_picture_in_float32(
     image = picture(32, 40, seed=1).float()
 
     one, other = (
-        net.activations(image, ["relu1_1"])["relu1_1"] for net in (halved, network32)
+        net.compute_activations(image, ["relu1_1"])["relu1_1"]
+        for net in (halved, network32)
     )
 
     assert torch.equal(one, other.bfloat16())  # rounded afterwards, and only then
@@ -96,7 +97,7 @@ def test_the_objective_and_its_slope_are_nearly_those_of_float32(
     style = Style(picture(80, 64, seed=2).float(), mask)
 
     (one, slope), (other, steeper) = (
-        objective_of(net.with_pooling(pooling), params, content, [style]).evaluate(
+        make_objective(net.with_pooling(pooling), params, content, [style]).evaluate(
             image
         )
         for net in (halved, network32)
@@ -119,7 +120,7 @@ def test_the_real_network_has_nearly_the_same_slope(
     style = picture(80, 64, seed=2).float()
 
     (one, slope), (other, steeper) = (
-        objective_of(
+        make_objective(
             build_network("vgg16", vgg16_weights, cpu, precision=precision),
             params,
             content,
@@ -139,7 +140,7 @@ def test_a_resumed_run_gives_the_same_bits(
 ) -> None:
     params = make_params(optimizer=optimizer, style_loss=loss)
     content, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
-    run = (sources_of(content, style), params, halved)
+    run = (make_inputs(content, style), params, halved)
     straight = list(stylize(*run))
 
     resumed = last(stylize(*run, resume=through_json(straight[5].snapshot())))
@@ -168,8 +169,8 @@ def test_a_run_gets_further_than_float32_in_the_same_time(
     def end_of(network: Network, iterations: int, seed: int) -> float:
         params = make_params(style_loss=loss, schedule=((64, iterations),))
         content, style = (picture(64, 64, each).float() for each in (seed, seed + 1))
-        found = last(stylize(sources_of(content, style), params, network))
-        judge = objective_of(network32, params, content, [style])
+        found = last(stylize(make_inputs(content, style), params, network))
+        judge = make_objective(network32, params, content, [style])
         return judge.evaluate(found.image)[0].total
 
     seeds = (1, 3, 5)
@@ -190,7 +191,7 @@ def test_tiles_give_nearly_what_the_whole_gives(
     style, image = picture(90, 70, seed=2).float(), image.float()
 
     (tiled, slope), (whole, steeper) = (
-        objective_of(halved, params, content, [style], limits).evaluate(image)
+        make_objective(halved, params, content, [style], limits).evaluate(image)
         for limits in (RunLimits(activation_bytes=1), RunLimits())
     )
 
