@@ -57,7 +57,7 @@ def main(sizes: list[str]) -> None:
     for name, opened in (("sqlite", sqlite), ("postgresql", postgresql)):
         with ExitStack() as stack:
             urls = [stack.enter_context(opened()) for _ in sizes]
-            found = _measured(dict(zip(urls, map(_counts, sizes), strict=True)))
+            found = _measure(dict(zip(urls, map(_counts, sizes), strict=True)))
         first = found[0]["claim"]
         for size, took in zip(sizes, found, strict=True):
             finished, queued = _counts(size)
@@ -72,38 +72,38 @@ def _counts(size: str) -> tuple[int, int]:
     return int(finished), int(queued)
 
 
-def _measured(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
+def _measure(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
     """Return the medians of each database, ms; `counts` by its URL."""
     lives = range(min(CLAIMS, *(queued for _, queued in counts.values())))
     took: list[dict[str, list[float]]] = [
         {"claim": [], "heartbeat": [], "complete": [], "rounds": []} for _ in counts
     ]
     with ExitStack() as stack:
-        databases = [stack.enter_context(_opened(url)) for url in counts]
+        databases = [stack.enter_context(_open_database(url)) for url in counts]
         for db, each in zip(databases, counts.values(), strict=True):
             _fill(db, *each)
         for number in lives:
             for db, times in zip(databases, took, strict=True):
-                _live(db, number, times)
+                _run_job(db, number, times)
         for _ in range(ROUNDS):
             for db, times in zip(databases, took, strict=True):
-                _timed(times["rounds"], partial(_round, db))
+                _time(times["rounds"], partial(_round, db))
     return [{name: median(each) for name, each in times.items()} for times in took]
 
 
-def _live(db: Database, number: int, took: dict[str, list[float]]) -> None:
+def _run_job(db: Database, number: int, took: dict[str, list[float]]) -> None:
     """Take one job from its claim to its end."""
-    claim = _timed(
+    claim = _time(
         took["claim"],
         lambda: claim_job(db, DEVICE, f"n{number}", LEASE_SECONDS),
     )
-    _timed(
+    _time(
         took["heartbeat"],
         lambda: renew_lease(db, claim, LEASE_SECONDS, 1, {}),
     )
     written = WrittenBlob(f"results/{claim.job_id}", "ab" * 32, 3)
     result = JobResult(written, 8, 8, exact=True)
-    _timed(took["complete"], lambda: complete_job(db, claim, result))
+    _time(took["complete"], lambda: complete_job(db, claim, result))
 
 
 def _round(db: Database) -> None:
@@ -114,7 +114,7 @@ def _round(db: Database) -> None:
     wake_backed_off_jobs(db)
 
 
-def _timed(times: list[float], call: Callable[[], object]) -> object:
+def _time(times: list[float], call: Callable[[], object]) -> object:
     began = time.perf_counter()
     value = call()
     times.append((time.perf_counter() - began) * 1000)
@@ -122,7 +122,7 @@ def _timed(times: list[float], call: Callable[[], object]) -> object:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Database]:
+def _open_database(url: str) -> Iterator[Database]:
     migrate(url)
     db = Database(url)
     try:

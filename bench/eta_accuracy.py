@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from bench.start_latency import all_cores
+from bench.start_latency import use_all_cores
 from shared.db.migrate import migrate
 from shared.db.models.timing import Forecast
 from shared.forecast.pace_store import forecast_accuracy
@@ -49,34 +49,34 @@ def main() -> int:
         farm = Farm(home, url, server.url, default_folder())
         try:
             rows = _run(farm)
-            _print(rows, forecast_accuracy(farm.db))
+            _print_summary(rows, forecast_accuracy(farm.db))
         finally:
             farm.close()
     return 0
 
 
 def _run(farm: Farm) -> list[tuple[int, str, Forecast]]:
-    farm.start_worker(IMPASTO_BENCHMARK_SECONDS="1.5", **all_cores())
+    farm.start_worker(IMPASTO_BENCHMARK_SECONDS="1.5", **use_all_cores())
     rows, shapes = [], itertools.cycle(_SHAPES)
     for seed, (edge, quality) in enumerate(JOBS):
         photo = picture(seed, next(shapes))
         job_id = farm.submit(seed=seed, content=photo, max_edge=edge, quality=quality)
         farm.wait_end(job_id, _PATIENCE_SECONDS)
-        farm.wait(job_id, lambda job: _told(farm, job.id))  # a moment later
-        rows.append((edge, quality, _told(farm, job_id)))
-        _say(*rows[-1])
+        farm.wait(job_id, lambda job: _read_forecast(farm, job.id))  # a moment later
+        rows.append((edge, quality, _read_forecast(farm, job_id)))
+        _print_job(*rows[-1])
     lines = (farm.settings.home / "log").read_text().splitlines()
     warm = [json.loads(line) for line in lines if '"benchmark_completed"' in line]
     sys.stdout.write(f"warm-up: {[one['seconds'] for one in warm]} s\n")
     return rows
 
 
-def _told(farm: Farm, job_id: str) -> Forecast | None:
+def _read_forecast(farm: Farm, job_id: str) -> Forecast | None:
     with farm.db.read() as session:
         return session.scalar(select(Forecast).where(Forecast.job_id == job_id))
 
 
-def _say(edge: int, quality: str, row: Forecast) -> None:
+def _print_job(edge: int, quality: str, row: Forecast) -> None:
     error = row.forecast_seconds / row.actual_seconds - 1
     inside = row.low_seconds <= row.actual_seconds <= row.high_seconds
     sys.stdout.write(
@@ -87,7 +87,9 @@ def _say(edge: int, quality: str, row: Forecast) -> None:
     sys.stdout.flush()
 
 
-def _print(rows: list[tuple[int, str, Forecast]], told: ForecastAccuracy) -> None:
+def _print_summary(
+    rows: list[tuple[int, str, Forecast]], told: ForecastAccuracy
+) -> None:
     errors = [abs(r.forecast_seconds / r.actual_seconds - 1) for _, _, r in rows]
     sys.stdout.write(
         f"median error of all {len(errors)}: {median(errors):.1%}; after the first 3: "

@@ -47,7 +47,7 @@ REPORT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Variant:
     """One way to compute on the device."""
 
     precision: str
@@ -77,7 +77,7 @@ def main() -> int:
     sys.stdout.write(
         f"\n{device.name}, {device.bytes >> 20} MiB, {software_versions()}\n\n"
     )
-    for line in table(device.torch_device):
+    for line in iterate_table(device.torch_device):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     sys.stdout.write(REPORT)
@@ -95,14 +95,14 @@ def run_tests(device_class: str) -> bool:
     return done.returncode == 0
 
 
-def table(device: torch.device) -> Iterator[str]:
+def iterate_table(device: torch.device) -> Iterator[str]:
     """Time every way at every size, in Markdown, line by line as it is known."""
     tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
         make_cuda_deterministic()
     yield "| long side | precision | graphs | seconds per iteration | peak MiB |"
     yield "| --- | --- | --- | --- | --- |"
-    for side, way in itertools.product(SIDES, ways(device)):
+    for side, way in itertools.product(SIDES, list_variants(device)):
         network = build_network(
             "vgg16",
             tensors,
@@ -111,19 +111,19 @@ def table(device: torch.device) -> Iterator[str]:
             capture_graph=capture_cuda_graph if way.graphs else None,
         )
         graphs = "on" if way.graphs else "off"
-        yield f"| {side} | {way.precision} | {graphs} | {_measured(network, side)} |"
+        yield f"| {side} | {way.precision} | {graphs} | {_format_timing(network, side)} |"
 
 
-def ways(device: torch.device) -> list[Way]:
+def list_variants(device: torch.device) -> list[Variant]:
     """Those that the device has."""
     if device.type != "cuda":
-        return [Way("float32", graphs=False)]
+        return [Variant("float32", graphs=False)]
     halves = torch.cuda.is_bf16_supported(including_emulation=False)
     precisions = ("float32", "bf16") if halves else ("float32",)
-    return [Way(one, two) for one in precisions for two in (False, True)]
+    return [Variant(one, two) for one in precisions for two in (False, True)]
 
 
-def timed(network: Network, side: int) -> Timing:
+def time_iterations(network: Network, side: int) -> Timing:
     """Run a few iterations at one size, as a job would.
 
     Raises:
@@ -134,22 +134,22 @@ def timed(network: Network, side: int) -> Timing:
     style = torch.rand(1, 3, side, side, generator=generator)
     stages = ((side, WARM_UP + ITERATIONS),)
     params = StyleParams(max_edge=side, schedule=stages)
-    _forget(network.device)
+    _reset_memory(network.device)
     times = []
     run = stylize(TransferInputs(photo, (Style(style),)), params, network)
     began = time.perf_counter()
     for iterate in run:
-        _wait(network.device)
+        _synchronize(network.device)
         now = time.perf_counter()
         if iterate.iteration > WARM_UP:
             times.append(now - began)
         began = now
-    return Timing(median(times), _peak_bytes(network.device) / 2**20)
+    return Timing(median(times), _read_peak_bytes(network.device) / 2**20)
 
 
-def _measured(network: Network, side: int) -> str:
+def _format_timing(network: Network, side: int) -> str:
     try:
-        found = timed(network, side)
+        found = time_iterations(network, side)
     except RuntimeError as error:  # torch.OutOfMemoryError is one, and MPS has its own
         if "out of memory" not in str(error):
             raise
@@ -157,7 +157,7 @@ def _measured(network: Network, side: int) -> str:
     return f"{found.seconds:.4f} | {found.mebibytes:.0f}"
 
 
-def _forget(device: torch.device) -> None:
+def _reset_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -165,14 +165,14 @@ def _forget(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
     if device.type == "mps":
         torch.mps.synchronize()
 
 
-def _peak_bytes(device: torch.device) -> int:
+def _read_peak_bytes(device: torch.device) -> int:
     """Reserved at most, with the memory of graphs; on MPS: reserved now."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved()

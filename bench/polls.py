@@ -70,7 +70,7 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, url: str) -> Iterator[Server]:
+def run_server(home: Path, url: str) -> Iterator[Server]:
     """Run the server with keys and without budgets."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -105,7 +105,7 @@ def _wait(port: int) -> None:
             return
 
 
-def polls(database: Database, port: int) -> list[Poll]:
+def list_polls(database: Database, port: int) -> list[Poll]:
     """Make a job that runs, and say how it is looked at."""
     key = issue_key(database, NewKey(scopes=frozenset(Scope)))[1]
     bearer = {"Authorization": f"Bearer {key}"}
@@ -129,7 +129,7 @@ def _request(path: str, headers: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
 
 
-def ask(line: socket.socket, poll: Poll, times: int) -> float:
+def send_polls(line: socket.socket, poll: Poll, times: int) -> float:
     """Send it so often on one connection; return the seconds it took."""
     began = time.perf_counter()
     for _ in range(times):
@@ -160,7 +160,7 @@ def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
         for _ in range(ROUNDS):
             for poll, figures in zip(wanted, taken, strict=True):
                 before = server.cpu_seconds()
-                seconds = ask(line, poll, REQUESTS)
+                seconds = send_polls(line, poll, REQUESTS)
                 spent = server.cpu_seconds() - before
                 figures.append((REQUESTS / seconds, 1e6 * spent / REQUESTS))
     return [(median(a for a, _ in one), median(b for _, b in one)) for one in taken]
@@ -173,7 +173,7 @@ def report(name: str, wanted: list[Poll], found: list[tuple[float, float]]) -> N
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     for poll, (rate, cpu) in zip(wanted, found, strict=True):
         ratio, goal = plain_cpu / cpu, poll.goal
-        told = "none |" if goal is None else f"{goal} | {_judged(ratio, goal)}"
+        told = "none |" if goal is None else f"{goal} | {_format_ratio(ratio, goal)}"
         lines.append(
             f"| {poll.name} | {rate:.0f} | {rate / plain_rate:.2f} | {cpu:.0f} "
             f"| {ratio:.2f} | {told} |"
@@ -181,7 +181,7 @@ def report(name: str, wanted: list[Poll], found: list[tuple[float, float]]) -> N
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _judged(ratio: float, goal: float) -> str:
+def _format_ratio(ratio: float, goal: float) -> str:
     return "met" if ratio >= goal else "missed"
 
 
@@ -192,8 +192,8 @@ def main() -> None:
             migrate(url)
             database = Database(url)
             try:
-                with serving(Path(home), url) as server:
-                    wanted = polls(database, server.port)
+                with run_server(Path(home), url) as server:
+                    wanted = list_polls(database, server.port)
                     report(name, wanted, measure(server, wanted))
             finally:
                 database.close()

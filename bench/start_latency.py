@@ -62,19 +62,19 @@ def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
             farm.close()
 
 
-def all_cores() -> dict[str, str]:
+def use_all_cores() -> dict[str, str]:
     """Environment of a worker that computes on all of them, as one on a farm does."""
     cores = str(os.cpu_count() or 1)
     return {"OMP_NUM_THREADS": cores, "IMPASTO_WORKER_THREADS": cores}
 
 
-def pictures(seed: int) -> Files:
+def make_pictures(seed: int) -> Files:
     """A photo and a painting as parts of a form, different for each seed."""
     photo, painting = picture(seed, (600, 400)), picture(seed + 100, (500, 400))
     return [("content", ("photo.png", photo)), ("style", ("painting.png", painting))]
 
 
-def post(client: httpx.Client, files: Files, params: dict[str, object]) -> str:
+def submit_job(client: httpx.Client, files: Files, params: dict[str, object]) -> str:
     """Submit a job; returns its address."""
     made = client.post("/v1/jobs", data={"params": json.dumps(params)}, files=files)
     made.raise_for_status()
@@ -83,9 +83,9 @@ def post(client: httpx.Client, files: Files, params: dict[str, object]) -> str:
 
 def measure(farm: Farm, client: httpx.Client, seed: int) -> tuple[float, float]:
     """Seconds until the answer, and until the job runs, since it was sent."""
-    files = pictures(seed)
+    files = make_pictures(seed)
     began = time.perf_counter()
-    address = post(client, files, {**_SMALL, "seed": seed})
+    address = submit_job(client, files, {**_SMALL, "seed": seed})
     answered = time.perf_counter() - began
     job_id = address.rpartition("/")[2]
     while farm.job(job_id).state == JobState.QUEUED:
@@ -104,13 +104,13 @@ def report(found: list[tuple[float, float]]) -> None:
     for name, column, goal in (("answered", 0, None), ("running", 1, GOAL_MS)):
         ms = [1000 * one[column] for one in found]
         half = median(ms)
-        told = "none | |" if goal is None else f"{goal} | {_judged(half, goal)} |"
+        told = "none | |" if goal is None else f"{goal} | {_format_goal(half, goal)} |"
         spread = f"{quantiles(ms, n=20)[-1]:.0f} | {max(ms):.0f}"
         lines.append(f"| {name} | {half:.0f} | {spread} | {told}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _judged(value: float, goal: float) -> str:
+def _format_goal(value: float, goal: float) -> str:
     return "met" if value < goal else "missed"
 
 

@@ -19,7 +19,7 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ClientLoad:
     """Who watches.
 
     Attributes:
@@ -36,14 +36,14 @@ class Crowd:
 
 
 @dataclass(slots=True)
-class Told:
+class Received:
     """How much they were told."""
 
     requests: int = 0
     events: int = 0
 
 
-class _Place:
+class _Endpoint:
     """Where to ask, and as whom."""
 
     def __init__(self, url: str, key: str, path: str) -> None:
@@ -59,14 +59,14 @@ class _Place:
 
 
 @contextmanager
-def gathered(url: str, key: str, path: str, crowd: Crowd) -> Iterator[Told]:
+def run_clients(url: str, key: str, path: str, crowd: ClientLoad) -> Iterator[Received]:
     """Have them all watch the job at `path` meanwhile, in a thread of their own.
 
     Raises:
         RuntimeError: One of them was not answered as he should have been.
     """
-    told, loop = Told(), asyncio.new_event_loop()
-    everyone = loop.create_task(_watch(_Place(url, key, path), crowd, told))
+    told, loop = Received(), asyncio.new_event_loop()
+    everyone = loop.create_task(_watch(_Endpoint(url, key, path), crowd, told))
     thread = threading.Thread(target=_run, args=(loop, everyone))
     thread.start()
     try:
@@ -85,7 +85,7 @@ def _run(loop: asyncio.AbstractEventLoop, everyone: asyncio.Task[None]) -> None:
     loop.run_until_complete(asyncio.wait([everyone]))
 
 
-async def _watch(place: _Place, crowd: Crowd, told: Told) -> None:
+async def _watch(place: _Endpoint, crowd: ClientLoad, told: Received) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.Event().wait())  # though nobody else be there
         for number in range(crowd.pollers):
@@ -96,7 +96,7 @@ async def _watch(place: _Place, crowd: Crowd, told: Told) -> None:
 
 
 async def _poll(
-    place: _Place, told: Told, late: float, every_seconds: float | None
+    place: _Endpoint, told: Received, late: float, every_seconds: float | None
 ) -> None:
     await asyncio.sleep(late)  # they did not come all at once
     reader, writer = await asyncio.open_connection(place.host, place.port)
@@ -117,7 +117,7 @@ async def _poll(
         await asyncio.sleep(seconds or 1.0)
 
 
-async def _follow(place: _Place, told: Told) -> None:
+async def _follow(place: _Endpoint, told: Received) -> None:
     reader, writer = await asyncio.open_connection(place.host, place.port)
     writer.write(place.request("Accept: text/event-stream\r\n", "/events"))
     head = await reader.readuntil(b"\r\n\r\n")

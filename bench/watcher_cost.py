@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
-from bench.start_latency import all_cores, idle_farm, pictures, post
-from bench.watcher_clients import Crowd, gathered
+from bench.start_latency import idle_farm, make_pictures, submit_job, use_all_cores
+from bench.watcher_clients import ClientLoad, run_clients
 
 if TYPE_CHECKING:
-    from bench.watcher_clients import Told
+    from bench.watcher_clients import Received
     from tests.support.api_process import Server
     from tests.support.farm import Farm
 
 ROUNDS, WINDOW_SECONDS, CALM_SECONDS = 4, 20.0, 3.0
-CROWDS = (
-    Crowd("nobody"),
-    Crowd("200 pollers, as Retry-After says", pollers=200),
-    Crowd("200 pollers, each second", pollers=200, every_seconds=1.0),
-    Crowd("100 streams", streams=100),
-    Crowd("200 pollers and 100 streams", pollers=200, streams=100),
+CLIENT_LOADS = (
+    ClientLoad("nobody"),
+    ClientLoad("200 pollers, as Retry-After says", pollers=200),
+    ClientLoad("200 pollers, each second", pollers=200, every_seconds=1.0),
+    ClientLoad("100 streams", streams=100),
+    ClientLoad("200 pollers and 100 streams", pollers=200, streams=100),
 )
 _LONG = {"max_edge": 384, "schedule": [[384, 8000]], "early_stop": 0}
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Sample:
     """All that has been counted at a moment; of a difference, in a time.
 
     Attributes:
@@ -70,7 +70,7 @@ class Window:
     events: float
 
 
-class Watched:
+class WatchedJob:
     """A job that runs for long, with its server."""
 
     def __init__(self, farm: Farm, server: Server, key: str) -> None:
@@ -78,13 +78,13 @@ class Watched:
         with httpx.Client(
             base_url=server.url, headers={"Authorization": f"Bearer {key}"}
         ) as client:
-            self.path = post(client, pictures(1), _LONG)
+            self.path = submit_job(client, make_pictures(1), _LONG)
         self.job_id = self.path.rpartition("/")[2]
         farm.wait(self.job_id, lambda job: job.iteration > 0, 120)
 
-    def by(self, crowd: Crowd) -> Window:
+    def measure(self, crowd: ClientLoad) -> Window:
         """Let the crowd watch for a while."""
-        with gathered(self.server.url, self.key, self.path, crowd) as told:
+        with run_clients(self.server.url, self.key, self.path, crowd) as told:
             time.sleep(CALM_SECONDS)  # all are there, and the worker has noticed
             first = self._mark(told)
             time.sleep(WINDOW_SECONDS)
@@ -98,20 +98,20 @@ class Watched:
             (last.events - first.events) / seconds,
         )
 
-    def _mark(self, told: Told) -> Mark:
+    def _mark(self, told: Received) -> Sample:
         seen = self.farm.job(self.job_id).progress
-        return Mark(
+        return Sample(
             time.time(),
             seen["iteration"],
             seen["updated_at"],
-            _spent(self.server.process.pid),
+            _read_cpu_seconds(self.server.process.pid),
             time.process_time(),
             told.requests,
             told.events,
         )
 
 
-def _spent(pid: int) -> float:
+def _read_cpu_seconds(pid: int) -> float:
     parent = psutil.Process(pid)
     times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
     return sum(one.user + one.system for one in times)
@@ -122,7 +122,7 @@ def report(found: dict[str, list[Window]]) -> None:
     lines = ["| who watches | it/s | of undisturbed | server's cores | clients' cores "]
     lines[0] += "| requests/s | events/s |"
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    alone = median(one.pace for one in found[CROWDS[0].name])
+    alone = median(one.pace for one in found[CLIENT_LOADS[0].name])
     for name, windows in found.items():
         pace = median(one.pace for one in windows)
         rest = [
@@ -138,12 +138,12 @@ def report(found: dict[str, list[Window]]) -> None:
 
 def main() -> None:
     """Watch a job that uses all cores."""
-    with idle_farm(**all_cores()) as farm:
-        watched = Watched(*farm)
-        found: dict[str, list[Window]] = {crowd.name: [] for crowd in CROWDS}
+    with idle_farm(**use_all_cores()) as farm:
+        watched = WatchedJob(*farm)
+        found: dict[str, list[Window]] = {crowd.name: [] for crowd in CLIENT_LOADS}
         for _ in range(ROUNDS):
-            for crowd in CROWDS:
-                found[crowd.name].append(watched.by(crowd))
+            for crowd in CLIENT_LOADS:
+                found[crowd.name].append(watched.measure(crowd))
         report(found)
 
 

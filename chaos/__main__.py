@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from chaos import leave_on_sigterm
-from chaos.analysis.report import answers, bounds, plain, save, table, told, verdict
-from chaos.episode import Plan, play
-from chaos.farm.infrastructure import POSTGRESQL, SQLITE, PartMissing
+from chaos.analysis.report import (
+    format_bounds,
+    format_episode,
+    format_fault_table,
+    format_response_times,
+    format_verdict,
+    save,
+    to_json,
+)
+from chaos.episode import Plan, run_episode
+from chaos.farm.infrastructure import POSTGRESQL, SQLITE, MissingDependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
 
 KEPT = Path(".chaos")
 _OVERHEAD_SECONDS = 25.0  # to start and to settle, of each episode
@@ -35,16 +43,16 @@ def main() -> int:
     pictures: dict[int, bytes] = {}
     try:
         for plan in _plans(options):
-            episodes.append(plain(play(plan, pictures)))
-            _say(told(episodes[-1]))
+            episodes.append(to_json(run_episode(plan, pictures)))
+            _say(format_episode(episodes[-1]))
             save(options.json, episodes, _about(options))
-    except PartMissing as error:
+    except MissingDependency as error:
         _say(f"chaos: {error}")
         return 2
-    _say(table(episodes))
-    _say(bounds())
-    _say(answers(episodes))
-    _say(verdict(episodes))
+    _say(format_fault_table(episodes))
+    _say(format_bounds())
+    _say(format_response_times(episodes))
+    _say(format_verdict(episodes))
     return 1 if any(one["violations"] for one in episodes) else 0
 
 
@@ -83,12 +91,12 @@ def _plans(options: argparse.Namespace) -> Iterator[Plan]:
         )
 
 
-def _keep_logs(scene: Scene, seed: int) -> None:
+def _keep_logs(scene: RunningFarm, seed: int) -> None:
     """Keep the logs and the database of an episode that broke a promise."""
     folder = KEPT / f"seed-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for path in scene.ground.home.iterdir():
+    for path in scene.environment.home.iterdir():
         if path.is_file():
             shutil.copy(path, folder / path.name)
 

@@ -11,20 +11,20 @@ from sqlalchemy import func, select
 
 from chaos.analysis.evidence import (
     Evidence,
-    collect,
+    collect_orphans,
     read_counts,
     read_events,
     read_results,
     read_rows,
     read_weights,
 )
-from chaos.analysis.invariants import Violation, judge
-from chaos.analysis.recovery_times import Recovery, delays, recoveries
+from chaos.analysis.invariants import Violation, check_invariants
+from chaos.analysis.recovery_times import Recovery, compute_delays, compute_recoveries
 from chaos.farm.load_generator import PICTURES
-from chaos.farm.running_farm import running
+from chaos.farm.running_farm import run_farm
 from chaos.faults import draw
 from chaos.faults.users import resume_all
-from chaos.faults.workers import sprung
+from chaos.faults.workers import collect_triggered_failpoints
 from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable
 from shared.jobs.submit import LOCAL_OWNER_ID
@@ -35,7 +35,7 @@ from shared.storage.backends import open_storage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
     from chaos.records import Fault
 
 SETTLE_SECONDS = 60.0
@@ -66,7 +66,7 @@ class Plan:
     workers: int = 6
     gap_seconds: float = 0.5
     workers_only: bool = False
-    keep: Callable[[Scene], None] = field(default=lambda _: None)
+    keep: Callable[[RunningFarm], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Outcome:
     claims: int
 
 
-def play(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
+def run_episode(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
     """Play one episode.
 
     Args:
@@ -94,27 +94,27 @@ def play(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
         pictures: What undisturbed jobs make, by variant; filled in when it is empty.
     """
     rng = random.Random(plan.seed)  # noqa: S311 - not for secrets
-    with running(plan.database, plan.workers, rng) as scene:
+    with run_farm(plan.database, plan.workers, rng) as scene:
         if not pictures:
             pictures.update(_undisturbed(scene))
         scene.load.start()
-        _break(scene, plan)
+        _inject_faults(scene, plan)
         settled = _settle(scene)
         evidence = _gather(scene, pictures)
-        violations = judge(evidence)
+        violations = check_invariants(evidence)
         if violations:
             plan.keep(scene)
     return _outcome(plan, scene, evidence, violations, settled)
 
 
-def _undisturbed(scene: Scene) -> dict[int, bytes]:
+def _undisturbed(scene: RunningFarm) -> dict[int, bytes]:
     """Make each picture once while nothing is broken."""
     sent = {each: scene.load.submit_picture(each) for each in range(len(PICTURES))}
-    storage, made = open_storage(f"file://{scene.ground.blobs}"), {}
+    storage, made = open_storage(f"file://{scene.environment.blobs}"), {}
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while len(made) < len(sent):
         for variant, submission in sent.items():
-            job = get_job(scene.ground.db, LOCAL_OWNER_ID, str(submission.job_id))
+            job = get_job(scene.environment.db, LOCAL_OWNER_ID, str(submission.job_id))
             if job.result_key is not None:
                 made[variant] = storage.get(job.result_key)
         if time.monotonic() > deadline:
@@ -123,44 +123,44 @@ def _undisturbed(scene: Scene) -> dict[int, bytes]:
     return made
 
 
-def _break(scene: Scene, plan: Plan) -> None:
+def _inject_faults(scene: RunningFarm, plan: Plan) -> None:
     ends_at = time.monotonic() + plan.seconds
     next_at = time.monotonic() + 1
     while time.monotonic() < ends_at:
         _tend(scene)
         if time.monotonic() >= next_at:
             if (fault := draw(scene, workers_only=plan.workers_only)) is not None:
-                scene.diary.faults.append(fault)
+                scene.records.faults.append(fault)
             next_at += scene.rng.expovariate(1 / plan.gap_seconds)
         time.sleep(_TICK_SECONDS)
 
 
-def _tend(scene: Scene) -> None:
+def _tend(scene: RunningFarm) -> None:
     """Mend what is due, man empty places, and note what the traps caught."""
-    scene.later.do_due()
-    scene.diary.faults.extend(sprung(scene))
-    for number, code in scene.crew.tend():
+    scene.delayed.run_due()
+    scene.records.faults.extend(collect_triggered_failpoints(scene))
+    for number, code in scene.workers.restart_exited():
         if code not in _GOOD_CODES:
-            scene.diary.surprises.append(f"worker {number} ended with {code}")
-    scene.server.tend()
+            scene.records.surprises.append(f"worker {number} ended with {code}")
+    scene.server.restart_if_exited()
 
 
-def _settle(scene: Scene) -> float | None:
+def _settle(scene: RunningFarm) -> float | None:
     """Mend everything and wait until all jobs are over.
 
     Returns:
         How long that took, None if it did not come to an end in time.
     """
     scene.load.stop()
-    for berth in scene.crew.berths:
+    for berth in scene.workers.slots:
         berth.traps.clear()
-    scene.later.do_due(all_of_it=True)
+    scene.delayed.run_due(all_of_it=True)
     began = time.monotonic()
-    scene.server.tend()
+    scene.server.restart_if_exited()
     scene.server.wait_ready()
     while time.monotonic() - began < SETTLE_SECONDS:
         _tend(scene)
-        scene.later.do_due(all_of_it=True)
+        scene.delayed.run_due(all_of_it=True)
         try:
             resume_all(scene)
             if _open_jobs(scene) == 0:
@@ -171,56 +171,56 @@ def _settle(scene: Scene) -> float | None:
     return None
 
 
-def _open_jobs(scene: Scene) -> int:
-    with scene.ground.db.read() as session:
+def _open_jobs(scene: RunningFarm) -> int:
+    with scene.environment.db.read() as session:
         count = select(func.count()).where(Job.state.not_in(TERMINAL))
         return session.scalar(count) or 0
 
 
-def _gather(scene: Scene, pictures: dict[int, bytes]) -> Evidence:
+def _gather(scene: RunningFarm, pictures: dict[int, bytes]) -> Evidence:
     """Send all processes home, then read what is left."""
-    complaints = [*scene.diary.surprises, *scene.crew.dismiss()]
-    shown = {row.id: scene.person.state(row.id) for row in read_rows(scene.ground)}
+    complaints = [*scene.records.surprises, *scene.workers.stop()]
+    shown = {row.id: scene.client.state(row.id) for row in read_rows(scene.environment)}
     if (code := scene.server.stop()) != 0:
         complaints.append(f"the API ended with {code}")
-    ground, rows = scene.ground, read_rows(scene.ground)
-    left, missing = collect(ground)
+    ground, rows = scene.environment, read_rows(scene.environment)
+    left, missing = collect_orphans(ground)
     return Evidence(
-        submissions=scene.diary.submissions,
-        asked=scene.diary.asked,
+        submissions=scene.records.submissions,
+        actions=scene.records.actions,
         rows=rows,
         events=read_events(ground),
         weights=read_weights(ground, rows),
         results=read_results(ground, rows),
         pictures=pictures,
-        shown=shown,
+        api_states=shown,
         counts=read_counts(ground),
-        left=left,
-        missing=missing,
+        orphan_keys=left,
+        missing_checkpoints=missing,
         complaints=complaints,
     )
 
 
 def _outcome(
     plan: Plan,
-    scene: Scene,
+    scene: RunningFarm,
     evidence: Evidence,
     violations: list[Violation],
     settled: float | None,
 ) -> Outcome:
-    faults, states = scene.diary.faults, [row.state for row in evidence.rows]
-    calm, frozen = delays(scene.diary.submissions, faults)
+    faults, states = scene.records.faults, [row.state for row in evidence.rows]
+    calm, frozen = compute_delays(scene.records.submissions, faults)
     return Outcome(
         plan=plan,
         jobs=len(evidence.rows),
         states={str(state): states.count(state) for state in sorted(set(states))},
         faults=tuple(faults),
         violations=tuple(violations),
-        recoveries=tuple(recoveries(faults, evidence.events)),
+        recoveries=tuple(compute_recoveries(faults, evidence.events)),
         calm=tuple(calm),
         frozen=tuple(frozen),
         settled_seconds=settled,
-        restarts=sum(berth.starts - 1 for berth in scene.crew.berths),
+        restarts=sum(berth.starts - 1 for berth in scene.workers.slots),
         claims=sum(
             one.event == "claim" for each in evidence.events.values() for one in each
         ),

@@ -22,8 +22,8 @@ import httpx
 import psutil
 
 from chaos import leave_on_sigterm
-from chaos.farm.api_process import Person, Server
-from chaos.farm.infrastructure import prepared
+from chaos.farm.api_process import ApiClient, ApiProcess
+from chaos.farm.infrastructure import prepare_environment
 from chaos.farm.worker_processes import ROOT
 from chaos.workers.measured_worker import CHECKPOINTS, NEEDED, PREVIEWS
 from tests.support.farm import picture
@@ -57,7 +57,7 @@ def main() -> int:
 def measure(database: str, params: Mapping[str, Any]) -> dict[str, float]:
     """Run one job, and return what it took and what it paid, in seconds."""
     with ExitStack() as undo:
-        ground = undo.enter_context(prepared(database))
+        ground = undo.enter_context(prepare_environment(database))
         measured = ground.home / "measured.json"
         environment = {
             "IMPASTO_HOME": str(ground.home),
@@ -67,7 +67,7 @@ def measure(database: str, params: Mapping[str, Any]) -> dict[str, float]:
             "OMP_NUM_THREADS": "1",
             "MEASURED": str(measured),
         }
-        server = Server(environment, ground.home)
+        server = ApiProcess(environment, ground.home)
         undo.callback(server.stop)
         server.start()
         worker = _start_worker(environment, ground.home)
@@ -93,9 +93,9 @@ def _start_worker(
         )
 
 
-def _run_job(server: Server, params: Mapping[str, Any]) -> float:
+def _run_job(server: ApiProcess, params: Mapping[str, Any]) -> float:
     """Submit a job and ask until it is over; returns the API's CPU seconds."""
-    person = Person(server.url)
+    person = ApiClient(server.url)
     pictures = {"content": picture(1, _SIZE), "style": picture(101, _SIZE)}
     _, job = person.submit("measured", json.dumps(dict(params)), pictures)
     person.close()
@@ -107,7 +107,7 @@ def _run_job(server: Server, params: Mapping[str, Any]) -> float:
     return _cpu_seconds(server) - before
 
 
-def _cpu_seconds(server: Server) -> float:
+def _cpu_seconds(server: ApiProcess) -> float:
     parent = psutil.Process(server.pid)
     family = [parent, *parent.children(recursive=True)]
     return sum(sum(each.cpu_times()[:2]) for each in family)

@@ -34,7 +34,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedAction:
     """A verb that was asked of a job; `status` is None where no answer came."""
 
     job_id: str
@@ -65,10 +65,10 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Diary:
+class Records:
     """All of it, as it happens."""
 
     submissions: list[Submission] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    actions: list[RequestedAction] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)  # violations seen on the way

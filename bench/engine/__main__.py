@@ -7,7 +7,7 @@ import sys
 
 from bench.engine.machine import describe
 from bench.engine.options import parse
-from bench.engine.report import keep
+from bench.engine.report import save_report
 from bench.engine.results import Findings
 from bench.engine.session import Session
 
@@ -18,7 +18,7 @@ def main() -> None:
     command = shlex.join(["python", "-m", "bench.engine", *sys.argv[1:]])
     findings = Findings(describe(options.threads, command))
     Session(options, findings).run()
-    sys.stdout.write(keep(findings, options))
+    sys.stdout.write(save_report(findings, options))
 
 
 if __name__ == "__main__":

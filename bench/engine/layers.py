@@ -25,6 +25,6 @@ _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
 CHANNELS = {name: _CHANNELS[name[4]] for name in CONVOLUTIONS}
 
 
-def halvings(name: str) -> int:
+def count_poolings(name: str) -> int:
     """How often the picture was halved before layer `name`."""
     return int(name[4]) - 1

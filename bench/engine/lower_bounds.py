@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from bench.engine.layers import CHANNELS, STYLES, halvings
+from bench.engine.layers import CHANNELS, STYLES, count_poolings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,8 +68,8 @@ def shapes(height: int, width: int) -> list[tuple[int, int, int, int]]:
         (
             incoming,
             outgoing,
-            height // 2 ** halvings(name),
-            width // 2 ** halvings(name),
+            height // 2 ** count_poolings(name),
+            width // 2 ** count_poolings(name),
         )
         for name, (incoming, outgoing) in zip(CHANNELS, pairwise(widths), strict=True)
     ]

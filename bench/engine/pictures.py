@@ -15,7 +15,9 @@ _GAP_PX = 6
 _COLUMNS = 2
 
 
-def prepare(photo: Path, painting: Path, edge: int, folder: Path) -> tuple[Path, Path]:
+def prepare_inputs(
+    photo: Path, painting: Path, edge: int, folder: Path
+) -> tuple[Path, Path]:
     """Bring both to the size of the result, so that every engine sees the same pixels.
 
     The painting is cropped to the photo's shape: the tutorial takes no other. The
@@ -37,7 +39,7 @@ def prepare(photo: Path, painting: Path, edge: int, folder: Path) -> tuple[Path,
     return paths
 
 
-def sheet(pictures: Sequence[tuple[str, Path]], path: Path) -> None:
+def save_sheet(pictures: Sequence[tuple[str, Path]], path: Path) -> None:
     """Lay pictures of one size side by side, each under its caption."""
     opened = [(caption, Image.open(each).convert("RGB")) for caption, each in pictures]
     width, height = opened[0][1].size

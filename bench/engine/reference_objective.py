@@ -30,7 +30,7 @@ _WHITE = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Measurement:
     """One delivered picture.
 
     Attributes:
@@ -44,7 +44,7 @@ class Verdict:
     s_rel: float
 
 
-class Yardstick:
+class ReferenceObjective:
     """The targets of one photo and one painting, already of the size of the result.
 
     Nobody resizes here, so no engine is measured by another's resampling.
@@ -65,34 +65,36 @@ class Yardstick:
     ) -> None:
         self._weights, self._padding = weights, padding
         with torch.no_grad():
-            self._content = activations(weights, photo, padding)[CONTENT]
-            painted = activations(weights, painting, padding)
-            self._grams = {name: gram(painted[name]) for name in STYLES}
+            self._content = compute_activations(weights, photo, padding)[CONTENT]
+            painted = compute_activations(weights, painting, padding)
+            self._grams = {name: gram_matrix(painted[name]) for name in STYLES}
 
-    def objective(self, image: Tensor) -> Tensor:
+    def evaluate(self, image: Tensor) -> Tensor:
         """J of (1, 3, H, W) in [0, 1], (), for autograd to go through."""
-        seen = activations(self._weights, image, self._padding)
+        seen = compute_activations(self._weights, image, self._padding)
         style = sum(
-            F.mse_loss(gram(seen[name]), target) for name, target in self._grams.items()
+            F.mse_loss(gram_matrix(seen[name]), target)
+            for name, target in self._grams.items()
         )
         content = F.mse_loss(seen[CONTENT], self._content)
         return CONTENT_WEIGHT * content + STYLE_WEIGHT * style
 
     @torch.no_grad()
-    def judge(self, image: Tensor) -> Verdict:
+    def measure(self, image: Tensor) -> Measurement:
         """Measure (1, 3, H, W) in [0, 1]."""
-        seen = activations(self._weights, image, self._padding)
+        seen = compute_activations(self._weights, image, self._padding)
         distances = [
-            relative(gram(seen[name]), target) for name, target in self._grams.items()
+            relative_distance(gram_matrix(seen[name]), target)
+            for name, target in self._grams.items()
         ]
-        return Verdict(
-            j=float(self.objective(image)),
-            c_rel=relative(seen[CONTENT], self._content),
+        return Measurement(
+            j=float(self.evaluate(image)),
+            c_rel=relative_distance(seen[CONTENT], self._content),
             s_rel=sum(distances) / len(distances),
         )
 
 
-def activations(
+def compute_activations(
     weights: Mapping[str, Tensor], image: Tensor, padding: str = "constant"
 ) -> dict[str, Tensor]:
     """Run the network as published, max pooling and zero padding.
@@ -118,18 +120,18 @@ def activations(
     return found
 
 
-def gram(features: Tensor) -> Tensor:
+def gram_matrix(features: Tensor) -> Tensor:
     """F F^T / (C H W), (C, C), of (1, C, H, W)."""
     rows = features[0].flatten(1)
     return rows @ rows.T / rows.numel()
 
 
-def relative(value: Tensor, target: Tensor) -> float:
+def relative_distance(value: Tensor, target: Tensor) -> float:
     """|value - target| / |target|."""
     return float((value - target).norm() / target.norm())
 
 
-def tensor(picture: Image.Image) -> Tensor:
+def to_tensor(picture: Image.Image) -> Tensor:
     """Turn a picture into (1, 3, H, W), RGB in [0, 1], float32."""
     rows = np.asarray(picture.convert("RGB"), dtype=np.float32) / _WHITE
     return torch.from_numpy(rows).permute(2, 0, 1)[None].contiguous()

@@ -7,21 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.engine.pictures import sheet
+from bench.engine.pictures import save_sheet
 from bench.engine.processes import ROOT
 from bench.engine.results import (
-    at_equal_time,
-    by_precision,
-    first_as_good,
-    leanest,
-    product_floor,
+    compute_product_bound,
+    find_at_equal_time,
+    find_first_as_good,
+    find_lowest_memory,
+    group_by_precision,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.engine.options import Options
-    from bench.engine.results import Delivered, Findings, PeerRun, Races
+    from bench.engine.results import DeliveredPicture, Findings, PeerRun, Races
 
 README = ROOT / "bench" / "README.md"
 SHEET = "engine.jpg"
@@ -32,28 +32,28 @@ _MEMORY_GOAL = 0.6  # of the leanest peer's
 _CHECKPOINT_GOAL = 0.01  # of the run time
 
 
-def keep(findings: Findings, options: Options) -> str:
+def save_report(findings: Findings, options: Options) -> str:
     """Write JSON and the sheet into the work folder; publish if asked."""
-    text = markdown(findings)
+    text = format_report(findings)
     (options.work / "engine.json").write_text(json.dumps(asdict(findings), indent=1))
     shown = _pictures(findings)
     if shown:
-        sheet(shown, options.work / SHEET)
+        save_sheet(shown, options.work / SHEET)
     if options.publish:
-        README.write_text(spliced(README.read_text(), text))
+        README.write_text(replace_section(README.read_text(), text))
         if shown:
-            sheet(shown, README.parent / SHEET)
+            save_sheet(shown, README.parent / SHEET)
     return text
 
 
-def spliced(page: str, text: str) -> str:
+def replace_section(page: str, text: str) -> str:
     """Put the text between the markers of a page."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
-def markdown(findings: Findings) -> str:
+def format_report(findings: Findings) -> str:
     """All tables, those of parts that did not run left out."""
     parts = (_machine, _engines, _race, _pace, _memory, _checkpoint, _absent)
     return "\n".join(text for part in parts if (text := part(findings)))
@@ -66,7 +66,7 @@ def _machine(findings: Findings) -> str:
 
 def _engines(findings: Findings) -> str:
     """Each engine's picture beside the one we have after as much time."""
-    rows = [_delivered(run) for run in findings.peers]
+    rows = [_format_peer(run) for run in findings.peers]
     for name, race in findings.races.items():
         told = f"{race[-1].iteration} iterations"
         rows.append((f"impasto, {name}", told, *_figures(race[-1]), ""))
@@ -74,13 +74,13 @@ def _engines(findings: Findings) -> str:
     return _table("Pictures at the end of each run", heads, rows) if rows else ""
 
 
-def _delivered(run: PeerRun) -> tuple[str, ...]:
+def _format_peer(run: PeerRun) -> tuple[str, ...]:
     name = f"{run.peer.name} ({run.source})"
-    return (name, run.told, *_figures(run.delivered), f"{run.peak_mib:.0f}")
+    return (name, run.instructions, *_figures(run.delivered), f"{run.peak_mib:.0f}")
 
 
-def _figures(delivered: Delivered) -> tuple[str, ...]:
-    verdict = delivered.verdict
+def _figures(delivered: DeliveredPicture) -> tuple[str, ...]:
+    verdict = delivered.measurement
     seconds = f"{delivered.seconds:.1f}"
     return (
         seconds,
@@ -94,7 +94,7 @@ def _race(findings: Findings) -> str:
     """When we had a picture as good as each peer's."""
     if not findings.races or not findings.peers:
         return ""
-    parts = by_precision(findings.races)
+    parts = group_by_precision(findings.races)
     rows = [_raced(races, run) for run in findings.peers for races in parts]
     title = "Time to a picture with J and C_rel no higher than the peer's"
     told = ("seconds", "J", "C_rel", "faster", "goal", "")
@@ -103,20 +103,20 @@ def _race(findings: Findings) -> str:
 
 def _raced(races: Races, run: PeerRun) -> tuple[str, ...]:
     seconds, goal = run.delivered.seconds, run.peer.goal
-    name, ours = first_as_good(races, run.delivered.verdict)
+    name, ours = find_first_as_good(races, run.delivered.measurement)
     row: tuple[str, ...] = ("not reached", "", "", "", "")
     times = 0.0
     if ours is not None:
         times = seconds / ours.seconds
         row = (f"impasto, {name}", *_figures(ours)[:3], f"{times:.1f} x")
-    judged = (f"{goal:g} x", _met(times >= goal)) if goal else ("none", "")
+    judged = (f"{goal:g} x", _format_goal(times >= goal)) if goal else ("none", "")
     return (run.peer.name, f"{seconds:.1f}", *row, *judged)
 
 
 def _pace(findings: Findings) -> str:
     rows = []
     for pace in findings.pace.values():
-        ours, product = pace["iteration_seconds"], product_floor(pace)
+        ours, product = pace["iteration_seconds"], compute_product_bound(pace)
         goal = _FLOOR_GOALS.get(max(pace["width"], pace["height"]))
         rows.append(
             (
@@ -125,7 +125,7 @@ def _pace(findings: Findings) -> str:
                 f"{ours:.3f} ({pace['fastest_seconds']:.3f})",
                 f"{product:.3f} at {pace['gemm_gflops']:.0f} GFLOP/s",
                 f"{ours / product:.2f}",
-                f"{goal:g}, {_met(ours / product <= goal)}" if goal else "none",
+                f"{goal:g}, {_format_goal(ours / product <= goal)}" if goal else "none",
                 f"{pace['direct_seconds']:.3f}",
                 f"{ours / pace['direct_seconds']:.2f}",
             )
@@ -144,14 +144,14 @@ def _pace(findings: Findings) -> str:
 
 
 def _memory(findings: Findings) -> str:
-    best = leanest(findings)
+    best = find_lowest_memory(findings)
     rows = []
     for name, found in findings.memory.items():
         peak, goal = found["peak_mib"], ""
         if best is not None and name == "512":
             share = peak / best.peak_mib
             goal = f"{share:.2f} of {best.peer.name}'s, goal {_MEMORY_GOAL:g}, "
-            goal += _met(share <= _MEMORY_GOAL)
+            goal += _format_goal(share <= _MEMORY_GOAL)
         took = f"{found['last_iteration_seconds']:.1f}"
         words = (f"{found['iterations']} {found['optimizer']}", took, f"{peak:.0f}")
         rows.append((name, found["precision"], *words, goal))
@@ -177,7 +177,7 @@ def _checkpoint(findings: Findings) -> str:
         f"{cost['write_seconds']:.3f}",
         f"{cost['interval_seconds']:.0f}",
         f"{100 * cost['share']:.2f} %",
-        f"1 %, {_met(cost['share'] < _CHECKPOINT_GOAL)}",
+        f"1 %, {_format_goal(cost['share'] < _CHECKPOINT_GOAL)}",
     )
     heads = (
         "history of L-BFGS",
@@ -200,7 +200,7 @@ def _pictures(findings: Findings) -> list[tuple[str, Path]]:
     shown = []
     for run in findings.peers:
         shown.append((_caption(run.peer.name, run.delivered), run.delivered))
-        if ours := at_equal_time(findings.races, run):
+        if ours := find_at_equal_time(findings.races, run):
             shown.append((_caption("impasto", ours), ours))
     if not shown:
         ends = [(name, race[-1]) for name, race in findings.races.items()]
@@ -208,14 +208,14 @@ def _pictures(findings: Findings) -> list[tuple[str, Path]]:
     return [(caption, Path(each.picture)) for caption, each in shown]
 
 
-def _caption(name: str, delivered: Delivered) -> str:
-    verdict = delivered.verdict
+def _caption(name: str, delivered: DeliveredPicture) -> str:
+    verdict = delivered.measurement
     return (
         f"{name}: {delivered.seconds:.0f} s, J {verdict.j:.3g}, C {verdict.c_rel:.2f}"
     )
 
 
-def _met(met: bool) -> str:
+def _format_goal(met: bool) -> str:
     return "met" if met else "missed"
 
 

@@ -10,11 +10,11 @@ from bench.engine.lower_bounds import flop_per_iteration
 if TYPE_CHECKING:
     from bench.engine.peers.registry import Peer
     from bench.engine.processes import Figures
-    from bench.engine.reference_objective import Verdict
+    from bench.engine.reference_objective import Measurement
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveredPicture:
     """A picture some engine delivered.
 
     Attributes:
@@ -25,7 +25,7 @@ class Delivered:
     """
 
     seconds: float
-    verdict: Verdict
+    measurement: Measurement
     picture: str
     iteration: int
 
@@ -36,12 +36,12 @@ class PeerRun:
 
     peer: Peer
     source: str
-    told: str
-    delivered: Delivered
+    instructions: str
+    delivered: DeliveredPicture
     peak_mib: float
 
 
-Races = dict[str, list[Delivered]]
+Races = dict[str, list[DeliveredPicture]]
 
 
 @dataclass(slots=True)
@@ -68,20 +68,20 @@ class Findings:
     checkpoint: Figures = field(default_factory=dict)
 
 
-def first_as_good(
-    races: Races, peer: Verdict
-) -> tuple[str, Delivered] | tuple[None, None]:
+def find_first_as_good(
+    races: Races, peer: Measurement
+) -> tuple[str, DeliveredPicture] | tuple[None, None]:
     """Our first picture with J and C_rel no higher than the peer's, and its race."""
     good = [
         (name, ours)
         for name, race in races.items()
         for ours in race
-        if ours.verdict.j <= peer.j and ours.verdict.c_rel <= peer.c_rel
+        if ours.measurement.j <= peer.j and ours.measurement.c_rel <= peer.c_rel
     ]
     return min(good, key=lambda found: found[1].seconds, default=(None, None))
 
 
-def by_precision(races: Races) -> list[Races]:
+def group_by_precision(races: Races) -> list[Races]:
     """The races of each precision, which their names end with, apart."""
     found: dict[str, Races] = {}
     for name, race in races.items():
@@ -89,24 +89,26 @@ def by_precision(races: Races) -> list[Races]:
     return list(found.values())
 
 
-def at_equal_time(races: Races, run: PeerRun) -> Delivered | None:
+def find_at_equal_time(races: Races, run: PeerRun) -> DeliveredPicture | None:
     """Our last picture by the time of a peer, of the race that reached it first."""
-    name, _ = first_as_good(races, run.delivered.verdict)
+    name, _ = find_first_as_good(races, run.delivered.measurement)
     race = races[name] if name else next(iter(races.values()), [])
-    return last_within(race, run.delivered.seconds)
+    return find_last_within(race, run.delivered.seconds)
 
 
-def last_within(race: list[Delivered], seconds: float) -> Delivered | None:
+def find_last_within(
+    race: list[DeliveredPicture], seconds: float
+) -> DeliveredPicture | None:
     """Our last picture that was there after so many seconds, if any."""
     return next((ours for ours in reversed(race) if ours.seconds <= seconds), None)
 
 
-def product_floor(pace: Figures) -> float:
+def compute_product_bound(pace: Figures) -> float:
     """Seconds of an iteration's arithmetic at the best rate of a matrix product."""
     flop = flop_per_iteration(pace["height"], pace["width"])
     return flop / (float(pace["gemm_gflops"]) * 1e9)
 
 
-def leanest(findings: Findings) -> PeerRun | None:
+def find_lowest_memory(findings: Findings) -> PeerRun | None:
     """The peer with the lowest peak of memory."""
     return min(findings.peers, key=lambda run: run.peak_mib, default=None)

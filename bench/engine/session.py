@@ -21,10 +21,10 @@ from bench.engine.ours.race import FACTOR
 from bench.engine.peers.environment import NotInstalled, python_with
 from bench.engine.peers.registry import PEERS, checkout
 from bench.engine.peers.weights import write
-from bench.engine.pictures import prepare
+from bench.engine.pictures import prepare_inputs
 from bench.engine.processes import ChildFailed, measure
-from bench.engine.reference_objective import Yardstick, tensor
-from bench.engine.results import Delivered, PeerRun
+from bench.engine.reference_objective import ReferenceObjective, to_tensor
+from bench.engine.results import DeliveredPicture, PeerRun
 from worker.devices.determinism import cpu_has_bfloat16
 from worker.weights.catalog import default_folder
 from worker.weights.load import load_weights
@@ -57,11 +57,12 @@ class Session:
         self._weights = load_weights("vgg16", default_folder())
         options.work.mkdir(parents=True, exist_ok=True)
         write(self._weights, options.work)
-        self._task = self._prepared(options.edge)
+        self._task = self._prepare_task(options.edge)
         photo, painting = (
-            tensor(Image.open(path)) for path in (self._task.photo, self._task.painting)
+            to_tensor(Image.open(path))
+            for path in (self._task.photo, self._task.painting)
         )
-        self._yardstick = Yardstick(self._weights, photo, painting)
+        self._reference = ReferenceObjective(self._weights, photo, painting)
 
     def _pace(self) -> None:
         """Seconds per iteration, ours beside the floors."""
@@ -71,7 +72,7 @@ class Session:
             _precisions(), _QUICK_EDGES if quick else _PACE_EDGES
         ):
             name = f"{edge}, {precision}"
-            found = self._ours(
+            found = self._measure_ours(
                 "pace", f"pace-{name}", edge, iterations, precision=precision
             )
             self._findings.pace[name] = found | {"precision": precision}
@@ -82,7 +83,7 @@ class Session:
         iterations = list(QUICK_ITERATIONS if options.quick else ITERATIONS)
         for precision, factor in product(_precisions(), CONTENT_FACTORS):
             name = f"content x {factor:g}, {precision}"
-            found = self._ours(
+            found = self._measure_ours(
                 "race",
                 f"race-{name}",
                 options.edge,
@@ -91,23 +92,27 @@ class Session:
                 **{FACTOR: factor},
             )
             self._findings.races[name] = [
-                self._judged(moment["picture"], moment["seconds"], moment["iteration"])
+                self._measure_picture(
+                    moment["picture"], moment["seconds"], moment["iteration"]
+                )
                 for moment in found["moments"]
             ]
 
     def _memory(self) -> None:
         """Our peak, at the size of the race and above."""
         for edge, iterations in ({128: 3} if self._options.quick else _MEMORY).items():
-            self._remember(f"{edge}", edge, iterations)
+            self._measure_memory(f"{edge}", edge, iterations)
 
     def _checkpoint(self) -> None:
         """What keeping the state costs."""
-        found = self._ours("checkpoint", "checkpoint", self._options.edge, [_FILLING])
+        found = self._measure_ours(
+            "checkpoint", "checkpoint", self._options.edge, [_FILLING]
+        )
         self._findings.checkpoint = found
 
     def _large(self, edge: int, iterations: int) -> None:
         """Adam on a picture that is large for the machine."""
-        self._remember(f"{edge}, Adam", edge, iterations, optimizer="adam")
+        self._measure_memory(f"{edge}, Adam", edge, iterations, optimizer="adam")
 
     def run(self) -> None:
         """All parts that were asked for; one that fails is noted with its reason."""
@@ -118,19 +123,19 @@ class Session:
             "checkpoint": self._checkpoint,
             "large-2048": partial(self._large, 2048, 10),
             "large-8192": partial(self._large, 8192, 1),
-            **{peer.name: partial(self._peer, peer) for peer in PEERS},
+            **{peer.name: partial(self._measure_peer, peer) for peer in PEERS},
         }
         for name, part in parts.items():
             if not self._options.wants(name):
                 continue
-            _say(f"{name} ...")
+            _log(f"{name} ...")
             try:
                 part()
             except (ChildFailed, NotInstalled) as error:
                 self._findings.absent[name] = str(error)
-                _say(f"{name}: {error}")
+                _log(f"{name}: {error}")
 
-    def _peer(self, peer: Peer) -> None:
+    def _measure_peer(self, peer: Peer) -> None:
         options = self._options
         source = checkout(peer, options.peer_dirs)
         if source is None and not peer.package:
@@ -146,19 +151,19 @@ class Session:
             source=str(source.resolve() if source else ""),
         )
         found = measure(peer.module, task, options.threads, python)
-        delivered = self._judged(
+        delivered = self._measure_picture(
             str(task.picture), found["seconds"], found["evaluations"]
         )
         run = PeerRun(
             peer=peer,
             source="checkout" if source else f"`{peer.package}` from PyPI",
-            told=peer.told.format(*iterations),
+            instructions=peer.told.format(*iterations),
             delivered=delivered,
             peak_mib=found["peak_mib"],
         )
         self._findings.peers.append(run)
 
-    def _ours(
+    def _measure_ours(
         self,
         module: str,
         part: str,
@@ -169,7 +174,7 @@ class Session:
         **more: object,
     ) -> Figures:
         task = replace(
-            self._prepared(edge),
+            self._prepare_task(edge),
             folder=str(self._options.work / part.replace(", ", "-").replace(" ", "-")),
             iterations=iterations,
             settings=self._options.settings | more,
@@ -177,14 +182,20 @@ class Session:
         )
         return measure(f"{_OURS}.{module}", task, self._options.threads)
 
-    def _remember(self, name: str, edge: int, iterations: int, **more: str) -> None:
-        found = self._ours("memory", f"memory-{name}", edge, [iterations], **more)
+    def _measure_memory(
+        self, name: str, edge: int, iterations: int, **more: str
+    ) -> None:
+        found = self._measure_ours(
+            "memory", f"memory-{name}", edge, [iterations], **more
+        )
         told = {"iterations": iterations, "precision": _precisions()[0]}
         self._findings.memory[name] = found | told
 
-    def _prepared(self, edge: int) -> Task:
+    def _prepare_task(self, edge: int) -> Task:
         options = self._options
-        photo, painting = prepare(options.photo, options.painting, edge, options.work)
+        photo, painting = prepare_inputs(
+            options.photo, options.painting, edge, options.work
+        )
         return Task(
             folder="",
             photo=str(photo),
@@ -194,9 +205,11 @@ class Session:
             iterations=[],
         )
 
-    def _judged(self, picture: str, seconds: float, iteration: int) -> Delivered:
-        verdict = self._yardstick.judge(tensor(Image.open(Path(picture))))
-        return Delivered(seconds, verdict, picture, iteration)
+    def _measure_picture(
+        self, picture: str, seconds: float, iteration: int
+    ) -> DeliveredPicture:
+        verdict = self._reference.measure(to_tensor(Image.open(Path(picture))))
+        return DeliveredPicture(seconds, verdict, picture, iteration)
 
 
 def _precisions() -> tuple[str, ...]:
@@ -204,5 +217,5 @@ def _precisions() -> tuple[str, ...]:
     return ("bf16", "float32") if cpu_has_bfloat16() else ("float32",)
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     sys.stderr.write(words + "\n")

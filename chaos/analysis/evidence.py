@@ -18,8 +18,8 @@ from shared.storage.backends import open_storage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from chaos.farm.infrastructure import Ground
-    from chaos.records import Asked, Submission
+    from chaos.farm.infrastructure import FarmEnvironment
+    from chaos.records import RequestedAction, Submission
 
 _DAY_SECONDS = 86_400.0
 _ROW = (
@@ -30,7 +30,7 @@ _ROW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JobRecord:
     """A job at the end, as its row says."""
 
     id: str
@@ -50,7 +50,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class JobTransition:
     """One event of a job."""
 
     job_id: str
@@ -81,40 +81,42 @@ class Evidence:
     """
 
     submissions: Sequence[Submission]
-    asked: Sequence[Asked]
-    rows: Sequence[Row]
-    events: Mapping[str, Sequence[Moved]]
+    actions: Sequence[RequestedAction]
+    rows: Sequence[JobRecord]
+    events: Mapping[str, Sequence[JobTransition]]
     weights: Mapping[str, Sequence[tuple[int, float]]]
     results: Mapping[str, bytes]
     pictures: Mapping[int, bytes]
-    shown: Mapping[str, str | None] = field(default_factory=dict)
+    api_states: Mapping[str, str | None] = field(default_factory=dict)
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    left: Sequence[str] = ()
-    missing: Sequence[str] = ()
+    orphan_keys: Sequence[str] = ()
+    missing_checkpoints: Sequence[str] = ()
     complaints: Sequence[str] = ()
 
 
-def read_rows(ground: Ground) -> list[Row]:
+def read_rows(ground: FarmEnvironment) -> list[JobRecord]:
     """Read all jobs."""
     columns = [getattr(Job, name) for name in _ROW]
     with ground.db.read() as session:
         found = session.execute(select(*columns).order_by(Job.id)).all()
-    return [Row(*one) for one in found]
+    return [JobRecord(*one) for one in found]
 
 
-def read_events(ground: Ground) -> dict[str, list[Moved]]:
+def read_events(ground: FarmEnvironment) -> dict[str, list[JobTransition]]:
     """Read all events, by job."""
-    events: dict[str, list[Moved]] = {}
+    events: dict[str, list[JobTransition]] = {}
     with ground.db.read() as session:
         for one in session.scalars(select(JobEvent).order_by(JobEvent.seq)):
-            moved = Moved(
+            moved = JobTransition(
                 one.job_id, one.event, one.from_state, one.state, one.fence, one.at
             )
             events.setdefault(one.job_id, []).append(moved)
     return events
 
 
-def read_weights(ground: Ground, rows: Sequence[Row]) -> dict[str, list[Any]]:
+def read_weights(
+    ground: FarmEnvironment, rows: Sequence[JobRecord]
+) -> dict[str, list[Any]]:
     """Read which style weight held from which iteration on; pending ones never did."""
     weights = {row.id: [(0, float(row.params["style_weight"]))] for row in rows}
     begun = select(JobSegment).where(JobSegment.from_iteration.is_not(None))
@@ -128,7 +130,9 @@ def read_weights(ground: Ground, rows: Sequence[Row]) -> dict[str, list[Any]]:
     return weights
 
 
-def read_results(ground: Ground, rows: Sequence[Row]) -> dict[str, bytes]:
+def read_results(
+    ground: FarmEnvironment, rows: Sequence[JobRecord]
+) -> dict[str, bytes]:
     """Read all results that rows name and the storage has."""
     storage, results = open_storage(f"file://{ground.blobs}"), {}
     for key in {row.result_key for row in rows} - {None}:
@@ -139,14 +143,14 @@ def read_results(ground: Ground, rows: Sequence[Row]) -> dict[str, bytes]:
     return results
 
 
-def read_counts(ground: Ground) -> dict[str, tuple[int, int]]:
+def read_counts(ground: FarmEnvironment) -> dict[str, tuple[int, int]]:
     """Read how many jobs the owners' table counts."""
     with ground.db.read() as session:
         owners = session.scalars(select(Owner)).all()
     return {one.id: (one.queued, one.running) for one in owners}
 
 
-def collect(ground: Ground) -> tuple[list[str], list[str]]:
+def collect_orphans(ground: FarmEnvironment) -> tuple[list[str], list[str]]:
     """Let the collector of orphans run as it would a day later.
 
     Returns:

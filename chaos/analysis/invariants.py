@@ -17,14 +17,14 @@ from shared.states import ACTIONS, EVENTS, LEASED, TERMINAL, Event, JobState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from chaos.analysis.evidence import Evidence, Moved, Row
+    from chaos.analysis.evidence import Evidence, JobRecord, JobTransition
     from chaos.records import Submission
 
 LOST, DOUBLED, STUCK, UNEQUAL = "lost", "doubled", "stuck", "unequal"
 FAILED, UNTRUE, DISOBEYED, LEFT = "failed", "untrue", "disobeyed", "left behind"
 
 _LOSSES = {Event.RESCUE, Event.CRASH_LOOP}
-_LOSSES_OF_POISON = 3  # in a row, without a checkpoint in between
+_CRASH_LOOP_LOSSES = 3  # in a row, without a checkpoint in between
 _OK = range(200, 300)
 
 
@@ -37,7 +37,7 @@ class Violation:
     why: str
 
 
-def judge(evidence: Evidence) -> list[Violation]:
+def check_invariants(evidence: Evidence) -> list[Violation]:
     """Find every broken promise."""
     return [found for check in CHECKS for found in check(evidence)]
 
@@ -71,7 +71,9 @@ def doubled(evidence: Evidence) -> Iterator[Violation]:
         yield from _result_of_the_last_claim(row, events)
 
 
-def _result_of_the_last_claim(row: Row, events: Sequence[Moved]) -> Iterator[Violation]:
+def _result_of_the_last_claim(
+    row: JobRecord, events: Sequence[JobTransition]
+) -> Iterator[Violation]:
     completions = [
         one
         for one in events
@@ -111,7 +113,9 @@ def unequal(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(UNEQUAL, row.id, why)
 
 
-def _is_right(evidence: Evidence, row: Row, sent: Submission, data: bytes) -> bool:
+def _is_right(
+    evidence: Evidence, row: JobRecord, sent: Submission, data: bytes
+) -> bool:
     if sent.kind == CHAIN:
         weights = evidence.weights[row.id]
         return shows(data, last_link(sent.variant, row.iteration, weights))
@@ -126,7 +130,7 @@ def failed(evidence: Evidence) -> Iterator[Violation]:
         if row.state != JobState.FAILED:
             continue
         losses = sum(one.event in _LOSSES for one in evidence.events.get(row.id, ()))
-        if row.error_code != "worker_lost" or losses < _LOSSES_OF_POISON:
+        if row.error_code != "worker_lost" or losses < _CRASH_LOOP_LOSSES:
             why = f"{row.error_code}: {row.error_message} ({losses} losses)"
             yield Violation(FAILED, row.id, why)
 
@@ -148,13 +152,13 @@ def untrue(evidence: Evidence) -> Iterator[Violation]:
         if (state, fence) != (row.state, row.fence):
             why = f"row: {row.state} {row.fence}, events: {state} {fence}"
             yield Violation(UNTRUE, row.id, why)
-        shown = evidence.shown.get(row.id, row.state)
+        shown = evidence.api_states.get(row.id, row.state)
         if shown != row.state:
             yield Violation(UNTRUE, row.id, f"{row.state}, and the API says {shown}")
     yield from _miscounted(evidence)
 
 
-def _leads(one: Moved) -> set[str]:
+def _leads(one: JobTransition) -> set[str]:
     """Where the tables say that an event may lead from the state it began in."""
     if one.event == "submit":
         return {JobState.QUEUED} if one.from_state is None else set()
@@ -182,7 +186,7 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
     """What was accepted is done, and what nobody asked for is not."""
     rows = {row.id: row for row in evidence.rows}
     accepted: dict[str, set[str]] = {}
-    for one in evidence.asked:
+    for one in evidence.actions:
         if one.status in _OK:
             accepted.setdefault(one.job_id, set()).add(one.verb)
     for job_id, verbs in accepted.items():
@@ -191,14 +195,14 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
             continue  # said already
         if "cancel" in verbs and row.state != JobState.CANCELED:
             yield Violation(DISOBEYED, job_id, f"cancel accepted, {row.state}")
-    asked = {(one.job_id, one.verb) for one in evidence.asked}
+    asked = {(one.job_id, one.verb) for one in evidence.actions}
     for row in evidence.rows:
         if row.state == JobState.CANCELED and (row.id, "cancel") not in asked:
             yield Violation(DISOBEYED, row.id, "canceled, and nobody asked")
         yield from _early(row, asked_for=(row.id, "finish") in asked)
 
 
-def _early(row: Row, *, asked_for: bool) -> Iterator[Violation]:
+def _early(row: JobRecord, *, asked_for: bool) -> Iterator[Violation]:
     if row.state != JobState.SUCCEEDED:
         return
     if row.completion == "full" and row.iteration != row.iterations:
@@ -210,9 +214,9 @@ def _early(row: Row, *, asked_for: bool) -> Iterator[Violation]:
 
 def left_behind(evidence: Evidence) -> Iterator[Violation]:
     """No process, and after a day no file, that nothing names."""
-    for key in evidence.left:
+    for key in evidence.orphan_keys:
         yield Violation(LEFT, key, "no row names it, and nobody collects it")
-    for key in evidence.missing:
+    for key in evidence.missing_checkpoints:
         yield Violation(LOST, key, "a row names this checkpoint, and it is not there")
     for complaint in evidence.complaints:
         yield Violation(LEFT, "processes", complaint)

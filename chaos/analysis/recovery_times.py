@@ -12,7 +12,7 @@ from shared.states import Event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from chaos.analysis.evidence import Moved
+    from chaos.analysis.evidence import JobTransition
     from chaos.records import Fault, Submission
 
 # After these a job still waits for somebody to run it again.
@@ -41,8 +41,8 @@ class Recovery:
     alone: bool
 
 
-def recoveries(
-    faults: Sequence[Fault], events: Mapping[str, Sequence[Moved]]
+def compute_recoveries(
+    faults: Sequence[Fault], events: Mapping[str, Sequence[JobTransition]]
 ) -> list[Recovery]:
     """Find for each fault that hit a job when the job ran again.
 
@@ -58,7 +58,7 @@ def recoveries(
     return found
 
 
-def delays(
+def compute_delays(
     submissions: Sequence[Submission], faults: Sequence[Fault]
 ) -> tuple[list[float], list[float]]:
     """How long answers to POST /v1/jobs took, in seconds.
@@ -81,7 +81,9 @@ def delays(
     return calm, waited
 
 
-def ring_delay(calm: Sequence[float], waited: Sequence[float]) -> float | None:
+def compute_notification_delay(
+    calm: Sequence[float], waited: Sequence[float]
+) -> float | None:
     """What a frozen Redis added at most to the usual answer, seconds."""
     if not calm or not waited:
         return None
@@ -95,7 +97,7 @@ def quantile(values: Iterable[float], share: float) -> float:
     return ordered[int(rank)]
 
 
-def _until_claimed(fault: Fault, events: Sequence[Moved]) -> float | None:
+def _until_claimed(fault: Fault, events: Sequence[JobTransition]) -> float | None:
     for one in events:
         if one.at < fault.at or fault.fence is None:
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from chaos.analysis.recovery_times import quantile, ring_delay
+from chaos.analysis.recovery_times import compute_notification_delay, quantile
 from chaos.farm_settings import LEAVING_SECONDS, RECOVERY_SECONDS, SECOND_FAULT_SECONDS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Episode = dict[str, Any]
 
 
-def plain(outcome: Outcome) -> Episode:
+def to_json(outcome: Outcome) -> Episode:
     """One episode as it stands in the JSON."""
     plan = outcome.plan
     return {
@@ -48,7 +48,7 @@ def plain(outcome: Outcome) -> Episode:
     }
 
 
-def verdict(episodes: Sequence[Episode]) -> str:
+def format_verdict(episodes: Sequence[Episode]) -> str:
     """The last line."""
     jobs = sum(one["jobs"] for one in episodes)
     faults, violations = (
@@ -57,7 +57,7 @@ def verdict(episodes: Sequence[Episode]) -> str:
     return f"chaos: {jobs} jobs, {faults} faults, {violations} violations"
 
 
-def told(episode: Episode) -> str:
+def format_episode(episode: Episode) -> str:
     """One episode in a few lines, its violations with the seed."""
     settled = episode["settled_seconds"]
     states = ", ".join(f"{count} {name}" for name, count in episode["states"].items())
@@ -74,7 +74,7 @@ def told(episode: Episode) -> str:
     return "\n".join(lines)
 
 
-def table(episodes: Sequence[Episode]) -> str:
+def format_fault_table(episodes: Sequence[Episode]) -> str:
     """Faults and recoveries by kind, as Markdown."""
     counts = Counter(fault["kind"] for one in episodes for fault in one["faults"])
     recoveries = [each for one in episodes for each in one["recoveries"]]
@@ -93,7 +93,7 @@ def table(episodes: Sequence[Episode]) -> str:
     return "\n".join(lines)
 
 
-def bounds() -> str:
+def format_bounds() -> str:
     """What follows from the settings for a job that has lost its worker."""
     return (
         f"bounds, Redis and the database being there: {RECOVERY_SECONDS:g} s, with a "
@@ -101,11 +101,11 @@ def bounds() -> str:
     )
 
 
-def answers(episodes: Sequence[Episode]) -> str:
+def format_response_times(episodes: Sequence[Episode]) -> str:
     """How long POST /v1/jobs took, in one line."""
     calm = [each for one in episodes for each in one["calm"]]
     frozen = [each for one in episodes for each in one["frozen"]]
-    delay = ring_delay(calm, frozen)
+    delay = compute_notification_delay(calm, frozen)
     if delay is None:
         return "POST /v1/jobs: no figures"
     return (
@@ -117,7 +117,7 @@ def answers(episodes: Sequence[Episode]) -> str:
 
 def save(path: Path, episodes: Sequence[Episode], about: Episode) -> None:
     """Write everything as JSON."""
-    said = {**about, "verdict": verdict(episodes), "episodes": episodes}
+    said = {**about, "verdict": format_verdict(episodes), "episodes": episodes}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(said, indent=1) + "\n")
 
@@ -138,8 +138,13 @@ def _read(paths: Iterable[str]) -> list[Episode]:
 def main() -> None:
     """Tell of all runs whose JSON files are named."""
     episodes = _read(sys.argv[1:])
-    lines = [*map(told, episodes), table(episodes), bounds(), answers(episodes)]
-    sys.stdout.writelines(f"{line}\n" for line in (*lines, verdict(episodes)))
+    lines = [
+        *map(format_episode, episodes),
+        format_fault_table(episodes),
+        format_bounds(),
+        format_response_times(episodes),
+    ]
+    sys.stdout.writelines(f"{line}\n" for line in (*lines, format_verdict(episodes)))
 
 
 if __name__ == "__main__":

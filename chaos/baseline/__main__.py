@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos import leave_on_sigterm
-from chaos.baseline.episode import PlainOutcome, play
+from chaos.baseline.episode import PlainOutcome, run_episode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def main() -> int:
     outcomes = []
     for seed in range(options.seed, options.seed + options.seeds):
         for acks_late in (False, True):
-            done = play(
+            done = run_episode(
                 seed,
                 options.seconds,
                 acks_late=acks_late,

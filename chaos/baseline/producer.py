@@ -42,7 +42,7 @@ class Producer:
         self._ended.set()
         self._thread.join(timeout=10 * _SENDER_SECONDS)
 
-    def more(self, count: int) -> None:
+    def add_jobs(self, count: int) -> None:
         """Send some at once."""
         self._extra += count
 

@@ -9,14 +9,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from chaos.farm.worker_processes import ROOT, Crew
+from chaos.farm.worker_processes import ROOT, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-class PlainBerth:
+class PlainWorkerSlot:
     """A place for one `celery worker`, with one process in its pool."""
 
     def __init__(self, number: int, environment: Mapping[str, str], home: Path) -> None:
@@ -57,7 +57,7 @@ class PlainBerth:
                 os.killpg(self._process.pid, number)
         self.is_frozen = number == signal.SIGSTOP
 
-    def job(self, _db: object) -> None:
+    def find_job(self, _db: object) -> None:
         """Which task it has: nobody can say."""
 
     def kill(self) -> None:
@@ -68,9 +68,9 @@ class PlainBerth:
             self._process.wait()
 
 
-class PlainCrew(Crew):
+class PlainWorkerPool(WorkerPool):
     """All plain workers."""
 
     def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
         numbers = range(1, count + 1)
-        self.berths = [PlainBerth(number, environment, home) for number in numbers]
+        self.berths = [PlainWorkerSlot(number, environment, home) for number in numbers]

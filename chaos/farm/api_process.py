@@ -25,7 +25,7 @@ _PAUSE_SECONDS = 1.0
 _UNSURE, _IN_PROGRESS = 500, 409
 
 
-class Server:
+class ApiProcess:
     """One `api.serve`, on a port of its own that it keeps over restarts."""
 
     def __init__(self, environment: Mapping[str, str], home: Path) -> None:
@@ -56,7 +56,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def tend(self) -> None:
+    def restart_if_exited(self) -> None:
         """Start it again if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             self.start()
@@ -96,7 +96,7 @@ class Server:
             return None
 
 
-class Person:
+class ApiClient:
     """Somebody who sends jobs and verbs to a farm, and hears the answer or does not."""
 
     def __init__(self, url: str) -> None:
@@ -120,7 +120,7 @@ class Person:
             time.sleep(_PAUSE_SECONDS)
         return status, said
 
-    def ask(self, job_id: str, verb: str) -> int | None:
+    def request_action(self, job_id: str, verb: str) -> int | None:
         """Ask a verb of a job; returns the status."""
         return self._send(f"/v1/jobs/{job_id}/{verb}")[0]
 

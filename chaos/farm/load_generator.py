@@ -19,8 +19,8 @@ from tests.support.farm import picture
 if TYPE_CHECKING:
     from random import Random
 
-    from chaos.farm.api_process import Person
-    from chaos.records import Diary
+    from chaos.farm.api_process import ApiClient
+    from chaos.records import Records
     from shared.db.database import Database
 
 ACCEPTED = 202
@@ -36,7 +36,7 @@ PICTURES: tuple[dict[str, Any], ...] = (
 )
 
 
-class Load:
+class LoadGenerator:
     """Submits jobs, so that about `in_flight` of them are under way.
 
     Args:
@@ -48,7 +48,12 @@ class Load:
     """
 
     def __init__(
-        self, person: Person, db: Database, diary: Diary, rng: Random, in_flight: int
+        self,
+        person: ApiClient,
+        db: Database,
+        diary: Records,
+        rng: Random,
+        in_flight: int,
     ) -> None:
         self._person, self._db, self._diary = person, db, diary
         self._rng, self._in_flight = rng, in_flight
@@ -65,7 +70,7 @@ class Load:
         self._ended.set()
         self._thread.join()
 
-    def more(self, count: int) -> None:
+    def add_jobs(self, count: int) -> None:
         """Submit some at once, however many are under way."""
         self._extra += count
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from chaos.workers.failpoints import Traps
-from chaos.workers.forkserver import be_worker
+from chaos.workers.failpoints import Failpoints
+from chaos.workers.forkserver import become_worker
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
 from shared.states import LEASED
@@ -35,7 +35,7 @@ _FORKS.set_forkserver_preload(
 )
 
 
-class Berth:
+class WorkerSlot:
     """A place for one worker, and the process in it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Berth:
 
     def __init__(self, number: int, environment: Mapping[str, str], home: Path) -> None:
         self.number, self._home = number, home
-        self.traps = Traps(home, str(number))
+        self.traps = Failpoints(home, str(number))
         named = {"CHAOS_TRAPS": str(home), "CHAOS_SLOT": str(number)}
         self._environment = {**environment, **named}
         self._process: ForkServerProcess | None = None
@@ -57,7 +57,7 @@ class Berth:
         options = ["--device", "cpu", "--slot", str(self.number)]
         log = self._home / f"worker-{self.number}.log"
         self._process = _FORKS.Process(
-            target=be_worker, args=(options, self._environment, log)
+            target=become_worker, args=(options, self._environment, log)
         )
         self._process.start()
         self._frozen = False
@@ -93,7 +93,7 @@ class Berth:
             self._process.kill()
             self._process.join()
 
-    def job(self, db: Database) -> tuple[str, int] | None:
+    def find_job(self, db: Database) -> tuple[str, int] | None:
         """Which job it holds now, by the rows: (id, fence)."""
         with db.read() as session:
             found = session.execute(
@@ -107,36 +107,36 @@ class Berth:
         return None if found is None else (found.id, found.fence)
 
 
-class Crew:
+class WorkerPool:
     """All workers of a farm."""
 
     def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
         numbers = range(1, count + 1)
-        self.berths = [Berth(number, environment, home) for number in numbers]
+        self.slots = [WorkerSlot(number, environment, home) for number in numbers]
 
     def start(self) -> None:
         """Start all."""
-        for berth in self.berths:
+        for berth in self.slots:
             berth.start()
 
-    def tend(self) -> list[tuple[int, int]]:
+    def restart_exited(self) -> list[tuple[int, int]]:
         """Start again those that have ended; returns (place, exit code) of them."""
         ended = []
-        for berth in self.berths:
+        for berth in self.slots:
             if (code := berth.poll()) is not None:
                 ended.append((berth.number, code))
                 berth.start()
         return ended
 
-    def dismiss(self) -> list[str]:
+    def stop(self) -> list[str]:
         """Tell all to end; returns complaints about those that did not do it well."""
-        for berth in self.berths:
+        for berth in self.slots:
             berth.traps.clear()
             berth.send(signal.SIGCONT)
             berth.send(signal.SIGTERM)
         deadline = time.monotonic() + LEAVE_SECONDS
         complaints = []
-        for berth in self.berths:
+        for berth in self.slots:
             code = berth.wait(max(0.1, deadline - time.monotonic()))
             if code not in {0, -signal.SIGTERM}:  # it may have been about to start
                 complaints.append(f"worker {berth.number} ended with {code} at the end")
@@ -144,5 +144,5 @@ class Crew:
 
     def kill(self) -> None:
         """End all at once, whatever they do."""
-        for berth in self.berths:
+        for berth in self.slots:
             berth.kill()

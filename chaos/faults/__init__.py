@@ -9,7 +9,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from chaos.faults.databases import cut_connections, hold_the_lock, lose_power
-from chaos.faults.notifications import double_hints, foreign_hints
+from chaos.faults.notifications import double_notifications, send_foreign_notifications
 from chaos.faults.redis_server import (
     flush,
     freeze_redis,
@@ -20,22 +20,22 @@ from chaos.faults.redis_server import (
 )
 from chaos.faults.storage import corrupt_checkpoint, fill_the_disk
 from chaos.faults.users import cancel, finish, kill_the_api, pause, steer
-from chaos.faults.workers import freeze, kill, set_trap, terminate
+from chaos.faults.workers import freeze, kill, set_failpoint, terminate
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
     from chaos.records import Fault
 
 # How often each is drawn, against the others. One that finds nothing to break returns
 # None and does not count.
-FAULTS: dict[Callable[[Scene], Fault | None], float] = {
+FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     kill: 3,
     terminate: 2,
     freeze: 2,
-    set_trap: 10,
+    set_failpoint: 10,
     flush: 3,
     kill_redis: 1.5,
     freeze_redis: 2,
@@ -45,8 +45,8 @@ FAULTS: dict[Callable[[Scene], Fault | None], float] = {
     hold_the_lock: 1,
     lose_power: 1,
     cut_connections: 1.5,
-    double_hints: 3,
-    foreign_hints: 3,
+    double_notifications: 3,
+    send_foreign_notifications: 3,
     fill_the_disk: 1,
     corrupt_checkpoint: 2,
     cancel: 3,
@@ -64,10 +64,10 @@ _AWAY = (
 
 
 # Of these, each by itself, recovery is measured.
-OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_trap: 6, corrupt_checkpoint: 1}
+OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_failpoint: 6, corrupt_checkpoint: 1}
 
 
-def draw(scene: Scene, *, workers_only: bool = False) -> Fault | None:
+def draw(scene: RunningFarm, *, workers_only: bool = False) -> Fault | None:
     """Break something, chosen by the scene's random numbers."""
     faults = OF_WORKERS if workers_only else FAULTS
     (fault,) = scene.rng.choices(list(faults), list(faults.values()))

@@ -10,26 +10,26 @@ from chaos.farm.infrastructure import crash
 from chaos.records import Fault
 
 if TYPE_CHECKING:
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
 
 _PART = "database"
 
 
-def lose_power(scene: Scene) -> Fault | None:
+def lose_power(scene: RunningFarm) -> Fault | None:
     """PostgreSQL stops without a goodbye, and recovers some seconds later."""
-    server = scene.ground.postgres
-    if server is None or _PART in scene.busy:
+    server = scene.environment.postgres
+    if server is None or _PART in scene.broken_parts:
         return None
     seconds, now = scene.rng.uniform(0.3, 4), time.time()
     crash(server)
-    scene.occupied(_PART, seconds, server.start)
+    scene.restore_after(_PART, seconds, server.start)
     return Fault("PostgreSQL stopped hard", now, now + seconds)
 
 
-def cut_connections(scene: Scene) -> Fault | None:
+def cut_connections(scene: RunningFarm) -> Fault | None:
     """PostgreSQL ends every session, in whatever statement it is."""
-    server = scene.ground.postgres
-    if server is None or _PART in scene.busy:
+    server = scene.environment.postgres
+    if server is None or _PART in scene.broken_parts:
         return None
     now = time.time()
     with server.connect() as connection:
@@ -40,11 +40,11 @@ def cut_connections(scene: Scene) -> Fault | None:
     return Fault("PostgreSQL sessions cut", now, now)
 
 
-def hold_the_lock(scene: Scene) -> Fault | None:
+def hold_the_lock(scene: RunningFarm) -> Fault | None:
     """Somebody keeps the write lock of SQLite, at times longer than anyone waits."""
-    if scene.ground.postgres is not None or _PART in scene.busy:
+    if scene.environment.postgres is not None or _PART in scene.broken_parts:
         return None
-    path = scene.ground.home / "impasto.sqlite"
+    path = scene.environment.home / "impasto.sqlite"
     seconds, now = scene.rng.uniform(1, 8), time.time()
     holder = sqlite3.connect(path, timeout=10, isolation_level=None)
     try:
@@ -52,5 +52,5 @@ def hold_the_lock(scene: Scene) -> Fault | None:
     except sqlite3.OperationalError:
         holder.close()
         return None
-    scene.occupied(_PART, seconds, holder.close)
+    scene.restore_after(_PART, seconds, holder.close)
     return Fault("SQLite locked", now, now + seconds)

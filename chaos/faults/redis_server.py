@@ -12,52 +12,52 @@ from chaos.records import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
 
 _PART = "redis"
 FROZEN = "Redis frozen"
 
 
-def flush(scene: Scene) -> Fault | None:
+def flush(scene: RunningFarm) -> Fault | None:
     """FLUSHALL: every ring is gone."""
-    if _PART in scene.busy:
+    if _PART in scene.broken_parts:
         return None
-    scene.ground.redis.flush()
+    scene.environment.redis.flush()
     return _now("FLUSHALL")
 
 
-def kill_redis(scene: Scene) -> Fault | None:
+def kill_redis(scene: RunningFarm) -> Fault | None:
     """SIGKILL without a file to come back from; another one starts soon."""
-    redis = scene.ground.redis
+    redis = scene.environment.redis
     return _broken(scene, "Redis killed", (0.5, 4), redis.stop, redis.start)
 
 
-def freeze_redis(scene: Scene) -> Fault | None:
+def freeze_redis(scene: RunningFarm) -> Fault | None:
     """SIGSTOP: it takes connections and says nothing. Jobs are submitted meanwhile."""
-    if _PART in scene.busy:
+    if _PART in scene.broken_parts:
         return None
-    send = scene.ground.redis.process.send_signal
-    scene.load.more(2)
+    send = scene.environment.redis.process.send_signal
+    scene.load.add_jobs(2)
     stop, go_on = partial(send, signal.SIGSTOP), partial(send, signal.SIGCONT)
     return _broken(scene, FROZEN, (2, 6), stop, go_on)
 
 
-def half_open(scene: Scene) -> Fault | None:
+def half_open(scene: RunningFarm) -> Fault | None:
     """Every line is dead at both ends, and nobody is told; new ones work."""
-    scene.ground.proxy.abandon()
+    scene.environment.proxy.abandon()
     return _now("lines half open")
 
 
-def swallow(scene: Scene) -> Fault | None:
+def swallow(scene: RunningFarm) -> Fault | None:
     """For some seconds nothing gets through, on old lines and new ones."""
-    silence = scene.ground.proxy.silence
+    silence = scene.environment.proxy.silence
     stop, go_on = partial(silence, wanted=True), partial(silence, wanted=False)
     return _broken(scene, "network silent", (2, 8), stop, go_on)
 
 
-def reset(scene: Scene) -> Fault | None:
+def reset(scene: RunningFarm) -> Fault | None:
     """Every line is cut with RST."""
-    scene.ground.proxy.reset()
+    scene.environment.proxy.reset()
     return _now("lines reset")
 
 
@@ -67,15 +67,15 @@ def _now(kind: str) -> Fault:
 
 
 def _broken(
-    scene: Scene,
+    scene: RunningFarm,
     kind: str,
     between: tuple[float, float],
     stop: Callable[[], object],
     go_on: Callable[[], object],
 ) -> Fault | None:
-    if _PART in scene.busy:
+    if _PART in scene.broken_parts:
         return None
     seconds, now = scene.rng.uniform(*between), time.time()
     stop()
-    scene.occupied(_PART, seconds, lambda: go_on() and None)
+    scene.restore_after(_PART, seconds, lambda: go_on() and None)
     return Fault(kind, now, now + seconds)

@@ -17,45 +17,45 @@ from shared.states import LEASED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from chaos.farm.running_farm import Scene
+    from chaos.farm.running_farm import RunningFarm
 
 _PART = "disk"
 _READ_ONLY, _OURS = 0o500, 0o700
 
 
-def fill_the_disk(scene: Scene) -> Fault | None:
+def fill_the_disk(scene: RunningFarm) -> Fault | None:
     """Leave no room under the blobs; where we may not mount, let nobody write there."""
-    if _PART in scene.busy:
+    if _PART in scene.broken_parts:
         return None
     seconds, now = scene.rng.uniform(1, 5), time.time()
-    blobs = scene.ground.blobs
-    if scene.ground.small_disk:
+    blobs = scene.environment.blobs
+    if scene.environment.small_disk:
         ballast = _fill(blobs)
-        scene.occupied(_PART, seconds, partial(ballast.unlink, missing_ok=True))
+        scene.restore_after(_PART, seconds, partial(ballast.unlink, missing_ok=True))
         return Fault("disk full", now, now + seconds)
     _set_mode(blobs, _READ_ONLY)
-    scene.occupied(_PART, seconds, partial(_set_mode, blobs, _OURS))
+    scene.restore_after(_PART, seconds, partial(_set_mode, blobs, _OURS))
     return Fault("disk read-only", now, now + seconds)
 
 
-def corrupt_checkpoint(scene: Scene) -> Fault | None:
+def corrupt_checkpoint(scene: RunningFarm) -> Fault | None:
     """Change a byte of a running job's newest checkpoint, then kill its worker."""
-    for berth in scene.crew.berths:
-        held = berth.job(scene.ground.db)
+    for berth in scene.workers.slots:
+        held = berth.find_job(scene.environment.db)
         if held is None or berth.is_frozen:
             continue
         path = _newest_checkpoint(scene, held[0])
         if path is None or not path.exists():
             continue
-        fault = scene.hit("checkpoint corrupted, kill -9", berth)
+        fault = scene.describe_fault("checkpoint corrupted, kill -9", berth)
         berth.send(9)
         _spoil(path)
         return fault
     return None
 
 
-def _newest_checkpoint(scene: Scene, job_id: str) -> Path | None:
-    with scene.ground.db.read() as session:
+def _newest_checkpoint(scene: RunningFarm, job_id: str) -> Path | None:
+    with scene.environment.db.read() as session:
         key = session.scalar(
             select(Checkpoint.key)
             .join(Job, Job.id == Checkpoint.job_id)
@@ -63,7 +63,7 @@ def _newest_checkpoint(scene: Scene, job_id: str) -> Path | None:
             .order_by(Checkpoint.iteration.desc(), Checkpoint.fence.desc())
             .limit(1)
         )
-    return None if key is None else scene.ground.blobs / key
+    return None if key is None else scene.environment.blobs / key
 
 
 def _spoil(path: Path) -> None:

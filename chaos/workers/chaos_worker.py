@@ -12,8 +12,8 @@ from pathlib import Path
 
 from chaos.farm_settings import OUTAGE_SECONDS
 from chaos.workers.failpoint_locations import install
-from chaos.workers.failpoints import Traps
-from chaos.workers.hash_chain_run import chains_or
+from chaos.workers.failpoints import Failpoints
+from chaos.workers.hash_chain_run import wrap_stylize
 from worker import retry_policy
 from worker.app import main as run_worker
 from worker.attempts import style as attempt
@@ -22,8 +22,8 @@ from worker.engine.transfer import stylize
 
 def main() -> int:
     """Prepare this process, then be a worker."""
-    install(Traps(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
-    attempt.stylize = chains_or(stylize)
+    install(Failpoints(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
+    attempt.stylize = wrap_stylize(stylize)
     retry_policy.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
     return run_worker()
 

@@ -10,7 +10,7 @@ import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from chaos.workers.failpoints import EXIT, FREEZE, LOSE, lost_answer
+from chaos.workers.failpoints import EXIT, FREEZE, LOSE, make_lost_commit_error
 from shared.maintenance import loop
 from shared.storage import local
 from shared.storage.local import LocalStorage, _write_durably
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from chaos.workers.failpoints import Traps
+    from chaos.workers.failpoints import Failpoints
 
 # What a worker writes to the database, by the names of the functions it calls.
 OF_JOBS = (
@@ -51,7 +51,7 @@ TRAPS = (
 )
 
 
-def install(traps: Traps) -> None:
+def install(traps: Failpoints) -> None:
     """Wrap every step of this process, so that it looks for traps.
 
     A step is wrapped in each module of the worker that imports it: all must be loaded.
@@ -69,28 +69,30 @@ def install(traps: Traps) -> None:
 
 
 def _trapped(
-    step: Callable[..., Any], traps: Traps, name: str | None = None
+    step: Callable[..., Any], traps: Failpoints, name: str | None = None
 ) -> Callable[..., Any]:
     @wraps(step)
     def watched(*arguments: Any, **more: Any) -> Any:
         here = name or f"put {arguments[1].partition('/')[0]}"
-        traps.step(f"before {here}", arguments)
+        traps.trigger(f"before {here}", arguments)
         answer = step(*arguments, **more)
-        if traps.step(f"after {here}", arguments):
-            raise lost_answer()
+        if traps.trigger(f"after {here}", arguments):
+            raise make_lost_commit_error()
         return answer
 
     return watched
 
 
-def _written(write: Callable[[Path, bytes], None], traps: Traps) -> Callable[..., None]:
+def _written(
+    write: Callable[[Path, bytes], None], traps: Failpoints
+) -> Callable[..., None]:
     @wraps(write)
     def watched(path: Path, data: bytes) -> None:
         where = (os.fspath(path).replace("/.", "/"),)
         if len(data) > 1:
             path.write_bytes(data[: len(data) // 2])
-            traps.step(HALF, where)
+            traps.trigger(HALF, where)
         write(path, data)
-        traps.step(WHOLE, where)
+        traps.trigger(WHOLE, where)
 
     return watched

@@ -25,7 +25,7 @@ _KEY = re.compile(r"[a-z]+/(job_[^/]+)/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Sprung:
+class TriggeredFailpoint:
     """Word of a trap that was stepped on: what, where, when, with which job."""
 
     point: str
@@ -35,7 +35,7 @@ class Sprung:
     fence: int | None = None
 
 
-class Traps:
+class Failpoints:
     """The traps of one worker; `folder` is shared with whoever sets them."""
 
     def __init__(self, folder: Path, slot: str) -> None:
@@ -57,16 +57,16 @@ class Traps:
         """Whether a trap waits."""
         return self._set.exists()
 
-    def take(self) -> Sprung | None:
+    def take(self) -> TriggeredFailpoint | None:
         """Read what was left by a worker that stepped on one, once."""
         try:
             said = json.loads(self._sprung.read_text())
         except FileNotFoundError:
             return None
         self._sprung.unlink()
-        return Sprung(**said)
+        return TriggeredFailpoint(**said)
 
-    def step(self, point: str, arguments: tuple[object, ...]) -> bool:
+    def trigger(self, point: str, arguments: tuple[object, ...]) -> bool:
         """Come to a point; True: behave as if the answer of what was done got lost."""
         if not self._set.exists():
             return False
@@ -85,18 +85,18 @@ class Traps:
         return bool(trap["action"] == LOSE)
 
     def _leave_word(self, trap: dict[str, str], arguments: tuple[object, ...]) -> None:
-        word = Sprung(**trap, at=time.time(), **_whose(arguments))
+        word = TriggeredFailpoint(**trap, at=time.time(), **_find_job(arguments))
         fresh = self._sprung.with_suffix(".new")
         fresh.write_text(json.dumps(asdict(word)))
         fresh.replace(self._sprung)
 
 
-def lost_answer() -> DatabaseUnavailable:
+def make_lost_commit_error() -> DatabaseUnavailable:
     """What a commit raises whose acknowledgment never came."""
     return DatabaseUnavailable("database: the connection was lost (chaos)")
 
 
-def _whose(arguments: tuple[object, ...]) -> dict[str, str | int]:
+def _find_job(arguments: tuple[object, ...]) -> dict[str, str | int]:
     """Find the job in what a step was called with."""
     for one in arguments:
         if isinstance(one, Claim):

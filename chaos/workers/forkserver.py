@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def be_worker(
+def become_worker(
     options: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> None:
     """Run `chaos.workers.chaos_worker` with this environment, options and log."""

@@ -34,7 +34,7 @@ _LOSSES = Losses(0.0, 0.0, 0.0, 0.0)
 Stylize = "Callable[..., Iterator[Iterate]]"
 
 
-def chains_or(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
+def wrap_stylize(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
     """Make an engine that computes chains itself and leaves pictures to `stylize`."""
 
     @wraps(stylize)

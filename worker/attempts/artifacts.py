@@ -19,7 +19,7 @@ from shared.jobs.checkpoints import (
 from shared.jobs.lease import WrittenBlob
 from shared.jobs.loss_history import read_loss_history, store_loss_history
 from worker.attempts.throttle import Throttle
-from worker.checkpoints import (
+from worker.checkpoint_file import (
     FORMAT_VERSION,
     Provenance,
     checkpoint_key,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.jobs.claim import BlobRef, Claim
-    from worker.checkpoints import Resumption
+    from worker.checkpoint_file import Resumption
     from worker.context import WorkerContext
     from worker.engine.snapshot import Snapshot
     from worker.lease import Lease

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
     from shared.params.explore import ExploreParams
     from worker.attempts.contact_sheets import SheetFile
-    from worker.checkpoints import Provenance
+    from worker.checkpoint_file import Provenance
     from worker.context import WorkerContext
     from worker.engine.activation_patches import (
         PatchSearchState,

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from shared.images.masks import decode_mask
-from worker.checkpoints import read_verified
+from worker.checkpoint_file import read_verified
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.images.load import read_picture
 

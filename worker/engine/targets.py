@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from worker.engine.images.masks import (
+from worker.engine.images.region_masks import (
     compute_spatial_weights,
     divide_into_regions,
     resize_mask,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from shared.params.style import StyleLoss, StyleParams
     from worker.engine.images.inputs import Style
-    from worker.engine.images.masks import StyleRegion
     from worker.engine.images.pyramid import Scale, Size
+    from worker.engine.images.region_masks import StyleRegion
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
     from worker.engine.losses.content_tv import LossScale

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
-    from worker.checkpoints import Provenance
+    from worker.checkpoint_file import Provenance
 
 
 @dataclass(frozen=True, slots=True)

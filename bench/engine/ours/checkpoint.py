@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.ours.engine_run import start
+from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
 from worker.attempts.throttle import COST_FACTOR
-from worker.checkpoints import Provenance, checkpoint_key, dump
+from worker.checkpoint_file import Provenance, checkpoint_key, dump
 from worker.engine.optimizers.lbfgs import HISTORY_SIZE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
     """Iterations: how many before the checkpoint; enough of them fill the history."""
     schedule = ((task.edge, task.iterations[0]),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
-    last = deque(start(task, params), maxlen=1)[0]
+    last = deque(start_run(task, params), maxlen=1)[0]
     storage = LocalStorage(Path(task.folder) / "blobs")
     written = [_write(last, storage) for _ in range(_TIMES)]
     seconds, size = median(took for took, _ in written), written[0][1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.layers import CHANNELS, CONTENT, STYLES, halvings
+from bench.engine.layers import CHANNELS, CONTENT, STYLES, count_poolings
 from bench.engine.reference_objective import CONTENT_WEIGHT, STYLE_WEIGHT
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ITERATIONS = (30, 15, 40)  # at a quarter of the long side, at half, at the full
 QUICK_ITERATIONS = (6, 6)
 
 
-def minimizing_j(
+def make_objective_params(
     height: int,
     width: int,
     channels: Mapping[str, int] = CHANNELS,
@@ -50,7 +50,7 @@ def minimizing_j(
     }
 
 
-def pyramid(edge: int, iterations: Sequence[int]) -> tuple[Stage, ...]:
+def make_schedule(edge: int, iterations: Sequence[int]) -> tuple[Stage, ...]:
     """One scale per number of iterations, the last at `edge`, each half the next."""
     scales = reversed(range(len(iterations)))
     return tuple(
@@ -59,4 +59,4 @@ def pyramid(edge: int, iterations: Sequence[int]) -> tuple[Stage, ...]:
 
 
 def _halved(side: int, layer: str) -> int:
-    return int(side // 2 ** halvings(layer))
+    return int(side // 2 ** count_poolings(layer))

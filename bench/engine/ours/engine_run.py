@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CPU = torch.device("cpu")
 
 
-def start(task: Task, params: StyleParams) -> Iterator[Iterate]:
+def start_run(task: Task, params: StyleParams) -> Iterator[Iterate]:
     """Load weights and pictures as a worker does, and begin."""
     tensors = load_weights(params.network, Path(task.weights))
     told = {"cpu_precision": task.precision, "cpu_convolution": "direct"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench.engine.ours.engine_run import start
+from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 from worker.engine.images.tensors import to_pil_image
 
@@ -24,7 +24,7 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
     ended = [0.0, time.perf_counter()]
     image: Tensor | None = None
-    for iterate in start(task, params):
+    for iterate in start_run(task, params):
         image, ended = iterate.image, [ended[-1], time.perf_counter()]
     if image is not None:
         to_pil_image(image).save(task.picture)

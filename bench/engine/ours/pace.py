@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from bench.engine.lower_bounds import DirectConvolutions, MatrixProduct
-from bench.engine.ours.engine_run import start
+from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
     product, direct = MatrixProduct(), DirectConvolutions(height, width)
     schedule = ((task.edge, _WARM + rounds * each),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
-    run = start(task, params)
+    run = start_run(task, params)
     for _ in range(_WARM):
         next(run)
     rates, floors, ours = [], [], []

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from bench.engine.ours.configuration import minimizing_j, pyramid
-from bench.engine.ours.engine_run import start
+from bench.engine.ours.configuration import make_objective_params, make_schedule
+from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 from worker.engine.images.tensors import to_pil_image
 
@@ -30,14 +30,14 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     """Iterations: of each scale, the last at the full size; settings name a FACTOR."""
     with Image.open(task.photo) as photo:
         width, height = photo.size
-    schedule = pyramid(task.edge, task.iterations)
+    schedule = make_schedule(task.edge, task.iterations)
     settings = dict(task.settings)
     factor = settings.pop(FACTOR)
-    known = minimizing_j(height, width, content_factor=factor) | settings
+    known = make_objective_params(height, width, content_factor=factor) | settings
     params = StyleParams(max_edge=task.edge, schedule=schedule, **known)
     moments = [
         _deliver(iterate, Path(task.folder), clock)
-        for iterate in start(task, params)
+        for iterate in start_run(task, params)
         if iterate.scale == len(schedule) - 1 and _is_kept(iterate, schedule[-1][1])
     ]
     return {"moments": moments, "picture": moments[-1]["picture"]}

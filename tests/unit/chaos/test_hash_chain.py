@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from chaos.hash_chain import FIRST_SEED, last_link, pixels, shows
-from chaos.workers.hash_chain_run import chains_or
+from chaos.workers.hash_chain_run import wrap_stylize
 from shared.params.segments import Changes, Segment
 from shared.params.style import StyleParams
-from worker.checkpoints import Provenance, dump, parse
+from worker.checkpoint_file import Provenance, dump, parse
 from worker.engine.images.inputs import TransferInputs
 from worker.engine.images.tensors import to_pil_image
 
@@ -21,7 +21,7 @@ TURN = (Segment(from_iteration=4, changes=Changes(style_weight=2)),)
 
 
 def run(resume=None, segments=()):
-    chain = chains_or(None)
+    chain = wrap_stylize(None)
     return list(chain(SOURCES, PARAMS, None, resume=resume, segments=segments))
 
 
@@ -73,6 +73,6 @@ def test_pictures_are_left_to_the_engine():
         given.append((arguments, more))
         return iter(())
 
-    chains_or(stylize)(SOURCES, StyleParams(), "network", resume=None, segments=())
+    wrap_stylize(stylize)(SOURCES, StyleParams(), "network", resume=None, segments=())
 
     assert given[0][0][2] == "network"

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from bench.engine.layers import CHANNELS, CONVOLUTIONS, STYLES
-from bench.engine.ours.configuration import minimizing_j, pyramid
+from bench.engine.ours.configuration import make_objective_params, make_schedule
 from bench.engine.peers.weights import UNIT
 from bench.engine.peers.weights import caffe as caffe_
 from bench.engine.peers.weights import torchvision as torchvision_
-from bench.engine.reference_objective import Yardstick, activations
+from bench.engine.reference_objective import ReferenceObjective, compute_activations
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import (
     WIDTHS,
@@ -49,11 +49,11 @@ def test_our_objective_in_the_race_is_j_but_for_the_padding_of_the_picture(
     tensors: dict[str, Tensor],
 ) -> None:
     photo, painting, image = (picture(HEIGHT, WIDTH, seed) for seed in (1, 2, 3))
-    params = StyleParams(max_edge=64, **minimizing_j(HEIGHT, WIDTH, NARROW))
+    params = StyleParams(max_edge=64, **make_objective_params(HEIGHT, WIDTH, NARROW))
     network = build_network("vgg16", tensors, torch.device("cpu"))
-    padded_alike = Yardstick(tensors, photo, painting, padding="replicate")
+    padded_alike = ReferenceObjective(tensors, photo, painting, padding="replicate")
     image.requires_grad_()
-    j = padded_alike.objective(image)
+    j = padded_alike.evaluate(image)
     (slope,) = torch.autograd.grad(j, image)
 
     with torch.no_grad():
@@ -68,7 +68,7 @@ def test_zero_padding_makes_another_j(tensors: dict[str, Tensor]) -> None:
     photo, painting, image = (picture(HEIGHT, WIDTH, seed) for seed in (1, 2, 3))
 
     zero, replicate = (
-        Yardstick(tensors, photo, painting, padding).judge(image).j
+        ReferenceObjective(tensors, photo, painting, padding).measure(image).j
         for padding in ("constant", "replicate")
     )
 
@@ -79,9 +79,9 @@ def test_the_photo_itself_has_all_of_its_content_and_the_painting_all_of_its_sty
     tensors: dict[str, Tensor],
 ) -> None:
     photo, painting = (picture(HEIGHT, WIDTH, seed) for seed in (1, 2))
-    yardstick = Yardstick(tensors, photo, painting)
+    yardstick = ReferenceObjective(tensors, photo, painting)
 
-    of_photo, of_painting = yardstick.judge(photo), yardstick.judge(painting)
+    of_photo, of_painting = yardstick.measure(photo), yardstick.measure(painting)
 
     assert of_photo.c_rel == 0
     assert of_photo.s_rel > 0
@@ -103,7 +103,7 @@ def test_j_is_worked_out_by_hand() -> None:
     ]
     white, gray = (255 * (level - 0.48235) for level in (1, 0.9))
 
-    verdict = Yardstick(tensors, flat[0], flat[0]).judge(flat[1])
+    verdict = ReferenceObjective(tensors, flat[0], flat[0]).measure(flat[1])
 
     style = 5 * (white**2 - gray**2) ** 2
     assert verdict.j == pytest.approx(5 * (white - gray) ** 2 + 100 * style)
@@ -116,7 +116,7 @@ def test_the_weights_for_peers_are_the_same_function_in_other_units(
     tensors: dict[str, Tensor], name: str
 ) -> None:
     image = picture(HEIGHT, WIDTH, 1)
-    expected = activations(tensors, image, "replicate")[name]
+    expected = compute_activations(tensors, image, "replicate")[name]
     caffe_input = (255 * (image - _column(MEAN))).flip(1)
     usual_mean, usual_std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     torchvision_input = (image - _column(usual_mean)) / _column(usual_std)
@@ -130,7 +130,7 @@ def test_the_weights_for_peers_are_the_same_function_in_other_units(
 
 def _fed(tensors: dict[str, Tensor], values: Tensor) -> dict[str, Tensor]:
     """Activations of a first convolution that sees exactly `values`."""
-    return activations(tensors, values / 255 + _column(MEAN), "replicate")
+    return compute_activations(tensors, values / 255 + _column(MEAN), "replicate")
 
 
 def _column(colors: tuple[float, ...]) -> Tensor:
@@ -139,7 +139,7 @@ def _column(colors: tuple[float, ...]) -> Tensor:
 
 @pytest.mark.parametrize("name", STYLES)
 def test_every_style_layer_has_the_factor_of_j(name: str) -> None:
-    found = minimizing_j(HEIGHT, WIDTH)
+    found = make_objective_params(HEIGHT, WIDTH)
 
     share = found["style_layers"][name] / sum(found["style_layers"].values())
 
@@ -150,4 +150,4 @@ def test_every_style_layer_has_the_factor_of_j(name: str) -> None:
 
 
 def test_a_pyramid_ends_at_the_full_size() -> None:
-    assert pyramid(512, [60, 30, 40]) == ((128, 60), (256, 30), (512, 40))
+    assert make_schedule(512, [60, 30, 40]) == ((128, 60), (256, 30), (512, 40))

@@ -10,25 +10,25 @@ from PIL import Image
 
 from bench.engine.lower_bounds import flop_per_iteration
 from bench.engine.peers.registry import PEERS, checkout
-from bench.engine.pictures import prepare
-from bench.engine.reference_objective import Verdict
-from bench.engine.report import markdown, spliced
+from bench.engine.pictures import prepare_inputs
+from bench.engine.reference_objective import Measurement
+from bench.engine.report import format_report, replace_section
 from bench.engine.results import (
-    Delivered,
+    DeliveredPicture,
     Findings,
     PeerRun,
-    at_equal_time,
-    first_as_good,
-    last_within,
-    product_floor,
+    compute_product_bound,
+    find_at_equal_time,
+    find_first_as_good,
+    find_last_within,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def delivered(seconds: float, j: float, c_rel: float = 0.5) -> Delivered:
-    return Delivered(seconds, Verdict(j, c_rel, 0.1), "picture.png", 7)
+def delivered(seconds: float, j: float, c_rel: float = 0.5) -> DeliveredPicture:
+    return DeliveredPicture(seconds, Measurement(j, c_rel, 0.1), "picture.png", 7)
 
 
 RACE = [delivered(10, 9e5, 0.9), delivered(20, 5e5, 0.9), delivered(30, 4e5, 0.5)]
@@ -48,22 +48,22 @@ PEER = PeerRun(PEERS[0], "checkout", "100 iterations", delivered(200, 6e5), 1000
     ],
 )
 def test_a_picture_is_as_good_only_in_both_figures(
-    j: float, c_rel: float, found: tuple[str | None, Delivered | None]
+    j: float, c_rel: float, found: tuple[str | None, DeliveredPicture | None]
 ) -> None:
     races = {"x 1": RACE, "x 4": FAITHFUL}
 
-    assert first_as_good(races, Verdict(j, c_rel, 0)) == found
+    assert find_first_as_good(races, Measurement(j, c_rel, 0)) == found
 
 
 def test_the_sheet_shows_the_race_that_reached_the_peer_at_the_peers_time() -> None:
     races = {"x 1": RACE, "x 4": FAITHFUL}
 
-    assert at_equal_time(races, PEER) == FAITHFUL[-1]
+    assert find_at_equal_time(races, PEER) == FAITHFUL[-1]
 
 
 def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
-    assert last_within(RACE, 25) == RACE[1]
-    assert last_within(RACE, 5) is None
+    assert find_last_within(RACE, 25) == RACE[1]
+    assert find_last_within(RACE, 5) is None
 
 
 def test_a_goal_is_met_or_missed_by_the_figures() -> None:
@@ -72,7 +72,7 @@ def test_a_goal_is_met_or_missed_by_the_figures() -> None:
     fast = replace(PEER, delivered=delivered(301, 6e5))
 
     lines = [
-        next(line for line in markdown(each).splitlines() if "10 x |" in line)
+        next(line for line in format_report(each).splitlines() if "10 x |" in line)
         for each in (
             findings,
             replace(findings, peers=[slow]),
@@ -87,7 +87,7 @@ def test_a_goal_is_met_or_missed_by_the_figures() -> None:
 def test_a_peer_is_raced_once_in_every_precision() -> None:
     races = {"x 1, bf16": RACE, "x 4, bf16": FAITHFUL, "x 1, float32": RACE}
 
-    text = markdown(Findings({}, peers=[PEER], races=races))
+    text = format_report(Findings({}, peers=[PEER], races=races))
 
     assert "| impasto, x 4, bf16 | 25.0 |" in text
     assert "| impasto, x 1, float32 | 30.0 |" in text
@@ -98,13 +98,13 @@ def test_memory_is_compared_with_the_leanest_peer() -> None:
     peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs", "precision": "x"}
     memory = {"512": {**peak, "last_iteration_seconds": 1.0}}
 
-    text = markdown(Findings({}, peers=[PEER, leaner], memory=memory))
+    text = format_report(Findings({}, peers=[PEER, leaner], memory=memory))
 
     assert "0.80 of neural-style-pt's, goal 0.6, missed" in text
 
 
 def test_a_peer_that_did_not_run_has_a_reason_and_no_figure() -> None:
-    text = markdown(Findings({}, absent={"crowsonkb": "no checkout"}))
+    text = format_report(Findings({}, absent={"crowsonkb": "no checkout"}))
 
     assert "| crowsonkb | no checkout |" in text
     assert "seconds" not in text
@@ -117,20 +117,24 @@ def test_an_iteration_is_1_21_million_operations_a_pixel() -> None:
 def test_the_floor_is_arithmetic_over_the_rate() -> None:
     pace = {"height": 512, "width": 512, "gemm_gflops": 100.0}
 
-    assert product_floor(pace) == pytest.approx(1.21e6 * 512**2 / 1e11, rel=0.01)
+    assert compute_product_bound(pace) == pytest.approx(
+        1.21e6 * 512**2 / 1e11, rel=0.01
+    )
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
     page = "a\n<!-- begin: bench-engine -->\nold\n<!-- end: bench-engine -->\nz\n"
 
-    assert spliced(page, "new\n") == page.replace("old", "new")
+    assert replace_section(page, "new\n") == page.replace("old", "new")
 
 
 def test_every_engine_gets_pictures_of_one_size(tmp_path: Path) -> None:
     for name, size in (("photo", (60, 40)), ("painting", (100, 90))):
         Image.new("RGB", size, "red").save(tmp_path / f"{name}.jpg")
 
-    made = prepare(tmp_path / "photo.jpg", tmp_path / "painting.jpg", 30, tmp_path)
+    made = prepare_inputs(
+        tmp_path / "photo.jpg", tmp_path / "painting.jpg", 30, tmp_path
+    )
 
     for path in made:
         with Image.open(path) as picture:

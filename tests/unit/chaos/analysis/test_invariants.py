@@ -9,10 +9,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from chaos.analysis.evidence import Evidence, Moved, Row
-from chaos.analysis.invariants import judge
+from chaos.analysis.evidence import Evidence, JobRecord, JobTransition
+from chaos.analysis.invariants import check_invariants
 from chaos.hash_chain import FIRST_SEED, last_link, pixels
-from chaos.records import Asked, Submission
+from chaos.records import RequestedAction, Submission
 from shared.states import JobState
 
 SEED, ITERATIONS = FIRST_SEED + 7, 12
@@ -26,7 +26,7 @@ def png(link):
 
 
 def moved(event, was, state, fence, job_id="job_a"):
-    return Moved(job_id, event, was, state, fence, 0.0)
+    return JobTransition(job_id, event, was, state, fence, 0.0)
 
 
 LIFE = (
@@ -55,7 +55,7 @@ def row(data, **more):
         "exact_reason": None,
         "params": {"seed": SEED, "style_weight": 8.0},
     }
-    return Row(**{**whole, **more})
+    return JobRecord(**{**whole, **more})
 
 
 def submission(**more):
@@ -76,7 +76,7 @@ def evidence(*, weights=((0, 8.0),), result=None, asked=(), events=LIFE, **of_ro
     data = result or png(last_link(SEED, ITERATIONS, weights))
     return Evidence(
         submissions=[submission()],
-        asked=asked,
+        actions=asked,
         rows=[row(data, **of_row)],
         events={"job_a": events},
         weights={"job_a": weights},
@@ -87,11 +87,11 @@ def evidence(*, weights=((0, 8.0),), result=None, asked=(), events=LIFE, **of_ro
 
 
 def kinds(found):
-    return sorted({one.kind for one in judge(found)})
+    return sorted({one.kind for one in check_invariants(found)})
 
 
 def test_a_clean_farm_is_found_clean():
-    assert judge(evidence()) == []
+    assert check_invariants(evidence()) == []
 
 
 def test_a_job_that_was_accepted_and_has_no_row_is_lost():
@@ -156,7 +156,10 @@ def test_a_chain_with_a_wrong_digest_is_unequal(link):
 
 
 def test_a_steered_chain_is_checked_with_its_segments():
-    assert judge(evidence(weights=((0, 8.0), (4, 2.5), (4, 3.5), (9, 1.0)))) == []
+    assert (
+        check_invariants(evidence(weights=((0, 8.0), (4, 2.5), (4, 3.5), (9, 1.0))))
+        == []
+    )
 
 
 def test_a_picture_that_differs_in_one_byte_is_unequal():
@@ -164,7 +167,7 @@ def test_a_picture_that_differs_in_one_byte_is_unequal():
     sent = submission(kind="style", variant=0)
     spoiled = PAINTED[:-1] + b"!"
 
-    assert judge(replace(clean, submissions=[sent])) == []
+    assert check_invariants(replace(clean, submissions=[sent])) == []
     found = replace(evidence(result=spoiled), submissions=[sent])
     assert kinds(found) == ["unequal"]
 
@@ -197,7 +200,7 @@ def test_a_job_that_lost_three_workers_in_a_row_may_fail():
         "fence": 6,
     }
 
-    assert judge(evidence(events=tuple(life), **ended)) == []
+    assert check_invariants(evidence(events=tuple(life), **ended)) == []
     assert kinds(evidence(events=(*life[:-4], *life[-2:]), **ended)) == ["failed"]
 
 
@@ -219,7 +222,7 @@ def test_a_row_that_its_events_do_not_lead_to_is_untrue():
 
 
 def test_an_api_that_tells_another_state_is_untrue():
-    assert judge(replace(evidence(), shown={"job_a": "succeeded"})) == []
+    assert check_invariants(replace(evidence(), shown={"job_a": "succeeded"})) == []
     assert kinds(replace(evidence(), shown={"job_a": "running"})) == ["untrue"]
 
 
@@ -228,11 +231,11 @@ def test_wrong_counts_of_an_owner_are_untrue():
 
 
 def test_a_cancel_that_was_accepted_and_not_done_is_disobeyed():
-    asked = [Asked("job_a", "cancel", 202, 0.0)]
+    asked = [RequestedAction("job_a", "cancel", 202, 0.0)]
 
     assert kinds(evidence(asked=asked)) == ["disobeyed"]
-    refused = [Asked("job_a", "cancel", 409, 0.0)]
-    assert judge(evidence(asked=refused)) == []
+    refused = [RequestedAction("job_a", "cancel", 409, 0.0)]
+    assert check_invariants(evidence(asked=refused)) == []
 
 
 def test_an_end_before_its_time_that_nobody_asked_for_is_disobeyed():
@@ -240,8 +243,8 @@ def test_an_end_before_its_time_that_nobody_asked_for_is_disobeyed():
     data = png(last_link(SEED, 5, [(0, 8.0)]))
 
     assert kinds(evidence(result=data, **early)) == ["disobeyed"]
-    asked = [Asked("job_a", "finish", 202, 0.0)]
-    assert judge(evidence(result=data, asked=asked, **early)) == []
+    asked = [RequestedAction("job_a", "finish", 202, 0.0)]
+    assert check_invariants(evidence(result=data, asked=asked, **early)) == []
 
 
 def test_files_and_processes_left_behind_are_found():

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from chaos.analysis.evidence import Moved
-from chaos.analysis.recovery_times import delays, quantile, recoveries, ring_delay
+from chaos.analysis.evidence import JobTransition
+from chaos.analysis.recovery_times import (
+    compute_delays,
+    compute_notification_delay,
+    compute_recoveries,
+    quantile,
+)
 from chaos.records import Fault, Submission
 
 
 def moved(event, fence, at):
-    return Moved("job_a", event, "running", "queued", fence, at)
+    return JobTransition("job_a", event, "running", "queued", fence, at)
 
 
 KILL = Fault("kill -9", 10.0, 10.0, "job_a", 1)
 
 
 def found(events, *others):
-    return recoveries([KILL, *others], {"job_a": events})
+    return compute_recoveries([KILL, *others], {"job_a": events})
 
 
 def test_recovery_ends_with_the_next_claim():
@@ -47,10 +52,10 @@ def test_the_delay_of_a_frozen_redis_is_over_the_usual_answer():
     frozen, locked = Fault("Redis frozen", 10, 20), Fault("SQLite locked", 30, 40)
     submissions = [sent(1, 0.02), sent(3, 0.04), sent(11, 0.4), sent(31, 5.0)]
 
-    calm, waited = delays(submissions, [frozen, locked])
+    calm, waited = compute_delays(submissions, [frozen, locked])
 
     assert (calm, waited) == ([0.02, 0.04], [0.4])
-    assert abs(ring_delay(calm, waited) - 0.37) < 1e-9
+    assert abs(compute_notification_delay(calm, waited) - 0.37) < 1e-9
 
 
 def test_quantiles_are_values_that_were_measured():

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from chaos.workers.failpoint_locations import OF_JOBS, OF_LEADER, TRAPS, install
-from chaos.workers.failpoints import LOSE, Traps
+from chaos.workers.failpoints import LOSE, Failpoints
 from shared.errors import DatabaseUnavailable
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.maintenance import loop
@@ -41,7 +41,7 @@ def installed(tmp_path):
     named += [(LocalStorage, "put"), (LocalStorage, "delete")]
     named += [(local, "_write_durably")]
     before = [(where, name, getattr(where, name)) for where, name in named]
-    traps = Traps(tmp_path, "1")
+    traps = Failpoints(tmp_path, "1")
     install(traps)
     yield traps
     for where, name, value in before:
@@ -92,7 +92,7 @@ def test_a_worker_ends_at_the_point_that_was_named(tmp_path, point, there, unfin
     assert ended.returncode == 1
     assert sum(path.name == "7.png" for path in files) == there
     assert sum(path.name.startswith(".") for path in files) == unfinished
-    word = Traps(tmp_path, "1").take()
+    word = Failpoints(tmp_path, "1").take()
     assert (word.point, word.job_id, word.fence) == (point, "job_a", 7)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from shared.params.networks import layer_names
 from shared.params.style import StyleParams
-from worker.checkpoints import Provenance, dump, parse
+from worker.checkpoint_file import Provenance, dump, parse
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import Scale
 from worker.engine.limits import RunLimits

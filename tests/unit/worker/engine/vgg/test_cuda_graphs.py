@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class FakeGraphs:
-    """Fake of CUDA graphs: results appear in the memory of the first, on replay only."""
+    """Fake of CUDA graphs: results appear in the first outputs, on replay only."""
 
     def __init__(self) -> None:
         self.captured = self.replayed = 0

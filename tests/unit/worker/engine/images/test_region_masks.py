@@ -14,7 +14,7 @@ from tests.unit.worker.engine.conftest import (
     picture,
 )
 from worker.engine.images.inputs import Style, TransferInputs
-from worker.engine.images.masks import (
+from worker.engine.images.region_masks import (
     compute_spatial_weights,
     divide_into_regions,
     feather_mask,

@@ -12,7 +12,7 @@ from shared.errors import BlobDamaged, StorageError, WeightsDamaged
 from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint
 from shared.params.style import StyleParams
 from shared.storage.local import LocalStorage
-from worker.checkpoints import (
+from worker.checkpoint_file import (
     FORMAT_VERSION,
     Provenance,
     checkpoint_key,
