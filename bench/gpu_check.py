@@ -48,7 +48,7 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to compute on the device."""
+    """Precision of the activations, and whether CUDA graphs are used."""
 
     precision: str
     graphs: bool
@@ -56,7 +56,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What an iteration took: median seconds, and the most memory, MiB."""
+    """Median seconds of an iteration, and peak memory in MiB."""
 
     seconds: float
     mebibytes: float
@@ -96,31 +96,36 @@ def run_tests(device_class: str) -> bool:
 
 
 def iterate_table(device: torch.device) -> Iterator[str]:
-    """Time every way at every size, in Markdown, line by line as it is known."""
+    """Time every variant at every size; yield a Markdown table line by line."""
     tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
         make_cuda_deterministic()
     yield "| long side | precision | graphs | seconds per iteration | peak MiB |"
     yield "| --- | --- | --- | --- | --- |"
-    for side, way in itertools.product(SIDES, list_variants(device)):
+    for side, variant in itertools.product(SIDES, list_variants(device)):
         network = build_network(
             "vgg16",
             tensors,
             device,
-            precision=torch.bfloat16 if way.precision == "bf16" else None,
-            capture_graph=capture_cuda_graph if way.graphs else None,
+            precision=torch.bfloat16 if variant.precision == "bf16" else None,
+            capture_graph=capture_cuda_graph if variant.graphs else None,
         )
-        graphs = "on" if way.graphs else "off"
-        yield f"| {side} | {way.precision} | {graphs} | {_format_timing(network, side)} |"
+        graphs = "on" if variant.graphs else "off"
+        timing = _format_timing(network, side)
+        yield f"| {side} | {variant.precision} | {graphs} | {timing} |"
 
 
 def list_variants(device: torch.device) -> list[Variant]:
-    """Those that the device has."""
+    """List the variants that the device supports."""
     if device.type != "cuda":
         return [Variant("float32", graphs=False)]
-    halves = torch.cuda.is_bf16_supported(including_emulation=False)
-    precisions = ("float32", "bf16") if halves else ("float32",)
-    return [Variant(one, two) for one in precisions for two in (False, True)]
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    precisions = ("float32", "bf16") if has_bf16 else ("float32",)
+    return [
+        Variant(precision, graphs)
+        for precision in precisions
+        for graphs in (False, True)
+    ]
 
 
 def time_iterations(network: Network, side: int) -> Timing:
@@ -149,12 +154,12 @@ def time_iterations(network: Network, side: int) -> Timing:
 
 def _format_timing(network: Network, side: int) -> str:
     try:
-        found = time_iterations(network, side)
+        timing = time_iterations(network, side)
     except RuntimeError as error:  # torch.OutOfMemoryError is one, and MPS has its own
         if "out of memory" not in str(error):
             raise
         return "out of memory | "
-    return f"{found.seconds:.4f} | {found.mebibytes:.0f}"
+    return f"{timing.seconds:.4f} | {timing.mebibytes:.0f}"
 
 
 def _reset_memory(device: torch.device) -> None:

@@ -76,11 +76,11 @@ def _engines(findings: Findings) -> str:
 
 def _format_peer(run: PeerRun) -> tuple[str, ...]:
     name = f"{run.peer.name} ({run.source})"
-    return (name, run.instructions, *_figures(run.delivered), f"{run.peak_mib:.0f}")
+    return (name, run.told, *_figures(run.delivered), f"{run.peak_mib:.0f}")
 
 
 def _figures(delivered: DeliveredPicture) -> tuple[str, ...]:
-    verdict = delivered.measurement
+    verdict = delivered.verdict
     seconds = f"{delivered.seconds:.1f}"
     return (
         seconds,
@@ -103,7 +103,7 @@ def _race(findings: Findings) -> str:
 
 def _raced(races: Races, run: PeerRun) -> tuple[str, ...]:
     seconds, goal = run.delivered.seconds, run.peer.goal
-    name, ours = find_first_as_good(races, run.delivered.measurement)
+    name, ours = find_first_as_good(races, run.delivered.verdict)
     row: tuple[str, ...] = ("not reached", "", "", "", "")
     times = 0.0
     if ours is not None:
@@ -209,7 +209,7 @@ def _pictures(findings: Findings) -> list[tuple[str, Path]]:
 
 
 def _caption(name: str, delivered: DeliveredPicture) -> str:
-    verdict = delivered.measurement
+    verdict = delivered.verdict
     return (
         f"{name}: {delivered.seconds:.0f} s, J {verdict.j:.3g}, C {verdict.c_rel:.2f}"
     )

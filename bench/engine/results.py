@@ -25,7 +25,7 @@ class DeliveredPicture:
     """
 
     seconds: float
-    measurement: Measurement
+    verdict: Measurement
     picture: str
     iteration: int
 
@@ -36,7 +36,7 @@ class PeerRun:
 
     peer: Peer
     source: str
-    instructions: str
+    told: str
     delivered: DeliveredPicture
     peak_mib: float
 
@@ -76,7 +76,7 @@ def find_first_as_good(
         (name, ours)
         for name, race in races.items()
         for ours in race
-        if ours.measurement.j <= peer.j and ours.measurement.c_rel <= peer.c_rel
+        if ours.verdict.j <= peer.j and ours.verdict.c_rel <= peer.c_rel
     ]
     return min(good, key=lambda found: found[1].seconds, default=(None, None))
 
@@ -91,7 +91,7 @@ def group_by_precision(races: Races) -> list[Races]:
 
 def find_at_equal_time(races: Races, run: PeerRun) -> DeliveredPicture | None:
     """Our last picture by the time of a peer, of the race that reached it first."""
-    name, _ = find_first_as_good(races, run.delivered.measurement)
+    name, _ = find_first_as_good(races, run.delivered.verdict)
     race = races[name] if name else next(iter(races.values()), [])
     return find_last_within(race, run.delivered.seconds)
 

@@ -157,7 +157,7 @@ class Session:
         run = PeerRun(
             peer=peer,
             source="checkout" if source else f"`{peer.package}` from PyPI",
-            instructions=peer.told.format(*iterations),
+            told=peer.told.format(*iterations),
             delivered=delivered,
             peak_mib=found["peak_mib"],
         )

@@ -67,16 +67,16 @@ class Evidence:
 
     Attributes:
         submissions: What was sent.
-        asked: What was asked of jobs.
+        actions: Requested actions.
         rows: All jobs.
         events: By job, in order.
         weights: By job: (iteration after which it holds, style weight), in order.
         results: Bytes of results by key; keys whose blob is missing are not there.
         pictures: What undisturbed jobs made, by variant.
-        shown: By job: the state that the API told at the end.
+        api_states: State of each job in the API at the end.
         counts: By owner: (queued, running), as the owners' table has it.
-        left: Keys of blobs that no row names after a day's collection.
-        missing: Keys of checkpoints that rows name and the storage does not have.
+        orphan_keys: Keys of blobs that no row names after a day's collection.
+        missing_checkpoints: Keys of checkpoints in rows that the storage lacks.
         complaints: What went wrong with processes.
     """
 

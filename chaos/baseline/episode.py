@@ -121,7 +121,7 @@ def run_episode(
         flushes: Whether FLUSHALL is among them: it takes messages and results alike.
 
     Raises:
-        PartMissing: No Redis is installed.
+        MissingDependency: No Redis is installed.
     """
     with _stage(seed, acks_late=acks_late) as (scene, producer):
         producer.start()

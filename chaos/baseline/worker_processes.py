@@ -73,4 +73,4 @@ class PlainWorkerPool(WorkerPool):
 
     def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
         numbers = range(1, count + 1)
-        self.berths = [PlainWorkerSlot(number, environment, home) for number in numbers]
+        self.slots = [PlainWorkerSlot(number, environment, home) for number in numbers]

@@ -67,7 +67,7 @@ def prepare_environment(database: str) -> Iterator[FarmEnvironment]:
     """Start Redis and the database; stop them and remove all files afterwards.
 
     Raises:
-        PartMissing: A server is not installed.
+        MissingDependency: A server is not installed.
     """
     path = redis_server_path()
     if path is None:

@@ -40,9 +40,9 @@ class LoadGenerator:
     """Submits jobs, so that about `in_flight` of them are under way.
 
     Args:
-        person: Who sends them.
+        person: Client that sends them.
         db: To count those under way.
-        diary: Where they are written down.
+        diary: Records to add the submissions to.
         rng: Decides which.
         in_flight: How many.
     """

@@ -1,4 +1,4 @@
-"""A farm that runs, and what is going on with it: what a fault may reach."""
+"""Running farm: its processes, clients and records, as the faults use them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DelayedActions:
-    """What is to be done at some time, in order."""
+    """Actions to run at a later time, in order."""
 
     _waiting: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: count[int] = field(default_factory=count)
@@ -45,12 +45,12 @@ class DelayedActions:
 
 @dataclass(slots=True)
 class RunningFarm:
-    """Everything that a fault may reach.
+    """Parts of a running farm that faults use.
 
     Attributes:
-        people: Threads for whoever waits for an answer of the API.
-        later: What is to be mended.
-        busy: Names of parts that are broken now: they are not broken twice.
+        threads: Threads for requests that wait for a response of the API.
+        delayed: Repairs to be done later.
+        broken_parts: Names of parts that are broken now: they are not broken twice.
     """
 
     environment: FarmEnvironment

@@ -1,6 +1,6 @@
-"""Drives a chain the way the engine drives a picture: same arguments, same iterates.
+"""Hash-chain engine: takes the arguments of `stylize` and yields the same iterates.
 
-So everything around it is the worker's own: claim, heartbeats, orders, steering,
+Everything around it is the worker's own: claim, heartbeats, directives, steering,
 checkpoints, previews, the result.
 """
 
@@ -35,45 +35,45 @@ Stylize = "Callable[..., Iterator[Iterate]]"
 
 
 def wrap_stylize(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
-    """Make an engine that computes chains itself and leaves pictures to `stylize`."""
+    """Wrap `stylize` to compute hash chains itself, by the seed of the job."""
 
     @wraps(stylize)
-    def either(
-        sources: TransferInputs, params: StyleParams, *network: object, **more: object
+    def stylize_or_chain(
+        inputs: TransferInputs, params: StyleParams, *network: object, **more: object
     ) -> Iterator[Iterate]:
         if params.seed < FIRST_SEED:
-            return stylize(sources, params, *network, **more)
-        return _chain(sources, params, more["resume"], more["segments"])
+            return stylize(inputs, params, *network, **more)
+        return _chain(inputs, params, more["resume"], more["segments"])
 
-    return either
+    return stylize_or_chain
 
 
 def _chain(
-    sources: TransferInputs,
+    inputs: TransferInputs,
     params: StyleParams,
     resume: Snapshot | None,
     segments: Sequence[Segment],
 ) -> Iterator[Iterate]:
     done = 0 if resume is None else resume.iteration
     link = first_link(params.seed) if resume is None else _link(resume)
-    begin = 0 if resume is None else resume.scale
-    for scale in range(begin, len(params.stages)):
-        size = fit_size(sources.content, params.stages[scale][0])
+    first_scale = 0 if resume is None else resume.scale
+    for scale in range(first_scale, len(params.stages)):
+        size = fit_size(inputs.content, params.stages[scale][0])
         first = compute_scale_end(params, scale - 1) if scale else 0
-        while (leg := find_phase(params, segments, scale, done)).end > done:
-            while done < leg.end:
+        while (phase := find_phase(params, segments, scale, done)).end > done:
+            while done < phase.end:
                 time.sleep(STEP_SECONDS)
                 done += 1
-                link = next_link(link, done, leg.params.style_weight)
+                link = next_link(link, done, phase.params.style_weight)
                 yield _iterate((done, scale, done - first), link, size)
 
 
 def _iterate(
-    place: tuple[int, int, int], link: bytes, size: tuple[int, int]
+    position: tuple[int, int, int], link: bytes, size: tuple[int, int]
 ) -> Iterate:
     image = _image(link, size)
     state = ComponentState({"link": torch.tensor(list(link), dtype=torch.uint8)})
-    return Iterate(*place, _LOSSES, image, image, image, {"chain": state})
+    return Iterate(*position, _LOSSES, image, image, image, {"chain": state})
 
 
 def _link(snapshot: Snapshot) -> bytes:

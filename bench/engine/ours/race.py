@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
     from worker.engine.snapshot import Iterate
 
-FACTOR = "content_factor"  # of `minimizing_j`, among the settings
+FACTOR = "content_factor"  # of `make_objective_params`, among the settings
 
 _CLOSELY = 20  # iterations of the last scale that are all kept
 _STRIDE = 5  # after that

@@ -1,1 +1,14 @@
-"""SQLAlchemy tables, one module per concept; rows have no behavior."""
+"""SQLAlchemy tables; rows carry no behavior.
+
+Importing one registers all, because foreign keys name other tables.
+"""
+
+from shared.db.models import (  # noqa: F401 - registered in `Base.metadata`
+    assets,
+    auth,
+    jobs,
+    locks,
+    owners,
+    timing,
+    workers,
+)

@@ -222,8 +222,8 @@ def test_a_row_that_its_events_do_not_lead_to_is_untrue():
 
 
 def test_an_api_that_tells_another_state_is_untrue():
-    assert check_invariants(replace(evidence(), shown={"job_a": "succeeded"})) == []
-    assert kinds(replace(evidence(), shown={"job_a": "running"})) == ["untrue"]
+    assert check_invariants(replace(evidence(), api_states={"job_a": "succeeded"})) == []
+    assert kinds(replace(evidence(), api_states={"job_a": "running"})) == ["untrue"]
 
 
 def test_wrong_counts_of_an_owner_are_untrue():
@@ -250,7 +250,7 @@ def test_an_end_before_its_time_that_nobody_asked_for_is_disobeyed():
 def test_files_and_processes_left_behind_are_found():
     left = ["results/job_a/.1.png.0bad"]
 
-    assert kinds(replace(evidence(), left=left)) == ["left behind"]
+    assert kinds(replace(evidence(), orphan_keys=left)) == ["left behind"]
     assert kinds(replace(evidence(), complaints=["worker 1 is there"])) == [
         "left behind"
     ]

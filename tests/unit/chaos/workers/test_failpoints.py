@@ -1,4 +1,4 @@
-"""Traps are stepped on once, at their point only, and leave word of the job."""
+"""Failpoints are triggered once, at their point only, and leave word of the job."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ENDS_AT = """
 import sys
 from pathlib import Path
 from chaos.workers.failpoint_locations import install
-from chaos.workers.failpoints import Traps
+from chaos.workers.failpoints import Failpoints
 from shared.storage.backends import open_storage
 import worker.app
-traps = Traps(Path(sys.argv[1]), "1")
+traps = Failpoints(Path(sys.argv[1]), "1")
 install(traps)
 traps.set(sys.argv[2], "exit")
 open_storage(f"file://{sys.argv[1]}/blobs").put("results/job_a/7.png", b"result")

