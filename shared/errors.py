@@ -37,7 +37,7 @@ ImpastoError
 ├── ServerBusy              too many uploads are being checked at once
 ├── TooManyStreams          too many streams and long polls are open
 ├── DatabaseUnavailable     the database cannot be reached now
-├── SqliteOnNetworkFileSystem  a SQLite file that other hosts could open
+├── SqliteSharedByHosts     a SQLite file that other hosts could open
 ├── UnknownSchemaRevision   a database that no migration brings to this version
 ├── DeviceTaken             another live worker uses this device
 ├── StorageError            a blob cannot be read or written now
@@ -442,7 +442,7 @@ class DatabaseUnavailable(ImpastoError):
     hint = "nothing was lost; try again in a few seconds"
 
 
-class SqliteOnNetworkFileSystem(ImpastoError):
+class SqliteSharedByHosts(ImpastoError):
     """SQLite would serve more than one host, which it cannot do safely."""
 
     code = "database_shared"

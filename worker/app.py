@@ -24,7 +24,7 @@ from redis import RedisError
 from shared.db.database import Database
 from shared.errors import (
     DeviceTaken,
-    SqliteOnNetworkFileSystem,
+    SqliteSharedByHosts,
     StorageError,
     WeightsError,
 )
@@ -63,7 +63,7 @@ DEFAULT_NETWORK: Final = "vgg16"
 _UNUSABLE = (
     WeightsError,
     StorageError,
-    SqliteOnNetworkFileSystem,
+    SqliteSharedByHosts,
     DeviceTaken,
     RuntimeError,
 )
@@ -97,7 +97,7 @@ def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:
     Raises:
         WeightsError: They are missing or damaged.
         StorageError: The storage URL has an unknown scheme.
-        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
+        SqliteSharedByHosts: SQLite cannot serve this host.
         RuntimeError: It cannot compute as asked for.
     """
     configure_torch(settings, device.device_class)

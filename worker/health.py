@@ -49,7 +49,7 @@ def is_heartbeat_file_fresh(home: Path) -> bool:
 
 
 def _heartbeat_file(home: Path) -> Path:
-    return home / f"pulse-{socket.gethostname()}"  # hosts may share the folder
+    return home / f"heartbeat-{socket.gethostname()}"  # hosts may share the folder
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ def register_when_device_is_free(context: WorkerContext) -> None:
     as its row is stale.
 
     Raises:
-        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
+        SqliteSharedByHosts: SQLite cannot serve this host.
         DeviceTaken: Another live worker of this host has the device.
     """
     last_seen: float | None = None
@@ -73,7 +73,7 @@ def register(context: WorkerContext) -> None:
     """Write this worker's row, with its device, its versions and its process.
 
     Raises:
-        SqliteOnNetworkFileSystem: SQLite cannot serve this host.
+        SqliteSharedByHosts: SQLite cannot serve this host.
         DeviceTaken: Another live worker of this host has the device.
         DatabaseUnavailable: The row was not written; it may be written later.
     """

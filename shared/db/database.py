@@ -47,7 +47,7 @@ class Database:
         statement_seconds: Time limit of one statement on PostgreSQL.
 
     Raises:
-        SqliteOnNetworkFileSystem: A SQLite file lies on a network file system.
+        SqliteSharedByHosts: A SQLite file lies on a network file system.
     """
 
     def __init__(

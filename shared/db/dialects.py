@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from typing_extensions import override
 
-from shared.errors import SqliteOnNetworkFileSystem
+from shared.errors import SqliteSharedByHosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,7 +96,7 @@ def require_local_file(database: Path) -> None:
     """Refuse a SQLite file that other hosts could open, where the system can tell.
 
     Raises:
-        SqliteOnNetworkFileSystem: The file lies on a network file system.
+        SqliteSharedByHosts: The file lies on a network file system.
     """
     try:
         mounts = _MOUNTS.read_text().splitlines()
@@ -104,9 +104,7 @@ def require_local_file(database: Path) -> None:
         return  # not Linux
     kind = file_system_type(database.absolute(), mounts)
     if kind.startswith(_NETWORK_FILE_SYSTEMS):
-        raise SqliteOnNetworkFileSystem(
-            f"{database} lies on a network file system ({kind})"
-        )
+        raise SqliteSharedByHosts(f"{database} lies on a network file system ({kind})")
 
 
 def file_system_type(path: Path, mounts: Iterable[str]) -> str:

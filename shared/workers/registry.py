@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.models.workers import Worker
-from shared.errors import DeviceTaken, SqliteOnNetworkFileSystem
+from shared.errors import DeviceTaken, SqliteSharedByHosts
 from shared.workers.process_identity import has_exited
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def register_worker(db: Database, registration: Registration) -> None:
     The row of a dead worker of the same device is replaced; a request to drain stays.
 
     Raises:
-        SqliteOnNetworkFileSystem: On SQLite, workers of another host are registered.
+        SqliteSharedByHosts: On SQLite, workers of another host are registered.
         DeviceTaken: Another live worker of this host has the device.
     """
     try:
@@ -118,7 +118,7 @@ def _require_same_host(db: Database, session: Session, host: str) -> None:
         select(Worker.host).where(alive, Worker.host != host).limit(1)
     )
     if other is not None:
-        raise SqliteOnNetworkFileSystem(
+        raise SqliteSharedByHosts(
             f"workers of {other!r} use this SQLite database already"
         )
 

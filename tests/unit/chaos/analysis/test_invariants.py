@@ -222,7 +222,9 @@ def test_a_row_that_its_events_do_not_lead_to_is_untrue():
 
 
 def test_an_api_that_tells_another_state_is_untrue():
-    assert check_invariants(replace(evidence(), api_states={"job_a": "succeeded"})) == []
+    assert (
+        check_invariants(replace(evidence(), api_states={"job_a": "succeeded"})) == []
+    )
     assert kinds(replace(evidence(), api_states={"job_a": "running"})) == ["untrue"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.db.database import Database
 from shared.db.dialects import file_system_type
-from shared.errors import SqliteOnNetworkFileSystem
+from shared.errors import SqliteSharedByHosts
 from shared.queries.jobs import read_live_workers
 from shared.workers.registry import Registration, register_worker
 
@@ -43,7 +43,7 @@ def test_workers_of_a_second_host_are_turned_away_from_sqlite(sqlite_url, clock)
     register_worker(db, presence("wkr_1", "here"))
     register_worker(db, presence("wkr_2", "here"))
 
-    with pytest.raises(SqliteOnNetworkFileSystem, match="'here'") as caught:
+    with pytest.raises(SqliteSharedByHosts, match="'here'") as caught:
         register_worker(db, presence("wkr_3", "there"))
     assert "use PostgreSQL" in caught.value.hint
 
