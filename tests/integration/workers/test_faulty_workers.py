@@ -209,7 +209,7 @@ def test_a_worker_is_known_to_be_alive_even_while_its_database_is_away(farm):
     worker.terminate()
     worker.wait(timeout=20)
     (heartbeat_file,) = farm.settings.home.glob("heartbeat-*")
-    os.utime(pulse, (0, 0))
+    os.utime(heartbeat_file, (0, 0))
     assert codes() == [1, 1]
 
 
