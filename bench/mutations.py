@@ -78,13 +78,13 @@ MUTATIONS = (
         "fence=Job.fence,",
     ),
     Mutation(
-        "a reap raises no fence",
+        "a rescue raises no fence",
         "shared/maintenance/rescue.py",
         'columns["fence"] = Job.fence + 1',
         'columns["fence"] = Job.fence',
     ),
     Mutation(
-        "a reap asks for no lease",
+        "a rescue asks for no lease",
         "shared/maintenance/rescue.py",
         "Job.state.in_(LEASED), Job.lease_until < db.now",
         "Job.state.in_(LEASED)",

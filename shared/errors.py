@@ -281,7 +281,7 @@ class InvalidState(ImpastoError):
         names = ", ".join(allowed_actions) or "none"
         reason = f"it is {state}" + (f" and {detail}" if detail else "")
         super().__init__(
-            f"cannot {action} job {job_id}: {reason}; verbs allowed now: {names}"
+            f"cannot {action} job {job_id}: {reason}; actions allowed now: {names}"
         )
         self.state = state
         self.allowed_actions = allowed_actions

@@ -96,7 +96,7 @@ class ActionOutcome:
         state: State of the job afterwards.
         done: Whether the action is complete; False: accepted, a worker has to obey.
         effect: Change that the action makes.
-        needs: What else the job must have; without it, the verb is refused.
+        requirement: What else the job must have; without it, the action is refused.
     """
 
     state: JobState

@@ -95,7 +95,7 @@ def dump(snapshot: Snapshot, provenance: Provenance) -> bytes:
         "scale": snapshot.scale,
         "scale_iteration": snapshot.scale_iteration,
         "numbers": dict(snapshot.numbers),
-        "origin": asdict(provenance),
+        "provenance": asdict(provenance),
         "aliases": _aliases(snapshot.tensors),
     }
     tensors = {
@@ -114,7 +114,7 @@ def parse(data: bytes) -> tuple[Snapshot, Provenance]:
     """
     try:
         entry = _read_metadata(data)
-        provenance = Provenance(**entry.pop("origin"))
+        provenance = Provenance(**entry.pop("provenance"))
         aliases, tensors = entry.pop("aliases"), load(data)
         tensors |= {name: tensors[first] for name, first in aliases.items()}
         return Snapshot(tensors=tensors, **entry), provenance

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from api.http.json_body import JSON, parse_object, read_json_object
-from api.http.multipart import _AS_JSON, MULTIPART, FormSpec, read_form
+from api.http.multipart import CURL_AS_JSON, MULTIPART, FormSpec, read_form
 from api.http.validation import clean_name, field_errors
 from api.idempotency import begin_idempotent_request, canonical_form
 from api.jobs.form_submission import form_pictures
@@ -124,5 +124,5 @@ EXPLORATION_FORM = FormSpec(
     ("name", "reuse"),
     "picture, params, name, reuse",
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
-    f"""{_AS_JSON} -d '{{"layers": ["relu3_1"]}}'""",
+    f"""{CURL_AS_JSON} -d '{{"layers": ["relu3_1"]}}'""",
 )

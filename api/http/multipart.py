@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 JSON_FIELDS = ("params", "segments", "tags", "metadata")
 
 MULTIPART = "multipart/form-data"
-_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
+CURL_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
 _EXTRA_PARTS = 4  # unknown parts that are read, so that the error can name them
 
 

@@ -242,7 +242,7 @@ def store_frame_as_asset(
     return asset
 
 
-blueprint = make_blueprint("verbs", "What may be asked of a job, by its state.")
+blueprint = make_blueprint("actions", "What may be asked of a job, by its state.")
 
 
 @post(

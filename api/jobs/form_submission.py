@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from api.assets.uploads import UploadedPicture
 from api.http.json_body import parse_object
-from api.http.multipart import _AS_JSON, JSON_FIELDS, FormSpec
+from api.http.multipart import CURL_AS_JSON, JSON_FIELDS, FormSpec
 from api.http.validation import clean_name, field_errors
 from api.jobs.options import OPTION_FIELDS, JobOptions, read_options, read_segments
 from shared.errors import FieldError, InvalidParams
@@ -177,6 +177,6 @@ JOB_FORM = FormSpec(
     "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
     f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTION_FIELDS))}",
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
-    f"{_AS_JSON} -d "
+    f"{CURL_AS_JSON} -d "
     """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",
 )

@@ -276,7 +276,7 @@ def _parent(job: Job) -> dict[str, Any] | None:
     }
 
 
-blueprint = make_blueprint("records", "How jobs went, and how to do them again.")
+blueprint = make_blueprint("history", "How jobs went, and how to do them again.")
 
 _MAX_SEQUENCE = 2**63 - 1
 

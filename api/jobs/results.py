@@ -76,7 +76,7 @@ def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
     return opaque
 
 
-blueprint = make_blueprint("pictures", "What jobs have made.")
+blueprint = make_blueprint("results", "What jobs have made.")
 
 _RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
 _IMMUTABLE = "private, max-age=31536000, immutable"

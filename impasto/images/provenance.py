@@ -18,7 +18,7 @@ _STYLE_ROLES = {"style": "image", "mask": "mask", "region": "region"}
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
+class PictureProvenance:
     """Provenance of a picture: parameters, inputs, device, versions.
 
     Attributes:
@@ -49,7 +49,7 @@ class Provenance:
         return {**(self.recipe.get("made_with") or {}), "weights": weights[0]}
 
 
-def read_provenance(path: Path) -> Provenance:
+def read_provenance(path: Path) -> PictureProvenance:
     """Read a manifest, or the recipe in a picture.
 
     Raises:
@@ -58,7 +58,9 @@ def read_provenance(path: Path) -> Provenance:
     """
     data = path.read_bytes()
     if not data.lstrip().startswith(b"{"):
-        return Provenance(read_recipe(path), hashlib.sha256(data).hexdigest(), path)
+        return PictureProvenance(
+            read_recipe(path), hashlib.sha256(data).hexdigest(), path
+        )
     try:
         manifest = json.loads(data)
         if manifest["manifest"] != 1 or manifest["kind"] != "style":
@@ -68,11 +70,11 @@ def read_provenance(path: Path) -> Provenance:
         raise CannotReproduce(f"{path} is no manifest: {error}") from error
     if result is None:
         raise CannotReproduce(f"job {manifest.get('job_id')} has made no picture")
-    return Provenance(manifest, result["sha256"], None)
+    return PictureProvenance(manifest, result["sha256"], None)
 
 
 def reproduction_request(
-    provenance: Provenance, asset_ids: Mapping[str, str]
+    provenance: PictureProvenance, asset_ids: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the request body of the job that makes the picture again.
 

@@ -24,7 +24,7 @@ from impasto.local.lock import lock_home
 from impasto.local.migrate import migrate
 from impasto.local.process import ChildProcess, ProcessSpec
 from impasto.local.redis import server_binary, server_command, socket_path
-from impasto.local.supervisor import Supervisor
+from impasto.local.supervisor import FarmSupervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,7 +92,7 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
             config.environment, config.home, socket_file, port
         )
         migrate(config.home, environment, report)
-        supervisor = Supervisor(report)
+        supervisor = FarmSupervisor(report)
         undo.callback(supervisor.stop)
         logs = config.home / "logs"
         logs.mkdir(exist_ok=True)
@@ -176,7 +176,7 @@ def _process_specs(
     )
 
 
-def _wait_until_ready(url: str, supervisor: Supervisor, logs: Path) -> None:
+def _wait_until_ready(url: str, supervisor: FarmSupervisor, logs: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     with Client(url) as client:
         while not client.is_ready():

@@ -49,7 +49,7 @@ class _SupervisedProcess:
         self.process.start()
 
 
-class Supervisor:
+class FarmSupervisor:
     """Supervises processes from one thread, which sleeps in `supervise`.
 
     Args:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from shared.errors import InvalidSecretFile
+from shared.storage.local import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,12 +61,4 @@ def _create_secret(path: Path) -> None:
         pass
     finally:
         temporary.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

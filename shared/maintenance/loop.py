@@ -60,7 +60,7 @@ class MaintenanceLoop:
         self._db, self._notifier, self._settings = db, notifier, settings
         self._clock = clock
         self._cleaner = Cleaner(db, storage, settings, clock)
-        self._id = new_id("rec")
+        self._id = new_id("mnt")
         self._stop = threading.Event()
         self._stable_since = self._last_round_at = self._clock()
         self._thread = threading.Thread(

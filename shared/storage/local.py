@@ -35,7 +35,7 @@ class LocalStorage:
             try:
                 _write_durably(temporary, data)
                 temporary.replace(path)
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -102,7 +102,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _write_durably(path: Path, data: bytes | IO[bytes]) -> None:
@@ -115,7 +115,8 @@ def _write_durably(path: Path, data: bytes | IO[bytes]) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,7 +10,7 @@ import torch
 from shared.params.style import StyleParams
 from worker.devices.determinism import make_cuda_deterministic
 from worker.engine.images.inputs import Style, TransferInputs
-from worker.engine.images.pyramid import Scale
+from worker.engine.images.pyramid import PyramidScale
 from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.vgg.network import build_network
@@ -79,7 +79,7 @@ def evaluated(network, params, seed=3, limits=None):
         )
         for style in given.styles
     )
-    scale = Scale(0, given.content.to(network.device), styles)
+    scale = PyramidScale(0, given.content.to(network.device), styles)
     objective = Objective(network, params, scale, limits or RunLimits())
     losses, gradient = objective.evaluate(picture(seed).to(network.device))
     return losses, gradient.cpu()

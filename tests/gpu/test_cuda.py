@@ -9,7 +9,7 @@ import torch
 
 from tests.gpu.conftest import alike, evaluated, inputs, params_of, picture
 from worker.engine.images.inputs import Style
-from worker.engine.images.pyramid import Scale
+from worker.engine.images.pyramid import PyramidScale
 from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
@@ -95,7 +95,7 @@ def test_after_running_out_of_memory_tiles_still_fit(network, capture_graph):
     image = picture(1, 768, 1024).cuda()
 
     def evaluate(limits):
-        scale = Scale(0, image, (Style(image),))
+        scale = PyramidScale(0, image, (Style(image),))
         return Objective(net, params, scale, limits).evaluate(image)[0].total
 
     whole = evaluate(RunLimits())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.params.style import StyleParams
-    from worker.engine.images.pyramid import Scale
+    from worker.engine.images.pyramid import PyramidScale
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
     from worker.engine.vgg.network import Network
@@ -49,7 +49,11 @@ class Objective:
     """
 
     def __init__(
-        self, network: Network, params: StyleParams, scale: Scale, limits: RunLimits
+        self,
+        network: Network,
+        params: StyleParams,
+        scale: PyramidScale,
+        limits: RunLimits,
     ) -> None:
         self._tv_weight, self._after_tile = params.tv_weight, limits.after_tile
         self._styles = build_style_targets(network, params, scale, limits)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from shared.params.style import StyleLoss, StyleParams
     from worker.engine.images.inputs import Style
-    from worker.engine.images.pyramid import Scale, Size
+    from worker.engine.images.pyramid import PyramidScale, Size
     from worker.engine.images.region_masks import StyleRegion
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
@@ -209,7 +209,7 @@ def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, f
 def build_style_targets(
     network: Network,
     params: StyleParams,
-    scale: Scale,
+    scale: PyramidScale,
     limits: RunLimits,
 ) -> dict[str, list[StyleTarget]]:
     """Build the style targets of each layer, one for each region of the image."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
-    from worker.engine.images.pyramid import Scale
+    from worker.engine.images.pyramid import PyramidScale
     from worker.engine.optimizers.base import Stateful
     from worker.engine.vgg.network import Network
 
@@ -187,7 +187,7 @@ class _ScaleRun:
     def __init__(
         self,
         network: Network,
-        scale: Scale,
+        scale: PyramidScale,
         colors: Tensor,
         params: StyleParams,
         limits: RunLimits,
@@ -291,7 +291,7 @@ def _make_first_snapshot(
 
 
 def _begin_scale(
-    scale: Scale, snapshot: Snapshot, detail: Tensor | None, seed: int
+    scale: PyramidScale, snapshot: Snapshot, detail: Tensor | None, seed: int
 ) -> Snapshot:
     """Return the snapshot to begin `scale` with: the same, or an enlarged image alone.
 

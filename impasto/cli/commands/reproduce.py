@@ -17,7 +17,11 @@ from impasto.client.downloads import require_writable
 from impasto.client.formats import file_extension
 from impasto.errors import ApiError, CannotReproduce
 from impasto.images.compare import Comparison, describe_differences, measure_psnr_db
-from impasto.images.provenance import Provenance, read_provenance, reproduction_request
+from impasto.images.provenance import (
+    PictureProvenance,
+    read_provenance,
+    reproduction_request,
+)
 from impasto.local.components import require_dependencies
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ def reproduce(
 
 
 def _find_or_upload_assets(
-    client: Client, original: Provenance, pictures: Sequence[Path]
+    client: Client, original: PictureProvenance, pictures: Sequence[Path]
 ) -> dict[str, str]:
     """Upload the given inputs, find the others on the server; ids by digest.
 
@@ -101,10 +105,12 @@ def _find_or_upload_assets(
     return ids
 
 
-def _compare(client: Client, original: Provenance, job: Job, path: Path) -> Comparison:
+def _compare(
+    client: Client, original: PictureProvenance, job: Job, path: Path
+) -> Comparison:
     if hashlib.sha256(path.read_bytes()).hexdigest() == original.sha256:
         return Comparison(equal=True)
-    reproduced = Provenance(client.jobs.manifest(job.id), None, path)
+    reproduced = PictureProvenance(client.jobs.manifest(job.id), None, path)
     reasons = describe_differences(original.made_with, reproduced.made_with)
     for when, provenance in (("then", original), ("now", reproduced)):
         if not provenance.recipe.get("exact", True):
@@ -116,7 +122,9 @@ def _compare(client: Client, original: Provenance, job: Job, path: Path) -> Comp
     )
 
 
-def _psnr_to_original(client: Client, original: Provenance, path: Path) -> float | None:
+def _psnr_to_original(
+    client: Client, original: PictureProvenance, path: Path
+) -> float | None:
     """Compare to the original picture: the given file, or the result of its job."""
     if original.picture is not None:
         return measure_psnr_db(original.picture, path)

@@ -76,7 +76,9 @@ def test_a_finished_job_cannot_be_canceled_and_the_answer_says_so(db):
     claimed = claim(db)
     complete_job(db, claimed, result(claimed))
 
-    with pytest.raises(InvalidState, match="it is succeeded; verbs allowed now: none"):
+    with pytest.raises(
+        InvalidState, match="it is succeeded; actions allowed now: none"
+    ):
         cancel(db, "own_a", job_id)
 
 

@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class PyramidScale:
     """One scale of the pyramid, with its images.
 
     Attributes:
@@ -39,7 +39,7 @@ class Scale:
 
 def build_scales(
     inputs: TransferInputs, sides: Sequence[int], first: int, style_scale: float = 1.0
-) -> Iterator[Scale]:
+) -> Iterator[PyramidScale]:
     """Build the scales one by one, each from the original images.
 
     Args:
@@ -53,7 +53,7 @@ def build_scales(
         style_side = round(side * style_scale)
         content = resize(inputs.content, fit_size(inputs.content, side))
         styles = tuple(_resize_style(style, style_side) for style in inputs.styles)
-        yield Scale(index, content, styles)
+        yield PyramidScale(index, content, styles)
 
 
 def _resize_style(style: Style, side: int) -> Style:

@@ -104,3 +104,12 @@ def test_there_is_a_trap_before_and_after_every_step_of_the_product():
 
     for name in writes | {"put checkpoints", "put results", "requeue_expired_leases"}:
         assert {f"before {name}", f"after {name}"} <= points
+
+
+def test_every_step_of_a_worker_is_imported_where_it_can_be_wrapped():
+    modules = [m for name, m in sys.modules.items() if name.startswith("worker.")]
+
+    nowhere = [name for name in OF_JOBS if not any(name in vars(m) for m in modules)]
+
+    assert nowhere == []
+    assert [name for name in OF_LEADER if name not in vars(loop)] == []

@@ -10,7 +10,7 @@ import pytest
 
 from impasto.errors import RestartLimitReached
 from impasto.local.process import ChildProcess, ProcessSpec
-from impasto.local.supervisor import RestartPolicy, Supervisor
+from impasto.local.supervisor import FarmSupervisor, RestartPolicy
 from tests.support.processes import is_alive, wait_until
 
 HASTE = RestartPolicy(quick_seconds=60, max_quick_failures=3, pause_seconds=0.01)
@@ -24,7 +24,7 @@ def said():
 
 @pytest.fixture
 def supervisor(said):
-    supervisor = Supervisor(said.append, HASTE)
+    supervisor = FarmSupervisor(said.append, HASTE)
     yield supervisor
     supervisor.stop()
 

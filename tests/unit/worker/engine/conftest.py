@@ -13,7 +13,7 @@ from shared.params.networks import layer_names
 from shared.params.style import StyleParams
 from worker.checkpoint_file import Provenance, dump, parse
 from worker.engine.images.inputs import Style, TransferInputs
-from worker.engine.images.pyramid import Scale
+from worker.engine.images.pyramid import PyramidScale
 from worker.engine.limits import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
@@ -76,7 +76,7 @@ def make_objective(
     scale_styles = tuple(
         style if isinstance(style, Style) else Style(style) for style in styles
     )
-    scale = Scale(0, content, scale_styles)
+    scale = PyramidScale(0, content, scale_styles)
     return Objective(network, params, scale, limits or RunLimits())
 
 

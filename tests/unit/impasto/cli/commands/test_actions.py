@@ -33,13 +33,13 @@ def test_a_verb_prints_each_job_and_its_state(farm, impasto, verb, state):
 
 def test_a_refused_verb_says_what_would_work(farm, impasto):
     refused = problem("invalid-state", allowed_actions=["cancel"])
-    refused["detail"] = "cannot resume: it is canceling; verbs allowed now: none"
+    refused["detail"] = "cannot resume: it is canceling; actions allowed now: none"
     farm.answers(f"POST {SELF}/resume", Answer(409, refused))
 
     result = impasto("resume", JOB)
 
     assert result.exit_code == 1
-    assert "verbs allowed now" in result.stderr
+    assert "actions allowed now" in result.stderr
 
 
 def test_set_sends_the_revision_that_it_has_seen(farm, impasto):
