@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import exists, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.models.assets import Asset
@@ -225,7 +225,7 @@ def remove_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
         if job_ids := _active_job_ids(session, asset_id):
             raise AssetInUse(asset_id, job_ids)
         key, asset.key = asset.key, None
-        return key
+        return None if key is None or _is_blob_referenced(session, key) else key
 
 
 def _active_job_ids(session: Session, asset_id: str) -> list[str]:
@@ -236,6 +236,12 @@ def _active_job_ids(session: Session, asset_id: str) -> list[str]:
         .where(JobInput.asset_id == asset_id, Job.state.not_in(TERMINAL))
     )
     return sorted(set(session.scalars(statement.limit(10))))
+
+
+def _is_blob_referenced(session: Session, key: str) -> bool:
+    """Return whether another asset names the blob."""
+    session.flush()
+    return bool(session.scalar(select(exists().where(Asset.key == key))))
 
 
 def _lock_asset(session: Session, owner_id: str, digest: str) -> Asset | None:
