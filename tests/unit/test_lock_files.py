@@ -75,7 +75,7 @@ def test_a_missing_lock_file_is_stale(copy):
 
 
 def test_the_check_of_make_lint_fails_and_names_the_stale_file(copy):
-    command = [sys.executable, "-m", "requirements.lock", "--check"]
+    command = [sys.executable, "requirements/lock.py", "--check"]
     fresh = subprocess.run(command, cwd=copy, capture_output=True, check=False)
     edit(copy, '"ruff~=.*"', '"ruff~=99.0"')
 
