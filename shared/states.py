@@ -73,7 +73,7 @@ class Action(StrEnum):
 
 
 class ActionEffect(StrEnum):
-    """What an action does to a job in a given state."""
+    """Result of an action on a job in a given state."""
 
     TRANSITION = "transition"  # the state changes
     REQUEST = "request"  # the state stays; the request is stored in the row
@@ -82,7 +82,7 @@ class ActionEffect(StrEnum):
 
 
 class Requirement(StrEnum):
-    """What a job must have, besides the right state, to allow an action."""
+    """Condition, besides the right state, for an action on a job."""
 
     CHECKPOINT = "a checkpoint"
     EARLY_COMPLETION = "an early completion"
@@ -96,7 +96,7 @@ class ActionOutcome:
         state: State of the job afterwards.
         done: Whether the action is complete; False: accepted, a worker has to obey.
         effect: Change that the action makes.
-        requirement: What else the job must have; without it, the action is refused.
+        requirement: Condition that the job must meet, or the action is refused.
     """
 
     state: JobState

@@ -32,7 +32,7 @@ _LOADING = {"phase": "loading"}
 
 
 class Directive(Enum):
-    """What an attempt must do next."""
+    """Instruction for an attempt: what it must do next."""
 
     CONTINUE = "continue"
     STEER = "steer"  # changed parameters are pending

@@ -46,7 +46,7 @@ class JobView:
 
     Attributes:
         owner_id: Owner of the job.
-        version: What was read of the row.
+        version: The version of the row that was read.
         etag: ETag of the job object.
         poll_seconds: Seconds after which to poll again, or None if the job has ended.
     """

@@ -253,7 +253,7 @@ def _share_problems(operation: Described, shared: Described) -> None:
 
 
 def _join_lines(text: str) -> str:
-    """What flask-openapi has put together from lines of a docstring, as Markdown."""
+    """Return docstring text that flask-openapi joined line by line as Markdown."""
     return text.replace("<br/>", "\n").strip()
 
 

@@ -41,7 +41,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 
 
 def curl_prefix(url: str, *, with_keys: bool) -> str:
-    """What sets the variables of all other commands, in the order they need it."""
+    """Return the commands that set the variables of all others, in order."""
     auth = f" {_AUTH}" if with_keys else ""
     lines = [
         f"URL={url}",

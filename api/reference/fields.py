@@ -22,8 +22,8 @@ class Field:
 
     Attributes:
         name: As it is written.
-        kind: What it may be, in words.
-        about: What it means.
+        kind: Type of the field, in words.
+        about: Meaning of the field.
         is_required: Whether it must be there.
         default: As JSON; None if there is none, or it is of no use to be told.
         example: As it would be sent, if it says more than the kind.

@@ -1,4 +1,4 @@
-"""What PostgreSQL and SQLite need beyond SQLAlchemy: time limits, and a local file.
+"""Needs of PostgreSQL and SQLite beyond SQLAlchemy: time limits, and a local file.
 
 A PostgreSQL server ends statements that take too long; but a frozen one ends nothing,
 and TCP reports a lost host only after a quarter of an hour. So connections limit the
