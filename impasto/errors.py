@@ -15,6 +15,7 @@ ImpastoError
 │   └── QueueFull           too many jobs are waiting
 ├── ServerUnreachable       no response at all, or no address of a server
 ├── JobFailed, JobCanceled, WaitTimeout: of a job, in `client/outcomes.py`
+├── InvalidId               the text is not an id, and nothing was sent
 ├── AmbiguousId             the prefix fits several jobs, or none
 ├── InvalidOption           the value of a command line option cannot be parsed
 ├── InvalidApiKey           IMPASTO_API_KEY has characters that no key has
@@ -150,6 +151,13 @@ class ServerUnreachable(ImpastoError):
 
     code = "unreachable"
     hint = "start one with 'impasto up', or set IMPASTO_API_URL"
+
+
+class InvalidId(ImpastoError):
+    """The text is not an id; no request was sent."""
+
+    code = "invalid_id"
+    hint = "the id of a job is job_ and 26 letters and digits: job_01J..."
 
 
 class AmbiguousId(ImpastoError):

@@ -85,6 +85,7 @@ class Requirement(StrEnum):
     """Condition, besides the right state, for an action on a job."""
 
     CHECKPOINT = "a checkpoint"
+    INPUTS = "its pictures"  # for every action that makes a new job
     EARLY_COMPLETION = "an early completion"
 
 

@@ -62,7 +62,7 @@ class FrameObject(ResponseModel):
     created_at: datetime
     url: str
     thumb_url: str
-    promote_url: str
+    promote_url: str | None = Field(description="null: not allowed now")
 
 
 class FrameList(ResponseModel):

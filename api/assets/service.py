@@ -36,7 +36,7 @@ from shared.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from werkzeug.wrappers import Request
 
@@ -114,12 +114,15 @@ def serialize_asset(asset: Asset) -> AssetObject:
     )
 
 
-def serialize_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
+def serialize_frame(
+    frame: Frame, promote_urls: Mapping[int, str | None]
+) -> FrameObject:
     """Convert the row of a frame to its response.
 
     Args:
         frame: Row of the frame.
-        checkpoints: Iterations at which its job has checkpoints.
+        promote_urls: URLs that promote the checkpoints of its job, by iteration; None
+            where that is not allowed now.
     """
     url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(
@@ -128,11 +131,11 @@ def serialize_frame(frame: Frame, checkpoints: Collection[int]) -> FrameObject:
         width=frame.width,
         height=frame.height,
         losses=frame.losses,
-        has_checkpoint=frame.iteration in checkpoints,
+        has_checkpoint=frame.iteration in promote_urls,
         created_at=to_datetime(frame.created_at),
         url=url,
         thumb_url=f"{url}/thumb",
-        promote_url=f"{url}/promote",
+        promote_url=promote_urls.get(frame.iteration, f"{url}/promote"),
     )
 
 

@@ -45,7 +45,6 @@ _EXAMPLE_LINE = {
     "from_state": "queued",
 }
 _EXAMPLE_STREAM = """retry: 3000
-
 event: snapshot
 id: 16
 data: {"id":"job_01JD8ZQ6V0","state":"queued", ...}
@@ -61,7 +60,6 @@ event: progress
 data: {"job_id":"job_01JD8ZQ6V0","progress":{"fraction":0.42, ...}}
 
 : still here
-
 event: end
 id: 23
 data: {"type":"end","seq":23,"job_id":"job_01JD8ZQ6V0","state":"succeeded", ...}

@@ -1,4 +1,4 @@
-"""Headers of every response: the id of the request, and security headers."""
+"""Headers of every response, and refusal of bodies whose headers cannot be met."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import structlog
 from flask import Flask, Response, g, request
 from ulid import ULID
 
+from api.http.problems import error_response
+from shared.errors import UnsupportedMediaType
 from shared.tracing import CURRENT_TRACE, parse_traceparent
 
 if TYPE_CHECKING:
@@ -33,6 +35,25 @@ def register_headers(app: Flask) -> None:
     app.before_request(_begin_request)
     app.after_request(_add_headers)
     app.teardown_request(_end_request)
+
+
+def register_content_codings(app: Flask) -> None:
+    """Make `app` refuse compressed request bodies, which no view decompresses."""
+    app.before_request(_refuse_compressed_body)
+
+
+def _refuse_compressed_body() -> Response | None:
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    takes_body = request.url_rule is not None and request.method in {"POST", "PATCH"}
+    if not takes_body or coding in {"", "identity"}:
+        return None
+    error = UnsupportedMediaType(
+        f"the body has the Content-Encoding {coding[:40]!r}, which is not decoded here",
+        hint="send it as it is, without Content-Encoding; pictures are small already",
+    )
+    response = error_response(error)
+    response.headers["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
+    return response
 
 
 def new_request_id() -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 MEDIA_TYPE = "text/event-stream"
-HEARTBEAT = ": still here\n\n"
+# Without an empty line, which would end an event: some clients report it as one.
+HEARTBEAT = ": still here\n"
 
 _RETRY_MILLISECONDS = 3000
-OPENING = f"retry: {_RETRY_MILLISECONDS}\n\n"
+OPENING = f"retry: {_RETRY_MILLISECONDS}\n"  # becomes part of the first event
 
 
 def format_event(kind: str, data: str, event_id: int | None = None) -> str:

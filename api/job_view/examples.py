@@ -120,7 +120,7 @@ JOB: dict[str, Any] = {
         "extend": None,
         "fork": f"{_URL}/fork",
         "retry": None,
-        "result": f"{_URL}/result",
+        "result": None,
         "latest_frame": f"{_URL}/frames/latest",
         "frames": f"{_URL}/frames",
         "metrics": f"{_URL}/metrics",

@@ -173,10 +173,8 @@ class JobUrls(ResponseModel):
     extend: str | None
     fork: str | None
     retry: str | None
-    result: str
-    latest_frame: str | None = Field(
-        description="null: there is none, and there will be none"
-    )
+    result: str | None = Field(description="null: there is none now")
+    latest_frame: str | None = Field(description="null: there is none now")
     frames: str
     metrics: str
     logs: str

@@ -33,9 +33,8 @@ from shared.forecast.time_left import (
 )
 from shared.jobs.actions import allowed_actions, met_requirements
 from shared.params.formats import format_of_key
-from shared.params.kinds import JobKind
 from shared.queries.details import load_details
-from shared.states import LEASED, TERMINAL, Action, JobState
+from shared.states import LEASED, TERMINAL, JobState
 from shared.tracing import parse_traceparent
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
 _PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
 _API_NAMES = {"user_metadata": "metadata"}  # by name of the column
-_CHILD_ACTIONS = (Action.FORK, Action.EXTEND, Action.RETRY)  # need inputs
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _MAX_POLL_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
@@ -126,14 +124,12 @@ def _serialize_change(name: str, value: Any) -> Any:
 
 
 def _allowed_actions(job: Job, details: JobDetails) -> list[str]:
-    """Return the allowed actions, without those that need a deleted input."""
-    stored = job.id in details.checkpoints
-    actions = allowed_actions(job, met_requirements(job, has_checkpoint=stored))
-    return [
-        action
-        for action in actions
-        if action not in _CHILD_ACTIONS or job.id not in details.deleted_assets
-    ]
+    met = met_requirements(
+        job,
+        has_checkpoint=job.id in details.checkpoints,
+        has_inputs=job.id not in details.deleted_assets,
+    )
+    return allowed_actions(job, met)
 
 
 def _labels(job: Job) -> dict[str, Any]:
@@ -160,11 +156,17 @@ def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark |
 
 def poll_seconds(job: JobObject) -> int | None:
     """Return after how many seconds to poll again, 1 to 30; None for an ended job."""
-    return poll_seconds_for_state(job.state, job.queue, job.progress)
+    return poll_seconds_for_state(
+        job.state, job.queue, job.progress, finish_requested=job.finish_requested
+    )
 
 
 def poll_seconds_for_state(
-    state: JobState, queue: QueuePlace | None, progress: Progress | None
+    state: JobState,
+    queue: QueuePlace | None,
+    progress: Progress | None,
+    *,
+    finish_requested: bool,
 ) -> int | None:
     """Return the `poll_seconds` of a job from some of its members.
 
@@ -172,15 +174,17 @@ def poll_seconds_for_state(
         state: State of the job.
         queue: Queue place, or None if the job is not queued.
         progress: Progress, or None if it is not known.
+        finish_requested: Whether the job was requested to finish early.
     """
     if state in TERMINAL:
         return None
     if state == JobState.PAUSED:
         return _MAX_POLL_SECONDS
-    seconds = 1.0
+    seconds = 1.0  # a worker obeys a request after its iteration
+    runs_on = state == JobState.RUNNING and not finish_requested
     if queue is not None:
         seconds = _until_start(queue)
-    elif progress is not None and progress.eta_s is not None:
+    elif runs_on and progress is not None and progress.eta_s is not None:
         seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
     return round(min(max(seconds, 1), _MAX_POLL_SECONDS))
 
@@ -301,17 +305,11 @@ def _urls(job: Job, details: JobDetails, allowed: Sequence[str]) -> JobUrls:
             action: f"{url}/{action}" if action in allowed else None
             for action in actions
         },
-        result=f"{url}/result",
-        latest_frame=f"{url}/frames/latest" if _has_frames(job, details) else None,
+        result=None if job.result_key is None else f"{url}/result",
+        latest_frame=f"{url}/frames/latest" if job.id in details.frames else None,
         **{name: f"{url}/{name}" for name in _RECORDS},
         content=_content_url(job, details),
     )
-
-
-def _has_frames(job: Job, details: JobDetails) -> bool:
-    """Return whether there are previews, or may be some later."""
-    may_come = job.kind == JobKind.STYLE and job.state not in TERMINAL
-    return may_come or job.id in details.frames
 
 
 def _content_url(job: Job, details: JobDetails) -> str | None:

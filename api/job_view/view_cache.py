@@ -145,7 +145,12 @@ class ViewCache:
             owner_id=owner_id,
             version=version,
             etag=version_etag(version, progress, queue_place),
-            poll_seconds=poll_seconds_for_state(version.state, queue_place, progress),
+            poll_seconds=poll_seconds_for_state(
+                version.state,
+                queue_place,
+                progress,
+                finish_requested=version.finish_requested,
+            ),
         )
 
     def _queue_place(self, owner_id: str, version: JobVersion) -> QueuePlace | None:

@@ -39,13 +39,12 @@ def list_frames(path: JobPath) -> Response:
     """List the stored previews of a job, evenly spread, in order of iteration."""
     database = current_dependencies().database
     job = find_job(path.job_id)
-    checkpoints = {
-        checkpoint.iteration for checkpoint in serialize_job(database, job).checkpoints
-    }
+    checkpoints = serialize_job(database, job).checkpoints
+    promote_urls = {row.iteration: row.promote_url for row in checkpoints}
     frames = read_frames(database, job.id)
     return add_etag(
         json_response(
-            FrameList(data=[serialize_frame(frame, checkpoints) for frame in frames])
+            FrameList(data=[serialize_frame(frame, promote_urls) for frame in frames])
         )
     )
 

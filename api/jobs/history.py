@@ -77,7 +77,7 @@ class LineageJob(ResponseModel):
     iteration: int | None = Field(description="of the parent, where this job starts")
     created_at: datetime
     deleted: bool
-    url: str
+    url: str | None = Field(description="null: it was deleted")
 
 
 class JobLineage(ResponseModel):
@@ -212,7 +212,7 @@ def _lineage_job(job: Job) -> LineageJob:
         iteration=job.parent_iteration,
         created_at=to_datetime(job.created_at),
         deleted=job.deleted_at is not None,
-        url=job_url(job.id),
+        url=None if job.deleted_at is not None else job_url(job.id),
     )
 
 

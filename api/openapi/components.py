@@ -124,6 +124,9 @@ RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
         '</v1/jobs?limit=50&cursor=...>; rel="next"',
         _TEXT,
     ),
+    "Accept-Encoding": _told(
+        "where a compressed body was refused: how to send it", "identity", _TEXT
+    ),
     "Content-Range": _told(
         "which bytes these are, and of how many", "bytes 0-1023/183220", _TEXT
     ),

@@ -174,6 +174,7 @@ _OF_PROBLEMS = {
     "401": ("WWW-Authenticate",),
     "403": ("WWW-Authenticate",),
     "409": ("Retry-After",),
+    "415": ("Accept-Encoding",),
     "416": ("Content-Range",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),

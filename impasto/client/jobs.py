@@ -14,6 +14,7 @@ from impasto.client.downloads import (
 )
 from impasto.client.models import ApiModel, Estimate, Job, JobPage
 from impasto.client.outcomes import WaitTimeout
+from impasto.client.paths import job_path
 from impasto.client.polling import JobPoller
 from impasto.client.uploads import form_fields, form_files, open_files
 from impasto.errors import ServerUnreachable
@@ -140,11 +141,11 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
-        return _parse_job(self._transport.get(f"/v1/jobs/{job_id}"))
+        return _parse_job(self._transport.get(job_path(job_id)))
 
     def manifest(self, job_id: str) -> dict[str, Any]:
         """Return the manifest of a job: all that is needed to reproduce its picture."""
-        response = self._transport.get(f"/v1/jobs/{job_id}/manifest")
+        response = self._transport.get(job_path(job_id, "manifest"))
         manifest: dict[str, Any] = response.json()
         return manifest
 
@@ -186,14 +187,14 @@ class Jobs:
         """
         headers = {} if revision is None else {"If-Match": f'"{revision}"'}
         return _parse_job(
-            self._transport.patch(f"/v1/jobs/{job_id}", headers=headers, json=changes)
+            self._transport.patch(job_path(job_id), headers=headers, json=changes)
         )
 
     def extend(self, job_id: str, iterations: int) -> Job:
         """Queue a new job with more iterations; retries never queue it twice."""
         body = {"iterations": iterations}
         return _parse_job(
-            self._transport.post_idempotent(f"/v1/jobs/{job_id}/extend", json=body)
+            self._transport.post_idempotent(job_path(job_id, "extend"), json=body)
         )
 
     def fork(
@@ -206,19 +207,19 @@ class Jobs:
         """Queue a new job from a checkpoint; retries never queue it twice."""
         body = {"from": {"iteration": iteration}, "params": params or {}, "name": name}
         return _parse_job(
-            self._transport.post_idempotent(f"/v1/jobs/{job_id}/fork", json=body)
+            self._transport.post_idempotent(job_path(job_id, "fork"), json=body)
         )
 
     def retry(self, job_id: str, *, from_start: bool = False) -> Job:
         """Queue a new job that repeats an ended one; retries never queue it twice."""
         body = {"from": "start" if from_start else "checkpoint"}
         return _parse_job(
-            self._transport.post_idempotent(f"/v1/jobs/{job_id}/retry", json=body)
+            self._transport.post_idempotent(job_path(job_id, "retry"), json=body)
         )
 
     def _request_action(self, job_id: str, action: str) -> Job:
-        url = f"/v1/jobs/{job_id}/{action}"
-        return _parse_job(self._transport.post(url, retries=2))
+        path = job_path(job_id, action)
+        return _parse_job(self._transport.post(path, retries=2))
 
     def watch(self, job_id: str, *, longest_pause_seconds: int = 1) -> Iterator[Job]:
         """Yield the job now and after each change, until it is over.
@@ -260,7 +261,7 @@ class Jobs:
         Raises:
             CannotSave: The file system refuses it.
         """
-        return self._save(f"/v1/jobs/{job_id}/result", path)
+        return self._save(job_path(job_id, "result"), path)
 
     def download_outputs(self, job: Job, folder: Path) -> Sequence[Path]:
         """Save all files of a job into a folder, which is created if it is missing.
@@ -276,7 +277,7 @@ class Jobs:
 
     def download_latest_frame(self, job_id: str, path: Path) -> Path:
         """Save the latest frame of a job: a small picture (JPEG) of its progress."""
-        return self._save(f"/v1/jobs/{job_id}/frames/latest", path)
+        return self._save(job_path(job_id, "frames", "latest"), path)
 
     def _save(self, url: str, path: Path) -> Path:
         require_writable(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from impasto.client.paths import job_path
 from impasto.client.transport import retry_after_seconds
 from impasto.errors import TooManyStreams
 
@@ -40,7 +41,7 @@ class JobPoller:
         clock: Callable[[], float],
     ) -> None:
         self._transport, self._parse_job = transport, parse_job
-        self._path = f"/v1/jobs/{job_id}"
+        self._path = job_path(job_id)
         self._interval_seconds, self._clock = interval_seconds, clock
         self._supports_long_poll = True  # until a response shows that it does not
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
-from shared.db.models.jobs import Checkpoint
+from shared.db.models.assets import Asset
+from shared.db.models.jobs import Checkpoint, JobInput
 from shared.errors import InvalidState
 from shared.jobs.transitions import lock_job, ready_columns, transition
 from shared.params.kinds import JobKind
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 STYLE_ONLY_ACTIONS = frozenset(
     {Action.FINISH, Action.STEER, Action.FORK, Action.EXTEND}
 )
+_CHILD_ACTIONS = frozenset({Action.FORK, Action.EXTEND, Action.RETRY})
 
 
 def cancel(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
@@ -102,7 +104,7 @@ def resolve_action(session: Session, job: Job, action: Action) -> ActionOutcome:
         InvalidState: The job does not allow the action.
     """
     outcome = ACTIONS[action].get(job.state)
-    met = met_requirements(job, has_checkpoint=_has_checkpoint(session, job.id))
+    met = read_met_requirements(session, job)
     if (
         outcome is not None
         and _is_applicable(job, action)
@@ -118,10 +120,28 @@ def resolve_action(session: Session, job: Job, action: Action) -> ActionOutcome:
     )
 
 
-def met_requirements(job: Job, *, has_checkpoint: bool) -> frozenset[Requirement]:
+def read_met_requirements(session: Session, job: Job) -> frozenset[Requirement]:
+    """Read what a job has, and list the requirements of actions that it meets."""
+    checkpoint = select(Checkpoint.job_id).where(Checkpoint.job_id == job.id)
+    deleted_input = (
+        select(JobInput.job_id)
+        .join(Asset, Asset.id == JobInput.asset_id)
+        .where(JobInput.job_id == job.id, Asset.key.is_(None))
+    )
+    return met_requirements(
+        job,
+        has_checkpoint=session.scalar(checkpoint.limit(1)) is not None,
+        has_inputs=session.scalar(deleted_input.limit(1)) is None,
+    )
+
+
+def met_requirements(
+    job: Job, *, has_checkpoint: bool, has_inputs: bool
+) -> frozenset[Requirement]:
     """List the requirements of actions that a job meets."""
     requirements = {
         Requirement.CHECKPOINT: has_checkpoint,
+        Requirement.INPUTS: has_inputs,
         Requirement.EARLY_COMPLETION: job.completion == Completion.EARLY,
     }
     return frozenset(name for name, is_met in requirements.items() if is_met)
@@ -133,7 +153,9 @@ def allowed_actions(job: Job, met: frozenset[Requirement]) -> list[str]:
     return [
         action
         for action in map(Action, actions_in_state(job.state, met))
-        if action not in requested and _is_applicable(job, action)
+        if action not in requested
+        and _is_applicable(job, action)
+        and (action not in _CHILD_ACTIONS or Requirement.INPUTS in met)
     ]
 
 
@@ -170,7 +192,3 @@ def _refusal_reason(job: Job, outcome: ActionOutcome | None) -> str:
     ):
         return ""
     return f"it has no {outcome.requirement.removeprefix('a ')}"
-
-
-def _has_checkpoint(session: Session, job_id: str) -> bool:
-    return bool(session.scalar(select(exists().where(Checkpoint.job_id == job_id))))

@@ -17,7 +17,11 @@ from shared.db.models.jobs import (
     JobSearchTerm,
 )
 from shared.errors import InvalidState
-from shared.jobs.actions import allowed_actions, met_requirements, resolve_action
+from shared.jobs.actions import (
+    allowed_actions,
+    read_met_requirements,
+    resolve_action,
+)
 from shared.jobs.checkpoints import drop_checkpoints
 from shared.jobs.retention import BATCH_SIZE, frame_and_output_keys
 from shared.jobs.transitions import lock_job, log_event, transition
@@ -46,10 +50,7 @@ def purge_job(db: Database, owner_id: str, job_id: str) -> list[str]:
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
         if job.state not in TERMINAL:
-            checkpoints = select(Checkpoint.job_id).where(Checkpoint.job_id == job_id)
-            met = met_requirements(
-                job, has_checkpoint=bool(session.scalar(checkpoints.limit(1)))
-            )
+            met = read_met_requirements(session, job)
             raise InvalidState(job_id, "delete", job.state, allowed_actions(job, met))
         return _purge_job(db, session, job)
 

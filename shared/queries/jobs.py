@@ -54,6 +54,7 @@ class JobVersion:
     revision: int
     state: JobState
     state_reason: str | None
+    finish_requested: bool
     iteration: int
     iterations: int
     finished_at: float | None
@@ -95,6 +96,7 @@ def _version_statement() -> Select[Any]:
         _job.revision,
         _job.state,
         _job.state_reason,
+        _job.finish_requested,
         _job.iteration,
         _job.iterations,
         _job.finished_at,

@@ -54,10 +54,8 @@ def events(lines):
         elif line:
             name, _, value = line.partition(": ")
             fields[name] = value
-        elif "event" in fields:
+        else:  # each block is an event: some clients report any other as an empty one
             yield fields["event"], fields.get("id"), json.loads(fields["data"])
-            fields = {}
-        else:
             fields = {}
 
 

@@ -15,7 +15,7 @@ from impasto.cli.session import ApiUrl, connect
 from impasto.cli.watch import follow_job
 from impasto.client.downloads import require_writable
 from impasto.client.formats import file_extension
-from impasto.errors import ApiError, CannotReproduce
+from impasto.errors import ApiError, CannotReproduce, InvalidId
 from impasto.images.compare import Comparison, describe_differences, measure_psnr_db
 from impasto.images.provenance import (
     PictureProvenance,
@@ -132,6 +132,6 @@ def _psnr_to_original(
         original_path = Path(folder) / "original"
         try:
             client.jobs.download(str(original.recipe["job_id"]), original_path)
-        except ApiError:
+        except (ApiError, InvalidId):
             return None
         return measure_psnr_db(original_path, path)

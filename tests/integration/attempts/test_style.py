@@ -6,6 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
+import httpx
+import pytest
 from PIL import Image
 
 from impasto.images.recipe_reader import read_recipe
@@ -17,6 +19,7 @@ from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
 from shared.queries.jobs import read_latest_frame
 from shared.states import JobState, StateReason
+from tests.support.api_process import running_api
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, Moody, full_for
 from worker.runner import Runner
@@ -281,3 +284,35 @@ def test_the_recipe_names_what_was_steered_in_this_very_attempt(farm, tools):
     (segment,) = read_recipe(farm.settings.home / "blobs" / job.result_key)["segments"]
     assert segment["changes"] == {"style_weight": 100.0}
     assert segment["from_iteration"] >= 1
+
+
+@pytest.mark.parametrize("changes", [{}, {"style_weight": 30}])
+def test_what_an_extension_shows_makes_the_same_picture_when_it_is_submitted(
+    farm, tools, changes
+):
+    url = f"/v1/jobs/{farm.submit(notify=False, embed_recipe=False, **SMALL)}"
+    runner = Runner(tools())
+    runner.run_one()
+    settings = farm.settings
+    with (
+        running_api(settings.home, settings.database_url) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+    ):
+        end = sum(count for _, count in SMALL["schedule"])
+        fork = {"from": {"iteration": end}, "params": {**changes, "iterations": 11}}
+        for action, body in (("fork", fork), ("extend", {"iterations": 2})):
+            made = client.post(f"{url}/{action}", json=body)
+            assert made.status_code == 202, made.text
+            url = made.json()["urls"]["self"]
+            runner.run_one()
+        extended = client.get(url).json()
+        assert [one["from_iteration"] for one in extended["segments"]] == [14, 17]
+
+        known = {"params": extended["params"], "segments": extended["segments"]}
+        again = client.post("/v1/jobs", json=known)
+        assert again.status_code == 202, again.text
+        runner.run_one()
+        repeated = client.get(again.json()["urls"]["self"]).json()
+
+    assert repeated["progress"]["iteration"] == 6 + 11 + 2
+    assert repeated["outputs"][0]["sha256"] == extended["outputs"][0]["sha256"]

@@ -88,3 +88,4 @@ def test_a_child_stays_and_its_tree_still_names_the_parent(api, client):
     assert [(one["id"], one["deleted"]) for one in tree["data"]] == [
         (parent, True), (child["id"], False)
     ]  # fmt: skip
+    assert [one["url"] for one in tree["data"]] == [None, child["urls"]["self"]]

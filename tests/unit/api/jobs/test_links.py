@@ -50,14 +50,15 @@ def test_an_exploration_has_no_previews_to_lead_to(api):
     assert job["urls"]["content"] is None
 
 
-def test_previews_that_are_to_come_have_an_address_and_those_that_went_have_none(
-    api, clock, done
-):
-    assert api.submit().json["urls"]["latest_frame"]
+def test_pictures_that_went_have_no_address(api, clock, done):
+    before = look(api, done)["urls"]
+    assert before["latest_frame"]
+    assert before["result"]
     clock.advance(86_400 * 40)
     drop_expired_results(api.db, 30)
 
-    assert look(api, done)["urls"]["latest_frame"] is None
+    after = look(api, done)["urls"]
+    assert (after["latest_frame"], after["result"]) == (None, None)
 
 
 def test_a_deleted_picture_is_nowhere_to_be_found(api, done):

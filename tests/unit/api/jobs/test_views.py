@@ -232,3 +232,19 @@ def test_retry_after_follows_the_time_left_within_its_bounds(api):
     assert seconds(0.0001) == 1
     assert 1 < seconds(20) < 30
     assert seconds(10_000) == 30
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel", "finish"])
+def test_a_worker_that_has_to_obey_is_asked_about_in_a_second(api, action):
+    url = f"/v1/jobs/{api.submitted()}"
+    api.beat(api.claimed(), seconds_per_mpx_iteration=20)
+    assert int(api.client.get(url).headers["Retry-After"]) > 5
+
+    accepted = api.client.post(f"{url}/{action}")
+    polled = api.client.get(url)
+    unchanged = api.client.get(url, headers={"If-None-Match": polled.headers["ETag"]})
+
+    statuses = [one.status_code for one in (accepted, polled, unchanged)]
+    assert statuses == [202, 200, 304]
+    for answer in (accepted, polled, unchanged):
+        assert answer.headers["Retry-After"] == "1"

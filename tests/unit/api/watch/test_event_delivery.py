@@ -55,8 +55,9 @@ def test_an_event_has_its_name_its_id_and_its_data():
 
 def test_a_heartbeat_is_a_comment_and_the_opening_says_when_to_come_back():
     assert HEARTBEAT.startswith(":")
-    assert HEARTBEAT.endswith("\n\n")
-    assert OPENING == "retry: 3000\n\n"
+    assert HEARTBEAT.endswith("\n")
+    assert HEARTBEAT.count("\n") == 1
+    assert OPENING == "retry: 3000\n"
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,15 @@ def test_last_of_nothing_says_so(farm, client):
 
     with pytest.raises(AmbiguousId, match="no job yet"):
         resolve_job_id(client.jobs, "@last")
+
+
+@pytest.mark.parametrize("command", ["show", "cancel", "watch", "retry"])
+def test_an_address_typed_as_an_id_is_not_asked_for(impasto, farm, command):
+    typed = f"../keys/{'x' * 30}"
+
+    ran = impasto(command, typed, "--api-url", farm.url)
+
+    assert ran.exit_code == 1
+    assert "is not the id of a job" in ran.stderr
+    assert "job_01J" in ran.stderr
+    assert farm.seen == []

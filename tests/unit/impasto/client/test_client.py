@@ -17,6 +17,7 @@ from impasto.errors import (
     API_ERRORS,
     ApiError,
     FieldError,
+    InvalidId,
     QueueFull,
     ResultNotReady,
     ServerUnreachable,
@@ -326,3 +327,44 @@ def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
 
             assert bool(context.get_ca_certs()) is some
             assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+CALLS = {
+    "get": lambda jobs, job_id, _: jobs.get(job_id),
+    "manifest": lambda jobs, job_id, _: jobs.manifest(job_id),
+    "cancel": lambda jobs, job_id, _: jobs.cancel(job_id),
+    "pause": lambda jobs, job_id, _: jobs.pause(job_id),
+    "resume": lambda jobs, job_id, _: jobs.resume(job_id),
+    "finish": lambda jobs, job_id, _: jobs.finish(job_id),
+    "change": lambda jobs, job_id, _: jobs.change(job_id, {"name": "x"}),
+    "extend": lambda jobs, job_id, _: jobs.extend(job_id, 5),
+    "fork": lambda jobs, job_id, _: jobs.fork(job_id, 5),
+    "retry": lambda jobs, job_id, _: jobs.retry(job_id),
+    "watch": lambda jobs, job_id, _: next(jobs.watch(job_id)),
+    "wait": lambda jobs, job_id, _: jobs.wait(job_id),
+    "download": lambda jobs, job_id, path: jobs.download(job_id, path),
+    "frame": lambda jobs, job_id, path: jobs.download_latest_frame(job_id, path),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "job_id", ["../keys", "..", "", "job_", f"{JOB}/cancel", f"{JOB}?a=1", f"{JOB}\n"]
+)
+def test_no_request_leaves_for_what_is_not_the_id_of_a_job(
+    farm, client, tmp_path, call, job_id
+):
+    with pytest.raises(InvalidId) as refused:
+        CALLS[call](client.jobs, job_id, tmp_path / "picture.png")
+
+    assert repr(job_id) in str(refused.value)
+    assert "job_01J" in refused.value.hint
+    assert farm.seen == []
+
+
+@pytest.mark.parametrize("digest", ["../../keys", "", "ab", "g" * 64])
+def test_no_request_leaves_for_what_is_not_a_digest(farm, client, digest):
+    with pytest.raises(InvalidId, match="is not a SHA-256"):
+        client.assets.find(digest)
+
+    assert farm.seen == []

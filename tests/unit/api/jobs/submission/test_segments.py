@@ -96,13 +96,13 @@ def test_everything_wrong_is_named_at_once(api):
     ("segments", "found"),
     [
         (  # 100 + 50 are planned
-            [{"from_iteration": 150, "changes": {"tv_weight": 1}}],
+            [{"from_iteration": 151, "changes": {"tv_weight": 1}}],
             {"/segments/0/from_iteration": "too-late"},
         ),
         (
             [
                 {"from_iteration": 10, "changes": {"iterations": 5}},
-                {"from_iteration": 105, "changes": {"tv_weight": 1}},
+                {"from_iteration": 106, "changes": {"tv_weight": 1}},
             ],
             {"/segments/1/from_iteration": "too-late"},
         ),
@@ -155,6 +155,24 @@ def test_a_later_iteration_is_fine_once_more_are_planned(api):
         {"from_iteration": 199, "changes": {"tv_weight": 2.0}},
     ]
 
+    assert plan(api, segments).json["segments"] == segments
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [  # extended twice, each time where it had ended
+            {"from_iteration": 150, "changes": {"iterations": 80}},
+            {"from_iteration": 180, "changes": {"iterations": 90}},
+        ],
+        [  # ended by fewer iterations than were done, then extended
+            {"from_iteration": 130, "changes": {"iterations": 1}},
+            {"from_iteration": 130, "changes": {"iterations": 301}},
+        ],
+        [{"from_iteration": 150, "changes": {"style_weight": 2.0}}],  # forked there
+    ],
+)
+def test_a_change_may_begin_where_the_run_would_end(api, segments):
     assert plan(api, segments).json["segments"] == segments
 
 
