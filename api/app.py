@@ -14,7 +14,7 @@ from api.auth.rate_limit import RateLimiter, register_rate_limits
 from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
-from api.http.headers import register_content_codings, register_headers
+from api.http.headers import refuse_compressed_body, register_headers
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
     StreamSlots,
@@ -88,7 +88,7 @@ def create_app(
     register_headers(app)  # before auth, so that refusals too carry a Request-Id
     register_authentication(app)
     register_rate_limits(app)
-    register_content_codings(app)
+    app.before_request(refuse_compressed_body)  # after auth
     for module in _DOCUMENTED_MODULES:
         register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)

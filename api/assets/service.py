@@ -121,8 +121,7 @@ def serialize_frame(
 
     Args:
         frame: Row of the frame.
-        promote_urls: URLs that promote the checkpoints of its job, by iteration; None
-            where that is not allowed now.
+        promote_urls: Of the checkpoints of its job, by iteration; None: not allowed.
     """
     url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(

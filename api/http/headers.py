@@ -37,12 +37,8 @@ def register_headers(app: Flask) -> None:
     app.teardown_request(_end_request)
 
 
-def register_content_codings(app: Flask) -> None:
-    """Make `app` refuse compressed request bodies, which no view decompresses."""
-    app.before_request(_refuse_compressed_body)
-
-
-def _refuse_compressed_body() -> Response | None:
+def refuse_compressed_body() -> Response | None:
+    """Return the response to a request with a compressed body, else None."""
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     takes_body = request.url_rule is not None and request.method in {"POST", "PATCH"}
     if not takes_body or coding in {"", "identity"}:

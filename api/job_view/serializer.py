@@ -156,32 +156,25 @@ def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark |
 
 def poll_seconds(job: JobObject) -> int | None:
     """Return after how many seconds to poll again, 1 to 30; None for an ended job."""
-    return poll_seconds_for_state(
-        job.state, job.queue, job.progress, finish_requested=job.finish_requested
-    )
+    return poll_seconds_of_version(job, job.queue, job.progress)
 
 
-def poll_seconds_for_state(
-    state: JobState,
-    queue: QueuePlace | None,
-    progress: Progress | None,
-    *,
-    finish_requested: bool,
+def poll_seconds_of_version(
+    job: JobObject | JobVersion, queue: QueuePlace | None, progress: Progress | None
 ) -> int | None:
     """Return the `poll_seconds` of a job from some of its members.
 
     Args:
-        state: State of the job.
+        job: The job, or a version of it.
         queue: Queue place, or None if the job is not queued.
         progress: Progress, or None if it is not known.
-        finish_requested: Whether the job was requested to finish early.
     """
-    if state in TERMINAL:
+    if job.state in TERMINAL:
         return None
-    if state == JobState.PAUSED:
+    if job.state == JobState.PAUSED:
         return _MAX_POLL_SECONDS
     seconds = 1.0  # a worker obeys a request after its iteration
-    runs_on = state == JobState.RUNNING and not finish_requested
+    runs_on = job.state == JobState.RUNNING and not job.finish_requested
     if queue is not None:
         seconds = _until_start(queue)
     elif runs_on and progress is not None and progress.eta_s is not None:

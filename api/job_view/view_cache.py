@@ -17,7 +17,7 @@ from api.job_view.etag import JobETag, version_etag
 from api.job_view.queue_place import serialize_queue_place
 from api.job_view.segments import plan_segments
 from api.job_view.serializer import (
-    poll_seconds_for_state,
+    poll_seconds_of_version,
     serialize_job,
     serialize_progress,
 )
@@ -145,12 +145,7 @@ class ViewCache:
             owner_id=owner_id,
             version=version,
             etag=version_etag(version, progress, queue_place),
-            poll_seconds=poll_seconds_for_state(
-                version.state,
-                queue_place,
-                progress,
-                finish_requested=version.finish_requested,
-            ),
+            poll_seconds=poll_seconds_of_version(version, queue_place, progress),
         )
 
     def _queue_place(self, owner_id: str, version: JobVersion) -> QueuePlace | None:

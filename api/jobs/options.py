@@ -82,16 +82,13 @@ def _out_of_order(segments: tuple[Segment, ...]) -> Iterable[FieldError]:
 def _check_against_params(
     segments: tuple[Segment, ...], params: StyleParams
 ) -> Iterable[FieldError]:
-    """Yield errors of segments that do not fit the parameters at their iteration.
-
-    A segment may begin where the run would end, as that of an extension does.
-    """
-    begin, planned = 0, params.iterations
+    """Yield errors of segments that do not fit the parameters at their iteration."""
+    begin, planned = 0, params.iterations  # where the last began; planned by then
     for index, segment in enumerate(segments):
         prefix = f"/segments/{index}"
         if segment.from_iteration > begin:
             begin, planned = segment.from_iteration, params.iterations
-        if segment.from_iteration > planned:
+        if segment.from_iteration > planned:  # that of an extension begins at the end
             detail = (
                 f"must be at most the {planned} planned iterations, "
                 f"not {segment.from_iteration}"

@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from impasto.client.models import Asset
-from impasto.client.paths import asset_digest_path
 from impasto.errors import NotFound, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -29,8 +28,10 @@ class Assets:
 
     def find(self, sha256: str) -> Asset | None:
         """Return the asset with this digest, or None if it was never uploaded."""
+        if not sha256.isalnum():  # no digest: it would lead elsewhere
+            return None
         try:
-            return _parse_asset(self._transport.get(asset_digest_path(sha256)))
+            return _parse_asset(self._transport.get(f"/v1/assets/by-digest/{sha256}"))
         except NotFound:
             return None
 

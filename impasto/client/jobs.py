@@ -14,8 +14,8 @@ from impasto.client.downloads import (
 )
 from impasto.client.models import ApiModel, Estimate, Job, JobPage
 from impasto.client.outcomes import WaitTimeout
-from impasto.client.paths import job_path
 from impasto.client.polling import JobPoller
+from impasto.client.transport import job_path
 from impasto.client.uploads import form_fields, form_files, open_files
 from impasto.errors import ServerUnreachable
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from impasto.client.paths import job_path
-from impasto.client.transport import retry_after_seconds
+from impasto.client.transport import job_path, retry_after_seconds
 from impasto.errors import TooManyStreams
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -14,6 +15,7 @@ from impasto.errors import (
     ApiError,
     FieldError,
     ImpastoError,
+    InvalidId,
     Problem,
     QueueFull,
     ServerUnreachable,
@@ -32,6 +34,7 @@ _FIRST_BACKOFF_SECONDS = 0.25
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_RETRY_AFTER_SECONDS = 60.0  # if the server asks for more, the request fails
 _LASTING_CODES = frozenset({"storage-full"})
+_JOB_ID = re.compile(r"job_[0-9A-Za-z]+")  # nothing that a URL would have to quote
 
 
 class Transport:
@@ -140,6 +143,17 @@ def _backoff_seconds(tries: int) -> float:
     jitter: float = random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
     backoff: float = _FIRST_BACKOFF_SECONDS * 2**tries
     return min(backoff * jitter, _MAX_BACKOFF_SECONDS)
+
+
+def job_path(job_id: str, *rest: str) -> str:
+    """Return the path of a job, or of what is below it.
+
+    Raises:
+        InvalidId: The text is not the id of a job, and could lead elsewhere.
+    """
+    if not _JOB_ID.fullmatch(job_id):
+        raise InvalidId(f"{job_id[:60]!r} is not the id of a job")
+    return "/".join(["/v1/jobs", job_id, *rest])
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
