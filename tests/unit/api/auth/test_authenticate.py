@@ -116,10 +116,14 @@ def test_every_address_below_v1_wants_a_key(keyed):
 
 def test_jobs_of_others_do_not_exist(keyed):
     mine, theirs = bearer(keyed, "mine"), bearer(keyed, "theirs")
-    job = keyed.submit(headers=mine).json
-    urls = job["urls"]
+    done = keyed.submit(headers=mine).json["urls"]["self"]
+    claim = keyed.claimed()
+    keyed.frame(claim)
+    keyed.finish(claim)
+    made = keyed.client.get(done, headers=mine).json["urls"]
+    urls = keyed.submit(headers=mine).json["urls"]
 
-    for url in (urls["self"], urls["result"], urls["latest_frame"], urls["content"]):
+    for url in (urls["self"], made["result"], made["latest_frame"], urls["content"]):
         assert keyed.client.get(url, headers=theirs).status_code == 404
     assert keyed.client.post(urls["cancel"], headers=theirs).status_code == 404
     assert keyed.client.get("/v1/jobs", headers=theirs).json["data"] == []
