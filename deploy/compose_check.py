@@ -54,6 +54,7 @@ def main() -> int:
     port = _free_port()
     variables = {
         "IMPASTO_POSTGRES_PASSWORD": secrets.token_hex(16),
+        "IMPASTO_REDIS_PASSWORD": secrets.token_hex(16),
         "IMPASTO_PORT": str(port),
         "IMPASTO_TAG": "check",
     }

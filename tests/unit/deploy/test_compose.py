@@ -8,12 +8,23 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+import redis
+
+from impasto.local.redis import server_binary
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = shutil.which("docker-compose", path=Path(sys.executable).parent)
+
+
+PASSWORDS = {"IMPASTO_POSTGRES_PASSWORD": "secret", "IMPASTO_REDIS_PASSWORD": "hidden"}
+TEMPORARY = "/tmp"  # noqa: S108 - of a container
+OURS = {"api", "worker", "migrate", "weights"}
 
 
 def config(*files, **environment):
@@ -28,11 +39,7 @@ def config(*files, **environment):
 
 
 def services(*files, **environment):
-    done = config(
-        *files,
-        IMPASTO_POSTGRES_PASSWORD="secret",  # noqa: S106 - an example
-        **environment,
-    )
+    done = config(*files, **PASSWORDS, **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
 
@@ -68,11 +75,114 @@ def test_the_gpu_file_gives_the_worker_every_gpu():
     assert (device["driver"], device["count"]) == ("nvidia", -1)
 
 
-def test_without_a_password_it_says_so_instead_of_starting_open():
-    done = config("docker-compose.yml")
+@pytest.mark.parametrize("missing", PASSWORDS)
+@pytest.mark.parametrize("value", [{}, ""])
+def test_without_a_password_it_says_so_instead_of_starting_open(missing, value):
+    given = {name: text for name, text in PASSWORDS.items() if name != missing}
+    done = config(
+        "docker-compose.yml", **given, **({missing: value} if value == "" else {})
+    )
 
     assert done.returncode != 0
-    assert "set a password" in done.stderr
+    assert f"{missing} is missing a value: set a password" in done.stderr
+
+
+def test_the_repository_holds_no_password():
+    text = (ROOT / "docker-compose.yml").read_text()
+
+    assert not re.findall(r"_PASSWORD:-|_PASSWORD-", text)
+    for word in re.findall(r"(?:PASSWORD|AUTH): (\S+)", text):
+        assert word.startswith("${") or word == "keys"
+
+
+@contextmanager
+def redis_as_composed(folder, password):
+    """The command of the Redis service, with a server and a port of this machine."""
+    command = services("docker-compose.yml")["redis"]["command"]
+    server = f"{server_binary()} - --port 0 --unixsocket {folder}/s --dir {folder}"
+    text = command[-1].replace("valkey-server -", server).replace("$$", "$")
+    process = subprocess.Popen(
+        [*command[:-1], text],
+        env={"PATH": os.environ["PATH"], "VALKEYCLI_AUTH": password},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not (folder / "s").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0  # the server itself gets the signal, no shell
+
+
+def test_redis_wants_the_password_and_shows_it_to_nobody(tmp_path):
+    with redis_as_composed(tmp_path, "Xq7hidden") as process:
+        url = f"unix://{tmp_path}/s"
+        with (
+            redis.Redis.from_url(url) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+        with redis.Redis.from_url(url, password="Xq7hidden") as known:  # noqa: S106 - an example
+            assert known.ping()
+            assert known.config_get("maxmemory-policy") == {
+                "maxmemory-policy": "noeviction"
+            }
+        assert "Xq7hidden" not in " ".join(psutil.Process(process.pid).cmdline())
+
+
+def test_every_process_of_ours_that_talks_to_redis_has_its_password():
+    composed = services("docker-compose.yml")
+
+    urls = {composed[name]["environment"]["IMPASTO_REDIS_URL"] for name in OURS}
+
+    assert urls == {"redis://:hidden@redis:6379/0"}
+
+
+@pytest.mark.parametrize(
+    "files", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.gpu.yml"]]
+)
+def test_every_container_is_confined(files):
+    composed = services(*files)
+
+    assert set(composed) == OURS | {"postgres", "redis"}
+    for name, service in composed.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["mem_limit"]) > 0, name
+        writable = [mount["target"] for mount in service.get("volumes", [])]
+        writable += [path.partition(":")[0] for path in service.get("tmpfs", [])]
+        assert TEMPORARY in writable or name == "redis", name
+        assert name in OURS or service["user"] not in {"", "root", "0"}, name
+
+
+def test_images_of_others_are_of_one_version():
+    composed = services("docker-compose.yml")
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+
+    named = [composed[name]["image"] for name in ("postgres", "redis")]
+    named += re.findall(r"^FROM (?!base )(\S+)", dockerfile, re.MULTILINE)
+
+    assert len(named) == 3
+    for image in named:
+        assert re.search(r":\d+\.\d+(\.\d+)?(-[a-z-]+)?$", image), image
+    assert composed["redis"]["image"].startswith("valkey/valkey:")
+
+
+def test_memory_can_be_chosen():
+    chosen = services(
+        "docker-compose.yml",
+        IMPASTO_API_MEMORY="6g",
+        IMPASTO_WORKER_MEMORY="24g",
+    )
+
+    assert int(chosen["api"]["mem_limit"]) == 6 * 2**30
+    assert int(chosen["worker"]["mem_limit"]) == 24 * 2**30
 
 
 def test_the_api_is_published_to_this_host_only():
