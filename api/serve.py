@@ -23,7 +23,7 @@ from granian.log import LogLevels
 from api.dependencies import dependencies_of
 from shared.auth.secret import secret_or_exit
 from shared.logs import configure_logging
-from shared.settings import settings_or_exit
+from shared.settings import settings_or_exit, warn_if_home_is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,7 @@ def main() -> None:
         SystemExit: The settings are not valid.
     """
     settings = settings_or_exit()
+    warn_if_home_is_open(settings.home)
     secret_or_exit(settings.secret_file)
     configure_logging(settings.log_level)
     logging.getLogger("_granian").addFilter(_is_relevant)

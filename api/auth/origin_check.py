@@ -1,7 +1,9 @@
-"""Checks of client address, Host and Origin against foreign web pages.
+"""Checks of client address, proxies, Host and Origin against foreign web pages.
 
 Every web page in the user's browser can reach a loopback server: requests with a
-foreign Host (DNS rebinding) or Origin are refused.
+foreign Host (DNS rebinding) or Origin are refused, and those that a browser says it
+sends for another site. Behind a proxy on this machine every client looks local:
+without keys, requests that a proxy has marked as its own are refused.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"http": 80, "https": 443}
 _OWN_SITE_VALUES = {"same-origin", "none"}  # of Sec-Fetch-Site
+_PROXY_HEADERS = {"forwarded", "via", "x-real-ip"}  # and those of the prefix
+_PROXY_HEADER_PREFIX = "x-forwarded-"
 
 
 def require_this_machine() -> None:
@@ -30,8 +34,11 @@ def require_this_machine() -> None:
         Forbidden: The request comes from elsewhere.
     """
     _check_client()
+    _check_proxy()
     _check_host()
     _check_origin()
+    if not _is_opened_link():
+        _check_fetch_site()
 
 
 def require_own_page() -> None:
@@ -45,8 +52,18 @@ def require_own_page() -> None:
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own_origin(origin):
         raise Forbidden(f"web pages of {origin!r} may not use this server")
+    _check_fetch_site()
+
+
+def _check_fetch_site() -> None:
     if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITE_VALUES:
         raise Forbidden("web pages of other sites may not use this server")
+
+
+def _is_opened_link() -> bool:
+    """Return whether the request shows a page in a tab, which no other page reads."""
+    fetch = [request.headers.get(f"Sec-Fetch-{name}") for name in ("Mode", "Dest")]
+    return request.method == "GET" and fetch == ["navigate", "document"]
 
 
 def _is_own_origin(origin: str) -> bool:
@@ -60,6 +77,17 @@ def _check_client() -> None:
             f"clients on this machine only, not {request.remote_addr}",
             hint="set IMPASTO_AUTH=keys to serve other machines",
         )
+
+
+def _check_proxy() -> None:
+    for name, _ in request.headers:
+        lower = name.lower()
+        if lower in _PROXY_HEADERS or lower.startswith(_PROXY_HEADER_PREFIX):
+            raise Forbidden(
+                f"requests through a proxy (the header {name}) are not served without "
+                "keys, as whoever reaches the proxy would need none",
+                hint="set IMPASTO_AUTH=keys and make a key: docs/keys.md",
+            )
 
 
 def _check_host() -> None:

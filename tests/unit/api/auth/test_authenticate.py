@@ -48,6 +48,71 @@ def test_the_servers_own_page_is_let_in(client):
     assert client.get("/v1/jobs", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-anything",
+     "X-Real-IP", "Via"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/v1/jobs", "/livez"])
+def test_without_keys_what_came_through_a_proxy_is_turned_away(client, path, header):
+    response = client.get(path, headers={header: "127.0.0.1"})
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+    assert header.lower() in response.json["detail"].lower()
+    assert "IMPASTO_AUTH=keys" in response.json["hint"]
+
+
+def test_with_keys_a_proxy_may_stand_in_front(keyed):
+    proxy = {"Forwarded": "for=8.8.8.8", "X-Forwarded-For": "8.8.8.8", "Via": "1.1 p"}
+
+    response = keyed.client.get("/v1/jobs", headers=bearer(keyed) | proxy)
+
+    assert response.status_code == 200
+
+
+def fetched(site, mode="cors", dest="empty"):
+    """What a browser says of a request, which no page can change."""
+    return {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "x"])
+@pytest.mark.parametrize(
+    ("mode", "dest"),
+    [("no-cors", "image"), ("no-cors", "script"), ("cors", "empty"),
+     ("navigate", "iframe"), ("navigate", "object"), ("no-cors", "document")],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/v1/jobs", "/v1/events"])
+def test_without_keys_another_sites_page_reads_and_embeds_nothing(
+    client, path, site, mode, dest
+):
+    response = client.get(path, headers=fetched(site, mode, dest))
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_without_keys_another_sites_form_changes_nothing(api, site):
+    """A form opens its answer in a tab, but is no link; old browsers send no Origin."""
+    response = api.submit(headers=fetched(site, "navigate", "document"))
+
+    assert (response.status_code, response.json["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/problems/validation", "/v1/jobs"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_without_keys_a_link_on_another_site_opens_in_a_tab(client, path, site):
+    response = client.get(path, headers=fetched(site, "navigate", "document"))
+
+    assert response.status_code == 200
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_without_keys_the_page_itself_reads_and_writes(api, site):
+    assert api.client.get("/v1/jobs", headers=fetched(site)).status_code == 200
+    assert api.submit(headers=fetched(site)).status_code == 202
+
+
 @pytest.mark.parametrize("address", ["192.168.0.7", "8.8.8.8", "::ffff:8.8.8.8", ""])
 def test_without_keys_another_machine_is_turned_away(client, address):
     response = client.get("/v1/jobs", environ_overrides={"REMOTE_ADDR": address})
