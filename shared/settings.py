@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -232,14 +233,29 @@ class Settings(BaseSettings):
 def settings_or_exit() -> Settings:
     """Read the settings at the start of a process; exit with 2, saying what is wrong.
 
+    From then on, no other user can read the files and folders that the process makes.
+
     Raises:
         SystemExit: A variable has a value that cannot be used.
     """
+    os.umask(0o077)
     try:
         return Settings()
     except ValidationError as error:
         sys.stderr.writelines(f"settings: {line}\n" for line in _complaints(error))
         raise SystemExit(2) from None
+
+
+def warn_if_home_is_open(home: Path) -> None:
+    """Say on standard error if other users can look into the data folder.
+
+    It is not closed here: another user's process may belong to the same farm.
+    """
+    if home.exists() and home.stat().st_mode & 0o077:
+        sys.stderr.write(
+            f"settings: IMPASTO_HOME: other users of this machine can look into {home}"
+            f"; unless the farm's processes run as several: chmod -R go= {home}\n"
+        )
 
 
 def _complaints(error: ValidationError) -> list[str]:

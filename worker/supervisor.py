@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.logs import configure_logging
-from shared.settings import settings_or_exit
+from shared.settings import settings_or_exit, warn_if_home_is_open
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -255,6 +255,7 @@ def main() -> int:
     parser.add_argument("--devices", default="all")
     devices = parser.parse_args().devices
     settings = settings_or_exit()
+    warn_if_home_is_open(settings.home)
     configure_logging(settings.log_level)
     try:
         slots = plan_slots(devices, settings.worker_threads)

@@ -85,6 +85,8 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
     binary = server_binary()
     with ExitStack() as undo:
         undo.enter_context(lock_home(config.home))
+        if config.home.stat().st_mode & 0o077:
+            report(f"other users can look into it: chmod -R go= {config.home}")
         remove_running_farm(config.home)  # left by a farm that was killed
         socket_file = undo.enter_context(socket_path(config.home))
         port = choose_port(config.port)
@@ -95,7 +97,7 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
         supervisor = FarmSupervisor(report)
         undo.callback(supervisor.stop)
         logs = config.home / "logs"
-        logs.mkdir(exist_ok=True)
+        logs.mkdir(mode=0o700, exist_ok=True)
         redis_command = server_command(binary, socket_file)
         for spec in _process_specs(redis_command, config.devices, logs):
             supervisor.start(ChildProcess(spec, environment))

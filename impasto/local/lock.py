@@ -40,7 +40,8 @@ def lock_home(home: Path) -> Iterator[None]:
 
 def _open_lock_file(home: Path) -> TextIO:
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock_path(home).touch(mode=0o600)
         return lock_path(home).open("a+")
     except OSError as error:
         raise HomeUnusable(f"cannot keep data in {home}: {error.strerror}") from error

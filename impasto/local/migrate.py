@@ -56,9 +56,10 @@ def sqlite_path(home: Path, environment: Mapping[str, str]) -> Path | None:
 
 def back_up(database: Path, folder: Path) -> Path:
     """Copy a SQLite file with the content of its journal, and return the copy."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = folder / f"{database.stem}-{timestamp}.sqlite"
+    copy.touch(mode=0o600)
     with (
         closing(sqlite3.connect(database)) as source,
         closing(sqlite3.connect(copy)) as target,

@@ -58,6 +58,7 @@ class ChildProcess:
             str(os.getpid()),
             "--",
         )
+        self.spec.log_path.touch(mode=0o600)
         with self.spec.log_path.open("ab") as log:
             self._log_offset_bytes = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -66,6 +67,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                umask=0o077,
                 start_new_session=True,  # a terminal's Ctrl-C is the parent's to handle
             )
 
