@@ -2,6 +2,7 @@
 
 A notification is a Celery message in a Redis list: one list per device class, and one
 for jobs that any device may run. Losing one is harmless: the job is in the database.
+A worker reads none of its content; the job's id is for people who look at the list.
 """
 
 from __future__ import annotations

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from celery import signals
+from celery.utils import uuid
+from celery.worker.consumer import Consumer
+from celery.worker.control import Panel
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
+from kombu.message import Message
 from redis import RedisError
 
 from shared.db.database import Database
@@ -50,6 +55,7 @@ from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from celery import Celery
 
@@ -117,19 +123,18 @@ def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:
 
 def serve(context: WorkerContext) -> None:
     """Receive notifications and run due jobs until the process is asked to end."""
-    celery = create_celery_app(context.settings)
-    runner = Runner(context)
-    drain_state = DrainState(
-        context.draining, partial(_set_subscribed, celery, context.device.device_class)
-    )
+    runner, device_class = Runner(context), context.device.device_class
 
-    @celery.task(name=TASK_NAME)  # type: ignore[untyped-decorator] # Celery has no types
-    def run_due_jobs(job_id: str) -> None:
-        """Run all due jobs, the best first; `job_id` is only logged."""
-        log.debug("notification_received", job_id=job_id)
+    def run_due_jobs() -> None:
+        """Run all due jobs, the best first."""
+        log.debug("notification_received")
         while runner.run_one():
             pass  # Celery reads the next message up to two seconds after a task ends
 
+    celery = create_receiver(context.settings, device_class, run_due_jobs)
+    drain_state = DrainState(
+        context.draining, partial(_set_subscribed, celery, device_class)
+    )
     notifier = Notifier(context.settings)
     maintenance = MaintenanceLoop(
         context.db, notifier, context.storage, context.settings
@@ -146,13 +151,64 @@ def serve(context: WorkerContext) -> None:
     )
     maintenance.start()
     try:
-        _run_celery(celery, context.device.device_class)
+        _run_celery(celery, device_class)
     finally:
         drain_state.shut_down()
         maintenance.stop()
         notifier.close()
         deregister(context)
         context.db.close()
+
+
+class _NotificationConsumer(Consumer):  # type: ignore[misc] # Celery has no types
+    """Celery's consumer, to which each message says only: there may be work.
+
+    Celery reads much of a message, and most errors there end the process. So each is
+    replaced by one of our own. What is not even a message costs a new connection.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.connection_errors = (Exception,)  # to connect again after, instead of end
+
+    def create_task_handler(self) -> Callable[[Message], None]:
+        """Return the function that Celery calls with each message of a queue."""
+        handle = super().create_task_handler()
+
+        def on_message(message: Message) -> None:
+            notification = Message(  # type: ignore[no-untyped-call]
+                body="[[], {}, {}]",
+                content_type="application/json",
+                content_encoding="utf-8",
+                headers={"task": TASK_NAME, "id": uuid()},
+                delivery_tag=message.delivery_tag,
+                channel=message.channel,
+            )
+            handle(notification)
+
+        return on_message
+
+
+def create_receiver(
+    settings: Settings, device_class: str, run_due_jobs: Callable[[], None]
+) -> Celery:
+    """Create the Celery app that calls `run_due_jobs` for each message, and no more.
+
+    Celery's own tasks and nearly all of its remote commands are removed. Messages are
+    acknowledged by being read: none comes back, and the maintenance notifies again.
+    """
+    celery = create_celery_app(settings)
+    celery.conf.worker_consumer = _NotificationConsumer
+    celery.conf.task_queues = [
+        Queue(name, Exchange(name), name, no_ack=True)  # type: ignore[no-untyped-call]
+        for name in _queue_names(device_class)
+    ]
+    celery.task(name=TASK_NAME)(run_due_jobs)
+    for name in celery.tasks.keys() - {TASK_NAME}:
+        celery.tasks.unregister(name)
+    for command in Panel.data.keys() - {"add_consumer", "cancel_consumer"}:
+        del Panel.data[command]
+    return celery
 
 
 def _start_thread(name: str, work: Callable[..., None], *arguments: object) -> None:
