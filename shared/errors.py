@@ -18,7 +18,7 @@ ImpastoError
 │   └── Unauthenticated     no API key, or an unknown one
 ├── IdempotencyInProgress   the same request is being processed
 ├── RateLimited             too many requests with this key, or wrong ones
-├── Forbidden               a wrong Host or Origin header
+├── Forbidden               of a wrong Host, a proxy or another site
 │   └── ForbiddenScope      the key may not do this
 ├── NotFound                nothing (yet) at this address
 │   └── JobNotFound         no such job, or somebody else's
