@@ -70,16 +70,25 @@ _ORIGINS = (
     "http://localhost.evil.example", "http://127.0.0.1", "//", "é", "http://[", "",
 )  # fmt: skip
 
+_SIGNS = (
+    ("Via", "1.1 proxy"), ("Forwarded", "for=127.0.0.1"), ("X-Real-IP", "127.0.0.1"),
+    ("X-Forwarded-For", "127.0.0.1"), ("x-forwarded-anything", ""),
+    ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"),
+)  # fmt: skip
+
 
 @st.composite
 def origins(draw):
-    """Pages of other sites, by DNS rebinding or straight across."""
+    """Pages of other sites, by DNS rebinding, a proxy, or straight across."""
     refused = frozenset({400, 403})  # 400: of granian, for what is no name of a host
     method, path = draw(
         st.sampled_from([("GET", path) for path in GETS] + sorted(JSON))
     )
     body = draw(json_texts(JSON[method, path])) if method != "GET" else b""
     kind = ("Content-Type", draw(st.sampled_from(("text/plain", "application/json"))))
+    if draw(st.booleans()):
+        sign = draw(st.sampled_from(_SIGNS))
+        return Attempt(method, path, (sign, kind), body, OPEN, refused)
     if draw(st.booleans()):
         host = ("Host", draw(st.sampled_from(_HOSTS)))
         return Attempt(method, path, (host, kind), body, OPEN, refused)
