@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from pathlib import Path
@@ -13,7 +14,12 @@ from pydantic import ValidationError
 from shared.auth.secret import read_secret
 from shared.db.database import Database
 from shared.errors import InvalidSecretFile
-from shared.settings import Settings, is_loopback, settings_or_exit
+from shared.settings import (
+    Settings,
+    is_loopback,
+    settings_or_exit,
+    warn_if_home_is_open,
+)
 from shared.storage.backends import open_storage
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -114,6 +120,7 @@ def test_a_relative_home_is_taken_from_here(tmp_path, monkeypatch):
     assert Settings(home="farm").home == tmp_path / "farm"
 
 
+@pytest.mark.usefixtures("usual_umask")
 def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
     monkeypatch.setenv("IMPASTO_PORT", "many")
     monkeypatch.setenv("IMPASTO_AUTH", "maybe")
@@ -127,6 +134,43 @@ def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
         "IMPASTO_AUTH",
         "IMPASTO_PORT",
     ]
+
+
+@pytest.fixture
+def usual_umask():
+    """The umask of most users, as it was before afterwards."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_what_a_process_with_settings_makes_is_of_its_user_only(tmp_path):
+    settings_or_exit()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("folder", "file")]
+    assert modes == [0o700, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned"), [(0o700, 0), (0o711, 1), (0o750, 1), (0o755, 1), (None, 0)]
+)
+def test_an_open_data_folder_is_named_with_the_command_that_closes_it(
+    tmp_path, capsys, mode, warned
+):
+    home = tmp_path / "home"
+    if mode is not None:
+        home.mkdir()
+        home.chmod(mode)
+
+    warn_if_home_is_open(home)
+
+    said = capsys.readouterr().err
+    assert said.count(f"chmod -R go= {home}\n") == warned
+    assert len(said.splitlines()) == warned
+    assert mode is None or home.stat().st_mode & 0o777 == mode
 
 
 def test_a_lease_must_outlive_three_heartbeats():
