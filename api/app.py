@@ -14,14 +14,16 @@ from api.auth.rate_limit import RateLimiter, register_rate_limits
 from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
+from api.http.body import register_body_checks
 from api.http.headers import refuse_compressed_body, register_headers
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
-    StreamSlots,
+    OwnerSlots,
     max_body_bytes,
-    max_logins,
     max_streams_per_owner,
     max_uploads,
+    max_uploads_per_owner,
+    too_many_uploads,
 )
 from api.job_view.view_cache import ViewCache
 from api.jobs import actions, frames, history, results
@@ -39,6 +41,7 @@ from api.server import capabilities, entry, health, metrics
 from api.watch.watcher import Watcher
 from api.web import pages, session
 from shared.auth.secret import read_secret
+from shared.errors import TooManyStreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +92,7 @@ def create_app(
     register_authentication(app)
     register_rate_limits(app)
     app.before_request(refuse_compressed_body)  # after auth
+    register_body_checks(app)
     for module in _DOCUMENTED_MODULES:
         register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)
@@ -116,9 +120,12 @@ def _build_dependencies(
         rate_limiter=RateLimiter(clock),
         failed_attempts=RateLimiter(clock),
         decoder_slots=BoundedSemaphore(settings.max_decodes),
-        upload_slots=BoundedSemaphore(max_uploads(settings)),
-        login_slots=BoundedSemaphore(max_logins(settings)),
-        stream_slots=StreamSlots(settings.max_streams, max_streams_per_owner(settings)),
+        upload_slots=OwnerSlots(
+            max_uploads(settings), max_uploads_per_owner(settings), too_many_uploads
+        ),
+        stream_slots=OwnerSlots(
+            settings.max_streams, max_streams_per_owner(settings), TooManyStreams
+        ),
         view_cache=view_cache,
         watcher=Watcher(
             database,

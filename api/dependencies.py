@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from api.auth.key_cache import KeyCache
     from api.auth.rate_limit import RateLimiter
-    from api.http.slots import StreamSlots
+    from api.http.slots import OwnerSlots
     from api.job_view.view_cache import ViewCache
     from api.watch.watcher import Watcher
     from shared.db.database import Database
@@ -41,9 +41,7 @@ class Dependencies:
         decoder_slots: Pictures that may be decoded at once. One of 64 megapixels takes
             about 270 MB meanwhile.
         upload_slots: Request bodies that may be read at once. Fewer than there are
-            threads, because each holds a thread for as long as its sender likes.
-        login_slots: The same for clients without a key, which then cannot use up the
-            slots of others.
+            threads, because each holds a thread while it arrives.
         stream_slots: Streams and long polls that may be open at once.
         view_cache: Cache of job views.
         watcher: Thread that reads new rows for all streams and long polls.
@@ -58,9 +56,8 @@ class Dependencies:
     rate_limiter: RateLimiter
     failed_attempts: RateLimiter
     decoder_slots: BoundedSemaphore
-    upload_slots: BoundedSemaphore
-    login_slots: BoundedSemaphore
-    stream_slots: StreamSlots
+    upload_slots: OwnerSlots
+    stream_slots: OwnerSlots
     view_cache: ViewCache
     watcher: Watcher
 

@@ -21,6 +21,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from api.dependencies import dependencies_of
+from api.http.idle_connections import watch_idle_connections
 from shared.auth.secret import secret_or_exit
 from shared.logs import configure_logging
 from shared.settings import settings_or_exit, warn_if_home_is_open
@@ -59,6 +60,7 @@ _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
 _HEADER_TIMEOUT_MS = 10_000  # for the whole head; clients keep idle connections for 5 s
 _MAX_CONNECTIONS = 1024  # besides those of streams
+_IDLE_SECONDS = 120  # twice the longest wait, during which nothing is sent
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -114,7 +116,11 @@ def _load_app(parent: int) -> Flask:
     from api.wsgi import app  # noqa: PLC0415 - the parent serves nothing itself
 
     flask_app = app()
-    on_shutdown(dependencies_of(flask_app).watcher.close)
+    dependencies = dependencies_of(flask_app)
+    on_shutdown(dependencies.watcher.close)
+    if sys.platform == "linux":
+        heartbeat = dependencies.settings.stream_heartbeat_seconds
+        watch_idle_connections(max(_IDLE_SECONDS, 2 * heartbeat))
     return flask_app
 
 

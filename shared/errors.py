@@ -11,6 +11,9 @@ ImpastoError
 │   ├── InvalidCursor       a page token that this server did not make
 │   ├── MalformedJson       text that is not strict JSON
 │   ├── MalformedMultipart  a form that is cut off or malformed
+│   ├── IncompleteBody      a body that broke off
+│   ├── BodyTooSlow         a body that arrives too slowly
+│   ├── LengthRequired      a body whose length is not announced
 │   ├── UnsupportedMediaType  a media type that this address does not accept
 │   ├── PreconditionRequired  a change without If-Match
 │   ├── InvalidIdempotencyKey  an Idempotency-Key that cannot be stored
@@ -35,6 +38,7 @@ ImpastoError
 │   └── QuotaExceeded       the one of this owner
 ├── FencedOut               a newer claim owns the job: stop, write nothing
 ├── ServerBusy              too many uploads are being checked at once
+├── TooManyUploads          too many bodies of one owner are arriving
 ├── TooManyStreams          too many streams and long polls are open
 ├── DatabaseUnavailable     the database cannot be reached now
 ├── SqliteSharedByHosts     a SQLite file that other hosts could open
@@ -163,6 +167,29 @@ class MalformedMultipart(InvalidRequest):
 
     code = "malformed-multipart"
     hint = "let an HTTP client build the form: curl -F content=@photo.jpg ..."
+
+
+class IncompleteBody(InvalidRequest):
+    """The body ended before its announced length; nothing was done."""
+
+    code = "incomplete-body"
+    hint = "send the request again"
+    retryable = True
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body arrived too slowly, and the connection was closed; nothing was done."""
+
+    code = "request-timeout"
+    hint = "send smaller pictures, or over a faster connection"
+    retryable = True
+
+
+class LengthRequired(InvalidRequest):
+    """The body came without its length, so that its end could not be checked."""
+
+    code = "length-required"
+    hint = "send a Content-Length: curl does for files, though not for its input"
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -408,6 +435,13 @@ class ServerBusy(ImpastoError):
     """Too many uploads are being checked at once."""
 
     code = "busy"
+    retryable = True
+
+
+class TooManyUploads(ImpastoError):
+    """Too many request bodies of one owner are arriving at once."""
+
+    code = "too-many-uploads"
     retryable = True
 
 

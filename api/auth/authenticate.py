@@ -92,18 +92,6 @@ def require_scope(scope: Scope) -> None:
         raise ForbiddenScope(f"this needs a key with the scope {scope}", scope)
 
 
-def find_token(token: str) -> ValidKey:
-    """Return the valid API key that `token` is.
-
-    Raises:
-        Unauthenticated: The key is unknown, revoked or expired.
-        RateLimited: The same, and the address has sent too many invalid keys.
-    """
-    return current_dependencies().key_cache.cached(token) or find_key_or_count_failure(
-        token
-    )
-
-
 def _authenticate_request() -> None:
     if current_dependencies().settings.auth == "none":
         require_this_machine()
@@ -120,7 +108,7 @@ def _authenticate_request() -> None:
 def _read_caller() -> Caller:
     header = request.headers.get("Authorization")
     if header is not None:
-        key = _key_from_header(header)
+        key = key_from_header(header)
     elif (token := request.args.get(STREAM_TOKEN)) is not None:
         key = _key_from_stream_token(token)
         return Caller(key.owner_id, frozenset({Scope.READ}), key)
@@ -131,11 +119,20 @@ def _read_caller() -> Caller:
     return Caller(key.owner_id, key.scopes, key)
 
 
-def _key_from_header(header: str) -> ValidKey:
+def key_from_header(header: str) -> ValidKey:
+    """Return the valid API key of an Authorization header.
+
+    Raises:
+        Unauthenticated: There is none, or it is unknown, revoked or expired.
+        RateLimited: The same, and the address has sent too many invalid keys.
+    """
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("no API key was sent")
-    return find_token(token.strip())
+    token = token.strip()
+    return current_dependencies().key_cache.cached(token) or find_key_or_count_failure(
+        token
+    )
 
 
 def _key_from_stream_token(token: str) -> ValidKey:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.dependencies import current_dependencies
+from api.http.body import body_slot
 from api.http.schemas import EmptyBody
-from api.http.slots import MAX_FIELD_BYTES, upload_slot
+from api.http.slots import MAX_FIELD_BYTES
 from api.http.validation import field_errors
 from shared.errors import (
     FieldError,
@@ -25,7 +25,6 @@ from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from threading import BoundedSemaphore
 
     from werkzeug.wrappers import Request
 
@@ -121,26 +120,25 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 def read_json_object(
-    request: Request,
-    media_types: tuple[str, ...] = (JSON,),
-    slots: BoundedSemaphore | None = None,
+    request: Request, media_types: tuple[str, ...] = (JSON,)
 ) -> dict[str, Any]:
     """Read the body of a request as a JSON object; an empty body is an empty object.
 
     Args:
         request: Request with the body.
         media_types: Accepted media types; error messages recommend the last.
-        slots: Slots for reading bodies; None for the upload slots of all callers.
 
     Raises:
         UnsupportedMediaType: The body has another media type.
         MalformedJson: The body is not strict JSON, or not an object.
         UploadTooLarge: The body is longer than any needs to be.
+        IncompleteBody: The body broke off.
+        BodyTooSlow: It arrived too slowly.
         ServerBusy: Too many bodies are being read.
+        TooManyUploads: Too many of this owner are.
     """
     request.max_content_length = MAX_FIELD_BYTES
-    slots = slots or current_dependencies().upload_slots
-    with upload_slot(slots):  # the client may stop sending
+    with body_slot(request):
         try:
             data = request.get_data()
         except RequestEntityTooLarge as error:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from api.http.body import body_slot
 from api.http.json_body import JSON
 from api.http.slots import (
     MAX_FIELD_BYTES,
     BoundedFile,
     max_body_bytes,
     report_full_disk,
-    upload_slot,
 )
 from shared.errors import (
     FieldError,
@@ -99,7 +99,10 @@ def read_form(
         UnsupportedMediaType: The body is not a multipart form.
         UploadTooLarge: A file, a field or the whole body has too many bytes.
         MalformedMultipart: The form breaks off or is damaged.
-        ServerBusy: Too many forms are being read.
+        IncompleteBody: The body broke off.
+        BodyTooSlow: It arrived too slowly.
+        ServerBusy: Too many bodies are being read.
+        TooManyUploads: Too many of this owner are.
         StorageFull: There is no space for its files while they are checked.
     """
     settings = dependencies.settings
@@ -112,7 +115,7 @@ def read_form(
         )
     _check_length(request, settings)
     with report_full_disk(), ExitStack() as stack:
-        with upload_slot(dependencies.upload_slots):
+        with body_slot(request):
             texts, files = _parse(request, settings, stack, spec.max_parts)
         yield _sort_parts(texts, files, spec)
 

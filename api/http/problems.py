@@ -15,6 +15,7 @@ from api.http.schemas import ResponseModel
 from shared.errors import (
     AssetGone,
     AssetInUse,
+    BodyTooSlow,
     DatabaseUnavailable,
     DigestMismatch,
     FieldError,
@@ -26,12 +27,14 @@ from shared.errors import (
     ImageUnreadable,
     ImmutableField,
     ImpastoError,
+    IncompleteBody,
     InvalidCursor,
     InvalidIdempotencyKey,
     InvalidParams,
     InvalidRequest,
     InvalidState,
     JobPurged,
+    LengthRequired,
     MalformedJson,
     MalformedMultipart,
     NoSuchCheckpoint,
@@ -47,6 +50,7 @@ from shared.errors import (
     StorageError,
     StorageFull,
     TooManyStreams,
+    TooManyUploads,
     Unauthenticated,
     UnsupportedMediaType,
     UploadTooLarge,
@@ -150,12 +154,14 @@ class ProblemType:
 PROBLEM_TYPES: dict[type[ImpastoError], ProblemType] = {
     MalformedJson: ProblemType(400, "This is not the JSON that is needed"),
     MalformedMultipart: ProblemType(400, "The form cannot be read"),
+    IncompleteBody: ProblemType(400, "The body broke off"),
     InvalidIdempotencyKey: ProblemType(400, "The Idempotency-Key cannot be used"),
     InvalidCursor: ProblemType(400, "The page cursor is not valid"),
     Unauthenticated: ProblemType(401, "A valid API key is needed"),
     Forbidden: ProblemType(403, "This is not allowed"),
     ForbiddenScope: ProblemType(403, "The key may not do this"),
     NotFound: ProblemType(404, "There is nothing here"),
+    BodyTooSlow: ProblemType(408, "The body arrives too slowly"),
     InvalidState: ProblemType(409, "The job's state does not allow this"),
     IdempotencyInProgress: ProblemType(409, "The first request is not answered yet", 1),
     NoSuchCheckpoint: ProblemType(409, "The job has no checkpoint there"),
@@ -166,6 +172,7 @@ PROBLEM_TYPES: dict[type[ImpastoError], ProblemType] = {
     JobPurged: ProblemType(410, "It is gone"),
     ResultNotReady: ProblemType(409, "The picture is not ready", 5),
     ResultUnavailable: ProblemType(409, "There will be no picture"),
+    LengthRequired: ProblemType(411, "The length of the body is needed"),
     VersionMismatch: ProblemType(412, "The job has changed meanwhile"),
     UploadTooLarge: ProblemType(413, "The upload is too large"),
     UnsupportedMediaType: ProblemType(415, "A body of this kind is not taken"),
@@ -178,6 +185,7 @@ PROBLEM_TYPES: dict[type[ImpastoError], ProblemType] = {
     QueueFull: ProblemType(429, "Too many jobs are waiting", 30),
     QuotaExceeded: ProblemType(429, "Too many of your jobs are waiting", 30),
     RateLimited: ProblemType(429, "Too many requests", 1),
+    TooManyUploads: ProblemType(429, "Too many of your uploads are arriving", 5),
     TooManyStreams: ProblemType(429, "Too many streams are open", 5),
     ServerBusy: ProblemType(
         503, "The server is busy", 5, "too many uploads at once; try again"
@@ -312,6 +320,8 @@ def error_response(error: ImpastoError) -> Response:
 def _error_headers(error: ImpastoError, problem_type: ProblemType) -> dict[str, str]:
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, BodyTooSlow | IncompleteBody):
+        return {"Connection": "close"}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="impasto"'}
     if isinstance(error, ForbiddenScope):  # RFC 6750, 3.1

@@ -23,6 +23,8 @@ NOT_MODIFIED_RESPONSE = {
 }
 
 
+_BODY_PROBLEMS: dict[str, object] = {"s400": None, "s408": None, "s411": None}
+
 PROBLEM_RESPONSE = {
     "description": "A problem",
     "content": {
@@ -60,6 +62,8 @@ def post(
     rule: str,
     form: type[BaseModel] | None = None,
     json: type[BaseModel] | None = None,
+    *,
+    required: bool = False,
     **responses: object,
 ) -> Callable[[View], View]:
     """Route POST requests; `form` and `json` only document the body: the view reads it.
@@ -69,6 +73,7 @@ def post(
         rule: Path of the route.
         form: Model of the multipart form that is accepted.
         json: Model of the JSON object that is accepted.
+        required: Whether a body is needed, though all members are optional.
         **responses: Responses, as for `_describe_responses`.
     """
     content: dict[str, Any] = {}
@@ -84,12 +89,11 @@ def post(
     if json is not None:
         content["application/json"] = {"schema": schema_ref(json)}
     # An empty body is accepted like an object in which nothing is required.
-    required = any(map(_has_required, filter(None, (form, json))))
+    required |= any(map(_has_required, filter(None, (form, json))))
     body = {"required": required, "content": content} if content else None
     options: dict[str, Any] = {"request_body": body} if body else {}
-    route = blueprint.post(
-        rule, responses=_describe_responses(rule, responses), **options
-    )
+    described = _describe_responses(rule, _BODY_PROBLEMS | responses)
+    route = blueprint.post(rule, responses=described, **options)
     return cast("Callable[[View], View]", route)
 
 
@@ -97,7 +101,8 @@ def delete(
     blueprint: APIBlueprint, rule: str, **responses: object
 ) -> Callable[[View], View]:
     """Route DELETE requests; `responses` as for `_describe_responses`."""
-    route = blueprint.delete(rule, responses=_describe_responses(rule, responses))
+    described = _describe_responses(rule, {"s411": None} | responses)
+    route = blueprint.delete(rule, responses=described)
     return cast("Callable[[View], View]", route)
 
 
@@ -112,9 +117,8 @@ def patch(
             media_type: {"schema": schema_ref(body)} for media_type in media_types
         },
     }
-    route = blueprint.patch(
-        rule, responses=_describe_responses(rule, responses), request_body=request_body
-    )
+    described = _describe_responses(rule, _BODY_PROBLEMS | responses)
+    route = blueprint.patch(rule, responses=described, request_body=request_body)
     return cast("Callable[[View], View]", route)
 
 

@@ -1,6 +1,6 @@
 """Limits of the server: bytes of a request, and slots for what holds a thread.
 
-Uploads, logins, decoding of images, streams and long polls have slots.
+Uploads, decoding of images, streams and long polls have slots.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from shared.errors import ServerBusy, StorageFull, TooManyStreams, UploadTooLarge
+from shared.errors import (
+    ServerBusy,
+    StorageFull,
+    TooManyUploads,
+    UploadTooLarge,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from threading import BoundedSemaphore
-    from typing import Any
+    from typing import Any, Literal
 
     from api.dependencies import Dependencies
+    from shared.errors import ImpastoError
     from shared.settings import Settings
 
 MAX_FIELD_BYTES = 256 * 1024
 
 _IMAGES_PER_REQUEST = 4  # of the largest accepted size
-_MAX_LOGINS = 4
+_UPLOADING_OWNERS = 4  # that many must send bodies at once to take all slots
 _MEMORY_BYTES = 512 * 1024  # a larger file is written to disk while it is received
 _DECODER_TIMEOUT_SECONDS = 30
 _DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
@@ -41,19 +46,19 @@ def max_body_bytes(settings: Settings) -> int:
 def max_uploads(settings: Settings) -> int:
     """Return how many bodies are read at once: half of the threads.
 
-    The server's WSGI input has no timeout, so a client that stops sending keeps a
-    thread until its connection ends. The other threads remain for other requests.
+    A body holds a thread while it arrives. The other threads remain for other requests.
     """
     return settings.api_threads // 2
 
 
-def max_logins(settings: Settings) -> int:
-    """Return how many bodies of clients without a key are read at once.
+def max_uploads_per_owner(settings: Settings) -> int:
+    """Return how many bodies of one owner are read at once.
 
-    They are fewer than the threads that uploads leave, so that one always remains.
+    Without API keys there is only one owner, who may send all.
     """
-    left = settings.api_threads - max_uploads(settings)
-    return max(1, min(_MAX_LOGINS, left - 1))
+    if settings.auth == "none":
+        return max_uploads(settings)
+    return max(1, max_uploads(settings) // _UPLOADING_OWNERS)
 
 
 def max_streams_per_owner(settings: Settings) -> int:
@@ -124,21 +129,6 @@ def check_free_space(dependencies: Dependencies) -> None:
 
 
 @contextmanager
-def upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
-    """Take a slot for reading a body: one of `upload_slots` or `login_slots`.
-
-    Raises:
-        ServerBusy: All are taken. Waiting for one would hold a thread, too.
-    """
-    if not slots.acquire(blocking=False):
-        raise ServerBusy("too many uploads are arriving; try again soon")
-    try:
-        yield
-    finally:
-        slots.release()
-
-
-@contextmanager
 def decoder_slot(dependencies: Dependencies) -> Iterator[None]:
     """Wait for one of the few slots for decoding images.
 
@@ -153,16 +143,29 @@ def decoder_slot(dependencies: Dependencies) -> Iterator[None]:
         dependencies.decoder_slots.release()
 
 
-class StreamSlots:
-    """Slots for streams and long polls, each of which holds a thread.
+def too_many_uploads(cap: Literal["owner", "server"], limit: int) -> ImpastoError:
+    """Build the error of a body for which no slot is free."""
+    if cap == "server":
+        return ServerBusy("too many uploads are arriving; try again soon")
+    return TooManyUploads(f"{limit} of your uploads are arriving; wait for one to end")
+
+
+class OwnerSlots:
+    """Slots for what holds a thread, such as a stream; each owner has a share.
 
     Args:
         limit: Maximum number of slots in use.
         owner_limit: Maximum number of slots of one owner.
+        error: Function that builds the error where none is free.
     """
 
-    def __init__(self, limit: int, owner_limit: int) -> None:
-        self._limit, self._owner_limit = limit, owner_limit
+    def __init__(
+        self,
+        limit: int,
+        owner_limit: int,
+        error: Callable[[Literal["owner", "server"], int], ImpastoError],
+    ) -> None:
+        self._limit, self._owner_limit, self._error = limit, owner_limit, error
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -173,13 +176,13 @@ class StreamSlots:
             Function that releases the slot; a second call has no effect.
 
         Raises:
-            TooManyStreams: All slots are taken, or all of this owner.
+            ImpastoError: All slots are taken, or all of this owner.
         """
         with self._lock:
             if self._taken.total() >= self._limit:
-                raise TooManyStreams("server", self._limit)
+                raise self._error("server", self._limit)
             if self._taken[owner_id] >= self._owner_limit:
-                raise TooManyStreams("owner", self._owner_limit)
+                raise self._error("owner", self._owner_limit)
             self._taken[owner_id] += 1
         held = [owner_id]
 

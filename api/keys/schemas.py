@@ -12,7 +12,7 @@ from api.http.json_body import collect_body_errors, read_json_object
 from api.http.validation import clean_name
 from shared.auth.api_keys import NewKey, Scope
 from shared.db.base import MAX_NAME
-from shared.errors import FieldError, ForbiddenScope, InvalidParams
+from shared.errors import FieldError, ForbiddenScope, InvalidParams, MalformedJson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -205,10 +205,16 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
     """Read the requested key; a caller creates none with more rights than its own.
 
     Raises:
+        MalformedJson: There is no body, or it is not strict JSON.
         InvalidParams: Values are wrong or unknown.
         ForbiddenScope: The caller may not create this key.
     """
     require_scope(Scope.KEYS)
+    if not request.content_length:  # all members are optional
+        raise MalformedJson(
+            "body: missing", hint='send {} for a key that never expires, or {"scopes": '
+            '["read"], "expires_in": 86400}',
+        )  # fmt: skip
     json_body = read_json_object(request)
     errors: list[FieldError] = []
     body = collect_body_errors(json_body, KeyBody, errors)

@@ -96,7 +96,7 @@ def list_keys(query: PageQuery) -> Response:
 
 
 @post(
-    blueprint, "/v1/keys", json=KeyBody, s201=NewKeyObject, s400=None, s413=None,
+    blueprint, "/v1/keys", json=KeyBody, required=True, s201=NewKeyObject, s413=None,
     s415=None,
 )  # fmt: skip
 @counts_as_submission

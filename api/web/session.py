@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import BaseModel, ConfigDict
 
-from api.auth.authenticate import find_token
+from api.auth.authenticate import key_from_header
 from api.auth.origin_check import require_own_page
 from api.auth.sessions import COOKIE, SESSION_SECONDS, open_session, read_session
 from api.dependencies import current_dependencies
-from api.http.json_body import read_json_object, validate_body
 from shared.errors import NotFound
 
 blueprint = Blueprint("session", __name__)
-
-
-class Login(BaseModel):
-    """Body of a login."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    key: str
 
 
 @blueprint.post("/session")
@@ -30,10 +20,8 @@ def log_in() -> Response:
     if dependencies.settings.auth == "none":
         raise NotFound("no keys are asked for here")
     require_own_page()
-    body = read_json_object(
-        request, slots=dependencies.login_slots
-    )  # sent without a key
-    key = find_token(validate_body(body, Login).key.strip())
+    # Not in a body: those of strangers are not read.
+    key = key_from_header(request.headers.get("Authorization", ""))
     cookie = open_session(dependencies.secret, key.id)
     session = read_session(dependencies.secret, cookie)
     response = jsonify(csrf_token=session.csrf_token if session else "")

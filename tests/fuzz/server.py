@@ -160,7 +160,7 @@ def keyed_farm(home):
         farm.accepted.clear()
         farm.bearer = {"Authorization": f"Bearer {mine[1]}"}
         farm.renew()
-        answer = farm.server.client.post("/session", json={"key": mine[1]})
+        answer = farm.server.client.post("/session", headers=farm.bearer)
         farm.world["session"] = answer.cookies["impasto_session"]
         farm.world["csrf"] = answer.json()["csrf_token"]
         farm.server.client.cookies.clear()

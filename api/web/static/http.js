@@ -10,8 +10,9 @@ export const forget = () => { token = null; };
 
 /** Trade the key for a cookie; throws a Problem if it is no key. */
 export async function open(key) {
-  const headers = { "Content-Type": "application/json" };
-  const response = await send("/session", { method: "POST", headers, body: JSON.stringify({ key }) });
+  // A header takes ASCII only, as keys are.
+  const headers = { Authorization: `Bearer ${encodeURI(key.trim())}` };
+  const response = await send("/session", { method: "POST", headers });
   token = (await response.json()).csrf_token;
 }
 

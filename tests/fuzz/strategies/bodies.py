@@ -58,7 +58,7 @@ JSON = {
     ("DELETE", "/v1/assets/{asset}"): {},
     ("POST", "/v1/keys"): _KEY,
     ("POST", "/v1/stream-tokens"): {},
-    ("POST", "/session"): {"key": "imp_none"},
+    ("POST", "/session"): {},
 }
 BROKEN = (
     b"{",

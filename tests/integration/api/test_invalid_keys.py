@@ -36,7 +36,7 @@ def guess(url, name, statuses, count=100):
     with httpx.Client(base_url=url, timeout=30) as client:
         for number in range(count):
             token = f"imp_{name}-{number}"
-            door = client.post("/session", json={"key": token})
+            door = client.post("/session", headers={"Authorization": f"Bearer {token}"})
             statuses += [look(client, token).status_code, door.status_code]
 
 
@@ -61,7 +61,7 @@ def test_who_guesses_is_put_off_and_nobody_else_at_the_same_address(server, new_
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.headers["RateLimit"].startswith('"wrong-keys";r=0;')
-    opened = server.client.post("/session", json={"key": old})
+    opened = server.client.post("/session", headers={"Authorization": f"Bearer {old}"})
     assert opened.status_code == 200
 
 

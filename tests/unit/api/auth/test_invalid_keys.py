@@ -21,7 +21,9 @@ def look(api, token, address="127.0.0.1"):
 
 
 def log_in(api, key):
-    return api.client.post("/session", json={"key": key}, headers=HOST)
+    return api.client.post(
+        "/session", headers=HOST | {"Authorization": f"Bearer {key}"}
+    )
 
 
 def spend_all(api, address="127.0.0.1"):

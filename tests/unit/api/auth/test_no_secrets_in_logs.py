@@ -77,7 +77,7 @@ for token in (used, kept, "imp_stream_" + sys.argv[1]):
     seen(client.get(f"/v1/events?jobs={token}&limit=1", headers=inside), token)
 seen(client.get(f"/v1/events?stream_token={used}", headers=stream), used)
 seen(client.get(f"/v1/events?stream_token={used}&limit=1", headers=inside), used)
-session = client.post("/session", json={"key": good})
+session = client.post("/session", headers=inside)
 cookie = session.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
 csrf = session.json["csrf_token"]
 seen(client.get("/v1/explode"), cookie, csrf)

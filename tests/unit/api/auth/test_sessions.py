@@ -14,7 +14,8 @@ HOST = {"Host": "farm.example"}
 
 
 def log_in(api, key, **headers):
-    return api.client.post("/session", json={"key": key}, headers=HOST | headers)
+    headers = HOST | headers | {"Authorization": f"Bearer {key}"}
+    return api.client.post("/session", headers=headers)
 
 
 @pytest.fixture
@@ -49,9 +50,9 @@ def test_without_tls_the_cookie_is_not_marked_secure(keyed):
 def test_a_page_of_nowhere_is_not_ours_though_the_host_is_none_either(
     keyed, origin, host
 ):
-    headers = {"Origin": origin, "Host": host}
+    headers = {"Origin": origin, "Host": host, "Authorization": "Bearer x"}
 
-    response = keyed.client.post("/session", json={"key": "x"}, headers=headers)
+    response = keyed.client.post("/session", headers=headers)
 
     assert (response.status_code, response.json["code"]) == (403, "forbidden")
 
@@ -173,7 +174,8 @@ def test_a_session_ends_with_time_and_with_another_secret():
 
 
 def test_without_keys_there_is_no_session_to_open(api):
-    assert api.client.post("/session", json={"key": "imp_1"}).status_code == 404
+    headers = {"Authorization": "Bearer imp_1"}
+    assert api.client.post("/session", headers=headers).status_code == 404
     api.client.set_cookie(COOKIE, "anything")
     assert api.client.get("/v1/jobs").status_code == 200
     assert re.search(r'data-csrf=""', api.client.get("/").text)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.slots import StreamSlots
+from api.http.slots import OwnerSlots
 from shared.errors import TooManyStreams
 
 STREAM = {"Accept": "text/event-stream"}
 
 
 def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
-    places = StreamSlots(3, 2)
+    places = OwnerSlots(3, 2, TooManyStreams)
     first, second = places.take("own_a"), places.take("own_a")
 
     with pytest.raises(TooManyStreams) as refused:
@@ -31,7 +31,7 @@ def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
 
 
 def test_without_a_cap_of_its_own_an_owner_can_take_all():
-    places = StreamSlots(3, 3)
+    places = OwnerSlots(3, 3, TooManyStreams)
     for _ in range(3):
         places.take("own_local")
 

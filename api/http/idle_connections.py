@@ -1,0 +1,62 @@
+"""Idle connections of this process: closed, so that each frees its thread (Linux)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHECK_SECONDS = 10
+_LAST_SENT_AND_RECEIVED = struct.Struct("=44xI4xI")  # struct tcp_info, linux/tcp.h: ms
+
+
+def watch_idle_connections(limit_seconds: float) -> None:
+    """Start a thread that closes connections that were idle for `limit_seconds`."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(_CHECK_SECONDS)
+            close_idle_connections(limit_seconds)
+
+    Thread(target=watch, name="idle-connections", daemon=True).start()
+
+
+def close_idle_connections(limit_seconds: float) -> None:
+    """Close accepted connections on which nothing was sent or received for so long.
+
+    A thread that reads a body, or writes to a client that does not read, waits in the
+    server's own code, which knows no timeout and does not tell which connection it is.
+    """
+    listening = {s.getsockname()[1] for s in _tcp_sockets() if _is_listening(s)}
+    for connection in _tcp_sockets():
+        with suppress(OSError):  # it has ended meanwhile
+            is_accepted = connection.getsockname()[1] in listening
+            if is_accepted and not _is_listening(connection):
+                size = _LAST_SENT_AND_RECEIVED.size
+                info = connection.getsockopt(socket.SOL_TCP, socket.TCP_INFO, size)
+                if min(_LAST_SENT_AND_RECEIVED.unpack(info)) > limit_seconds * 1000:
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _tcp_sockets() -> Iterator[socket.socket]:
+    """Yield a duplicate of each TCP socket of this process; closed after its turn."""
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            if not path.readlink().name.startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(path.name))) as duplicate:
+                is_ip = duplicate.family in {socket.AF_INET, socket.AF_INET6}
+                if is_ip and duplicate.type == socket.SOCK_STREAM:
+                    yield duplicate
+
+
+def _is_listening(connection: socket.socket) -> bool:
+    return bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))

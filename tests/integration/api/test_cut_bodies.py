@@ -1,0 +1,186 @@
+"""A request whose body breaks off is refused, and changes nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from shared.auth.api_keys import NewKey, Scope, issue_key
+from shared.db.database import Database
+from tests.support.api_process import running_api
+from tests.support.images import encode, picture
+
+PNG = encode(picture(), "PNG")
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    + PNG
+    + b"\r\n--x--\r\n"
+)
+MULTIPART, JSON = "multipart/form-data; boundary=x", "application/json"
+CHUNKED = "Transfer-Encoding: chunked"
+ACTIONS = ["cancel", "pause", "resume", "finish", "retry", "fork", "extend"]
+
+
+class Farm:
+    """A server with keys and one waiting job."""
+
+    def __init__(self, server, database_url):
+        self.server = server
+        database, self.engine = Database(database_url), create_engine(database_url)
+        scopes = frozenset({Scope.READ, Scope.WRITE, Scope.KEYS})
+        self.token = issue_key(database, NewKey(scopes=scopes))[1]
+        database.close()
+        self.bearer = {"Authorization": f"Bearer {self.token}"}
+        made = server.client.post("/v1/explorations", json={}, headers=self.bearer)
+        self.job = made.json()["urls"]["self"]
+
+    def send(self, method, path, kind, length, sent, *, end=True):
+        """Send a request, then nothing more; return status and problem.
+
+        With `end`, the server is told that no more will come, as by one who hangs up.
+        """
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+            f"Authorization: Bearer {self.token}\r\nIf-Match: 1\r\n{length}\r\n\r\n"
+        )
+        port = int(self.server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            connection.sendall(head.encode() + sent)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+            response = http.client.HTTPResponse(connection, method=method)
+            response.begin()
+            return response.status, json.loads(response.read())
+
+    def rows(self):
+        counted = ("jobs", "api_keys", "assets", "job_events", "idempotency_keys")
+        with self.engine.connect() as connection:
+            counts = [
+                connection.execute(text(f"SELECT count(*) FROM {table}")).scalar()  # noqa: S608
+                for table in counted
+            ]
+            jobs = connection.execute(text("SELECT state, revision, name FROM jobs"))
+            return counts, jobs.all()
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory, migrated_sqlite):
+    home = tmp_path_factory.mktemp("farm")
+    (home / "farm.sqlite").write_bytes(migrated_sqlite)
+    url = f"sqlite:///{home}/farm.sqlite"
+    with running_api(home, url, auth="keys") as server:
+        farm = Farm(server, url)
+        yield farm
+        farm.engine.dispose()
+
+
+@pytest.mark.parametrize("sent", [b"", b"{}", b'{"purge"', b'{"purge": true}'])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_cut_action_is_not_obeyed(farm, action, sent):
+    before = farm.rows()
+
+    status, problem = farm.send(
+        "POST", f"{farm.job}/{action}", JSON, "Content-Length: 16", sent
+    )
+
+    assert (status, problem["code"]) == (400, "incomplete-body")
+    assert problem["retryable"] is True
+    assert f"{len(sent)} of 16 bytes" in problem["detail"]
+    assert farm.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "sent"),
+    [
+        ("POST", "/v1/keys", JSON, b""),
+        ("POST", "/v1/keys", JSON, b"{}"),
+        ("POST", "/v1/explorations", JSON, b"{}"),
+        ("POST", "/v1/stream-tokens", JSON, b"{}"),
+        ("PATCH", "{job}", JSON, b'{"name": "cut"}'),
+        ("POST", "/v1/assets", MULTIPART, FORM[:-20]),
+        ("POST", "/v1/assets", MULTIPART, FORM),
+        ("POST", "/v1/jobs", MULTIPART, FORM[:40]),
+    ],
+)
+def test_a_cut_body_makes_nothing(farm, method, path, kind, sent):
+    before = farm.rows()
+
+    status, problem = farm.send(
+        method,
+        path.format(job=farm.job),
+        kind,
+        f"Content-Length: {len(sent) + 1}",
+        sent,
+    )
+
+    assert (status, problem["code"]) == (400, "incomplete-body")
+    assert farm.rows() == before
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"2\r\n{}\r\n",  # without its end
+        b"2\r\n{}",
+        b"2\r\n{}\r\nzz\r\n",  # no size
+        b"2\r\n{}\r\n-1\r\n",
+        b"2\r\n{}\r\n5\r\n12\r\n0\r\n\r\n",  # another size
+        b"2\r\n{}\r\n0\r\n\r\n",  # whole, which the server cannot tell apart
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/keys"), ("POST", "{job}/cancel"), ("PATCH", "{job}"),
+     ("DELETE", "{job}"), ("POST", "/v1/explorations")],
+)  # fmt: skip
+def test_a_chunked_body_is_refused_unread(farm, method, path, sent):
+    before = farm.rows()
+
+    status, problem = farm.send(
+        method, path.format(job=farm.job), JSON, CHUNKED, sent, end=False
+    )
+
+    assert (status, problem["code"]) == (411, "length-required")
+    assert "Content-Length" in problem["hint"]
+    assert farm.rows() == before
+
+
+def test_a_chunked_form_is_refused_unread(farm):
+    size = f"{len(FORM):x}\r\n".encode()
+
+    status, problem = farm.send(
+        "POST", "/v1/assets", MULTIPART, CHUNKED,
+        size + FORM + b"\r\n0\r\n\r\n", end=False,
+    )  # fmt: skip
+
+    assert (status, problem["code"]) == (411, "length-required")
+
+
+def test_a_key_is_not_made_without_a_body(farm):
+    before = farm.rows()
+
+    refused = farm.server.client.post("/v1/keys", headers=farm.bearer)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed-json")
+    assert "never expires" in refused.json()["hint"]
+    assert farm.rows() == before
+
+
+def test_an_action_needs_no_body(farm):
+    made = farm.server.client.post("/v1/explorations", json={}, headers=farm.bearer)
+
+    for action in ("pause", "resume", "cancel"):
+        url = f"{made.json()['urls']['self']}/{action}"
+        assert farm.server.client.post(url, headers=farm.bearer).is_success
+
+
+def test_a_whole_body_is_obeyed(farm):
+    answer = farm.server.client.post(
+        "/v1/assets", files={"file": PNG}, headers=farm.bearer
+    )
+
+    assert answer.status_code == 201

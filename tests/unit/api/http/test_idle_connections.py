@@ -1,0 +1,112 @@
+"""Connections on which nothing moves are closed, and no others."""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from api.http.idle_connections import close_idle_connections
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO")
+LIMIT = 1.0
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def listener(request):
+    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+    with socket.create_server((request.param, 0), family=family) as listener:
+        yield listener
+
+
+@pytest.fixture
+def connect(listener):
+    """Makes a connection: both ends of it."""
+    with ExitStack() as stack:
+
+        def make():
+            client = stack.enter_context(
+                socket.create_connection(listener.getsockname()[:2])
+            )
+            accepted = stack.enter_context(listener.accept()[0])
+            accepted.settimeout(5)
+            client.settimeout(5)
+            return client, accepted
+
+        yield make
+
+
+def is_open(end):
+    readable, _, _ = select.select([end], [], [], 0)
+    return not readable or end.recv(10, socket.MSG_PEEK) != b""
+
+
+def test_an_idle_connection_ends_and_frees_the_thread_that_reads_it(connect):
+    _, accepted = connect()
+    received = []
+    reader = threading.Thread(target=lambda: received.append(accepted.recv(10)))
+    reader.start()
+
+    close_idle_connections(LIMIT)
+    reader.join(0.1)
+    assert reader.is_alive()
+    time.sleep(LIMIT + 0.2)
+    close_idle_connections(LIMIT)
+    reader.join(5)
+
+    assert received == [b""]
+
+
+def test_a_thread_that_writes_to_one_who_does_not_read_is_freed(connect):
+    _, accepted = connect()
+    accepted.settimeout(None)
+    ended = threading.Event()
+
+    def write():
+        with pytest.raises(OSError, match="Broken pipe|reset"):
+            accepted.sendall(bytes(2**26))
+        ended.set()
+
+    threading.Thread(target=write, daemon=True).start()
+    time.sleep(LIMIT + 1)
+    close_idle_connections(LIMIT)
+
+    assert ended.wait(5)
+
+
+@pytest.mark.parametrize("direction", ["receives", "sends"])
+def test_a_connection_in_use_stays(connect, direction):
+    client, accepted = connect()
+    writer = client if direction == "receives" else accepted
+
+    for _ in range(8):
+        writer.send(b"x")
+        time.sleep(LIMIT / 4)
+        close_idle_connections(LIMIT)
+
+    assert is_open(client)
+    assert is_open(accepted)
+
+
+def test_listeners_and_connections_to_other_servers_stay(connect, listener):
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        with socket.create_connection(elsewhere.getsockname()) as ours:
+            elsewhere_accepted, _ = elsewhere.accept()
+            port = elsewhere.getsockname()[1]
+            elsewhere.close()  # like a database in another process
+            time.sleep(LIMIT + 0.2)
+
+            close_idle_connections(LIMIT)
+
+            assert port not in {listener.getsockname()[1]}
+            assert is_open(ours)
+            assert is_open(elsewhere_accepted)
+            elsewhere_accepted.close()
+    client, accepted = connect()
+    client.send(b"x")
+    assert accepted.recv(1) == b"x"
