@@ -115,4 +115,17 @@ def _wire(draw):
     return Attempt("GET", raw=raw, pause=pause)
 
 
-wires = _wire()
+@st.composite
+def _cut(draw):
+    """A body that ends before its announced length: nobody may obey it."""
+    target = draw(st.sampled_from((
+        b"/v1/jobs/{job}/cancel", b"/v1/jobs/{job}/pause", b"/v1/jobs/{job}/retry",
+        b"/v1/explorations", b"/v1/keys", b"/v1/stream-tokens",
+    )))  # fmt: skip
+    body = draw(st.sampled_from((b"", b"{}", b'{"purge": true}', b'{"layers":')))
+    length = len(body) + draw(st.integers(1, 1000))
+    raw = _post(b"Content-Length: %d\r\n" % length, body=body, target=target)
+    return Attempt("POST", raw=raw, allowed=frozenset({400, 404, 410}))
+
+
+wires = st.one_of(_wire(), _wire(), _wire(), _cut())
