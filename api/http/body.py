@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING
 
-from flask import Flask, g, request
+from flask import g, request
 
 from api.dependencies import current_dependencies
 from shared.errors import BodyTooSlow, IncompleteBody, LengthRequired
@@ -25,13 +25,6 @@ _STREAM = "wsgi.input"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-class ByteStream(Protocol):
-    """Body as the server hands it over; `read` blocks until all bytes are there."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, or fewer where the body ends."""
-
-
 class BodyStream:
     """Body that must arrive whole and in time.
 
@@ -46,7 +39,7 @@ class BodyStream:
         length: Content-Length of the request.
     """
 
-    def __init__(self, stream: ByteStream, length: int) -> None:
+    def __init__(self, stream: IO[bytes], length: int) -> None:
         self._stream, self._length, self._received = stream, length, 0
         self._start = time.monotonic()
 
@@ -81,11 +74,6 @@ class BodyStream:
         return bytes(data)
 
 
-def register_body_checks(app: Flask) -> None:
-    """Refuse bodies without a length before the view runs."""
-    app.before_request(_require_length)
-
-
 @contextmanager
 def body_slot(request: Request) -> Iterator[None]:
     """Let a block read the body of `request`; a request without one needs no slot.
@@ -106,8 +94,8 @@ def body_slot(request: Request) -> Iterator[None]:
         release()
 
 
-def _require_length() -> None:
-    """Refuse a chunked body: the server does not tell one that broke off from a whole.
+def require_length() -> None:
+    """Refuse a chunked body, as the server does not tell whether it broke off.
 
     Raises:
         LengthRequired: The body is chunked.

@@ -53,8 +53,7 @@ def _tcp_sockets() -> Iterator[socket.socket]:
             if not path.readlink().name.startswith("socket:"):
                 continue
             with socket.socket(fileno=os.dup(int(path.name))) as duplicate:
-                is_ip = duplicate.family in {socket.AF_INET, socket.AF_INET6}
-                if is_ip and duplicate.type == socket.SOCK_STREAM:
+                if duplicate.proto == socket.IPPROTO_TCP:
                     yield duplicate
 
 

@@ -66,7 +66,7 @@ def _others(farm: Farm) -> Iterator[str]:
             if client.get("/v1/jobs", headers=farm.bearer).status_code != 200:
                 yield "the list cannot be read"
             answer = client.post("/v1/assets", headers=farm.bearer, files=_picture())
-            busy = answer.status_code == 503 and "retry-after" in answer.headers
+            busy = answer.status_code in {429, 503} and "retry-after" in answer.headers
             if not (answer.is_success or busy):
                 yield f"an upload got {answer.status_code}"
     except httpx.TimeoutException as error:

@@ -243,7 +243,9 @@ def test_a_part_without_a_name_is_refused_not_a_crash(client):
 
 def test_a_body_of_white_space_is_no_json_and_an_empty_one_is_an_empty_object(api):
     def ask(data):
-        return api.client.post("/v1/keys", data=data, content_type="application/json")
+        return api.client.post(
+            "/v1/explorations", data=data, content_type="application/json"
+        )
 
     assert (ask(b"\t").status_code, ask(b"\t").json["code"]) == (400, "malformed-json")
-    assert ask(b"").status_code == 201
+    assert ask(b"").status_code == 202
