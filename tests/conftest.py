@@ -10,6 +10,7 @@ import os
 
 import pytest
 
+from shared.clock import Clock as HostClock
 from shared.db.database import Database
 from shared.db.migrate import migrate
 from tests.support.redis_and_postgresql import (
@@ -54,14 +55,16 @@ def _devices_where_they_are_needed(request):
         missing(request, min(wanted), "no such device")
 
 
-class Clock:
+class Clock(HostClock):
     """Seconds that pass only when told to."""
 
     def __init__(self):
         self.now = 1_800_000_000.0
 
-    def __call__(self):
+    def time(self):
         return self.now
+
+    __call__ = monotonic = time
 
     def advance(self, seconds):
         self.now += seconds

@@ -12,7 +12,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -132,12 +131,11 @@ def serve(context: WorkerContext) -> None:
             pass  # Celery reads the next message up to two seconds after a task ends
 
     celery = create_receiver(context.settings, device_class, run_due_jobs)
-    drain_state = DrainState(
-        context.draining, partial(_set_subscribed, celery, device_class)
-    )
+    set_subscribed = partial(_set_subscribed, celery, device_class)
+    drain_state = DrainState(context.draining, set_subscribed, context.clock)
     notifier = Notifier(context.settings)
     maintenance = MaintenanceLoop(
-        context.db, notifier, context.storage, context.settings
+        context.db, notifier, context.storage, context.settings, context.clock
     )
 
     def on_shutting_down(**_: object) -> None:
@@ -145,10 +143,11 @@ def serve(context: WorkerContext) -> None:
 
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
     signals.setup_logging.connect(_keep_logging_configuration, weak=False)
-    _start_thread("registration", keep_registered, context, runner, drain_state)
-    _start_thread(
-        "watchdog", _run_watchdog, context, Watchdog(context, runner, notifier.ping)
+    context.clock.start_thread(
+        "registration", partial(keep_registered, context, runner, drain_state)
     )
+    watchdog = Watchdog(context, runner, notifier.ping)
+    context.clock.start_thread("watchdog", partial(_run_watchdog, context, watchdog))
     maintenance.start()
     try:
         _run_celery(celery, device_class)
@@ -211,10 +210,6 @@ def create_receiver(
     return celery
 
 
-def _start_thread(name: str, work: Callable[..., None], *arguments: object) -> None:
-    threading.Thread(target=work, args=arguments, name=name, daemon=True).start()
-
-
 def _run_celery(celery: Celery, device_class: str) -> None:
     queues = ",".join(_queue_names(device_class))
     options = ["--pool=threads", "--concurrency=1", f"--queues={queues}"]
@@ -251,7 +246,7 @@ def _keep_logging_configuration(**_: object) -> None:
 
 def _run_watchdog(context: WorkerContext, watchdog: Watchdog) -> None:
     while True:
-        time.sleep(watchdog.check_seconds)
+        context.clock.sleep(watchdog.check_seconds)
         try:
             reason = watchdog.check()
         except Exception:

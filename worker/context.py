@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.clock import SYSTEM_CLOCK, Clock
+
 if TYPE_CHECKING:
     import threading
 
@@ -22,6 +24,7 @@ class WorkerContext:
     Attributes:
         worker_id: Id of the worker in the table of registered workers.
         draining: Set once the process has been asked to end.
+        clock: Clock that everything in the process waits by.
     """
 
     db: Database
@@ -31,3 +34,4 @@ class WorkerContext:
     settings: Settings
     worker_id: str
     draining: threading.Event
+    clock: Clock = SYSTEM_CLOCK

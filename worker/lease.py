@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from dataclasses import replace
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
+from shared.clock import SYSTEM_CLOCK, Clock
 from shared.errors import DatabaseUnavailable, FencedOut
 from shared.jobs.lease import HeartbeatReply, renew_lease
 from shared.states import JobState
@@ -81,9 +81,10 @@ class Lease:
         claim: Claim,
         settings: Settings,
         draining: threading.Event,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._db, self._claim, self._settings = db, claim, settings
-        self._draining = draining
+        self._draining, self._clock = draining, clock
         self._is_closed = False
         self._wake = threading.Event()
         self._is_lost = False
@@ -92,12 +93,11 @@ class Lease:
         # The last attempt's progress stays until this one reports its own.
         self._progress: dict[str, Any] = dict(claim.progress) | _LOADING
         self._step_seconds: deque[float] = deque(maxlen=_STEP_WINDOW)
-        self._active_at = time.monotonic()
+        self._active_at = clock.monotonic()
         self._is_touched = False
-        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread = self._clock.start_thread("lease", self._run)
         return self
 
     def __exit__(
@@ -114,7 +114,7 @@ class Lease:
         """Set the progress for the next heartbeat, and record that the device works."""
         if not self._is_touched:
             self._record_step()
-        self._is_touched, self._active_at = False, time.monotonic()
+        self._is_touched, self._active_at = False, self._clock.monotonic()
         is_new_phase = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
         if is_new_phase:
@@ -137,7 +137,7 @@ class Lease:
     @property
     def stalled_seconds(self) -> float:
         """Seconds without activity beyond the allowed time; 0 if not stalled."""
-        idle_seconds = time.monotonic() - self._active_at
+        idle_seconds = self._clock.monotonic() - self._active_at
         return max(0.0, idle_seconds - self._allowed_seconds())
 
     def directive(self) -> Directive:
@@ -159,8 +159,8 @@ class Lease:
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        self._draining.wait(seconds)
-        self._active_at = time.monotonic()  # a deliberate wait is no stall
+        self._clock.wait(self._draining, seconds)
+        self._active_at = self._clock.monotonic()  # a deliberate wait is no stall
         directive = self.directive()
         if directive is Directive.FINISH and self._draining.is_set():
             return Directive.DRAIN
@@ -171,14 +171,14 @@ class Lease:
         self._reply = replace(self._reply, has_pending_segments=False)
 
     def _record_step(self) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         self._step_seconds.append(now - self._active_at)
         self._active_at = now
 
     def _run(self) -> None:
         while not (self._is_lost or self._is_closed):
             self._renew()
-            self._wake.wait(self._settings.heartbeat_seconds)
+            self._clock.wait(self._wake, self._settings.heartbeat_seconds)
             self._wake.clear()
 
     def _renew(self) -> None:

@@ -10,11 +10,11 @@ import os
 import signal
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import structlog
 
+from shared.clock import SYSTEM_CLOCK, Clock
 from shared.errors import DatabaseUnavailable, DeviceTaken, ImpastoError
 from shared.workers.process_identity import current_process_identity
 from shared.workers.registry import (
@@ -60,7 +60,7 @@ def register_when_device_is_free(context: WorkerContext) -> None:
             if last_seen is None:
                 log.info("worker_registration_blocked", why=str(error))
             last_seen = error.last_seen
-            time.sleep(_RETRY_SECONDS)
+            context.clock.sleep(_RETRY_SECONDS)
         except DatabaseUnavailable as error:
             # The first heartbeat registers the worker instead.
             log.warning("worker_registration_delayed", error=str(error))
@@ -141,12 +141,17 @@ class DrainState:
         set_subscribed: Function that starts (True) or stops (False) receiving
             notifications, called when the operator changes it: a notification that a
             drained worker receives reaches no other.
+        clock: Clock that `wait_for_shutdown` waits by.
     """
 
     def __init__(
-        self, draining: threading.Event, set_subscribed: Callable[[bool], None]
+        self,
+        draining: threading.Event,
+        set_subscribed: Callable[[bool], None],
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._draining, self._set_subscribed = draining, set_subscribed
+        self._clock = clock
         self._shutdown = threading.Event()
         self._lock = threading.RLock()  # a signal may come in mid-call
 
@@ -175,4 +180,4 @@ class DrainState:
 
     def wait_for_shutdown(self, seconds: float) -> bool:
         """Wait for at most `seconds`; True if the process is ending."""
-        return self._shutdown.wait(seconds)
+        return self._clock.wait(self._shutdown, seconds)

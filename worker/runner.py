@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -149,7 +148,9 @@ class Runner:
     def _run_job(self, claim: Claim, nonce: str) -> None:
         log.info("job_claimed", iteration=claim.iteration)
         context = self._context
-        with Lease(context.db, claim, context.settings, context.draining) as lease:
+        with Lease(
+            context.db, claim, context.settings, context.draining, context.clock
+        ) as lease:
             self._lease = lease
             try:
                 attempt, outcome = self._run_attempt(claim, nonce, lease)
@@ -222,7 +223,8 @@ class Runner:
         last try took effect before its answer was lost; any other finds that the claim
         no longer owns the job, which is the effect that it was to have.
         """
-        started_at = time.monotonic()
+        clock, draining = self._context.clock, self._context.draining
+        started_at = clock.monotonic()
         gives_up_at = started_at + patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -230,10 +232,10 @@ class Runner:
                 return write()
             except DatabaseUnavailable as error:
                 log.warning("write_delayed", error=str(error))
-                if self._context.draining.wait(pause):
+                if clock.wait(draining, pause):
                     gives_up_at = min(gives_up_at, started_at + DRAIN_PATIENCE_SECONDS)
-                    time.sleep(_FIRST_PAUSE_SECONDS)
-                if time.monotonic() > gives_up_at:
+                    clock.sleep(_FIRST_PAUSE_SECONDS)
+                if clock.monotonic() > gives_up_at:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

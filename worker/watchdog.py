@@ -7,7 +7,6 @@ good).
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -35,7 +34,6 @@ class Watchdog:
         runner: Runner to check.
         can_receive: Function that tells whether notifications can reach this process:
             while Redis is down, none does, and none would reach a new process.
-        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -43,10 +41,9 @@ class Watchdog:
         context: WorkerContext,
         runner: Runner,
         can_receive: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._context, self._runner = context, runner
-        self._can_receive, self._clock = can_receive, clock
+        self._can_receive = can_receive
         self._poll_count = runner.poll_count
         self._due_since: float | None = None
 
@@ -78,7 +75,7 @@ class Watchdog:
         if not self._is_idle() or not self._is_due() or not self._can_receive():
             self._due_since = None
             return False
-        now = self._clock()
+        now = self._context.clock.monotonic()
         if self._due_since is None:
             self._due_since = now
         return now - self._due_since >= self._context.settings.watchdog_seconds

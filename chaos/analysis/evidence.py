@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from shared.clock import Clock
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
 from shared.db.models.owners import Owner
@@ -150,6 +150,13 @@ def read_counts(ground: FarmEnvironment) -> dict[str, tuple[int, int]]:
     return {one.id: (one.queued, one.running) for one in owners}
 
 
+class _Tomorrow(Clock):
+    """This host's clock, a day later."""
+
+    def time(self) -> float:
+        return super().time() + _DAY_SECONDS
+
+
 def collect_orphans(ground: FarmEnvironment) -> tuple[list[str], list[str]]:
     """Let the collector of orphans run as it would a day later.
 
@@ -157,8 +164,7 @@ def collect_orphans(ground: FarmEnvironment) -> tuple[list[str], list[str]]:
         Keys of blobs that no row names even then, and of checkpoints that are missing.
     """
     storage = open_storage(f"file://{ground.blobs}")
-    a_day_later = time.time() + _DAY_SECONDS
-    sweep = OrphanCollector(ground.db, storage, _DAY_SECONDS / 2, lambda: a_day_later)
+    sweep = OrphanCollector(ground.db, storage, _DAY_SECONDS / 2, _Tomorrow())
     while sweep.collect_batch():
         continue
     there = [blob.key for blob in storage.blobs()]

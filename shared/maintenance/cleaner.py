@@ -20,8 +20,7 @@ from shared.jobs.retention import (
 from shared.maintenance.orphans import OrphanCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from shared.clock import Clock
     from shared.db.database import Database
     from shared.settings import Settings
     from shared.storage.base import Storage
@@ -41,13 +40,13 @@ class Cleaner:
         db: Database,
         storage: Storage,
         settings: Settings,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._db, self._storage, self._settings = db, storage, settings
         self._clock = clock
         min_age_seconds = settings.orphan_hours * _HOUR_SECONDS
         self._orphan_collector = OrphanCollector(db, storage, min_age_seconds, clock)
-        self._retention_due_at = self._orphan_scan_due_at = clock()
+        self._retention_due_at = self._orphan_scan_due_at = clock.monotonic()
 
     def run_once(self) -> None:
         """Clean what is due.
@@ -55,7 +54,7 @@ class Cleaner:
         Raises:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
-        now = self._clock()
+        now = self._clock.monotonic()
         self._delete_blobs(purge_canceled_jobs(self._db))  # a person waits for it
         self._delete_blobs(
             thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes)

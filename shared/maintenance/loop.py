@@ -8,11 +8,11 @@ All of it may be done twice without harm.
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import structlog
 
+from shared.clock import SYSTEM_CLOCK, Clock, RunningThread
 from shared.errors import DatabaseUnavailable
 from shared.ids import new_id
 from shared.maintenance.cleaner import Cleaner
@@ -31,8 +31,6 @@ from shared.maintenance.unschedulable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shared.db.database import Database
     from shared.queue import Notifier
     from shared.settings import Settings
@@ -55,26 +53,25 @@ class MaintenanceLoop:
         notifier: Notifier,
         storage: Storage,
         settings: Settings,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._db, self._notifier, self._settings = db, notifier, settings
         self._clock = clock
         self._cleaner = Cleaner(db, storage, settings, clock)
         self._id = new_id("mnt")
         self._stop = threading.Event()
-        self._stable_since = self._last_round_at = self._clock()
-        self._thread = threading.Thread(
-            target=self._run, name="maintenance", daemon=True
-        )
+        self._stable_since = self._last_round_at = clock.time()
+        self._thread: RunningThread | None = None
 
     def start(self) -> None:
         """Start the thread; its first round begins at once."""
-        self._thread.start()
+        self._thread = self._clock.start_thread("maintenance", self._run)
 
     def stop(self) -> None:
         """Stop the thread after the present round, and release the leadership."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        if self._thread is not None:
+            self._thread.join(timeout=5)
         try:
             release_leadership(self._db, TASK, self._id)
         except DatabaseUnavailable as error:
@@ -120,7 +117,7 @@ class MaintenanceLoop:
 
     def _detect_suspension(self) -> None:
         # While this machine was suspended, no heartbeat reached the database.
-        now = self._clock()
+        now = self._clock.time()
         if abs(now - self._last_round_at) > self._settings.lease_seconds:
             self._stable_since = now
         self._last_round_at = now
@@ -128,7 +125,7 @@ class MaintenanceLoop:
     def _may_rescue(self) -> bool:
         # While this process or the database was away, workers could not renew their
         # leases: they get a whole lease period to do so before any is taken.
-        return self._clock() - self._stable_since > self._settings.lease_seconds
+        return self._clock.time() - self._stable_since > self._settings.lease_seconds
 
     def _renotify_workers(self) -> None:
         pending: dict[str | None, int | None] = {}
@@ -150,9 +147,9 @@ class MaintenanceLoop:
             try:
                 self.run_once()
             except DatabaseUnavailable as error:
-                self._stable_since = self._clock()
+                self._stable_since = self._clock.time()
                 log.warning("maintenance_failed", error=str(error))
             except Exception:
                 # No other thread rescues jobs: this one must survive any error.
                 log.exception("maintenance_failed")
-            self._stop.wait(self._settings.rescue_seconds)
+            self._clock.wait(self._stop, self._settings.rescue_seconds)

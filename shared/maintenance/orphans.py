@@ -20,10 +20,11 @@ from shared.db.models.owners import Owner
 from shared.states import LEASED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
+    from shared.clock import Clock
     from shared.db.database import Database
     from shared.storage.base import Storage, StoredBlob
 
@@ -41,7 +42,7 @@ class OrphanCollector:
         db: The database.
         storage: Storage of the blobs.
         min_age_seconds: Minimum age of an orphan, longer than any upload takes.
-        clock: Clock of the storage, in seconds since 1970.
+        clock: Clock of this host, which the storage's must not be far from.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class OrphanCollector:
         db: Database,
         storage: Storage,
         min_age_seconds: float,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._db, self._storage = db, storage
         self._min_age_seconds, self._clock = min_age_seconds, clock
@@ -65,7 +66,7 @@ class OrphanCollector:
         if self._iterator is None:
             self._iterator = self._storage.blobs()
         batch = list(islice(self._iterator, BATCH_SIZE))
-        oldest = self._clock() - self._min_age_seconds
+        oldest = self._clock.time() - self._min_age_seconds
         for key in self._find_orphans(
             [blob for blob in batch if blob.modified_at < oldest]
         ):

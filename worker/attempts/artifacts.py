@@ -57,7 +57,7 @@ class ArtifactStore:
     def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
         self._context, self._claim, self._lease = context, claim, lease
         self._checkpoints = Throttle(
-            context.settings.checkpoint_seconds, first_is_due=False
+            context.settings.checkpoint_seconds, context.clock, first_is_due=False
         )
         self._newest_iteration = 0  # iteration of the newest checkpoint
 

@@ -58,7 +58,7 @@ class ExploreAttempt:
         pictures = claim.inputs.get("picture", {})
         self._pictures = [pictures[position] for position in sorted(pictures)]
         self._artifacts = ArtifactStore(context, claim, lease)
-        self._meter = ExploreProgressMeter(claim.params)
+        self._meter = ExploreProgressMeter(claim.params, context.clock)
         self._pace_recorder = PaceRecorder(context, claim)
         self._progress: dict[str, Any] | None = None
 

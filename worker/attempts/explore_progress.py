@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from shared.forecast.pace_model import PaceStep, explore_cost, explore_megapixels
@@ -10,8 +9,7 @@ from shared.forecast.pace_store import PaceMeasurement
 from worker.attempts.progress import ITERATIONS_TO_TRUST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from shared.clock import Clock
     from shared.forecast.pace_model import DurationRange, JobCost, PaceModel
     from shared.params.explore import ExploreParams
     from worker.engine.activation_patches import PatchSearchState
@@ -28,14 +26,12 @@ class ExploreProgressMeter:
 
     Args:
         params: Parameters of the exploration.
-        clock: Monotonic clock, in seconds.
+        clock: Clock of the process.
     """
 
-    def __init__(
-        self, params: ExploreParams, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, params: ExploreParams, clock: Clock) -> None:
         self._params, self._clock = params, clock
-        self._started_at = self._last = clock()
+        self._started_at = self._last = clock.monotonic()
         self._expected_cost: JobCost | None = None
         self._is_same_method = False
         self._load_seconds = self._picture_seconds = self._megapixels = 0.0
@@ -49,7 +45,7 @@ class ExploreProgressMeter:
             pace_model: Pace of such explorations on this worker, or of style jobs.
             done: Number of pictures done by earlier attempts.
         """
-        self._last = self._clock()
+        self._last = self._clock.monotonic()
         self._load_seconds = self._last - self._started_at
         pictures = self._params.iterations
         self._expected_cost = explore_cost(pace_model, self._params.max_edge, pictures)
@@ -64,7 +60,7 @@ class ExploreProgressMeter:
 
     def progress(self, step: PatchSearchState) -> dict[str, Any]:
         """Return the progress after a picture, as `jobs.progress` stores it."""
-        now = self._clock()
+        now = self._clock.monotonic()
         self._picture_seconds += now - self._last
         self._last = now
         self._picture_count += 1
@@ -84,7 +80,7 @@ class ExploreProgressMeter:
     def measurements(self) -> list[PaceMeasurement]:
         """Return all measurements; the sheets were just stored."""
         size = explore_megapixels(self._params.max_edge)
-        seconds = self._clock() - self._last
+        seconds = self._clock.monotonic() - self._last
         measurements = [
             PaceMeasurement(PaceStep.LOAD, size, self._load_seconds),
             PaceMeasurement(PaceStep.SAVE, size * self._params.iterations, seconds),
@@ -97,13 +93,13 @@ class ExploreProgressMeter:
     @property
     def elapsed_seconds(self) -> float:
         """Seconds since the claim."""
-        return self._clock() - self._started_at
+        return self._clock.monotonic() - self._started_at
 
     def _estimate(self) -> dict[str, Any]:
         """Return what the remaining time is computed from."""
         estimate = {
             "elapsed_seconds": self._last - self._started_at,
-            "updated_at": time.time(),
+            "updated_at": self._clock.time(),
         }
         expected, trust = self._expected_cost, self._trust()
         if expected is not None:

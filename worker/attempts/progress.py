@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ from shared.forecast.pace_model import PaceStep, scale_megapixels
 from shared.forecast.pace_store import PaceMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from shared.clock import Clock
     from shared.forecast.pace_model import DurationRange, JobCost, PaceModel
     from worker.engine.snapshot import Iterate
 
@@ -29,12 +29,12 @@ class ProgressMeter:
     A few iterations have little weight in it, many have nearly all.
 
     Args:
-        clock: Monotonic clock, in seconds.
+        clock: Clock of the process.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._started_at = self._last = clock()
+        self._started_at = self._last = clock.monotonic()
         self._expected_cost: JobCost | None = None
         self._megapixels_by_scale: Sequence[float] = ()  # megapixels of each scale
         self._earlier_factor = 1.0  # measured over expected cost, by earlier scales
@@ -53,7 +53,7 @@ class ProgressMeter:
             stages: (long side in px, remaining iterations) per scale.
             size: Width and height of the photo.
         """
-        self._last = self._clock()
+        self._last = self._clock.monotonic()
         self._load_seconds = self._last - self._started_at
         self._megapixels_by_scale = scale_megapixels(stages, *size)
         counts = [count for _, count in stages]
@@ -92,7 +92,8 @@ class ProgressMeter:
 
     def measurements(self) -> list[PaceMeasurement]:
         """Return all measurements; the result was just stored."""
-        largest, seconds = self._megapixels_by_scale[-1], self._clock() - self._last
+        largest = self._megapixels_by_scale[-1]
+        seconds = self._clock.monotonic() - self._last
         return [
             PaceMeasurement(PaceStep.LOAD, largest, self._load_seconds),
             *self._finished_scales,
@@ -103,10 +104,10 @@ class ProgressMeter:
     @property
     def elapsed_seconds(self) -> float:
         """Seconds since the claim."""
-        return self._clock() - self._started_at
+        return self._clock.monotonic() - self._started_at
 
     def _measure(self, scale: int, megapixels: float) -> None:
-        now = self._clock()
+        now = self._clock.monotonic()
         if scale != self._step_timer.scale:
             self._earlier_factor = self._pace_factor()
             self._finished_scales += self._step_timer.measurements()
@@ -130,7 +131,7 @@ class ProgressMeter:
         """Return what the remaining time is computed from."""
         estimate = {
             "elapsed_seconds": self._last - self._started_at,
-            "updated_at": time.time(),
+            "updated_at": self._clock.time(),
         }
         expected, pace = self._expected_cost, self._step_timer.pace
         if expected is not None:

@@ -71,10 +71,12 @@ class StyleAttempt:
         self._context, self._claim, self._lease = context, claim, lease
         self._segments = claim.segments
         self._artifacts = ArtifactStore(context, claim, lease)
-        self._meter, self._loss_history = ProgressMeter(), LossHistory()
+        self._meter, self._loss_history = ProgressMeter(context.clock), LossHistory()
         self._pace_recorder = PaceRecorder(context, claim)
         self._progress: dict[str, Any] | None = None
-        self._previews = Throttle(context.settings.preview_seconds, first_is_due=True)
+        self._previews = Throttle(
+            context.settings.preview_seconds, context.clock, first_is_due=True
+        )
         self._has_picture = False
         self._used_smaller_tiles = False  # memory ran out in this attempt
 

@@ -36,14 +36,15 @@ def runner():
 
 
 @pytest.fixture
-def tools(db):
+def tools(db, clock):
     settings = Settings(watchdog_seconds=60, lease_seconds=30)
-    return SimpleNamespace(db=db, settings=settings, draining=threading.Event())
+    draining = threading.Event()
+    return SimpleNamespace(db=db, settings=settings, draining=draining, clock=clock)
 
 
 @pytest.fixture
 def watch(tools, runner, clock):
-    watchdog = Watchdog(tools, runner, lambda: True, clock)
+    watchdog = Watchdog(tools, runner, lambda: True)
 
     def look(*, after=0.0):
         clock.advance(after)
@@ -97,7 +98,7 @@ def test_while_redis_is_down_nobody_hears_and_nobody_is_replaced(
     db, tools, runner, clock
 ):
     submit(db)
-    watchdog = Watchdog(tools, runner, lambda: False, clock)
+    watchdog = Watchdog(tools, runner, lambda: False)
     for _ in range(5):
         assert watchdog.check() is None
         clock.advance(50)
@@ -109,7 +110,7 @@ def test_a_database_that_is_away_is_no_reason(tools, runner, clock):
             raise DatabaseUnavailable("gone")
 
     tools.db = Away()
-    watchdog = Watchdog(tools, runner, lambda: True, clock)
+    watchdog = Watchdog(tools, runner, lambda: True)
     for _ in range(5):
         assert watchdog.check() is None
         clock.advance(50)

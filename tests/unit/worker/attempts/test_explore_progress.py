@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.clock import Clock
 from shared.forecast.pace_model import (
     CurvePoint,
     PaceCurve,
@@ -21,10 +22,10 @@ PARAMS = ExploreParams(max_edge=100).with_pictures([f"ast_{n}" for n in range(20
 SIZE = explore_megapixels(100)
 
 
-class Watch:
+class Watch(Clock):
     now = 0.0
 
-    def __call__(self):
+    def monotonic(self):
         return self.now
 
 

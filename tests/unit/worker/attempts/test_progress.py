@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from shared.clock import Clock
 from shared.forecast.pace_model import CurvePoint, PaceCurve, PaceModel, PaceStep
 from shared.forecast.pace_store import PaceMeasurement
 from shared.forecast.time_left import ProgressReport, estimate_time_left
@@ -17,10 +18,10 @@ STAGES = [(100, 10), (200, 5)]
 SMALL, LARGE = 0.01, 0.04  # megapixels of these scales of a square
 
 
-class Watch:
+class Watch(Clock):
     now = 0.0
 
-    def __call__(self):
+    def monotonic(self):
         return self.now
 
 

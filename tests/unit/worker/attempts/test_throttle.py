@@ -8,8 +8,8 @@ from worker.attempts.throttle import Throttle
 
 
 def test_the_first_comes_at_once_or_after_one_interval(clock):
-    assert Throttle(10, first_is_due=True, clock=clock).is_due()
-    later = Throttle(10, first_is_due=False, clock=clock)
+    assert Throttle(10, clock, first_is_due=True).is_due()
+    later = Throttle(10, clock, first_is_due=False)
     assert not later.is_due()
     clock.advance(10)
     assert later.is_due()
@@ -17,7 +17,7 @@ def test_the_first_comes_at_once_or_after_one_interval(clock):
 
 @pytest.mark.parametrize(("cost", "rest"), [(0.01, 10), (0.5, 100)])
 def test_a_costly_one_makes_the_next_wait_two_hundred_times_as_long(clock, cost, rest):
-    pace = Throttle(10, first_is_due=True, clock=clock)
+    pace = Throttle(10, clock, first_is_due=True)
     with pace.measure():
         clock.advance(cost)
 
