@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from statistics import median
@@ -17,6 +19,7 @@ from shared.jobs.lease import HeartbeatReply, renew_lease
 from shared.states import JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from shared.db.database import Database
@@ -87,7 +90,7 @@ class Lease:
         self._draining, self._clock = draining, clock
         self._is_closed = False
         self._wake = threading.Event()
-        self._is_lost = False
+        self._is_lost = self._is_cut_off = False
         self._reply = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
         # The last attempt's progress stays until this one reports its own.
@@ -129,6 +132,24 @@ class Lease:
         self._is_touched = True
         self._record_step()
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Mark the `with` block as a wait on purpose, which is no stall."""
+        self._active_at = math.inf
+        try:
+            yield
+        finally:
+            self._active_at = self._clock.monotonic()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the last try to reach the database failed."""
+        return self._is_cut_off
+
+    def report_outage(self) -> None:
+        """Record that a write failed: until a heartbeat succeeds, others would, too."""
+        self._is_cut_off = True
+
     @property
     def pace(self) -> float | None:
         """Seconds per megapixel and iteration; None before the first measurement."""
@@ -159,8 +180,8 @@ class Lease:
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        self._clock.wait(self._draining, seconds)
-        self._active_at = self._clock.monotonic()  # a deliberate wait is no stall
+        with self.waiting():
+            self._clock.wait(self._draining, seconds)
         directive = self.directive()
         if directive is Directive.FINISH and self._draining.is_set():
             return Directive.DRAIN
@@ -193,9 +214,11 @@ class Lease:
                 self._iteration,
                 self._progress,
             )
+            self._is_cut_off = False
         except FencedOut:
             self._is_lost = True
         except DatabaseUnavailable as error:
+            self.report_outage()
             log.warning("heartbeat_failed", job_id=self._claim.job_id, error=str(error))
         except Exception:
             # Without this thread the job is lost: it must survive any error.

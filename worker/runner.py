@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -43,6 +44,14 @@ class Attempt(Protocol):
     def run(self) -> JobResult | Directive:
         """Run the job; return the stored result, or the directive that ended it."""
 
+    def record_pending(self) -> None:
+        """Record what an outage of the database kept from being recorded.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+            DatabaseUnavailable: The database is still away; call again.
+        """
+
     def record_pace(self) -> None:
         """Store the measured durations after the result was recorded; never raises."""
 
@@ -69,6 +78,7 @@ class Runner:
         )
         self._claim: Claim | None = None
         self._lease: Lease | None = None
+        self._attempt: Attempt | None = None
         self._poll_count = 0
         self._is_busy = self._is_broken = False
 
@@ -135,7 +145,7 @@ class Runner:
                 # The lease expires, and another worker continues from the checkpoint.
                 log.warning("job_abandoned", error=str(error))
             finally:
-                self._claim = self._lease = None
+                self._claim = self._lease = self._attempt = None
         return True
 
     def _claim_job(self, nonce: str) -> Claim | None:
@@ -153,30 +163,27 @@ class Runner:
         ) as lease:
             self._lease = lease
             try:
-                attempt, outcome = self._run_attempt(claim, nonce, lease)
+                outcome = self._run_attempt(claim, nonce, lease)
             except FencedOut:
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be recorded
                 log_failure(error)
                 self._check_device(error)
-                current = self._claim or claim
-                state = self._retry_write(
-                    partial(apply_retry_policy, context, current, error)
-                )
+                state = self._retry_write(partial(self._record_failure, claim, error))
             else:
                 state = self._retry_write(partial(self._record_outcome, claim, outcome))
-                if state == JobState.SUCCEEDED:
-                    attempt.record_pace()
+                if state == JobState.SUCCEEDED and self._attempt is not None:
+                    self._attempt.record_pace()
         log.info("job_released", state=state)
 
     def _run_attempt(
         self, claim: Claim, nonce: str, lease: Lease
-    ) -> tuple[Attempt, JobResult | Directive]:
+    ) -> JobResult | Directive:
         """Run the attempt; if it does not fit and may be smaller, run it smaller."""
         while True:
-            attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
+            self._attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
             try:
-                return attempt, attempt.run()
+                return self._attempt.run()
             except Exception as error:
                 if not downscale_job(self._context, claim, error):
                     raise
@@ -190,13 +197,29 @@ class Runner:
         if is_device_failure(error):
             self._is_broken = not is_usable(self._context.device)
 
+    def _record_pending(self) -> None:
+        if self._attempt is not None:
+            self._attempt.record_pending()
+
+    def _record_failure(self, claim: Claim, error: Exception) -> JobState:
+        try:
+            self._record_pending()
+        except (DatabaseUnavailable, FencedOut):
+            raise
+        except Exception:
+            log.exception("pending_records_lost")  # perhaps what failed the attempt
+        return apply_retry_policy(self._context, self._claim or claim, error)
+
     def _record_outcome(self, claim: Claim, outcome: JobResult | Directive) -> JobState:
         db = self._context.db
+        if not isinstance(outcome, JobResult):
+            self._record_pending()
         if outcome is Directive.DRAIN:
             return release_job(db, claim)
         if not isinstance(outcome, JobResult):
             return stop_job(db, claim)
         try:
+            self._record_pending()
             state = complete_job(db, claim, outcome)
         except FencedOut:
             self._delete_blobs(*outcome.blob_keys)
@@ -232,9 +255,12 @@ class Runner:
                 return write()
             except DatabaseUnavailable as error:
                 log.warning("write_delayed", error=str(error))
-                if clock.wait(draining, pause):
-                    gives_up_at = min(gives_up_at, started_at + DRAIN_PATIENCE_SECONDS)
-                    clock.sleep(_FIRST_PAUSE_SECONDS)
+                lease = self._lease
+                with nullcontext() if lease is None else lease.waiting():
+                    if clock.wait(draining, pause):
+                        ends_at = started_at + DRAIN_PATIENCE_SECONDS
+                        gives_up_at = min(gives_up_at, ends_at)
+                        clock.sleep(_FIRST_PAUSE_SECONDS)
                 if clock.monotonic() > gives_up_at:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -48,6 +48,10 @@ log = structlog.get_logger(__name__)
 class ArtifactStore:
     """Reads and writes the artifacts of one claimed job, in storage and database.
 
+    What the database does not take is pending, until a heartbeat reaches it again or
+    the attempt ends. Of the checkpoints, the first is kept, which may have got its row
+    though the answer was lost, and the newest, whose row was not tried.
+
     Args:
         context: Resources of the worker process.
         claim: Claim of the job.
@@ -60,6 +64,10 @@ class ArtifactStore:
             context.settings.checkpoint_seconds, context.clock, first_is_due=False
         )
         self._newest_iteration = 0  # iteration of the newest checkpoint
+        self._unnamed: list[tuple[int, WrittenBlob]] = []  # checkpoints without a row
+        self._is_first_tried = False  # whether the first of them may have one
+        self._unstored_losses: list[list[int | float | None]] = []
+        self._unstored_warnings: dict[str, str] = {}
 
     def read_image(self, blob: BlobRef, edge: int) -> Image.Image:
         """Read a picture, shrunk to a long side of `edge` px if it is larger.
@@ -122,30 +130,78 @@ class ArtifactStore:
             self.save_checkpoint(snapshot, provenance)
 
     def save_checkpoint(self, snapshot: Snapshot, provenance: Provenance) -> None:
-        """Store a checkpoint; if the storage or the database fails, only warn.
+        """Store a checkpoint; if the storage fails, only warn.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        db, storage, claim = self._context.db, self._context.storage, self._claim
-        iteration, version = snapshot.iteration, FORMAT_VERSION
+        claim, iteration = self._claim, snapshot.iteration
         with self._checkpoints.measure():
             data = dump(snapshot, provenance)
             key = checkpoint_key(claim.job_id, claim.fence, iteration)
             try:
-                storage.put(key, data)
-                blob = _written_blob(key, data)
-                old_keys = record_checkpoint(db, claim, iteration, blob, version)
-            except FencedOut:
-                self.delete(key)
-                raise
-            except (StorageError, DatabaseUnavailable) as error:
+                self._context.storage.put(key, data)
+            except StorageError as error:
                 self.warn("checkpoint_skipped", str(error))
                 return
-            self._newest_iteration = iteration
-            for old_key in old_keys:
-                self.delete(old_key)
+        self._newest_iteration = iteration
+        self._drop_untried()
+        self._unnamed.append((iteration, _written_blob(key, data)))
+        self.retry_pending()
         self._lease.touch()
+
+    def retry_pending(self) -> None:
+        """Record what is pending, unless the last heartbeat did not get through.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if self._lease.is_cut_off:
+            return
+        try:
+            self.record_pending()
+        except DatabaseUnavailable as error:
+            log.warning("records_delayed", error=str(error))
+            self._lease.report_outage()
+
+    def record_pending(self) -> None:
+        """Record all that is pending.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+            DatabaseUnavailable: Something is still pending.
+        """
+        db, claim = self._context.db, self._claim
+        for code, message in list(self._unstored_warnings.items()):
+            add_warning(db, claim, code, message)
+            del self._unstored_warnings[code]
+        if self._unstored_losses:
+            # Before the checkpoint: an attempt that resumes there reads the losses.
+            store_loss_history(db, claim, self._unstored_losses)
+            self._unstored_losses = []
+        while self._unnamed:
+            self._record_checkpoint(*self._unnamed[0])
+            del self._unnamed[0]
+
+    def _record_checkpoint(self, iteration: int, blob: WrittenBlob) -> None:
+        db, claim = self._context.db, self._claim
+        try:
+            old_keys = record_checkpoint(db, claim, iteration, blob, FORMAT_VERSION)
+        except FencedOut:
+            self._drop_untried()
+            raise
+        except DatabaseUnavailable:
+            self._is_first_tried = True
+            raise
+        self._is_first_tried = False
+        for old_key in old_keys:
+            self.delete(old_key)
+
+    def _drop_untried(self) -> None:
+        """Delete the unnamed checkpoints that no row can name."""
+        while len(self._unnamed) > self._is_first_tried:
+            _, blob = self._unnamed.pop()
+            self.delete(blob.key)
 
     def read_loss_history(self) -> list[list[int | float | None]]:
         """Read the losses of earlier attempts; none if that fails."""
@@ -156,17 +212,13 @@ class ArtifactStore:
             return []
 
     def save_loss_history(self, points: list[list[int | float | None]]) -> None:
-        """Store the losses so far; if the database fails, only log it.
+        """Store the losses so far; if the database is away, later.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        if not points:
-            return
-        try:
-            store_loss_history(self._context.db, self._claim, points)
-        except DatabaseUnavailable as error:
-            log.warning("loss_history_skipped", error=str(error))
+        self._unstored_losses = points
+        self.retry_pending()
 
     def save_result(self, name: str, data: bytes) -> WrittenBlob | Directive:
         """Store a result; while the storage is full or away, wait and try again.
@@ -195,10 +247,8 @@ class ArtifactStore:
     def warn(self, code: str, message: str) -> None:
         """Add a warning to the job: a problem that does not stop it."""
         log.warning(code, error=message)
-        try:
-            add_warning(self._context.db, self._claim, code, message)
-        except DatabaseUnavailable as error:
-            log.warning("warning_lost", error=str(error))
+        self._unstored_warnings[code] = message
+        self.retry_pending()
 
     def _put_with_retry(self, key: str, data: bytes) -> Directive:
         settings, waited_seconds = self._context.settings, 0.0

@@ -99,6 +99,10 @@ class ExploreAttempt:
                 return directive
         return self._finish(best, provenance)
 
+    def record_pending(self) -> None:
+        """Record what an outage of the database kept from being recorded."""
+        self._artifacts.record_pending()
+
     def record_pace(self) -> None:
         """Store the measured durations; the result was recorded before."""
         self._pace_recorder.store()
@@ -111,6 +115,7 @@ class ExploreAttempt:
         """After each picture: report, store what is due, return the directive."""
         self._progress = self._meter.progress(step)
         self._lease.report(step.picture_count, self._progress)
+        self._artifacts.retry_pending()
         directive = self._lease.directive()
         if self._artifacts.is_checkpoint_due(directive, step.picture_count):
             self._artifacts.save_checkpoint(step.snapshot(), provenance)

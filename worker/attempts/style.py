@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+STEERING_RETRY_SECONDS = 1.0
+
 
 class StyleAttempt:
     """Attempt at a claimed style job.
@@ -113,6 +115,10 @@ class StyleAttempt:
         if snapshot is None:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._finish(snapshot, directive, inputs.photo)
+
+    def record_pending(self) -> None:
+        """Record what an outage of the database kept from being recorded."""
+        self._artifacts.record_pending()
 
     def record_pace(self) -> None:
         """Store the measured durations; the result was recorded before."""
@@ -196,17 +202,22 @@ class StyleAttempt:
         self._provenance = replace(self._provenance, maker=maker, inexact=inexact)
         self._artifacts.warn("computed_in_tiles", reason)
 
-    def _steer(self, iteration: int) -> Segments | None:
+    def _steer(self, iteration: int) -> Segments:
         # If more are pending, the next heartbeat sets them again.
         self._lease.clear_pending_segments()
-        try:
-            segments = begin_segments(self._context.db, self._claim, iteration)
-        except DatabaseUnavailable as error:
-            log.warning("steering_delayed", error=str(error))
-            return None
-        log.info("job_steered", iteration=iteration)
-        self._segments = segments
-        return segments
+        while True:
+            try:
+                segments = begin_segments(self._context.db, self._claim, iteration)
+            except DatabaseUnavailable as error:
+                # It may say that they have begun: none may be computed without them.
+                log.warning("steering_delayed", error=str(error))
+                directive = self._lease.wait(STEERING_RETRY_SECONDS)
+                if directive not in {Directive.CONTINUE, Directive.STEER}:
+                    raise AttemptInterrupted(directive) from error
+            else:
+                log.info("job_steered", iteration=iteration)
+                self._segments = segments
+                return segments
 
     def _on_iterate(self, iterate: Iterate) -> Directive:
         """After each iteration: report, store what is due, return the directive."""
@@ -214,6 +225,7 @@ class StyleAttempt:
         self._progress = self._meter.progress(iterate)
         self._lease.report(iterate.iteration, self._progress)
         self._loss_history.add(iterate)
+        self._artifacts.retry_pending()
         directive, snapshot = self._lease.directive(), iterate.snapshot()
         is_scale_done = not directive.ends_attempt and self._is_scale_done(snapshot)
         if is_scale_done or self._artifacts.is_checkpoint_due(
@@ -222,7 +234,9 @@ class StyleAttempt:
             # Before the checkpoint: an attempt that resumes there reads the losses.
             self._artifacts.save_loss_history(self._loss_history.points)
             self._artifacts.save_checkpoint(snapshot, self._provenance)
-        if directive is Directive.CONTINUE and self._previews.is_due():
+        # No previews in an outage: their rows would be missing.
+        wants_preview = directive is Directive.CONTINUE and not self._lease.is_cut_off
+        if wants_preview and self._previews.is_due():
             with self._previews.measure():
                 save_preview(
                     self._context.db, self._context.storage, self._claim, iterate
@@ -305,12 +319,12 @@ class IterationLoop:
             iteration) with all segments so far.
         on_iterate: Function called after each iteration; returns the directive.
         steer: Function that begins the pending segments after the given iteration; it
-            returns all segments, or None if that cannot be recorded: they stay pending.
+            returns all segments.
     """
 
     start_engine: Callable[[Snapshot | None, Segments], Iterable[Iterate]]
     on_iterate: Callable[[Iterate], Directive]
-    steer: Callable[[int], Segments | None]
+    steer: Callable[[int], Segments]
 
     def run(
         self, snapshot: Snapshot | None, segments: Segments
@@ -334,7 +348,7 @@ class IterationLoop:
             for iterate in self.start_engine(snapshot, current):
                 snapshot, directive = iterate.snapshot(), self.on_iterate(iterate)
                 if directive is Directive.STEER:
-                    segments = self.steer(iterate.iteration) or current
+                    segments = self.steer(iterate.iteration)
                     if segments != current:
                         return snapshot, Directive.CONTINUE, segments
                 elif directive is not Directive.CONTINUE:

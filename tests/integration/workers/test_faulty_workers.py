@@ -87,6 +87,26 @@ def test_a_slow_iteration_is_not_a_hung_one(farm):
     assert farm.wait_end(job_id).fence == 1
 
 
+def test_a_worker_waits_for_a_locked_database_however_long_with_its_finished_picture(
+    farm,
+):
+    """For longer than the stall limit and two leases, when a hung one is replaced."""
+    limits = {"IMPASTO_STALL_SECONDS": "6", "IMPASTO_LEASE_SECONDS": "1"}
+    worker = farm.start_worker(**limits, IMPASTO_HEARTBEAT_SECONDS="0.3")
+    job_id = farm.submit(**LONG)
+    farm.wait(job_id, is_running)
+
+    with farm.db.write() as session:  # BEGIN IMMEDIATE: nobody else may write
+        session.connection()
+        until(lambda: logged(farm, "write_delayed"))  # it is done with its iterations
+        time.sleep(13)
+
+    job = farm.wait_end(job_id)
+    assert (job.state, job.fence, job.attempts) == (JobState.SUCCEEDED, 1, 1)
+    assert job.checkpoint_iteration == job.iterations
+    assert worker.poll() is None
+
+
 def test_a_broken_device_sends_its_job_elsewhere_and_ends_the_process(farm):
     broken = start_strange(farm, "broken", IMPASTO_RETRY_SECONDS="0.5")
     job_id = farm.submit(**LONG)
