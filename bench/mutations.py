@@ -40,9 +40,14 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
-        "held_by forgets the fence",
+        "held_by forgets the fence and the nonce",
         "shared/jobs/lease.py",
-        "        Job.fence == claim.fence,\n",
+        "        Job.fence == claim.fence,\n        Job.claim_nonce == claim.nonce,\n",
+    ),
+    Mutation(
+        "held_by forgets the nonce",
+        "shared/jobs/lease.py",
+        "        Job.claim_nonce == claim.nonce,\n",
     ),
     Mutation(
         "held_by forgets the state",
@@ -67,9 +72,9 @@ MUTATIONS = (
         "select(Job).where(Job.id == claim.job_id)",
     ),
     Mutation(
-        "completing again asks for no fence",
+        "completing again asks for no claim",
         "shared/jobs/lease.py",
-        "job.fence == claim.fence and ",
+        "job.result_key == result.blob.key and ",
     ),
     Mutation(
         "a claim raises no fence",

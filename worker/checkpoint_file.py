@@ -72,9 +72,9 @@ def inexact_reason(claim: Claim) -> str:
     )
 
 
-def checkpoint_key(job_id: str, fence: int, iteration: int) -> str:
+def checkpoint_key(job_id: str, key_stem: str, iteration: int) -> str:
     """Return the key of a checkpoint; no two claims ever write the same key."""
-    return f"checkpoints/{job_id}/{fence}-{iteration}.safetensors"
+    return f"checkpoints/{job_id}/{key_stem}-{iteration}.safetensors"
 
 
 def input_digests(inputs: Mapping[str, Mapping[int, BlobRef]]) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _result_of_the_last_claim(
     if (row.result_key is not None) != bool(wanted):
         yield Violation(DOUBLED, row.id, f"{row.state} with result {row.result_key}")
     if row.result_key is not None:
-        of_claim = f"results/{row.id}/{row.fence}."
+        of_claim = f"results/{row.id}/{row.fence}-"
         if not row.result_key.startswith(of_claim):
             why = f"{row.result_key} is not of the last claim, {row.fence}"
             yield Violation(DOUBLED, row.id, why)

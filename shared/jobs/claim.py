@@ -68,6 +68,7 @@ class Claim(Generic[P_co]):
 
     job_id: str
     fence: int
+    nonce: str  # random: a fence may come again after an older database was restored
     attempts: int
     iteration: int  # last one that the previous attempt reported
     params: P_co
@@ -82,9 +83,19 @@ class Claim(Generic[P_co]):
     progress: Mapping[str, Any] = field(default_factory=dict)  # last report
 
     @property
+    def key_stem(self) -> str:
+        """Text that begins the names of all blobs of this claim, and of no other."""
+        return claim_key_stem(self.fence, self.nonce)
+
+    @property
     def kind(self) -> JobKind:
         """Kind of the job."""
         return kind_of(self.params)
+
+
+def claim_key_stem(fence: int, nonce: str) -> str:
+    """Return the text that begins the names of all blobs of a claim."""
+    return f"{fence}-{nonce}"
 
 
 def claim_job(
@@ -98,7 +109,9 @@ def claim_job(
     """
     with db.write() as session:
         if (claimed := _find_by_nonce(session, device, nonce)) is not None:
-            return _build_claim(session, claimed, claimed.fence, claimed.attempts)
+            return _build_claim(
+                session, claimed, claimed.fence, nonce, claimed.attempts
+            )
         tries = (_next_unexpired_job(db, session, device) for _ in range(_MAX_TRIES))
         job = next(filter(None, tries), None)
         if job is None:
@@ -123,7 +136,7 @@ def claim_job(
             error_hint=None,
             error_retryable=None,
         )
-        return _build_claim(session, job, job.fence + 1, job.attempts + 1)
+        return _build_claim(session, job, job.fence + 1, nonce, job.attempts + 1)
 
 
 def fits_device(device: Device) -> ColumnElement[bool]:
@@ -190,10 +203,13 @@ def _next_job(session: Session, device: Device) -> Job | None:
     )
 
 
-def _build_claim(session: Session, job: Job, fence: int, attempts: int) -> Claim:
+def _build_claim(
+    session: Session, job: Job, fence: int, nonce: str, attempts: int
+) -> Claim:
     return Claim(
         job_id=job.id,
         fence=fence,
+        nonce=nonce,
         attempts=attempts,
         iteration=job.iteration,
         params=read_params(JobKind(job.kind), job.params),

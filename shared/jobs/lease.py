@@ -1,7 +1,7 @@
 """Writes of the worker that holds the lease: heartbeat, result, failure, release.
 
-The WHERE of every statement names the fence of the claim, so that a worker whose lease
-has passed to another changes nothing.
+The WHERE of every statement names the fence and the nonce of the claim, so that a
+worker whose lease has passed to another changes nothing.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
         columns["progress"] = dict(result.progress)
     with db.write() as session:
         existing = session.get(Job, claim.job_id, with_for_update=True)
-        if existing is not None and _is_completed_by(existing, claim):
+        if existing is not None and _is_completed_with(existing, result):
             return existing.state
         job = lock_claimed_job(session, claim)
         state = EVENTS[Event.COMPLETE][job.state]
@@ -311,6 +311,7 @@ def held_by(claim: Claim) -> tuple[ColumnElement[bool], ...]:
     return (
         Job.id == claim.job_id,
         Job.fence == claim.fence,
+        Job.claim_nonce == claim.nonce,
         Job.state.in_(LEASED),
     )
 
@@ -347,9 +348,9 @@ def _backoff_columns(db: Database, seconds: float) -> dict[str, Any]:
     }
 
 
-def _is_completed_by(job: Job, claim: Claim) -> bool:
-    # A fence belongs to one claim only: if the row still has it, this claim completed.
-    return job.fence == claim.fence and job.state == JobState.SUCCEEDED
+def _is_completed_with(job: Job, result: JobResult) -> bool:
+    # The key of a blob belongs to one claim only.
+    return job.result_key == result.blob.key and job.state == JobState.SUCCEEDED
 
 
 def retry_with_smaller_steps(

@@ -1,8 +1,7 @@
 """Orphans: blobs left by killed processes, which no row will ever name.
 
 A blob is written before its row, so that every new one seems to be an orphan at first.
-The fence in its key decides: once a newer claim exists, or the job has ended, the claim
-that wrote the blob can write no row any more.
+The claim in its key decides: only the one that holds the job can still write a row.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from sqlalchemy import func, select
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Job
 from shared.db.models.owners import Owner
+from shared.jobs.claim import claim_key_stem
 from shared.states import LEASED
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BATCH_SIZE = 200  # blobs examined in one round of the maintenance
-_CLAIM_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/(\d+)[^/]*")
+_CLAIM_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/(\d[^/]*)")
 _TEMPORARY_KEY = re.compile(r"(?:.*/)?\.[^/]*")
 
 
@@ -90,13 +90,14 @@ def _is_orphan(session: Session, blob: StoredBlob) -> bool:
     if _TEMPORARY_KEY.fullmatch(blob.key):
         return True
     if (match := _CLAIM_KEY.fullmatch(blob.key)) is not None:
-        job_id, fence = match[1], int(match[2])
+        job_id, name = match.groups()
         job = session.execute(
-            select(Job.fence, Job.state).where(Job.id == job_id)
+            select(Job.fence, Job.claim_nonce, Job.state).where(Job.id == job_id)
         ).one_or_none()
         if job is None:
             return False  # it may belong to another database
-        return job.fence > fence or job.state not in LEASED
+        stem = claim_key_stem(job.fence, job.claim_nonce)
+        return job.state not in LEASED or not name.startswith(stem)
     if not blob.key.startswith("assets/"):
         return False
     created_at = session.scalar(select(func.min(Owner.created_at)))  # of this database

@@ -138,7 +138,7 @@ class ArtifactStore:
         claim, iteration = self._claim, snapshot.iteration
         with self._checkpoints.measure():
             data = dump(snapshot, provenance)
-            key = checkpoint_key(claim.job_id, claim.fence, iteration)
+            key = checkpoint_key(claim.job_id, claim.key_stem, iteration)
             try:
                 self._context.storage.put(key, data)
             except StorageError as error:
@@ -233,7 +233,7 @@ class ArtifactStore:
         Raises:
             StorageError: The storage failed for longer than `save_timeout_seconds`.
         """
-        key = f"results/{self._claim.job_id}/{self._claim.fence}{name}"
+        key = f"results/{self._claim.job_id}/{self._claim.key_stem}{name}"
         directive = self._put_with_retry(key, data)
         return directive if directive.ends_attempt else _written_blob(key, data)
 

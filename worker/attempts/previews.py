@@ -35,7 +35,7 @@ def save_preview(
         FencedOut: A newer claim owns the job.
     """
     picture = to_pil_image(iterate.image)
-    stem = f"frames/{claim.job_id}/{claim.fence}-{iterate.iteration}"
+    stem = f"frames/{claim.job_id}/{claim.key_stem}-{iterate.iteration}"
     key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
     preview = _shrink(picture, PREVIEW_EDGE_PX)
     try:

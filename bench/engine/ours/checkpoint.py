@@ -45,7 +45,7 @@ def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
     """Keep one checkpoint as the worker does; seconds and bytes."""
     began = time.perf_counter()
     data = dump(iterate.snapshot(), Provenance({}, {}))
-    storage.put(checkpoint_key("bench", 1, iterate.iteration), data)
+    storage.put(checkpoint_key("bench", "1", iterate.iteration), data)
     return time.perf_counter() - began, len(data)
 
 

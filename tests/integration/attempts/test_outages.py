@@ -18,7 +18,8 @@ from shared.params.segments import Changes
 from shared.states import JobState
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Door
-from tests.support.job_rows import checkpoints, segments
+from tests.support.job_rows import BIGGER, checkpoints, claim, segments
+from tests.support.sqlite_backups import copy_database
 from worker.runner import Runner
 from worker.watchdog import Watchdog
 
@@ -241,3 +242,30 @@ def test_a_change_whose_answer_was_lost_is_painted_from_where_the_row_says(
     job, replay = farm.job(job_id), farm.job(replay_id)
     assert job.state == replay.state == JobState.SUCCEEDED
     assert farm.result(job) == farm.result(replay)
+
+
+def test_a_worker_of_before_a_restore_leaves_the_claim_and_the_blobs_of_another_alone(
+    farm, tools, tmp_path
+):
+    """Both have the same fence: the restored database had forgotten the first."""
+    job_id = farm.submit(notify=False, keep_every=1, **SMALL)
+    copy_database(farm.db.url.database, tmp_path / "backup")
+    others = []
+
+    def restore(verb, key):
+        if verb == "put" and key.endswith("-3.safetensors") and not others:
+            copy_database(tmp_path / "backup", farm.db.url.database)
+            others.append(claim(farm.db, "other", BIGGER))
+            for name in ("checkpoints", "results"):
+                for ending in ("-3.safetensors", ".png"):
+                    stem = f"{name}/{job_id}/{others[0].key_stem}"
+                    farm.storage.put(f"{stem}{ending}", b"another's")
+
+    Runner(tools(restore, preview_seconds=1000)).run_one()
+
+    job, (other,) = farm.job(job_id), others
+    assert (job.state, job.fence) == (JobState.RUNNING, other.fence)
+    assert job.worker_id == BIGGER.worker_id
+    assert checkpoints(farm.db, job_id) == []
+    left = [blob.key for blob in farm.storage.blobs() if other.key_stem in blob.key]
+    assert [farm.storage.get(key) for key in left] == [b"another's"] * 4

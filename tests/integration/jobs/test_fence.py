@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.db.database import Database
 from shared.errors import FencedOut
 from shared.jobs.actions import cancel, pause
 from shared.jobs.checkpoints import (
@@ -38,6 +39,7 @@ from tests.support.job_rows import (
     row,
     submit,
 )
+from tests.support.sqlite_backups import copy_database
 
 STALE_WRITES = {
     "heartbeat": lambda db, claimed: renew_lease(db, claimed, LEASE, 1, {}),
@@ -104,3 +106,25 @@ def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, write, let_go):
         STALE_WRITES[write](db, claimed)
 
     assert (columns(row(db, job_id)), events(db, job_id)) == before
+
+
+@pytest.mark.parametrize("write", sorted(STALE_WRITES))
+def test_after_an_older_sqlite_file_was_restored_a_worker_of_before_can_write_nothing(
+    sqlite_url, tmp_path, clock, write
+):
+    """Though the number of its fence was given again."""
+    db = Database(sqlite_url, clock, fresh_seconds=0)
+    job_id = submit(db)
+    copy_database(db.url.database, tmp_path / "backup")
+    before = claim(db, "before")
+    copy_database(tmp_path / "backup", db.url.database)
+    after = claim(db, "after", BIGGER)
+    assert (before.job_id, before.fence) == (after.job_id, after.fence)
+    unchanged = columns(row(db, job_id)), events(db, job_id)
+
+    with pytest.raises(FencedOut):
+        STALE_WRITES[write](db, before)
+
+    assert (columns(row(db, job_id)), events(db, job_id)) == unchanged
+    assert before.key_stem != after.key_stem
+    db.close()

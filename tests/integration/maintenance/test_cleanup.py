@@ -170,12 +170,12 @@ def test_a_blob_of_a_claim_that_is_over_is_an_orphan(
 ):
     job_id = submit(db)
     claim(db, "a")
-    lost = f"checkpoints/{job_id}/1-40.safetensors"
+    lost = f"checkpoints/{job_id}/1-a-40.safetensors"
     put(storage, tmp_path, lost, clock.now)
     lose(db, clock)
     held = claim(db, "b")
     for folder in ("checkpoints", "frames", "results"):
-        put(storage, tmp_path, f"{folder}/{job_id}/{held.fence}-50.x", clock.now)
+        put(storage, tmp_path, f"{folder}/{job_id}/{held.key_stem}-50.x", clock.now)
 
     clock.advance(DAY - 60)
     assert sweep.collect_batch() is False

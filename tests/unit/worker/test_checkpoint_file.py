@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from shared.errors import BlobDamaged, StorageError, WeightsDamaged
-from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint
+from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint, claim_key_stem
 from shared.params.style import StyleParams
 from shared.storage.local import LocalStorage
 from worker.checkpoint_file import (
@@ -44,7 +44,7 @@ def stored(storage, key, data, version=FORMAT_VERSION, iteration=7):
 
 
 def claim(*found):
-    return Claim("job_1", 3, 1, 0, StyleParams(), {}, found)
+    return Claim("job_1", 3, "n", 1, 0, StyleParams(), {}, found)
 
 
 def test_a_snapshot_comes_back_bit_for_bit():
@@ -195,8 +195,9 @@ def test_a_mask_is_not_taken_for_that_of_another_style():
 
 def test_no_two_claims_share_a_key():
     keys = {
-        checkpoint_key("job_1", fence, iteration)
+        checkpoint_key("job_1", claim_key_stem(fence, nonce), iteration)
         for fence in (1, 2)
+        for nonce in ("ab", "cd")
         for iteration in (10, 20)
     }
-    assert len(keys) == 4
+    assert len(keys) == 8

@@ -44,7 +44,7 @@ def row(data, **more):
         "name": "chain 0",
         "state": JobState.SUCCEEDED,
         "fence": 3,
-        "result_key": "results/job_a/3.png",
+        "result_key": "results/job_a/3-n.png",
         "result_digest": hashlib.sha256(data).hexdigest(),
         "completion": "full",
         "iteration": ITERATIONS,
@@ -80,7 +80,7 @@ def evidence(*, weights=((0, 8.0),), result=None, asked=(), events=LIFE, **of_ro
         rows=[row(data, **of_row)],
         events={"job_a": events},
         weights={"job_a": weights},
-        results={"results/job_a/3.png": data},
+        results={"results/job_a/3-n.png": data},
         pictures={0: PAINTED},
         counts={"own_local": (0, 0)},
     )
@@ -113,15 +113,15 @@ def test_a_job_that_never_ends_is_stuck():
 def test_a_submission_with_two_rows_is_doubled():
     clean = evidence()
     events = [replace(one, job_id="job_b") for one in LIFE]
-    data = clean.results["results/job_a/3.png"]
-    other = row(data, id="job_b", result_key="results/job_b/3.png")
+    data = clean.results["results/job_a/3-n.png"]
+    other = row(data, id="job_b", result_key="results/job_b/3-n.png")
 
     found = replace(
         clean,
         rows=[*clean.rows, other],
         events={**clean.events, "job_b": events},
         weights={**clean.weights, "job_b": ((0, 8.0),)},
-        results={**clean.results, "results/job_b/3.png": data},
+        results={**clean.results, "results/job_b/3-n.png": data},
     )
 
     assert kinds(found) == ["doubled"]
@@ -134,10 +134,10 @@ def test_a_job_that_completed_twice_is_doubled():
 
 
 def test_a_result_of_an_older_claim_is_doubled():
-    clean = evidence(result_key="results/job_a/1.png")
-    data = clean.results["results/job_a/3.png"]
+    clean = evidence(result_key="results/job_a/1-n.png")
+    data = clean.results["results/job_a/3-n.png"]
 
-    found = replace(clean, results={"results/job_a/1.png": data})
+    found = replace(clean, results={"results/job_a/1-n.png": data})
 
     assert kinds(found) == ["doubled"]
 
