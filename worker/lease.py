@@ -90,7 +90,8 @@ class Lease:
         self._draining, self._clock = draining, clock
         self._is_closed = False
         self._wake = threading.Event()
-        self._is_lost = self._is_cut_off = False
+        self._is_lost = False
+        self.is_cut_off = False  # a write failed, and no heartbeat got through since
         self._reply = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
         # The last attempt's progress stays until this one reports its own.
@@ -140,15 +141,6 @@ class Lease:
             yield
         finally:
             self._active_at = self._clock.monotonic()
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the last try to reach the database failed."""
-        return self._is_cut_off
-
-    def report_outage(self) -> None:
-        """Record that a write failed: until a heartbeat succeeds, others would, too."""
-        self._is_cut_off = True
 
     @property
     def pace(self) -> float | None:
@@ -214,11 +206,11 @@ class Lease:
                 self._iteration,
                 self._progress,
             )
-            self._is_cut_off = False
+            self.is_cut_off = False
         except FencedOut:
             self._is_lost = True
         except DatabaseUnavailable as error:
-            self.report_outage()
+            self.is_cut_off = True
             log.warning("heartbeat_failed", job_id=self._claim.job_id, error=str(error))
         except Exception:
             # Without this thread the job is lost: it must survive any error.

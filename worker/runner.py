@@ -45,12 +45,7 @@ class Attempt(Protocol):
         """Run the job; return the stored result, or the directive that ended it."""
 
     def record_pending(self) -> None:
-        """Record what an outage of the database kept from being recorded.
-
-        Raises:
-            FencedOut: A newer claim owns the job.
-            DatabaseUnavailable: The database is still away; call again.
-        """
+        """Record what an outage kept from being recorded; may be called again."""
 
     def record_pace(self) -> None:
         """Store the measured durations after the result was recorded; never raises."""
@@ -212,17 +207,16 @@ class Runner:
 
     def _record_outcome(self, claim: Claim, outcome: JobResult | Directive) -> JobState:
         db = self._context.db
-        if not isinstance(outcome, JobResult):
-            self._record_pending()
-        if outcome is Directive.DRAIN:
-            return release_job(db, claim)
-        if not isinstance(outcome, JobResult):
-            return stop_job(db, claim)
         try:
             self._record_pending()
+            if outcome is Directive.DRAIN:
+                return release_job(db, claim)
+            if not isinstance(outcome, JobResult):
+                return stop_job(db, claim)
             state = complete_job(db, claim, outcome)
         except FencedOut:
-            self._delete_blobs(*outcome.blob_keys)
+            if isinstance(outcome, JobResult):
+                self._delete_blobs(*outcome.blob_keys)
             raise
         if state == JobState.SUCCEEDED:
             self._delete_old_checkpoints(claim)

@@ -151,18 +151,14 @@ class ArtifactStore:
         self._lease.touch()
 
     def retry_pending(self) -> None:
-        """Record what is pending, unless the last heartbeat did not get through.
-
-        Raises:
-            FencedOut: A newer claim owns the job.
-        """
+        """Record what is pending, unless the last heartbeat did not get through."""
         if self._lease.is_cut_off:
             return
         try:
             self.record_pending()
         except DatabaseUnavailable as error:
             log.warning("records_delayed", error=str(error))
-            self._lease.report_outage()
+            self._lease.is_cut_off = True
 
     def record_pending(self) -> None:
         """Record all that is pending.

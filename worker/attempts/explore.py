@@ -58,6 +58,7 @@ class ExploreAttempt:
         pictures = claim.inputs.get("picture", {})
         self._pictures = [pictures[position] for position in sorted(pictures)]
         self._artifacts = ArtifactStore(context, claim, lease)
+        self.record_pending = self._artifacts.record_pending
         self._meter = ExploreProgressMeter(claim.params, context.clock)
         self._pace_recorder = PaceRecorder(context, claim)
         self._progress: dict[str, Any] | None = None
@@ -98,10 +99,6 @@ class ExploreAttempt:
             if (directive := self._on_step(step, provenance)).ends_attempt:
                 return directive
         return self._finish(best, provenance)
-
-    def record_pending(self) -> None:
-        """Record what an outage of the database kept from being recorded."""
-        self._artifacts.record_pending()
 
     def record_pace(self) -> None:
         """Store the measured durations; the result was recorded before."""

@@ -73,6 +73,7 @@ class StyleAttempt:
         self._context, self._claim, self._lease = context, claim, lease
         self._segments = claim.segments
         self._artifacts = ArtifactStore(context, claim, lease)
+        self.record_pending = self._artifacts.record_pending
         self._meter, self._loss_history = ProgressMeter(context.clock), LossHistory()
         self._pace_recorder = PaceRecorder(context, claim)
         self._progress: dict[str, Any] | None = None
@@ -115,10 +116,6 @@ class StyleAttempt:
         if snapshot is None:
             raise RuntimeError("a schedule without iterations passed validation")
         return self._finish(snapshot, directive, inputs.photo)
-
-    def record_pending(self) -> None:
-        """Record what an outage of the database kept from being recorded."""
-        self._artifacts.record_pending()
 
     def record_pace(self) -> None:
         """Store the measured durations; the result was recorded before."""
