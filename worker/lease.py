@@ -142,6 +142,10 @@ class Lease:
         finally:
             self._active_at = self._clock.monotonic()
 
+    def report_outage(self) -> None:
+        """Record that a write waited for the database in vain, which is no stall."""
+        self.is_cut_off, self._active_at = True, self._clock.monotonic()
+
     @property
     def pace(self) -> float | None:
         """Seconds per megapixel and iteration; None before the first measurement."""

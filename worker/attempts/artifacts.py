@@ -158,7 +158,7 @@ class ArtifactStore:
             self.record_pending()
         except DatabaseUnavailable as error:
             log.warning("records_delayed", error=str(error))
-            self._lease.is_cut_off = True
+            self._lease.report_outage()
 
     def record_pending(self) -> None:
         """Record all that is pending.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
     from shared.storage.base import Storage
     from worker.engine.snapshot import Iterate
+    from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ _QUALITY = 85
 
 
 def save_preview(
-    db: Database, storage: Storage, claim: Claim, iterate: Iterate
+    db: Database, storage: Storage, claim: Claim, lease: Lease, iterate: Iterate
 ) -> None:
     """Store a preview of an iteration and its thumbnail; log it if that fails.
 
@@ -59,6 +60,8 @@ def save_preview(
         raise
     except (StorageError, DatabaseUnavailable) as error:
         log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
+        if isinstance(error, DatabaseUnavailable):
+            lease.report_outage()
 
 
 def _shrink(picture: Image.Image, edge_px: int) -> Image.Image:

@@ -235,9 +235,8 @@ class StyleAttempt:
         wants_preview = directive is Directive.CONTINUE and not self._lease.is_cut_off
         if wants_preview and self._previews.is_due():
             with self._previews.measure():
-                save_preview(
-                    self._context.db, self._context.storage, self._claim, iterate
-                )
+                db, storage = self._context.db, self._context.storage
+                save_preview(db, storage, self._claim, self._lease, iterate)
                 self._artifacts.save_loss_history(self._loss_history.points)
         return directive
 

@@ -85,6 +85,18 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, succes
     assert (columns(row(db, job_id)), events(db, job_id)) == before
 
 
+def test_the_fence_grows_at_each_claim_and_at_each_rescue(db, clock):
+    job_id = submit(db)
+    fences = [row(db, job_id).fence]
+    for nonce in ("a", "b"):
+        claim(db, nonce)
+        fences.append(row(db, job_id).fence)
+        lose(db, clock)
+        fences.append(row(db, job_id).fence)
+
+    assert fences == [0, 1, 2, 3, 4]
+
+
 LETTING_GO = {
     "release": release_job,
     "complete": lambda db, claimed: complete_job(db, claimed, result(claimed)),

@@ -91,14 +91,16 @@ def test_a_worker_waits_for_a_locked_database_however_long_with_its_finished_pic
     farm,
 ):
     """For longer than the stall limit and two leases, when a hung one is replaced."""
-    limits = {"IMPASTO_STALL_SECONDS": "6", "IMPASTO_LEASE_SECONDS": "1"}
-    worker = farm.start_worker(**limits, IMPASTO_HEARTBEAT_SECONDS="0.3")
+    limits = {"STALL": "6", "LEASE": "1", "HEARTBEAT": "0.3"}
+    rests = {"CHECKPOINT": "1000", "PREVIEW": "1000"}
+    named = {f"IMPASTO_{name}_SECONDS": n for name, n in (limits | rests).items()}
+    worker = farm.start_worker(**named)
     job_id = farm.submit(**LONG)
     farm.wait(job_id, is_running)
 
     with farm.db.write() as session:  # BEGIN IMMEDIATE: nobody else may write
         session.connection()
-        until(lambda: logged(farm, "write_delayed"))  # it is done with its iterations
+        until(lambda: logged(farm, "write_delayed"), 120)  # its iterations are done
         time.sleep(13)
 
     job = farm.wait_end(job_id)
