@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Text, and_, case, cast, func, or_, select
 from typing_extensions import TypeVar
 
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import Checkpoint, Job, JobInput
+from shared.db.models.jobs import DEMAND_OFFSET, Checkpoint, Job, JobInput
 from shared.db.models.owners import Owner
 from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
@@ -20,7 +20,7 @@ from shared.tracing import parse_traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import CTE, ColumnElement
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
@@ -180,13 +180,7 @@ def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job |
 
 
 def _next_job(session: Session, device: Device) -> Job | None:
-    head = (
-        select(Job.ready_key)
-        .where(Job.owner_id == Owner.id, fits_device(device))
-        .order_by(Job.ready_key)
-        .limit(1)
-        .scalar_subquery()
-    )
+    head = _head_of_owner(device)
     owner_id = session.scalar(
         select(Owner.id)
         .where(owner_may_run(), head.is_not(None))
@@ -194,13 +188,67 @@ def _next_job(session: Session, device: Device) -> Job | None:
         .limit(1)
         .with_for_update()
     )
+    head_now = select(head).where(Owner.id == owner_id).scalar_subquery()
     return session.scalar(
         select(Job)
-        .where(Job.owner_id == owner_id, fits_device(device))
+        .where(Job.owner_id == owner_id, Job.ready_key >= head_now, fits_device(device))
         .order_by(Job.ready_key, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+
+
+def _head_of_owner(device: Device) -> ColumnElement[float | None]:
+    """SQL expression: `ready_key` of the oldest job of an `Owner` that fits a device.
+
+    It is that of the owner's oldest job, if that fits. Otherwise the oldest of each
+    demand is read: jobs of the same demand fit the same devices, so that those that do
+    not fit cost one look for all of them.
+    """
+    ready = (Job.owner_id == Owner.id, Job.ready_key.is_not(None))
+    key_if_it_fits = select(case((fits_device(device), Job.ready_key)))
+    demands = _demands_within(device)
+    oldest_of_demand = (
+        key_if_it_fits.where(*ready, Job.demand == demands.c.demand)
+        .order_by(Job.ready_key)
+        .limit(1)
+        .correlate(Owner, demands)
+        .scalar_subquery()
+    )
+    oldest = key_if_it_fits.where(*ready).order_by(Job.ready_key).limit(1)
+    return func.coalesce(
+        oldest.correlate(Owner).scalar_subquery(),
+        select(func.min(oldest_of_demand))
+        .select_from(demands)
+        .correlate(Owner)
+        .scalar_subquery(),
+    )
+
+
+def _demands_within(device: Device) -> CTE:
+    """SQL table of the demands of an `Owner`'s ready jobs that a device may hold.
+
+    The index leads from each demand to the next one, past all jobs of the same. Rows
+    without a demand are starts or ends.
+    """
+    above = DEMAND_OFFSET + device.bytes + 1
+    ranges = [
+        select(
+            cast(f"{device_class} ", Text).label("demand"),
+            cast(f"{device_class} {above}", Text).label("end"),
+        )
+        for device_class in ("", device.device_class)
+    ]
+    demands = ranges[0].cte("demands", recursive=True, nesting=True)
+    following = (
+        select(func.min(Job.demand))
+        .where(Job.owner_id == Owner.id, Job.ready_key.is_not(None))
+        .where(Job.demand > demands.c.demand, Job.demand < demands.c.end)
+        .correlate(Owner, demands)
+        .scalar_subquery()
+    )
+    step = select(following, demands.c.end).where(demands.c.demand.is_not(None))
+    return demands.union_all(ranges[1], step)
 
 
 def _build_claim(
@@ -256,9 +304,8 @@ def _read_checkpoints(session: Session, job_id: str) -> tuple[ClaimedCheckpoint,
 def has_due_job(db: Database, device: Device) -> bool:
     """Whether there is a job that this device could claim now; for the watchdog."""
     due = (
-        select(Job.id)
-        .join(Owner, Owner.id == Job.owner_id)
-        .where(owner_may_run(), fits_device(device))
+        select(Owner.id)
+        .where(owner_may_run(), _head_of_owner(device).is_not(None))
         .limit(1)
     )
     with db.read() as session:

@@ -12,9 +12,11 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
     Index,
     String,
+    Text,
     UniqueConstraint,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +32,9 @@ from shared.db.base import (
     partial_index,
 )
 from shared.states import Completion, JobState, Relation, StateReason
+
+
+DEMAND_OFFSET = 10**18  # gives every need as many digits: texts sort like numbers
 
 
 class JobSearchTerm(Base):
@@ -78,6 +83,10 @@ class Job(Base):
         ),
         # The claim reads one owner's ready jobs in order, without any others.
         partial_index("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
+        # Where those do not fit its device, it reads the oldest of each demand.
+        partial_index(
+            "ix_jobs_demand", "ready_key", "owner_id", "demand", "ready_key", "id"
+        ),
         Index("ix_jobs_waiting", "state", "ready_key"),
         partial_index("ix_jobs_lease", "lease_until", "lease_until"),
         partial_index("ix_jobs_worker", "worker_id", "worker_id"),
@@ -143,6 +152,16 @@ class Job(Base):
     start_deadline: Mapped[float | None]  # expires if not started by then
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed on it
+    # Jobs of the same demand fit the same devices.
+    demand: Mapped[str] = mapped_column(
+        Text,
+        Computed(
+            f"coalesce(device_class, '') || ' ' || "
+            f"CAST({DEMAND_OFFSET} + need_bytes AS TEXT) || ' ' || "
+            f"coalesce(excluded_device, '')",
+            persisted=True,
+        ),
+    )
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
