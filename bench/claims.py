@@ -1,6 +1,7 @@
 """What a claim costs among few rows and among many: `make bench-jobs`.
 
-Prints medians per database and size, and how much longer than among the fewest.
+Prints medians per database and size, and how much longer than among the fewest; then
+p50 and p99 of claims among jobs that do not fit the device.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from bench.databases import postgresql, sqlite
 from shared.db.database import Database
@@ -34,10 +35,21 @@ OWNERS = 10
 CLAIMS = 200
 LEASE_SECONDS = 1000.0
 GOAL = 1.5  # times as long among many as among few
-DEVICE = Device("wkr_1", "cpu", 2**40)
+DEVICE = Device("wkr_1", "cpu", 2**40, "cpu-0")
+UNFIT = 100_000  # older jobs that do not fit the device
+UNFIT_GOAL = 5.0  # ms, p99
+# SQL of device_class, need_bytes and excluded_device of unfit job n, by n % 3: too
+# large, of another class, failed on this device; of 20 sizes each.
+_UNFIT_COLUMNS = {
+    "device_class": "CASE n % 3 WHEN 1 THEN 'cuda' END",
+    "need_bytes": "1000000000 * CAST(n / 30 % 20 + CASE n % 3 WHEN 0 THEN 1100 "
+    "ELSE 1 END AS BIGINT)",
+    "excluded_device": "CASE n % 3 WHEN 2 THEN 'cpu-0' END",
+}
 ROUNDS = 10
 _BATCH = 20_000  # rows in a statement, which has seconds
-# SQL of the id of job n, as `_row` writes it.
+# SQL of time and id of job n, as `_row` writes them.
+_AT = "1.7e9 + n / 100.0"
 _ID = {
     "sqlite": "printf('job_%026d', n)",
     "postgresql": "'job_' || lpad(n::text, 26, '0')",
@@ -65,6 +77,32 @@ def main(sizes: list[str]) -> None:
             ratio = f"{took['claim'] / first:.2f} (goal {GOAL})"
             sys.stdout.write(f"{name:11} {finished:9} {queued:7}{figures}  {ratio}\n")
             sys.stdout.flush()
+    for name, opened in (("sqlite", sqlite), ("postgresql", postgresql)):
+        with opened() as url, _open_database(url) as db:
+            took = _measure_among_unfit(db)
+        percentiles = quantiles(took, n=100)
+        p50, p99 = percentiles[49], percentiles[98]
+        sys.stdout.write(
+            f"{name:11} among {UNFIT} that do not fit: claim p50 {p50:.2f}, "
+            f"p99 {p99:.2f} (goal {UNFIT_GOAL}) ms\n"
+        )
+        sys.stdout.flush()
+
+
+def _measure_among_unfit(db: Database) -> list[float]:
+    """Return what claims took where the oldest jobs of all owners do not fit, ms."""
+    _fill(db, finished=1000, queued=1000)
+    with db.write() as session:
+        dialect = session.connection().dialect.name
+        numbers = range(2000, 2000 + UNFIT)
+        older = {"at": "1.6e9 + n / 100.0", **_UNFIT_COLUMNS}
+        session.execute(text(_copies(dialect, 1000, numbers, **older)))
+        session.execute(update(Owner).values(queued=Owner.queued + UNFIT // OWNERS))
+        session.connection().exec_driver_sql("ANALYZE")
+    took: dict[str, list[float]] = {"claim": [], "heartbeat": [], "complete": []}
+    for number in range(CLAIMS):
+        _run_job(db, number, took)
+    return took["claim"]
 
 
 def _counts(size: str) -> tuple[int, int]:
@@ -156,9 +194,10 @@ def _fill(db: Database, finished: int, queued: int) -> None:
         session.connection().exec_driver_sql("ANALYZE")
 
 
-def _copies(dialect: str, first: int, numbers: range) -> str:
+def _copies(
+    dialect: str, first: int, numbers: range, at: str = _AT, **columns: str
+) -> str:
     """SQL that copies the job `first` to others: inserts of rows take minutes."""
-    at = "1.7e9 + n / 100.0"
     changed = {
         "id": _ID[dialect],
         "owner_id": f"'own_' || (n % {OWNERS})",
@@ -166,8 +205,9 @@ def _copies(dialect: str, first: int, numbers: range) -> str:
         "run_after": at,
         "ready_key": f"CASE WHEN ready_key IS NOT NULL THEN {at} END",
         "finished_at": f"CASE WHEN finished_at IS NOT NULL THEN {at} END",
+        **columns,
     }
-    names = [column.name for column in Job.__table__.columns]
+    names = [column.name for column in Job.__table__.columns if not column.computed]
     values = [changed.get(name, name) for name in names]
     return (
         f"WITH RECURSIVE numbers(n) AS (SELECT {numbers[0]} UNION ALL "  # noqa: S608 - our own words

@@ -157,14 +157,18 @@ def _take_over(
 ) -> IdempotentRequest | RecordedResponse:
     with db.write() as session:
         now = session.scalar(select(db.now)) or 0.0
-        row = session.scalar(
-            select(IdempotencyKey).where(*_row_conditions(request)).with_for_update()
-        )
-        if row is None:  # abandoned in between
+        is_abandoned = db.is_over(IdempotencyKey.held_until, HOLD_SECONDS)
+        found = session.execute(
+            select(IdempotencyKey, is_abandoned)
+            .where(*_row_conditions(request))
+            .with_for_update()
+        ).one_or_none()
+        if found is None:  # abandoned in between
             raise IdempotencyInProgress("the same request has just failed")
+        row, abandoned = found
         # Expired rows may be deleted late; a response is not repeated after 24 hours.
         if row.created_at >= now - REPLAY_SECONDS:
-            response = _recorded_response(row, fingerprint, now)
+            response = _recorded_response(row, fingerprint, abandoned=abandoned)
             if response is not None:
                 return response
         row.fingerprint, row.created_at = fingerprint, now
@@ -174,7 +178,7 @@ def _take_over(
 
 
 def _recorded_response(
-    row: IdempotencyKey, fingerprint: str, now: float
+    row: IdempotencyKey, fingerprint: str, *, abandoned: bool
 ) -> RecordedResponse | None:
     """Read the response in a row; None if the server of the request is dead.
 
@@ -190,7 +194,7 @@ def _recorded_response(
         )
     if row.job_id is not None:  # committed: its server may be dead, or still answering
         return RecordedResponse(row.job_id, None, {}, "")
-    if row.held_until > now:
+    if not abandoned:
         raise IdempotencyInProgress("the same request is being answered")
     return None
 

@@ -50,7 +50,8 @@ def consume_stream_token(db: Database, token: str) -> str | None:
     Returns:
         Id of its key, or None if it does not exist, was used, or has expired.
     """
-    valid = (StreamToken.digest == key_digest(token), StreamToken.expires_at > db.now)
+    is_over = db.is_over(StreamToken.expires_at, TOKEN_SECONDS)
+    valid = (StreamToken.digest == key_digest(token), ~is_over)
     with db.read() as session:  # used tokens must not take the writers' lock
         if session.scalar(select(func.count()).where(*valid)) == 0:
             return None
@@ -62,5 +63,6 @@ def consume_stream_token(db: Database, token: str) -> str | None:
 def delete_expired_stream_tokens(db: Database) -> int:
     """Delete tokens that were not used in time, and count them."""
     with db.write() as session:
-        expired = delete(StreamToken).where(StreamToken.expires_at <= db.now)
+        is_over = db.is_over(StreamToken.expires_at, TOKEN_SECONDS)
+        expired = delete(StreamToken).where(is_over)
         return len(session.scalars(expired.returning(StreamToken.digest)).all())

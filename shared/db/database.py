@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, create_engine, event, literal, literal_column, select
+from sqlalchemy import (
+    Double,
+    create_engine,
+    event,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,12 +32,14 @@ from shared.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import URL, ColumnElement, Connection, Engine
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, SQLColumnExpression
 
 _NOW = {
     "postgresql": "EXTRACT(EPOCH FROM statement_timestamp())::double precision",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
+# A clock set back by less than half a length ends nothing that still goes on.
+CLOCK_SLACK = 1.5
 _POOL = {"pool_size": 8, "max_overflow": 24}
 _RESPONSE_FACTOR = 4 / 3  # of the statement timeout, so that the server's comes first
 
@@ -89,6 +99,20 @@ class Database:
         if self._clock is not None:
             return literal(self._clock(), Double)
         return self._now
+
+    def is_over(
+        self, until: SQLColumnExpression[Any], seconds: Any
+    ) -> ColumnElement[bool]:
+        """SQL condition: a time in a row has passed, or lies too far in the future.
+
+        Times further ahead than their own length, and half as much again, were written
+        before the database's clock was set back.
+
+        Args:
+            until: End of what began at an earlier time of the database's clock.
+            seconds: Length of it, from its beginning to `until`.
+        """
+        return or_(until <= self.now, until > self.now + CLOCK_SLACK * seconds)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic
 
-from sqlalchemy import Text, and_, case, cast, func, or_, select
+from sqlalchemy import Text, and_, bindparam, case, cast, func, or_, select
 from typing_extensions import TypeVar
 
 from shared.db.models.assets import Asset
@@ -20,7 +21,7 @@ from shared.tracing import parse_traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import CTE, ColumnElement
+    from sqlalchemy import CTE, ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
@@ -127,6 +128,7 @@ def claim_job(
             worker_id=device.worker_id,
             claim_nonce=nonce,
             lease_until=db.now + lease_seconds,
+            term_seconds=lease_seconds,
             iteration_at_claim=Job.checkpoint_iteration,
             claimed_at=db.now,
             started_at=func.coalesce(Job.started_at, db.now),
@@ -180,22 +182,39 @@ def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job |
 
 
 def _next_job(session: Session, device: Device) -> Job | None:
+    select_owner, select_job = _claim_statements(device)
+    owner_id = session.scalar(select_owner)
+    return session.scalar(select_job, {"owner_id": owner_id})
+
+
+@lru_cache  # to build them takes longer than to execute them
+def _claim_statements(device: Device) -> tuple[Select[str], Select[Job]]:
+    """Statements that lock the next owner, and the owner's next job, for a device."""
     head = _head_of_owner(device)
-    owner_id = session.scalar(
-        select(Owner.id)
-        .where(owner_may_run(), head.is_not(None))
-        .order_by(Owner.running, head)
-        .limit(1)
-        .with_for_update()
+    heads = (  # materialized, or each head would be sought twice: to filter and to sort
+        select(Owner.id, head.label("ready_key"))
+        .where(owner_may_run())
+        .cte("heads")
+        .prefix_with("MATERIALIZED")
     )
-    head_now = select(head).where(Owner.id == owner_id).scalar_subquery()
-    return session.scalar(
+    select_owner = (
+        select(Owner.id)
+        .join(heads, heads.c.id == Owner.id)
+        .where(owner_may_run(), heads.c.ready_key.is_not(None))
+        .order_by(Owner.running, heads.c.ready_key)
+        .limit(1)
+        .with_for_update(of=Owner)
+    )
+    is_chosen = Owner.id == bindparam("owner_id")
+    select_job = (
         select(Job)
-        .where(Job.owner_id == owner_id, Job.ready_key >= head_now, fits_device(device))
+        .where(Job.owner_id == bindparam("owner_id"), fits_device(device))
+        .where(Job.ready_key >= select(head).where(is_chosen).scalar_subquery())
         .order_by(Job.ready_key, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+    return select_owner, select_job
 
 
 def _head_of_owner(device: Device) -> ColumnElement[float | None]:

@@ -172,6 +172,7 @@ def renew_lease(
             .where(*held_by(claim))
             .values(
                 lease_until=db.now + lease_seconds,
+                term_seconds=lease_seconds,
                 iteration=iteration,
                 progress=progress,
             )
@@ -344,6 +345,7 @@ def _backoff_columns(db: Database, seconds: float) -> dict[str, Any]:
     return {
         "state_reason": StateReason.BACKING_OFF,
         "run_after": db.now + seconds,
+        "term_seconds": seconds,
         "ready_key": None,
     }
 

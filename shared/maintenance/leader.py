@@ -21,7 +21,8 @@ def acquire_leadership(db: Database, task: str, holder: str, seconds: float) -> 
     with db.write() as session:
         row = session.execute(
             update(Lock)
-            .where(Lock.name == task, or_(Lock.holder == holder, Lock.until < db.now))
+            .where(Lock.name == task)
+            .where(or_(Lock.holder == holder, db.is_over(Lock.until, seconds)))
             .values(holder=holder, fence=Lock.fence + 1, until=db.now + seconds)
             .returning(Lock.name)
             .execution_options(synchronize_session=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.clock import SYSTEM_CLOCK, Clock, RunningThread
+from shared.db.database import CLOCK_SLACK
 from shared.errors import DatabaseUnavailable
 from shared.ids import new_id
 from shared.maintenance.cleaner import Cleaner
@@ -60,7 +61,8 @@ class MaintenanceLoop:
         self._cleaner = Cleaner(db, storage, settings, clock)
         self._id = new_id("mnt")
         self._stop = threading.Event()
-        self._stable_since = self._last_round_at = clock.time()
+        self._stable_since = self._last_round_at = clock.monotonic()
+        self._last_database_time: float | None = None
         self._thread: RunningThread | None = None
 
     def start(self) -> None:
@@ -84,7 +86,7 @@ class MaintenanceLoop:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
         lead_seconds = LEADERSHIP_ROUNDS * self._settings.rescue_seconds
-        self._detect_suspension()
+        self._detect_clock_jump()
         if not acquire_leadership(self._db, TASK, self._id, lead_seconds):
             return
         if self._may_rescue():
@@ -115,17 +117,27 @@ class MaintenanceLoop:
             for job_id in job_ids:
                 log.warning(event, job_id=job_id)
 
-    def _detect_suspension(self) -> None:
-        # While this machine was suspended, no heartbeat reached the database.
-        now = self._clock.time()
-        if abs(now - self._last_round_at) > self._settings.lease_seconds:
+    def _detect_clock_jump(self) -> None:
+        """Notice that this process was frozen, or that the database's clock jumped.
+
+        It seems to jump, too, while this machine is suspended.
+        """
+        now, database_time = self._clock.monotonic(), self._db.time()
+        elapsed = now - self._last_round_at
+        database_elapsed = database_time - (self._last_database_time or database_time)
+        lease = self._settings.lease_seconds
+        jumped = abs(database_elapsed - elapsed) > lease * (CLOCK_SLACK - 1)
+        if elapsed > lease or (self._last_database_time and jumped):
+            log.warning("clock_jumped", seconds=database_elapsed - elapsed)
             self._stable_since = now
-        self._last_round_at = now
+        self._last_round_at, self._last_database_time = now, database_time
 
     def _may_rescue(self) -> bool:
         # While this process or the database was away, workers could not renew their
-        # leases: they get a whole lease period to do so before any is taken.
-        return self._clock.time() - self._stable_since > self._settings.lease_seconds
+        # leases, and after a jump of its clock they seem to have run out: workers get a
+        # whole lease period to renew them before any is taken.
+        stable_seconds = self._clock.monotonic() - self._stable_since
+        return stable_seconds > self._settings.lease_seconds
 
     def _renotify_workers(self) -> None:
         pending: dict[str | None, int | None] = {}
@@ -147,7 +159,7 @@ class MaintenanceLoop:
             try:
                 self.run_once()
             except DatabaseUnavailable as error:
-                self._stable_since = self._clock.time()
+                self._stable_since = self._clock.monotonic()
                 log.warning("maintenance_failed", error=str(error))
             except Exception:
                 # No other thread rescues jobs: this one must survive any error.

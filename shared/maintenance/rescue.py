@@ -42,7 +42,8 @@ def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
     with db.write() as session:
         expired = session.scalars(
             select(Job)
-            .where(Job.state.in_(LEASED), Job.lease_until < db.now)
+            .where(Job.state.in_(LEASED))
+            .where(db.is_over(Job.lease_until, Job.term_seconds))
             .order_by(Job.lease_until)
             .limit(BATCH_SIZE)
             .with_for_update(skip_locked=True)
@@ -64,7 +65,7 @@ def wake_backed_off_jobs(db: Database) -> int:
             .where(
                 Job.state == JobState.QUEUED,
                 Job.ready_key.is_(None),
-                Job.run_after <= db.now,
+                db.is_over(Job.run_after, Job.term_seconds),
             )
             .values(
                 ready_key=Job.created_at - Job.priority * PRIORITY_SECONDS,
@@ -86,7 +87,8 @@ def find_jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[
                 Job.state == JobState.QUEUED,
                 Job.ready_key.is_not(None),
                 or_(
-                    Job.notified_at.is_(None), Job.notified_at < db.now - stale_seconds
+                    Job.notified_at.is_(None),
+                    db.is_over(Job.notified_at + stale_seconds, stale_seconds),
                 ),
             )
             .order_by(Job.ready_key)
@@ -112,7 +114,8 @@ def mark_notified(db: Database, job_id: str) -> None:
 def delete_stale_workers(db: Database) -> None:
     """Delete the registrations of workers without a heartbeat for a day."""
     with db.write() as session:
-        session.execute(delete(Worker).where(Worker.last_seen < db.now - DAY_SECONDS))
+        day_later = Worker.last_seen + DAY_SECONDS
+        session.execute(delete(Worker).where(db.is_over(day_later, DAY_SECONDS)))
 
 
 def _is_crash_loop(job: Job) -> bool:

@@ -18,7 +18,7 @@ from shared.params.kinds import JobKind
 from shared.params.memory import largest_fitting_edge, shrink_to_edge
 from shared.params.style import StyleParams
 from shared.states import EVENTS, Event, JobState
-from shared.workers.registry import WORKER_ALIVE_SECONDS
+from shared.workers.registry import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +73,8 @@ def clear_device_exclusions(db: Database) -> list[str]:
         jobs = session.scalars(select(Job).where(*excluded).limit(BATCH_SIZE)).all()
         if not jobs:
             return []
-        is_alive = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
         active_workers = session.scalars(
-            select(Worker).where(is_alive, Worker.draining.is_(False))
+            select(Worker).where(is_alive(db), Worker.draining.is_(False))
         ).all()
     job_ids = [job.id for job in jobs if not _has_other_device(job, active_workers)]
     with db.write() as session:

@@ -22,7 +22,7 @@ from shared.db.models.owners import Owner
 from shared.db.models.workers import Worker
 from shared.errors import JobNotFound, JobPurged, NotFound
 from shared.states import TERMINAL, JobState
-from shared.workers.registry import WORKER_ALIVE_SECONDS
+from shared.workers.registry import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -238,5 +238,4 @@ def read_live_workers(db: Database) -> list[Worker]:
 
 def select_live_workers(db: Database) -> Select[Worker]:
     """Select the workers whose last heartbeat is less than 30 seconds old."""
-    alive = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
-    return select(Worker).where(alive).order_by(Worker.id)
+    return select(Worker).where(is_alive(db)).order_by(Worker.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.models.workers import Worker
@@ -44,6 +44,12 @@ class WorkerStatus(Enum):
     UNREGISTERED = "unregistered"
     ACTIVE = "active"
     DRAINING = "draining"  # it shall hand its job back and take no more
+
+
+def is_alive(db: Database) -> ColumnElement[bool]:
+    """SQL condition: the last heartbeat of a `Worker` is less than 30 seconds old."""
+    dead_at = Worker.last_seen + WORKER_ALIVE_SECONDS
+    return ~db.is_over(dead_at, WORKER_ALIVE_SECONDS)
 
 
 def register_worker(db: Database, registration: Registration) -> None:
@@ -113,9 +119,8 @@ def deregister_worker(db: Database, worker_id: str) -> None:
 
 
 def _require_same_host(db: Database, session: Session, host: str) -> None:
-    alive = Worker.last_seen > db.now - WORKER_ALIVE_SECONDS
     other = session.scalar(
-        select(Worker.host).where(alive, Worker.host != host).limit(1)
+        select(Worker.host).where(is_alive(db), Worker.host != host).limit(1)
     )
     if other is not None:
         raise SqliteSharedByHosts(
@@ -139,8 +144,7 @@ def _free_device(db: Database, session: Session, registration: Registration) -> 
     existing = session.scalar(select(Worker).where(*same_device).with_for_update())
     if existing is None or existing.id == registration.worker_id:
         return existing is not None and existing.draining
-    now = session.scalar(select(db.now)) or 0.0
-    is_fresh = existing.last_seen > now - WORKER_ALIVE_SECONDS
+    is_fresh = session.scalar(select(is_alive(db)).where(*same_device))
     if is_fresh and not has_exited(existing.process):
         raise DeviceTaken(existing.device_uuid, existing.id, existing.last_seen)
     session.delete(existing)
@@ -162,7 +166,8 @@ class WorkerEntry:
 
 def list_workers(db: Database) -> list[WorkerEntry]:
     """List the workers with a heartbeat in the last day, by host and device."""
-    statement = select(Worker, db.now - Worker.last_seen)
+    # A heartbeat from the future is from before the clock was set back: as old.
+    statement = select(Worker, func.abs(db.now - Worker.last_seen))
     with db.read() as session:
         rows = session.execute(statement.order_by(Worker.host, Worker.device_uuid))
         return [_worker_entry(worker, age) for worker, age in rows]
@@ -202,7 +207,7 @@ def _worker_entry(worker: Worker, heartbeat_age_seconds: float) -> WorkerEntry:
         device=worker.device_uuid,
         state=_worker_state(heartbeat_age_seconds, draining=worker.draining),
         job_id=worker.job_id,
-        heartbeat_age_seconds=max(0.0, heartbeat_age_seconds),
+        heartbeat_age_seconds=heartbeat_age_seconds,
     )
 
 

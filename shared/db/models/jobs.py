@@ -33,7 +33,6 @@ from shared.db.base import (
 )
 from shared.states import Completion, JobState, Relation, StateReason
 
-
 DEMAND_OFFSET = 10**18  # gives every need as many digits: texts sort like numbers
 
 
@@ -136,6 +135,7 @@ class Job(Base):
     worker_id: Mapped[str | None] = mapped_column(String(40))
     claim_nonce: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float | None]
+    term_seconds: Mapped[float | None]  # length of the lease, or of the wait, as begun
 
     device_class: Mapped[str | None] = mapped_column(String(16))  # None: any
     need_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

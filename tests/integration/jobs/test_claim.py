@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from sqlalchemy import delete, insert
 
 from shared.assets import NewAsset, add_asset
 from shared.auth.owners import ensure_owner
-from shared.db.models.jobs import JobSegment
+from shared.db.models.jobs import Job, JobEvent, JobInput, JobSegment
 from shared.db.models.owners import Owner
 from shared.errors import QueueFull
 from shared.jobs.actions import cancel
-from shared.jobs.claim import BlobRef
+from shared.jobs.claim import BlobRef, Device, has_due_job
+from shared.jobs.lease import fail_job
+from shared.maintenance.rescue import wake_backed_off_jobs
 from shared.params.segments import Changes, Segment
 from shared.states import JobState
-from tests.support.job_rows import BIGGER, LEASE, LIMITS, claim, owner, row, submit
+from tests.support.job_rows import (
+    BIGGER,
+    BROKEN,
+    DEVICE,
+    LEASE,
+    LIMITS,
+    claim,
+    columns,
+    owner,
+    row,
+    submit,
+)
 
 
 def test_a_submitted_job_waits_with_its_parameters_filled_in(db):
@@ -170,3 +186,78 @@ def test_a_worker_claims_only_what_fits_its_device(db, need, fits):
     submit(db, **need)
 
     assert (claim(db) is not None) is fits
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"need_bytes": 2**40},
+        {"device_class": "cuda"},
+        {"need_bytes": 2**33 + 1, "device_class": "cpu"},
+    ],
+)
+def test_jobs_that_do_not_fit_keep_the_order_of_those_that_do(db, clock, unfit):
+    submit(db, "own_a", **unfit)
+    submit(db, "own_b", **unfit)
+    clock.advance(1)
+    small = submit(db, "own_b", need_bytes=2**33)
+    clock.advance(1)
+    later = [submit(db, "own_a", device_class="cpu"), submit(db, "own_a")]
+
+    claimed = [claim(db, nonce).job_id for nonce in "abc"]
+
+    assert claimed == [small, later[0], later[1]]
+    assert claim(db, "d") is None
+    assert not has_due_job(db, DEVICE)
+
+
+def test_a_job_that_excludes_a_device_is_passed_by_it_alone(db, clock):
+    broken = Device("wkr_1", "cpu", 8 * 2**30, "broken")
+    first = submit(db)
+    fail_job(db, claim(db, device=broken), BROKEN, 0, "broken")
+    wake_backed_off_jobs(db)
+    clock.advance(1)
+    second = submit(db)
+
+    assert claim(db, "a", broken).job_id == second
+    assert not has_due_job(db, broken)
+    assert has_due_job(db, BIGGER)
+    assert claim(db, "b", BIGGER).job_id == first
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [{"need_bytes": 2**40}, {"device_class": "cuda"}, {"excluded_device": "broken"}],
+)
+def test_jobs_that_do_not_fit_cost_a_claim_nothing(db, unfit):
+    device = Device("wkr_1", "cpu", 8 * 2**30, "broken")
+    few = _fastest_empty_claim(db, device)
+    _copy_job(db, row(db, submit(db)), 5000, **unfit)
+
+    assert _fastest_empty_claim(db, device) < 3 * few
+    assert not has_due_job(db, device)
+
+
+def _copy_job(db, job, count, **changes):
+    """Replace a job by many older ones."""
+    values = {name: value for name, value in columns(job).items() if name != "demand"}
+    with db.write() as session:
+        for table in (JobEvent, JobInput, Job):
+            session.execute(delete(table))
+        session.execute(
+            insert(Job),
+            [
+                {**values, **changes, "id": f"job_{n}", "ready_key": n / 100}
+                for n in range(count)
+            ],
+        )
+
+
+def _fastest_empty_claim(db, device):
+    """Seconds of the fastest of some claims that find no job."""
+    times = []
+    for number in range(10):
+        began = time.perf_counter()
+        assert claim(db, str(number), device) is None
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -225,6 +225,7 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("worker_id", sa.String(40), nullable=True),
         sa.Column("claim_nonce", sa.String(32), nullable=True),
         sa.Column("lease_until", sa.Double(), nullable=True),
+        sa.Column("term_seconds", sa.Double(), nullable=True),
         sa.Column("device_class", sa.String(16), nullable=True),
         sa.Column("need_bytes", sa.BigInteger(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -232,7 +233,9 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("run_after", sa.Double(), nullable=False),
         sa.Column("notified_at", sa.Double(), nullable=True),
         sa.Column("excluded_device", sa.String(64), nullable=True),
-        sa.Column("demand", sa.Text(), sa.Computed(_DEMAND, persisted=True), nullable=False),
+        sa.Column(
+            "demand", sa.Text(), sa.Computed(_DEMAND, persisted=True), nullable=False
+        ),
     )
 
 
