@@ -13,7 +13,9 @@ from api.http.responses import json_response
 from api.http.routes import get, make_blueprint
 from api.http.slots import check_free_space
 from api.server.schemas import Readiness
+from shared.clock import SYSTEM_CLOCK
 from shared.errors import DatabaseUnavailable, StorageError, StorageFull
+from shared.queries.jobs import read_database_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 blueprint = make_blueprint("health", "Whether the server lives, and can take jobs.")
 
-_OK, _DOWN, _FULL = "ok", "down", "full"
+_OK, _DOWN, _FULL, _OFF, _UNKNOWN = "ok", "down", "full", "off", "unknown"
 
 
 @get(blueprint, "/livez", s200="text/plain")
@@ -37,7 +39,9 @@ def alive() -> Response:
 def ready() -> Response:
     """Say whether jobs can be taken, and what is in the way; the log says why.
 
-    Without Redis they can: workers look for themselves, only later.
+    Without Redis they can: workers look for themselves, only later. They can, too,
+    while the database's clock is off by more than a lease: from this host's, or behind
+    times in rows.
     """
     dependencies = current_dependencies()
     checks = {name: check(dependencies) for name, check in _CHECKS.items()}
@@ -49,7 +53,7 @@ def ready() -> Response:
             503, "Not ready", detail, code, checks=checks, retryable=True
         )
     state: Literal["ready", "degraded"] = (
-        "ready" if checks["redis"] == _OK else "degraded"
+        "ready" if set(checks.values()) == {_OK} else "degraded"
     )
     return json_response(Readiness(status=state, checks=checks))
 
@@ -76,8 +80,27 @@ def _storage(dependencies: Dependencies) -> str:
     return _OK
 
 
+def _clock(dependencies: Dependencies) -> str:
+    """Compare the database's clock with this host's, and with the times in rows."""
+    try:
+        now, newest = read_database_clock(dependencies.database)
+    except DatabaseUnavailable:
+        return _UNKNOWN  # the check of the database says so
+    lease_seconds = dependencies.settings.lease_seconds
+    ahead_of_host, behind_rows = now - SYSTEM_CLOCK.time(), newest - now
+    if abs(ahead_of_host) <= lease_seconds >= behind_rows:
+        return _OK
+    log.warning(
+        "database_clock_off",
+        ahead_of_host_seconds=round(ahead_of_host, 1),
+        behind_rows_seconds=round(max(0.0, behind_rows), 1),
+    )
+    return _OFF
+
+
 _CHECKS: dict[str, Callable[[Dependencies], str]] = {
     "database": _database,
     "redis": _redis,
     "storage": _storage,
+    "clock": _clock,
 }

@@ -68,4 +68,6 @@ class Readiness(ResponseModel):
     status: Literal["ready", "degraded"] = Field(
         description="degraded: they are taken, and start later than they could"
     )
-    checks: dict[str, str] = Field(description="ok, down or full, by part")
+    checks: dict[str, str] = Field(
+        description="ok, down, full, off (a clock) or unknown, by part"
+    )

@@ -62,7 +62,7 @@ class MaintenanceLoop:
         self._id = new_id("mnt")
         self._stop = threading.Event()
         self._stable_since = self._last_round_at = clock.monotonic()
-        self._last_database_time: float | None = None
+        self._database_time: float | None = None  # in the last round
         self._thread: RunningThread | None = None
 
     def start(self) -> None:
@@ -122,20 +122,24 @@ class MaintenanceLoop:
 
         It seems to jump, too, while this machine is suspended.
         """
-        now, database_time = self._clock.monotonic(), self._db.time()
+        now, database_now = self._clock.monotonic(), self._db.time()
         elapsed = now - self._last_round_at
-        database_elapsed = database_time - (self._last_database_time or database_time)
+        if self._database_time is None:
+            self._database_time = database_now - elapsed
+        jump = database_now - self._database_time - elapsed
         lease = self._settings.lease_seconds
-        jumped = abs(database_elapsed - elapsed) > lease * (CLOCK_SLACK - 1)
-        if elapsed > lease or (self._last_database_time and jumped):
-            log.warning("clock_jumped", seconds=database_elapsed - elapsed)
+        if elapsed > lease:
             self._stable_since = now
-        self._last_round_at, self._last_database_time = now, database_time
+        elif abs(jump) > (CLOCK_SLACK - 1) * lease:
+            log.warning("clock_jumped", seconds=jump)
+            # Half a lease is enough: workers renew theirs within a third.
+            self._stable_since = max(self._stable_since, now - lease / 2)
+        self._last_round_at, self._database_time = now, database_now
 
     def _may_rescue(self) -> bool:
         # While this process or the database was away, workers could not renew their
-        # leases, and after a jump of its clock they seem to have run out: workers get a
-        # whole lease period to renew them before any is taken.
+        # leases, and after a jump of its clock they seem to have run out: workers get
+        # time to renew them before any is taken.
         stable_seconds = self._clock.monotonic() - self._stable_since
         return stable_seconds > self._settings.lease_seconds
 

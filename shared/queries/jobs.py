@@ -239,3 +239,16 @@ def read_live_workers(db: Database) -> list[Worker]:
 def select_live_workers(db: Database) -> Select[Worker]:
     """Select the workers whose last heartbeat is less than 30 seconds old."""
     return select(Worker).where(is_alive(db)).order_by(Worker.id)
+
+
+def read_database_clock(db: Database) -> tuple[float, float]:
+    """Read the time of the database's clock, and the newest time in its rows."""
+    ends, heartbeats = func.max(Job.finished_at), func.max(Worker.last_seen)
+    statement = select(
+        db.now,
+        select(func.coalesce(ends, 0.0)).scalar_subquery(),
+        select(func.coalesce(heartbeats, 0.0)).scalar_subquery(),
+    )
+    with db.read() as session:
+        now, newest_end, newest_heartbeat = session.execute(statement).one()
+    return now, max(newest_end, newest_heartbeat)

@@ -187,11 +187,48 @@ def test_a_redirect_is_no_problem(api):
     assert response.headers["Location"].endswith("/folder/")
 
 
+@pytest.fixture(autouse=True)
+def host_clock(monkeypatch, clock):
+    """The clock of the host, which shows the same as the test's at its start."""
+    host_clock = type(clock)()
+    monkeypatch.setattr("api.server.health.SYSTEM_CLOCK", host_clock)
+    return host_clock
+
+
 def test_readyz_says_ready(client):
     response = client.get("/readyz")
 
     assert (response.status_code, response.json["status"]) == (200, "ready")
-    assert response.json["checks"] == {"database": "ok", "redis": "ok", "storage": "ok"}
+    assert response.json["checks"] == {
+        "database": "ok",
+        "redis": "ok",
+        "storage": "ok",
+        "clock": "ok",
+    }
+
+
+@pytest.mark.parametrize(("step", "found"), [(-31, "off"), (-29, "ok"), (31, "off")])
+def test_readyz_warns_of_a_clock_of_the_database_that_is_not_the_hosts(
+    api, clock, step, found
+):
+    clock.advance(step)
+
+    ready = api.client.get("/readyz")
+
+    status = {"ok": "ready", "off": "degraded"}[found]
+    assert (ready.status_code, ready.json["status"]) == (200, status)
+    assert ready.json["checks"]["clock"] == found
+
+
+def test_readyz_warns_of_rows_from_the_future(api, clock, host_clock):
+    response = api.submit()
+    api.client.post(f"{response.headers['Location']}/cancel")
+    clock.advance(-3600)
+    host_clock.advance(-3600)
+
+    ready = api.client.get("/readyz")
+
+    assert (ready.status_code, ready.json["checks"]["clock"]) == (200, "off")
 
 
 def test_without_redis_the_server_is_degraded_but_ready(api):
