@@ -68,6 +68,4 @@ class Readiness(ResponseModel):
     status: Literal["ready", "degraded"] = Field(
         description="degraded: they are taken, and start later than they could"
     )
-    checks: dict[str, str] = Field(
-        description="ok, down, full, off (a clock) or unknown, by part"
-    )
+    checks: dict[str, str] = Field(description="ok, down, full or off, by part")

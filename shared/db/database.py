@@ -10,15 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    Double,
-    create_engine,
-    event,
-    literal,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import Double, create_engine, event, literal, literal_column, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -112,7 +104,7 @@ class Database:
             until: End of what began at an earlier time of the database's clock.
             seconds: Length of it, from its beginning to `until`.
         """
-        return or_(until <= self.now, until > self.now + CLOCK_SLACK * seconds)
+        return (until <= self.now) | (until > self.now + CLOCK_SLACK * seconds)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -243,12 +243,8 @@ def select_live_workers(db: Database) -> Select[Worker]:
 
 def read_database_clock(db: Database) -> tuple[float, float]:
     """Read the time of the database's clock, and the newest time in its rows."""
-    ends, heartbeats = func.max(Job.finished_at), func.max(Worker.last_seen)
-    statement = select(
-        db.now,
-        select(func.coalesce(ends, 0.0)).scalar_subquery(),
-        select(func.coalesce(heartbeats, 0.0)).scalar_subquery(),
-    )
     with db.read() as session:
-        now, newest_end, newest_heartbeat = session.execute(statement).one()
-    return now, max(newest_end, newest_heartbeat)
+        now = session.scalars(select(db.now)).one()
+        ended_at = session.scalar(select(func.max(Job.finished_at))) or 0.0
+        seen_at = session.scalar(select(func.max(Worker.last_seen))) or 0.0
+    return now, max(ended_at, seen_at)

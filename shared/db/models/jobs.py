@@ -34,6 +34,10 @@ from shared.db.base import (
 from shared.states import Completion, JobState, Relation, StateReason
 
 DEMAND_OFFSET = 10**18  # gives every need as many digits: texts sort like numbers
+_DEMAND = (
+    f"coalesce(device_class, '') || ' ' || CAST({DEMAND_OFFSET} + need_bytes AS TEXT) "
+    "|| ' ' || coalesce(excluded_device, '')"
+)
 
 
 class JobSearchTerm(Base):
@@ -153,15 +157,7 @@ class Job(Base):
     cancel_after: Mapped[float | None]  # canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed on it
     # Jobs of the same demand fit the same devices.
-    demand: Mapped[str] = mapped_column(
-        Text,
-        Computed(
-            f"coalesce(device_class, '') || ' ' || "
-            f"CAST({DEMAND_OFFSET} + need_bytes AS TEXT) || ' ' || "
-            f"coalesce(excluded_device, '')",
-            persisted=True,
-        ),
-    )
+    demand: Mapped[str] = mapped_column(Text, Computed(_DEMAND, persisted=True))
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
