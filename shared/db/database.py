@@ -104,7 +104,8 @@ class Database:
             until: End of what began at an earlier time of the database's clock.
             seconds: Length of it, from its beginning to `until`.
         """
-        return (until <= self.now) | (until > self.now + CLOCK_SLACK * seconds)
+        furthest: ColumnElement[float] = self.now + CLOCK_SLACK * seconds
+        return (until <= self.now) | (until > furthest)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -21,7 +21,7 @@ from shared.tracing import parse_traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import CTE, BindParameter, ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
@@ -205,7 +205,7 @@ def _claim_statements(device: Device) -> tuple[Select[str], Select[Job]]:
         .limit(1)
         .with_for_update(of=Owner)
     )
-    chosen = bindparam("owner_id")
+    chosen: BindParameter[str] = bindparam("owner_id")
     head_of_chosen = select(head).where(Owner.id == chosen).scalar_subquery()
     select_job = (
         select(Job)
