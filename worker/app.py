@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import threading
@@ -83,6 +84,7 @@ def main() -> int:
     arguments = parser.parse_args()
     settings = settings_or_exit()
     configure_logging(settings.log_level)
+    signal.signal(signal.SIGTERM, _exit_before_serving)  # until Celery sets its own
     try:
         device = select_device(arguments.device, arguments.memory_share, arguments.slot)
         context = open_context(settings, device)
@@ -94,6 +96,10 @@ def main() -> int:
         return EXIT_UNUSABLE
     serve(context)
     return 0
+
+
+def _exit_before_serving(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:

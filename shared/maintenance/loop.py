@@ -128,7 +128,7 @@ class MaintenanceLoop:
             self._database_time = database_now - elapsed
         jump = database_now - self._database_time - elapsed
         lease = self._settings.lease_seconds
-        if elapsed > lease:
+        if elapsed > lease + self._settings.rescue_seconds:  # the pause between rounds
             self._stable_since = now
         elif abs(jump) > (CLOCK_SLACK - 1) * lease:
             log.warning("clock_jumped", seconds=jump)

@@ -122,6 +122,18 @@ def test_a_clock_of_the_host_that_is_set_back_delays_no_rescue(
     assert row(db, job_id).state == JobState.QUEUED
 
 
+def test_rounds_further_apart_than_a_lease_rescue_too(db, make_maintenance, pass_time):
+    maintenance = make_maintenance(rescue_seconds=2 * LEASE)
+    job_id = submit(db)
+    claim(db)
+
+    for _ in range(2):
+        pass_time(2 * LEASE)
+        maintenance.run_once()
+
+    assert row(db, job_id).state == JobState.QUEUED
+
+
 def test_a_lease_lasts_as_long_as_its_worker_has_set(db, make_maintenance, pass_time):
     maintenance = make_maintenance(lease_seconds=6.0)
     run_rounds(maintenance, pass_time, 2 * LEASE)

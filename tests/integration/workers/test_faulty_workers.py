@@ -213,6 +213,15 @@ def test_a_drained_worker_still_ends_when_told_to(farm):
     assert list_workers(farm.db) == []
 
 
+def test_a_worker_that_is_still_starting_ends_when_told_to(farm):
+    worker = farm.start_worker()
+    until(lambda: present(farm))
+
+    worker.terminate()
+
+    assert worker.wait(timeout=20) == 0
+
+
 def test_a_worker_is_known_to_be_alive_even_while_its_database_is_away(farm):
     away = {"IMPASTO_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nonexistent"}
 
