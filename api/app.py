@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from api import estimates, queue
@@ -18,6 +17,7 @@ from api.http.body import require_length
 from api.http.headers import refuse_compressed_body, register_headers
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
+    DecoderSlots,
     OwnerSlots,
     max_body_bytes,
     max_streams_per_owner,
@@ -119,7 +119,7 @@ def _build_dependencies(
         key_cache=key_cache,
         rate_limiter=RateLimiter(clock),
         failed_attempts=RateLimiter(clock),
-        decoder_slots=BoundedSemaphore(settings.max_decodes),
+        decoder_slots=DecoderSlots(settings),
         upload_slots=OwnerSlots(
             max_uploads(settings), max_uploads_per_owner(settings), too_many_uploads
         ),

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 if TYPE_CHECKING:
-    from threading import BoundedSemaphore
-
     from flask import Flask
 
     from api.auth.key_cache import KeyCache
     from api.auth.rate_limit import RateLimiter
-    from api.http.slots import OwnerSlots
+    from api.http.slots import DecoderSlots, OwnerSlots
     from api.job_view.view_cache import ViewCache
     from api.watch.watcher import Watcher
     from shared.db.database import Database
@@ -38,8 +36,7 @@ class Dependencies:
         key_cache: Cache of valid API keys.
         rate_limiter: Counter of requests per API key.
         failed_attempts: Counter of invalid API keys per client address.
-        decoder_slots: Pictures that may be decoded at once. One of 64 megapixels takes
-            about 270 MB meanwhile.
+        decoder_slots: Pictures that may be decoded at once, in all and per owner.
         upload_slots: Request bodies that may be read at once. Fewer than there are
             threads, because each holds a thread while it arrives.
         stream_slots: Streams and long polls that may be open at once.
@@ -55,7 +52,7 @@ class Dependencies:
     key_cache: KeyCache
     rate_limiter: RateLimiter
     failed_attempts: RateLimiter
-    decoder_slots: BoundedSemaphore
+    decoder_slots: DecoderSlots
     upload_slots: OwnerSlots
     stream_slots: OwnerSlots
     view_cache: ViewCache

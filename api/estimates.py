@@ -15,6 +15,7 @@ from api.http.json_body import JSON
 from api.http.multipart import read_form
 from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
+from api.idempotency import counts_as_submission
 from api.job_view.examples import JOB
 from api.job_view.queue_place import (
     confidence_of,
@@ -167,7 +168,7 @@ def build_estimate(
         PictureRefused: Some pictures cannot be used.
     """
     read = _from_json if request.mimetype == JSON else _from_form
-    requested = read(dependencies, request)
+    requested = read(dependencies, owner_id, request)
     params = apply_segments(requested.params, requested.segments)
     database = dependencies.database
     queue_state = read_queue_state(database)
@@ -200,9 +201,11 @@ def build_estimate(
     )
 
 
-def _from_form(dependencies: Dependencies, request: Request) -> _EstimateRequest:
+def _from_form(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> _EstimateRequest:
     with read_form(request, dependencies, JOB_FORM) as form:
-        submission, pictures = validate_form_submission(dependencies, form)
+        submission, pictures = validate_form_submission(dependencies, owner_id, form)
         digests = {
             (picture.role, picture.position): hashlib.sha256(picture.read()).hexdigest()
             for picture in submission.pictures
@@ -221,9 +224,11 @@ def _from_form(dependencies: Dependencies, request: Request) -> _EstimateRequest
     )
 
 
-def _from_json(dependencies: Dependencies, request: Request) -> _EstimateRequest:
+def _from_json(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> _EstimateRequest:
     submission = read_json_submission(request, dependencies.database.time)
-    params, pictures = validate_json_submission(dependencies, submission)
+    params, pictures = validate_json_submission(dependencies, owner_id, submission)
     size = next(
         (picture.info.width, picture.info.height)
         for picture in pictures
@@ -313,10 +318,12 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
     blueprint, "/v1/estimates", JobForm, JobJson, s200=Estimate, s400=None, s413=None,
     s415=None, s503=None,
 )  # fmt: skip
+@counts_as_submission
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.
 
-    Takes and validates the same body as `POST /v1/jobs`, and creates nothing.
+    Takes and validates the same body as `POST /v1/jobs`, and creates nothing. The rate
+    limit counts it as a submission, since pictures are decoded.
     """
     return json_response(
         build_estimate(current_dependencies(), current_owner_id(), request)

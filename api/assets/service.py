@@ -169,7 +169,7 @@ def store_upload(
         existing = renew_asset(dependencies.database, owner_id, digest, options)
         if existing is not None:
             return existing, False
-        pictures = inspect_pictures(dependencies, [picture])
+        pictures = inspect_pictures(dependencies, owner_id, [picture])
         (input_asset,) = store_pictures(dependencies, owner_id, pictures, options)
     asset = get_asset(dependencies.database, owner_id, input_asset.asset_id)
     return asset, input_asset.is_new

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from ulid import ULID
 
 from api.http.problems import InvalidImages
-from api.http.slots import decoder_slot
 from api.idempotency import stream_sha256
 from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asset
 from shared.auth.owners import ensure_owner
 from shared.errors import ImageTooLarge, ImageUnreadable
-from shared.images.inspect import ImageInfo, inspect_image
+from shared.images.decoder_process import inspect_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from api.dependencies import Dependencies
     from shared.assets import AssetOptions
     from shared.errors import ImpastoError
+    from shared.images.inspect import ImageInfo
 
     InspectedPicture = tuple["UploadedPicture", ImageInfo]
 
@@ -87,14 +87,14 @@ class InputAsset:
 
 
 def inspect_pictures(
-    dependencies: Dependencies, pictures: Sequence[UploadedPicture]
+    dependencies: Dependencies, owner_id: str, pictures: Sequence[UploadedPicture]
 ) -> list[InspectedPicture]:
     """Inspect pictures: format, size, readability.
 
     Raises:
         PictureRefused: Some cannot be used; the error names all of them.
     """
-    checked, refused = try_inspect_pictures(dependencies, pictures)
+    checked, refused = try_inspect_pictures(dependencies, owner_id, pictures)
     if refused is not None:
         raise refused
     return checked
@@ -125,15 +125,16 @@ def store_pictures(
 
 
 def try_inspect_pictures(
-    dependencies: Dependencies, pictures: Sequence[UploadedPicture]
+    dependencies: Dependencies, owner_id: str, pictures: Sequence[UploadedPicture]
 ) -> tuple[list[InspectedPicture], InvalidImages | None]:
     """Inspect pictures; return the usable ones, and an error that names the others."""
     checked: list[InspectedPicture] = []
     causes: dict[str, ImpastoError] = {}
     for picture in pictures:
         try:
-            with decoder_slot(dependencies):  # before the picture is in memory
-                info = inspect_image(picture.read(), dependencies.settings.max_pixels)
+            with dependencies.decoder_slots.hold(owner_id):
+                # The picture is in memory only from here on.
+                info = inspect_apart(picture.read(), dependencies.settings.max_pixels)
         except (ImageUnreadable, ImageTooLarge) as error:
             causes[picture.pointer] = error
         else:

@@ -57,7 +57,10 @@ def submit_exploration(
         digests += [file.digest() for file in files]
         _check_count(len(digests), len(set(digests)), exploration)
         stored = store_pictures(
-            dependencies, owner_id, inspect_pictures(dependencies, files), options
+            dependencies,
+            owner_id,
+            inspect_pictures(dependencies, owner_id, files),
+            options,
         )
     pictures = {asset.id: asset.digest for asset in assets}
     pictures |= {asset.asset_id: asset.digest for asset in stored}

@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from typing_extensions import override
 
@@ -33,6 +35,7 @@ MAX_FIELD_BYTES = 256 * 1024
 
 _IMAGES_PER_REQUEST = 4  # of the largest accepted size
 _UPLOADING_OWNERS = 4  # that many must send bodies at once to take all slots
+_OWNER_SHARE = 8  # of the threads, one in so many for the decodes of one owner
 _MEMORY_BYTES = 512 * 1024  # a larger file is written to disk while it is received
 _DECODER_TIMEOUT_SECONDS = 30
 _DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
@@ -128,19 +131,59 @@ def check_free_space(dependencies: Dependencies) -> None:
         )
 
 
-@contextmanager
-def decoder_slot(dependencies: Dependencies) -> Iterator[None]:
-    """Wait for one of the few slots for decoding images.
+class DecoderSlots:
+    """Slots for decoding pictures: few for all, one for each owner.
 
-    Raises:
-        ServerBusy: No slot became free in time.
+    Without API keys there is only one owner, who may use all.
     """
-    if not dependencies.decoder_slots.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
+
+    def __init__(self, settings: Settings) -> None:
+        self._slots = BoundedSemaphore(settings.max_decodes)
+        is_alone = settings.auth == "none"
+        self._owner_turns = settings.max_decodes if is_alone else 1
+        share = 1 if is_alone else _OWNER_SHARE
+        self._owner_requests = max(1, settings.api_threads // share)
+        # An owner is forgotten when no request holds it.
+        self._owners = WeakValueDictionary[str, _DecodingOwner]()
+        self._lock = Lock()
+
+    @contextmanager
+    def hold(self, owner_id: str) -> Iterator[None]:
+        """Wait for a slot: first among the requests of the owner, then among owners.
+
+        Raises:
+            ServerBusy: No slot became free in time, or the owner has too many requests.
+        """
+        with self._lock:
+            owner = self._owners.get(owner_id) or _DecodingOwner(
+                BoundedSemaphore(self._owner_requests),
+                BoundedSemaphore(self._owner_turns),
+            )
+            self._owners[owner_id] = owner
+        with (
+            _taken(owner.requests, 0),
+            _taken(owner.turns, _DECODER_TIMEOUT_SECONDS),
+            _taken(self._slots, _DECODER_TIMEOUT_SECONDS),
+        ):
+            yield
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class _DecodingOwner:
+    """What one owner may have: requests that decode or wait, and pictures decoded."""
+
+    requests: BoundedSemaphore
+    turns: BoundedSemaphore
+
+
+@contextmanager
+def _taken(slots: BoundedSemaphore, timeout_seconds: float) -> Iterator[None]:
+    if not slots.acquire(timeout=timeout_seconds):
         raise ServerBusy("too many uploads are being checked; try again soon")
     try:
         yield
     finally:
-        dependencies.decoder_slots.release()
+        slots.release()
 
 
 def too_many_uploads(cap: Literal["owner", "server"], limit: int) -> ImpastoError:

@@ -237,7 +237,7 @@ def store_frame_as_asset(
     file = FileStorage(BytesIO(dependencies.storage.get(frame.key)))
     picture = UploadedPicture("file", 0, file)
     (asset,) = store_pictures(
-        dependencies, owner_id, inspect_pictures(dependencies, [picture])
+        dependencies, owner_id, inspect_pictures(dependencies, owner_id, [picture])
     )
     return asset
 

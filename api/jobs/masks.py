@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from api.http.slots import decoder_slot
 from shared.errors import FieldError
-from shared.images.masks import (
-    cover_everything,
-    decode_mask,
-    have_same_aspect_ratio,
-    is_empty,
-    mask_thumbnail,
-)
+from shared.images.decoder_process import mask_thumbnail_apart
+from shared.images.masks import cover_everything, have_same_aspect_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,7 +41,9 @@ _COVERED_ROLES = {"mask": "content", "region": "style"}
 
 
 def check_masks(
-    dependencies: Dependencies, pictures: Sequence[tuple[JobPicture, ImageInfo]]
+    dependencies: Dependencies,
+    owner_id: str,
+    pictures: Sequence[tuple[JobPicture, ImageInfo]],
 ) -> list[FieldError]:
     """Return the errors of masks and regions among inspected pictures.
 
@@ -55,7 +51,7 @@ def check_masks(
     """
     infos = {(mask.role, mask.position): info for mask, info in pictures}
     masks = [mask for mask, _ in pictures if _covered_picture(mask) in infos]
-    thumbnails = {mask: _load_thumbnail(dependencies, mask) for mask in masks}
+    thumbnails = {mask: _load_thumbnail(dependencies, owner_id, mask) for mask in masks}
     errors: list[FieldError] = []
     for mask in masks:
         covered = infos[_covered_picture(mask)]
@@ -86,12 +82,11 @@ def _shape_errors(
 
 
 def _load_thumbnail(
-    dependencies: Dependencies, picture: JobPicture
+    dependencies: Dependencies, owner_id: str, picture: JobPicture
 ) -> Image.Image | None:
     """Decode a mask into its thumbnail; None if it is empty."""
-    with decoder_slot(dependencies):
-        mask = decode_mask(picture.read())
-        return None if is_empty(mask) else mask_thumbnail(mask)
+    with dependencies.decoder_slots.hold(owner_id):
+        return mask_thumbnail_apart(picture.read(), dependencies.settings.max_pixels)
 
 
 def _empty_error(picture: JobPicture) -> FieldError:

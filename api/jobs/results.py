@@ -9,11 +9,11 @@ from flask import Response, request
 from PIL import Image
 from pydantic import Field
 
+from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.pagination import Query
 from api.http.responses import image_response
 from api.http.routes import get, make_blueprint
-from api.http.slots import decoder_slot
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
 from api.job_view.serializer import serialize_job
 from shared.errors import ResultNotReady, ResultPurged, ResultUnavailable
@@ -53,7 +53,8 @@ def make_rendition(
         StorageError: The file is gone, or cannot be read.
         ImageUnreadable: The stored file is damaged.
     """
-    with decoder_slot(dependencies), open_image(dependencies.storage.get(key)) as image:
+    slot = dependencies.decoder_slots.hold(current_owner_id())
+    with slot, open_image(dependencies.storage.get(key)) as image:
         image.load()
         profile = image.info.get("icc_profile")
         picture = _to_8_bit(image, FORMATS[format_].supports_alpha)

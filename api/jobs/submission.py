@@ -101,7 +101,7 @@ def submit_json(
     require_free_space(dependencies)
     begin_idempotent_request(read_json_object(request))
     submission = read_json_submission(request, dependencies.database.time)
-    params, pictures = validate_json_submission(dependencies, submission)
+    params, pictures = validate_json_submission(dependencies, owner_id, submission)
     inputs = [
         InputAsset(
             picture.role, picture.position, picture.asset.id, picture.asset.digest
@@ -112,7 +112,7 @@ def submit_json(
 
 
 def validate_json_submission(
-    dependencies: Dependencies, submission: JsonSubmission
+    dependencies: Dependencies, owner_id: str, submission: JsonSubmission
 ) -> tuple[StyleParams, list[AssetPicture]]:
     """Find the assets of a submission, and check its parameters and masks.
 
@@ -123,7 +123,7 @@ def validate_json_submission(
     pictures = _find_pictures(dependencies, submission)
     errors = submission.errors
     errors += check_masks(
-        dependencies, [(picture, picture.info) for picture in pictures]
+        dependencies, owner_id, [(picture, picture.info) for picture in pictures]
     )
     if errors or submission.params is None:
         raise InvalidParams(errors)
@@ -186,7 +186,7 @@ def submit_form(
     require_free_space(dependencies)
     with read_form(request, dependencies, JOB_FORM) as form:
         begin_idempotent_request(canonical_form(form))
-        submission, pictures = validate_form_submission(dependencies, form)
+        submission, pictures = validate_form_submission(dependencies, owner_id, form)
         inputs = store_pictures(dependencies, owner_id, pictures)
     return enqueue(
         dependencies, build_job(owner_id, submission.params, inputs, submission)
@@ -194,7 +194,7 @@ def submit_form(
 
 
 def validate_form_submission(
-    dependencies: Dependencies, form: Form
+    dependencies: Dependencies, owner_id: str, form: Form
 ) -> tuple[FormSubmission, list[InspectedPicture]]:
     """Validate the fields of a form, and inspect its pictures and masks.
 
@@ -210,8 +210,10 @@ def validate_form_submission(
         submission = read_form_submission(form, dependencies.database.time)
     except InvalidParams as error:
         errors += error.errors
-    pictures, refused = try_inspect_pictures(dependencies, form_pictures(form))
-    errors += check_masks(dependencies, pictures)
+    pictures, refused = try_inspect_pictures(
+        dependencies, owner_id, form_pictures(form)
+    )
+    errors += check_masks(dependencies, owner_id, pictures)
     if refused is not None and not errors:
         raise refused
     if refused is not None or submission is None or errors:

@@ -7,6 +7,7 @@ picture counts, since the others are thumbnails or depth maps.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from contextlib import contextmanager
@@ -37,12 +38,22 @@ SCALE_DOWN_HINT = "scale the picture down; max_edge limits the result anyway"
 
 _FORMATS = tuple(name for name in MEDIA_TYPES if name != "MPO")  # JPEG opens MPO
 _FORMATS_HINT = "send a PNG, JPEG, WebP, TIFF or AVIF file"
-_EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
+EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
+
+# An honest JPEG has 10 scans (libjpeg's own script; 18 in CMYK) to 64 (mozjpeg);
+# `jpegtran -scans` writes 100 at most. Each costs a walk over all pixels.
+MAX_SCANS = 100
+_MAX_SEGMENTS = 10_000  # a profile has 255 at most, and XMP one for each 64 kB
+_MAX_PADDING = 2**20  # bytes in front of the first scan that belong to no segment
+# A marker as libjpeg finds it, in picture data too; restarts have no meaning here.
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_BARE_MARKERS = (0x01, 0xD8)  # without a length
 
 
 @contextmanager
 def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """Open a picture; any failure inside the block raises one of two errors.
+    """Open a picture; any failure but a lack of memory raises one of two errors.
 
     Raises:
         ImageTooLarge: The header announces more pixels than any picture has.
@@ -50,10 +61,11 @@ def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
     """
     if not data:
         raise ImageUnreadable("the file is empty", hint=_FORMATS_HINT)
+    _require_few_scans(data)
     try:
         with _MUTED_WARNINGS, Image.open(BytesIO(data), formats=_FORMATS) as image:
             yield image
-    except (ImageTooLarge, ImageUnreadable):
+    except (ImageTooLarge, ImageUnreadable, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(
@@ -65,7 +77,30 @@ def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
     except Exception as error:
         # Broken files make the decoders raise almost anything.
         message = f"the picture is damaged or incomplete ({error})"
-        raise ImageUnreadable(message, hint=_EXPORT_HINT) from error
+        raise ImageUnreadable(message, hint=EXPORT_HINT) from error
+
+
+def _require_few_scans(data: bytes) -> None:
+    """Refuse a JPEG that paints its pixels over and over, before anything is decoded.
+
+    Raises:
+        ImageUnreadable: It has more scans, segments or padding than encoders write.
+    """
+    position, scans, segments, padding = 2, 0, 0, 0
+    if not data.startswith(b"\xff\xd8"):
+        return
+    while (found := _MARKER.search(data, position)) is not None:
+        padding += 0 if scans else found.start() - position
+        marker, position = found[1][0], found.end()
+        if marker == _END_OF_IMAGE:  # what follows is not decoded
+            return
+        if marker not in _BARE_MARKERS:
+            position += int.from_bytes(data[position : position + 2], "big")
+            scans += marker == _START_OF_SCAN
+        segments += 1
+        if scans > MAX_SCANS or segments > _MAX_SEGMENTS or padding > _MAX_PADDING:
+            message = f"more than {MAX_SCANS} scans, or far too many segments"
+            raise ImageUnreadable(f"this JPEG has {message}", hint=EXPORT_HINT)
 
 
 def require_still_image(image: ImageFile.ImageFile) -> None:
@@ -81,10 +116,10 @@ def require_still_image(image: ImageFile.ImageFile) -> None:
         )
     if image.format == "TIFF" and not _has_all_rows(image):
         message = "the picture is damaged or incomplete (rows are missing)"
-        raise ImageUnreadable(message, hint=_EXPORT_HINT)
+        raise ImageUnreadable(message, hint=EXPORT_HINT)
     if image.mode not in _COLOR_MODES + _GRAY_MODES:
         message = f"pixels of the kind {image.mode!r} are not taken"
-        raise ImageUnreadable(message, hint=_EXPORT_HINT)
+        raise ImageUnreadable(message, hint=EXPORT_HINT)
 
 
 def _has_all_rows(image: ImageFile.ImageFile) -> bool:

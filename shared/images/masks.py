@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Gray levels that count as black: JPEG does not preserve black exactly.
 _MAX_BLACK = 8
 _ASPECT_TOLERANCE = 0.01  # relative difference of two aspect ratios
-_THUMBNAIL_PX = 256
+THUMBNAIL_SIZE = (256, 256)
 
 
 def decode_mask(data: bytes) -> Image.Image:
@@ -49,12 +49,12 @@ def have_same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> boo
 
 def mask_thumbnail(mask: Image.Image) -> Image.Image:
     """Shrink a mask to a square, in which masks of one aspect ratio can be compared."""
-    return mask.resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    return mask.resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
 
 
 def cover_everything(thumbnails: Iterable[Image.Image]) -> bool:
     """Return whether masks, shrunk by `mask_thumbnail`, cover the whole picture."""
-    uncovered = Image.new("L", (_THUMBNAIL_PX, _THUMBNAIL_PX), "white")
+    uncovered = Image.new("L", THUMBNAIL_SIZE, "white")
     for thumbnail in thumbnails:
         uncovered = ImageChops.subtract(uncovered, thumbnail)  # never below 0
     return is_empty(uncovered)

@@ -58,7 +58,9 @@ def test_pictures_are_listed_by_what_they_are_for(client, upload, a_picture, clo
 def test_of_two_sent_at_once_the_later_wish_counts_too(api, client, upload, a_picture):
     """The other one has come while ours was looked at, and lasts for a minute."""
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_pictures(api.dependencies, [UploadedPicture("file", 0, file)])
+    checked = inspect_pictures(
+        api.dependencies, LOCAL_OWNER_ID, [UploadedPicture("file", 0, file)]
+    )
     url = upload(a_picture(), purpose="mask", expires_in="60").json["urls"]["self"]
 
     store_pictures(
@@ -74,7 +76,9 @@ def test_a_picture_of_mine_stays_mine_though_impasto_brings_it_too(
 ):
     mine = upload(a_picture(), purpose="style", expires_in="60").json
     file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_pictures(api.dependencies, [UploadedPicture("file", 0, file)])
+    checked = inspect_pictures(
+        api.dependencies, LOCAL_OWNER_ID, [UploadedPicture("file", 0, file)]
+    )
 
     wish = AssetOptions(Purpose.SHIPPED)
     store_pictures(api.dependencies, LOCAL_OWNER_ID, checked, wish)

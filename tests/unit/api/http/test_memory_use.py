@@ -68,8 +68,7 @@ def test_uploads_that_wait_for_a_decoder_have_nothing_in_memory(api, heavy, trac
 
     with ExitStack() as stack:
         for _ in range(api.settings.max_decodes):
-            assert api.dependencies.decoder_slots.acquire(timeout=1)
-            stack.callback(api.dependencies.decoder_slots.release)
+            stack.enter_context(api.dependencies.decoder_slots.hold(LOCAL_OWNER_ID))
         before = traced.get_traced_memory()[0]
         threads = [threading.Thread(target=send) for _ in range(MANY)]
         for thread in threads:

@@ -1,0 +1,158 @@
+"""Decoding of uploaded pictures, each in a process of its own with limits.
+
+A small file can take minutes and gigabytes to decode, in more ways than a look at its
+header tells, so the kernel ends the process that takes too much. A server that has
+loaded Pillow forks them: 4 ms a picture, where a new Python takes 60 ms. The worker
+decodes by itself what has passed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from base64 import b64decode, b64encode
+from contextlib import suppress
+from dataclasses import asdict
+from threading import Lock
+from typing import Any
+
+from PIL import AvifImagePlugin, Image
+
+from shared.errors import ImageTooLarge, ImageUnreadable, ServerBusy
+from shared.images.decode import EXPORT_HINT
+from shared.images.inspect import ImageInfo, inspect_image
+from shared.images.masks import THUMBNAIL_SIZE, decode_mask, is_empty, mask_thumbnail
+
+CPU_SECONDS = 10
+_WALL_SECONDS = 60  # a machine that gives ten seconds of CPU time no sooner is too busy
+# Measured with 64 megapixels: up to 21 bytes per pixel, in a WebP with transparency.
+_BYTES_PER_PIXEL = 24
+_BASE_BYTES = 256 * 2**20
+
+
+def inspect_apart(data: bytes, max_pixels: int) -> ImageInfo:
+    """Validate a picture as `inspect_image` does, within limits of time and memory.
+
+    Raises:
+        ImageTooLarge: It has more than `max_pixels`, or takes too much memory.
+        ImageUnreadable: The format is not supported, or the file is damaged, or takes
+            too long to decode.
+        ServerBusy: The machine has no process or no time for it now.
+    """
+    return ImageInfo(**_decode_apart("inspect", data, max_pixels))
+
+
+def mask_thumbnail_apart(data: bytes, max_pixels: int) -> Image.Image | None:
+    """Decode a mask into its thumbnail within the same limits; None if it is empty.
+
+    Raises the same errors.
+    """
+    pixels = b64decode(_decode_apart("mask", data, max_pixels)["pixels"])
+    return Image.frombytes("L", THUMBNAIL_SIZE, pixels) if pixels else None
+
+
+def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
+    answer = b""
+    try:
+        with _SERVER.connect() as connection, connection.makefile("rb") as answer_file:
+            connection.settimeout(_WALL_SECONDS)
+            with suppress(ConnectionError):  # it may end before it has read all
+                connection.sendall(f"{task} {max_pixels}\n".encode() + data)
+                connection.shutdown(socket.SHUT_WR)
+                answer = answer_file.read()
+    except OSError as error:
+        raise ServerBusy(f"the picture could not be decoded now: {error}") from error
+    if not answer:
+        message = f"decoding fails, or takes more than {CPU_SECONDS} s of CPU time"
+        raise ImageUnreadable(message, hint=EXPORT_HINT)
+    found: dict[str, Any] = json.loads(answer)
+    for refusal in (ImageTooLarge, ImageUnreadable):
+        if found.get("refusal") == refusal.code:
+            raise refusal(found["message"], hint=found["hint"])
+    return found
+
+
+class _ForkServer:
+    """Process that forks one for each picture; it ends when this process does."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._control = socket.socket(socket.AF_UNIX)  # until the process starts
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def connect(self) -> socket.socket:
+        """Return a connection to a new process, which reads a picture and answers."""
+        ours, theirs = socket.socketpair()
+        with self._lock, theirs:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._start()
+            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+        return ours
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # The settings hold secrets, which the decoder of hostile bytes need not know.
+        env = {n: text for n, text in os.environ.items() if "IMPASTO_" not in n}
+        self._control.close()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            return subprocess.Popen(  # noqa: S603 - nothing from outside
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**env, "PYTHONPATH": os.pathsep.join(sys.path)},
+                start_new_session=True,  # Ctrl-C in a terminal lets it finish
+            )
+
+
+_SERVER = _ForkServer()
+
+
+def main() -> None:
+    """Fork a process for each connection that arrives on the socket of argv[1]."""
+    Image.init()
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would reserve memory of its own
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        while (received := socket.recv_fds(control, 1, 1))[0]:
+            with socket.socket(fileno=received[1][0]) as connection:
+                if os.fork() == 0:
+                    try:
+                        _answer(connection)
+                    except BaseException:  # noqa: BLE001 - it must not become a server
+                        traceback.print_exc()
+                    os._exit(0)
+
+
+def _answer(connection: socket.socket) -> None:
+    """Decode one picture within limits."""
+    with connection.makefile("rb") as file:
+        task, max_pixels = file.readline().decode().split()
+        most_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * int(max_pixels)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+        try:
+            answer = _decode(task, file.read(), int(max_pixels))
+        except (ImageTooLarge, ImageUnreadable) as error:
+            answer = {"refusal": error.code, "message": str(error), "hint": error.hint}
+        except MemoryError:
+            answer = {"refusal": ImageTooLarge.code, "hint": EXPORT_HINT,
+                      "message": "decoding takes too much memory"}  # fmt: skip
+    connection.sendall(json.dumps(answer).encode())
+
+
+def _decode(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
+    if task == "inspect":
+        return asdict(inspect_image(data, max_pixels))
+    mask = decode_mask(data)
+    pixels = b"" if is_empty(mask) else mask_thumbnail(mask).tobytes()
+    return {"pixels": b64encode(pixels).decode()}
+
+
+if __name__ == "__main__":
+    main()
