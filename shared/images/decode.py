@@ -40,8 +40,8 @@ _FORMATS = tuple(name for name in MEDIA_TYPES if name != "MPO")  # JPEG opens MP
 _FORMATS_HINT = "send a PNG, JPEG, WebP, TIFF or AVIF file"
 EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
 
-# An honest JPEG has 10 scans (libjpeg's own script; 18 in CMYK) to 64 (mozjpeg);
-# `jpegtran -scans` writes 100 at most. Each costs a walk over all pixels.
+# An honest JPEG has 10 scans (libjpeg's own script; 18 in CMYK) to 64 (mozjpeg).
+# `jpegtran -scans` writes 100 at most, and libtiff reads no more in a TIFF.
 MAX_SCANS = 100
 _MAX_SEGMENTS = 10_000  # a profile has 255 at most, and XMP one for each 64 kB
 _MAX_PADDING = 2**20  # bytes in front of the first scan that belong to no segment

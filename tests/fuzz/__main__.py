@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.connection import Line
 from tests.fuzz.families import FAMILIES, SHARES
+from tests.fuzz.hostile_uploads import send_hostile_pictures
 from tests.fuzz.raw_request import KEYED, OPEN
 from tests.fuzz.response_checks import complaints, complaints_of_log
 from tests.fuzz.server import keyed_farm, open_farm
@@ -26,6 +27,7 @@ from tests.fuzz.slow_clients import SENDERS, silent_senders
 COUNT, SEED, BATCH = 10_000, 1, 50
 GROWTH_MIB = 128  # of the serving process, over what it holds after its first batch
 LATEST_SHOWN = 40
+HOSTILE = "hostile"  # family that needs no seed: each of its pictures is sent once
 
 
 class Session:
@@ -114,6 +116,13 @@ class Session:
                 self._fail(f"{name} server: {one}")
             self._look_around("slow")
 
+    def hostile(self, home: Path) -> None:
+        """Send each hostile picture to a server of its own."""
+        for one in send_hostile_pictures(home, _say):
+            self.cases += 1
+            if one:
+                self._fail(one)
+
     def end(self) -> None:
         """Look whether anything was lost."""
         for name, farm in self.farms.items():
@@ -141,7 +150,7 @@ def main() -> int:
     told = sys.argv[1:]
     count = int(told[0]) if told else COUNT
     first_seed = int(told[1]) if len(told) > 1 else SEED
-    families = told[2].split(",") if len(told) > 2 else list(FAMILIES)
+    families = told[2].split(",") if len(told) > 2 else [*FAMILIES, HOSTILE]
     memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
     with ExitStack() as stack:
         base = memory if memory.is_dir() else None
@@ -155,6 +164,10 @@ def main() -> int:
         session = Session(farms, first_seed)
         if "wire" in families:
             session.slow()
+        if HOSTILE in families:
+            families.remove(HOSTILE)
+            (home / HOSTILE).mkdir()
+            session.hostile(home / HOSTILE)
         slow = session.cases
         whole = sum(SHARES[name] for name in families)
         for name in families:

@@ -6,15 +6,19 @@ Each is made on demand, so that none lies in the repository. All have at most 32
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
+from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms
 
 from tests.support.images import encode
 from tests.support.sixteen_bit_images import chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MIB = 2**20
 _FULL = (8192, 8192)  # as many pixels as are taken
@@ -79,7 +83,7 @@ def _lying_header() -> bytes:
 
 def _many_pictures() -> bytes:
     one = _flat((64, 64))
-    return encode(one, "MPO", save_all=True, append_images=[one] * 3000)
+    return encode(one, "MPO", save_all=True, append_images=[one] * 200)
 
 
 # PNG
@@ -111,7 +115,8 @@ def _zeros() -> bytes:
     return head + body * (8 * MIB // len(body))
 
 
-def _many_chunks(name: bytes, data: bytes, size=31 * MIB) -> bytes:
+def many_chunks(name: bytes, data: bytes, size=31 * MIB) -> bytes:
+    """A small PNG with so many bytes of small chunks before its data."""
     whole = _png((b"IDAT", _rows()))
     middle = _repeat_to(chunk(name, data), size)
     return whole[:33] + middle + whole[33:]
@@ -119,9 +124,16 @@ def _many_chunks(name: bytes, data: bytes, size=31 * MIB) -> bytes:
 
 def _crumbs() -> bytes:
     """A PNG whose data come a byte in a chunk."""
-    rows = zlib.compress(_noise(830).tobytes() + bytes(830), 0)
+    rows = zlib.compress(bytes(2401 * 800), 0)
     crumbs = ((b"IDAT", rows[at : at + 1]) for at in range(len(rows)))
-    return _png(*crumbs, size=(830, 830))
+    return _png(*crumbs, size=(800, 800))
+
+
+def _deep_png(woven=0) -> bytes:
+    """A PNG of 16 bits with alpha; interlaced, it is transparent everywhere."""
+    row = bytes(1) + (b"\0" if woven else b"\x40") * (8 * _FULL[0])
+    rows = zlib.compress(row * (_FULL[1] + woven), 1)
+    return _png((b"IDAT", rows), size=_FULL, depth=16, color=6, woven=woven)
 
 
 def _palette_alpha() -> bytes:
@@ -149,6 +161,9 @@ def _webp_chunks() -> bytes:
 
 
 # TIFF
+_LETTERS = {1: "B", 3: "H", 4: "I"}
+
+
 def _tiff(tags, data: bytes = b"", chain: bytes = b"") -> bytes:
     """A TIFF of tags (number, type, values); `data` lies at byte 8."""
     out = bytearray(b"II*\0\0\0\0\0" + data)
@@ -204,7 +219,7 @@ def _tiles() -> bytes:
 def _strips() -> bytes:
     """A TIFF in strips of a row, all of which lie at the same place."""
     data = bytes(8192 * 3)
-    strips = dict(offsets=[8] * 8192, counts=[len(data)] * 8192, rows=1)
+    strips = {"offsets": [8] * 8192, "counts": [len(data)] * 8192, "rows": 1}
     return _tiff(_tags(*_FULL, **strips), data)
 
 
@@ -218,7 +233,7 @@ def _long_tag() -> bytes:
 
 def _many_tags() -> bytes:
     data = bytes(64 * 64 * 3)
-    more = [(n, 4, bytes(100)) for n in range(40000, 60000)]
+    more = [(n, 4, bytes(100)) for n in range(20000, 40000)]
     return _tiff([*_tags(64, 64, counts=[len(data)]), *more], data)
 
 
@@ -227,7 +242,7 @@ def _jpeg_in_tiff() -> bytes:
     data = repeated_scan(2000)
     tags = _tags(3000, 3000, 7, counts=[len(data)])
     tags = [one if one[0] != 262 else (262, 3, [6]) for one in tags]
-    return _tiff(tags, data)
+    return _tiff([*tags, (530, 3, [2, 2])], data)
 
 
 def _squeezed_tiff(compression: str, mode="RGB") -> bytes:
@@ -239,13 +254,9 @@ def _avif(picture: Image.Image, **options) -> bytes:
     return encode(picture, "AVIF", speed=10, **options)
 
 
-def _avif_items() -> bytes:
-    """An AVIF with a megabyte of free boxes in front of its picture."""
-    one = _avif(_flat((64, 64)))
-    size = struct.unpack(">I", one[:4])[0]
-    return (
-        one[:size] + _repeat_to(struct.pack(">I", 8) + b"free", 31 * MIB) + one[size:]
-    )
+def _avif_boxes() -> bytes:
+    """An AVIF with as many empty boxes behind its picture as fit."""
+    return _avif(_flat((64, 64))) + _repeat_to(struct.pack(">I", 8) + b"free", 31 * MIB)
 
 
 def _avif_sequence() -> bytes:
@@ -260,72 +271,115 @@ def _profile_png() -> bytes:
     return _png((b"iCCP", icc), (b"IDAT", _rows(_FULL, 3)), size=_FULL)
 
 
-# Name -> maker. Those below the line of each format are honest, but as large as taken.
+@dataclass(frozen=True)
+class Hostile:
+    """A picture, what it may cost the server, and how it must be answered.
+
+    Attributes:
+        make: Makes its bytes.
+        seconds: CPU time that one request with it may take, in which it is inspected,
+            and decoded as a mask if it is accepted.
+        mebibytes: Memory that the process which decodes it may hold.
+        is_taken: Whether it is a picture that is accepted.
+    """
+
+    make: Callable[[], bytes]
+    seconds: float
+    mebibytes: int
+    is_taken: bool = True
+
+
+def _refused(make: Callable[[], bytes], seconds=1.0, mebibytes=256) -> Hostile:
+    return Hostile(make, seconds, mebibytes, is_taken=False)
+
+
+_SEGMENT, _COMMENT, _TABLE = b"\xff\xec\0\2", b"\xff\xfe\0\2", b"\xff\xdb\0\x43\0"
+_TEXT_BOMB = b"a\0\0" + zlib.compress(bytes(MIB - 100), 9)
+_FILL = 31 * MIB
+
 PICTURES = {
-    "JPEG, last scan 400 times more": lambda: repeated_scan(400),
-    "JPEG, 64 Mpx, last scan 400 times more": lambda: repeated_scan(400, _FULL),
-    "JPEG, 64 Mpx, 100 scans": lambda: repeated_scan(90, _FULL),
-    "JPEG, 8 million segments": lambda: _after_start(
-        _repeat_to(b"\xff\xec\0\x02", 31 * MIB)
+    "JPEG, last scan 400 times more": _refused(lambda: repeated_scan(400)),
+    "JPEG, 64 Mpx, last scan 400 times more": _refused(
+        lambda: repeated_scan(400, _FULL)
     ),
-    "JPEG, 8 million comments": lambda: _after_start(
-        _repeat_to(b"\xff\xfe\0\x02", 31 * MIB)
+    "JPEG, 64 Mpx, 100 scans": Hostile(lambda: repeated_scan(90, _FULL), 16, 600),
+    "JPEG, 8 million segments": _refused(
+        lambda: _after_start(_repeat_to(_SEGMENT, _FILL))
     ),
-    "JPEG, 31 MiB of fill bytes": lambda: _after_start(b"\xff" * (31 * MIB)),
-    "JPEG, tables again and again": lambda: _after_start(
-        _repeat_to(b"\xff\xdb\0\x43\0" + bytes(range(1, 65)), 31 * MIB)
+    "JPEG, 8 million comments": _refused(
+        lambda: _after_start(_repeat_to(_COMMENT, _FILL))
     ),
-    "JPEG, EXIF bomb": _exif_bomb,
-    "JPEG, profile of 16 MiB": _many_profiles,
-    "JPEG, 64 Mpx, restart at each block": _restarts,
-    "JPEG, 64 Mpx announced, none sent": _lying_header,
-    "JPEG, 3,000 further pictures (MPO)": _many_pictures,
-    "JPEG, noise, 32 Mpx, progressive": lambda: encode(
-        _noise(5700), "JPEG", quality=85, progressive=True
+    "JPEG, 31 MiB of fill bytes": _refused(lambda: _after_start(b"\xff" * _FILL), 2),
+    "JPEG, 31 MiB between segments": _refused(lambda: _after_start(bytes(_FILL)), 2),
+    "JPEG, 485,000 tables": _refused(
+        lambda: _after_start(_repeat_to(_TABLE + bytes(range(1, 65)), _FILL))
     ),
-    "PNG, data in crumbs": _crumbs,
-    "PNG, 2.7 million empty chunks": lambda: _many_chunks(b"aaAa", b""),
-    "PNG, 2.7 million empty IDAT": lambda: _many_chunks(b"IDAT", b""),
-    "PNG, 2 million texts": lambda: _many_chunks(b"tEXt", b"a\0b"),
-    "PNG, 1,900 text bombs": lambda: _many_chunks(
-        b"zTXt", b"a\0\0" + zlib.compress(bytes(MIB - 100), 9), 2 * MIB
+    "JPEG, EXIF bomb": Hostile(_exif_bomb, 1, 128),
+    "JPEG, profile of 16 MiB": Hostile(_many_profiles, 2, 256),
+    "JPEG, 64 Mpx, restart at each block": Hostile(_restarts, 4, 600),
+    "JPEG, 64 Mpx announced, none sent": _refused(_lying_header),
+    "JPEG, noise, 16 Mpx, progressive": Hostile(
+        lambda: encode(_noise(4096), "JPEG", quality=90, progressive=True), 8, 400
     ),
-    "PNG, profile bomb": lambda: _png(
-        (b"iCCP", b"a\0\0" + _zeros()), (b"IDAT", _rows())
+    "JPEG, 200 further pictures (MPO)": Hostile(_many_pictures, 1, 128),
+    "PNG, 2 million IDAT of a byte": Hostile(_crumbs, 15, 256),
+    "PNG, 2.7 million empty chunks": Hostile(
+        lambda: many_chunks(b"aaAa", b""), 20, 600
     ),
-    "PNG, 8 GiB behind the last row": lambda: _png((b"IDAT", _zeros())),
-    "PNG, 64 Mpx, 16 bits, RGBA, interlaced": lambda: _png(
-        (b"IDAT", _rows(_FULL, 8)), size=_FULL, depth=16, color=6, woven=1
+    "PNG, 2.7 million empty IDAT": Hostile(lambda: many_chunks(b"IDAT", b""), 12, 256),
+    "PNG, 2 million texts": Hostile(lambda: many_chunks(b"tEXt", b"a\0b"), 20, 256),
+    "PNG, 1,900 text bombs": _refused(
+        lambda: many_chunks(b"zTXt", _TEXT_BOMB, 2 * MIB), 2
     ),
-    "PNG, 64 Mpx, RGBA": lambda: encode(_flat(mode="RGBA"), "PNG"),
-    "PNG, 64 Mpx, palette with alpha": _palette_alpha,
-    "PNG, 64 Mpx, profile of another kind": _profile_png,
-    "PNG, animation": lambda: encode(
-        _flat((64, 64)), "PNG", save_all=True, append_images=[_noise(64)] * 500
+    "PNG, profile bomb": _refused(
+        lambda: _png((b"iCCP", b"a\0\0" + _zeros()), (b"IDAT", _rows()))
     ),
-    "WebP, animation of 400,000 frames": _webp_animation,
-    "WebP, 4 million chunks": _webp_chunks,
-    "WebP, 64 Mpx, lossless, alpha": lambda: encode(
-        _flat(mode="RGBA"), "WEBP", lossless=True, method=0
+    "PNG, 8 GiB behind the last row": Hostile(
+        lambda: _png((b"IDAT", _zeros())), 1, 128
     ),
-    "WebP, noise, 16 Mpx": lambda: encode(_noise(4096), "WEBP", quality=90, method=0),
-    "TIFF, 1.8 million pictures": _directories,
-    "TIFF, 262,144 tiles at one place": _tiles,
-    "TIFF, 8,192 strips at one place": _strips,
-    "TIFF, tag of 7.5 million numbers": _long_tag,
-    "TIFF, 20,000 tags": _many_tags,
-    "TIFF, JPEG inside, 2,000 scans": _jpeg_in_tiff,
-    "TIFF, 64 Mpx, LZW": lambda: _squeezed_tiff("tiff_lzw"),
-    "TIFF, 64 Mpx, Deflate, CMYK": lambda: _squeezed_tiff("tiff_adobe_deflate", "CMYK"),
-    "TIFF, 64 Mpx, LZMA": lambda: _squeezed_tiff("lzma"),
-    "TIFF, 64 Mpx, fax": lambda: encode(
-        Image.new("1", _FULL), "TIFF", compression="group4"
+    "PNG, 64 Mpx, 16 bits, RGBA": Hostile(
+        _deep_png, 8, 1200,
     ),
-    "AVIF, 64 Mpx": lambda: _avif(_flat()),
-    "AVIF, 64 Mpx, alpha, 4:4:4": lambda: _avif(
-        _flat(mode="RGBA"), subsampling="4:4:4"
+    "PNG, 64 Mpx, 16 bits, RGBA, interlaced": _refused(
+        lambda: _deep_png(woven=1), 6, 600,
     ),
-    "AVIF, noise, 4 Mpx": lambda: _avif(_noise(2048), quality=90),
-    "AVIF, 4 million boxes": _avif_items,
-    "AVIF, sequence": _avif_sequence,
-}
+    "PNG, 64 Mpx, RGBA": Hostile(
+        lambda: encode(_flat(mode="RGBA"), "PNG", compress_level=1), 8, 1200
+    ),
+    "PNG, 64 Mpx, palette, transparent": _refused(_palette_alpha, 4, 800),
+    "PNG, 64 Mpx, profile of another kind": Hostile(_profile_png, 6, 800),
+    "PNG, animation": _refused(
+        lambda: encode(
+            _flat((64, 64)), "PNG", save_all=True, append_images=[_noise(64)] * 500
+        )
+    ),
+    "WebP, animation of 400,000 frames": _refused(_webp_animation, 2),
+    "WebP, 4 million chunks": Hostile(_webp_chunks, 3, 600),
+    "WebP, 64 Mpx, lossless, alpha": Hostile(
+        lambda: encode(_flat(mode="RGBA"), "WEBP", lossless=True, method=0), 8, 1700
+    ),
+    "WebP, noise, 9 Mpx": Hostile(
+        lambda: encode(_noise(3000), "WEBP", quality=80, method=0), 8, 600
+    ),
+    "TIFF, 1.8 million pictures": Hostile(_directories, 2, 256),
+    "TIFF, 262,144 tiles at one place": Hostile(_tiles, 8, 600),
+    "TIFF, 8,192 strips at one place": Hostile(_strips, 4, 600),
+    "TIFF, tag of 7.5 million numbers": Hostile(_long_tag, 2, 400),
+    "TIFF, 20,000 tags": Hostile(_many_tags, 2, 256),
+    "TIFF, JPEG of 2,000 scans inside": _refused(_jpeg_in_tiff, 12, 400),
+    "TIFF, 64 Mpx, LZW": Hostile(lambda: _squeezed_tiff("tiff_lzw"), 5, 600),
+    "TIFF, 64 Mpx, Deflate, CMYK": Hostile(
+        lambda: _squeezed_tiff("tiff_adobe_deflate", "CMYK"), 6, 800
+    ),
+    "TIFF, 64 Mpx, Zstandard": Hostile(lambda: _squeezed_tiff("zstd"), 5, 600),
+    "TIFF, 64 Mpx, fax": Hostile(
+        lambda: encode(Image.new("1", _FULL, 1), "TIFF", compression="group4"), 4, 600
+    ),
+    "AVIF, 64 Mpx": Hostile(lambda: _avif(_flat()), 6, 900),
+    "AVIF, 64 Mpx, alpha, 4:4:4": Hostile(
+        lambda: _avif(_flat(mode="RGBA"), subsampling="4:4:4"), 8, 1500
+    ),
+    "AVIF, noise, 4 Mpx": Hostile(lambda: _avif(_noise(2048), quality=90), 3, 256),
+    "AVIF, 4 million boxes": Hostile(_avif_boxes, 2, 256),
+    "AVIF, sequence": _refused(_avif_sequence),
+}  # fmt: skip

@@ -60,7 +60,7 @@ class Farm:
     def peak_mib(self) -> float:
         """The most memory that the serving process ever held."""
         found = psutil.Process(self.server.process.pid).children(recursive=True)
-        return max(map(_peak_bytes, found), default=0) / _MIB
+        return max(map(peak_bytes, found), default=0) / _MIB
 
     def renew(self) -> None:
         """Give the world a picture and a job of its own to play with."""
@@ -115,7 +115,8 @@ class Farm:
         return job_id
 
 
-def _peak_bytes(process: psutil.Process) -> int:
+def peak_bytes(process: psutil.Process) -> int:
+    """The most memory that a process ever held."""
     try:
         with open(f"/proc/{process.pid}/status") as status:  # noqa: PTH123 - no file
             named = dict(line.split(":", 1) for line in status if ":" in line)

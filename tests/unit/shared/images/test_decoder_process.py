@@ -1,0 +1,130 @@
+"""Pictures decoded in processes of their own, which end when they take too much."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+import shared
+from shared.errors import ImageTooLarge, ImageUnreadable
+from shared.images import decoder_process
+from shared.images.decoder_process import inspect_apart, mask_thumbnail_apart
+from shared.images.inspect import inspect_image
+from shared.images.masks import decode_mask, mask_thumbnail
+from tests.support.images import encode, picture
+from tests.support.sixteen_bit_images import chunk
+
+MAX_PIXELS = 64 * 2**20
+GOOD = encode(picture(), "PNG")
+
+
+def fork_server():
+    """The process that forks those which decode, once it is there."""
+    inspect_apart(GOOD, MAX_PIXELS)
+    return forking(psutil.Process())
+
+
+def forking(parent):
+    named = [p for p in parent.children() if decoder_process.__name__ in p.cmdline()]
+    assert len(named) == 1
+    return named[0]
+
+
+def test_it_finds_what_the_inspection_finds():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for data in (
+        GOOD,
+        encode(picture(), "JPEG", exif=turned),
+        encode(picture(), "MPO"),
+    ):
+        assert inspect_apart(data, MAX_PIXELS) == inspect_image(data, MAX_PIXELS)
+
+
+def test_it_refuses_what_the_inspection_refuses_in_the_same_words():
+    for data, limit in (
+        (b"", 9999),
+        (b"no picture", 9999),
+        (GOOD[:60], 9999),
+        (GOOD, 9),
+    ):
+        with pytest.raises((ImageUnreadable, ImageTooLarge)) as expected:
+            inspect_image(data, limit)
+        with pytest.raises(expected.type) as found:
+            inspect_apart(data, limit)
+        assert str(found.value) == str(expected.value)
+        assert found.value.hint == expected.value.hint
+
+
+def test_it_makes_the_thumbnail_of_a_mask_or_finds_it_empty():
+    thumbnail = mask_thumbnail_apart(GOOD, MAX_PIXELS)
+
+    assert thumbnail == mask_thumbnail(decode_mask(GOOD))
+    assert mask_thumbnail_apart(encode(Image.new("L", (40, 30)), "PNG"), 9999) is None
+
+
+def test_a_picture_that_takes_too_much_cpu_time_is_ended_and_others_go_on():
+    """Millions of chunks are one way of many; Pillow reads some 500,000 a second."""
+    millions = chunk(b"tEXt", b"a\0b") * 12_000_000
+    with pytest.raises(ImageUnreadable, match="more than 10 s of CPU time"):
+        inspect_apart(GOOD[:33] + millions + GOOD[33:], MAX_PIXELS)
+
+    assert inspect_apart(GOOD, MAX_PIXELS).width == 40
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused():
+    large = encode(Image.new("RGB", (8192, 8192), "white"), "PNG", compress_level=1)
+
+    assert mask_thumbnail_apart(large, MAX_PIXELS) is not None
+    with pytest.raises(ImageTooLarge, match="too much memory"):
+        mask_thumbnail_apart(large, max_pixels=10_000)
+
+
+def test_when_the_process_that_forks_was_killed_the_next_picture_starts_another():
+    first = fork_server()
+    first.kill()
+    psutil.wait_procs([first], timeout=10)
+
+    assert inspect_apart(GOOD, MAX_PIXELS).width == 40
+    assert fork_server().pid != first.pid
+
+
+def test_the_processes_know_no_settings(monkeypatch):
+    monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://user:secret@host/db")
+    old = fork_server()
+    old.kill()
+    psutil.wait_procs([old], timeout=10)
+
+    environment = fork_server().environ()
+
+    assert not [name for name in environment if name.startswith("IMPASTO_")]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_the_process_that_asked_is_killed(end):
+    code = (
+        "from shared.images.decoder_process import inspect_apart\n"
+        f"inspect_apart(bytes.fromhex('{GOOD.hex()}'), 9999)\n"
+        "print(1, flush=True)\n"
+        "input()"
+    )
+    asking = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(shared.__file__).parents[1])},
+    )
+    with asking:
+        assert asking.stdout.read(1) == b"1"
+        left = forking(psutil.Process(asking.pid))
+        asking.send_signal(end)
+
+    psutil.wait_procs([left], timeout=20)
+    assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
