@@ -2,7 +2,7 @@
 
 A small file can take minutes and gigabytes to decode, in more ways than a look at its
 header tells, so the kernel ends the process that takes too much. A server that has
-loaded Pillow forks them: 4 ms a picture, where a new Python takes 60 ms. The worker
+loaded Pillow forks them, which takes a fraction of a new start of Python. The worker
 decodes by itself what has passed here.
 """
 
