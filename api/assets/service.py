@@ -11,7 +11,13 @@ import structlog
 from pydantic import BaseModel, Field
 
 from api.assets.schemas import MAX_EXPIRES_IN, AssetObject, AssetUrls, FrameObject
-from api.assets.uploads import UploadedPicture, inspect_pictures, store_pictures
+from api.assets.uploads import (
+    UploadedPicture,
+    inspect_pictures,
+    is_blob_whole,
+    restore_blob,
+    store_pictures,
+)
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.multipart import FormSpec, read_form
@@ -80,14 +86,17 @@ def find_asset_by_digest(sha256: str) -> Asset:
     """Read the asset of the caller with this SHA-256, in hex.
 
     Raises:
-        NotFound: The caller has no asset with this digest.
+        NotFound: The caller has no asset with this digest, or its file was lost or
+            damaged, which sending the picture again mends.
     """
-    asset = None
+    asset, dependencies = None, current_dependencies()
     if is_plausible_id(sha256):
         asset = read_asset_by_digest(
-            current_dependencies().database, current_owner_id(), sha256.lower()
+            dependencies.database, current_owner_id(), sha256.lower()
         )
-    if asset is None:
+    if asset is None or not is_blob_whole(
+        dependencies.storage, asset.key or "", asset.digest
+    ):
         raise NotFound("you have no picture with this digest")
     return asset
 
@@ -168,6 +177,7 @@ def store_upload(
                 raise DigestMismatch(f"sha256 {digest} arrived, not {declared}")
         existing = renew_asset(dependencies.database, owner_id, digest, options)
         if existing is not None:
+            restore_blob(dependencies.storage, existing.key or "", picture)
             return existing, False
         pictures = inspect_pictures(dependencies, owner_id, [picture])
         (input_asset,) = store_pictures(dependencies, owner_id, pictures, options)

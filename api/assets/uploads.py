@@ -12,7 +12,7 @@ from api.http.problems import InvalidImages
 from api.idempotency import stream_sha256
 from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asset
 from shared.auth.owners import ensure_owner
-from shared.errors import ImageTooLarge, ImageUnreadable
+from shared.errors import BlobMissing, ImageTooLarge, ImageUnreadable
 from shared.images.decoder_process import inspect_apart
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.assets import AssetOptions
     from shared.errors import ImpastoError
     from shared.images.inspect import ImageInfo
+    from shared.storage.base import Storage
 
     InspectedPicture = tuple["UploadedPicture", ImageInfo]
 
@@ -150,7 +151,10 @@ def _store_picture(
     options: AssetOptions | None,
 ) -> InputAsset:
     digest = picture.digest()
-    stored = _find_existing(dependencies, owner_id, digest, options) or _store_new(
+    stored = _find_existing(dependencies, owner_id, digest, options)
+    if stored is not None:
+        restore_blob(dependencies.storage, stored.key, picture)
+    stored = stored or _store_new(
         dependencies,
         picture,
         NewAsset(
@@ -175,6 +179,25 @@ def _find_existing(
     if asset is None or asset.key is None:
         return None
     return StoredAsset(asset.id, asset.key, is_new=False)
+
+
+def restore_blob(storage: Storage, key: str, picture: UploadedPicture) -> None:
+    """Write the blob of an uploaded picture again if it was lost or damaged.
+
+    Raises:
+        StorageFull: The storage is full.
+    """
+    if not is_blob_whole(storage, key, picture.digest()):
+        storage.put(key, picture.rewind())
+
+
+def is_blob_whole(storage: Storage, key: str, digest: str) -> bool:
+    """Return whether a blob is there and has this SHA-256, in hex."""
+    try:
+        with storage.open(key) as blob:
+            return stream_sha256(blob) == digest
+    except BlobMissing:
+        return False
 
 
 def _store_new(

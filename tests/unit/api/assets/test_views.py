@@ -172,6 +172,25 @@ def test_a_deleted_picture_comes_back_under_its_id(client, upload, a_picture):
     assert client.get(asset["urls"]["content"]).data == a_picture()
 
 
+@pytest.mark.parametrize("left", [None, b"", b"other bytes"])
+def test_sending_a_picture_again_mends_its_lost_or_damaged_file(
+    api, upload, a_picture, left
+):
+    asset = upload(a_picture()).json
+    (blob,) = api.storage.blobs()
+    api.storage.delete(blob.key) if left is None else api.storage.put(blob.key, left)
+
+    by_digest = f"/v1/assets/by-digest/{asset['sha256']}"
+    assert api.client.get(by_digest).status_code == 404
+
+    again = upload(a_picture())
+
+    assert (again.status_code, again.json) == (200, asset)
+    assert api.client.get(by_digest).status_code == 200
+    assert api.storage.get(blob.key) == a_picture()
+    assert len(list(api.storage.blobs())) == 1
+
+
 def test_a_job_whose_picture_was_deleted_cannot_be_tried_again(api, client):
     job = api.submit().json
     client.post(job["urls"]["cancel"])
