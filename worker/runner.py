@@ -41,6 +41,10 @@ WriteResult = TypeVar("WriteResult")
 class Attempt(Protocol):
     """One attempt at a job of some kind."""
 
+    @property
+    def claim(self) -> Claim:
+        """Claim of the job, with all segments that have begun."""
+
     def run(self) -> JobResult | Directive:
         """Run the job; return the stored result, or the directive that ended it."""
 
@@ -209,6 +213,8 @@ class Runner:
         db = self._context.db
         try:
             self._record_pending()
+            if self._attempt is not None:
+                claim = self._attempt.claim
             if outcome is Directive.DRAIN:
                 return release_job(db, claim)
             if not isinstance(outcome, JobResult):

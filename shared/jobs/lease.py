@@ -321,12 +321,21 @@ def lock_claimed_job(session: Session, claim: Claim) -> Job:
     """Read the claimed job and lock its row until the end of the transaction.
 
     Raises:
-        FencedOut: A newer claim owns the job, or it has ended.
+        FencedOut: A newer claim owns the job, or it has ended; or the rows lack changes
+            of parameters that this claim has begun, as after a failover that lost
+            commits: what was computed with them may not be stored.
     """
     job = session.scalar(select(Job).where(*held_by(claim)).with_for_update())
-    if job is None:
+    if job is None or not _has_segments(session, claim):
         raise FencedOut(claim.job_id, claim.fence)
     return job
+
+
+def _has_segments(session: Session, claim: Claim) -> bool:
+    if not claim.segments:
+        return True
+    begun = read_job_segments(session, [claim.job_id]).get(claim.job_id, ())
+    return all(segment in begun for segment in claim.segments)
 
 
 def _release(db: Database, session: Session, job: Job) -> JobState:

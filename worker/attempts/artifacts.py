@@ -54,12 +54,12 @@ class ArtifactStore:
 
     Args:
         context: Resources of the worker process.
-        claim: Claim of the job.
+        claim: Claim of the job; replaced once it has further segments.
         lease: Lease of the claim.
     """
 
     def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
-        self._context, self._claim, self._lease = context, claim, lease
+        self._context, self.claim, self._lease = context, claim, lease
         self._checkpoints = Throttle(
             context.settings.checkpoint_seconds, context.clock, first_is_due=False
         )
@@ -91,17 +91,17 @@ class ArtifactStore:
             weights_digest: SHA-256 of the network's weights.
             **environment: Further properties that change the rounding, by name.
         """
-        pictures = input_digests(self._claim.inputs)
+        pictures = input_digests(self.claim.inputs)
         maker = compute_environment(self._context.settings, self._context.device)
         return Provenance(
             inputs={**pictures, "weights": weights_digest},
             maker={**maker, **environment},
-            inexact=inexact_reason(self._claim),
+            inexact=inexact_reason(self.claim),
         )
 
     def find_resumption(self, provenance: Provenance) -> Resumption | None:
         """Find the checkpoint to continue from, and delete the rows of newer ones."""
-        claim = self._claim
+        claim = self.claim
         resumption = find_resumption(self._context.storage, claim, provenance)
         iteration = 0 if resumption is None else resumption.snapshot.iteration
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
@@ -116,7 +116,7 @@ class ArtifactStore:
         """Whether to store a checkpoint: by time, for forks, or before a release."""
         if directive.resumes_later:
             return True
-        interval = self._claim.keep_every
+        interval = self.claim.keep_every
         is_due = self._checkpoints.is_due() or is_kept_for_forks(interval, iteration)
         return is_due and directive in {Directive.CONTINUE, Directive.STEER}
 
@@ -135,7 +135,7 @@ class ArtifactStore:
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        claim, iteration = self._claim, snapshot.iteration
+        claim, iteration = self.claim, snapshot.iteration
         with self._checkpoints.measure():
             data = dump(snapshot, provenance)
             key = checkpoint_key(claim.job_id, claim.key_stem, iteration)
@@ -167,7 +167,7 @@ class ArtifactStore:
             FencedOut: A newer claim owns the job.
             DatabaseUnavailable: Something is still pending.
         """
-        db, claim = self._context.db, self._claim
+        db, claim = self._context.db, self.claim
         for code, message in list(self._unstored_warnings.items()):
             add_warning(db, claim, code, message)
             del self._unstored_warnings[code]
@@ -180,7 +180,7 @@ class ArtifactStore:
             del self._unnamed[0]
 
     def _record_checkpoint(self, iteration: int, blob: WrittenBlob) -> None:
-        db, claim = self._context.db, self._claim
+        db, claim = self._context.db, self.claim
         try:
             old_keys = record_checkpoint(db, claim, iteration, blob, FORMAT_VERSION)
         except FencedOut:
@@ -202,7 +202,7 @@ class ArtifactStore:
     def read_loss_history(self) -> list[list[int | float | None]]:
         """Read the losses of earlier attempts; none if that fails."""
         try:
-            return read_loss_history(self._context.db, self._claim.job_id)
+            return read_loss_history(self._context.db, self.claim.job_id)
         except DatabaseUnavailable as error:
             log.warning("loss_history_lost", error=str(error))
             return []
@@ -229,7 +229,7 @@ class ArtifactStore:
         Raises:
             StorageError: The storage failed for longer than `save_timeout_seconds`.
         """
-        key = f"results/{self._claim.job_id}/{self._claim.key_stem}{name}"
+        key = f"results/{self.claim.job_id}/{self.claim.key_stem}{name}"
         directive = self._put_with_retry(key, data)
         return directive if directive.ends_attempt else _written_blob(key, data)
 

@@ -53,7 +53,7 @@ class ExploreAttempt:
     def __init__(
         self, context: WorkerContext, claim: Claim[ExploreParams], lease: Lease
     ) -> None:
-        self._context, self._claim, self._lease = context, claim, lease
+        self._context, self.claim, self._lease = context, claim, lease
         self._params = claim.params
         pictures = claim.inputs.get("picture", {})
         self._pictures = [pictures[position] for position in sorted(pictures)]

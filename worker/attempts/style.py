@@ -70,8 +70,8 @@ class StyleAttempt:
     def __init__(
         self, context: WorkerContext, claim: Claim[StyleParams], lease: Lease
     ) -> None:
-        self._context, self._claim, self._lease = context, claim, lease
-        self._segments = claim.segments
+        self._context, self.claim, self._lease = context, claim, lease
+        self._was_steered = False  # in this attempt
         self._artifacts = ArtifactStore(context, claim, lease)
         self.record_pending = self._artifacts.record_pending
         self._meter, self._loss_history = ProgressMeter(context.clock), LossHistory()
@@ -94,11 +94,11 @@ class StyleAttempt:
             FencedOut: A newer claim owns the job.
             ImpastoError: The job cannot be done, or not at present.
         """
-        context, params = self._context, self._claim.params
+        context, params = self._context, self.claim.params
         network, weights_digest = context.networks.get(params.network)
         self._lease.touch()
         device = context.device
-        inputs = read_inputs(context.storage, self._claim, device.torch_device)
+        inputs = read_inputs(context.storage, self.claim, device.torch_device)
         self._lease.touch()
         plan = self._memory_plan = plan_memory(
             device.bytes, network, params, inputs.transfer_inputs
@@ -138,7 +138,7 @@ class StyleAttempt:
         """Report the expected duration before the first iteration."""
         height, width = photo.tensor.shape[-2:]
         done = (0, 0, 0) if snapshot is None else snapshot_position(snapshot)
-        stages = remaining_stages(self._claim, done)
+        stages = remaining_stages(self.claim, done)
         self._meter.set_expected_pace(
             self._pace_recorder.load_pace_model(), stages, (width, height)
         )
@@ -152,7 +152,7 @@ class StyleAttempt:
             return snapshot, Directive.FINISH
         start_engine = partial(self._start_engine, inputs)
         loop = IterationLoop(start_engine, self._on_iterate, self._steer)
-        return loop.run(snapshot, self._segments)
+        return loop.run(snapshot, self.claim.segments)
 
     def _start_engine(
         self, inputs: TransferInputs, snapshot: Snapshot | None, segments: Segments
@@ -170,7 +170,7 @@ class StyleAttempt:
         snapshot: Snapshot | None,
     ) -> Iterator[Iterate]:
         after_tile = partial(self._after_tile, plan)
-        limits = RunLimits(plan.activation_bytes, self._claim.step_scale, after_tile)
+        limits = RunLimits(plan.activation_bytes, self.claim.step_scale, after_tile)
         return stylize(
             inputs,
             plan.params,
@@ -204,7 +204,7 @@ class StyleAttempt:
         self._lease.clear_pending_segments()
         while True:
             try:
-                segments = begin_segments(self._context.db, self._claim, iteration)
+                segments = begin_segments(self._context.db, self.claim, iteration)
             except DatabaseUnavailable as error:
                 # It may say that they have begun: none may be computed without them.
                 log.warning("steering_delayed", error=str(error))
@@ -213,7 +213,10 @@ class StyleAttempt:
                     raise AttemptInterrupted(directive) from error
             else:
                 log.info("job_steered", iteration=iteration)
-                self._segments = segments
+                self._was_steered = True
+                self._artifacts.claim = self.claim = replace(
+                    self.claim, segments=segments
+                )
                 return segments
 
     def _on_iterate(self, iterate: Iterate) -> Directive:
@@ -236,13 +239,13 @@ class StyleAttempt:
         if wants_preview and self._previews.is_due():
             with self._previews.measure():
                 db, storage = self._context.db, self._context.storage
-                save_preview(db, storage, self._claim, self._lease, iterate)
+                save_preview(db, storage, self.claim, self._lease, iterate)
                 self._artifacts.save_loss_history(self._loss_history.points)
         return directive
 
     def _is_scale_done(self, snapshot: Snapshot) -> bool:
         """Whether the next scale follows, which may not fit or take much longer."""
-        stages = self._claim.params.stages
+        stages = self.claim.params.stages
         _, iterations = stages[snapshot.scale]
         is_done = snapshot.scale_iteration == iterations or snapshot.stopped_early
         return is_done and snapshot.scale < len(stages) - 1
@@ -258,9 +261,7 @@ class StyleAttempt:
             return result
         early = directive is Directive.FINISH
         matches_forecast = (
-            not early
-            and self._segments == self._claim.segments
-            and not self._claim.params.early_stop
+            not early and not self._was_steered and not self.claim.params.early_stop
         )
         self._pace_recorder.collect(self._meter, matches_forecast=matches_forecast)
         return replace(
@@ -271,17 +272,16 @@ class StyleAttempt:
         )
 
     def _encode(self, snapshot: Snapshot, photo: Picture) -> EncodedImage:
-        params, recipe = self._claim.params, None
+        params, recipe = self.claim.params, None
         if params.embed_recipe:
-            claim = replace(self._claim, segments=self._segments)
-            recipe = write_recipe(claim, self._provenance, snapshot.iteration)
+            recipe = write_recipe(self.claim, self._provenance, snapshot.iteration)
         encoded = encode(snapshot.image, params, photo, recipe)
         for code, message in encoded.warnings:
             self._artifacts.warn(code, message)
         return encoded
 
     def _save_result(self, picture: EncodedImage) -> JobResult | Directive:
-        extension = FORMATS[self._claim.params.format].extension
+        extension = FORMATS[self.claim.params.format].extension
         written = self._artifacts.save_result(extension, picture.data)
         if isinstance(written, Directive):
             return written

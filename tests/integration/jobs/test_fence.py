@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared.db.database import Database
@@ -23,7 +25,8 @@ from shared.jobs.lease import (
     retry_with_smaller_steps,
     stop_job,
 )
-from shared.jobs.steering import begin_segments
+from shared.jobs.steering import JobChange, begin_segments, update_job
+from shared.params.segments import Changes
 from shared.params.style import StyleParams
 from tests.support.job_rows import (
     BIGGER,
@@ -118,6 +121,25 @@ def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, write, let_go):
         STALE_WRITES[write](db, claimed)
 
     assert (columns(row(db, job_id)), events(db, job_id)) == before
+
+
+@pytest.mark.parametrize("write", ["checkpoint", "complete", "begin"])
+def test_what_was_computed_with_a_change_that_the_database_forgot_is_not_stored(
+    sqlite_url, tmp_path, clock, write
+):
+    db = Database(sqlite_url, clock, fresh_seconds=0)
+    job_id = submit(db)
+    claimed = claim(db)
+    copy_database(db.url.database, tmp_path / "standby")
+    update_job(db, "own_a", job_id, JobChange(Changes(style_weight=3.0)))
+    steered = replace(claimed, segments=begin_segments(db, claimed, 10))
+    copy_database(tmp_path / "standby", db.url.database)
+    unchanged = columns(row(db, job_id)), events(db, job_id)
+
+    with pytest.raises(FencedOut):
+        STALE_WRITES[write](db, steered)
+
+    assert (columns(row(db, job_id)), events(db, job_id)) == unchanged
 
 
 @pytest.mark.parametrize("write", sorted(STALE_WRITES))
