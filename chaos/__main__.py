@@ -69,6 +69,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--workers-only", action="store_true", help="break workers, nothing else"
     )
+    parser.add_argument(
+        "--failover",
+        action="store_true",
+        help="PostgreSQL only, and standbys take its place without the last commits",
+    )
     parser.add_argument("--json", type=Path, default=KEPT / "chaos.json")
     return parser.parse_args()
 
@@ -77,7 +82,7 @@ def _plans(options: argparse.Namespace) -> Iterator[Plan]:
     """One seed after the other, the databases in turn."""
     share = options.seconds / options.seeds - _OVERHEAD_SECONDS
     for seed in range(options.seed, options.seed + options.seeds):
-        database = options.database
+        database = POSTGRESQL if options.failover else options.database
         if database == "both":
             database = (POSTGRESQL, SQLITE)[seed % 2]
         yield Plan(
@@ -87,6 +92,7 @@ def _plans(options: argparse.Namespace) -> Iterator[Plan]:
             workers=options.workers,
             gap_seconds=options.gap,
             workers_only=options.workers_only,
+            failover=options.failover,
             keep=lambda scene, seed=seed: _keep_logs(scene, seed),
         )
 

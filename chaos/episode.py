@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -14,6 +14,7 @@ from chaos.analysis.evidence import (
     collect_orphans,
     read_counts,
     read_events,
+    read_inputs,
     read_results,
     read_rows,
     read_weights,
@@ -22,7 +23,7 @@ from chaos.analysis.invariants import Violation, check_invariants
 from chaos.analysis.recovery_times import Recovery, compute_delays, compute_recoveries
 from chaos.farm.load_generator import PICTURES
 from chaos.farm.running_farm import run_farm
-from chaos.faults import draw
+from chaos.faults import FAULTS, OF_WORKERS, WITH_FAILOVER, draw
 from chaos.faults.users import resume_all
 from chaos.faults.workers import collect_triggered_failpoints
 from shared.db.models.jobs import Job
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 60.0
 _TICK_SECONDS = 0.05
+HUNG_REASON = "an iteration does not come back"  # of the watchdog, in a worker's log
 _PATIENCE_SECONDS = 90.0
 # Told to; by a trap; by the watchdog; killed; told to before it could hear that.
 _GOOD_CODES = {0, 1, 75, -9, -15}
@@ -56,6 +58,7 @@ class Plan:
         workers: How many.
         gap_seconds: Between two faults, on average.
         workers_only: Break workers, and nothing that they need.
+        failover: Let standbys take the place of PostgreSQL, without the last commits.
         keep: Called with the folder of the logs before it is removed, after a
             violation.
     """
@@ -66,6 +69,7 @@ class Plan:
     workers: int = 6
     gap_seconds: float = 0.5
     workers_only: bool = False
+    failover: bool = False
     keep: Callable[[RunningFarm], None] = field(default=lambda _: None)
 
 
@@ -94,7 +98,7 @@ def run_episode(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
         pictures: What undisturbed jobs make, by variant; filled in when it is empty.
     """
     rng = random.Random(plan.seed)  # noqa: S311 - not for secrets
-    with run_farm(plan.database, plan.workers, rng) as scene:
+    with run_farm(plan.database, plan.workers, rng, replicated=plan.failover) as scene:
         if not pictures:
             pictures.update(_undisturbed(scene))
         scene.load.start()
@@ -124,12 +128,15 @@ def _undisturbed(scene: RunningFarm) -> dict[int, bytes]:
 
 
 def _inject_faults(scene: RunningFarm, plan: Plan) -> None:
+    faults = WITH_FAILOVER if plan.failover else FAULTS
+    if plan.workers_only:
+        faults = OF_WORKERS
     ends_at = time.monotonic() + plan.seconds
     next_at = time.monotonic() + 1
     while time.monotonic() < ends_at:
         _tend(scene)
         if time.monotonic() >= next_at:
-            if (fault := draw(scene, workers_only=plan.workers_only)) is not None:
+            if (fault := draw(scene, faults)) is not None:
                 scene.records.faults.append(fault)
             next_at += scene.rng.expovariate(1 / plan.gap_seconds)
         time.sleep(_TICK_SECONDS)
@@ -142,7 +149,8 @@ def _tend(scene: RunningFarm) -> None:
     for number, code in scene.workers.restart_exited():
         if code not in _GOOD_CODES:
             scene.records.surprises.append(f"worker {number} ended with {code}")
-    scene.server.restart_if_exited()
+    for server in scene.servers:
+        server.restart_if_exited()
 
 
 def _settle(scene: RunningFarm) -> float | None:
@@ -151,13 +159,18 @@ def _settle(scene: RunningFarm) -> float | None:
     Returns:
         How long that took, None if it did not come to an end in time.
     """
-    scene.load.stop()
     for berth in scene.workers.slots:
         berth.traps.clear()
     scene.delayed.run_due(all_of_it=True)
-    began = time.monotonic()
-    scene.server.restart_if_exited()
-    scene.server.wait_ready()
+    began, now = time.monotonic(), time.time()
+    scene.records.faults[:] = [
+        replace(one, until=min(one.until, now)) for one in scene.records.faults
+    ]
+    for server in scene.servers:
+        server.restart_if_exited()
+        server.wait_ready()
+    scene.load.stop()
+    scene.threads.shutdown()  # whoever waits for an answer gets it now
     while time.monotonic() - began < SETTLE_SECONDS:
         _tend(scene)
         scene.delayed.run_due(all_of_it=True)
@@ -180,23 +193,33 @@ def _open_jobs(scene: RunningFarm) -> int:
 def _gather(scene: RunningFarm, pictures: dict[int, bytes]) -> Evidence:
     """Send all processes home, then read what is left."""
     complaints = [*scene.records.surprises, *scene.workers.stop()]
-    shown = {row.id: scene.client.state(row.id) for row in read_rows(scene.environment)}
-    if (code := scene.server.stop()) != 0:
-        complaints.append(f"the API ended with {code}")
+    shown = {
+        row.id: tuple(client.state(row.id) for client in scene.clients)
+        for row in read_rows(scene.environment)
+    }
+    codes = [server.stop() for server in scene.servers]
+    complaints += [f"an API server ended with {code}" for code in codes if code != 0]
     ground, rows = scene.environment, read_rows(scene.environment)
     left, missing = collect_orphans(ground)
     return Evidence(
         submissions=scene.records.submissions,
         actions=scene.records.actions,
+        children=scene.records.children,
+        removed_inputs=scene.records.removed_inputs,
+        lost_commits=scene.records.lost_commits,
         rows=rows,
         events=read_events(ground),
         weights=read_weights(ground, rows),
         results=read_results(ground, rows),
         pictures=pictures,
         api_states=shown,
+        inputs=read_inputs(ground),
         counts=read_counts(ground),
         orphan_keys=left,
         missing_checkpoints=missing,
+        thought_hung=sum(
+            berth.count_in_log(HUNG_REASON) for berth in scene.workers.slots
+        ),
         complaints=complaints,
     )
 

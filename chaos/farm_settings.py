@@ -8,8 +8,19 @@ RESCUE_SECONDS = 1.0
 RENOTIFY_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 WATCHDOG_SECONDS = 6.0
+STALL_SECONDS = 12.0
 SAVE_RETRY_SECONDS = 0.5
 OUTAGE_SECONDS = 3.0  # instead of `worker.retry_policy`, which has it as a constant
+
+# How long Redis, the database or the room on the disk are away: each length between
+# these is as likely as ten times that length. After the stall limit and two leases,
+# 18 s, a worker that does nothing is ended by its watchdog: some outages last longer.
+OUTAGE_RANGE_SECONDS = (0.3, 30.0)
+
+# For longer than a lease: a process that stands still, and knows nothing of it.
+FREEZE_RANGE_SECONDS = (LEASE_SECONDS + 0.5, LEASE_SECONDS + 3.0)
+
+HOSTS = ("host-a", "host-b")  # of the workers, in turn
 
 # A lease runs out, and two rounds of the maintenance see to it; one lease more if the
 # maintenance leader, the database or what is to start has been hit too.
@@ -25,6 +36,7 @@ ENVIRONMENT = {
     "IMPASTO_RENOTIFY_SECONDS": str(RENOTIFY_SECONDS),
     "IMPASTO_RETRY_SECONDS": str(RETRY_SECONDS),
     "IMPASTO_WATCHDOG_SECONDS": str(WATCHDOG_SECONDS),
+    "IMPASTO_STALL_SECONDS": str(STALL_SECONDS),
     "IMPASTO_SAVE_RETRY_SECONDS": str(SAVE_RETRY_SECONDS),
     "IMPASTO_CHECKPOINT_SECONDS": "0.3",
     "IMPASTO_PREVIEW_SECONDS": "0.5",

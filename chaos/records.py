@@ -41,6 +41,53 @@ class RequestedAction:
     verb: str
     status: int | None
     at: float
+    seconds: float = 0.0  # how long the answer took
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRequest:
+    """A fork, an extension or a retry that was asked for.
+
+    Attributes:
+        parent_id: Id of the job that it continues.
+        relation: `fork`, `extend` or `retry`.
+        job_id: Id of the child. None: refused, or nobody knows.
+        is_unknown: Whether no answer came that is one.
+        at: When it was sent, seconds since 1970.
+        seconds: How long the answer took; with a pause where it had to be sent again.
+        iteration: Iteration that a fork begins at.
+        style_weight: Style weight that a fork asks for, if any.
+        iterations: Number of iterations that an extension adds.
+    """
+
+    parent_id: str
+    relation: str
+    job_id: str | None
+    is_unknown: bool
+    at: float
+    seconds: float
+    iteration: int | None = None
+    style_weight: float | None = None
+    iterations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedInput:
+    """A picture that vanished from the storage: key of its blob, and since when."""
+
+    key: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LostCommits:
+    """A time in which the database took commits that it then forgot.
+
+    All that was committed before `since` was kept, and all after `until`.
+    """
+
+    since: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +117,8 @@ class Records:
 
     submissions: list[Submission] = field(default_factory=list)
     actions: list[RequestedAction] = field(default_factory=list)
+    children: list[ChildRequest] = field(default_factory=list)
+    removed_inputs: list[RemovedInput] = field(default_factory=list)
+    lost_commits: list[LostCommits] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)  # violations seen on the way

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from shared.clock import Clock
 from shared.db.blob_refs import unreferenced_keys
-from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
+from shared.db.models.assets import Asset
+from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobInput, JobSegment
 from shared.db.models.owners import Owner
 from shared.errors import BlobMissing
 from shared.maintenance.orphans import OrphanCollector
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chaos.farm.infrastructure import FarmEnvironment
-    from chaos.records import RequestedAction, Submission
+    from chaos.records import (
+        ChildRequest,
+        LostCommits,
+        RemovedInput,
+        RequestedAction,
+        Submission,
+    )
 
 _DAY_SECONDS = 86_400.0
 _ROW = (
     "id", "name", "state", "fence", "result_key", "result_digest", "completion",
     "iteration", "iterations", "error_code", "error_message", "exact", "exact_reason",
-    "params",
+    "params", "parent_id", "parent_iteration", "relation",
 )  # fmt: skip
 
 
@@ -47,6 +54,9 @@ class JobRecord:
     exact: bool | None
     exact_reason: str | None
     params: Mapping[str, Any]
+    parent_id: str | None = None
+    parent_iteration: int | None = None
+    relation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +78,21 @@ class Evidence:
     Attributes:
         submissions: What was sent.
         actions: Requested actions.
+        children: Requested forks, extensions and retries.
+        removed_inputs: Pictures that vanished from the storage.
+        lost_commits: Times whose commits the database forgot.
         rows: All jobs.
         events: By job, in order.
         weights: By job: (iteration after which it holds, style weight), in order.
         results: Bytes of results by key; keys whose blob is missing are not there.
         pictures: What undisturbed jobs made, by variant.
-        api_states: State of each job in the API at the end.
+        inputs: Keys of each job's pictures.
+        api_states: States of each job in the API servers at the end.
         counts: By owner: (queued, running), as the owners' table has it.
         orphan_keys: Keys of blobs that no row names after a day's collection.
         missing_checkpoints: Keys of checkpoints in rows that the storage lacks.
         complaints: What went wrong with processes.
+        thought_hung: How often a watchdog said that an iteration does not come back.
     """
 
     submissions: Sequence[Submission]
@@ -87,11 +102,16 @@ class Evidence:
     weights: Mapping[str, Sequence[tuple[int, float]]]
     results: Mapping[str, bytes]
     pictures: Mapping[int, bytes]
-    api_states: Mapping[str, str | None] = field(default_factory=dict)
+    children: Sequence[ChildRequest] = ()
+    removed_inputs: Sequence[RemovedInput] = ()
+    lost_commits: Sequence[LostCommits] = ()
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    api_states: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     orphan_keys: Sequence[str] = ()
     missing_checkpoints: Sequence[str] = ()
     complaints: Sequence[str] = ()
+    thought_hung: int = 0
 
 
 def read_rows(ground: FarmEnvironment) -> list[JobRecord]:
@@ -141,6 +161,18 @@ def read_results(
         except BlobMissing:
             continue
     return results
+
+
+def read_inputs(ground: FarmEnvironment) -> dict[str, frozenset[str]]:
+    """Read the keys of each job's pictures."""
+    keys: dict[str, set[str]] = {}
+    pictures = select(JobInput.job_id, Asset.key).join(
+        Asset, Asset.id == JobInput.asset_id
+    )
+    with ground.db.read() as session:
+        for job_id, key in session.execute(pictures):
+            keys.setdefault(job_id, set()).add(key)
+    return {job_id: frozenset(found) for job_id, found in keys.items()}
 
 
 def read_counts(ground: FarmEnvironment) -> dict[str, tuple[int, int]]:

@@ -6,26 +6,38 @@ Knows nothing of how the chaos was made; the tables of states are the product's.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaos.hash_chain import last_link, shows
 from chaos.records import CHAIN
-from shared.states import ACTIONS, EVENTS, LEASED, TERMINAL, Event, JobState
+from shared.states import (
+    ACTIONS,
+    EVENTS,
+    LEASED,
+    TERMINAL,
+    Event,
+    JobState,
+    Relation,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from chaos.analysis.evidence import Evidence, JobRecord, JobTransition
-    from chaos.records import Submission
+    from chaos.records import ChildRequest, Submission
 
 LOST, DOUBLED, STUCK, UNEQUAL = "lost", "doubled", "stuck", "unequal"
 FAILED, UNTRUE, DISOBEYED, LEFT = "failed", "untrue", "disobeyed", "left behind"
+WASTED = "wasted"
 
 _LOSSES = {Event.RESCUE, Event.CRASH_LOOP}
 _CRASH_LOOP_LOSSES = 3  # in a row, without a checkpoint in between
 _OK = range(200, 300)
+_CHECKPOINT_KEY = re.compile(r"checkpoints/([^/]+)/(\d+)")
+_JOB_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +55,20 @@ def check_invariants(evidence: Evidence) -> list[Violation]:
 
 
 def lost(evidence: Evidence) -> Iterator[Violation]:
-    """A job that was accepted has a row for ever."""
+    """A job that was accepted has a row for ever, if the database kept it."""
     there = {row.id for row in evidence.rows}
-    for sent in evidence.submissions:
-        if sent.job_id is not None and sent.job_id not in there:
-            yield Violation(LOST, sent.job_id, f"{sent.name}: accepted, and no row")
+    for sent in (*evidence.submissions, *evidence.children):
+        if sent.job_id is None or sent.job_id in there:
+            continue
+        if not _may_be_forgotten(evidence, sent.at, sent.seconds):
+            yield Violation(LOST, sent.job_id, f"{sent}: accepted, and no row")
+
+
+def _may_be_forgotten(evidence: Evidence, at: float, seconds: float) -> bool:
+    """Whether what was asked and answered then may have been committed and lost."""
+    return any(
+        at < one.until and at + seconds > one.since for one in evidence.lost_commits
+    )
 
 
 def stuck(evidence: Evidence) -> Iterator[Violation]:
@@ -59,16 +80,33 @@ def stuck(evidence: Evidence) -> Iterator[Violation]:
 
 def doubled(evidence: Evidence) -> Iterator[Violation]:
     """One row per submission; one end and one result per job, of the last claim."""
-    names = Counter(row.name for row in evidence.rows)
+    names = Counter(row.name for row in evidence.rows if row.parent_id is None)
     for name, count in names.items():
         if count > 1:
             yield Violation(DOUBLED, str(name), f"{count} rows of one submission")
+    yield from _children_nobody_asked_for(evidence)
     for row in evidence.rows:
         events = evidence.events.get(row.id, ())
         ends = [one for one in events if one.state in TERMINAL]
         if len(ends) > 1:
             yield Violation(DOUBLED, row.id, f"ended {len(ends)} times")
         yield from _result_of_the_last_claim(row, events)
+
+
+def _children_nobody_asked_for(evidence: Evidence) -> Iterator[Violation]:
+    """One row per request: as many without an answer that names them as had none."""
+    accepted = {one.job_id for one in evidence.children}
+    unknown = Counter(
+        (one.parent_id, one.relation) for one in evidence.children if one.is_unknown
+    )
+    unnamed = Counter(
+        (row.parent_id, row.relation)
+        for row in evidence.rows
+        if row.parent_id is not None and row.id not in accepted
+    )
+    for (parent_id, relation), count in (unnamed - unknown).items():
+        why = f"{count} more of {relation} than were asked for"
+        yield Violation(DOUBLED, str(parent_id), why)
 
 
 def _result_of_the_last_claim(
@@ -95,6 +133,7 @@ def _result_of_the_last_claim(
 def unequal(evidence: Evidence) -> Iterator[Violation]:
     """Every result is the one that an undisturbed run makes, to the last bit."""
     sent = {one.name: one for one in evidence.submissions}
+    rows = {row.id: row for row in evidence.rows}
     for row in evidence.rows:
         if row.state != JobState.SUCCEEDED or row.result_key is None:
             continue
@@ -106,11 +145,19 @@ def unequal(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(UNEQUAL, row.id, "the result has another digest")
         if not row.exact:
             yield Violation(UNEQUAL, row.id, f"not exact: {row.exact_reason}")
-        if (job := sent.get(str(row.name))) is not None and not _is_right(
+        first = _first_ancestor(row, rows)
+        if (job := sent.get(str(first.name))) is not None and not _is_right(
             evidence, row, job, data
         ):
             why = f"{row.name}: another result than undisturbed"
             yield Violation(UNEQUAL, row.id, why)
+
+
+def _first_ancestor(row: JobRecord, rows: Mapping[str, JobRecord]) -> JobRecord:
+    """The job that was submitted, of which a child of children is."""
+    while row.parent_id is not None:
+        row = rows[row.parent_id]
+    return row
 
 
 def _is_right(
@@ -123,16 +170,35 @@ def _is_right(
 
 
 def failed(evidence: Evidence) -> Iterator[Violation]:
-    """No fault fails a job, but for the rule that says so: three losses in a row."""
+    """No fault fails a job, but three losses in a row, and the loss of its picture."""
     for row in evidence.rows:
         if row.state == JobState.EXPIRED:
             yield Violation(FAILED, row.id, "expired")
+        if row.state == JobState.SUCCEEDED:
+            yield from _painted_from_nothing(evidence, row)
         if row.state != JobState.FAILED:
+            continue
+        if row.error_code == "input_missing" and _removals(evidence, row):
             continue
         losses = sum(one.event in _LOSSES for one in evidence.events.get(row.id, ()))
         if row.error_code != "worker_lost" or losses < _CRASH_LOOP_LOSSES:
             why = f"{row.error_code}: {row.error_message} ({losses} losses)"
             yield Violation(FAILED, row.id, why)
+
+
+def _removals(evidence: Evidence, row: JobRecord) -> list[float]:
+    """When pictures of this job vanished."""
+    keys = evidence.inputs.get(row.id, frozenset())
+    return [one.at for one in evidence.removed_inputs if one.key in keys]
+
+
+def _painted_from_nothing(evidence: Evidence, row: JobRecord) -> Iterator[Violation]:
+    claims = [
+        one.at for one in evidence.events.get(row.id, ()) if one.event == Event.CLAIM
+    ]
+    removals = _removals(evidence, row)
+    if claims and removals and min(removals) < claims[-1]:
+        yield Violation(FAILED, row.id, "succeeded, claimed after its picture vanished")
 
 
 def untrue(evidence: Evidence) -> Iterator[Violation]:
@@ -152,9 +218,10 @@ def untrue(evidence: Evidence) -> Iterator[Violation]:
         if (state, fence) != (row.state, row.fence):
             why = f"row: {row.state} {row.fence}, events: {state} {fence}"
             yield Violation(UNTRUE, row.id, why)
-        shown = evidence.api_states.get(row.id, row.state)
-        if shown != row.state:
-            yield Violation(UNTRUE, row.id, f"{row.state}, and the API says {shown}")
+        for shown in evidence.api_states.get(row.id, ()):
+            if shown != row.state:
+                why = f"{row.state}, and an API server says {shown}"
+                yield Violation(UNTRUE, row.id, why)
     yield from _miscounted(evidence)
 
 
@@ -187,7 +254,8 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
     rows = {row.id: row for row in evidence.rows}
     accepted: dict[str, set[str]] = {}
     for one in evidence.actions:
-        if one.status in _OK:
+        forgotten = _may_be_forgotten(evidence, one.at, one.seconds)
+        if one.status in _OK and not forgotten:
             accepted.setdefault(one.job_id, set()).add(one.verb)
     for job_id, verbs in accepted.items():
         row = rows.get(job_id)
@@ -202,6 +270,15 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
         yield from _early(row, asked_for=(row.id, "finish") in asked)
 
 
+def disobeyed_in_a_child(evidence: Evidence) -> Iterator[Violation]:
+    """A fork, an extension or a retry is the job that was asked for."""
+    rows = {row.id: row for row in evidence.rows}
+    for asked in evidence.children:
+        if asked.job_id in rows and asked.parent_id in rows:
+            job, parent = rows[asked.job_id], rows[asked.parent_id]
+            yield from _wrong_child(evidence, asked, job, parent)
+
+
 def _early(row: JobRecord, *, asked_for: bool) -> Iterator[Violation]:
     if row.state != JobState.SUCCEEDED:
         return
@@ -212,16 +289,69 @@ def _early(row: JobRecord, *, asked_for: bool) -> Iterator[Violation]:
         yield Violation(DISOBEYED, row.id, "early, and nobody asked")
 
 
+def _wrong_child(
+    evidence: Evidence, asked: ChildRequest, job: JobRecord, parent: JobRecord
+) -> Iterator[Violation]:
+    """A child is of its parent, as long as was asked for, with its style weights."""
+    is_related = (job.parent_id, job.relation) == (asked.parent_id, asked.relation)
+    if not is_related or asked.iteration not in {None, job.parent_iteration}:
+        why = f"{job.relation} of {job.parent_id} at {job.parent_iteration}"
+        yield Violation(DISOBEYED, job.id, f"{why}, asked for: {asked}")
+    if job.iterations != parent.iterations + asked.iterations:
+        why = f"{job.iterations} iterations, its parent has {parent.iterations}"
+        yield Violation(DISOBEYED, job.id, f"{why}, asked for: {asked}")
+    weights = evidence.weights[job.id]
+    changed = (asked.iteration, asked.style_weight)
+    if asked.style_weight is not None and changed not in weights:
+        yield Violation(DISOBEYED, job.id, f"{changed} is not in force: {weights}")
+    inherited = evidence.weights[parent.id]
+    if asked.relation != Relation.FORK and not set(inherited) <= set(weights):
+        yield Violation(DISOBEYED, job.id, f"{weights}, its parent had {inherited}")
+
+
+def wasted(evidence: Evidence) -> Iterator[Violation]:
+    """No worker is ended because it waits: no iteration of this farm ever hangs."""
+    if evidence.thought_hung:
+        why = f"{evidence.thought_hung} times an iteration was thought to hang"
+        yield Violation(WASTED, "workers", why)
+
+
 def left_behind(evidence: Evidence) -> Iterator[Violation]:
     """No process, and after a day no file, that nothing names."""
     for key in evidence.orphan_keys:
-        yield Violation(LEFT, key, "no row names it, and nobody collects it")
+        if not _is_of_a_forgotten_job(evidence, key):
+            yield Violation(LEFT, key, "no row names it, and nobody collects it")
     for key in evidence.missing_checkpoints:
-        yield Violation(LOST, key, "a row names this checkpoint, and it is not there")
+        if not _is_of_a_row_that_came_back(evidence, key):
+            why = "a row names this checkpoint, and it is not there"
+            yield Violation(LOST, key, why)
     for complaint in evidence.complaints:
         yield Violation(LEFT, "processes", complaint)
 
 
+def _is_of_a_forgotten_job(evidence: Evidence, key: str) -> bool:
+    """Whether a blob is of a job that the database forgot: it is never touched."""
+    named = _JOB_KEY.match(key)
+    is_known = named is not None and named[1] in {row.id for row in evidence.rows}
+    return bool(evidence.lost_commits) and named is not None and not is_known
+
+
+def _is_of_a_row_that_came_back(evidence: Evidence, key: str) -> bool:
+    """Whether the row of a checkpoint had been deleted, with its blob, and came back.
+
+    Only a claim from before can have made such a checkpoint.
+    """
+    if (named := _CHECKPOINT_KEY.match(key)) is None:
+        return False
+    claims = [
+        one.at
+        for one in evidence.events.get(named[1], ())
+        if one.event == Event.CLAIM and one.fence == int(named[2])
+    ]
+    return any(at <= one.since for at in claims for one in evidence.lost_commits)
+
+
 CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
-    lost, stuck, doubled, unequal, failed, untrue, disobeyed, left_behind,
+    lost, stuck, doubled, unequal, failed, untrue, disobeyed, disobeyed_in_a_child,
+    wasted, left_behind,
 )  # fmt: skip

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 # After these a job still waits for somebody to run it again.
 _ON_THE_WAY = {Event.RESCUE, Event.RELEASE, Event.RETRY, "steer", "steered"}
-_HARMLESS = {"cancel", "pause", "finish", "steer", "hints doubled", "hints foreign"}
+_HARMLESS = {
+    "cancel", "pause", "finish", "steer", "fork", "extend", "retry", "input removed",
+    "hints doubled", "hints foreign",
+}  # fmt: skip
 _OF_REDIS = {
     FROZEN, "FLUSHALL", "Redis killed", "lines half open", "lines reset",
     "network silent",

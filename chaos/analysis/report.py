@@ -35,6 +35,7 @@ def to_json(outcome: Outcome) -> Episode:
         "workers": plan.workers,
         "gap_seconds": plan.gap_seconds,
         "workers_only": plan.workers_only,
+        "failover": plan.failover,
         "jobs": outcome.jobs,
         "states": outcome.states,
         "claims": outcome.claims,

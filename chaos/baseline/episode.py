@@ -163,7 +163,7 @@ def _stage(seed: int, *, acks_late: bool) -> Iterator[tuple[RunningFarm, Produce
         crew.start()
         time.sleep(_START_SECONDS)
         yield (
-            RunningFarm(ground, crew, None, None, producer, diary, rng, people),
+            RunningFarm(ground, crew, (), (), producer, diary, rng, people),
             producer,
         )
 

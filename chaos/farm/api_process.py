@@ -1,4 +1,4 @@
-"""The API process, and how a person talks to it."""
+"""The API processes, and how a person talks to them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 30.0
 _PATIENCE_SECONDS = 30.0
 _TRIES = 4
 _PAUSE_SECONDS = 1.0
-_UNSURE, _IN_PROGRESS = 500, 409
+_UNSURE, _IN_PROGRESS = 500, "idempotency-in-progress"
 
 
 class ApiProcess:
     """One `api.serve`, on a port of its own that it keeps over restarts."""
 
-    def __init__(self, environment: Mapping[str, str], home: Path) -> None:
-        self._home, self.port = home, _free_port()
+    def __init__(
+        self, environment: Mapping[str, str], home: Path, number: int = 1
+    ) -> None:
+        self._log, self.port = home / f"api-{number}.log", _free_port()
         named = {"IMPASTO_PORT": str(self.port), "IMPASTO_HOST": "127.0.0.1"}
         self._environment = {**os.environ, **environment, **named}
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class ApiProcess:
 
     def start(self) -> None:
         """Start it, without waiting."""
-        with (self._home / "api.log").open("a") as log:
+        with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "api.serve"],
                 cwd=ROOT,
@@ -78,10 +80,15 @@ class ApiProcess:
             else:
                 return
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it and to its own worker process."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
     def kill(self) -> None:
         """End it, its own worker process with it."""
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self.send(signal.SIGKILL)
             self._process.wait()
 
     def stop(self) -> int | None:
@@ -97,10 +104,19 @@ class ApiProcess:
 
 
 class ApiClient:
-    """Somebody who sends jobs and verbs to a farm, and hears the answer or does not."""
+    """Somebody who sends jobs and verbs to a farm, and hears the answer or does not.
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=_PATIENCE_SECONDS)
+    Args:
+        url: API server to talk to.
+        others: Servers to turn to, one after the other, where that one does not answer
+            what may be sent again.
+    """
+
+    def __init__(self, url: str, others: Sequence[str] = ()) -> None:
+        self._clients = [
+            httpx.Client(base_url=each, timeout=_PATIENCE_SECONDS)
+            for each in (url, *others)
+        ]
 
     def submit(
         self, name: str, params: str, pictures: Mapping[str, bytes]
@@ -110,50 +126,59 @@ class ApiClient:
         The status is None where there was none to the last.
         """
         form = {"params": params, "name": name}
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        for _ in range(_TRIES):
-            status, said = self._send(
-                "/v1/jobs", files=pictures, data=form, headers=key
-            )
-            if status is not None and status < _UNSURE and status != _IN_PROGRESS:
-                break
-            time.sleep(_PAUSE_SECONDS)
-        return status, said
+        return self._send_until_answered("/v1/jobs", files=pictures, data=form)
+
+    def request_child(
+        self, parent_id: str, relation: str, body: Mapping[str, Any]
+    ) -> tuple[int | None, dict[str, Any]]:
+        """Fork, extend or retry a job, as persistently as `submit` does."""
+        return self._send_until_answered(f"/v1/jobs/{parent_id}/{relation}", json=body)
 
     def request_action(self, job_id: str, verb: str) -> int | None:
         """Ask a verb of a job; returns the status."""
-        return self._send(f"/v1/jobs/{job_id}/{verb}")[0]
+        return self._send("POST", f"/v1/jobs/{job_id}/{verb}")[0]
 
     def steer(self, job_id: str, style_weight: float) -> int | None:
         """Change the style weight of a job, at whatever revision it is."""
         body, any_revision = {"style_weight": style_weight}, {"If-Match": "*"}
-        try:
-            answer = self._client.patch(
-                f"/v1/jobs/{job_id}", json=body, headers=any_revision
-            )
-        except httpx.TransportError:
-            return None
-        return answer.status_code
+        path = f"/v1/jobs/{job_id}"
+        return self._send("PATCH", path, json=body, headers=any_revision)[0]
 
     def state(self, job_id: str) -> str | None:
         """Look at a job; None: the API does not tell."""
-        try:
-            said = self._client.get(f"/v1/jobs/{job_id}").json()
-        except httpx.TransportError:
-            return None
-        state: str | None = said.get("state")
+        state: str | None = self._send("GET", f"/v1/jobs/{job_id}")[1].get("state")
         return state
 
     def close(self) -> None:
         """Hang up."""
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
-    def _send(self, path: str, **what: Any) -> tuple[int | None, dict[str, Any]]:
+    def _send_until_answered(
+        self, path: str, **what: Any
+    ) -> tuple[int | None, dict[str, Any]]:
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        for turn in range(_TRIES):
+            status, said = self._send("POST", path, turn, headers=key, **what)
+            if is_answer(status, said):
+                break
+            time.sleep(_PAUSE_SECONDS)
+        return status, said
+
+    def _send(
+        self, method: str, path: str, turn: int = 0, **what: Any
+    ) -> tuple[int | None, dict[str, Any]]:
+        client = self._clients[turn % len(self._clients)]
         try:
-            answer = self._client.post(path, **what)
+            answer = client.request(method, path, **what)
         except httpx.TransportError:
             return None, {}
         return answer.status_code, answer.json()
+
+
+def is_answer(status: int | None, said: Mapping[str, Any]) -> bool:
+    """Whether an answer tells what became of the request."""
+    return status is not None and status < _UNSURE and said.get("code") != _IN_PROGRESS
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaos.farm.proxy import Proxy
+from chaos.farm.replicated_postgresql import ReplicatedPostgres
 from shared.db.database import Database
 from shared.db.migrate import migrate
 from tests.support.redis_and_postgresql import (
@@ -47,7 +48,7 @@ class FarmEnvironment:
     home: Path
     redis: RedisServer
     proxy: Proxy
-    postgres: PostgresServer | None
+    postgres: PostgresServer | ReplicatedPostgres | None
     database_url: str
     db: Database
     small_disk: bool
@@ -63,8 +64,14 @@ class MissingDependency(RuntimeError):
 
 
 @contextmanager
-def prepare_environment(database: str) -> Iterator[FarmEnvironment]:
+def prepare_environment(
+    database: str, *, replicated: bool = False
+) -> Iterator[FarmEnvironment]:
     """Start Redis and the database; stop them and remove all files afterwards.
+
+    Args:
+        database: `sqlite` or `postgresql`.
+        replicated: Whether PostgreSQL has a standby that can take its place.
 
     Raises:
         MissingDependency: A server is not installed.
@@ -81,6 +88,8 @@ def prepare_environment(database: str) -> Iterator[FarmEnvironment]:
         postgres, url = None, f"sqlite:///{home}/impasto.sqlite"
         if database == POSTGRESQL:
             postgres = undo.enter_context(_postgres())
+            if replicated:
+                postgres = undo.enter_context(ReplicatedPostgres(postgres))
             url = postgres.url("postgres")
         small_disk = undo.enter_context(_disk(home / "blobs"))
         migrate(url)
@@ -116,6 +125,6 @@ def _disk(folder: Path) -> Iterator[bool]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607
 
 
-def crash(server: PostgresServer) -> None:
+def crash(server: PostgresServer | ReplicatedPostgres) -> None:
     """Stop PostgreSQL as a power cut would."""
     server.stop(signal.SIGQUIT)

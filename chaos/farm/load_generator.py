@@ -1,7 +1,11 @@
-"""Keeps jobs coming: most of them chains, some real pictures, a few at a time."""
+"""Keeps jobs coming: most of them chains, some real pictures, a few at a time.
+
+Each API server has a thread that sends to it, and to another one if it does not answer.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -17,6 +21,7 @@ from shared.states import TERMINAL, JobState
 from tests.support.farm import picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
     from chaos.farm.api_process import ApiClient
@@ -27,6 +32,7 @@ ACCEPTED = 202
 STYLES_PER_JOB = 0.15  # share of real pictures among the jobs
 CHAIN_ITERATIONS = (40, 200)
 _LOOK_SECONDS = 0.1
+_FIRST_OWN_PICTURE = 1000  # of chains: no other job loses an input with them
 
 # Real jobs, as small as they come; each stands for another path of the engine.
 PICTURES: tuple[dict[str, Any], ...] = (
@@ -40,7 +46,7 @@ class LoadGenerator:
     """Submits jobs, so that about `in_flight` of them are under way.
 
     Args:
-        person: Client that sends them.
+        clients: Clients that send them, each from a thread of its own.
         db: To count those under way.
         diary: Records to add the submissions to.
         rng: Decides which.
@@ -49,26 +55,32 @@ class LoadGenerator:
 
     def __init__(
         self,
-        person: ApiClient,
+        clients: Sequence[ApiClient],
         db: Database,
         diary: Records,
         rng: Random,
         in_flight: int,
     ) -> None:
-        self._person, self._db, self._diary = person, db, diary
+        self._clients, self._db, self._diary = clients, db, diary
         self._rng, self._in_flight = rng, in_flight
         self._first = FIRST_SEED + rng.randrange(2**40)
         self._ended, self._extra = threading.Event(), 0
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._numbers = itertools.count()
+        self._threads = [
+            threading.Thread(target=self._run, args=(each,), name="load", daemon=True)
+            for each in clients
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Submit no more; returns once the last answer is there."""
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def add_jobs(self, count: int) -> None:
         """Submit some at once, however many are under way."""
@@ -76,13 +88,13 @@ class LoadGenerator:
 
     def submit_picture(self, variant: int) -> Submission:
         """Submit one of the real jobs."""
-        return self._submit(STYLE, variant, PICTURES[variant])
+        return self._submit_picture(self._clients[0], variant)
 
-    def _run(self) -> None:
+    def _run(self, client: ApiClient) -> None:
         while not self._ended.is_set():
             if self._extra > 0 or self._under_way() < self._in_flight:
                 self._extra = max(0, self._extra - 1)
-                self._submit_any()
+                self._submit_any(client)
             else:
                 self._ended.wait(_LOOK_SECONDS)
 
@@ -95,28 +107,38 @@ class LoadGenerator:
         except DatabaseUnavailable:
             return self._in_flight
 
-    def _submit_any(self) -> None:
+    def _submit_any(self, client: ApiClient) -> None:
         if self._rng.random() < STYLES_PER_JOB:
-            self.submit_picture(self._rng.randrange(len(PICTURES)))
+            self._submit_picture(client, self._rng.randrange(len(PICTURES)))
             return
-        seed = self._first + len(self._diary.submissions)
+        number = next(self._numbers)
+        seed = self._first + number
         iterations = self._rng.randint(*CHAIN_ITERATIONS)
         turn = self._rng.randint(1, iterations - 1)
-        schedule = [[48, turn], [64, iterations - turn]]
         params = {
             "max_edge": 64,
             "seed": seed,
-            "schedule": schedule,
+            "schedule": [[48, turn], [64, iterations - turn]],
             "embed_recipe": False,
         }
-        self._submit(CHAIN, seed, params)
+        content = picture(_FIRST_OWN_PICTURE + number)
+        self._submit(client, CHAIN, seed, params, content)
 
-    def _submit(self, kind: str, variant: int, params: dict[str, Any]) -> Submission:
-        name = f"{kind} {len(self._diary.submissions)}"
-        which = variant % len(PICTURES)
-        pictures = {"content": picture(which), "style": picture(which + 100)}
+    def _submit_picture(self, client: ApiClient, variant: int) -> Submission:
+        return self._submit(client, STYLE, variant, PICTURES[variant], picture(variant))
+
+    def _submit(
+        self,
+        client: ApiClient,
+        kind: str,
+        variant: int,
+        params: dict[str, Any],
+        content: bytes,
+    ) -> Submission:
+        name = f"{kind} {next(self._numbers)}"
+        pictures = {"content": content, "style": picture(100 + variant % len(PICTURES))}
         began, at = time.monotonic(), time.time()
-        status, said = self._person.submit(name, json.dumps(params), pictures)
+        status, said = client.submit(name, json.dumps(params), pictures)
         sent = Submission(
             name=name,
             kind=kind,

@@ -1,4 +1,4 @@
-"""A TCP proxy before Redis that can cut connections, or let them hang half open."""
+"""A TCP proxy before a server that cuts connections, or lets them hang half open."""
 
 from __future__ import annotations
 
@@ -68,6 +68,11 @@ class Proxy:
         """
         for line in tuple(self._lines):
             line.is_dead = True
+
+    def switch(self, target: Path) -> None:
+        """Cut every connection, and forward new ones to another socket."""
+        self._target = target
+        self.reset()
 
     def silence(self, *, wanted: bool) -> None:
         """Swallow all bytes of all connections, also of new ones, while wanted."""

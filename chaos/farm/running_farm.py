@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ from chaos.farm.api_process import ApiClient, ApiProcess
 from chaos.farm.infrastructure import prepare_environment
 from chaos.farm.load_generator import LoadGenerator
 from chaos.farm.worker_processes import WorkerPool
-from chaos.farm_settings import ENVIRONMENT
+from chaos.farm_settings import ENVIRONMENT, HOSTS
 from chaos.records import Fault, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
     from chaos.farm.infrastructure import FarmEnvironment
@@ -48,6 +48,7 @@ class RunningFarm:
     """Parts of a running farm that faults use.
 
     Attributes:
+        clients: One for each API server, that turns to the others if it must.
         threads: Threads for requests that wait for a response of the API.
         delayed: Repairs to be done later.
         broken_parts: Names of parts that are broken now: they are not broken twice.
@@ -55,8 +56,8 @@ class RunningFarm:
 
     environment: FarmEnvironment
     workers: WorkerPool
-    server: ApiProcess
-    client: ApiClient
+    servers: Sequence[ApiProcess]
+    clients: Sequence[ApiClient]
     load: LoadGenerator
     records: Records
     rng: Random
@@ -72,6 +73,10 @@ class RunningFarm:
         if held and self.rng.random() < 0.9:  # noqa: PLR2004 - a share
             return self.rng.choice(held)
         return self.rng.choice(up) if up else None
+
+    def pick_client(self) -> ApiClient:
+        """Choose a client, and so the API server that it speaks to."""
+        return self.rng.choice(self.clients)
 
     def describe_fault(
         self, kind: str, berth: WorkerSlot, until: float | None = None
@@ -96,28 +101,39 @@ class RunningFarm:
 
 
 @contextmanager
-def run_farm(database: str, workers: int, rng: Random) -> Iterator[RunningFarm]:
-    """Start a whole farm; whatever is left of it afterwards is killed."""
-    with prepare_environment(database) as ground:
+def run_farm(
+    database: str, workers: int, rng: Random, *, replicated: bool = False
+) -> Iterator[RunningFarm]:
+    """Start a whole farm; whatever is left of it afterwards is killed.
+
+    Two API servers serve it, and with PostgreSQL, which can, workers of two hosts.
+    """
+    with ExitStack() as undo:
+        ground = undo.enter_context(
+            prepare_environment(database, replicated=replicated)
+        )
         environment = {
             **ENVIRONMENT,
             "IMPASTO_HOME": str(ground.home),
             "IMPASTO_DATABASE_URL": ground.database_url,
             "IMPASTO_REDIS_URL": f"redis://127.0.0.1:{ground.proxy.port}/0",
         }
-        server = ApiProcess(environment, ground.home)
-        crew = WorkerPool(workers, environment, ground.home)
-        person, diary = ApiClient(server.url), Records()
-        load = LoadGenerator(person, ground.db, diary, rng, max(1, workers - 1))
-        try:
+        servers = [ApiProcess(environment, ground.home, n) for n in (1, 2)]
+        hosts = HOSTS[:1] if ground.db.serves_one_host else HOSTS
+        crew, diary = WorkerPool(workers, environment, ground.home, hosts), Records()
+        clients = [
+            ApiClient(each.url, [one.url for one in servers if one is not each])
+            for each in servers
+        ]
+        load = LoadGenerator(clients, ground.db, diary, rng, max(1, workers - 1))
+        for client in clients:
+            undo.callback(client.close)
+        for server in servers:
+            undo.callback(server.kill)
             server.start()
-            crew.start()
+        undo.callback(crew.kill)
+        crew.start()
+        for server in servers:
             server.wait_ready()
-            with ThreadPoolExecutor(8) as people:
-                yield RunningFarm(
-                    ground, crew, server, person, load, diary, rng, people
-                )
-        finally:
-            crew.kill()
-            server.kill()
-            person.close()
+        people = undo.enter_context(ThreadPoolExecutor(8))
+        yield RunningFarm(ground, crew, servers, clients, load, diary, rng, people)

@@ -22,7 +22,7 @@ from shared.db.models.workers import Worker
 from shared.states import LEASED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from multiprocessing.context import ForkServerProcess
 
     from shared.db.database import Database
@@ -43,10 +43,16 @@ class WorkerSlot:
         traps: Of whoever is in it.
     """
 
-    def __init__(self, number: int, environment: Mapping[str, str], home: Path) -> None:
+    def __init__(
+        self, number: int, environment: Mapping[str, str], home: Path, host: str
+    ) -> None:
         self.number, self._home = number, home
         self.traps = Failpoints(home, str(number))
-        named = {"CHAOS_TRAPS": str(home), "CHAOS_SLOT": str(number)}
+        named = {
+            "CHAOS_TRAPS": str(home),
+            "CHAOS_SLOT": str(number),
+            "CHAOS_HOST": host,
+        }
         self._environment = {**environment, **named}
         self._process: ForkServerProcess | None = None
         self._frozen = False
@@ -55,13 +61,22 @@ class WorkerSlot:
     def start(self) -> None:
         """Start a worker in it."""
         options = ["--device", "cpu", "--slot", str(self.number)]
-        log = self._home / f"worker-{self.number}.log"
         self._process = _FORKS.Process(
-            target=become_worker, args=(options, self._environment, log)
+            target=become_worker, args=(options, self._environment, self._log)
         )
         self._process.start()
         self._frozen = False
         self.starts += 1
+
+    @property
+    def _log(self) -> Path:
+        return self._home / f"worker-{self.number}.log"
+
+    def count_in_log(self, words: str) -> int:
+        """Count the lines of its log, over all restarts, that contain these words."""
+        if not self._log.exists():
+            return 0
+        return sum(words in line for line in self._log.read_text().splitlines())
 
     def poll(self) -> int | None:
         """The exit code of its worker, None while it lives."""
@@ -110,9 +125,17 @@ class WorkerSlot:
 class WorkerPool:
     """All workers of a farm."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
-        numbers = range(1, count + 1)
-        self.slots = [WorkerSlot(number, environment, home) for number in numbers]
+    def __init__(
+        self,
+        count: int,
+        environment: Mapping[str, str],
+        home: Path,
+        hosts: Sequence[str],
+    ) -> None:
+        self.slots = [
+            WorkerSlot(number, environment, home, hosts[number % len(hosts)])
+            for number in range(1, count + 1)
+        ]
 
     def start(self) -> None:
         """Start all."""

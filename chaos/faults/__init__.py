@@ -8,7 +8,13 @@ import psycopg
 import redis
 from kombu.exceptions import OperationalError
 
-from chaos.faults.databases import cut_connections, hold_the_lock, lose_power
+from chaos.faults.children import extend, fork, retry
+from chaos.faults.databases import (
+    cut_connections,
+    fail_over,
+    hold_the_lock,
+    lose_power,
+)
 from chaos.faults.notifications import double_notifications, send_foreign_notifications
 from chaos.faults.redis_server import (
     flush,
@@ -18,13 +24,20 @@ from chaos.faults.redis_server import (
     reset,
     swallow,
 )
-from chaos.faults.storage import corrupt_checkpoint, fill_the_disk
-from chaos.faults.users import cancel, finish, kill_the_api, pause, steer
+from chaos.faults.storage import corrupt_checkpoint, fill_the_disk, remove_input
+from chaos.faults.users import (
+    cancel,
+    finish,
+    freeze_an_api,
+    kill_an_api,
+    pause,
+    steer,
+)
 from chaos.faults.workers import freeze, kill, set_failpoint, terminate
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from chaos.farm.running_farm import RunningFarm
     from chaos.records import Fault
@@ -53,7 +66,12 @@ FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     pause: 5,
     finish: 2,
     steer: 4,
-    kill_the_api: 0.5,
+    fork: 3,
+    extend: 2,
+    retry: 2,
+    remove_input: 1,
+    kill_an_api: 1,
+    freeze_an_api: 1,
 }
 
 
@@ -67,9 +85,14 @@ _AWAY = (
 OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_failpoint: 6, corrupt_checkpoint: 1}
 
 
-def draw(scene: RunningFarm, *, workers_only: bool = False) -> Fault | None:
+# Where PostgreSQL has a standby.
+WITH_FAILOVER = {**FAULTS, fail_over: 6}
+
+
+def draw(
+    scene: RunningFarm, faults: Mapping[Callable[[RunningFarm], Fault | None], float]
+) -> Fault | None:
     """Break something, chosen by the scene's random numbers."""
-    faults = OF_WORKERS if workers_only else FAULTS
     (fault,) = scene.rng.choices(list(faults), list(faults.values()))
     try:
         return fault(scene)

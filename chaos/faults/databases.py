@@ -7,20 +7,23 @@ import time
 from typing import TYPE_CHECKING
 
 from chaos.farm.infrastructure import crash
-from chaos.records import Fault
+from chaos.farm.replicated_postgresql import ReplicatedPostgres
+from chaos.faults.durations import draw_outage_seconds
+from chaos.records import Fault, LostCommits
 
 if TYPE_CHECKING:
     from chaos.farm.running_farm import RunningFarm
 
 _PART = "database"
+_UNSHIPPED_SECONDS = (0.5, 5.0)
 
 
 def lose_power(scene: RunningFarm) -> Fault | None:
-    """PostgreSQL stops without a goodbye, and recovers some seconds later."""
+    """PostgreSQL stops without a goodbye, and recovers a while later."""
     server = scene.environment.postgres
     if server is None or _PART in scene.broken_parts:
         return None
-    seconds, now = scene.rng.uniform(0.3, 4), time.time()
+    seconds, now = draw_outage_seconds(scene.rng), time.time()
     crash(server)
     scene.restore_after(_PART, seconds, server.start)
     return Fault("PostgreSQL stopped hard", now, now + seconds)
@@ -40,12 +43,37 @@ def cut_connections(scene: RunningFarm) -> Fault | None:
     return Fault("PostgreSQL sessions cut", now, now)
 
 
+def fail_over(scene: RunningFarm) -> Fault | None:
+    """PostgreSQL dies, and a standby takes its place that lacks the last commits.
+
+    They are those of some seconds in which nothing was shipped to it. Nobody who got an
+    answer in that time, or wrote one of those rows, is told.
+    """
+    server = scene.environment.postgres
+    if not isinstance(server, ReplicatedPostgres) or _PART in scene.broken_parts:
+        return None
+    since = server.stop_shipping()
+    unshipped, away = scene.rng.uniform(*_UNSHIPPED_SECONDS), scene.rng.uniform(0.1, 4)
+
+    def promote() -> None:
+        server.promote()
+        scene.records.lost_commits.append(LostCommits(since, time.time()))
+
+    def die() -> None:
+        server.kill()
+        scene.restore_after(_PART, away, promote)
+
+    scene.broken_parts.add(_PART)
+    scene.delayed.schedule(unshipped, die)
+    return Fault("PostgreSQL failed over", since, since + unshipped + away)
+
+
 def hold_the_lock(scene: RunningFarm) -> Fault | None:
     """Somebody keeps the write lock of SQLite, at times longer than anyone waits."""
     if scene.environment.postgres is not None or _PART in scene.broken_parts:
         return None
     path = scene.environment.home / "impasto.sqlite"
-    seconds, now = scene.rng.uniform(1, 8), time.time()
+    seconds, now = draw_outage_seconds(scene.rng), time.time()
     holder = sqlite3.connect(path, timeout=10, isolation_level=None)
     try:
         holder.execute("BEGIN IMMEDIATE")

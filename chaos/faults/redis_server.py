@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chaos.faults.durations import draw_outage_seconds
 from chaos.records import Fault
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def flush(scene: RunningFarm) -> Fault | None:
 def kill_redis(scene: RunningFarm) -> Fault | None:
     """SIGKILL without a file to come back from; another one starts soon."""
     redis = scene.environment.redis
-    return _broken(scene, "Redis killed", (0.5, 4), redis.stop, redis.start)
+    return _broken(scene, "Redis killed", redis.stop, redis.start)
 
 
 def freeze_redis(scene: RunningFarm) -> Fault | None:
@@ -39,7 +40,7 @@ def freeze_redis(scene: RunningFarm) -> Fault | None:
     send = scene.environment.redis.process.send_signal
     scene.load.add_jobs(2)
     stop, go_on = partial(send, signal.SIGSTOP), partial(send, signal.SIGCONT)
-    return _broken(scene, FROZEN, (2, 6), stop, go_on)
+    return _broken(scene, FROZEN, stop, go_on)
 
 
 def half_open(scene: RunningFarm) -> Fault | None:
@@ -49,10 +50,10 @@ def half_open(scene: RunningFarm) -> Fault | None:
 
 
 def swallow(scene: RunningFarm) -> Fault | None:
-    """For some seconds nothing gets through, on old lines and new ones."""
+    """For a while nothing gets through, on old lines and new ones."""
     silence = scene.environment.proxy.silence
     stop, go_on = partial(silence, wanted=True), partial(silence, wanted=False)
-    return _broken(scene, "network silent", (2, 8), stop, go_on)
+    return _broken(scene, "network silent", stop, go_on)
 
 
 def reset(scene: RunningFarm) -> Fault | None:
@@ -69,13 +70,12 @@ def _now(kind: str) -> Fault:
 def _broken(
     scene: RunningFarm,
     kind: str,
-    between: tuple[float, float],
     stop: Callable[[], object],
     go_on: Callable[[], object],
 ) -> Fault | None:
     if _PART in scene.broken_parts:
         return None
-    seconds, now = scene.rng.uniform(*between), time.time()
+    seconds, now = draw_outage_seconds(scene.rng), time.time()
     stop()
     scene.restore_after(_PART, seconds, lambda: go_on() and None)
     return Fault(kind, now, now + seconds)

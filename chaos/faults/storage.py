@@ -1,4 +1,4 @@
-"""A disk without room, and a checkpoint that is no longer what was written."""
+"""A disk without room, a checkpoint that was changed, a picture that has vanished."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from chaos.records import Fault
-from shared.db.models.jobs import Checkpoint, Job
+from chaos.faults.durations import draw_outage_seconds
+from chaos.faults.users import pick_job
+from chaos.records import Fault, RemovedInput
+from shared.db.models.assets import Asset
+from shared.db.models.jobs import Checkpoint, Job, JobInput
 from shared.states import LEASED
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ def fill_the_disk(scene: RunningFarm) -> Fault | None:
     """Leave no room under the blobs; where we may not mount, let nobody write there."""
     if _PART in scene.broken_parts:
         return None
-    seconds, now = scene.rng.uniform(1, 5), time.time()
+    seconds, now = draw_outage_seconds(scene.rng), time.time()
     blobs = scene.environment.blobs
     if scene.environment.small_disk:
         ballast = _fill(blobs)
@@ -52,6 +55,23 @@ def corrupt_checkpoint(scene: RunningFarm) -> Fault | None:
         _spoil(path)
         return fault
     return None
+
+
+def remove_input(scene: RunningFarm) -> Fault | None:
+    """Remove the picture of a chain that is not over: no other chain has the same."""
+    if (job_id := pick_job(scene, chains_only=True)) is None:
+        return None
+    content = JobInput.job_id == job_id, JobInput.role == "content"
+    with scene.environment.db.read() as session:
+        key = session.scalar(
+            select(Asset.key)
+            .join(JobInput, JobInput.asset_id == Asset.id)
+            .where(*content)
+        )
+    (scene.environment.blobs / str(key)).unlink(missing_ok=True)
+    now = time.time()
+    scene.records.removed_inputs.append(RemovedInput(str(key), now))
+    return Fault("input removed", now, now, more=job_id)
 
 
 def _newest_checkpoint(scene: RunningFarm, job_id: str) -> Path | None:

@@ -1,13 +1,15 @@
-"""What people do at random moments; and the API killed while they do it."""
+"""What people do at random moments; and an API that dies or stands still meanwhile."""
 
 from __future__ import annotations
 
+import signal
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from chaos.farm_settings import FREEZE_RANGE_SECONDS
 from chaos.hash_chain import FIRST_SEED
 from chaos.records import Fault, RequestedAction
 from shared.db.models.jobs import Job
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chaos.farm.running_farm import RunningFarm
+
+_PART = "API"
 
 
 def cancel(scene: RunningFarm) -> Fault | None:
@@ -31,7 +35,7 @@ def finish(scene: RunningFarm) -> Fault | None:
 
 def pause(scene: RunningFarm) -> Fault | None:
     """Pause a job, and resume it some time later."""
-    job_id = _any_job(scene)
+    job_id = pick_job(scene)
     return None if job_id is None else pause_job(scene, job_id)
 
 
@@ -44,18 +48,30 @@ def pause_job(scene: RunningFarm, job_id: str) -> Fault:
 
 def steer(scene: RunningFarm) -> Fault | None:
     """Change the style weight of a chain, which every later link depends on."""
-    if (job_id := _any_job(scene, chains_only=True)) is None:
+    if (job_id := pick_job(scene, chains_only=True)) is None:
         return None
-    weight = round(scene.rng.uniform(1, 30), 3)
-    send = partial(scene.client.steer, job_id, weight)
+    send = partial(scene.pick_client().steer, job_id, pick_style_weight(scene))
     return _say(scene, job_id, "steer", send)
 
 
-def kill_the_api(scene: RunningFarm) -> Fault | None:
-    """SIGKILL of the API, which is started again."""
+def kill_an_api(scene: RunningFarm) -> Fault | None:
+    """SIGKILL of one API server, which is started again; the other one serves."""
+    if _PART in scene.broken_parts:
+        return None
     now = time.time()
-    scene.server.kill()
+    scene.rng.choice(scene.servers).kill()
     return Fault("API killed", now, now)
+
+
+def freeze_an_api(scene: RunningFarm) -> Fault | None:
+    """SIGSTOP of one API server, with whatever it holds; the other one serves."""
+    if _PART in scene.broken_parts:
+        return None
+    server = scene.rng.choice(scene.servers)
+    seconds, now = scene.rng.uniform(*FREEZE_RANGE_SECONDS), time.time()
+    server.send(signal.SIGSTOP)
+    scene.restore_after(_PART, seconds, partial(server.send, signal.SIGCONT))
+    return Fault("API frozen", now, now + seconds)
 
 
 def resume_all(scene: RunningFarm) -> None:
@@ -64,13 +80,13 @@ def resume_all(scene: RunningFarm) -> None:
         paused = select(Job.id).where(Job.state == JobState.PAUSED)
         ids = session.scalars(paused).all()
     for job_id in ids:
-        scene.client.request_action(job_id, "resume")
+        scene.pick_client().request_action(job_id, "resume")
 
 
 def _request_any(
     scene: RunningFarm, verb: str, *, chains_only: bool = False
 ) -> Fault | None:
-    job_id = _any_job(scene, chains_only=chains_only)
+    job_id = pick_job(scene, chains_only=chains_only)
     return None if job_id is None else _say(scene, job_id, verb)
 
 
@@ -82,16 +98,24 @@ def _say(
 ) -> Fault:
     """Say it in a thread: an answer may take as long as the database is away."""
     now = time.time()
-    send = send or partial(scene.client.request_action, job_id, verb)
+    send = send or partial(scene.pick_client().request_action, job_id, verb)
 
     def say() -> None:
-        scene.records.actions.append(RequestedAction(job_id, verb, send(), now))
+        status = send()
+        asked = RequestedAction(job_id, verb, status, now, time.time() - now)
+        scene.records.actions.append(asked)
 
     scene.threads.submit(say)
     return Fault(verb, now, now)
 
 
-def _any_job(scene: RunningFarm, *, chains_only: bool = False) -> str | None:
+def pick_style_weight(scene: RunningFarm) -> float:
+    """Choose a style weight."""
+    return round(scene.rng.uniform(1, 30), 3)
+
+
+def pick_job(scene: RunningFarm, *, chains_only: bool = False) -> str | None:
+    """Choose a job that is not over."""
     with scene.environment.db.read() as session:
         rows = session.execute(
             select(Job.id, Job.params).where(Job.state.not_in(TERMINAL))

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chaos.farm_settings import LEASE_SECONDS
+from chaos.farm_settings import FREEZE_RANGE_SECONDS
 from chaos.faults.users import pause_job
 from chaos.records import Fault
 from chaos.workers.failpoint_locations import OF_ONE_LEADER, TRAPS
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from chaos.farm.running_farm import RunningFarm
     from chaos.farm.worker_processes import WorkerSlot
 
-FROZEN_SECONDS = (LEASE_SECONDS + 0.5, LEASE_SECONDS + 3.0)
 _TRAP_SECONDS = 8.0  # nobody came by: it is taken away
 
 
@@ -37,7 +36,7 @@ def freeze(scene: RunningFarm) -> Fault | None:
     """SIGSTOP for longer than a lease, then SIGCONT: it does not know that it slept."""
     if (berth := scene.pick_worker()) is None:
         return None
-    seconds = scene.rng.uniform(*FROZEN_SECONDS)
+    seconds = scene.rng.uniform(*FREEZE_RANGE_SECONDS)
     fault = scene.describe_fault("SIGSTOP, SIGCONT", berth, time.time() + seconds)
     berth.send(signal.SIGSTOP)
     scene.delayed.schedule(seconds, partial(berth.send, signal.SIGCONT))
@@ -79,7 +78,7 @@ def collect_triggered_failpoints(scene: RunningFarm) -> Iterator[Fault]:
             continue
         until = word.at
         if word.action == FREEZE:
-            seconds = scene.rng.uniform(*FROZEN_SECONDS)
+            seconds = scene.rng.uniform(*FREEZE_RANGE_SECONDS)
             until += seconds
             berth.send(signal.SIGSTOP)  # it has done so itself: this notes it
             scene.delayed.schedule(seconds, partial(berth.send, signal.SIGCONT))

@@ -1,12 +1,13 @@
 """`python -m chaos.workers.chaos_worker`: the product's worker, with traps.
 
 It computes chains, too. It takes the options of `worker.app`. CHAOS_TRAPS names the
-folder of the traps.
+folder of the traps, CHAOS_HOST the host that this process says it runs on.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -22,10 +23,15 @@ from worker.engine.transfer import stylize
 
 def main() -> int:
     """Prepare this process, then be a worker."""
+    socket.gethostname = _host_name
     install(Failpoints(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
     attempt.stylize = wrap_stylize(stylize)
     retry_policy.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
     return run_worker()
+
+
+def _host_name() -> str:
+    return os.environ["CHAOS_HOST"]
 
 
 if __name__ == "__main__":

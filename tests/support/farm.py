@@ -52,7 +52,8 @@ FAST = {
 
 def picture(seed, size=(96, 64)):
     """A PNG of soft colored blobs, different for each seed."""
-    noise = Image.frombytes("RGB", (6, 4), hashlib.shake_256(bytes([seed])).digest(72))
+    name = seed.to_bytes(max(1, (seed.bit_length() + 7) // 8))
+    noise = Image.frombytes("RGB", (6, 4), hashlib.shake_256(name).digest(72))
     buffer = io.BytesIO()
     noise.resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
     return buffer.getvalue()

@@ -116,7 +116,7 @@ def postgresql_folder():
     """Where PostgreSQL's programs are: on PATH, or where Debian hides them."""
     on_path = shutil.which("initdb")
     if on_path:
-        return Path(on_path).parent
+        return Path(on_path).resolve().parent  # a link may stand alone there
     versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"),
         key=lambda path: int(path.parts[-3]),
@@ -132,6 +132,7 @@ class PostgresServer:
 
     def __init__(self, programs, folder, as_user):
         self._programs, self._folder, self._as_user = programs, folder, as_user
+        self.socket = folder / ".s.PGSQL.5432"
         self._made = 0
         self.process = None
 
@@ -151,6 +152,19 @@ class PostgresServer:
         """SIGQUIT is as if the machine had lost its power: no goodbye, no flush."""
         self.process.send_signal(number)
         self.process.wait()
+
+    def copy_to(self, folder):
+        """A standby that replays what this server writes, not yet started."""
+        options = ["-h", self._folder, "-U", "impasto", "-D", folder / "data"]
+        subprocess.run(
+            [self._programs / "pg_basebackup", *options, "--checkpoint=fast",
+             "--wal-method=stream", "--write-recovery-conf", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **self._as_user,
+        )  # fmt: skip
+        return PostgresServer(self._programs, folder, self._as_user)
 
     def url(self, name):
         return f"postgresql+psycopg://impasto@/{name}?host={self._folder}"
@@ -175,7 +189,7 @@ class PostgresServer:
 @contextmanager
 def running_postgresql(programs):
     """PostgreSQL refuses to run as root: then it runs as `postgres`."""
-    user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+    user = _postgresql_user()
     as_user = {}
     if user is not None:
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
@@ -187,12 +201,31 @@ def running_postgresql(programs):
             cwd=folder,
             **as_user,
         )
-        server = PostgresServer(programs, folder, as_user)
-        try:
-            server.start()
+        with _running(PostgresServer(programs, folder, as_user)) as server:
             yield server
-        finally:
-            server.stop()
+
+
+@contextmanager
+def running_standby(primary):
+    """A second server that follows `primary`, asynchronously."""
+    with (
+        short_folder(_postgresql_user()) as folder,
+        _running(primary.copy_to(folder)) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def _running(server):
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def _postgresql_user():
+    return pwd.getpwnam("postgres") if os.getuid() == 0 else None
 
 
 def _wait_for_postgresql(server):
