@@ -131,7 +131,7 @@ class PostgresServer:
     """
 
     def __init__(self, programs, folder, as_user):
-        self._programs, self._folder, self._as_user = programs, folder, as_user
+        self.programs, self._folder, self._as_user = programs, folder, as_user
         self.socket = folder / ".s.PGSQL.5432"
         self._made = 0
         self.process = None
@@ -139,7 +139,7 @@ class PostgresServer:
     def start(self):
         data = self._folder / "data"
         self.process = subprocess.Popen(
-            [self._programs / "postgres", "-D", data, "-k", self._folder,
+            [self.programs / "postgres", "-D", data, "-k", self._folder,
              *_POSTGRES_OPTIONS],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -157,14 +157,14 @@ class PostgresServer:
         """A standby that replays what this server writes, not yet started."""
         options = ["-h", self._folder, "-U", "impasto", "-D", folder / "data"]
         subprocess.run(
-            [self._programs / "pg_basebackup", *options, "--checkpoint=fast",
+            [self.programs / "pg_basebackup", *options, "--checkpoint=fast",
              "--wal-method=stream", "--write-recovery-conf", "--no-sync"],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=folder,
             **self._as_user,
         )  # fmt: skip
-        return PostgresServer(self._programs, folder, self._as_user)
+        return PostgresServer(self.programs, folder, self._as_user)
 
     def url(self, name):
         return f"postgresql+psycopg://impasto@/{name}?host={self._folder}"

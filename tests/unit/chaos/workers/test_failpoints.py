@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import worker.app  # noqa: F401 - every step is loaded with it
 from chaos.workers.failpoint_locations import OF_JOBS, OF_LEADER, TRAPS, install
 from chaos.workers.failpoints import LOSE, Failpoints
 from shared.errors import DatabaseUnavailable
