@@ -50,9 +50,10 @@ chaos: setup ## break a farm for two minutes, and see that it keeps its promises
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m chaos $(ARGS)
 
-chaos-long: setup ## the same for half an hour; ARGS="--seconds 600 --seeds 4 --seed 9"
+chaos-long: setup ## the same for half an hour, then failovers; ARGS="--seconds 600 --seeds 4 --seed 9"
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m chaos --seconds 1800 --seeds 12 $(ARGS)
+	$(BIN)/python -m chaos --failover --seconds 300 --seeds 4 --json .chaos/failover.json
 
 chaos-baseline: setup ## the same faults against plain Celery
 	$(BIN)/python -m chaos.baseline $(ARGS)

@@ -88,6 +88,7 @@ class Outcome:
     settled_seconds: float | None  # None: not within the bound
     restarts: int
     claims: int
+    forgotten: int  # jobs that were accepted and have no row, as after a failover
 
 
 def run_episode(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
@@ -232,6 +233,7 @@ def _outcome(
     settled: float | None,
 ) -> Outcome:
     faults, states = scene.records.faults, [row.state for row in evidence.rows]
+    accepted = {one.job_id for one in (*evidence.submissions, *evidence.children)}
     calm, frozen = compute_delays(scene.records.submissions, faults)
     return Outcome(
         plan=plan,
@@ -247,4 +249,5 @@ def _outcome(
         claims=sum(
             one.event == "claim" for each in evidence.events.values() for one in each
         ),
+        forgotten=len(accepted - {None} - {row.id for row in evidence.rows}),
     )

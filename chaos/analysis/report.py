@@ -39,6 +39,7 @@ def to_json(outcome: Outcome) -> Episode:
         "jobs": outcome.jobs,
         "states": outcome.states,
         "claims": outcome.claims,
+        "forgotten": outcome.forgotten,
         "restarts": outcome.restarts,
         "settled_seconds": outcome.settled_seconds,
         "faults": [asdict(one) for one in outcome.faults],
@@ -68,6 +69,8 @@ def format_episode(episode: Episode) -> str:
         f"{episode['claims']} claims, {episode['restarts']} workers restarted, "
         "settled in " + ("NEVER" if settled is None else f"{settled:.1f} s")
     ]
+    if forgotten := episode.get("forgotten"):  # not there in older files
+        lines.append(f"{forgotten} more jobs were forgotten with their commits")
     lines += [
         f"VIOLATION {seed}: {one['kind']}: {one['what']}: {one['why']}"
         for one in episode["violations"]
