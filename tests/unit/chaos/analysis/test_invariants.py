@@ -292,7 +292,7 @@ def with_child(asked, *, weights=((0, 8.0), (4, 2.5)), length=ITERATIONS, **of_r
     data = png(last_link(SEED, length, weights))
     whole = {
         "id": CHILD,
-        "result_key": f"results/{CHILD}/3.png",
+        "result_key": f"results/{CHILD}/3-0b.png",
         "iteration": length,
         "iterations": length,
         "parent_id": "job_a",
