@@ -61,7 +61,7 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
         if sent.job_id is None or sent.job_id in there:
             continue
         if not _may_be_forgotten(evidence, sent.at, sent.seconds):
-            yield Violation(LOST, sent.job_id, f"{sent}: accepted, and no row")
+            yield Violation(LOST, sent.job_id, f"accepted, and no row: {sent}")
 
 
 def _may_be_forgotten(evidence: Evidence, at: float, seconds: float) -> bool:
