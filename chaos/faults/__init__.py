@@ -70,8 +70,8 @@ FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     extend: 2,
     retry: 2,
     remove_input: 1,
-    kill_an_api: 1,
-    freeze_an_api: 1,
+    kill_an_api: 2,
+    freeze_an_api: 2,
 }
 
 
