@@ -1,1 +1,1 @@
-"""The farm under chaos: the proxy before Redis."""
+"""The farm under chaos: its proxy, its standby, and who talks to its API servers."""
