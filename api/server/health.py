@@ -86,9 +86,8 @@ def _clock(dependencies: Dependencies) -> str:
         now, newest = read_database_clock(dependencies.database)
     except DatabaseUnavailable:
         return _DOWN  # the check of the database says so
-    lease_seconds = dependencies.settings.lease_seconds
     ahead_of_host, behind_rows = now - SYSTEM_CLOCK.time(), newest - now
-    if abs(ahead_of_host) <= lease_seconds >= behind_rows:
+    if max(abs(ahead_of_host), behind_rows) <= dependencies.settings.lease_seconds:
         return _OK
     log.warning("database_clock_off", ahead_of_host=ahead_of_host, behind=behind_rows)
     return _OFF

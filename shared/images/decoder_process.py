@@ -34,6 +34,7 @@ _WALL_SECONDS = 60  # a machine that gives ten seconds of CPU time no sooner is 
 # Measured with 64 megapixels: up to 21 bytes per pixel, in a WebP with transparency.
 _BYTES_PER_PIXEL = 24
 _BASE_BYTES = 256 * 2**20
+_BEGIN = b"\n"  # sent by each process before it decodes; JSON may follow
 
 
 def inspect_apart(data: bytes, max_pixels: int) -> ImageInfo:
@@ -65,17 +66,20 @@ def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
             with suppress(ConnectionError):  # it may end before it has read all
                 connection.sendall(f"{task} {max_pixels}\n".encode() + data)
                 connection.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionError):
                 answer = answer_file.read()
     except OSError as error:
         raise ServerBusy(f"the picture could not be decoded now: {error}") from error
-    if not answer:
+    if not answer:  # no process for it was started
+        raise ServerBusy("the picture could not be decoded now")
+    if answer == _BEGIN:
         message = f"decoding fails, or takes more than {CPU_SECONDS} s of CPU time"
         raise ImageUnreadable(message, hint=EXPORT_HINT)
-    found: dict[str, Any] = json.loads(answer)
+    body: dict[str, Any] = json.loads(answer)
     for refusal in (ImageTooLarge, ImageUnreadable):
-        if found.get("refusal") == refusal.code:
-            raise refusal(found["message"], hint=found["hint"])
-    return found
+        if body.get("refusal") == refusal.code:
+            raise refusal(body["message"], hint=body["hint"])
+    return body
 
 
 class _ForkServer:
@@ -130,12 +134,14 @@ def main() -> None:
 
 def _answer(connection: socket.socket) -> None:
     """Decode one picture within limits."""
+    connection.sendall(_BEGIN)
     with connection.makefile("rb") as file:
         task, max_pixels = file.readline().decode().split()
         most_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * int(max_pixels)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+        with suppress(ValueError):  # a lower limit holds already; macOS knows none
+            resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
         try:
             answer = _decode(task, file.read(), int(max_pixels))
         except (ImageTooLarge, ImageUnreadable) as error:

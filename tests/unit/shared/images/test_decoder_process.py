@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 import shared
-from shared.errors import ImageTooLarge, ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable, ServerBusy
 from shared.images import decoder_process
 from shared.images.decoder_process import inspect_apart, mask_thumbnail_apart
 from shared.images.inspect import inspect_image
@@ -23,6 +24,7 @@ from tests.support.sixteen_bit_images import chunk
 
 MAX_PIXELS = 64 * 2**20
 GOOD = encode(picture(), "PNG")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(shared.__file__).parents[1])}
 
 
 def fork_server():
@@ -96,6 +98,35 @@ def test_when_the_process_that_forks_was_killed_the_next_picture_starts_another(
     assert fork_server().pid != first.pid
 
 
+def test_a_picture_whose_process_never_started_is_not_blamed_for_it():
+    server = fork_server()
+    server.suspend()
+    killer = threading.Timer(0.5, server.kill)
+    killer.start()
+
+    with pytest.raises(ServerBusy):
+        inspect_apart(GOOD, MAX_PIXELS)
+
+    killer.join()
+    psutil.wait_procs([server], timeout=10)
+
+
+def test_where_less_memory_is_allowed_or_none_can_be_a_picture_is_still_decoded():
+    """macOS refuses the limit, with the same error as for one above that of all."""
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
+        "from shared.images.decoder_process import inspect_apart\n"
+        f"print(inspect_apart(bytes.fromhex('{GOOD.hex()}'), {MAX_PIXELS}).width)"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, env=ENVIRONMENT
+    )
+
+    assert found.stdout == b"40\n", found.stderr.decode()
+
+
 def test_the_processes_know_no_settings(monkeypatch):
     monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://user:secret@host/db")
     old = fork_server()
@@ -119,7 +150,7 @@ def test_nothing_is_left_when_the_process_that_asked_is_killed(end):
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(shared.__file__).parents[1])},
+        env=ENVIRONMENT,
     )
     with asking:
         assert asking.stdout.read(1) == b"1"
