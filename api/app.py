@@ -13,7 +13,7 @@ from api.auth.rate_limit import RateLimiter, register_rate_limits
 from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
-from api.http.body import require_length
+from api.http.body import end_work, require_length
 from api.http.headers import refuse_compressed_body, register_headers
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
@@ -93,6 +93,7 @@ def create_app(
     register_rate_limits(app)
     app.before_request(refuse_compressed_body)  # after auth
     app.before_request(require_length)
+    app.teardown_request(end_work)
     for module in _DOCUMENTED_MODULES:
         register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)

@@ -60,7 +60,7 @@ _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
 _HEADER_TIMEOUT_MS = 10_000  # for the whole head; clients keep idle connections for 5 s
 _MAX_CONNECTIONS = 1024  # besides those of streams
-_IDLE_SECONDS = 120  # twice the longest wait, during which nothing is sent
+_IDLE_SECONDS = 120  # twice the longest wait for news, while nothing is sent
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from io import BytesIO
+from threading import get_ident
 from typing import IO, TYPE_CHECKING
 
 from flask import g, request
@@ -23,6 +25,7 @@ MIN_BYTES_PER_SECOND = 16 * 1024  # of the whole body, after the grace
 _MAX_STEP_BYTES = 64  # reading 20 MB in such steps takes 0.2 s of CPU time
 _STREAM = "wsgi.input"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_RECEIVED_AT: dict[int, float] = {}  # end of a body, by the thread that works on it
 
 
 class BodyStream:
@@ -92,6 +95,17 @@ def body_slot(request: Request) -> Iterator[None]:
         yield
     finally:
         release()
+        _RECEIVED_AT[get_ident()] = time.monotonic()
+
+
+def end_work(_: BaseException | None) -> None:
+    """Forget the request of this thread, which has been answered."""
+    _RECEIVED_AT.pop(get_ident(), None)
+
+
+def longest_work_seconds() -> float:
+    """Return for how long the oldest request with a body has been worked on."""
+    return time.monotonic() - min(list(_RECEIVED_AT.values()), default=math.inf)
 
 
 def require_length() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from api.http.body import longest_work_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,7 +36,10 @@ def close_idle_connections(limit_seconds: float) -> None:
 
     A thread that reads a body, or writes to a client that does not read, waits in the
     server's own code, which knows no timeout and does not tell which connection it is.
+    Nothing moves either while a request with many pictures is worked on: its connection
+    has been idle for no longer than the oldest such request is old.
     """
+    limit_seconds = max(limit_seconds, longest_work_seconds() + _CHECK_SECONDS)
     listening = {s.getsockname()[1] for s in _tcp_sockets() if _is_listening(s)}
     for connection in _tcp_sockets():
         with suppress(OSError):  # it has ended meanwhile

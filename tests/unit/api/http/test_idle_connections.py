@@ -10,8 +10,10 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from flask import request
 
 from api.http.idle_connections import close_idle_connections
+from api.http.json_body import read_json_object
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO")
 LIMIT = 1.0
@@ -91,6 +93,25 @@ def test_a_connection_in_use_stays(connect, direction):
 
     assert is_open(client)
     assert is_open(accepted)
+
+
+def test_a_connection_stays_while_a_request_is_worked_on_for_longer(connect, make_api):
+    """Nothing moves on the connection of an upload whose many pictures are decoded."""
+    client, _ = connect()
+    app = make_api().client.application
+    local = {"REMOTE_ADDR": "127.0.0.1"}
+    with app.test_request_context(
+        "/v1/jobs", method="POST", json={}, environ_base=local
+    ):
+        app.preprocess_request()
+        read_json_object(request)
+        time.sleep(LIMIT + 0.2)
+        close_idle_connections(LIMIT)
+        assert is_open(client)
+
+    close_idle_connections(LIMIT)
+
+    assert not is_open(client)
 
 
 def test_listeners_and_connections_to_other_servers_stay(connect):
