@@ -39,13 +39,15 @@ def touch_heartbeat_file(home: Path) -> None:
 
 
 def is_heartbeat_file_fresh(home: Path) -> bool:
-    """Whether a worker of this host touched the file recently."""
+    """Whether a worker of this host touched the file recently.
+
+    A file from the future is from before the host's clock was set back.
+    """
     try:
-        return (
-            time.time() - _heartbeat_file(home).stat().st_mtime < HEARTBEAT_FILE_SECONDS
-        )
+        age_seconds = time.time() - _heartbeat_file(home).stat().st_mtime
     except OSError:
         return False
+    return abs(age_seconds) < HEARTBEAT_FILE_SECONDS
 
 
 def _heartbeat_file(home: Path) -> Path:
