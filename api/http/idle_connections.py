@@ -57,7 +57,13 @@ def _tcp_sockets() -> Iterator[socket.socket]:
         with suppress(OSError):  # it was closed meanwhile
             if not path.readlink().name.startswith("socket:"):
                 continue
-            with socket.socket(fileno=os.dup(int(path.name))) as duplicate:
+            number = os.dup(int(path.name))
+            try:
+                duplicate = socket.socket(fileno=number)
+            except OSError:
+                os.close(number)  # a file has taken the number of the socket
+                continue
+            with duplicate:
                 if duplicate.proto == socket.IPPROTO_TCP:
                     yield duplicate
 

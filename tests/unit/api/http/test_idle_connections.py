@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
+import psutil
 import pytest
 from flask import request
 
@@ -112,6 +114,18 @@ def test_a_connection_stays_while_a_request_is_worked_on_for_longer(connect, mak
     close_idle_connections(LIMIT)
 
     assert not is_open(client)
+
+
+def test_a_file_that_takes_the_number_of_a_closed_socket_is_not_kept_open(
+    tmp_path, monkeypatch
+):
+    with (tmp_path / "file").open("w"):
+        before = psutil.Process().num_fds()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "readlink", lambda _: Path("socket:[1]"))
+            close_idle_connections(LIMIT)
+
+        assert psutil.Process().num_fds() == before
 
 
 def test_listeners_and_connections_to_other_servers_stay(connect):
