@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"http": 80, "https": 443}
 _OWN_SITE_VALUES = {"same-origin", "none"}  # of Sec-Fetch-Site
-_PROXY_HEADERS = {"forwarded", "via", "x-real-ip"}  # and those of the prefix
-_PROXY_HEADER_PREFIX = "x-forwarded-"
+_PROXY_HEADERS = {
+    "cf-connecting-ip",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-real-ip",
+}
+_PROXY_HEADER_PREFIX = "x-forwarded"
 
 
 def require_this_machine() -> None:

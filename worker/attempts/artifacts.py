@@ -168,24 +168,25 @@ class ArtifactStore:
             DatabaseUnavailable: Something is still pending.
         """
         db, claim = self._context.db, self.claim
-        for code, message in list(self._unstored_warnings.items()):
-            add_warning(db, claim, code, message)
-            del self._unstored_warnings[code]
-        if self._unstored_losses:
-            # Before the checkpoint: an attempt that resumes there reads the losses.
-            store_loss_history(db, claim, self._unstored_losses)
-            self._unstored_losses = []
-        while self._unnamed:
-            self._record_checkpoint(*self._unnamed[0])
-            del self._unnamed[0]
+        try:
+            for code, message in list(self._unstored_warnings.items()):
+                add_warning(db, claim, code, message)
+                del self._unstored_warnings[code]
+            if self._unstored_losses:
+                # Before the checkpoint: an attempt that resumes there reads the losses.
+                store_loss_history(db, claim, self._unstored_losses)
+                self._unstored_losses = []
+            while self._unnamed:
+                self._record_checkpoint(*self._unnamed[0])
+                del self._unnamed[0]
+        except FencedOut:
+            self._drop_untried()
+            raise
 
     def _record_checkpoint(self, iteration: int, blob: WrittenBlob) -> None:
         db, claim = self._context.db, self.claim
         try:
             old_keys = record_checkpoint(db, claim, iteration, blob, FORMAT_VERSION)
-        except FencedOut:
-            self._drop_untried()
-            raise
         except DatabaseUnavailable:
             self._is_first_tried = True
             raise

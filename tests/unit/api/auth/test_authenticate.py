@@ -51,7 +51,7 @@ def test_the_servers_own_page_is_let_in(client):
 @pytest.mark.parametrize(
     "header",
     ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-anything",
-     "X-Real-IP", "Via"],
+     "X-Real-IP", "Via", "CF-Connecting-IP"],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/v1/jobs", "/livez"])
 def test_without_keys_what_came_through_a_proxy_is_turned_away(client, path, header):
