@@ -1,0 +1,85 @@
+"""Clocks of hosts and of the database: each may step on its own, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from shared.clock import Clock
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from tests.simulation.processes import Process
+    from tests.simulation.scheduler import Scheduler, Task
+    from tests.simulation.world import World
+
+START = 1_800_000_000.0  # of every clock, seconds since 1970
+LONG_OUTAGE_SECONDS = 120.0
+LONGEST_NAP_SECONDS = 50.0  # during a long outage; shorter than every stall limit
+
+
+@dataclass(slots=True)
+class Host:
+    """A machine: its name, and how far its clock was set forward, or back."""
+
+    name: str
+    step_seconds: float = 0.0
+    suspended_seconds: float = 0.0  # that CLOCK_MONOTONIC did not count
+
+
+class DatabaseClock:
+    """The database's clock."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler, self.step_seconds = scheduler, 0.0
+
+    def __call__(self) -> float:
+        return START + self._scheduler.now + self.step_seconds
+
+
+class _Thread:
+    def __init__(self, scheduler: Scheduler, task: Task) -> None:
+        self._scheduler, self._task = scheduler, task
+
+    def join(self, timeout: float | None = None) -> None:
+        self._scheduler.join(self._task, timeout)
+
+
+class VirtualClock(Clock):
+    """Clock of a process: reads its host's time, and waits by the scheduler."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self._world, self._process = world, process
+        self._scheduler = world.scheduler
+
+    @override
+    def monotonic(self) -> float:
+        return self._scheduler.now - self._process.host.suspended_seconds
+
+    @override
+    def time(self) -> float:
+        return START + self._scheduler.now + self._process.host.step_seconds
+
+    @override
+    def sleep(self, seconds: float) -> None:
+        self._scheduler.sleep(self._nap(seconds))
+
+    @override
+    def wait(self, event: threading.Event, seconds: float | None = None) -> bool:
+        nap = None if seconds is None else self._nap(seconds)
+        return self._scheduler.wait(event, nap)
+
+    @override
+    def start_thread(self, name: str, function: Callable[[], None]) -> _Thread:
+        return _Thread(self._scheduler, self._process.spawn(name, function))
+
+    def _nap(self, seconds: float) -> float:
+        """Wait longer in the midst of a long outage, in which every try fails alike."""
+        left = self._world.database_away_until(self._process) - self._scheduler.now
+        if left <= LONG_OUTAGE_SECONDS:
+            return seconds
+        return max(seconds, min(LONGEST_NAP_SECONDS, left / 3))

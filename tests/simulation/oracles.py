@@ -1,0 +1,177 @@
+"""Oracles: those of the chaos judge, and how much may be lost, and why a job may end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from chaos.analysis import evidence, invariants
+from chaos.analysis.evidence import Evidence
+from chaos.analysis.invariants import Violation
+from chaos.records import CHAIN, Submission
+from shared.db.blob_refs import unreferenced_keys
+from shared.db.models.jobs import Checkpoint, Job
+from shared.maintenance.orphans import OrphanCollector
+from shared.states import Event, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chaos.analysis.evidence import JobRecord
+    from tests.simulation.monitor import Monitor
+    from tests.simulation.world import World
+
+TOO_LATE, WASTED, EARLY_END, GROUNDLESS = "too late", "wasted", "early end", "groundless"
+DAY_SECONDS = 86_400.0
+_LOSSES = (Event.RESCUE, Event.CRASH_LOOP)
+_MOST_LOSSES, _MOST_ATTEMPTS = 3, 4
+_CHAOS_CHECKS = [
+    check for check in invariants.CHECKS if check is not invariants.failed
+]
+
+
+def judge(world: World, monitor: Monitor) -> list[Violation]:
+    """Find every broken promise of one seed."""
+    found = [Violation(TOO_LATE, about, f"{kind} {why}") for kind, about, why in monitor.found]
+    found += [Violation("crashed", "", why) for why in world.complaints]
+    found += list(groundless_losses(world))
+    found += list(groundless_exits(world))
+    gathered = gather(world)
+    for check in _CHAOS_CHECKS:
+        found += check(gathered)
+    found += early_ends(world, gathered.rows)
+    found += wasted(world)
+    return found
+
+
+def gather(world: World) -> Evidence:
+    """Read what is left, as the chaos judge wants it."""
+    ground = SimpleNamespace(db=world.database)
+    rows, submissions = _name_children(world, evidence.read_rows(ground))
+    left, missing = _collect_orphans(world)
+    data = {key: blob for key, (blob, _) in world.blobs.data.items()}
+    return Evidence(
+        submissions=submissions,
+        actions=world.records.actions,
+        rows=rows,
+        events=evidence.read_events(ground),
+        weights=evidence.read_weights(ground, rows),
+        results=data,
+        pictures={},
+        counts=evidence.read_counts(ground),
+        orphan_keys=left,
+        missing_checkpoints=sorted(set(missing) - world.damaged),
+    )
+
+
+def _name_children(
+    world: World, rows: list[JobRecord]
+) -> tuple[list[JobRecord], list[Submission]]:
+    """Give each child a name of its own, and a submission of its parent's seed."""
+    with world.database.read() as session:
+        found = session.execute(select(Job.id, Job.relation))
+        children = {job_id for job_id, relation in found if relation is not None}
+    submissions, named = [*world.records.submissions], []
+    for row in rows:
+        if row.id in children:
+            values = {name: getattr(row, name) for name in evidence._ROW}
+            values["name"] = f"{row.name} {row.id}"
+            row = evidence.JobRecord(**values)
+            seed = int(row.params["seed"])
+            submissions.append(
+                Submission(values["name"], CHAIN, seed, {}, row.id, False, 0.0, 0.0)
+            )
+        named.append(row)
+    return named, submissions
+
+
+def _collect_orphans(world: World) -> tuple[list[str], list[str]]:
+    """Let the collector run as it would days later."""
+    storage = world.blobs
+    later = SimpleNamespace(time=lambda: world.latest_time() + 2 * DAY_SECONDS)
+    collector = OrphanCollector(world.database, storage, DAY_SECONDS, later)
+    while collector.collect_batch():
+        continue
+    there = list(world.blobs.data)
+    with world.database.read() as session:
+        left = unreferenced_keys(session, there)
+        named = set(session.scalars(select(Checkpoint.key)))
+    return left, sorted(named - set(there))
+
+
+def groundless_losses(world: World) -> Iterator[Violation]:
+    """No job is taken from a worker that nothing has happened to."""
+    settings = world.settings
+    window = 3 * settings.lease_seconds + 2 * settings.rescue_seconds
+    holders: dict[tuple[str, int], str] = {}
+    for change in world.changes:
+        if change.event == Event.CLAIM:
+            holders[change.job_id, change.fence] = change.by
+        if change.event not in _LOSSES:
+            continue
+        holder = holders.get((change.job_id, change.fence - 1), "")
+        if not world.was_touched(holder, change.at, window):
+            why = f"{change.event} at {change.at:.0f}, and nothing happened to {holder}"
+            yield Violation(GROUNDLESS, change.job_id, why)
+
+
+def groundless_exits(world: World) -> Iterator[Violation]:
+    """The watchdog replaces no process that can work."""
+    for loss in world.losses:
+        if loss.code == 75 and not loss.was_sick:
+            why = f"replaced at {loss.at:.0f}, and it was well"
+            yield Violation(GROUNDLESS, loss.process, why)
+
+
+def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
+    """A job fails only after the stated number of losses without progress."""
+    for row in rows:
+        if row.state == JobState.EXPIRED:
+            yield Violation(EARLY_END, row.id, "expired")
+        if row.state != JobState.FAILED:
+            continue
+        events = [change for change in world.changes if change.job_id == row.id]
+        losses = sum(change.event in _LOSSES for change in events)
+        failures = sum(
+            change.event in {Event.RETRY, Event.FAIL} for change in events
+        )
+        by_losses = row.error_code == "worker_lost" and losses >= _MOST_LOSSES
+        by_device = row.error_code in {"device_failed"} and failures >= _MOST_ATTEMPTS
+        if not (by_losses or by_device):
+            why = f"{row.error_code}: {row.error_message} ({losses}, {failures})"
+            yield Violation(EARLY_END, row.id, why)
+
+
+def wasted(world: World) -> Iterator[Violation]:
+    """Iterations done again are few: a checkpoint's distance per fault of that job."""
+    distance = world.settings.checkpoint_seconds / (0.8 * world.iteration_seconds)
+    for job_id, done in world.engine.done.items():
+        allowed = again = best = begin = 0
+        for place, (iteration, at, _) in enumerate(done):
+            again += iteration <= best
+            best = max(best, iteration)
+            if place and iteration != done[place - 1][0] + 1:
+                attempt = done[begin:place]
+                allowed += int(distance) + 1 + _unprotected(world, attempt)
+                begin = place
+        if again > allowed:
+            why = f"{again} iterations done again, {allowed} allowed"
+            yield Violation(WASTED, job_id, why)
+
+
+def _unprotected(world: World, attempt: list[tuple[int, float, str]]) -> int:
+    """Count the iterations of an attempt that no checkpoint could keep.
+
+    They came after something went wrong with the database or the storage.
+    """
+    began, ended, worker = attempt[0][1], attempt[-1][1], attempt[0][2]
+    if world.damaged:
+        return len(attempt)
+    hits = [
+        begins
+        for name, begins, until in world.touches
+        if name in {"", worker} and begins <= ended and until >= began
+    ]
+    return sum(at >= min(hits, default=ended + 1) for _, at, _ in attempt)

@@ -1,0 +1,211 @@
+"""People: they submit jobs and ask for things, through an API server that may die."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from chaos.hash_chain import FIRST_SEED
+from chaos.records import CHAIN, RequestedAction, Submission
+from shared.db.models.jobs import Checkpoint
+from shared.errors import DatabaseUnavailable, ImpastoError
+from shared.idempotency import (
+    IdempotentRequest,
+    RecordedResponse,
+    abandon_request,
+    begin_request,
+    record_response,
+)
+from shared.jobs import actions, forks, steering
+from shared.jobs.submit import (
+    LOCAL_OWNER_ID,
+    NewJob,
+    NewJobInput,
+    SubmissionLimits,
+    submit_job,
+)
+from shared.params.segments import Changes
+from shared.params.style import StyleParams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.simulation.processes import ApiProcess
+    from tests.simulation.world import World
+
+LIMITS = SubmissionLimits(max_queued_per_owner=1000, max_queued=1000, max_attempts=4)
+PATIENCE_SECONDS = 20.0  # that a client waits for an answer
+PAUSE_SECONDS = 5.0  # before it asks again
+MOST_TRIES = 8
+OK, REFUSED = 200, 409
+VERBS = ("cancel", "pause", "resume", "finish", "steer", "fork", "extend", "retry")
+
+Verb = "Callable[[ApiProcess, str, Random], Any]"
+
+
+def submit(world: World, rng: Random) -> None:
+    """Submit a job; ask again with the same key until there is an answer."""
+    number = len(world.records.submissions)
+    name, seed = f"chain {number}", FIRST_SEED + world.seed * 1000 + number
+    first, second = rng.randint(2, 7), rng.randint(3, 9)
+    params = {
+        "max_edge": 64,
+        "seed": seed,
+        "schedule": [[16, first], [64, second]],
+        "embed_recipe": False,
+    }
+    keep_every = rng.choice([None, None, 3])
+    sent = Submission(name, CHAIN, seed, params, None, True, world.scheduler.now, 0.0)
+    world.records.submissions.append(sent)
+
+    def ask(api: ApiProcess) -> str:
+        return _submit_once(api, name, params, keep_every)
+
+    status, job_id = _ask_until_answered(world, rng, ask)
+    world.records.submissions[number] = Submission(
+        name, CHAIN, seed, params, job_id, status is None, sent.at, 0.0
+    )
+
+
+def act(world: World, verb: str, job_id: str, rng: Random) -> None:
+    """Ask for an action on a job, once."""
+    at = world.scheduler.now
+    place = len(world.records.actions)
+    world.records.actions.append(RequestedAction(job_id, verb, None, at))
+    dice = rng.random()
+
+    def ask(api: ApiProcess) -> Any:
+        return _VERBS[verb](api, job_id, dice)
+
+    status, _ = _call(world, rng.choice(world.apis), ask)
+    world.records.actions[place] = RequestedAction(job_id, verb, status, at)
+
+
+def _ask_until_answered(
+    world: World, rng: Random, ask: Callable[[ApiProcess], Any]
+) -> tuple[int | None, Any]:
+    for _ in range(MOST_TRIES):
+        status, value = _call(world, rng.choice(world.apis), ask)
+        if status is not None:
+            return status, value
+        world.scheduler.sleep(PAUSE_SECONDS)
+    return None, None
+
+
+def _call(
+    world: World, api: ApiProcess, ask: Callable[[ApiProcess], Any]
+) -> tuple[int | None, Any]:
+    """Call an API server; (None, None): there was no answer."""
+    answer: list[tuple[int | None, Any]] = []
+
+    def serve() -> None:
+        try:
+            answer.append((OK, ask(api)))
+        except DatabaseUnavailable:
+            answer.append((None, None))
+        except ImpastoError as error:
+            world.scheduler.note(api.name, f"refuses: {error}")
+            answer.append((REFUSED, None))
+
+    if api.is_dead:
+        return None, None
+    task = api.spawn("request", serve)
+    world.scheduler.join(task, PATIENCE_SECONDS)
+    return answer[0] if answer else (None, None)
+
+
+def _submit_once(
+    api: ApiProcess, name: str, params: dict[str, Any], keep_every: int | None
+) -> str:
+    """Submit as `POST /v1/jobs` with an Idempotency-Key does."""
+    db, (content, style) = api.db, api.world.asset_ids
+    begun = begin_request(db, LOCAL_OWNER_ID, "POST /v1/jobs", name, "same")
+    if isinstance(begun, RecordedResponse):
+        return str(begun.job_id)
+    job_id = _insert(db, begun, name, params, keep_every, content, style)
+    record_response(db, begun, RecordedResponse(job_id, 202, {}, ""))
+    api.notifier.notify(job_id, None)
+    return job_id
+
+
+def _insert(
+    db: Any,
+    request: IdempotentRequest,
+    name: str,
+    params: dict[str, Any],
+    keep_every: int | None,
+    content: str,
+    style: str,
+) -> str:
+    pictures = {"content": {0: content}, "style": {0: style}}
+    new = NewJob(
+        LOCAL_OWNER_ID,
+        StyleParams(**params).with_images(pictures),
+        (NewJobInput("content", 0, content), NewJobInput("style", 0, style)),
+        name=name,
+        keep_every=keep_every,
+    )
+    try:
+        return submit_job(db, new, LIMITS, request)
+    except DatabaseUnavailable:
+        raise
+    except ImpastoError:
+        abandon_request(db, request)
+        raise
+
+
+def _simple(action: Callable[..., Any]) -> Callable[[ApiProcess, str, float], Any]:
+    def ask(api: ApiProcess, job_id: str, dice: float) -> Any:
+        outcome = action(api.db, LOCAL_OWNER_ID, job_id)
+        if not outcome.done:
+            api.notifier.notify(job_id, None)
+        return outcome
+
+    return ask
+
+
+def _steer(api: ApiProcess, job_id: str, dice: float) -> Any:
+    changes = Changes(style_weight=round(10 ** (2 * dice), 3))
+    change = steering.JobChange(params=changes)
+    return steering.update_job(api.db, LOCAL_OWNER_ID, job_id, change)
+
+
+def _fork(api: ApiProcess, job_id: str, dice: float) -> Any:
+    with api.db.read() as session:
+        statement = select(Checkpoint.iteration).where(Checkpoint.job_id == job_id)
+        iterations = sorted(session.scalars(statement))
+    chosen = iterations[int(dice * len(iterations))] if iterations else 1
+    request = forks.ForkRequest(
+        chosen, Changes(style_weight=round(1 + dice, 3)), finish=dice > 0.8
+    )
+    child = forks.fork(api.db, LOCAL_OWNER_ID, job_id, request, LIMITS)
+    api.notifier.notify(child, None)
+    return child
+
+
+def _extend(api: ApiProcess, job_id: str, dice: float) -> Any:
+    child = forks.extend(api.db, LOCAL_OWNER_ID, job_id, 1 + int(4 * dice), LIMITS)
+    api.notifier.notify(child, None)
+    return child
+
+
+def _retry(api: ApiProcess, job_id: str, dice: float) -> Any:
+    child = forks.retry(
+        api.db, LOCAL_OWNER_ID, job_id, LIMITS, from_start=dice > 0.5
+    )
+    api.notifier.notify(child, None)
+    return child
+
+
+_VERBS: dict[str, Callable[[ApiProcess, str, float], Any]] = {
+    "cancel": _simple(actions.cancel),
+    "pause": _simple(actions.pause),
+    "resume": _simple(actions.resume),
+    "finish": _simple(actions.finish),
+    "steer": _steer,
+    "fork": _fork,
+    "extend": _extend,
+    "retry": _retry,
+}
