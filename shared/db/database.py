@@ -14,7 +14,7 @@ from sqlalchemy import Double, create_engine, event, literal, literal_column, se
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from shared.db.change_token import PostgresChangeToken, SqliteChangeToken
 from shared.db.dialects import connect_postgres, require_local_file
@@ -115,8 +115,11 @@ class Database:
             DatabaseUnavailable: It could not be opened, used or committed. Whether a
                 failed commit took effect is then unknown: read before trying again.
         """
-        sessions = sessionmaker(self._write_engine, expire_on_commit=False)
-        with _translate_errors(), sessions.begin() as session:
+        with (
+            _translate_errors(),
+            Session(self._write_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager

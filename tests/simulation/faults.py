@@ -52,15 +52,15 @@ def draw_plan(seed: int) -> tuple[Step, ...]:
     """Draw everything that happens from outside in one seed."""
     rng = random.Random(f"plan {seed}")
     kinds = [SUBMIT] * (LEAST_JOBS + rng.randrange(3))
-    kinds += [VERB] * rng.randint(4, 9)
+    kinds += [VERB] * rng.randint(3, 7)
     faults, weights = [*FAULTS], [WEIGHTS.get(kind, 1.0) for kind in FAULTS]
     kinds += rng.choices(faults, weights, k=LEAST_FAULTS + rng.randrange(4))
     rng.shuffle(kinds)
     kinds[:0] = [SUBMIT] * 2
     steps = []
     for kind in kinds:
-        calm = rng.random() < 0.12
-        gap = rng.uniform(80, 160) if calm else rng.expovariate(1 / 12)
+        calm = rng.random() < 0.06
+        gap = rng.uniform(80, 160) if calm else rng.expovariate(1 / 8)
         steps.append(Step(round(gap, 3), kind, rng.randrange(2**32)))
     return tuple(steps)
 

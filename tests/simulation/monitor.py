@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from shared.states import LEASED, JobState
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ LOOK_SECONDS = 4.0
 SLACK_SECONDS = 8.0  # looks, steps on the way, and the start of a thread
 STALL_STEPS = 20  # as worker.lease has it
 
-_ROWS = text(
+_ROWS = (
     "SELECT id, state, fence, ready_key, run_after, excluded_device FROM jobs "
     "WHERE state IN ('queued', 'running', 'pausing', 'canceling')"
 )
@@ -55,8 +53,7 @@ class Monitor:
     def look(self) -> None:
         """Look once."""
         world, seen = self._world, set[tuple[str, ...]]()
-        with world.database._read_engine.connect() as connection:
-            rows = connection.execute(_ROWS).all()
+        rows = world.look(_ROWS)
         now, database_now = world.scheduler.now, world.database_clock()
         for what in self._overdue(rows, database_now):
             seen.add(what)

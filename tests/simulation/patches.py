@@ -13,18 +13,22 @@ from unittest.mock import patch
 
 from chaos.workers import hash_chain_run
 from shared import idempotency, ids
+from shared.maintenance import unschedulable
 from shared.workers import registry
 from tests.simulation.scheduler import ProcessExit
 from worker import app, registration, retry_policy, runner
 from worker.attempts import style
+from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.simulation.world import World
 
-REGISTRATION_SECONDS = 10.0  # instead of 5, of 30 until a worker counts as dead
-OUTAGE_SECONDS = 20.0  # instead of 30
+REGISTRATION_SECONDS = 20.0  # instead of 5
+ALIVE_SECONDS = 100  # instead of 30
+CHECK_SECONDS = 15.0  # instead of 5
+OUTAGE_SECONDS = 30.0
 
 
 @contextmanager
@@ -45,6 +49,9 @@ def patched(world: World) -> Iterator[None]:
         (registration, "current_process_identity", lambda: _process(world).name),
         (registration, "touch_heartbeat_file", lambda home: None),
         (registration, "_HEARTBEAT_SECONDS", REGISTRATION_SECONDS),
+        (registry, "WORKER_ALIVE_SECONDS", ALIVE_SECONDS),
+        (unschedulable, "WORKER_ALIVE_SECONDS", ALIVE_SECONDS),
+        (Watchdog, "check_seconds", CHECK_SECONDS),
         (registry, "has_exited", world.has_exited),
         (retry_policy, "OUTAGE_SECONDS", OUTAGE_SECONDS),
         (app, "os", SimpleNamespace(_exit=_exit)),

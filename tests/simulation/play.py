@@ -12,7 +12,7 @@ from shared.db.models.jobs import Job
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.jobs.actions import resume
 from shared.errors import ImpastoError
-from shared.states import TERMINAL, JobState
+from shared.states import JobState
 from tests.simulation.faults import Step, apply_step, draw_plan
 from tests.simulation.monitor import Monitor
 from tests.simulation.oracles import judge
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 3000.0
 _TICK_SECONDS = 5.0
+_OPEN = (
+    "SELECT id, state FROM jobs WHERE state IN "
+    "('queued', 'running', 'pausing', 'paused', 'canceling') ORDER BY id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,10 @@ def play(
 ) -> Outcome:
     """Play one seed, or another plan with its dice."""
     steps = draw_plan(seed) if plan is None else plan
-    world = World(home.fresh(), seed)
+    world = World(home, seed)
     with patched(world):
         monitor = Monitor(world)
-        world.populate(3)
+        world.populate(2 + seed % 2, 1 + seed // 2 % 2)
         world.scheduler.spawn(None, "monitor", monitor.run)
         world.scheduler.spawn(None, "director", lambda: _direct(world, steps))
         gc.disable()  # a collected greenlet would run its `finally` blocks
@@ -101,16 +105,14 @@ def mend(world: World) -> None:
 
 def _open_jobs(world: World) -> bool:
     """Resume what is paused; whether any job is not over."""
-    with world.database.read() as session:
-        statement = select(Job.id, Job.state).where(Job.state.not_in(TERMINAL))
-        rows = session.execute(statement.order_by(Job.id)).all()
+    rows = world.look(_OPEN)
     for job_id, state in rows:
         if state == JobState.PAUSED:
             try:
                 resume(world.database, LOCAL_OWNER_ID, job_id)
             except ImpastoError:
                 continue
-    return bool(rows) or any(one.job_id is None and one.is_unknown for one in ())
+    return bool(rows)
 
 
 def _outcome(world: World, violations: list[Violation]) -> Outcome:

@@ -177,10 +177,14 @@ def _fork(api: ApiProcess, job_id: str, dice: float) -> Any:
         statement = select(Checkpoint.iteration).where(Checkpoint.job_id == job_id)
         iterations = sorted(session.scalars(statement))
     chosen = iterations[int(dice * len(iterations))] if iterations else 1
+    finish = dice > 0.8
     request = forks.ForkRequest(
-        chosen, Changes(style_weight=round(1 + dice, 3)), finish=dice > 0.8
+        chosen, Changes(style_weight=round(1 + dice, 3)), finish=finish
     )
     child = forks.fork(api.db, LOCAL_OWNER_ID, job_id, request, LIMITS)
+    if finish:
+        at = api.world.scheduler.now
+        api.world.records.actions.append(RequestedAction(child, "finish", OK, at))
     api.notifier.notify(child, None)
     return child
 

@@ -7,8 +7,6 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from chaos.records import Records
 from shared.assets import NewAsset, add_asset
 from shared.auth.owners import ensure_owner
@@ -29,16 +27,16 @@ from tests.simulation.scheduler import ProcessDied, Scheduler
 from tests.simulation.troubles import AWAY, DATABASE, Troubles
 
 if TYPE_CHECKING:
-    from shared.db.database import Database
+    from tests.simulation.databases import SeedDatabase
 
 EXIT, FREEZE, LOSE = "dies", "freezes", "loses the answer"
 SETTINGS = {
-    "lease_seconds": 30,
-    "heartbeat_seconds": 10,
-    "stall_seconds": 60,
-    "watchdog_seconds": 60,
-    "rescue_seconds": 10,
-    "renotify_seconds": 20,
+    "lease_seconds": 60,
+    "heartbeat_seconds": 20,
+    "stall_seconds": 120,
+    "watchdog_seconds": 90,
+    "rescue_seconds": 20,
+    "renotify_seconds": 40,
     "checkpoint_seconds": 10,
     "preview_seconds": 60,
     "retry_seconds": 5,
@@ -92,7 +90,7 @@ class World:
         quiet_since: Since when nothing has been wrong anywhere.
     """
 
-    database: Database
+    home: SeedDatabase
     seed: int
     iteration_seconds: float = 4.0
     settings: Settings = field(
@@ -100,6 +98,7 @@ class World:
     )
 
     def __post_init__(self) -> None:
+        self.database, self.look = self.home.fresh(), self.home.look
         self.rng = random.Random(f"run {self.seed}")
         self.scheduler = Scheduler(self.rng)
         self.database_clock = DatabaseClock(self.scheduler)
@@ -126,11 +125,11 @@ class World:
         """The worker processes of all slots."""
         return self.slots
 
-    def populate(self, worker_count: int) -> None:
+    def populate(self, worker_count: int, api_count: int) -> None:
         """Make the owner, the pictures and the processes."""
         ensure_owner(self.database, LOCAL_OWNER_ID)
         self.asset_ids = [self._add_asset(small_picture(color)) for color in (10, 200)]
-        for number in range(2):
+        for number in range(api_count):
             self.start_api(number)
         for number in range(worker_count):
             self.start_worker(number)
@@ -214,8 +213,7 @@ class World:
 
     def watch_events(self, process: Process) -> None:
         """Note the events of jobs that a transaction has written."""
-        with self.database._write_engine.connect() as connection:
-            rows = connection.execute(_NEW_EVENTS, {"seq": self._last_seq}).all()
+        rows = self.look(_NEW_EVENTS.format(self._last_seq))
         for seq, job_id, event, state, fence in rows:
             self._last_seq = seq
             at = self.scheduler.now
@@ -231,8 +229,7 @@ class World:
 
     def is_idle(self) -> bool:
         """Whether no job is held by a worker or waits for one."""
-        with self.database._read_engine.connect() as connection:
-            return connection.execute(_BUSY).first() is None
+        return not self.look(_BUSY)
 
     def sleep_if_busy(self, until: float) -> None:
         """Wait until then, or until nothing would come to pass before."""
@@ -267,11 +264,11 @@ class World:
         return add_asset(self.database, new)
 
 
-_NEW_EVENTS = text(
-    "SELECT seq, job_id, event, state, fence FROM job_events WHERE seq > :seq "
+_NEW_EVENTS = (
+    "SELECT seq, job_id, event, state, fence FROM job_events WHERE seq > {} "
     "ORDER BY seq"
 )
-_BUSY = text(
+_BUSY = (
     "SELECT 1 FROM jobs WHERE state IN ('running', 'pausing', 'canceling') "
     "OR (state = 'queued' AND ready_key IS NOT NULL) LIMIT 1"
 )
