@@ -302,7 +302,7 @@ def apply_step(world: World, step: Step) -> None:
     rng = random.Random(step.dice)
     world.scheduler.note("", f"STEP {step.kind}")
     if step.kind == SUBMIT:
-        world.scheduler.spawn(None, "client", lambda: users.submit(world, rng))
+        world.start_client("client", lambda: users.submit(world, rng))
     elif step.kind == VERB:
         _act(world, rng)
     else:
@@ -314,6 +314,4 @@ def _act(world: World, rng: Random) -> None:
     job_ids = sorted({change.job_id for change in world.changes})
     if job_ids:
         verb, job_id = rng.choice(users.VERBS), rng.choice(job_ids)
-        world.scheduler.spawn(
-            None, "client", lambda: users.act(world, verb, job_id, rng)
-        )
+        world.start_client("client", lambda: users.act(world, verb, job_id, rng))

@@ -17,8 +17,8 @@ from tests.simulation.faults import Step, apply_step, draw_plan
 from tests.simulation.monitor import Monitor
 from tests.simulation.oracles import judge
 from tests.simulation.patches import patched
+from tests.simulation.processes import START_SECONDS
 from tests.simulation.world import World
-from tests.simulation.troubles import AWAY, DATABASE
 
 if TYPE_CHECKING:
     from chaos.analysis.invariants import Violation
@@ -94,13 +94,12 @@ def _pass(world: World, seconds: float) -> None:
 
 def mend(world: World) -> None:
     """End everything that is wrong; the sick stay so until they are replaced."""
-    now = world.scheduler.now
     world.troubles.clear()
     world.traps.clear()
     for process in [*world.workers, *world.apis]:
         process.thaw()
-    world.disturb(now)
-    world.quiet_since = min(world.quiet_since, now + 70)
+    world.restart_now()
+    world.quiet_since = world.scheduler.now + START_SECONDS
 
 
 def _open_jobs(world: World) -> bool:
@@ -112,7 +111,7 @@ def _open_jobs(world: World) -> bool:
                 resume(world.database, LOCAL_OWNER_ID, job_id)
             except ImpastoError:
                 continue
-    return bool(rows)
+    return bool(rows) or not all(one.is_done for one in world.clients)
 
 
 def _outcome(world: World, violations: list[Violation]) -> Outcome:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LIMITS = SubmissionLimits(max_queued_per_owner=1000, max_queued=1000, max_attempts=4)
 PATIENCE_SECONDS = 20.0  # that a client waits for an answer
 PAUSE_SECONDS = 5.0  # before it asks again
-MOST_TRIES = 8
+LONGEST_PAUSE_SECONDS = 120.0
 OK, REFUSED = 200, 409
 VERBS = ("cancel", "pause", "resume", "finish", "steer", "fork", "extend", "retry")
 
@@ -86,12 +86,13 @@ def act(world: World, verb: str, job_id: str, rng: Random) -> None:
 def _ask_until_answered(
     world: World, rng: Random, ask: Callable[[ApiProcess], Any]
 ) -> tuple[int | None, Any]:
-    for _ in range(MOST_TRIES):
+    pause = PAUSE_SECONDS
+    while True:
         status, value = _call(world, rng.choice(world.apis), ask)
         if status is not None:
             return status, value
-        world.scheduler.sleep(PAUSE_SECONDS)
-    return None, None
+        world.scheduler.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def _call(

@@ -27,7 +27,10 @@ from tests.simulation.scheduler import ProcessDied, Scheduler
 from tests.simulation.troubles import AWAY, DATABASE, Troubles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.simulation.databases import SeedDatabase
+    from tests.simulation.scheduler import Task
 
 EXIT, FREEZE, LOSE = "dies", "freezes", "loses the answer"
 SETTINGS = {
@@ -118,6 +121,8 @@ class World:
         self.fault_counts: dict[str, int] = {}
         self.quiet_since = 0.0
         self.restart_delays: dict[str, float] = {}
+        self._restarts: list[Task] = []
+        self.clients: list[Task] = []
         self._ulids = self._last_seq = 0
 
     @property
@@ -163,7 +168,14 @@ class World:
         number = int(slot.lstrip("apiw"))
         self.touch(process.name, now)
         self.disturb(now + delay + 5)
-        self.scheduler.spawn(None, "supervisor", lambda: start(number), delay)
+        task = self.scheduler.spawn(None, "supervisor", lambda: start(number), delay)
+        self._restarts.append(task)
+
+    def restart_now(self) -> None:
+        """Start everything that is still to be started again."""
+        for task in self._restarts:
+            if not task.is_done:
+                self.scheduler.wake(task)
 
     def step(self, process: Process, point: str) -> bool:
         """Pass a point at which anything may happen; True: the answer is lost."""
@@ -240,6 +252,10 @@ class World:
         """Return the time of the clock that is furthest ahead."""
         steps = [self.database_clock.step_seconds, *(h.step_seconds for h in self.hosts)]
         return START + self.scheduler.now + max(steps)
+
+    def start_client(self, name: str, function: Callable[[], None]) -> None:
+        """Let somebody do something."""
+        self.clients.append(self.scheduler.spawn(None, name, function))
 
     def has_exited(self, name: str) -> bool:
         """Whether a process has ended."""
