@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.states import LEASED, JobState
+from tests.simulation.patches import CHECK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ class Monitor:
 
     def _bound_of(self, what: tuple[str, ...]) -> float:
         if what[0] == "not replaced":
-            return self._sick_bound[what[2]] + SLACK_SECONDS + 15
+            return self._sick_bound[what[2]] + SLACK_SECONDS + 2 * CHECK_SECONDS
         if what[0] == "not obeyed":
             world = self._world
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
