@@ -8,7 +8,6 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.errors import DatabaseUnavailable
 from shared.workers.registry import set_worker_draining
 from tests.simulation import users
 from tests.simulation.processes import KILLED, Process, WorkerProcess
@@ -91,7 +90,7 @@ def kill(world: World, rng: Random) -> None:
     process: Process = _worker(world, rng)
     if rng.random() < 0.25:
         process = rng.choice(world.apis)
-    slot = process.name.partition(".")[0]
+    slot = process.slot
     world.restart_delays[slot] = log_uniform(rng, 0.5, 300)
     process.exit(KILLED)
 
@@ -101,7 +100,7 @@ def kill_all(world: World, rng: Random) -> None:
     delay = log_uniform(rng, 0.5, 60)
     for process in [*world.workers, *world.apis]:
         if not process.is_dead:
-            slot = process.name.partition(".")[0]
+            slot = process.slot
             world.restart_delays[slot] = delay * rng.uniform(1, 2)
             process.exit(KILLED)
 
@@ -137,7 +136,7 @@ POINTS = (
 
 def trap(world: World, rng: Random) -> None:
     """A worker dies, freezes or loses an answer at a named step."""
-    slot = rng.choice(world.workers).name.partition(".")[0]
+    slot = rng.choice(world.workers).slot
     when, action = rng.choice(["before", "after"]), rng.choice([EXIT, FREEZE, LOSE])
     point = rng.choice(POINTS)
     if action == LOSE:
@@ -254,20 +253,24 @@ def drain(world: World, rng: Random) -> None:
         if not worker.is_dead:
             worker.terminate()
         return
-    _set_draining(world, worker, draining=True)
+    slot = worker.slot
+    world.drained.add(slot)
+    _set_draining(world, slot)
     seconds = log_uniform(rng, 1, 200)
-    world.scheduler.spawn(
-        None, "operator", lambda: _set_draining(world, worker, draining=False), seconds
-    )
+
+    def take_back() -> None:
+        world.drained.discard(slot)
+        _set_draining(world, slot)
+        world.disturb(world.scheduler.now)
+
+    world.start_client("operator", take_back, seconds)
 
 
-def _set_draining(world: World, worker: WorkerProcess, *, draining: bool) -> None:
-    try:
-        worker_id = worker.context.worker_id
-        set_worker_draining(world.database, worker_id, draining=draining)
-    except DatabaseUnavailable:
-        return
-    worker.is_drained = draining
+def _set_draining(world: World, slot: str) -> None:
+    """Tell the farm whether the worker of a slot shall take jobs."""
+    worker = next(one for one in world.workers if one.slot == slot)
+    worker_id, draining = worker.context.worker_id, slot in world.drained
+    set_worker_draining(world.database, worker_id, draining=draining)
     world.scheduler.note(worker.name, f"drained: {draining}")
 
 

@@ -109,7 +109,7 @@ class Monitor:
 
     def _is_free(self, worker: WorkerProcess) -> bool:
         well = worker.is_up and not worker.is_sick and not worker.is_leaving
-        return well and not worker.is_drained and worker.runner.job_id is None
+        return well and worker.slot not in self._world.drained and worker.runner.job_id is None
 
     def _sick_ones(self, rows: list) -> Iterator[tuple[str, ...]]:
         is_due = any(
@@ -124,6 +124,6 @@ class Monitor:
                 yield "not replaced", worker.name, "is_hung"
             if worker.is_broken and worker.runner.is_broken:
                 yield "not replaced", worker.name, "is_broken"
-            idle = not is_busy and not worker.is_drained
+            idle = not is_busy and worker.slot not in self._world.drained
             if worker.is_deaf and idle and is_due:
                 yield "not replaced", worker.name, "is_deaf"

@@ -44,6 +44,7 @@ class Process:
 
     def __init__(self, world: World, host: Host, name: str) -> None:
         self.world, self.host, self.name = world, host, name
+        self.slot = name.partition(".")[0]
         self.is_dead, self.frozen_until = False, 0.0
         self.started_at = world.scheduler.now
         self.tasks: list[Task] = []
@@ -119,21 +120,20 @@ class WorkerProcess(Process):
         is_deaf: It hears no notification any more.
         is_hung: Its next iteration never comes back.
         is_broken: Its device fails in every iteration.
-        is_drained: The operator wants it to take no job.
     """
 
     def __init__(self, world: World, host: Host, name: str, device_class: str) -> None:
         super().__init__(world, host, name)
         self.queue_names = (queue_name(None), queue_name(device_class))
-        self.is_deaf = self.is_hung = self.is_broken = self.is_drained = False
+        self.is_deaf = self.is_hung = self.is_broken = False
         self.sick_since = float("inf")
         self.is_subscribed = self.is_free = False
         self.free_since = float("inf")
         self._inbox: list[str] = []
         self._arrived = threading.Event()
         self._drain_state: DrainState | None = None
-        slot = name.partition(".")[0]
-        self.device = DeviceInfo(device_class, f"{device_class}-{slot}", "a", 8 * _GIB)
+        uuid = f"{device_class}-{self.slot}"
+        self.device = DeviceInfo(device_class, uuid, "a", 8 * _GIB)
         self.context = WorkerContext(
             db=self.db,
             storage=self.storage,

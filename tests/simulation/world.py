@@ -117,6 +117,7 @@ class World:
         self.changes: list[Change] = []
         self.losses: list[Loss] = []
         self.touches: list[tuple[str, float, float]] = []
+        self.drained: set[str] = set()  # slots whose workers shall take no jobs
         self.damaged: set[str] = set()  # keys of checkpoints
         self.fault_counts: dict[str, int] = {}
         self.quiet_since = 0.0
@@ -160,7 +161,7 @@ class World:
         sick = isinstance(process, WorkerProcess) and process.is_sick
         now = self.scheduler.now
         self.losses.append(Loss(process.name, now, code, sick))
-        slot = process.name.partition(".")[0]
+        slot = process.slot
         delay = self.restart_delays.pop(slot, 2.0)
         if code not in {0, KILLED, RESTART}:
             delay = OPERATOR_SECONDS
@@ -184,7 +185,7 @@ class World:
         scheduler.note(process.name, point)
         is_lost = False
         if self.traps:
-            slot = process.name.partition(".")[0]
+            slot = process.slot
             trap = self.traps.get(slot)
             if trap is not None and trap.point == point:
                 del self.traps[slot]
@@ -253,9 +254,11 @@ class World:
         steps = [self.database_clock.step_seconds, *(h.step_seconds for h in self.hosts)]
         return START + self.scheduler.now + max(steps)
 
-    def start_client(self, name: str, function: Callable[[], None]) -> None:
+    def start_client(
+        self, name: str, function: Callable[[], None], delay: float = 0.0
+    ) -> None:
         """Let somebody do something."""
-        self.clients.append(self.scheduler.spawn(None, name, function))
+        self.clients.append(self.scheduler.spawn(None, name, function, delay))
 
     def has_exited(self, name: str) -> bool:
         """Whether a process has ended."""
