@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 from chaos.workers import hash_chain_run
 from shared import idempotency, ids
-from shared.maintenance import unschedulable
 from shared.workers import registry
 from tests.simulation.scheduler import ProcessExit
 from worker import app, registration, retry_policy, runner
@@ -50,7 +49,6 @@ def patched(world: World) -> Iterator[None]:
         (registration, "touch_heartbeat_file", lambda home: None),
         (registration, "_HEARTBEAT_SECONDS", REGISTRATION_SECONDS),
         (registry, "WORKER_ALIVE_SECONDS", ALIVE_SECONDS),
-        (unschedulable, "WORKER_ALIVE_SECONDS", ALIVE_SECONDS),
         (Watchdog, "check_seconds", CHECK_SECONDS),
         (registry, "has_exited", world.has_exited),
         (retry_policy, "OUTAGE_SECONDS", OUTAGE_SECONDS),
