@@ -18,21 +18,22 @@ class SeedDatabase:
     """A database that is as new for every seed; its compiled statements stay."""
 
     def __init__(self, url: str) -> None:
-        migrate(url)
         self._database = Database(url)
         self._watcher: sqlite3.Connection | psycopg.Connection | None = None
         self._is_sqlite = url.startswith("sqlite")
         if self._is_sqlite:
             self._file = Path(str(self._database.url.database))
             self._template = self._file.with_suffix(".template")
+            self._remove()
+        migrate(url)
+        if self._is_sqlite:
             shutil.copy(self._file, self._template)
 
     def fresh(self) -> Database:
         """Return the database without any row."""
         self.close()
         if self._is_sqlite:
-            for suffix in ("-wal", "-shm"):
-                Path(f"{self._file}{suffix}").unlink(missing_ok=True)
+            self._remove()
             shutil.copy(self._template, self._file)
         else:
             names = ", ".join(table.name for table in Base.metadata.sorted_tables)
@@ -52,6 +53,10 @@ class SeedDatabase:
         url = self._database.url.set(drivername="postgresql")
         text = url.render_as_string(hide_password=False)
         return psycopg.connect(text, autocommit=True)
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._file}{suffix}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the connections."""

@@ -50,8 +50,8 @@ class Step:
 def draw_plan(seed: int) -> tuple[Step, ...]:
     """Draw everything that happens from outside in one seed."""
     rng = random.Random(f"plan {seed}")
-    kinds = [SUBMIT] * (LEAST_JOBS + rng.randrange(3))
-    kinds += [VERB] * rng.randint(3, 7)
+    kinds = [SUBMIT] * (LEAST_JOBS - 2 + rng.randrange(2))
+    kinds += [VERB] * rng.randint(3, 6)
     faults, weights = [*FAULTS], [WEIGHTS.get(kind, 1.0) for kind in FAULTS]
     kinds += rng.choices(faults, weights, k=LEAST_FAULTS + rng.randrange(4))
     rng.shuffle(kinds)

@@ -10,11 +10,12 @@ from sqlalchemy import select
 from chaos.analysis import evidence, invariants
 from chaos.analysis.evidence import Evidence
 from chaos.analysis.invariants import Violation
-from chaos.records import CHAIN, Submission
+from chaos.records import CHAIN, RequestedAction, Submission
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint, Job
 from shared.maintenance.orphans import OrphanCollector
 from shared.states import Event, JobState
+from tests.simulation.users import FINISHED, OK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def gather(world: World) -> Evidence:
     data = {key: blob for key, (blob, _) in world.blobs.data.items()}
     return Evidence(
         submissions=submissions,
-        actions=world.records.actions,
+        actions=[*world.records.actions, *_requested_with_forks(rows)],
         rows=rows,
         events=evidence.read_events(ground),
         weights=evidence.read_weights(ground, rows),
@@ -85,6 +86,13 @@ def _name_children(
             )
         named.append(row)
     return named, submissions
+
+
+def _requested_with_forks(rows: list[JobRecord]) -> Iterator[RequestedAction]:
+    """List the requests to finish that came with the request for a fork."""
+    for row in rows:
+        if row.name is not None and row.name.startswith(FINISHED):
+            yield RequestedAction(row.id, "finish", OK, 0.0)
 
 
 def _collect_orphans(world: World) -> tuple[list[str], list[str]]:

@@ -13,10 +13,12 @@ from unittest.mock import patch
 
 from chaos.workers import hash_chain_run
 from shared import idempotency, ids
+from shared.maintenance import cleaner
 from shared.workers import registry
 from tests.simulation.scheduler import ProcessExit
 from worker import app, registration, retry_policy, runner
 from worker.attempts import style
+from worker.devices import device
 from worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 REGISTRATION_SECONDS = 20.0  # instead of 5
 ALIVE_SECONDS = 100  # instead of 30
-CHECK_SECONDS = 15.0  # instead of 5
+CHECK_SECONDS = 30.0  # instead of 5
+RETENTION_SECONDS = 900.0  # instead of 60
 OUTAGE_SECONDS = 30.0
 
 
@@ -49,6 +52,9 @@ def patched(world: World) -> Iterator[None]:
         (registration, "touch_heartbeat_file", lambda home: None),
         (registration, "_HEARTBEAT_SECONDS", REGISTRATION_SECONDS),
         (registry, "WORKER_ALIVE_SECONDS", ALIVE_SECONDS),
+        (cleaner, "RETENTION_PAUSE_SECONDS", RETENTION_SECONDS),
+        (device, "software_versions", lambda: {}),
+        (registration, "software_versions", lambda: {}),
         (Watchdog, "check_seconds", CHECK_SECONDS),
         (registry, "has_exited", world.has_exited),
         (retry_policy, "OUTAGE_SECONDS", OUTAGE_SECONDS),

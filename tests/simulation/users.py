@@ -40,6 +40,7 @@ PATIENCE_SECONDS = 20.0  # that a client waits for an answer
 PAUSE_SECONDS = 5.0  # before it asks again
 LONGEST_PAUSE_SECONDS = 120.0
 OK, REFUSED = 200, 409
+FINISHED = "finished fork"  # name of a fork that only makes a picture
 VERBS = ("cancel", "pause", "resume", "finish", "steer", "fork", "extend", "retry")
 
 Verb = "Callable[[ApiProcess, str, Random], Any]"
@@ -179,13 +180,9 @@ def _fork(api: ApiProcess, job_id: str, dice: float) -> Any:
         iterations = sorted(session.scalars(statement))
     chosen = iterations[int(dice * len(iterations))] if iterations else 1
     finish = dice > 0.8
-    request = forks.ForkRequest(
-        chosen, Changes(style_weight=round(1 + dice, 3)), finish=finish
-    )
+    changes = Changes(style_weight=round(1 + dice, 3))
+    request = forks.ForkRequest(chosen, changes, FINISHED if finish else None, finish)
     child = forks.fork(api.db, LOCAL_OWNER_ID, job_id, request, LIMITS)
-    if finish:
-        at = api.world.scheduler.now
-        api.world.records.actions.append(RequestedAction(child, "finish", OK, at))
     api.notifier.notify(child, None)
     return child
 

@@ -1,0 +1,45 @@
+"""Pool of child processes, each of which plays one seed after the other."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tests.simulation.databases import SeedDatabase
+from tests.simulation.play import play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulation.play import Outcome
+
+_home: SeedDatabase | None = None  # of this child process
+
+
+def play_all(seeds: range, urls: list[str]) -> Iterator[Outcome]:
+    """Play all seeds, in a few processes."""
+    context = multiprocessing.get_context("spawn")
+    addresses = context.Queue()
+    for url in urls:
+        addresses.put(url)
+    with context.Pool(len(urls), partial(_prepare, addresses)) as pool:
+        yield from pool.imap_unordered(_play_one, seeds)
+
+
+def _prepare(addresses: multiprocessing.Queue) -> None:
+    global _home  # noqa: PLW0603 - a child process has one
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    _home = SeedDatabase(addresses.get())
+    gc.disable()  # a collected greenlet would run its `finally` blocks
+
+
+def _play_one(seed: int) -> Outcome:
+    assert _home is not None
+    outcome = play(seed, _home)
+    gc.collect()
+    return replace(outcome, trace=())
