@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 4.0
 SLACK_SECONDS = 8.0  # looks, steps on the way, and the start of a thread
+_EXCLUDED_FACTOR = 6
 STALL_STEPS = 20  # as worker.lease has it
 
 _ROWS = (
@@ -73,6 +74,8 @@ class Monitor:
     def _bound_of(self, what: tuple[str, ...]) -> float:
         if what[0] == "not replaced":
             return self._sick_bound[what[2]] + SLACK_SECONDS + 2 * CHECK_SECONDS
+        if what[0] == "not claimed elsewhere":  # others may get its notifications
+            return _EXCLUDED_FACTOR * self._bound
         if what[0] == "not obeyed":
             world = self._world
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
@@ -104,8 +107,10 @@ class Monitor:
         self, job_id: str, excluded: str | None, free: list[WorkerProcess]
     ) -> Iterator[tuple[str, ...]]:
         for worker in free:
-            if worker.device.uuid != excluded:
+            if excluded is None:
                 yield "not claimed", job_id, worker.name
+            elif worker.device.uuid != excluded:
+                yield "not claimed elsewhere", job_id, worker.name
 
     def _is_free(self, worker: WorkerProcess) -> bool:
         well = worker.is_up and not worker.is_sick and not worker.is_leaving
