@@ -1,23 +1,35 @@
-"""Take away what keeps stale writers out, piece by piece: `make mutations`.
+"""Take away what keeps stale writers out, or jobs going: `make mutations`.
 
-Each mutation edits a copy of the source and runs the directed machine on it, then the
-tests of fenced writes, then the wide machine. A mutation that all of them pass is a
+Each mutation edits a copy of the source. One of safety is shown to the directed
+machine, then to the tests of fenced writes, then to the wide machine. Every mutation,
+of safety or of liveness, is shown to the simulation. One that all of them pass is a
 hole in the tests, and makes this program fail.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.liveness_mutations import LIVENESS_MUTATIONS
+from bench.mutation import Mutation, apply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("shared", "tests", "worker", "pyproject.toml")
+COPIED = ("chaos", "shared", "tests", "worker", "pyproject.toml")
 EXAMPLES = "60"
+SIMULATION = ("--seeds", "500", "--first", "--explain", "0", "--seconds", "240")
+FOUND = re.compile(r"seed (\d+): (.*)")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 MACHINE = "tests/integration/jobs/test_state_machine.py"
 TESTS = {
@@ -26,16 +38,6 @@ TESTS = {
                       "tests/integration/jobs/test_transitions.py", "-k", "sqlite"],
     "wide machine": [MACHINE, "-k", "sqlite and not OneJobMachine"],
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """A predicate that is taken away: in `path`, `old` becomes `new`."""
-
-    name: str
-    path: str
-    old: str
-    new: str = ""
 
 
 MUTATIONS = (
@@ -91,8 +93,7 @@ MUTATIONS = (
     Mutation(
         "a rescue asks for no lease",
         "shared/maintenance/rescue.py",
-        "Job.state.in_(LEASED), Job.lease_until < db.now",
-        "Job.state.in_(LEASED)",
+        "            .where(db.is_over(Job.lease_until, Job.term_seconds))\n",
     ),
     Mutation(
         "a move forgets the fence",
@@ -115,18 +116,26 @@ MUTATIONS = (
 
 def main() -> int:
     """Try every mutation and print a table; 1 if one got through."""
+    wanted = " ".join(sys.argv[1:])
     survivors = 0
-    sys.stdout.write(f"{'mutation':38}  caught by\n")
-    for mutation in MUTATIONS:
-        catcher = _catcher(mutation)
-        survivors += catcher is None
-        sys.stdout.write(f"{mutation.name:38}  {catcher or 'NOTHING'}\n")
+    sys.stdout.write(f"{'mutation':46}  caught by\n")
+    for mutation in (*MUTATIONS, *LIVENESS_MUTATIONS):
+        if wanted not in mutation.name:
+            continue
+        with mutated_copy(mutation) as copy:
+            catcher = _test_that_fails(copy) if mutation in MUTATIONS else None
+            seed = _seed_that_fails(copy)
+        survivors += catcher is None and seed is None
+        caught = f"{catcher or '-':16}  {seed or '-'}"
+        sys.stdout.write(f"{mutation.name:46}  {caught}\n")
         sys.stdout.flush()
-    sys.stdout.write(f"{len(MUTATIONS) - survivors} of {len(MUTATIONS)} caught\n")
+    sys.stdout.write(f"{survivors} got through\n")
     return 1 if survivors else 0
 
 
-def _catcher(mutation: Mutation) -> str | None:
+@contextmanager
+def mutated_copy(mutation: Mutation) -> Iterator[Path]:
+    """Copy the source into memory, with a mutation."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
     place = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=place) as folder:
@@ -138,23 +147,33 @@ def _catcher(mutation: Mutation) -> str | None:
             else:
                 shutil.copy(source, copy / name)
         apply(mutation, copy)
-        return next(
-            (name for name, words in TESTS.items() if not _passes(copy, words)), None
-        )
+        yield copy
 
 
-def apply(mutation: Mutation, root: Path) -> None:
-    """Edit the file below `root`.
+def _test_that_fails(copy: Path) -> str | None:
+    return next(
+        (name for name, words in TESTS.items() if not _passes(copy, words)), None
+    )
 
-    Raises:
-        ValueError: The predicate does not stand there exactly once: a mutation that
-            changes nothing would be caught by nothing.
-    """
-    path = root / mutation.path
-    text = path.read_text()
-    if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.name}: stands {text.count(mutation.old)} times")
-    path.write_text(text.replace(mutation.old, mutation.new))
+
+def _seed_that_fails(copy: Path) -> str | None:
+    """Play seeds until one finds the mutation; say which, by what and how soon."""
+    began = time.monotonic()
+    done = subprocess.run(  # noqa: S603 - our own simulation
+        [sys.executable, "-m", "tests.simulation", *SIMULATION],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    found = FOUND.search(done.stdout)
+    if found is None:
+        raise RuntimeError(f"the simulation ended so:\n{done.stdout}")
+    return f"seed {found[1]}, {time.monotonic() - began:.0f} s: {found[2]}"
 
 
 def _passes(copy: Path, words: list[str]) -> bool:

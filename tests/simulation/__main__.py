@@ -40,6 +40,8 @@ def main() -> int:
         outcomes = []
         for outcome in play_all(seeds, urls):
             outcomes.append(outcome)
+            _tell(f"seed {outcome.seed}: {one.kind}: {one.what}: {one.why}"
+                  for one in outcome.violations)
             _tell_progress(outcomes, started_at)
             is_late = time.monotonic() - started_at > arguments.seconds
             if is_late or (outcome.violations and arguments.first):

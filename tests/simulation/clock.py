@@ -28,7 +28,26 @@ class Host:
 
     name: str
     step_seconds: float = 0.0
-    suspended_seconds: float = 0.0  # that CLOCK_MONOTONIC did not count
+    sleep_seconds: float = 0.0  # that CLOCK_MONOTONIC did not count
+    asleep_since: float = 0.0
+    asleep_until: float = 0.0
+
+    def suspend(self, now: float, seconds: float) -> None:
+        """Sleep for a while, or longer than it would have."""
+        if now < self.asleep_until:
+            self.asleep_until = max(self.asleep_until, now + seconds)
+            return
+        self.sleep_seconds += self.asleep_until - self.asleep_since
+        self.asleep_since, self.asleep_until = now, now + seconds
+
+    def awake(self, now: float) -> None:
+        """Stop sleeping."""
+        self.asleep_until = min(self.asleep_until, now)
+
+    def monotonic(self, now: float) -> float:
+        """Return the seconds during which it did not sleep."""
+        present = min(now, self.asleep_until) - self.asleep_since
+        return now - self.sleep_seconds - present
 
 
 class DatabaseClock:
@@ -58,7 +77,7 @@ class VirtualClock(Clock):
 
     @override
     def monotonic(self) -> float:
-        return self._scheduler.now - self._process.host.suspended_seconds
+        return self._process.host.monotonic(self._scheduler.now)
 
     @override
     def time(self) -> float:

@@ -122,7 +122,7 @@ def suspend(world: World, rng: Random) -> None:
         if process.host is host and not process.is_dead:
             process.freeze(seconds)
             _touch(world, process, until)
-    host.suspended_seconds += seconds
+    host.suspend(world.scheduler.now, seconds)
 
 
 POINTS = (

@@ -96,6 +96,8 @@ def mend(world: World) -> None:
     """End everything that is wrong; the sick stay so until they are replaced."""
     world.troubles.clear()
     world.traps.clear()
+    for host in world.hosts:
+        host.awake(world.scheduler.now)
     for process in [*world.workers, *world.apis]:
         process.thaw()
     world.restart_now()

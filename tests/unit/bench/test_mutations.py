@@ -7,12 +7,15 @@ import shutil
 
 import pytest
 
-from bench.mutations import MUTATIONS, ROOT, apply
+from bench.liveness_mutations import LIVENESS_MUTATIONS
+from bench.mutation import apply
+from bench.mutations import MUTATIONS, ROOT
 
+EVERY = (*MUTATIONS, *LIVENESS_MUTATIONS)
 JOBS = sorted((ROOT / "shared").rglob("*.py"))
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("mutation", EVERY, ids=lambda one: one.name)
 def test_every_mutation_still_changes_the_source(tmp_path, mutation):
     (tmp_path / mutation.path).parent.mkdir(parents=True)
     shutil.copy(ROOT / mutation.path, tmp_path / mutation.path)
@@ -35,7 +38,9 @@ def test_every_fence_predicate_has_its_mutation():
     mutated = {
         (mutation.path.rpartition("/")[2], part)
         for mutation in MUTATIONS
-        for part in (mutation.old.strip(), mutation.old.strip(", "))
+        for line in mutation.old.splitlines()
+        for part in (line.strip(), line.strip(", "))
+        if part
     }
 
     missing = {
@@ -47,6 +52,7 @@ def test_every_fence_predicate_has_its_mutation():
     assert missing == {
         (
             "claim.py",
-            "return _build_claim(session, job, job.fence + 1, job.attempts + 1)",
+            "return _build_claim(session, job, job.fence + 1, nonce, "
+            "job.attempts + 1)",
         )
     }
