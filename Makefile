@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
+.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead simulate mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -43,7 +43,10 @@ fuzz: setup ## send hostile requests to real servers; COUNT=100000 SEED=7
 contract: setup ## hold the API to its OpenAPI document: schemathesis, all checks
 	@$(BIN)/python -m tests.fuzz.contract
 
-mutations: setup ## take away each fence predicate: some test must notice
+simulate: setup ## a farm on virtual time, in 500 seeds; ARGS="--replay 7", "--database postgresql"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation $(ARGS)
+
+mutations: setup ## take away each fence predicate and what keeps jobs going: tests must notice
 	$(BIN)/python -m bench.mutations
 
 chaos: setup ## break a farm for two minutes, and see that it keeps its promises

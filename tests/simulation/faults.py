@@ -267,11 +267,16 @@ def drain(world: World, rng: Random) -> None:
 
 
 def _set_draining(world: World, slot: str) -> None:
-    """Tell the farm whether the worker of a slot shall take jobs."""
-    worker = next(one for one in world.workers if one.slot == slot)
-    worker_id, draining = worker.context.worker_id, slot in world.drained
-    set_worker_draining(world.database, worker_id, draining=draining)
-    world.scheduler.note(worker.name, f"drained: {draining}")
+    """Tell the farm whether the worker of a slot shall take jobs.
+
+    The row may still be the one of a dead predecessor, which the new one follows.
+    """
+    draining = slot in world.drained
+    for worker in world.processes:
+        if isinstance(worker, WorkerProcess) and worker.slot == slot:
+            worker_id = worker.context.worker_id
+            set_worker_draining(world.database, worker_id, draining=draining)
+    world.scheduler.note(slot, f"drained: {draining}")
 
 
 def lose_checkpoint(world: World, rng: Random) -> None:

@@ -48,11 +48,14 @@ class Outcome:
 
 
 def play(
-    seed: int, home: SeedDatabase, plan: tuple[Step, ...] | None = None
+    seed: int,
+    home: SeedDatabase,
+    plan: tuple[Step, ...] | None = None,
+    iteration_seconds: float = 4.0,
 ) -> Outcome:
     """Play one seed, or another plan with its dice."""
     steps = draw_plan(seed) if plan is None else plan
-    world = World(home, seed)
+    world = World(home, seed, iteration_seconds)
     with patched(world):
         monitor = Monitor(world)
         world.populate(2 + seed % 2, 1 + seed // 2 % 2)

@@ -1,0 +1,105 @@
+"""The simulation keeps its own promises: it replays, shortens, and finds what breaks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.maintenance import loop
+from tests.simulation.databases import SeedDatabase
+from tests.simulation.faults import LEAST_FAULTS, LEAST_JOBS, Step, draw_plan
+from tests.simulation.play import play
+from tests.simulation.report import describe_violation, shorten
+from worker import lease as worker_lease
+
+ROOT = Path(__file__).parents[2]
+SEEDS = range(1, 5)
+LONELY = (Step(1.0, "submit", 7), Step(8.0, "kill", 3))  # one job, one dead worker
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    made = SeedDatabase(f"sqlite:///{tmp_path_factory.mktemp('seeds')}/a.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_seed_breaks_no_promise(home, seed):
+    outcome = play(seed, home)
+
+    assert outcome.violations == ()
+    assert outcome.jobs >= LEAST_JOBS
+    assert sum(outcome.faults.values()) >= LEAST_FAULTS
+
+
+def test_seeds_break_no_promise_on_postgresql(postgresql):
+    name = postgresql.create_database()
+    home = SeedDatabase(postgresql.url(name))
+
+    outcomes = [play(seed, home) for seed in SEEDS[:2]]
+    home.close()
+
+    assert [one.violations for one in outcomes] == [(), ()]
+
+
+def test_a_seed_plays_the_same_again_whatever_the_hash_seed(home):
+    outcome = play(3, home)
+
+    for hash_seed in ("0", "77"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--replay", "3"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"trace {outcome.digest[:16]}" in done.stdout
+
+
+def test_another_seed_plays_otherwise(home):
+    assert play(1, home).digest != play(2, home).digest
+    assert draw_plan(1) != draw_plan(2)
+
+
+def test_a_job_that_nobody_rescues_is_found(home, monkeypatch):
+    monkeypatch.setattr(loop, "requeue_expired_leases", lambda db: [])
+
+    kinds = {one.kind for one in play(1, home, LONELY).violations}
+
+    assert {"too late", "stuck"} <= kinds
+
+
+def test_a_job_that_is_taken_from_a_healthy_worker_is_found(home, monkeypatch):
+    monkeypatch.setattr(worker_lease.Lease, "_renew", lambda self: None)
+
+    outcome = play(1, home, LONELY[:1], iteration_seconds=30.0)
+
+    assert any(one.kind == "groundless" for one in outcome.violations)
+
+
+def test_a_violation_is_shortened_to_what_leads_to_it(home, monkeypatch):
+    monkeypatch.setattr(loop, "requeue_expired_leases", lambda db: [])
+    plan = (
+        Step(1.0, "submit", 7),
+        Step(1.0, "host clock", 5),
+        Step(1.0, "channel noisy", 5),
+        Step(6.0, "kill", 3),
+        Step(1.0, "submit", 9),
+        Step(1.0, "drain", 4),
+    )
+    outcome = play(1, home, plan)
+
+    shorter, shortest = shorten(outcome, plan, home)
+
+    kinds = [step.kind for step in shorter]
+    assert len(kinds) <= 3
+    assert "submit" in kinds
+    text = "\n".join(describe_violation(shortest, shorter))
+    assert "not rescued" in text
+    assert "STEP" in text
