@@ -58,7 +58,7 @@ LIVENESS_MUTATIONS = (
     Mutation(
         "the watchdog sees no deaf worker",
         WATCHDOG,
-        ' if self._is_ignoring_jobs() else None',
+        " if self._is_ignoring_jobs() else None",
         " if False else None",
     ),
     Mutation(
@@ -83,9 +83,9 @@ LIVENESS_MUTATIONS = (
     Mutation(
         "a lease is renewed once",
         LEASE,
-        "        while not (self._is_lost or self._is_closed):\n            self._renew()",
-        "        self._renew()\n"
-        "        while not (self._is_lost or self._is_closed):",
+        "        while not (self._is_lost or self._is_closed):\n"
+        "            self._renew()",
+        "        self._renew()\n        while not (self._is_lost or self._is_closed):",
     ),
     Mutation(
         "a stalled job keeps its lease",

@@ -1,4 +1,4 @@
-"""The simulation keeps its own promises: it replays, shortens, and finds what breaks."""
+"""The simulation: it replays, shortens, and finds what breaks a promise."""
 
 from __future__ import annotations
 

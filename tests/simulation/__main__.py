@@ -40,8 +40,10 @@ def main() -> int:
         outcomes = []
         for outcome in play_all(seeds, urls):
             outcomes.append(outcome)
-            _tell(f"seed {outcome.seed}: {one.kind}: {one.what}: {one.why}"
-                  for one in outcome.violations)
+            _tell(
+                f"seed {outcome.seed}: {one.kind}: {one.what}: {one.why}"
+                for one in outcome.violations
+            )
             _tell_progress(outcomes, started_at)
             is_late = time.monotonic() - started_at > arguments.seconds
             if is_late or (outcome.violations and arguments.first):
@@ -58,7 +60,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=500, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after these")
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument(
+        "--database", choices=["sqlite", "postgresql"], default="sqlite"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--replay", type=int, help="play one seed, and shorten it")
     parser.add_argument("--whole", action="store_true", help="print the whole trace")
@@ -77,7 +81,7 @@ def _urls(database: str, count: int) -> Iterator[list[str]]:
         with running_postgresql(programs) as server:
             yield [server.url(server.create_database()) for _ in range(count)]
         return
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
     place = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=place) as folder:
         yield [f"sqlite:///{folder}/{number}.sqlite" for number in range(count)]

@@ -101,7 +101,6 @@ class Blobs:
     def __init__(self) -> None:
         self.data: dict[str, tuple[bytes, float]] = {}
 
-
     def blobs(self) -> Iterator[StoredBlob]:
         """Iterate over all blobs."""
         for key, (data, at) in [*self.data.items()]:

@@ -81,14 +81,10 @@ class Monitor:
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
         return self._bound
 
-    def _overdue(
-        self, rows: list, database_now: float
-    ) -> Iterator[tuple[str, ...]]:
+    def _overdue(self, rows: list, database_now: float) -> Iterator[tuple[str, ...]]:
         """Everything that may not stay as it is for long: (kind, about, more)."""
         world = self._world
-        holders = {
-            one.runner.job_id: one for one in world.workers if not one.is_dead
-        }
+        holders = {one.runner.job_id: one for one in world.workers if not one.is_dead}
         free = [one for one in world.workers if self._is_free(one)]
         for job_id, state, fence, ready_key, run_after, excluded in rows:
             holder = holders.get(job_id)
@@ -114,7 +110,11 @@ class Monitor:
 
     def _is_free(self, worker: WorkerProcess) -> bool:
         well = worker.is_up and not worker.is_sick and not worker.is_leaving
-        return well and worker.slot not in self._world.drained and worker.runner.job_id is None
+        return (
+            well
+            and worker.slot not in self._world.drained
+            and worker.runner.job_id is None
+        )
 
     def _sick_ones(self, rows: list) -> Iterator[tuple[str, ...]]:
         is_due = any(

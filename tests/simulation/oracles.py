@@ -1,4 +1,4 @@
-"""Oracles: those of the chaos judge, and how much may be lost, and why a job may end."""
+"""Oracles: those of the chaos judge, and what may be lost, and why a job may end."""
 
 from __future__ import annotations
 
@@ -24,18 +24,24 @@ if TYPE_CHECKING:
     from tests.simulation.monitor import Monitor
     from tests.simulation.world import World
 
-TOO_LATE, WASTED, EARLY_END, GROUNDLESS = "too late", "wasted", "early end", "groundless"
+TOO_LATE, WASTED, EARLY_END, GROUNDLESS = (
+    "too late",
+    "wasted",
+    "early end",
+    "groundless",
+)
 DAY_SECONDS = 86_400.0
 _LOSSES = (Event.RESCUE, Event.CRASH_LOOP)
 _MOST_LOSSES, _MOST_ATTEMPTS = 3, 4
-_CHAOS_CHECKS = [
-    check for check in invariants.CHECKS if check is not invariants.failed
-]
+_CHAOS_CHECKS = [check for check in invariants.CHECKS if check is not invariants.failed]
 
 
 def judge(world: World, monitor: Monitor) -> list[Violation]:
     """Find every broken promise of one seed."""
-    found = [Violation(TOO_LATE, about, f"{kind} {why}") for kind, about, why in monitor.found]
+    found = [
+        Violation(TOO_LATE, about, f"{kind} {why}")
+        for kind, about, why in monitor.found
+    ]
     found += [Violation("crashed", "", why) for why in world.complaints]
     found += list(groundless_losses(world))
     found += list(groundless_exits(world))
@@ -75,7 +81,8 @@ def _name_children(
         found = session.execute(select(Job.id, Job.relation))
         children = {job_id for job_id, relation in found if relation is not None}
     submissions, named = [*world.records.submissions], []
-    for row in rows:
+    for found_row in rows:
+        row = found_row
         if row.id in children:
             values = {name: getattr(row, name) for name in evidence._ROW}
             values["name"] = f"{row.name} {row.id}"
@@ -142,11 +149,9 @@ def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
             continue
         events = [change for change in world.changes if change.job_id == row.id]
         losses = sum(change.event in _LOSSES for change in events)
-        failures = sum(
-            change.event in {Event.RETRY, Event.FAIL} for change in events
-        )
+        failures = sum(change.event in {Event.RETRY, Event.FAIL} for change in events)
         by_losses = row.error_code == "worker_lost" and losses >= _MOST_LOSSES
-        by_device = row.error_code in {"device_failed"} and failures >= _MOST_ATTEMPTS
+        by_device = row.error_code == "device_failed" and failures >= _MOST_ATTEMPTS
         if not (by_losses or by_device):
             why = f"{row.error_code}: {row.error_message} ({losses}, {failures})"
             yield Violation(EARLY_END, row.id, why)
@@ -157,7 +162,7 @@ def wasted(world: World) -> Iterator[Violation]:
     distance = world.settings.checkpoint_seconds / (0.8 * world.iteration_seconds)
     for job_id, done in world.engine.done.items():
         allowed = again = best = begin = 0
-        for place, (iteration, at, _) in enumerate(done):
+        for place, (iteration, _, _) in enumerate(done):
             again += iteration <= best
             best = max(best, iteration)
             if place and iteration != done[place - 1][0] + 1:

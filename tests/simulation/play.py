@@ -1,4 +1,4 @@
-"""One seed: a plan is played, the farm settles, and the oracles look at what is left."""
+"""One seed: a plan is played, the farm settles, and the oracles judge it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.db.models.jobs import Job
-from shared.jobs.submit import LOCAL_OWNER_ID
-from shared.jobs.actions import resume
 from shared.errors import ImpastoError
+from shared.jobs.actions import resume
+from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.states import JobState
 from tests.simulation.faults import Step, apply_step, draw_plan
 from tests.simulation.monitor import Monitor

@@ -1,4 +1,4 @@
-"""Processes of a farm: workers with all their threads, API servers, and who starts them."""
+"""Processes of a farm: workers with all their threads, and API servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scheduler of virtual time: runs one greenlet at a time, in an order that a seed gives.
+"""Scheduler of virtual time: runs one greenlet at a time, in an order by the seed.
 
 A greenlet runs until it sleeps or waits. Time then jumps to the next moment at which
 one of them goes on. Processes are groups of greenlets; a dead one never runs again, a

@@ -1,4 +1,4 @@
-"""Shrinking: leaves out steps of a plan as long as the same violation is still found."""
+"""Shrinking: leaves out steps of a plan while the same violation is found."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from chaos.records import CHAIN, RequestedAction, Submission
 from shared.db.models.jobs import Checkpoint
 from shared.errors import DatabaseUnavailable, ImpastoError
 from shared.idempotency import (
-    IdempotentRequest,
     RecordedResponse,
     abandon_request,
     begin_request,
@@ -126,21 +125,6 @@ def _submit_once(
     begun = begin_request(db, LOCAL_OWNER_ID, "POST /v1/jobs", name, "same")
     if isinstance(begun, RecordedResponse):
         return str(begun.job_id)
-    job_id = _insert(db, begun, name, params, keep_every, content, style)
-    record_response(db, begun, RecordedResponse(job_id, 202, {}, ""))
-    api.notifier.notify(job_id, None)
-    return job_id
-
-
-def _insert(
-    db: Any,
-    request: IdempotentRequest,
-    name: str,
-    params: dict[str, Any],
-    keep_every: int | None,
-    content: str,
-    style: str,
-) -> str:
     pictures = {"content": {0: content}, "style": {0: style}}
     new = NewJob(
         LOCAL_OWNER_ID,
@@ -150,12 +134,15 @@ def _insert(
         keep_every=keep_every,
     )
     try:
-        return submit_job(db, new, LIMITS, request)
+        job_id = submit_job(db, new, LIMITS, begun)
     except DatabaseUnavailable:
         raise
     except ImpastoError:
-        abandon_request(db, request)
+        abandon_request(db, begun)
         raise
+    record_response(db, begun, RecordedResponse(job_id, 202, {}, ""))
+    api.notifier.notify(job_id, None)
+    return job_id
 
 
 def _simple(action: Callable[..., Any]) -> Callable[[ApiProcess, str, float], Any]:
@@ -194,9 +181,7 @@ def _extend(api: ApiProcess, job_id: str, dice: float) -> Any:
 
 
 def _retry(api: ApiProcess, job_id: str, dice: float) -> Any:
-    child = forks.retry(
-        api.db, LOCAL_OWNER_ID, job_id, LIMITS, from_start=dice > 0.5
-    )
+    child = forks.retry(api.db, LOCAL_OWNER_ID, job_id, LIMITS, from_start=dice > 0.5)
     api.notifier.notify(child, None)
     return child
 

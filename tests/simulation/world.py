@@ -251,7 +251,10 @@ class World:
 
     def latest_time(self) -> float:
         """Return the time of the clock that is furthest ahead."""
-        steps = [self.database_clock.step_seconds, *(h.step_seconds for h in self.hosts)]
+        steps = [
+            self.database_clock.step_seconds,
+            *(h.step_seconds for h in self.hosts),
+        ]
         return START + self.scheduler.now + max(steps)
 
     def start_client(
@@ -277,9 +280,7 @@ class World:
         digest = hashlib.sha256(data).hexdigest()
         key = f"assets/{digest}"
         self.blobs.data[key] = (data, 0.0)
-        new = NewAsset(
-            LOCAL_OWNER_ID, digest, key, len(data), "image/png", 16, 16
-        )
+        new = NewAsset(LOCAL_OWNER_ID, digest, key, len(data), "image/png", 16, 16)
         return add_asset(self.database, new)
 
 

@@ -1,4 +1,4 @@
-"""Each oracle of the simulation finds a record that breaks its promise, and no other."""
+"""Oracles of the simulation: each finds the record that breaks its promise."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def changes(*events):
     return made
 
 
+DICE = Random(1)  # noqa: S311 - not for secrets
 CLAIM = ("claim", "running", 1, "w0")
 RESCUE = ("rescue", "queued", 2, "w1")
 
@@ -103,15 +104,13 @@ def test_work_done_again_beyond_the_distance_of_checkpoints_is_found():
 
 @pytest.mark.parametrize("back", [0, 1, 3])
 def test_little_work_done_again_is_no_waste(back):
-    engine = SimpleNamespace(
-        done={"job_1": done(*range(1, 20), *range(20 - back, 25))}
-    )
+    engine = SimpleNamespace(done={"job_1": done(*range(1, 20), *range(20 - back, 25))})
 
     assert list(wasted(world(engine=engine))) == []
 
 
 def test_the_scheduler_runs_in_the_order_of_time():
-    scheduler, seen = Scheduler(Random(1)), []
+    scheduler, seen = Scheduler(DICE), []
 
     def sleeper(name, seconds):
         scheduler.sleep(seconds)
@@ -125,7 +124,7 @@ def test_the_scheduler_runs_in_the_order_of_time():
 
 
 def test_a_dead_process_takes_no_further_step():
-    scheduler, seen = Scheduler(Random(1)), []
+    scheduler, seen = Scheduler(DICE), []
     process = SimpleNamespace(name="w0", is_dead=False, frozen_until=0.0)
 
     def live():
@@ -144,7 +143,7 @@ def test_a_dead_process_takes_no_further_step():
 
 
 def test_a_frozen_process_goes_on_when_it_thaws():
-    scheduler, seen = Scheduler(Random(1)), []
+    scheduler, seen = Scheduler(DICE), []
     process = SimpleNamespace(name="w0", is_dead=False, frozen_until=100.0)
 
     scheduler.spawn(process, "main", lambda: seen.append(scheduler.now))

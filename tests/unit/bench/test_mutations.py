@@ -52,7 +52,6 @@ def test_every_fence_predicate_has_its_mutation():
     assert missing == {
         (
             "claim.py",
-            "return _build_claim(session, job, job.fence + 1, nonce, "
-            "job.attempts + 1)",
+            "return _build_claim(session, job, job.fence + 1, nonce, job.attempts + 1)",
         )
     }
