@@ -24,7 +24,7 @@ from tests.simulation.troubles import (
     STORAGE,
     Trouble,
 )
-from tests.simulation.world import EXIT, FREEZE, LOSE, Trap
+from tests.simulation.world import EXIT, FREEZE, LOSE, OUTAGE, Trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,8 @@ def suspend(world: World, rng: Random) -> None:
 
 
 POINTS = (
-    "claim_job", "renew_lease", "record_checkpoint", "begin_segments", "complete_job",
+    "claim_job", "claim_job", "complete_job", "complete_job", "renew_lease",
+    "record_checkpoint", "begin_segments",
     "keep_last_checkpoint", "stop_job", "release_job", "postpone_job", "fail_job",
     "heartbeat_worker", "acquire_leadership", "requeue_expired_leases",
     "wake_backed_off_jobs", "mark_notified", "notify", "put checkpoints",
@@ -154,7 +155,9 @@ def _trouble(
         hang_seconds=rng.choice([0.01, 0.1, 2.0, 10.0]),
     )  # fmt: skip
     world.troubles.add(trouble)
-    world.touch("", trouble.until + trouble.hang_seconds)
+    is_outage = (door, kind, longest) == (DATABASE, AWAY, DAY_SECONDS)
+    touched = OUTAGE if is_outage else ""
+    world.touch(touched, trouble.until + trouble.hang_seconds)
     world.disturb(trouble.until + trouble.hang_seconds)
     return trouble
 
@@ -247,7 +250,7 @@ def _sicken(world: World, worker: WorkerProcess, how: str) -> None:
 def drain(world: World, rng: Random) -> None:
     """The operator drains a worker for a while, or tells it to end."""
     worker = _worker(world, rng)
-    world.disturb(world.scheduler.now)
+    _touch(world, worker, world.scheduler.now)
     if rng.random() < 0.4:
         world.scheduler.note(worker.name, "SIGTERM")
         if not worker.is_dead:

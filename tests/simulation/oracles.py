@@ -16,6 +16,7 @@ from shared.db.models.jobs import Checkpoint, Job
 from shared.maintenance.orphans import OrphanCollector
 from shared.states import Event, JobState
 from tests.simulation.users import FINISHED, OK
+from tests.simulation.world import OUTAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,15 +120,25 @@ def _collect_orphans(world: World) -> tuple[list[str], list[str]]:
 def groundless_losses(world: World) -> Iterator[Violation]:
     """No job is taken from a worker that nothing has happened to."""
     settings = world.settings
-    window = 3 * settings.lease_seconds + 2 * settings.rescue_seconds
+    least = 3 * settings.lease_seconds + 2 * settings.rescue_seconds
     holders: dict[tuple[str, int], str] = {}
+    claims: dict[tuple[str, int], float] = {}
     for change in world.changes:
         if change.event == Event.CLAIM:
             holders[change.job_id, change.fence] = change.by
+            claims[change.job_id, change.fence] = change.at
         if change.event not in _LOSSES:
             continue
         holder = holders.get((change.job_id, change.fence - 1), "")
-        if not world.was_touched(holder, change.at, window):
+        # A database that was away for all is no reason: those who hold jobs get time.
+        claimed_at = claims.get((change.job_id, change.fence - 1), 0.0)
+        window = max(least, change.at - claimed_at)
+        has_worked = any(
+            worker == holder and at >= claimed_at
+            for _, at, worker in world.engine.done.get(change.job_id, ())
+        )
+        excused = not (change.is_held or has_worked)
+        if not world.was_touched(holder, change.at, window, counts_outages=excused):
             why = f"{change.event} at {change.at:.0f}, and nothing happened to {holder}"
             yield Violation(GROUNDLESS, change.job_id, why)
 
@@ -185,6 +196,6 @@ def _unprotected(world: World, attempt: list[tuple[int, float, str]]) -> int:
     hits = [
         begins
         for name, begins, until in world.touches
-        if name in {"", worker} and begins <= ended and until >= began
+        if name in {"", OUTAGE, worker} and begins <= ended and until >= began
     ]
     return sum(at >= min(hits, default=ended + 1) for _, at, _ in attempt)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chaos.analysis.invariants import Violation
     from tests.simulation.databases import SeedDatabase
 
+ITERATION_SECONDS = (3.0, 4.0, 6.0, 12.0)  # short beside a lease, and long
 SETTLE_SECONDS = 3000.0
 _TICK_SECONDS = 5.0
 _OPEN = (
@@ -51,11 +52,11 @@ def play(
     seed: int,
     home: SeedDatabase,
     plan: tuple[Step, ...] | None = None,
-    iteration_seconds: float = 4.0,
+    iteration_seconds: float | None = None,
 ) -> Outcome:
     """Play one seed, or another plan with its dice."""
     steps = draw_plan(seed) if plan is None else plan
-    world = World(home, seed, iteration_seconds)
+    world = World(home, seed, iteration_seconds or ITERATION_SECONDS[seed % 4])
     with patched(world):
         monitor = Monitor(world)
         world.populate(2 + seed % 2, 1 + seed // 2 % 2)
@@ -116,7 +117,10 @@ def _open_jobs(world: World) -> bool:
                 resume(world.database, LOCAL_OWNER_ID, job_id)
             except ImpastoError:
                 continue
-    return bool(rows) or not all(one.is_done for one in world.clients)
+    is_stuck = any(
+        (one.is_hung or one.is_broken) and one.runner.job_id for one in world.workers
+    )
+    return bool(rows) or is_stuck or not all(one.is_done for one in world.clients)
 
 
 def _outcome(world: World, violations: list[Violation]) -> Outcome:

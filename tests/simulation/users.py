@@ -9,7 +9,7 @@ from sqlalchemy import select
 from chaos.hash_chain import FIRST_SEED
 from chaos.records import CHAIN, RequestedAction, Submission
 from shared.db.models.jobs import Checkpoint
-from shared.errors import DatabaseUnavailable, ImpastoError
+from shared.errors import DatabaseUnavailable, IdempotencyInProgress, ImpastoError
 from shared.idempotency import (
     RecordedResponse,
     abandon_request,
@@ -104,7 +104,7 @@ def _call(
     def serve() -> None:
         try:
             answer.append((OK, ask(api)))
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, IdempotencyInProgress):
             answer.append((None, None))
         except ImpastoError as error:
             world.scheduler.note(api.name, f"refuses: {error}")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.simulation.databases import SeedDatabase
     from tests.simulation.scheduler import Task
 
+OUTAGE = "outage"
 EXIT, FREEZE, LOSE = "dies", "freezes", "loses the answer"
 SETTINGS = {
     "lease_seconds": 60,
@@ -82,6 +83,7 @@ class Change:
     fence: int
     at: float
     by: str
+    is_held: bool = False  # whether a worker that is well works on the job
 
 
 @dataclass
@@ -89,7 +91,8 @@ class World:
     """Everything of one seed.
 
     Attributes:
-        touches: Which process a fault hit, "" for all; from when until when.
+        touches: Which process a fault hit, "" for all, OUTAGE for one of the database
+            that hits all alike; from when until when.
         quiet_since: Since when nothing has been wrong anywhere.
     """
 
@@ -197,6 +200,8 @@ class World:
 
     def _spring(self, process: Process, trap: Trap) -> None:
         self.scheduler.note(process.name, f"TRAP {trap.action} {trap.point}")
+        if trap.action == LOSE:
+            return  # one lost answer is no reason for anything
         self.disturb(self.scheduler.now + trap.seconds)
         self.touch(process.name, self.scheduler.now + trap.seconds)
         if trap.action == EXIT:
@@ -209,11 +214,14 @@ class World:
         """Note that a fault hits a process, or all of them ("")."""
         self.touches.append((name, self.scheduler.now, until))
 
-    def was_touched(self, name: str, at: float, window: float) -> bool:
+    def was_touched(
+        self, name: str, at: float, window: float, *, counts_outages: bool = True
+    ) -> bool:
         """Whether a fault hit a process in the time before a moment."""
         return any(
-            one in {"", name} and begins <= at and until >= at - window
+            one in {"", OUTAGE, name} and begins <= at and until >= at - window
             for one, begins, until in self.touches
+            if one != OUTAGE or counts_outages
         )
 
     def disturb(self, until: float) -> None:
@@ -229,11 +237,17 @@ class World:
         rows = self.look(_NEW_EVENTS.format(self._last_seq))
         for seq, job_id, event, state, fence in rows:
             self._last_seq = seq
-            at = self.scheduler.now
+            at, is_held = self.scheduler.now, self._is_held(job_id)
             self.changes.append(
-                Change(seq, job_id, event, state, fence, at, process.name)
+                Change(seq, job_id, event, state, fence, at, process.name, is_held)
             )
             self.scheduler.note(process.name, f"{job_id} {event} -> {state} {fence}")
+
+    def _is_held(self, job_id: str) -> bool:
+        return any(
+            one.is_up and not one.is_sick and one.runner.job_id == job_id
+            for one in self.workers
+        )
 
     def complain(self, what: str) -> None:
         """Note something that should never happen."""

@@ -28,8 +28,9 @@ def world(**more):
         "losses": [],
         "touches": touches,
         "damaged": set(),
+        "engine": SimpleNamespace(done={}),
         "iteration_seconds": 4.0,
-        "was_touched": lambda name, at, window: any(
+        "was_touched": lambda name, at, window, counts_outages: any(
             one in {"", name} and begins <= at and until >= at - window
             for one, begins, until in touches
         ),
