@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.maintenance import loop
-from tests.simulation.databases import SeedDatabase
+from tests.simulation.farm.databases import SeedDatabase
 from tests.simulation.faults import LEAST_FAULTS, LEAST_JOBS, Step, draw_plan
 from tests.simulation.play import play
 from tests.simulation.report import describe_violation, shorten

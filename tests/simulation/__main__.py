@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from tests.simulation.databases import SeedDatabase
+from tests.simulation.farm.databases import SeedDatabase
 from tests.simulation.faults import draw_plan
 from tests.simulation.play import play
 from tests.simulation.pool import play_all

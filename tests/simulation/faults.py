@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.workers.registry import set_worker_draining
-from tests.simulation import users
-from tests.simulation.processes import KILLED, Process, WorkerProcess
-from tests.simulation.troubles import (
+from tests.simulation.farm import users
+from tests.simulation.farm.processes import KILLED, Process, WorkerProcess
+from tests.simulation.farm.troubles import (
     AWAY,
     CHANNEL,
     DATABASE,
@@ -24,13 +24,13 @@ from tests.simulation.troubles import (
     STORAGE,
     Trouble,
 )
-from tests.simulation.world import EXIT, FREEZE, LOSE, OUTAGE, Trap
+from tests.simulation.farm.world import EXIT, FREEZE, LOSE, OUTAGE, Trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.simulation.world import World
+    from tests.simulation.farm.world import World
 
 DAY_SECONDS = 86_400.0
 LEAST_JOBS, LEAST_FAULTS = 5, 20

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.states import LEASED, JobState
-from tests.simulation.patches import CHECK_SECONDS
+from tests.simulation.farm.patches import CHECK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulation.processes import WorkerProcess
-    from tests.simulation.world import World
+    from tests.simulation.farm.processes import WorkerProcess
+    from tests.simulation.farm.world import World
 
 LOOK_SECONDS = 4.0
 SLACK_SECONDS = 8.0  # looks, steps on the way, and the start of a thread

@@ -15,15 +15,15 @@ from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint, Job
 from shared.maintenance.orphans import OrphanCollector
 from shared.states import Event, JobState
-from tests.simulation.users import FINISHED, OK
-from tests.simulation.world import OUTAGE
+from tests.simulation.farm.users import FINISHED, OK
+from tests.simulation.farm.world import OUTAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chaos.analysis.evidence import JobRecord
+    from tests.simulation.farm.world import World
     from tests.simulation.monitor import Monitor
-    from tests.simulation.world import World
 
 TOO_LATE, WASTED, EARLY_END, GROUNDLESS = (
     "too late",

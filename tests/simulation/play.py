@@ -13,16 +13,16 @@ from shared.errors import ImpastoError
 from shared.jobs.actions import resume
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.states import JobState
+from tests.simulation.farm.patches import patched
+from tests.simulation.farm.processes import START_SECONDS
+from tests.simulation.farm.world import World
 from tests.simulation.faults import Step, apply_step, draw_plan
 from tests.simulation.monitor import Monitor
 from tests.simulation.oracles import judge
-from tests.simulation.patches import patched
-from tests.simulation.processes import START_SECONDS
-from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from chaos.analysis.invariants import Violation
-    from tests.simulation.databases import SeedDatabase
+    from tests.simulation.farm.databases import SeedDatabase
 
 ITERATION_SECONDS = (3.0, 4.0, 6.0, 12.0)  # short beside a lease, and long
 SETTLE_SECONDS = 3000.0

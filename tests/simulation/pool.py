@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from tests.simulation.databases import SeedDatabase
+from tests.simulation.farm.databases import SeedDatabase
 from tests.simulation.play import play
 
 if TYPE_CHECKING:

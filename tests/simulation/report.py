@@ -11,7 +11,7 @@ from tests.simulation.shrink import shrink
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tests.simulation.databases import SeedDatabase
+    from tests.simulation.farm.databases import SeedDatabase
     from tests.simulation.faults import Step
     from tests.simulation.play import Outcome
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from chaos.analysis.evidence import JobRecord
+from tests.simulation.farm.world import SETTINGS, Change, Loss
 from tests.simulation.oracles import (
     early_ends,
     groundless_exits,
@@ -16,7 +17,6 @@ from tests.simulation.oracles import (
 )
 from tests.simulation.scheduler import ProcessDied, Scheduler
 from tests.simulation.shrink import shrink
-from tests.simulation.world import SETTINGS, Change, Loss
 
 
 def world(**more):

@@ -12,24 +12,24 @@ from shared.assets import NewAsset, add_asset
 from shared.auth.owners import ensure_owner
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.settings import Settings
-from tests.simulation.channel import Channel
-from tests.simulation.clock import START, DatabaseClock, Host
-from tests.simulation.doors import Blobs
-from tests.simulation.engine import Engine, small_picture
-from tests.simulation.processes import (
+from tests.simulation.farm.channel import Channel
+from tests.simulation.farm.clock import START, DatabaseClock, Host
+from tests.simulation.farm.doors import Blobs
+from tests.simulation.farm.engine import Engine, small_picture
+from tests.simulation.farm.processes import (
     KILLED,
     RESTART,
     ApiProcess,
     Process,
     WorkerProcess,
 )
+from tests.simulation.farm.troubles import AWAY, DATABASE, Troubles
 from tests.simulation.scheduler import ProcessDied, Scheduler
-from tests.simulation.troubles import AWAY, DATABASE, Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.simulation.databases import SeedDatabase
+    from tests.simulation.farm.databases import SeedDatabase
     from tests.simulation.scheduler import Task
 
 OUTAGE = "outage"

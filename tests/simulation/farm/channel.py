@@ -6,11 +6,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from shared.queue import queue_name
-from tests.simulation.troubles import AWAY, CHANNEL, DOUBLING, LOSSY, SLOW
+from tests.simulation.farm.troubles import AWAY, CHANNEL, DOUBLING, LOSSY, SLOW
 
 if TYPE_CHECKING:
-    from tests.simulation.processes import Process, WorkerProcess
-    from tests.simulation.world import World
+    from tests.simulation.farm.processes import Process, WorkerProcess
+    from tests.simulation.farm.world import World
 
 _LONGEST_DELAY_SECONDS = 300.0
 

@@ -24,7 +24,7 @@ from worker.watchdog import Watchdog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulation.world import World
+    from tests.simulation.farm.world import World
 
 REGISTRATION_SECONDS = 20.0  # instead of 5
 ALIVE_SECONDS = 100  # instead of 30

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.simulation.processes import ApiProcess
-    from tests.simulation.world import World
+    from tests.simulation.farm.processes import ApiProcess
+    from tests.simulation.farm.world import World
 
 LIMITS = SubmissionLimits(max_queued_per_owner=1000, max_queued=1000, max_attempts=4)
 PATIENCE_SECONDS = 20.0  # that a client waits for an answer

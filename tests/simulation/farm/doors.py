@@ -18,7 +18,7 @@ from shared.db.database import Database
 from shared.db.read_cache import ReadCache
 from shared.errors import BlobMissing, DatabaseUnavailable, StorageError, StorageFull
 from shared.storage.base import StoredBlob
-from tests.simulation.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
+from tests.simulation.farm.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
-    from tests.simulation.processes import Process
-    from tests.simulation.world import World
+    from tests.simulation.farm.processes import Process
+    from tests.simulation.farm.world import World
 
 _CALLER = 2  # frames from `write()` to who opened the transaction, by contextlib
 

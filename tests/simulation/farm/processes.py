@@ -10,10 +10,10 @@ from shared.errors import DeviceTaken, ImpastoError
 from shared.ids import new_id
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import queue_name
-from tests.simulation.channel import SimulatedNotifier
-from tests.simulation.clock import VirtualClock
-from tests.simulation.doors import SimulatedDatabase, SimulatedStorage
-from tests.simulation.engine import FakeNetworks
+from tests.simulation.farm.channel import SimulatedNotifier
+from tests.simulation.farm.clock import VirtualClock
+from tests.simulation.farm.doors import SimulatedDatabase, SimulatedStorage
+from tests.simulation.farm.engine import FakeNetworks
 from tests.simulation.scheduler import ProcessDied, ProcessExit
 from worker import app
 from worker.context import WorkerContext
@@ -30,9 +30,9 @@ from worker.watchdog import Watchdog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.simulation.clock import Host
+    from tests.simulation.farm.clock import Host
+    from tests.simulation.farm.world import World
     from tests.simulation.scheduler import Task
-    from tests.simulation.world import World
 
 KILLED, UNUSABLE, RESTART = -9, 78, 75
 START_SECONDS = 3.0  # that a process takes to start

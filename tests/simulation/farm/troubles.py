@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.simulation.processes import Process
+    from tests.simulation.farm.processes import Process
     from tests.simulation.scheduler import Scheduler
 
 DATABASE, STORAGE, CHANNEL = "database", "storage", "channel"

@@ -15,7 +15,7 @@ from worker.attempts.inputs import read_inputs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulation.world import World
+    from tests.simulation.farm.world import World
 
 FOREVER = 1e9
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from tests.simulation.processes import Process
+    from tests.simulation.farm.processes import Process
+    from tests.simulation.farm.world import World
     from tests.simulation.scheduler import Scheduler, Task
-    from tests.simulation.world import World
 
 START = 1_800_000_000.0  # of every clock, seconds since 1970
 LONG_OUTAGE_SECONDS = 120.0
