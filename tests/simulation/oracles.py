@@ -130,15 +130,18 @@ def groundless_losses(world: World) -> Iterator[Violation]:
         if change.event not in _LOSSES:
             continue
         holder = holders.get((change.job_id, change.fence - 1), "")
-        # A database that was away for all is no reason: those who hold jobs get time.
         claimed_at = claims.get((change.job_id, change.fence - 1), 0.0)
         window = max(least, change.at - claimed_at)
         has_worked = any(
             worker == holder and at >= claimed_at
             for _, at, worker in world.engine.done.get(change.job_id, ())
         )
-        excused = not (change.is_held or has_worked)
-        if not world.was_touched(holder, change.at, window, counts_outages=excused):
+        names = {holder, "", OUTAGE}
+        if change.is_held:
+            names = {holder, ""}  # who holds a job gets time after an outage
+        elif has_worked:
+            names = {holder}  # a living worker gives no job up
+        if not world.was_touched(names, change.at, window):
             why = f"{change.event} at {change.at:.0f}, and nothing happened to {holder}"
             yield Violation(GROUNDLESS, change.job_id, why)
 

@@ -30,8 +30,8 @@ def world(**more):
         "damaged": set(),
         "engine": SimpleNamespace(done={}),
         "iteration_seconds": 4.0,
-        "was_touched": lambda name, at, window, counts_outages: any(
-            one in {"", name} and begins <= at and until >= at - window
+        "was_touched": lambda names, at, window: any(
+            one in names and begins <= at and until >= at - window
             for one, begins, until in touches
         ),
         **more,

@@ -214,14 +214,11 @@ class World:
         """Note that a fault hits a process, or all of them ("")."""
         self.touches.append((name, self.scheduler.now, until))
 
-    def was_touched(
-        self, name: str, at: float, window: float, *, counts_outages: bool = True
-    ) -> bool:
-        """Whether a fault hit a process in the time before a moment."""
+    def was_touched(self, names: set[str], at: float, window: float) -> bool:
+        """Whether a fault hit one of these in the time before a moment."""
         return any(
-            one in {"", OUTAGE, name} and begins <= at and until >= at - window
+            one in names and begins <= at and until >= at - window
             for one, begins, until in self.touches
-            if one != OUTAGE or counts_outages
         )
 
     def disturb(self, until: float) -> None:
