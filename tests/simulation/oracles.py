@@ -68,6 +68,7 @@ def gather(world: World) -> Evidence:
         weights=evidence.read_weights(ground, rows),
         results=data,
         pictures={},
+        children=world.children,
         counts=evidence.read_counts(ground),
         orphan_keys=left,
         missing_checkpoints=sorted(set(missing) - world.damaged),

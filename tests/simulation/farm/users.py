@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from chaos.hash_chain import FIRST_SEED
-from chaos.records import CHAIN, RequestedAction, Submission
+from chaos.records import CHAIN, ChildRequest, RequestedAction, Submission
 from shared.db.models.jobs import Checkpoint
 from shared.errors import DatabaseUnavailable, IdempotencyInProgress, ImpastoError
 from shared.idempotency import (
@@ -79,7 +79,10 @@ def act(world: World, verb: str, job_id: str, rng: Random) -> None:
     def ask(api: ApiProcess) -> Any:
         return _VERBS[verb](api, job_id, dice)
 
-    status, _ = _call(world, rng.choice(world.apis), ask)
+    status, child = _call(world, rng.choice(world.apis), ask)
+    if verb in {"fork", "extend", "retry"} and status != REFUSED:
+        request = ChildRequest(job_id, verb, child, is_unknown=status is None)
+        world.children.append(request)
     world.records.actions[place] = RequestedAction(job_id, verb, status, at)
 
 

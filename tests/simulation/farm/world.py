@@ -29,6 +29,7 @@ from tests.simulation.scheduler import ProcessDied, Scheduler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chaos.records import ChildRequest
     from tests.simulation.farm.databases import SeedDatabase
     from tests.simulation.scheduler import Task
 
@@ -120,6 +121,7 @@ class World:
         self.changes: list[Change] = []
         self.losses: list[Loss] = []
         self.touches: list[tuple[str, float, float]] = []
+        self.children: list[ChildRequest] = []
         self.drained: set[str] = set()  # slots whose workers shall take no jobs
         self.damaged: set[str] = set()  # keys of checkpoints
         self.fault_counts: dict[str, int] = {}
