@@ -81,7 +81,7 @@ def act(world: World, verb: str, job_id: str, rng: Random) -> None:
 
     status, child = _call(world, rng.choice(world.apis), ask)
     if verb in {"fork", "extend", "retry"} and status != REFUSED:
-        request = ChildRequest(job_id, verb, child, is_unknown=status is None)
+        request = ChildRequest(job_id, verb, child, status is None, at, 0.0)
         world.children.append(request)
     world.records.actions[place] = RequestedAction(job_id, verb, status, at)
 
