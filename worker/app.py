@@ -20,11 +20,8 @@ import structlog
 from celery import signals
 from celery.utils import uuid
 from celery.worker.consumer import Consumer
-from celery.worker.control import Panel
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import OperationalError
 from kombu.message import Message
-from redis import RedisError
 
 from shared.db.database import Database
 from shared.errors import (
@@ -137,8 +134,8 @@ def serve(context: WorkerContext) -> None:
             pass  # Celery reads the next message up to two seconds after a task ends
 
     celery = create_receiver(context.settings, device_class, run_due_jobs)
-    set_subscribed = partial(_set_subscribed, celery, device_class)
-    drain_state = DrainState(context.draining, set_subscribed, context.clock)
+    subscription = _Subscription(_queue_names(device_class))
+    drain_state = DrainState(context.draining, subscription.set, context.clock)
     notifier = Notifier(context.settings)
     maintenance = MaintenanceLoop(
         context.db, notifier, context.storage, context.settings, context.clock
@@ -148,6 +145,7 @@ def serve(context: WorkerContext) -> None:
         drain_state.shut_down()
 
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
+    signals.worker_ready.connect(subscription.open, weak=False)
     signals.setup_logging.connect(_keep_logging_configuration, weak=False)
     context.clock.start_thread(
         "registration", partial(keep_registered, context, runner, drain_state)
@@ -194,12 +192,42 @@ class _NotificationConsumer(Consumer):  # type: ignore[misc] # Celery has no typ
         return on_message
 
 
+class _Subscription:
+    """Whether this worker reads its queues; a change takes effect once Celery is ready.
+
+    Args:
+        queues: Names of the queues.
+    """
+
+    def __init__(self, queues: tuple[str, ...]) -> None:
+        self._queues, self._is_wanted = queues, True
+        self._consumer: Consumer = None
+
+    def open(self, sender: Consumer, **_: object) -> None:
+        """Take Celery's consumer, which is ready now."""
+        self._consumer = sender
+        sender.call_soon(self._apply)
+
+    def set(self, subscribed: bool) -> None:
+        """Start or stop reading the queues, in the consumer's own thread."""
+        self._is_wanted = subscribed
+        if self._consumer:
+            self._consumer.call_soon(self._apply)
+
+    def _apply(self) -> None:
+        for name in self._queues:
+            if self._is_wanted:
+                self._consumer.add_task_queue(name)
+            else:
+                self._consumer.cancel_task_queue(name)
+
+
 def create_receiver(
     settings: Settings, device_class: str, run_due_jobs: Callable[[], None]
 ) -> Celery:
     """Create the Celery app that calls `run_due_jobs` for each message, and no more.
 
-    Celery's own tasks and nearly all of its remote commands are removed. Messages are
+    Celery's own tasks and all of its remote commands are removed. Messages are
     acknowledged by being read: none comes back, and the maintenance notifies again.
     """
     celery = create_celery_app(settings)
@@ -211,8 +239,7 @@ def create_receiver(
     celery.task(name=TASK_NAME)(run_due_jobs)
     for name in celery.tasks.keys() - {TASK_NAME}:
         celery.tasks.unregister(name)
-    for command in Panel.data.keys() - {"add_consumer", "cancel_consumer"}:
-        del Panel.data[command]
+    celery.conf.worker_enable_remote_control = False
     return celery
 
 
@@ -222,20 +249,6 @@ def _run_celery(celery: Celery, device_class: str) -> None:
     node = f"--hostname={_node_name(device_class)}"
     quiet = ["--without-gossip", "--without-mingle", node]
     celery.worker_main(["--quiet", "worker", *options, *quiet])
-
-
-def _set_subscribed(celery: Celery, device_class: str, subscribed: bool) -> None:
-    """Start or stop reading this device's queues.
-
-    If Redis is down, the change is lost; the maintenance notifies again anyway.
-    """
-    control, node = celery.control, [_node_name(device_class)]
-    change = control.add_consumer if subscribed else control.cancel_consumer
-    try:
-        for name in _queue_names(device_class):
-            change(name, destination=node)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("notification_subscription_failed", error=str(error))
 
 
 def _queue_names(device_class: str) -> tuple[str, ...]:

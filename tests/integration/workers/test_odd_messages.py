@@ -7,9 +7,7 @@ import json
 import time
 import uuid
 
-import pytest
 import redis
-from celery.worker.control import Panel
 
 from shared.queue import TASK_NAME, queue_name
 from shared.settings import Settings
@@ -124,19 +122,24 @@ def test_a_worker_that_is_killed_over_a_message_does_not_leave_it_to_the_next(
         assert not [key for key in client.scan_iter() if b"acked" in key]
 
 
-@pytest.fixture
-def control_commands():
-    """Celery's remote commands, put back afterwards: they are global."""
-    before = dict(Panel.data)
-    yield Panel.data
-    Panel.data.update(before)
+def test_nobody_can_send_a_worker_commands(farm, redis_server):
+    """Not even whoever can write to Redis: `{"queue": 5}` made workers deaf."""
+    worker = farm.start_worker()
+    farm.wait_end(farm.submit(**SHORT))
+    command = {"method": "add_consumer", "arguments": {"queue": 5}}
+    with redis.Redis.from_url(redis_server.url) as client:
+        heard_by = client.publish(
+            "impasto:/0.celery.pidbox", json.dumps(message(command))
+        )
+        job = farm.wait_end(farm.submit(**SHORT))
+        assert not [key for key in client.scan_iter() if b"pidbox" in key]
+    assert (heard_by, job.state, worker.poll()) == (0, JobState.SUCCEEDED, None)
 
 
-def test_a_worker_has_one_task_and_two_remote_commands(tmp_path, control_commands):
+def test_a_worker_has_one_task(tmp_path):
     def run_due_jobs():
         pass
 
     celery = create_receiver(Settings(home=tmp_path), "cpu", run_due_jobs)
 
     assert set(celery.tasks) == {TASK_NAME}
-    assert set(control_commands) == {"add_consumer", "cancel_consumer"}
