@@ -89,6 +89,9 @@ class MaintenanceLoop:
         self._detect_clock_jump()
         if not acquire_leadership(self._db, TASK, self._id, lead_seconds):
             return
+        now = self._clock.monotonic()
+        if now - self._last_round_at > self._settings.lease_seconds / 2:
+            self._stable_since = now  # it waited for the database, as workers did
         if self._may_rescue():
             for job_id, state in requeue_expired_leases(self._db):
                 log.warning("job_rescued", job_id=job_id, state=state)

@@ -103,6 +103,30 @@ def test_no_job_is_taken_away_before_workers_could_renew_their_leases(
     assert row(db, job_id).state == JobState.QUEUED
 
 
+def test_no_job_is_taken_away_at_once_where_a_round_waited_for_the_database(
+    db, clock, maintenance, monkeypatch
+):
+    """SQLite waits 5 s for a lock: the outage ends in mid-round, workers wait still."""
+    submit(db)
+    claimed = claim(db)
+    maintenance.run_once()
+    clock.advance(LEASE + 1)
+
+    def wait_and_lead(*arguments):
+        clock.advance(LEASE)
+        return acquire_leadership(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.maintenance.loop.acquire_leadership", wait_and_lead)
+        maintenance.run_once()
+    assert row(db, claimed.job_id).state == JobState.RUNNING
+
+    for _ in range(2):
+        clock.advance(LEASE + 1)
+        maintenance.run_once()
+    assert row(db, claimed.job_id).state == JobState.QUEUED
+
+
 def test_a_pause_after_a_failure_ends_by_itself(db, clock, maintenance, notifier):
     job_id = submit(db)
     failure = JobFailure("engine_error", "it broke", "", retryable=True)
