@@ -91,7 +91,7 @@ def test_a_worker_waits_for_a_locked_database_however_long_with_its_finished_pic
     farm,
 ):
     """For longer than the stall limit and two leases, when a hung one is replaced."""
-    limits = {"STALL": "6", "LEASE": "1", "HEARTBEAT": "0.3"}
+    limits = {"STALL": "6", "LEASE": "3", "HEARTBEAT": "0.3"}
     rests = {"CHECKPOINT": "1000", "PREVIEW": "1000"}
     named = {f"IMPASTO_{name}_SECONDS": n for name, n in (limits | rests).items()}
     worker = farm.start_worker(**named)
