@@ -25,7 +25,7 @@ _LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"http": 80, "https": 443}
 _OWN_SITE_VALUES = {"same-origin", "none"}  # of Sec-Fetch-Site
 _PROXY_HEADER = re.compile(
-    "via|(x-)?forwarded.*|cf-connecting-ip|(true-client|x-client|x-real)-ip", re.I
+    "(?i)via|(x-)?forwarded.*|cf-connecting-ip|(true-client|x-client|x-real)-ip"
 )
 
 

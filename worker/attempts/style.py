@@ -214,9 +214,8 @@ class StyleAttempt:
             else:
                 log.info("job_steered", iteration=iteration)
                 self._was_steered = True
-                self._artifacts.claim = self.claim = replace(
-                    self.claim, segments=segments
-                )
+                self.claim = replace(self.claim, segments=segments)
+                self._artifacts.claim = self.claim
                 return segments
 
     def _on_iterate(self, iterate: Iterate) -> Directive:
