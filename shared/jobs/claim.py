@@ -183,12 +183,14 @@ def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job |
 
 def _next_job(session: Session, device: Device) -> Job | None:
     select_owner, select_job = _claim_statements(device)
-    owner_id = session.scalar(select_owner)
-    return session.scalar(select_job, {"owner_id": owner_id})
+    chosen = session.execute(select_owner).one_or_none()
+    if chosen is None:
+        return None
+    return session.scalar(select_job, {"owner_id": chosen[0], "head": chosen[1]})
 
 
 @lru_cache  # to build them takes longer than to execute them
-def _claim_statements(device: Device) -> tuple[Select[str], Select[Job]]:
+def _claim_statements(device: Device) -> tuple[Select[str, float], Select[Job]]:
     """Statements that lock the next owner, and the owner's next job, for a device."""
     head = _head_of_owner(device)
     heads = (  # materialized, or each head would be sought twice: to filter and to sort
@@ -198,18 +200,18 @@ def _claim_statements(device: Device) -> tuple[Select[str], Select[Job]]:
         .prefix_with("MATERIALIZED")
     )
     select_owner = (
-        select(Owner.id)
+        select(Owner.id, heads.c.ready_key)
         .join(heads, heads.c.id == Owner.id)
         .where(owner_may_run(), heads.c.ready_key.is_not(None))
         .order_by(Owner.running, heads.c.ready_key)
         .limit(1)
         .with_for_update(of=Owner)
     )
-    chosen: BindParameter[str] = bindparam("owner_id")
-    head_of_chosen = select(head).where(Owner.id == chosen).scalar_subquery()
+    owner_id: BindParameter[str] = bindparam("owner_id")
+    oldest: BindParameter[float] = bindparam("head")
     select_job = (
         select(Job)
-        .where(Job.owner_id == chosen, Job.ready_key >= head_of_chosen)
+        .where(Job.owner_id == owner_id, Job.ready_key >= oldest)
         .where(fits_device(device))
         .order_by(Job.ready_key, Job.id)
         .limit(1)
