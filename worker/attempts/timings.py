@@ -79,17 +79,12 @@ class PaceRecorder:
                 neither steered nor finished early.
         """
         self._measurements = meter.measurements()
-        forecast = meter.forecast
-        if matches_forecast and forecast is not None:
-            actual_seconds = meter.elapsed_seconds
-            self._outcome = ForecastOutcome(
-                self._claim.job_id, forecast, actual_seconds
-            )
-            error = forecast.seconds / actual_seconds - 1
+        forecast, seconds = meter.forecast, meter.elapsed_seconds
+        if matches_forecast and forecast is not None and seconds > 0:
+            self._outcome = ForecastOutcome(self._claim.job_id, forecast, seconds)
+            error = forecast.seconds / seconds - 1
             log.info(
-                "duration_forecast",
-                seconds=actual_seconds,
-                relative_error=round(error, 3),
+                "duration_forecast", seconds=seconds, relative_error=round(error, 3)
             )
 
     def store(self) -> None:
