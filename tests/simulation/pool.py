@@ -41,6 +41,7 @@ def _prepare(addresses: multiprocessing.Queue) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     _home = SeedDatabase(addresses.get())
     gc.disable()  # a collected greenlet would run its `finally` blocks
+    gc.freeze()  # what is there now stays: a collection need not look through it
 
 
 def _play_one(seed: int) -> Outcome:

@@ -40,9 +40,9 @@ SETTINGS = {
     "heartbeat_seconds": 20,
     "stall_seconds": 120,
     "watchdog_seconds": 240,
-    "rescue_seconds": 20,
+    "rescue_seconds": 30,
     "renotify_seconds": 40,
-    "checkpoint_seconds": 12,
+    "checkpoint_seconds": 15,
     "preview_seconds": 60,
     "retry_seconds": 5,
     "save_retry_seconds": 10,
@@ -65,12 +65,13 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A process that ended: which, when, with which code, and whether it was sick."""
+    """A process that ended: which, when, with which code, and in which state."""
 
     process: str
     at: float
     code: int
     was_sick: bool
+    was_idle: bool
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class World:
 
     Attributes:
         touches: Which process a fault hit, "" for all, OUTAGE for one of the database
-            that hits all alike; from when until when.
+            that hits all alike, CHANNEL; from when until when.
         quiet_since: Since when nothing has been wrong anywhere.
     """
 
@@ -164,8 +165,9 @@ class World:
     def ended(self, process: Process, code: int) -> None:
         """Note the end of a process, and start another one in its place."""
         sick = isinstance(process, WorkerProcess) and process.is_sick
+        idle = isinstance(process, WorkerProcess) and process.runner.job_id is None
         now = self.scheduler.now
-        self.losses.append(Loss(process.name, now, code, sick))
+        self.losses.append(Loss(process.name, now, code, sick, idle))
         slot = process.slot
         delay = self.restart_delays.pop(slot, 2.0)
         if code not in {0, KILLED, RESTART}:
