@@ -10,9 +10,9 @@ from sqlalchemy import select
 from chaos.analysis import evidence, invariants
 from chaos.analysis.evidence import Evidence
 from chaos.analysis.invariants import Violation
-from chaos.records import CHAIN, RequestedAction, Submission
+from chaos.records import RequestedAction
 from shared.db.blob_refs import unreferenced_keys
-from shared.db.models.jobs import Checkpoint, Job
+from shared.db.models.jobs import Checkpoint
 from shared.maintenance.orphans import OrphanCollector
 from shared.states import Event, JobState
 from tests.simulation.farm.patches import CHECK_SECONDS
@@ -20,6 +20,7 @@ from tests.simulation.farm.processes import RESTART
 from tests.simulation.farm.troubles import CHANNEL
 from tests.simulation.farm.users import FINISHED, OK
 from tests.simulation.farm.world import OUTAGE
+from tests.simulation.waste import wasted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
     from tests.simulation.farm.world import World
     from tests.simulation.monitor import Monitor
 
-TOO_LATE, WASTED, EARLY_END, GROUNDLESS = (
-    "too late",
-    "wasted",
-    "early end",
-    "groundless",
-)
+TOO_LATE, EARLY_END, GROUNDLESS = "too late", "early end", "groundless"
 DAY_SECONDS = 86_400.0
 _LOSSES = (Event.RESCUE, Event.CRASH_LOOP)
 _MOST_LOSSES, _MOST_ATTEMPTS = 3, 4
@@ -53,18 +49,18 @@ def judge(world: World, monitor: Monitor) -> list[Violation]:
     for check in _CHAOS_CHECKS:
         found += check(gathered)
     found += early_ends(world, gathered.rows)
-    found += wasted(world)
+    found += wasted(world, gathered.rows)
     return found
 
 
 def gather(world: World) -> Evidence:
     """Read what is left, as the chaos judge wants it."""
     ground = SimpleNamespace(db=world.database)
-    rows, submissions = _name_children(world, evidence.read_rows(ground))
+    rows = evidence.read_rows(ground)
     left, missing = _collect_orphans(world)
     data = {key: blob for key, (blob, _) in world.blobs.data.items()}
     return Evidence(
-        submissions=submissions,
+        submissions=world.records.submissions,
         actions=[*world.records.actions, *_requested_with_forks(rows)],
         rows=rows,
         events=evidence.read_events(ground),
@@ -76,28 +72,6 @@ def gather(world: World) -> Evidence:
         orphan_keys=left,
         missing_checkpoints=sorted(set(missing) - world.damaged),
     )
-
-
-def _name_children(
-    world: World, rows: list[JobRecord]
-) -> tuple[list[JobRecord], list[Submission]]:
-    """Give each child a name of its own, and a submission of its parent's seed."""
-    with world.database.read() as session:
-        found = session.execute(select(Job.id, Job.relation))
-        children = {job_id for job_id, relation in found if relation is not None}
-    submissions, named = [*world.records.submissions], []
-    for found_row in rows:
-        row = found_row
-        if row.id in children:
-            values = {name: getattr(row, name) for name in evidence._ROW}
-            values["name"] = f"{row.name} {row.id}"
-            row = evidence.JobRecord(**values)
-            seed = int(row.params["seed"])
-            submissions.append(
-                Submission(values["name"], CHAIN, seed, {}, row.id, False, 0.0, 0.0)
-            )
-        named.append(row)
-    return named, submissions
 
 
 def _requested_with_forks(rows: list[JobRecord]) -> Iterator[RequestedAction]:
@@ -178,36 +152,3 @@ def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
         if not (by_losses or by_device):
             why = f"{row.error_code}: {row.error_message} ({losses}, {failures})"
             yield Violation(EARLY_END, row.id, why)
-
-
-def wasted(world: World) -> Iterator[Violation]:
-    """Iterations done again are few: a checkpoint's distance per fault of that job."""
-    distance = world.settings.checkpoint_seconds / (0.8 * world.iteration_seconds)
-    for job_id, done in world.engine.done.items():
-        allowed = again = best = begin = 0
-        for place, (iteration, _, _) in enumerate(done):
-            again += iteration <= best
-            best = max(best, iteration)
-            if place and iteration != done[place - 1][0] + 1:
-                attempt = done[begin:place]
-                allowed += int(distance) + 1 + _unprotected(world, attempt)
-                begin = place
-        if again > allowed:
-            why = f"{again} iterations done again, {allowed} allowed"
-            yield Violation(WASTED, job_id, why)
-
-
-def _unprotected(world: World, attempt: list[tuple[int, float, str]]) -> int:
-    """Count the iterations of an attempt that no checkpoint could keep.
-
-    They came after something went wrong with the database or the storage.
-    """
-    began, ended, worker = attempt[0][1], attempt[-1][1], attempt[0][2]
-    if world.damaged:
-        return len(attempt)
-    hits = [
-        begins
-        for name, begins, until in world.touches
-        if name in {"", OUTAGE, worker} and begins <= ended and until >= began
-    ]
-    return sum(at >= min(hits, default=ended + 1) for _, at, _ in attempt)

@@ -30,6 +30,7 @@ class Trouble:
         share: Share of the calls that it hits.
         host: Name of the only host that it hits, or None.
         hang_seconds: How long a call takes to fail.
+        since: Virtual time at which it began.
     """
 
     door: str
@@ -38,22 +39,28 @@ class Trouble:
     share: float = 1.0
     host: str | None = None
     hang_seconds: float = 0.1
+    since: float = 0.0
 
 
 @dataclass(slots=True)
 class Troubles:
-    """All present troubles."""
+    """All present troubles, and all that there ever were, for the judge."""
 
     scheduler: Scheduler
     rng: Random
     active: list[Trouble] = field(default_factory=list)
+    history: list[Trouble] = field(default_factory=list)
 
     def add(self, trouble: Trouble) -> None:
         """Begin one."""
+        trouble.since = self.scheduler.now
         self.active.append(trouble)
+        self.history.append(trouble)
 
     def clear(self) -> None:
         """End all of them."""
+        for one in self.active:
+            one.until = min(one.until, self.scheduler.now)
         self.active.clear()
 
     def find(self, door: str, kinds: set[str], process: Process) -> Trouble | None:

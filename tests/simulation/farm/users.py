@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from chaos.records import CHAIN, ChildRequest, RequestedAction, Submission
 from shared.db.models.jobs import Checkpoint
 from shared.errors import DatabaseUnavailable, IdempotencyInProgress, ImpastoError
 from shared.idempotency import (
+    IdempotentRequest,
     RecordedResponse,
     abandon_request,
     begin_request,
@@ -40,9 +42,8 @@ PAUSE_SECONDS = 5.0  # before it asks again
 LONGEST_PAUSE_SECONDS = 120.0
 OK, REFUSED = 200, 409
 FINISHED = "finished fork"  # name of a fork that only makes a picture
-VERBS = ("cancel", "pause", "resume", "finish", "steer", "fork", "extend", "retry")
-
-Verb = "Callable[[ApiProcess, str, Random], Any]"
+CHILD_VERBS = ("fork", "extend", "retry")
+VERBS = ("cancel", "pause", "resume", "finish", "steer", *CHILD_VERBS)
 
 
 def submit(world: World, rng: Random) -> None:
@@ -70,7 +71,10 @@ def submit(world: World, rng: Random) -> None:
 
 
 def act(world: World, verb: str, job_id: str, rng: Random) -> None:
-    """Ask for an action on a job, once."""
+    """Ask for an action on a job: once, or for a child until there is an answer."""
+    if verb in CHILD_VERBS:
+        _ask_for_child(world, verb, job_id, rng)
+        return
     at = world.scheduler.now
     place = len(world.records.actions)
     world.records.actions.append(RequestedAction(job_id, verb, None, at))
@@ -80,11 +84,32 @@ def act(world: World, verb: str, job_id: str, rng: Random) -> None:
         return _VERBS[verb](api, job_id, dice)
 
     status, _ = _call(world, rng.choice(world.apis), ask)
-    if verb in {"fork", "extend", "retry"} and status != REFUSED:
-        # As if no answer had come: the judge counts it, and does not compare it.
-        request = ChildRequest(job_id, verb, None, is_unknown=True, at=at, seconds=0.0)
-        world.children.append(request)
     world.records.actions[place] = RequestedAction(job_id, verb, status, at)
+
+
+def _ask_for_child(world: World, relation: str, parent_id: str, rng: Random) -> None:
+    """Ask for a child; ask again with the same key until there is an answer."""
+    dice, number = rng.random(), len(world.children)
+    asked = ChildRequest(
+        parent_id, relation, None, is_unknown=True, at=world.scheduler.now, seconds=0.0
+    )
+    if relation == "extend":
+        asked = replace(asked, iterations=1 + int(4 * dice))
+    world.children.append(asked)
+
+    def ask(api: ApiProcess) -> str:
+        if relation == "fork" and world.children[number].iteration is None:
+            chosen = _choose_checkpoint(api, parent_id, dice)
+            weight = round(1 + dice, 3)
+            world.children[number] = replace(
+                asked, iteration=chosen, style_weight=weight
+            )
+        return _submit_child_once(api, world.children[number], number, dice)
+
+    status, job_id = _ask_until_answered(world, rng, ask)
+    world.children[number] = replace(
+        world.children[number], job_id=job_id, is_unknown=status is None
+    )
 
 
 def _ask_until_answered(
@@ -125,10 +150,7 @@ def _submit_once(
     api: ApiProcess, name: str, params: dict[str, Any], keep_every: int | None
 ) -> str:
     """Submit as `POST /v1/jobs` with an Idempotency-Key does."""
-    db, (content, style) = api.db, api.world.asset_ids
-    begun = begin_request(db, LOCAL_OWNER_ID, "POST /v1/jobs", name, "same")
-    if isinstance(begun, RecordedResponse):
-        return str(begun.job_id)
+    content, style = api.world.asset_ids
     pictures = {"content": {0: content}, "style": {0: style}}
     new = NewJob(
         LOCAL_OWNER_ID,
@@ -137,8 +159,46 @@ def _submit_once(
         name=name,
         keep_every=keep_every,
     )
+    return _with_key(api, name, lambda begun: submit_job(api.db, new, LIMITS, begun))
+
+
+def _submit_child_once(
+    api: ApiProcess, asked: ChildRequest, number: int, dice: float
+) -> str:
+    """Submit as `POST /v1/jobs/{id}/forks` and the like do."""
+    db, parent_id = api.db, asked.parent_id
+
+    def submit(begun: IdempotentRequest) -> str:
+        if asked.relation == "extend":
+            return forks.extend(
+                db, LOCAL_OWNER_ID, parent_id, asked.iterations, LIMITS, begun
+            )
+        if asked.relation == "retry":
+            return forks.retry(
+                db, LOCAL_OWNER_ID, parent_id, LIMITS, begun, from_start=dice > 0.5
+            )
+        finish = dice > 0.8
+        request = forks.ForkRequest(
+            asked.iteration or 1,
+            Changes(style_weight=asked.style_weight),
+            FINISHED if finish else None,
+            finish,
+        )
+        return forks.fork(db, LOCAL_OWNER_ID, parent_id, request, LIMITS, begun)
+
+    return _with_key(api, f"child {number}", submit)
+
+
+def _with_key(
+    api: ApiProcess, key: str, submit: Callable[[IdempotentRequest], str]
+) -> str:
+    """Submit a job unless it was submitted with this key before."""
+    db = api.db
+    begun = begin_request(db, LOCAL_OWNER_ID, "POST /v1/jobs", key, "same")
+    if isinstance(begun, RecordedResponse):
+        return str(begun.job_id)
     try:
-        job_id = submit_job(db, new, LIMITS, begun)
+        job_id = submit(begun)
     except DatabaseUnavailable:
         raise
     except ImpastoError:
@@ -147,6 +207,14 @@ def _submit_once(
     record_response(db, begun, RecordedResponse(job_id, 202, {}, ""))
     api.notifier.notify(job_id, None)
     return job_id
+
+
+def _choose_checkpoint(api: ApiProcess, job_id: str, dice: float) -> int:
+    """Choose the iteration of a checkpoint; 1 if there is none: it is refused."""
+    with api.db.read() as session:
+        statement = select(Checkpoint.iteration).where(Checkpoint.job_id == job_id)
+        iterations = sorted(session.scalars(statement))
+    return iterations[int(dice * len(iterations))] if iterations else 1
 
 
 def _simple(action: Callable[..., Any]) -> Callable[[ApiProcess, str, float], Any]:
@@ -165,38 +233,10 @@ def _steer(api: ApiProcess, job_id: str, dice: float) -> Any:
     return steering.update_job(api.db, LOCAL_OWNER_ID, job_id, change)
 
 
-def _fork(api: ApiProcess, job_id: str, dice: float) -> Any:
-    with api.db.read() as session:
-        statement = select(Checkpoint.iteration).where(Checkpoint.job_id == job_id)
-        iterations = sorted(session.scalars(statement))
-    chosen = iterations[int(dice * len(iterations))] if iterations else 1
-    finish = dice > 0.8
-    changes = Changes(style_weight=round(1 + dice, 3))
-    request = forks.ForkRequest(chosen, changes, FINISHED if finish else None, finish)
-    child = forks.fork(api.db, LOCAL_OWNER_ID, job_id, request, LIMITS)
-    api.notifier.notify(child, None)
-    return child
-
-
-def _extend(api: ApiProcess, job_id: str, dice: float) -> Any:
-    child = forks.extend(api.db, LOCAL_OWNER_ID, job_id, 1 + int(4 * dice), LIMITS)
-    api.notifier.notify(child, None)
-    return child
-
-
-def _retry(api: ApiProcess, job_id: str, dice: float) -> Any:
-    child = forks.retry(api.db, LOCAL_OWNER_ID, job_id, LIMITS, from_start=dice > 0.5)
-    api.notifier.notify(child, None)
-    return child
-
-
 _VERBS: dict[str, Callable[[ApiProcess, str, float], Any]] = {
     "cancel": _simple(actions.cancel),
     "pause": _simple(actions.pause),
     "resume": _simple(actions.resume),
     "finish": _simple(actions.finish),
     "steer": _steer,
-    "fork": _fork,
-    "extend": _extend,
-    "retry": _retry,
 }
