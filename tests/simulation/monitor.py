@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.states import LEASED, JobState
-from tests.simulation.farm.patches import CHECK_SECONDS
+from tests.simulation.farm.patches import CHECK_SECONDS, REGISTRATION_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ _ROWS = (
     "SELECT id, state, fence, ready_key, run_after, excluded_device FROM jobs "
     "WHERE state IN ('queued', 'running', 'pausing', 'canceling')"
 )
+_WORKERS = "SELECT id FROM workers"
 
 
 class Monitor:
@@ -35,13 +36,14 @@ class Monitor:
         self._world, settings = world, world.settings
         self.found: list[tuple[str, str, str]] = []
         self._since: dict[tuple[str, ...], float] = {}
+        self._stalled: set[tuple[str, str]] = set()  # (job, fence) of hung workers
         rounds = 2 * settings.rescue_seconds
         self._bound = settings.lease_seconds + rounds + SLACK_SECONDS
+        self._stall_seconds = max(
+            settings.stall_seconds, STALL_STEPS * 1.3 * world.iteration_seconds
+        )
         self._sick_bound = {
-            "is_hung": max(
-                settings.stall_seconds, STALL_STEPS * 1.3 * world.iteration_seconds
-            )
-            + 2 * settings.lease_seconds,
+            "is_hung": self._stall_seconds + 2 * settings.lease_seconds,
             "is_broken": 1.5 * world.iteration_seconds + settings.heartbeat_seconds,
             "is_deaf": settings.watchdog_seconds,
         }
@@ -76,6 +78,8 @@ class Monitor:
             return self._sick_bound[what[2]] + SLACK_SECONDS + 2 * CHECK_SECONDS
         if what[0] == "not claimed elsewhere":  # others may get its notifications
             return _EXCLUDED_FACTOR * self._bound
+        if what[0] == "not registered":
+            return 2 * REGISTRATION_SECONDS + SLACK_SECONDS
         if what[0] == "not obeyed":
             world = self._world
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
@@ -89,6 +93,8 @@ class Monitor:
         for job_id, state, fence, ready_key, run_after, excluded in rows:
             holder = holders.get(job_id)
             if state in LEASED:
+                if self._is_stalled(job_id, str(fence), holder):
+                    yield "not taken from a hung worker", job_id, str(fence)
                 if holder is None:
                     yield "not rescued", job_id, str(fence)
                 elif state != JobState.RUNNING and not holder.is_sick:
@@ -98,6 +104,25 @@ class Monitor:
             elif run_after < database_now:
                 yield "not woken", job_id, str(fence)
         yield from self._sick_ones(rows)
+        yield from self._unregistered()
+
+    def _is_stalled(
+        self, job_id: str, fence: str, holder: WorkerProcess | None
+    ) -> bool:
+        """Whether a job's worker has hung for so long that its lease may run out."""
+        if holder is not None and holder.name in self._world.engine.hung_at:
+            hung_at = self._world.engine.hung_at[holder.name]
+            if holder.clock.monotonic() - hung_at > self._stall_seconds:
+                self._stalled.add((job_id, fence))
+        return (job_id, fence) in self._stalled
+
+    def _unregistered(self) -> Iterator[tuple[str, ...]]:
+        """Workers that work, and that nobody knows of."""
+        known = {worker_id for (worker_id,) in self._world.look(_WORKERS)}
+        for worker in self._world.workers:
+            works = worker.is_up and worker.is_subscribed and not worker.is_leaving
+            if works and worker.context.worker_id not in known:
+                yield "not registered", worker.name
 
     def _unclaimed(
         self, job_id: str, excluded: str | None, free: list[WorkerProcess]

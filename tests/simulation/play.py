@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.simulation.farm.databases import SeedDatabase
 
 ITERATION_SECONDS = (3.0, 4.0, 6.0, 12.0)  # short beside a lease, and long
+WORKERS = (2, 3, 2, 3, 1)  # processes
 SETTLE_SECONDS = 3000.0
 _TICK_SECONDS = 5.0
 _OPEN = (
@@ -59,7 +60,7 @@ def play(
     world = World(home, seed, iteration_seconds or ITERATION_SECONDS[seed % 4])
     with patched(world):
         monitor = Monitor(world)
-        world.populate(2 + seed % 2, 1 + seed // 2 % 2)
+        world.populate(WORKERS[seed % 5], 1 + seed // 2 % 2)
         world.scheduler.spawn(None, "monitor", monitor.run)
         world.scheduler.spawn(None, "director", lambda: _direct(world, steps))
         gc.disable()  # a collected greenlet would run its `finally` blocks

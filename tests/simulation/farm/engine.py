@@ -43,11 +43,13 @@ class Engine:
 
     Attributes:
         done: By job: (iteration, virtual time, worker's process), in order.
+        hung_at: By worker's process: when, by its clock, its iteration began to hang.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.done: dict[str, list[tuple[int, float, str]]] = {}
+        self.hung_at: dict[str, float] = {}
         self._inputs: dict[str, Any] = {}
 
     def stylize(
@@ -68,6 +70,8 @@ class Engine:
         if worker.is_broken:
             raise DeviceFailed("the device failed")
         seconds = FOREVER if worker.is_hung else self._world.iteration_seconds
+        if worker.is_hung:
+            self.hung_at[worker.name] = worker.clock.monotonic()
         self._world.scheduler.sleep(seconds * self._world.rng.uniform(0.8, 1.2))
 
     def read_inputs(self, storage: Any, claim: Any, device: Any) -> Any:

@@ -45,7 +45,7 @@ class Process:
     def __init__(self, world: World, host: Host, name: str) -> None:
         self.world, self.host, self.name = world, host, name
         self.slot = name.partition(".")[0]
-        self.is_dead, self.frozen_until = False, 0.0
+        self.is_dead, self.frozen_until = False, host.asleep_until
         self.started_at = world.scheduler.now
         self.tasks: list[Task] = []
         self.clock = VirtualClock(world, self)
