@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from tests.simulation.farm.world import World
 
-REGISTRATION_SECONDS = 30.0  # instead of 5
-ALIVE_SECONDS = 150  # instead of 30
+REGISTRATION_SECONDS = 40.0  # instead of 5
+ALIVE_SECONDS = 200  # instead of 30
 CHECK_SECONDS = 30.0  # instead of 5
 RETENTION_SECONDS = 900.0  # instead of 60
 OUTAGE_SECONDS = 30.0
