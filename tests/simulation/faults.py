@@ -157,8 +157,6 @@ def _trouble(
     world.troubles.add(trouble)
     is_outage = (door, kind, longest) == (DATABASE, AWAY, DAY_SECONDS)
     touched = OUTAGE if is_outage else ""
-    if door == CHANNEL:
-        world.touch(CHANNEL, trouble.until)
     world.touch(touched, trouble.until + trouble.hang_seconds)
     world.disturb(trouble.until + trouble.hang_seconds)
     return trouble

@@ -94,7 +94,7 @@ class World:
 
     Attributes:
         touches: Which process a fault hit, "" for all, OUTAGE for one of the database
-            that hits all alike, CHANNEL; from when until when.
+            that hits all alike; from when until when.
         quiet_since: Since when nothing has been wrong anywhere.
     """
 
