@@ -297,7 +297,9 @@ def _wrong_child(
     if not is_related or asked.iteration not in {None, job.parent_iteration}:
         why = f"{job.relation} of {job.parent_id} at {job.parent_iteration}"
         yield Violation(DISOBEYED, job.id, f"{why}, asked for: {asked}")
-    if job.iterations != parent.iterations + asked.iterations:
+    # A fork leaves out iterations that were added after the one where it begins.
+    longer = job.iterations - parent.iterations - asked.iterations
+    if longer > 0 or (longer < 0 and asked.relation != Relation.FORK):
         why = f"{job.iterations} iterations, its parent has {parent.iterations}"
         yield Violation(DISOBEYED, job.id, f"{why}, asked for: {asked}")
     weights = evidence.weights[job.id]

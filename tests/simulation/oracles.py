@@ -112,6 +112,8 @@ def groundless_losses(world: World) -> Iterator[Violation]:
             worker == holder and at >= claimed_at
             for _, at, worker in world.engine.done.get(change.job_id, ())
         )
+        if any(one.process == holder and one.was_sick for one in world.losses):
+            continue  # it hung since before it took the job
         names = {holder, "", OUTAGE}
         if change.is_held:
             names = {holder, ""}  # who holds a job gets time after an outage

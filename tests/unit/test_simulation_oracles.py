@@ -30,6 +30,9 @@ def world(**more):
         "damaged": set(),
         "engine": SimpleNamespace(done={}),
         "iteration_seconds": 4.0,
+        "processes": [SimpleNamespace(name="w0", host=SimpleNamespace(name="host"))],
+        "troubles": SimpleNamespace(history=[]),
+        "scheduler": SimpleNamespace(trace=[]),
         "was_touched": lambda names, at, window: any(
             one in names and begins <= at and until >= at - window
             for one, begins, until in touches
@@ -71,7 +74,11 @@ def test_a_loss_after_a_fault_is_not_groundless():
 
 
 def test_a_well_process_that_is_replaced_is_found():
-    losses = [Loss("w0", 1.0, 75, False), Loss("w1", 2.0, 75, True)]
+    losses = [
+        Loss("w0", 1.0, 75, was_sick=False, was_idle=False),
+        Loss("w1", 2.0, 75, was_sick=True, was_idle=False),
+        Loss("w2", 3.0, 75, was_sick=False, was_idle=True),
+    ]
 
     found = list(groundless_exits(world(losses=losses)))
 
@@ -98,7 +105,9 @@ def done(*iterations):
 def test_work_done_again_beyond_the_distance_of_checkpoints_is_found():
     engine = SimpleNamespace(done={"job_1": done(*range(1, 20), *range(1, 21))})
 
-    found = list(wasted(world(engine=engine)))
+    found = list(
+        wasted(world(engine=engine, changes=changes(CLAIM)), [row("succeeded")])
+    )
 
     assert [one.what for one in found] == ["job_1"]
 
@@ -107,7 +116,8 @@ def test_work_done_again_beyond_the_distance_of_checkpoints_is_found():
 def test_little_work_done_again_is_no_waste(back):
     engine = SimpleNamespace(done={"job_1": done(*range(1, 20), *range(20 - back, 25))})
 
-    assert list(wasted(world(engine=engine))) == []
+    hit = world(engine=engine, changes=changes(CLAIM), touches=[("w0", 10.0, 10.0)])
+    assert list(wasted(hit, [row("succeeded")])) == []
 
 
 def test_the_scheduler_runs_in_the_order_of_time():
