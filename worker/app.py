@@ -206,7 +206,8 @@ class _Subscription:
     def open(self, sender: Consumer, **_: object) -> None:
         """Take Celery's consumer, which is ready now."""
         self._consumer = sender
-        sender.call_soon(self._apply)
+        if not self._is_wanted:  # Celery begins to read by itself
+            sender.call_soon(self._apply)
 
     def set(self, subscribed: bool) -> None:
         """Start or stop reading the queues, in the consumer's own thread."""
