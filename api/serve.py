@@ -68,15 +68,26 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        SystemExit: The settings are not valid.
+        SystemExit: The settings are not valid, or the port is taken.
     """
     settings = settings_or_exit()
     warn_if_home_is_open(settings.home)
     secret_or_exit(settings.secret_file)
+    _exit_if_taken(settings.host, settings.port)
     configure_logging(settings.log_level)
     logging.getLogger("_granian").addFilter(_is_relevant)
     server = Granian(_APP, **granian_options(settings))
     server.serve(target_loader=partial(_load_app, os.getpid()), wrap_loader=False)
+
+
+def _exit_if_taken(host: str, port: int) -> None:
+    """Exit if a server answers at this address: granian would share it silently."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            pass
+    except OSError:
+        return
+    sys.exit(f"error: port {port} of {host} is taken; set IMPASTO_PORT to another one")
 
 
 def granian_options(settings: Settings) -> dict[str, Any]:

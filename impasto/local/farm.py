@@ -89,7 +89,7 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
             report(f"other users can look into it: chmod -R go= {config.home}")
         remove_running_farm(config.home)  # left by a farm that was killed
         socket_file = undo.enter_context(socket_path(config.home))
-        port = choose_port(config.port)
+        port = undo.enter_context(reserve_port(config.port))
         environment = child_environment(
             config.environment, config.home, socket_file, port
         )
@@ -109,8 +109,12 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
         yield Farm(url, logs, supervisor.supervise)
 
 
-def choose_port(requested: int | None, default: int = DEFAULT_PORT) -> int:
-    """Return a port that is free at this moment.
+@contextmanager
+def reserve_port(requested: int | None, default: int = DEFAULT_PORT) -> Iterator[int]:
+    """Keep a port for the server of this farm for as long as the block.
+
+    Two farms that start at the same moment must not take the same port: the server
+    sets SO_REUSEPORT, so both would listen and each would get half of the requests.
 
     Args:
         requested: Only port to take; 0 for any free one, None for the default or any.
@@ -119,34 +123,34 @@ def choose_port(requested: int | None, default: int = DEFAULT_PORT) -> int:
     Raises:
         FarmError: The requested port is taken.
     """
-    if requested:
-        if _is_free(requested):
-            return requested
-        raise FarmError(
-            f"port {requested} is taken", hint="give another --port, or 0 for any"
-        )
-    return default if requested is None and _is_free(default) else _find_free_port()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: connections in TIME_WAIT from the last run are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-            probe.listen()
-        except OSError as error:
-            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-                return False
+    try:
+        kept = _bind_alone(default if requested is None else requested)
+    except OSError as error:
+        if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
-        return True
+        if requested:
+            raise FarmError(
+                f"port {requested} is taken", hint="give another --port, or 0 for any"
+            ) from error
+        kept = _bind_alone(0)
+    with kept:
+        yield kept.getsockname()[1]
 
 
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _bind_alone(port: int) -> socket.socket:
+    """Return a socket on a free `port` that never listens."""
+    bound = socket.socket()
+    try:
+        # As servers do: connections in TIME_WAIT from the last run are no obstacle.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((_HOST, port))
+        # From here on a server that shares ports may bind it, a second farm may not.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def child_environment(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, select
+from sqlalchemy import String, select, union_all
 
 from shared.db.base import Base
 
@@ -21,10 +21,12 @@ def unreferenced_keys(session: Session, keys: Iterable[str]) -> list[str]:
     Several jobs can refer to one checkpoint, as a fork continues from its parent's.
     """
     candidates = list(keys)
-    referenced: set[str] = set()
-    for column in _key_columns():
-        rows = session.scalars(select(column).where(column.in_(candidates)))
-        referenced.update(rows)
+    if not candidates:
+        return []
+    matches = [
+        select(column).where(column.in_(candidates)) for column in _key_columns()
+    ]
+    referenced = set(session.scalars(union_all(*matches)))
     return [key for key in candidates if key not in referenced]
 
 

@@ -126,6 +126,25 @@ def wait_until(condition, log):
         time.sleep(0.05)
 
 
+def test_a_second_server_on_the_port_is_refused_as_both_would_get_requests(
+    server, tmp_path
+):
+    port = str(urlsplit(server[1]).port)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "api.serve"],
+        cwd=ROOT,
+        env=environment(HOME=str(tmp_path), PORT=port),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+
+
 @pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nHost: a\r\n"])
 def test_a_connection_that_asks_for_nothing_is_closed_after_ten_seconds(server, begun):
     address = urlsplit(server[1])

@@ -15,7 +15,7 @@ import pytest
 
 from impasto.client.discovery import RunningFarm, write_running_farm
 from impasto.errors import AlreadyRunning, FarmError, HomeUnusable, WeightsMissing
-from impasto.local.farm import child_environment, choose_port
+from impasto.local.farm import child_environment, reserve_port
 from impasto.local.lock import lock_home
 from impasto.local.migrate import back_up, migrate, sqlite_path
 from impasto.local.redis import server_command, socket_path
@@ -87,15 +87,41 @@ def taken_port():
 
 
 def test_the_usual_port_is_taken_if_it_is_free_else_any(taken_port):
-    free = choose_port(0)
+    with reserve_port(0) as free:
+        pass
 
-    assert choose_port(None, default=free) == free
-    assert choose_port(None, default=taken_port) not in {0, taken_port}
+    with reserve_port(None, default=free) as usual:
+        assert usual == free
+    with reserve_port(None, default=taken_port) as other:
+        assert other not in {0, taken_port}
+
+
+def test_two_farms_that_start_at_once_get_two_ports():
+    with reserve_port(0) as free:
+        pass
+
+    with reserve_port(None, default=free) as one, reserve_port(None, free) as other:
+        assert one == free
+        assert other not in {0, free}
+
+
+def test_a_server_that_shares_ports_may_listen_on_the_reserved_one():
+    with reserve_port(0) as port, socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen()
+
+        for _connection in range(20):  # none of them goes to the reservation
+            socket.create_connection(("127.0.0.1", port)).close()
+            server.accept()[0].close()
 
 
 def test_a_port_that_was_told_is_never_replaced(taken_port):
-    with pytest.raises(FarmError, match=f"port {taken_port} is taken"):
-        choose_port(taken_port)
+    with (
+        pytest.raises(FarmError, match=f"port {taken_port} is taken"),
+        reserve_port(taken_port),
+    ):
+        pass
 
 
 def test_the_socket_lies_in_the_data_folder_where_its_path_is_short():
