@@ -19,10 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PoolingName = Literal["max", "average"]
-StyleLoss = Literal["gram", "wasserstein"]
+StyleLoss = Literal["gram", "wasserstein", "neighbors"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
+_FIRST_OF_BLOCKS = {f"relu{block}_1": 1.0 for block in range(1, 6)}
+STYLE_LAYERS: dict[StyleLoss, dict[str, float]] = {
+    "gram": _FIRST_OF_BLOCKS,
+    "wasserstein": _FIRST_OF_BLOCKS,
+    "neighbors": {  # all of VGG-16 up to there, as published
+        f"relu{block}_{index}": 1.0
+        for block, count in enumerate((2, 2, 3, 3), 1)
+        for index in range(1, count + 1)
+    },
+}
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # Adam's steps keep their length, so single iterates jitter
@@ -72,18 +82,20 @@ class StyleParams(BaseModel):
         description="weight of each layer; shallow ones keep the photo's details, deep "
         "ones only its forms",
     )
-    style_layers: dict[str, Weight] = Field(
-        default={f"relu{block}_1": 1.0 for block in range(1, 6)},
-        min_length=1,
-        validate_default=True,
-        description="weight of each layer; shallow ones hold color and grain, deep "
-        "ones whole strokes",
-    )
     style_loss: StyleLoss = Field(
         default="gram",
         description="gram: correlations of channels, Gatys et al.; wasserstein: "
         "distance of mean and covariance, crowsonkb; more coherent strokes, a little "
-        "slower",
+        "slower; neighbors: each spot of the photo is painted as the spot of the "
+        "painting that is most like it, Kolkin et al.; things stay clear",
+    )
+    style_layers: dict[str, Weight] = Field(
+        default_factory=lambda data: dict(STYLE_LAYERS[data.get("style_loss", "gram")]),
+        min_length=1,
+        validate_default=True,
+        description="weight of each layer; shallow ones hold color and grain, deep "
+        "ones whole strokes; default: relu1_1 to relu5_1, with neighbors all from "
+        "relu1_1 to relu4_3",
     )
     color: Color = Field(
         default="style",
@@ -94,7 +106,8 @@ class StyleParams(BaseModel):
     loss_scale: Literal["relative", "gatys"] = Field(
         default="relative",
         description="relative: each layer's error over its target's size; "
-        "gatys: the published constants; of wasserstein: over the channels",
+        "gatys: the published constants; of wasserstein: over the channels; "
+        "of neighbors: the cosine distance itself",
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
