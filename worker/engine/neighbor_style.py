@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
+from shared.params.memory import MAX_CANDIDATES
 from worker.engine.images.region_masks import divide_into_regions, resize_mask
 from worker.engine.losses.neighbors import (
     CELL_PX,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     # Function of a layer and its activations that returns the gradient by them.
     GradientAt = Callable[[str, Tensor], Tensor | None]
 
-MAX_CANDIDATES = 16_384  # cells of one painting; of larger ones, evenly spaced cells
 # A painting of which cos(h, t) is 1 / 32 short differs from it as clearly as one whose
 # Gram matrices are off by all of their size: so weights mean about the same.
 _RELATIVE_FACTOR = 32.0
@@ -268,7 +268,7 @@ def _choose_source(params: StyleParams, scale: PyramidScale, image: Tensor) -> T
 
 
 def _choose_cells(size: Size, region: Tensor | None, device: torch.device) -> Tensor:
-    """Choose at most `MAX_CANDIDATES` cells of a painting, (1, 1, rows, columns)."""
+    """Choose evenly spaced cells of a painting, (1, 1, rows, columns), bool."""
     rows, columns = count_cells(size)
     if region is None:
         is_inside = torch.ones(rows * columns, dtype=torch.bool)

@@ -195,13 +195,15 @@ def _iterate_fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
 def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
     count = max(1, math.ceil(length / tile_px))
     step = math.ceil(length / count / GRID_PX) * GRID_PX
-    starts = range(0, length, step)
+    # The last tile has a position of every layer: what is smaller joins the one before.
+    starts = range(0, max(length - GRID_PX, 0) + 1, step)
     for start in starts:
-        stop = min(start + step, length)
+        is_last = start == starts[-1]
+        stop = length if is_last else start + step
         yield TileSpan(
             start,
             stop,
             crop_start=max(0, start - halo_px),
             crop_stop=min(length, stop + halo_px),
-            last=start == starts[-1],
+            last=is_last,
         )
