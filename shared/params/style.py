@@ -90,8 +90,7 @@ class StyleParams(BaseModel):
         "painting that is most like it, Kolkin et al.; things stay clear",
     )
     style_layers: dict[str, Weight] = Field(
-        default_factory=lambda data: dict(STYLE_LAYERS[data.get("style_loss", "gram")]),
-        min_length=1,
+        default={},
         validate_default=True,
         description="weight of each layer; shallow ones hold color and grain, deep "
         "ones whole strokes; default: relu1_1 to relu5_1, with neighbors all from "
@@ -207,6 +206,8 @@ class StyleParams(BaseModel):
     def _layers_exist(
         cls, layers: dict[str, float], info: ValidationInfo
     ) -> dict[str, float]:
+        if not layers and info.field_name == "style_layers":
+            layers = STYLE_LAYERS[info.data.get("style_loss", "gram")]
         known = layer_names(info.data.get("network", "vgg16"))
         if unknown := sorted(set(layers) - set(known)):
             raise ValueError(
