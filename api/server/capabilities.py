@@ -48,6 +48,12 @@ _CREDITS = [
         "url": "https://github.com/pytorch/vision",
     },
     {
+        "what": "sample photo: Tuebingen Neckarfront (shrunk)",
+        "by": "Andreas Praefcke",
+        "license": "CC BY 3.0",
+        "url": "https://creativecommons.org/licenses/by/3.0/",
+    },
+    {
         "what": "two of the photos that explorations look at: china, flower (cropped)",
         "by": "danielbuechele, vultilion",
         "license": "CC BY 2.0",

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from impasto.cli.exit_codes import ERROR, INTERRUPTED, OK, error_lines
 from impasto.cli.output import print_line, print_message
@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 
 # Samples of the checkout: a wheel contains no pictures.
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
-CONTENT = _SAMPLES / "chelsea.jpg"
-STYLE = _SAMPLES / "strokes.jpg"
+CONTENT = _SAMPLES / "tubingen.jpg"
+STYLE = _SAMPLES / "starry_night.jpg"
+CREDIT = (
+    "photo: Tuebingen Neckarfront by Andreas Praefcke, CC BY 3.0 "
+    "(https://creativecommons.org/licenses/by/3.0/), shrunk; "
+    "painting: The Starry Night by Vincent van Gogh, 1889"
+)
 PARAMS: dict[str, object] = {"max_edge": 448, "quality": "standard"}
 
 _PANEL_HEIGHT_PX = 360
@@ -83,8 +88,9 @@ def _run_job(config: FarmConfig, folder: Path) -> Path:
         print_message(f"demo: submitted {job.id} to {farm.url}")
         follow_job(client.jobs, job.id)
         picture = client.jobs.download(job.id, folder / "generated.png")
-    triptych = save_triptych((CONTENT, STYLE, picture), folder / "triptych.jpg")
+    triptych = save_triptych((CONTENT, STYLE, picture), folder / "triptych.jpg", CREDIT)
     print_message(f"demo: content | style | generated: {triptych}")
+    print_message(f"demo: {CREDIT}")
     return picture
 
 
@@ -98,8 +104,17 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def save_triptych(pictures: Sequence[Path], path: Path) -> Path:
-    """Scale the pictures to one height, and save them in a row on white."""
+def save_triptych(pictures: Sequence[Path], path: Path, credit: str) -> Path:
+    """Scale the pictures to one height, and save them in a row on white.
+
+    Args:
+        pictures: Paths of the pictures, left to right.
+        path: Where to save the row; its ending chooses the format.
+        credit: Whose pictures they are, in ASCII; saved as the EXIF tag Copyright.
+
+    Returns:
+        `path`.
+    """
     panels = [_panel(picture) for picture in pictures]
     width = sum(panel.width for panel in panels) + _PANEL_GAP_PX * (len(panels) - 1)
     canvas = Image.new("RGB", (width, _PANEL_HEIGHT_PX), "white")
@@ -107,7 +122,9 @@ def save_triptych(pictures: Sequence[Path], path: Path) -> Path:
     for panel in panels:
         canvas.paste(panel, (left, 0))
         left += panel.width + _PANEL_GAP_PX
-    canvas.save(path, quality=92)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Copyright] = credit
+    canvas.save(path, quality=92, exif=exif)
     return path
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import samples
 from samples.cut_photos import CROPS, EDGE_PX, main
@@ -23,8 +23,9 @@ SHIPPED = sorted(FOLDER.glob("*.jpg"))
 PHOTOS = sorted((FOLDER / "photos").glob("*.jpg"))
 
 
-def test_every_style_and_two_photos_are_shipped() -> None:
-    assert {path.stem for path in SHIPPED} == {"chelsea", "coffee", *STYLES}
+def test_three_photos_a_painting_and_every_drawn_style_are_shipped() -> None:
+    photos, paintings = {"chelsea", "coffee", "tubingen"}, {"starry_night"}
+    assert {path.stem for path in SHIPPED} == {*photos, *paintings, *STYLES}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -33,13 +34,28 @@ def test_a_sample_is_a_small_readable_picture(path: Path) -> None:
         image.load()
 
     assert image.mode == "RGB"
-    assert 400 <= max(image.size) <= 768
+    assert 400 <= max(image.size) <= 896
     assert path.stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_readme_says_where_a_sample_is_from(path: Path) -> None:
     assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_photo_that_asks_for_credit_carries_it_and_the_readme_gives_it() -> None:
+    with Image.open(FOLDER / "tubingen.jpg") as photo:
+        tags = photo.getexif()
+    author, license_text = tags[ExifTags.Base.Artist], tags[ExifTags.Base.Copyright]
+    assert (author, "CC BY 3.0" in license_text) == ("Andreas Praefcke", True)
+
+    line = next(
+        line
+        for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `tubingen.jpg`")
+    )
+    assert author in line
+    assert "https://creativecommons.org/licenses/by/3.0/" in line
 
 
 @pytest.mark.parametrize("name", STYLES)

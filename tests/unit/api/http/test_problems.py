@@ -259,5 +259,6 @@ def test_capabilities_name_the_choices_the_limits_and_the_credits(client):
     assert any("Visual Geometry Group" in credit["by"] for credit in said["credits"])
     credited = {credit["what"] for credit in said["credits"]}
     assert "weights of torchvision's VGG-19 (IMAGENET1K_V1)" in credited
+    assert "Andreas Praefcke" in {credit["by"] for credit in said["credits"]}
     etag = {"If-None-Match": response.headers["ETag"]}
     assert client.get("/v1/capabilities", headers=etag).status_code == 304

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from impasto.cli.demo import (
     CONTENT,
+    CREDIT,
     STYLE,
     _isolated_environment,
     run_demo,
@@ -14,16 +15,17 @@ from impasto.cli.demo import (
 )
 
 
-def test_the_triptych_has_three_panels_of_one_height(tmp_path):
+def test_the_triptych_has_three_panels_of_one_height_and_a_credit(tmp_path):
     paths = []
     for name, size in (("a", (100, 50)), ("b", (50, 100)), ("c", (80, 80))):
         paths.append(tmp_path / f"{name}.png")
         Image.new("RGB", size).save(paths[-1])
 
-    save_triptych(paths, tmp_path / "row.png")
+    save_triptych(paths, tmp_path / "row.jpg", "by A. Painter")
 
-    with Image.open(tmp_path / "row.png") as row:
+    with Image.open(tmp_path / "row.jpg") as row:
         assert row.size == (720 + 180 + 360 + 16, 360)
+        assert row.getexif()[ExifTags.Base.Copyright] == "by A. Painter"
 
 
 def test_a_demo_that_cannot_run_gives_its_reason_in_the_last_line(
@@ -48,6 +50,10 @@ def test_the_demo_keeps_to_its_own_farm(name):
     assert _isolated_environment(inherited) == {"PATH": "/bin"}
 
 
-def test_the_sample_pictures_are_there():
-    assert CONTENT.exists()
-    assert STYLE.exists()
+def test_the_demo_credits_the_authors_that_its_pictures_name():
+    for path in (CONTENT, STYLE):
+        with Image.open(path) as picture:
+            assert picture.getexif()[ExifTags.Base.Artist] in CREDIT
+    with Image.open(CONTENT) as photo:
+        license_url = photo.getexif()[ExifTags.Base.Copyright].rpartition(" ")[2]
+    assert license_url in CREDIT
