@@ -12,7 +12,6 @@ from shared.params.memory import MAX_CANDIDATES
 from worker.engine.images.region_masks import divide_into_regions, resize_mask
 from worker.engine.losses.neighbors import (
     CELL_PX,
-    center,
     count_cells,
     match_neighbors,
     normalize,
@@ -208,7 +207,7 @@ class NeighborStyleLoss:
                 sums[name] = sums[name] + total if name in sums else total
         rows, width = count_cells(self._extractor.size)
         mean = {name: total / (rows * width) for name, total in sums.items()}
-        centered = normalize(center(candidates))
+        centered = normalize(candidates, centered=True)
         indices = source.new_zeros((1, 1, rows, width))
         for tile, columns in self._iterate_columns(self._extractor, source):
             core = tile.slice_core(indices, CELL_PX)

@@ -103,18 +103,20 @@ def sum_products(left: Tensor, right: Tensor) -> Tensor:
     return (left * right).sum(1, keepdim=True, dtype=accumulation_dtype(left))
 
 
-def normalize(columns: Columns) -> dict[str, Tensor]:
-    """Divide hypercolumns by their length over all layers; zeros stay zeros."""
-    wide = {name: to_accumulation_dtype(part) for name, part in columns.items()}
-    square = torch.stack([part.square().sum(1) for part in wide.values()]).sum(0)
+def normalize(columns: Columns, *, centered: bool = False) -> dict[str, Tensor]:
+    """Divide hypercolumns by their length over all layers; zeros stay zeros.
+
+    Args:
+        columns: Hypercolumns, (M, C) by layer.
+        centered: Whether their mean is subtracted first.
+    """
+    parts = {}
+    for name, part in columns.items():
+        wide = to_accumulation_dtype(part)
+        parts[name] = wide - wide.mean(0) if centered else wide.clone()
+    square = torch.stack([part.square().sum(1) for part in parts.values()]).sum(0)
     length = square.sqrt_().clamp_(min=_MIN_LENGTH)[:, None]
-    return {name: part / length for name, part in wide.items()}
-
-
-def center(columns: Columns) -> dict[str, Tensor]:
-    """Subtract the mean of hypercolumns."""
-    wide = {name: to_accumulation_dtype(part) for name, part in columns.items()}
-    return {name: part - part.mean(0) for name, part in wide.items()}
+    return {name: part.div_(length) for name, part in parts.items()}
 
 
 def match_neighbors(columns: Columns, mean: Columns, candidates: Columns) -> Tensor:
