@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 _RELATIVE_FACTOR = 32.0
 _IMAGE_SHARE = 0.25  # of the image in what is matched, the rest is the photo: published
 _MIN_REGION = 0.5  # share of a cell that must lie in the region of the painting
-_MIN_LENGTH = 1e-3  # of hypercolumns, so that black cells do not divide by 0
+_MIN_LENGTH = (
+    1e-4  # of hypercolumns, far below that of a black picture: no division by 0
+)
 
 
 class NeighborMatches:
@@ -129,6 +131,9 @@ class NeighborStyleLoss:
             The loss, (), and a function of a layer's name and its activations that
             returns the gradient by them, (1, C, H, W); None for other layers.
         """
+        if not self._shares:  # masks of less than a pixel leave no style an area
+            first = next(iter(activations.values()))
+            return first.new_zeros(()), lambda _name, _features: None
         targets = self._cached_targets
         if targets is None:
             targets = self._compute_targets(tile)
@@ -187,16 +192,21 @@ class NeighborStyleLoss:
     def _find_candidates(self, style: Style) -> dict[str, Tensor]:
         """Return the hypercolumns of a painting or its region, (M, C) by layer."""
         size = style.image.shape[2], style.image.shape[3]
-        is_candidate = _choose_cells(size, style.region, style.image.device)
-        found: dict[str, list[Tensor]] = {name: [] for name in self._factors}
+        # Numbered by place, not by tile: a snapshot may continue in other tiles.
+        numbers = _number_candidates(size, style.region, style.image.device)
+        count = int(numbers.max()) + 1
+        candidates: dict[str, Tensor] = {}
         extractor = build_feature_extractor(
             self._network, self._factors, size, self._params, self._limits
         )
         for tile, columns in self._iterate_columns(extractor, style.image):
-            inside = tile.slice_core(is_candidate, CELL_PX).flatten()
+            tile_numbers = tile.slice_core(numbers, CELL_PX).flatten()
+            is_candidate = tile_numbers >= 0
             for name, part in columns.items():
-                found[name].append(part[inside])
-        return {name: torch.cat(parts) for name, parts in found.items()}
+                if name not in candidates:
+                    candidates[name] = part.new_empty((count, part.shape[1]))
+                candidates[name][tile_numbers[is_candidate]] = part[is_candidate]
+        return candidates
 
     def _match(self, source: Tensor, candidates: Columns) -> Tensor:
         """Return the best candidate for each cell, (1, 1, rows, columns)."""
@@ -211,7 +221,8 @@ class NeighborStyleLoss:
         indices = source.new_zeros((1, 1, rows, width))
         for tile, columns in self._iterate_columns(self._extractor, source):
             core = tile.slice_core(indices, CELL_PX)
-            core.copy_(match_neighbors(columns, mean, centered).view(core.shape))
+            matched = match_neighbors(columns, mean, centered, self._limits.after_tile)
+            core.copy_(matched.view(core.shape))
         return indices
 
     def _compute_targets(self, tile: Tile) -> dict[str, Tensor]:
@@ -266,8 +277,10 @@ def _choose_source(params: StyleParams, scale: PyramidScale, image: Tensor) -> T
     return scale.content.lerp(image, _IMAGE_SHARE)
 
 
-def _choose_cells(size: Size, region: Tensor | None, device: torch.device) -> Tensor:
-    """Choose evenly spaced cells of a painting, (1, 1, rows, columns), bool."""
+def _number_candidates(
+    size: Size, region: Tensor | None, device: torch.device
+) -> Tensor:
+    """Number evenly spaced cells of a painting, (1, 1, rows, columns); others: -1."""
     rows, columns = count_cells(size)
     if region is None:
         is_inside = torch.ones(rows * columns, dtype=torch.bool)
@@ -275,9 +288,10 @@ def _choose_cells(size: Size, region: Tensor | None, device: torch.device) -> Te
         shares = F.adaptive_avg_pool2d(resize_mask(region, size), (rows, columns))
         is_inside = (shares >= min(_MIN_REGION, float(shares.max()))).flatten().cpu()
     inside = is_inside.nonzero().flatten()
-    chosen = torch.zeros_like(is_inside)
-    chosen[inside[:: math.ceil(len(inside) / MAX_CANDIDATES)]] = True
-    return chosen.view(1, 1, rows, columns).to(device)
+    chosen = inside[:: math.ceil(len(inside) / MAX_CANDIDATES)]
+    numbers = torch.full((rows * columns,), -1)
+    numbers[chosen] = torch.arange(len(chosen))
+    return numbers.view(1, 1, rows, columns).to(device)
 
 
 def _crop_size(tile: Tile) -> Size:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from worker.engine.vgg.precision import accumulation_dtype, to_accumulation_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -119,7 +119,12 @@ def normalize(columns: Columns, *, centered: bool = False) -> dict[str, Tensor]:
     return {name: part.div_(length) for name, part in parts.items()}
 
 
-def match_neighbors(columns: Columns, mean: Columns, candidates: Columns) -> Tensor:
+def match_neighbors(
+    columns: Columns,
+    mean: Columns,
+    candidates: Columns,
+    after_block: Callable[[], None],
+) -> Tensor:
     """Find the candidate with the least cosine distance for each hypercolumn.
 
     Both sets are centered by their own means first, so that photos and paintings of
@@ -129,6 +134,7 @@ def match_neighbors(columns: Columns, mean: Columns, candidates: Columns) -> Ten
         columns: Hypercolumns of a picture, or of a part of it, (N, C) by layer.
         mean: Mean hypercolumn of the whole picture, (C,) by layer.
         candidates: Hypercolumns of a painting, centered and normalized, (M, C).
+        after_block: Callback after each block of similarities.
 
     Returns:
         Indices of candidates, (N,), int64.
@@ -145,4 +151,5 @@ def match_neighbors(columns: Columns, mean: Columns, candidates: Columns) -> Ten
             block = to_accumulation_dtype(columns[name][start : start + rows])
             scores = scores + block @ part.T
         best.append(scores.argmax(1))
+        after_block()
     return torch.cat(best)

@@ -209,3 +209,41 @@ def test_masks_and_regions_run_from_start_to_end(
     iterates = list(stylize(TransferInputs(photo, styles), params, network32))
 
     assert iterates[-1].losses.total < iterates[4].losses.total
+
+
+def test_a_snapshot_of_tiles_continues_whole_with_the_same_targets(run: Any) -> None:
+    changes = {"style_loss": "neighbors", "max_edge": 160, "schedule": ((160, 4),)}
+    whole, tiled = list(run(**changes)), list(run(tile_px=64, **changes))
+
+    resumed = list(run(resume=through_json(tiled[1].snapshot()), **changes))
+
+    assert resumed[0].losses.style == pytest.approx(whole[2].losses.style, rel=1e-4)
+    matched = whole[0].snapshot().tensors["neighbors.style_0"]
+    agreeing = matched == tiled[0].snapshot().tensors["neighbors.style_0"]
+    assert float(agreeing.float().mean()) > 0.99  # but for rounding
+
+
+def test_masks_that_leave_no_style_an_area_leave_the_photo(
+    network32: Network, neighbors: MakeParams
+) -> None:
+    photo, mask = picture(48, 64, seed=1).float(), torch.zeros(1, 1, 48, 64)
+    styles = (Style(picture(50, 40, seed=2).float(), mask),)
+    params = neighbors(content_weight=1.0)
+
+    iterate = last(stylize(TransferInputs(photo, styles), params, network32))
+
+    assert iterate.losses.style == 0
+    assert iterate.image.isfinite().all()
+
+
+def test_the_run_is_called_back_after_each_block_of_the_matching(
+    network32: Network, neighbors: MakeParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    limits = RunLimits(after_tile=lambda: calls.append(None))
+    photo, style = picture(64, 64, seed=1).float(), picture(64, 64, seed=2).float()
+    monkeypatch.setattr("worker.engine.losses.neighbors._BLOCK_VALUES", 2**8)
+
+    make_objective(network32, neighbors(), photo, [style], limits)
+
+    assert len(calls) >= 256  # one row of 256 candidates at a time

@@ -61,7 +61,9 @@ def matches(columns: Tensor, candidates: Tensor) -> list[int]:
     by_layer = {"one": columns[:, :2], "two": columns[:, 2:]}
     others = {"one": candidates[:, :2], "two": candidates[:, 2:]}
     mean = {name: part.mean(0) for name, part in by_layer.items()}
-    return match_neighbors(by_layer, mean, normalize(others, centered=True)).tolist()
+    return match_neighbors(
+        by_layer, mean, normalize(others, centered=True), lambda: None
+    ).tolist()
 
 
 def test_the_nearest_candidate_is_the_one_in_the_same_direction_from_the_mean() -> None:
