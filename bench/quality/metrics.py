@@ -50,8 +50,8 @@ def compute_style_distance(features: Tensor, painting: Tensor) -> float:
     over the fixed unit directions v. It compares whole distributions of activations,
     which Gram matrices and covariances do not; where they stand does not count. About 1
     means as far apart as the painting's activations are from their own mean.
-    Rabin et al. (2011), eq. 7; of activations as in Heitz et al. (2021), eq. 5, whose
-    directions are drawn anew at each step and whose distance is not divided.
+    Rabin et al. (2011); of activations as in Heitz et al. (2021), who draw directions
+    anew at each step and do not divide.
 
     Args:
         features: Activations of the picture, (1, C, H, W).
@@ -70,10 +70,10 @@ def compute_coverage(features: Tensor, painting: Tensor) -> float:
         mean_q min_p (1 - cos(S_q - m, F_p - m)),  m = mean_q S_q
 
     over positions q of the painting and p of the picture: the second direction of
-    STROTSS' style distance (Kolkin et al., 2019, eq. 5 and 6). Departure: both sets are
-    centered, and both by the painting's mean. Rectified activations share most of their
-    direction, so that without centering all cosines are near 1; one center for every
-    picture keeps a shift of all its activations from being forgiven.
+    STROTSS' relaxed earth mover's distance (Kolkin et al., 2019). Departure: both sets
+    are centered, and both by the painting's mean. Rectified activations share most of
+    their direction, so that without centering all cosines are near 1; one center for
+    every picture keeps a shift of all its activations from being forgiven.
 
     Args:
         features: Activations of the picture, (1, C, H, W).
@@ -115,8 +115,9 @@ def compute_cfsd(features: Tensor, photo: Tensor) -> float:
     with P of the photo and X of the picture, at relu3_1. Chung et al. (2024),
     "Style Injection in Diffusion": their code divides the activations by C, so the
     products by C^2, and sums over the rows of pictures of 512 px, which are 128^2. The
-    mean times as much is alike at every size. Departures: VGG-16 instead of VGG-19, its
-    activations brought to the unit of normalized colors, on which the softmax depends.
+    mean times as much hardly depends on the size. The softmax depends on the unit of
+    activations, which is brought to that of normalized colors. Departure: VGG-16
+    instead of VGG-19, so that published figures do not compare.
 
     Args:
         features: Activations of the picture, (1, C, H, W).
@@ -134,8 +135,9 @@ def compute_lpips(
 
         sum_l mean_p w_l . (f_p / |f_p| - g_p / |g_p|)^2
 
-    Zhang et al. (2018), eq. 1. The heads w are those of version 0.1; under the original
-    VGG-16, whose weights are not torchvision's, the figures are not the usual ones.
+    Zhang et al. (2018), eq. 1, with w on the squares as in their code. The heads w are
+    those of version 0.1, learned on other weights of VGG-16 than the original ones that
+    are used here: the figures are not the usual ones.
 
     Args:
         features: Activations of the picture by layer, (1, C, H, W) each.
