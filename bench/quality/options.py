@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from bench.engine.processes import ROOT
 from bench.quality.candidates import Candidate, PaintedFolder, parse_candidate
 from bench.quality.pairs import SETS
 from bench.quality.scores import SCORED_EDGE_PX
+from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
     from bench.quality.pairs import Pair, SetName
@@ -56,6 +59,11 @@ def parse_options(words: list[str] | None = None) -> Options:
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
         parser.error(f"two candidates have one name: {', '.join(names)}")
+    for candidate in parsed.candidate:
+        try:
+            StyleParams(max_edge=parsed.edge, **candidate.params)
+        except ValidationError as error:
+            parser.error(f"{candidate.name}: {error}")
     return Options(
         set_name=parsed.set,
         pairs=SETS[parsed.set][: parsed.pairs],
@@ -76,7 +84,13 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--set", choices=tuple(SETS), default="tune")
-    add("--pairs", type=int, metavar="N", help="only the first N pairs of the set")
+    add(
+        "--pairs",
+        type=int,
+        choices=range(1, max(map(len, SETS.values())) + 1),
+        metavar="N",
+        help="only the first N pairs of the set",
+    )
     add("--edge", type=int, default=SCORED_EDGE_PX, metavar="PX", help="long side")
     add("--precision", choices=("auto", "float32", "bf16"), default="auto")
     add("--threads", type=int, default=os.cpu_count() or 1)

@@ -59,6 +59,15 @@ def test_our_defaults_paint_unless_others_are_named() -> None:
     assert parse_options(["--pairs", "2"]).pairs == TUNE[:2]
 
 
+def test_parameters_are_checked_before_anything_is_painted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(["--candidate", "x:style_loss=magic"])
+
+    assert "x: 1 validation error for StyleParams" in capsys.readouterr().err
+
+
 def test_two_candidates_of_one_name_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
