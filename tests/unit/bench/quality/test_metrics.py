@@ -112,6 +112,17 @@ def test_oklab_has_the_published_values() -> None:
     np.testing.assert_allclose(red[0, :, 0, 0], [0.62796, 0.22486, 0.12585], atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("level", "linear"), [(0.5, ((0.5 + 0.055) / 1.055) ** 2.4), (0.04, 0.04 / 12.92)]
+)
+def test_the_lightness_of_a_gray_is_the_cube_root_of_its_light(
+    level: float, linear: float
+) -> None:
+    gray = to_oklab(flat_picture(level, level, level))
+
+    np.testing.assert_allclose(gray[0, :, 0, 0], [linear ** (1 / 3), 0, 0], atol=1e-4)
+
+
 def test_palette_distance_is_that_of_the_colors_along_the_directions() -> None:
     white, black = flat_picture(1, 1, 1), flat_picture(0, 0, 0)
 
