@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ def _run(options: Options) -> None:
         for pair in options.pairs:
             session.write_inputs(pair)
         return
-    machine = describe(options.threads, "make bench-quality")
+    command = shlex.join(["python", "-m", "bench.quality", *sys.argv[1:]])
+    machine = describe(options.threads, command)
     sys.stdout.write(save_report(list(session.run()), machine, options))
 
 

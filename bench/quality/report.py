@@ -15,7 +15,7 @@ from bench.quality.pictures import resize_to_edge
 from bench.quality.scores import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.quality.options import Options
     from bench.quality.scores import Scores
@@ -32,6 +32,7 @@ _HEADS: Mapping[str, str] = {
     "lpips": "LPIPS, own VGG-16 weights ↓",
     "edges": "edges ↑",
 }
+_RELATIVE_HEAD = "CFSD over TGT's ↓"
 _CELL_PX, _GAP_PX, _CAPTION_PX = 256, 6, 16
 
 
@@ -114,17 +115,20 @@ def draw_sheet(results: Sequence[PairResult]) -> Image.Image:
 
 
 def _format_table(results: Sequence[PairResult]) -> list[str]:
-    rows = [["mean / median", *(_HEADS[metric] for metric in METRICS)]]
-    rows.append(["---"] * len(rows[0]))
+    heads = (*(_HEADS[metric] for metric in METRICS), _RELATIVE_HEAD)
+    rows = [["mean / median", *heads], ["---"] * (len(heads) + 1)]
     for name in results[0].scores:
-        columns = (
-            [getattr(result.scores[name], metric) for result in results]
-            for metric in METRICS
-        )
+        scored = [result.scores[name] for result in results]
+        columns = [[getattr(each, metric) for each in scored] for metric in METRICS]
+        columns.append([_relative_cfsd(result, name) for result in results])
         rows.append([name, *map(_format_cell, columns)])
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _format_cell(values: Iterable[float]) -> str:
-    numbers = list(values)
-    return f"{mean(numbers):.3f} / {median(numbers):.3f}"
+def _relative_cfsd(result: PairResult, name: str) -> float:
+    """CFSD over the painting's, as it grows with the contrast of the painting."""
+    return result.scores[name].cfsd / result.scores[TGT].cfsd
+
+
+def _format_cell(values: Sequence[float]) -> str:
+    return f"{mean(values):.3f} / {median(values):.3f}"

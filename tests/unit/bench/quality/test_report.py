@@ -32,7 +32,8 @@ SCORES = Scores(0.5, 0.6, 0.7, 0.1, 40.0, 0.3, 0.9)
 
 
 def make_result(pair: str, style: float) -> PairResult:
-    scores = {IDT: SCORES, TGT: SCORES, "bold": replace(SCORES, style=style)}
+    bold = replace(SCORES, style=style, cfsd=10 * style)
+    scores = {IDT: SCORES, TGT: SCORES, "bold": bold}
     pictures = {
         "photo": Image.new("RGB", (40, 30), "red"),
         "painting": Image.new("RGB", (30, 60), "green"),
@@ -56,6 +57,7 @@ def test_a_row_has_mean_and_median_and_the_controls_have_theirs() -> None:
         ["| TGT: the painting itself", "0.500 / 0.500"],
         ["| bold", "3.000 / 2.000"],
     ]
+    assert text.splitlines()[8].endswith("| 0.750 / 0.500 |")  # 10, 20, 60 over 40
     assert "LPIPS, own VGG-16 weights" in text
     assert "machine: mine" in text
     assert "pairs: 3 of the set `tune`" in text
