@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead simulate mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
+.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead simulate mutations bench-jobs bench-lists bench-start bench-engine bench-quality bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -82,6 +82,10 @@ bench-api: setup ## polls beside a plain Flask view, time until a job runs, what
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.engine $(ARGS)
+
+bench-quality: setup ## paint pairs of pictures, and score them: bench/README.md
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m bench.quality $(ARGS)
 
 bench-eta: setup ## foretell real jobs on a farm of its own, and compare
 	@$(BIN)/impasto weights fetch

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 README = ROOT / "bench" / "README.md"
 SHEET = "engine.jpg"
-BEGIN, END = "<!-- begin: bench-engine -->", "<!-- end: bench-engine -->"
+SECTION = "bench-engine"
 
 _FLOOR_GOALS = {256: 1.1, 512: 0.8}  # of an iteration over the matrix product's
 _MEMORY_GOAL = 0.6  # of the leanest peer's
@@ -40,17 +40,18 @@ def save_report(findings: Findings, options: Options) -> str:
     if shown:
         save_sheet(shown, options.work / SHEET)
     if options.publish:
-        README.write_text(replace_section(README.read_text(), text))
+        README.write_text(replace_section(README.read_text(), text, SECTION))
         if shown:
             save_sheet(shown, README.parent / SHEET)
     return text
 
 
-def replace_section(page: str, text: str) -> str:
-    """Put the text between the markers of a page."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+def replace_section(page: str, text: str, section: str) -> str:
+    """Put the text between the markers of a section of a page."""
+    begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{text}{end}{after}"
 
 
 def format_report(findings: Findings) -> str:

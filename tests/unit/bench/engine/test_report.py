@@ -123,9 +123,9 @@ def test_the_floor_is_arithmetic_over_the_rate() -> None:
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
-    page = "a\n<!-- begin: bench-engine -->\nold\n<!-- end: bench-engine -->\nz\n"
+    page = "a\n<!-- begin: part -->\nold\n<!-- end: part -->\nz\n"
 
-    assert replace_section(page, "new\n") == page.replace("old", "new")
+    assert replace_section(page, "new\n", "part") == page.replace("old", "new")
 
 
 def test_every_engine_gets_pictures_of_one_size(tmp_path: Path) -> None:
