@@ -104,7 +104,7 @@ class StyleParams(BaseModel):
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
-        default=10.0,  # with _STYLE_LAYERS, 12 to 16 begin to paint parts of faces
+        default=10.0,  # with _STYLE_LAYERS; 16 began to paint skin into skies
         description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(
