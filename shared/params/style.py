@@ -24,8 +24,8 @@ Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
 # Without relu5_1, and relu4_1 at a quarter: a unit of relu5_1 sees 132 px, at the first
-# scale the whole picture, one of relu4_1 sees 60 px. With a weight of 1 each, they paint
-# the faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
+# scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
+# faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
 # docs/adr/0034-defaults-that-paint.md has the candidates.
 _STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
 
