@@ -23,6 +23,12 @@ StyleLoss = Literal["gram", "wasserstein"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
+# Without relu5_1, and relu4_1 at a quarter: a unit of relu5_1 sees 132 px, at the first
+# scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
+# faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
+# docs/adr/0034-defaults-that-paint.md has the candidates.
+_STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
+
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # Adam's steps keep their length, so single iterates jitter
@@ -73,11 +79,11 @@ class StyleParams(BaseModel):
         "ones only its forms",
     )
     style_layers: dict[str, Weight] = Field(
-        default={f"relu{block}_1": 1.0 for block in range(1, 6)},
+        default=_STYLE_LAYERS,
         min_length=1,
         validate_default=True,
         description="weight of each layer; shallow ones hold color and grain, deep "
-        "ones whole strokes",
+        "ones strokes, and relu5_1 whole things of the painting, such as faces",
     )
     style_loss: StyleLoss = Field(
         default="gram",
@@ -98,7 +104,7 @@ class StyleParams(BaseModel):
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
-        default=8.0,
+        default=10.0,  # with _STYLE_LAYERS; 16 began to paint skin into skies
         description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(

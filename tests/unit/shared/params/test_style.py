@@ -26,6 +26,13 @@ def test_the_schedule_and_the_optimizer_are_stored_in_full():
     assert params.optimizer == "lbfgs"
 
 
+def test_layers_that_see_whole_faces_count_little_or_nothing_by_default():
+    weights = StyleParams().style_layers
+
+    assert "relu5_1" not in weights
+    assert weights["relu4_1"] <= weights["relu3_1"] / 4
+
+
 def test_large_pictures_are_optimized_by_adam():
     assert StyleParams(max_edge=1024).optimizer == "lbfgs"
     assert StyleParams(max_edge=1025).optimizer == "adam"
