@@ -65,13 +65,19 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A process that ended: which, when, with which code, and in which state."""
+    """A process that ended: which, when, with which code, and in which state.
+
+    Attributes:
+        job_id: Job that it worked on, or None.
+        quiet_seconds: How long nothing had been wrong anywhere.
+    """
 
     process: str
     at: float
     code: int
     was_sick: bool
-    was_idle: bool
+    job_id: str | None
+    quiet_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -165,9 +171,11 @@ class World:
     def ended(self, process: Process, code: int) -> None:
         """Note the end of a process, and start another one in its place."""
         sick = isinstance(process, WorkerProcess) and process.is_sick
-        idle = isinstance(process, WorkerProcess) and process.runner.job_id is None
+        job_id = process.runner.job_id if isinstance(process, WorkerProcess) else None
         now = self.scheduler.now
-        self.losses.append(Loss(process.name, now, code, sick, idle))
+        quiet_seconds = now - self.quiet_since
+        loss = Loss(process.name, now, code, sick, job_id, quiet_seconds)
+        self.losses.append(loss)
         slot = process.slot
         delay = self.restart_delays.pop(slot, 2.0)
         if code not in {0, KILLED, RESTART}:
