@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from chaos.analysis import evidence, invariants
 from chaos.analysis.evidence import Evidence
-from chaos.analysis.invariants import Violation
+from chaos.analysis.invariants import DOUBLED, Violation
 from chaos.records import RequestedAction
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint
@@ -43,6 +43,7 @@ def judge(world: World, monitor: Monitor) -> list[Violation]:
         for kind, about, why in monitor.found
     ]
     found += [Violation("crashed", "", why) for why in world.complaints]
+    found += list(foreign_leases(world))
     found += list(groundless_losses(world))
     found += list(groundless_exits(world))
     found += list(kept_by_hung_workers(world))
@@ -94,6 +95,12 @@ def _collect_orphans(world: World) -> tuple[list[str], list[str]]:
         left = unreferenced_keys(session, there)
         named = set(session.scalars(select(Checkpoint.key)))
     return left, sorted(named - set(there))
+
+
+def foreign_leases(world: World) -> Iterator[Violation]:
+    """Nobody renews a lease but the worker that holds it."""
+    for job_id, process in world.foreign_leases:
+        yield Violation(DOUBLED, job_id, f"{process} renewed the lease of another")
 
 
 def groundless_losses(world: World) -> Iterator[Violation]:

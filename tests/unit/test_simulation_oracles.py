@@ -11,9 +11,10 @@ from chaos.analysis.evidence import JobRecord
 from tests.simulation.farm.processes import KILLED
 from tests.simulation.farm.troubles import AWAY, CHANNEL, DATABASE, STORAGE, Trouble
 from tests.simulation.farm.users import FINISHED, OK
-from tests.simulation.farm.world import LOSE, OUTAGE, SETTINGS, Change, Loss
+from tests.simulation.farm.world import LOSE, OUTAGE, SETTINGS, Change, Loss, World
 from tests.simulation.oracles import (
     early_ends,
+    foreign_leases,
     groundless_exits,
     groundless_losses,
     kept_by_hung_workers,
@@ -88,6 +89,35 @@ def test_a_loss_is_not_groundless_if_the_worker_was_sick(was_sick, count):
     ended = world(changes=changes(CLAIM, RESCUE), losses=[loss])
 
     assert len(list(groundless_losses(ended))) == count
+
+
+def leases_seen(*looks):
+    """What a world notes of the rows (job, lease, holder) after each transaction."""
+    rows = iter([list(look) for _, look in looks])
+    seen = SimpleNamespace(_leases={}, foreign_leases=[], look=lambda _: next(rows))
+    for name, _ in looks:
+        by = SimpleNamespace(name=name, worker_id=f"id of {name}")
+        World.watch_leases(seen, by)
+    return list(foreign_leases(seen))
+
+
+def test_a_lease_that_another_than_its_holder_renews_is_found():
+    claimed = ("w0", [("job_1", 60.0, "id of w0")])
+    foreign = ("w1", [("job_1", 80.0, "id of w0")])
+    nobody = ("w0", [("job_1", 80.0, None)])
+
+    for renewed in [foreign, nobody]:
+        assert [one.what for one in leases_seen(claimed, renewed)] == ["job_1"]
+
+
+def test_leases_that_their_holders_set_are_in_order():
+    claimed = ("w0", [("job_1", 60.0, "id of w0")])
+    renewed = ("w0", [("job_1", 80.0, "id of w0")])
+    untouched = ("w1", [("job_1", 80.0, "id of w0"), ("job_2", 90.0, "id of w1")])
+    rescued = ("api", [])
+    taken = ("w1", [("job_1", 99.0, "id of w1")])
+
+    assert leases_seen(claimed, renewed, untouched, rescued, taken) == []
 
 
 WORKED = SimpleNamespace(done={"job_1": [(1, 40.0, "w0")]})
