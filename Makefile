@@ -46,8 +46,8 @@ contract: setup ## hold the API to its OpenAPI document: schemathesis, all check
 simulate: setup ## a farm on virtual time, in 500 seeds; ARGS="--replay 7", "--database postgresql"
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation $(ARGS)
 
-mutations: setup ## take away each fence predicate and what keeps jobs going: tests must notice
-	$(BIN)/python -m bench.mutations
+mutations: setup ## take away each fence predicate and what keeps jobs going; ARGS="--simulation --seeds 60 NAME"
+	$(BIN)/python -m bench.mutations $(ARGS)
 
 chaos: setup ## break a farm for two minutes, and see that it keeps its promises
 	@$(BIN)/impasto weights fetch
