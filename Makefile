@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead simulate mutations bench-jobs bench-lists bench-start bench-engine bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
+.PHONY: help setup lock demo up test lint chaos chaos-long chaos-baseline chaos-overhead simulate mutations bench-jobs bench-lists bench-start bench-engine bench-quality bench-eta gpu-check compose-check openapi fuzz contract bench-api house clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -46,8 +46,8 @@ contract: setup ## hold the API to its OpenAPI document: schemathesis, all check
 simulate: setup ## a farm on virtual time, in 500 seeds; ARGS="--replay 7", "--database postgresql"
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation $(ARGS)
 
-mutations: setup ## take away each fence predicate and what keeps jobs going: tests must notice
-	$(BIN)/python -m bench.mutations
+mutations: setup ## take away each fence predicate and what keeps jobs going; ARGS="--simulation --seeds 60 NAME"
+	$(BIN)/python -m bench.mutations $(ARGS)
 
 chaos: setup ## break a farm for two minutes, and see that it keeps its promises
 	@$(BIN)/impasto weights fetch
@@ -82,6 +82,10 @@ bench-api: setup ## polls beside a plain Flask view, time until a job runs, what
 bench-engine: setup ## measure the engine beside its peers: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.engine $(ARGS)
+
+bench-quality: setup ## paint pairs of pictures, and score them: bench/README.md
+	@$(BIN)/impasto weights fetch
+	$(BIN)/python -m bench.quality $(ARGS)
 
 bench-eta: setup ## foretell real jobs on a farm of its own, and compare
 	@$(BIN)/impasto weights fetch

@@ -8,6 +8,7 @@ hole in the tests, and makes this program fail.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 COPIED = ("chaos", "shared", "tests", "worker", "pyproject.toml")
 EXAMPLES = "60"
-SIMULATION = ("--seeds", "500", "--first", "--explain", "0", "--seconds", "240")
+PLAY = (sys.executable, "-m", "tests.simulation")
+SIMULATION = ("--first", "--explain", "0", "--seconds", "240")
 FOUND = re.compile(r"seed (\d+): (.*)")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 MACHINE = "tests/integration/jobs/test_state_machine.py"
@@ -116,21 +118,30 @@ MUTATIONS = (
 
 def main() -> int:
     """Try every mutation and print a table; 1 if one got through."""
-    wanted = " ".join(sys.argv[1:])
+    arguments = _parse()
     survivors = 0
     sys.stdout.write(f"{'mutation':46}  caught by\n")
     for mutation in (*MUTATIONS, *LIVENESS_MUTATIONS):
-        if wanted not in mutation.name:
+        if arguments.name not in mutation.name:
             continue
+        is_tested = mutation in MUTATIONS and not arguments.simulation
         with mutated_copy(mutation) as copy:
-            catcher = _test_that_fails(copy) if mutation in MUTATIONS else None
-            seed = _seed_that_fails(copy)
+            catcher = _test_that_fails(copy) if is_tested else None
+            seed = _seed_that_fails(copy, arguments.seeds)
         survivors += catcher is None and seed is None
         caught = f"{catcher or '-':16}  {seed or '-'}"
         sys.stdout.write(f"{mutation.name:46}  {caught}\n")
         sys.stdout.flush()
     sys.stdout.write(f"{survivors} got through\n")
     return 1 if survivors else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="mutations", description=__doc__)
+    parser.add_argument("name", nargs="?", default="", help="a part of the names")
+    parser.add_argument("--simulation", action="store_true", help="skip the tests")
+    parser.add_argument("--seeds", type=int, default=500, help="how many at most")
+    return parser.parse_args()
 
 
 @contextmanager
@@ -156,11 +167,11 @@ def _test_that_fails(copy: Path) -> str | None:
     )
 
 
-def _seed_that_fails(copy: Path) -> str | None:
+def _seed_that_fails(copy: Path, seeds: int) -> str | None:
     """Play seeds until one finds the mutation; say which, by what and how soon."""
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own simulation
-        [sys.executable, "-m", "tests.simulation", *SIMULATION],
+        [*PLAY, "--seeds", str(seeds), *SIMULATION],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

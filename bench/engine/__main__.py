@@ -9,7 +9,7 @@ from bench.engine.machine import describe
 from bench.engine.options import parse
 from bench.engine.report import save_report
 from bench.engine.results import Findings
-from bench.engine.session import Session
+from bench.engine.session import measure_pairs
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     options = parse()
     command = shlex.join(["python", "-m", "bench.engine", *sys.argv[1:]])
     findings = Findings(describe(options.threads, command))
-    Session(options, findings).run()
+    measure_pairs(options, findings)
     sys.stdout.write(save_report(findings, options))
 
 

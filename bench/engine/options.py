@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.engine.pairs import REPORTED_PAIRS, TUNING_PAIRS, Pair
 from bench.engine.peers.registry import PEERS
 from bench.engine.processes import ROOT
 
-_SAMPLES = ROOT / "samples"
 PARTS = ("race", "pace", "memory", "checkpoint", *(peer.name for peer in PEERS))
 LARGE = ("large-2048", "large-8192")
 
@@ -22,8 +22,7 @@ class Options:
     """One call of the benchmark.
 
     Attributes:
-        photo: The content.
-        painting: The style.
+        pairs: Photos and paintings; parts that are not a race take the first.
         edge: Long side of the race's result, px.
         quick: Small and short: shows that all works, measures nothing.
         only: Parts to run; empty for all but the large ones.
@@ -34,8 +33,7 @@ class Options:
         settings: `StyleParams` by name, for our engine.
     """
 
-    photo: Path
-    painting: Path
+    pairs: tuple[Pair, ...]
     edge: int
     quick: bool
     only: tuple[str, ...]
@@ -54,8 +52,7 @@ def parse(words: list[str] | None = None) -> Options:
     """Read the command line."""
     given = _parser().parse_args(words)
     return Options(
-        photo=given.photo,
-        painting=given.painting,
+        pairs=TUNING_PAIRS if given.tuning else tuple(given.pair) or REPORTED_PAIRS,
         edge=128 if given.quick else 512,
         quick=given.quick,
         only=tuple(given.only),
@@ -70,8 +67,15 @@ def parse(words: list[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=__doc__)
     add = parser.add_argument
-    add("--photo", type=Path, default=_SAMPLES / "coffee.jpg")
-    add("--painting", type=Path, default=_SAMPLES / "strokes.jpg")
+    add(
+        "--pair",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME|PHOTO:PAINTING",
+        help="one of the reported pairs by its name, or two files; may be repeated",
+    )
+    add("--tuning", action="store_true", help="the pairs our numbers are chosen on")
     add("--quick", action="store_true", help="128 px, few iterations: does it work?")
     add(
         "--only",
@@ -107,6 +111,19 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of our engine, such as tile_px=512; may be repeated",
     )
     return parser
+
+
+def _pair(word: str) -> Pair:
+    """Find a pair of the list, or make one of two files."""
+    by_name = {pair.name: pair for pair in (*REPORTED_PAIRS, *TUNING_PAIRS)}
+    if word in by_name:
+        return by_name[word]
+    photo, separator, painting = word.partition(":")
+    if not separator:
+        names = ", ".join(by_name)
+        raise argparse.ArgumentTypeError(f"{word!r} is none of {names}, nor two files")
+    name = f"{Path(photo).stem}-{Path(painting).stem}"
+    return Pair(name, Path(photo), Path(painting))
 
 
 def _setting(word: str) -> tuple[str, Any]:

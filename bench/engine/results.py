@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from bench.engine.lower_bounds import flop_per_iteration
@@ -32,7 +33,7 @@ class DeliveredPicture:
 
 @dataclass(frozen=True, slots=True)
 class PeerRun:
-    """A peer that ran."""
+    """A picture of a peer that ran; of each moment, if it kept several."""
 
     peer: Peer
     source: str
@@ -45,24 +46,37 @@ Races = dict[str, list[DeliveredPicture]]
 
 
 @dataclass(slots=True)
+class PairFindings:
+    """What was found on one pair of pictures.
+
+    Attributes:
+        name: Of the pair.
+        peers: Those that ran.
+        races: Our deliverable pictures, in order of time, by the race's name, which
+            ends with the precision.
+    """
+
+    name: str
+    peers: list[PeerRun] = field(default_factory=list)
+    races: Races = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Findings:
     """Everything found; a part that did not run is empty.
 
     Attributes:
         machine: What it ran on, by name.
-        peers: Those that ran.
+        pairs: Of each pair of pictures, in their order.
         absent: Why another part did not run, by name.
-        races: Our deliverable pictures, in order of time, by the race's name, which
-            ends with the precision.
         pace: Ours and the floors, by long side in px and precision.
         memory: Ours, by part.
         checkpoint: Its cost.
     """
 
     machine: dict[str, str]
-    peers: list[PeerRun] = field(default_factory=list)
+    pairs: list[PairFindings] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
-    races: Races = field(default_factory=dict)
     pace: dict[str, Figures] = field(default_factory=dict)
     memory: dict[str, Figures] = field(default_factory=dict)
     checkpoint: Figures = field(default_factory=dict)
@@ -111,4 +125,50 @@ def compute_product_bound(pace: Figures) -> float:
 
 def find_lowest_memory(findings: Findings) -> PeerRun | None:
     """The peer with the lowest peak of memory."""
-    return min(findings.peers, key=lambda run: run.peak_mib, default=None)
+    runs = findings.pairs[0].peers if findings.pairs else []
+    return min(runs, key=lambda run: run.peak_mib, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many times faster ours was than a peer, over all pairs.
+
+    Attributes:
+        peer: Name of the peer, and what it was asked for.
+        precision: Of our activations.
+        ratios: The peer's seconds over ours, by pair; None: not reached.
+    """
+
+    peer: str
+    precision: str
+    ratios: dict[str, float | None]
+
+    @property
+    def missed(self) -> list[str]:
+        """Pairs on which the peer's picture was never reached."""
+        return [name for name, ratio in self.ratios.items() if ratio is None]
+
+    @property
+    def mean(self) -> float:
+        """Geometric mean of the ratios; 0 if a pair was not reached."""
+        ratios = [ratio for ratio in self.ratios.values() if ratio is not None]
+        return 0.0 if self.missed else geometric_mean(ratios)
+
+    @property
+    def worst(self) -> float:
+        """Lowest ratio; 0 if a pair was not reached."""
+        return min(ratio or 0.0 for ratio in self.ratios.values())
+
+
+def summarize(pairs: list[PairFindings]) -> list[Summary]:
+    """Summarize each peer and precision that at least two pairs have."""
+    ratios: dict[tuple[str, str], dict[str, float | None]] = {}
+    for pair in pairs:
+        for run in pair.peers:
+            for races in group_by_precision(pair.races):
+                _, ours = find_first_as_good(races, run.delivered.verdict)
+                ratio = None if ours is None else run.delivered.seconds / ours.seconds
+                precision = next(iter(races)).rpartition(", ")[2]
+                key = f"{run.peer.name}, {run.told}", precision
+                ratios.setdefault(key, {})[pair.name] = ratio
+    return [Summary(*key, found) for key, found in ratios.items() if len(found) > 1]

@@ -1,4 +1,7 @@
-"""One run of the benchmark, part by part; each engine in a process of its own."""
+"""One run of the benchmark, pair by pair and part by part.
+
+Each engine runs in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import sys
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -18,19 +20,21 @@ from bench.engine.ours.configuration import (
     QUICK_ITERATIONS,
 )
 from bench.engine.ours.race import FACTOR
+from bench.engine.pairs import NoPicture, find_photo
 from bench.engine.peers.environment import NotInstalled, python_with
 from bench.engine.peers.registry import PEERS, checkout
 from bench.engine.peers.weights import write
 from bench.engine.pictures import prepare_inputs
 from bench.engine.processes import ChildFailed, measure
 from bench.engine.reference_objective import ReferenceObjective, to_tensor
-from bench.engine.results import DeliveredPicture, PeerRun
+from bench.engine.results import DeliveredPicture, PairFindings, PeerRun
 from worker.devices.determinism import cpu_has_bfloat16
 from worker.weights.catalog import default_folder
 from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from bench.engine.options import Options
     from bench.engine.peers.registry import Peer
@@ -42,20 +46,48 @@ _PACE_EDGES, _QUICK_EDGES = (128, 256, 512), (128,)
 _PACE, _QUICK_PACE = [6, 4], [2, 2]
 _MEMORY = {512: 13, 1024: 13, 2048: 3}  # iterations by long side, px
 _FILLING = 13  # iterations that fill the history of L-BFGS
+# What runs on every pair; the rest runs on the first one alone.
+_ON_EVERY_PAIR = ("race", "neural-style-pt")
+
+
+def measure_pairs(options: Options, findings: Findings) -> None:
+    """Measure all that was asked for on each pair; note why what is absent is so."""
+    for pair in options.pairs:
+        only = _ON_EVERY_PAIR if findings.pairs else None
+        try:
+            photo = find_photo(pair, options.work / "photos")
+        except NoPicture as error:
+            findings.absent[pair.name] = str(error)
+            continue
+        _log(f"{pair.name}:")
+        session = Session(options, pair.name, (photo, pair.painting), findings)
+        session.run(only)
 
 
 class Session:
-    """Runs parts and notes what they found.
+    """Runs parts on one pair and notes what they found.
 
     Args:
         options: What was asked for.
+        name: Name of the pair.
+        pictures: Photo and painting.
         findings: Filled on the way.
     """
 
-    def __init__(self, options: Options, findings: Findings) -> None:
+    def __init__(
+        self,
+        options: Options,
+        name: str,
+        pictures: tuple[Path, Path],
+        findings: Findings,
+    ) -> None:
         self._options, self._findings = options, findings
+        self._name, self._pictures = name, pictures
+        self._found = PairFindings(name)
+        findings.pairs.append(self._found)
+        self._folder = options.work / name.replace(" ", "-")
         self._weights = load_weights("vgg16", default_folder())
-        options.work.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         write(self._weights, options.work)
         self._task = self._prepare_task(options.edge)
         photo, painting = (
@@ -91,11 +123,8 @@ class Session:
                 precision=precision,
                 **{FACTOR: factor},
             )
-            self._findings.races[name] = [
-                self._measure_picture(
-                    moment["picture"], moment["seconds"], moment["iteration"]
-                )
-                for moment in found["moments"]
+            self._found.races[name] = [
+                self._measure_moment(moment) for moment in found["moments"]
             ]
 
     def _memory(self) -> None:
@@ -114,8 +143,12 @@ class Session:
         """Adam on a picture that is large for the machine."""
         self._measure_memory(f"{edge}, Adam", edge, iterations, optimizer="adam")
 
-    def run(self) -> None:
-        """All parts that were asked for; one that fails is noted with its reason."""
+    def run(self, only: Collection[str] | None = None) -> None:
+        """Run the parts that were asked for; one that fails is noted with its reason.
+
+        Args:
+            only: Parts to leave out all others; None: none is left out.
+        """
         parts: dict[str, Callable[[], None]] = {
             "pace": self._pace,
             "race": self._race,
@@ -126,13 +159,13 @@ class Session:
             **{peer.name: partial(self._measure_peer, peer) for peer in PEERS},
         }
         for name, part in parts.items():
-            if not self._options.wants(name):
+            if not self._options.wants(name) or (only and name not in only):
                 continue
             _log(f"{name} ...")
             try:
                 part()
             except (ChildFailed, NotInstalled) as error:
-                self._findings.absent[name] = str(error)
+                self._findings.absent[f"{name}, {self._name}"] = str(error)
                 _log(f"{name}: {error}")
 
     def _measure_peer(self, peer: Peer) -> None:
@@ -145,23 +178,30 @@ class Session:
         iterations = peer.quick if options.quick else peer.iterations
         task = replace(
             self._task,
-            folder=str(options.work / peer.name),
+            folder=str(self._folder / peer.name),
             weights=str(options.work),
             iterations=list(iterations),
             source=str(source.resolve() if source else ""),
         )
         found = measure(peer.module, task, options.threads, python)
-        delivered = self._measure_picture(
-            str(task.picture), found["seconds"], found["evaluations"]
-        )
-        run = PeerRun(
-            peer=peer,
-            source="checkout" if source else f"`{peer.package}` from PyPI",
-            told=peer.told.format(*iterations),
-            delivered=delivered,
-            peak_mib=found["peak_mib"],
-        )
-        self._findings.peers.append(run)
+        # A peer that keeps pictures on its way names the moment of each.
+        moments = found.get("moments") or [
+            {
+                "picture": str(task.picture),
+                "seconds": found["seconds"],
+                "iteration": found["evaluations"],
+            }
+        ]
+        for moment in moments:
+            told = [moment["iteration"]] if "moments" in found else iterations
+            run = PeerRun(
+                peer=peer,
+                source="checkout" if source else f"`{peer.package}` from PyPI",
+                told=peer.told.format(*told),
+                delivered=self._measure_moment(moment),
+                peak_mib=found["peak_mib"],
+            )
+            self._found.peers.append(run)
 
     def _measure_ours(
         self,
@@ -175,7 +215,7 @@ class Session:
     ) -> Figures:
         task = replace(
             self._prepare_task(edge),
-            folder=str(self._options.work / part.replace(", ", "-").replace(" ", "-")),
+            folder=str(self._folder / part.replace(", ", "-").replace(" ", "-")),
             iterations=iterations,
             settings=self._options.settings | more,
             precision=precision,
@@ -192,10 +232,7 @@ class Session:
         self._findings.memory[name] = found | told
 
     def _prepare_task(self, edge: int) -> Task:
-        options = self._options
-        photo, painting = prepare_inputs(
-            options.photo, options.painting, edge, options.work
-        )
+        photo, painting = prepare_inputs(*self._pictures, edge, self._folder)
         return Task(
             folder="",
             photo=str(photo),
@@ -205,11 +242,13 @@ class Session:
             iterations=[],
         )
 
-    def _measure_picture(
-        self, picture: str, seconds: float, iteration: int
-    ) -> DeliveredPicture:
-        verdict = self._reference.measure(to_tensor(Image.open(Path(picture))))
-        return DeliveredPicture(seconds, verdict, picture, iteration)
+    def _measure_moment(self, moment: Figures) -> DeliveredPicture:
+        """Judge the picture of one moment."""
+        picture = moment["picture"]
+        verdict = self._reference.measure(to_tensor(Image.open(picture)))
+        return DeliveredPicture(
+            moment["seconds"], verdict, picture, moment["iteration"]
+        )
 
 
 def _precisions() -> tuple[str, ...]:

@@ -35,7 +35,7 @@ _PAINTING = "strokes.jpg"
 _OTHER_PAINTING = "waves.jpg"
 
 SHEETS: dict[str, list[dict[str, Any]]] = {
-    "style_weight": [{"style_weight": weight} for weight in (1, 8, 60)],
+    "style_weight": [{"style_weight": weight} for weight in (1, 10, 60)],
     "content_layers": [
         {"content_layers": {layer: 1}} for layer in ("relu2_2", "relu4_2", "relu5_2")
     ],

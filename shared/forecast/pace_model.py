@@ -29,7 +29,7 @@ UNMEASURED_DEVIATION = 0.35  # of a step that no job has measured at this size
 _RANGE_DEVIATIONS = 2.0  # mean deviations; nine of ten jobs are nearer
 _MIN_DEVIATION = 0.04  # no estimate is more certain than that
 _MIN_AVERAGING_RATE = 0.3  # least weight of the newest sample in an average
-_DEFAULT_LAYERS = {"relu5_1": 1.0}  # only the deepest style layer matters
+_DEFAULT_LAYERS = {"relu4_2": 1.0}  # only the deepest of all layers matters
 
 
 class PaceStep(StrEnum):

@@ -23,16 +23,21 @@ StyleLoss = Literal["gram", "wasserstein", "neighbors"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
-_FIRST_OF_BLOCKS = {f"relu{block}_1": 1.0 for block in range(1, 6)}
+# Without relu5_1, and relu4_1 at a quarter: a unit of relu5_1 sees 132 px, at the first
+# scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
+# faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
+# docs/adr/0034-defaults-that-paint.md has the candidates.
+_TEXTURE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
 STYLE_LAYERS: dict[StyleLoss, dict[str, float]] = {
-    "gram": _FIRST_OF_BLOCKS,
-    "wasserstein": _FIRST_OF_BLOCKS,
+    "gram": _TEXTURE_LAYERS,
+    "wasserstein": _TEXTURE_LAYERS,
     "neighbors": {  # all of VGG-16 up to there, as published
         f"relu{block}_{index}": 1.0
         for block, count in enumerate((2, 2, 3, 3), 1)
         for index in range(1, count + 1)
     },
 }
+
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # Adam's steps keep their length, so single iterates jitter
@@ -93,7 +98,8 @@ class StyleParams(BaseModel):
         default={},
         validate_default=True,
         description="weight of each layer; shallow ones hold color and grain, deep "
-        "ones whole strokes; default: relu1_1 to relu5_1, with neighbors all from "
+        "ones strokes, and relu5_1 whole things of the painting, such as faces; default: "
+        "relu1_1 to relu3_1 with 1 and relu4_1 with 0.25; with neighbors all from "
         "relu1_1 to relu4_3",
     )
     color: Color = Field(
@@ -110,7 +116,7 @@ class StyleParams(BaseModel):
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
-        default=8.0,
+        default=10.0,  # with _STYLE_LAYERS; 16 began to paint skin into skies
         description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(

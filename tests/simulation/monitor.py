@@ -36,14 +36,13 @@ class Monitor:
         self._world, settings = world, world.settings
         self.found: list[tuple[str, str, str]] = []
         self._since: dict[tuple[str, ...], float] = {}
-        self._stalled: set[tuple[str, str]] = set()  # (job, fence) of hung workers
         rounds = 2 * settings.rescue_seconds
         self._bound = settings.lease_seconds + rounds + SLACK_SECONDS
-        self._stall_seconds = max(
+        stall_seconds = max(
             settings.stall_seconds, STALL_STEPS * 1.3 * world.iteration_seconds
         )
         self._sick_bound = {
-            "is_hung": self._stall_seconds + 2 * settings.lease_seconds,
+            "is_hung": stall_seconds + 2 * settings.lease_seconds,
             "is_broken": 1.5 * world.iteration_seconds + settings.heartbeat_seconds,
             "is_deaf": settings.watchdog_seconds,
         }
@@ -93,8 +92,6 @@ class Monitor:
         for job_id, state, fence, ready_key, run_after, excluded in rows:
             holder = holders.get(job_id)
             if state in LEASED:
-                if self._is_stalled(job_id, str(fence), holder):
-                    yield "not taken from a hung worker", job_id, str(fence)
                 if holder is None:
                     yield "not rescued", job_id, str(fence)
                 elif state != JobState.RUNNING and not holder.is_sick:
@@ -105,16 +102,6 @@ class Monitor:
                 yield "not woken", job_id, str(fence)
         yield from self._sick_ones(rows)
         yield from self._unregistered()
-
-    def _is_stalled(
-        self, job_id: str, fence: str, holder: WorkerProcess | None
-    ) -> bool:
-        """Whether a job's worker has hung for so long that its lease may run out."""
-        if holder is not None and holder.name in self._world.engine.hung_at:
-            hung_at = self._world.engine.hung_at[holder.name]
-            if holder.clock.monotonic() - hung_at > self._stall_seconds:
-                self._stalled.add((job_id, fence))
-        return (job_id, fence) in self._stalled
 
     def _unregistered(self) -> Iterator[tuple[str, ...]]:
         """Workers that work, and that nobody knows of."""
@@ -127,8 +114,9 @@ class Monitor:
     def _unclaimed(
         self, job_id: str, excluded: str | None, free: list[WorkerProcess]
     ) -> Iterator[tuple[str, ...]]:
+        devices = {one.device.uuid for one in self._world.workers}
         for worker in free:
-            if excluded is None:
+            if excluded is None or devices == {excluded}:  # there is no other
                 yield "not claimed", job_id, worker.name
             elif worker.device.uuid != excluded:
                 yield "not claimed elsewhere", job_id, worker.name

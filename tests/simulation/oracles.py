@@ -9,15 +9,17 @@ from sqlalchemy import select
 
 from chaos.analysis import evidence, invariants
 from chaos.analysis.evidence import Evidence
-from chaos.analysis.invariants import Violation
+from chaos.analysis.invariants import DOUBLED, Violation
 from chaos.records import RequestedAction
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.jobs import Checkpoint
+from shared.maintenance.loop import LEADERSHIP_ROUNDS
 from shared.maintenance.orphans import OrphanCollector
-from shared.states import Event, JobState
+from shared.states import LEASED, Event, JobState
 from tests.simulation.farm.processes import RESTART
 from tests.simulation.farm.users import FINISHED, OK
 from tests.simulation.farm.world import OUTAGE
+from tests.simulation.monitor import SLACK_SECONDS
 from tests.simulation.waste import wasted
 
 if TYPE_CHECKING:
@@ -41,8 +43,10 @@ def judge(world: World, monitor: Monitor) -> list[Violation]:
         for kind, about, why in monitor.found
     ]
     found += [Violation("crashed", "", why) for why in world.complaints]
+    found += list(foreign_leases(world))
     found += list(groundless_losses(world))
     found += list(groundless_exits(world))
+    found += list(kept_by_hung_workers(world))
     gathered = gather(world)
     for check in _CHAOS_CHECKS:
         found += check(gathered)
@@ -59,7 +63,7 @@ def gather(world: World) -> Evidence:
     data = {key: blob for key, (blob, _) in world.blobs.data.items()}
     return Evidence(
         submissions=world.records.submissions,
-        actions=[*world.records.actions, *_requested_with_forks(rows)],
+        actions=[*world.records.actions, *requested_with_forks(rows)],
         rows=rows,
         events=evidence.read_events(ground),
         weights=evidence.read_weights(ground, rows),
@@ -72,7 +76,7 @@ def gather(world: World) -> Evidence:
     )
 
 
-def _requested_with_forks(rows: list[JobRecord]) -> Iterator[RequestedAction]:
+def requested_with_forks(rows: list[JobRecord]) -> Iterator[RequestedAction]:
     """List the requests to finish that came with the request for a fork."""
     for row in rows:
         if row.name is not None and row.name.startswith(FINISHED):
@@ -91,6 +95,12 @@ def _collect_orphans(world: World) -> tuple[list[str], list[str]]:
         left = unreferenced_keys(session, there)
         named = set(session.scalars(select(Checkpoint.key)))
     return left, sorted(named - set(there))
+
+
+def foreign_leases(world: World) -> Iterator[Violation]:
+    """Nobody renews a lease but the worker that holds it."""
+    for job_id, process in world.foreign_leases:
+        yield Violation(DOUBLED, job_id, f"{process} renewed the lease of another")
 
 
 def groundless_losses(world: World) -> Iterator[Violation]:
@@ -132,9 +142,32 @@ def groundless_exits(world: World) -> Iterator[Violation]:
     time is judged by the monitor.
     """
     for loss in world.losses:
-        if loss.code == RESTART and not loss.was_sick and not loss.was_idle:
+        if loss.code == RESTART and not loss.was_sick and loss.job_id is not None:
             why = f"replaced at {loss.at:.0f}, and it was well"
             yield Violation(GROUNDLESS, loss.process, why)
+
+
+def kept_by_hung_workers(world: World) -> Iterator[Violation]:
+    """A hung worker's job is taken from it before its watchdog replaces it.
+
+    The watchdog leaves two leases for that. Nothing is asked of a farm that was not
+    well for so long that it may have had no leader.
+    """
+    rounds = LEADERSHIP_ROUNDS + 1
+    least = rounds * world.settings.rescue_seconds + SLACK_SECONDS
+    for loss in world.losses:
+        was_hung = loss.code == RESTART and loss.process in world.engine.hung
+        if not was_hung or loss.quiet_seconds < least:
+            continue
+        before = [
+            one
+            for one in world.changes
+            if one.job_id == loss.job_id and one.at <= loss.at
+        ]
+        claims = [one.by for one in before if one.event == Event.CLAIM]
+        if claims and claims[-1] == loss.process and before[-1].state in LEASED:
+            why = f"{loss.process} hung, and kept it until {loss.at:.0f}"
+            yield Violation(TOO_LATE, before[-1].job_id, why)
 
 
 def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:

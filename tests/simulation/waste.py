@@ -127,15 +127,12 @@ def count_again(world: World, works: Sequence[Work]) -> int:
     """Count the iterations that were done again although they could have been kept."""
     done = [(at, iteration, work) for work in works for iteration, at in work.done]
     done.sort(key=lambda one: one[:2])
-    first: dict[int, tuple[float, Work]] = {}
+    last: dict[int, tuple[float, Work]] = {}
     again = 0
     for at, iteration, work in done:
-        before = first.get(iteration)
-        if before is not None and not (
-            _is_unprotected(world, *before) or _is_unprotected(world, at, work)
-        ):
-            again += 1
-        first[iteration] = (at, work)
+        before = last.get(iteration)
+        again += before is not None and not _is_unprotected(world, *before)
+        last[iteration] = (at, work)
     return again
 
 

@@ -76,6 +76,8 @@ class TiledStyleLoss:
 
     def tile_gradients(self, name: str, core: Tensor, tile: Tile) -> list[Tensor]:
         """Return the gradients by the activations at a tile's core."""
+        if name not in self._targets:
+            return []  # a content layer, perhaps deeper than all that have strides here
         stride = self._extractor.strides[name]
         if name in self._map_gradients:
             return [
@@ -88,7 +90,7 @@ class TiledStyleLoss:
             )
             for affine, target in zip(
                 self._affine_gradients.get(name, ()),
-                self._targets.get(name, ()),
+                self._targets[name],
                 strict=True,
             )
         ]

@@ -9,6 +9,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import torch
 from PIL import Image
 
 from bench.engine.lower_bounds import DirectConvolutions, MatrixProduct
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from bench.engine.measured_process import Stopwatch, Task
 
+_DTYPES = {"bf16": torch.bfloat16, "float32": torch.float32}
 _WARM = 2  # the first iteration computes the targets, too
 
 
@@ -28,7 +30,8 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
     rounds, each = task.iterations
     with Image.open(task.photo) as photo:
         width, height = photo.size
-    product, direct = MatrixProduct(), DirectConvolutions(height, width)
+    product = MatrixProduct()
+    direct = DirectConvolutions(height, width, _DTYPES[task.precision])
     schedule = ((task.edge, _WARM + rounds * each),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
     run = start_run(task, params)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,23 @@ _SCRIPT = "neural_style.py"
 _INIT = "image"
 
 
-def work(task: Task, _: Stopwatch) -> dict[str, Any]:
-    """Run its command line in this process."""
+def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
+    """Run its command line in this process.
+
+    Iterations: of the first picture it saves, and of the last one. It saves one at
+    every multiple of the first, in the time that is measured.
+    """
+    first, last = task.iterations
+    began = time.time() - clock()
     options = {
         "content_image": task.photo,
         "style_image": task.painting,
         "output_image": str(task.picture),
         "image_size": task.edge,
-        "num_iterations": task.iterations[0],
+        "num_iterations": last,
         "init": _INIT,
         "model_file": CAFFE_FILE,  # relative: it searches the whole path for numbers
-        "save_iter": 0,
+        "save_iter": first,
         "gpu": "c",
     }
     words = [
@@ -45,4 +52,14 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
         runpy.run_path(str(Path(task.source) / _SCRIPT), run_name="__main__")
     else:
         runpy.run_module("neural_style.neural_style", run_name="__main__")
-    return {"evaluations": task.iterations[0]}
+    early = task.picture.with_stem(f"{task.picture.stem}_{first}")
+    return {
+        "moments": [
+            {
+                "iteration": count,
+                "seconds": path.stat().st_mtime - began,
+                "picture": str(path),
+            }
+            for count, path in ((first, early), (last, task.picture))
+        ]
+    }

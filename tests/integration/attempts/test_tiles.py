@@ -16,7 +16,7 @@ from tests.unit.worker.engine.conftest import random_weights
 from worker.runner import Runner
 
 LARGE = {"max_edge": 320, "schedule": ((64, 2), (320, 3))}
-SMALLEST_PIXELS = 192 * 192  # of a tile of 64 px and what relu5_1 sees around it
+SMALLEST_PIXELS = 160 * 160  # of a tile of 64 px and what relu4_2 sees around it
 
 
 def narrow_weights():

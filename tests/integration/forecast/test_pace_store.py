@@ -23,7 +23,7 @@ from shared.forecast.pace_store import (
 )
 from worker.runner import Runner
 
-CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu5_1"
+CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu4_2"
 ONCE = PaceMeasurement(PaceStep.ITERATION, 0.01, 0.5)
 
 

@@ -17,7 +17,7 @@ from shared.queries.queue import read_queue_state
 from shared.workers.registry import Registration, register_worker
 from tests.support.job_rows import LIMITS, checkpoint, claim, lose, submit
 
-CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu5_1"
+CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu4_2"
 
 
 def worker(db, name="wkr_1", setup=CPU, **more):

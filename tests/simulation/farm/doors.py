@@ -57,6 +57,7 @@ class SimulatedDatabase(Database):
         with super().write() as session:
             yield session
         self._world.watch_events(self._process)
+        self._world.watch_leases(self._process)
         self._leave(point)
 
     @contextmanager

@@ -43,13 +43,13 @@ class Engine:
 
     Attributes:
         done: By job: (iteration, virtual time, worker's process), in order.
-        hung_at: By worker's process: when, by its clock, its iteration began to hang.
+        hung: Worker's processes whose iteration hangs.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.done: dict[str, list[tuple[int, float, str]]] = {}
-        self.hung_at: dict[str, float] = {}
+        self.hung: set[str] = set()
         self._inputs: dict[str, Any] = {}
 
     def stylize(
@@ -71,7 +71,7 @@ class Engine:
             raise DeviceFailed("the device failed")
         seconds = FOREVER if worker.is_hung else self._world.iteration_seconds
         if worker.is_hung:
-            self.hung_at[worker.name] = worker.clock.monotonic()
+            self.hung.add(worker.name)
         self._world.scheduler.sleep(seconds * self._world.rng.uniform(0.8, 1.2))
 
     def read_inputs(self, storage: Any, claim: Any, device: Any) -> Any:

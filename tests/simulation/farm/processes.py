@@ -47,6 +47,7 @@ class Process:
         self.slot = name.partition(".")[0]
         self.is_dead, self.frozen_until = False, host.asleep_until
         self.started_at = world.scheduler.now
+        self.worker_id: str | None = None  # as the rows of its jobs name it
         self.tasks: list[Task] = []
         self.clock = VirtualClock(world, self)
         self.db = SimulatedDatabase(world, self)
@@ -133,6 +134,7 @@ class WorkerProcess(Process):
         self._arrived = threading.Event()
         self._drain_state: DrainState | None = None
         uuid = f"{device_class}-{self.slot}"
+        self.worker_id = new_id("wkr")
         self.device = DeviceInfo(device_class, uuid, "a", 8 * _GIB)
         self.context = WorkerContext(
             db=self.db,
@@ -140,7 +142,7 @@ class WorkerProcess(Process):
             networks=FakeNetworks(),
             device=self.device,
             settings=world.settings,
-            worker_id=new_id("wkr"),
+            worker_id=self.worker_id,
             draining=threading.Event(),
             clock=self.clock,
         )

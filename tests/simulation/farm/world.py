@@ -65,13 +65,19 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A process that ended: which, when, with which code, and in which state."""
+    """A process that ended: which, when, with which code, and in which state.
+
+    Attributes:
+        job_id: Job that it worked on, or None.
+        quiet_seconds: How long nothing had been wrong anywhere.
+    """
 
     process: str
     at: float
     code: int
     was_sick: bool
-    was_idle: bool
+    job_id: str | None
+    quiet_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -96,6 +102,8 @@ class World:
         touches: Which process a fault hit, "" for all, OUTAGE for one of the database
             that hits all alike; from when until when.
         quiet_since: Since when nothing has been wrong anywhere.
+        foreign_leases: Who set the lease of a job that another held, or nobody:
+            (job, process).
     """
 
     home: SeedDatabase
@@ -130,6 +138,8 @@ class World:
         self.restart_delays: dict[str, float] = {}
         self._restarts: list[Task] = []
         self.clients: list[Task] = []
+        self.foreign_leases: list[tuple[str, str]] = []
+        self._leases: dict[str, float] = {}  # when it ends, by job
         self._ulids = self._last_seq = 0
 
     @property
@@ -165,9 +175,11 @@ class World:
     def ended(self, process: Process, code: int) -> None:
         """Note the end of a process, and start another one in its place."""
         sick = isinstance(process, WorkerProcess) and process.is_sick
-        idle = isinstance(process, WorkerProcess) and process.runner.job_id is None
+        job_id = process.runner.job_id if isinstance(process, WorkerProcess) else None
         now = self.scheduler.now
-        self.losses.append(Loss(process.name, now, code, sick, idle))
+        quiet_seconds = now - self.quiet_since
+        loss = Loss(process.name, now, code, sick, job_id, quiet_seconds)
+        self.losses.append(loss)
         slot = process.slot
         delay = self.restart_delays.pop(slot, 2.0)
         if code not in {0, KILLED, RESTART}:
@@ -244,6 +256,15 @@ class World:
             )
             self.scheduler.note(process.name, f"{job_id} {event} -> {state} {fence}")
 
+    def watch_leases(self, process: Process) -> None:
+        """Note a lease that a transaction set for somebody else than its process."""
+        rows = self.look(_LEASES)
+        for job_id, lease_until, holder in rows:
+            is_new = lease_until != self._leases.get(job_id)
+            if is_new and holder != process.worker_id:
+                self.foreign_leases.append((job_id, process.name))
+        self._leases = {job_id: lease_until for job_id, lease_until, _ in rows}
+
     def _is_held(self, job_id: str) -> bool:
         return any(
             one.is_up and not one.is_sick and one.runner.job_id == job_id
@@ -303,6 +324,7 @@ _NEW_EVENTS = (
     "SELECT seq, job_id, event, state, fence FROM job_events WHERE seq > {} "
     "ORDER BY seq"
 )
+_LEASES = "SELECT id, lease_until, worker_id FROM jobs WHERE lease_until IS NOT NULL"
 _BUSY = (
     "SELECT 1 FROM jobs WHERE state IN ('running', 'pausing', 'canceling') "
     "OR (state = 'queued' AND ready_key IS NOT NULL) LIMIT 1"

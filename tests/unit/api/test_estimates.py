@@ -14,7 +14,7 @@ from shared.forecast.pace_store import ForecastOutcome, PaceMeasurement, record_
 from shared.jobs.actions import cancel, pause
 from shared.jobs.submit import LOCAL_OWNER_ID
 
-SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu5_1"
+SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu4_2"
 SECONDS_PER_MPX = 10.0
 
 

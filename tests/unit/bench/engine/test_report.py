@@ -16,15 +16,19 @@ from bench.engine.report import format_report, replace_section
 from bench.engine.results import (
     DeliveredPicture,
     Findings,
+    PairFindings,
     PeerRun,
     compute_product_bound,
     find_at_equal_time,
     find_first_as_good,
     find_last_within,
+    summarize,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.engine.results import Races
 
 
 def delivered(seconds: float, j: float, c_rel: float = 0.5) -> DeliveredPicture:
@@ -34,6 +38,10 @@ def delivered(seconds: float, j: float, c_rel: float = 0.5) -> DeliveredPicture:
 RACE = [delivered(10, 9e5, 0.9), delivered(20, 5e5, 0.9), delivered(30, 4e5, 0.5)]
 FAITHFUL = [delivered(25, 6e5, 0.4), delivered(190, 5e5, 0.3)]
 PEER = PeerRun(PEERS[0], "checkout", "100 iterations", delivered(200, 6e5), 1000)
+
+
+def on_one_pair(peers: list[PeerRun], races: Races) -> Findings:
+    return Findings({}, [PairFindings("cat", peers, races)])
 
 
 @pytest.mark.parametrize(
@@ -67,17 +75,16 @@ def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
 
 
 def test_a_goal_is_met_or_missed_by_the_figures() -> None:
-    findings = Findings({}, peers=[PEER], races={"x 1": RACE})
     slow = replace(PEER, delivered=delivered(299, 6e5))
     fast = replace(PEER, delivered=delivered(301, 6e5))
 
     lines = [
-        next(line for line in format_report(each).splitlines() if "10 x |" in line)
-        for each in (
-            findings,
-            replace(findings, peers=[slow]),
-            replace(findings, peers=[fast]),
+        next(
+            line
+            for line in format_report(on_one_pair([run], {"x 1": RACE})).splitlines()
+            if "10 x |" in line
         )
+        for run in (PEER, slow, fast)
     ]
 
     assert ["met" in line for line in lines] == [False, False, True]
@@ -87,10 +94,47 @@ def test_a_goal_is_met_or_missed_by_the_figures() -> None:
 def test_a_peer_is_raced_once_in_every_precision() -> None:
     races = {"x 1, bf16": RACE, "x 4, bf16": FAITHFUL, "x 1, float32": RACE}
 
-    text = format_report(Findings({}, peers=[PEER], races=races))
+    text = format_report(on_one_pair([PEER], races))
 
     assert "| impasto, x 4, bf16 | 25.0 |" in text
     assert "| impasto, x 1, float32 | 30.0 |" in text
+
+
+def reached_after(seconds: float | None) -> PairFindings:
+    """A pair on which ours needs so long, and the peer 120 s; None: never."""
+    ours = delivered(seconds or 1, 6e5 if seconds else 7e5)
+    peer = replace(PEER, delivered=delivered(120, 6e5))
+    return PairFindings(f"{seconds}", [peer], {"x 1, bf16": [ours]})
+
+
+def test_pairs_are_summed_up_by_their_geometric_mean_and_the_worst() -> None:
+    (summary,) = summarize([reached_after(4), reached_after(24)])
+
+    assert summary.mean == pytest.approx(150**0.5)
+    assert summary.worst == 5
+    text = format_report(Findings({}, [reached_after(4), reached_after(24)]))
+    assert "| bf16 | 2 of 2 | 12.2 x (goal 10, met) | 5.0 x (goal 6, missed) |" in text
+
+
+def test_a_pair_that_was_not_reached_fails_the_summary() -> None:
+    text = format_report(Findings({}, [reached_after(1), reached_after(None)]))
+
+    assert "| 1 of 2 | none (goal 10, missed) | none (goal 6, missed) |" in text
+
+
+def test_one_pair_alone_is_not_summed_up() -> None:
+    assert summarize([reached_after(6)]) == []
+
+
+def test_the_goal_of_the_float32_floor_is_not_set_for_bfloat16() -> None:
+    pace = {"width": 512, "height": 384, "gemm_gflops": 200.0, "direct_seconds": 1.0}
+    times = {"iteration_seconds": 0.5, "fastest_seconds": 0.5}
+    rows = {each: pace | times | {"precision": each} for each in ("bf16", "float32")}
+
+    text = format_report(Findings({}, pace=rows))
+
+    goals = [line.split(" | ")[5] for line in text.splitlines() if "GFLOP" in line]
+    assert goals == ["none", "0.8, met"]
 
 
 def test_memory_is_compared_with_the_leanest_peer() -> None:
@@ -98,7 +142,7 @@ def test_memory_is_compared_with_the_leanest_peer() -> None:
     peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs", "precision": "x"}
     memory = {"512": {**peak, "last_iteration_seconds": 1.0}}
 
-    text = format_report(Findings({}, peers=[PEER, leaner], memory=memory))
+    text = format_report(replace(on_one_pair([PEER, leaner], {}), memory=memory))
 
     assert "0.80 of neural-style-pt's, goal 0.6, missed" in text
 
@@ -123,9 +167,9 @@ def test_the_floor_is_arithmetic_over_the_rate() -> None:
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
-    page = "a\n<!-- begin: bench-engine -->\nold\n<!-- end: bench-engine -->\nz\n"
+    page = "a\n<!-- begin: part -->\nold\n<!-- end: part -->\nz\n"
 
-    assert replace_section(page, "new\n") == page.replace("old", "new")
+    assert replace_section(page, "new\n", "part") == page.replace("old", "new")
 
 
 def test_every_engine_gets_pictures_of_one_size(tmp_path: Path) -> None:

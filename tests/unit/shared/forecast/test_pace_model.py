@@ -196,7 +196,7 @@ def test_a_method_is_named_by_what_iterations_cost():
         style_layers={"relu2_1": 1.0}, content_layers={"relu2_2": 1.0}
     )
 
-    assert style_method(params) == "vgg16 lbfgs gram relu5_1"
+    assert style_method(params) == "vgg16 lbfgs gram relu4_2"
     assert style_method(params | {"seed": 3, "style_weight": 2.0}) == style_method(
         params
     )

@@ -28,6 +28,13 @@ def test_the_schedule_and_the_optimizer_are_stored_in_full():
     assert params.optimizer == "lbfgs"
 
 
+def test_layers_that_see_whole_faces_count_little_or_nothing_by_default():
+    weights = StyleParams().style_layers
+
+    assert "relu5_1" not in weights
+    assert weights["relu4_1"] <= weights["relu3_1"] / 4
+
+
 def test_large_pictures_are_optimized_by_adam():
     assert StyleParams(max_edge=1024).optimizer == "lbfgs"
     assert StyleParams(max_edge=1025).optimizer == "adam"
@@ -154,6 +161,6 @@ def test_the_style_loss_chooses_the_style_layers_unless_they_are_told(style_loss
     found = StyleParams(style_loss=style_loss).style_layers
     told = StyleParams(style_loss=style_loss, style_layers={"relu2_1": 2}).style_layers
 
-    assert ("relu5_1" in found) == (style_loss != "neighbors")
-    assert len(found) == (10 if style_loss == "neighbors" else 5)
+    assert ("relu4_3" in found) == (style_loss == "neighbors")
+    assert len(found) == (10 if style_loss == "neighbors" else 4)
     assert told == {"relu2_1": 2}

@@ -20,7 +20,7 @@ PARAMS = StyleParams(max_edge=256, schedule=((64, 2), (256, 3)), optimizer="adam
 SOURCES = TransferInputs(
     picture(120, 160, seed=1).float(), (Style(picture(90, 60, seed=2).float()),)
 )
-SMALLEST_PIXELS = 192 * 192  # of a tile of 64 px and what relu5_1 sees around it
+SMALLEST_PIXELS = 160 * 160  # of a tile of 64 px and what relu4_2 sees around it
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_planned_changes_are_stored_shown_and_handed_to_the_worker(api):
     assert job["segments"] == TWO
     assert api.client.get(job["urls"]["self"]).json["segments"] == TWO
     assert api.client.get("/v1/jobs").json["data"][0]["segments"] == TWO
-    assert job["params"]["style_weight"] == 8.0  # as it begins
+    assert job["params"]["style_weight"] == 10.0  # as it begins
     claim = api.claimed()
     assert [one.model_dump(mode="json", exclude_none=True) for one in claim.segments] \
         == TWO  # fmt: skip

@@ -95,6 +95,22 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     assert float((gradient - expected).norm() / expected.norm()) < 1e-9
 
 
+def test_tiles_are_exact_where_the_deepest_layer_holds_content_only(
+    network: Network, make_params: Callable[..., StyleParams]
+) -> None:
+    params = make_params(
+        style_layers={"relu1_1": 1.0, "relu2_1": 1.0}, content_layers={"relu4_2": 1.0}
+    )
+    photo, painting, image = (picture(150, 203, seed=seed) for seed in (1, 2, 3))
+
+    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
+    tiled = params.model_copy(update={"tile_px": 64})
+    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
+
+    assert parts.total == pytest.approx(whole.total, rel=1e-9)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+
+
 def test_tiles_of_masked_styles_give_those_of_the_whole(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:

@@ -1,0 +1,1 @@
+"""Benchmark of how good the painted pictures are: `make bench-quality`."""
