@@ -98,9 +98,9 @@ class StyleParams(BaseModel):
         default={},
         validate_default=True,
         description="weight of each layer; shallow ones hold color and grain, deep "
-        "ones strokes, and relu5_1 whole things of the painting, such as faces; default: "
-        "relu1_1 to relu3_1 with 1 and relu4_1 with 0.25; with neighbors all from "
-        "relu1_1 to relu4_3",
+        "ones strokes, and relu5_1 whole things of the painting, such as faces; "
+        "default: relu1_1 to relu3_1 with 1 and relu4_1 with 0.25; with neighbors all "
+        "from relu1_1 to relu4_3",
     )
     color: Color = Field(
         default="style",
@@ -116,7 +116,7 @@ class StyleParams(BaseModel):
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
-        default=10.0,  # with _STYLE_LAYERS; 16 began to paint skin into skies
+        default=10.0,  # with _TEXTURE_LAYERS; 16 began to paint skin into skies
         description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(

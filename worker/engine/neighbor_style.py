@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     # Function of a layer and its activations that returns the gradient by them.
     GradientAt = Callable[[str, Tensor], Tensor | None]
 
-# A painting of which cos(h, t) is 1 / 32 short differs from it as clearly as one whose
-# Gram matrices are off by all of their size: so weights mean about the same.
+# So that a style weight means about the same as with Gram matrices, to the eye: a mean
+# cosine distance of 1 / 32 counts like a Gram matrix that is off by its own size.
 _RELATIVE_FACTOR = 32.0
 _IMAGE_SHARE = 0.25  # of the image in what is matched, the rest is the photo: published
 _MIN_REGION = 0.5  # share of a cell that must lie in the region of the painting

@@ -99,7 +99,8 @@ class Objective:
             self._tiled_style = TiledStyleLoss(
                 style_extractor, self._styles, kind, self._after_tile
             )
-        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot.
+        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot;
+        # the neighbors loss does not, but was never captured.
         # This is decided by rule, not by trying.
         can_capture = len(self._extractor.tiles) == 1 and params.style_loss == "gram"
         self._graph: GraphedCallable | None = None

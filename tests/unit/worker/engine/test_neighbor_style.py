@@ -44,12 +44,17 @@ def neighbors(make_params: MakeParams) -> MakeParams:
 
 
 def matched(
-    objective_of: Network, params: StyleParams, *pictures: Any
+    network: Network,
+    params: StyleParams,
+    photo: Tensor,
+    style: Style,
+    start: Tensor | None = None,
+    scale: int = 0,
 ) -> dict[int, Tensor]:
-    photo, *styles = pictures
+    """Return the matches of one scale, by style."""
     matches = NeighborMatches()
-    scale = PyramidScale(0, photo, tuple(styles))
-    Objective(objective_of, params, scale, RunLimits(), photo, matches)
+    images = PyramidScale(scale, photo, (style,))
+    Objective(network, params, images, RunLimits(), start, matches)
     return matches.indices
 
 
@@ -123,6 +128,64 @@ def test_under_a_mask_only_its_style_counts(
 
     assert torch.equal(right_gradient(first, second), right_gradient(other, second))
     assert not torch.equal(right_gradient(first, second), right_gradient(first, other))
+
+
+def test_several_styles_count_by_their_weights(
+    network: Network, neighbors: MakeParams, photo: Tensor
+) -> None:
+    paintings = [picture(20, 16, seed=seed) for seed in (2, 5)]
+
+    def loss(styles: list[Tensor], *weights: float) -> float:
+        params = neighbors(styles=tuple({"weight": weight} for weight in weights))
+        return make_objective(network, params, photo, styles).evaluate(photo)[0].style
+
+    first, second = (loss([painting], 1.0) for painting in paintings)
+
+    assert loss(paintings, 3.0, 1.0) == pytest.approx((3 * first + second) / 4)
+    assert first != pytest.approx(second)
+
+
+def test_the_weight_of_a_masked_style_is_its_strength_in_its_region(
+    network: Network, neighbors: MakeParams, photo: Tensor
+) -> None:
+    mask = torch.zeros(1, 1, 18, 24, dtype=torch.float64)
+    mask[..., :12] = 1
+    styles = [Style(picture(20, 16, seed=2), mask), Style(picture(20, 16, seed=5))]
+
+    def loss(weight: float) -> float:
+        params = neighbors(styles=({"weight": weight}, {}))
+        return make_objective(network, params, photo, styles).evaluate(photo)[0].style
+
+    assert loss(3.0) - loss(2.0) == pytest.approx(loss(2.0) - loss(1.0))
+    assert loss(2.0) > 1.05 * loss(1.0)
+
+
+def test_the_first_scale_matches_the_photo_and_the_next_ones_also_a_quarter_image(
+    network: Network, neighbors: MakeParams
+) -> None:
+    photo, start = picture(40, 48, seed=1), picture(40, 48, seed=3)
+    style, params = Style(picture(40, 40, seed=2)), neighbors(content_weight=1.0)
+
+    def matches(of: Tensor, **told: Any) -> Tensor:
+        return matched(network, params, of, style, **told)[0]
+
+    first = matches(photo, start=start)
+    second = matches(photo, start=start, scale=1)
+
+    assert torch.equal(first, matches(photo))
+    assert torch.equal(second, matches(0.75 * photo + 0.25 * start))
+    assert not torch.equal(first, second)
+
+
+def test_without_content_the_image_itself_is_matched(
+    network: Network, neighbors: MakeParams
+) -> None:
+    photo, start = picture(40, 48, seed=1), picture(40, 48, seed=3)
+    style, params = Style(picture(40, 40, seed=2)), neighbors(content_weight=0.0)
+
+    found = matched(network, params, photo, style, start=start)[0]
+
+    assert torch.equal(found, matched(network, params, start, style)[0])
 
 
 def test_large_paintings_have_a_bounded_number_of_candidates(
