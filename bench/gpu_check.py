@@ -14,11 +14,11 @@ import sys
 import time
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import torch
 
-from shared.params.style import StyleParams
+from shared.params.style import StyleLoss, StyleParams
 from worker.devices.determinism import make_cuda_deterministic
 from worker.devices.device import list_devices, software_versions
 from worker.engine.images.inputs import Style, TransferInputs
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from worker.engine.vgg.network import Network
 
+LOSSES: tuple[StyleLoss, ...] = get_args(StyleLoss)
 SIDES = (512, 1024, 2048)
 WARM_UP = 3
 ITERATIONS = 10
@@ -48,8 +49,9 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Precision of the activations, and whether CUDA graphs are used."""
+    """Style loss, precision of the activations, and whether CUDA graphs are used."""
 
+    style_loss: StyleLoss
     precision: str
     graphs: bool
 
@@ -100,8 +102,8 @@ def iterate_table(device: torch.device) -> Iterator[str]:
     tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
         make_cuda_deterministic()
-    yield "| long side | precision | graphs | seconds per iteration | peak MiB |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| long side | loss | precision | graphs | seconds per iteration | peak MiB |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for side, variant in itertools.product(SIDES, list_variants(device)):
         network = build_network(
             "vgg16",
@@ -111,24 +113,29 @@ def iterate_table(device: torch.device) -> Iterator[str]:
             capture_graph=capture_cuda_graph if variant.graphs else None,
         )
         graphs = "on" if variant.graphs else "off"
-        timing = _format_timing(network, side)
-        yield f"| {side} | {variant.precision} | {graphs} | {timing} |"
+        timing = _format_timing(network, side, variant.style_loss)
+        words = (side, variant.style_loss, variant.precision, graphs, timing)
+        yield f"| {' | '.join(map(str, words))} |"
 
 
 def list_variants(device: torch.device) -> list[Variant]:
     """List the variants that the device supports."""
     if device.type != "cuda":
-        return [Variant("float32", graphs=False)]
+        return [Variant(loss, "float32", graphs=False) for loss in LOSSES]
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     precisions = ("float32", "bf16") if has_bf16 else ("float32",)
     return [
-        Variant(precision, graphs)
+        Variant(loss, precision, graphs)
+        for loss in LOSSES
         for precision in precisions
         for graphs in (False, True)
+        if loss == "gram" or not graphs  # others are never captured
     ]
 
 
-def time_iterations(network: Network, side: int) -> Timing:
+def time_iterations(
+    network: Network, side: int, style_loss: StyleLoss = "gram"
+) -> Timing:
     """Run a few iterations at one size, as a job would.
 
     Raises:
@@ -138,7 +145,7 @@ def time_iterations(network: Network, side: int) -> Timing:
     photo = torch.rand(1, 3, side * 3 // 4, side, generator=generator)
     style = torch.rand(1, 3, side, side, generator=generator)
     stages = ((side, WARM_UP + ITERATIONS),)
-    params = StyleParams(max_edge=side, schedule=stages)
+    params = StyleParams(max_edge=side, schedule=stages, style_loss=style_loss)
     _reset_memory(network.device)
     times = []
     run = stylize(TransferInputs(photo, (Style(style),)), params, network)
@@ -152,9 +159,9 @@ def time_iterations(network: Network, side: int) -> Timing:
     return Timing(median(times), _read_peak_bytes(network.device) / 2**20)
 
 
-def _format_timing(network: Network, side: int) -> str:
+def _format_timing(network: Network, side: int, style_loss: StyleLoss) -> str:
     try:
-        timing = time_iterations(network, side)
+        timing = time_iterations(network, side, style_loss)
     except RuntimeError as error:  # torch.OutOfMemoryError is one, and MPS has its own
         if "out of memory" not in str(error):
             raise

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from shared.images.inspect import decode_rgb
-from shared.params.style import StyleParams
+from shared.params.style import StyleLoss, StyleParams
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.tensors import to_pil_image, to_tensor
 from worker.engine.transfer import stylize
@@ -47,6 +47,7 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
     "style_loss_and_pooling": [
         {},
         {"style_loss": "wasserstein"},
+        {"style_loss": "neighbors"},
         {"pooling": "average"},
     ],
     "color": [
@@ -58,29 +59,63 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
     "quality": [{"quality": name} for name in ("draft", "standard", "fine")],
     "masks": [{"mask_feather": feather} for feather in (0, 0.02, 0.2)],
 }
+LOSSES = "style_losses"  # a sheet of pairs, one in each row, by losses
+PAIRS = (
+    ("tubingen.jpg", "starry_night.jpg"),
+    ("photos/grace_hopper-1.jpg", "strokes.jpg"),
+    ("chelsea.jpg", "mosaic.jpg"),
+    ("coffee.jpg", "waves.jpg"),
+)
 
 
 def main(names: list[str]) -> None:
     """Draw the sheets named, or every one; that takes some minutes."""
     tensors = load_weights("vgg16", default_folder())
     network = build_network("vgg16", tensors, torch.device("cpu"))
-    for name in names or SHEETS:
-        masked = name == "masks"
-        pictures = [_paint(network, masked=masked, **each) for each in SHEETS[name]]
-        _side_by_side(pictures).save(_FOLDER / f"{name}.jpg", quality=88)
+    for name in names or (*SHEETS, LOSSES):
+        if name == LOSSES:
+            sheet = _below_each_other([_compare_losses(network, *p) for p in PAIRS])
+        else:
+            masked = name == "masks"
+            pictures = [_paint(network, masked=masked, **each) for each in SHEETS[name]]
+            sheet = _side_by_side(pictures)
+        sheet.save(_FOLDER / f"{name}.jpg", quality=88)
 
 
-def _paint(network: Network, *, masked: bool, **changes: Any) -> Image.Image:
-    photo, painting, other = (
-        to_tensor(decode_rgb((_ROOT / "samples" / name).read_bytes()), network.device)
-        for name in ("chelsea.jpg", _PAINTING, _OTHER_PAINTING)
+def _compare_losses(network: Network, photo: str, painting: str) -> Image.Image:
+    """Return a row: photo, painting, and a picture for each style loss."""
+    pictures = [
+        _paint(network, masked=False, photo=photo, painting=painting, style_loss=loss)
+        for loss in get_args(StyleLoss)
+    ]
+    inputs = [
+        ImageOps.fit(_open_sample(name), pictures[0].size) for name in (photo, painting)
+    ]
+    return _side_by_side([*inputs, *pictures])
+
+
+def _open_sample(name: str) -> Image.Image:
+    return decode_rgb((_ROOT / "samples" / name).read_bytes())
+
+
+def _paint(
+    network: Network,
+    *,
+    masked: bool,
+    photo: str = "chelsea.jpg",
+    painting: str = _PAINTING,
+    **changes: Any,
+) -> Image.Image:
+    content, style, other = (
+        to_tensor(_open_sample(name), network.device)
+        for name in (photo, painting, _OTHER_PAINTING)
     )
-    styles = (Style(painting),)
+    styles = (Style(style),)
     if masked:
-        styles = (Style(painting, _left_half()), Style(other))
+        styles = (Style(style, _left_half()), Style(other))
     both = {"styles": ({}, {})} if masked else {}
     params = StyleParams(**(_BASE | both | changes))
-    *_, last = stylize(TransferInputs(photo, styles), params, network)
+    *_, last = stylize(TransferInputs(content, styles), params, network)
     return to_pil_image(last.image)
 
 
@@ -96,6 +131,16 @@ def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
     sheet = Image.new("RGB", (step * len(pictures) - _GAP_PX, height), "white")
     for number, picture in enumerate(pictures):
         sheet.paste(picture, (number * step, 0))
+    return sheet
+
+
+def _below_each_other(rows: list[Image.Image]) -> Image.Image:
+    width = max(row.width for row in rows)
+    height = sum(row.height + _GAP_PX for row in rows) - _GAP_PX
+    sheet, top = Image.new("RGB", (width, height), "white"), 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height + _GAP_PX
     return sheet
 
 

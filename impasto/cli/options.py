@@ -90,7 +90,9 @@ class StyleOptions:
     style_layers: Annotated[
         str | None, typer.Option(help="Layers the style is made of, likewise.")
     ] = None
-    style_loss: Annotated[str | None, typer.Option(help="gram or wasserstein.")] = None
+    style_loss: Annotated[
+        str | None, typer.Option(help="gram, wasserstein or neighbors.")
+    ] = None
     pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
     style_scale: Annotated[
         float | None, typer.Option(help="Size of the strokes; 1 is usual.")

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from shared.params.schedule import Stage
 
 LBFGS_HISTORY = 10  # pairs of steps and gradient differences that are stored
+MAX_CANDIDATES = 16_384  # cells of 4 x 4 px that are stored of each painting: neighbors
+_CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # of VGG, by block
 # Forward and backward pass of VGG-19 for 64 px and the receptive field of the deepest
 # layer around them, float32: 320 x 320 px of 2,200 bytes each, and temporary copies.
 SMALLEST_TILE_BYTES = 300_000_000
+_SMALLEST_TILE_CELLS = 80**2
 _ACTIVATION_BYTES_PER_PIXEL = SMALLEST_TILE_BYTES / 320**2
 
 _BASE_BYTES = 300_000_000  # the program, the network, a reserve
@@ -70,7 +73,23 @@ def _state_bytes(params: StyleParams) -> int:
     pictures = _PICTURES + _PICTURES_OF_OPTIMIZER[params.optimizer or "lbfgs"]
     styles = len(params.styles) * max(1.0, params.style_scale) ** 2
     total_pictures = pictures + _PICTURES_PER_STYLE * styles
-    return _BASE_BYTES + round(params.max_edge**2 * total_pictures * _BYTES_PER_PIXEL)
+    picture_bytes = round(params.max_edge**2 * total_pictures * _BYTES_PER_PIXEL)
+    return _BASE_BYTES + picture_bytes + _neighbor_bytes(params)
+
+
+def _neighbor_bytes(params: StyleParams) -> int:
+    """Return the bytes of the neighbors loss besides the activations, float32.
+
+    The candidates of each painting, twice more those of one while it is matched, and
+    the targets and work space of the smallest tile.
+    """
+    if params.style_loss != "neighbors":
+        return 0
+    channels = sum(_CHANNELS[name[len("relu")]] for name in params.style_layers)
+    cells = (params.max_edge * params.style_scale) ** 2 / 16
+    candidates = min(MAX_CANDIDATES, cells) * (len(params.styles) + 2)
+    values = candidates * channels + _SMALLEST_TILE_CELLS * (channels + 3 * 512)
+    return round(4 * values)
 
 
 STEP_PX = 16  # step between sizes

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PoolingName = Literal["max", "average"]
-StyleLoss = Literal["gram", "wasserstein"]
+StyleLoss = Literal["gram", "wasserstein", "neighbors"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
@@ -27,7 +27,16 @@ Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 # scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
 # faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
 # docs/adr/0034-defaults-that-paint.md has the candidates.
-_STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
+_TEXTURE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
+STYLE_LAYERS: dict[StyleLoss, dict[str, float]] = {
+    "gram": _TEXTURE_LAYERS,
+    "wasserstein": _TEXTURE_LAYERS,
+    "neighbors": {  # all of VGG-16 up to there, as published
+        f"relu{block}_{index}": 1.0
+        for block, count in enumerate((2, 2, 3, 3), 1)
+        for index in range(1, count + 1)
+    },
+}
 
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
@@ -78,18 +87,20 @@ class StyleParams(BaseModel):
         description="weight of each layer; shallow ones keep the photo's details, deep "
         "ones only its forms",
     )
-    style_layers: dict[str, Weight] = Field(
-        default=_STYLE_LAYERS,
-        min_length=1,
-        validate_default=True,
-        description="weight of each layer; shallow ones hold color and grain, deep "
-        "ones strokes, and relu5_1 whole things of the painting, such as faces",
-    )
     style_loss: StyleLoss = Field(
         default="gram",
         description="gram: correlations of channels, Gatys et al.; wasserstein: "
         "distance of mean and covariance, crowsonkb; more coherent strokes, a little "
-        "slower",
+        "slower; neighbors: each spot of the photo is painted as the spot of the "
+        "painting that is most like it, Kolkin et al.; things stay clear",
+    )
+    style_layers: dict[str, Weight] = Field(
+        default={},
+        validate_default=True,
+        description="weight of each layer; shallow ones hold color and grain, deep "
+        "ones strokes, and relu5_1 whole things of the painting, such as faces; "
+        "default: relu1_1 to relu3_1 with 1 and relu4_1 with 0.25; with neighbors all "
+        "from relu1_1 to relu4_3",
     )
     color: Color = Field(
         default="style",
@@ -100,11 +111,12 @@ class StyleParams(BaseModel):
     loss_scale: Literal["relative", "gatys"] = Field(
         default="relative",
         description="relative: each layer's error over its target's size; "
-        "gatys: the published constants; of wasserstein: over the channels",
+        "gatys: the published constants; of wasserstein: over the channels; "
+        "of neighbors: the cosine distance itself",
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(
-        default=10.0,  # with _STYLE_LAYERS; 16 began to paint skin into skies
+        default=10.0,  # with _TEXTURE_LAYERS; 16 began to paint skin into skies
         description="beta, Gatys et al. eq. 7; 5 keeps more of the photo, 20 less",
     )
     tv_weight: Weight = Field(
@@ -200,6 +212,8 @@ class StyleParams(BaseModel):
     def _layers_exist(
         cls, layers: dict[str, float], info: ValidationInfo
     ) -> dict[str, float]:
+        if not layers and info.field_name == "style_layers":
+            layers = STYLE_LAYERS[info.data.get("style_loss", "gram")]
         known = layer_names(info.data.get("network", "vgg16"))
         if unknown := sorted(set(layers) - set(known)):
             raise ValueError(

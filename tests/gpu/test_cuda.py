@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import get_args
 
 import pytest
 import torch
 
+from shared.params.style import StyleLoss
 from tests.gpu.conftest import alike, evaluated, inputs, params_of, picture
 from worker.engine.images.inputs import Style
 from worker.engine.images.pyramid import PyramidScale
@@ -17,7 +19,7 @@ from worker.engine.vgg.cuda_graphs import capture_cuda_graph
 
 pytestmark = [pytest.mark.cuda, pytest.mark.weights]
 
-LOSSES = ("gram", "wasserstein")
+LOSSES = get_args(StyleLoss)
 PRECISIONS = {"float32": None, "bf16": torch.bfloat16}
 MIB = 2**20
 

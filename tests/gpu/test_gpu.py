@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import get_args
 
 import pytest
 import torch
 
+from shared.params.style import StyleLoss
 from tests.gpu.conftest import alike, evaluated, inputs, params_of
 from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
@@ -14,7 +16,7 @@ from worker.engine.transfer import stylize
 pytestmark = [pytest.mark.gpu, pytest.mark.weights]
 
 OPTIMIZERS = ("lbfgs", "adam", "gd")
-LOSSES = ("gram", "wasserstein")
+LOSSES = get_args(StyleLoss)
 ABILITIES = {
     "plain": {},
     "average pooling": {"pooling": "average"},

@@ -14,6 +14,7 @@ from worker.engine.images.tiling import (
     count_pixels_with_halo,
     estimate_bytes_per_pixel,
 )
+from worker.engine.targets import count_cell_values
 
 if TYPE_CHECKING:
     from shared.params.style import StyleParams
@@ -46,9 +47,8 @@ class MemoryPlan:
     @property
     def activation_bytes(self) -> int:
         """Bytes of one tile, with the margin that the network sees around it."""
-        return count_pixels_with_halo(
-            self._layers, self.tile_side_px
-        ) * estimate_bytes_per_pixel(self._layers)
+        pixels = count_pixels_with_halo(self._layers, self.tile_side_px)
+        return pixels * _bytes_per_pixel(self.network, self.params)
 
     @property
     def tiling(self) -> str:
@@ -102,10 +102,15 @@ def plan_memory(
     sizes = [fit_size(inputs.content, params.max_edge)]
     sizes += [fit_size(style.image, style_side) for style in inputs.styles]
     layers = _layers(network, params)
-    pixels = activation_bytes(params, device_bytes) // estimate_bytes_per_pixel(layers)
+    pixels = activation_bytes(params, device_bytes) // _bytes_per_pixel(network, params)
     return MemoryPlan(
         network, params, tuple(sizes), compute_largest_tile_px(layers, pixels)
     )
+
+
+def _bytes_per_pixel(network: Network, params: StyleParams) -> int:
+    cell_values = count_cell_values(network, params)
+    return estimate_bytes_per_pixel(_layers(network, params), cell_values)
 
 
 def _layers(network: Network, params: StyleParams) -> tuple[Layer, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker.engine.losses.content_tv import add_total_variation, content_loss
+from worker.engine.neighbor_style import NeighborMatches, NeighborStyleLoss
 from worker.engine.targets import (
     ContentTargets,
     build_feature_extractor,
@@ -18,13 +19,17 @@ from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.cuda_graphs import GraphedCallable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from shared.params.style import StyleParams
     from worker.engine.images.pyramid import PyramidScale
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
-    from worker.engine.vgg.network import Network
+    from worker.engine.neighbor_style import GradientAt
+    from worker.engine.targets import StyleTarget
+    from worker.engine.vgg.network import LayerOutput, Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ class Objective:
     The targets are computed once, at construction, from images of the size to be
     optimized. In tiles, the content targets are computed again in each evaluation:
     they would take far more memory than the image.
+
+    Args:
+        network: Network that computes the activations.
+        params: Weights, layers and losses.
+        scale: Photo and paintings at the size of the scale.
+        limits: Memory and callback after each tile.
+        start: Image that the scale begins with, (1, C, H, W); None: the photo.
+        matches: Matches of the neighbors loss, filled if they are empty; None: new.
     """
 
     def __init__(
@@ -54,25 +67,40 @@ class Objective:
         params: StyleParams,
         scale: PyramidScale,
         limits: RunLimits,
+        start: Tensor | None = None,
+        matches: NeighborMatches | None = None,
     ) -> None:
         self._tv_weight, self._after_tile = params.tv_weight, limits.after_tile
-        self._styles = build_style_targets(network, params, scale, limits)
+        style_layers = distribute_weight(params.style_layers, params.style_weight)
         weights = distribute_weight(params.content_layers, params.content_weight)
-        names = weights.keys() | self._styles.keys()
         self._extractor = build_feature_extractor(
-            network, names, scale.size, params.tile_px, limits
+            network, weights.keys() | style_layers.keys(), scale.size, params, limits
         )
         self._content = ContentTargets(
             self._extractor, scale.content, weights, params, limits.after_tile
         )
+        style_extractor = replace(self._extractor, layer_names=style_layers.keys())
+        self._styles: dict[str, list[StyleTarget]] = {}
+        self._neighbors: NeighborStyleLoss | None = None
+        if params.style_loss != "neighbors":
+            self._styles = build_style_targets(network, params, scale, limits)
+        elif style_layers:
+            self._neighbors = NeighborStyleLoss(
+                style_extractor,
+                params,
+                scale,
+                scale.content if start is None else start,
+                matches or NeighborMatches(),
+                limits,
+            )
         self._tiled_style: TiledStyleLoss | None = None
         if len(self._extractor.tiles) > 1 and self._styles:
-            style_extractor = replace(self._extractor, layer_names=self._styles.keys())
             kind = params.style_loss
             self._tiled_style = TiledStyleLoss(
                 style_extractor, self._styles, kind, self._after_tile
             )
-        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot.
+        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot;
+        # the neighbors loss does not, but was never captured.
         # This is decided by rule, not by trying.
         can_capture = len(self._extractor.tiles) == 1 and params.style_loss == "gram"
         self._graph: GraphedCallable | None = None
@@ -116,23 +144,39 @@ class Objective:
         content_targets = self._content.get_features(tile)
         strides = self._extractor.strides
 
-        def gradient_at(name: str, features: Tensor) -> Tensor | None:
-            core = tile.crop_core(features, strides[name])
-            if not core.numel():
-                return None
-            gradients = self._style_gradients(name, core, tile, sums)
-            if name in content_targets:
-                factor = self._content.factors[name]
-                value, gradient = content_loss(core, content_targets[name], factor)
-                sums.content = sums.content + value
-                gradients.append(gradient)
-            return tile.sum_core_gradients(gradients, features, strides[name])
-
-        activations = self._extractor.network.forward(
+        outputs = self._extractor.network.forward(
             tile.crop(image), self._extractor.layer_names
         )
-        color_gradient = self._extractor.network.backward(activations, gradient_at)
+        neighbor_gradient_at = self._evaluate_neighbors(tile, outputs, sums)
+
+        def gradient_at(name: str, features: Tensor) -> Tensor | None:
+            core = tile.crop_core(features, strides[name])
+            gradients = []
+            if core.numel():
+                gradients = self._style_gradients(name, core, tile, sums)
+                if name in content_targets:
+                    factor = self._content.factors[name]
+                    value, gradient = content_loss(core, content_targets[name], factor)
+                    sums.content = sums.content + value
+                    gradients.append(gradient)
+            total = tile.sum_core_gradients(gradients, features, strides[name])
+            added = neighbor_gradient_at(name, features)
+            if total is None or added is None:
+                return added if total is None else total
+            return total.add_(added)
+
+        color_gradient = self._extractor.network.backward(outputs, gradient_at)
         return color_gradient.sum_to_size(tile.crop(image).shape)
+
+    def _evaluate_neighbors(
+        self, tile: Tile, outputs: Sequence[LayerOutput], sums: _LossSums
+    ) -> GradientAt:
+        if self._neighbors is None:
+            return lambda _name, _features: None
+        activations = {output.layer.name: output.activation for output in outputs}
+        value, gradient_at = self._neighbors.evaluate(tile, activations)
+        sums.style = sums.style + value
+        return gradient_at
 
     def _style_gradients(
         self, name: str, core: Tensor, tile: Tile, sums: _LossSums

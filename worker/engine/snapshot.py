@@ -22,6 +22,7 @@ class Snapshot:
     """State after one iteration, from which another process resumes bit for bit.
 
     Targets are not in it: recomputing them from the same images gives the same values.
+    The matches of the neighbors loss are: the image that they come from is gone.
     It holds references, not copies: nothing changes these tensors afterwards.
 
     Attributes:
@@ -61,7 +62,7 @@ class Snapshot:
         return bool(self.numbers.get("still.reached"))
 
     def component_state(self, component: str) -> ComponentState:
-        """Return the state of one component: optimizer, average or early stopping."""
+        """Return the state of one component, such as the optimizer."""
         return ComponentState(
             _select_by_prefix(self.tensors, f"{component}."),
             _select_by_prefix(self.numbers, f"{component}."),

@@ -185,18 +185,35 @@ def build_feature_extractor(
     network: Network,
     layer_names: Collection[str],
     size: Size,
-    tile_px: int | None,
+    params: StyleParams,
     limits: RunLimits,
 ) -> TiledFeatureExtractor:
     """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory."""
-    memory_tile_px = choose_tile_px(size, network, layer_names, limits.activation_bytes)
-    side = min(memory_tile_px or max(size), tile_px or max(size))
+    memory_tile_px = choose_tile_px(
+        size,
+        network,
+        layer_names,
+        limits.activation_bytes,
+        count_cell_values(network, params),
+    )
+    side = min(memory_tile_px or max(size), params.tile_px or max(size))
     return TiledFeatureExtractor(
         size,
         network,
         layer_names,
         make_tiles(size, side, compute_halo_px(network.layers_up_to(layer_names))),
     )
+
+
+def count_cell_values(network: Network, params: StyleParams) -> int:
+    """Count what a cell takes with the neighbors loss: its target, and work space."""
+    if params.style_loss != "neighbors":
+        return 0
+    layers = network.layers_up_to(params.style_layers)
+    channels = [
+        layer.channels for layer in layers if params.style_layers.get(layer.name)
+    ]
+    return sum(channels) + 3 * max(channels)
 
 
 def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, float]:
@@ -230,7 +247,7 @@ def build_style_targets(
         params.mask_feather,
     )
     sizes = build_feature_extractor(
-        network, weights, scale.size, params.tile_px, limits
+        network, weights, scale.size, params, limits
     ).map_sizes
     return {
         name: [
@@ -265,7 +282,7 @@ def _compute_style_statistics(
 ) -> dict[str, Tensor]:
     """Compute the statistics of one style image, or of its region, by layer."""
     size = (style.image.shape[2], style.image.shape[3])
-    extractor = build_feature_extractor(network, names, size, params.tile_px, limits)
+    extractor = build_feature_extractor(network, names, size, params, limits)
     region = None if style.region is None else resize_mask(style.region, size)
     spatial_weights = {
         name: [compute_spatial_weights(region, extractor.map_sizes[name])]

@@ -18,6 +18,7 @@ from worker.engine.images.color import apply_color_mode, restore_chroma, to_lumi
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
 from worker.engine.limits import RunLimits
+from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
 from worker.engine.optimizers.registry import OPTIMIZERS
 from worker.engine.snapshot import Iterate, Snapshot
@@ -210,7 +211,11 @@ class _ScaleRun:
     def iterate_phase(self, phase: Phase, snapshot: Snapshot) -> Iterator[Iterate]:
         """Optimize to the end of a phase, or until early stopping."""
         params = phase.params
-        objective = Objective(self._network, params, self._scale, self._limits)
+        matches = NeighborMatches()
+        matches.load_state(snapshot.component_state("neighbors"))
+        objective = Objective(
+            self._network, params, self._scale, self._limits, snapshot.point, matches
+        )
         optimizer = OPTIMIZERS[params.optimizer or "lbfgs"](self._limits.step_scale)
         average = IterateAverage(params.averaging or 0.0)
         optimizer.load_state(snapshot.component_state("optimizer"))
@@ -222,6 +227,7 @@ class _ScaleRun:
             "optimizer": optimizer,
             "average": average,
             "still": self._early_stopping,
+            "neighbors": matches,
         }
         point, begin = snapshot.point, snapshot.iteration
         del snapshot

@@ -17,7 +17,10 @@ from shared.params.style import StyleParams
 from worker.engine.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from bench.engine.measured_process import Stopwatch, Task
+    from shared.params.schedule import Stage
     from worker.engine.snapshot import Iterate
 
 FACTOR = "content_factor"  # of `make_objective_params`, among the settings
@@ -35,9 +38,16 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     factor = settings.pop(FACTOR)
     known = make_objective_params(height, width, content_factor=factor) | settings
     params = StyleParams(max_edge=task.edge, schedule=schedule, **known)
+    return deliver_moments(start_run(task, params), schedule, task, clock)
+
+
+def deliver_moments(
+    run: Iterator[Iterate], schedule: Sequence[Stage], task: Task, clock: Stopwatch
+) -> dict[str, Any]:
+    """Deliver pictures of the last scale of a run: all at first, then some."""
     moments = [
         _deliver(iterate, Path(task.folder), clock)
-        for iterate in start_run(task, params)
+        for iterate in run
         if iterate.scale == len(schedule) - 1 and _is_kept(iterate, schedule[-1][1])
     ]
     return {"moments": moments, "picture": moments[-1]["picture"]}

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from bench.gpu_check import Variant, list_variants, run_tests, time_iterations
+from bench.gpu_check import LOSSES, Variant, list_variants, run_tests, time_iterations
 from tests.unit.worker.engine.conftest import random_weights
 from worker.devices.device import list_devices
 from worker.engine.vgg.network import build_network
@@ -32,13 +32,16 @@ def test_without_a_gpu_it_says_so_and_fails(options):
 def test_the_clockwork_runs_on_the_cpu():
     weights = {name: each.float() for name, each in random_weights("vgg16").items()}
 
-    found = time_iterations(build_network("vgg16", weights, torch.device("cpu")), 64)
+    network = build_network("vgg16", weights, torch.device("cpu"))
 
-    assert found.seconds > 0
+    for style_loss in LOSSES:
+        assert time_iterations(network, 64, style_loss).seconds > 0
 
 
 def test_a_device_without_cuda_is_timed_in_float32_alone():
-    assert list_variants(torch.device("mps")) == [Variant("float32", False)]
+    found = list_variants(torch.device("mps"))
+
+    assert found == [Variant(style_loss, "float32", False) for style_loss in LOSSES]
 
 
 @pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")

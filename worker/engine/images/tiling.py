@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from worker.engine.losses.neighbors import CELL_PX
 from worker.engine.vgg.receptive_field import iterate_receptive_fields
 
 if TYPE_CHECKING:
@@ -130,20 +131,29 @@ def compute_halo_px(layers: Sequence[Layer]) -> int:
     return math.ceil(reach / GRID_PX) * GRID_PX
 
 
-def estimate_bytes_per_pixel(layers: Sequence[Layer]) -> int:
+def estimate_bytes_per_pixel(layers: Sequence[Layer], cell_values: int = 0) -> int:
     """Estimate the memory of forward and backward, per pixel of the image.
 
     It counts all activations and, in the backward pass at the largest feature map, two
     gradients, the indices of its pooling, and a buffer to add up.
+
+    Args:
+        layers: Layers that are computed.
+        cell_values: Values that the neighbors loss keeps for each of its cells.
     """
     strides = compute_strides(layers)
     item = layers[0].item_bytes
     layer_bytes = [layer.channels * item / strides[layer.name] ** 2 for layer in layers]
-    return math.ceil(sum(layer_bytes) + 3 * max(layer_bytes))
+    cell_bytes = cell_values * item / CELL_PX**2
+    return math.ceil(sum(layer_bytes) + 3 * max(layer_bytes) + cell_bytes)
 
 
 def choose_tile_px(
-    size: Size, network: Network, names: Collection[str], activation_bytes: int | None
+    size: Size,
+    network: Network,
+    names: Collection[str],
+    activation_bytes: int | None,
+    cell_values: int = 0,
 ) -> int | None:
     """Choose the side of the tiles, px, from sizes alone; None: one tile is enough.
 
@@ -153,11 +163,12 @@ def choose_tile_px(
         names: Layers to compute.
         activation_bytes: Maximum memory of the activations; None: no limit. If it is
             less than the smallest tile needs, the smallest tile is chosen.
+        cell_values: As for `estimate_bytes_per_pixel`.
     """
     layers = network.layers_up_to(names)
     if activation_bytes is None or not layers:
         return None
-    pixels = activation_bytes // estimate_bytes_per_pixel(layers)
+    pixels = activation_bytes // estimate_bytes_per_pixel(layers, cell_values)
     if size[0] * size[1] <= pixels:
         return None
     return compute_largest_tile_px(layers, pixels)
@@ -184,13 +195,15 @@ def _iterate_fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
 def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
     count = max(1, math.ceil(length / tile_px))
     step = math.ceil(length / count / GRID_PX) * GRID_PX
-    starts = range(0, length, step)
+    # The last tile has a position of every layer: what is smaller joins the one before.
+    starts = range(0, max(length - GRID_PX, 0) + 1, step)
     for start in starts:
-        stop = min(start + step, length)
+        is_last = start == starts[-1]
+        stop = length if is_last else start + step
         yield TileSpan(
             start,
             stop,
             crop_start=max(0, start - halo_px),
             crop_stop=min(length, stop + halo_px),
-            last=start == starts[-1],
+            last=is_last,
         )

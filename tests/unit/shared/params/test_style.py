@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from pydantic import ValidationError
 
 from shared.params.networks import layer_names
 from shared.params.schedule import MAX_ITERATIONS, make_schedule
-from shared.params.style import StyleParams
+from shared.params.style import StyleLoss, StyleParams
 
 
 def wrong_fields(values):
@@ -45,7 +47,7 @@ def test_every_wrong_value_is_named_at_once():
             "max_edge": 1,
             "bogus": 1,
             "content_layers": {"conv9": 1},
-            "style_layers": {},
+            "style_layers": {"relu1_1": 0},
             "style_weight": -1,
             "seed": "x",
             "optimizer": "magic",
@@ -152,3 +154,13 @@ def test_parameters_survive_the_way_through_json():
     )
 
     assert StyleParams.model_validate(params.model_dump(mode="json")) == params
+
+
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
+def test_the_style_loss_chooses_the_style_layers_unless_they_are_told(style_loss):
+    found = StyleParams(style_loss=style_loss).style_layers
+    told = StyleParams(style_loss=style_loss, style_layers={"relu2_1": 2}).style_layers
+
+    assert ("relu4_3" in found) == (style_loss == "neighbors")
+    assert len(found) == (10 if style_loss == "neighbors" else 4)
+    assert told == {"relu2_1": 2}

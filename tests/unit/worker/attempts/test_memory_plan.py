@@ -87,7 +87,7 @@ def test_less_than_tiles_that_were_asked_for_are_smaller_ones(network):
     assert smaller.tiling == "64 px"
     limits = RunLimits(smaller.activation_bytes)
     looking = build_feature_extractor(
-        network, names, (384, 512), smaller.params.tile_px, limits
+        network, names, (384, 512), smaller.params, limits
     )
     assert {tile.rows.stop - tile.rows.start for tile in looking.tiles} == {64}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -112,6 +112,53 @@ def _distribution(features: Array) -> tuple[Array, Array]:
 
 def _mean_square(features: Array) -> float:
     return float((features**2).sum() / features[0].size)
+
+
+def gatys_neighbors(
+    image: Mapping[str, Array],
+    photo: Mapping[str, Array],
+    style: Mapping[str, Array],
+    weights: Mapping[str, float],
+) -> float:
+    """Kolkin et al. (2022): mean of 1 - cos(h, t), t the match of the photo's cell."""
+    x, source, candidates = (
+        _hypercolumns(each, weights) for each in (image, photo, style)
+    )
+    total = 0.0
+    centers = candidates - candidates.mean(axis=0)
+    for column, cell in zip(x, source - source.mean(axis=0), strict=True):
+        distances = [1 - _cosine(cell, center) for center in centers]
+        target = candidates[int(np.argmin(distances))]
+        total += 1 - _cosine(column, target)
+    return total / len(x)
+
+
+def relative_neighbors(*features_and_weights: Mapping[str, Any]) -> float:
+    """32 times the cosine distance."""
+    return 32 * gatys_neighbors(*features_and_weights)
+
+
+def _hypercolumns(features: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
+    """Cells of 4 x 4 px from relu1_1: (cells, channels of all layers)."""
+    _, height, width = features["relu1_1"].shape
+    columns = []
+    for row in range(height // 4):
+        for column in range(width // 4):
+            parts = []
+            for name, weight in weights.items():
+                stride = 2 ** (int(name[4]) - 1)
+                side = max(1, 4 // stride)
+                layer = features[name]
+                top = min(row * 4 // stride, layer.shape[1] - 1)
+                left = min(column * 4 // stride, layer.shape[2] - 1)
+                part = layer[:, top : top + side, left : left + side]
+                parts.append(part.mean(axis=(1, 2)) * weight / len(part))
+            columns.append(np.concatenate(parts))
+    return np.array(columns)
+
+
+def _cosine(one: Array, other: Array) -> float:
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))
 
 
 def total_variation(image: Array) -> float:

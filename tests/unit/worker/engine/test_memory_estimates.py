@@ -9,6 +9,7 @@ import torch
 
 from shared.params.memory import (
     LBFGS_HISTORY,
+    MAX_CANDIDATES,
     SMALLEST_TILE_BYTES,
     activation_bytes,
     need_bytes,
@@ -20,7 +21,9 @@ from worker.engine.images.tiling import (
     compute_halo_px,
     estimate_bytes_per_pixel,
 )
+from worker.engine.losses.neighbors import CELL_PX
 from worker.engine.optimizers.lbfgs import HISTORY_SIZE
+from worker.engine.targets import count_cell_values
 from worker.engine.vgg.network import build_network
 
 CHANNELS = (64, 128, 256, 512, 512)  # by block
@@ -49,6 +52,24 @@ def test_the_estimate_of_the_smallest_tile_is_above_what_the_engine_counts(name)
     side = MIN_TILE_PX + 2 * compute_halo_px(layers)
 
     assert side**2 * estimate_bytes_per_pixel(layers) < SMALLEST_TILE_BYTES
+
+
+@pytest.mark.parametrize("name", get_args(NetworkName))
+def test_the_neighbors_loss_has_its_candidates_and_its_cells_counted(name):
+    names = layer_names(name)
+    layers = {"style_layers": dict.fromkeys(names, 1.0), "network": name}
+    params = StyleParams(style_loss="neighbors", max_edge=512, **layers)
+    network = full_width(name)
+    side = MIN_TILE_PX + 2 * compute_halo_px(network.layers_up_to(names))
+    cell_bytes = 4 * count_cell_values(network, params) / CELL_PX**2
+    channels = sum(layer.channels for layer in network.layers_up_to(names))
+
+    plain = need_bytes(params.model_copy(update={"style_loss": "gram"}))
+
+    candidates = 3 * 4 * MAX_CANDIDATES * channels
+    counted = 0.8 * (need_bytes(params) - plain)
+    assert counted == pytest.approx(candidates + side**2 * cell_bytes, rel=0.06)
+    assert counted >= candidates + side**2 * cell_bytes
 
 
 def test_more_pixels_and_more_history_need_more_memory():

@@ -42,12 +42,14 @@ def second_terms(
         vgg16_activations(each[0].numpy(), arrays) for each in (*pictures, noise)
     )
     content_term = getattr(second, f"{loss_scale}_content")
-    term = {"gram": "style", "wasserstein": "wasserstein"}[style_loss]
+    term = {"gram": "style"}.get(style_loss, style_loss)
     style_term = getattr(second, f"{loss_scale}_{term}")
     content = sum(
         weight / 4 * content_term(f[name], p[name], n[name])
         for name, weight in CONTENT_LAYERS.items()
     )
+    if style_loss == "neighbors":  # all layers together, by the length of the photo's
+        return content, style_term(f, p, s, STYLE_LAYERS)
     style = sum(
         weight / 4 * style_term(f[name], s[name])
         for name, weight in STYLE_LAYERS.items()

@@ -31,6 +31,12 @@ ABILITIES: dict[str, dict[str, Any]] = {
     "average pooling": {"pooling": "average"},
     "wasserstein": {"style_loss": "wasserstein"},
     "wasserstein, as published": {"style_loss": "wasserstein", "loss_scale": "gatys"},
+    "neighbors": {"style_loss": "neighbors"},
+    "neighbors, as published": {
+        "style_loss": "neighbors",
+        "loss_scale": "gatys",
+        "content_weight": 0.0,
+    },
     "smaller style": {"style_scale": 0.5},
     "larger style": {"style_scale": 2.0},
     "luminance": {"color": "luminance"},

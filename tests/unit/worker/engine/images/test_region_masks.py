@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pytest
 import torch
 
+from shared.params.style import StyleLoss
 from tests.unit.worker.engine.conftest import (
     finite_difference_gradient,
     make_objective,
@@ -132,7 +133,7 @@ def test_the_guided_gram_matrix_agrees_with_numpy(
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("style_loss", ["gram", "wasserstein"])
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
 def test_the_gradient_of_masked_styles_agrees_with_finite_differences(
     network: Network, make_params: Callable[..., StyleParams], style_loss: str
 ) -> None:

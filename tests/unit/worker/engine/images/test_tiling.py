@@ -189,21 +189,21 @@ def test_more_than_the_budget_allows_is_computed_in_tiles(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:
     calls: list[None] = []
-    photo, painting = picture(150, 203, seed=1), picture(90, 90, seed=2)
+    photo, painting = picture(150, 208, seed=1), picture(90, 90, seed=2)
     limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
 
     objective = make_objective(network, make_params(), photo, [painting], limits)
     calls.clear()
     objective.evaluate(photo)
 
-    assert len(calls) == 2 * 3 * 4  # twice over 150 / 64 by 203 / 64 tiles
+    assert len(calls) == 2 * 3 * 4  # twice over 150 / 64 by 208 / 64 tiles
 
 
 def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
     network: Network, make_params: Callable[..., StyleParams]
 ) -> None:
     calls: list[None] = []
-    photo = picture(150, 203, seed=1)
+    photo = picture(150, 208, seed=1)
     limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
     params = make_params(tile_px=192, style_weight=0.0)
 

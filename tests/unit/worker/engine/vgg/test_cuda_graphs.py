@@ -118,6 +118,7 @@ def test_a_run_with_graphs_is_the_run_without(
     ("changes", "limits"),
     [
         ({"style_loss": "wasserstein"}, RunLimits()),
+        ({"style_loss": "neighbors"}, RunLimits()),
         ({}, RunLimits(activation_bytes=1)),
     ],
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
 
-from shared.params.style import StyleParams
+from shared.params.style import StyleLoss, StyleParams
 from tests.unit.worker.engine.conftest import (
     alike,
     last,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     MakeParams = Callable[..., StyleParams]
 
-LOSSES = ("gram", "wasserstein")
+LOSSES = get_args(StyleLoss)
 ITERATIONS = 40
 SHARE_OF_TIME = 0.6  # of an iteration in bfloat16, where float32 takes 1
 # Rounding makes ties, and of ties the first wins: max pooling sends some gradients

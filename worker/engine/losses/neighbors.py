@@ -1,0 +1,155 @@
+"""Nearest-neighbor loss: each cell of the picture takes after one cell of a painting.
+
+Kolkin et al. (2022), "Neural Neighbor Style Transfer" (arXiv 2203.13215). A hypercolumn
+is what all style layers say about a cell of 4 x 4 px: one vector, here kept layer by
+layer. The loss is the cosine distance to a target: the hypercolumn of the painting that
+is most like what the photo shows there. C is channels of one layer, N the cells of a
+picture, M those of a painting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F
+
+from worker.engine.vgg.precision import accumulation_dtype, to_accumulation_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from worker.engine.images.pyramid import Size
+
+    Columns = Mapping[str, Tensor]  # hypercolumns: (N, C) by layer
+
+CELL_PX = 4  # side of the cell that a hypercolumn describes
+_BLOCK_VALUES = 2**24  # similarities computed at a time: 64 MiB
+_MIN_LENGTH = 1e-6  # shorter hypercolumns, as of a black picture, have no direction
+
+
+def count_cells(size: Size) -> Size:
+    """Return the rows and columns of cells of a picture of (height, width); above 0."""
+    return max(1, size[0] // CELL_PX), max(1, size[1] // CELL_PX)
+
+
+def pool_to_cells(features: Tensor, stride: int, size: Size) -> Tensor:
+    """Resample a feature map to cells: means of a finer map, copies of a coarser one.
+
+    Not bilinear as published: the gradient of that is not deterministic on CUDA.
+
+    Args:
+        features: (1, C, H, W), a position each `stride` px.
+        stride: Distance between its positions, px.
+        size: Rows and columns of cells.
+
+    Returns:
+        (1, C, *size).
+    """
+    if stride < CELL_PX:
+        return F.avg_pool2d(features, _window(features, stride))
+    if stride > CELL_PX:
+        features = F.interpolate(features, scale_factor=stride / CELL_PX)
+    for dim, cells in zip((2, 3), size, strict=True):
+        features = features.narrow(dim, 0, min(cells, features.shape[dim]))
+        missing = cells - features.shape[dim]
+        if missing:  # the last position stands for what is left at the edge
+            last = features.narrow(dim, features.shape[dim] - 1, 1)
+            features = torch.cat([features, *[last] * missing], dim)
+    return features
+
+
+def spread_from_cells(gradient: Tensor, features: Tensor, stride: int) -> Tensor:
+    """Carry a gradient by cells back to the feature map that they were pooled from.
+
+    Args:
+        gradient: By the result of `pool_to_cells`, (1, C, rows, columns).
+        features: What that was pooled from, (1, C, H, W).
+        stride: Distance between its positions, px.
+
+    Returns:
+        (1, C, H, W).
+    """
+    _, _, rows, columns = gradient.shape
+    if stride < CELL_PX:
+        down, across = _window(features, stride)
+        result = torch.zeros_like(features)
+        cells = result[..., : rows * down, : columns * across]
+        cells = cells.unflatten(2, (rows, down)).unflatten(4, (columns, across))
+        cells.copy_((gradient / (down * across))[:, :, :, None, :, None])
+        return result
+    copies = stride // CELL_PX
+    if copies > 1:
+        padding = (0, -columns % copies, 0, -rows % copies)
+        gradient = F.avg_pool2d(F.pad(gradient, padding), copies).mul_(copies**2)
+    for dim in (2, 3):
+        length = features.shape[dim]
+        rest = gradient.shape[dim] - length
+        if rest > 0:  # those cells are copies of the last position
+            last = gradient.narrow(dim, length - 1, 1)
+            last += gradient.narrow(dim, length, rest).sum(dim, keepdim=True)
+            gradient = gradient.narrow(dim, 0, length)
+    return gradient
+
+
+def _window(features: Tensor, stride: int) -> list[int]:
+    return [min(CELL_PX // stride, side) for side in features.shape[2:]]
+
+
+def sum_products(left: Tensor, right: Tensor) -> Tensor:
+    """Sum the products of two maps over the channels, (1, 1, H, W), in float32."""
+    return (left * right).sum(1, keepdim=True, dtype=accumulation_dtype(left))
+
+
+def normalize(columns: Columns, *, centered: bool = False) -> dict[str, Tensor]:
+    """Divide hypercolumns by their length over all layers; zeros stay zeros.
+
+    Args:
+        columns: Hypercolumns, (M, C) by layer.
+        centered: Whether their mean is subtracted first.
+    """
+    parts = {}
+    for name, part in columns.items():
+        wide = to_accumulation_dtype(part)
+        parts[name] = wide - wide.mean(0) if centered else wide.clone()
+    square = torch.stack([part.square().sum(1) for part in parts.values()]).sum(0)
+    length = square.sqrt_().clamp_(min=_MIN_LENGTH)[:, None]
+    return {name: part.div_(length) for name, part in parts.items()}
+
+
+def match_neighbors(
+    columns: Columns,
+    mean: Columns,
+    candidates: Columns,
+    after_block: Callable[[], None],
+) -> Tensor:
+    """Find the candidate with the least cosine distance for each hypercolumn.
+
+    Both sets are centered by their own means first, so that photos and paintings of
+    different colors compare. Of equal candidates the first one is taken.
+
+    Args:
+        columns: Hypercolumns of a picture, or of a part of it, (N, C) by layer.
+        mean: Mean hypercolumn of the whole picture, (C,) by layer.
+        candidates: Hypercolumns of a painting, centered and normalized, (M, C).
+        after_block: Callback after each block of similarities.
+
+    Returns:
+        Indices of candidates, (N,), int64.
+    """
+    offset = torch.stack([part @ mean[name] for name, part in candidates.items()])
+    offset = offset.sum(0)  # (M,)
+    count = len(next(iter(columns.values())))
+    rows = max(1, _BLOCK_VALUES // len(offset))
+    best = []
+    for start in range(0, count, rows):
+        # The length of a column does not matter for its own best candidate.
+        scores = -offset
+        for name, part in candidates.items():
+            block = to_accumulation_dtype(columns[name][start : start + rows])
+            scores = scores + block @ part.T
+        best.append(scores.argmax(1))
+        after_block()
+    return torch.cat(best)
