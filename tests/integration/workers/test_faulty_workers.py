@@ -16,6 +16,8 @@ from tests.support.farm import ROOT
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+# Seconds longer than the 5 s between two heartbeats of a registration, also on a fast CPU.
+LONGER_THAN_A_HEARTBEAT = {"max_edge": 64, "schedule": ((48, 120), (64, 600))}
 RESTART, UNUSABLE = 75, 78
 
 
@@ -162,8 +164,8 @@ def test_a_fleet_on_the_cpu_numbers_its_workers(farm):
 def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm_on_both):
     farm = farm_on_both
     worker = farm.start_worker()
-    undisturbed = farm.wait_end(farm.submit(**LONG))
-    job_id = farm.submit(**LONG)
+    undisturbed = farm.wait_end(farm.submit(**LONGER_THAN_A_HEARTBEAT))
+    job_id = farm.submit(**LONGER_THAN_A_HEARTBEAT)
     before = farm.wait(job_id, is_running)
 
     assert set_worker_draining(farm.db, before.worker_id, draining=True)
