@@ -16,7 +16,7 @@ from tests.support.farm import ROOT
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
-# Seconds longer than the 5 s between two heartbeats of a registration, also on a fast CPU.
+# Longer than the 5 s between two heartbeats of a registration, also on a fast CPU.
 LONGER_THAN_A_HEARTBEAT = {"max_edge": 64, "schedule": ((48, 120), (64, 600))}
 RESTART, UNUSABLE = 75, 78
 
