@@ -62,7 +62,7 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
 LOSSES = "style_losses"  # a sheet of pairs, one in each row, by losses
 PAIRS = (
     ("tubingen.jpg", "starry_night.jpg"),
-    ("photos/grace_hopper-1.jpg", "strokes.jpg"),
+    ("photos/astronaut-1.jpg", "strokes.jpg"),
     ("chelsea.jpg", "mosaic.jpg"),
     ("coffee.jpg", "waves.jpg"),
 )
@@ -79,7 +79,7 @@ def main(names: list[str]) -> None:
             masked = name == "masks"
             pictures = [_paint(network, masked=masked, **each) for each in SHEETS[name]]
             sheet = _side_by_side(pictures)
-        sheet.save(_FOLDER / f"{name}.jpg", quality=88)
+        sheet.save(_FOLDER / f"{name}.jpg", quality=80 if name == LOSSES else 88)
 
 
 def _compare_losses(network: Network, photo: str, painting: str) -> Image.Image:
