@@ -9,6 +9,7 @@ decodes by itself what has passed here.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -118,6 +119,7 @@ _SERVER = _ForkServer()
 
 def main() -> None:
     """Fork a process for each connection that arrives on the socket of argv[1]."""
+    logging.disable()  # what Pillow logs of a picture stands in the refusal, too
     Image.init()
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would reserve memory of its own
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them

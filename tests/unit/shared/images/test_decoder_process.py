@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -125,6 +127,27 @@ def test_where_less_memory_is_allowed_or_none_can_be_a_picture_is_still_decoded(
     )
 
     assert found.stdout == b"40\n", found.stderr.decode()
+
+
+def test_what_pillow_logs_of_a_picture_is_not_printed():
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "TIFF")
+    tiff = bytearray(file.getvalue())
+    samples = tiff.find(struct.pack("<HHI", 277, 3, 1))  # the tag SamplesPerPixel
+    tiff[samples + 8 : samples + 10] = struct.pack("<H", 60_000)
+    code = (
+        "from shared.errors import ImageUnreadable\n"
+        "from shared.images.decoder_process import inspect_apart\n"
+        f"try: inspect_apart(bytes.fromhex('{tiff.hex()}'), {MAX_PIXELS})\n"
+        "except ImageUnreadable: print('refused')"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, env=ENVIRONMENT
+    )
+
+    assert found.stdout == b"refused\n"
+    assert b"More samples" not in found.stderr
 
 
 def test_the_processes_know_no_settings(monkeypatch):
