@@ -147,15 +147,20 @@ def trap(world: World, rng: Random) -> None:
 
 
 def _trouble(
-    world: World, rng: Random, door: str, kind: str, longest: float, share: float = 1.0
+    world: World,
+    rng: Random,
+    resource: str,
+    kind: str,
+    longest: float,
+    share: float = 1.0,
 ) -> Trouble:
     seconds = log_uniform(rng, 0.1, longest)
     trouble = Trouble(
-        door, kind, world.scheduler.now + seconds, share,
+        resource, kind, world.scheduler.now + seconds, share,
         hang_seconds=rng.choice([0.01, 0.1, 2.0, 10.0]),
     )  # fmt: skip
     world.troubles.add(trouble)
-    is_outage = (door, kind, longest) == (DATABASE, AWAY, DAY_SECONDS)
+    is_outage = (resource, kind, longest) == (DATABASE, AWAY, DAY_SECONDS)
     touched = OUTAGE if is_outage else ""
     world.touch(touched, trouble.until + trouble.hang_seconds)
     world.disturb(trouble.until + trouble.hang_seconds)

@@ -99,7 +99,7 @@ def _claims(world: World, job_id: str) -> list[tuple[str, float, float, float]]:
 
 
 def count_faults(touches: Sequence[Touch], works: Sequence[Work]) -> int:
-    """Count the faults that hit a worker while it had the job, or its doors."""
+    """Count the faults that hit a worker while it had the job, or its resources."""
     faults = {
         (name, begins)
         for work in works
@@ -113,7 +113,7 @@ def count_faults(touches: Sequence[Touch], works: Sequence[Work]) -> int:
 
 def _touches(world: World) -> Iterator[Touch]:
     """List all faults but those of the channel, and ends that others led to."""
-    channel = {one.since for one in world.troubles.history if one.door == CHANNEL}
+    channel = {one.since for one in world.troubles.history if one.resource == CHANNEL}
     ends = {(one.process, one.at) for one in world.losses if one.code != KILLED}
     for name, begins, until in world.touches:
         if (name, begins) not in ends and (name or begins not in channel):
@@ -143,14 +143,14 @@ def _is_unprotected(world: World, at: float, work: Work) -> bool:
         and one.since <= at <= one.until
         and work.ended <= one.until + _delay(world, one)
         for one in world.troubles.history
-        if one.door in {DATABASE, STORAGE}
+        if one.resource in {DATABASE, STORAGE}
     )
 
 
 def _delay(world: World, outage: Trouble) -> float:
     """Return how long after an outage a worker makes up for what it could not store."""
     settings, iterations = world.settings, 2 * _SLOWEST * world.iteration_seconds
-    if outage.door == DATABASE:  # as soon as a heartbeat got through
+    if outage.resource == DATABASE:  # as soon as a heartbeat got through
         return settings.heartbeat_seconds + outage.hang_seconds + iterations
     return settings.checkpoint_seconds + outage.hang_seconds + iterations
 

@@ -272,18 +272,18 @@ def test_one_fault_allows_one_distance_of_checkpoints_and_one():
     assert is_wasted(work_of_two(ALL, range(20 - MOST_AGAIN, 21)))
 
 
-def trouble(door, since, until, **more):
+def trouble(resource, since, until, **more):
     values = {"since": since, "hang_seconds": 10.0, **more}
-    return SimpleNamespace(history=[Trouble(door, AWAY, until, **values)])
+    return SimpleNamespace(history=[Trouble(resource, AWAY, until, **values)])
 
 
 def settings(**more):
     return SimpleNamespace(**SETTINGS | more)
 
 
-@pytest.mark.parametrize("door", [DATABASE, STORAGE])
-def test_work_of_an_outage_that_its_worker_did_not_outlive_is_no_waste(door):
-    lost = work_of_two(ALL, range(6, 21), troubles=trouble(door, 20.0, 78.0))
+@pytest.mark.parametrize("resource", [DATABASE, STORAGE])
+def test_work_of_an_outage_that_its_worker_did_not_outlive_is_no_waste(resource):
+    lost = work_of_two(ALL, range(6, 21), troubles=trouble(resource, 20.0, 78.0))
 
     assert not is_wasted(lost)
 
@@ -310,7 +310,7 @@ def test_work_done_again_in_an_outage_is_waste():
 
 
 @pytest.mark.parametrize(
-    ("door", "lost_at", "expected"),
+    ("resource", "lost_at", "expected"),
     [
         (DATABASE, 117.0, False),
         (DATABASE, 118.0, True),  # 78 + 10 s, heartbeat 20 s, 2 iterations of 4.8 s
@@ -318,12 +318,12 @@ def test_work_done_again_in_an_outage_is_waste():
         (STORAGE, 138.0, True),  # 78 + 10 s, checkpoints every 40 s, the same
     ],
 )
-def test_a_worker_that_outlives_an_outage_makes_up_for_it(door, lost_at, expected):
+def test_a_worker_that_outlives_an_outage_makes_up_for_it(resource, lost_at, expected):
     lost = work_of_two(
         range(1, 21),
         range(4, 21),
         lost_at=lost_at,
-        troubles=trouble(door, 0.0, 78.0),
+        troubles=trouble(resource, 0.0, 78.0),
         settings=settings(heartbeat_seconds=20, checkpoint_seconds=40),
     )
 

@@ -45,9 +45,7 @@ if TYPE_CHECKING:
 _RELATIVE_FACTOR = 32.0
 _IMAGE_SHARE = 0.25  # of the image in what is matched, the rest is the photo: published
 _MIN_REGION = 0.5  # share of a cell that must lie in the region of the painting
-_MIN_LENGTH = (
-    1e-4  # of hypercolumns, far below that of a black picture: no division by 0
-)
+_SMOOTHING_LENGTH = 1e-4  # of |h|, so that no cell divides by 0; black ones have 0.01
 
 
 class NeighborMatches:
@@ -99,16 +97,21 @@ class NeighborStyleLoss:
         self._extractor, self._params, self._limits = extractor, params, limits
         network = self._network = extractor.network
         layers = distribute_weight(params.style_layers, 1.0)
-        channels = {one.name: one.channels for one in network.layers_up_to(layers)}
-        self._factors = {name: each / channels[name] for name, each in layers.items()}
+        channels = {
+            layer.name: layer.channels for layer in network.layers_up_to(layers)
+        }
+        self._factors = {
+            name: weight / channels[name] for name, weight in layers.items()
+        }
         self._matches = matches
         self._shares = _distribute_to_styles(params, scale, image)
         self._candidates: dict[int, dict[str, Tensor]] = {}
         source = _choose_source(params, scale, image)
+        mean = {} if matches.indices else self._compute_mean(source)
         for index in self._shares:
             candidates = self._find_candidates(scale.styles[index])
             if index not in matches.indices:
-                matches.indices[index] = self._match(source, candidates)
+                matches.indices[index] = self._match(source, mean, candidates)
             self._candidates[index] = {
                 name: part.to(network.precision)
                 for name, part in normalize(candidates).items()
@@ -142,7 +145,7 @@ class NeighborStyleLoss:
             cells = self._pool_core(name, activations[name], tile)
             squares.append(sum_products(cells, cells) * self._factors[name] ** 2)
             products.append(sum_products(cells, target))
-        inverse = torch.stack(squares).sum(0).add_(_MIN_LENGTH**2).rsqrt_()
+        inverse = torch.stack(squares).sum(0).add_(_SMOOTHING_LENGTH**2).rsqrt_()
         product = torch.stack(products).sum(0)
         shares = [
             tile.slice_core(share, CELL_PX).sum() for share in self._shares.values()
@@ -208,17 +211,20 @@ class NeighborStyleLoss:
                 candidates[name][tile_numbers[is_candidate]] = part[is_candidate]
         return candidates
 
-    def _match(self, source: Tensor, candidates: Columns) -> Tensor:
-        """Return the best candidate for each cell, (1, 1, rows, columns)."""
+    def _compute_mean(self, image: Tensor) -> dict[str, Tensor]:
+        """Return the mean hypercolumn of an image, (C,) by layer."""
         sums: dict[str, Tensor] = {}
-        for _, columns in self._iterate_columns(self._extractor, source):
+        for _, columns in self._iterate_columns(self._extractor, image):
             for name, part in columns.items():
                 total = to_accumulation_dtype(part).sum(0)
                 sums[name] = sums[name] + total if name in sums else total
-        rows, width = count_cells(self._extractor.size)
-        mean = {name: total / (rows * width) for name, total in sums.items()}
+        count = math.prod(count_cells(self._extractor.size))
+        return {name: total / count for name, total in sums.items()}
+
+    def _match(self, source: Tensor, mean: Columns, candidates: Columns) -> Tensor:
+        """Return the best candidate for each cell, (1, 1, rows, columns)."""
         centered = normalize(candidates, centered=True)
-        indices = source.new_zeros((1, 1, rows, width))
+        indices = source.new_zeros((1, 1, *count_cells(self._extractor.size)))
         for tile, columns in self._iterate_columns(self._extractor, source):
             core = tile.slice_core(indices, CELL_PX)
             matched = match_neighbors(columns, mean, centered, self._limits.after_tile)

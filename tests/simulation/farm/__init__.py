@@ -1,1 +1,1 @@
-"""The farm of a seed: its processes, and the doors to all that they share."""
+"""The farm of a seed: its processes, and the resources that they share."""

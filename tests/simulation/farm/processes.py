@@ -12,8 +12,8 @@ from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import queue_name
 from tests.simulation.farm.channel import SimulatedNotifier
 from tests.simulation.farm.clock import VirtualClock
-from tests.simulation.farm.doors import SimulatedDatabase, SimulatedStorage
 from tests.simulation.farm.engine import FakeNetworks
+from tests.simulation.farm.resources import SimulatedDatabase, SimulatedStorage
 from tests.simulation.scheduler import ProcessDied, ProcessExit
 from worker import app
 from worker.context import WorkerContext
@@ -40,7 +40,7 @@ _GIB = 2**30
 
 
 class Process:
-    """A process on a host, with its doors, which may die and freeze."""
+    """A process on a host, with its resources; it may die and freeze."""
 
     def __init__(self, world: World, host: Host, name: str) -> None:
         self.world, self.host, self.name = world, host, name

@@ -1,4 +1,4 @@
-"""What goes wrong at the doors of a process, and until when."""
+"""What goes wrong with the resources of a process, and until when."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LOSSY, DOUBLING, SLOW = "lossy", "doubling", "slow"
 
 @dataclass(slots=True)
 class Trouble:
-    """Something that is wrong with a door.
+    """Something that is wrong with a resource.
 
     Attributes:
-        door: Database, storage or channel.
+        resource: Database, storage or channel.
         kind: What is wrong.
         until: Virtual time at which it is over.
         share: Share of the calls that it hits.
@@ -33,7 +33,7 @@ class Trouble:
         since: Virtual time at which it began.
     """
 
-    door: str
+    resource: str
     kind: str
     until: float
     share: float = 1.0
@@ -63,7 +63,7 @@ class Troubles:
             one.until = min(one.until, self.scheduler.now)
         self.active.clear()
 
-    def find(self, door: str, kinds: set[str], process: Process) -> Trouble | None:
+    def find(self, resource: str, kinds: set[str], process: Process) -> Trouble | None:
         """Find one that hits this call."""
         now = self.scheduler.now
         if not self.active:
@@ -71,7 +71,7 @@ class Troubles:
         self.active = [one for one in self.active if one.until > now]
         for one in self.active:
             if (
-                one.door == door
+                one.resource == resource
                 and one.kind in kinds
                 and one.host in {None, process.host.name}
                 and (one.share >= 1 or self.rng.random() < one.share)
@@ -79,13 +79,13 @@ class Troubles:
                 return one
         return None
 
-    def until(self, door: str, kinds: set[str], host: str | None = None) -> float:
+    def until(self, resource: str, kinds: set[str], host: str | None = None) -> float:
         """When the last of these is over; 0 if there is none."""
         return max(
             (
                 one.until
                 for one in self.active
-                if one.door == door
+                if one.resource == resource
                 and one.kind in kinds
                 and (host is None or one.host in {None, host})
             ),

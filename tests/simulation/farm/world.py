@@ -14,7 +14,6 @@ from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.settings import Settings
 from tests.simulation.farm.channel import Channel
 from tests.simulation.farm.clock import START, DatabaseClock, Host
-from tests.simulation.farm.doors import Blobs
 from tests.simulation.farm.engine import Engine, small_picture
 from tests.simulation.farm.processes import (
     KILLED,
@@ -23,6 +22,7 @@ from tests.simulation.farm.processes import (
     Process,
     WorkerProcess,
 )
+from tests.simulation.farm.resources import Blobs
 from tests.simulation.farm.troubles import AWAY, DATABASE, Troubles
 from tests.simulation.scheduler import ProcessDied, Scheduler
 

@@ -51,7 +51,9 @@ def pool_to_cells(features: Tensor, stride: int, size: Size) -> Tensor:
     if stride < CELL_PX:
         return F.avg_pool2d(features, _window(features, stride))
     if stride > CELL_PX:
-        features = F.interpolate(features, scale_factor=stride / CELL_PX)
+        features = F.interpolate(
+            features, scale_factor=stride / CELL_PX, mode="nearest"
+        )
     for dim, cells in zip((2, 3), size, strict=True):
         features = features.narrow(dim, 0, min(cells, features.shape[dim]))
         missing = cells - features.shape[dim]

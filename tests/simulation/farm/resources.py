@@ -1,8 +1,8 @@
-"""Doors of a process: everything through which it can change or see the world.
+"""Resources of a process: everything through which it can change or see the world.
 
 Each is a point at which others may run, time passes, a trap may spring, and the call
 may fail: before it takes effect, or after, so that only its answer is lost. A dead
-process passes no door.
+process reaches no resource.
 """
 
 from __future__ import annotations
