@@ -46,6 +46,9 @@ ABILITIES: dict[str, dict[str, Any]] = {
     "averaging": {"averaging": 0.9},
     "early stop": {"early_stop": 10.0},
     "tiles": {"tile_px": 64},
+    "seamless": {"seamless": True},
+    "seamless tiles": {"seamless": True, "tile_px": 64},
+    "seamless neighbors": {"seamless": True, "style_loss": "neighbors"},
     "all of them": {
         "pooling": "average",
         "style_loss": "wasserstein",

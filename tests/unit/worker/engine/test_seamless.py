@@ -14,7 +14,6 @@ from tests.unit.worker.engine.conftest import (
     make_inputs,
     make_objective,
     picture,
-    through_json,
 )
 from worker.engine.images.pyramid import fit_size, resize
 from worker.engine.transfer import stylize
@@ -52,13 +51,13 @@ def test_a_rolled_picture_has_the_same_loss_and_a_rolled_gradient(
 ) -> None:
     params = StyleParams(seamless=True, style_loss=style_loss, tile_px=tile_px)
 
-    for net, bound in ((network, 1e-9), (network32, 1e-5)):
+    for net in (network, network32):
         loss, gradient = evaluate(net, params, PHOTO, IMAGE)
         rolled_loss, rolled_gradient = evaluate(net, params, roll(PHOTO), roll(IMAGE))
 
         assert rolled_loss == pytest.approx(loss, rel=1e-5)
         error = (roll(gradient) - rolled_gradient).norm() / gradient.norm()
-        assert error < bound or net is network32  # maxima of equal size may swap
+        assert error < 1e-5
 
 
 @pytest.mark.parametrize("style_loss", LOSSES)
@@ -95,18 +94,18 @@ def test_the_gradient_agrees_with_finite_differences(
     assert error < 1e-4
 
 
-def seam_ratio(image: Tensor, dim: int) -> float:
-    """Mean difference across the seam, over that between inside neighbors."""
-    length = image.shape[dim]
-    seam = image.narrow(dim, length - 1, 1) - image.narrow(dim, 0, 1)
-    return float(seam.abs().mean() / image.diff(dim=dim).abs().mean())
+def seam_stands_out(image: Tensor, dim: int) -> bool:
+    """Whether the mean difference across the seam exceeds that of all other lines."""
+    differences = (image - image.roll(1, dim)).abs().mean([0, 1, 5 - dim])
+    return bool(differences[0] > differences[1:].max())
 
 
-@pytest.mark.parametrize("style_loss", ["gram", "wasserstein"])
-def test_a_texture_has_no_seam(network32: Network, style_loss: Any) -> None:
+@pytest.mark.parametrize("seamless", [True, False])
+def test_the_seam_of_a_texture_is_a_line_like_others(
+    network32: Network, seamless: bool
+) -> None:
     params = StyleParams(
-        seamless=True,
-        style_loss=style_loss,
+        seamless=seamless,
         content_weight=0,
         init="noise",
         tv_weight=2.0,
@@ -117,17 +116,8 @@ def test_a_texture_has_no_seam(network32: Network, style_loss: Any) -> None:
 
     image = last(stylize(inputs, params, network32)).image
 
-    assert max(seam_ratio(image, 2), seam_ratio(image, 3)) <= 1.0
-
-
-@pytest.mark.parametrize("changes", [{}, {"tile_px": 64}, {"style_loss": "neighbors"}])
-def test_a_seamless_run_resumes_bit_for_bit(run: Any, changes: dict[str, Any]) -> None:
-    straight = list(run(seamless=True, **changes))
-
-    for stop in (2, 4, 6):
-        snapshot = through_json(straight[stop - 1].snapshot())
-        resumed = last(run(resume=snapshot, seamless=True, **changes))
-        assert torch.equal(resumed.image, straight[-1].image)
+    for dim in (2, 3):
+        assert seam_stands_out(image, dim) is not seamless
 
 
 @pytest.mark.parametrize("size", [(48, 80), (144, 240), (96, 160)])
