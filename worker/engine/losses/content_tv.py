@@ -100,9 +100,10 @@ def add_total_variation(
 
 
 def add_seam_variation(image: Tensor, gradient: Tensor, factor: float) -> Tensor:
-    """Add the gradient of the total variation from the last row and column to the first.
+    """Add the gradient of the total variation across the seams; return the variation.
 
-    With `add_total_variation` of all rows, the variation of an image that wraps around.
+    It counts the differences from the last row and column to the first. With
+    `add_total_variation` of all rows, it is that of an image that wraps around.
 
     Args:
         image: (1, C, H, W), colors in [0, 1].
