@@ -10,7 +10,6 @@ import torch
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import (
     finite_difference_gradient,
-    last,
     make_inputs,
     make_objective,
     picture,
