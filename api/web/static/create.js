@@ -84,6 +84,7 @@ function parameters(formData) {
     color: formData.get("color"),
     style_loss: formData.get("style_loss"),
     early_stop: number(formData.get("early_stop")),
+    seamless: formData.get("seamless") === "true",
   };
   if (formData.get("optimizer")) params.optimizer = formData.get("optimizer");
   return params;
