@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.auth.stream_tokens import delete_expired_stream_tokens
 from shared.errors import StorageError
 from shared.idempotency import delete_expired_responses
 from shared.jobs.deletion import purge_canceled_jobs
@@ -76,7 +75,6 @@ class Cleaner:
             *drop_expired_assets(self._db),
         ]
         self._delete_blobs(keys)
-        delete_expired_stream_tokens(self._db)
         responses = delete_expired_responses(self._db)
         return bool(keys) or responses > 0
 
