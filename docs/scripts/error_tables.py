@@ -29,16 +29,16 @@ _PAGE = """\
 ## Answers of the API
 An error is a problem document (RFC 9457): `code` is stable, `detail` says what is wrong
 now, `hint` what you can do, `errors` names every wrong value. *Again*: the same request
-may succeed later (`retryable`); wait for `Retry-After` if it is there. Each code has its
-page on the server, `/problems/<code>`.
+may succeed later (`retryable`); wait for `Retry-After` if it is there. Each code has
+its page on the server, `/problems/<code>`.
 
 {problems}
 
 ## Failed jobs and processes
 No request is answered with these: they are the `error.code` of a failed job, or what a
-process says when it ends. Jobs also fail with the codes above, written with underscores,
-and with `worker_lost` and `does_not_fit`: [operations.md](operations.md) says what
-follows each.
+process says when it ends. Jobs also fail with the codes above, written with
+underscores, and with `worker_lost` and `does_not_fit`: [operations.md](operations.md) says
+what follows each.
 
 {others}
 
