@@ -37,8 +37,8 @@ its page on the server, `/problems/<code>`.
 ## Failed jobs and processes
 No request is answered with these: they are the `error.code` of a failed job, or what a
 process says when it ends. Jobs also fail with the codes above, written with
-underscores, and with `worker_lost` and `does_not_fit`: [operations.md](operations.md) says
-what follows each.
+underscores, and with `worker_lost` and `does_not_fit`: [operations.md](operations.md)
+says what follows each.
 
 {others}
 
