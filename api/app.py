@@ -28,7 +28,6 @@ from api.http.slots import (
 from api.job_view.view_cache import ViewCache
 from api.jobs import actions, frames, history, results
 from api.jobs import views as jobs
-from api.keys import stream_tokens
 from api.keys import views as keys
 from api.not_modified import NotModifiedMiddleware
 from api.openapi.spec import (
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
 
 _DOCUMENTED_MODULES = (
     *(assets, jobs, events, explorations, actions, results, frames, history),
-    *(keys, stream_tokens, capabilities, health, estimates, queue, metrics, entry),
+    *(keys, capabilities, health, estimates, queue, metrics, entry),
 )
 
 
@@ -119,7 +118,6 @@ def _build_dependencies(
         read_secret(settings.secret_file),
         key_cache=key_cache,
         rate_limiter=RateLimiter(clock),
-        failed_attempts=RateLimiter(clock),
         decoder_slots=DecoderSlots(settings),
         upload_slots=OwnerSlots(
             max_uploads(settings), max_uploads_per_owner(settings), too_many_uploads

@@ -32,10 +32,9 @@ class Dependencies:
         database: Database with the rows.
         storage: Storage with the blobs.
         notifier: Sender of notifications to workers.
-        secret: Key that signs page cursors, cookies and stream tokens.
+        secret: Key that signs page cursors and cookies.
         key_cache: Cache of valid API keys.
-        rate_limiter: Counter of requests per API key.
-        failed_attempts: Counter of invalid API keys per client address.
+        rate_limiter: Counter of requests per API key and of wrong keys per address.
         decoder_slots: Pictures that may be decoded at once, in all and per owner.
         upload_slots: Request bodies that may be read at once. Fewer than there are
             threads, because each holds a thread while it arrives.
@@ -51,7 +50,6 @@ class Dependencies:
     secret: bytes
     key_cache: KeyCache
     rate_limiter: RateLimiter
-    failed_attempts: RateLimiter
     decoder_slots: DecoderSlots
     upload_slots: OwnerSlots
     stream_slots: OwnerSlots

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
 
-from shared.errors import DatabaseUnavailable, FencedOut, StorageError
+from shared.errors import DatabaseUnavailable, FencedOut
 from shared.jobs.checkpoints import keep_last_checkpoint
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import JobResult, complete_job, release_job, stop_job
 from shared.params.kinds import JobKind
 from shared.states import JobState
+from shared.storage.base import delete_blobs
 from worker.attempts.downscale import downscale_job
 from worker.attempts.explore import ExploreAttempt
 from worker.attempts.failures import is_device_failure
@@ -222,20 +223,22 @@ class Runner:
             state = complete_job(db, claim, outcome)
         except FencedOut:
             if isinstance(outcome, JobResult):
-                self._delete_blobs(*outcome.blob_keys)
+                delete_blobs(self._context.storage, outcome.blob_keys)
             raise
         if state == JobState.SUCCEEDED:
             self._delete_old_checkpoints(claim)
         else:
-            self._delete_blobs(*outcome.blob_keys)
+            delete_blobs(self._context.storage, outcome.blob_keys)
         return state
 
     def _delete_old_checkpoints(self, claim: Claim) -> None:
         """Delete all checkpoints of a finished job but the last, for forks."""
         try:
-            self._delete_blobs(*keep_last_checkpoint(self._context.db, claim.job_id))
+            keys = keep_last_checkpoint(self._context.db, claim.job_id)
         except DatabaseUnavailable as error:
             log.warning("checkpoint_deletion_failed", error=str(error))
+        else:
+            delete_blobs(self._context.storage, keys)
 
     def _retry_write(
         self, write: Callable[[], WriteResult], patience_seconds: float = float("inf")
@@ -264,13 +267,6 @@ class Runner:
                 if clock.monotonic() > gives_up_at:
                     raise
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-    def _delete_blobs(self, *keys: str) -> None:
-        for key in keys:
-            try:
-                self._context.storage.delete(key)
-            except StorageError as error:
-                log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
 def _log_context(claim: Claim) -> dict[str, Any]:

@@ -38,11 +38,10 @@ from shared.errors import (
     FieldError,
     InvalidParams,
     NotFound,
-    StorageError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from werkzeug.wrappers import Request
 
@@ -145,15 +144,6 @@ def serialize_frame(
         thumb_url=f"{url}/thumb",
         promote_url=promote_urls.get(frame.iteration, f"{url}/promote"),
     )
-
-
-def delete_blobs(dependencies: Dependencies, keys: Iterable[str]) -> None:
-    """Delete blobs; those that cannot be deleted now are left to the orphan cleaner."""
-    for key in keys:
-        try:
-            dependencies.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
 def store_upload(

@@ -14,6 +14,7 @@ from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asse
 from shared.auth.owners import ensure_owner
 from shared.errors import BlobMissing, ImageTooLarge, ImageUnreadable
 from shared.images.decoder_process import inspect_apart
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,5 +207,5 @@ def _store_new(
     dependencies.storage.put(asset.key, picture.rewind())  # blob before row
     stored = store_asset(dependencies.database, asset)
     if stored.key != asset.key:  # another request was faster
-        dependencies.storage.delete(asset.key)
+        delete_blobs(dependencies.storage, [asset.key])
     return stored

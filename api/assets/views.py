@@ -12,7 +12,6 @@ from api.assets.service import (
     AssetPath,
     DigestPath,
     asset_url,
-    delete_blobs,
     find_asset,
     find_asset_by_digest,
     serialize_asset,
@@ -25,6 +24,7 @@ from api.http.responses import add_etag, add_next_link, image_response, json_res
 from api.http.routes import delete, get, make_blueprint, post
 from api.idempotency import idempotent
 from shared.assets import Purpose, query_assets, remove_asset
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,5 +111,5 @@ def delete_asset(path: AssetPath) -> Response:
     find_asset(path.asset_id)
     key = remove_asset(dependencies.database, owner_id, path.asset_id)
     if key is not None:
-        delete_blobs(dependencies, [key])
+        delete_blobs(dependencies.storage, [key])
     return Response(status=204)

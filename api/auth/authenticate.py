@@ -1,8 +1,7 @@
 """Authentication of requests: this machine, an API key, or the page's cookie.
 
 With `IMPASTO_AUTH=keys`, every request below /v1 carries a key as a Bearer token, or
-the page's cookie; then writes carry the page's CSRF token, too. A stream can be opened
-by a token in its URL instead. docs/keys.md.
+the page's cookie; then writes carry the page's CSRF token, too. docs/keys.md.
 """
 
 from __future__ import annotations
@@ -13,14 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from flask import Flask, g, request
 
-from api.auth.failed_attempts import find_key_or_count_failure
 from api.auth.origin_check import require_own_page, require_this_machine
+from api.auth.rate_limit import wrong_key_error
 from api.auth.sessions import COOKIE, CSRF_HEADER, read_session
-from api.auth.stream_tokens import is_signed
 from api.dependencies import current_dependencies
-from api.http.prefer import prefers_stream
 from shared.auth.api_keys import Scope
-from shared.auth.stream_tokens import consume_stream_token
 from shared.errors import Forbidden, ForbiddenScope, Unauthenticated
 from shared.jobs.submit import LOCAL_OWNER_ID
 
@@ -28,9 +24,7 @@ if TYPE_CHECKING:
     from shared.auth.api_keys import ValidKey
 
 _PROTECTED = "/v1/"
-# POST requests that need the scope read only: they create nothing of value.
-_READ_ONLY_POSTS = frozenset({"/v1/estimates", "/v1/stream-tokens"})
-STREAM_TOKEN = "stream_token"  # noqa: S105 - the name of a parameter
+_ESTIMATES = "/v1/estimates"  # its POST needs the scope read only: it creates nothing
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Views that check scopes themselves.
 _OWN_SCOPE_CHECKS = {"/v1/me", "/v1/keys"}
@@ -99,9 +93,7 @@ def _authenticate_request() -> None:
     elif request.path.startswith(_PROTECTED):
         g.caller = _read_caller()
         if not _OWN_SCOPE_CHECKS & {request.path, request.path.rpartition("/")[0]}:
-            reading = (
-                request.method in _SAFE_METHODS or request.path in _READ_ONLY_POSTS
-            )
+            reading = request.method in _SAFE_METHODS or request.path == _ESTIMATES
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 
@@ -109,9 +101,6 @@ def _read_caller() -> Caller:
     header = request.headers.get("Authorization")
     if header is not None:
         key = key_from_header(header)
-    elif (token := request.args.get(STREAM_TOKEN)) is not None:
-        key = _key_from_stream_token(token)
-        return Caller(key.owner_id, frozenset({Scope.READ}), key)
     elif (cookie := request.cookies.get(COOKIE)) is not None:
         key = _key_from_session(cookie)
     else:
@@ -125,32 +114,14 @@ def key_from_header(header: str) -> ValidKey:
     Raises:
         Unauthenticated: There is none, or it is unknown, revoked or expired.
         RateLimited: The same, and the address has sent too many invalid keys.
+        DatabaseUnavailable: The keys cannot be read.
     """
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("no API key was sent")
-    token = token.strip()
-    return current_dependencies().key_cache.cached(token) or find_key_or_count_failure(
-        token
-    )
-
-
-def _key_from_stream_token(token: str) -> ValidKey:
-    """Consume the stream token, whatever comes of the request: URLs end up in logs."""
-    if not request.path.endswith("/events") or not prefers_stream():
-        raise Unauthenticated(
-            "a stream token opens streams of events only",
-            hint="send Accept: text/event-stream, or a key",
-        )
-    dependencies, key = current_dependencies(), None
-    if is_signed(dependencies.secret, token):
-        key_id = consume_stream_token(dependencies.database, token)
-        key = None if key_id is None else dependencies.key_cache.find_by_id(key_id)
+    key = current_dependencies().key_cache.find_by_token(token.strip())
     if key is None:
-        raise Unauthenticated(
-            "this stream token is none, was used, or is too old",
-            hint="a stream takes a new one each time: POST /v1/stream-tokens",
-        )
+        raise wrong_key_error()
     return key
 
 

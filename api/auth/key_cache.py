@@ -7,7 +7,7 @@ requests, also with invalid keys, need no query.
 from __future__ import annotations
 
 import time
-from threading import Lock, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -16,7 +16,6 @@ from shared.auth.api_keys import (
     find_key_by_id,
     find_key_by_token,
     key_digest,
-    read_key_digests,
     record_key_use,
 )
 from shared.errors import DatabaseUnavailable
@@ -34,7 +33,6 @@ log = structlog.get_logger(__name__)
 Remembered = TypeVar("Remembered")
 
 CACHE_SECONDS = 5.0
-DIGESTS_SECONDS = 1.0  # between two reads of all digests
 _STORE_USES_SECONDS = 30.0
 _MAX_ENTRIES = 10_000  # remembered at once, and so many wrong ones
 
@@ -53,9 +51,6 @@ class KeyCache:
         self._database, self._clock = database, clock
         self._keys: dict[Place, tuple[ValidKey, float]] = {}  # with its end
         self._invalid: dict[Place, float] = {}  # with the end of that
-        self._lock = Lock()
-        self._digests: frozenset[str] = frozenset()  # digests
-        self._digests_valid_until = 0.0
         self._used: set[str] = set()
 
     def cached(self, token: str) -> ValidKey | None:
@@ -72,24 +67,6 @@ class KeyCache:
             _token_entry(token), lambda: find_key_by_token(self._database, token)
         )
 
-    def exists(self, token: str) -> bool:
-        """Return whether `token` is a key, maybe an expired one.
-
-        The digests of all keys are read at most once a second, so a key that was
-        created elsewhere within this second may be missing.
-
-        Raises:
-            DatabaseUnavailable: The keys cannot be read.
-        """
-        with self._lock:
-            now = self._clock()
-            if self._digests_valid_until <= now:
-                self._digests_valid_until = (
-                    now + DIGESTS_SECONDS
-                )  # first: no one else tries in vain
-                self._digests = read_key_digests(self._database)
-        return key_digest(token) in self._digests
-
     def find_by_id(self, key_id: str) -> ValidKey | None:
         """Return the valid key with this id, or None.
 
@@ -103,7 +80,6 @@ class KeyCache:
     def clear(self) -> None:
         """Empty the cache: a key was created or revoked in this process."""
         self._keys.clear()
-        self._digests_valid_until = 0.0
 
     def store_uses(self) -> None:
         """Store which keys were used since the last call."""

@@ -1,4 +1,6 @@
-"""Rate limit per API key: a token bucket that refills evenly, and its headers.
+"""Rate limits per API key, and of wrong keys per client address.
+
+Each is a token bucket that refills evenly; headers tell how full it is.
 
 Requests are counted in this process:
 docs/adr/0019-requests-are-counted-in-the-process.md.
@@ -9,13 +11,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, g, request
 
 from api.dependencies import current_dependencies
-from shared.errors import RateLimited
+from shared.errors import RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +73,6 @@ class RateLimiter:
         self._clock, self._lock = clock, Lock()
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
 
-    def is_exhausted(self, who: str, name: str, quota: int) -> bool:
-        """Whether `spend` would take nothing now."""
-        missing = self._missing((who, name), self._clock(), quota / WINDOW_SECONDS)
-        return missing + 1 - quota > _ROUNDING
-
     def take(self, who: str, name: str, quota: int) -> RateLimitState:
         """Take one request from a bucket, if there is one left."""
         now, per_second = self._clock(), quota / WINDOW_SECONDS
@@ -109,7 +107,9 @@ class RateLimiter:
         self._buckets[place] = (missing, now)
 
 
-SUBMIT, DEFAULT = "submit", "default"
+SUBMIT, DEFAULT, WRONG_KEYS = "submit", "default", "wrong-keys"
+WRONG_KEYS_PER_MINUTE = 60
+_IPV6_PREFIX_BITS = 64  # one subscriber has all IPv6 addresses of this prefix
 
 
 def register_rate_limits(app: Flask) -> None:
@@ -129,6 +129,37 @@ def key_quotas(key: ValidKey, settings: Settings) -> dict[str, int]:
         name: default_limits[name] if quota is None else quota
         for name, quota in key_limits.items()
     }
+
+
+def wrong_key_error() -> Unauthenticated | RateLimited:
+    """Count a wrong key of the client's address; return the error to answer with.
+
+    Called only for keys that are not valid: all clients behind a proxy share its
+    address, and must not be refused for each other's wrong keys.
+    """
+    network, quota = client_network(request.remote_addr), WRONG_KEYS_PER_MINUTE
+    limiter = current_dependencies().rate_limiter
+    g.standing = limiter.take(network, WRONG_KEYS, quota)
+    message = "this API key is not known here, or not any more"
+    if g.standing.retry_after_seconds is None:
+        return Unauthenticated(message)
+    return RateLimited(
+        f"{message}; your address has sent {quota} such keys within a minute",
+        g.standing.retry_after_seconds,
+        hint="a valid key is let in all the same; 'impasto keys create' makes one",
+    )
+
+
+def client_network(address: str | None) -> str:
+    """Return the IPv4 address, or the /64 network of an IPv6 address."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return ""
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    network = IPv6Network((int(parsed), _IPV6_PREFIX_BITS), strict=False)
+    return str(parsed.ipv4_mapped or network)
 
 
 def rate_limit_headers(standing: RateLimitState) -> list[tuple[str, str]]:

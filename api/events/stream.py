@@ -11,9 +11,8 @@ from api.auth.authenticate import KEY_NO_LONGER_VALID
 from api.http.problems import error_response
 from api.http.sse import HEARTBEAT, OPENING, format_event
 from api.job_view.serializer import serialize_jobs
-from api.jobs.frames import embed_thumbnail
 from api.watch.event_serializer import event_messages
-from api.watch.message import END, PREVIEW, SNAPSHOT
+from api.watch.message import END, SNAPSHOT
 from shared.errors import Unauthenticated
 from shared.queries.events import read_owner_events
 from shared.states import TERMINAL
@@ -38,12 +37,10 @@ class StreamOptions:
     Attributes:
         after: Number of the last event that the client has, or None to start now.
         ends_with_job: Whether the stream ends with the job, as that of one job does.
-        inline_thumbnails: Whether previews contain their thumbnails.
     """
 
     after: int | None = None
     ends_with_job: bool = False
-    inline_thumbnails: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class EventStream:
                 if self._subscription.is_expired:
                     break
                 if not self._is_replayed(message):
-                    yield self._format(message)
+                    yield _format_message(message)
                     if self._options.ends_with_job and message.kind == END:
                         return
             if last_event := self._last_event(seconds_left):
@@ -151,13 +148,6 @@ class EventStream:
                 return
             if not messages:
                 yield HEARTBEAT
-
-    def _format(self, message: Message) -> str:
-        if message.kind == PREVIEW and self._options.inline_thumbnails:
-            return format_event(
-                message.kind, embed_thumbnail(self._dependencies.storage, message)
-            )
-        return _format_message(message)
 
     def _last_event(self, seconds_left: float) -> str | None:
         if self._subscription.is_expired:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Response, request
 from pydantic import AfterValidator, Field
 
-from api.auth.authenticate import STREAM_TOKEN, current_key_id, current_owner_id
+from api.auth.authenticate import current_key_id, current_owner_id
 from api.dependencies import current_dependencies
 from api.events.stream import EventStream, StreamOptions
 from api.http.pagination import Query
@@ -90,15 +90,6 @@ class EventsQuery(Query):
         description="last `seq` that you have; a stream without it begins now",
     )
     limit: int = Field(default=100, ge=1, le=200, description="events per page")
-    inline: Literal["thumb"] | None = Field(
-        default=None,
-        description="for streams: `preview` events contain their thumbnail",
-    )
-    stream_token: str | None = Field(
-        default=None,
-        max_length=200,
-        description="opens a stream without a key, once: /v1/stream-tokens",
-    )
 
 
 def _check_job_count(text: str) -> str:
@@ -139,10 +130,8 @@ def show_job_events(path: JobPath, query: EventsQuery) -> Response:
         and job.state in TERMINAL
         and not _read_events(message_filter, after, 1)
     ):
-        return Response(status=HTTPStatus.NO_CONTENT)  # an EventSource stays away then
-    options = StreamOptions(
-        after, ends_with_job=True, inline_thumbnails=query.inline is not None
-    )
+        return Response(status=HTTPStatus.NO_CONTENT)
+    options = StreamOptions(after, ends_with_job=True)
     return _stream_response(message_filter, options, lambda: [find_job(job.id)])
 
 
@@ -169,9 +158,7 @@ def show_events(query: AllEventsQuery) -> Response:
             return read_unfinished_jobs(database, owner_id, _MAX_SNAPSHOTS)
         return read_jobs(database, named_ids)
 
-    options = StreamOptions(
-        _resume_after(query), inline_thumbnails=query.inline is not None
-    )
+    options = StreamOptions(_resume_after(query))
     return _stream_response(message_filter, options, snapshots)
 
 
@@ -201,7 +188,7 @@ def _page_response(message_filter: SubscriptionFilter, query: EventsQuery) -> Re
     response = Response(text, mimetype="application/json")
     response.vary.add("Accept")
     if len(events) == query.limit:
-        params = query.model_dump(exclude_none=True, exclude={STREAM_TOKEN})
+        params = query.model_dump(exclude_none=True)
         response.headers["Link"] = (
             f'<{request.path}?{urlencode(params | {"after": next_after})}>; rel="next"'
         )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
-from api.assets.service import delete_blobs
 from api.assets.uploads import (
     InputAsset,
     UploadedPicture,
@@ -65,6 +64,7 @@ from shared.jobs.forks import ForkRequest, extend, fork, retry
 from shared.jobs.steering import JobChange
 from shared.params.segments import Changes
 from shared.states import JobState
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -260,7 +260,7 @@ def cancel_job(path: JobPath) -> Response:
         return _perform(path.job_id, cancel)
     dependencies, owner_id = current_dependencies(), current_owner_id()
     outcome, keys = cancel_and_purge_job(dependencies.database, owner_id, path.job_id)
-    delete_blobs(dependencies, keys)
+    delete_blobs(dependencies.storage, keys)
     if outcome.done:
         return Response(status=204)
     return job_response(

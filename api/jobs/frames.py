@@ -1,9 +1,7 @@
-"""/v1/jobs/{id}/frames: previews of a job, and their thumbnails inside events."""
+"""/v1/jobs/{id}/frames: previews of a job, and their thumbnails."""
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import TYPE_CHECKING
 
 from flask import Response, request
@@ -21,13 +19,11 @@ from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject
 from api.job_view.serializer import frame_url, serialize_job
 from api.jobs.actions import render_checkpoint, store_frame_as_asset
-from shared.errors import NotFound, StorageError
+from shared.errors import NotFound
 from shared.queries.jobs import get_frame, read_frames, read_latest_frame
 
 if TYPE_CHECKING:
-    from api.watch.message import Message
     from shared.db.models.jobs import Frame
-    from shared.storage.base import Storage
 
 blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
 
@@ -121,30 +117,3 @@ def _frame_response(frame: Frame, key: str | None = None, suffix: str = "") -> R
     etag = f"{frame.iteration}-{frame.created_at:.3f}{suffix}"
     name = f"impasto-{frame.job_id}-{frame.iteration}{suffix}.jpg"
     return image_response(file, "image/jpeg", etag, _REVALIDATE, name)
-
-
-MAX_THUMB_BYTES = 32 * 1024  # a JPEG of 160 px has a quarter of that; before base64
-_MEDIA_TYPE = "image/jpeg"  # as workers write them
-
-
-def embed_thumbnail(storage: Storage, message: Message) -> str:
-    """Return the data of a preview event with its thumbnail embedded.
-
-    `preview.thumb` is null if the thumbnail is too large for an event or was deleted:
-    a newer one follows, and `thumb_url` stays.
-    """
-    event = json.loads(message.data)
-    event["preview"]["thumb"] = _load_thumbnail(storage, message.thumb_key)
-    return json.dumps(event, separators=(",", ":"))
-
-
-def _load_thumbnail(storage: Storage, key: str | None) -> dict[str, str] | None:
-    if key is None:
-        return None
-    try:
-        data = storage.get(key)
-    except StorageError:
-        return None
-    if len(data) > MAX_THUMB_BYTES:
-        return None
-    return {"media_type": _MEDIA_TYPE, "base64": base64.b64encode(data).decode()}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from flask import Response, request
 from pydantic import Field
 
-from api.assets.service import delete_blobs
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.json_body import JSON
@@ -34,6 +33,7 @@ from api.jobs.submission import submit_form, submit_json
 from shared.jobs.deletion import purge_job
 from shared.jobs.steering import update_job
 from shared.queries.listing import MAX_COUNTED, count_jobs, query_jobs
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,5 +138,5 @@ def delete_job(path: JobPath) -> Response:
     dependencies = current_dependencies()
     find_job(path.job_id)
     keys = purge_job(dependencies.database, current_owner_id(), path.job_id)
-    delete_blobs(dependencies, keys)
+    delete_blobs(dependencies.storage, keys)
     return Response(status=204)

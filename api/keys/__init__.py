@@ -1,1 +1,1 @@
-"""/v1/keys: API keys and stream tokens."""
+"""/v1/keys: API keys."""

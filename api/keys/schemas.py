@@ -36,12 +36,6 @@ _KEY: JsonDict = {
     "last_used_at": None,
     "urls": {"self": "/v1/keys/key_01KAV3M0S8QK7RF4T6G2ZV9B1D"},
 }
-_STREAM_TOKEN: JsonDict = {
-    "object": "stream_token",
-    "token": "imp_stream_used-once",
-    "expires_at": "2026-11-24T10:01:00Z",
-    "urls": {"events": "/v1/events?stream_token=imp_stream_used-once"},
-}
 _ME: JsonDict = {
     "object": "me",
     "auth": "keys",
@@ -114,27 +108,6 @@ class NewKeyObject(KeyObject):
     )
 
     secret: str = Field(description="what is sent as Bearer token; shown this once")
-
-
-class StreamTokenUrls(BaseModel):
-    """Addresses to follow instead of building them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    events: str = Field(description="of the stream that tells of all jobs")
-
-
-class StreamTokenObject(BaseModel):
-    """Token that opens one event stream, once."""
-
-    model_config = ConfigDict(
-        frozen=True, json_schema_extra={"examples": [_STREAM_TOKEN]}
-    )
-
-    object: Literal["stream_token"] = "stream_token"
-    token: str = Field(description="shown this once; `?stream_token=` takes it")
-    expires_at: datetime = Field(description="it opens nothing from then on")
-    urls: StreamTokenUrls
 
 
 class KeyPage(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -62,7 +61,8 @@ class JobDiff:
         ):
             yield from self._progress_message(row)
         if row.frame is not None and (previous is None or previous.frame != row.frame):
-            yield _preview_message(row, *row.frame)
+            preview = serialize_preview(row.job_id, *row.frame)
+            yield _message(PREVIEW, row, {"preview": preview.model_dump()})
         if row.checkpoint_iteration and (
             previous is None
             or previous.checkpoint_iteration != row.checkpoint_iteration
@@ -82,14 +82,6 @@ class JobDiff:
         if progress is not None:
             members = {"progress": progress.model_dump(mode="json")}
             yield _message(PROGRESS, row, members, progress_percent(progress))
-
-
-def _preview_message(
-    row: RunningJob, iteration: int, width: int, height: int, thumb_key: str
-) -> Message:
-    preview = serialize_preview(row.job_id, iteration, width, height)
-    message = _message(PREVIEW, row, {"preview": preview.model_dump()})
-    return replace(message, thumb_key=thumb_key)
 
 
 def _message(

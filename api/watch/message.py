@@ -31,7 +31,6 @@ class Message:
         seq: Number of the event that it was made from; None if it is not in the log.
         is_last: Whether it is the last message made from this event.
         percent: Progress of the job in percent; only of kind PROGRESS.
-        thumb_key: Storage key of the thumbnail; only of kind PREVIEW.
     """
 
     kind: str
@@ -41,4 +40,3 @@ class Message:
     seq: int | None = None
     is_last: bool = True
     percent: int | None = None
-    thumb_key: str | None = None

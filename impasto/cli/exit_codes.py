@@ -9,7 +9,7 @@ ERROR = 1
 DIFFERENT = 9  # a picture that was made again has other bytes
 INTERRUPTED = 130
 
-_BY_CODE = {
+EXIT_CODES = {
     "usage": 2,  # as for any other wrong usage
     "job_failed": 3,
     "unauthenticated": 4,
@@ -23,7 +23,7 @@ _BY_CODE = {
 
 def exit_code(error: ImpastoError) -> int:
     """Return the exit code for an error."""
-    return _BY_CODE.get(error.code, ERROR)
+    return EXIT_CODES.get(error.code, ERROR)
 
 
 def error_lines(error: ImpastoError) -> list[str]:

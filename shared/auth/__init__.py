@@ -1,1 +1,1 @@
-"""API keys, stream tokens and the secret that signs cookies, as stored."""
+"""API keys and the secret that signs cookies, as stored."""

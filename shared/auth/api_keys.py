@@ -123,12 +123,6 @@ def find_key_by_token(db: Database, token: str) -> ValidKey | None:
     return _find_valid_key(db, ApiKey.digest == key_digest(token))
 
 
-def read_key_digests(db: Database) -> frozenset[str]:
-    """Read the digests of all keys, expired ones too."""
-    with db.read() as session:
-        return frozenset(session.scalars(select(ApiKey.digest)))
-
-
 def find_key_by_id(db: Database, key_id: str) -> ValidKey | None:
     """Find a valid key by its id."""
     return _find_valid_key(db, ApiKey.id == key_id)

@@ -1,4 +1,4 @@
-"""Secret file: the key that signs page cursors, cookies and stream tokens."""
+"""Secret file: the key that signs page cursors and cookies."""
 
 from __future__ import annotations
 

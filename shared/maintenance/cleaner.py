@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.auth.stream_tokens import delete_expired_stream_tokens
 from shared.errors import StorageError
 from shared.idempotency import delete_expired_responses
 from shared.jobs.deletion import purge_canceled_jobs
@@ -18,6 +17,7 @@ from shared.jobs.retention import (
     thin_kept_checkpoints,
 )
 from shared.maintenance.orphans import OrphanCollector
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from shared.clock import Clock
@@ -55,9 +55,11 @@ class Cleaner:
             DatabaseUnavailable: The database failed midway; nothing is lost.
         """
         now = self._clock.monotonic()
-        self._delete_blobs(purge_canceled_jobs(self._db))  # a person waits for it
-        self._delete_blobs(
-            thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes)
+        # A person waits for these.
+        delete_blobs(self._storage, purge_canceled_jobs(self._db))
+        delete_blobs(
+            self._storage,
+            thin_kept_checkpoints(self._db, self._settings.kept_checkpoint_bytes),
         )
         if now >= self._retention_due_at:
             self._retention_due_at = (
@@ -75,8 +77,7 @@ class Cleaner:
             *drop_tombstones(self._db, settings.tombstone_days),
             *drop_expired_assets(self._db),
         ]
-        self._delete_blobs(keys)
-        delete_expired_stream_tokens(self._db)
+        delete_blobs(self._storage, keys)
         responses = delete_expired_responses(self._db)
         return bool(keys) or responses > 0
 
@@ -87,10 +88,3 @@ class Cleaner:
             log.warning("orphan_search_failed", error=str(error))
             has_more = False
         self._orphan_scan_due_at = now if has_more else now + ORPHAN_SCAN_PAUSE_SECONDS
-
-    def _delete_blobs(self, keys: list[str]) -> None:
-        for key in keys:
-            try:
-                self._storage.delete(key)
-            except StorageError as error:
-                log.warning("blob_deletion_failed", key=key, error=str(error))

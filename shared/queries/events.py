@@ -41,7 +41,7 @@ class RunningJob:
     """Values of a job that change without a row in the event log.
 
     Attributes:
-        frame: (iteration, width, height, key of the thumbnail) of the newest preview.
+        frame: (iteration, width, height) of the newest preview.
     """
 
     job_id: str
@@ -53,7 +53,7 @@ class RunningJob:
     finished_at: float | None
     progress: dict[str, Any] | None
     checkpoint_iteration: int
-    frame: tuple[int, int, int, str] | None
+    frame: tuple[int, int, int] | None
 
 
 def read_latest_seq(db: Database) -> int:
@@ -119,7 +119,6 @@ def read_running_jobs(
             Frame.iteration,
             Frame.width,
             Frame.height,
-            Frame.thumb_key,
         )
         .outerjoin(Frame, and_(Frame.job_id == Job.id, Frame.iteration == newest))
         .where(or_(Job.id.in_(job_ids), of_owners))
@@ -129,9 +128,8 @@ def read_running_jobs(
 
 
 def _running_job(row: Sequence[Any]) -> RunningJob:
-    job, (iteration, *thumbnail) = row[:_JOB_COLUMNS], row[_JOB_COLUMNS:]
-    frame = None if iteration is None else (iteration, *thumbnail)
-    return RunningJob(*(*job, frame))
+    job, frame = row[:_JOB_COLUMNS], row[_JOB_COLUMNS:]
+    return RunningJob(*(*job, None if frame[0] is None else tuple(frame)))
 
 
 def _select_events() -> Select[Any]:

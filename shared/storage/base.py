@@ -1,13 +1,19 @@
-"""Interface of blob storage backends."""
+"""Interface of blob storage backends, and the deletion of blobs without a row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
+from shared.errors import StorageError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import IO
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +74,15 @@ class Storage(Protocol):
         Raises:
             StorageError: The backend cannot be reached.
         """
+
+
+def delete_blobs(storage: Storage, keys: Iterable[str]) -> None:
+    """Delete blobs that no row names; log those that cannot be deleted now.
+
+    `shared.maintenance.orphans` finds and deletes what is left.
+    """
+    for key in keys:
+        try:
+            storage.delete(key)
+        except StorageError as error:
+            log.warning("blob_deletion_failed", key=key, error=str(error))

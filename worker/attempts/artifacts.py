@@ -18,6 +18,7 @@ from shared.jobs.checkpoints import (
 )
 from shared.jobs.lease import WrittenBlob
 from shared.jobs.loss_history import read_loss_history, store_loss_history
+from shared.storage.base import delete_blobs
 from worker.attempts.throttle import Throttle
 from worker.checkpoint_file import (
     FORMAT_VERSION,
@@ -34,6 +35,8 @@ from worker.engine.images.tensors import to_tensor
 from worker.lease import Directive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from shared.jobs.claim import BlobRef, Claim
@@ -105,8 +108,7 @@ class ArtifactStore:
         resumption = find_resumption(self._context.storage, claim, provenance)
         iteration = 0 if resumption is None else resumption.snapshot.iteration
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
-            for key in discard_newer_checkpoints(self._context.db, claim, iteration):
-                self.delete(key)
+            self.delete(discard_newer_checkpoints(self._context.db, claim, iteration))
         self._newest_iteration = iteration
         if resumption is not None:
             log.info("job_resumed", iteration=iteration, inexact=resumption.inexact)
@@ -191,14 +193,13 @@ class ArtifactStore:
             self._is_first_tried = True
             raise
         self._is_first_tried = False
-        for old_key in old_keys:
-            self.delete(old_key)
+        self.delete(old_keys)
 
     def _drop_untried(self) -> None:
         """Delete the unnamed checkpoints that no row can name."""
         while len(self._unnamed) > self._is_first_tried:
             _, blob = self._unnamed.pop()
-            self.delete(blob.key)
+            self.delete([blob.key])
 
     def read_loss_history(self) -> list[list[int | float | None]]:
         """Read the losses of earlier attempts; none if that fails."""
@@ -234,12 +235,9 @@ class ArtifactStore:
         directive = self._put_with_retry(key, data)
         return directive if directive.ends_attempt else _written_blob(key, data)
 
-    def delete(self, key: str) -> None:
-        """Delete a blob that no row names any more; log it if that fails."""
-        try:
-            self._context.storage.delete(key)
-        except StorageError as error:
-            log.warning("blob_deletion_failed", key=key, error=str(error))
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete blobs that no row names any more; log it if that fails."""
+        delete_blobs(self._context.storage, keys)
 
     def warn(self, code: str, message: str) -> None:
         """Add a warning to the job: a problem that does not stop it."""

@@ -167,7 +167,7 @@ class ExploreAttempt:
                 written = self._artifacts.save_result(f"-{file.name}", file.data)
                 if isinstance(written, Directive):
                     return written
-                undo.callback(self._artifacts.delete, written.key)
+                undo.callback(self._artifacts.delete, [written.key])
                 output = StoredOutput(file.name, written, file.media_type, *file.size)
                 outputs.append(output)
             undo.pop_all()

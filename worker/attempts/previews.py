@@ -11,6 +11,7 @@ from PIL import Image
 
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
 from shared.jobs.checkpoints import NewFrame, add_frame
+from shared.storage.base import delete_blobs
 from worker.engine.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
@@ -52,11 +53,9 @@ def save_preview(
             thumb_key=thumb_key,
         )
         old_keys = add_frame(db, claim, frame)
-        for old_key in old_keys:
-            storage.delete(old_key)
+        delete_blobs(storage, old_keys)
     except FencedOut:
-        storage.delete(key)
-        storage.delete(thumb_key)
+        delete_blobs(storage, [key, thumb_key])
         raise
     except (StorageError, DatabaseUnavailable) as error:
         log.warning("preview_skipped", job_id=claim.job_id, error=str(error))

@@ -1,4 +1,4 @@
-"""Tables of API keys, stream tokens and idempotency keys."""
+"""Tables of API keys and idempotency keys."""
 
 from __future__ import annotations
 
@@ -25,19 +25,6 @@ class ApiKey(Base):
     created_at: Mapped[float]
     expires_at: Mapped[float | None]  # None: never
     last_used_at: Mapped[float | None]  # to the minute
-
-
-class StreamToken(Base):
-    """Token that opens one stream, once; only its SHA-256 is stored."""
-
-    __tablename__ = "stream_tokens"
-    __table_args__ = (Index("ix_stream_tokens_expires_at", "expires_at"),)
-
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    key_id: Mapped[str] = mapped_column(
-        ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
-    )
-    expires_at: Mapped[float]
 
 
 class IdempotencyKey(Base):

@@ -57,7 +57,6 @@ JSON = {
     ("DELETE", "/v1/jobs/{job}"): {},
     ("DELETE", "/v1/assets/{asset}"): {},
     ("POST", "/v1/keys"): _KEY,
-    ("POST", "/v1/stream-tokens"): {},
     ("POST", "/session"): {},
 }
 BROKEN = (

@@ -31,7 +31,6 @@ GETS = (
 QUERIES = (
     "limit", "cursor", "state", "kind", "tag", "parent_id", "q", "created_after",
     "created_before", "after", "jobs", "format", "max_edge", "since", "until", "x",
-    "stream_token", "inline",
     "purpose",
 )  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",

@@ -99,7 +99,6 @@ def test_a_cut_action_is_not_obeyed(farm, action, sent):
         ("POST", "/v1/keys", JSON, b""),
         ("POST", "/v1/keys", JSON, b"{}"),
         ("POST", "/v1/explorations", JSON, b"{}"),
-        ("POST", "/v1/stream-tokens", JSON, b"{}"),
         ("PATCH", "{job}", JSON, b'{"name": "cut"}'),
         ("POST", "/v1/assets", MULTIPART, FORM[:-20]),
         ("POST", "/v1/assets", MULTIPART, FORM),

@@ -7,7 +7,7 @@ import threading
 import httpx
 import pytest
 
-from api.auth.failed_attempts import MAX_FAILURES_PER_MINUTE
+from api.auth.rate_limit import WRONG_KEYS_PER_MINUTE
 from shared.auth.api_keys import NewKey, issue_key
 from shared.db.database import Database
 from tests.support.api_process import running_api
@@ -57,7 +57,7 @@ def test_who_guesses_is_put_off_and_nobody_else_at_the_same_address(server, new_
 
     assert set(good) == {200}
     assert statuses.count(401) + statuses.count(429) == len(statuses) == 600
-    assert MAX_FAILURES_PER_MINUTE <= statuses.count(401) < 2 * MAX_FAILURES_PER_MINUTE
+    assert WRONG_KEYS_PER_MINUTE <= statuses.count(401) < 2 * WRONG_KEYS_PER_MINUTE
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.headers["RateLimit"].startswith('"wrong-keys";r=0;')
@@ -67,7 +67,7 @@ def test_who_guesses_is_put_off_and_nobody_else_at_the_same_address(server, new_
 
 def test_a_key_that_the_server_has_never_seen_is_let_in_too(server, new_key):
     never_seen, statuses = new_key(), []
-    guess(server.url, "a", statuses, MAX_FAILURES_PER_MINUTE)
+    guess(server.url, "a", statuses, WRONG_KEYS_PER_MINUTE)
     assert statuses[-1] == 429
 
     assert look(server.client, never_seen).status_code == 200

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from shared.auth.api_keys import NewKey, issue_key
-from shared.auth.stream_tokens import consume_stream_token, store_stream_token
 from shared.errors import DeviceTaken, IdempotencyInProgress
 from shared.idempotency import begin_request
 from shared.jobs.lease import fail_job, renew_lease
@@ -213,11 +211,3 @@ def test_a_request_whose_server_died_before_a_step_back_can_be_sent_again(db, cl
     request = begin_request(db, "own_a", "POST /v1/jobs", "key", "same")
 
     assert request.holder
-
-
-def test_a_stream_token_lives_no_longer_for_a_step_back(db, clock):
-    key, _ = issue_key(db, NewKey("k", scopes=frozenset({"read"})))
-    store_stream_token(db, key.id, "token")
-    clock.advance(-HOUR)
-
-    assert consume_stream_token(db, "token") is None

@@ -20,7 +20,6 @@ Counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = (
     "owners",
     "api_keys",
-    "stream_tokens",
     "idempotency_keys",
     "assets",
     "jobs",
@@ -42,7 +41,6 @@ TABLES = (
 def upgrade() -> None:
     _create_owners()
     _create_api_keys()
-    _create_stream_tokens()
     _create_idempotency_keys()
     _create_assets()
     _create_jobs()
@@ -99,24 +97,6 @@ def _create_api_keys() -> None:
         sa.UniqueConstraint("digest", name="uq_api_keys_digest"),
     )
     op.create_index("ix_api_keys_owner_id", "api_keys", ["owner_id"])
-
-
-def _create_stream_tokens() -> None:
-    op.create_table(
-        "stream_tokens",
-        sa.Column("digest", sa.String(64), nullable=False),
-        sa.Column("key_id", sa.String(40), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name="pk_stream_tokens"),
-        sa.ForeignKeyConstraint(
-            ["key_id"],
-            ["api_keys.id"],
-            name="fk_stream_tokens_key_id",
-            ondelete="CASCADE",
-        ),
-    )
-    op.create_index("ix_stream_tokens_key_id", "stream_tokens", ["key_id"])
-    op.create_index("ix_stream_tokens_expires_at", "stream_tokens", ["expires_at"])
 
 
 def _create_idempotency_keys() -> None:

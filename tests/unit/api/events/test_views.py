@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from werkzeug.test import Client as Unhurried
@@ -249,3 +250,27 @@ def test_places_are_given_back_however_a_stream_ends(make_api, clock):
     left = Unhurried(api.app).open(url, headers=STREAM)
     left.close()  # before the first word
     assert api.client.get(url, headers=STREAM).status_code == 200
+
+
+def test_a_preview_is_told_with_its_addresses(make_api):
+    api = make_api(stream_seconds=1.5)
+    job_id = api.submitted()
+    claim = api.claimed()
+    frame = threading.Timer(0.5, lambda: api.frame(claim, 50, b"the thumb"))
+    frame.start()
+
+    text = api.client.get(f"/v1/jobs/{job_id}/events", headers=STREAM).text
+
+    frame.join()
+    (preview,) = [
+        data["preview"] for name, _, data in events(text) if name == "preview"
+    ]
+    assert preview["iteration"] == 50
+    assert preview["thumb_url"] == f"/v1/jobs/{job_id}/frames/50/thumb"
+
+
+@pytest.mark.parametrize("name", ["api_key", "key", "stream_token", "access_token"])
+def test_no_key_in_the_address_opens_a_stream(keyed, name):
+    url = f"/v1/events?{name}={keyed.token()}"
+
+    assert keyed.client.get(url, headers=STREAM).status_code == 401

@@ -115,5 +115,5 @@ def test_everything_that_makes_a_job_takes_a_key_and_says_so(api):
         and path.rpartition("/")[2] not in {"cancel", "pause", "resume", "finish"}
     }
 
-    assert takes == makes - {"/v1/keys", "/v1/stream-tokens"}  # secrets are not kept
+    assert takes == makes - {"/v1/keys"}  # secrets are not kept
     assert {"/v1/jobs", "/v1/assets", "/v1/explorations"} < takes

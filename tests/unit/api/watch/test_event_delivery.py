@@ -200,9 +200,9 @@ def test_what_moves_is_told_once_and_only_what_moved():
     assert kinds(differences.update([moving(done=0.2, checkpoint_iteration=50)])) == [
         CHECKPOINT
     ]
-    framed = moving(done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
+    framed = moving(done=0.2, checkpoint_iteration=50, frame=(60, 8, 6))
     assert kinds(differences.update([framed])) == [PREVIEW]
-    changed = moving(2, done=0.2, checkpoint_iteration=50, frame=(60, 8, 6, "thumb"))
+    changed = moving(2, done=0.2, checkpoint_iteration=50, frame=(60, 8, 6))
     assert kinds(differences.update([changed])) == [REVISION]
 
 
