@@ -118,6 +118,7 @@ def _build_dependencies(
         read_secret(settings.secret_file),
         key_cache=key_cache,
         rate_limiter=RateLimiter(clock),
+        wrong_key_limiter=RateLimiter(clock),
         decoder_slots=DecoderSlots(settings),
         upload_slots=OwnerSlots(
             max_uploads(settings), max_uploads_per_owner(settings), too_many_uploads

@@ -34,7 +34,9 @@ class Dependencies:
         notifier: Sender of notifications to workers.
         secret: Key that signs page cursors and cookies.
         key_cache: Cache of valid API keys.
-        rate_limiter: Counter of requests per API key and of wrong keys per address.
+        rate_limiter: Counter of requests per API key.
+        wrong_key_limiter: Counter of wrong keys per address; apart, since addresses are
+            many and may crowd out what else is counted.
         decoder_slots: Pictures that may be decoded at once, in all and per owner.
         upload_slots: Request bodies that may be read at once. Fewer than there are
             threads, because each holds a thread while it arrives.
@@ -50,6 +52,7 @@ class Dependencies:
     secret: bytes
     key_cache: KeyCache
     rate_limiter: RateLimiter
+    wrong_key_limiter: RateLimiter
     decoder_slots: DecoderSlots
     upload_slots: OwnerSlots
     stream_slots: OwnerSlots

@@ -54,14 +54,10 @@ MUTATIONS = (
         "        Job.claim_nonce == claim.nonce,\n",
     ),
     Mutation(
-        "held_by forgets the state",
-        "shared/jobs/lease.py",
-        "        Job.state.in_(LEASED),\n",
-    ),
-    Mutation(
-        "held_by forgets the job",
-        "shared/jobs/lease.py",
-        "        Job.id == claim.job_id,\n",
+        "a job that is let go keeps its nonce",
+        "shared/jobs/transitions.py",
+        ', "claim_nonce": None}',
+        "}",
     ),
     Mutation(
         "a heartbeat asks for no claim",

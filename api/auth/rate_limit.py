@@ -138,7 +138,7 @@ def wrong_key_error() -> Unauthenticated | RateLimited:
     address, and must not be refused for each other's wrong keys.
     """
     network, quota = client_network(request.remote_addr), WRONG_KEYS_PER_MINUTE
-    limiter = current_dependencies().rate_limiter
+    limiter = current_dependencies().wrong_key_limiter
     g.standing = limiter.take(network, WRONG_KEYS, quota)
     message = "this API key is not known here, or not any more"
     if g.standing.retry_after_seconds is None:

@@ -19,7 +19,6 @@ from shared.params.memory import need_bytes
 from shared.params.segments import apply_segments
 from shared.states import (
     EVENTS,
-    LEASED,
     Action,
     Completion,
     Event,
@@ -308,12 +307,14 @@ def release_to(
 
 
 def held_by(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    """SQL condition: the job is still leased to the holder of `claim`."""
+    """SQL condition: the job is still leased to the holder of `claim`.
+
+    The nonce is random, and cleared when the job leaves the leased states.
+    """
     return (
         Job.id == claim.job_id,
         Job.fence == claim.fence,
         Job.claim_nonce == claim.nonce,
-        Job.state.in_(LEASED),
     )
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # So that a style weight means about the same as with Gram matrices, to the eye: a mean
 # cosine distance of 1 / 32 counts like a Gram matrix that is off by its own size.
 _RELATIVE_FACTOR = 32.0
-_IMAGE_SHARE = 0.25  # of the image in what is matched, the rest is the photo: published
+_PHOTO_TO_IMAGE = 3.0  # in what is matched, times the content weight: published
 _MIN_REGION = 0.5  # share of a cell that must lie in the region of the painting
 _SMOOTHING_LENGTH = 1e-4  # of |h|, so that no cell divides by 0; black ones have 0.01
 
@@ -277,12 +277,15 @@ def _distribute_to_styles(
 
 
 def _choose_source(params: StyleParams, scale: PyramidScale, image: Tensor) -> Tensor:
-    """Choose the picture that is matched: mostly the photo, so that forms stay."""
-    if not params.content_weight:
-        return image
-    if not scale.index:
+    """Choose the picture that is matched: mostly the photo, so that forms stay.
+
+    A quarter of it is the image, as published, with a content weight of 1; more with
+    less, up to the image alone.
+    """
+    if not scale.index and params.content_weight:
         return scale.content
-    return scale.content.lerp(image, _IMAGE_SHARE)
+    share = 1 / (1 + _PHOTO_TO_IMAGE * params.content_weight)
+    return scale.content.lerp(image, share)
 
 
 def _number_candidates(
