@@ -265,10 +265,20 @@ def _move_inputs(inputs: TransferInputs, network: Network) -> TransferInputs:
         return None if image is None else _move(image, network)
 
     styles = tuple(
-        Style(_move(style.image, network), move(style.mask), move(style.region))
+        replace(
+            style,
+            image=_move(style.image, network),
+            mask=move(style.mask),
+            region=move(style.region),
+        )
         for style in inputs.styles
     )
-    return TransferInputs(_move(inputs.content, network), styles, move(inputs.start))
+    return replace(
+        inputs,
+        content=_move(inputs.content, network),
+        styles=styles,
+        start=move(inputs.start),
+    )
 
 
 def _move(tensor: Tensor, network: Network) -> Tensor:
