@@ -67,9 +67,7 @@ def check_masks(
     for mask in masks:
         covered = infos[_covered_picture(mask)]
         errors.extend(_shape_errors(mask, infos[mask.role, mask.position], covered))
-    errors += [
-        _empty_error(mask) for mask, found in thumbnails.items() if found is None
-    ]
+    errors += [_empty_error(mask) for mask in thumbnails if thumbnails[mask] is None]
     return [*errors, *_styles_without_area(infos, thumbnails)]
 
 

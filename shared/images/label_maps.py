@@ -40,4 +40,6 @@ def decode_label_map(data: bytes) -> Image.Image:
 def label_colors(label_map: Image.Image) -> list[str]:
     """Return the labels of a decoded map as #rrggbb, sorted."""
     counted = label_map.getcolors(MAX_LABELS) or []
-    return sorted("#{:02x}{:02x}{:02x}".format(*color) for _, color in counted)
+    return sorted(
+        f"#{bytes(color).hex()}" for _, color in counted if isinstance(color, tuple)
+    )

@@ -115,7 +115,7 @@ class StyleParams(BaseModel):
         le=100,
         allow_inf_nan=False,
         description="how much the same label counts where neighbors are matched, "
-        "beside their likeness from -1 to 1; above 2 it decides alone, 0 ignores labels",
+        "beside a likeness of -1 to 1; above 2 it decides alone, 0 ignores labels",
     )
     color: Color = Field(
         default="style",
