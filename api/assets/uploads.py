@@ -46,7 +46,7 @@ class UploadedPicture:
         """JSON pointer to its form field."""
         if self.role in _REPEATED:
             return f"/{self.role}/{self.position}"
-        if self.role in {"mask", "region"}:
+        if self.role in {"mask", "region", "labels"}:
             return f"/{self.role}_{self.position}"
         return f"/{self.role}"
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from api.http.multipart import Form
     from shared.params.segments import Segment
 
-_PICTURES = ("content", "init_image")
-_STYLE_PICTURES = ("image", "mask", "region")
+_PICTURES = ("content", "init_image", "content_labels")
+_STYLE_PICTURES = ("image", "mask", "region", "labels")
 _AS_FILE = "send the picture as a file of the form"
 
 
@@ -80,7 +80,7 @@ def form_pictures(form: Form) -> list[UploadedPicture]:
 
 
 def _unused_style_files(form: Form) -> list[FieldError]:
-    """Return errors for masks and regions of styles that the form does not have."""
+    """Return errors for masks and the like of styles that the form does not have."""
     styles = len(form.files["style"])
     return [
         FieldError(
@@ -163,19 +163,20 @@ def _drop_pictures(body: dict[str, Any]) -> dict[str, Any]:
 # Files that belong to one style: field -> (role, position of the style).
 STYLE_FILES = {
     f"{role}_{position}": (role, position)
-    for role in ("mask", "region")
+    for role in ("mask", "region", "labels")
     for position in range(MAX_STYLES)
 }
 
 
 JOB_FORM = FormSpec(
     "a job",
-    {"content": 1, "style": MAX_STYLES, "init_image": 1}
+    {"content": 1, "style": MAX_STYLES, "init_image": 1, "content_labels": 1}
     | dict.fromkeys(STYLE_FILES, 1),
     JSON_FIELDS,
     ("name", *OPTION_FIELDS),
-    "content, style, init_image, mask_<n> and region_<n> (of the style n, from 0 to "
-    f"{MAX_STYLES - 1}), {', '.join((*JSON_FIELDS, 'name', *OPTION_FIELDS))}",
+    "content, style, init_image, content_labels, mask_<n>, region_<n> and labels_<n> "
+    f"(of the style n, from 0 to {MAX_STYLES - 1}), "
+    f"{', '.join((*JSON_FIELDS, 'name', *OPTION_FIELDS))}",
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
     f"{CURL_AS_JSON} -d "
     """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from shared.params.segments import Segment
 
 _PICTURE_POINTER = re.compile(
-    r"/(content|init_image|styles/\d{1,9}/(?:image|mask|region))(/|$)"
+    r"/(content|init_image|content_labels|styles/\d{1,9}/(?:image|mask|region|labels))"
+    r"(/|$)"
 )
 _UPLOAD_HINT = (
     'POST /v1/assets takes the file; then name it as {"asset_id": "<its id>"}'
@@ -44,6 +45,7 @@ _STYLE_FIELDS = {
     "image": ("style", True),
     "mask": ("mask", False),
     "region": ("region", False),
+    "labels": ("labels", False),
 }
 _REFERENCE_HINT = 'as {"asset_id": "..."}: POST /v1/assets takes the file'
 
@@ -205,6 +207,8 @@ def _read_references(
                 )
     if body.get("init") == "image":
         yield from _read_reference(body, "init_image", "init_image", 0, errors)
+    if body.get("content_labels") is not None:
+        yield from _read_reference(body, "content_labels", "content_labels", 0, errors)
 
 
 def _read_reference(

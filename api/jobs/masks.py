@@ -37,7 +37,13 @@ class JobPicture(Protocol):
 
 
 # Role of a mask -> role of the picture whose shape it must have.
-_COVERED_ROLES = {"mask": "content", "region": "style"}
+_COVERED_ROLES = {
+    "mask": "content",
+    "content_labels": "content",
+    "region": "style",
+    "labels": "style",
+}
+_BRIGHTNESS_ROLES = {"mask", "region"}  # what is black everywhere is empty
 
 
 def check_masks(
@@ -47,17 +53,21 @@ def check_masks(
 ) -> list[FieldError]:
     """Return the errors of masks and regions among inspected pictures.
 
-    A mask is skipped if the picture that it covers is missing or unusable.
+    A mask is skipped if the picture that it covers is missing or unusable. Of label
+    maps only the shape is checked here.
     """
     infos = {(mask.role, mask.position): info for mask, info in pictures}
     masks = [mask for mask, _ in pictures if _covered_picture(mask) in infos]
-    thumbnails = {mask: _load_thumbnail(dependencies, owner_id, mask) for mask in masks}
+    thumbnails = {
+        mask: _load_thumbnail(dependencies, owner_id, mask)
+        for mask in masks
+        if mask.role in _BRIGHTNESS_ROLES
+    }
     errors: list[FieldError] = []
     for mask in masks:
         covered = infos[_covered_picture(mask)]
         errors.extend(_shape_errors(mask, infos[mask.role, mask.position], covered))
-        if thumbnails[mask] is None:
-            errors.append(_empty_error(mask))
+    errors += [_empty_error(mask) for mask in thumbnails if thumbnails[mask] is None]
     return [*errors, *_styles_without_area(infos, thumbnails)]
 
 
@@ -72,7 +82,8 @@ def _shape_errors(
 ) -> Iterable[FieldError]:
     size, covered_size = (info.width, info.height), (covered.width, covered.height)
     if not have_same_aspect_ratio(size, covered_size):
-        covered_name = "the photo" if picture.role == "mask" else "its painting"
+        of_photo = _COVERED_ROLES[picture.role] == "content"
+        covered_name = "the photo" if of_photo else "its painting"
         detail = (
             f"has {info.width} x {info.height} pixels, which is not the shape of "
             f"{covered_name}, {covered.width} x {covered.height}: draw it over that "

@@ -164,10 +164,11 @@ class RetryBody(RequestBody):
 
 
 def _with_style_files(schema: dict[str, Any]) -> None:
-    """Add the mask and region files of each style to the schema."""
+    """Add the mask, region and label map of each style to the schema."""
     descriptions = {
         "mask": "of the photo's shape, bright where style {} goes",
         "region": "of the shape of style {}, bright where the style is taken from",
+        "labels": "label map of style {}, of its shape; with content_labels",
     }
     for role, description in descriptions.items():
         for number in range(MAX_STYLES):
@@ -191,6 +192,10 @@ class JobForm(BaseModel):
     )
     init_image: File | None = Field(
         default=None, description="where to start, with init: image"
+    )
+    content_labels: File | None = Field(
+        default=None,
+        description="label map of the photo, of its shape: colors say what is where",
     )
     params: StyleParams = Field(default=StyleParams(), description="as JSON")
     segments: list[Segment] = Field(

@@ -19,6 +19,7 @@ from api.idempotency import (
 )
 from api.jobs.form_submission import JOB_FORM, form_pictures, read_form_submission
 from api.jobs.json_submission import read_json_submission
+from api.jobs.label_maps import check_label_maps
 from api.jobs.masks import check_masks
 from api.jobs.work_digest import work_digest
 from shared.errors import DatabaseUnavailable, FieldError, InvalidParams, NotFound
@@ -125,6 +126,10 @@ def validate_json_submission(
     errors += check_masks(
         dependencies, owner_id, [(picture, picture.info) for picture in pictures]
     )
+    sent_roles = [reference.role for reference in submission.references]
+    errors += check_label_maps(
+        dependencies, owner_id, submission.params, pictures, sent_roles
+    )
     if errors or submission.params is None:
         raise InvalidParams(errors)
     return submission.params, pictures
@@ -214,6 +219,13 @@ def validate_form_submission(
         dependencies, owner_id, form_pictures(form)
     )
     errors += check_masks(dependencies, owner_id, pictures)
+    errors += check_label_maps(
+        dependencies,
+        owner_id,
+        submission.params if submission else None,
+        [picture for picture, _ in pictures],
+        [picture.role for picture in form_pictures(form)],
+    )
     if refused is not None and not errors:
         raise refused
     if refused is not None or submission is None or errors:

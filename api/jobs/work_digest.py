@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shared.params.kinds import Params
     from shared.params.segments import Segment
 
-_PICTURES = {"content", "init_image", "styles", "pictures"}
+_PICTURES = {"content", "content_labels", "init_image", "styles", "pictures"}
 
 
 def params_without_asset_ids(params: Params) -> dict[str, Any]:

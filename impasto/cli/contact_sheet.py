@@ -43,6 +43,7 @@ class Grid:
         params: Parameters of every job, besides the two that the grid sets.
         name: Beginning of the names of the jobs.
         init_image: Picture that every job starts from, if not from the photo or noise.
+        content_labels: Label map of the photo.
         segments: Changes planned for mid-run, of every job.
     """
 
@@ -53,6 +54,7 @@ class Grid:
     params: Mapping[str, object]
     name: str | None = None
     init_image: Path | None = None
+    content_labels: Path | None = None
     segments: Sequence[Mapping[str, object]] = ()
 
     @property
@@ -149,6 +151,7 @@ def _submit(jobs: Jobs, grid: Grid, cell: Cell) -> str:
         params={**grid.params, **cell_params},
         name=f"{grid.name or 'sheet'}: {layer}, style_weight {weight:g}",
         init_image=grid.init_image,
+        content_labels=grid.content_labels,
         segments=grid.segments,
     ).id
 

@@ -31,9 +31,8 @@ JOB_OPTIONS = (
     *("priority", "max_attempts", "keep_every"),
     *("start_deadline", "cancel_after", "reuse"),
 )
-_NOT_PARAMS = frozenset(
-    {"set_", "name", "init_image", "schedule", "mask", "region", "steer", *JOB_OPTIONS}
-)
+_FILES = ("init_image", "content_labels", "mask", "region", "labels")
+_NOT_PARAMS = frozenset({"set_", "name", "schedule", "steer", *_FILES, *JOB_OPTIONS})
 _LAYER_PARAMS = frozenset({"content_layers", "style_layers"})
 
 
@@ -45,6 +44,7 @@ class JobRequest:
     params: dict[str, object]
     segments: list[dict[str, object]]
     init_image: Path | None
+    content_labels: Path | None
     name: str | None
     options: dict[str, str]
 
@@ -132,6 +132,26 @@ class StyleOptions:
             "there; may be repeated.",
         ),
     ] = None
+    content_labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="With neighbors: a picture of the photo's shape whose colors say what "
+            "is where.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None
+    labels: Annotated[
+        Texts,
+        typer.Option(
+            metavar="N=FILE",
+            help="The same of the Nth STYLE: where colors are alike, things are "
+            "matched; may be repeated.",
+        ),
+    ] = None
+    guidance_weight: Annotated[
+        float | None, typer.Option(help="How much labels count; 0: not at all.")
+    ] = None
     mask_feather: Annotated[
         float | None, typer.Option(help="How far masks fade, of the long side.")
     ] = None
@@ -201,14 +221,18 @@ class StyleOptions:
         """
         masks = parse_numbered_files("mask", self.mask or (), len(styles))
         regions = parse_numbered_files("region", self.region or (), len(styles))
+        labels = parse_numbered_files("labels", self.labels or (), len(styles))
         return JobRequest(
             styles=[
-                StyleImage(path, masks.get(index), regions.get(index))
+                StyleImage(
+                    path, masks.get(index), regions.get(index), labels.get(index)
+                )
                 for index, path in enumerate(styles)
             ],
             params=self._params(),
             segments=[parse_segment(text) for text in self.steer or ()],
             init_image=self.init_image,
+            content_labels=self.content_labels,
             name=self.name,
             options=self._job_options(),
         )

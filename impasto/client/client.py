@@ -75,6 +75,7 @@ class Client:
         styles: Sequence[str | Path | StyleImage],
         *,
         save_to: str | Path | None = None,
+        content_labels: str | Path | None = None,
         segments: Sequence[Mapping[str, object]] = (),
         **params: object,
     ) -> Job:
@@ -85,6 +86,7 @@ class Client:
             styles: One to eight style images; as `StyleImage` with masks.
             save_to: Path of the finished picture, or None not to save it; its
                 extension chooses the format, unless `format` does.
+            content_labels: Label map of the photo, with labels of style images.
             segments: Changes planned for mid-run, as for `jobs.submit`.
             **params: Fields of StyleParams, such as `max_edge=256`.
 
@@ -100,7 +102,11 @@ class Client:
             style if isinstance(style, StyleImage) else Path(style) for style in styles
         ]
         job = self.jobs.submit(
-            Path(content), style_images, params=params, segments=segments
+            Path(content),
+            style_images,
+            params=params,
+            content_labels=None if content_labels is None else Path(content_labels),
+            segments=segments,
         )
         job = self.jobs.wait(job.id)
         raise_for_state(job)

@@ -53,6 +53,7 @@ class Jobs:
         params: Mapping[str, object] | None = None,
         name: str | None = None,
         init_image: Path | None = None,
+        content_labels: Path | None = None,
         options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Job:
@@ -64,22 +65,24 @@ class Jobs:
             params: Fields of StyleParams; the server has a default for each.
             name: Name of the job, for people.
             init_image: Picture to start from, with params `{"init": "image"}`.
+            content_labels: Label map of the photo, with labels of style images.
             options: Job options: priority, max_attempts, keep_every, start_deadline,
                 cancel_after, reuse.
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
         fields = form_fields(params, name, options, segments)
-        files = form_files(content, styles, init_image)
+        files = form_files(content, styles, init_image, content_labels)
         return _parse_job(self._upload("/v1/jobs", fields, files))
 
-    def estimate(
+    def estimate(  # noqa: PLR0913 - as for submit
         self,
         content: Path,
         styles: Sequence[Path | StyleImage],
         *,
         params: Mapping[str, object] | None = None,
         init_image: Path | None = None,
+        content_labels: Path | None = None,
         options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Estimate:
@@ -90,11 +93,12 @@ class Jobs:
             styles: One to eight style images; as `StyleImage` with masks.
             params: Fields of StyleParams, as for `submit`.
             init_image: Picture to start from, as for `submit`.
+            content_labels: Label map of the photo, as for `submit`.
             options: Job options, as for `submit`; of them, the priority counts.
             segments: Changes planned for mid-run, as for `submit`.
         """
         fields = form_fields(params, None, options, segments)
-        files = form_files(content, styles, init_image)
+        files = form_files(content, styles, init_image, content_labels)
         return _parse(Estimate, self._upload("/v1/estimates", fields, files))
 
     def submit_stored(self, body: Mapping[str, object]) -> Job:

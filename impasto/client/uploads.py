@@ -22,11 +22,13 @@ class StyleImage:
             everywhere that the masks of other style images leave.
         region: Picture of the style image's shape, bright where the style is taken
             from; None for all of it.
+        labels: Label map of the style image, of its shape; None for no labels.
     """
 
     path: Path
     mask: Path | None = None
     region: Path | None = None
+    labels: Path | None = None
 
 
 def form_fields(
@@ -44,12 +46,16 @@ def form_fields(
 
 
 def form_files(
-    content: Path, styles: Sequence[Path | StyleImage], init_image: Path | None
+    content: Path,
+    styles: Sequence[Path | StyleImage],
+    init_image: Path | None,
+    content_labels: Path | None,
 ) -> Sequence[tuple[str, Path]]:
     """Return the files of the form, each with the name of its field."""
     files: list[tuple[str, Path | None]] = [
         ("content", content),
         ("init_image", init_image),
+        ("content_labels", content_labels),
     ]
     for index, style in enumerate(styles):
         style_image = style if isinstance(style, StyleImage) else StyleImage(style)
@@ -57,6 +63,7 @@ def form_files(
             ("style", style_image.path),
             (f"mask_{index}", style_image.mask),
             (f"region_{index}", style_image.region),
+            (f"labels_{index}", style_image.labels),
         ]
     return [(field, path) for field, path in files if path is not None]
 

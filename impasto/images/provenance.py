@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_STYLE_ROLES = {"style": "image", "mask": "mask", "region": "region"}
+_PICTURES = ("init_image", "content_labels")  # that a job may have
+_STYLE_ROLES = {
+    "style": "image",
+    "mask": "mask",
+    "region": "region",
+    "labels": "labels",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,7 @@ def reproduction_request(
     params = {
         **provenance.recipe["params"], "content": refs["content", 0], "styles": styles
     }  # fmt: skip
-    if ("init_image", 0) in refs:
-        params["init_image"] = refs["init_image", 0]
+    params |= {name: refs[name, 0] for name in _PICTURES if (name, 0) in refs}
     return {"params": params, "segments": _reproduction_segments(provenance.recipe)}
 
 

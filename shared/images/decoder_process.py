@@ -28,6 +28,7 @@ from PIL import AvifImagePlugin, Image
 from shared.errors import ImageTooLarge, ImageUnreadable, ServerBusy
 from shared.images.decode import EXPORT_HINT
 from shared.images.inspect import ImageInfo, inspect_image
+from shared.images.label_maps import decode_label_map, label_colors
 from shared.images.masks import THUMBNAIL_SIZE, decode_mask, is_empty, mask_thumbnail
 
 CPU_SECONDS = 10
@@ -57,6 +58,15 @@ def mask_thumbnail_apart(data: bytes, max_pixels: int) -> Image.Image | None:
     """
     pixels = b64decode(_decode_apart("mask", data, max_pixels)["pixels"])
     return Image.frombytes("L", THUMBNAIL_SIZE, pixels) if pixels else None
+
+
+def label_colors_apart(data: bytes, max_pixels: int) -> list[str]:
+    """Return the labels of a label map as #rrggbb, within the same limits.
+
+    Raises the same errors; ImageUnreadable also for too many colors.
+    """
+    colors: list[str] = _decode_apart("labels", data, max_pixels)["colors"]
+    return colors
 
 
 def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
@@ -157,6 +167,8 @@ def _answer(connection: socket.socket) -> None:
 def _decode(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
     if task == "inspect":
         return asdict(inspect_image(data, max_pixels))
+    if task == "labels":
+        return {"colors": label_colors(decode_label_map(data))}
     mask = decode_mask(data)
     pixels = b"" if is_empty(mask) else mask_thumbnail(mask).tobytes()
     return {"pixels": b64encode(pixels).decode()}

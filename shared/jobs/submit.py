@@ -91,10 +91,10 @@ class NewJobInput:
     """Input picture of a new job.
 
     Attributes:
-        role: Role: `content`, `style`, `init_image`, `mask`, `region`, or the `picture`
-            of an exploration.
-        position: Index among the pictures of this role; of a mask or a region, the
-            index of its style.
+        role: Role: `content`, `style`, `init_image`, `content_labels`, `mask`,
+            `region`, `labels`, or the `picture` of an exploration.
+        position: Index among the pictures of this role; of a mask, a region or labels,
+            the index of their style.
         asset_id: Id of the asset.
     """
 

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
-_ROLES_BY_FIELD = {"image": "style", "mask": "mask", "region": "region"}
+_ROLES_BY_FIELD = {
+    "image": "style",
+    "mask": "mask",
+    "region": "region",
+    "labels": "labels",
+}
 
 
 class ImageRef(BaseModel):
@@ -42,6 +47,10 @@ class StyleImage(BaseModel):
     region: ImageRef | None = Field(
         default=None,
         description="filled in from the `region_<number>` file of an upload",
+    )
+    labels: ImageRef | None = Field(
+        default=None,
+        description="filled in from the `labels_<number>` file of an upload",
     )
 
     def with_images(

@@ -64,7 +64,14 @@ class StyleParams(BaseModel):
         max_length=MAX_STYLES,
         description="style pictures; their weights are normalized to sum to 1. "
         "`mask`: a picture of the photo's shape, bright where this style goes; "
-        "`region`: one of the painting's shape, bright where the style is taken from",
+        "`region`: one of the painting's shape, bright where the style is taken from; "
+        "`labels`: one of the painting's shape, whose colors say what is where, as in "
+        "`content_labels`",
+    )
+    content_labels: ImageRef | None = Field(
+        default=None,
+        description="with neighbors: a picture of the photo's shape, whose colors say "
+        "what is where; filled in from the `content_labels` file of an upload",
     )
     init: Literal["content", "noise", "image"] = Field(
         default="content", description="what the generated image starts from"
@@ -101,6 +108,14 @@ class StyleParams(BaseModel):
         "ones strokes, and relu5_1 whole things of the painting, such as faces; "
         "default: relu1_1 to relu3_1 with 1 and relu4_1 with 0.25; with neighbors all "
         "from relu1_1 to relu4_3",
+    )
+    guidance_weight: float = Field(
+        default=0.5,  # 93 to 100 % of the cells take their label; at 1, 98 to 100 %
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="how much the same label counts where neighbors are matched, "
+        "beside a likeness of -1 to 1; above 2 it decides alone, 0 ignores labels",
     )
     color: Color = Field(
         default="style",
@@ -309,8 +324,8 @@ class StyleParams(BaseModel):
         Args:
             asset_ids: Asset ids by role, then by position.
 
-        Roles are `content`, `style`, `init_image`, `mask` and `region`; the position
-        of a mask or a region is that of its style.
+        Roles are `content`, `style`, `init_image`, `content_labels`, `mask`, `region`
+        and `labels`; the position of the last three is that of their style.
         """
         styles = tuple(
             style.with_images(asset_ids, position)
@@ -321,5 +336,6 @@ class StyleParams(BaseModel):
                 "content": make_image_ref(asset_ids, "content", 0),
                 "styles": styles,
                 "init_image": make_image_ref(asset_ids, "init_image", 0),
+                "content_labels": make_image_ref(asset_ids, "content_labels", 0),
             }
         )

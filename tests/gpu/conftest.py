@@ -56,7 +56,9 @@ def picture(seed, height=96, width=128):
 def inputs():
     left = torch.zeros(1, 1, 12, 16)
     left[..., :8] = 1
-    return TransferInputs(picture(1), (Style(picture(2), left), Style(picture(4))))
+    labels = torch.tensor([[[[0, 1], [1, 2]]]], dtype=torch.uint8)  # for neighbors
+    styles = (Style(picture(2), left, labels=labels.mT.contiguous()), Style(picture(4)))
+    return TransferInputs(picture(1), styles, labels=labels)
 
 
 def params_of(**changes):
@@ -76,10 +78,11 @@ def evaluated(network, params, seed=3, limits=None):
         Style(
             style.image.to(network.device),
             None if style.mask is None else style.mask.to(network.device),
+            labels=style.labels,
         )
         for style in given.styles
     )
-    scale = PyramidScale(0, given.content.to(network.device), styles)
+    scale = PyramidScale(0, given.content.to(network.device), styles, given.labels)
     objective = Objective(network, params, scale, limits or RunLimits())
     losses, gradient = objective.evaluate(picture(seed).to(network.device))
     return losses, gradient.cpu()

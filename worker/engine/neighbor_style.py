@@ -15,6 +15,7 @@ from worker.engine.losses.neighbors import (
     count_cells,
     match_neighbors,
     normalize,
+    pool_labels,
     pool_to_cells,
     spread_from_cells,
     sum_products,
@@ -111,7 +112,8 @@ class NeighborStyleLoss:
         for index in self._shares:
             candidates = self._find_candidates(scale.styles[index])
             if index not in matches.indices:
-                matches.indices[index] = self._match(source, mean, candidates)
+                labels = _pool_both_labels(params, scale, scale.styles[index])
+                matches.indices[index] = self._match(source, mean, candidates, labels)
             self._candidates[index] = {
                 name: part.to(network.precision)
                 for name, part in normalize(candidates).items()
@@ -223,13 +225,25 @@ class NeighborStyleLoss:
         count = math.prod(count_cells(self._extractor.size))
         return {name: total / count for name, total in sums.items()}
 
-    def _match(self, source: Tensor, mean: Columns, candidates: Columns) -> Tensor:
+    def _match(
+        self,
+        source: Tensor,
+        mean: Columns,
+        candidates: Columns,
+        labels: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
         """Return the best candidate for each cell, (1, 1, rows, columns)."""
         centered = normalize(candidates, centered=True)
         indices = source.new_zeros((1, 1, *count_cells(self._extractor.size)))
         for tile, columns in self._iterate_columns(self._extractor, source):
             core = tile.slice_core(indices, CELL_PX)
-            matched = match_neighbors(columns, mean, centered, self._limits.after_tile)
+            of_tile = labels and (
+                to_rows(tile.slice_core(labels[0], CELL_PX)),
+                labels[1],
+            )
+            matched = match_neighbors(
+                columns, mean, centered, self._limits.after_tile, of_tile
+            )
             core.copy_(matched.view(core.shape))
         return indices
 
@@ -286,6 +300,24 @@ def _choose_source(params: StyleParams, scale: PyramidScale, image: Tensor) -> T
         return scale.content
     share = 1 / (1 + _PHOTO_TO_IMAGE * params.content_weight)
     return scale.content.lerp(image, share)
+
+
+def _pool_both_labels(
+    params: StyleParams, scale: PyramidScale, style: Style
+) -> tuple[Tensor, Tensor] | None:
+    """Return the shares of labels in the photo's cells, weighted, and in candidates.
+
+    As (1, L, rows, columns) and (M, L); None where labels do not count.
+    """
+    if scale.labels is None or style.labels is None or not params.guidance_weight:
+        return None
+    count = int(scale.labels.max()) + 1
+    size = style.image.shape[2], style.image.shape[3]
+    device = style.image.device
+    shares = to_rows(pool_labels(style.labels, count, size)).to(device)
+    numbers = _number_candidates(size, style.region, device).flatten()
+    photo = pool_labels(scale.labels, count, scale.size).to(device)
+    return photo, shares[numbers >= 0] * params.guidance_weight
 
 
 def _number_candidates(

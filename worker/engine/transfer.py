@@ -15,7 +15,6 @@ import torch
 from shared.params.segments import apply_segments
 from worker.engine.averaging import EarlyStopping, IterateAverage
 from worker.engine.images.color import apply_color_mode, restore_chroma, to_luminance
-from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
 from worker.engine.limits import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
+    from worker.engine.images.inputs import TransferInputs
     from worker.engine.images.pyramid import PyramidScale
     from worker.engine.optimizers.base import Stateful
     from worker.engine.vgg.network import Network
@@ -270,10 +270,20 @@ def _move_inputs(inputs: TransferInputs, network: Network) -> TransferInputs:
         return None if image is None else _move(image, network)
 
     styles = tuple(
-        Style(_move(style.image, network), move(style.mask), move(style.region))
+        replace(
+            style,
+            image=_move(style.image, network),
+            mask=move(style.mask),
+            region=move(style.region),
+        )
         for style in inputs.styles
     )
-    return TransferInputs(_move(inputs.content, network), styles, move(inputs.start))
+    return replace(
+        inputs,
+        content=_move(inputs.content, network),
+        styles=styles,
+        start=move(inputs.start),
+    )
 
 
 def _move(tensor: Tensor, network: Network) -> Tensor:

@@ -65,6 +65,6 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 def _params(params: StyleParams) -> dict[str, Any]:
     """Return all parameters, without the ids that this farm gave to the pictures."""
-    pictures = {"content", "init_image", "styles"}
+    pictures = {"content", "content_labels", "init_image", "styles"}
     stored = params.model_dump(mode="json", exclude=pictures)
     return stored | {"styles": [{"weight": style.weight} for style in params.styles]}

@@ -26,6 +26,7 @@ def estimate(
             request.styles,
             params=request.params,
             init_image=request.init_image,
+            content_labels=request.content_labels,
             options=request.options,
             segments=request.segments,
         )

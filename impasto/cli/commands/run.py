@@ -93,6 +93,7 @@ def _submit(client: Client, photo: Path, request: JobRequest) -> Job:
         params=request.params,
         name=request.name,
         init_image=request.init_image,
+        content_labels=request.content_labels,
         segments=request.segments,
         options=request.options,
     )

@@ -79,6 +79,7 @@ def sheet(
         params=_common_params(request.params),
         name=request.name,
         init_image=request.init_image,
+        content_labels=request.content_labels,
         segments=request.segments,
     )
     with (

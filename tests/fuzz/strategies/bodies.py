@@ -144,6 +144,8 @@ FIELDS = (
     "mask_7",
     "mask_99",
     "region_0",
+    "content_labels",
+    "labels_0",
     "params",
     "segments",
     "tags",

@@ -19,11 +19,14 @@ class Style:
             stretched over the content; None: wherever no mask is.
         region: Part of the style image that counts, (1, 1, any, any) in [0, 1],
             stretched over it; None: all of it.
+        labels: Number of the label of each of its pixels, (1, 1, any, any), uint8 on
+            the CPU, stretched over it; None: no labels.
     """
 
     image: Tensor
     mask: Tensor | None = None
     region: Tensor | None = None
+    labels: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ class TransferInputs:
         styles: Style images, as many as params.styles.
         start: Start image for init "image", (1, 3, any, any); stretched to the
             content's shape.
+        labels: Number of the label of each pixel of the content, as of a style.
     """
 
     content: Tensor
     styles: tuple[Style, ...]
     start: Tensor | None = None
+    labels: Tensor | None = None

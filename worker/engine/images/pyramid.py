@@ -31,11 +31,13 @@ class PyramidScale:
         index: Index from 0, small to large.
         content: (1, 3, H, W), its long side that of the scale.
         styles: Style images, their long side that of the scale times style_scale.
+        labels: Labels of the content, as in `TransferInputs`.
     """
 
     index: int
     content: Tensor
     styles: tuple[Style, ...]
+    labels: Tensor | None = None
 
     @property
     def size(self) -> Size:
@@ -54,7 +56,7 @@ def build_scales(
     """Build the scales one by one, each from the original images.
 
     Args:
-        inputs: Images of any size; masks are not resized.
+        inputs: Images of any size; masks and labels are not resized.
         sides: Long side per scale, px, small to large.
         first: Index of the scale to begin with.
         style_scale: Long side of the styles over that of the scale. jcjohnson's
@@ -66,7 +68,7 @@ def build_scales(
         size = fit_size(inputs.content, side, seamless=seamless)
         content = resize(inputs.content, size, wraps=seamless)
         styles = tuple(_resize_style(style, style_side) for style in inputs.styles)
-        yield PyramidScale(index, content, styles)
+        yield PyramidScale(index, content, styles, inputs.labels)
 
 
 def _resize_style(style: Style, side: int) -> Style:

@@ -100,6 +100,25 @@ def _window(features: Tensor, stride: int) -> list[int]:
     return [min(CELL_PX // stride, side) for side in features.shape[2:]]
 
 
+def pool_labels(labels: Tensor, count: int, size: Size) -> Tensor:
+    """Return the share of each label in each cell, (1, count, rows, columns), float16.
+
+    That holds sixteenths exactly, and shares are no more than those.
+
+    Args:
+        labels: Numbers of labels, (1, 1, any, any), uint8; from `count` on: no label.
+        count: Number of labels.
+        size: Height and width, px, of the picture that they are stretched over.
+    """
+    labels = F.interpolate(labels, size, mode="nearest-exact")
+    cells = count_cells(size)
+    planes = [
+        pool_to_cells((labels == number).float(), 1, cells).half()
+        for number in range(count)
+    ]
+    return torch.cat(planes, 1)
+
+
 def sum_products(left: Tensor, right: Tensor) -> Tensor:
     """Sum the products of two maps over the channels, (1, 1, H, W), in float32."""
     return (left * right).sum(1, keepdim=True, dtype=accumulation_dtype(left))
@@ -126,17 +145,25 @@ def match_neighbors(
     mean: Columns,
     candidates: Columns,
     after_block: Callable[[], None],
+    labels: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Find the candidate with the least cosine distance for each hypercolumn.
 
     Both sets are centered by their own means first, so that photos and paintings of
     different colors compare. Of equal candidates the first one is taken.
 
+    Labels guide as in Champandard (2016), "Semantic Style Transfer and Turning Two-Bit
+    Doodles into Fine Artworks" (arXiv 1603.01768), where they are further channels of
+    the columns. Here their product is added to the cosine, so that their weight means
+    the same for all layers: the best candidate has the largest cos + l(p) . l(q).
+
     Args:
         columns: Hypercolumns of a picture, or of a part of it, (N, C) by layer.
         mean: Mean hypercolumn of the whole picture, (C,) by layer.
         candidates: Hypercolumns of a painting, centered and normalized, (M, C).
         after_block: Callback after each block of similarities.
+        labels: Share of each label in the columns, (N, L), and weighted in candidates,
+            (M, L), so that l(p) . l(q) has the weight; None: only the cosine counts.
 
     Returns:
         Indices of candidates, (N,), int64.
@@ -148,10 +175,16 @@ def match_neighbors(
     best = []
     for start in range(0, count, rows):
         # The length of a column does not matter for its own best candidate.
-        scores = -offset
+        scores, square = -offset, offset.new_zeros(())
         for name, part in candidates.items():
             block = to_accumulation_dtype(columns[name][start : start + rows])
             scores = scores + block @ part.T
+            if labels is not None:
+                square = square + (block - mean[name]).square().sum(1)
+        if labels is not None:  # the cosine times the length, so theirs, too
+            length = square.sqrt().clamp_(min=_MIN_LENGTH)[:, None]
+            shares = labels[0][start : start + rows].to(length.dtype) * length
+            scores = scores + shares @ labels[1].to(length.dtype).T
         best.append(scores.argmax(1))
         after_block()
     return torch.cat(best)

@@ -12,7 +12,10 @@ from impasto.cli.options import JOB_OPTIONS, StyleOptions
 from shared.params.style import StyleParams
 from tests.support.fake_api import Answer, job
 
-NOT_PARAMETERS = {"set_", "name", "mask", "region", "steer", *JOB_OPTIONS}
+NOT_PARAMETERS = {
+    *("set_", "name", "mask", "region", "labels", "steer"),
+    *JOB_OPTIONS,
+}
 
 
 @pytest.fixture
@@ -91,6 +94,22 @@ def test_masks_count_the_styles_from_one_and_travel_from_zero(submit, tmp_path):
         ("style", "a.jpg"),
         ("style", "b.jpg"),
     ]
+
+
+def test_label_maps_travel_as_files_and_their_weight_as_a_parameter(submit, tmp_path):
+    sent = submit(
+        *(
+            "--content-labels",
+            tmp_path / "m.png",
+            "--labels",
+            f"2={tmp_path / 'r.png'}",
+        ),
+        *("--guidance-weight", "0.5"),
+    )
+
+    assert ("content_labels", "m.png") in sent
+    assert ("labels_1", "r.png") in sent
+    assert json.loads(dict(sent)["params"]) == {"guidance_weight": 0.5}
 
 
 def test_planned_changes_are_sent_in_the_order_given(submit):

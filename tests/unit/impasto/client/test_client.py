@@ -58,7 +58,8 @@ def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
 
     client.run(
         photo,
-        [painting, StyleImage(painting, mask=photo, region=painting)],
+        [painting, StyleImage(painting, mask=photo, region=painting, labels=photo)],
+        content_labels=str(painting),
         segments=segments,
     )
 
@@ -66,6 +67,8 @@ def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
     assert body.count(b'name="style"; filename="painting.jpg"') == 2
     assert b'name="mask_1"; filename="photo.jpg"' in body
     assert b'name="region_1"; filename="painting.jpg"' in body
+    assert b'name="labels_1"; filename="photo.jpg"' in body
+    assert b'name="content_labels"; filename="painting.jpg"' in body
     assert b"mask_0" not in body
     assert json.dumps(segments).encode() in body
 

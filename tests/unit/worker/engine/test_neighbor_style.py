@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ from worker.engine.limits import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,3 +312,102 @@ def test_the_run_is_called_back_after_each_block_of_the_matching(
     make_objective(network32, neighbors(), photo, [style], limits)
 
     assert len(calls) >= 256  # one row of 256 candidates at a time
+
+
+def halves(*, swapped: bool = False) -> Tensor:
+    """Labels 0 and 1 of the left and the right half, or the other way round."""
+    row = [1, 0] if swapped else [0, 1]
+    return torch.tensor(row, dtype=torch.uint8).view(1, 1, 1, 2)
+
+
+def labeled(
+    network: Network, params: StyleParams, region: Tensor | None = None
+) -> Tensor:
+    """Match a picture with itself, its labels swapped; (1, 1, 24, 40) indices."""
+    photo = picture(96, 160, seed=1).to(network.dtype)
+    styles = (Style(photo, None, region, halves(swapped=True)),)
+    matches, scale = NeighborMatches(), PyramidScale(0, photo, styles, halves())
+    Objective(network, params, scale, RunLimits(), None, matches)
+    return matches.indices[0]
+
+
+@pytest.mark.parametrize("tile_px", [None, 64])
+def test_labels_of_a_large_weight_decide_which_half_is_taken(
+    network32: Network, neighbors: MakeParams, tile_px: int | None
+) -> None:
+    found = labeled(network32, neighbors(guidance_weight=100.0, tile_px=tile_px))
+
+    columns = found % 40
+    assert (columns[..., :20] >= 20).all()
+    assert (columns[..., 20:] < 20).all()
+
+
+def test_a_guidance_weight_of_0_gives_the_bits_of_no_labels(
+    network32: Network, neighbors: MakeParams
+) -> None:
+    photo = picture(96, 160, seed=1).float()
+
+    plain = matched(network32, neighbors(), photo, Style(photo))[0]
+
+    assert torch.equal(labeled(network32, neighbors(guidance_weight=0.0)), plain)
+    assert not torch.equal(labeled(network32, neighbors(guidance_weight=3.0)), plain)
+
+
+def test_with_a_region_only_its_candidates_are_labeled(
+    network32: Network, neighbors: MakeParams
+) -> None:
+    region = torch.zeros(1, 1, 1, 160)
+    region[..., 40:] = 1  # 10 of 40 columns of cells are left out
+
+    found = labeled(network32, neighbors(guidance_weight=100.0), region)
+
+    columns = found % 30  # from the cell that the region begins with
+    assert (columns[..., :20] >= 10).all()
+    assert (columns[..., 20:] < 10).all()
+
+
+def test_bfloat16_is_guided_too(weights: Any, neighbors: MakeParams) -> None:
+    network = build_network(
+        "vgg16",
+        {name: each.float() for name, each in weights.items()},
+        torch.device("cpu"),
+        precision=torch.bfloat16,
+    )
+
+    columns = labeled(network, neighbors(guidance_weight=100.0)) % 40
+
+    assert (columns[..., :20] >= 20).all()
+
+
+def test_a_style_without_labels_matches_freely_beside_one_with_labels(
+    network32: Network, neighbors: MakeParams
+) -> None:
+    photo = picture(48, 64, seed=1).float()
+    styles = (Style(photo), Style(photo, labels=halves(swapped=True)))
+    params, matches = neighbors(styles=({}, {})), NeighborMatches()
+
+    scale = PyramidScale(0, photo, styles, halves())
+    Objective(network32, params, scale, RunLimits(), None, matches)
+
+    free, guided = matches.indices[0].flatten(), matches.indices[1].flatten()
+    assert free.tolist() == list(range(12 * 16))
+    assert not torch.equal(free, guided)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 6])
+def test_a_guided_run_resumes_bit_for_bit_in_a_scale_and_between_two(
+    network32: Network, neighbors: MakeParams, stop: int
+) -> None:
+    photo, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
+    styles = (Style(style, labels=halves(swapped=True)),)
+    inputs = TransferInputs(photo, styles, labels=halves())
+    params = neighbors(content_weight=1.0)
+    run = partial(stylize, network=network32, params=params)
+    straight = list(run(inputs))
+
+    snapshot = through_json(straight[stop - 1].snapshot())
+    resumed = last(run(inputs, resume=snapshot))
+
+    assert torch.equal(resumed.image, straight[-1].image)
+    without = last(run(TransferInputs(photo, (Style(style),))))
+    assert not torch.equal(resumed.image, without.image)

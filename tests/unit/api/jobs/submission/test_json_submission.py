@@ -57,6 +57,28 @@ def test_masks_regions_and_a_start_are_named_by_id(api, client, asset, body):
     assert set(claim.inputs) == {"content", "style", "mask", "region", "init_image"}
 
 
+def test_label_maps_are_named_by_id(api, client, asset, body):
+    labels = asset("white", mode="L")
+    body["styles"][0]["labels"] = labels
+    body |= {"content_labels": labels, "style_loss": "neighbors"}
+
+    response = client.post("/v1/jobs", json=body)
+
+    assert response.status_code == 202, response.text
+    params = response.json["params"]
+    assert params["styles"][0]["labels"] == params["content_labels"] == labels
+    assert {"content_labels", "labels"} < set(api.claimed().inputs)
+
+
+def test_label_maps_that_do_not_agree_are_pointed_at(client, asset, body):
+    body["styles"][0]["labels"] = asset("white", mode="L")
+    body |= {"content_labels": asset("red"), "style_loss": "neighbors"}
+
+    response = client.post("/v1/jobs", json=body)
+
+    assert pointers(response) == ["/content_labels"]
+
+
 def test_a_mask_that_cannot_be_used_is_pointed_at(client, asset, body):
     body["styles"][0]["mask"] = asset("black", mode="L", size=(48, 64))
 

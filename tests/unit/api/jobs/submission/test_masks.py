@@ -143,7 +143,7 @@ def test_a_mask_that_is_no_picture_is_refused_like_any_other(api):
 
 
 @pytest.mark.parametrize("value", ["mask.png", {"asset_id": "ast_1"}, 7])
-@pytest.mark.parametrize("name", ["image", "mask", "region"])
+@pytest.mark.parametrize("name", ["image", "mask", "region", "labels"])
 def test_pictures_of_a_style_are_files_of_the_form(api, name, value):
     response = api.submit(params={"styles": [{name: value}]})
 

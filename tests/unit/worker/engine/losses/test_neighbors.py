@@ -11,6 +11,7 @@ from worker.engine.losses.neighbors import (
     count_cells,
     match_neighbors,
     normalize,
+    pool_labels,
     pool_to_cells,
     spread_from_cells,
 )
@@ -57,12 +58,14 @@ def test_a_cell_is_the_mean_of_finer_positions_and_a_copy_of_a_coarser_one() -> 
     assert torch.equal(copies[..., 1, 2], coarse[..., 0, 1])
 
 
-def matches(columns: Tensor, candidates: Tensor) -> list[int]:
+def matches(
+    columns: Tensor, candidates: Tensor, labels: tuple[Tensor, Tensor] | None = None
+) -> list[int]:
     by_layer = {"one": columns[:, :2], "two": columns[:, 2:]}
     others = {"one": candidates[:, :2], "two": candidates[:, 2:]}
     mean = {name: part.mean(0) for name, part in by_layer.items()}
     return match_neighbors(
-        by_layer, mean, normalize(others, centered=True), lambda: None
+        by_layer, mean, normalize(others, centered=True), lambda: None, labels
     ).tolist()
 
 
@@ -97,3 +100,67 @@ def test_a_hypercolumn_of_zeros_stays_one_and_matches_the_first_candidate() -> N
 
     assert not normalize({"one": flat})["one"].any()
     assert matches(flat, flat) == [0, 0, 0, 0]
+
+
+def guided(weight: float) -> tuple[Tensor, Tensor, list[int]]:
+    """Columns, candidates and matches, by labels that cross the likeness."""
+    columns = noise(12, 5)
+    one_hot = torch.eye(2, dtype=torch.float16)
+    mine = one_hot[[0] * 6 + [1] * 6]
+    found = matches(columns, columns, (mine, weight * one_hot[[1] * 6 + [0] * 6]))
+    return columns, columns, found
+
+
+def test_a_large_weight_sends_each_cell_to_a_candidate_of_its_label() -> None:
+    _, _, found = guided(100.0)
+
+    assert all(index >= 6 for index in found[:6])
+    assert all(index < 6 for index in found[6:])
+
+
+def test_a_small_weight_leaves_each_cell_what_is_most_like_it() -> None:
+    assert guided(0.001)[2] == list(range(12))
+
+
+def test_the_best_candidate_has_the_largest_sum_of_cosine_and_labels() -> None:
+    columns, candidates = noise(30, 5), noise(40, 5, seed=1)
+    mine, theirs = noise(30, 3, seed=2).abs(), noise(40, 3, seed=3).abs()
+    left, right = (
+        torch.nn.functional.normalize(each - each.mean(0), dim=1)
+        for each in (columns, candidates)
+    )
+
+    expected = (left @ right.T + mine @ theirs.T).argmax(1)
+
+    assert matches(columns, candidates, (mine, theirs)) == expected.tolist()
+    assert matches(columns, candidates) != expected.tolist()
+
+
+def test_columns_without_a_direction_go_to_their_label() -> None:
+    flat, shares = torch.zeros(4, 5, dtype=torch.float64), torch.eye(4)
+
+    assert matches(flat, flat, (shares, shares)) == [0, 1, 2, 3]
+
+
+def test_a_label_has_its_share_of_the_pixels_of_a_cell() -> None:
+    labels = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    labels[..., 6:] = 1
+    labels[..., 4:, :4] = 9  # no label
+
+    shares = pool_labels(labels, 2, (8, 8))
+
+    assert shares[0, 0].tolist() == [[1, 0.5], [0, 0.5]]
+    assert shares[0, 1].tolist() == [[0, 0.5], [0, 0.5]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_labels_of_any_size_are_stretched_and_never_blended(
+    size: tuple[int, int],
+) -> None:
+    labels = torch.tensor([[[[0, 2], [2, 0]]]], dtype=torch.uint8)
+
+    shares = pool_labels(labels, 3, size)
+
+    assert shares.shape == (1, 3, *count_cells(size))
+    assert not shares[:, 1].any()  # between the two
+    assert torch.allclose(shares.sum(1).float(), torch.ones(()), atol=1e-3)

@@ -1,0 +1,45 @@
+"""Label maps: pictures whose colors say what is where, such as sky, face or hair.
+
+A label is known by its color. Transparency is laid on black, as in masks.
+"""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops
+
+from shared.errors import ImageUnreadable
+from shared.images.inspect import decode_rgb
+
+MAX_LABELS = 32
+_HALF = 128  # of 255: this and above is bright
+
+
+def decode_label_map(data: bytes) -> Image.Image:
+    """Decode a label map that `inspect_image` has accepted, in mode RGB.
+
+    Up to 32 colors are labels as they are. More levels of gray are a soft mask, which
+    is divided at half brightness into black and white.
+
+    Raises:
+        ImageUnreadable: It has more than 32 colors, or the file is damaged.
+    """
+    colors = decode_rgb(data, background="black")
+    if colors.getcolors(MAX_LABELS) is not None:
+        return colors
+    red, green, blue = colors.split()
+    if ImageChops.difference(red, green).getbbox() or (
+        ImageChops.difference(red, blue).getbbox()
+    ):
+        raise ImageUnreadable(
+            f"has more than {MAX_LABELS} colors, and each one is a label: save it "
+            "without smoothing and not as JPEG, best as an indexed PNG"
+        )
+    return red.point([255 * (level >= _HALF) for level in range(256)]).convert("RGB")
+
+
+def label_colors(label_map: Image.Image) -> list[str]:
+    """Return the labels of a decoded map as #rrggbb, sorted."""
+    counted = label_map.getcolors(MAX_LABELS) or []
+    return sorted(
+        f"#{bytes(color).hex()}" for _, color in counted if isinstance(color, tuple)
+    )
