@@ -179,7 +179,7 @@ def poll_seconds_of_version(
 
 
 def _until_start(queue: QueuePlace) -> float:
-    """Return seconds until a queued job may start; without a forecast, by its place."""
+    """Return seconds until a queued job may start; if unknown, by its place."""
     if queue.starts_in_s is not None:
         return queue.starts_in_s
     return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD

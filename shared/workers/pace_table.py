@@ -6,7 +6,7 @@ loading, making the targets and saving, each at the scale during which it happen
 the paces of a job's scales add up to its duration. Why: docs/adr/0022.
 
 A picture of an exploration counts as one iteration at a square of `max_edge`, since a
-forecast is made without the pictures.
+waiting job is estimated without its pictures.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class ExploreAttempt:
                 load_top_activations(snapshot, network.device),
                 snapshot.iteration,
             )
-        self._forecast_duration(done)
+        self._report_estimate(done)
         tensors = self._tensors(done)
         for step in find_activation_patches(
             tensors, self._params, network, resume=snapshot
@@ -104,7 +104,7 @@ class ExploreAttempt:
         """Store the measured paces; the result was recorded before."""
         store_paces(self._context, self.claim, self._paces)
 
-    def _forecast_duration(self, done: int) -> None:
+    def _report_estimate(self, done: int) -> None:
         """Report the expected duration before the first picture."""
         stages = ((self._params.max_edge, self._params.iterations),)
         sizes = scale_megapixels(stages, 1, 1)

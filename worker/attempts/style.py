@@ -108,7 +108,7 @@ class StyleAttempt:
             weights_digest, tiling=plan.tiling
         )
         snapshot = self._resume()
-        self._forecast_duration(inputs.photo, snapshot)
+        self._report_estimate(inputs.photo, snapshot)
         snapshot, directive = self._iterate(inputs.transfer_inputs, snapshot)
         if directive.ends_attempt:
             if directive.resumes_later and snapshot is not None:
@@ -135,7 +135,7 @@ class StyleAttempt:
         self._provenance = replace(self._provenance, inexact=resumption.inexact)
         return resumption.snapshot
 
-    def _forecast_duration(self, photo: Picture, snapshot: Snapshot | None) -> None:
+    def _report_estimate(self, photo: Picture, snapshot: Snapshot | None) -> None:
         """Report the expected duration before the first iteration."""
         height, width = photo.tensor.shape[-2:]
         sizes = scale_megapixels(self.claim.params.stages, width, height)
