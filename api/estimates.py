@@ -17,11 +17,7 @@ from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
 from api.idempotency import counts_as_submission
 from api.job_view.examples import JOB
-from api.job_view.queue_place import (
-    confidence_of,
-    estimate_queue_place,
-    new_waiting_job,
-)
+from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import JobUrls, QueuePlace
 from api.job_view.serializer import serialize_job
 from api.jobs.form_submission import JOB_FORM
@@ -30,13 +26,13 @@ from api.jobs.request_schemas import JobForm, JobJson
 from api.jobs.submission import validate_form_submission, validate_json_submission
 from api.jobs.work_digest import work_digest
 from shared.errors import JobNotFound, JobPurged
-from shared.forecast.pace_model import scale_megapixels
 from shared.jobs.submit import find_reusable_job
 from shared.params.memory import largest_fitting_edge, peak_bytes
 from shared.params.segments import apply_segments
 from shared.queries.jobs import get_job
 from shared.queries.queue import read_queue_state
 from shared.states import JobState
+from shared.workers.pace_table import scale_megapixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +41,11 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
     from shared.db.database import Database
-    from shared.forecast.pace_model import DurationRange
-    from shared.forecast.queue_simulation import LiveWorker, WaitingJob
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
+    from shared.queries.eta import LiveWorker, WaitingJob
     from shared.queries.queue import QueueState
+    from shared.workers.pace_table import DurationRange
 
 _EXAMPLE: dict[str, Any] = {
     "object": "estimate",
@@ -71,7 +67,6 @@ _EXAMPLE: dict[str, Any] = {
             "seconds": 71.0,
             "low_s": 60.0,
             "high_s": 84.0,
-            "confidence": "high",
         }
     ],
     "queue": {
@@ -80,7 +75,6 @@ _EXAMPLE: dict[str, Any] = {
         "starts_in_s": 180.0,
         "starts_at": "2026-11-24T10:03:00Z",
         "finishes_at": "2026-11-24T10:04:11Z",
-        "confidence": "medium",
         "reason": "waiting_for_worker",
     },
     "equal_job": {"id": JOB["id"], "state": JOB["state"], "urls": JOB["urls"]},
@@ -101,7 +95,6 @@ class WorkerEstimate(BaseModel):
     seconds: float | None = Field(description="null: nothing was measured there yet")
     low_s: float | None = Field(description="nine times of ten, it is between this")
     high_s: float | None = Field(description="and this")
-    confidence: Literal["low", "medium", "high"] | None
 
 
 class EqualJob(BaseModel):
@@ -295,12 +288,11 @@ def _worker_estimate(
 
 def _seconds_range(span: DurationRange | None) -> Mapping[str, object]:
     if span is None:
-        return dict.fromkeys(("seconds", "low_s", "high_s", "confidence"))
+        return dict.fromkeys(("seconds", "low_s", "high_s"))
     return {
         "seconds": round(span.seconds, 1),
         "low_s": round(span.low, 1),
         "high_s": round(span.high, 1),
-        "confidence": confidence_of(span),
     }
 
 

@@ -14,7 +14,7 @@ from api.http.routes import get, make_blueprint
 from api.http.schemas import ResponseModel
 from api.job_view.examples import QUEUE
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
-from api.job_view.schemas import PRIORITIES, Confidence, WhyWaiting
+from api.job_view.schemas import PRIORITIES, WhyWaiting
 from shared.params.style import StyleParams
 from shared.queries.jobs import read_live_workers, read_queue_lengths
 from shared.queries.queue import read_queue_state
@@ -30,7 +30,6 @@ class Wait(ResponseModel):
     """How long a new job would wait."""
 
     starts_in_s: float | None = Field(description="null: unknown; see reason")
-    confidence: Confidence | None
     reason: WhyWaiting = Field(description="why it would not run at once, if it waited")
 
 
@@ -106,6 +105,4 @@ def _compute_wait(
         queue_state, owner_id, StyleParams(), _TYPICAL_SIZE, priority
     )
     place = estimate_queue_place(database, queue_state, waiting)
-    return Wait(
-        starts_in_s=place.starts_in_s, confidence=place.confidence, reason=place.reason
-    )
+    return Wait(starts_in_s=place.starts_in_s, reason=place.reason)

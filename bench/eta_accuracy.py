@@ -1,31 +1,32 @@
-"""How good foretold times are: real jobs of several sizes on a real worker.
+"""How good estimated durations are: real jobs of several sizes on a real worker.
 
-`make bench-eta`: a farm of its own with an empty database, so the first job has only
-the measurement at the worker's start to go by.
+`make bench-eta`: a farm of its own with an empty database, so nothing is known of the
+first job. Each job is estimated before it is submitted, as `POST /v1/estimates` does.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from bench.start_latency import use_all_cores
 from shared.db.migrate import migrate
-from shared.db.models.timing import Forecast
-from shared.forecast.pace_store import forecast_accuracy
+from shared.params.kinds import JobKind
+from shared.params.style import StyleParams
+from shared.queries.eta import RemainingWork, durations_by_setup
+from shared.queries.jobs import read_live_workers
+from shared.workers.pace_table import load_pace_table
 from tests.support.farm import Farm, picture
 from tests.support.redis_and_postgresql import redis_server_path, running_redis
 from worker.weights.catalog import default_folder
 
 if TYPE_CHECKING:
-    from shared.forecast.pace_store import ForecastAccuracy
+    from shared.workers.pace_table import DurationRange
 
 # (max_edge, quality), in an order in which neighbors differ.
 JOBS = (
@@ -34,7 +35,12 @@ JOBS = (
     (320, "standard"), (224, "draft"), (512, "draft"), (192, "standard"),
 )  # fmt: skip
 _PATIENCE_SECONDS = 1800
+_RECORDED_SECONDS = 0.5  # after a job, until its worker has recorded its pace
 _SHAPES = ((600, 400), (400, 600), (512, 512))
+
+
+# Seconds that a job took, and what was estimated, if anything.
+Outcome = tuple[float, "DurationRange | None"]
 
 
 def main() -> int:
@@ -48,53 +54,63 @@ def main() -> int:
         migrate(url)
         farm = Farm(home, url, server.url, default_folder())
         try:
-            rows = _run(farm)
-            _print_summary(rows, forecast_accuracy(farm.db))
+            _print_summary(_run(farm))
         finally:
             farm.close()
     return 0
 
 
-def _run(farm: Farm) -> list[tuple[int, str, Forecast]]:
-    farm.start_worker(IMPASTO_BENCHMARK_SECONDS="1.5", **use_all_cores())
-    rows, shapes = [], itertools.cycle(_SHAPES)
+def _run(farm: Farm) -> list[Outcome]:
+    farm.start_worker(**use_all_cores())
+    outcomes, shapes = [], itertools.cycle(_SHAPES)
     for seed, (edge, quality) in enumerate(JOBS):
-        photo = picture(seed, next(shapes))
+        shape = next(shapes)
+        estimate = _estimate(farm, StyleParams(max_edge=edge, quality=quality), shape)
+        photo = picture(seed, shape)
         job_id = farm.submit(seed=seed, content=photo, max_edge=edge, quality=quality)
-        farm.wait_end(job_id, _PATIENCE_SECONDS)
-        farm.wait(job_id, lambda job: _read_forecast(farm, job.id))  # a moment later
-        rows.append((edge, quality, _read_forecast(farm, job_id)))
-        _print_job(*rows[-1])
-    lines = (farm.settings.home / "log").read_text().splitlines()
-    warm = [json.loads(line) for line in lines if '"benchmark_completed"' in line]
-    sys.stdout.write(f"warm-up: {[one['seconds'] for one in warm]} s\n")
-    return rows
+        job = farm.wait_end(job_id, _PATIENCE_SECONDS)
+        outcomes.append((job.finished_at - job.started_at, estimate))
+        _print_job(edge, quality, *outcomes[-1])
+        time.sleep(_RECORDED_SECONDS)
+    return outcomes
 
 
-def _read_forecast(farm: Farm, job_id: str) -> Forecast | None:
-    with farm.db.read() as session:
-        return session.scalar(select(Forecast).where(Forecast.job_id == job_id))
+def _estimate(
+    farm: Farm, params: StyleParams, shape: tuple[int, int]
+) -> DurationRange | None:
+    """Estimate a job on the only worker; None: no such job was measured."""
+    setups = [worker.setup for worker in read_live_workers(farm.db)]
+    work = RemainingWork(JobKind.STYLE, params.model_dump(), shape)
+    durations = durations_by_setup(load_pace_table(farm.db), setups, work)
+    return next(iter(durations.values()), None)
 
 
-def _print_job(edge: int, quality: str, row: Forecast) -> None:
-    error = row.forecast_seconds / row.actual_seconds - 1
-    inside = row.low_seconds <= row.actual_seconds <= row.high_seconds
-    sys.stdout.write(
-        f"{edge:5} px {quality:9} foretold {row.forecast_seconds:7.1f} s, "
-        f"took {row.actual_seconds:7.1f} s, {error:+7.1%}"
-        f"{'' if inside else '  out of range'}\n"
-    )
+def _print_job(
+    edge: int, quality: str, seconds: float, estimate: DurationRange | None
+) -> None:
+    result = "nothing was known"
+    if estimate is not None:
+        inside = estimate.low <= seconds <= estimate.high
+        error = estimate.seconds / seconds - 1
+        outside = "" if inside else "  out of range"
+        result = f"estimated {estimate.seconds:7.1f} s, {error:+7.1%}{outside}"
+    sys.stdout.write(f"{edge:5} px {quality:9} took {seconds:7.1f} s, {result}\n")
     sys.stdout.flush()
 
 
-def _print_summary(
-    rows: list[tuple[int, str, Forecast]], told: ForecastAccuracy
-) -> None:
-    errors = [abs(r.forecast_seconds / r.actual_seconds - 1) for _, _, r in rows]
+def _print_summary(outcomes: list[Outcome]) -> None:
+    known = [(seconds, each) for seconds, each in outcomes if each is not None]
+    later = [(seconds, each) for seconds, each in outcomes[3:] if each is not None]
+    within = sum(each.low <= seconds <= each.high for seconds, each in known)
     sys.stdout.write(
-        f"median error of all {len(errors)}: {median(errors):.1%}; after the first 3: "
-        f"{median(errors[3:]):.1%}; within range: {told.share_within_range:.0%}\n"
+        f"median error of {len(known)} of {len(outcomes)} jobs: {_median(known):.1%}; "
+        f"after the first 3: {_median(later):.1%}; "
+        f"within range: {within / len(known):.0%}\n"
     )
+
+
+def _median(outcomes: list[tuple[float, DurationRange]]) -> float:
+    return median(abs(each.seconds / seconds - 1) for seconds, each in outcomes)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ _PROGRESS = {
     "phase": "optimizing", "scale": 1, "width": 256, "height": 128, "iteration": 110,
     "scale_iteration": 10, "losses": {"total": 2.0, "content": 1.5, "style": 0.5,
     "tv": 0.0}, "seconds_per_mpx_iteration": 2.0, "elapsed_seconds": 61.6,
-    "updated_at": 1_800_000_000.0,
+    "iteration_seconds": [0.02, 0.07, 0.3], "updated_at": 1_800_000_000.0,
 }  # fmt: skip
 
 

@@ -140,12 +140,6 @@ class Settings(BaseSettings):
         gt=0,
         description="between two previews, or 200 times the last write if longer",
     )
-    benchmark_seconds: float = Field(
-        default=1.5,
-        ge=0,
-        description="that a worker may measure itself at its start, where no job has "
-        "told how fast it is; 0: not at all",
-    )
     save_retry_seconds: float = Field(
         default=5, gt=0, description="between two tries to store a result"
     )

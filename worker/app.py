@@ -36,7 +36,6 @@ from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage.backends import open_storage
-from worker.benchmark import run_benchmark
 from worker.context import WorkerContext
 from worker.devices.determinism import configure_torch
 from worker.devices.device import select_device, set_threads
@@ -86,7 +85,6 @@ def main() -> int:
         device = select_device(arguments.device, arguments.memory_share, arguments.slot)
         context = open_context(settings, device)
         register_when_device_is_free(context)
-        run_benchmark(context)
     except _UNUSABLE as error:
         hint = getattr(error, "hint", "")
         log.error("worker_unusable", error=str(error), hint=hint)  # noqa: TRY400 - no traceback for the operator

@@ -53,7 +53,7 @@ class Attempt(Protocol):
         """Record what an outage kept from being recorded; may be called again."""
 
     def record_pace(self) -> None:
-        """Store the measured durations after the result was recorded; never raises."""
+        """Store the measured paces after the result was recorded; never raises."""
 
 
 # Each class takes claims with the parameters of its kind.

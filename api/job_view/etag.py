@@ -103,7 +103,6 @@ def _build_etag(
         _round_place(queue.ahead),
         queue.reason,
         _round_start(queue.starts_in_s),
-        queue.confidence,
     ]
     phase = progress and [progress.phase, progress.scale.model_dump()]
     text = json.dumps(

@@ -152,17 +152,14 @@ QUEUE: dict[str, Any] = {
     "estimated_wait": {
         "high": {
             "starts_in_s": 24.0,
-            "confidence": "high",
             "reason": "waiting_for_worker",
         },
         "normal": {
             "starts_in_s": 410.5,
-            "confidence": "medium",
             "reason": "waiting_for_worker",
         },
         "low": {
             "starts_in_s": 1240.0,
-            "confidence": "low",
             "reason": "waiting_for_worker",
         },
     },

@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING, Any
 from api.http.timestamps import to_datetime
 from api.job_view.schemas import QueuePlace
 from api.job_view.segments import plan_segments
-from shared.forecast.durations import RemainingWork, durations_by_setup
-from shared.forecast.queue_simulation import WaitingJob
 from shared.jobs.transitions import ready_key
 from shared.params.kinds import JobKind
 from shared.params.memory import need_bytes
+from shared.queries.eta import RemainingWork, WaitingJob, durations_by_setup
 from shared.queries.queue import place_in_queue
 from shared.states import JobState, StateReason
 
 if TYPE_CHECKING:
-    from api.job_view.schemas import Confidence, WhyWaiting
+    from api.job_view.schemas import WhyWaiting
     from shared.db.database import Database
     from shared.db.models.jobs import Job
-    from shared.forecast.pace_model import DurationRange
-    from shared.forecast.queue_simulation import RunSlot
     from shared.params.style import StyleParams
     from shared.queries.details import JobDetails
+    from shared.queries.eta import RunSlot
     from shared.queries.queue import QueueState
-
-# Limits of confidence: the longest likely duration divided by the shortest.
-_HIGH, _MEDIUM = 1.5, 2.5
-_SHORTEST_SECONDS = 1e-3  # divisor at least, so that nothing is divided by 0
 
 
 def serialize_queue_place(job: Job, details: JobDetails) -> QueuePlace | None:
@@ -92,23 +86,13 @@ def estimate_queue_place(
 def _start_fields(slot: RunSlot | None, read_at: float) -> dict[str, Any]:
     """Return the fields of `QueuePlace` about the expected start and end."""
     if slot is None:
-        names = ("starts_in_s", "starts_at", "finishes_at", "confidence")
-        return dict.fromkeys(names)
+        return dict.fromkeys(("starts_in_s", "starts_at", "finishes_at"))
     now = to_datetime(read_at)
     return {
         "starts_in_s": round(slot.starts.seconds, 1),
         "starts_at": now + timedelta(seconds=slot.starts.seconds),
         "finishes_at": now + timedelta(seconds=slot.ends.seconds),
-        "confidence": "low" if slot.is_extrapolated else confidence_of(slot.ends),
     }
-
-
-def confidence_of(duration: DurationRange) -> Confidence:
-    """Return the confidence of a forecast: the narrower its range, the higher."""
-    ratio = duration.high / max(duration.low, _SHORTEST_SECONDS)
-    if ratio <= _HIGH:
-        return "high"
-    return "medium" if ratio <= _MEDIUM else "low"
 
 
 def _reason_of(

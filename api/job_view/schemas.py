@@ -15,7 +15,6 @@ from shared.states import Completion, JobState, Relation
 PriorityWord = Literal["low", "normal", "high"]
 PRIORITIES: dict[str, int] = {"low": -1, "normal": 0, "high": 1}
 
-Confidence = Literal["low", "medium", "high"]
 WhyWaiting = Literal[
     "waiting_for_worker",
     "quota",
@@ -38,7 +37,6 @@ class QueuePlace(ResponseModel):
                 "starts_in_s": 180.0,
                 "starts_at": "2026-11-24T10:03:00Z",
                 "finishes_at": "2026-11-24T10:04:25Z",
-                "confidence": "medium",
                 "reason": "waiting_for_worker",
             }
         },
@@ -49,9 +47,6 @@ class QueuePlace(ResponseModel):
     starts_in_s: float | None = Field(description="null: unknown; see reason")
     starts_at: datetime | None
     finishes_at: datetime | None
-    confidence: Confidence | None = Field(
-        description="of these times; high: similar jobs have run before"
-    )
     reason: WhyWaiting = Field(
         description="why it waits; quota: its owner has the maximum number of running "
         "jobs; queue_paused: every worker that could run it is draining"

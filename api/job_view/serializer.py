@@ -26,14 +26,10 @@ from api.job_view.schemas import (
     StoredCheckpoint,
 )
 from api.job_view.segments import plan_segments
-from shared.forecast.time_left import (
-    ProgressReport,
-    completed_share,
-    estimate_time_left,
-)
 from shared.jobs.actions import allowed_actions, met_requirements
 from shared.params.formats import format_of_key
 from shared.queries.details import load_details
+from shared.queries.eta import ProgressReport, completed_share, estimate_time_left
 from shared.states import LEASED, TERMINAL, JobState
 from shared.tracing import parse_traceparent
 
@@ -183,7 +179,7 @@ def poll_seconds_of_version(
 
 
 def _until_start(queue: QueuePlace) -> float:
-    """Return seconds until a queued job may start; without a forecast, by its place."""
+    """Return seconds until a queued job may start; if unknown, by its place."""
     if queue.starts_in_s is not None:
         return queue.starts_in_s
     return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD

@@ -2,60 +2,48 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from flask import Response
 
 from api.dependencies import current_dependencies
 from api.http.routes import get, make_blueprint
-from shared.forecast.pace_store import ACCURACY_SAMPLE, forecast_accuracy
+from shared.workers.pace_table import load_pace_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.forecast.pace_store import ForecastAccuracy
+    from shared.workers.pace_table import PaceTable
 
 blueprint = make_blueprint("metrics", "Figures for whoever watches the farm.")
 
-_QUANTILES = (0.5, 0.9)
 _MEDIA_TYPE = "text/plain"
+_NAME = "impasto_pace_deviation_ratio"
 
 
 @get(blueprint, "/metrics", s200=_MEDIA_TYPE, s503=None)
 def show_figures() -> Response:
-    """Return how good forecasts are, in the text format of Prometheus."""
+    """Return how good estimated times are, in the text format of Prometheus."""
     database = current_dependencies().database
-    accuracy = database.read_cache.get("accuracy", lambda: forecast_accuracy(database))
+    paces = database.read_cache.get("paces", lambda: load_pace_table(database))
     return Response(
-        _prometheus_text(accuracy), content_type=f"{_MEDIA_TYPE}; version=0.0.4"
+        _prometheus_text(paces), content_type=f"{_MEDIA_TYPE}; version=0.0.4"
     )
 
 
-def _prometheus_text(accuracy: ForecastAccuracy) -> str:
-    name = "impasto_eta_error_ratio"
+def _prometheus_text(paces: PaceTable) -> str:
     lines = [
-        f"# HELP {name} |forecast - actual| / actual, last {ACCURACY_SAMPLE} jobs",
-        f"# TYPE {name} summary",
+        f"# HELP {_NAME} moving mean of |measured / expected - 1| of jobs' paces",
+        f"# TYPE {_NAME} gauge",
     ]
-    if accuracy.errors:
+    for (setup, method), by_size in sorted(paces.paces.items()):
+        # Prometheus escapes a label as JSON does.
+        labels = f"setup={_quote(setup)},method={_quote(method)}"
         lines += [
-            f'{name}{{quantile="{part}"}} {_quantile(accuracy.errors, part):.6g}'
-            for part in _QUANTILES
+            f'{_NAME}{{{labels},size_class="{size}"}} {deviation:.6g}'
+            for size, (_, deviation) in sorted(by_size.items())
         ]
-    within = "impasto_eta_within_range_ratio"
-    lines += [
-        f"{name}_count {accuracy.forecast_count}",
-        f"# HELP {within} share of them that took a time within the range",
-        f"# TYPE {within} gauge",
-        f"{within} {accuracy.share_within_range:.6g}",
-    ]
     return "\n".join([*lines, ""])
 
 
-def _quantile(values: Sequence[float], part: float) -> float:
-    """The value that this part of all does not exceed, between two neighbors."""
-    ordered = sorted(values)
-    place = part * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

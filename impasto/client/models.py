@@ -103,7 +103,6 @@ class Queue(ApiModel):
     position: int | None = None
     ahead: int | None = None
     starts_in_s: float | None = None
-    confidence: str | None = None
     reason: str | None = None
 
 
@@ -233,7 +232,6 @@ class WorkerEstimate(ApiModel):
     seconds: float | None = None
     low_s: float | None = None
     high_s: float | None = None
-    confidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

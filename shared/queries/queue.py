@@ -1,4 +1,4 @@
-"""Waiting jobs, live workers and the forecast of the queue, cached for one second.
+"""Waiting jobs, live workers and the plan of the queue, cached for one second.
 
 Every response about a queued job needs the queue state, and it is the same for all
 of them: so each process reads it once a second, through the read cache of `Database`.
@@ -14,24 +14,25 @@ from sqlalchemy import func, select
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from shared.db.models.owners import Owner
-from shared.forecast.durations import RemainingWork, durations_by_setup
-from shared.forecast.pace_model import DurationRange
-from shared.forecast.pace_store import load_pace_table
-from shared.forecast.queue_simulation import (
-    NOW,
-    LiveWorker,
-    OwnerQuota,
-    RunSlot,
-    WaitingJob,
-    claim_order,
-    simulate_claims,
-)
-from shared.forecast.time_left import ProgressReport, estimate_time_left
 from shared.jobs.segments import steered_iterations
 from shared.params.kinds import JobKind
 from shared.params.segments import with_last_iterations
+from shared.queries.eta import (
+    NOW,
+    LiveWorker,
+    OwnerQuota,
+    ProgressReport,
+    RemainingWork,
+    RunSlot,
+    WaitingJob,
+    claim_order,
+    durations_by_setup,
+    estimate_time_left,
+    plan_runs,
+)
 from shared.queries.jobs import select_live_workers
 from shared.states import LEASED, JobState
+from shared.workers.pace_table import DurationRange, load_pace_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
     from shared.db.models.workers import Worker
-    from shared.forecast.pace_store import PaceTable
+    from shared.workers.pace_table import PaceTable
 
-MAX_SIMULATED = 300  # jobs; the start times of later ones are extrapolated
+MAX_PLANNED = 300  # jobs; the start times of later ones are extrapolated
 _JOB_ROW = (
     Job.id, Job.owner_id, Job.kind, Job.params, Job.ready_key, Job.need_bytes,
     Job.device_class, Job.excluded_device, Job.iterations, Job.checkpoint_iteration,
@@ -53,14 +54,14 @@ _JOB_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Waiting jobs, live workers, and the forecast of what runs when.
+    """Waiting jobs, live workers, and the estimate of what runs when.
 
     Attributes:
         waiting: First waiting jobs of each owner.
         workers: Live workers.
         quotas: Quotas of the owners that have jobs, by owner id.
         jobs_ahead: Number of jobs in `waiting` that are claimed earlier, by job id.
-        run_slots: Forecast of when each job runs, by job id, where it can be made.
+        run_slots: Estimate of when each job runs, by job id, where it can be made.
         pace_table: Measured paces.
         read_at: Time of reading by the database's clock; run slots count from then.
         truncated_owners: Ids of owners with more waiting jobs than were read.
@@ -85,20 +86,20 @@ class QueueState:
         return sorted({worker.setup for worker in self.workers})
 
     def extrapolate_slot(self, ahead: int, job_id: str) -> RunSlot | None:
-        """Extrapolate when a job runs that is behind all the simulated ones.
+        """Extrapolate when a job runs that is behind all the planned ones.
 
         Args:
             ahead: Number of jobs ahead of it.
-            job_id: Id of the job; a simulated job gets no extrapolated slot.
+            job_id: Id of the job; a planned job gets no extrapolated slot.
         """
-        if job_id in self.jobs_ahead or len(self.run_slots) < MAX_SIMULATED // 2:
+        if job_id in self.jobs_ahead or len(self.run_slots) < MAX_PLANNED // 2:
             return None
         last = max(self.run_slots.values(), key=lambda slot: slot.starts.seconds)
         factor = ahead / len(self.run_slots)
         starts = DurationRange(*(part * factor for part in astuple(last.starts)))
-        duration = last.ends.seconds - last.starts.seconds
-        ends = DurationRange(*(part + duration for part in astuple(starts)))
-        return RunSlot(starts, ends, last.setup, is_extrapolated=True)
+        duration = (last.ends.seconds - last.starts.seconds,) * 3
+        ends = starts + DurationRange(*duration)
+        return RunSlot(starts, ends)
 
     def covers(self, job: WaitingJob) -> bool:
         """Return whether all jobs ahead of a job were read."""
@@ -114,7 +115,7 @@ class QueueState:
         others = [other for other in self.waiting if other.job_id != job.job_id]
         queue = [*others, job]
         place = claim_order(queue, self.quotas)[job.job_id]
-        return place, simulate_claims(queue, self.workers, self.quotas).get(job.job_id)
+        return place, plan_runs(queue, self.workers, self.quotas).get(job.job_id)
 
 
 def read_queue_state(db: Database, *, with_job: str | None = None) -> QueueState:
@@ -150,9 +151,9 @@ def _read(db: Database) -> QueueState:
         owners = session.scalars(
             select(Owner)
             .where((Owner.queued > 0) | (Owner.running > 0))
-            .limit(MAX_SIMULATED)
+            .limit(MAX_PLANNED)
         ).all()
-        per_owner = MAX_SIMULATED // max(1, sum(owner.queued > 0 for owner in owners))
+        per_owner = MAX_PLANNED // max(1, sum(owner.queued > 0 for owner in owners))
         rows = _read_first_jobs(session, owners, per_owner)
         leased = {row.worker_id: row for row in session.execute(_select_leased())}
         ids = [row.id for row in (*rows, *leased.values())]
@@ -175,7 +176,7 @@ def _read(db: Database) -> QueueState:
         workers=live_workers,
         quotas=quotas,
         jobs_ahead=claim_order(waiting, quotas),
-        run_slots=simulate_claims(waiting, live_workers, quotas),
+        run_slots=plan_runs(waiting, live_workers, quotas),
         pace_table=pace_table,
         read_at=now,
         truncated_owners=frozenset(
@@ -187,7 +188,7 @@ def _read(db: Database) -> QueueState:
 def _read_first_jobs(
     session: Session, owners: Sequence[Owner], per_owner: int
 ) -> list[Row[Any]]:
-    """Read the first waiting jobs of each owner: together at most `MAX_SIMULATED`."""
+    """Read the first waiting jobs of each owner: together at most `MAX_PLANNED`."""
     rows: list[Row[Any]] = []
     for owner in owners:
         if owner.queued:

@@ -46,7 +46,6 @@ FAST = {
     "checkpoint_seconds": 0.1,
     "preview_seconds": 0.2,
     "worker_threads": 1,
-    "benchmark_seconds": 0,
 }
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.jobs.lease import JobResult, StoredOutput
+from shared.workers.pace_table import scale_megapixels
 from worker.attempts.artifacts import ArtifactStore
 from worker.attempts.contact_sheets import PatchTiles, contact_sheet_files, cut_tile
-from worker.attempts.explore_progress import ExploreProgressMeter
-from worker.attempts.timings import PaceRecorder
+from worker.attempts.progress import ProgressMeter
+from worker.attempts.timings import expected_times, store_paces
 from worker.engine.activation_patches import (
     find_activation_patches,
     load_top_activations,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from shared.jobs.claim import Claim
     from shared.params.explore import ExploreParams
+    from shared.workers.pace_table import PaceMeasurement
     from worker.attempts.contact_sheets import SheetFile
     from worker.checkpoint_file import Provenance
     from worker.context import WorkerContext
@@ -59,8 +61,8 @@ class ExploreAttempt:
         self._pictures = [pictures[position] for position in sorted(pictures)]
         self._artifacts = ArtifactStore(context, claim, lease)
         self.record_pending = self._artifacts.record_pending
-        self._meter = ExploreProgressMeter(claim.params, context.clock)
-        self._pace_recorder = PaceRecorder(context, claim)
+        self._meter = ProgressMeter(context.clock)
+        self._paces: Sequence[PaceMeasurement] = ()
         self._progress: dict[str, Any] | None = None
 
     def run(self) -> JobResult | Directive:
@@ -88,9 +90,7 @@ class ExploreAttempt:
                 load_top_activations(snapshot, network.device),
                 snapshot.iteration,
             )
-        self._meter.set_expected_pace(self._pace_recorder.load_pace_model(), done)
-        self._progress = self._meter.loading_progress(done)
-        self._lease.report(done, self._progress)
+        self._report_estimate(done)
         tensors = self._tensors(done)
         for step in find_activation_patches(
             tensors, self._params, network, resume=snapshot
@@ -101,8 +101,18 @@ class ExploreAttempt:
         return self._finish(best, provenance)
 
     def record_pace(self) -> None:
-        """Store the measured durations; the result was recorded before."""
-        self._pace_recorder.store()
+        """Store the measured paces; the result was recorded before."""
+        store_paces(self._context, self.claim, self._paces)
+
+    def _report_estimate(self, done: int) -> None:
+        """Report the expected duration before the first picture."""
+        stages = ((self._params.max_edge, self._params.iterations),)
+        sizes = scale_megapixels(stages, 1, 1)
+        self._meter.set_expected_pace(
+            sizes, expected_times(self._context, self.claim, sizes)
+        )
+        self._progress = self._meter.loading_progress(done, 0, done)
+        self._lease.report(done, self._progress)
 
     def _tensors(self, done: int) -> Iterator[Tensor]:
         for blob in self._pictures[done:]:
@@ -110,7 +120,11 @@ class ExploreAttempt:
 
     def _on_step(self, step: PatchSearchState, provenance: Provenance) -> Directive:
         """After each picture: report, store what is due, return the directive."""
-        self._progress = self._meter.progress(step)
+        measured = self._meter.progress(
+            0, step.picture_count, (step.width, step.height)
+        )
+        position = {"phase": "looking", "iteration": step.picture_count}
+        self._progress = {**position, "losses": {}, **measured}
         self._lease.report(step.picture_count, self._progress)
         self._artifacts.retry_pending()
         directive = self._lease.directive()
@@ -128,7 +142,7 @@ class ExploreAttempt:
         stored = self._save(contact_sheet_files(self._params, units, tiles))
         if isinstance(stored, Directive):
             return stored
-        self._pace_recorder.collect(self._meter, matches_forecast=True)
+        self._paces = self._meter.finish()
         first = stored[0]
         return JobResult(
             blob=first.blob,

@@ -13,7 +13,7 @@ attempt continues from the last iterate in smaller tiles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from shared.jobs.lease import JobResult
 from shared.jobs.steering import begin_segments
 from shared.params.formats import FORMATS
 from shared.states import Completion
+from shared.workers.pace_table import scale_megapixels
 from worker.attempts.artifacts import ArtifactStore
 from worker.attempts.failures import is_out_of_memory
 from worker.attempts.inputs import read_inputs
@@ -32,7 +33,7 @@ from worker.attempts.memory_plan import plan_memory
 from worker.attempts.previews import save_preview
 from worker.attempts.progress import ProgressMeter
 from worker.attempts.throttle import Throttle
-from worker.attempts.timings import PaceRecorder, remaining_stages, snapshot_position
+from worker.attempts.timings import expected_times, snapshot_position, store_paces
 from worker.engine.limits import RunLimits
 from worker.engine.transfer import stylize
 from worker.images.encode import encode
@@ -40,11 +41,12 @@ from worker.images.metadata import write_recipe
 from worker.lease import Directive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from shared.jobs.claim import Claim
     from shared.params.segments import Segment
     from shared.params.style import StyleParams
+    from shared.workers.pace_table import PaceMeasurement
     from worker.attempts.memory_plan import MemoryPlan
     from worker.context import WorkerContext
     from worker.engine.images.inputs import TransferInputs
@@ -71,11 +73,10 @@ class StyleAttempt:
         self, context: WorkerContext, claim: Claim[StyleParams], lease: Lease
     ) -> None:
         self._context, self.claim, self._lease = context, claim, lease
-        self._was_steered = False  # in this attempt
         self._artifacts = ArtifactStore(context, claim, lease)
         self.record_pending = self._artifacts.record_pending
         self._meter, self._loss_history = ProgressMeter(context.clock), LossHistory()
-        self._pace_recorder = PaceRecorder(context, claim)
+        self._paces: Sequence[PaceMeasurement] = ()
         self._progress: dict[str, Any] | None = None
         self._previews = Throttle(
             context.settings.preview_seconds, context.clock, first_is_due=True
@@ -107,7 +108,7 @@ class StyleAttempt:
             weights_digest, tiling=plan.tiling
         )
         snapshot = self._resume()
-        self._forecast_duration(inputs.photo, snapshot)
+        self._report_estimate(inputs.photo, snapshot)
         snapshot, directive = self._iterate(inputs.transfer_inputs, snapshot)
         if directive.ends_attempt:
             if directive.resumes_later and snapshot is not None:
@@ -118,8 +119,8 @@ class StyleAttempt:
         return self._finish(snapshot, directive, inputs.photo)
 
     def record_pace(self) -> None:
-        """Store the measured durations; the result was recorded before."""
-        self._pace_recorder.store()
+        """Store the measured paces; the result was recorded before."""
+        store_paces(self._context, self.claim, self._paces)
 
     def _resume(self) -> Snapshot | None:
         resumption = self._artifacts.find_resumption(self._provenance)
@@ -134,14 +135,14 @@ class StyleAttempt:
         self._provenance = replace(self._provenance, inexact=resumption.inexact)
         return resumption.snapshot
 
-    def _forecast_duration(self, photo: Picture, snapshot: Snapshot | None) -> None:
+    def _report_estimate(self, photo: Picture, snapshot: Snapshot | None) -> None:
         """Report the expected duration before the first iteration."""
         height, width = photo.tensor.shape[-2:]
-        done = (0, 0, 0) if snapshot is None else snapshot_position(snapshot)
-        stages = remaining_stages(self.claim, done)
+        sizes = scale_megapixels(self.claim.params.stages, width, height)
         self._meter.set_expected_pace(
-            self._pace_recorder.load_pace_model(), stages, (width, height)
+            sizes, expected_times(self._context, self.claim, sizes)
         )
+        done = (0, 0, 0) if snapshot is None else snapshot_position(snapshot)
         self._lease.report(done[0], self._meter.loading_progress(*done))
 
     def _iterate(
@@ -213,7 +214,6 @@ class StyleAttempt:
                     raise AttemptInterrupted(directive) from error
             else:
                 log.info("job_steered", iteration=iteration)
-                self._was_steered = True
                 self.claim = replace(self.claim, segments=segments)
                 self._artifacts.claim = self.claim
                 return segments
@@ -221,7 +221,7 @@ class StyleAttempt:
     def _on_iterate(self, iterate: Iterate) -> Directive:
         """After each iteration: report, store what is due, return the directive."""
         self._has_picture = True
-        self._progress = self._meter.progress(iterate)
+        self._progress = self._measure(iterate)
         self._lease.report(iterate.iteration, self._progress)
         self._loss_history.add(iterate)
         self._artifacts.retry_pending()
@@ -242,6 +242,19 @@ class StyleAttempt:
                 self._artifacts.save_loss_history(self._loss_history.points)
         return directive
 
+    def _measure(self, iterate: Iterate) -> dict[str, Any]:
+        """Return the progress after an iteration, as `jobs.progress` stores it."""
+        height, width = iterate.image.shape[-2:]
+        measured = self._meter.progress(
+            iterate.scale, iterate.scale_iteration, (width, height)
+        )
+        return {
+            "phase": "optimizing",
+            "iteration": iterate.iteration,
+            "losses": asdict(iterate.losses),
+            **measured,
+        }
+
     def _is_scale_done(self, snapshot: Snapshot) -> bool:
         """Whether the next scale follows, which may not fit or take much longer."""
         stages = self.claim.params.stages
@@ -259,10 +272,7 @@ class StyleAttempt:
         if isinstance(result, Directive):
             return result
         early = directive is Directive.FINISH
-        matches_forecast = (
-            not early and not self._was_steered and not self.claim.params.early_stop
-        )
-        self._pace_recorder.collect(self._meter, matches_forecast=matches_forecast)
+        self._paces = self._meter.finish()
         return replace(
             result,
             iterations=snapshot.iteration,

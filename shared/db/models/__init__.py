@@ -9,6 +9,6 @@ from shared.db.models import (  # noqa: F401 - registered in `Base.metadata`
     jobs,
     locks,
     owners,
-    timing,
+    pace,
     workers,
 )

@@ -161,7 +161,7 @@ class Job(Base):
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
-    progress: Mapped[dict[str, Any] | None]  # shared.forecast.time_left.ProgressReport
+    progress: Mapped[dict[str, Any] | None]  # shared.queries.eta.ProgressReport
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))

@@ -13,10 +13,8 @@ from PIL import Image
 from sqlalchemy import select
 
 from shared.db.database import Database
-from shared.db.models.timing import PacePoint
+from shared.db.models.pace import Pace
 from shared.errors import StorageFull
-from shared.forecast.pace_model import PaceStep
-from shared.forecast.pace_store import forecast_accuracy
 from shared.jobs.actions import cancel
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
@@ -86,27 +84,19 @@ def test_an_exploration_becomes_a_sheet_per_layer_and_the_places(farm, tools):
         assert activations == sorted(activations, reverse=True)
 
 
-def test_explorations_are_measured_and_the_next_one_is_foretold(farm, tools):
-    first = farm.submit_exploration(notify=False, **SMALL)
+def test_explorations_are_measured_and_the_next_one_is_estimated(farm, tools):
+    farm.submit_exploration(notify=False, **SMALL)
     assert Runner(tools()).run_one()
-    assert forecast_accuracy(farm.db).forecast_count == 0  # there was nothing to go by
     with farm.db.read() as session:
-        rows = session.scalars(select(PacePoint)).all()
-    assert {row.method for row in rows} == {"explore vgg16 relu3_1"}
-    assert {row.step for row in rows} == {
-        PaceStep.LOAD,
-        PaceStep.PICTURE,
-        PaceStep.SAVE,
-    }
-
+        (row,) = session.scalars(select(Pace)).all()
+    assert row.method == "explore vgg16 relu3_1"
     second = farm.submit_exploration(notify=False, **SMALL)
+
     assert Runner(tools()).run_one()
 
-    assert forecast_accuracy(farm.db).forecast_count == 1
-    told = [farm.job(job_id).progress for job_id in (first, second)]
-    assert [len(one["scale_costs"]) for one in told] == [1, 1]
-    assert "save_seconds" not in told[0]
-    assert told[1]["save_seconds"] > 0
+    (per_picture,) = farm.job(second).progress["iteration_seconds"]
+    expected = row.seconds_per_mpx_iteration * SMALL["max_edge"] ** 2 / 1e6
+    assert per_picture == pytest.approx(expected, rel=0.9)
 
 
 def test_a_style_job_has_one_output_and_no_rows_for_more(farm, tools):

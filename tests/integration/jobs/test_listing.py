@@ -47,7 +47,7 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
 def test_places_behind_those_that_are_played_are_counted_by_the_database(
     db, clock, monkeypatch, shown
 ):
-    monkeypatch.setattr(lining, "MAX_SIMULATED", 2)
+    monkeypatch.setattr(lining, "MAX_PLANNED", 2)
     ids = []
     for number in range(8):
         clock.advance(number % 2)  # each two of the same age

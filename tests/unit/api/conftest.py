@@ -128,6 +128,9 @@ class Api:
             "updated_at": 1_800_000_000.0,
         }
         told |= progress
+        if pace := told["seconds_per_mpx_iteration"]:  # of three scales, as by default
+            sizes = (side**2 / 2 / 1e6 for side in (128, 256, 512))
+            told.setdefault("iteration_seconds", [pace * size for size in sizes])
         renew_lease(self.db, claim, 1000, told["iteration"], told)
 
     def finish(self, claim, data=b"\x89PNG the result"):

@@ -9,10 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.estimates import Estimate
-from shared.forecast.pace_model import DurationRange, PaceStep
-from shared.forecast.pace_store import ForecastOutcome, PaceMeasurement, record_paces
 from shared.jobs.actions import cancel, pause
 from shared.jobs.submit import LOCAL_OWNER_ID
+from shared.workers.pace_table import PaceMeasurement, record_paces
 
 SETUP, METHOD = "cpu, a cpu", "vgg16 lbfgs gram relu4_2"
 SECONDS_PER_MPX = 10.0
@@ -36,7 +35,7 @@ def estimate(api, a_picture):
 @pytest.fixture
 def measured(api):
     sizes = (0.002, 0.008, 0.03, 0.13)
-    each = [PaceMeasurement(PaceStep.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
+    each = [PaceMeasurement(m, SECONDS_PER_MPX) for m in sizes]
     record_paces(api.db, SETUP, METHOD, each)
 
 
@@ -173,29 +172,30 @@ def test_an_estimate_is_checked_as_a_job_is(estimate):
 
 def test_a_running_job_tells_a_range(api):
     job_id = api.submitted(max_edge=512)
-    costs = [[0.1, 0.1], [0.2, 0.2], [0.5, 0.5]]
-    api.beat(api.claimed(), scale_costs=costs, save_seconds=2.0, deviation=0.1)
+    times = [0.1, 0.2, 0.5]
+    api.beat(api.claimed(), iteration_seconds=times, deviation=0.1)
 
     progress = api.client.get(f"/v1/jobs/{job_id}").json["progress"]
 
-    assert progress["eta_s"] == pytest.approx(50 * 0.2 + 50 * 0.5 + 0.5 + 2.0)
-    assert progress["eta_low_s"] < progress["eta_s"] < progress["eta_high_s"]
-    assert progress["eta_at"] == "2027-01-15T08:00:37.500000Z"
+    assert progress["eta_s"] == pytest.approx(50 * 0.2 + 50 * 0.5)
+    assert progress["eta_low_s"] == pytest.approx(35 / 1.2, abs=0.1)
+    assert progress["eta_high_s"] == pytest.approx(35 * 1.2)
+    assert progress["eta_at"] == "2027-01-15T08:00:35Z"
 
 
-def test_metrics_tell_how_good_foretold_times_are(api):
-    for actual in (10.0, 20.0, 8.0):
-        told = ForecastOutcome("job_1", DurationRange(10.0, 9.0, 11.0), actual)
-        record_paces(api.db, SETUP, METHOD, [], told)
+def test_metrics_tell_how_good_estimated_times_are(api):
+    for setup in (SETUP, 'cpu, "b"'):
+        record_paces(api.db, setup, METHOD, [PaceMeasurement(0.25, 10.0)])
 
     response = api.client.get("/metrics")
 
     assert response.content_type.startswith("text/plain; version=0.0.4")
-    lines = response.text.splitlines()
-    assert 'impasto_eta_error_ratio{quantile="0.5"} 0.25' in lines
-    assert "impasto_eta_error_ratio_count 3" in lines
-    assert "impasto_eta_within_range_ratio 0.333333" in lines
+    name, rest = "impasto_pace_deviation_ratio", f'method="{METHOD}",size_class="18"'
+    assert response.text.splitlines()[2:] == [
+        f'{name}{{setup="cpu, \\"b\\"",{rest}}} 0.5',
+        f'{name}{{setup="{SETUP}",{rest}}} 0.5',
+    ]
 
 
 def test_metrics_are_there_before_the_first_job(client):
-    assert "impasto_eta_error_ratio_count 0" in client.get("/metrics").text
+    assert "TYPE impasto_pace_deviation_ratio gauge" in client.get("/metrics").text

@@ -33,7 +33,6 @@ TABLES = (
     "job_search_terms",
     "workers",
     "paces",
-    "forecasts",
     "locks",
 )
 
@@ -55,7 +54,6 @@ def upgrade() -> None:
     _create_job_search_terms()
     _create_workers()
     _create_paces()
-    _create_forecasts()
     _create_locks()
 
 
@@ -446,31 +444,10 @@ def _create_paces() -> None:
         "paces",
         sa.Column("setup", sa.String(255), nullable=False),
         sa.Column("method", sa.String(64), nullable=False),
-        sa.Column("step", sa.String(12), nullable=False),
         sa.Column("size_class", sa.Integer(), nullable=False),
-        sa.Column("megapixels", sa.Double(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("seconds_per_mpx_iteration", sa.Double(), nullable=False),
         sa.Column("deviation", sa.Double(), nullable=False),
-        sa.Column("samples", sa.Integer(), nullable=False),
-        sa.Column("measured_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "setup", "method", "step", "size_class", name="pk_paces"
-        ),
-    )
-
-
-def _create_forecasts() -> None:
-    op.create_table(
-        "forecasts",
-        sa.Column("seq", Counter, autoincrement=True, nullable=False),
-        sa.Column("job_id", sa.String(40), nullable=False),
-        sa.Column("setup", sa.String(255), nullable=False),
-        sa.Column("forecast_seconds", sa.Double(), nullable=False),
-        sa.Column("low_seconds", sa.Double(), nullable=False),
-        sa.Column("high_seconds", sa.Double(), nullable=False),
-        sa.Column("actual_seconds", sa.Double(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_forecasts"),
+        sa.PrimaryKeyConstraint("setup", "method", "size_class", name="pk_paces"),
     )
 
 

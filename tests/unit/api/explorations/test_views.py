@@ -222,7 +222,7 @@ def test_progress_counts_pictures(api, nine):
 
     api.beat(
         claim, phase="looking", scale=0, scale_iteration=3, iteration=3, losses={},
-        width=100, height=50, seconds_per_mpx_iteration=100.0,
+        width=100, height=50, seconds_per_mpx_iteration=100.0, iteration_seconds=[0.5],
     )  # fmt: skip
 
     progress = api.client.get(f"/v1/jobs/{job_id}").json["progress"]

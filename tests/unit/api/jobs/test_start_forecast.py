@@ -8,11 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from shared.db.models.owners import Owner
-from shared.forecast.pace_model import PaceStep
-from shared.forecast.pace_store import PaceMeasurement, record_paces
 from shared.jobs.actions import cancel
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries import queue as lining
+from shared.workers.pace_table import PaceMeasurement, record_paces
 from shared.workers.registry import set_worker_draining
 from tests.unit.api.jobs.test_long_poll import Held
 
@@ -23,7 +22,7 @@ SECONDS_PER_MPX = 10.0
 @pytest.fixture
 def measured(api):
     sizes = (0.002, 0.008, 0.03, 0.13)
-    each = [PaceMeasurement(PaceStep.ITERATION, m, SECONDS_PER_MPX * m) for m in sizes]
+    each = [PaceMeasurement(m, SECONDS_PER_MPX) for m in sizes]
     record_paces(api.db, SETUP, METHOD, each)
 
 
@@ -39,10 +38,9 @@ def behind(api, measured, clock):
     url = f"/v1/jobs/{api.submitted(max_edge=128)}"
     claim = api.claimed()
 
-    def needs(seconds, deviation=0.05):
-        costs = [[seconds / 40, 0.0]] * 3  # 40 of the last 50 iterations are left
-        said = {"scale": 2, "scale_iteration": 10, "deviation": deviation}
-        api.beat(claim, **said, scale_costs=costs, save_seconds=0.0)
+    def needs(seconds):
+        times = [seconds / 40] * 3  # 40 of the last 50 iterations are left
+        api.beat(claim, scale=2, scale_iteration=10, iteration_seconds=times)
         return api.client.get(url)
 
     return url, needs
@@ -64,7 +62,6 @@ def test_waiting_jobs_tell_when_they_start_and_end(api, measured, clock):
         SECONDS_PER_MPX * 128 * 96 * 150 / 1e6, rel=0.1
     )
     assert told["starts_at"] < told["finishes_at"]
-    assert told["confidence"] in {"low", "medium", "high"}
     assert told["reason"] == "waiting_for_worker"
 
 
@@ -104,9 +101,7 @@ def test_times_that_pass_make_no_new_etag(api, measured, clock):
     api.worker(setup=SETUP)
     job_id = api.submitted()
     first = api.client.get(f"/v1/jobs/{job_id}")
-    record_paces(
-        api.db, SETUP, METHOD, [PaceMeasurement(PaceStep.ITERATION, 0.03, 9.0)]
-    )
+    record_paces(api.db, SETUP, METHOD, [PaceMeasurement(0.03, 900.0)])
 
     again = api.client.get(f"/v1/jobs/{job_id}")
 
@@ -126,15 +121,6 @@ def test_a_start_that_moves_far_is_news_and_one_that_ticks_is_not(api, behind):
     assert asked_again() == 304
     needs(100)
     assert asked_again() == 200
-
-
-def test_a_forecast_that_became_less_sure_is_news(behind):
-    _, needs = behind
-    sure, unsure = needs(600), needs(600, deviation=0.6)
-
-    assert sure.json["queue"]["confidence"] != unsure.json["queue"]["confidence"]
-    assert sure.json["queue"]["starts_in_s"] == unsure.json["queue"]["starts_in_s"]
-    assert sure.headers["ETag"] != unsure.headers["ETag"]
 
 
 def test_an_hour_of_polls_sees_two_steps_for_each_halving_of_the_wait(behind):
@@ -212,7 +198,6 @@ def test_the_queue_tells_when_a_job_of_each_priority_would_start(api, behind, cl
     }
     assert waits["high"]["starts_in_s"] == 50.0  # before the one that waits
     assert waits["normal"]["starts_in_s"] > 60
-    assert waits["high"]["confidence"] in {"low", "medium", "high"}
     assert waits["high"]["reason"] == "waiting_for_worker"
 
 
@@ -221,14 +206,14 @@ def test_without_a_worker_the_queue_tells_no_wait_but_a_reason(api):
 
     assert set(waits) == {"high", "normal", "low"}
     for one in waits.values():
-        assert (one["starts_in_s"], one["confidence"]) == (None, None)
+        assert one["starts_in_s"] is None
         assert one["reason"] == "no_capable_worker_alive"
 
 
-def test_behind_more_jobs_than_are_played_the_wait_is_reckoned(
+def test_behind_more_jobs_than_are_planned_the_wait_is_reckoned(
     api, measured, clock, monkeypatch
 ):
-    monkeypatch.setattr(lining, "MAX_SIMULATED", 4)
+    monkeypatch.setattr(lining, "MAX_PLANNED", 4)
     api.worker(setup=SETUP)
     for _ in range(12):
         api.submitted(max_edge=128)
@@ -237,6 +222,5 @@ def test_behind_more_jobs_than_are_played_the_wait_is_reckoned(
     waits = api.client.get("/v1/queue").json["estimated_wait"]
 
     each = SECONDS_PER_MPX * 128 * 96 * 150 / 1e6
-    assert waits["high"]["starts_in_s"] == 0.0  # before all of them: that is played
+    assert waits["high"]["starts_in_s"] == 0.0  # before all of them: that is planned
     assert waits["normal"]["starts_in_s"] == pytest.approx(12 * each, rel=0.3)
-    assert waits["normal"]["confidence"] == "low"

@@ -1,21 +1,19 @@
-"""How an attempt measures itself, and what it foretells by that."""
+"""How an attempt measures itself, and what it estimates by that."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
-import torch
 
 from shared.clock import Clock
-from shared.forecast.pace_model import CurvePoint, PaceCurve, PaceModel, PaceStep
-from shared.forecast.pace_store import PaceMeasurement
-from shared.forecast.time_left import ProgressReport, estimate_time_left
+from shared.queries.eta import ProgressReport, estimate_time_left
+from shared.workers.pace_table import FIRST_DEVIATION, IterationTime, PaceMeasurement
 from worker.attempts.progress import ProgressMeter
-from worker.engine.objective import Losses
 
 STAGES = [(100, 10), (200, 5)]
 SMALL, LARGE = 0.01, 0.04  # megapixels of these scales of a square
+SIZES = [SMALL, LARGE]
+KNOWN = [IterationTime(1.0, 0.1), IterationTime(4.0, 0.2)]
+UNKNOWN = [None, None]
 
 
 class Watch(Clock):
@@ -25,34 +23,12 @@ class Watch(Clock):
         return self.now
 
 
-def iterate(scale, at_scale, overall):
-    side = STAGES[scale][0]
-    return SimpleNamespace(
-        image=torch.zeros(1, 3, side, side),
-        scale=scale,
-        scale_iteration=at_scale,
-        iteration=overall,
-        losses=Losses(1.0, 1.0, 0.0, 0.0),
-    )
-
-
-def known(factor=1.0):
-    points = (CurvePoint(SMALL, factor), CurvePoint(LARGE, 4 * factor))
-    return PaceModel(
-        {
-            PaceStep.ITERATION: PaceCurve(PaceStep.ITERATION, points),
-            PaceStep.TARGETS: PaceCurve(PaceStep.TARGETS, points),
-            PaceStep.SAVE: PaceCurve(PaceStep.SAVE, (CurvePoint(LARGE, 3.0),)),
-        },
-        is_same_method=True,
-    )
-
-
-def run(meter, watch, scale, count, seconds, before=0):
+def run(meter, watch, scale, count, seconds, done=0):
     told = {}
-    for n in range(1, count + 1):
+    side = STAGES[scale][0]
+    for n in range(done + 1, done + count + 1):
         watch.now += seconds
-        told = meter.progress(iterate(scale, n, before + n))
+        told = meter.progress(scale, n, (side, side))
     return told
 
 
@@ -74,65 +50,88 @@ def meter(watch):
 
 def test_before_the_first_iteration_all_is_still_to_come(meter, watch):
     watch.now = 2.0
-    meter.set_expected_pace(known(), STAGES, (50, 50))
+    meter.set_expected_pace(SIZES, KNOWN)
 
     told = meter.loading_progress(0, 0, 0)
 
-    assert left(told) == pytest.approx(1 + 10 * 1 + 4 + 5 * 4 + 3)
-    assert meter.forecast.seconds == pytest.approx(1 + 10 + 4 + 20 + 3)
-    assert told["phase"] == "loading"
+    assert left(told) == pytest.approx(10 * 1 + 5 * 4)
+    assert (told["phase"], told["elapsed_seconds"]) == ("loading", 2.0)
+    assert told["deviation"] == 0.2  # the largest of the scales that are left
 
 
-def test_an_attempt_that_is_slower_than_others_corrects_what_is_left(meter, watch):
-    meter.set_expected_pace(known(), STAGES, (50, 50))
+def test_an_attempt_that_is_slower_than_others_goes_on_as_slowly(meter, watch):
+    meter.set_expected_pace(SIZES, KNOWN)
 
     told = run(meter, watch, 0, 9, 2.0)
 
-    # Eight measured iterations count for 8 / 12 of it.
-    slower = 2 ** (8 / 12)
-    assert left(told) == pytest.approx(slower * (1 + 4 + 5 * 4) + 3)
+    assert left(told) == pytest.approx(2 * (1 + 5 * 4))
 
 
 def test_the_correction_is_taken_along_to_the_next_scale(meter, watch):
-    meter.set_expected_pace(known(), STAGES, (50, 50))
+    meter.set_expected_pace(SIZES, KNOWN)
     run(meter, watch, 0, 10, 2.0)
 
-    told = run(meter, watch, 1, 1, 8.0, before=10)
+    told = run(meter, watch, 1, 1, 30.0)
 
-    assert left(told) == pytest.approx(2 ** (9 / 13) * 4 * 4 + 3)
-
-
-def test_where_nothing_was_known_the_pace_of_the_moment_counts(meter, watch):
-    meter.set_expected_pace(PaceModel(), STAGES, (50, 50))
-    assert "scale_costs" not in meter.loading_progress(0, 0, 0)
-
-    told = run(meter, watch, 0, 4, 1.0)
-
-    assert left(told) == pytest.approx(6 + 4 + 5 * 4)
-    assert meter.forecast is None
+    assert left(told) == pytest.approx(2 * 4 * 4)  # the targets do not count
 
 
-def test_what_was_timed_is_told_per_step_and_size(meter, watch):
+def test_where_nothing_was_known_the_own_pace_counts_at_once(meter, watch):
+    meter.set_expected_pace(SIZES, UNKNOWN)
+    assert "iteration_seconds" not in meter.loading_progress(0, 0, 0)
+    assert "iteration_seconds" not in run(meter, watch, 0, 1, 9.0)
+
+    told = run(meter, watch, 0, 1, 1.0, done=1)
+
+    assert left(told) == pytest.approx(8 + 5 * 4)
+    assert told["deviation"] == FIRST_DEVIATION
+    assert told["seconds_per_mpx_iteration"] == pytest.approx(100.0)
+
+
+def test_a_scale_that_was_never_measured_takes_the_pace_of_the_one_before(meter, watch):
+    meter.set_expected_pace(SIZES, [KNOWN[0], None])
+
+    told = run(meter, watch, 0, 10, 2.0)
+
+    assert left(told) == pytest.approx(5 * 8)
+
+
+def test_every_second_of_an_attempt_belongs_to_a_scale(meter, watch):
     watch.now = 2.0
-    meter.set_expected_pace(known(), STAGES, (50, 50))
+    meter.set_expected_pace(SIZES, KNOWN)
     watch.now += 5.0  # the targets of the first scale
     run(meter, watch, 0, 10, 1.0)
     watch.now += 2.0
-    run(meter, watch, 1, 5, 3.0, before=10)
+    run(meter, watch, 1, 5, 3.0)
     watch.now += 7.0
 
-    assert meter.measurements() == [
-        PaceMeasurement(PaceStep.LOAD, LARGE, pytest.approx(2.0)),
-        PaceMeasurement(PaceStep.ITERATION, SMALL, pytest.approx(1.0)),
-        PaceMeasurement(PaceStep.TARGETS, SMALL, pytest.approx(5.0)),
-        PaceMeasurement(PaceStep.ITERATION, LARGE, pytest.approx(3.0)),
-        PaceMeasurement(PaceStep.TARGETS, LARGE, pytest.approx(2.0)),
-        PaceMeasurement(PaceStep.SAVE, LARGE, pytest.approx(7.0)),
+    assert meter.finish() == [
+        PaceMeasurement(SMALL, pytest.approx((2 + 5 + 10) / 10 / SMALL)),
+        PaceMeasurement(LARGE, pytest.approx((2 + 15 + 7) / 5 / LARGE)),
     ]
 
 
 def test_a_few_iterations_say_nothing_about_other_jobs(meter, watch):
-    meter.set_expected_pace(known(), STAGES, (50, 50))
-    run(meter, watch, 0, 3, 1.0)
+    meter.set_expected_pace(SIZES, KNOWN)
+    run(meter, watch, 0, 2, 1.0)
 
-    assert [one.step for one in meter.measurements()] == [PaceStep.LOAD, PaceStep.SAVE]
+    assert meter.finish() == []
+
+
+def test_a_scale_that_another_attempt_began_says_nothing_either(meter, watch):
+    meter.set_expected_pace(SIZES, KNOWN)
+    run(meter, watch, 0, 4, 1.0, done=6)
+    run(meter, watch, 1, 5, 3.0)
+
+    assert meter.finish() == [PaceMeasurement(LARGE, pytest.approx(3.0 / LARGE))]
+
+
+def test_pictures_of_an_exploration_count_as_squares(meter, watch):
+    meter.set_expected_pace([SMALL], [None])
+    for done in range(1, 5):
+        watch.now += 1.0
+        told = meter.progress(0, done, (100, 50))
+
+    assert told["iteration_seconds"] == [pytest.approx(1.0)]
+    assert told["seconds_per_mpx_iteration"] == pytest.approx(200.0)
+    assert meter.finish() == [PaceMeasurement(SMALL, pytest.approx(100.0))]

@@ -1,12 +1,10 @@
-"""The line of waiting jobs, read from rows on both databases and played ahead."""
+"""The queue, read from rows on both databases, and when its jobs run."""
 
 from __future__ import annotations
 
 import pytest
 
 from shared.auth.owners import ensure_owner
-from shared.forecast.pace_model import PaceStep
-from shared.forecast.pace_store import PaceMeasurement, record_paces
 from shared.jobs.actions import finish
 from shared.jobs.lease import renew_lease
 from shared.jobs.steering import JobChange, begin_segments, update_job
@@ -14,6 +12,7 @@ from shared.jobs.submit import NewJob, submit_job
 from shared.params.explore import ExploreParams
 from shared.params.segments import Changes, Segment
 from shared.queries.queue import read_queue_state
+from shared.workers.pace_table import PaceMeasurement, record_paces
 from shared.workers.registry import Registration, register_worker
 from tests.support.job_rows import LIMITS, checkpoint, claim, lose, submit
 
@@ -30,7 +29,7 @@ def worker(db, name="wkr_1", setup=CPU, **more):
 
 def learned(db, seconds=1.0):
     sizes = (0.003, 0.01, 0.06, 0.3)
-    each = [PaceMeasurement(PaceStep.ITERATION, size, seconds * size) for size in sizes]
+    each = [PaceMeasurement(size, seconds) for size in sizes]
     record_paces(db, CPU, METHOD, each)
 
 
@@ -41,7 +40,7 @@ def explore(db, owner_id="own_a"):
     return submit_job(db, NewJob(owner_id, params, ()), LIMITS)
 
 
-def test_the_line_is_played_ahead_on_live_workers(db, clock):
+def test_jobs_in_line_run_one_after_the_other_on_a_live_worker(db, clock):
     learned(db)
     ids = []
     for _ in range(3):
@@ -67,14 +66,13 @@ def test_what_is_left_of_a_running_job_comes_first(db, clock):
     waits = submit(db)
     worker(db)
     held = claim(db)
-    costs = [[0.1, 0.2]] * 3
     said = {"scale": 2, "scale_iteration": 40, "phase": "optimizing"}
-    said |= {"scale_costs": costs, "save_seconds": 3.0, "width": 8, "height": 8}
+    said |= {"iteration_seconds": [0.1] * 3, "width": 8, "height": 8}
     renew_lease(db, held, 1000, 200, said)
 
     slot = read_queue_state(db).run_slots[waits]
 
-    assert slot.starts.seconds == pytest.approx(10 * 0.1 + 3.0)
+    assert slot.starts.seconds == pytest.approx(10 * 0.1)
 
 
 @pytest.fixture
@@ -87,9 +85,8 @@ def busy(db, clock):
     waits = submit(db)
     worker(db)
     held = claim(db)
-    costs = [[0.1, 0.2]] * 3
     said = {"scale": 2, "scale_iteration": 40, "phase": "optimizing"}
-    said |= {"scale_costs": costs, "save_seconds": 3.0, "width": 8, "height": 8}
+    said |= {"iteration_seconds": [0.1] * 3, "width": 8, "height": 8}
     renew_lease(db, held, 1000, 200, said)
     return held, waits
 
@@ -101,7 +98,7 @@ def steer(db, job_id, **changes):
 @pytest.mark.parametrize("planned", [45, 50, 90, 1])
 def test_who_waits_behind_a_job_starts_when_it_ends_as_it_is_steered(db, busy, planned):
     held, waits = busy
-    left = max(0, planned - 40) * 0.1 + 3.0
+    left = max(0, planned - 40) * 0.1
 
     steer(db, held.job_id, style_weight=2.0, iterations=planned)
 
@@ -119,16 +116,16 @@ def test_the_latest_of_several_changes_counts(db, busy):
     steer(db, held.job_id, iterations=70)
 
     assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(
-        30 * 0.1 + 3.0
+        30 * 0.1
     )
 
 
-def test_a_job_that_shall_finish_only_stores_its_picture(db, busy):
+def test_a_job_that_shall_finish_has_no_iterations_left(db, busy):
     held, waits = busy
 
     finish(db, "own_a", held.job_id)
 
-    assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(3.0)
+    assert read_queue_state(db).run_slots[waits].starts.seconds == 0
 
 
 def lasts(db, job_id):
@@ -199,7 +196,7 @@ def test_owners_share_the_line_as_the_claim_does(db, clock):
 
 def looked(db, seconds):
     """Let explorations have taken so long per picture."""
-    each = [PaceMeasurement(PaceStep.PICTURE, 0.01, seconds)]
+    each = [PaceMeasurement(0.01, seconds / 0.01)]
     record_paces(db, CPU, "explore vgg16 relu5_1", each)
 
 
@@ -217,17 +214,17 @@ def test_an_exploration_in_line_lasts_as_others_did(db, clock):
     )
 
 
-def test_an_exploration_is_taken_for_iterations_where_none_was_measured(db, clock):
-    learned(db)  # a second per megapixel and iteration
+def test_when_an_exploration_ends_is_unknown_where_none_was_measured(db, clock):
+    learned(db)
     first = explore(db)
     clock.advance(1)
     second = submit(db)
     worker(db)
 
-    slot = read_queue_state(db).run_slots[first]
-    assert slot.ends.seconds == pytest.approx(9 * 0.01)
-    assert slot.ends.high > 10 * slot.ends.low  # which nobody may rely on
-    assert read_queue_state(db).run_slots[second].starts == slot.ends
+    state = read_queue_state(db)
+
+    assert list(state.run_slots) == [second]
+    assert state.jobs_ahead == {first: 0, second: 1}
 
 
 def test_what_is_left_of_a_running_exploration_comes_first(db, clock):
@@ -244,9 +241,9 @@ def test_what_is_left_of_a_running_exploration_comes_first(db, clock):
     )
 
     said = {"scale": 0, "scale_iteration": 5, "phase": "looking"}
-    said |= {"scale_costs": [[3.0, 0.0]], "save_seconds": 1.0}
+    said |= {"iteration_seconds": [3.0]}
     renew_lease(db, held, 1000, 5, said)
 
     assert read_queue_state(db).run_slots[waits].starts.seconds == pytest.approx(
-        4 * 3.0 + 1.0
+        4 * 3.0
     )

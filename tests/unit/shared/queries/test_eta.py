@@ -1,4 +1,4 @@
-"""Claims played ahead of time."""
+"""When jobs start and end, by the work that is left."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.forecast.pace_model import DurationRange
-from shared.forecast.queue_simulation import (
+from shared.queries.eta import (
     LiveWorker,
     OwnerQuota,
+    ProgressReport,
     WaitingJob,
     claim_order,
-    simulate_claims,
+    completed_share,
+    estimate_time_left,
+    plan_runs,
+    remaining_counts,
 )
+from shared.workers.pace_table import DurationRange
 
 SETUP = "cpu"
 
@@ -34,7 +38,7 @@ def server(name="w", busy=0.0, owner=None, **more):
 
 
 def starts(waiting, servers, shares=None):
-    slots = simulate_claims(waiting, servers, shares or {})
+    slots = plan_runs(waiting, servers, shares or {})
     return {name: slot.starts.seconds for name, slot in slots.items()}
 
 
@@ -51,7 +55,7 @@ def test_two_workers_share_the_line():
 
 
 def test_ranges_add_up_along_the_line():
-    slots = simulate_claims([job("a", 1), job("b", 2)], [server()], {})
+    slots = plan_runs([job("a", 1), job("b", 2)], [server()], {})
 
     assert slots["b"].starts == DurationRange(10, 5, 20)
     assert slots["b"].ends == DurationRange(20, 10, 40)
@@ -75,12 +79,12 @@ def test_owners_take_turns():
     assert [name for name, _ in order] == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_an_owner_at_its_limit_waits_for_its_own_jobs():
+def test_of_an_owner_at_its_limit_no_start_is_known():
     line = [job("mine", 1), job("theirs", 2, owner="b")]
     shares = {"a": OwnerQuota(running=1, max_running=1), "b": OwnerQuota(running=3)}
     servers = [server("v", busy=40, owner="a"), server("w")]
 
-    assert starts(line, servers, shares) == {"theirs": 0, "mine": 40}
+    assert starts(line, servers, shares) == {"theirs": 0}
 
 
 def test_a_job_waits_for_a_worker_that_it_fits():
@@ -91,7 +95,7 @@ def test_a_job_waits_for_a_worker_that_it_fits():
 
 
 def test_a_job_that_backs_off_starts_when_it_is_due():
-    line = [job("hasty", 2, seconds=4), job("later", 1, due_seconds=7)]
+    line = [job("hasty", 1, seconds=4), job("later", 2, due_seconds=7)]
 
     assert starts(line, [server()]) == {"hasty": 0, "later": 7}
 
@@ -107,7 +111,7 @@ def test_a_job_that_backs_off_starts_when_it_is_due():
         [server(device_class="cuda")],
     ],
 )
-def test_nothing_is_foretold_where_no_worker_takes_the_job(servers):
+def test_nothing_is_estimated_where_no_worker_takes_the_job(servers):
     line = [job("j", need_bytes=50, excluded_device="bad", device_class="cpu")]
 
     assert starts(line, servers) == {}
@@ -128,7 +132,7 @@ def test_every_job_runs_once_and_no_worker_does_two_at_a_time(line, free):
     ]
     servers = [server(str(n), busy=float(at)) for n, at in enumerate(free)]
 
-    slots = simulate_claims(jobs, servers, {})
+    slots = plan_runs(jobs, servers, {})
 
     assert set(slots) == {one.job_id for one in jobs}
     assert sorted(claim_order(jobs, {}).values()) == list(range(len(jobs)))
@@ -137,3 +141,34 @@ def test_every_job_runs_once_and_no_worker_does_two_at_a_time(line, free):
             slot.starts.seconds <= moment < slot.ends.seconds for slot in slots.values()
         )
         assert running <= sum(at <= moment for at in free)
+
+
+STAGES = [(100, 10), (200, 5)]
+
+
+def left(**report):
+    return estimate_time_left(STAGES, report["scale"], ProgressReport(**report))
+
+
+def test_what_is_left_is_the_iterations_that_are_left():
+    span = left(scale=0, scale_iteration=4, iteration_seconds=(1.0, 4.0), deviation=0.1)
+
+    assert span.seconds == pytest.approx(6 * 1.0 + 5 * 4.0)
+    assert (span.low, span.high) == (span.seconds / 1.2, span.seconds * 1.2)
+    assert left(scale=1, scale_iteration=7, iteration_seconds=(1.0, 4.0)).seconds == 0
+
+
+def test_without_a_measured_pace_nobody_knows_what_is_left():
+    assert left(scale=0, scale_iteration=4) is None
+
+
+def test_a_job_that_goes_on_needs_only_what_is_left():
+    assert remaining_counts(STAGES, 0) == [10, 5]
+    assert remaining_counts(STAGES, 12) == [0, 3]
+    assert remaining_counts(STAGES, 99) == [0, 0]
+
+
+def test_the_share_that_is_done_counts_pixels():
+    report = ProgressReport(scale=1, scale_iteration=1)
+
+    assert completed_share(STAGES, 1, report) == pytest.approx(14 / 30)

@@ -1,1 +1,0 @@
-"""Forecasts of how long jobs run and wait, from measured paces."""

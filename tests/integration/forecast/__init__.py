@@ -1,1 +1,0 @@
-"""Forecasts on both databases: pace measurements and the state of the queue."""

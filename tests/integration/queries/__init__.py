@@ -1,0 +1,1 @@
+"""Reads that need rows on both databases."""

@@ -1,1 +1,0 @@
-"""Forecasts of durations and start times."""

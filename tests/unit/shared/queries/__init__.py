@@ -1,0 +1,1 @@
+"""Estimates of starts and ends."""
