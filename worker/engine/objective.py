@@ -9,6 +9,7 @@ import torch
 
 from worker.engine.losses.content_tv import add_total_variation, content_loss
 from worker.engine.neighbor_style import NeighborMatches, NeighborStyleLoss
+from worker.engine.relation_content import RelationContentLoss
 from worker.engine.targets import (
     ContentTargets,
     build_feature_extractor,
@@ -19,7 +20,7 @@ from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.cuda_graphs import GraphedCallable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -76,8 +77,15 @@ class Objective:
         self._extractor = build_feature_extractor(
             network, weights.keys() | style_layers.keys(), scale.size, params, limits
         )
+        has_relations = params.content_loss == "relations" and bool(weights)
+        self._relations: RelationContentLoss | None = None
+        if has_relations:
+            self._relations = RelationContentLoss(
+                self._extractor, scale.content, weights, params, limits.after_tile
+            )
+        squared_weights = {} if has_relations else weights
         self._content = ContentTargets(
-            self._extractor, scale.content, weights, params, limits.after_tile
+            self._extractor, scale.content, squared_weights, params, limits.after_tile
         )
         style_extractor = replace(self._extractor, layer_names=style_layers.keys())
         self._styles: dict[str, list[StyleTarget]] = {}
@@ -100,9 +108,10 @@ class Objective:
                 style_extractor, self._styles, kind, self._after_tile
             )
         # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot;
-        # the neighbors loss does not, but was never captured.
-        # This is decided by rule, not by trying.
-        can_capture = len(self._extractor.tiles) == 1 and params.style_loss == "gram"
+        # the neighbors loss does not, but was never captured. Relations look up where
+        # their positions are. This is decided by rule, not by trying.
+        is_plain = params.style_loss == "gram" and not has_relations
+        can_capture = len(self._extractor.tiles) == 1 and is_plain
         self._graph: GraphedCallable | None = None
         if network.capture_graph and can_capture:
             self._graph = GraphedCallable(network.capture_graph)
@@ -128,6 +137,8 @@ class Objective:
         if self._extractor.layer_names:
             if self._tiled_style is not None:
                 sums.style = self._tiled_style.evaluate(image)
+            if self._relations is not None and len(self._extractor.tiles) > 1:
+                sums.content = self._relations.evaluate(image)
             for index, tile in enumerate(self._extractor.tiles):
                 if index:
                     self._after_tile()
@@ -141,7 +152,7 @@ class Objective:
 
     def _compute_tile(self, image: Tensor, tile: Tile, sums: _LossSums) -> Tensor:
         """Return the gradient by a tile's crop, of the losses at its core."""
-        content_targets = self._content.get_features(tile)
+        content_gradients = self._make_content_gradients(tile, sums)
         strides = self._extractor.strides
 
         outputs = self._extractor.network.forward(
@@ -154,11 +165,7 @@ class Objective:
             gradients = []
             if core.numel():
                 gradients = self._style_gradients(name, core, tile, sums)
-                if name in content_targets:
-                    factor = self._content.factors[name]
-                    value, gradient = content_loss(core, content_targets[name], factor)
-                    sums.content = sums.content + value
-                    gradients.append(gradient)
+                gradients += content_gradients(name, core)
             total = tile.sum_core_gradients(gradients, features, strides[name])
             added = neighbor_gradient_at(name, features)
             if total is None or added is None:
@@ -167,6 +174,26 @@ class Objective:
 
         color_gradient = self._extractor.network.backward(outputs, gradient_at)
         return color_gradient.sum_to_size(tile.crop(image).shape)
+
+    def _make_content_gradients(
+        self, tile: Tile, sums: _LossSums
+    ) -> Callable[[str, Tensor], list[Tensor]]:
+        """Return a function of a layer and its core; it adds to the content loss."""
+        targets = self._content.get_features(tile)
+
+        def gradients(name: str, core: Tensor) -> list[Tensor]:
+            found = None
+            if self._relations is not None:
+                found = self._relations.tile_gradient(name, core, tile)
+            elif name in targets:
+                found = content_loss(core, targets[name], self._content.factors[name])
+            if found is None:
+                return []
+            value, gradient = found
+            sums.content = sums.content + value
+            return [gradient]
+
+        return gradients
 
     def _evaluate_neighbors(
         self, tile: Tile, outputs: Sequence[LayerOutput], sums: _LossSums
