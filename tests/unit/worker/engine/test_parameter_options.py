@@ -37,6 +37,14 @@ ABILITIES: dict[str, dict[str, Any]] = {
         "loss_scale": "gatys",
         "content_weight": 0.0,
     },
+    "relations": {"content_loss": "relations"},
+    "relations in tiles": {
+        "content_loss": "relations",
+        "content_weight": 5.0,
+        "tile_px": 64,
+        "max_edge": 128,
+        "schedule": ((64, 4), (128, 4)),
+    },
     "smaller style": {"style_scale": 0.5},
     "larger style": {"style_scale": 2.0},
     "luminance": {"color": "luminance"},
@@ -60,6 +68,7 @@ ABILITIES: dict[str, dict[str, Any]] = {
     [
         *(("lbfgs", ability) for ability in ABILITIES),
         *((name, "all of them") for name in NAMES if name != "lbfgs"),
+        ("adam", "relations"),
     ],
 )
 def test_every_ability_resumes_bit_for_bit_in_a_scale_and_between_two(
