@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 # Share of the mean distance at which the absolute difference is rounded.
 _SMOOTHING = 0.1
-# A column whose mean distance is 0, as of a picture of one color, is divided by this.
-_MIN_MEAN_DISTANCE = 0.01
+# Added to each mean: a picture of one color has means of 0, and dividing by less made
+# the loss so steep there that L-BFGS hardly moved.
+_MIN_MEAN_DISTANCE = 0.1
 
 
 def compute_relations(rows: Tensor, smoothing: float) -> Tensor:
@@ -29,7 +30,7 @@ def compute_relations(rows: Tensor, smoothing: float) -> Tensor:
             activations that are all 0 have a direction, too: none.
 
     Returns:
-        (n, n): D_ij / mean_i D_ij with D_ij = 1 - cos(h_i, h_j). It is n times what
+        (n, n): D_ij / (mean_i D_ij + 0.1) with D_ij = 1 - cos(h_i, h_j). It is n times what
         the paper has, so that values do not depend on n.
     """
     relations, _ = _divide_by_means(_normalize(rows, smoothing)[0])

@@ -86,13 +86,15 @@ def test_a_photo_of_one_color_is_painted(
     network32: Network, make_params: MakeParams, style_loss: str, gray: float
 ) -> None:
     photo = torch.full((1, 3, 40, 40), gray)
-    params = make_params(style_loss=style_loss, content_loss="relations")
+    params = make_params(
+        style_loss=style_loss, content_loss="relations", schedule=((64, 20),)
+    )
     inputs = make_inputs(photo, picture(40, 40, seed=2).float())
 
     found = list(stylize(inputs, params, network32))
 
     assert all(each.image.isfinite().all() for each in found)
-    assert found[-1].losses.total <= found[4].losses.total
+    assert found[-1].losses.total < found[0].losses.total
     assert float(found[-1].image.std()) > 1 / 255
 
 

@@ -21,7 +21,7 @@ def test_relations_agree_with_the_formula() -> None:
     array = found.numpy()
     lengths = np.linalg.norm(array, axis=1)
     distances = 1 - (array @ array.T) / np.outer(lengths, lengths)
-    expected = distances / (distances.mean(0, keepdims=True) + 0.01)
+    expected = distances / (distances.mean(0, keepdims=True) + 0.1)
 
     relations = compute_relations(found, 0.0).numpy()
 
