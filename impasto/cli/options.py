@@ -97,6 +97,12 @@ class StyleOptions:
         str | None, typer.Option(help="gram, wasserstein or neighbors.")
     ] = None
     pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
+    seamless: Annotated[
+        bool | None,
+        typer.Option(
+            "--seamless/--no-seamless", help="Copies fit side by side, without a seam."
+        ),
+    ] = None
     style_scale: Annotated[
         float | None, typer.Option(help="Size of the strokes; 1 is usual.")
     ] = None

@@ -151,6 +151,13 @@ class StyleParams(BaseModel):
         description="long side of the style pictures over that of the result; 0.5 "
         "makes smaller strokes, 2 larger ones",
     )
+    seamless: bool = Field(
+        default=False,
+        description="copies of the result can be laid side by side without a visible "
+        "seam; its sides are multiples of 16 px, the long one at most max_edge. With "
+        "content_weight 0 and init noise: a texture. Not with the colors of a photo "
+        "that has seams itself",
+    )
     optimizer: Literal["lbfgs", "adam", "gd"] | None = Field(
         default=None,
         validate_default=True,

@@ -25,6 +25,8 @@ ABILITIES = {
     "averaged": {"averaging": 0.9},
     "from noise": {"init": "noise"},
     "tiled": {"tile_px": 64},
+    "seamless": {"seamless": True},
+    "seamless, tiled": {"seamless": True, "tile_px": 64},
 }
 
 

@@ -99,7 +99,7 @@ def plan_memory(
         inputs: Pictures of the job, of any size: only their shapes matter.
     """
     style_side = round(params.max_edge * params.style_scale)
-    sizes = [fit_size(inputs.content, params.max_edge)]
+    sizes = [fit_size(inputs.content, params.max_edge, seamless=params.seamless)]
     sizes += [fit_size(style.image, style_side) for style in inputs.styles]
     layers = _layers(network, params)
     pixels = activation_bytes(params, device_bytes) // _bytes_per_pixel(network, params)

@@ -181,7 +181,9 @@ class NeighborStyleLoss:
     ) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
         """Yield the hypercolumns of an image, (N, C) by layer, tile by tile."""
         for tile in extractor.tiles:
-            layers = self._network.iterate_activations(tile.crop(image), self._factors)
+            layers = extractor.network.iterate_activations(
+                tile.crop(image), self._factors
+            )
             yield (
                 tile,
                 {

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.engine.losses.content_tv import add_total_variation, content_loss
+from worker.engine.losses.content_tv import (
+    add_seam_variation,
+    add_total_variation,
+    content_loss,
+)
 from worker.engine.neighbor_style import NeighborMatches, NeighborStyleLoss
 from worker.engine.relation_content import RelationContentLoss
 from worker.engine.targets import (
@@ -72,10 +76,16 @@ class Objective:
         matches: NeighborMatches | None = None,
     ) -> None:
         self._tv_weight, self._after_tile = params.tv_weight, limits.after_tile
+        self._seamless = params.seamless
         style_layers = distribute_weight(params.style_layers, params.style_weight)
         weights = distribute_weight(params.content_layers, params.content_weight)
         self._extractor = build_feature_extractor(
-            network, weights.keys() | style_layers.keys(), scale.size, params, limits
+            network,
+            weights.keys() | style_layers.keys(),
+            scale.size,
+            params,
+            limits,
+            wraps=params.seamless,
         )
         has_relations = params.content_loss == "relations" and bool(weights)
         self._relations: RelationContentLoss | None = None
@@ -142,12 +152,15 @@ class Objective:
             for index, tile in enumerate(self._extractor.tiles):
                 if index:
                     self._after_tile()
-                tile.crop(gradient).add_(self._compute_tile(image, tile, sums))
+                tile.add_to(gradient, self._compute_tile(image, tile, sums))
         if self._tv_weight:
             for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
                 rows = slice(span.start, span.stop)
                 strip = add_total_variation(image, gradient, rows, self._tv_weight)
                 sums.tv = sums.tv + strip
+            if self._seamless:
+                seam = add_seam_variation(image, gradient, self._tv_weight)
+                sums.tv = sums.tv + seam
         return sums.content, sums.style, sums.tv, gradient
 
     def _compute_tile(self, image: Tensor, tile: Tile, sums: _LossSums) -> Tensor:
@@ -155,9 +168,8 @@ class Objective:
         content_gradients = self._make_content_gradients(tile, sums)
         strides = self._extractor.strides
 
-        outputs = self._extractor.network.forward(
-            tile.crop(image), self._extractor.layer_names
-        )
+        crop = tile.crop(image)
+        outputs = self._extractor.network.forward(crop, self._extractor.layer_names)
         neighbor_gradient_at = self._evaluate_neighbors(tile, outputs, sums)
 
         def gradient_at(name: str, features: Tensor) -> Tensor | None:
@@ -173,7 +185,7 @@ class Objective:
             return total.add_(added)
 
         color_gradient = self._extractor.network.backward(outputs, gradient_at)
-        return color_gradient.sum_to_size(tile.crop(image).shape)
+        return color_gradient.sum_to_size(crop.shape)
 
     def _make_content_gradients(
         self, tile: Tile, sums: _LossSums

@@ -116,6 +116,7 @@ def compute_minimum_power(
 
     A share of what gray white noise has, by layer.
     """
+    network = network.with_padding(circular=False)  # the same in tiles
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(1, 1, _NOISE_PX, _NOISE_PX, generator=generator)
     noise = noise.to(network.device, network.dtype)
@@ -192,8 +193,14 @@ def build_feature_extractor(
     size: Size,
     params: StyleParams,
     limits: RunLimits,
+    *,
+    wraps: bool = False,
 ) -> TiledFeatureExtractor:
-    """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory."""
+    """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory.
+
+    Where the image `wraps`, opposite edges meet: a whole one by circular padding, and
+    tiles by crops that go on at the opposite edge.
+    """
     memory_tile_px = choose_tile_px(
         size,
         network,
@@ -202,12 +209,13 @@ def build_feature_extractor(
         count_cell_values(network, params),
     )
     side = min(memory_tile_px or max(size), params.tile_px or max(size))
-    return TiledFeatureExtractor(
-        size,
-        network,
-        layer_names,
-        make_tiles(size, side, compute_halo_px(network.layers_up_to(layer_names))),
-    )
+    halo_px = compute_halo_px(network.layers_up_to(layer_names))
+    tiles = make_tiles(size, side, halo_px)
+    is_whole = len(tiles) == 1
+    if wraps and not is_whole:
+        tiles = make_tiles(size, side, halo_px, wraps=True)
+    network = network.with_padding(circular=wraps and is_whole)
+    return TiledFeatureExtractor(size, network, layer_names, tiles)
 
 
 def count_cell_values(network: Network, params: StyleParams) -> int:

@@ -156,11 +156,16 @@ def _iterate_scales(
     colors = inputs.content
     scale_inputs = apply_color_mode(params.color, inputs)
     sides = [side for side, _ in params.stages]
-    for scale in build_scales(scale_inputs, sides, snapshot.scale, params.style_scale):
+    seamless = params.seamless
+    scales = build_scales(
+        scale_inputs, sides, snapshot.scale, params.style_scale, seamless=seamless
+    )
+    for scale in scales:
         phase = find_phase(params, segments, scale.index, snapshot.iteration)
         detail = guide if phase.params.content_weight else None
-        snapshot = _begin_scale(scale, snapshot, detail, params.seed)
-        run = _ScaleRun(network, scale, resize(colors, scale.size), params, limits)
+        snapshot = _begin_scale(scale, snapshot, detail, params)
+        scale_colors = resize(colors, scale.size, wraps=seamless)
+        run = _ScaleRun(network, scale, scale_colors, params, limits)
         run.load_state(snapshot)
         while (
             phase := find_phase(params, segments, scale.index, snapshot.iteration)
@@ -297,7 +302,7 @@ def _make_first_snapshot(
 
 
 def _begin_scale(
-    scale: PyramidScale, snapshot: Snapshot, detail: Tensor | None, seed: int
+    scale: PyramidScale, snapshot: Snapshot, detail: Tensor | None, params: StyleParams
 ) -> Snapshot:
     """Return the snapshot to begin `scale` with: the same, or an enlarged image alone.
 
@@ -308,16 +313,19 @@ def _begin_scale(
         scale: Scale to begin.
         snapshot: Snapshot of the run.
         detail: Image whose detail is added to an enlarged one; None: no detail.
-        seed: Seed of the noise that a run without a start image begins with.
+        params: Seed of the noise that a run without a start image begins with; and
+            whether opposite edges meet.
     """
     if snapshot.iteration and snapshot.scale == scale.index:
         return snapshot
     if not snapshot.tensors:
-        image = _make_noise(scale.content, seed)
+        image = _make_noise(scale.content, params.seed)
     elif not snapshot.iteration:
-        image = resize(snapshot.result, scale.size)
+        image = resize(snapshot.result, scale.size, wraps=params.seamless)
     else:
-        image = enlarge_with_detail(snapshot.result, detail, scale.size)
+        image = enlarge_with_detail(
+            snapshot.result, detail, scale.size, wraps=params.seamless
+        )
     return Snapshot(snapshot.iteration, scale.index, 0, {"image": image}, {})
 
 

@@ -85,6 +85,7 @@ function parameters(formData) {
     content_loss: formData.get("content_loss"),
     style_loss: formData.get("style_loss"),
     early_stop: number(formData.get("early_stop")),
+    seamless: formData.get("seamless") === "true",
   };
   if (formData.get("optimizer")) params.optimizer = formData.get("optimizer");
   return params;

@@ -43,7 +43,7 @@ class TileSpan:
         stop: End of the core.
         crop_start: First pixel of the crop.
         crop_stop: End of the crop.
-        last: Whether it is the last along the side.
+        last: Whether it is the last along a side with edges.
     """
 
     start: int
@@ -51,6 +51,15 @@ class TileSpan:
     crop_start: int
     crop_stop: int
     last: bool
+
+    def iterate_pieces(self, length: int) -> Iterator[tuple[int, int]]:
+        """Yield start and count of the crop's pieces, modulo the side's `length`."""
+        position = self.crop_start
+        while position < self.crop_stop:
+            start = position % length
+            count = min(self.crop_stop - position, length - start)
+            yield start, count
+            position += count
 
     def core_slice(self, stride: int, length: int) -> slice:
         """Return the core's positions in a crop's feature map of `length` positions."""
@@ -67,13 +76,28 @@ class Tile:
     columns: TileSpan
 
     def crop(self, image: Tensor) -> Tensor:
-        """Return the pixels that the core depends on, a view of (1, C, H, W)."""
-        rows, columns = self.rows, self.columns
-        return image[
-            ...,
-            rows.crop_start : rows.crop_stop,
-            columns.crop_start : columns.crop_stop,
-        ]
+        """Return the pixels that the core depends on, (1, C, H, W).
+
+        Beyond an edge the image goes on at the opposite one; else it is a view.
+        """
+        for dim, span in ((2, self.rows), (3, self.columns)):
+            pieces = [
+                image.narrow(dim, start, count)
+                for start, count in span.iterate_pieces(image.shape[dim])
+            ]
+            image = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim)
+        return image
+
+    def add_to(self, image: Tensor, crop: Tensor) -> None:
+        """Add a crop to an image, (1, C, H, W), in place: the reverse of `crop`."""
+        top = 0
+        for row, height in self.rows.iterate_pieces(image.shape[2]):
+            left = 0
+            for column, width in self.columns.iterate_pieces(image.shape[3]):
+                target = image[..., row : row + height, column : column + width]
+                target.add_(crop[..., top : top + height, left : left + width])
+                left += width
+            top += height
 
     def crop_core(self, features: Tensor, stride: int) -> Tensor:
         """Return the core of a feature map of the crop, a view."""
@@ -108,12 +132,18 @@ class Tile:
         return padded
 
 
-def make_tiles(size: Size, tile_px: int, halo_px: int) -> list[Tile]:
-    """Cut a picture of (height, width) into tiles of about `tile_px`, row by row."""
+def make_tiles(
+    size: Size, tile_px: int, halo_px: int, *, wraps: bool = False
+) -> list[Tile]:
+    """Cut a picture of (height, width) into tiles of about `tile_px`, row by row.
+
+    Where it `wraps`, crops go on beyond its edges, modulo its size. Its sides are
+    multiples of GRID_PX then.
+    """
     return [
         Tile(rows, columns)
-        for rows in _split_side(size[0], tile_px, halo_px)
-        for columns in _split_side(size[1], tile_px, halo_px)
+        for rows in _split_side(size[0], tile_px, halo_px, wraps=wraps)
+        for columns in _split_side(size[1], tile_px, halo_px, wraps=wraps)
     ]
 
 
@@ -192,7 +222,9 @@ def _iterate_fields(layers: Sequence[Layer]) -> Iterator[ReceptiveField]:
     return iterate_receptive_fields(layer.pools_input for layer in layers)
 
 
-def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
+def _split_side(
+    length: int, tile_px: int, halo_px: int, *, wraps: bool
+) -> Iterator[TileSpan]:
     count = max(1, math.ceil(length / tile_px))
     step = math.ceil(length / count / GRID_PX) * GRID_PX
     # The last tile has a position of every layer: what is smaller joins the one before.
@@ -203,7 +235,7 @@ def _split_side(length: int, tile_px: int, halo_px: int) -> Iterator[TileSpan]:
         yield TileSpan(
             start,
             stop,
-            crop_start=max(0, start - halo_px),
-            crop_stop=min(length, stop + halo_px),
-            last=is_last,
+            crop_start=start - halo_px if wraps else max(0, start - halo_px),
+            crop_stop=stop + halo_px if wraps else min(length, stop + halo_px),
+            last=is_last and not wraps,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch.nn import functional as F
 
 from worker.engine.vgg.precision import to_accumulation_dtype
@@ -96,6 +97,31 @@ def add_total_variation(
     down, row_gradient = compute_variation(image[..., rows_and_next, :], -2, factor)
     gradient[..., rows_and_next, :] += row_gradient
     return across + down
+
+
+def add_seam_variation(image: Tensor, gradient: Tensor, factor: float) -> Tensor:
+    """Add the gradient of the total variation across the seams; return the variation.
+
+    It counts the differences from the last row and column to the first. With
+    `add_total_variation` of all rows, it is that of an image that wraps around.
+
+    Args:
+        image: (1, C, H, W), colors in [0, 1].
+        gradient: Same shape; the gradient by the image is added to it.
+        factor: Factor of value and gradient.
+
+    Returns:
+        factor * sum |d| / (C * H * W), ().
+    """
+    total = image.new_zeros(())
+    for dim in (-2, -1):
+        last = image.shape[dim] - 1
+        ends = torch.cat([image.narrow(dim, last, 1), image.narrow(dim, 0, 1)], dim)
+        value, ends_gradient = compute_variation(ends, dim, factor / image.numel())
+        gradient.narrow(dim, last, 1).add_(ends_gradient.narrow(dim, 0, 1))
+        gradient.narrow(dim, 0, 1).add_(ends_gradient.narrow(dim, 1, 1))
+        total = total + value
+    return total
 
 
 def safe_reciprocal(size: float) -> float:

@@ -95,6 +95,46 @@ class FirstConvolution(Convolution):
         return padded[..., 1:-1, 1:-1]
 
 
+@dataclass(frozen=True, slots=True)
+class CircularConvolution(Convolution):
+    """Convolution of a map whose opposite edges meet, also of the image.
+
+    Its backward pass is circular, too: nothing is lost at an edge.
+    """
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and rectify, (1, C, H, W)."""
+        output = F.conv2d(_wrap(x), self.weight, self.bias)
+        return output.to(self.backward_weight.dtype).relu_()
+
+    @override
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Return the gradient by the input, from that by the output before its ReLU."""
+        output = F.conv2d(_wrap(gradient), self.backward_weight)
+        return output.to(self.weight.dtype)
+
+
+def _wrap(x: Tensor) -> Tensor:
+    padded = F.pad(x, (1, 1, 1, 1), "circular")
+    return padded.contiguous(memory_format=torch.channels_last)
+
+
+def change_padding(convolution: Convolution, *, circular: bool) -> Convolution:
+    """Return a convolution of the same weights with circular or the usual padding."""
+    convolution_class = CircularConvolution if circular else _usual(convolution.weight)
+    return convolution_class(
+        convolution.weight,
+        convolution.bias,
+        convolution.backward_weight,
+        convolution.algorithm,
+    )
+
+
+def _usual(weight: Tensor) -> type[Convolution]:
+    return FirstConvolution if weight.shape[1] == _COLORS else Convolution
+
+
 def make_convolution(
     weight: Tensor,
     bias: Tensor,
@@ -111,7 +151,7 @@ def make_convolution(
     """
     precision = precision or weight.dtype
     flipped = weight.flip(2, 3).transpose(0, 1).to(precision)
-    convolution_class = FirstConvolution if weight.shape[1] == _COLORS else Convolution
+    convolution_class = _usual(weight)
     if convolution_class is Convolution:
         weight, bias = weight.to(precision), bias.to(precision)
     return convolution_class(

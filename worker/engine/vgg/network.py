@@ -6,14 +6,15 @@ Channels are innermost in memory, so that Gram matrices need no copy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from shared.errors import WeightsDamaged
 from shared.params.networks import layer_names
-from worker.engine.vgg.convolution import make_convolution
+from worker.engine.vgg.convolution import change_padding, make_convolution
 from worker.engine.vgg.pooling import POOLINGS
 
 if TYPE_CHECKING:
@@ -109,6 +110,22 @@ class Network:
     def with_pooling(self, pooling: PoolingName) -> Network:
         """Return a network of the same weights with another pooling; costs nothing."""
         return Network(self._layers, self._mean, self._std, pooling, self.capture_graph)
+
+    def with_padding(self, *, circular: bool) -> Network:
+        """Return a network of the same weights with circular or the usual padding.
+
+        Circular padding is exact if each side of the image is a multiple of the stride
+        of the deepest layer. It does not take Winograd's algorithm.
+        """
+        network = copy(self)
+        network._layers = tuple(  # noqa: SLF001 - its own copy
+            replace(
+                layer,
+                convolution=change_padding(layer.convolution, circular=circular),
+            )
+            for layer in self._layers
+        )
+        return network
 
     @property
     def device(self) -> torch.device:
