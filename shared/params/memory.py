@@ -75,7 +75,8 @@ def _state_bytes(params: StyleParams) -> int:
     styles = len(params.styles) * max(1.0, params.style_scale) ** 2
     total_pictures = pictures + _PICTURES_PER_STYLE * styles
     picture_bytes = round(params.max_edge**2 * total_pictures * _BYTES_PER_PIXEL)
-    return _BASE_BYTES + picture_bytes + _neighbor_bytes(params) + _relation_bytes(params)
+    pairs = _neighbor_bytes(params) + _relation_bytes(params)
+    return _BASE_BYTES + picture_bytes + pairs
 
 
 def _neighbor_bytes(params: StyleParams) -> int:

@@ -90,9 +90,9 @@ class StyleParams(BaseModel):
     )
     content_loss: ContentLoss = Field(
         default="squared",
-        description="squared: differences of activations, Gatys et al.; relations: what "
-        "is alike in the photo stays alike and what is unlike stays unlike, Kolkin et "
-        "al., 2019; colors and light may change",
+        description="squared: differences of activations, Gatys et al.; relations: "
+        "what is alike in the photo stays alike and what is unlike stays unlike, "
+        "Kolkin et al., 2019; colors and light may change",
     )
     style_loss: StyleLoss = Field(
         default="gram",

@@ -24,7 +24,7 @@ from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.cuda_graphs import GraphedCallable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
     from worker.engine.neighbor_style import GradientAt
-    from worker.engine.targets import StyleTarget
+    from worker.engine.targets import StyleTarget, TiledFeatureExtractor
     from worker.engine.vgg.network import LayerOutput, Network
 
 
@@ -87,15 +87,8 @@ class Objective:
             limits,
             wraps=params.seamless,
         )
-        has_relations = params.content_loss == "relations" and bool(weights)
-        self._relations: RelationContentLoss | None = None
-        if has_relations:
-            self._relations = RelationContentLoss(
-                self._extractor, scale.content, weights, params, limits.after_tile
-            )
-        squared_weights = {} if has_relations else weights
-        self._content = ContentTargets(
-            self._extractor, scale.content, squared_weights, params, limits.after_tile
+        self._content, self._relations = _build_content(
+            self._extractor, scale.content, weights, params, limits.after_tile
         )
         style_extractor = replace(self._extractor, layer_names=style_layers.keys())
         self._styles: dict[str, list[StyleTarget]] = {}
@@ -117,13 +110,8 @@ class Objective:
             self._tiled_style = TiledStyleLoss(
                 style_extractor, self._styles, kind, self._after_tile
             )
-        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot;
-        # the neighbors loss does not, but was never captured. Relations look up where
-        # their positions are. This is decided by rule, not by trying.
-        is_plain = params.style_loss == "gram" and not has_relations
-        can_capture = len(self._extractor.tiles) == 1 and is_plain
         self._graph: GraphedCallable | None = None
-        if network.capture_graph and can_capture:
+        if network.capture_graph and self._can_capture(params):
             self._graph = GraphedCallable(network.capture_graph)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
@@ -140,6 +128,16 @@ class Objective:
         losses = [float(loss) for loss in (content, style, tv)]
         return Losses(sum(losses), *losses), gradient
 
+    def _can_capture(self, params: StyleParams) -> bool:
+        """Return whether a CUDA graph is used: decided by rule, not by trying.
+
+        Tiles and the Wasserstein loss read values back, which a CUDA graph cannot; the
+        neighbors loss does not, but was never captured. Relations look up where their
+        positions are, which reads values back, too.
+        """
+        is_plain = params.style_loss == "gram" and self._relations is None
+        return is_plain and len(self._extractor.tiles) == 1
+
     def _compute(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return three losses, (), and the gradient, (1, C, H, W), on the device."""
         sums = _LossSums(image)
@@ -154,14 +152,18 @@ class Objective:
                     self._after_tile()
                 tile.add_to(gradient, self._compute_tile(image, tile, sums))
         if self._tv_weight:
-            for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
-                rows = slice(span.start, span.stop)
-                strip = add_total_variation(image, gradient, rows, self._tv_weight)
-                sums.tv = sums.tv + strip
-            if self._seamless:
-                seam = add_seam_variation(image, gradient, self._tv_weight)
-                sums.tv = sums.tv + seam
+            self._add_variation(image, gradient, sums)
         return sums.content, sums.style, sums.tv, gradient
+
+    def _add_variation(self, image: Tensor, gradient: Tensor, sums: _LossSums) -> None:
+        """Add the total variation to the sums, and its gradient, in place."""
+        for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
+            rows = slice(span.start, span.stop)
+            strip = add_total_variation(image, gradient, rows, self._tv_weight)
+            sums.tv = sums.tv + strip
+        if self._seamless:
+            seam = add_seam_variation(image, gradient, self._tv_weight)
+            sums.tv = sums.tv + seam
 
     def _compute_tile(self, image: Tensor, tile: Tile, sums: _LossSums) -> Tensor:
         """Return the gradient by a tile's crop, of the losses at its core."""
@@ -228,6 +230,25 @@ class Objective:
             sums.style = sums.style + value
             gradients.append(gradient)
         return gradients
+
+
+def _build_content(
+    extractor: TiledFeatureExtractor,
+    content: Tensor,
+    weights: Mapping[str, float],
+    params: StyleParams,
+    after_tile: Callable[[], None],
+) -> tuple[ContentTargets, RelationContentLoss | None]:
+    """Build the content loss of a photo: targets of squared differences, or relations.
+
+    The targets have no layers where relations are compared.
+    """
+    relations = None
+    if params.content_loss == "relations" and weights:
+        relations = RelationContentLoss(extractor, content, weights, params, after_tile)
+        weights = {}
+    targets = ContentTargets(extractor, content, weights, params, after_tile)
+    return targets, relations
 
 
 class _LossSums:

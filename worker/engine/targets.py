@@ -109,9 +109,7 @@ class ContentTargets:
         return dict(self._extractor.extract(self._image, tile))
 
 
-def compute_minimum_power(
-    network: Network, names: Collection[str]
-) -> dict[str, float]:
+def compute_minimum_power(network: Network, names: Collection[str]) -> dict[str, float]:
     """Compute the least mean square of activations that a content counts as having.
 
     A share of what gray white noise has, by layer.

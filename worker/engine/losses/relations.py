@@ -30,8 +30,8 @@ def compute_relations(rows: Tensor, smoothing: float) -> Tensor:
             activations that are all 0 have a direction, too: none.
 
     Returns:
-        (n, n): D_ij / (mean_i D_ij + 0.1) with D_ij = 1 - cos(h_i, h_j). It is n times what
-        the paper has, so that values do not depend on n.
+        (n, n): D_ij / (mean_i D_ij + 0.1) with D_ij = 1 - cos(h_i, h_j). Without the
+        0.1 it is n times what the paper has, so that values do not depend on n.
     """
     relations, _ = _divide_by_means(_normalize(rows, smoothing)[0])
     return relations

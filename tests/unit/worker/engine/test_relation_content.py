@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
     MakeParams = Callable[..., StyleParams]
 
-RELATIONS = {"content_loss": "relations", "content_layers": {"relu2_2": 1, "relu4_2": 2}}
+RELATIONS = {
+    "content_loss": "relations",
+    "content_layers": {"relu2_2": 1, "relu4_2": 2},
+}
 
 
 @pytest.mark.parametrize("loss_scale", ["relative", "gatys"])
