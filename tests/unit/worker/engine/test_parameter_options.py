@@ -38,6 +38,7 @@ ABILITIES: dict[str, dict[str, Any]] = {
         "content_weight": 0.0,
     },
     "relations": {"content_loss": "relations"},
+    "relations of brightness": {"content_loss": "relations", "color": "luminance"},
     "relations in tiles": {
         "content_loss": "relations",
         "content_weight": 5.0,

@@ -20,9 +20,12 @@ from tests.unit.worker.engine.conftest import (
 )
 from worker.engine.relation_content import number_positions
 from worker.engine.transfer import stylize
+from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
     from worker.engine.vgg.network import Network
 
@@ -69,6 +72,43 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     assert whole.content > 0
     assert parts.content == pytest.approx(whole.content, rel=1e-9)
     assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+@pytest.mark.parametrize("tile_px", [None, 64])
+def test_a_rolled_seamless_picture_has_the_same_loss_and_a_rolled_gradient(
+    network: Network, make_params: MakeParams, tile_px: int | None
+) -> None:
+    params = make_params(seamless=True, tile_px=tile_px, **RELATIONS)
+    photo, painting, image = (picture(96, 160, seed=seed) for seed in (1, 2, 3))
+
+    def roll(each: Tensor) -> Tensor:
+        return each.roll((48, 80), (2, 3))
+
+    objective = make_objective(network, params, photo, [painting])
+    losses, gradient = objective.evaluate(image)
+    objective = make_objective(network, params, roll(photo), [painting])
+    rolled, rolled_gradient = objective.evaluate(roll(image))
+
+    assert rolled.content == pytest.approx(losses.content, rel=1e-5)
+    assert (roll(gradient) - rolled_gradient).norm() < 1e-5 * gradient.norm()
+
+
+def test_bfloat16_gives_about_the_loss_and_the_gradient_of_float32(
+    weights: dict[str, Tensor], network32: Network, make_params: MakeParams
+) -> None:
+    single = {name: tensor.float() for name, tensor in weights.items()}
+    cpu = torch.device("cpu")
+    bf16 = build_network("vgg16", single, cpu, precision=torch.bfloat16)
+    params = make_params(style_weight=0, tv_weight=0, **RELATIONS)
+    photo, image = (picture(64, 80, seed=seed).float() for seed in (1, 3))
+
+    (exact, expected), (losses, gradient) = (
+        make_objective(each, params, photo, [photo]).evaluate(image)
+        for each in (network32, bf16)
+    )
+
+    assert losses.content == pytest.approx(exact.content, rel=0.02)
+    assert (gradient - expected).norm() < 0.2 * expected.norm()
 
 
 def test_the_photo_itself_has_no_loss_and_no_gradient(
