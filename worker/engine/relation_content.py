@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.engine.targets import TiledFeatureExtractor
 
 # So that a content weight means about the same as with squared differences.
-_RELATIVE_FACTOR = 50.0
+_RELATIVE_FACTOR = 20.0
 _SMOOTHING_SHARE = 1e-4  # of the mean squared length of the photo's activations
 
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 # Share of the mean distance at which the absolute difference is rounded.
 _SMOOTHING = 0.1
-# Added to each mean: a picture of one color has means of 0, and dividing by less made
-# the loss so steep there that L-BFGS hardly moved.
+# Added to each mean, which is 0 for a picture of one color: docs/adr/0037.
 _MIN_MEAN_DISTANCE = 0.1
 
 

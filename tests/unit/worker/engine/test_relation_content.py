@@ -133,7 +133,10 @@ def test_a_photo_of_one_color_is_painted(
 ) -> None:
     photo = torch.full((1, 3, 40, 40), gray)
     params = make_params(
-        style_loss=style_loss, content_loss="relations", schedule=((64, 20),)
+        style_loss=style_loss,
+        style_weight=10.0,  # the default
+        content_loss="relations",
+        schedule=((64, 20),),
     )
     inputs = make_inputs(photo, picture(40, 40, seed=2).float())
 
