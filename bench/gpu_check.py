@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 
-from shared.params.style import StyleLoss, StyleParams
+from shared.params.style import ContentLoss, StyleLoss, StyleParams
 from worker.devices.determinism import make_cuda_deterministic
 from worker.devices.device import list_devices, software_versions
 from worker.engine.images.inputs import Style, TransferInputs
@@ -49,11 +49,12 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Style loss, precision of the activations, and whether CUDA graphs are used."""
+    """Losses, precision of the activations, and whether CUDA graphs are used."""
 
     style_loss: StyleLoss
     precision: str
     graphs: bool
+    content_loss: ContentLoss = "squared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,9 @@ def iterate_table(device: torch.device) -> Iterator[str]:
     tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
         make_cuda_deterministic()
-    yield "| long side | loss | precision | graphs | seconds per iteration | peak MiB |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    names = "long side | style loss | content loss | precision | graphs"
+    yield f"| {names} | seconds per iteration | peak MiB |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for side, variant in itertools.product(SIDES, list_variants(device)):
         network = build_network(
             "vgg16",
@@ -113,18 +115,26 @@ def iterate_table(device: torch.device) -> Iterator[str]:
             capture_graph=capture_cuda_graph if variant.graphs else None,
         )
         graphs = "on" if variant.graphs else "off"
-        timing = _format_timing(network, side, variant.style_loss)
-        words = (side, variant.style_loss, variant.precision, graphs, timing)
+        losses = (variant.style_loss, variant.content_loss)
+        timing = _format_timing(network, side, *losses)
+        words = (side, *losses, variant.precision, graphs, timing)
         yield f"| {' | '.join(map(str, words))} |"
 
 
 def list_variants(device: torch.device) -> list[Variant]:
     """List the variants that the device supports."""
     if device.type != "cuda":
-        return [Variant(loss, "float32", graphs=False) for loss in LOSSES]
+        return [
+            *(Variant(loss, "float32", graphs=False) for loss in LOSSES),
+            Variant("gram", "float32", graphs=False, content_loss="relations"),
+        ]
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     precisions = ("float32", "bf16") if has_bf16 else ("float32",)
-    return [
+    with_relations = [
+        Variant("gram", precision, graphs=False, content_loss="relations")
+        for precision in precisions  # never captured
+    ]
+    return with_relations + [
         Variant(loss, precision, graphs)
         for loss in LOSSES
         for precision in precisions
@@ -134,7 +144,10 @@ def list_variants(device: torch.device) -> list[Variant]:
 
 
 def time_iterations(
-    network: Network, side: int, style_loss: StyleLoss = "gram"
+    network: Network,
+    side: int,
+    style_loss: StyleLoss = "gram",
+    content_loss: ContentLoss = "squared",
 ) -> Timing:
     """Run a few iterations at one size, as a job would.
 
@@ -145,7 +158,12 @@ def time_iterations(
     photo = torch.rand(1, 3, side * 3 // 4, side, generator=generator)
     style = torch.rand(1, 3, side, side, generator=generator)
     stages = ((side, WARM_UP + ITERATIONS),)
-    params = StyleParams(max_edge=side, schedule=stages, style_loss=style_loss)
+    params = StyleParams(
+        max_edge=side,
+        schedule=stages,
+        style_loss=style_loss,
+        content_loss=content_loss,
+    )
     _reset_memory(network.device)
     times = []
     run = stylize(TransferInputs(photo, (Style(style),)), params, network)
@@ -159,9 +177,11 @@ def time_iterations(
     return Timing(median(times), _read_peak_bytes(network.device) / 2**20)
 
 
-def _format_timing(network: Network, side: int, style_loss: StyleLoss) -> str:
+def _format_timing(
+    network: Network, side: int, style_loss: StyleLoss, content_loss: ContentLoss
+) -> str:
     try:
-        timing = time_iterations(network, side, style_loss)
+        timing = time_iterations(network, side, style_loss, content_loss)
     except RuntimeError as error:  # torch.OutOfMemoryError is one, and MPS has its own
         if "out of memory" not in str(error):
             raise

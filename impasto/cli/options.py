@@ -90,6 +90,9 @@ class StyleOptions:
     style_layers: Annotated[
         str | None, typer.Option(help="Layers the style is made of, likewise.")
     ] = None
+    content_loss: Annotated[str | None, typer.Option(help="squared or relations.")] = (
+        None
+    )
     style_loss: Annotated[
         str | None, typer.Option(help="gram, wasserstein or neighbors.")
     ] = None

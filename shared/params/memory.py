@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LBFGS_HISTORY = 10  # pairs of steps and gradient differences that are stored
 MAX_CANDIDATES = 16_384  # cells of 4 x 4 px that are stored of each painting: neighbors
+MAX_POSITIONS = 2_048  # of each content layer that are compared: relations
 _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # of VGG, by block
 # Forward and backward pass of VGG-19 for 64 px and the receptive field of the deepest
 # layer around them, float32: 320 x 320 px of 2,200 bytes each, and temporary copies.
@@ -74,7 +75,8 @@ def _state_bytes(params: StyleParams) -> int:
     styles = len(params.styles) * max(1.0, params.style_scale) ** 2
     total_pictures = pictures + _PICTURES_PER_STYLE * styles
     picture_bytes = round(params.max_edge**2 * total_pictures * _BYTES_PER_PIXEL)
-    return _BASE_BYTES + picture_bytes + _neighbor_bytes(params)
+    pairs = _neighbor_bytes(params) + _relation_bytes(params)
+    return _BASE_BYTES + picture_bytes + pairs
 
 
 def _neighbor_bytes(params: StyleParams) -> int:
@@ -90,6 +92,20 @@ def _neighbor_bytes(params: StyleParams) -> int:
     candidates = min(MAX_CANDIDATES, cells) * (len(params.styles) + 2)
     values = candidates * channels + _SMALLEST_TILE_CELLS * (channels + 3 * 512)
     return round(4 * values)
+
+
+def _relation_bytes(params: StyleParams) -> int:
+    """Return the bytes of the relations loss besides the activations, float32.
+
+    Of each pair of positions a target by layer and the work space of one; of each
+    position the activations and their gradient by layer and, again, work space.
+    """
+    if params.content_loss != "relations":
+        return 0
+    layers = len(params.content_layers)
+    positions = min(MAX_POSITIONS, params.max_edge**2)
+    pairs = positions**2 * (layers + 5)
+    return 4 * (pairs + positions * 512 * (2 * layers + 5))
 
 
 STEP_PX = 16  # step between sizes

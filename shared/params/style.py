@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PoolingName = Literal["max", "average"]
 StyleLoss = Literal["gram", "wasserstein", "neighbors"]
+ContentLoss = Literal["squared", "relations"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
@@ -94,6 +95,12 @@ class StyleParams(BaseModel):
         description="weight of each layer; shallow ones keep the photo's details, deep "
         "ones only its forms",
     )
+    content_loss: ContentLoss = Field(
+        default="squared",
+        description="squared: differences of activations, Gatys et al.; relations: "
+        "what is alike in the photo stays alike and what is unlike stays unlike, "
+        "Kolkin et al., 2019; colors and light may change",
+    )
     style_loss: StyleLoss = Field(
         default="gram",
         description="gram: correlations of channels, Gatys et al.; wasserstein: "
@@ -127,7 +134,7 @@ class StyleParams(BaseModel):
         default="relative",
         description="relative: each layer's error over its target's size; "
         "gatys: the published constants; of wasserstein: over the channels; "
-        "of neighbors: the cosine distance itself",
+        "of neighbors and relations: the distance itself",
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")
     style_weight: Weight = Field(

@@ -13,6 +13,7 @@ from worker.engine.losses.content_tv import (
     content_loss,
 )
 from worker.engine.neighbor_style import NeighborMatches, NeighborStyleLoss
+from worker.engine.relation_content import RelationContentLoss
 from worker.engine.targets import (
     ContentTargets,
     build_feature_extractor,
@@ -23,7 +24,7 @@ from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.cuda_graphs import GraphedCallable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from worker.engine.images.tiling import Tile
     from worker.engine.limits import RunLimits
     from worker.engine.neighbor_style import GradientAt
-    from worker.engine.targets import StyleTarget
+    from worker.engine.targets import StyleTarget, TiledFeatureExtractor
     from worker.engine.vgg.network import LayerOutput, Network
 
 
@@ -86,7 +87,7 @@ class Objective:
             limits,
             wraps=params.seamless,
         )
-        self._content = ContentTargets(
+        self._content, self._relations = _build_content(
             self._extractor, scale.content, weights, params, limits.after_tile
         )
         style_extractor = replace(self._extractor, layer_names=style_layers.keys())
@@ -109,12 +110,8 @@ class Objective:
             self._tiled_style = TiledStyleLoss(
                 style_extractor, self._styles, kind, self._after_tile
             )
-        # Tiles and the Wasserstein loss read values back, which a CUDA graph cannot;
-        # the neighbors loss does not, but was never captured.
-        # This is decided by rule, not by trying.
-        can_capture = len(self._extractor.tiles) == 1 and params.style_loss == "gram"
         self._graph: GraphedCallable | None = None
-        if network.capture_graph and can_capture:
+        if network.capture_graph and self._can_capture(params):
             self._graph = GraphedCallable(network.capture_graph)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
@@ -131,6 +128,16 @@ class Objective:
         losses = [float(loss) for loss in (content, style, tv)]
         return Losses(sum(losses), *losses), gradient
 
+    def _can_capture(self, params: StyleParams) -> bool:
+        """Return whether a CUDA graph is used: decided by rule, not by trying.
+
+        Tiles and the Wasserstein loss read values back, which a CUDA graph cannot; the
+        neighbors loss does not, but was never captured. Relations look up where their
+        positions are, which reads values back, too.
+        """
+        is_plain = params.style_loss == "gram" and self._relations is None
+        return is_plain and len(self._extractor.tiles) == 1
+
     def _compute(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return three losses, (), and the gradient, (1, C, H, W), on the device."""
         sums = _LossSums(image)
@@ -138,23 +145,29 @@ class Objective:
         if self._extractor.layer_names:
             if self._tiled_style is not None:
                 sums.style = self._tiled_style.evaluate(image)
+            if self._relations is not None and len(self._extractor.tiles) > 1:
+                sums.content = self._relations.evaluate(image)
             for index, tile in enumerate(self._extractor.tiles):
                 if index:
                     self._after_tile()
                 tile.add_to(gradient, self._compute_tile(image, tile, sums))
         if self._tv_weight:
-            for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
-                rows = slice(span.start, span.stop)
-                strip = add_total_variation(image, gradient, rows, self._tv_weight)
-                sums.tv = sums.tv + strip
-            if self._seamless:
-                seam = add_seam_variation(image, gradient, self._tv_weight)
-                sums.tv = sums.tv + seam
+            self._add_variation(image, gradient, sums)
         return sums.content, sums.style, sums.tv, gradient
+
+    def _add_variation(self, image: Tensor, gradient: Tensor, sums: _LossSums) -> None:
+        """Add the total variation to the sums, and its gradient, in place."""
+        for span in dict.fromkeys(tile.rows for tile in self._extractor.tiles):
+            rows = slice(span.start, span.stop)
+            strip = add_total_variation(image, gradient, rows, self._tv_weight)
+            sums.tv = sums.tv + strip
+        if self._seamless:
+            seam = add_seam_variation(image, gradient, self._tv_weight)
+            sums.tv = sums.tv + seam
 
     def _compute_tile(self, image: Tensor, tile: Tile, sums: _LossSums) -> Tensor:
         """Return the gradient by a tile's crop, of the losses at its core."""
-        content_targets = self._content.get_features(tile)
+        content_gradients = self._make_content_gradients(tile, sums)
         strides = self._extractor.strides
 
         crop = tile.crop(image)
@@ -166,11 +179,7 @@ class Objective:
             gradients = []
             if core.numel():
                 gradients = self._style_gradients(name, core, tile, sums)
-                if name in content_targets:
-                    factor = self._content.factors[name]
-                    value, gradient = content_loss(core, content_targets[name], factor)
-                    sums.content = sums.content + value
-                    gradients.append(gradient)
+                gradients += content_gradients(name, core)
             total = tile.sum_core_gradients(gradients, features, strides[name])
             added = neighbor_gradient_at(name, features)
             if total is None or added is None:
@@ -179,6 +188,26 @@ class Objective:
 
         color_gradient = self._extractor.network.backward(outputs, gradient_at)
         return color_gradient.sum_to_size(crop.shape)
+
+    def _make_content_gradients(
+        self, tile: Tile, sums: _LossSums
+    ) -> Callable[[str, Tensor], list[Tensor]]:
+        """Return a function of a layer and its core; it adds to the content loss."""
+        targets = self._content.get_features(tile)
+
+        def gradients(name: str, core: Tensor) -> list[Tensor]:
+            found = None
+            if self._relations is not None:
+                found = self._relations.tile_gradient(name, core, tile)
+            elif name in targets:
+                found = content_loss(core, targets[name], self._content.factors[name])
+            if found is None:
+                return []
+            value, gradient = found
+            sums.content = sums.content + value
+            return [gradient]
+
+        return gradients
 
     def _evaluate_neighbors(
         self, tile: Tile, outputs: Sequence[LayerOutput], sums: _LossSums
@@ -201,6 +230,25 @@ class Objective:
             sums.style = sums.style + value
             gradients.append(gradient)
         return gradients
+
+
+def _build_content(
+    extractor: TiledFeatureExtractor,
+    content: Tensor,
+    weights: Mapping[str, float],
+    params: StyleParams,
+    after_tile: Callable[[], None],
+) -> tuple[ContentTargets, RelationContentLoss | None]:
+    """Build the content loss of a photo: targets of squared differences, or relations.
+
+    The targets have no layers where relations are compared.
+    """
+    relations = None
+    if params.content_loss == "relations" and weights:
+        relations = RelationContentLoss(extractor, content, weights, params, after_tile)
+        weights = {}
+    targets = ContentTargets(extractor, content, weights, params, after_tile)
+    return targets, relations
 
 
 class _LossSums:

@@ -91,9 +91,9 @@ class ContentTargets:
                 self._cached = tile_features
             after_tile()
         if params.loss_scale == "relative":
-            noise_power = _compute_noise_power(extractor.network, weights.keys())
-            for name, power in noise_power.items():
-                sizes[name] = max(sizes[name], _MIN_NOISE_SHARE * power * counts[name])
+            powers = compute_minimum_power(extractor.network, weights.keys())
+            for name, power in powers.items():
+                sizes[name] = max(sizes[name], power * counts[name])
         self.factors = {
             name: weight * compute_content_scale(params.loss_scale, sizes[name])
             for name, weight in weights.items()
@@ -109,14 +109,17 @@ class ContentTargets:
         return dict(self._extractor.extract(self._image, tile))
 
 
-def _compute_noise_power(network: Network, names: Collection[str]) -> dict[str, float]:
-    """Compute the mean square of each layer's activations for gray white noise."""
+def compute_minimum_power(network: Network, names: Collection[str]) -> dict[str, float]:
+    """Compute the least mean square of activations that a content counts as having.
+
+    A share of what gray white noise has, by layer.
+    """
     network = network.with_padding(circular=False)  # the same in tiles
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(1, 1, _NOISE_PX, _NOISE_PX, generator=generator)
     noise = noise.to(network.device, network.dtype)
     return {
-        name: float(to_accumulation_dtype(features).square().mean())
+        name: _MIN_NOISE_SHARE * float(to_accumulation_dtype(features).square().mean())
         for name, features in network.compute_activations(noise, names).items()
     }
 

@@ -82,6 +82,7 @@ function parameters(formData) {
     seed: number(formData.get("seed")),
     init: formData.get("init"),
     color: formData.get("color"),
+    content_loss: formData.get("content_loss"),
     style_loss: formData.get("style_loss"),
     early_stop: number(formData.get("early_stop")),
     seamless: formData.get("seamless") === "true",

@@ -44,6 +44,7 @@ function recipe(params, job) {
     "Style weight": params.style_weight,
     Layers: job.kind === "explore" && params.layers.join(", "),
     Colors: colors(params.color),
+    Photo: params.content_loss,
     Strokes: params.style_loss,
     Optimizer: params.optimizer,
     Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,

@@ -36,12 +36,16 @@ def test_the_clockwork_runs_on_the_cpu():
 
     for style_loss in LOSSES:
         assert time_iterations(network, 64, style_loss).seconds > 0
+    assert time_iterations(network, 64, content_loss="relations").seconds > 0
 
 
 def test_a_device_without_cuda_is_timed_in_float32_alone():
     found = list_variants(torch.device("mps"))
 
-    assert found == [Variant(style_loss, "float32", False) for style_loss in LOSSES]
+    assert found == [
+        *(Variant(style_loss, "float32", False) for style_loss in LOSSES),
+        Variant("gram", "float32", False, "relations"),
+    ]
 
 
 @pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")

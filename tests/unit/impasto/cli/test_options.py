@@ -63,6 +63,7 @@ def test_flags_reach_the_server_as_parameters(submit):
         submit(
             *("--color", "chroma", "--averaging", "0.5", "--early-stop", "0.1"),
             *("--style-scale", "2", "--style-loss", "wasserstein"),
+            *("--content-loss", "relations"),
             "--seamless",
             *("--pooling", "average", "--tile-px", "256", "--mask-feather", "0"),
             *("--content-layers", "relu4_2,relu3_1=0.5", "--style-layers", "relu1_1"),
@@ -72,6 +73,7 @@ def test_flags_reach_the_server_as_parameters(submit):
     params = json.loads(sent["params"])
     assert params == {
         "color": "chroma", "averaging": 0.5, "early_stop": 0.1, "style_scale": 2,
+        "content_loss": "relations",
         "style_loss": "wasserstein", "pooling": "average", "tile_px": 256,
         "mask_feather": 0, "seamless": True,
         "content_layers": {"relu4_2": 1, "relu3_1": 0.5},

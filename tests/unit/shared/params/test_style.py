@@ -130,7 +130,7 @@ def test_every_schedule_grows_to_the_size_asked_for(quality, max_edge):
 
 
 def test_parameters_stored_before_an_ability_existed_mean_what_they_meant():
-    newer = {"pooling", "style_loss", "style_scale", "color"}
+    newer = {"pooling", "content_loss", "style_loss", "style_scale", "color"}
     stored = StyleParams().model_dump(mode="json", exclude=newer)
 
     params = StyleParams.model_validate(stored)
@@ -138,6 +138,7 @@ def test_parameters_stored_before_an_ability_existed_mean_what_they_meant():
     assert params == StyleParams()
     assert params.model_dump(include=newer) == {
         "pooling": "max",
+        "content_loss": "squared",
         "style_loss": "gram",
         "style_scale": 1.0,
         "color": "style",

@@ -37,6 +37,15 @@ ABILITIES: dict[str, dict[str, Any]] = {
         "loss_scale": "gatys",
         "content_weight": 0.0,
     },
+    "relations": {"content_loss": "relations"},
+    "relations of brightness": {"content_loss": "relations", "color": "luminance"},
+    "relations in tiles": {
+        "content_loss": "relations",
+        "content_weight": 5.0,
+        "tile_px": 64,
+        "max_edge": 128,
+        "schedule": ((64, 4), (128, 4)),
+    },
     "smaller style": {"style_scale": 0.5},
     "larger style": {"style_scale": 2.0},
     "luminance": {"color": "luminance"},
@@ -63,6 +72,7 @@ ABILITIES: dict[str, dict[str, Any]] = {
     [
         *(("lbfgs", ability) for ability in ABILITIES),
         *((name, "all of them") for name in NAMES if name != "lbfgs"),
+        ("adam", "relations"),
     ],
 )
 def test_every_ability_resumes_bit_for_bit_in_a_scale_and_between_two(
@@ -82,7 +92,9 @@ def test_every_ability_resumes_bit_for_bit_in_a_scale_and_between_two(
 
 
 SAME_PICTURE = {"tiles", "early stop"}  # of so few iterations
-OTHER_SIZE = {name for name in ABILITIES if name.startswith("seamless")}
+OTHER_SIZE = {"relations in tiles"} | {
+    name for name in ABILITIES if name.startswith("seamless")
+}
 
 
 @pytest.mark.parametrize("ability", ABILITIES.keys() - SAME_PICTURE - OTHER_SIZE)
