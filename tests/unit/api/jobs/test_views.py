@@ -206,11 +206,10 @@ def test_progress_below_a_percent_is_no_news_but_a_percent_is(api):
         api.beat(claim, **progress)
         return api.client.get(url).headers["ETag"]
 
-    first = etag(scale=2, scale_iteration=10, iteration=170)
-    assert (
-        etag(scale=2, scale_iteration=10, iteration=170, elapsed_seconds=70.0) == first
-    )
-    assert etag(scale=2, scale_iteration=11, iteration=171) != first
+    first = etag(scale=2, scale_iteration=10, iteration=0)
+    assert etag(scale=2, scale_iteration=11, iteration=0) == first
+    percent = -(-api.client.get(url).json["progress"]["iterations"] // 100)
+    assert etag(scale=2, scale_iteration=12, iteration=percent) != first
 
 
 def test_a_change_of_state_is_news(api):
