@@ -58,7 +58,8 @@ class Turns:
 def turns(api, clock):
     api.submitted()
     clock.advance(1)
-    return Turns(api, api.submitted(max_edge=512, keep_every=10))
+    submitted = api.submit(params={"max_edge": 512}, keep_every="10")
+    return Turns(api, submitted.json["id"])
 
 
 def store_checkpoint(api, claim, iteration):
