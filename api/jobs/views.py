@@ -102,7 +102,8 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
     """Get a job; with If-None-Match, only if it has changed.
 
     `Prefer: wait=N` waits up to N seconds, at most 60, until there is another version
-    than in If-None-Match; with `until=terminal`, until the job has ended. 304: not changed. Retry-After says when to ask again.
+    than in If-None-Match; with `until=terminal`, until the job has ended. 304: not
+    changed. Retry-After says when to ask again.
     """
     require_job_id(path.job_id)
     return poll_job(

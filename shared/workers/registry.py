@@ -84,6 +84,7 @@ def register_worker(db: Database, registration: Registration) -> None:
                     last_seen=db.now,
                 )
             )
+            bump_versions(session, Job.worker_id == registration.worker_id)
     except IntegrityError:  # of two at the same time, the other was first
         raise DeviceTaken(registration.device_uuid, "unknown", 0.0) from None
 
