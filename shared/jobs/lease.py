@@ -196,8 +196,8 @@ def _version_with_progress(
     """
     is_shown = or_(
         Job.progress.is_(None),
-        Job.progress["phase"].as_string() != progress["phase"],
-        Job.progress["scale"].as_integer() != progress["scale"],
+        Job.progress["phase"].as_string().is_distinct_from(progress.get("phase")),
+        Job.progress["scale"].as_integer().is_distinct_from(progress.get("scale")),
         100 * Job.iteration // Job.iterations != 100 * iteration // Job.iterations,
     )
     return case((is_shown, Job.version + 1), else_=Job.version)
