@@ -29,7 +29,6 @@ from api.job_view.view_cache import ViewCache
 from api.jobs import actions, frames, history, results
 from api.jobs import views as jobs
 from api.keys import views as keys
-from api.not_modified import NotModifiedMiddleware
 from api.openapi.spec import (
     build_document,
     complete_document,
@@ -97,7 +96,6 @@ def create_app(
         register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
-    app.wsgi_app = NotModifiedMiddleware(app.wsgi_app, dependencies)  # type: ignore[method-assign] # as Flask documents it
     return app
 
 

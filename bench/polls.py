@@ -120,8 +120,8 @@ def list_polls(database: Database, port: int) -> list[Poll]:
     own = f"Authorization: Bearer {key}\r\n"
     return [
         Poll("plain Flask view", None, 200, _request(f"{TINY}/", "")),
-        Poll("304", 0.5, 304, _request(path, f"{own}If-None-Match: {etag}\r\n")),
-        Poll("200", 0.3, 200, _request(path, own)),
+        Poll("304", 0.35, 304, _request(path, f"{own}If-None-Match: {etag}\r\n")),
+        Poll("200", 0.2, 200, _request(path, own)),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
+from shared.db.job_version import bump_versions
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from shared.errors import AssetInUse, NotFound
@@ -23,7 +24,7 @@ from shared.states import TERMINAL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
@@ -120,6 +121,7 @@ def store_asset(db: Database, new_asset: NewAsset) -> StoredAsset:
                 asset = session.scalars(_by_digest(owner_id, digest)).one()
             elif asset.key is None:
                 asset.key, asset.purpose = new_asset.key, Purpose.ANY
+                bump_versions(session, _has_input(asset.id))
                 _apply_options(db, session, asset, options)
             else:
                 if new_asset.options is not None:
@@ -219,6 +221,8 @@ def remove_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
     """
     owned = (Asset.id == asset_id, Asset.owner_id == owner_id)
     with db.write() as session:
+        # Before the asset: a fork locks its parent first, too.
+        bump_versions(session, _has_input(asset_id))
         asset = session.scalar(select(Asset).where(*owned).with_for_update())
         if asset is None:
             raise NotFound(f"asset {asset_id} does not exist")
@@ -226,6 +230,12 @@ def remove_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
             raise AssetInUse(asset_id, job_ids)
         key, asset.key = asset.key, None
         return None if key is None or _is_blob_referenced(session, key) else key
+
+
+def _has_input(asset_id: str) -> ColumnElement[bool]:
+    """SQL condition: a job has the asset among its inputs."""
+    of_asset = select(JobInput.job_id).where(JobInput.asset_id == asset_id)
+    return Job.id.in_(of_asset)
 
 
 def _active_job_ids(session: Session, asset_id: str) -> list[str]:

@@ -38,6 +38,7 @@ JOB: dict[str, Any] = {
     "id": EXAMPLE_JOB_ID,
     "object": "job",
     "revision": 3,
+    "version": 41,
     "kind": "style",
     "state": "running",
     "state_reason": None,

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Response, request
 
 from api.http.responses import json_response
-from api.job_view.etag import job_etag
 from api.job_view.serializer import job_url, poll_seconds
 
 if TYPE_CHECKING:
-    from api.job_view.etag import JobETag
     from api.job_view.schemas import JobObject
     from api.job_view.view_cache import JobView, ViewCache
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 def job_response(job: JobObject, status: int = 200) -> Response:
     """Respond with a job object, its ETag, Retry-After and, for a 202, its URL."""
     response = json_response(job, status)
-    response.headers.extend(view_headers(job_etag(job), poll_seconds(job)))
+    response.headers.extend(_headers(job.version, poll_seconds(job)))
     if status == 202:  # noqa: PLR2004 - accepted
         response.headers["Location"] = job_url(job.id)
     return response
@@ -31,17 +29,22 @@ def view_response(view_cache: ViewCache, view: JobView) -> Response:
     Raises:
         JobNotFound: The job was deleted meanwhile.
     """
-    if request.if_none_match.contains_weak(str(view.etag)):
+    if is_known(view):
         response = Response(status=304)
     else:
         response = Response(view_cache.job_json(view), mimetype="application/json")
-    response.headers.extend(view_headers(view.etag, view.poll_seconds))
+    response.headers.extend(_headers(view.row.version, view.poll_seconds))
     return response
 
 
-def view_headers(etag: JobETag, poll_seconds: int | None) -> list[tuple[str, str]]:
+def is_known(view: JobView) -> bool:
+    """Return whether the client has this version, by If-None-Match."""
+    return request.if_none_match.contains_weak(str(view.row.version))
+
+
+def _headers(version: int, poll_seconds: int | None) -> list[tuple[str, str]]:
     """Return the headers ETag, Cache-Control and, until the job ends, Retry-After."""
-    headers = [("ETag", f'W/"{etag}"'), ("Cache-Control", "private, no-cache")]
+    headers = [("ETag", f'W/"{version}"'), ("Cache-Control", "private, no-cache")]
     if poll_seconds is not None:
         headers.append(("Retry-After", str(poll_seconds)))
     return headers

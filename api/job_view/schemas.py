@@ -195,6 +195,7 @@ class JobObject(ResponseModel):
     id: str
     object: Literal["job"] = "job"
     revision: int = Field(description="of state and parameters; for If-Match")
+    version: int = Field(description="of all that is shown; it is the ETag")
     kind: str
     state: JobState
     state_reason: str | None = Field(

@@ -68,6 +68,7 @@ def _serialize(job: Job, details: JobDetails) -> JobObject:
     return JobObject(
         id=job.id,
         revision=job.revision,
+        version=job.version,
         kind=job.kind,
         state=job.state,
         state_reason=job.state_reason,

@@ -38,7 +38,6 @@ from api.idempotency import (
     current_idempotent_request,
     idempotent,
 )
-from api.job_view.etag import JobETag
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.responses import job_response
 from api.job_view.schemas import PRIORITIES, JobObject
@@ -191,17 +190,18 @@ def _read_job_fields(
 def _expected_revision(request: Request) -> int | None:
     """Read the revision of If-Match; None if it is `*` or missing.
 
-    An ETag of the job begins with its revision. The rest of it, such as the progress
-    that the client has seen, is no reason to refuse a change.
+    The ETag is refused: it also changes with progress, which is no reason to refuse a
+    change.
     """
     header = request.headers.get("If-Match", "*").strip()
     if header == "*":
         return None
-    if (etag := JobETag.parse(header.removeprefix("W/").strip('"'))) is not None:
-        return etag.revision
     number = header.strip('"')
     if not _REVISION.fullmatch(number):
-        raise VersionMismatch(f"{header[:40]!r} is not the revision of a job")
+        raise VersionMismatch(
+            f"{header[:40]!r} is not the revision of a job",
+            hint="send its member `revision` in quotes, not its ETag",
+        )
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""Long polls: requests held open until the view of a job changes."""
+"""Long polls: requests held open until a job has another version."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from flask import Response, request
 
 from api.auth.authenticate import KEY_NO_LONGER_VALID, current_key_id
 from api.http.prefer import parse_wait_seconds
-from api.job_view.etag import JobETag
 from api.job_view.lookup import find_job
-from api.job_view.responses import job_response, view_response
+from api.job_view.responses import is_known, job_response, view_response
 from api.job_view.serializer import serialize_job
-from api.watch.message import PROGRESS
+from api.watch.message import VERSION
 from api.watch.subscription import SubscriptionFilter
 from shared.errors import TooManyStreams, Unauthenticated
 
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
     from api.job_view.view_cache import JobView
-    from api.watch.message import Message
     from api.watch.subscription import Subscription
-
-_STEP_PERCENT = 5  # less progress does not end a long poll
 
 
 def poll_job(
@@ -47,13 +43,13 @@ def poll_job(
     """
     seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
     view = dependencies.view_cache.get_view(owner_id, job_id)
-    if seconds == 0:
-        return view_response(dependencies.view_cache, view)
-    known_etag = None if until_terminal else _known_etag(view)
-    if _has_changed(view, known_etag, until_terminal=until_terminal):
+    waits_for_change = until_terminal or is_known(view)
+    if seconds == 0 or view.is_terminal or not waits_for_change:
         return view_response(dependencies.view_cache, view)
     with _subscribed(dependencies, owner_id, job_id) as subscription:
-        view = _wait_for_change(dependencies, view, known_etag, subscription, seconds)
+        view = _wait_for_change(
+            dependencies, view, subscription, seconds, until_terminal=until_terminal
+        )
     response = view_response(dependencies.view_cache, view)
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
@@ -73,7 +69,7 @@ def respond_to_submission(
             with _subscribed(dependencies, owner_id, job_id) as subscription:
                 view = dependencies.view_cache.get_view(owner_id, job_id)
                 is_terminal = _wait_for_change(
-                    dependencies, view, None, subscription, seconds
+                    dependencies, view, subscription, seconds, until_terminal=True
                 ).is_terminal
         except (TooManyStreams, Unauthenticated):
             seconds = 0
@@ -92,7 +88,7 @@ def _subscribed(
 ) -> Iterator[Subscription]:
     job_ids = frozenset({job_id})
     subscription_filter = SubscriptionFilter(
-        owner_id, job_ids, includes_revisions=True, key_id=current_key_id()
+        owner_id, job_ids, includes_versions=True, key_id=current_key_id()
     )
     release = dependencies.stream_slots.take(owner_id)
     try:
@@ -102,61 +98,33 @@ def _subscribed(
         release()
 
 
-def _known_etag(view: JobView) -> JobETag | None:
-    """Return the version of the job that If-None-Match names; None if it names none."""
-    tags = request.if_none_match
-    if tags.contains_weak(str(view.etag)):
-        return view.etag
-    # Werkzeug reads the empty tag, which is a valid one, as None.
-    etags = (JobETag.parse(tag) for tag in tags.as_set(include_weak=True) if tag)
-    return next(filter(None, etags), None)
-
-
-def _has_changed(
-    view: JobView, known_etag: JobETag | None, *, until_terminal: bool
-) -> bool:
-    if view.is_terminal or until_terminal:
-        return view.is_terminal
-    return known_etag is None or _is_newer(view, known_etag)
-
-
-def _is_newer(view: JobView, known_etag: JobETag) -> bool:
-    percent_gained = view.etag.percent - known_etag.percent
-    return view.etag.revision != known_etag.revision or percent_gained >= _STEP_PERCENT
-
-
 def _wait_for_change(
     dependencies: Dependencies,
     view: JobView,
-    known_etag: JobETag | None,
     subscription: Subscription,
     seconds: int,
+    *,
+    until_terminal: bool,
 ) -> JobView:
-    """Wait until the view differs from the known one; if that is None, until terminal.
+    """Wait until a job has another version than this view, or until it is terminal.
 
     Raises:
         Unauthenticated: The key was revoked meanwhile, or has expired.
     """
     deadline = time.monotonic() + seconds
+    job_id, known_version = view.row.job_id, view.row.version
     is_first = True
     while not subscription.is_ended and (remaining := deadline - time.monotonic()) > 0:
-        # The first time without an event: the job may have changed before
+        # The first time without a message: the job may have changed before
         # the subscription.
         if is_first or any(
-            _may_change_answer(event, known_etag)
-            for event in subscription.take(remaining)
+            message.kind == VERSION for message in subscription.take(remaining)
         ):
-            view = dependencies.view_cache.get_view(view.owner_id, view.version.job_id)
-            if _has_changed(view, known_etag, until_terminal=known_etag is None):
+            view = dependencies.view_cache.get_view(view.owner_id, job_id)
+            has_changed = not until_terminal and view.row.version != known_version
+            if view.is_terminal or has_changed:
                 return view
         is_first = False
     if subscription.is_expired:
         raise Unauthenticated(KEY_NO_LONGER_VALID)
-    return dependencies.view_cache.get_view(view.owner_id, view.version.job_id)
-
-
-def _may_change_answer(message: Message, known_etag: JobETag | None) -> bool:
-    if message.kind != PROGRESS:
-        return True
-    percent = message.percent or 0
-    return known_etag is not None and percent - known_etag.percent >= _STEP_PERCENT
+    return dependencies.view_cache.get_view(view.owner_id, job_id)

@@ -101,9 +101,9 @@ def list_jobs(query: JobsQuery) -> Response:
 def show_job(path: JobPath, query: JobQuery) -> Response:
     """Get a job; with If-None-Match, only if it has changed.
 
-    `Prefer: wait=N` waits up to N seconds, at most 60, until there is a new revision or
-    5 % more progress than in the ETag of If-None-Match; with `until=terminal`, until
-    the job has ended. 304: not changed. Retry-After says when to ask again.
+    `Prefer: wait=N` waits up to N seconds, at most 60, until there is another version
+    than in If-None-Match; with `until=terminal`, until the job has ended. 304: not
+    changed. Retry-After says when to ask again.
     """
     require_job_id(path.job_id)
     return poll_job(
@@ -121,7 +121,7 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
 def change_job(path: JobPath) -> Response:
     """Change weights, iterations, name, priority; parameters need If-Match.
 
-    If-Match takes the revision of the job, or its ETag. 202: the worker applies the
+    If-Match takes the revision of the job. 202: the worker applies the
     change at the next iteration, and `segments` says at which.
     """
     database = current_dependencies().database

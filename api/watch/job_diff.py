@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from api.job_view.etag import progress_percent
 from api.job_view.serializer import serialize_preview
-from api.watch.message import CHECKPOINT, PREVIEW, PROGRESS, REVISION, Message
+from api.watch.message import CHECKPOINT, PREVIEW, PROGRESS, VERSION, Message
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ class JobDiff:
     def _compare(
         self, row: RunningJob, previous: RunningJob | None
     ) -> Iterator[Message]:
-        if previous is None or previous.revision != row.revision:
-            yield _message(REVISION, row, {"revision": row.revision})
+        if previous is None or previous.version != row.version:
+            yield _message(VERSION, row, {"version": row.version})
         if row.progress is not None and (
             previous is None or previous.progress != row.progress
         ):
@@ -81,14 +80,9 @@ class JobDiff:
             return
         if progress is not None:
             members = {"progress": progress.model_dump(mode="json")}
-            yield _message(PROGRESS, row, members, progress_percent(progress))
+            yield _message(PROGRESS, row, members)
 
 
-def _message(
-    kind: str,
-    row: RunningJob,
-    members: Mapping[str, object],
-    percent: int | None = None,
-) -> Message:
+def _message(kind: str, row: RunningJob, members: Mapping[str, object]) -> Message:
     data = json.dumps({"job_id": row.job_id, **members}, separators=(",", ":"))
-    return Message(kind, row.job_id, row.owner_id, data, percent=percent)
+    return Message(kind, row.job_id, row.owner_id, data)

@@ -13,10 +13,10 @@ END = "end"  # the job has reached a terminal state
 PROGRESS = "progress"
 PREVIEW = "preview"
 CHECKPOINT = "checkpoint"
-REVISION = "touched"  # a new revision without an event; for long polls only
+VERSION = "version"  # for long polls only
 
 # Only the newest of each is of use: they are not in the event log and not replayed.
-LATEST_ONLY = frozenset({PROGRESS, PREVIEW, CHECKPOINT, REVISION})
+LATEST_ONLY = frozenset({PROGRESS, PREVIEW, CHECKPOINT, VERSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,6 @@ class Message:
         data: JSON in one line.
         seq: Number of the event that it was made from; None if it is not in the log.
         is_last: Whether it is the last message made from this event.
-        percent: Progress of the job in percent; only of kind PROGRESS.
     """
 
     kind: str
@@ -39,4 +38,3 @@ class Message:
     data: str
     seq: int | None = None
     is_last: bool = True
-    percent: int | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from api.watch.message import END, LATEST_ONLY, PROGRESS, REVISION
+from api.watch.message import END, LATEST_ONLY, PROGRESS, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,20 +79,20 @@ class SubscriptionFilter:
     Attributes:
         owner_id: Owner of the jobs.
         job_ids: Ids of the jobs, or None for all jobs of the owner.
-        includes_revisions: Whether messages of kind REVISION are included.
+        includes_versions: Whether messages of kind VERSION are included.
         key_id: Id of the API key of the client, or None if it needs no key.
     """
 
     owner_id: str
     job_ids: frozenset[str] | None = None
-    includes_revisions: bool = False
+    includes_versions: bool = False
     key_id: str | None = None
 
     def matches(self, message: Message) -> bool:
         """Return whether the subscription is for this message."""
         if message.owner_id != self.owner_id:
             return False
-        if message.kind == REVISION and not self.includes_revisions:
+        if message.kind == VERSION and not self.includes_versions:
             return False
         return self.job_ids is None or message.job_id in self.job_ids
 

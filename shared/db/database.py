@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shared.db.change_token import PostgresChangeToken, SqliteChangeToken
 from shared.db.dialects import connect_postgres, require_local_file
 from shared.db.read_cache import ReadCache
 from shared.errors import DatabaseUnavailable
@@ -63,18 +62,14 @@ class Database:
         self.read_cache = ReadCache(fresh_seconds)
         self.url = make_url(url)
         self._clock = clock
-        self._change_token: SqliteChangeToken | PostgresChangeToken
         if self.url.get_backend_name() == "sqlite":
-            path = Path(self.url.database or "")
-            require_local_file(path)
-            self._change_token = SqliteChangeToken(path)
+            require_local_file(Path(self.url.database or ""))
             self._write_engine = _sqlite_engine(
                 self.url, "BEGIN IMMEDIATE", busy_seconds
             )
             self._read_engine = _sqlite_engine(self.url, "BEGIN", busy_seconds)
         else:
             options = _server_options(busy_seconds, statement_seconds)
-            self._change_token = PostgresChangeToken(self.url, options)
             self._write_engine = self._read_engine = _postgres_engine(
                 self.url, options, busy_seconds, _RESPONSE_FACTOR * statement_seconds
             )
@@ -145,14 +140,6 @@ class Database:
         with _translate_errors(), self._read_engine.connect() as connection:
             yield connection
 
-    def change_token(self) -> str | None:
-        """Return a text that differs after each commit by any process.
-
-        It costs a hundredth of a query on SQLite, a tenth on PostgreSQL. None: it
-        could not be read.
-        """
-        return self._change_token.read()
-
     def ping(self) -> None:
         """Check whether the database responds.
 
@@ -172,7 +159,6 @@ class Database:
 
     def close(self) -> None:
         """Close every idle connection."""
-        self._change_token.close()
         self._write_engine.dispose()
         self._read_engine.dispose()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from shared.db.blob_refs import unreferenced_keys
+from shared.db.job_version import bump_versions
 from shared.db.models.jobs import Checkpoint, Frame, Job
 from shared.jobs.lease import held_by, lock_claimed_job
 
@@ -32,13 +33,18 @@ MAX_FRAMES = 200  # of a job
 def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
     """Delete checkpoints.
 
-    All rows that name the same blobs are locked first, always in the same order: of
-    two jobs that drop the same blob at once, the later one sees that it is the last.
+    Their jobs get new versions. All rows that name the same blobs are locked first,
+    always in the same order: of two jobs that drop the same blob at once, the later one
+    sees that it is the last.
 
     Returns:
         Keys of the blobs that no row names any more.
     """
+    if not rows:
+        return []
     keys, dropped = {row.key for row in rows}, {_primary_key(row) for row in rows}
+    # Before the checkpoints: whoever locks both begins with the jobs.
+    bump_versions(session, Job.id.in_({row.job_id for row in rows}))
     same_blob = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.key.in_(keys))
@@ -179,6 +185,7 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
     """
     with db.write() as session:
         lock_claimed_job(session, claim)
+        bump_versions(session, Job.id == claim.job_id)
         replaced = session.get(Frame, (claim.job_id, frame.iteration))
         dropped = [] if replaced is None else [replaced.key, replaced.thumb_key]
         session.merge(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import case, exists, or_, select, update
 
 from shared.db.models.jobs import Job, JobOutput, JobSegment
 from shared.errors import FencedOut
@@ -174,6 +174,7 @@ def renew_lease(
                 term_seconds=lease_seconds,
                 iteration=iteration,
                 progress=progress,
+                version=_version_with_progress(iteration, progress),
             )
             .returning(Job.state, Job.finish_requested)
             .execution_options(synchronize_session=False)
@@ -182,6 +183,23 @@ def renew_lease(
             raise FencedOut(claim.job_id, claim.fence)
         has_pending = session.scalar(select(exists().where(*pending)))
     return HeartbeatReply(row.state, row.finish_requested, bool(has_pending))
+
+
+def _version_with_progress(
+    iteration: int, progress: dict[str, Any]
+) -> ColumnElement[int]:
+    """SQL expression: the version after a heartbeat.
+
+    A new version for each percent of the iterations, each phase and each scale; not for
+    each heartbeat, so that most polls of a running job are answered with 304.
+    """
+    is_shown = or_(
+        Job.progress.is_(None),
+        Job.progress["phase"].as_string().is_distinct_from(progress.get("phase")),
+        Job.progress["scale"].as_integer().is_distinct_from(progress.get("scale")),
+        100 * Job.iteration // Job.iterations != 100 * iteration // Job.iterations,
+    )
+    return case((is_shown, Job.version + 1), else_=Job.version)
 
 
 def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:

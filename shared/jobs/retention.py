@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, func, or_, select, update
 
 from shared.db.blob_refs import unreferenced_keys
+from shared.db.job_version import bump_versions
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Checkpoint, Frame, Job, JobInput, JobOutput
 from shared.jobs.checkpoints import (
@@ -150,6 +151,7 @@ def thin_kept_checkpoints(db: Database, budget_bytes: int) -> list[str]:
 
 def _thin_job_checkpoints(db: Database, job_id: str, budget_bytes: int) -> list[str]:
     with db.write() as session:
+        bump_versions(session, Job.id == job_id)
         rows = session.scalars(
             select(Checkpoint)
             .where(Checkpoint.job_id == job_id)

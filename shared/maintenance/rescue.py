@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
+from shared.db.job_version import bump_versions
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
 from shared.jobs.lease import release_to
@@ -106,7 +107,7 @@ def mark_notified(db: Database, job_id: str) -> None:
         session.execute(
             update(Job)
             .where(and_(Job.id == job_id, Job.state == JobState.QUEUED))
-            .values(notified_at=db.now)
+            .values(notified_at=db.now, version=Job.version)  # not shown
             .execution_options(synchronize_session=False)
         )
 
@@ -115,7 +116,9 @@ def delete_stale_workers(db: Database) -> None:
     """Delete the registrations of workers without a heartbeat for a day."""
     with db.write() as session:
         day_later = Worker.last_seen + DAY_SECONDS
-        session.execute(delete(Worker).where(db.is_over(day_later, DAY_SECONDS)))
+        stale = db.is_over(day_later, DAY_SECONDS)
+        bump_versions(session, Job.worker_id.in_(select(Worker.id).where(stale)))
+        session.execute(delete(Worker).where(stale))
 
 
 def _is_crash_loop(job: Job) -> bool:

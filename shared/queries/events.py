@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-_JOB_COLUMNS = 9  # of a `RunningJob`, before those of its frame
+_JOB_COLUMNS = 10  # of a `RunningJob`, before those of its frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class RunningJob:
 
     job_id: str
     owner_id: str
+    version: int
     revision: int
     state: JobState
     iteration: int
@@ -109,6 +110,7 @@ def read_running_jobs(
         select(
             Job.id,
             Job.owner_id,
+            Job.version,
             Job.revision,
             Job.state,
             Job.iteration,

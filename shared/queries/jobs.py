@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import (
-    Checkpoint,
-    Frame,
-    Job,
-    JobEvent,
-    JobInput,
-    JobOutput,
-    JobSegment,
-)
+from shared.db.models.jobs import Frame, Job, JobEvent, JobInput, JobOutput
 from shared.db.models.owners import Owner
 from shared.db.models.workers import Worker
 from shared.errors import JobNotFound, JobPurged, NotFound
@@ -27,47 +19,28 @@ from shared.workers.registry import is_alive
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import Select
 
     from shared.db.database import Database
 
-# Columns of tables, not mapped attributes: a query of those takes three times as long.
-_JOBS = Job.__table__
-_job, _frame, _segment = _JOBS.c, Frame.__table__.c, JobSegment.__table__.c
-_checkpoint = Checkpoint.__table__.c
-_input, _asset = JobInput.__table__.c, Asset.__table__.c
+# Columns of the table: a query of mapped attributes takes three times as long.
+_job = Job.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """Values of a job that can change, with or without a new revision.
-
-    Attributes:
-        newest_frame: Iteration of the newest preview.
-        checkpoint_count: Number of its checkpoints.
-        kept_checkpoint_count: Number of its checkpoints that are kept for forks.
-        begun_segment_count: Number of its segments whose first iteration is known.
-        deleted_input_count: Number of its input pictures that were deleted.
-    """
+    """Version of a job, and the part of its row that its progress depends on."""
 
     job_id: str
+    version: int
     revision: int
     state: JobState
-    state_reason: str | None
     finish_requested: bool
     iteration: int
     iterations: int
     finished_at: float | None
     progress: dict[str, Any] | None
     checkpoint_iteration: int
-    warnings: list[Any]
-    worker_id: str | None
-    parent_id: str | None
-    newest_frame: int | None
-    checkpoint_count: int
-    kept_checkpoint_count: int
-    begun_segment_count: int
-    deleted_input_count: int
 
 
 def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
@@ -89,38 +62,22 @@ def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
 @cache
 def _version_statement() -> Select[Any]:
     """Build the statement once: that takes longer than the query."""
-    of_frame, of_segment = _frame.job_id == _job.id, _segment.job_id == _job.id
-    of_checkpoint = _checkpoint.job_id == _job.id
     return select(
         _job.id,
+        _job.version,
         _job.revision,
         _job.state,
-        _job.state_reason,
         _job.finish_requested,
         _job.iteration,
         _job.iterations,
         _job.finished_at,
         _job.progress,
         _job.checkpoint_iteration,
-        _job.warnings,
-        _job.worker_id,
-        _job.parent_id,
-        select(func.max(_frame.iteration)).where(of_frame).scalar_subquery(),
-        _count(of_checkpoint),
-        _count(of_checkpoint, _checkpoint.kept.is_(True)),
-        _count(of_segment, _segment.from_iteration.is_not(None)),
-        _count(
-            _input.job_id == _job.id, _asset.id == _input.asset_id, _asset.key.is_(None)
-        ),
     ).where(
         _job.id == bindparam("job_id"),
         _job.owner_id == bindparam("owner_id"),
         _job.deleted_at.is_(None),
     )
-
-
-def _count(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    return select(func.count()).where(*conditions).correlate(_JOBS).scalar_subquery()
 
 
 def get_job(db: Database, owner_id: str, job_id: str) -> Job:

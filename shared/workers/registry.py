@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.db.job_version import bump_versions
+from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
 from shared.errors import DeviceTaken, SqliteSharedByHosts
 from shared.workers.process_identity import has_exited
@@ -82,6 +84,7 @@ def register_worker(db: Database, registration: Registration) -> None:
                     last_seen=db.now,
                 )
             )
+            bump_versions(session, Job.worker_id == registration.worker_id)
     except IntegrityError:  # of two at the same time, the other was first
         raise DeviceTaken(registration.device_uuid, "unknown", 0.0) from None
 
@@ -116,6 +119,7 @@ def deregister_worker(db: Database, worker_id: str) -> None:
     """Delete the registration of a worker that exits normally."""
     with db.write() as session:
         session.execute(delete(Worker).where(Worker.id == worker_id))
+        bump_versions(session, Job.worker_id == worker_id)  # it is shown without a name
 
 
 def _require_same_host(db: Database, session: Session, host: str) -> None:
@@ -149,6 +153,7 @@ def _free_device(db: Database, session: Session, registration: Registration) -> 
         raise DeviceTaken(existing.device_uuid, existing.id, existing.last_seen)
     session.delete(existing)
     session.flush()
+    bump_versions(session, Job.worker_id == existing.id)
     return existing.draining
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -127,6 +128,11 @@ class Job(Base):
     )
     state_reason: Mapped[StateReason | None] = mapped_column(enum_column(StateReason))
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
+    # Of what the API shows, queue place and progress below a percent left out. Every
+    # UPDATE adds 1, unless it sets the version itself.
+    version: Mapped[int] = mapped_column(
+        BigInteger, default=1, onupdate=literal_column("version + 1", BigInteger)
+    )
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
     params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work

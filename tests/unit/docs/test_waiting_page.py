@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.events.stream import PROBLEM, RECONNECT
 from api.watch import message
-from api.watch.message import REVISION
+from api.watch.message import VERSION
 
 TEXT = (Path(__file__).parents[3] / "docs" / "waiting.md").read_text()
 
@@ -19,4 +19,4 @@ def test_the_table_of_events_names_those_that_there_are():
     table = re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)
 
     assert len(table) == len(set(table))
-    assert set(table) == (words - {REVISION}) | {RECONNECT, PROBLEM}
+    assert set(table) == (words - {VERSION}) | {RECONNECT, PROBLEM}

@@ -177,6 +177,7 @@ def _job_request_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("state_reason", sa.String(16), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("params", Document, nullable=False),
         sa.Column("iterations", sa.Integer(), nullable=False),
         sa.Column("params_digest", sa.String(64), nullable=True),

@@ -1,86 +1,114 @@
-"""ETags made from a glance are those made from the whole, at every turn of a job."""
+"""Versions: whatever changes the job object, at any turn of a job, is a new one."""
 
 from __future__ import annotations
 
 import pytest
 
-from api.job_view.etag import JobETag, job_etag
-from api.job_view.serializer import poll_seconds, serialize_job
+from shared.assets import NewAsset, remove_asset, store_asset
 from shared.jobs.actions import cancel, pause, resume
-from shared.jobs.checkpoints import add_warning, record_checkpoint
+from shared.jobs.checkpoints import (
+    add_warning,
+    discard_newer_checkpoints,
+    keep_last_checkpoint,
+    record_checkpoint,
+)
+from shared.jobs.deletion import purge_job
 from shared.jobs.lease import WrittenBlob, stop_job
+from shared.jobs.retention import (
+    drop_expired_checkpoints,
+    drop_expired_results,
+    thin_kept_checkpoints,
+)
 from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import mark_notified, wake_backed_off_jobs
 from shared.params.segments import Changes
-from shared.queries.jobs import get_job
+from shared.queries.jobs import read_inputs
 from shared.queries.listing import query_jobs
+from shared.workers.registry import deregister_worker
 
 OWNER = LOCAL_OWNER_ID
 
 
 class Turns:
-    """Checks a job from the outside and from within after each turn of its life."""
+    """Compares the object of a job with that before, after each turn of its life."""
 
     def __init__(self, api, job_id):
         self.api, self.job_id = api, job_id
-        self.url, self.marks = f"/v1/jobs/{job_id}", []
+        self.url, self.last = f"/v1/jobs/{job_id}", None
 
-    def check(self, *, news=True):
-        job = serialize_job(self.api.db, get_job(self.api.db, OWNER, self.job_id))
+    def check(self, *, changed=True):
         response = self.api.client.get(self.url)
-        mark = job_etag(job)
-        assert response.get_etag() == (str(mark), True)
-        assert response.text == job.model_dump_json()  # though texts are kept
-        seconds = response.headers.get("Retry-After")
-        assert seconds == (None if (s := poll_seconds(job)) is None else str(s))
+        job = response.json
+        version = job.pop("version")
+        assert response.headers["ETag"] == f'W/"{version}"'
         seen = {"If-None-Match": response.headers["ETag"]}
         again = self.api.client.get(self.url, headers=seen)
         assert (again.status_code, again.data) == (304, b"")
-        assert again.headers.get("Retry-After") == seconds
-        assert (mark not in self.marks) is news
-        self.marks.append(mark)
+        assert again.headers.get("Retry-After") == response.headers.get("Retry-After")
+        del job["queue"]
+        if self.last is not None:
+            old_job, old_version = self.last
+            assert (job != old_job) is changed
+            assert (version > old_version) is changed
+        self.last = job, version
 
 
 @pytest.fixture
 def turns(api, clock):
     api.submitted()
     clock.advance(1)
-    return Turns(api, api.submitted(max_edge=512))
+    submitted = api.submit(params={"max_edge": 512}, keep_every="10")
+    return Turns(api, submitted.json["id"])
 
 
-def wait_in_line(api, turns, clock):
+def store_checkpoint(api, claim, iteration):
+    key = f"checkpoints/{claim.job_id}/{claim.fence}-{iteration}"
+    record_checkpoint(api.db, claim, iteration, WrittenBlob(key, "ab" * 32, 5), 1)
+
+
+def wait_in_line(api, turns):
     first = query_jobs(api.db, OWNER, 10)[-1].id
     turns.check()
     api.worker()
-    turns.check()  # somebody could run it now
-    clock.advance(60)
-    mark_notified(api.db, first)  # any commit, for the clock is none
-    turns.check(news=False)  # that worker is gone; told before
+    turns.check(changed=False)
+    mark_notified(api.db, turns.job_id)
+    turns.check(changed=False)
     cancel(api.db, OWNER, first)
-    turns.check()  # its place in line
+    turns.check(changed=False)  # only its place
 
 
 def run_and_show(api, turns):
     claim = api.claimed()
     turns.check()
-    api.beat(claim, scale=0, scale_iteration=0)
+    api.beat(claim, scale=0, scale_iteration=0, iteration=0)
     turns.check()
-    api.beat(claim, scale=2, scale_iteration=30)
+    api.beat(claim, scale=2, scale_iteration=30, iteration=0)
     turns.check()
-    api.beat(claim, scale=2, scale_iteration=30, elapsed_seconds=70.0)
-    turns.check(news=False)  # below a percent
+    api.beat(claim, scale=2, scale_iteration=30, iteration=100)
+    turns.check()
+    api.beat(claim, scale=2, scale_iteration=30, iteration=100, phase="finishing")
+    turns.check()
     api.frame(claim, 100)
     turns.check()
-    key = f"checkpoints/{claim.job_id}/1-100"
-    record_checkpoint(api.db, claim, 100, WrittenBlob(key, "ab" * 32, 5), 1)
+    for iteration in (100, 110, 120, 130):
+        store_checkpoint(api, claim, iteration)
+        turns.check()
+    discard_newer_checkpoints(api.db, claim, 120)
     turns.check()
     add_warning(api.db, claim, "computed_in_tiles", "in tiles")
+    turns.check()
+    deregister_worker(api.db, "wkr_1")
+    turns.check()
+    api.worker()
     turns.check()
     return claim
 
 
-def be_steered_and_paused(api, turns, claim):
+def be_changed_and_paused(api, turns, claim):
+    for attributes in ({"name": "a name"}, {"tags": ["x"]}, {"priority": 1}):
+        update_job(api.db, OWNER, claim.job_id, JobChange(attributes=attributes))
+        turns.check()
     wanted = JobChange(params=Changes(style_weight=3.0))
     update_job(api.db, OWNER, claim.job_id, wanted)
     turns.check()
@@ -108,40 +136,29 @@ def fail_and_succeed(api, turns, clock):
     turns.check()
 
 
-def test_the_whole_life_of_a_job(api, turns, clock):
-    wait_in_line(api, turns, clock)
-    api.worker()
+def be_forgotten(api, turns, clock):
+    thin_kept_checkpoints(api.db, 10)
+    turns.check()
+    keep_last_checkpoint(api.db, turns.job_id)
+    turns.check()
+    asset = read_inputs(api.db, turns.job_id)[0][1]
+    remove_asset(api.db, OWNER, asset.id)
+    turns.check()
+    restored = NewAsset(OWNER, asset.digest, "assets/again", 3, "image/png", 8, 8)
+    assert store_asset(api.db, restored).id == asset.id
+    turns.check()
+    clock.advance(10 * 86_400)
+    drop_expired_checkpoints(api.db, 1)
+    turns.check()
+    drop_expired_results(api.db, 1)
+    turns.check()
+    purge_job(api.db, OWNER, turns.job_id)
+    assert api.client.get(turns.url).status_code == 410
+
+
+def test_whatever_changes_the_job_object_is_a_new_version(api, turns, clock):
+    wait_in_line(api, turns)
     claim = run_and_show(api, turns)
-    be_steered_and_paused(api, turns, claim)
+    be_changed_and_paused(api, turns, claim)
     fail_and_succeed(api, turns, clock)
-
-
-def test_an_etag_that_comes_back_says_what_was_seen():
-    mark = JobETag(17, 42, "0123456789abcdef")
-
-    assert JobETag.parse(str(mark)) == mark
-
-
-@pytest.mark.parametrize(
-    "etag", ["", "x", "17.42", "17.42.xyz", "-1.2.0123456789abcdef"]
-)
-def test_an_etag_of_others_says_nothing(etag):
-    assert JobETag.parse(etag) is None
-
-
-def test_far_back_in_line_a_step_is_no_news(api, clock):
-    ids = []
-    for _ in range(14):
-        ids.append(api.submitted())
-        clock.advance(1)
-    urls = [f"/v1/jobs/{job_id}" for job_id in (ids[5], ids[-1])]
-
-    def etags():
-        return [api.client.get(url).headers["ETag"] for url in urls]
-
-    before = etags()
-    cancel(api.db, OWNER, ids[0])
-    after = etags()
-
-    assert before[0] != after[0]  # the sixth knows of every step
-    assert before[1] == after[1]  # the fourteenth, of tens
+    be_forgotten(api, turns, clock)

@@ -67,32 +67,20 @@ def test_a_new_revision_ends_a_wait(api, running):
     assert held.seconds < 10
 
 
-def test_a_little_progress_does_not_end_a_wait_and_five_percent_do(api, running):
+def test_progress_below_a_percent_does_not_end_a_wait_and_a_percent_does(api, running):
     url, claim = running
-    etag = etag_of(api, url)
-    before = api.client.get(url).json["progress"]["fraction"]
-    held = Held(api, url, 20, etag)
+    api.beat(claim, iteration=200)
+    before = api.client.get(url)
+    percent = before.json["progress"]["iterations"] / 100
+    held = Held(api, url, 20, before.headers["ETag"])
 
-    api.beat(claim, scale=2, scale_iteration=7)
+    api.beat(claim, iteration=200, elapsed_seconds=70.0)
     assert held.waits
-    api.beat(claim, scale=2, scale_iteration=9)
+    api.beat(claim, iteration=round(200 + percent))
 
     response = held.answer()
     assert response.status_code == 200
-    assert response.json["progress"]["fraction"] - before >= 0.045
-
-
-def test_who_comes_with_an_etag_a_little_old_waits_too(api, running):
-    url, claim = running
-    etag = etag_of(api, url)
-    api.beat(claim, scale=2, scale_iteration=7)
-    assert etag_of(api, url) != etag
-
-    held = Held(api, url, 20, etag)
-
-    assert held.waits
-    api.beat(claim, scale=2, scale_iteration=20)
-    assert held.answer().status_code == 200
+    assert response.json["version"] == before.json["version"] + 1
 
 
 def test_a_wait_that_sees_nothing_new_ends_with_304(api, running):
@@ -154,7 +142,7 @@ def test_a_job_that_is_over_is_not_waited_for(api, running):
         assert held.seconds < 5
 
 
-def test_a_revision_that_no_line_of_the_log_tells_of_ends_a_wait(api, clock):
+def test_a_version_that_no_line_of_the_log_tells_of_ends_a_wait(api, clock):
     job_id = api.submitted()
     api.fail(api.claimed(), retryable=True)
     url = f"/v1/jobs/{job_id}"

@@ -13,8 +13,8 @@ from api.watch.message import (
     END,
     PREVIEW,
     PROGRESS,
-    REVISION,
     STATE,
+    VERSION,
     Message,
 )
 from api.watch.reorder_buffer import GAP_EXPIRY_SECONDS, GAP_WAIT_SECONDS, ReorderBuffer
@@ -171,8 +171,8 @@ def test_a_watch_sees_the_jobs_of_its_owner_that_were_named():
     assert SubscriptionFilter("own_a", frozenset({"job_a"})).matches(mine)
     assert not SubscriptionFilter("own_a", frozenset({"job_b"})).matches(mine)
     assert not SubscriptionFilter("own_b").matches(mine)
-    assert not SubscriptionFilter("own_a").matches(news(REVISION))
-    assert SubscriptionFilter("own_a", includes_revisions=True).matches(news(REVISION))
+    assert not SubscriptionFilter("own_a").matches(news(VERSION))
+    assert SubscriptionFilter("own_a", includes_versions=True).matches(news(VERSION))
 
 
 def progress(row):
@@ -185,16 +185,16 @@ def progress(row):
     )  # fmt: skip
 
 
-def moving(revision=1, done=None, checkpoint_iteration=0, frame=None):
+def moving(version=1, done=None, checkpoint_iteration=0, frame=None):
     told = None if done is None else {"done": done}
-    return RunningJob("job_a", "own_a", revision, JobState.RUNNING, 1, 2, None, told,
+    return RunningJob("job_a", "own_a", version, 1, JobState.RUNNING, 1, 2, None, told,
                   checkpoint_iteration, frame)  # fmt: skip
 
 
 def test_what_moves_is_told_once_and_only_what_moved():
     differences = JobDiff(progress)
 
-    assert kinds(differences.update([moving(done=0.1)])) == [REVISION, PROGRESS]
+    assert kinds(differences.update([moving(done=0.1)])) == [VERSION, PROGRESS]
     assert differences.update([moving(done=0.1)]) == []
     assert kinds(differences.update([moving(done=0.2)])) == [PROGRESS]
     assert kinds(differences.update([moving(done=0.2, checkpoint_iteration=50)])) == [
@@ -203,11 +203,4 @@ def test_what_moves_is_told_once_and_only_what_moved():
     framed = moving(done=0.2, checkpoint_iteration=50, frame=(60, 8, 6))
     assert kinds(differences.update([framed])) == [PREVIEW]
     changed = moving(2, done=0.2, checkpoint_iteration=50, frame=(60, 8, 6))
-    assert kinds(differences.update([changed])) == [REVISION]
-
-
-def test_progress_tells_its_percent_to_those_who_wait_for_more():
-    (_, told) = JobDiff(progress).update([moving(done=0.424)])
-
-    assert told.percent == 42
-    assert '"fraction":0.424' in told.data
+    assert kinds(differences.update([changed])) == [VERSION]

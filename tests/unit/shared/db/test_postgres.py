@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from contextlib import contextmanager
 
@@ -67,20 +66,6 @@ def test_a_connection_that_stood_idle_is_replaced_in_time(postgresql_url):
         began = time.monotonic()
         database.ping()
     assert 0.7 < time.monotonic() - began < 5
-    database.close()
-
-
-def test_whether_anything_was_committed_is_unknown_and_asked_anew(postgresql_url):
-    database, found = Database(postgresql_url), []
-    assert database.change_token() is not None
-
-    with frozen(postgresql_url):
-        thread = threading.Thread(target=lambda: found.append(database.change_token()))
-        thread.start()
-        thread.join(10)
-
-        assert found == [None]
-        assert database.change_token() is not None
     database.close()
 
 
