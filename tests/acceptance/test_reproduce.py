@@ -6,6 +6,7 @@ import json
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.acceptance.test_style_job import CONTENT, STYLE, Farm
 
@@ -42,6 +43,31 @@ def test_a_picture_and_a_manifest_are_made_again_bit_by_bit(farm, tmp_path):
         assert again.returncode == 0, again.stderr
         assert again.stdout.strip().endswith("bit-equal")
         assert (tmp_path / "again.png").read_bytes() == picture.read_bytes()
+
+
+def test_a_picture_guided_by_label_maps_is_made_again(farm, tmp_path):
+    flags = ["--max-edge", "64", "--schedule", "64:5", "--style-loss", "neighbors"]
+    for name, picture, colors in (
+        ("c", CONTENT, ("red", "blue")),
+        ("s", STYLE, ("blue", "red")),
+    ):
+        with Image.open(picture) as opened:
+            width, height = opened.size
+        label_map = Image.new("RGB", (width, height), colors[1])
+        label_map.paste(colors[0], (0, 0, width // 2, height))
+        label_map.save(tmp_path / f"{name}.png")
+    labels = ["--content-labels", tmp_path / "c.png"]
+    labels += ["--labels", f"1={tmp_path / 's.png'}"]
+    guided, free = tmp_path / "guided.png", tmp_path / "free.png"
+
+    for picture, given in ((guided, labels), (free, [])):
+        done = farm.run("run", CONTENT, STYLE, *flags, *given, "-o", picture)
+        assert done.returncode == 0, done.stderr
+    again = farm.run("reproduce", guided)
+
+    assert again.stdout.strip().endswith("bit-equal"), again.stderr
+    with Image.open(guided) as one, Image.open(free) as other:
+        assert one.tobytes() != other.tobytes()
 
 
 def test_a_picture_that_was_finished_early_is_made_again(farm, tmp_path):
