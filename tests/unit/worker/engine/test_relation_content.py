@@ -109,6 +109,8 @@ def test_bfloat16_rounds_relations_about_as_much_as_squared_differences(
             for each in (network32, bf16)
         )
         assert losses.content == pytest.approx(exact.content, rel=0.02)
+        rounded = float(torch.tensor(losses.content).bfloat16())
+        assert losses.content != rounded  # summed in float32
         errors.append(float((gradient - expected).norm() / expected.norm()))
 
     assert errors[1] < 1.5 * errors[0]
