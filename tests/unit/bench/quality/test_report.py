@@ -39,7 +39,7 @@ def make_result(pair: str, style: float) -> PairResult:
         "painting": Image.new("RGB", (30, 60), "green"),
         "bold": Image.new("RGB", (40, 30), "blue"),
     }
-    return PairResult(pair, scores, {"bold": 1.0}, pictures)
+    return PairResult(pair, scores, {"bold": {"cpu_s": 1.0}}, pictures)
 
 
 RESULTS = [
@@ -83,7 +83,7 @@ def test_every_score_is_kept(tmp_path: Path) -> None:
 
     figures = json.loads((tmp_path / "quality.json").read_text())
     assert figures["c"]["scores"]["bold"]["style"] == 6
-    assert figures["a"]["seconds"] == {"bold": 1.0}
+    assert figures["a"]["figures"] == {"bold": {"cpu_s": 1.0}}
     assert (tmp_path / "quality.jpg").exists()
 
 
@@ -106,14 +106,14 @@ def test_a_pair_is_painted_scored_and_can_be_scored_again(
     assert scores[TGT].palette < scores["quick"].palette < scores[IDT].palette
     assert 0 == scores[IDT].cfsd < scores["quick"].cfsd < scores[TGT].cfsd
     assert list(result.pictures) == ["photo", "painting", "quick"]
-    assert result.seconds["quick"] > 0
+    assert result.figures["quick"]["cpu_s"] > 0
     folder = f"again={tmp_path / 'painted' / 'quick'}"
     again = replace(
         parse_options(["--picture-dir", folder, "--work", str(tmp_path)]), pairs=pairs
     )
     (second,) = Session(again).run()
     assert second.scores["again"] == scores["quick"]
-    assert second.seconds == {}
+    assert second.figures == {}
 
 
 def pack_heads(work: Path) -> None:
