@@ -128,7 +128,7 @@ def _format_table(results: Sequence[PairResult]) -> list[str]:
 
 
 def _format_peers(results: Sequence[PairResult]) -> list[str]:
-    """Format when each peer was cut off, and what it had reached; nothing without peers.
+    """Format when each peer was cut off, and what it had reached, if any ran.
 
     A peer whose first step ended after the limit has the picture of that step.
     """

@@ -42,7 +42,7 @@ def cut_lbfgs(
         The number of evaluations, `evaluations`, growing.
     """
     counted = {"evaluations": 0}
-    original = LBFGS.step
+    original: Callable[..., Any] = LBFGS.step
 
     def step(optimizer: LBFGS, closure: Callable[[], Any]) -> Any:
         def evaluate() -> Any:
@@ -56,7 +56,7 @@ def cut_lbfgs(
 
         return original(optimizer, evaluate)
 
-    LBFGS.step = step  # type: ignore[method-assign,assignment]
+    LBFGS.step = step  # type: ignore[method-assign]
     try:
         with suppress(Cut):
             yield counted

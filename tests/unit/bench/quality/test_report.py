@@ -87,6 +87,26 @@ def test_every_score_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "quality.jpg").exists()
 
 
+def test_peers_are_listed_with_their_time_and_what_came_late() -> None:
+    results = [
+        replace(
+            result,
+            figures={
+                "bold": {"cpu_s": 9.0},
+                "theirs": {"cpu_s": 10.0 + at, "limit_s": 9.0, "evaluations": 1 + at},
+            },
+            pictures=result.pictures | {"theirs": Image.new("RGB", (20 + at, 15))},
+        )
+        for at, result in enumerate(RESULTS)
+    ]
+
+    text = format_report(results, {}, OPTIONS)
+
+    assert "| bold | 9 to 9 |  |  | 40 to 40 |  |" in text
+    assert "| theirs | 10 to 12 | 9 to 9 | 1 to 3 | 20 to 22 | 1 |" in text
+    assert "painted now" not in format_report(RESULTS, {}, OPTIONS)
+
+
 @pytest.mark.weights
 def test_a_pair_is_painted_scored_and_can_be_scored_again(
     tmp_path: Path, weights_dir: Path
