@@ -35,6 +35,8 @@ class Task:
         settings: More, by name, for `StyleParams`.
         precision: Of our activations, as IMPASTO_CPU_PRECISION names it, which does
             not count here.
+        limit_s: CPU seconds after which the picture of that moment is wanted, from the
+            peers that bench-quality runs; 0 for no limit.
     """
 
     folder: str
@@ -46,6 +48,7 @@ class Task:
     source: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     precision: str = "auto"
+    limit_s: float = 0
 
     @property
     def picture(self) -> Path:
@@ -58,10 +61,15 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._began, self._paused = time.perf_counter(), 0.0
+        self._cpu_began = time.process_time()
 
     def __call__(self) -> float:
         """Seconds so far."""
         return time.perf_counter() - self._began - self._paused
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all threads so far, with those of any pause."""
+        return time.process_time() - self._cpu_began
 
     def set_back(self, seconds: float) -> None:
         """Do not count so many seconds."""
@@ -85,6 +93,7 @@ def main() -> None:
     figures = work(task, clock)
     figures = {
         "seconds": clock(),
+        "cpu_s": clock.cpu_s(),
         "base_mib": base,
         "peak_mib": memory_mib("VmHWM") - base,
         **figures,

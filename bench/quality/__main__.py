@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.engine.machine import describe
+from bench.engine.peers.environment import NotInstalled
+from bench.engine.processes import ChildFailed
 from bench.quality.candidates import NoPicture
 from bench.quality.options import parse_options
 from bench.quality.pictures import PictureMissing
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
     from bench.quality.options import Options
 
 
+_REASONS = (ChildFailed, NoPicture, NotInstalled, PictureMissing, WrongShape)
+
+
 def main() -> None:
     """Do what was asked for; end with one line where a picture is missing."""
     try:
         _run(parse_options())
-    except (NoPicture, PictureMissing, WrongShape) as error:
+    except _REASONS as error:
         raise SystemExit(str(error)) from error
 
 

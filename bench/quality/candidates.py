@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from bench.engine.measured_process import Task
-from bench.engine.ours.engine_run import start_run
-from shared.params.style import StyleParams
-from worker.engine.images.tensors import to_pil_image
+from bench.engine.processes import measure
 from worker.weights.catalog import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.engine.processes import Figures
     from bench.quality.pairs import Pair
 
 _NAME = re.compile(r"[\w.-]+")  # of a folder, too
@@ -107,17 +105,20 @@ def parse_candidate(word: str) -> Candidate:
 
 
 def paint(
-    candidate: Candidate, inputs: Inputs, precision: str, folder: Path
-) -> Image.Image:
-    """Paint one pair with our engine, on the CPU, in this process.
+    candidate: Candidate, inputs: Inputs, precision: str, threads: int, folder: Path
+) -> Figures:
+    """Paint one pair with our engine, on the CPU, in a process of its own.
 
     Args:
         candidate: Parameters.
         inputs: Files of the pair.
         precision: Of the activations: auto, float32 or bf16.
-        folder: Where the engine may write.
+        threads: Of torch.
+        folder: Where the picture goes, `result.png`.
+
+    Raises:
+        ChildFailed: With the last line it said.
     """
-    params = StyleParams(max_edge=inputs.edge_px, **candidate.params)
     task = Task(
         folder=str(folder),
         photo=str(inputs.photo),
@@ -125,10 +126,10 @@ def paint(
         weights=str(default_folder()),
         edge=inputs.edge_px,
         iterations=[],
+        settings=candidate.params,
         precision=precision,
     )
-    (last,) = deque(start_run(task, params), maxlen=1)
-    return to_pil_image(last.image)
+    return measure("bench.engine.ours.picture", task, threads)
 
 
 def _read_value(text: str) -> tuple[Any, str]:

@@ -30,6 +30,8 @@ class Options:
         set_name: Set of pairs.
         pairs: Pairs to paint and to score.
         candidates: Who paints, in the order of rows and columns.
+        peer_dirs: Folders with checkouts of peers, which get the CPU seconds of the
+            first candidate.
         edge_px: Long side of what our engine paints.
         precision: Of our engine's activations: auto, float32 or bf16.
         threads: Of torch.
@@ -42,6 +44,7 @@ class Options:
     set_name: SetName
     pairs: tuple[Pair, ...]
     candidates: tuple[Candidate | PaintedFolder, ...]
+    peer_dirs: tuple[Path, ...]
     edge_px: int
     precision: str
     threads: int
@@ -59,6 +62,8 @@ def parse_options(words: list[str] | None = None) -> Options:
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
         parser.error(f"two candidates have one name: {', '.join(names)}")
+    if parsed.peer_dir and not isinstance(candidates[0], Candidate):
+        parser.error("--peer-dir needs a --candidate, whose time the peers get")
     for candidate in parsed.candidate:
         try:
             StyleParams(max_edge=parsed.edge, **candidate.params)
@@ -68,6 +73,7 @@ def parse_options(words: list[str] | None = None) -> Options:
         set_name=parsed.set,
         pairs=SETS[parsed.set][: parsed.pairs],
         candidates=candidates,
+        peer_dirs=tuple(parsed.peer_dir),
         edge_px=parsed.edge,
         precision=parsed.precision,
         threads=parsed.threads,
@@ -110,6 +116,15 @@ def _make_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="[NAME=]DIR",
         help="pictures that somebody else painted, DIR/PAIR.png; may be repeated",
+    )
+    add(
+        "--peer-dir",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a checkout of a peer, or a folder of them; may be repeated. Each paints "
+        "for as many CPU seconds as the first candidate took",
     )
     add("--inputs-only", action="store_true", help="write what painters read, and stop")
     add("--samples", type=Path, metavar="DIR", help="for files that samples/ lacks")

@@ -17,6 +17,7 @@ from bench.quality.scores import METRICS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bench.engine.processes import Figures
     from bench.quality.options import Options
     from bench.quality.scores import Scores
 
@@ -43,13 +44,14 @@ class PairResult:
     Attributes:
         pair: Name of the pair.
         scores: Scores by the name of a candidate or a control.
-        seconds: Seconds that our engine painted, by the name of a candidate.
+        figures: CPU seconds and more of each that painted now, by its name; of a peer
+            also its limit and its evaluations.
         pictures: Photo, painting and what the candidates painted, by caption.
     """
 
     pair: str
     scores: dict[str, Scores]
-    seconds: dict[str, float]
+    figures: dict[str, Figures]
     pictures: dict[str, Image.Image]
 
 
@@ -67,7 +69,7 @@ def save_report(
     figures = {
         result.pair: {
             "scores": {name: asdict(each) for name, each in result.scores.items()},
-            "seconds": result.seconds,
+            "figures": result.figures,
         }
         for result in results
     }
@@ -88,7 +90,7 @@ def format_report(
         "painted": f"{options.edge_px} px, activations: {options.precision}",
     }
     lines = [f"{name}: {value}  " for name, value in head.items()]
-    lines += ["", *_format_table(results), ""]
+    lines += ["", *_format_table(results), "", *_format_peers(results)]
     lines += [
         f"- {candidate.name}: `{json.dumps(candidate.params)}`"
         for candidate in options.candidates
@@ -123,6 +125,31 @@ def _format_table(results: Sequence[PairResult]) -> list[str]:
         columns.append([_relative_cfsd(result, name) for result in results])
         rows.append([name, *map(_format_cell, columns)])
     return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _format_peers(results: Sequence[PairResult]) -> list[str]:
+    """Format when each peer was cut off, and what it had reached, if any ran.
+
+    A peer whose first step ended after the limit has the picture of that step.
+    """
+    if not any("limit_s" in each for each in results[0].figures.values()):
+        return []
+    heads = ["painted now", "CPU seconds", "allowed", "evaluations", "long side, px"]
+    rows = [[*heads, "pairs without a picture in time"], ["---"] * (len(heads) + 1)]
+    for name in results[0].figures:
+        found = [result.figures[name] for result in results]
+        edges = [max(result.pictures[name].size) for result in results]
+        columns = [
+            [each[key] for each in found if key in each]
+            for key in ("cpu_s", "limit_s", "evaluations")
+        ]
+        late = str(columns[-1].count(1)) if columns[-1] else ""
+        rows.append([name, *map(_format_range, [*columns, edges]), late])
+    return [f"| {' | '.join(row)} |" for row in rows] + [""]
+
+
+def _format_range(values: Sequence[float]) -> str:
+    return f"{min(values):.0f} to {max(values):.0f}" if values else ""
 
 
 def _relative_cfsd(result: PairResult, name: str) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
 from bench.quality.candidates import Candidate, Inputs, paint
+from bench.quality.peers import prepare_peers
 from bench.quality.pictures import Library, resize_to_edge
 from bench.quality.report import IDT, TGT, PairResult
 from bench.quality.scores import PairScorer, load_heads
@@ -19,9 +19,12 @@ from worker.weights.load import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from bench.engine.processes import Figures
     from bench.quality.options import Options
     from bench.quality.pairs import Pair
+    from bench.quality.peers import ReadyPeer
 
 
 class Session:
@@ -34,6 +37,7 @@ class Session:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._library = Library(options.work, options.samples)
+        self._peers: list[ReadyPeer] = []
 
     def write_inputs(self, pair: Pair) -> Inputs:
         """Write the two files that painters read.
@@ -56,6 +60,8 @@ class Session:
         """Paint and score each pair.
 
         Raises:
+            ChildFailed: An engine did not paint.
+            NotInstalled: A package that a peer needs cannot be had.
             NoPicture: Somebody else's picture is missing; before anything is painted.
             PictureMissing: A picture of a pair could not be had.
             WrongShape: Somebody else's picture does not have the photo's shape.
@@ -67,10 +73,12 @@ class Session:
         weights = load_weights("vgg16", default_folder())
         network = build_network("vgg16", weights, torch.device("cpu"))
         heads = load_heads(self._library)
+        options = self._options
+        self._peers = prepare_peers(options.peer_dirs, weights, options.work)
         for pair in pairs:
             photo, painting = map(self._library.load, (pair.photo, pair.painting))
             scorer = PairScorer(network, heads, photo, painting)
-            painted, seconds = self._paint_pair(pair)
+            painted, figures = self._paint_pair(pair)
             scored = {
                 IDT: photo,
                 TGT: painting.resize(photo.size, Image.Resampling.LANCZOS),
@@ -79,34 +87,47 @@ class Session:
             yield PairResult(
                 pair=pair.name,
                 scores={name: scorer.score(each) for name, each in scored.items()},
-                seconds=seconds,
+                figures=figures,
                 pictures={"photo": photo, "painting": painting, **painted},
             )
 
     def _paint_pair(
         self, pair: Pair
-    ) -> tuple[dict[str, Image.Image], dict[str, float]]:
-        """Return the pictures by candidate, and the seconds of those painted now."""
-        inputs = self.write_inputs(pair)
-        pictures, seconds = {}, {}
-        for candidate in self._options.candidates:
+    ) -> tuple[dict[str, Image.Image], dict[str, Figures]]:
+        """Return the pictures by name, and the figures of those painted now."""
+        options, inputs = self._options, self.write_inputs(pair)
+        pictures: dict[str, Image.Image] = {}
+        figures: dict[str, Figures] = {}
+        for candidate in options.candidates:
             name = candidate.name
             if isinstance(candidate, Candidate):
-                began = time.perf_counter()
-                pictures[name] = self._paint(candidate, inputs, pair)
-                seconds[name] = time.perf_counter() - began
-                _log(f"{pair.name}: {name} took {seconds[name]:.0f} s")
+                folder = self._make_folder(name)
+                figures[name] = paint(
+                    candidate, inputs, options.precision, options.threads, folder
+                )
+                pictures[name] = _keep(folder, pair, name, figures[name])
             else:
                 pictures[name] = candidate.load(pair)
-        return pictures, seconds
+        for peer in self._peers:
+            limit_s = figures[options.candidates[0].name]["cpu_s"]
+            folder = self._make_folder(peer.name)
+            found = peer.paint(inputs, limit_s, options.threads, folder)
+            figures[peer.name] = found | {"limit_s": limit_s}
+            pictures[peer.name] = _keep(folder, pair, peer.name, found)
+        return pictures, figures
 
-    def _paint(self, candidate: Candidate, inputs: Inputs, pair: Pair) -> Image.Image:
-        """Paint, and keep the file: `--picture-dir` can score it again."""
-        folder = self._options.work / "painted" / candidate.name
+    def _make_folder(self, name: str) -> Path:
+        folder = self._options.work / "painted" / name
         folder.mkdir(parents=True, exist_ok=True)
-        picture = paint(candidate, inputs, self._options.precision, folder)
-        picture.save(folder / f"{pair.name}.png")
-        return picture
+        return folder
+
+
+def _keep(folder: Path, pair: Pair, name: str, found: Figures) -> Image.Image:
+    """Give the picture the pair's name, for `--picture-dir`, and load it."""
+    path = (folder / "result.png").replace(folder / f"{pair.name}.png")
+    _log(f"{pair.name}: {name} took {found['cpu_s']:.0f} s of CPU time")
+    with Image.open(path) as opened:
+        return opened.convert("RGB")
 
 
 def _log(line: str) -> None:

@@ -7,6 +7,7 @@ same layers by their places there. Its loss, optimizer and constants are its own
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,14 @@ import torchvision
 from PIL import Image
 
 from bench.engine.layers import CONTENT, CONVOLUTIONS, STYLES
+from bench.engine.peers.cut import Cut, is_over
 from bench.engine.peers.weights import vgg16
 
 if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
 
 
-def work(task: Task, _: Stopwatch) -> dict[str, Any]:
+def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     """Iterations: of the first scale, and of each of the others."""
     first, others = task.iterations
     features = vgg16(Path(task.weights))
@@ -37,15 +39,22 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
     photo, painting = (
         Image.open(path).convert("RGB") for path in (task.photo, task.painting)
     )
-    picture = transfer.stylize(
-        photo,
-        [painting],
-        end_scale=task.edge,
-        initial_iterations=first,
-        iterations=others,
-        callback=lambda iterate: steps.append(iterate.i),
-    )
-    picture.save(task.picture)
+
+    def count(iterate: Any) -> None:
+        steps.append(iterate.i)
+        if is_over(task, clock):
+            raise Cut
+
+    with suppress(Cut):
+        transfer.stylize(
+            photo,
+            [painting],
+            end_scale=task.edge,
+            initial_iterations=first,
+            iterations=others,
+            callback=count,
+        )
+    transfer.get_image().save(task.picture)
     return {"evaluations": len(steps)}
 
 

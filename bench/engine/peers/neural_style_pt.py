@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.engine.peers.cut import cut_lbfgs
 from bench.engine.peers.weights import CAFFE_FILE
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     """Run its command line in this process.
 
     Iterations: of the first picture it saves, and of the last one. It saves one at
-    every multiple of the first, in the time that is measured.
+    every multiple of the first, in the time that is measured. With a limit there is one
+    picture alone.
     """
     first, last = task.iterations
     began = time.time() - clock()
@@ -47,11 +49,14 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     os.chdir(task.weights)
     # The classifier is not in the file; only it is missed.
     sys.argv = [_SCRIPT, *words, "-disable_check"]
-    if task.source:
-        sys.path.insert(0, task.source)
-        runpy.run_path(str(Path(task.source) / _SCRIPT), run_name="__main__")
-    else:
-        runpy.run_module("neural_style.neural_style", run_name="__main__")
+    with cut_lbfgs(task, clock, "deprocess") as counted:
+        if task.source:
+            sys.path.insert(0, task.source)
+            runpy.run_path(str(Path(task.source) / _SCRIPT), run_name="__main__")
+        else:
+            runpy.run_module("neural_style.neural_style", run_name="__main__")
+    if task.limit_s:
+        return counted
     early = task.picture.with_stem(f"{task.picture.stem}_{first}")
     return {
         "moments": [

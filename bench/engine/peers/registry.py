@@ -24,6 +24,8 @@ class Peer:
         quick: The same for a first try.
         told: What `iterations` are.
         goal: How many times faster we want to be at its own J; 0 for no goal.
+        default: Iterations of its own defaults, for the module; empty: it cannot be cut
+            off, and is not in bench-quality.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Peer:
     quick: tuple[int, ...]
     told: str
     goal: float
+    default: tuple[int, ...] = ()
 
 
 PEERS = (
@@ -48,6 +51,7 @@ PEERS = (
         quick=(4, 8),
         told="{} L-BFGS iterations",
         goal=10,
+        default=(100, 1000),
     ),
     Peer(
         name="crowsonkb",
@@ -59,6 +63,7 @@ PEERS = (
         quick=(8, 4),
         told="{} + {} a scale, Adam",
         goal=10,
+        default=(1000, 500),
     ),
     Peer(
         name="PyTorch tutorial",
@@ -81,6 +86,18 @@ PEERS = (
         quick=(8,),
         told="{} L-BFGS iterations",
         goal=0,
+    ),
+    Peer(
+        name="SPST",
+        module="bench.engine.peers.spst",
+        package="",
+        needs=(),
+        mark="spst.py",
+        iterations=(600,),
+        quick=(10,),
+        told="{} L-BFGS iterations",
+        goal=0,
+        default=(600,),
     ),
 )
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torchvision.models.vgg import cfgs, make_layers
 
+from bench.engine.layers import CONVOLUTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 CAFFE_FILE = "vgg16.pth"  # neural-style-pt knows the network by the file's name
 TORCHVISION_FILE = "torchvision-vgg16.pth"
+GATYS_FILE = "model/vgg_conv.pth"  # as SPST looks for it
 
 _FIRST = "features.0.weight"
 _FIRST_BIAS = "features.0.bias"
@@ -33,15 +36,27 @@ UNIT = float(_WHITE * _TORCHVISION_STD.mean())  # 57.6
 
 
 def write(weights: Mapping[str, Tensor], folder: Path) -> None:
-    """Write both forms into `folder`."""
+    """Write all forms into `folder`."""
     torch.save(caffe(weights), folder / CAFFE_FILE)
     torch.save(torchvision(weights), folder / TORCHVISION_FILE)
+    (folder / GATYS_FILE).parent.mkdir(exist_ok=True)
+    torch.save(gatys(weights), folder / GATYS_FILE)
 
 
 def caffe(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As loadcaffe wrote them: the first convolution takes BGR."""
     flipped = weights[_FIRST].flip(1).contiguous()
     return {**weights, _FIRST: flipped}
+
+
+def gatys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Caffe's, by the names that Gatys gave the layers (`conv1_1.weight`)."""
+    tensors = caffe(weights)
+    return {
+        f"{name.replace('relu', 'conv')}.{kind}": tensors[f"features.{place}.{kind}"]
+        for name, place in CONVOLUTIONS.items()
+        for kind in ("weight", "bias")
+    }
 
 
 def torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

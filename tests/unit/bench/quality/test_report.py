@@ -39,7 +39,7 @@ def make_result(pair: str, style: float) -> PairResult:
         "painting": Image.new("RGB", (30, 60), "green"),
         "bold": Image.new("RGB", (40, 30), "blue"),
     }
-    return PairResult(pair, scores, {"bold": 1.0}, pictures)
+    return PairResult(pair, scores, {"bold": {"cpu_s": 1.0}}, pictures)
 
 
 RESULTS = [
@@ -83,8 +83,28 @@ def test_every_score_is_kept(tmp_path: Path) -> None:
 
     figures = json.loads((tmp_path / "quality.json").read_text())
     assert figures["c"]["scores"]["bold"]["style"] == 6
-    assert figures["a"]["seconds"] == {"bold": 1.0}
+    assert figures["a"]["figures"] == {"bold": {"cpu_s": 1.0}}
     assert (tmp_path / "quality.jpg").exists()
+
+
+def test_peers_are_listed_with_their_time_and_what_came_late() -> None:
+    results = [
+        replace(
+            result,
+            figures={
+                "bold": {"cpu_s": 9.0},
+                "theirs": {"cpu_s": 10.0 + at, "limit_s": 9.0, "evaluations": 1 + at},
+            },
+            pictures=result.pictures | {"theirs": Image.new("RGB", (20 + at, 15))},
+        )
+        for at, result in enumerate(RESULTS)
+    ]
+
+    text = format_report(results, {}, OPTIONS)
+
+    assert "| bold | 9 to 9 |  |  | 40 to 40 |  |" in text
+    assert "| theirs | 10 to 12 | 9 to 9 | 1 to 3 | 20 to 22 | 1 |" in text
+    assert "painted now" not in format_report(RESULTS, {}, OPTIONS)
 
 
 @pytest.mark.weights
@@ -106,14 +126,14 @@ def test_a_pair_is_painted_scored_and_can_be_scored_again(
     assert scores[TGT].palette < scores["quick"].palette < scores[IDT].palette
     assert 0 == scores[IDT].cfsd < scores["quick"].cfsd < scores[TGT].cfsd
     assert list(result.pictures) == ["photo", "painting", "quick"]
-    assert result.seconds["quick"] > 0
+    assert result.figures["quick"]["cpu_s"] > 0
     folder = f"again={tmp_path / 'painted' / 'quick'}"
     again = replace(
         parse_options(["--picture-dir", folder, "--work", str(tmp_path)]), pairs=pairs
     )
     (second,) = Session(again).run()
     assert second.scores["again"] == scores["quick"]
-    assert second.seconds == {}
+    assert second.figures == {}
 
 
 def pack_heads(work: Path) -> None:
