@@ -209,6 +209,17 @@ def test_a_paused_job_goes_on_from_where_it_was_in_the_outage(farm, worker, door
     assert job.checkpoint_iteration > 10
 
 
+def test_a_claim_whose_answer_was_lost_is_not_claimed_twice(farm, worker, door):
+    job_id = farm.submit(notify=False, **SMALL)
+    answers = [True]  # the first one is lost
+    door.loses = lambda: bool(answers) and answers.pop()
+
+    assert Runner(worker(lease_seconds=60)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+
+
 def test_a_change_whose_answer_was_lost_is_painted_from_where_the_row_says(
     farm, worker, door
 ):
