@@ -99,9 +99,9 @@ def test_a_database_out_of_reach_is_told_in_one_line():
 
 def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     engine = create_engine(database_url)
-    columns = "id, owner_id, kind, state, fence, revision, attempts, max_attempts"
+    columns = "id, owner_id, kind, state, fence, revision, version, attempts"
     more = (
-        "crashes_in_a_row, need_bytes, priority, run_after, iteration, "
+        "max_attempts, crashes_in_a_row, need_bytes, priority, run_after, iteration, "
         "checkpoint_iteration"
     )
     rest = (
@@ -109,7 +109,7 @@ def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     )
     false = "0" if engine.dialect.name == "sqlite" else "false"
     values = (
-        f"'j','o','style','running',0,1,0,4, 0,0,0,0,0,0, 0,{false},'[]','{{}}',1,0"
+        f"'j','o','style','running',0,1,1,0, 4,0,0,0,0,0,0, 0,{false},'[]','{{}}',1,0"
     )
     with engine.connect() as connection:
         owner = "INSERT INTO owners (id, queued, running, created_at)"
