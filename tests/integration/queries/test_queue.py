@@ -58,23 +58,6 @@ def test_jobs_in_line_run_one_after_the_other_on_a_live_worker(db, clock):
     assert third.starts == second.ends
 
 
-def test_what_is_left_of_a_running_job_comes_first(db, clock):
-    learned(db)
-    clock.advance(1)
-    submit(db)
-    clock.advance(1)
-    waits = submit(db)
-    worker(db)
-    held = claim(db)
-    said = {"scale": 2, "scale_iteration": 40, "phase": "optimizing"}
-    said |= {"iteration_seconds": [0.1] * 3, "width": 8, "height": 8}
-    renew_lease(db, held, 1000, 200, said)
-
-    slot = read_queue_state(db).run_slots[waits]
-
-    assert slot.starts.seconds == pytest.approx(10 * 0.1)
-
-
 @pytest.fixture
 def busy(db, clock):
     """(claim, id of who waits behind): the claim has made 40 of its last 50."""
@@ -85,10 +68,18 @@ def busy(db, clock):
     waits = submit(db)
     worker(db)
     held = claim(db)
-    said = {"scale": 2, "scale_iteration": 40, "phase": "optimizing"}
-    said |= {"iteration_seconds": [0.1] * 3, "width": 8, "height": 8}
-    renew_lease(db, held, 1000, 200, said)
+    progress = {"scale": 2, "scale_iteration": 40, "phase": "optimizing"}
+    progress |= {"iteration_seconds": [0.1] * 3, "width": 8, "height": 8}
+    renew_lease(db, held, 1000, 200, progress)
     return held, waits
+
+
+def test_what_is_left_of_a_running_job_comes_first(db, busy):
+    _, waits = busy
+
+    slot = read_queue_state(db).run_slots[waits]
+
+    assert slot.starts.seconds == pytest.approx(10 * 0.1)
 
 
 def steer(db, job_id, **changes):
