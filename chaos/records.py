@@ -52,7 +52,7 @@ class ChildRequest:
         parent_id: Id of the job that it continues.
         relation: `fork`, `extend` or `retry`.
         job_id: Id of the child. None: refused, or nobody knows.
-        is_unknown: Whether no answer came that is one.
+        is_unknown: Whether there may be a child without an answer that names it.
         at: When it was sent, seconds since 1970.
         seconds: How long the answer took; with a pause where it had to be sent again.
         iteration: Iteration that a fork begins at.

@@ -126,12 +126,17 @@ class ApiClient:
         The status is None where there was none to the last.
         """
         form = {"params": params, "name": name}
-        return self._send_until_answered("/v1/jobs", files=pictures, data=form)
+        answer = self._send_until_answered("/v1/jobs", files=pictures, data=form)
+        return answer[:2]
 
     def request_child(
         self, parent_id: str, relation: str, body: Mapping[str, Any]
-    ) -> tuple[int | None, dict[str, Any]]:
-        """Fork, extend or retry a job, as persistently as `submit` does."""
+    ) -> tuple[int | None, dict[str, Any], bool]:
+        """Fork, extend or retry a job, as persistently as `submit` does.
+
+        The third value is whether it had to be sent again: a server that stood still
+        may do later what another one refused.
+        """
         return self._send_until_answered(f"/v1/jobs/{parent_id}/{relation}", json=body)
 
     def request_action(self, job_id: str, verb: str) -> int | None:
@@ -156,14 +161,14 @@ class ApiClient:
 
     def _send_until_answered(
         self, path: str, **what: Any
-    ) -> tuple[int | None, dict[str, Any]]:
+    ) -> tuple[int | None, dict[str, Any], bool]:
         key = {"Idempotency-Key": uuid.uuid4().hex}
         for turn in range(_TRIES):
             status, said = self._send("POST", path, turn, headers=key, **what)
             if is_answer(status, said):
                 break
             time.sleep(_PAUSE_SECONDS)
-        return status, said
+        return status, said, turn > 0
 
     def _send(
         self, method: str, path: str, turn: int = 0, **what: Any

@@ -64,7 +64,7 @@ def submit(world: World, rng: Random) -> None:
     def ask(api: ApiProcess) -> str:
         return _submit_once(api, name, params, keep_every)
 
-    status, job_id = _ask_until_answered(world, rng, ask)
+    status, job_id, _ = _ask_until_answered(world, rng, ask)
     world.records.submissions[number] = Submission(
         name, CHAIN, seed, params, job_id, status is None, sent.at, 0.0
     )
@@ -106,20 +106,25 @@ def _ask_for_child(world: World, relation: str, parent_id: str, rng: Random) -> 
             )
         return _submit_child_once(api, world.children[number], number, dice)
 
-    status, job_id = _ask_until_answered(world, rng, ask)
+    status, job_id, tries = _ask_until_answered(world, rng, ask)
+    # A frozen server may still do what another server has refused: an earlier try
+    # submits its child once the server wakes up and the job's state allows it.
+    is_unknown = status is None or (status == REFUSED and tries > 1)
     world.children[number] = replace(
-        world.children[number], job_id=job_id, is_unknown=status is None
+        world.children[number], job_id=job_id, is_unknown=is_unknown
     )
 
 
 def _ask_until_answered(
     world: World, rng: Random, ask: Callable[[ApiProcess], Any]
-) -> tuple[int | None, Any]:
-    pause = PAUSE_SECONDS
+) -> tuple[int | None, Any, int]:
+    """Ask until there is an answer: its status, its value, and how often was asked."""
+    pause, tries = PAUSE_SECONDS, 0
     while True:
+        tries += 1
         status, value = _call(world, rng.choice(world.apis), ask)
         if status is not None:
-            return status, value
+            return status, value, tries
         world.scheduler.sleep(pause)
         pause = min(1.5 * pause, LONGEST_PAUSE_SECONDS)
 
