@@ -146,6 +146,10 @@ class Lease:
         """Record that a write waited for the database in vain, which is no stall."""
         self.is_cut_off, self._active_at = True, self._clock.monotonic()
 
+    def report_freeze(self) -> None:
+        """Record that the whole process stood still, which is no stall."""
+        self._active_at = max(self._active_at, self._clock.monotonic())
+
     @property
     def pace(self) -> float | None:
         """Seconds per megapixel and iteration; None before the first measurement."""

@@ -46,6 +46,7 @@ class Watchdog:
         self._can_receive = can_receive
         self._poll_count = runner.poll_count
         self._due_since: float | None = None
+        self._checked_at = context.clock.monotonic()
 
     @property
     def check_seconds(self) -> float:
@@ -59,11 +60,24 @@ class Watchdog:
         Returns:
             Reason to replace the process; None while it works.
         """
+        self._excuse_freeze()
         if self._runner.is_broken:
             return "its device failed"
         if self._is_hung():
             return "an iteration does not come back"
         return "it does not hear" if self._is_ignoring_jobs() else None
+
+    def _excuse_freeze(self) -> None:
+        """Begin anew if the whole process stood still (SIGSTOP, a suspended machine).
+
+        This thread may run again before the device had a chance to go on.
+        """
+        now = self._context.clock.monotonic()
+        since_check, self._checked_at = now - self._checked_at, now
+        if since_check > self.check_seconds + self._context.settings.lease_seconds:
+            self._due_since = None
+            if self._runner.lease is not None:
+                self._runner.lease.report_freeze()
 
     def _is_hung(self) -> bool:
         lease = self._runner.lease

@@ -12,6 +12,7 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs.claim import claim_job
 from shared.settings import Settings
 from tests.support.job_rows import BIGGER, DEVICE, claim, submit
+from worker.lease import Lease
 from worker.watchdog import Watchdog
 
 
@@ -129,3 +130,17 @@ def test_a_job_hung_for_two_leases_is_a_reason(db, watch, runner, stalled, is_hu
     runner.is_busy, runner.lease = True, SimpleNamespace(stalled_seconds=stalled)
 
     assert (watch() == "an iteration does not come back") is is_hung
+
+
+def test_a_worker_that_stood_still_as_a_whole_is_not_hung(
+    db, tools, watch, runner, clock
+):
+    submit(db)
+    runner.is_busy = True
+    runner.lease = Lease(db, claim(db), tools.settings, tools.draining, clock)
+    runner.lease.report(1, {})
+
+    assert watch(after=600) is None  # it was suspended, and this thread runs first
+    verdicts = [watch(after=5) for _ in range(60)]
+    assert verdicts[:12] == [None] * 12  # two leases, at least, for its iteration
+    assert verdicts[-1] == "an iteration does not come back"
