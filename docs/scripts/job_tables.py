@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _EFFECTS = {
-    ActionEffect.REQUEST: "noted",
-    ActionEffect.NO_CHANGE: "as it is",
-    ActionEffect.CHILD_JOB: "a new job",
+    ActionEffect.REQUEST: "request stored",
+    ActionEffect.NO_CHANGE: "unchanged",
+    ActionEffect.CHILD_JOB: "new job",
 }
 _NEEDS = {
-    Requirement.CHECKPOINT: ", with a checkpoint",
-    Requirement.EARLY_COMPLETION: ", if early",
+    Requirement.CHECKPOINT: ", if it has a checkpoint",
+    Requirement.EARLY_COMPLETION: ", if it ended early",
 }
 
 
 def verbs_table() -> str:
-    """What people may ask: a row per verb, a column per state."""
+    """Actions: a row for each, a column for each state."""
     rows = [
         [f"**{verb}**", *(_asked(answers.get(state)) for state in JobState)]
         for verb, answers in ACTIONS.items()
     ]
-    return _table(["asked", *(f"`{state}`" for state in JobState)], rows)
+    return _table(["action", *(f"`{state}`" for state in JobState)], rows)
 
 
 def events_table() -> str:
-    """What happens: a row per event, a column per state that is not an end."""
+    """Events: a row for each, a column for each state that is not final."""
     states = [state for state in JobState if state not in TERMINAL]
     rows = [
         [f"**{event}**", *(f"`{m[s]}`" if s in m else "" for s in states)]
         for event, m in EVENTS.items()
     ]
-    return _table(["happens", *(f"`{state}`" for state in states)], rows)
+    return _table(["event", *(f"`{state}`" for state in states)], rows)
 
 
 def _asked(answer: ActionOutcome | None) -> str:
