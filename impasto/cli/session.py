@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from impasto.client.client import Client
 
+STDIO = Path("-")  # standard input or output, as a path on the command line
 ApiUrl = Annotated[
     str | None,
     typer.Option(
