@@ -29,6 +29,7 @@ from impasto.cli.commands.admin import (
     undrain,
     worker,
 )
+from impasto.cli.commands.doctor import doctor
 from impasto.cli.commands.estimate import estimate
 from impasto.cli.commands.explore import explore
 from impasto.cli.commands.jobs import download, frames, logs, ls, queue, show, watch
@@ -81,7 +82,7 @@ def make_app() -> typer.Typer:
         *(cancel, pause, resume, finish),
         *(extend, fork, retry),
         *(recipe, reproduce),
-        *(demo, serve, worker, migrate),
+        *(doctor, demo, serve, worker, migrate),
     )
     for command in commands:
         app.command()(command)

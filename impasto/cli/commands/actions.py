@@ -10,7 +10,7 @@ import typer
 from impasto.cli.exit_codes import error_lines, exit_code
 from impasto.cli.job_ids import resolve_job_id
 from impasto.cli.output import print_line, print_message
-from impasto.cli.session import ApiUrl, AsJson, JobId, connect
+from impasto.cli.session import ApiUrl, AsJson, JobId, JobIds, connect
 from impasto.errors import ImpastoError, InvalidOption
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from impasto.client.jobs import Jobs
     from impasto.client.models import Job
 
-JobIds = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Ids, beginnings, or @last.")
-]
 # Changes of these need no revision: they do not depend on what the job was before.
 _FIELDS_WITHOUT_REVISION = frozenset({"name", "priority", "cancel_after"})
 

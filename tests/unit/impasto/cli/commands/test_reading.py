@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 import impasto as package
+from impasto.cli.app import make_app
 from tests.support.fake_api import Answer, job, problem
 
 JOB = job()["id"]
@@ -114,6 +116,17 @@ def test_hints_are_for_the_shell(farm, impasto, answer, hint):
     farm.answers(SELF, Answer(409, answer))
 
     assert hint in impasto("show", JOB).stderr
+
+
+def test_the_shell_completes_ids_and_says_what_they_are(farm, impasto, monkeypatch):
+    farm.answers("GET /v1/jobs", Answer(body={"data": [job(name="cat")]}))
+    monkeypatch.setenv("_IMPASTO_COMPLETE", "complete_zsh")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "impasto show job_0")
+
+    result = CliRunner().invoke(make_app(), [], prog_name="impasto")
+
+    assert JOB in result.stdout
+    assert "queued cat" in result.stdout
 
 
 def test_actions_print_json_if_asked_to(farm, impasto):
