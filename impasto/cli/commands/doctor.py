@@ -37,7 +37,10 @@ def _check_farm(api_url: str | None) -> bool:
     try:
         with connect(api_url) as client:
             queue = client.queue()
-            print_line(f"ok    farm      {client.base_url}, {queue['workers']} workers")
+            word = "ok   " if queue["workers"] else "WRONG"
+            print_line(f"{word} farm      {client.base_url}, {queue['workers']} workers")
+            if not queue["workers"]:
+                print_line("      start one: impasto worker; look at its log if it ends")
     except ImpastoError as error:
         print_line(f"-     farm      {error}")
         return False
