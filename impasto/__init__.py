@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Any
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ServerUnreachable",
     "StyleImage",
     "WaitTimeout",
+    "__version__",
 ]
 
 _PUBLIC_NAMES = {
@@ -29,7 +30,16 @@ _PUBLIC_NAMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use: the command line must start without httpx."""
+    if name == "__version__":
+        return _read_version()
     for module, names in _PUBLIC_NAMES.items():
         if name in names:
             return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _read_version() -> str:
+    try:
+        return metadata.version("impasto")
+    except metadata.PackageNotFoundError:  # a checkout that nobody installed
+        return "0"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from impasto import __version__
 from impasto.cli.commands.actions import (
     cancel,
     change,
@@ -15,6 +16,7 @@ from impasto.cli.commands.actions import (
     finish,
     fork,
     pause,
+    remove,
     resume,
     retry,
 )
@@ -27,9 +29,10 @@ from impasto.cli.commands.admin import (
     undrain,
     worker,
 )
+from impasto.cli.commands.doctor import doctor
 from impasto.cli.commands.estimate import estimate
 from impasto.cli.commands.explore import explore
-from impasto.cli.commands.jobs import download, ls, show, watch
+from impasto.cli.commands.jobs import download, frames, logs, ls, queue, show, watch
 from impasto.cli.commands.keys import create, list_all, revoke
 from impasto.cli.commands.recipe import recipe
 from impasto.cli.commands.reproduce import reproduce
@@ -37,7 +40,7 @@ from impasto.cli.commands.run import demo, run, submit
 from impasto.cli.commands.sheet import sheet
 from impasto.cli.commands.up import up
 from impasto.cli.exit_codes import error_lines, exit_code
-from impasto.cli.output import print_message
+from impasto.cli.output import print_line, print_message
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
@@ -57,6 +60,12 @@ class _CommandGroup(TyperGroup):
             raise typer.Exit(exit_code(error)) from error
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print_line(f"impasto {__version__}")
+        raise typer.Exit
+
+
 def make_app() -> typer.Typer:
     """Build the application; commands come in the order a newcomer needs them."""
     app = typer.Typer(
@@ -69,19 +78,32 @@ def make_app() -> typer.Typer:
     )
     commands: tuple[Callable[..., None], ...] = (
         *(up, run, submit, estimate, explore, sheet),
-        *(watch, show, ls, download),
+        *(watch, show, ls, download, frames, logs, queue),
         *(cancel, pause, resume, finish),
         *(extend, fork, retry),
         *(recipe, reproduce),
-        *(demo, serve, worker, migrate),
+        *(doctor, demo, serve, worker, migrate),
     )
     for command in commands:
         app.command()(command)
     app.command("set")(change)
+    app.command("rm")(remove)
+    app.callback()(_global_options)
     app.add_typer(_weights(), name="weights")
     app.add_typer(_keys(), name="keys")
     app.add_typer(_admin(), name="admin")
     return app
+
+
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print it."
+        ),
+    ] = False,
+) -> None:
+    """Neural style transfer on your own machines."""
 
 
 def _weights() -> typer.Typer:

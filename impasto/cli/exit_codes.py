@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from impasto.cli.hints import describe_field, shell_hint
 from impasto.errors import ApiError, ImpastoError
 
 OK = 0
@@ -29,9 +30,9 @@ def exit_code(error: ImpastoError) -> int:
 def error_lines(error: ImpastoError) -> list[str]:
     """Return the lines that explain an error: problem, invalid values, next step."""
     lines = [f"error: {error}"]
-    if isinstance(error, ApiError):
-        fields = (f"{field.pointer}: {field.detail}" for field in error.errors)
-        lines += [f"  {line}" for line in fields if line not in str(error)]
-    if error.hint:
-        lines.append(f"hint: {error.hint}")
+    if isinstance(error, ApiError) and error.errors:
+        lines = ["error: invalid values"]
+        lines += [f"  {describe_field(field)}" for field in error.errors]
+    if hint := shell_hint(error):
+        lines.append(f"hint: {hint}")
     return lines

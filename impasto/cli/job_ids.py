@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from impasto.errors import AmbiguousId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from impasto.client.jobs import Jobs
 
 LAST = "@last"
 _PREFIX = "job_"
 _FULL_LENGTH = len(_PREFIX) + 26  # a ULID
-_PAGE_SIZE = 100
 
 
 def resolve_job_id(jobs: Jobs, typed: str) -> str:
@@ -32,7 +29,7 @@ def resolve_job_id(jobs: Jobs, typed: str) -> str:
     prefix = typed if typed.startswith(_PREFIX) else _PREFIX + typed
     if len(prefix) >= _FULL_LENGTH:
         return prefix
-    matches = [job_id for job_id in _all_job_ids(jobs) if job_id.startswith(prefix)]
+    matches = [job.id for job in jobs.iterate() if job.id.startswith(prefix)]
     if len(matches) == 1:
         return matches[0]
     if not matches:
@@ -48,13 +45,3 @@ def _newest_job_id(jobs: Jobs) -> str:
     if not page.data:
         raise AmbiguousId("there is no job yet")
     return page.data[0].id
-
-
-def _all_job_ids(jobs: Jobs) -> Iterator[str]:
-    cursor: str | None = None
-    while True:
-        page = jobs.list(limit=_PAGE_SIZE, cursor=cursor)
-        yield from (job.id for job in page.data)
-        cursor = page.next_cursor
-        if not cursor:
-            return

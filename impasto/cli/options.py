@@ -14,6 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from impasto.cli.choices import (  # noqa: TC001 - Typer reads them
+    Color,
+    ColorProfile,
+    ContentLoss,
+    Format,
+    Init,
+    Network,
+    Optimizer,
+    Pooling,
+    Priority,
+    Quality,
+    Reuse,
+    StyleLoss,
+)
 from impasto.cli.option_parsers import (
     parse_layers,
     parse_numbered_files,
@@ -27,12 +41,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Texts = list[str] | None
+Tags = Annotated[
+    Texts,
+    typer.Option("--tag", help="A word to find the job by; may be repeated."),
+]
 JOB_OPTIONS = (
     *("priority", "max_attempts", "keep_every"),
     *("start_deadline", "cancel_after", "reuse"),
 )
 _FILES = ("init_image", "content_labels", "mask", "region", "labels")
-_NOT_PARAMS = frozenset({"set_", "name", "schedule", "steer", *_FILES, *JOB_OPTIONS})
+_NOT_PARAMS = frozenset(
+    {"set_", "name", "tags", "schedule", "steer", *_FILES, *JOB_OPTIONS}
+)
 _LAYER_PARAMS = frozenset({"content_layers", "style_layers"})
 
 
@@ -46,6 +66,7 @@ class JobRequest:
     init_image: Path | None
     content_labels: Path | None
     name: str | None
+    tags: list[str]
     options: dict[str, str]
 
 
@@ -56,7 +77,9 @@ class StyleOptions:
     max_edge: Annotated[
         int | None, typer.Option(help="Long side of the result, px.")
     ] = None
-    quality: Annotated[str | None, typer.Option(help="draft, standard or fine.")] = None
+    quality: Annotated[
+        Quality | None, typer.Option(help="How many iterations at each size.")
+    ] = None
     schedule: Annotated[
         str | None,
         typer.Option(
@@ -70,9 +93,11 @@ class StyleOptions:
         float | None, typer.Option(help="How faithful to the photo (alpha).")
     ] = None
     tv_weight: Annotated[float | None, typer.Option(help="How smooth.")] = None
-    optimizer: Annotated[str | None, typer.Option(help="lbfgs, adam or gd.")] = None
+    optimizer: Annotated[
+        Optimizer | None, typer.Option(help="How the picture is improved.")
+    ] = None
     init: Annotated[
-        str | None, typer.Option(help="Start from content, noise or image.")
+        Init | None, typer.Option(help="What the optimization starts from.")
     ] = None
     init_image: Annotated[
         Path | None,
@@ -80,8 +105,8 @@ class StyleOptions:
     ] = None
     seed: Annotated[int | None, typer.Option(help="Of the noise start.")] = None
     network: Annotated[
-        str | None,
-        typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
+        Network | None,
+        typer.Option(help="vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
     ] = None
     content_layers: Annotated[
         str | None,
@@ -90,13 +115,15 @@ class StyleOptions:
     style_layers: Annotated[
         str | None, typer.Option(help="Layers the style is made of, likewise.")
     ] = None
-    content_loss: Annotated[str | None, typer.Option(help="squared or relations.")] = (
-        None
-    )
-    style_loss: Annotated[
-        str | None, typer.Option(help="gram, wasserstein or neighbors.")
+    content_loss: Annotated[
+        ContentLoss | None, typer.Option(help="How the photo is compared.")
     ] = None
-    pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
+    style_loss: Annotated[
+        StyleLoss | None, typer.Option(help="How the painting is compared.")
+    ] = None
+    pooling: Annotated[
+        Pooling | None, typer.Option(help="How the network halves its maps.")
+    ] = None
     seamless: Annotated[
         bool | None,
         typer.Option(
@@ -106,9 +133,9 @@ class StyleOptions:
     style_scale: Annotated[
         float | None, typer.Option(help="Size of the strokes; 1 is usual.")
     ] = None
-    color: Annotated[
-        str | None, typer.Option(help="style, luminance, chroma or histogram.")
-    ] = None
+    color: Annotated[Color | None, typer.Option(help="Where the colors come from.")] = (
+        None
+    )
     averaging: Annotated[
         float | None, typer.Option(help="Decay of the average of iterates; 0: none.")
     ] = None
@@ -167,14 +194,13 @@ class StyleOptions:
         ),
     ] = None
     format: Annotated[
-        str | None,
-        typer.Option(help="png, tiff, jpeg or webp; default: by the name of -o."),
+        Format | None, typer.Option(help="Default: by the name of -o.")
     ] = None
     bit_depth: Annotated[
         int | None, typer.Option(help="8 or 16 bits per channel (png, tiff).")
     ] = None
     color_profile: Annotated[
-        str | None, typer.Option(help="srgb, or content: that of the photo.")
+        ColorProfile | None, typer.Option(help="content: that of the photo.")
     ] = None
     embed_recipe: Annotated[
         bool | None,
@@ -189,8 +215,9 @@ class StyleOptions:
         ),
     ] = None
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    tags: Tags = None
     priority: Annotated[
-        str | None, typer.Option(help="low, normal or high: an hour of waiting each.")
+        Priority | None, typer.Option(help="Each step counts as an hour of waiting.")
     ] = None
     max_attempts: Annotated[int | None, typer.Option(help="Tries.")] = None
     keep_every: Annotated[
@@ -205,10 +232,7 @@ class StyleOptions:
         typer.Option(help="Cancel if not done by then: a time, or seconds."),
     ] = None
     reuse: Annotated[
-        str | None,
-        typer.Option(
-            help="Take an equal job instead: never, finished, finished_or_active."
-        ),
+        Reuse | None, typer.Option(help="Take an equal job of yours instead.")
     ] = None
 
     def _job_options(self) -> dict[str, str]:
@@ -237,6 +261,7 @@ class StyleOptions:
             init_image=self.init_image,
             content_labels=self.content_labels,
             name=self.name,
+            tags=self.tags or [],
             options=self._job_options(),
         )
 

@@ -192,6 +192,10 @@ def format_table(jobs: Iterable[Job], now: datetime | None = None) -> str:
     now = now or datetime.now(UTC)
     rows = [("ID", "STATE", "DONE", "AGE", "NAME")]
     rows += [_table_row(job, now) for job in jobs]
+    return _align_columns(rows)
+
+
+def _align_columns(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -215,6 +219,42 @@ def _format_age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def format_log(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Format the log of a job: time, event, state and details of each row."""
+    return "\n".join(_log_line(row) for row in rows)
+
+
+def _log_line(row: Mapping[str, Any]) -> str:
+    before, state = row.get("from_state"), row.get("state")
+    states = f"{before} -> {state}" if before not in {None, state} else str(state)
+    details = (f"{name}={value}" for name, value in (row.get("detail") or {}).items())
+    at = str(row.get("at"))[:19].replace("T", " ")
+    return " ".join([at, str(row.get("event")), states, *details])
+
+
+def format_frames(frames: Sequence[Mapping[str, Any]]) -> str:
+    """Format the previews of a job in columns: iteration, size, losses."""
+    rows = [("ITERATION", "SIZE", "LOSSES")]
+    for frame in frames:
+        losses = (
+            f"{name} {value:.4g}" for name, value in frame["losses"].items() if value
+        )
+        size = f"{frame['width']} x {frame['height']}"
+        rows.append((str(frame["iteration"]), size, ", ".join(losses)))
+    return _align_columns(rows)
+
+
+def format_queue(queue: Mapping[str, Any]) -> str:
+    """Format the state of the queue, and the wait of a new job by its priority."""
+    counts = ("queued", "running", "workers", "draining")
+    rows = [(name, str(queue[name])) for name in counts]
+    for priority, wait in queue["estimated_wait"].items():
+        seconds, reason = wait["starts_in_s"], wait["reason"].replace("_", " ")
+        start = "unknown" if seconds is None else f"about {format_duration(seconds)}"
+        rows.append((f"wait, {priority}", f"{start} ({reason})"))
+    return _align_rows(rows)
 
 
 def format_estimate(estimate: Estimate) -> str:

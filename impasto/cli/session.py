@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.errors import ImpastoError
+
 if TYPE_CHECKING:
     from impasto.client.client import Client
 
+STDIO = Path("-")  # standard input or output, as a path on the command line
 ApiUrl = Annotated[
     str | None,
     typer.Option(
@@ -18,8 +22,34 @@ ApiUrl = Annotated[
         help="Address of the server; default: the farm that runs on this machine.",
     ),
 ]
+
+
+def _complete_job_id(incomplete: str) -> list[tuple[str, str]]:
+    """Return the newest jobs whose id begins with it, for completion by the shell."""
+    try:
+        with connect(None) as client:
+            jobs = client.jobs.list(limit=100).data
+    except ImpastoError:
+        return []
+    found = [job for job in jobs if job.id.startswith(incomplete)]
+    return [(job.id, f"{job.state} {job.name or ''}".strip()) for job in found]
+
+
 JobId = Annotated[
-    str, typer.Argument(metavar="ID", help="An id, its beginning, or @last.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="An id, its beginning, or @last.",
+        autocompletion=_complete_job_id,
+    ),
+]
+JobIds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        help="Ids, beginnings, or @last.",
+        autocompletion=_complete_job_id,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -6,14 +6,14 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from impasto.client.models import Asset
+from impasto.client.uploads import open_files
 from impasto.errors import NotFound, ServerUnreachable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import httpx
 
     from impasto.client.transport import Transport
+    from impasto.client.uploads import Picture
 
 
 class Assets:
@@ -35,13 +35,14 @@ class Assets:
         except NotFound:
             return None
 
-    def upload(self, path: Path) -> Asset:
+    def upload(self, picture: Picture) -> Asset:
         """Upload a picture, unless the server has it; safe to repeat."""
-        data = path.read_bytes()
+        with open_files([("file", picture)]) as [(_, (name, file))]:
+            data = file if isinstance(file, bytes) else file.read()
         digest = hashlib.sha256(data).hexdigest()
         if (existing := self.find(digest)) is not None:
             return existing
-        form = {"data": {"sha256": digest}, "files": {"file": (path.name, data)}}
+        form = {"data": {"sha256": digest}, "files": {"file": (name, data)}}
         return _parse_asset(self._transport.post("/v1/assets", retries=2, **form))
 
 

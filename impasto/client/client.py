@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+import impasto
 from impasto.client.assets import Assets
 from impasto.client.discovery import find_server_url, is_loopback_url
 from impasto.client.downloads import require_writable
@@ -18,7 +18,6 @@ from impasto.client.formats import with_format
 from impasto.client.jobs import Jobs
 from impasto.client.outcomes import raise_for_state
 from impasto.client.transport import Transport
-from impasto.client.uploads import StyleImage
 from impasto.errors import InvalidApiKey
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from impasto.client.models import Job
+    from impasto.client.uploads import Picture, StyleImage
 
 
 class Client:
@@ -71,18 +71,18 @@ class Client:
 
     def run(
         self,
-        content: str | Path,
-        styles: Sequence[str | Path | StyleImage],
+        content: Picture,
+        styles: Sequence[Picture | StyleImage],
         *,
         save_to: str | Path | None = None,
-        content_labels: str | Path | None = None,
+        content_labels: Picture | None = None,
         segments: Sequence[Mapping[str, object]] = (),
         **params: object,
     ) -> Job:
         """Submit a job, wait until it is over, and save its picture.
 
         Args:
-            content: Path of the photo.
+            content: The photo: a path, bytes, or a file that is open for reading.
             styles: One to eight style images; as `StyleImage` with masks.
             save_to: Path of the finished picture, or None not to save it; its
                 extension chooses the format, unless `format` does.
@@ -98,14 +98,11 @@ class Client:
         if save_to is not None:
             require_writable(Path(save_to))
             params = with_format(params, Path(save_to))
-        style_images = [
-            style if isinstance(style, StyleImage) else Path(style) for style in styles
-        ]
         job = self.jobs.submit(
-            Path(content),
-            style_images,
+            content,
+            styles,
             params=params,
-            content_labels=None if content_labels is None else Path(content_labels),
+            content_labels=content_labels,
             segments=segments,
         )
         job = self.jobs.wait(job.id)
@@ -113,6 +110,16 @@ class Client:
         if save_to is not None:
             self.jobs.download(job.id, Path(save_to))
         return job
+
+    def queue(self) -> Mapping[str, Any]:
+        """Return the state of the queue of all owners, and your estimated wait."""
+        queue: dict[str, Any] = self._transport.get("/v1/queue").json()
+        return queue
+
+    def me(self) -> Mapping[str, Any]:
+        """Return who the caller is, what it may do, and its limits."""
+        caller: dict[str, Any] = self._transport.get("/v1/me").json()
+        return caller
 
     def capabilities(self) -> Mapping[str, Any]:
         """Return what this server offers: networks, optimizers, limits, formats."""
@@ -150,11 +157,7 @@ def _tls_verification(url: str) -> ssl.SSLContext | bool:
 
 
 def _request_headers(api_key: str | None) -> dict[str, str]:
-    try:
-        package_version = version("impasto")
-    except PackageNotFoundError:  # a checkout that nobody installed
-        package_version = "0"
-    headers = {"User-Agent": f"impasto-python/{package_version}"}
+    headers = {"User-Agent": f"impasto-python/{impasto.__version__}"}
     if not api_key:
         return headers
     # A header could not carry it, and httpx's error message would show it.

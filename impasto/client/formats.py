@@ -29,6 +29,11 @@ def with_format(params: dict[str, object], path: Path) -> dict[str, object]:
     return {"format": implied} | params
 
 
+def format_of(path: Path) -> str | None:
+    """Return the format that the extension of `path` stands for; None if unknown."""
+    return _FORMATS.get(path.suffix.lower())
+
+
 def file_extension(name: object) -> str:
     """Return the extension of files in a format, given by its name or media type."""
     format_name = str(name or _DEFAULT_FORMAT).removeprefix("image/")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from impasto.client.downloads import (
     atomic_write,
@@ -20,17 +23,18 @@ from impasto.client.uploads import form_fields, form_files, open_files
 from impasto.errors import ServerUnreachable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import httpx
 
     from impasto.client.transport import Transport
-    from impasto.client.uploads import StyleImage
+    from impasto.client.uploads import Picture, StyleImage
 
 ModelT = TypeVar("ModelT", bound=ApiModel)
 
 _WAIT_POLL_SECONDS = 5  # between two polls where no progress is shown
+_PAGE_SIZE = 100
 
 
 class Jobs:
@@ -47,23 +51,27 @@ class Jobs:
 
     def submit(  # noqa: PLR0913 - a job has that many parts
         self,
-        content: Path,
-        styles: Sequence[Path | StyleImage],
+        content: Picture,
+        styles: Sequence[Picture | StyleImage],
         *,
         params: Mapping[str, object] | None = None,
         name: str | None = None,
-        init_image: Path | None = None,
-        content_labels: Path | None = None,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+        init_image: Picture | None = None,
+        content_labels: Picture | None = None,
         options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Job:
         """Upload the pictures and queue a job; retries never queue it twice.
 
         Args:
-            content: Path of the photo.
+            content: The photo: a path, bytes, or a file that is open for reading.
             styles: One to eight style images; as `StyleImage` with masks.
             params: Fields of StyleParams; the server has a default for each.
             name: Name of the job, for people.
+            tags: Words to find the job by.
+            metadata: Values of your own, returned with the job.
             init_image: Picture to start from, with params `{"init": "image"}`.
             content_labels: Label map of the photo, with labels of style images.
             options: Job options: priority, max_attempts, keep_every, start_deadline,
@@ -71,25 +79,26 @@ class Jobs:
             segments: Changes planned for mid-run, in their order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
-        fields = form_fields(params, name, options, segments)
+        about = {"name": name, "tags": list(tags), "metadata": metadata}
+        fields = form_fields(params, {**about, **(options or {})}, segments)
         files = form_files(content, styles, init_image, content_labels)
         return _parse_job(self._upload("/v1/jobs", fields, files))
 
     def estimate(  # noqa: PLR0913 - as for submit
         self,
-        content: Path,
-        styles: Sequence[Path | StyleImage],
+        content: Picture,
+        styles: Sequence[Picture | StyleImage],
         *,
         params: Mapping[str, object] | None = None,
-        init_image: Path | None = None,
-        content_labels: Path | None = None,
+        init_image: Picture | None = None,
+        content_labels: Picture | None = None,
         options: Mapping[str, str] | None = None,
         segments: Sequence[Mapping[str, object]] = (),
     ) -> Estimate:
         """Estimate how long such a job would take; nothing is queued.
 
         Args:
-            content: Path of the photo.
+            content: The photo, as for `submit`.
             styles: One to eight style images; as `StyleImage` with masks.
             params: Fields of StyleParams, as for `submit`.
             init_image: Picture to start from, as for `submit`.
@@ -97,7 +106,7 @@ class Jobs:
             options: Job options, as for `submit`; of them, the priority counts.
             segments: Changes planned for mid-run, as for `submit`.
         """
-        fields = form_fields(params, None, options, segments)
+        fields = form_fields(params, options or {}, segments)
         files = form_files(content, styles, init_image, content_labels)
         return _parse(Estimate, self._upload("/v1/estimates", fields, files))
 
@@ -111,7 +120,7 @@ class Jobs:
 
     def explore(
         self,
-        pictures: Sequence[Path] = (),
+        pictures: Sequence[Picture] = (),
         *,
         params: Mapping[str, object] | None = None,
         name: str | None = None,
@@ -138,7 +147,7 @@ class Jobs:
         return _parse_job(self._upload("/v1/explorations", fields, files))
 
     def _upload(
-        self, url: str, fields: Mapping[str, str], files: Sequence[tuple[str, Path]]
+        self, url: str, fields: Mapping[str, str], files: Sequence[tuple[str, Picture]]
     ) -> httpx.Response:
         with open_files(files) as opened_files:
             return self._transport.post_idempotent(url, data=fields, files=opened_files)
@@ -149,19 +158,70 @@ class Jobs:
 
     def manifest(self, job_id: str) -> dict[str, Any]:
         """Return the manifest of a job: all that is needed to reproduce its picture."""
-        response = self._transport.get(job_path(job_id, "manifest"))
-        manifest: dict[str, Any] = response.json()
-        return manifest
+        return self._read(job_id, "manifest")
 
     def list(
-        self, *, limit: int = 50, cursor: str | None = None, state: str | None = None
+        self, *, limit: int = 50, cursor: str | None = None, **filters: object
     ) -> JobPage:
-        """Return a page of jobs, newest first."""
-        query: dict[str, str | int] = {"limit": limit}
-        query |= {"cursor": cursor} if cursor else {}
-        query |= {"state": state} if state else {}
-        response = self._transport.get("/v1/jobs", query=query)
-        return _parse(JobPage, response)
+        """Return a page of jobs, newest first.
+
+        Args:
+            limit: Maximum jobs of the page.
+            cursor: `next_cursor` of the page before.
+            **filters: state, kind, tag, parent_id, q (words of the name),
+                created_after, created_before; a list means several.
+        """
+        given = {"limit": limit, "cursor": cursor, **filters}
+        query = {name: value for name, value in given.items() if value is not None}
+        return _parse(JobPage, self._transport.get("/v1/jobs", query=query))
+
+    def iterate(self, **filters: object) -> Iterator[Job]:
+        """Yield all jobs, newest first, reading page after page; filters as in list."""
+        cursor: str | None = None
+        while True:
+            page = self.list(limit=_PAGE_SIZE, cursor=cursor, **filters)
+            yield from page.data
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+    def delete(self, job_id: str, *, cancel: bool = False) -> None:
+        """Delete a job with all of its files.
+
+        Args:
+            job_id: Full id of the job.
+            cancel: Whether to cancel it first if it has not ended. It is then deleted
+                once its worker has released it, which takes some seconds.
+        """
+        if cancel and not self.get(job_id).is_over:
+            self._transport.post(job_path(job_id, "cancel"), json={"purge": True})
+            return
+        self._transport.delete(job_path(job_id))
+
+    def logs(self, job_id: str, *, since: int = 0) -> Sequence[Mapping[str, Any]]:
+        """Return the log of a job: an object for each event after number `since`."""
+        rows: Sequence[Mapping[str, Any]] = self._read(job_id, "logs", since=since)[
+            "data"
+        ]
+        return rows
+
+    def frames(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return the stored previews of a job, in order of iteration."""
+        frames: Sequence[Mapping[str, Any]] = self._read(job_id, "frames")["data"]
+        return frames
+
+    def metrics(self, job_id: str) -> Mapping[str, Any]:
+        """Return the losses of a job by iteration."""
+        return self._read(job_id, "metrics")
+
+    def tree(self, job_id: str) -> Mapping[str, Any]:
+        """Return the lineage of a job: its ancestors and descendants."""
+        return self._read(job_id, "tree")
+
+    def _read(self, job_id: str, what: str, **query: int) -> dict[str, Any]:
+        response = self._transport.get(job_path(job_id, what), query=query)
+        answer: dict[str, Any] = response.json()
+        return answer
 
     def cancel(self, job_id: str) -> Job:
         """Request that a job stops for good; safe to repeat."""
@@ -245,27 +305,49 @@ class Jobs:
         Raises:
             WaitTimeout: The job is not over yet; it goes on.
         """
-        started = self._clock()
-        for job in self._poller(job_id, _WAIT_POLL_SECONDS).poll_until_over():
-            waited = self._clock() - started
+        deadline = None if timeout_seconds is None else self._clock() + timeout_seconds
+        poller = self._poller(job_id, _WAIT_POLL_SECONDS, deadline)
+        for job in poller.poll_until_over():
             if job.is_over:
                 return job
-            if timeout_seconds is not None and waited >= timeout_seconds:
+            if timeout_seconds is not None and self._clock() >= (deadline or 0.0):
                 raise WaitTimeout(job, timeout_seconds)
         raise RuntimeError("polling ended before the job")  # it cannot
 
-    def _poller(self, job_id: str, interval_seconds: int) -> JobPoller:
+    def _poller(
+        self, job_id: str, interval_seconds: int, deadline: float | None = None
+    ) -> JobPoller:
         return JobPoller(
-            self._transport, job_id, _parse_job, interval_seconds, self._clock
+            self._transport, job_id, _parse_job, interval_seconds, self._clock, deadline
         )
 
-    def download(self, job_id: str, path: Path) -> Path:
+    def download(
+        self,
+        job_id: str,
+        path: str | os.PathLike[str],
+        *,
+        format_name: str | None = None,
+    ) -> Path:
         """Save the finished picture; `path` never holds half of one.
+
+        Args:
+            job_id: Full id of the job.
+            path: Path to save it as.
+            format_name: png, jpeg, tiff or webp; default: the format of the job.
 
         Raises:
             CannotSave: The file system refuses it.
         """
-        return self._save(job_path(job_id, "result"), path)
+        return self._save(_result_url(job_id, format_name), Path(path))
+
+    def write_result(
+        self, job_id: str, target: BinaryIO, *, format_name: str | None = None
+    ) -> None:
+        """Write the finished picture to an open file, which may be a pipe."""
+        with tempfile.TemporaryFile() as whole:  # a pipe cannot be written twice
+            self._transport.download(_result_url(job_id, format_name), whole)
+            whole.seek(0)
+            shutil.copyfileobj(whole, target)
 
     def download_outputs(self, job: Job, folder: Path) -> Sequence[Path]:
         """Save all files of a job into a folder, which is created if it is missing.
@@ -279,9 +361,21 @@ class Jobs:
             for output in job.outputs
         ]
 
-    def download_latest_frame(self, job_id: str, path: Path) -> Path:
-        """Save the latest frame of a job: a small picture (JPEG) of its progress."""
-        return self._save(job_path(job_id, "frames", "latest"), path)
+    def download_frame(
+        self, job_id: str, path: Path, iteration: int | None = None
+    ) -> Path:
+        """Save the preview (JPEG) of an iteration, or the latest one."""
+        which = "latest" if iteration is None else str(iteration)
+        return self._save(job_path(job_id, "frames", which), path)
+
+    def download_frames(self, job_id: str, folder: Path) -> Sequence[Path]:
+        """Save all previews of a job into a folder, named by their iteration."""
+        make_folder(folder)
+        iterations = [int(frame["iteration"]) for frame in self.frames(job_id)]
+        return [
+            self.download_frame(job_id, folder / f"{iteration:06}.jpg", iteration)
+            for iteration in iterations
+        ]
 
     def _save(self, url: str, path: Path) -> Path:
         require_writable(path)
@@ -291,6 +385,11 @@ class Jobs:
         except OSError as error:
             raise save_error(path, error.strerror or str(error)) from error
         return path
+
+
+def _result_url(job_id: str, format_name: str | None) -> str:
+    query = f"?format={format_name}" if format_name else ""
+    return job_path(job_id, "result") + query
 
 
 def _parse_job(response: httpx.Response) -> Job:

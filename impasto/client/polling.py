@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from impasto.client.transport import job_path, retry_after_seconds
@@ -29,6 +30,7 @@ class JobPoller:
             returns a new state at once. Without long polls the server may ask for a
             shorter time.
         clock: Monotonic clock, in seconds.
+        deadline: Time of the clock for the last poll; None: no limit.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class JobPoller:
         parse_job: Callable[[httpx.Response], Job],
         interval_seconds: int,
         clock: Callable[[], float],
+        deadline: float | None = None,
     ) -> None:
         self._transport, self._parse_job = transport, parse_job
         self._path = job_path(job_id)
         self._interval_seconds, self._clock = interval_seconds, clock
+        self._deadline = math.inf if deadline is None else deadline
         self._supports_long_poll = True  # until a response shows that it does not
 
     def poll_until_over(self) -> Iterator[Job]:
@@ -52,18 +56,28 @@ class JobPoller:
             yield job
             if job.is_over:
                 return
-            poll = self._long_poll if self._supports_long_poll else self._short_poll
-            response = poll(latest)
+            response = self._poll(latest)
             if response.content:
                 latest, job = response, self._parse_job(response)
 
-    def _long_poll(self, latest: httpx.Response) -> httpx.Response:
-        prefer = {"Prefer": f"wait={self._interval_seconds}"}
-        due_at = self._clock() + self._interval_seconds
+    def _poll(self, latest: httpx.Response) -> httpx.Response:
+        left = max(0.0, self._deadline - self._clock())
+        if left < 1:  # less than a long poll can wait
+            self._transport.sleep(left)
+            return self._get(latest, {})
+        interval_seconds = int(min(self._interval_seconds, left))
+        poll = self._long_poll if self._supports_long_poll else self._short_poll
+        return poll(latest, interval_seconds)
+
+    def _long_poll(
+        self, latest: httpx.Response, interval_seconds: int
+    ) -> httpx.Response:
+        prefer = {"Prefer": f"wait={interval_seconds}"}
+        due_at = self._clock() + interval_seconds
         try:
             response = self._get(latest, prefer)
         except TooManyStreams:  # a short poll is answered all the same
-            return self._short_poll(latest)
+            return self._short_poll(latest, interval_seconds)
         self._supports_long_poll = "Preference-Applied" in response.headers
         # A server that is shutting down answers long polls at once. `sleep` is called
         # in any case, since it may supervise processes.
@@ -71,9 +85,11 @@ class JobPoller:
         self._transport.sleep(max(0.0, early) if self._supports_long_poll else 0.0)
         return response
 
-    def _short_poll(self, latest: httpx.Response) -> httpx.Response:
+    def _short_poll(
+        self, latest: httpx.Response, interval_seconds: int
+    ) -> httpx.Response:
         retry_after = retry_after_seconds(latest)
-        self._transport.sleep(min(retry_after or 1.0, self._interval_seconds))
+        self._transport.sleep(min(retry_after or 1.0, interval_seconds))
         return self._get(latest, {})
 
     def _get(self, latest: httpx.Response, prefer: dict[str, str]) -> httpx.Response:

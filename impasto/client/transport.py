@@ -53,7 +53,7 @@ class Transport:
         self,
         path: str,
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
     ) -> httpx.Response:
@@ -87,6 +87,12 @@ class Transport:
         """Send a PATCH; it is never repeated."""
         return self._with_retries(
             lambda: _raise_for_problem(self._http.patch(path, **body)), retries=0
+        )
+
+    def delete(self, path: str) -> httpx.Response:
+        """Send a DELETE; a repeated one finds nothing more to delete."""
+        return self._with_retries(
+            lambda: _raise_for_problem(self._http.delete(path)), retries=0
         )
 
     def download(self, url: str, target: BinaryIO) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+# A path, the bytes of a picture, or a file that is open for reading in binary mode.
+Picture = str | os.PathLike[str] | bytes | BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class StyleImage:
     """Picture that a job takes its style from, with masks.
 
     Attributes:
-        path: Path of the picture.
+        picture: The picture.
         mask: Picture of the photo's shape, bright where the style goes; None for
             everywhere that the masks of other style images leave.
         region: Picture of the style image's shape, bright where the style is taken
@@ -25,34 +29,34 @@ class StyleImage:
         labels: Label map of the style image, of its shape; None for no labels.
     """
 
-    path: Path
-    mask: Path | None = None
-    region: Path | None = None
-    labels: Path | None = None
+    picture: Picture
+    mask: Picture | None = None
+    region: Picture | None = None
+    labels: Picture | None = None
 
 
 def form_fields(
     params: Mapping[str, object] | None,
-    name: str | None,
-    options: Mapping[str, str] | None,
+    options: Mapping[str, object],
     segments: Sequence[Mapping[str, object]],
 ) -> dict[str, str]:
-    """Return the text fields of the form."""
-    fields = {"params": json.dumps(params or {}), **(options or {})}
-    fields |= {"name": name} if name else {}
-    if segments:
-        fields["segments"] = json.dumps(list(segments))
+    """Return the text fields of the form; lists and objects are written as JSON."""
+    fields = {"params": json.dumps(params or {})}
+    given = {**options, "segments": list(segments)}
+    for field, value in given.items():
+        if value not in (None, [], {}, ""):
+            fields[field] = value if isinstance(value, str) else json.dumps(value)
     return fields
 
 
 def form_files(
-    content: Path,
-    styles: Sequence[Path | StyleImage],
-    init_image: Path | None,
-    content_labels: Path | None,
-) -> Sequence[tuple[str, Path]]:
+    content: Picture,
+    styles: Sequence[Picture | StyleImage],
+    init_image: Picture | None,
+    content_labels: Picture | None,
+) -> Sequence[tuple[str, Picture]]:
     """Return the files of the form, each with the name of its field."""
-    files: list[tuple[str, Path | None]] = [
+    files: list[tuple[str, Picture | None]] = [
         ("content", content),
         ("init_image", init_image),
         ("content_labels", content_labels),
@@ -60,21 +64,32 @@ def form_files(
     for index, style in enumerate(styles):
         style_image = style if isinstance(style, StyleImage) else StyleImage(style)
         files += [
-            ("style", style_image.path),
+            ("style", style_image.picture),
             (f"mask_{index}", style_image.mask),
             (f"region_{index}", style_image.region),
             (f"labels_{index}", style_image.labels),
         ]
-    return [(field, path) for field, path in files if path is not None]
+    return [(field, picture) for field, picture in files if picture is not None]
 
 
 @contextmanager
 def open_files(
-    files: Sequence[tuple[str, Path]],
-) -> Iterator[list[tuple[str, tuple[str, BinaryIO]]]]:
-    """Open the files of the form, by field; they are closed when the block ends."""
+    files: Sequence[tuple[str, Picture]],
+) -> Iterator[list[tuple[str, tuple[str, BinaryIO | bytes]]]]:
+    """Open the files of the form, by field.
+
+    Files that are opened here are closed when the block ends. A file of the caller is
+    read from its place to its end and stays open.
+    """
     with ExitStack() as stack:
-        yield [
-            (field, (path.name, stack.enter_context(path.open("rb"))))
-            for field, path in files
-        ]
+        opened: list[tuple[str, tuple[str, BinaryIO | bytes]]] = []
+        for field, picture in files:
+            if isinstance(picture, bytes):
+                opened.append((field, (field, picture)))
+            elif isinstance(picture, str | os.PathLike):
+                path = Path(picture)
+                file = stack.enter_context(path.open("rb"))
+                opened.append((field, (path.name, file)))
+            else:  # a request that is sent again needs the same bytes
+                opened.append((field, (field, picture.read())))
+        yield opened

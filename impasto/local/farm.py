@@ -90,6 +90,8 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
         remove_running_farm(config.home)  # left by a farm that was killed
         socket_file = undo.enter_context(socket_path(config.home))
         port = undo.enter_context(reserve_port(config.port))
+        if config.port is None and port != DEFAULT_PORT:
+            report(f"port {DEFAULT_PORT} is taken; this farm uses {port}")
         environment = child_environment(
             config.environment, config.home, socket_file, port
         )

@@ -97,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = _answer  # noqa: N815 - the names http.server looks for
     do_POST = _answer  # noqa: N815 - same
     do_PATCH = _answer  # noqa: N815 - same
+    do_DELETE = _answer  # noqa: N815 - same
 
     def log_message(self, *_):
         """Say nothing: a test's output is its own."""

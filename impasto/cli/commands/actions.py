@@ -1,4 +1,4 @@
-"""Actions on jobs: cancel, pause, resume, finish, set, extend, fork, retry."""
+"""Actions on jobs: cancel, pause, resume, finish, set, extend, fork, retry, rm."""
 
 from __future__ import annotations
 
@@ -7,41 +7,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.cli.exit_codes import error_lines, exit_code
 from impasto.cli.job_ids import resolve_job_id
 from impasto.cli.output import print_line, print_message
-from impasto.cli.session import ApiUrl, AsJson, JobId, connect
+from impasto.cli.session import ApiUrl, AsJson, JobId, JobIds, connect
 from impasto.errors import ImpastoError, InvalidOption
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from impasto.client.jobs import Jobs
     from impasto.client.models import Job
 
-JobIds = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Ids, beginnings, or @last.")
-]
 # Changes of these need no revision: they do not depend on what the job was before.
 _FIELDS_WITHOUT_REVISION = frozenset({"name", "priority", "cancel_after"})
 
 
-def cancel(job_ids: JobIds, api_url: ApiUrl = None) -> None:
+def cancel(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Stop jobs for good; says of each what became of it."""
-    _request_each("cancel", job_ids, api_url)
+    _request_each("cancel", job_ids, api_url, as_json=as_json)
 
 
-def pause(job_ids: JobIds, api_url: ApiUrl = None) -> None:
+def pause(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Free the devices of jobs; they keep what is done."""
-    _request_each("pause", job_ids, api_url)
+    _request_each("pause", job_ids, api_url, as_json=as_json)
 
 
-def resume(job_ids: JobIds, api_url: ApiUrl = None) -> None:
+def resume(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Let paused jobs go on."""
-    _request_each("resume", job_ids, api_url)
+    _request_each("resume", job_ids, api_url, as_json=as_json)
 
 
-def finish(job_ids: JobIds, api_url: ApiUrl = None) -> None:
+def finish(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
     """Stop jobs now and keep their pictures as they are."""
-    _request_each("finish", job_ids, api_url)
+    _request_each("finish", job_ids, api_url, as_json=as_json)
 
 
 def change(
@@ -136,20 +135,51 @@ def parse_change(text: str) -> tuple[str, object]:
         return key, value
 
 
-def _request_each(action: str, job_ids: Sequence[str], api_url: str | None) -> None:
+def remove(
+    job_ids: JobIds,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Cancel those that have not ended.")
+    ] = False,
+    api_url: ApiUrl = None,
+) -> None:
+    """Delete jobs with all of their files; there is no way back."""
+
+    def delete(jobs: Jobs, job_id: str) -> str:
+        jobs.delete(job_id, cancel=force)
+        return f"{job_id} deleted"
+
+    _for_each(job_ids, api_url, delete)
+
+
+def _request_each(
+    action: str, job_ids: Sequence[str], api_url: str | None, *, as_json: bool
+) -> None:
+    def request(jobs: Jobs, job_id: str) -> str:
+        job: Job = getattr(jobs, action)(job_id)
+        return job.as_json() if as_json else f"{job.id} {job.state}"
+
+    _for_each(job_ids, api_url, request)
+
+
+def _for_each(
+    job_ids: Sequence[str], api_url: str | None, act: Callable[[Jobs, str], str]
+) -> None:
+    """Do something with each job and print a line for it, though some may fail."""
     failure: ImpastoError | None = None
     with connect(api_url) as client:
-        request_action = getattr(client.jobs, action)
         for job_id in job_ids:
             try:
-                job = request_action(resolve_job_id(client.jobs, job_id))
+                line = act(client.jobs, resolve_job_id(client.jobs, job_id))
             except ImpastoError as error:
-                print_message(f"{job_id}: {error}")
+                first, *others = error_lines(error)
+                print_message(f"{job_id}: {first.removeprefix('error: ')}")
+                for line in others:
+                    print_message(line)
                 failure = error
             else:
-                print_line(f"{job.id} {job.state}")
+                print_line(line)
     if failure is not None:
-        raise failure
+        raise typer.Exit(exit_code(failure))
 
 
 def _print_job(job: Job, line: str, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.cli.commands.run import Photo, Styles  # noqa: TC001 - Typer reads them
+from impasto.cli.commands.run import Photo, Styles, read_photo
 from impasto.cli.options import StyleOptions, with_style_options
 from impasto.cli.output import print_line
 from impasto.cli.render import format_estimate
@@ -22,7 +22,7 @@ def estimate(
     request = options.to_request(styles)
     with connect(api_url) as client:
         result = client.jobs.estimate(
-            photo,
+            read_photo(photo),
             request.styles,
             params=request.params,
             init_image=request.init_image,

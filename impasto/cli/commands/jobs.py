@@ -1,22 +1,29 @@
-"""Commands that read jobs: watch, show, ls, download."""
+"""Commands that read jobs: watch, show, ls, logs, frames, download, queue."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from impasto.cli.choices import JobState  # noqa: TC001 - Typer reads it
 from impasto.cli.exit_codes import INTERRUPTED
 from impasto.cli.job_ids import resolve_job_id
+from impasto.cli.options import Tags  # noqa: TC001 - Typer reads it
 from impasto.cli.output import print_line, print_message
-from impasto.cli.render import format_details, format_table
-from impasto.cli.session import ApiUrl, AsJson, JobId, connect
+from impasto.cli.render import (
+    format_details,
+    format_frames,
+    format_log,
+    format_queue,
+    format_table,
+)
+from impasto.cli.session import STDIO, ApiUrl, AsJson, JobId, connect
 from impasto.cli.watch import detached_message, follow_job
-from impasto.client.formats import file_extension
-
-if TYPE_CHECKING:
-    from impasto.client.client import Client
+from impasto.client.formats import file_extension, format_of
 
 
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
@@ -39,26 +46,74 @@ def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None
 
 def ls(
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
-    state: Annotated[str | None, typer.Option(help="Only those in it.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in it.")] = None,
+    tags: Tags = None,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print the ids only.")
+    ] = False,
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
     with connect(api_url) as client:
-        page = client.jobs.list(limit=limit, state=state)
+        page = client.jobs.list(limit=limit, state=state, tag=tags)
     if as_json:
         print_line(page.as_json(indent=2))
+    elif quiet:
+        for job in page.data:
+            print_line(job.id)
     elif page.data:
         print_line(format_table(page.data))
+    elif state or tags:
+        print_message("no such jobs")
     else:
         print_message("no jobs yet; 'impasto run PHOTO STYLE' makes one")
+
+
+def logs(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Show what happened to a job, and when."""
+    with connect(api_url) as client:
+        rows = client.jobs.logs(resolve_job_id(client.jobs, job_id))
+    print_line(json.dumps(rows, indent=2) if as_json else format_log(rows))
+
+
+def frames(
+    job_id: JobId,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder to save all of them in."),
+    ] = None,
+    api_url: ApiUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the previews of a job, or save them."""
+    with connect(api_url) as client:
+        full_id = resolve_job_id(client.jobs, job_id)
+        if output is not None:
+            for path in client.jobs.download_frames(full_id, output):
+                print_line(str(path))
+            return
+        rows = client.jobs.frames(full_id)
+    print_line(json.dumps(rows, indent=2) if as_json else format_frames(rows))
+
+
+def queue(api_url: ApiUrl = None, as_json: AsJson = False) -> None:
+    """Show how many jobs wait and run, and how long a new one would wait."""
+    with connect(api_url) as client:
+        state = client.queue()
+    print_line(json.dumps(state, indent=2) if as_json else format_queue(state))
 
 
 def download(
     job_id: JobId,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Default: ID and the format's ending."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Its ending chooses the format; - for standard output. "
+            "Default: ID and the job's format.",
+        ),
     ] = None,
     frame: Annotated[
         bool, typer.Option("--frame", help="The latest small picture of a running job.")
@@ -68,14 +123,16 @@ def download(
     """Save the picture of a job; prints where."""
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
-        extension = _default_extension(client, full_id, frame=frame)
-        path = output or Path(f"{full_id}{extension}")
-        save = client.jobs.download_latest_frame if frame else client.jobs.download
-        print_line(str(save(full_id, path)))
-
-
-def _default_extension(client: Client, job_id: str, *, frame: bool) -> str:
-    if frame:
-        return file_extension("jpeg")
-    outputs = client.jobs.get(job_id).outputs
-    return file_extension(outputs[0].media_type if outputs else None)
+        if frame:
+            path = output or Path(f"{full_id}{file_extension('jpeg')}")
+            print_line(str(client.jobs.download_frame(full_id, path)))
+        elif output == STDIO:
+            client.jobs.write_result(full_id, sys.stdout.buffer)
+        elif output is not None:
+            format_name = format_of(output)
+            client.jobs.download(full_id, output, format_name=format_name)
+            print_line(str(output))
+        else:
+            outputs = client.jobs.get(full_id).outputs
+            extension = file_extension(outputs[0].media_type if outputs else None)
+            print_line(str(client.jobs.download(full_id, Path(full_id + extension))))

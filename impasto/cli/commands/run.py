@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from impasto.cli.exit_codes import INTERRUPTED
 from impasto.cli.options import JobRequest, StyleOptions, with_style_options
 from impasto.cli.output import print_line, print_message
-from impasto.cli.session import ApiUrl, AsJson, connect
+from impasto.cli.session import STDIO, ApiUrl, AsJson, connect
 from impasto.cli.signals import raise_on_stop_signals
 from impasto.cli.watch import detached_message, farm_stopping_message, follow_job
 from impasto.client.formats import file_extension, with_format
@@ -26,9 +27,21 @@ if TYPE_CHECKING:
     from impasto.client.client import Client
     from impasto.client.models import Job
 
+
+def _require_file_or_stdin(path: Path) -> Path:
+    if path != STDIO and not path.is_file():
+        raise typer.BadParameter(f"file '{path}' does not exist.")
+    return path
+
+
 Photo = Annotated[
     Path,
-    typer.Argument(metavar="PHOTO", exists=True, dir_okay=False, help="The photo."),
+    typer.Argument(
+        metavar="PHOTO",
+        callback=_require_file_or_stdin,  # Typer's allow_dash never fits a Path
+        dir_okay=False,
+        help="The photo; - for standard input.",
+    ),
 ]
 Styles = Annotated[
     list[Path],
@@ -50,7 +63,7 @@ def submit(
     """Queue a job and print its id."""
     request = options.to_request(styles)
     with connect(api_url) as client:
-        job = _submit(client, photo, request)
+        job = _submit(client, read_photo(photo), request)
     print_line(job.as_json(indent=2) if as_json else job.id)
 
 
@@ -70,11 +83,12 @@ def run(
 
     request = options.to_request(styles)
     extension = file_extension(request.params.get("format"))
-    path = output or Path(f"{photo.stem}-{styles[0].stem}{extension}")
+    stem = "picture" if photo == STDIO else photo.stem
+    path = output or Path(f"{stem}-{styles[0].stem}{extension}")
     require_writable(path)
     request = replace(request, params=with_format(request.params, path))
     with connect_or_start_farm(api_url) as (client, owns_farm):
-        job_id = _submit(client, photo, request).id
+        job_id = _submit(client, read_photo(photo), request).id
         try:
             print_message(f"submitted {job_id}")
             follow_job(client.jobs, job_id)
@@ -86,12 +100,18 @@ def run(
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _submit(client: Client, photo: Path, request: JobRequest) -> Job:
+def read_photo(photo: Path) -> Path | bytes:
+    """Return the photo to send: its path, or what standard input has."""
+    return sys.stdin.buffer.read() if photo == STDIO else photo
+
+
+def _submit(client: Client, photo: Path | bytes, request: JobRequest) -> Job:
     return client.jobs.submit(
         photo,
         request.styles,
         params=request.params,
         name=request.name,
+        tags=request.tags,
         init_image=request.init_image,
         content_labels=request.content_labels,
         segments=request.segments,

@@ -22,7 +22,12 @@ _SUPERVISE_SECONDS = 3600.0  # any; the loop goes on
 def up(
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Of the API; 0: any. [default: 8470]"),
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="IMPASTO_PORT",
+            help="Port of the API; 0: any. [default: 8470, or any if it is taken]",
+        ),
     ] = None,
     devices: Devices = "all",
 ) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
+from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
+from api.job_view.schemas import PRIORITIES
+from impasto.cli import choices
+from impasto.cli.app import make_app
 from impasto.cli.options import JOB_OPTIONS, StyleOptions
 from shared.params.style import StyleParams
+from shared.states import JobState
 from tests.support.fake_api import Answer, job
 
 NOT_PARAMETERS = {
-    *("set_", "name", "mask", "region", "labels", "steer"),
+    *("set_", "name", "tags", "mask", "region", "labels", "steer"),
     *JOB_OPTIONS,
 }
 
@@ -56,6 +62,57 @@ def test_every_flag_of_a_parameter_is_called_like_it():
     names = {field.name for field in fields(StyleOptions)} - NOT_PARAMETERS
 
     assert names <= set(StyleParams.model_fields)
+
+
+CHOICES = {
+    "quality": "Quality",
+    "init": "Init",
+    "network": "Network",
+    "color": "Color",
+    "content_loss": "ContentLoss",
+    "style_loss": "StyleLoss",
+    "optimizer": "Optimizer",
+    "pooling": "Pooling",
+    "format": "Format",
+    "color_profile": "ColorProfile",
+}
+
+
+@pytest.mark.parametrize(("parameter", "choice"), CHOICES.items())
+def test_the_choices_of_a_flag_are_those_of_the_server(parameter, choice):
+    taken = StyleParams.model_json_schema()["properties"][parameter]
+    offered = taken.get("enum") or next(
+        one["enum"] for one in taken["anyOf"] if "enum" in one
+    )
+
+    assert set(get_args(getattr(choices, choice))) == set(offered)
+
+
+def test_the_choices_of_job_options_are_those_of_the_server():
+    assert set(get_args(choices.Priority)) == set(PRIORITIES)
+    assert set(get_args(choices.JobState)) == {"active", *JobState}
+
+
+def test_a_value_out_of_the_choices_is_refused_and_they_are_named(impasto, pictures):
+    result = impasto("submit", *pictures, "--quality", "best")
+
+    assert result.exit_code == 2
+    assert "'draft', 'standard', 'fine'" in result.stderr
+
+
+def test_tags_reach_the_server(submit):
+    assert dict(submit("--tag", "sea", "--tag", "night"))["tags"] == '["sea", "night"]'
+
+
+def test_the_photo_may_come_from_standard_input(farm, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    arguments = ["submit", "-", str(pictures[1])]
+
+    result = CliRunner().invoke(make_app(), arguments, input=b"bytes of a photo")
+
+    assert result.exit_code == 0, result.stderr
+    assert b'name="content"' in farm.seen[-1][3]
+    assert b"bytes of a photo" in farm.seen[-1][3]
 
 
 def test_flags_reach_the_server_as_parameters(submit):

@@ -50,6 +50,34 @@ def test_submitting_sends_the_pictures_and_the_parameters(farm, client, pictures
     assert b'name="name"' in body
 
 
+def test_a_picture_is_a_path_a_text_bytes_or_an_open_file(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    photo, painting = pictures
+
+    with painting.open("rb") as file:
+        client.jobs.submit(
+            str(photo), [b"bytes", file], tags=["a"], metadata={"b": "c"}
+        )
+
+    body = farm.seen[0][3]
+    assert b'name="content"; filename="photo.jpg"' in body
+    assert b"\r\nbytes\r\n" in body
+    assert b"\r\npainting.jpg\r\n" in body
+    assert b'["a"]' in body
+    assert b'{"b": "c"}' in body
+
+
+def test_all_jobs_are_read_page_after_page(farm, client):
+    first = {"data": [job(name="a")], "next_cursor": "x"}
+    farm.answers("GET /v1/jobs", Answer(body=first), Answer(body={"data": [job()]}))
+
+    names = [found.name for found in client.jobs.iterate(tag="sea")]
+
+    assert names == ["a", None]
+    queries = [seen[1].partition("?")[2] for seen in farm.seen]
+    assert queries == ["limit=100&tag=sea", "limit=100&cursor=x&tag=sea"]
+
+
 def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
     farm.answers("POST /v1/jobs", Answer(202, job("succeeded")))
     farm.answers(SELF, Answer(body=job("succeeded")))
@@ -263,21 +291,24 @@ def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
     assert [found.state for found in client.jobs.watch(JOB)] == ["queued", "succeeded"]
 
 
-def test_waiting_ends_in_time_and_leaves_the_job_alone(farm):
+@pytest.mark.parametrize("timeout", [10, 2, 2.5, 0])
+@pytest.mark.parametrize("is_held", [True, False], ids=["long poll", "short poll"])
+def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, timeout, is_held):
     now = [0.0]
 
     def sleep(seconds):
         now[0] += seconds
 
-    farm.answers(SELF, Answer(body=job("running")), Answer(304))
+    held = {"Preference-Applied": "wait"} if is_held else {}
+    farm.answers(SELF, Answer(body=job("running")), Answer(304, headers=held))
     with (
         Client(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
         pytest.raises(WaitTimeout) as caught,
     ):
-        client.jobs.wait(JOB, timeout_seconds=10)
+        client.jobs.wait(JOB, timeout_seconds=timeout)
 
     assert caught.value.job.state == "running"
-    assert 10 <= now[0] < 20
+    assert timeout <= now[0] < timeout + 0.01
 
 
 def test_a_download_replaces_the_file_only_when_it_is_whole(farm, client, tmp_path):
@@ -346,7 +377,10 @@ CALLS = {
     "watch": lambda jobs, job_id, _: next(jobs.watch(job_id)),
     "wait": lambda jobs, job_id, _: jobs.wait(job_id),
     "download": lambda jobs, job_id, path: jobs.download(job_id, path),
-    "frame": lambda jobs, job_id, path: jobs.download_latest_frame(job_id, path),
+    "frame": lambda jobs, job_id, path: jobs.download_frame(job_id, path),
+    "delete": lambda jobs, job_id, _: jobs.delete(job_id),
+    "logs": lambda jobs, job_id, _: jobs.logs(job_id),
+    "frames": lambda jobs, job_id, _: jobs.frames(job_id),
 }
 
 

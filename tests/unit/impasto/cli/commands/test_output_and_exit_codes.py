@@ -158,7 +158,7 @@ def test_wrong_values_are_named_one_by_one(farm, impasto, pictures):
     result = impasto("submit", *pictures)
 
     assert result.exit_code == 1
-    assert "/seed: too small" in result.stderr
+    assert "--seed: too small" in result.stderr
 
 
 def test_what_the_message_says_already_is_not_said_again(farm, impasto, pictures):
@@ -167,7 +167,7 @@ def test_what_the_message_says_already_is_not_said_again(farm, impasto, pictures
     said["detail"] = "1 invalid value(s): /seed: too small"
     farm.answers("POST /v1/jobs", Answer(422, said))
 
-    assert impasto("submit", *pictures).stderr.count("/seed: too small") == 1
+    assert impasto("submit", *pictures).stderr.count("too small") == 1
 
 
 def test_show_says_the_facts_and_json_has_them_all(farm, impasto):
@@ -208,7 +208,7 @@ def test_cancel_takes_several_and_fails_if_one_does(farm, impasto):
 
     assert result.exit_code == 1
     assert result.stdout == f"{JOB} canceling\n"
-    assert other in result.stderr
+    assert result.stderr.count(other) == 1  # said once
 
 
 def test_download_prints_where_the_picture_is(farm, impasto, tmp_path):

@@ -1,0 +1,47 @@
+"""`impasto doctor`: what is wrong with this machine's farm, and how to mend it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import typer
+
+from impasto.cli.exit_codes import ERROR
+from impasto.cli.output import print_line, print_message
+from impasto.cli.session import ApiUrl, connect
+from impasto.errors import ImpastoError, MissingDependency
+from impasto.local.components import module_command, require_dependencies
+
+_PARTS = {"admin": "shared.commands.doctor", "weights": "worker.doctor"}
+
+
+def doctor(api_url: ApiUrl = None) -> None:
+    """Check the farm, and the database, Redis, storage, device and weights here."""
+    is_up = _check_farm(api_url)
+    failed = False
+    for component, module in _PARTS.items():
+        try:
+            require_dependencies(component)
+        except MissingDependency as error:
+            print_message(f"not checked: {error}")
+            continue
+        options = ["--farm-is-up"] if is_up and component == "admin" else []
+        command = module_command(module, *options)
+        failed |= subprocess.run(command, check=False).returncode != 0  # noqa: S603
+    if failed:
+        raise typer.Exit(ERROR)
+
+
+def _check_farm(api_url: str | None) -> bool:
+    """Print whether a farm answers; return whether one runs on this machine."""
+    try:
+        with connect(api_url) as client:
+            queue = client.queue()
+            word = "ok   " if queue["workers"] else "WRONG"
+            print_line(f"{word} farm      {client.base_url}, {queue['workers']} workers")
+            if not queue["workers"]:
+                print_line("      start one: impasto worker; look at its log if it ends")
+    except ImpastoError as error:
+        print_line(f"-     farm      {error}")
+        return False
+    return not api_url

@@ -1,0 +1,48 @@
+"""Hints of the API in the words of the shell: commands, options and variables."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from impasto.errors import ApiError
+
+if TYPE_CHECKING:
+    from impasto.errors import FieldError, ImpastoError
+
+_BY_CODE = {
+    "unauthenticated": "set IMPASTO_API_KEY; 'impasto keys create' makes a key on the "
+    "server's machine",
+    "forbidden-scope": "use a key that may do it: IMPASTO_API_KEY",
+    "rate-limited": "wait a little; 'impasto watch' asks for less than a loop of yours",
+    "no-checkpoint": "--keep-every, given when a job is submitted, keeps more of them",
+    "result-not-ready": "'impasto watch ID' waits for it; --frame saves the latest "
+    "preview",
+    "version-mismatch": "the job has changed meanwhile; try again",
+}
+_ACTION = re.compile(r"POST /v1/jobs/(\w+)/(\w+)")
+_OPTIONS_BY_FIELD = {"segments": "steer", "styles": "STYLE", "content": "PHOTO"}
+
+
+def shell_hint(error: ImpastoError) -> str:
+    """Return what a person in a shell can do about an error; empty if nothing."""
+    if not isinstance(error, ApiError):
+        return error.hint
+    if "POST /v1/" in error.hint:
+        return _ACTION.sub(r"'impasto \2 \1'", error.hint)
+    return _BY_CODE.get(error.code, error.hint)
+
+
+def describe_field(field: FieldError) -> str:
+    """Return an invalid value with the option that it came from.
+
+    `/params/max_edge` is `--max-edge`; what is within a value keeps its pointer.
+    """
+    parts = field.pointer.removeprefix("/params").strip("/").split("/")
+    if not parts[0].isidentifier():
+        return f"{field.pointer}: {field.detail}"
+    known = _OPTIONS_BY_FIELD.get(parts[0])
+    option = known or parts[0].replace("_", "-")
+    name = option if option.isupper() else f"--{option}"
+    place = "".join(f" {part}" for part in parts[1:])
+    return f"{name}{place}: {field.detail}"
