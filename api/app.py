@@ -86,6 +86,7 @@ def create_app(
     dependencies = _build_dependencies(settings, database, storage, notifier, clock)
     install(app, dependencies)
     register_problem_handlers(app)
+    metrics.register_request_metrics(app)
     register_headers(app)  # before auth, so that refusals too carry a Request-Id
     register_authentication(app)
     register_rate_limits(app)

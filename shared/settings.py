@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65000,
+        description="port of a worker's `/metrics`, on `IMPASTO_HOST`; the next worker "
+        "of `--devices` takes the next port; 0: none",
+    )
     api_threads: int = Field(
         default=64, ge=2, description="requests served at once, besides streams"
     )

@@ -22,6 +22,7 @@ from celery.utils import uuid
 from celery.worker.consumer import Consumer
 from kombu.entity import Exchange, Queue
 from kombu.message import Message
+from prometheus_client import start_http_server
 
 from shared.db.database import Database
 from shared.errors import (
@@ -150,6 +151,8 @@ def serve(context: WorkerContext) -> None:
     )
     watchdog = Watchdog(context, runner, notifier.ping)
     context.clock.start_thread("watchdog", partial(_run_watchdog, context, watchdog))
+    if context.settings.metrics_port:
+        start_http_server(context.settings.metrics_port, context.settings.host)
     maintenance.start()
     try:
         _run_celery(celery, device_class)

@@ -16,6 +16,7 @@ import structlog
 from shared.clock import SYSTEM_CLOCK, Clock
 from shared.errors import DatabaseUnavailable, FencedOut
 from shared.jobs.lease import HeartbeatReply, renew_lease
+from shared.metrics import ITERATIONS
 from shared.states import JobState
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Lease:
         if not self._is_touched:
             self._record_step()
         self._is_touched, self._active_at = False, self._clock.monotonic()
+        ITERATIONS.inc(max(0, iteration - self._iteration))
         is_new_phase = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
         if is_new_phase:

@@ -13,6 +13,7 @@ from shared.errors import DatabaseUnavailable, FencedOut
 from shared.jobs.checkpoints import keep_last_checkpoint
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import JobResult, complete_job, release_job, stop_job
+from shared.metrics import LOST_LEASES
 from shared.params.kinds import JobKind
 from shared.states import JobState
 from shared.storage.base import delete_blobs
@@ -141,6 +142,7 @@ class Runner:
                 self._run_job(claim, nonce)
             except FencedOut:
                 log.warning("job_taken_over")
+                LOST_LEASES.inc()
             except DatabaseUnavailable as error:
                 # The lease expires, and another worker continues from the checkpoint.
                 log.warning("job_abandoned", error=str(error))

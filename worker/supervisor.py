@@ -72,12 +72,16 @@ class WorkerSlot:
         return ["--device", self.device_class, *shared]
 
 
-def plan_slots(devices: str, threads: int | None) -> list[WorkerSlot]:
+def plan_slots(
+    devices: str, threads: int | None, metrics_port: int = 0
+) -> list[WorkerSlot]:
     """Parse `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, or several of them with commas.
 
     Args:
         devices: Devices as given on the command line.
         threads: CPU threads per worker; None divides the cores evenly.
+        metrics_port: Port of the first worker's metrics, which each next one raises by
+            one; 0 for none.
 
     Raises:
         ValueError: `devices` cannot be parsed, or names a device that is not there.
@@ -92,7 +96,13 @@ def plan_slots(devices: str, threads: int | None) -> list[WorkerSlot]:
         slots += _parse_slots(spec.strip(), match)
     slots = _share_cpu_memory(slots)
     share = threads or max(1, _core_count() // len(slots))
-    return [_with_threads(slot, share) for slot in slots]
+    slots = [_with_threads(slot, share) for slot in slots]
+    if not metrics_port:
+        return slots
+    return [
+        _with_variables(slot, {"IMPASTO_METRICS_PORT": str(metrics_port + number)})
+        for number, slot in enumerate(slots)
+    ]
 
 
 class Supervisor:
@@ -223,10 +233,14 @@ def _list_devices() -> list[dict[str, str]]:
 
 
 def _with_threads(slot: WorkerSlot, threads: int) -> WorkerSlot:
-    variables = {
+    share = {
         "IMPASTO_WORKER_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
     }
+    return _with_variables(slot, share)
+
+
+def _with_variables(slot: WorkerSlot, variables: Mapping[str, str]) -> WorkerSlot:
     return replace(slot, environment={**slot.environment, **variables})
 
 
@@ -258,7 +272,7 @@ def main() -> int:
     warn_if_home_is_open(settings.home)
     configure_logging(settings.log_level)
     try:
-        slots = plan_slots(devices, settings.worker_threads)
+        slots = plan_slots(devices, settings.worker_threads, settings.metrics_port)
     except ValueError as error:
         sys.stderr.write(f"worker: {error}\n")
         return 2

@@ -235,6 +235,12 @@ class OwnerSlots:
 
         return release
 
+    @property
+    def taken(self) -> int:
+        """Number of slots in use."""
+        with self._lock:
+            return self._taken.total()
+
     def _release(self, owner_id: str) -> None:
         self._taken[owner_id] -= 1
         if not self._taken[owner_id]:

@@ -16,6 +16,7 @@ from shared.db.blob_refs import unreferenced_keys
 from shared.db.job_version import bump_versions
 from shared.db.models.jobs import Checkpoint, Frame, Job
 from shared.jobs.lease import held_by, lock_claimed_job
+from shared.metrics import CHECKPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,7 @@ def record_checkpoint(
     Raises:
         FencedOut: A newer claim owns the job.
     """
+    CHECKPOINTS.inc()
     with db.write() as session:
         job = lock_claimed_job(session, claim)
         session.merge(
@@ -116,7 +118,9 @@ def record_checkpoint(
             update(Job).where(*held_by(claim)).values(checkpoint_iteration=newest)
         )
         old = _select_old_checkpoints(session, claim.job_id, RETAINED_CHECKPOINTS)
-        return drop_checkpoints(session, old)
+        unreferenced = drop_checkpoints(session, old)
+    CHECKPOINTS.inc()
+    return unreferenced
 
 
 def is_kept_for_forks(keep_every: int | None, iteration: int) -> bool:

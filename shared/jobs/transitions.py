@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from shared.db.models.jobs import Job, JobEvent
 from shared.db.models.owners import Owner
 from shared.errors import FencedOut, JobNotFound, JobPurged
+from shared.metrics import count_transition
 from shared.states import LEASED, TERMINAL, JobState
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def transition(
     ).scalar_one_or_none()
     if fence is None:
         raise FencedOut(job.id, job.fence)
+    count_transition(session, job, event, state)
     _update_owner_counts(session, job.owner_id, job.state, state)
     row = {"job_id": job.id, "from_state": job.state, "state": state, "fence": fence}
     _insert_event(db, session, event, detail=detail, **row)
@@ -91,6 +93,7 @@ def log_event(
 
 def log_submission(db: Database, session: Session, job: Job) -> None:
     """Write the first event of a new job, and count the job as queued."""
+    count_transition(session, job, "submit", job.state)
     _update_owner_counts(session, job.owner_id, None, job.state)
     row = {"job_id": job.id, "from_state": None, "state": job.state}
     _insert_event(db, session, "submit", fence=job.fence, **row)

@@ -181,21 +181,3 @@ def test_a_running_job_tells_a_range(api):
     assert progress["eta_low_s"] == pytest.approx(35 / 1.2, abs=0.1)
     assert progress["eta_high_s"] == pytest.approx(35 * 1.2)
     assert progress["eta_at"] == "2027-01-15T08:00:35Z"
-
-
-def test_metrics_tell_how_good_estimated_times_are(api):
-    for setup in (SETUP, 'cpu, "b"'):
-        record_paces(api.db, setup, METHOD, [PaceMeasurement(0.25, 10.0)])
-
-    response = api.client.get("/metrics")
-
-    assert response.content_type.startswith("text/plain; version=0.0.4")
-    name, rest = "impasto_pace_deviation_ratio", f'method="{METHOD}",size_class="18"'
-    assert response.text.splitlines()[2:] == [
-        f'{name}{{setup="cpu, \\"b\\"",{rest}}} 0.5',
-        f'{name}{{setup="{SETUP}",{rest}}} 0.5',
-    ]
-
-
-def test_metrics_are_there_before_the_first_job(client):
-    assert "TYPE impasto_pace_deviation_ratio gauge" in client.get("/metrics").text
