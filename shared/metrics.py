@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, disable_created_metrics
 from sqlalchemy import event as sqlalchemy_event
 
 from shared.states import Event, JobState
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from shared.db.models.jobs import Job
 
+disable_created_metrics()  # type: ignore[no-untyped-call] # nobody reads them
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LONG = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
 

@@ -74,6 +74,7 @@ class _FarmCollector(Collector):
 
     @override
     def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Yield all gauges."""
         yield from self._jobs()
         yield from self._queue()
         yield from self._workers()

@@ -38,9 +38,13 @@ def _check_farm(api_url: str | None) -> bool:
         with connect(api_url) as client:
             queue = client.queue()
             word = "ok   " if queue["workers"] else "WRONG"
-            print_line(f"{word} farm      {client.base_url}, {queue['workers']} workers")
+            print_line(
+                f"{word} farm      {client.base_url}, {queue['workers']} workers"
+            )
             if not queue["workers"]:
-                print_line("      start one: impasto worker; look at its log if it ends")
+                print_line(
+                    "      start one: impasto worker; look at its log if it ends"
+                )
     except ImpastoError as error:
         print_line(f"-     farm      {error}")
         return False
