@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
+    from shared.errors import ImpastoError
     from shared.jobs.claim import Claim
     from shared.params.style import StyleParams
 
@@ -111,24 +112,11 @@ class HeartbeatReply:
     has_pending_segments: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JobFailure:
-    """Failure of an attempt, in words for the person who submitted the job."""
-
-    code: str
-    message: str
-    hint: str
-    retryable: bool
-
-
-def failure_columns(failure: JobFailure | None) -> dict[str, Any]:
-    """Columns that describe a failure; None clears them."""
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
+def failure_columns(failure: ImpastoError) -> dict[str, Any]:
+    """Columns that describe the failure of an attempt."""
     return {
         "error_code": failure.code,
-        "error_message": failure.message[:2000],
+        "error_message": str(failure)[:2000],
         "error_hint": failure.hint[:500],
         "error_retryable": failure.retryable,
     }
@@ -213,7 +201,7 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
     Raises:
         FencedOut: A newer claim owns the job.
     """
-    columns = {
+    columns: dict[str, Any] = {
         "result_key": result.blob.key,
         "result_digest": result.blob.digest,
         "result_bytes": result.blob.bytes,
@@ -224,7 +212,6 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
         "provenance": result.provenance,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
-        **failure_columns(None),
     }
     if result.progress is not None:
         columns["progress"] = dict(result.progress)
@@ -263,7 +250,7 @@ def release_job(db: Database, claim: Claim) -> JobState:
 def fail_job(
     db: Database,
     claim: Claim,
-    failure: JobFailure,
+    failure: ImpastoError,
     retry_seconds: float,
     excluded_device: str | None = None,
 ) -> JobState:
@@ -296,7 +283,7 @@ def fail_job(
 
 
 def postpone_job(
-    db: Database, claim: Claim, failure: JobFailure, seconds: float
+    db: Database, claim: Claim, failure: ImpastoError, seconds: float
 ) -> JobState:
     """Retry the job after a pause, because of an outage; refund the attempt."""
     with db.write() as session:
@@ -384,7 +371,7 @@ def _is_completed_with(job: Job, result: JobResult) -> bool:
 
 
 def retry_with_smaller_steps(
-    db: Database, claim: Claim, failure: JobFailure, step_scale: float
+    db: Database, claim: Claim, failure: ImpastoError, step_scale: float
 ) -> JobState:
     """Retry a diverged job at once with smaller steps; this is done once per job.
 
@@ -429,7 +416,7 @@ def smaller_params_columns(
     segments = read_job_segments(session, [job.id]).get(job.id, ())
     requested = job.requested_max_edge or job.params["max_edge"]
     warning = {
-        "code": "made_smaller",
+        "code": "made-smaller",
         "message": f"made at {params.max_edge} px, as {requested} px did not fit the "
         "memory of the device",
     }
