@@ -404,11 +404,11 @@ class StorageFull(StorageError, code="storage-full", retry_after=60):
     hint = "free some disk space; waiting work goes on by itself"
 
 
-class BlobMissing(StorageError, code="input-missing"):
+class BlobMissing(StorageError, code="picture-missing"):
     """A picture is not in the storage now; on a shared volume it may still appear."""
 
 
-class BlobDamaged(ImpastoError, code="input-damaged"):
+class BlobDamaged(ImpastoError, code="picture-damaged"):
     """The bytes of a picture do not match the digest in its row."""
 
     hint = "upload the picture again and submit a new job"

@@ -23,6 +23,7 @@ from celery.worker.consumer import Consumer
 from kombu.entity import Exchange, Queue
 from kombu.message import Message
 
+from shared.db.base import new_id
 from shared.db.database import Database
 from shared.errors import (
     DeviceTaken,
@@ -30,7 +31,6 @@ from shared.errors import (
     StorageError,
     WeightsError,
 )
-from shared.ids import new_id
 from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name

@@ -10,7 +10,7 @@ from ulid import ULID
 
 from api.idempotency import stream_sha256
 from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.errors import (
     BlobMissing,
     FieldError,

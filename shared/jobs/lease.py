@@ -15,8 +15,6 @@ from shared.db.models.jobs import Job, JobOutput, JobSegment
 from shared.errors import FencedOut
 from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
-from shared.params.memory import need_bytes
-from shared.params.segments import apply_segments
 from shared.states import (
     EVENTS,
     Action,
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.errors import ImpastoError
     from shared.jobs.claim import Claim
-    from shared.params.style import StyleParams
 
 
 RETRY_FACTOR = 4  # of the pause from one failed attempt to the next
@@ -392,40 +389,3 @@ def retry_with_smaller_steps(
                 "state_reason": StateReason.RECOVERING,
             }
         return release_to(db, session, job, Event.RETRY, **columns)
-
-
-def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -> None:
-    """Give a job that did not fit smaller `params` and a warning that says so.
-
-    Raises:
-        FencedOut: A newer claim owns the job.
-    """
-    with db.write() as session:
-        job = lock_claimed_job(session, claim)
-        session.execute(
-            update(Job)
-            .where(*held_by(claim))
-            .values(**smaller_params_columns(session, job, params))
-        )
-
-
-def smaller_params_columns(
-    session: Session, job: Job, params: StyleParams
-) -> dict[str, Any]:
-    """Columns of a job that is made smaller than requested."""
-    segments = read_job_segments(session, [job.id]).get(job.id, ())
-    requested = job.requested_max_edge or job.params["max_edge"]
-    warning = {
-        "code": "made-smaller",
-        "message": f"made at {params.max_edge} px, as {requested} px did not fit the "
-        "memory of the device",
-    }
-    others = [other for other in job.warnings if other["code"] != warning["code"]]
-    return {
-        "params": params.model_dump(mode="json"),
-        "iterations": apply_segments(params, segments).iterations,
-        "need_bytes": need_bytes(params),
-        "requested_max_edge": requested,
-        "warnings": [*others, warning],
-        "revision": Job.revision + 1,
-    }

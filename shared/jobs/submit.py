@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, case, func, or_, select
 
+from shared.db.base import new_id
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobInput
-from shared.db.models.owners import Owner
 from shared.errors import AssetGone, QueueFull, QuotaExceeded
 from shared.idempotency import bind_job
-from shared.ids import new_id
 from shared.jobs.search_index import index_job
 from shared.jobs.segments import segment_rows
 from shared.jobs.transitions import log_submission, ready_key

@@ -13,7 +13,8 @@ from sqlalchemy import or_, select, update
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
 from shared.errors import DoesNotFit
-from shared.jobs.lease import failure_columns, smaller_params_columns
+from shared.jobs.lease import failure_columns
+from shared.jobs.steering import smaller_params_columns
 from shared.jobs.transitions import transition
 from shared.params.kinds import JobKind
 from shared.params.memory import largest_fitting_edge, shrink_to_edge

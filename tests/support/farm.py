@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.database import Database
 from shared.jobs.submit import (
     LOCAL_OWNER_ID,

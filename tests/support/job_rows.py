@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select, true
 
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
-from shared.db.models.owners import Owner
 from shared.errors import BlobDamaged, Diverged, EngineError
 from shared.jobs.checkpoints import record_checkpoint
 from shared.jobs.claim import Device, claim_job

@@ -14,10 +14,11 @@ from shared.jobs.checkpoints import (
     add_warning,
     discard_newer_checkpoints,
     is_kept_for_forks,
+    read_loss_history,
     record_checkpoint,
+    store_loss_history,
 )
 from shared.jobs.lease import WrittenBlob
-from shared.jobs.loss_history import read_loss_history, store_loss_history
 from shared.storage.base import delete_blobs
 from worker.attempts.throttle import Throttle
 from worker.checkpoint_file import (

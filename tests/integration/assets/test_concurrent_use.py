@@ -18,7 +18,7 @@ from shared.assets import (
     remove_asset,
     store_asset,
 )
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, AssetInUse, NotFound
 from shared.jobs.actions import cancel

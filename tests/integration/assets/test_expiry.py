@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from shared.assets import AssetOptions, NewAsset, get_asset, store_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, NotFound
 from shared.jobs.actions import cancel

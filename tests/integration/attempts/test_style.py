@@ -136,7 +136,7 @@ def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "input-damaged")
+    assert (job.state, job.error_code) == (JobState.FAILED, "picture-damaged")
     assert "upload the picture again" in job.error_hint
 
 
@@ -148,7 +148,7 @@ def test_a_vanished_picture_is_tried_again_later(farm, tools):
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.QUEUED, "input-missing")
+    assert (job.state, job.error_code) == (JobState.QUEUED, "picture-missing")
 
 
 def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_weights):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.jobs.actions import finish
 from shared.jobs.lease import renew_lease
 from shared.jobs.steering import JobChange, begin_segments, update_job

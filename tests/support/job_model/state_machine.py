@@ -16,9 +16,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.database import Database
-from shared.db.models.owners import Owner
+from shared.db.models.auth import Owner
 from shared.errors import FencedOut, InvalidState, NoSuchCheckpoint
 from shared.jobs.actions import cancel, finish, pause, resume
 from shared.jobs.claim import claim_job

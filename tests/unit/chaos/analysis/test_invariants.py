@@ -373,7 +373,7 @@ def test_a_job_may_fail_for_want_of_its_picture_only_if_that_vanished():
     failed = {
         "state": JobState.FAILED,
         "result_key": None,
-        "error_code": "input-missing",
+        "error_code": "picture-missing",
     }
     found = replace(
         evidence(events=(*LIFE[:4], end), **failed),
