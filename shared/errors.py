@@ -393,6 +393,11 @@ class SqliteSharedByHosts(ImpastoError, code="database-shared"):
 class UnknownSchemaRevision(ImpastoError, code="unknown-revision"):
     """No migration starts from the schema revision of the database."""
 
+    hint = (
+        "use the version of Impasto that made it, or a newer one; what was made before "
+        "the first release must be made anew"
+    )
+
 
 class StorageError(ImpastoError, code="storage-unavailable", status=503, retry_after=5):
     """A picture could not be read from the storage, or not written to it."""

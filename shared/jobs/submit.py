@@ -147,16 +147,6 @@ def submit_job(
     new_job: NewJob,
     limits: SubmissionLimits,
     idempotent_request: IdempotentRequest | None = None,
-) -> str:
-    """Insert a queued job and return its id; see `submit_or_reuse`."""
-    return submit_or_reuse(db, new_job, limits, idempotent_request).job_id
-
-
-def submit_or_reuse(
-    db: Database,
-    new_job: NewJob,
-    limits: SubmissionLimits,
-    idempotent_request: IdempotentRequest | None = None,
 ) -> SubmittedJob:
     """Insert a queued job, unless an equal one may be reused.
 

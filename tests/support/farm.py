@@ -116,7 +116,7 @@ class Farm:
         return self._queue(NewJob(OWNER, named, inputs), notify)
 
     def _queue(self, new, notify):
-        job_id = submit_job(self.db, new, SubmissionLimits(100, 100, 4))
+        job_id = submit_job(self.db, new, SubmissionLimits(100, 100, 4)).job_id
         if notify:
             notifier = Notifier(self.settings)
             notifier.notify(job_id, None)

@@ -35,7 +35,7 @@ def submit(db, owner_id="own_a", masked=(), **more):
         *(NewJobInput("mask", position, asset_id) for position in masked),
     )
     new = NewJob(owner_id, StyleParams(), inputs, **more)
-    return submit_job(db, new, LIMITS)
+    return submit_job(db, new, LIMITS).job_id
 
 
 def claim(db, nonce="n", device=DEVICE):

@@ -39,7 +39,7 @@ def send(db):
 
 def use(db, asset_id):
     inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
-    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS)
+    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS).job_id
 
 
 def key_of(db, asset_id):

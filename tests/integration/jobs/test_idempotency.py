@@ -48,7 +48,7 @@ def hold(db, fingerprint="f"):
 
 
 def submit(db, once):
-    return submit_job(db, NewJob(OWNER, params(), ()), LIMITS, once)
+    return submit_job(db, NewJob(OWNER, params(), ()), LIMITS, once).job_id
 
 
 def params():

@@ -37,7 +37,7 @@ def explore(db, owner_id="own_a"):
     """Queue an exploration of nine pictures of up to 100 px."""
     ensure_owner(db, owner_id)
     params = ExploreParams(max_edge=100).with_pictures([f"ast_{n}" for n in range(9)])
-    return submit_job(db, NewJob(owner_id, params, ()), LIMITS)
+    return submit_job(db, NewJob(owner_id, params, ()), LIMITS).job_id
 
 
 def test_jobs_in_line_run_one_after_the_other_on_a_live_worker(db, clock):
