@@ -24,7 +24,7 @@ from api.http.slots import check_free_space
 from api.job_view.lookup import find_job
 from api.job_view.responses import job_response
 from api.job_view.serializer import serialize_job
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.errors import (
     DatabaseUnavailable,
     ImpastoError,

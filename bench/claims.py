@@ -18,8 +18,8 @@ from sqlalchemy import insert, text, update
 from bench.databases import postgresql, sqlite
 from shared.db.database import Database
 from shared.db.migrate import migrate
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job
-from shared.db.models.owners import Owner
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job, renew_lease
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs

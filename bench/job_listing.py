@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from api.app import create_app
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.database import Database
 from shared.db.migrate import migrate
 from shared.jobs.submit import LOCAL_OWNER_ID

@@ -28,8 +28,7 @@ from deploy.resume_checks import (
 from deploy.steps import say, step
 from impasto.cli.signals import raise_on_stop_signals
 from impasto.client.client import Client
-from impasto.client.outcomes import raise_for_state
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, raise_for_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,9 +21,11 @@ __all__ = [
 
 _PUBLIC_NAMES = {
     "impasto.client.client": ("Client",),
-    "impasto.errors": ("ApiError", "ImpastoError", "ServerUnreachable"),
+    "impasto.errors": (
+        *("ApiError", "ImpastoError", "ServerUnreachable"),
+        *("JobCanceled", "JobFailed", "WaitTimeout"),
+    ),
     "impasto.client.models": ("Job", "JobPage"),
-    "impasto.client.outcomes": ("JobCanceled", "JobFailed", "WaitTimeout"),
     "impasto.client.uploads": ("StyleImage",),
 }
 

@@ -1,38 +1,14 @@
-"""Every error that this package raises on purpose, in one tree.
-
-ImpastoError
-├── ApiError                the server answered with a problem
-│   ├── Unauthenticated     no API key, or an unknown one
-│   ├── Forbidden           the caller is known, but may not do this
-│   ├── NotFound            the job does not exist, or belongs to another owner
-│   ├── ValidationFailed    values out of range; `errors` names each
-│   ├── InvalidState        the job's state does not allow the action
-│   ├── NoSuchCheckpoint    the job cannot be forked from this iteration
-│   ├── VersionMismatch     the job has changed since its revision was read
-│   ├── ImmutableField      values that no job changes once it exists
-│   ├── ResultNotReady      the picture does not exist (yet)
-│   ├── TooManyStreams      no more long polls or streams; short polls are answered
-│   └── QueueFull           too many jobs are waiting
-├── ServerUnreachable       no response at all, or no address of a server
-├── JobFailed, JobCanceled, WaitTimeout: of a job, in `client/outcomes.py`
-├── InvalidId               the text is not an id, and nothing was sent
-├── AmbiguousId             the prefix fits several jobs, or none
-├── InvalidOption           the value of a command line option cannot be parsed
-├── InvalidApiKey           IMPASTO_API_KEY has characters that no key has
-├── CannotSave              a picture cannot be written to its path
-├── CannotReproduce         a picture cannot be made again
-├── NoRecipe                a picture file does not say how it was made
-├── MissingDependency       packages or programs of the server are not installed
-└── FarmError               the embedded farm cannot run
-    ├── AlreadyRunning      another farm has locked the data folder
-    ├── HomeUnusable        the data folder cannot be created or written
-    ├── RestartLimitReached one of its processes fails again and again
-    └── WeightsMissing      the network's weights are not on this machine
-"""
+"""Every error that this package raises on purpose, in one tree: docs/errors.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from impasto.client.models import Job
 
 
 class ImpastoError(Exception):
@@ -40,10 +16,12 @@ class ImpastoError(Exception):
 
     Attributes:
         code: Stable machine-readable name.
+        exit_code: Exit code of the command line.
         hint: What a person can do about it; empty when there is nothing to add.
     """
 
     code: str = "error"
+    exit_code: int = 1
     hint: str = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -75,7 +53,17 @@ class Problem:
 
 
 class ApiError(ImpastoError):
-    """The server refused a request; `problem` holds its whole response."""
+    """The server refused a request; `problem` holds its whole response.
+
+    A problem is raised as the class of its code, or else as an `ApiError`.
+    """
+
+    classes: ClassVar[dict[str, type[ApiError]]] = {}
+
+    @override
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.classes[cls.code] = cls
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail, hint=problem.hint)
@@ -88,119 +76,191 @@ class ApiError(ImpastoError):
 class Unauthenticated(ApiError):
     """The request carries no API key, or one that the server does not know."""
 
+    code = "unauthenticated"
+    exit_code = 4
+
 
 class Forbidden(ApiError):
     """The caller is known, but may not do this."""
+
+    code = "forbidden"
+
+
+class ForbiddenScope(Forbidden):
+    """The key of the caller lacks a scope."""
+
+    code = "forbidden-scope"
 
 
 class NotFound(ApiError):
     """The caller owns nothing with this id."""
 
+    code = "not-found"
+
 
 class ValidationFailed(ApiError):
     """Parameters are unknown or out of range; `errors` names every one of them."""
+
+    code = "validation"
 
 
 class InvalidState(ApiError):
     """The job's state does not allow the action."""
 
+    code = "invalid-state"
+
 
 class NoSuchCheckpoint(ApiError):
     """The job has no checkpoint at this iteration to go on from."""
+
+    code = "no-checkpoint"
 
 
 class VersionMismatch(ApiError):
     """The job has changed since the revision that the request named."""
 
+    code = "version-mismatch"
+
 
 class ImmutableField(ApiError):
     """Values that cannot change in a job that exists; `errors` names each."""
+
+    code = "immutable-field"
 
 
 class ResultNotReady(ApiError):
     """The job has no finished picture (yet)."""
 
+    code = "result-not-ready"
+
 
 class TooManyStreams(ApiError):
     """The server has no room for more long polls or streams; short polls work."""
+
+    code = "too-many-streams"
 
 
 class QueueFull(ApiError):
     """As many jobs are waiting as the operator allows."""
 
+    code = "queue-full"
+    exit_code = 8
 
-API_ERRORS: dict[str, type[ApiError]] = {
-    "unauthenticated": Unauthenticated,
-    "forbidden": Forbidden,
-    "not-found": NotFound,
-    "validation": ValidationFailed,
-    "invalid-state": InvalidState,
-    "no-checkpoint": NoSuchCheckpoint,
-    "version-mismatch": VersionMismatch,
-    "immutable-field": ImmutableField,
-    "result-not-ready": ResultNotReady,
-    "too-many-streams": TooManyStreams,
-    "queue-full": QueueFull,
-    "quota-exceeded": QueueFull,
-    "forbidden-scope": Forbidden,
-}
+
+class QuotaExceeded(QueueFull):
+    """As many jobs of the caller are waiting as the operator allows."""
+
+    code = "quota-exceeded"
 
 
 class ServerUnreachable(ImpastoError):
     """No server answered, or no address of one is known."""
 
     code = "unreachable"
+    exit_code = 7
     hint = "start one with 'impasto up', or set IMPASTO_API_URL"
+
+
+class JobFailed(ImpastoError):
+    """The job ended without a picture; `job` says why."""
+
+    code = "job-failed"
+    exit_code = 3
+
+    def __init__(self, job: Job) -> None:
+        error = job.error
+        reason = f"{error.message} ({error.code})" if error else job.state
+        super().__init__(
+            f"job {job.id} failed: {reason}", hint=(error.hint or "") if error else ""
+        )
+        self.job = job
+
+
+class JobCanceled(ImpastoError):
+    """The job was stopped before its picture was done."""
+
+    code = "job-canceled"
+    exit_code = 5
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"job {job.id} was canceled")
+        self.job = job
+
+
+class WaitTimeout(ImpastoError):
+    """The job is not done in the given time; it goes on."""
+
+    code = "wait-timeout"
+    exit_code = 6
+
+    def __init__(self, job: Job, seconds: float) -> None:
+        super().__init__(f"job {job.id} is still {job.state} after {seconds:g} s")
+        self.job = job
+
+
+def raise_for_state(job: Job) -> None:
+    """Raise if a job has ended without success; do nothing while it may succeed.
+
+    Raises:
+        JobFailed: The job ended without a picture.
+        JobCanceled: The job was canceled.
+    """
+    if job.state == "canceled":
+        raise JobCanceled(job)
+    if job.is_over and job.state != "succeeded":
+        raise JobFailed(job)
 
 
 class InvalidId(ImpastoError):
     """The text is not an id; no request was sent."""
 
-    code = "invalid_id"
+    code = "invalid-id"
     hint = "the id of a job is job_ and 26 letters and digits: job_01J..."
 
 
 class AmbiguousId(ImpastoError):
     """The prefix of an id fits several jobs, or none."""
 
-    code = "ambiguous_id"
+    code = "ambiguous-id"
 
 
 class InvalidOption(ImpastoError):
     """The value of a command line option cannot be parsed."""
 
     code = "usage"
+    exit_code = 2
 
 
 class InvalidApiKey(ImpastoError):
     """The API key has characters that no key has."""
 
     code = "usage"
+    exit_code = 2
     hint = "'impasto keys create' makes a key; IMPASTO_API_KEY holds it"
 
 
 class CannotSave(ImpastoError):
     """A picture cannot be written to its path."""
 
-    code = "cannot_save"
+    code = "cannot-save"
 
 
 class NoRecipe(ImpastoError):
     """A picture file does not say how it was made."""
 
-    code = "no_recipe"
+    code = "no-recipe"
 
 
 class CannotReproduce(ImpastoError):
     """A picture cannot be made again from its recipe and the available inputs."""
 
-    code = "cannot_reproduce"
+    code = "cannot-reproduce"
 
 
 class MissingDependency(ImpastoError):
     """Packages or programs that the command needs are not installed."""
 
-    code = "parts_missing"
+    code = "parts-missing"
 
 
 class FarmError(ImpastoError):
@@ -212,24 +272,24 @@ class FarmError(ImpastoError):
 class AlreadyRunning(FarmError):
     """Another farm has locked the data folder."""
 
-    code = "already_running"
+    code = "already-running"
 
 
 class HomeUnusable(FarmError):
     """The data folder cannot be created or written."""
 
-    code = "home_unusable"
+    code = "home-unusable"
     hint = "set IMPASTO_HOME to a folder that you may write"
 
 
 class RestartLimitReached(FarmError):
     """A process of the farm failed quickly too many times in a row."""
 
-    code = "child_gave_up"
+    code = "child-gave-up"
 
 
 class WeightsMissing(FarmError):
     """The weights of the network are not on this machine."""
 
-    code = "weights_missing"
+    code = "weights-missing"
     hint = "run 'impasto weights fetch'"

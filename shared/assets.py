@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
+from shared.db.base import new_id
 from shared.db.job_version import bump_versions
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from shared.errors import AssetInUse, NotFound
-from shared.ids import new_id
 from shared.states import TERMINAL
 
 if TYPE_CHECKING:

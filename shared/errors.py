@@ -1,96 +1,20 @@
-"""Exceptions of this service: one tree; anything outside it is a bug.
+"""Every error that this service raises on purpose, in one tree.
 
-ImpastoError
-├── InvalidRequest          the caller can fix it
-│   ├── InvalidParams       values out of range or unknown, all named at once
-│   │   └── ImmutableField  values that cannot change once a job exists
-│   ├── ImageUnreadable     bytes that are not a picture of a supported format
-│   ├── ImageTooLarge       a picture with too many pixels
-│   ├── UploadTooLarge      a body with too many bytes
-│   ├── DigestMismatch      a body that does not match its digest
-│   ├── InvalidCursor       a page token that this server did not make
-│   ├── MalformedJson       text that is not strict JSON
-│   ├── MalformedMultipart  a form that is cut off or malformed
-│   ├── IncompleteBody      a body that broke off
-│   ├── BodyTooSlow         a body that arrives too slowly
-│   ├── LengthRequired      a body whose length is not announced
-│   ├── UnsupportedMediaType  a media type that this address does not accept
-│   ├── PreconditionRequired  a change without If-Match
-│   ├── InvalidIdempotencyKey  an Idempotency-Key that cannot be stored
-│   ├── IdempotencyKeyReused  an Idempotency-Key of another request
-│   └── Unauthenticated     no API key, or an unknown one
-├── IdempotencyInProgress   the same request is being processed
-├── RateLimited             too many requests with this key, or wrong ones
-├── Forbidden               of a wrong Host, a proxy or another site
-│   └── ForbiddenScope      the key may not do this
-├── NotFound                nothing (yet) at this address
-│   └── JobNotFound         no such job, or somebody else's
-├── InvalidState            the job's state does not allow the action
-├── NoSuchCheckpoint        the job has no checkpoint there
-├── VersionMismatch         the job has changed since the caller read it
-├── ResultNotReady          the picture does not exist (yet)
-│   └── ResultUnavailable   and never will: the job is over
-├── ResultPurged            the retention time of the picture is over
-├── JobPurged               the job was deleted by its owner
-├── AssetInUse              a picture that a job still needs
-├── AssetGone               a picture that a job needs was deleted
-├── QueueFull               a limit of waiting jobs is reached
-│   └── QuotaExceeded       the one of this owner
-├── FencedOut               a newer claim owns the job: stop, write nothing
-├── ServerBusy              too many uploads are being checked at once
-├── TooManyUploads          too many bodies of one owner are arriving
-├── TooManyStreams          too many streams and long polls are open
-├── DatabaseUnavailable     the database cannot be reached now
-├── SqliteSharedByHosts     a SQLite file that other hosts could open
-├── UnknownSchemaRevision   a database that no migration brings to this version
-├── DeviceTaken             another live worker uses this device
-├── StorageError            a blob cannot be read or written now
-│   ├── StorageFull         no room left for blobs
-│   └── BlobMissing         no blob has this key
-├── BlobDamaged             a blob whose bytes do not match their digest
-├── InvalidSecretFile       the file of the signing key holds none
-├── WeightsError            no usable network weights on this machine
-│   ├── WeightsMissing
-│   └── WeightsDamaged
-└── EngineError             the optimization itself failed
-    ├── OutOfMemory         the picture does not fit the device
-    ├── DeviceFailed        the device itself failed, not the job
-    └── Diverged            the loss stopped being a finite number
+A class says in its first line what is wrong; that line is the title of the problem
+document. The keywords of a class are inherited if they are left out. `docs/errors.md`
+and the pages at `/problems/` are made from this module.
 """
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
+
+from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-class ImpastoError(Exception):
-    """Base of all expected errors; anything else is a bug.
-
-    Attributes:
-        code: Stable machine-readable name, part of the public API. Errors of a
-            request are hyphenated, errors kept on a job use underscores.
-        retryable: Whether the same thing could succeed later without a change.
-        hint: What a person can do about it; empty when there is nothing to add.
-    """
-
-    code: ClassVar[str] = "internal"
-    retryable: ClassVar[bool] = False
-    hint: str = ""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        if hint:
-            self.hint = hint
-
-
-class InvalidRequest(ImpastoError):
-    """The request can never succeed as it stands."""
-
-    code = "invalid-request"
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +26,81 @@ class FieldError:
     detail: str
 
 
-class InvalidParams(InvalidRequest):
-    """Parameters are unknown or out of range; `errors` names every one of them."""
+class ImpastoError(Exception):
+    """Base of all expected errors; anything else is a bug.
 
-    code = "validation"
+    Attributes:
+        code: Stable name; part of the public API, also as `error.code` of a job.
+        status: HTTP status of the answer, or None if no request is answered with it.
+        title: First line of the docstring of the class.
+        retryable: Whether the same thing may succeed later without a change.
+        retry_after_seconds: Seconds after which a retry may succeed, if known.
+        hint: What a person can do about it; empty when there is nothing to add.
+        errors: Invalid values of the request, all of them.
+        members: Further members of the problem document.
+    """
+
+    code: str = "internal"
+    status: int | None = None
+    title: str = ""
+    retryable: bool = False
+    retry_after_seconds: int | None = None
+    hint: str = ""
+    errors: tuple[FieldError, ...] = ()
+    members: Mapping[str, object] = {}
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        if hint:
+            self.hint = hint
+
+    @override
+    def __init_subclass__(
+        cls,
+        code: str | None = None,
+        status: int | None = None,
+        *,
+        retryable: bool | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init_subclass__()
+        cls.title = (inspect.getdoc(cls) or "").partition("\n")[0].rstrip(".")
+        cls.code = code or cls.code
+        cls.status = status or cls.status
+        cls.retry_after_seconds = retry_after or cls.retry_after_seconds
+        if retryable is not None or retry_after:
+            cls.retryable = bool(retryable or retry_after)
+
+
+# --- The request itself
+
+
+class InternalError(ImpastoError, code="internal", status=500):
+    """This is a bug in Impasto."""
+
+    hint = "give the request id to the operator: the log has the details under it"
+
+
+class BadRequest(ImpastoError, code="bad-request", status=400):
+    """The request is not valid HTTP for this address."""
+
+    hint = "see /docs"
+
+
+class MethodNotAllowed(ImpastoError, code="method-not-allowed", status=405):
+    """The address does not take this method; Allow names those it takes."""
+
+    hint = "see /docs"
+
+
+class RangeNotSatisfiable(ImpastoError, code="range-not-satisfiable", status=416):
+    """Range begins behind the end; Content-Range tells how many bytes there are."""
+
+    hint = "ask for less, or leave Range out"
+
+
+class InvalidParams(ImpastoError, code="validation", status=422):
+    """Some values are unknown or not valid; `errors` names every one of them."""
 
     def __init__(self, errors: Sequence[FieldError], *, hint: str = "") -> None:
         details = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
@@ -113,134 +108,105 @@ class InvalidParams(InvalidRequest):
         self.errors = tuple(errors)
 
 
-class ImmutableField(InvalidParams):
-    """Parameter that cannot change once a job exists."""
+class ImmutableField(InvalidParams, code="immutable-field"):
+    """Some values cannot change once a job exists."""
 
-    code = "immutable-field"
     hint = (
         "weights and iterations can change, in mid-run (PATCH) or in a fork (POST "
         "/v1/jobs/{id}/fork); anything else takes a new job"
     )
 
 
-class ImageUnreadable(InvalidRequest):
+class ImageUnreadable(ImpastoError, code="image-unreadable", status=422):
     """The uploaded bytes are not a picture this service can read."""
 
-    code = "image-unreadable"
 
-
-class ImageTooLarge(InvalidRequest):
+class ImageTooLarge(ImpastoError, code="image-too-large", status=422):
     """The picture has more pixels than this server decodes."""
 
-    code = "image-too-large"
 
-
-class UploadTooLarge(InvalidRequest):
+class UploadTooLarge(ImpastoError, code="upload-too-large", status=413):
     """The upload has more bytes than this server takes."""
 
-    code = "upload-too-large"
 
-
-class DigestMismatch(InvalidRequest):
+class DigestMismatch(ImpastoError, code="digest-mismatch", status=409, retryable=True):
     """The bytes of the upload do not match the digest in the request."""
 
-    code = "digest-mismatch"
-    retryable = True
     hint = "the upload was damaged on its way, or the digest is of another file"
 
 
-class InvalidCursor(InvalidRequest):
+class InvalidCursor(ImpastoError, code="bad-cursor", status=400):
     """The page cursor was not made by this server."""
 
-    code = "bad-cursor"
     hint = "start again without a cursor"
 
 
-class MalformedJson(InvalidRequest):
+class MalformedJson(ImpastoError, code="malformed-json", status=400):
     """The text is not JSON, or has a duplicate member."""
 
-    code = "malformed-json"
 
-
-class MalformedMultipart(InvalidRequest):
+class MalformedMultipart(ImpastoError, code="malformed-multipart", status=400):
     """The body is cut off, or is not the form that its header announces."""
 
-    code = "malformed-multipart"
     hint = "let an HTTP client build the form: curl -F content=@photo.jpg ..."
 
 
-class IncompleteBody(InvalidRequest):
+class IncompleteBody(ImpastoError, code="incomplete-body", status=400, retryable=True):
     """The body ended before its announced length; nothing was done."""
 
-    code = "incomplete-body"
     hint = "send the request again"
-    retryable = True
 
 
-class BodyTooSlow(InvalidRequest):
+class BodyTooSlow(ImpastoError, code="request-timeout", status=408, retryable=True):
     """The body arrived too slowly, and the connection was closed; nothing was done."""
 
-    code = "request-timeout"
     hint = "send smaller pictures, or over a faster connection"
-    retryable = True
 
 
-class LengthRequired(InvalidRequest):
+class LengthRequired(ImpastoError, code="length-required", status=411):
     """The body came without its length, so that its end could not be checked."""
 
-    code = "length-required"
     hint = "send a Content-Length: curl does for files, though not for its input"
 
 
-class UnsupportedMediaType(InvalidRequest):
+class UnsupportedMediaType(ImpastoError, code="unsupported-media-type", status=415):
     """The media type of the body is not accepted at this address."""
 
-    code = "unsupported-media-type"
 
-
-class PreconditionRequired(InvalidRequest):
-    """A change of parameters lacks the revision that it is based on."""
-
-    code = "precondition-required"
-    hint = 'send the job\'s revision, If-Match: "<revision>", or the ETag of your look'
-
-
-class Unauthenticated(InvalidRequest):
-    """The request has no API key, or an unknown one."""
-
-    code = "unauthenticated"
-    hint = "send 'Authorization: Bearer <key>'; 'impasto keys create' makes one"
-
-
-class InvalidIdempotencyKey(InvalidRequest):
+class InvalidIdempotencyKey(ImpastoError, code="bad-idempotency-key", status=400):
     """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
 
-    code = "bad-idempotency-key"
     hint = "send any text that is new for each thing to be made, such as a UUID"
 
 
-class IdempotencyKeyReused(InvalidRequest):
+class IdempotencyKeyReused(ImpastoError, code="idempotency-key-reused", status=422):
     """The Idempotency-Key was used for another request in the last 24 hours."""
 
-    code = "idempotency-key-reused"
     hint = "take a new key for a new request; send the old one again unchanged"
 
 
-class IdempotencyInProgress(ImpastoError):
+class IdempotencyInProgress(
+    ImpastoError, code="idempotency-in-progress", status=409, retry_after=1
+):
     """The first request with this Idempotency-Key is still being processed."""
 
-    code = "idempotency-in-progress"
-    retryable = True
     hint = "send the same request again; it gets the answer of the first"
 
 
-class Forbidden(ImpastoError):
+# --- Who asks, and how often
+
+
+class Unauthenticated(ImpastoError, code="unauthenticated", status=401):
+    """The request has no API key, or an unknown one."""
+
+    hint = "send 'Authorization: Bearer <key>'; 'impasto keys create' makes one"
+
+
+class Forbidden(ImpastoError, code="forbidden", status=403):
     """The caller may not do this."""
 
-    code = "forbidden"
 
-
-class ForbiddenScope(Forbidden):
+class ForbiddenScope(Forbidden, code="forbidden-scope"):
     """The key is valid and may not do this.
 
     Attributes:
@@ -248,7 +214,6 @@ class ForbiddenScope(Forbidden):
         errors: Values that need the scope; empty if the address needs it.
     """
 
-    code = "forbidden-scope"
     hint = "GET /v1/me tells what a key may do; another key may do more"
 
     def __init__(
@@ -256,18 +221,13 @@ class ForbiddenScope(Forbidden):
     ) -> None:
         super().__init__(message)
         self.scope = scope
+        self.members = {"scope": scope}
         self.errors = tuple(errors)
 
 
-class RateLimited(ImpastoError):
-    """An API key, or an address with invalid keys, has exceeded its rate limit.
+class RateLimited(ImpastoError, code="rate-limited", status=429, retry_after=1):
+    """An API key, or an address with invalid keys, has exceeded its rate limit."""
 
-    Attributes:
-        retry_after_seconds: Seconds until the next request is accepted.
-    """
-
-    code = "rate-limited"
-    retryable = True
     hint = "wait for Retry-After; `Prefer: wait` and events ask for less than polling"
 
     def __init__(
@@ -277,25 +237,48 @@ class RateLimited(ImpastoError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class NotFound(ImpastoError):
-    """There is nothing at this address, or not yet."""
+class ServerBusy(ImpastoError, code="busy", status=503, retry_after=5):
+    """Too many uploads are being checked at once."""
 
-    code = "not-found"
+
+class TooManyUploads(ImpastoError, code="too-many-uploads", status=429, retry_after=5):
+    """Too many request bodies of one owner are arriving at once."""
+
+
+class TooManyStreams(ImpastoError, code="too-many-streams", status=429, retry_after=5):
+    """The limit of open streams and long polls is reached.
+
+    Args:
+        cap: Which limit: of the whole server process, or of one owner in it.
+        limit: Number of streams and long polls that it allows.
+    """
+
+    hint = (
+        "end one, let GET /v1/events tell of all jobs, or poll: GET /v1/jobs/{id} with "
+        "If-None-Match is always answered"
+    )
+
+    def __init__(self, cap: Literal["owner", "server"], limit: int) -> None:
+        scope = "of this owner " if cap == "owner" else ""
+        super().__init__(
+            f"{limit} streams and held requests {scope}are open, no more are kept open"
+        )
+        self.members = {"cap": cap, "most": limit}
+
+
+# --- Jobs and pictures
+
+
+class NotFound(ImpastoError, code="not-found", status=404):
+    """There is nothing at this address, or not yet."""
 
 
 class JobNotFound(NotFound):
     """No job of the caller has this id."""
 
 
-class InvalidState(ImpastoError):
-    """The job's state does not allow the action.
-
-    Attributes:
-        state: Current state of the job.
-        allowed_actions: Actions that would work now.
-    """
-
-    code = "invalid-state"
+class InvalidState(ImpastoError, code="invalid-state", status=409):
+    """The job's state does not allow the action."""
 
     def __init__(
         self,
@@ -310,120 +293,143 @@ class InvalidState(ImpastoError):
         super().__init__(
             f"cannot {action} job {job_id}: {reason}; actions allowed now: {names}"
         )
-        self.state = state
-        self.allowed_actions = allowed_actions
+        self.members = {"state": state, "allowed_actions": allowed_actions}
 
 
-class NoSuchCheckpoint(ImpastoError):
-    """The job has no stored checkpoint at this iteration.
+class NoSuchCheckpoint(ImpastoError, code="no-checkpoint", status=409):
+    """The job has no stored checkpoint at this iteration."""
 
-    Attributes:
-        iterations: Iterations of its checkpoints, in order.
-    """
-
-    code = "no-checkpoint"
+    hint = "keep_every, given when a job is submitted, keeps more of them"
 
     def __init__(self, job_id: str, requested: str, iterations: Sequence[int]) -> None:
         stored = ", ".join(map(str, iterations)) or "none"
         super().__init__(
-            f"job {job_id} has no checkpoint {requested}; it has some at: {stored}",
-            hint="keep_every, given when a job is submitted, keeps more of them",
+            f"job {job_id} has no checkpoint {requested}; it has some at: {stored}"
         )
-        self.iterations = tuple(iterations)
+        self.members = {"checkpoints": list(iterations)}
 
 
-class VersionMismatch(ImpastoError):
+class PreconditionRequired(ImpastoError, code="precondition-required", status=428):
+    """A change of parameters lacks the revision that it is based on."""
+
+    hint = 'send If-Match: "<revision>", with the revision of the job as you know it'
+
+
+class VersionMismatch(ImpastoError, code="version-mismatch", status=412):
     """The job has changed since the revision in the request."""
 
-    code = "version-mismatch"
-    hint = "look at the job again, and send its revision in If-Match"
+    hint = "read the job again, and send its revision in If-Match"
 
 
-class ResultNotReady(ImpastoError):
-    """The job has no finished picture (yet)."""
-
-    code = "result-not-ready"
+class ResultNotReady(ImpastoError, code="result-not-ready", status=409, retry_after=5):
+    """The job has no finished picture yet."""
 
 
-class ResultUnavailable(ResultNotReady):
-    """The job is over without a picture: waiting does not help.
-
-    Attributes:
-        state: Final state of the job.
-        allowed_actions: Actions that would work now.
-    """
+class ResultUnavailable(ImpastoError, code="result-not-ready", status=409):
+    """The job is over without a picture: waiting does not help."""
 
     def __init__(
-        self, job_id: str, state: str, allowed_actions: list[str], detail: str
+        self, message: str, state: str, allowed_actions: list[str], *, hint: str
     ) -> None:
-        reason = f": {detail}" if detail else ""
-        super().__init__(f"job {job_id} is {state}{reason}; it has no picture")
-        self.state = state
-        self.allowed_actions = allowed_actions
-        hints = {
-            "retry": f"POST /v1/jobs/{job_id}/retry makes a new job that tries again",
-            "fork": f"POST /v1/jobs/{job_id}/fork one that goes on from a checkpoint",
-        }
-        applicable = [text for name, text in hints.items() if name in allowed_actions]
-        self.hint = "there will be none; " + "; ".join(
-            applicable or ["submit it again"]
-        )
+        super().__init__(message, hint=hint)
+        self.members = {"state": state, "allowed_actions": allowed_actions}
 
 
-class ResultPurged(ImpastoError):
+class ResultPurged(ImpastoError, code="purged", status=410):
     """The picture was deleted because its retention time is over."""
 
-    code = "purged"
     hint = "submit the job again; the operator sets how long pictures are kept"
 
 
-class JobPurged(ImpastoError):
+class JobPurged(ImpastoError, code="purged", status=410):
     """The job was deleted by its owner; only a tombstone is left."""
 
-    code = "purged"
     hint = "a deleted job does not come back; submit it again"
 
 
-class AssetInUse(ImpastoError):
-    """An unfinished job still needs the picture.
+class AssetInUse(ImpastoError, code="asset-in-use", status=409):
+    """An unfinished job still needs the picture."""
 
-    Attributes:
-        jobs: Ids of some of these jobs.
-    """
-
-    code = "asset-in-use"
     hint = "cancel these jobs, or wait until they are over"
 
     def __init__(self, asset_id: str, jobs: Sequence[str]) -> None:
         super().__init__(f"asset {asset_id} is used by {', '.join(jobs)}")
-        self.jobs = tuple(jobs)
+        self.members = {"jobs": list(jobs)}
 
 
-class AssetGone(ImpastoError):
+class AssetGone(ImpastoError, code="asset-gone", status=409):
     """A picture that the job needs has been deleted."""
 
-    code = "asset-gone"
     hint = "upload the picture again: it comes back under the same id"
 
 
-class QueueFull(ImpastoError):
+class QueueFull(ImpastoError, code="queue-full", status=429, retry_after=30):
     """The limit of waiting jobs that the operator has set is reached."""
 
-    code = "queue-full"
-    retryable = True
     hint = "wait until some of the queued jobs have run, or cancel some"
 
 
-class QuotaExceeded(QueueFull):
+class QuotaExceeded(QueueFull, code="quota-exceeded"):
     """The limit of waiting jobs of this owner is reached."""
 
-    code = "quota-exceeded"
+
+# --- Database and storage
+
+
+class DatabaseUnavailable(
+    ImpastoError, code="database-unavailable", status=503, retry_after=5
+):
+    """The database cannot be reached, or stays locked."""
+
+    hint = "nothing was lost; try again in a few seconds"
+
+
+class SqliteSharedByHosts(ImpastoError, code="database-shared"):
+    """SQLite would serve more than one host, which it cannot do safely."""
+
+    hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
+
+
+class UnknownSchemaRevision(ImpastoError, code="unknown-revision"):
+    """No migration starts from the schema revision of the database."""
+
+    hint = (
+        "use the version of Impasto that made it, or a newer one; what was made before "
+        "the first release must be made anew"
+    )
+
+
+class StorageError(ImpastoError, code="storage-unavailable", status=503, retry_after=5):
+    """A picture could not be read from the storage, or not written to it."""
+
+
+class StorageFull(StorageError, code="storage-full", retry_after=60):
+    """No space is left for pictures."""
+
+    hint = "free some disk space; waiting work goes on by itself"
+
+
+class BlobMissing(StorageError, code="picture-missing"):
+    """A picture is not in the storage now; on a shared volume it may still appear."""
+
+
+class BlobDamaged(ImpastoError, code="picture-damaged"):
+    """The bytes of a picture do not match the digest in its row."""
+
+    hint = "upload the picture again and submit a new job"
+
+
+class InvalidSecretFile(ImpastoError, code="secret-unusable"):
+    """The file of the server's signing key holds no usable key."""
+
+    hint = "delete the file: a new one is made, and open pages log in anew"
+
+
+# --- Workers
 
 
 class FencedOut(ImpastoError):
     """A newer claim owns the job; this worker must stop and write nothing."""
-
-    code = "fenced_out"
 
     def __init__(self, job_id: str, fence: int) -> None:
         super().__init__(f"job {job_id}: fence {fence} no longer holds the lease")
@@ -431,72 +437,13 @@ class FencedOut(ImpastoError):
         self.fence = fence
 
 
-class ServerBusy(ImpastoError):
-    """Too many uploads are being checked at once."""
-
-    code = "busy"
-    retryable = True
-
-
-class TooManyUploads(ImpastoError):
-    """Too many request bodies of one owner are arriving at once."""
-
-    code = "too-many-uploads"
-    retryable = True
-
-
-class TooManyStreams(ImpastoError):
-    """The limit of open streams and long polls is reached.
-
-    Attributes:
-        cap: Which limit: of the whole server process, or of one owner in it.
-        limit: Number of streams and long polls that it allows.
-    """
-
-    code = "too-many-streams"
-    retryable = True
-    hint = (
-        "end one, let GET /v1/events tell of all jobs, or poll: GET /v1/jobs/{id} with "
-        "If-None-Match is always answered"
-    )
-
-    def __init__(self, cap: Literal["owner", "server"], limit: int) -> None:
-        scope = "of this owner " if cap == "owner" else ""
-        super().__init__(
-            f"{limit} streams and held requests {scope}are open, no more are kept open"
-        )
-        self.cap, self.limit = cap, limit
-
-
-class DatabaseUnavailable(ImpastoError):
-    """The database cannot be reached, or stays locked."""
-
-    code = "unavailable"
-    retryable = True
-    hint = "nothing was lost; try again in a few seconds"
-
-
-class SqliteSharedByHosts(ImpastoError):
-    """SQLite would serve more than one host, which it cannot do safely."""
-
-    code = "database_shared"
-    hint = "use PostgreSQL: IMPASTO_DATABASE_URL=postgresql+psycopg://..."
-
-
-class UnknownSchemaRevision(ImpastoError):
-    """No migration starts from the schema revision of the database."""
-
-    code = "unknown_revision"
-
-
-class DeviceTaken(ImpastoError):
+class DeviceTaken(ImpastoError, code="device-taken"):
     """Another live worker of this host uses the same device.
 
     Attributes:
         last_seen: Time of that worker's last heartbeat, by the database's clock.
     """
 
-    code = "device_taken"
     hint = "stop that worker first; for several on one CPU, start one fleet: cpu*N"
 
     def __init__(self, device_uuid: str, worker_id: str, last_seen: float) -> None:
@@ -504,82 +451,51 @@ class DeviceTaken(ImpastoError):
         self.last_seen = last_seen
 
 
-class StorageError(ImpastoError):
-    """A blob could not be read or written."""
-
-    code = "storage_unavailable"
-    retryable = True
-
-
-class StorageFull(StorageError):
-    """No space is left for blobs."""
-
-    code = "storage_full"
-    hint = "free some disk space; waiting work goes on by itself"
-
-
-class BlobMissing(StorageError):
-    """No blob has this key now; on a shared volume it may still appear."""
-
-    code = "input_missing"
-
-
-class BlobDamaged(ImpastoError):
-    """A blob's bytes do not match the digest in its row."""
-
-    code = "input_damaged"
-    hint = "upload the picture again and submit a new job"
-
-
-class InvalidSecretFile(ImpastoError):
-    """The file of the server's signing key holds no usable key."""
-
-    code = "secret_unusable"
-    hint = "delete the file: a new one is made, and open pages log in anew"
-
-
-class WeightsError(ImpastoError):
+class WeightsError(ImpastoError, code="weights-unusable"):
     """The weights of a network cannot be used on this machine."""
 
-    code = "weights_unusable"
     hint = "run 'impasto weights fetch'"
 
 
-class WeightsMissing(WeightsError):
+class WeightsMissing(WeightsError, code="weights-missing"):
     """The weights of a network are not on this machine."""
 
-    code = "weights_missing"
 
-
-class WeightsDamaged(WeightsError):
+class WeightsDamaged(WeightsError, code="weights-damaged"):
     """The weights file does not match the digest that this version expects."""
 
-    code = "weights_damaged"
+
+class EngineError(ImpastoError, code="engine-error", retryable=True):
+    """The worker ran into an error that was not foreseen."""
+
+    hint = "the worker's log has the details; what failed for good can be retried"
 
 
-class EngineError(ImpastoError):
-    """The optimization could not produce a picture."""
-
-    code = "engine_error"
-
-
-class OutOfMemory(EngineError):
+class OutOfMemory(ImpastoError, code="out-of-memory"):
     """The picture does not fit on the device."""
 
-    code = "out_of_memory"
     hint = "ask for a smaller max_edge"
 
 
-class DeviceFailed(EngineError):
+class DoesNotFit(ImpastoError, code="does-not-fit"):
+    """No device that may run the job has enough memory for it."""
+
+    hint = "use a device with more memory"
+
+
+class DeviceFailed(ImpastoError, code="device-error", retryable=True):
     """The device itself failed; the job may well succeed on another."""
 
-    code = "device_error"
-    retryable = True
     hint = "it is tried again elsewhere by itself; the worker's log has the details"
 
 
-class Diverged(EngineError):
+class Diverged(ImpastoError, code="diverged"):
     """The loss stopped being a finite number."""
 
-    code = "diverged"
     hint = "lower style_weight or tv_weight, or use the lbfgs optimizer"
+
+
+class WorkerLost(ImpastoError, code="worker-lost", retryable=True):
+    """Its worker was lost several times in a row before a new checkpoint."""
+
+    hint = "ask for a smaller max_edge, or look at the workers' logs"

@@ -24,6 +24,7 @@ from kombu.entity import Exchange, Queue
 from kombu.message import Message
 from prometheus_client import start_http_server
 
+from shared.db.base import new_id
 from shared.db.database import Database
 from shared.errors import (
     DeviceTaken,
@@ -31,7 +32,6 @@ from shared.errors import (
     StorageError,
     WeightsError,
 )
-from shared.ids import new_id
 from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name

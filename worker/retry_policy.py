@@ -18,18 +18,25 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from shared.errors import BlobMissing, DatabaseUnavailable, Diverged, StorageError
+from shared.errors import (
+    BlobMissing,
+    DatabaseUnavailable,
+    DeviceFailed,
+    Diverged,
+    EngineError,
+    StorageError,
+)
 from shared.jobs.lease import fail_job, postpone_job, retry_with_smaller_steps
 from worker.attempts.downscale import out_of_memory_error
 from worker.attempts.failures import (
-    describe_failure,
+    classify_failure,
     is_device_failure,
     is_out_of_memory,
 )
 
 if TYPE_CHECKING:
+    from shared.errors import ImpastoError
     from shared.jobs.claim import Claim
-    from shared.jobs.lease import JobFailure
     from shared.states import JobState
     from worker.context import WorkerContext
 
@@ -48,7 +55,7 @@ def apply_retry_policy(
         FencedOut: A newer claim owns the job.
         DatabaseUnavailable: Nothing was recorded; the call may be repeated.
     """
-    failure = _describe(context, claim, error)
+    failure = _classify(context, claim, error)
     if _is_outage(error):
         return postpone_job(context.db, claim, failure, OUTAGE_SECONDS)
     if isinstance(error, Diverged) and claim.step_scale == 1:
@@ -60,17 +67,17 @@ def apply_retry_policy(
 
 def log_failure(error: Exception) -> None:
     """Log a failed attempt, with a traceback if its cause is unexpected."""
-    failure = describe_failure(error)
-    if failure.code in {"engine_error", "device_error"}:
+    failure = classify_failure(error)
+    if isinstance(failure, EngineError | DeviceFailed):
         log.error("attempt_failed", code=failure.code, exc_info=error)
     else:
-        log.warning("attempt_failed", code=failure.code, error=failure.message)
+        log.warning("attempt_failed", code=failure.code, error=str(failure))
 
 
-def _describe(context: WorkerContext, claim: Claim, error: Exception) -> JobFailure:
+def _classify(context: WorkerContext, claim: Claim, error: Exception) -> ImpastoError:
     if is_out_of_memory(error):
         error = out_of_memory_error(context, claim)
-    return describe_failure(error)
+    return classify_failure(error)
 
 
 def _is_outage(error: Exception) -> bool:

@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from api.http.problems import InvalidImages
 from api.idempotency import stream_sha256
 from shared.assets import NewAsset, StoredAsset, find_or_renew_asset, store_asset
-from shared.auth.owners import ensure_owner
-from shared.errors import BlobMissing, ImageTooLarge, ImageUnreadable
+from shared.auth.api_keys import ensure_owner
+from shared.errors import (
+    BlobMissing,
+    FieldError,
+    ImageTooLarge,
+    ImageUnreadable,
+    ImpastoError,
+)
 from shared.images.decoder_process import inspect_apart
 from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import IO
 
     from werkzeug.datastructures import FileStorage
 
     from api.dependencies import Dependencies
     from shared.assets import AssetOptions
-    from shared.errors import ImpastoError
     from shared.images.inspect import ImageInfo
     from shared.storage.base import Storage
 
@@ -69,6 +73,26 @@ class UploadedPicture:
         return stream_sha256(self.file.stream)
 
 
+class InvalidImages(ImpastoError):
+    """Some pictures of a request cannot be used: answered like the first of them.
+
+    Args:
+        causes: Error of each of these pictures, by the JSON pointer to the picture.
+    """
+
+    def __init__(self, causes: Mapping[str, ImpastoError]) -> None:
+        messages = [
+            f"{pointer.lstrip('/')}: {cause}" for pointer, cause in causes.items()
+        ]
+        first = next(iter(causes.values()))
+        super().__init__("; ".join(messages), hint=first.hint)
+        self.code, self.status, self.title = first.code, first.status, first.title
+        self.errors = tuple(
+            FieldError(pointer, cause.code, str(cause))
+            for pointer, cause in causes.items()
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class InputAsset:
     """Asset that a new job uses in one role, such as style 0.
@@ -94,7 +118,7 @@ def inspect_pictures(
     """Inspect pictures: format, size, readability.
 
     Raises:
-        PictureRefused: Some cannot be used; the error names all of them.
+        InvalidImages: Some cannot be used; the error names all of them.
     """
     checked, refused = try_inspect_pictures(dependencies, owner_id, pictures)
     if refused is not None:

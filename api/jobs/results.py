@@ -151,8 +151,19 @@ def _finished_result(job: Job) -> tuple[str, str]:
 
 def _never_comes(job: Job) -> ResultUnavailable:
     view = serialize_job(current_dependencies().database, job)
-    reason = view.error.message if view.error else view.state_reason or ""
-    return ResultUnavailable(job.id, job.state, view.allowed_actions, reason)
+    reason = view.error.message if view.error else view.state_reason
+    hints = {
+        "retry": f"POST /v1/jobs/{job.id}/retry makes a new job that tries again",
+        "fork": f"POST /v1/jobs/{job.id}/fork one that goes on from a checkpoint",
+    }
+    applicable = [text for name, text in hints.items() if name in view.allowed_actions]
+    return ResultUnavailable(
+        f"job {job.id} is {job.state}{f': {reason}' if reason else ''}; it has no "
+        "picture",
+        job.state,
+        view.allowed_actions,
+        hint="there will be none; " + "; ".join(applicable or ["submit it again"]),
+    )
 
 
 def _format_name(key: str) -> ResultFormat:

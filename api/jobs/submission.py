@@ -24,7 +24,7 @@ from api.jobs.masks import check_masks
 from api.jobs.work_digest import work_digest
 from shared.errors import DatabaseUnavailable, FieldError, InvalidParams, NotFound
 from shared.images.inspect import ImageInfo
-from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_or_reuse
+from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_job
 from shared.maintenance.rescue import mark_notified
 from shared.params.memory import need_bytes
 
@@ -239,7 +239,7 @@ def enqueue(dependencies: Dependencies, job: NewJob) -> SubmittedJob:
     Raises:
         QueueFull: Too many jobs are waiting.
     """
-    submitted = submit_or_reuse(
+    submitted = submit_job(
         dependencies.database,
         job,
         submission_limits(dependencies),

@@ -47,11 +47,9 @@ def ready() -> Response:
     checks = {name: check(dependencies) for name, check in _CHECKS.items()}
     down = [name for name in ("database", "storage") if checks[name] != _OK]
     if down:
+        error = DatabaseUnavailable if "database" in down else StorageError
         detail = "; ".join(f"{name}: {checks[name]}" for name in down)
-        code = DatabaseUnavailable.code
-        return problem_response(
-            503, "Not ready", detail, code, checks=checks, retryable=True
-        )
+        return problem_response(error(detail), detail, members={"checks": checks})
     state: Literal["ready", "degraded"] = (
         "ready" if set(checks.values()) == {_OK} else "degraded"
     )

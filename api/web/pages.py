@@ -6,13 +6,13 @@ from flask import Blueprint, Response, current_app, json, render_template, reque
 
 from api.auth.sessions import COOKIE, read_session
 from api.dependencies import current_dependencies
+from api.http.problems import list_problem_types
 from api.http.slots import MAX_FIELD_BYTES, max_body_bytes
 from api.openapi.spec import build_document, complete_document
 from api.reference.curls import curl_prefix
 from api.reference.models import list_models
 from api.reference.operations import list_topics
 from api.reference.prose import prose
-from api.server.problem_pages import list_problem_pages
 from shared.errors import NotFound
 from shared.params.style import StyleParams
 
@@ -69,13 +69,13 @@ def docs() -> str:
 @blueprint.get("/problems/")
 def problem_list() -> str:
     """List every problem that the API may answer with."""
-    return render_template("problems.html", pages=list_problem_pages())
+    return render_template("problems.html", errors=list_problem_types())
 
 
 @blueprint.get("/problems/<code>")
 def problem_page(code: str) -> str:
     """Explain one kind of problem."""
-    pages = {page.code: page for page in list_problem_pages()}
-    if code not in pages:
+    errors = {error.code: error for error in list_problem_types()}
+    if code not in errors:
         raise NotFound("there is no problem of this name", hint="see /problems/")
-    return render_template("problem.html", page=pages[code])
+    return render_template("problem.html", error=errors[code])

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from shared.clock import Clock
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobInput, JobSegment
-from shared.db.models.owners import Owner
 from shared.errors import BlobMissing
 from shared.maintenance.orphans import OrphanCollector
 from shared.storage.backends import open_storage

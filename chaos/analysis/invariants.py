@@ -178,10 +178,10 @@ def failed(evidence: Evidence) -> Iterator[Violation]:
             yield from _painted_from_nothing(evidence, row)
         if row.state != JobState.FAILED:
             continue
-        if row.error_code == "input_missing" and _removals(evidence, row):
+        if row.error_code == "picture-missing" and _removals(evidence, row):
             continue
         losses = sum(one.event in _LOSSES for one in evidence.events.get(row.id, ()))
-        if row.error_code != "worker_lost" or losses < _CRASH_LOOP_LOSSES:
+        if row.error_code != "worker-lost" or losses < _CRASH_LOOP_LOSSES:
             why = f"{row.error_code}: {row.error_message} ({losses} losses)"
             yield Violation(FAILED, row.id, why)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from api.http.problems import PROBLEM_TYPES
-from api.server.problem_pages import list_problem_pages
-from impasto import errors as client_errors
-from impasto.cli.exit_codes import DIFFERENT, ERROR, EXIT_CODES, INTERRUPTED, OK
-from impasto.client import outcomes
-from shared import errors
+from api.http.problems import list_error_classes, list_problem_types
+from impasto import errors
+from impasto.cli.exit_codes import DIFFERENT, ERROR, INTERRUPTED, OK
+from shared.errors import ImpastoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import ModuleType
 
 PATH = Path(__file__).parents[1] / "errors.md"
 COMMAND = "python -m docs.scripts.error_tables"
@@ -36,9 +33,8 @@ its page on the server, `/problems/<code>`.
 
 ## Failed jobs and processes
 No request is answered with these: they are the `error.code` of a failed job, or what a
-process says when it ends. Jobs also fail with the codes above, written with
-underscores, and with `worker_lost` and `does_not_fit`: [operations.md](operations.md)
-says what follows each.
+process says when it ends. Jobs also fail with codes of the table above, such as
+`storage-unavailable`: [operations.md](operations.md) says what follows each.
 
 {others}
 
@@ -74,59 +70,58 @@ def text() -> str:
 
 def _problems_table() -> str:
     rows = (
-        [str(page.status), f"`{page.code}`", page.meaning, page.hint, _yes(page)]
-        for page in list_problem_pages()
+        [str(error.status), f"`{error.code}`", error.title, error.hint, _again(error)]
+        for error in list_problem_types()
     )
     return _table(["status", "code", "what it means", "what to do", "again"], rows)
 
 
 def _others_table() -> str:
-    # Bases, and what only a worker sees.
-    left_out = {errors.ImpastoError, errors.InvalidRequest, errors.FencedOut}
     rows = (
-        [f"`{error.code}`", _meaning(error), error.hint, _yes(error)]
-        for error in _classes(errors, errors.ImpastoError)
-        if error not in left_out and not set(error.__mro__) & PROBLEM_TYPES.keys()
+        [f"`{error.code}`", error.title, error.hint, _again(error)]
+        for error in list_error_classes()
+        if error.status is None and error.code != ImpastoError.code
     )
     return _table(["code", "what it means", "what to do", "again"], rows)
 
 
 def _exits_table() -> str:
     codes: dict[int, list[str]] = {}
-    for code, status in EXIT_CODES.items():
-        codes.setdefault(status, []).append(f"`{code}`")
-    named = {status: (", ".join(names), "") for status, names in codes.items()}
+    for error in _client_errors():
+        codes.setdefault(error.exit_code, []).append(f"`{error.code}`")
+    named = {
+        exit_code: (", ".join(dict.fromkeys(names)), "")
+        for exit_code, names in codes.items()
+    }
     rows = (
-        [str(status), *words]
-        for status, words in sorted((_PLAIN_EXITS | named).items())
+        [str(exit_code), *words]
+        for exit_code, words in sorted((named | _PLAIN_EXITS).items())
     )
     return _table(["exit code", "error code", "note"], rows)
 
 
 def _client_table() -> str:
     rows = (
-        [f"`{error.code}`", _meaning(error), error.hint]
-        for module in (client_errors, outcomes)
-        for error in _classes(module, client_errors.ImpastoError)
-        if "code" in vars(error) and error is not client_errors.ImpastoError
+        [f"`{error.code}`", _first_line(error), error.hint]
+        for error in _client_errors()
+        if not issubclass(error, errors.ApiError) and error is not errors.ImpastoError
     )
     return _table(["code", "what it means", "what to do"], rows)
 
 
-def _classes(module: ModuleType, base: type[Exception]) -> Iterator[type[Any]]:
-    """Yield the error classes that a module defines, in its order."""
-    for value in vars(module).values():
-        is_class = isinstance(value, type) and issubclass(value, base)
-        if is_class and value.__module__ == module.__name__:
+def _client_errors() -> Iterator[type[errors.ImpastoError]]:
+    """Yield the classes of errors of the client, in their order."""
+    for value in vars(errors).values():
+        if isinstance(value, type) and issubclass(value, errors.ImpastoError):
             yield value
 
 
-def _meaning(error: type[Any]) -> str:
-    return (inspect.getdoc(error) or "").partition("\n")[0]
+def _first_line(error: type[errors.ImpastoError]) -> str:
+    return (inspect.getdoc(error) or "").partition("\n")[0].rstrip(".")
 
 
-def _yes(error: object) -> str:
-    return "yes" if getattr(error, "retryable", False) else ""
+def _again(error: type[ImpastoError]) -> str:
+    return "yes" if error.retryable else ""
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -39,7 +39,7 @@ from impasto.cli.commands.reproduce import reproduce
 from impasto.cli.commands.run import demo, run, submit
 from impasto.cli.commands.sheet import sheet
 from impasto.cli.commands.up import up
-from impasto.cli.exit_codes import error_lines, exit_code
+from impasto.cli.exit_codes import error_lines
 from impasto.cli.output import print_line, print_message
 from impasto.errors import ImpastoError
 
@@ -57,7 +57,7 @@ class _CommandGroup(TyperGroup):
         except ImpastoError as error:
             for line in error_lines(error):
                 print_message(line)
-            raise typer.Exit(exit_code(error)) from error
+            raise typer.Exit(error.exit_code) from error
 
 
 def _print_version(is_asked: bool) -> None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from impasto.cli.render import format_outcome
-from impasto.client.outcomes import raise_for_state
-from impasto.errors import CannotSave, ImpastoError
+from impasto.errors import CannotSave, ImpastoError, raise_for_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

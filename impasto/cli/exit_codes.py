@@ -1,4 +1,4 @@
-"""Exit codes of the command line, and the lines that explain an error."""
+"""Exit codes that no error has, and the lines that explain an error."""
 
 from __future__ import annotations
 
@@ -9,22 +9,6 @@ OK = 0
 ERROR = 1
 DIFFERENT = 9  # a picture that was made again has other bytes
 INTERRUPTED = 130
-
-EXIT_CODES = {
-    "usage": 2,  # as for any other wrong usage
-    "job_failed": 3,
-    "unauthenticated": 4,
-    "job_canceled": 5,
-    "wait_timeout": 6,
-    "unreachable": 7,
-    "queue-full": 8,
-    "quota-exceeded": 8,
-}
-
-
-def exit_code(error: ImpastoError) -> int:
-    """Return the exit code for an error."""
-    return EXIT_CODES.get(error.code, ERROR)
 
 
 def error_lines(error: ImpastoError) -> list[str]:

@@ -14,7 +14,7 @@ from impasto.cli.render import (
     format_queued,
     format_status,
 )
-from impasto.client.outcomes import raise_for_state
+from impasto.errors import raise_for_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

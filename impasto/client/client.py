@@ -16,9 +16,8 @@ from impasto.client.discovery import find_server_url, is_loopback_url
 from impasto.client.downloads import require_writable
 from impasto.client.formats import with_format
 from impasto.client.jobs import Jobs
-from impasto.client.outcomes import raise_for_state
 from impasto.client.transport import Transport
-from impasto.errors import InvalidApiKey
+from impasto.errors import InvalidApiKey, raise_for_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -16,11 +16,10 @@ from impasto.client.downloads import (
     save_error,
 )
 from impasto.client.models import ApiModel, Estimate, Job, JobPage
-from impasto.client.outcomes import WaitTimeout
 from impasto.client.polling import JobPoller
 from impasto.client.transport import job_path
 from impasto.client.uploads import form_fields, form_files, open_files
-from impasto.errors import ServerUnreachable
+from impasto.errors import ServerUnreachable, WaitTimeout
 
 if TYPE_CHECKING:
     import os

@@ -11,7 +11,6 @@ from uuid import uuid4
 import httpx
 
 from impasto.errors import (
-    API_ERRORS,
     ApiError,
     FieldError,
     ImpastoError,
@@ -174,7 +173,7 @@ def _raise_for_problem(response: httpx.Response) -> httpx.Response:
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
     problem = parse_problem(response)
-    raise API_ERRORS.get(problem.code, ApiError)(problem)
+    raise ApiError.classes.get(problem.code, ApiError)(problem)
 
 
 def parse_problem(response: httpx.Response) -> Problem:

@@ -9,12 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, not_, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
-from shared.auth.owners import ensure_owner
-from shared.db.models.auth import ApiKey
-from shared.db.models.owners import Owner
+from shared.db.base import new_id
+from shared.db.models.auth import ApiKey, Owner
 from shared.errors import FieldError, InvalidParams, NotFound, Unauthenticated
-from shared.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -290,3 +289,15 @@ def _find_valid_key(db: Database, condition: Any) -> ValidKey | None:
 
 def _is_valid(db: Database) -> ColumnElement[bool]:
     return or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > db.now)
+
+
+def ensure_owner(db: Database, owner_id: str) -> None:
+    """Insert the row of an owner if it is missing."""
+    with db.read() as session:
+        if session.get(Owner, owner_id) is not None:
+            return
+    try:
+        with db.write() as session:
+            session.add(Owner(id=owner_id, queued=0, running=0, created_at=db.now))
+    except IntegrityError:
+        return  # another process made it in between

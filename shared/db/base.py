@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from ulid import ULID
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -83,3 +84,8 @@ def index_of_undeleted_jobs(name: str, *columns: str) -> Index:
     """Return an index of the jobs that are not deleted, for listings."""
     only = text("deleted_at IS NULL")
     return Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that sorts by time: `job_01J...`."""
+    return f"{prefix}_{ULID()}"

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-# Revisions of checkouts before the first release.
-_UNRELEASED_REVISIONS = frozenset(f"{number:04}" for number in range(1, 12))
-
 
 def migrate(url: str) -> None:
     """Migrate the database at `url` to the newest revision; safe to run concurrently.
@@ -65,18 +62,10 @@ def _read_revision(connection: Connection) -> str | None:
     migrations = {script.revision for script in _scripts().walk_revisions()}
     if revision is None or revision in migrations:
         return revision
-    url = connection.engine.url
-    name = _display_name(url)
-    if revision not in _UNRELEASED_REVISIONS:
-        raise UnknownSchemaRevision(
-            f"the database {name} is of revision {revision!r}, which this version of "
-            "Impasto does not know",
-            hint="use the version of Impasto that made it, or a newer one",
-        )
+    name = _display_name(connection.engine.url)
     raise UnknownSchemaRevision(
-        f"the database {name} was made by an unreleased checkout of Impasto (revision "
-        f"{revision!r}): it cannot be migrated, it must be made anew",
-        hint=_recreation_hint(url),
+        f"the database {name} is of revision {revision!r}, which this version of "
+        "Impasto does not know"
     )
 
 
@@ -89,18 +78,6 @@ def _display_name(url: URL) -> str:
         url.drivername, url.username, None, url.host, url.port, url.database, socket
     )
     return display_url.render_as_string()
-
-
-def _recreation_hint(url: URL) -> str:
-    if url.get_backend_name() == "sqlite":
-        file = Path(_display_name(url))
-        instruction = (
-            f"move the folder {file.parent} away if it holds the data of this farm "
-            f"only, otherwise {file.name} with its -wal and -shm files"
-        )
-    else:
-        instruction = f"drop the database {url.database!r} and create it again, empty"
-    return f"stop what uses it; {instruction}; then try again"
 
 
 def _config() -> Config:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-_COST_FACTOR = 20  # refreshing at once may take 1/20 of the time
 _MAX_ENTRIES = 1000  # an evicted one is only read again
 
 
@@ -25,20 +24,16 @@ class _CacheEntry:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     read_at: float = float("-inf")
-    read_seconds: float = 0.0
     value: Any = None
     failure: str | None = None
 
     def refresh(self, read: Callable[[], Any], clock: Callable[[], float]) -> None:
-        """Read the value."""
-        started = clock()
+        """Read the value, or why it cannot be read now."""
         try:
             self.value, self.failure = read(), None
         except DatabaseUnavailable as error:
-            self.failure, self.read_at = str(error), clock()
-            raise
+            self.failure = str(error)
         self.read_at = clock()
-        self.read_seconds = self.read_at - started
 
 
 class ReadCache:
@@ -61,16 +56,8 @@ class ReadCache:
         self._entries: OrderedDict[str, _CacheEntry] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(
-        self, key: str, read: Callable[[], Value], *, at_once: bool = False
-    ) -> Value:
+    def get(self, key: str, read: Callable[[], Value]) -> Value:
         """Return the cached value of a key, or read it.
-
-        Args:
-            key: Key of the value.
-            read: Function that reads the value.
-            at_once: Whether to read again because the value has changed, unless that
-                would take most of the time of this process.
 
         Raises:
             DatabaseUnavailable: The value could not be read now, or not in time.
@@ -79,13 +66,10 @@ class ReadCache:
         if not entry.lock.acquire(timeout=self._patience):
             raise DatabaseUnavailable("database: another still waits for this answer")
         try:
-            age, limit = self._clock() - entry.read_at, self._fresh
-            if entry.failure is not None and age < limit:
-                raise DatabaseUnavailable(entry.failure)
-            if at_once:
-                limit = min(limit, _COST_FACTOR * entry.read_seconds)
-            if entry.failure is not None or age >= limit:
+            if self._clock() - entry.read_at >= self._fresh:
                 entry.refresh(read, self._clock)
+            if entry.failure is not None:
+                raise DatabaseUnavailable(entry.failure)
             value: Value = entry.value
             return value
         finally:

@@ -1,4 +1,4 @@
-"""Rows of checkpoints and frames: what a worker stores, and which are dropped.
+"""Rows of checkpoints, frames and losses: what a worker stores, and which are dropped.
 
 A child job continues from its parent's blob, so that two checkpoints can name the same
 one: the blob is unreferenced only when the last of them is dropped.
@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 
 from shared.db.blob_refs import unreferenced_keys
 from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Checkpoint, Frame, Job
+from shared.db.models.jobs import Checkpoint, Frame, Job, JobLossHistory
 from shared.jobs.lease import held_by, lock_claimed_job
 from shared.metrics import CHECKPOINTS
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.jobs.claim import Claim
     from shared.jobs.lease import WrittenBlob
+
+    LossPoint = list[int | float | None]
 
 RETAINED_CHECKPOINTS = 2  # of a running job; if one is damaged, the one before is used
 MAX_FRAMES = 200  # of a job
@@ -256,3 +258,21 @@ def least_missed_index(iterations: Sequence[int]) -> int:
     gaps = [after - before for before, after in pairwise(iterations)]
     joined = [before + after for before, after in pairwise(gaps)]
     return 1 + joined.index(min(joined)) if joined else 0
+
+
+def store_loss_history(db: Database, claim: Claim, points: Sequence[LossPoint]) -> None:
+    """Store the losses so far, in place of the stored ones.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        lock_claimed_job(session, claim)
+        session.merge(JobLossHistory(job_id=claim.job_id, points=list(points)))
+
+
+def read_loss_history(db: Database, job_id: str) -> list[LossPoint]:
+    """Read the losses of a job; empty if none are stored."""
+    with db.read() as session:
+        row = session.get(JobLossHistory, job_id)
+        return [] if row is None else list(row.points)

@@ -10,8 +10,8 @@ from sqlalchemy import Text, and_, bindparam, case, cast, func, or_, select
 from typing_extensions import TypeVar
 
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import DEMAND_OFFSET, Checkpoint, Job, JobInput
-from shared.db.models.owners import Owner
 from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
 from shared.params.kinds import JobKind, Params, kind_of, read_params

@@ -15,8 +15,6 @@ from shared.db.models.jobs import Job, JobOutput, JobSegment
 from shared.errors import FencedOut
 from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import transition
-from shared.params.memory import need_bytes
-from shared.params.segments import apply_segments
 from shared.states import (
     EVENTS,
     Action,
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
+    from shared.errors import ImpastoError
     from shared.jobs.claim import Claim
-    from shared.params.style import StyleParams
 
 
 RETRY_FACTOR = 4  # of the pause from one failed attempt to the next
@@ -111,24 +109,11 @@ class HeartbeatReply:
     has_pending_segments: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JobFailure:
-    """Failure of an attempt, in words for the person who submitted the job."""
-
-    code: str
-    message: str
-    hint: str
-    retryable: bool
-
-
-def failure_columns(failure: JobFailure | None) -> dict[str, Any]:
-    """Columns that describe a failure; None clears them."""
-    if failure is None:
-        names = ("code", "message", "hint", "retryable")
-        return {f"error_{name}": None for name in names}
+def failure_columns(failure: ImpastoError) -> dict[str, Any]:
+    """Columns that describe the failure of an attempt."""
     return {
         "error_code": failure.code,
-        "error_message": failure.message[:2000],
+        "error_message": str(failure)[:2000],
         "error_hint": failure.hint[:500],
         "error_retryable": failure.retryable,
     }
@@ -213,7 +198,7 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
     Raises:
         FencedOut: A newer claim owns the job.
     """
-    columns = {
+    columns: dict[str, Any] = {
         "result_key": result.blob.key,
         "result_digest": result.blob.digest,
         "result_bytes": result.blob.bytes,
@@ -224,7 +209,6 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
         "provenance": result.provenance,
         "iteration": result.iterations or Job.iterations,
         "completion": result.completion,
-        **failure_columns(None),
     }
     if result.progress is not None:
         columns["progress"] = dict(result.progress)
@@ -263,7 +247,7 @@ def release_job(db: Database, claim: Claim) -> JobState:
 def fail_job(
     db: Database,
     claim: Claim,
-    failure: JobFailure,
+    failure: ImpastoError,
     retry_seconds: float,
     excluded_device: str | None = None,
 ) -> JobState:
@@ -296,7 +280,7 @@ def fail_job(
 
 
 def postpone_job(
-    db: Database, claim: Claim, failure: JobFailure, seconds: float
+    db: Database, claim: Claim, failure: ImpastoError, seconds: float
 ) -> JobState:
     """Retry the job after a pause, because of an outage; refund the attempt."""
     with db.write() as session:
@@ -384,7 +368,7 @@ def _is_completed_with(job: Job, result: JobResult) -> bool:
 
 
 def retry_with_smaller_steps(
-    db: Database, claim: Claim, failure: JobFailure, step_scale: float
+    db: Database, claim: Claim, failure: ImpastoError, step_scale: float
 ) -> JobState:
     """Retry a diverged job at once with smaller steps; this is done once per job.
 
@@ -405,40 +389,3 @@ def retry_with_smaller_steps(
                 "state_reason": StateReason.RECOVERING,
             }
         return release_to(db, session, job, Event.RETRY, **columns)
-
-
-def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -> None:
-    """Give a job that did not fit smaller `params` and a warning that says so.
-
-    Raises:
-        FencedOut: A newer claim owns the job.
-    """
-    with db.write() as session:
-        job = lock_claimed_job(session, claim)
-        session.execute(
-            update(Job)
-            .where(*held_by(claim))
-            .values(**smaller_params_columns(session, job, params))
-        )
-
-
-def smaller_params_columns(
-    session: Session, job: Job, params: StyleParams
-) -> dict[str, Any]:
-    """Columns of a job that is made smaller than requested."""
-    segments = read_job_segments(session, [job.id]).get(job.id, ())
-    requested = job.requested_max_edge or job.params["max_edge"]
-    warning = {
-        "code": "made_smaller",
-        "message": f"made at {params.max_edge} px, as {requested} px did not fit the "
-        "memory of the device",
-    }
-    others = [other for other in job.warnings if other["code"] != warning["code"]]
-    return {
-        "params": params.model_dump(mode="json"),
-        "iterations": apply_segments(params, segments).iterations,
-        "need_bytes": need_bytes(params),
-        "requested_max_edge": requested,
-        "warnings": [*others, warning],
-        "revision": Job.revision + 1,
-    }

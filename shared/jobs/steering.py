@@ -21,6 +21,7 @@ from shared.jobs.lease import held_by, lock_claimed_job
 from shared.jobs.search_index import index_job
 from shared.jobs.segments import read_job_segments
 from shared.jobs.transitions import lock_job, log_event, ready_key, transition
+from shared.params.memory import need_bytes
 from shared.params.segments import Changes, Segment, apply_segments
 from shared.params.style import StyleParams
 from shared.states import LEASED, Action, ActionOutcome
@@ -205,3 +206,40 @@ def _attribute_columns(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
     if "priority" in attributes and job.ready_key is not None:
         columns["ready_key"] = ready_key(job.created_at, attributes["priority"])
     return columns
+
+
+def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -> None:
+    """Give a job that did not fit smaller `params` and a warning that says so.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+    """
+    with db.write() as session:
+        job = lock_claimed_job(session, claim)
+        session.execute(
+            update(Job)
+            .where(*held_by(claim))
+            .values(**smaller_params_columns(session, job, params))
+        )
+
+
+def smaller_params_columns(
+    session: Session, job: Job, params: StyleParams
+) -> dict[str, Any]:
+    """Columns of a job that is made smaller than requested."""
+    segments = read_job_segments(session, [job.id]).get(job.id, ())
+    requested = job.requested_max_edge or job.params["max_edge"]
+    warning = {
+        "code": "made-smaller",
+        "message": f"made at {params.max_edge} px, as {requested} px did not fit the "
+        "memory of the device",
+    }
+    others = [other for other in job.warnings if other["code"] != warning["code"]]
+    return {
+        "params": params.model_dump(mode="json"),
+        "iterations": apply_segments(params, segments).iterations,
+        "need_bytes": need_bytes(params),
+        "requested_max_edge": requested,
+        "warnings": [*others, warning],
+        "revision": Job.revision + 1,
+    }

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, case, func, or_, select
 
+from shared.db.base import new_id
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobInput
-from shared.db.models.owners import Owner
 from shared.errors import AssetGone, QueueFull, QuotaExceeded
 from shared.idempotency import bind_job
-from shared.ids import new_id
 from shared.jobs.search_index import index_job
 from shared.jobs.segments import segment_rows
 from shared.jobs.transitions import log_submission, ready_key
@@ -143,16 +143,6 @@ class SubmittedJob:
 
 
 def submit_job(
-    db: Database,
-    new_job: NewJob,
-    limits: SubmissionLimits,
-    idempotent_request: IdempotentRequest | None = None,
-) -> str:
-    """Insert a queued job and return its id; see `submit_or_reuse`."""
-    return submit_or_reuse(db, new_job, limits, idempotent_request).job_id
-
-
-def submit_or_reuse(
     db: Database,
     new_job: NewJob,
     limits: SubmissionLimits,

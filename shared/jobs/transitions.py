@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobEvent
-from shared.db.models.owners import Owner
 from shared.errors import FencedOut, JobNotFound, JobPurged
 from shared.metrics import count_transition
 from shared.states import LEASED, TERMINAL, JobState

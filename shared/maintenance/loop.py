@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.clock import SYSTEM_CLOCK, Clock, RunningThread
+from shared.db.base import new_id
 from shared.db.database import CLOCK_SLACK
 from shared.errors import DatabaseUnavailable
-from shared.ids import new_id
 from shared.maintenance.cleaner import Cleaner
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.leader import acquire_leadership, release_leadership

@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import func, select
 
 from shared.db.blob_refs import unreferenced_keys
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job
-from shared.db.models.owners import Owner
 from shared.jobs.claim import claim_key_stem
 from shared.states import LEASED
 

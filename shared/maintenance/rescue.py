@@ -10,7 +10,8 @@ from sqlalchemy import and_, delete, or_, select, update
 from shared.db.job_version import bump_versions
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
-from shared.jobs.lease import release_to
+from shared.errors import WorkerLost
+from shared.jobs.lease import failure_columns, release_to
 from shared.jobs.transitions import PRIORITY_SECONDS
 from shared.states import EVENTS, LEASED, Event, JobState, StateReason
 
@@ -139,11 +140,8 @@ def _rescue_columns(job: Job, state: JobState) -> dict[str, Any]:
         return {**columns, "state_reason": StateReason.RECOVERING}
     if state == JobState.PAUSED:
         return columns
-    return {
-        **columns,
-        "error_code": "worker_lost",
-        "error_message": f"its worker was lost {job.crashes_in_a_row + 1} times in a "
-        "row before the first new checkpoint",
-        "error_hint": "ask for a smaller max_edge, or look at the workers' logs",
-        "error_retryable": True,
-    }
+    failure = WorkerLost(
+        f"its worker was lost {job.crashes_in_a_row + 1} times in a row before the "
+        "first new checkpoint"
+    )
+    return columns | failure_columns(failure)

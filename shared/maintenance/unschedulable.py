@@ -12,7 +12,9 @@ from sqlalchemy import or_, select, update
 
 from shared.db.models.jobs import Job
 from shared.db.models.workers import Worker
-from shared.jobs.lease import smaller_params_columns
+from shared.errors import DoesNotFit
+from shared.jobs.lease import failure_columns
+from shared.jobs.steering import smaller_params_columns
 from shared.jobs.transitions import transition
 from shared.params.kinds import JobKind
 from shared.params.memory import largest_fitting_edge, shrink_to_edge
@@ -119,20 +121,21 @@ def _fail_or_shrink(
         columns = smaller_params_columns(session, job, shrink_to_edge(params, edge))
         session.execute(update(Job).where(Job.id == job.id).values(**columns))
         return
-    hint = "use a device with more memory"
+    hint = ""
     if edge is not None:
         hint = f"max_edge {edge} fits; or set allow_smaller to have it chosen"
+    failure = DoesNotFit(
+        f"it needs {job.need_bytes / _GIB:.1f} GiB of memory, the largest device that "
+        f"may run it has {device_bytes / _GIB:.1f} GiB",
+        hint=hint,
+    )
     transition(
         db,
         session,
         job,
         Event.UNSCHEDULABLE,
         EVENTS[Event.UNSCHEDULABLE][job.state],
-        error_code="does_not_fit",
-        error_message=f"it needs {job.need_bytes / _GIB:.1f} GiB of memory, the "
-        f"largest device that may run it has {device_bytes / _GIB:.1f} GiB",
-        error_hint=hint,
-        error_retryable=False,
+        **failure_columns(failure),
     )
 
 

@@ -64,7 +64,7 @@ def load_details(db: Database, jobs: Sequence[Job]) -> JobDetails:
     """Read the details of jobs, in a number of queries that does not grow with them."""
     queued = [job for job in jobs if job.state == JobState.QUEUED]
     ids = [job.id for job in jobs]
-    queue_state = read_queue_state(db, with_job=queued[0].id) if queued else None
+    queue_state = read_queue_state(db) if queued else None
     with db.read() as session:
         return JobDetails(
             frames=_newest_frames(session, ids),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Frame, Job, JobEvent, JobInput, JobOutput
-from shared.db.models.owners import Owner
 from shared.db.models.workers import Worker
 from shared.errors import JobNotFound, JobPurged, NotFound
 from shared.states import TERMINAL, JobState

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from shared.db.models.assets import Asset
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobInput
-from shared.db.models.owners import Owner
 from shared.jobs.segments import steered_iterations
 from shared.params.kinds import JobKind
 from shared.params.segments import with_last_iterations
@@ -118,18 +118,9 @@ class QueueState:
         return place, plan_runs(queue, self.workers, self.quotas).get(job.job_id)
 
 
-def read_queue_state(db: Database, *, with_job: str | None = None) -> QueueState:
-    """Return the queue state, at most one second old.
-
-    Args:
-        db: Database.
-        with_job: Id of a job that should be in it: if the cached state lacks the job,
-            and reading costs little, the state is read again.
-    """
-    state: QueueState = db.read_cache.get("queue_state", lambda: _read(db))
-    if with_job is None or with_job in state.jobs_ahead:
-        return state
-    return db.read_cache.get("queue_state", lambda: _read(db), at_once=True)
+def read_queue_state(db: Database) -> QueueState:
+    """Return the queue state, at most one second old."""
+    return db.read_cache.get("queue_state", lambda: _read(db))
 
 
 def place_in_queue(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shared.db.models.pace import Pace
+from shared.db.models.workers import Pace
 from shared.params.kinds import JobKind
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from api.server.problem_pages import list_problem_pages
+from api.http.problems import list_problem_types
 
 if TYPE_CHECKING:
     from tests.fuzz.raw_request import Answer, Attempt
@@ -99,7 +99,7 @@ def _of_a_problem(answer: Answer) -> list[str]:
 
 
 def _codes() -> set[str]:
-    return {page.code for page in list_problem_pages()}
+    return {error.code for error in list_problem_types()}
 
 
 def complaints_of_log(lines: list[str], farm: Farm) -> list[str]:

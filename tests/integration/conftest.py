@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.database import Database
 from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.api_process import running_api

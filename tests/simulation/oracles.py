@@ -180,7 +180,7 @@ def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
         events = [change for change in world.changes if change.job_id == row.id]
         losses = sum(change.event in _LOSSES for change in events)
         failures = sum(change.event in {Event.RETRY, Event.FAIL} for change in events)
-        by_losses = row.error_code == "worker_lost" and losses >= _MOST_LOSSES
+        by_losses = row.error_code == "worker-lost" and losses >= _MOST_LOSSES
         by_device = row.error_code == "device_failed" and failures >= _MOST_ATTEMPTS
         if not (by_losses or by_device):
             why = f"{row.error_code}: {row.error_message} ({losses}, {failures})"

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.database import Database
 from shared.jobs.submit import (
     LOCAL_OWNER_ID,
@@ -116,7 +116,7 @@ class Farm:
         return self._queue(NewJob(OWNER, named, inputs), notify)
 
     def _queue(self, new, notify):
-        job_id = submit_job(self.db, new, SubmissionLimits(100, 100, 4))
+        job_id = submit_job(self.db, new, SubmissionLimits(100, 100, 4)).job_id
         if notify:
             notifier = Notifier(self.settings)
             notifier.notify(job_id, None)

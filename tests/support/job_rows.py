@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import select, true
 
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
-from shared.db.models.owners import Owner
+from shared.errors import BlobDamaged, Diverged, EngineError
 from shared.jobs.checkpoints import record_checkpoint
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import JobFailure, JobResult, WrittenBlob
+from shared.jobs.lease import JobResult, WrittenBlob
 from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.style import StyleParams
@@ -19,9 +20,9 @@ LEASE = 30.0
 LIMITS = SubmissionLimits(max_queued_per_owner=50, max_queued=80, max_attempts=4)
 DEVICE = Device("wkr_1", "cpu", 8 * 2**30)
 BIGGER = Device("wkr_2", "cpu", 2**40)
-BROKEN = JobFailure("engine_error", "it broke", "try again", retryable=True)
-DIVERGED = JobFailure("diverged", "no number", "", retryable=False)
-HOPELESS = JobFailure("input_damaged", "not a picture", "", retryable=False)
+BROKEN = EngineError("it broke", hint="try again")
+DIVERGED = Diverged("no number")
+HOPELESS = BlobDamaged("not a picture")
 
 
 def submit(db, owner_id="own_a", masked=(), **more):
@@ -34,7 +35,7 @@ def submit(db, owner_id="own_a", masked=(), **more):
         *(NewJobInput("mask", position, asset_id) for position in masked),
     )
     new = NewJob(owner_id, StyleParams(), inputs, **more)
-    return submit_job(db, new, LIMITS)
+    return submit_job(db, new, LIMITS).job_id
 
 
 def claim(db, nonce="n", device=DEVICE):

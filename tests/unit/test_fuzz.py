@@ -86,8 +86,8 @@ def test_a_problem_as_it_should_be_is_no_failure():
     "answer",
     [
         problem(500, code="internal"),
-        problem(503, code="unavailable"),
-        later(problem(503, code="unavailable")),
+        problem(503, code="database-unavailable"),
+        later(problem(503, code="database-unavailable")),
         problem(429, code="rate-limited"),
         problem(code="no-such-page"),
         problem(request_id="req_other"),

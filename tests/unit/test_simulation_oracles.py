@@ -209,9 +209,9 @@ def test_a_job_that_fails_after_too_few_losses_is_found():
     losses = [("rescue", "queued", n, "w1") for n in range(3)]
     twice, thrice = world(changes=changes(*losses[:2])), world(changes=changes(*losses))
 
-    assert len(list(early_ends(twice, [row("failed", "worker_lost")]))) == 1
-    assert list(early_ends(thrice, [row("failed", "worker_lost")])) == []
-    assert len(list(early_ends(thrice, [row("failed", "engine_error")]))) == 1
+    assert len(list(early_ends(twice, [row("failed", "worker-lost")]))) == 1
+    assert list(early_ends(thrice, [row("failed", "worker-lost")])) == []
+    assert len(list(early_ends(thrice, [row("failed", "engine-error")]))) == 1
 
 
 def test_a_job_that_expires_is_found():

@@ -14,10 +14,11 @@ from shared.jobs.checkpoints import (
     add_warning,
     discard_newer_checkpoints,
     is_kept_for_forks,
+    read_loss_history,
     record_checkpoint,
+    store_loss_history,
 )
 from shared.jobs.lease import WrittenBlob
-from shared.jobs.loss_history import read_loss_history, store_loss_history
 from shared.storage.base import delete_blobs
 from worker.attempts.throttle import Throttle
 from worker.checkpoint_file import (
@@ -144,7 +145,7 @@ class ArtifactStore:
             try:
                 self._context.storage.put(key, data)
             except StorageError as error:
-                self.warn("checkpoint_skipped", str(error))
+                self.warn("checkpoint-skipped", str(error))
                 return
         self._newest_iteration = iteration
         self._drop_untried()
@@ -241,7 +242,7 @@ class ArtifactStore:
 
     def warn(self, code: str, message: str) -> None:
         """Add a warning to the job: a problem that does not stop it."""
-        log.warning(code, error=message)
+        log.warning("job_warned", code=code, error=message)
         self._unstored_warnings[code] = message
         self.retry_pending()
 
@@ -253,7 +254,7 @@ class ArtifactStore:
             except StorageError as error:
                 if waited_seconds >= settings.save_timeout_seconds:
                     raise
-                self.warn("result_not_stored_yet", str(error))
+                self.warn("result-not-stored-yet", str(error))
             else:
                 return Directive.CONTINUE
             directive = self._lease.wait(settings.save_retry_seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.errors import OutOfMemory
-from shared.jobs.lease import retry_with_smaller_params
+from shared.jobs.steering import retry_with_smaller_params
 from shared.params.memory import (
     MIN_EDGE_PX,
     STEP_PX,

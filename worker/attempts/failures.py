@@ -1,11 +1,10 @@
-"""Classes of failed attempts, with the code, message and hint of each."""
+"""Classes of failed attempts: the error of each, with code, message and hint."""
 
 from __future__ import annotations
 
 import torch
 
-from shared.errors import DeviceFailed, ImpastoError, OutOfMemory
-from shared.jobs.lease import JobFailure
+from shared.errors import DeviceFailed, EngineError, ImpastoError, OutOfMemory
 
 # torch has its own error on CUDA and MPS; an allocation on the CPU fails with this.
 _CPU_ALLOCATOR = "can't allocate memory"
@@ -20,22 +19,19 @@ _DEVICE_WORDS = (
 )
 
 
-def describe_failure(error: Exception) -> JobFailure:
-    """Describe the error that ended an attempt, without internal details.
+def classify_failure(error: Exception) -> ImpastoError:
+    """Return the error that describes why an attempt ended, without internal details.
 
     An `ImpastoError` has its own message. Any other error is a bug or a temporary
     problem of the machine: another attempt may succeed, and the log has the traceback.
     """
-    error = _classify(error)
     if isinstance(error, ImpastoError):
-        code = error.code.replace("-", "_")
-        return JobFailure(code, str(error), error.hint, error.retryable)
-    return JobFailure(
-        code="engine_error",
-        message=f"the worker ran into an unexpected {type(error).__name__}",
-        hint="the worker's log has the details; what failed for good can be retried",
-        retryable=True,
-    )
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemory("the picture does not fit into the memory of the device")
+    if is_device_failure(error):
+        return DeviceFailed("the device failed while it computed the picture")
+    return EngineError(f"the worker ran into an unexpected {type(error).__name__}")
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -56,13 +52,3 @@ def is_device_failure(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         word in message for word in _DEVICE_WORDS
     )
-
-
-def _classify(error: Exception) -> Exception:
-    if isinstance(error, ImpastoError):
-        return error
-    if is_out_of_memory(error):
-        return OutOfMemory("the picture does not fit into the memory of the device")
-    if is_device_failure(error):
-        return DeviceFailed("the device failed while it computed the picture")
-    return error

@@ -198,7 +198,7 @@ class StyleAttempt:
         inexact, self._used_smaller_tiles = earlier or reason, True
         maker = self._provenance.maker | {"tiling": plan.tiling}
         self._provenance = replace(self._provenance, maker=maker, inexact=inexact)
-        self._artifacts.warn("computed_in_tiles", reason)
+        self._artifacts.warn("computed-in-tiles", reason)
 
     def _steer(self, iteration: int) -> Segments:
         # If more are pending, the next heartbeat sets them again.

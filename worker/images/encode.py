@@ -97,7 +97,7 @@ def _profile(
             return profile
         reason = "it does not hold colors that can be converted back"
     message = f"the result is in sRGB, not in the photo's profile: {reason}"
-    warnings.append(("profile_not_used", message))
+    warnings.append(("profile-not-used", message))
     return srgb()
 
 
@@ -118,7 +118,7 @@ def _recipe_that_fits(
     if recipe is None or params.format != "jpeg" or len(recipe) <= MAX_RECIPE_BYTES:
         return recipe
     message = f"the recipe has {len(recipe):,} bytes, too many for a JPEG"
-    warnings.append(("recipe_left_out", message))
+    warnings.append(("recipe-left-out", message))
     return None
 
 

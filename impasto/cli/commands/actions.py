@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.exit_codes import error_lines, exit_code
+from impasto.cli.exit_codes import error_lines
 from impasto.cli.job_ids import resolve_job_id
 from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl, AsJson, JobId, JobIds, connect
@@ -179,7 +179,7 @@ def _for_each(
             else:
                 print_line(line)
     if failure is not None:
-        raise typer.Exit(exit_code(failure))
+        raise typer.Exit(failure.exit_code)
 
 
 def _print_job(job: Job, line: str, *, as_json: bool) -> None:

@@ -8,7 +8,5 @@ from shared.db.models import (  # noqa: F401 - registered in `Base.metadata`
     auth,
     jobs,
     locks,
-    owners,
-    pace,
     workers,
 )

@@ -1,4 +1,4 @@
-"""Tables of API keys and idempotency keys."""
+"""Tables of owners, API keys and idempotency keys."""
 
 from __future__ import annotations
 
@@ -47,4 +47,17 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]  # None: no response yet
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+
+
+class Owner(Base):
+    """Owner of jobs, with counts kept by the transactions that change the jobs."""
+
+    __tablename__ = "owners"
+
+    id: Mapped[str] = id_column()
+    queued: Mapped[int] = mapped_column(default=0)
+    running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
+    max_running: Mapped[int | None]  # None: no limit
+    max_queued: Mapped[int | None]  # None: by the settings
     created_at: Mapped[float]

@@ -18,12 +18,12 @@ from shared.assets import (
     remove_asset,
     store_asset,
 )
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, AssetInUse, NotFound
 from shared.jobs.actions import cancel
 from shared.jobs.lease import complete_job
-from shared.jobs.submit import NewJob, NewJobInput, submit_job, submit_or_reuse
+from shared.jobs.submit import NewJob, NewJobInput, submit_job
 from shared.params.style import StyleParams
 from tests.support.concurrency import both
 from tests.support.job_rows import LIMITS, claim, result, submit
@@ -43,7 +43,7 @@ def asset_id(db):
 
 def use(db, asset_id):
     inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
-    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS)
+    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS).job_id
 
 
 def test_of_many_uploads_of_a_picture_one_is_kept(db):
@@ -140,7 +140,7 @@ def test_two_equal_submits_at_once_make_one_job_if_they_want(db, asset_id):
         OWNER, StyleParams(), inputs, params_digest="cd", reuse="finished_or_active"
     )
 
-    said = both(*(lambda: submit_or_reuse(db, new, LIMITS) for _ in range(4)))
+    said = both(*(lambda: submit_job(db, new, LIMITS) for _ in range(4)))
 
     assert len({one.job_id for one in said}) == 1
     assert [one.reused for one in said].count(False) == 1

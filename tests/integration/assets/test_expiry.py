@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from shared.assets import AssetOptions, NewAsset, get_asset, store_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.db.models.assets import Asset
 from shared.errors import AssetGone, NotFound
 from shared.jobs.actions import cancel
@@ -39,7 +39,7 @@ def send(db):
 
 def use(db, asset_id):
     inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
-    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS)
+    return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS).job_id
 
 
 def key_of(db, asset_id):

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from shared.db.database import Database
-from shared.db.models.pace import Pace
+from shared.db.models.workers import Pace
 from shared.errors import StorageFull
 from shared.jobs.actions import cancel
 from shared.jobs.claim import Device, claim_job

@@ -41,7 +41,7 @@ def test_what_does_not_fit_fails_and_says_what_would(farm, tools):
     Runner(tools(no_room_above(farm, job_id, 96))).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "out_of_memory")
+    assert (job.state, job.error_code) == (JobState.FAILED, "out-of-memory")
     assert job.error_retryable is False
     assert "128 px do not fit" in job.error_message
     assert job.error_hint == "max_edge 96 fits; or set allow_smaller to have it chosen"
@@ -57,7 +57,7 @@ def test_what_may_be_smaller_goes_on_smaller_and_says_so(farm, tools):
     assert max(job.result_width, job.result_height) == 64  # 128, 96, 72 rounded down
     assert (job.exact, job.requested_max_edge, job.fence) == (False, 128, 1)
     assert job.exact_reason == "made at 64 px, as 128 px did not fit"
-    assert [warning["code"] for warning in job.warnings] == ["made_smaller"]
+    assert [warning["code"] for warning in job.warnings] == ["made-smaller"]
 
 
 def test_a_job_made_smaller_goes_on_from_the_scale_before(farm, tools):
@@ -79,7 +79,7 @@ def test_what_does_not_fit_at_any_size_fails_though_it_may_be_smaller(farm, tool
     Runner(tools(lambda verb, key: FULL if verb == "get" else None)).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "out_of_memory")
+    assert (job.state, job.error_code) == (JobState.FAILED, "out-of-memory")
     assert job.params["max_edge"] == 64
     assert job.error_hint == "use a device with more memory"
 
@@ -92,7 +92,7 @@ def test_a_device_error_sends_the_job_elsewhere_and_counts(farm, tools):
     runner.run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.QUEUED, "device_error")
+    assert (job.state, job.error_code) == (JobState.QUEUED, "device-error")
     assert (job.attempts, job.excluded_device) == (1, here.device.uuid)
     assert "elsewhere" in job.error_hint
     assert not runner.is_broken  # it still computes
@@ -167,7 +167,7 @@ def test_an_outage_of_the_database_is_waited_for_and_not_counted(farm, tools):
     Runner(tools(lambda verb, key: away if verb == "get" else None)).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.QUEUED, "unavailable")
+    assert (job.state, job.error_code) == (JobState.QUEUED, "database-unavailable")
     assert (job.state_reason, job.attempts) == (StateReason.BACKING_OFF, 0)
 
 

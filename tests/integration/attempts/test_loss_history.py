@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from shared.jobs.loss_history import read_loss_history
+from shared.jobs.checkpoints import read_loss_history
 from shared.states import JobState
 from tests.support.farm import picture
 from worker.runner import Runner

@@ -11,7 +11,7 @@ import pytest
 from shared.db.database import Database
 from shared.db.models.jobs import JobSegment
 from shared.jobs.actions import cancel
-from shared.jobs.loss_history import read_loss_history
+from shared.jobs.checkpoints import read_loss_history
 from shared.jobs.steering import JobChange, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes

@@ -82,7 +82,7 @@ def test_a_profile_that_cannot_be_used_is_told_as_a_warning(farm, tools):
 
     job = farm.job(job_id)
     assert job.state == JobState.SUCCEEDED
-    assert [warning["code"] for warning in job.warnings] == ["profile_not_used"]
+    assert [warning["code"] for warning in job.warnings] == ["profile-not-used"]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_full_disk_skips_checkpoints_with_a_warning_and_the_job_goes_on(farm, 
     job = farm.job(job_id)
     assert job.state == JobState.SUCCEEDED
     (warning,) = job.warnings
-    assert warning["code"] == "checkpoint_skipped"
+    assert warning["code"] == "checkpoint-skipped"
     assert "no space left" in warning["message"]
 
 
@@ -85,7 +85,7 @@ def test_a_result_waits_for_room_and_is_then_stored_whole(farm, tools):
 
     job = farm.job(job_id)
     assert job.state == JobState.SUCCEEDED
-    assert [warning["code"] for warning in job.warnings] == ["result_not_stored_yet"]
+    assert [warning["code"] for warning in job.warnings] == ["result-not-stored-yet"]
     with Image.open(farm.settings.home / "blobs" / job.result_key) as picture:
         picture.load()
 
@@ -99,7 +99,7 @@ def test_a_disk_that_stays_full_puts_the_job_back_without_costing_an_attempt(
 
     job = farm.job(job_id)
     assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.BACKING_OFF)
-    assert (job.attempts, job.error_code) == (0, "storage_full")
+    assert (job.attempts, job.error_code) == (0, "storage-full")
 
 
 def test_a_job_canceled_while_its_result_waits_for_room_is_canceled(farm, tools):
@@ -124,7 +124,7 @@ def test_an_unreachable_storage_puts_the_job_back_for_a_while(farm, tools):
 
     job = farm.job(job_id)
     assert (job.state, job.attempts) == (JobState.QUEUED, 0)
-    assert job.error_code == "storage_unavailable"
+    assert job.error_code == "storage-unavailable"
 
 
 def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
@@ -136,7 +136,7 @@ def test_a_picture_that_changed_in_storage_fails_the_job_for_good(farm, tools):
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "input_damaged")
+    assert (job.state, job.error_code) == (JobState.FAILED, "picture-damaged")
     assert "upload the picture again" in job.error_hint
 
 
@@ -148,7 +148,7 @@ def test_a_vanished_picture_is_tried_again_later(farm, tools):
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.QUEUED, "input_missing")
+    assert (job.state, job.error_code) == (JobState.QUEUED, "picture-missing")
 
 
 def test_a_loss_that_is_no_number_fails_the_job_with_advice(farm, tools, vgg16_weights):
@@ -198,7 +198,7 @@ def test_a_network_without_weights_fails_with_the_command_that_fetches_them(
     Runner(tools()).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "weights_missing")
+    assert (job.state, job.error_code) == (JobState.FAILED, "weights-missing")
     assert "impasto weights fetch" in job.error_hint
 
 

@@ -36,7 +36,7 @@ def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
     assert (whole.state, whole.exact, whole.warnings) == (JobState.SUCCEEDED, True, [])
     assert (job.state, job.exact) == (JobState.SUCCEEDED, False)
     assert job.exact_reason == "memory ran out: went on in tiles of 64 px"
-    assert [warning["code"] for warning in job.warnings] == ["computed_in_tiles"]
+    assert [warning["code"] for warning in job.warnings] == ["computed-in-tiles"]
     files = [farm.settings.home / "blobs" / each.result_key for each in (job, whole)]
     tilings = [read_recipe(path)["made_with"]["tiling"] for path in files]
     assert tilings == ["64 px", "whole"]
@@ -53,7 +53,7 @@ def test_memory_that_never_suffices_fails_the_job(farm, tools):
     Runner(replace(tools(), networks=Given(narrow_weights(), tight(1000)))).run_one()
 
     job = farm.job(job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "out_of_memory")
+    assert (job.state, job.error_code) == (JobState.FAILED, "out-of-memory")
 
 
 def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, tools):

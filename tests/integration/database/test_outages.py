@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.exc import OperationalError
 
 from shared.db.database import Database
-from shared.db.models.owners import Owner
+from shared.db.models.auth import Owner
 from shared.errors import DatabaseUnavailable
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import complete_job

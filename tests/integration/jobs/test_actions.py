@@ -115,7 +115,7 @@ def test_a_job_that_failed_while_pausing_keeps_its_error(db):
     pause(db, OWNER, job_id)
     fail_job(db, claimed, BROKEN, 10)
 
-    assert row(db, job_id).error_code == "engine_error"
+    assert row(db, job_id).error_code == "engine-error"
 
 
 def test_a_pausing_job_that_is_done_has_succeeded(db):

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import delete, insert
 
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobEvent, JobInput, JobSegment
-from shared.db.models.owners import Owner
 from shared.errors import QueueFull
 from shared.jobs.actions import cancel
 from shared.jobs.claim import BlobRef, Device, has_due_job

@@ -21,11 +21,15 @@ from shared.jobs.lease import (
     postpone_job,
     release_job,
     renew_lease,
-    retry_with_smaller_params,
     retry_with_smaller_steps,
     stop_job,
 )
-from shared.jobs.steering import JobChange, begin_segments, update_job
+from shared.jobs.steering import (
+    JobChange,
+    begin_segments,
+    retry_with_smaller_params,
+    update_job,
+)
 from shared.params.segments import Changes
 from shared.params.style import StyleParams
 from tests.support.job_rows import (

@@ -86,7 +86,7 @@ def test_a_fork_needs_a_checkpoint_there_and_is_told_where_there_are_some(db, pa
     with pytest.raises(NoSuchCheckpoint) as refused:
         fork(db, parent, 12)
 
-    assert refused.value.iterations == (10, 20)
+    assert refused.value.members == {"checkpoints": [10, 20]}
 
 
 def test_a_running_job_can_be_forked(db):

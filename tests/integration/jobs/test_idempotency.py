@@ -12,13 +12,13 @@ from shared.auth.api_keys import (
     NewKey,
     Scope,
     delete_key,
+    ensure_owner,
     find_key_by_token,
     get_owner,
     issue_key,
     query_keys,
     record_key_use,
 )
-from shared.auth.owners import ensure_owner
 from shared.db.database import Database
 from shared.db.models.auth import IdempotencyKey
 from shared.errors import IdempotencyInProgress, IdempotencyKeyReused, Unauthenticated
@@ -48,7 +48,7 @@ def hold(db, fingerprint="f"):
 
 
 def submit(db, once):
-    return submit_job(db, NewJob(OWNER, params(), ()), LIMITS, once)
+    return submit_job(db, NewJob(OWNER, params(), ()), LIMITS, once).job_id
 
 
 def params():

@@ -114,13 +114,13 @@ def test_a_failed_attempt_is_tried_again_after_growing_pauses(db, clock):
     assert fail_job(db, claim(db, "d"), BROKEN, 10) == JobState.FAILED
 
     assert pauses == pytest.approx([10, 40, 160])
-    assert row(db, job_id).error_code == "engine_error"
+    assert row(db, job_id).error_code == "engine-error"
 
 
 def test_a_success_forgets_the_error_before_it(db, clock):
     job_id = submit(db)
     fail_job(db, claim(db, "a"), BROKEN, 10)
-    assert row(db, job_id).error_code == "engine_error"
+    assert row(db, job_id).error_code == "engine-error"
     clock.advance(11)
     wake_backed_off_jobs(db)
     claimed = claim(db, "b")
@@ -155,7 +155,7 @@ def test_a_job_that_kills_its_workers_is_poison_after_three(db, clock):
 
     ended = [(job_id, JobState.QUEUED)] * 2 + [(job_id, JobState.FAILED)]
     assert states == ended
-    assert row(db, job_id).error_code == "worker_lost"
+    assert row(db, job_id).error_code == "worker-lost"
 
 
 def test_a_job_that_makes_checkpoints_is_never_poison(db, clock):

@@ -8,11 +8,15 @@ from sqlalchemy import func, select
 from shared.db.models.jobs import Checkpoint, Frame, JobLossHistory, JobSearchTerm
 from shared.errors import InvalidState, JobPurged
 from shared.jobs.actions import cancel
-from shared.jobs.checkpoints import NewFrame, add_frame
+from shared.jobs.checkpoints import (
+    NewFrame,
+    add_frame,
+    read_loss_history,
+    store_loss_history,
+)
 from shared.jobs.deletion import purge_job
 from shared.jobs.forks import ForkRequest, fork
 from shared.jobs.lease import complete_job
-from shared.jobs.loss_history import read_loss_history, store_loss_history
 from shared.queries.jobs import get_job
 from shared.queries.lineage import read_lineage
 from shared.queries.listing import JobFilters, count_jobs, query_jobs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.db.models.jobs import Job
+from shared.errors import Diverged
 from shared.jobs.actions import pause, resume
-from shared.jobs.lease import JobFailure, fail_job
+from shared.jobs.lease import fail_job
 from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.loop import MaintenanceLoop
 from shared.settings import Settings
@@ -97,7 +98,7 @@ def test_a_job_that_is_not_done_in_time_is_canceled(db, clock, begin, state):
 
 def test_a_job_that_was_done_in_time_stays_done(db, clock):
     job_id = submit(db, cancel_after=NOW + 60)
-    fail_job(db, claim(db), JobFailure("x", "y", "", retryable=False), 1)
+    fail_job(db, claim(db), Diverged("no number"), 1)
     clock.advance(61)
 
     assert cancel_overdue_jobs(db) == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.db.database import Database
-from shared.errors import BlobMissing, DatabaseUnavailable
+from shared.errors import BlobMissing, DatabaseUnavailable, EngineError
 from shared.jobs.actions import cancel
-from shared.jobs.lease import JobFailure, fail_job, stop_job
+from shared.jobs.lease import fail_job, stop_job
 from shared.maintenance.leader import acquire_leadership, release_leadership
 from shared.maintenance.loop import MAX_PENDING_NOTIFICATIONS, MaintenanceLoop
 from shared.settings import Settings
@@ -129,7 +129,7 @@ def test_no_job_is_taken_away_at_once_where_a_round_waited_for_the_database(
 
 def test_a_pause_after_a_failure_ends_by_itself(db, clock, maintenance, notifier):
     job_id = submit(db)
-    failure = JobFailure("engine_error", "it broke", "", retryable=True)
+    failure = EngineError("it broke")
     fail_job(db, claim(db), failure, 10)
     maintenance.run_once()
     assert notifier.notified == []

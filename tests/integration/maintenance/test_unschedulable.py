@@ -46,7 +46,7 @@ def test_what_no_known_device_can_hold_fails_and_says_what_fits(db, clock):
     assert fail_unschedulable_jobs(db, 60) == [job_id]
 
     job = row(db, job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "does_not_fit")
+    assert (job.state, job.error_code) == (JobState.FAILED, "does-not-fit")
     assert job.error_retryable is False
     fitting = int(job.error_hint.split()[1])
     assert need_bytes(StyleParams(max_edge=fitting, optimizer="adam")) <= 2 * GIB
@@ -68,7 +68,7 @@ def test_with_allow_smaller_it_is_made_smaller_and_says_so(db, clock):
     assert claimed.requested_max_edge == 4096
     assert claimed.params.max_edge < 4096
     (warning,) = row(db, job_id).warnings
-    assert warning["code"] == "made_smaller"
+    assert warning["code"] == "made-smaller"
     assert "4096 px did not fit" in warning["message"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.jobs.actions import finish
 from shared.jobs.lease import renew_lease
 from shared.jobs.steering import JobChange, begin_segments, update_job
@@ -37,7 +37,7 @@ def explore(db, owner_id="own_a"):
     """Queue an exploration of nine pictures of up to 100 px."""
     ensure_owner(db, owner_id)
     params = ExploreParams(max_edge=100).with_pictures([f"ast_{n}" for n in range(9)])
-    return submit_job(db, NewJob(owner_id, params, ()), LIMITS)
+    return submit_job(db, NewJob(owner_id, params, ()), LIMITS).job_id
 
 
 def test_jobs_in_line_run_one_after_the_other_on_a_live_worker(db, clock):

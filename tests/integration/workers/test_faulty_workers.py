@@ -122,7 +122,7 @@ def test_a_broken_device_sends_its_job_elsewhere_and_ends_the_process(farm):
     job = farm.wait_end(job_id)
     assert job.state == JobState.SUCCEEDED
     assert job.fence > 1
-    assert logged(farm, "attempt_failed")[0]["code"] == "device_error"
+    assert logged(farm, "attempt_failed")[0]["code"] == "device-error"
 
 
 def test_a_second_worker_on_the_same_device_does_not_start(farm_on_both):

@@ -59,7 +59,7 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_the_job_goes_on_from_it(
     farm.start_worker()
 
     ended = farm.wait_end(job_id)
-    assert warned.warnings[0]["code"] in {"checkpoint_skipped", "result_not_stored_yet"}
+    assert warned.warnings[0]["code"] in {"checkpoint-skipped", "result-not-stored-yet"}
     assert "No space left" in warned.warnings[0]["message"]
     assert (ended.state, ended.exact) == (JobState.SUCCEEDED, True)
     assert farm.resumed_from(job_id)[0] > 0
@@ -74,7 +74,7 @@ def test_a_result_waits_until_there_is_room(farm, small_disk):
     farm.wait(
         job_id,
         lambda job: any(
-            warning["code"] == "result_not_stored_yet" for warning in job.warnings
+            warning["code"] == "result-not-stored-yet" for warning in job.warnings
         ),
     )
 

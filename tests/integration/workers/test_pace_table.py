@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from shared.db.database import Database
-from shared.db.models.pace import Pace
+from shared.db.models.workers import Pace
 from shared.workers.pace_table import (
     FIRST_DEVIATION,
     PaceMeasurement,

@@ -6,8 +6,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shared.db.base import new_id
 from shared.errors import DeviceTaken, ImpastoError
-from shared.ids import new_id
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import queue_name
 from tests.simulation.farm.channel import SimulatedNotifier

@@ -164,7 +164,9 @@ def _submit_once(
         name=name,
         keep_every=keep_every,
     )
-    return _with_key(api, name, lambda begun: submit_job(api.db, new, LIMITS, begun))
+    return _with_key(
+        api, name, lambda begun: submit_job(api.db, new, LIMITS, begun).job_id
+    )
 
 
 def _submit_child_once(

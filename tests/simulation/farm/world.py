@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chaos.records import Records
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.settings import Settings
 from tests.simulation.farm.channel import Channel

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from shared.db.base import Base
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobSegment
-from shared.db.models.owners import Owner
 from shared.states import (
     ACTIONS,
     EVENTS,

@@ -16,10 +16,10 @@ from api.app import create_app
 from api.dependencies import dependencies_of
 from shared.auth.api_keys import NewKey, Scope, issue_key
 from shared.db.database import Database
+from shared.errors import Diverged
 from shared.jobs.checkpoints import NewFrame, add_frame
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import (
-    JobFailure,
     JobResult,
     WrittenBlob,
     complete_job,
@@ -148,10 +148,10 @@ class Api:
         frame = NewFrame(iteration, 1, 256, 170, {}, key, key)
         add_frame(self.db, claim, frame)
 
-    def fail(self, claim, **about):
-        failure = {"code": "diverged", "message": "no finite loss", "hint": "lower it",
-                   "retryable": False, **about}  # fmt: skip
-        fail_job(self.db, claim, JobFailure(**failure), 10)
+    def fail(self, claim, *, retryable=False):
+        failure = Diverged("no finite loss", hint="lower it")
+        failure.retryable = retryable
+        fail_job(self.db, claim, failure, 10)
 
 
 def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):

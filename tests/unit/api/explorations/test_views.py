@@ -10,7 +10,7 @@ import pytest
 
 from api.explorations.service import SHIPPED_FOLDER
 from shared.assets import NewAsset, add_asset
-from shared.auth.owners import ensure_owner
+from shared.auth.api_keys import ensure_owner
 from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
 from shared.params.explore import MAX_PICTURES, ExploreParams
 from shared.params.kinds import JobKind

@@ -96,7 +96,7 @@ def run_and_show(api, turns):
         turns.check()
     discard_newer_checkpoints(api.db, claim, 120)
     turns.check()
-    add_warning(api.db, claim, "computed_in_tiles", "in tiles")
+    add_warning(api.db, claim, "computed-in-tiles", "in tiles")
     turns.check()
     deregister_worker(api.db, "wkr_1")
     turns.check()

@@ -130,7 +130,7 @@ def test_an_address_that_is_none_is_answered_in_our_own_words(client, path):
     response = client.get(path)
 
     assert response.status_code == 404
-    assert response.json["title"] == "There is nothing here"
+    assert response.json["title"] == "There is nothing at this address, or not yet"
     assert path in response.json["detail"]
     assert "/v1" in response.json["hint"]
     page = client.get(response.json["type"]).text

@@ -20,8 +20,8 @@ def test_an_owner_takes_its_own_places_and_leaves_those_of_others():
     with pytest.raises(TooManyStreams) as full:
         places.take("own_c")
 
-    assert (refused.value.cap, refused.value.limit) == ("owner", 2)
-    assert (full.value.cap, full.value.limit) == ("server", 3)
+    assert refused.value.members == {"cap": "owner", "most": 2}
+    assert full.value.members == {"cap": "server", "most": 3}
     for give_back in (first, first, second, third):
         give_back()
     for owner_id in ("own_c", "own_d", "own_e"):
@@ -38,7 +38,7 @@ def test_without_a_cap_of_its_own_an_owner_can_take_all():
     with pytest.raises(TooManyStreams) as refused:
         places.take("own_local")
 
-    assert refused.value.cap == "server"
+    assert refused.value.members["cap"] == "server"
 
 
 def open_one(api, headers, path="/v1/events"):

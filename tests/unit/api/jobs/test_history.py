@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from shared.jobs.checkpoints import store_loss_history
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job
-from shared.jobs.loss_history import store_loss_history
 
 ORIGIN = {
     "inputs": {"content": "aa", "style": "bb,cc", "mask": ",dd", "weights": "ee"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from shared.db.models.owners import Owner
+from shared.db.models.auth import Owner
 from shared.jobs.actions import cancel
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries import queue as lining

@@ -191,7 +191,7 @@ def test_a_result_whose_blob_is_gone_is_lost():
 
 def test_a_job_that_a_fault_has_failed_is_found():
     end = moved("fail", "running", "failed", 3)
-    ended = {"state": JobState.FAILED, "result_key": None, "error_code": "engine_error"}
+    ended = {"state": JobState.FAILED, "result_key": None, "error_code": "engine-error"}
 
     assert kinds(evidence(events=(*LIFE[:4], end), **ended)) == ["failed"]
 
@@ -205,7 +205,7 @@ def test_a_job_that_lost_three_workers_in_a_row_may_fail():
     ended = {
         "state": JobState.FAILED,
         "result_key": None,
-        "error_code": "worker_lost",
+        "error_code": "worker-lost",
         "fence": 6,
     }
 
@@ -373,7 +373,7 @@ def test_a_job_may_fail_for_want_of_its_picture_only_if_that_vanished():
     failed = {
         "state": JobState.FAILED,
         "result_key": None,
-        "error_code": "input_missing",
+        "error_code": "picture-missing",
     }
     found = replace(
         evidence(events=(*LIFE[:4], end), **failed),

@@ -11,17 +11,17 @@ import pytest
 import impasto
 from impasto import __all__
 from impasto.client.client import Client
-from impasto.client.outcomes import JobFailed, WaitTimeout
 from impasto.client.uploads import StyleImage
 from impasto.errors import (
-    API_ERRORS,
     ApiError,
     FieldError,
     InvalidId,
+    JobFailed,
     QueueFull,
     ResultNotReady,
     ServerUnreachable,
     ValidationFailed,
+    WaitTimeout,
 )
 from tests.support.fake_api import Answer, job, problem
 
@@ -103,7 +103,7 @@ def test_masks_and_planned_changes_travel_with_the_job(farm, client, pictures):
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(503, "unavailable"), (409, "idempotency-in-progress"), (429, "rate-limited")],
+    [(503, "busy"), (409, "idempotency-in-progress"), (429, "rate-limited")],
 )
 def test_a_submit_is_sent_again_whole_and_as_the_same(
     farm, client, pictures, status, code
@@ -185,7 +185,7 @@ def test_a_state_unheard_of_that_has_finished_is_an_end(farm, client):
     assert client.jobs.wait(JOB).is_over
 
 
-@pytest.mark.parametrize(("code", "kind"), API_ERRORS.items())
+@pytest.mark.parametrize(("code", "kind"), ApiError.classes.items())
 def test_each_known_problem_is_an_error_of_its_own(farm, client, code, kind):
     farm.answers(SELF, Answer(400, problem(code, hint="do better")))
 

@@ -22,29 +22,14 @@ def test_within_its_time_an_answer_is_read_once():
     watch, read = Watch(), []
     notes = ReadCache(1.0, watch)
 
-    def ask(**how):
-        return notes.get("x", lambda: read.append(0) or len(read), **how)
+    def ask():
+        return notes.get("x", lambda: read.append(0) or len(read))
 
     assert [ask(), ask()] == [1, 1]
     watch.now = 0.9
     assert ask() == 1
     watch.now = 1.1
     assert ask() == 2
-
-
-def test_news_are_read_at_once_unless_reading_is_dear():
-    watch = Watch()
-    notes = ReadCache(1.0, watch)
-
-    def read(took):
-        watch.now += took
-        return watch.now
-
-    first = notes.get("x", lambda: read(0.01))
-    watch.now += 0.1  # less than twenty times what it took
-    assert notes.get("x", lambda: read(0.01), at_once=True) == first
-    watch.now += 0.2
-    assert notes.get("x", lambda: read(0.01), at_once=True) > first
 
 
 def test_an_outage_is_read_once_by_all_who_ask_meanwhile():
@@ -79,7 +64,7 @@ def test_after_an_outage_of_a_second_it_is_read_again():
         notes.get("x", fail)
     watch.now = 0.9
     with pytest.raises(DatabaseUnavailable):
-        notes.get("x", lambda: 1, at_once=True)
+        notes.get("x", lambda: 1)
     watch.now = 1.1
     assert notes.get("x", lambda: 1) == 1
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from shared.errors import DeviceFailed, Diverged, WeightsMissing
-from worker.attempts.failures import describe_failure, is_device_failure
+from worker.attempts.failures import classify_failure, is_device_failure
 
 
 def test_a_deliberate_error_tells_of_itself():
-    failure = describe_failure(WeightsMissing("vgg19 is not in /weights"))
+    failure = classify_failure(WeightsMissing("vgg19 is not in /weights"))
 
-    assert (failure.code, failure.retryable) == ("weights_missing", False)
+    assert (failure.code, failure.retryable) == ("weights-missing", False)
     assert failure.hint == "run 'impasto weights fetch'"
 
 
@@ -25,16 +25,16 @@ def test_a_deliberate_error_tells_of_itself():
     ],
 )
 def test_every_kind_of_full_memory_is_out_of_memory(error):
-    failure = describe_failure(error)
+    failure = classify_failure(error)
 
-    assert (failure.code, failure.retryable) == ("out_of_memory", False)
+    assert (failure.code, failure.retryable) == ("out-of-memory", False)
 
 
 def test_torch_really_fails_so_when_memory_is_short():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**48)
 
-    assert describe_failure(caught.value).code == "out_of_memory"
+    assert classify_failure(caught.value).code == "out-of-memory"
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_torch_really_fails_so_when_memory_is_short():
     ],
 )
 def test_what_the_device_says_is_an_error_of_the_device(error):
-    failure = describe_failure(error)
+    failure = classify_failure(error)
 
     assert is_device_failure(error)
-    assert (failure.code, failure.retryable) == ("device_error", True)
+    assert (failure.code, failure.retryable) == ("device-error", True)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_what_may_be_the_jobs_fault_is_not(error):
 
 
 def test_a_bug_is_retried_and_gives_away_nothing():
-    failure = describe_failure(KeyError("/secret/path"))
+    failure = classify_failure(KeyError("/secret/path"))
 
-    assert (failure.code, failure.retryable) == ("engine_error", True)
-    assert "secret" not in failure.message
+    assert (failure.code, failure.retryable) == ("engine-error", True)
+    assert "secret" not in str(failure)
 
 
 def test_divergence_is_final():
-    assert describe_failure(Diverged("loss is nan")).retryable is False
+    assert classify_failure(Diverged("loss is nan")).retryable is False

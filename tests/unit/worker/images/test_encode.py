@@ -248,7 +248,7 @@ def test_a_profile_that_cannot_be_gone_back_to_is_a_warning(profile):
 
     assert opened(encoded).info["srgb"] == 0
     ((code, message),) = encoded.warnings
-    assert code == "profile_not_used"
+    assert code == "profile-not-used"
     assert "sRGB" in message
 
 
@@ -287,7 +287,7 @@ def test_a_recipe_too_long_for_a_jpeg_is_left_out_with_a_warning():
     encoded = written(format="jpeg", recipe=long)
 
     assert not opened(encoded).getexif()
-    assert [code for code, _ in encoded.warnings] == ["recipe_left_out"]
+    assert [code for code, _ in encoded.warnings] == ["recipe-left-out"]
     assert opened(written(format="webp", recipe=long)).getexif()
 
 

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from impasto.cli.exit_codes import exit_code
-from impasto.errors import ImpastoError
 from tests.support.fake_api import Answer, job, problem
 
 JOB = job()["id"]
@@ -145,10 +143,6 @@ def test_no_server_has_a_code_of_its_own(impasto, monkeypatch):
 
     assert result.exit_code == 7
     assert "impasto up" in result.stderr
-
-
-def test_every_exit_code_is_that_of_its_class():
-    assert exit_code(ImpastoError("x")) == 1
 
 
 def test_wrong_values_are_named_one_by_one(farm, impasto, pictures):
