@@ -28,7 +28,7 @@ _PUBLIC_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: the command line must start without httpx."""
+    """Load a public name on first use: the command line must start without httpx2."""
     for module, names in _PUBLIC_NAMES.items():
         if name in names:
             return getattr(import_module(module), name)

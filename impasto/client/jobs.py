@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import httpx
+    import httpx2
 
     from impasto.client.transport import Transport
     from impasto.client.uploads import StyleImage
@@ -139,7 +139,7 @@ class Jobs:
 
     def _upload(
         self, url: str, fields: Mapping[str, str], files: Sequence[tuple[str, Path]]
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         with open_files(files) as opened_files:
             return self._transport.post_idempotent(url, data=fields, files=opened_files)
 
@@ -293,11 +293,11 @@ class Jobs:
         return path
 
 
-def _parse_job(response: httpx.Response) -> Job:
+def _parse_job(response: httpx2.Response) -> Job:
     return _parse(Job, response)
 
 
-def _parse(model: type[ModelT], response: httpx.Response) -> ModelT:
+def _parse(model: type[ModelT], response: httpx2.Response) -> ModelT:
     try:
         return model.from_json(response.json())
     except ValueError as error:

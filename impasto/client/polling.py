@@ -10,7 +10,7 @@ from impasto.errors import TooManyStreams
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
+    import httpx2
 
     from impasto.client.models import Job
     from impasto.client.transport import Transport
@@ -35,7 +35,7 @@ class JobPoller:
         self,
         transport: Transport,
         job_id: str,
-        parse_job: Callable[[httpx.Response], Job],
+        parse_job: Callable[[httpx2.Response], Job],
         interval_seconds: int,
         clock: Callable[[], float],
     ) -> None:
@@ -57,7 +57,7 @@ class JobPoller:
             if response.content:
                 latest, job = response, self._parse_job(response)
 
-    def _long_poll(self, latest: httpx.Response) -> httpx.Response:
+    def _long_poll(self, latest: httpx2.Response) -> httpx2.Response:
         prefer = {"Prefer": f"wait={self._interval_seconds}"}
         due_at = self._clock() + self._interval_seconds
         try:
@@ -71,11 +71,11 @@ class JobPoller:
         self._transport.sleep(max(0.0, early) if self._supports_long_poll else 0.0)
         return response
 
-    def _short_poll(self, latest: httpx.Response) -> httpx.Response:
+    def _short_poll(self, latest: httpx2.Response) -> httpx2.Response:
         retry_after = retry_after_seconds(latest)
         self._transport.sleep(min(retry_after or 1.0, self._interval_seconds))
         return self._get(latest, {})
 
-    def _get(self, latest: httpx.Response, prefer: dict[str, str]) -> httpx.Response:
+    def _get(self, latest: httpx2.Response, prefer: dict[str, str]) -> httpx2.Response:
         headers = {"If-None-Match": latest.headers.get("ETag", ""), **prefer}
         return self._transport.get(self._path, headers=headers, retries=_POLL_RETRIES)
