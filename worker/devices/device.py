@@ -105,6 +105,7 @@ def software_versions() -> dict[str, str]:
         "impasto": version("impasto"),
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes and shrinks the inputs
+        "libvips": version("pyvips-binary"),  # decodes those of 16 bits
         "numpy": version("numpy"),  # converts the colors of some
         "python": platform.python_version(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
