@@ -41,7 +41,7 @@ def test_the_file_system_of_this_machine_is_known(tmp_path):
 
 
 def test_a_file_on_a_network_file_system_is_refused(monkeypatch):
-    monkeypatch.setattr(psutil, "disk_partitions", lambda all: MOUNTS)  # noqa: A002
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: MOUNTS)
 
     require_local_file(Path("/srv/local/impasto.sqlite"))
     with pytest.raises(SqliteSharedByHosts, match="nfs4"):

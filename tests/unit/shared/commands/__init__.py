@@ -1,0 +1,1 @@
+"""Databases: SQLite, PostgreSQL, change token and read cache."""
