@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import pyvips
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from shared.errors import ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, deep_tiff, noise
@@ -173,6 +175,26 @@ def test_a_picture_that_only_pillow_can_decode_is_read_at_eight_bits():
     tensor = read_picture(bytes(data), 40, torch.device("cpu")).tensor
     expected = torch.from_numpy((levels >> 8) / np.float32(255)).permute(2, 0, 1)[None]
     assert torch.equal(tensor, expected)
+
+
+@settings(max_examples=200)
+@given(
+    data=st.sampled_from(
+        [deep_png(noise(3)), deep_png(noise(4), interlaced=True),
+         deep_tiff(noise(3), deflated=True), deep_tiff(noise(1), ">")]
+    ),
+    place=st.integers(-400, 399),
+    byte=st.integers(0, 255),
+)  # fmt: skip
+def test_what_an_upload_may_be_can_be_painted(data, place, byte):
+    damaged = bytearray(data)
+    damaged[place] = byte
+    try:
+        inspect_image(bytes(damaged), MAX_PIXELS)
+    except (ImageUnreadable, ImageTooLarge):
+        return
+
+    assert read_picture(bytes(damaged), 90, torch.device("cpu")).tensor.shape[1] == 3
 
 
 def test_no_decoded_picture_stays_in_memory():
