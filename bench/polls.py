@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import psutil
 
 from bench.databases import postgresql, sqlite
@@ -96,8 +96,8 @@ def _wait(port: int) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/livez")
-        except httpx.TransportError:
+            httpx2.get(f"http://127.0.0.1:{port}/livez")
+        except httpx2.TransportError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
@@ -109,7 +109,7 @@ def list_polls(database: Database, port: int) -> list[Poll]:
     """Make a job that runs, and say how it is looked at."""
     key = issue_key(database, NewKey(scopes=frozenset(Scope)))[1]
     bearer = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer) as client:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer) as client:
         made = client.post("/v1/explorations", json={"name": "polled"})
         claim = claim_job(database, _DEVICE, "n", 3600)
         if claim is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
 from shared.auth.api_keys import NewKey, issue_key
 from shared.db.migrate import migrate
@@ -74,14 +74,14 @@ def make_pictures(seed: int) -> Files:
     return [("content", ("photo.png", photo)), ("style", ("painting.png", painting))]
 
 
-def submit_job(client: httpx.Client, files: Files, params: dict[str, object]) -> str:
+def submit_job(client: httpx2.Client, files: Files, params: dict[str, object]) -> str:
     """Submit a job; returns its address."""
     made = client.post("/v1/jobs", data={"params": json.dumps(params)}, files=files)
     made.raise_for_status()
     return str(made.json()["urls"]["self"])
 
 
-def measure(farm: Farm, client: httpx.Client, seed: int) -> tuple[float, float]:
+def measure(farm: Farm, client: httpx2.Client, seed: int) -> tuple[float, float]:
     """Seconds until the answer, and until the job runs, since it was sent."""
     files = make_pictures(seed)
     began = time.perf_counter()
@@ -118,7 +118,7 @@ def main() -> None:
     """Submit jobs one after the other to a farm that does nothing else."""
     with idle_farm() as (farm, server, key):
         bearer = {"Authorization": f"Bearer {key}"}
-        with httpx.Client(base_url=server.url, headers=bearer, timeout=60) as client:
+        with httpx2.Client(base_url=server.url, headers=bearer, timeout=60) as client:
             measure(farm, client, 0)  # the worker is ready after its first job
             report([measure(farm, client, seed) for seed in range(1, JOBS + 1)])
 

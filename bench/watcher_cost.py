@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import psutil
 
 from bench.start_latency import idle_farm, make_pictures, submit_job, use_all_cores
@@ -75,7 +75,7 @@ class WatchedJob:
 
     def __init__(self, farm: Farm, server: Server, key: str) -> None:
         self.farm, self.server, self.key = farm, server, key
-        with httpx.Client(
+        with httpx2.Client(
             base_url=server.url, headers={"Authorization": f"Bearer {key}"}
         ) as client:
             self.path = submit_job(client, make_pictures(1), _LONG)

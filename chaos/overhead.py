@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import psutil
 
 from chaos import leave_on_sigterm
@@ -100,7 +100,7 @@ def _run_job(server: ApiProcess, params: Mapping[str, Any]) -> float:
     _, job = person.submit("measured", json.dumps(dict(params)), pictures)
     person.close()
     before = _cpu_seconds(server)
-    with httpx.Client(base_url=server.url) as client:
+    with httpx2.Client(base_url=server.url) as client:
         while job["finished_at"] is None:
             time.sleep(_POLL_SECONDS)
             job = client.get(f"/v1/jobs/{job['id']}").json()

@@ -31,7 +31,7 @@ _PUBLIC_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: the command line must start without httpx."""
+    """Load a public name on first use: the command line must start without httpx2."""
     if name == "__version__":
         return _read_version()
     for module, names in _PUBLIC_NAMES.items():

@@ -266,7 +266,9 @@ def _now() -> float:
 def main() -> int:
     """Run workers on the devices named on the command line."""
     parser = argparse.ArgumentParser(prog="impasto worker", description=__doc__)
-    parser.add_argument("--devices", default="all")
+    parser.add_argument(
+        "--devices", default="all", help="all, cpu, cpu*N, or a list like cuda:0,cuda:1"
+    )
     devices = parser.parse_args().devices
     settings = settings_or_exit()
     warn_if_home_is_open(settings.home)

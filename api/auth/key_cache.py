@@ -7,10 +7,12 @@ requests, also with invalid keys, need no query.
 from __future__ import annotations
 
 import time
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
 
 import structlog
+from cachetools import TLRUCache
 
 from shared.auth.api_keys import (
     find_key_by_id,
@@ -30,11 +32,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Remembered = TypeVar("Remembered")
-
 CACHE_SECONDS = 5.0
 _STORE_USES_SECONDS = 30.0
-_MAX_ENTRIES = 10_000  # remembered at once, and so many wrong ones
+_MAX_ENTRIES = 10_000  # valid and invalid keys together
 
 
 class KeyCache:
@@ -48,14 +48,16 @@ class KeyCache:
     def __init__(
         self, database: Database, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._database, self._clock = database, clock
-        self._keys: dict[Place, tuple[ValidKey, float]] = {}  # with its end
-        self._invalid: dict[Place, float] = {}  # with the end of that
+        self._database, self._lock = database, Lock()
+        self._keys: TLRUCache[Place, ValidKey | None] = TLRUCache(
+            _MAX_ENTRIES, ttu=_end_of_entry, timer=clock
+        )
         self._used: set[str] = set()
 
     def cached(self, token: str) -> ValidKey | None:
         """Return the valid key that `token` is if it is cached, else None."""
-        return self._cached(_token_entry(token), self._clock())
+        with self._lock:
+            return self._record_use(self._keys.get(_token_entry(token)))
 
     def find_by_token(self, token: str) -> ValidKey | None:
         """Return the valid key that `token` is, or None.
@@ -79,7 +81,8 @@ class KeyCache:
 
     def clear(self) -> None:
         """Empty the cache: a key was created or revoked in this process."""
-        self._keys.clear()
+        with self._lock:
+            self._keys.clear()
 
     def store_uses(self) -> None:
         """Store which keys were used since the last call."""
@@ -106,25 +109,16 @@ class KeyCache:
     def _find(
         self, place: Place, read: Callable[[], ValidKey | None]
     ) -> ValidKey | None:
-        now = self._clock()
-        if (key := self._cached(place, now)) is not None:
-            return key
-        if self._invalid.get(place, 0.0) > now:
-            return None
+        with self._lock, suppress(KeyError):
+            return self._record_use(self._keys[place])
         key = read()
-        if key is None:
-            self._keys.pop(place, None)
-            _add_entry(self._invalid, place, now + CACHE_SECONDS)
-            return None
-        _add_entry(self._keys, place, (key, now + _cache_seconds(key)))
-        self._used.add(key.id)
-        return key
+        with self._lock:
+            self._keys[place] = key
+        return self._record_use(key)
 
-    def _cached(self, place: Place, now: float) -> ValidKey | None:
-        key, until = self._keys.get(place, (None, 0.0))
-        if key is None or until <= now:
-            return None
-        self._used.add(key.id)
+    def _record_use(self, key: ValidKey | None) -> ValidKey | None:
+        if key is not None:
+            self._used.add(key.id)
         return key
 
 
@@ -133,13 +127,7 @@ def _token_entry(token: str) -> Place:
     return ("token", key_digest(token))
 
 
-def _add_entry(where: dict[Place, Remembered], place: Place, what: Remembered) -> None:
-    if len(where) >= _MAX_ENTRIES:
-        where.clear()
-    where[place] = what
-
-
-def _cache_seconds(key: ValidKey) -> float:
-    if key.expires_in_seconds is None:
-        return CACHE_SECONDS
-    return min(CACHE_SECONDS, key.expires_in_seconds)
+def _end_of_entry(_place: Place, key: ValidKey | None, now: float) -> float:
+    if key is None or key.expires_in_seconds is None:
+        return now + CACHE_SECONDS
+    return now + min(CACHE_SECONDS, key.expires_in_seconds)

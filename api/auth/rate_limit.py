@@ -15,6 +15,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from cachetools import TTLCache
 from flask import Flask, Response, current_app, g, request
 
 from api.dependencies import current_dependencies
@@ -71,7 +72,10 @@ class RateLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+        # A bucket from which nothing was taken for that long is full again.
+        self._buckets: TTLCache[tuple[str, str], tuple[float, float]] = TTLCache(
+            _MAX_BUCKETS, WINDOW_SECONDS, timer=clock
+        )
 
     def take(self, who: str, name: str, quota: int) -> RateLimitState:
         """Take one request from a bucket, if there is one left."""
@@ -82,7 +86,7 @@ class RateLimiter:
             refused = lacking > _ROUNDING
             if not refused:
                 missing += 1
-                self._remember((who, name), missing, now)
+                self._buckets[who, name] = (missing, now)
         return RateLimitState(
             name,
             quota,
@@ -94,17 +98,6 @@ class RateLimiter:
     def _missing(self, place: tuple[str, str], now: float, per_second: float) -> float:
         missing, at = self._buckets.get(place, (0.0, now))
         return max(missing - (now - at) * per_second, 0.0)
-
-    def _remember(self, place: tuple[str, str], missing: float, now: float) -> None:
-        if place not in self._buckets and len(self._buckets) >= _MAX_BUCKETS:
-            recent = {
-                place: bucket
-                for place, bucket in self._buckets.items()
-                if bucket[1] > now - WINDOW_SECONDS  # older ones are full again
-            }
-            # Sorting out must not become the work of every request.
-            self._buckets = recent if len(recent) < _MAX_BUCKETS / 2 else {}
-        self._buckets[place] = (missing, now)
 
 
 SUBMIT, DEFAULT, WRONG_KEYS = "submit", "default", "wrong-keys"

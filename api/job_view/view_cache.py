@@ -5,11 +5,12 @@ Most polls are answered from the version, which is a short read of the row.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
 
 from api.job_view.queue_place import serialize_queue_place
 from api.job_view.segments import plan_segments
@@ -62,7 +63,7 @@ class ViewCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._json: OrderedDict[str, tuple[JobVersion, str]] = OrderedDict()
+        self._json: LRUCache[str, tuple[JobVersion, str]] = LRUCache(_CACHE_SIZE)
         self._lock = Lock()
         # The stages of a job change only with its revision, which is part of the key.
         self._stages = lru_cache(_STAGES_CACHE_SIZE)(self._read_stages)
@@ -100,15 +101,9 @@ class ViewCache:
         job = get_job(self._database, view.owner_id, job_id)
         text = serialize_job(self._database, job).model_dump_json()
         if view.row.state != JobState.QUEUED:  # its start changes with time alone
-            self._store(view.row, text)
+            with self._lock:
+                self._json[job_id] = (view.row, text)
         return text
-
-    def _store(self, row: JobVersion, text: str) -> None:
-        with self._lock:
-            self._json[row.job_id] = (row, text)
-            self._json.move_to_end(row.job_id)
-            if len(self._json) > _CACHE_SIZE:
-                self._json.popitem(last=False)
 
     def job_progress(
         self, owner_id: str, row: JobVersion | RunningJob

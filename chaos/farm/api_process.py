@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,8 +72,8 @@ class ApiProcess:
         deadline = time.monotonic() + _READY_SECONDS
         while True:
             try:
-                httpx.get(f"{self.url}/livez", timeout=2)
-            except httpx.TransportError:
+                httpx2.get(f"{self.url}/livez", timeout=2)
+            except httpx2.TransportError:
                 if time.monotonic() > deadline:
                     raise TimeoutError("the API does not start") from None
                 time.sleep(0.05)
@@ -114,7 +114,7 @@ class ApiClient:
 
     def __init__(self, url: str, others: Sequence[str] = ()) -> None:
         self._clients = [
-            httpx.Client(base_url=each, timeout=_PATIENCE_SECONDS)
+            httpx2.Client(base_url=each, timeout=_PATIENCE_SECONDS)
             for each in (url, *others)
         ]
 
@@ -176,7 +176,7 @@ class ApiClient:
         client = self._clients[turn % len(self._clients)]
         try:
             answer = client.request(method, path, **what)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return None, {}
         return answer.status_code, answer.json()
 

@@ -21,19 +21,15 @@ from impasto.cli.commands.actions import (
     retry,
 )
 from impasto.cli.commands.admin import (
-    drain,
-    fetch_weights,
-    list_workers,
-    migrate,
-    serve,
-    undrain,
-    worker,
+    ADMIN_COMMANDS,
+    KEYS_COMMANDS,
+    SERVER_COMMANDS,
+    WEIGHTS_COMMANDS,
 )
 from impasto.cli.commands.doctor import doctor
 from impasto.cli.commands.estimate import estimate
 from impasto.cli.commands.explore import explore
 from impasto.cli.commands.jobs import download, frames, logs, ls, queue, show, watch
-from impasto.cli.commands.keys import create, list_all, revoke
 from impasto.cli.commands.recipe import recipe
 from impasto.cli.commands.reproduce import reproduce
 from impasto.cli.commands.run import demo, run, submit
@@ -44,7 +40,9 @@ from impasto.cli.output import print_line, print_message
 from impasto.errors import ImpastoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from impasto.cli.commands.admin import ServerCommand
 
 
 class _CommandGroup(TyperGroup):
@@ -82,16 +80,21 @@ def make_app() -> typer.Typer:
         *(cancel, pause, resume, finish),
         *(extend, fork, retry),
         *(recipe, reproduce),
-        *(doctor, demo, serve, worker, migrate),
+        *(doctor, demo),
     )
     for command in commands:
         app.command()(command)
     app.command("set")(change)
     app.command("rm")(remove)
     app.callback()(_global_options)
-    app.add_typer(_weights(), name="weights")
-    app.add_typer(_keys(), name="keys")
-    app.add_typer(_admin(), name="admin")
+    for server_command in SERVER_COMMANDS:
+        server_command.add_to(app)
+    keys = _group("API keys, on the server's own machine.", KEYS_COMMANDS)
+    admin = _group("For the operator.", ADMIN_COMMANDS)
+    admin.add_typer(keys, name="keys")
+    app.add_typer(_group("The networks' weights.", WEIGHTS_COMMANDS), name="weights")
+    app.add_typer(keys, name="keys")
+    app.add_typer(admin, name="admin")
     return app
 
 
@@ -106,27 +109,9 @@ def _global_options(
     """Neural style transfer on your own machines."""
 
 
-def _weights() -> typer.Typer:
-    group = typer.Typer(help="The networks' weights.", no_args_is_help=True)
+def _group(help_text: str, commands: Sequence[ServerCommand]) -> typer.Typer:
+    group = typer.Typer(help=help_text, no_args_is_help=True)
     group.callback()(lambda: None)  # else Typer drops the name of an only command
-    group.command("fetch")(fetch_weights)
-    return group
-
-
-def _keys() -> typer.Typer:
-    group = typer.Typer(
-        help="API keys, on the server's own machine.", no_args_is_help=True
-    )
-    group.command("create")(create)
-    group.command("list")(list_all)
-    group.command("revoke")(revoke)
-    return group
-
-
-def _admin() -> typer.Typer:
-    group = typer.Typer(help="For the operator.", no_args_is_help=True)
-    group.add_typer(_keys(), name="keys")
-    group.command("workers")(list_workers)
-    group.command("drain")(drain)
-    group.command("undrain")(undrain)
+    for command in commands:
+        command.add_to(group)
     return group

@@ -56,9 +56,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def connect(api_url: str | None) -> Client:
     """Return a client of the server at `api_url`, or of the farm on this machine."""
-    # httpx would load its own command line, with rich and pygments: 40 ms. None makes
-    # the import fail, and httpx goes on as if they were not installed.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-    from impasto.client.client import Client  # noqa: PLC0415 - httpx takes 100 ms to load
+    # httpx2 would load its own command line, with rich and pygments: 40 ms. None makes
+    # the import fail, and httpx2 goes on as if they were not installed.
+    sys.modules.setdefault("httpx2._main", None)  # type: ignore[arg-type]
+    from impasto.client.client import Client  # noqa: PLC0415 - httpx2 takes 100 ms to load
 
     return Client(api_url)

@@ -10,7 +10,7 @@ from impasto.client.uploads import open_files
 from impasto.errors import NotFound, ServerUnreachable
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from impasto.client.transport import Transport
     from impasto.client.uploads import Picture
@@ -46,7 +46,7 @@ class Assets:
         return _parse_asset(self._transport.post("/v1/assets", retries=2, **form))
 
 
-def _parse_asset(response: httpx.Response) -> Asset:
+def _parse_asset(response: httpx2.Response) -> Asset:
     try:
         return Asset.from_json(response.json())
     except ValueError as error:

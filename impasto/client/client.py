@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
+import httpx2
 
 import impasto
 from impasto.client.assets import Assets
@@ -34,7 +34,7 @@ class Client:
         base_url: Address of the server; default: IMPASTO_API_URL, else the farm that
             runs on this machine.
         api_key: API key; default: IMPASTO_API_KEY. On loopback none is needed.
-        transport: Transport of httpx that replaces the network in tests.
+        transport: Transport of httpx2 that replaces the network in tests.
         sleep: Function that waits between two polls; the embedded farm supervises
             its processes meanwhile.
         clock: Monotonic clock, in seconds.
@@ -49,17 +49,17 @@ class Client:
         base_url: str | None = None,
         api_key: str | None = None,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = find_server_url(base_url, os.environ)
         key = api_key or os.environ.get("IMPASTO_API_KEY")
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=self.base_url,
             headers=_request_headers(key),
             transport=transport,
-            timeout=httpx.Timeout(30, connect=5),
+            timeout=httpx2.Timeout(30, connect=5),
             # A proxy of the environment cannot reach this machine's loopback.
             trust_env=not is_loopback_url(self.base_url),
             verify=_tls_verification(self.base_url),
@@ -129,7 +129,7 @@ class Client:
         """Whether the server can take a job just now; one request without retries."""
         try:
             return self._http.get("/readyz", timeout=5).is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     def close(self) -> None:
@@ -149,9 +149,9 @@ class Client:
 
 
 def _tls_verification(url: str) -> ssl.SSLContext | bool:
-    """Return the `verify` of httpx: no certificates are loaded for plain HTTP."""
+    """Return the `verify` of httpx2: no certificates are loaded for plain HTTP."""
     if url.startswith("https:"):
-        return True  # httpx then reads a file of certificates, in 50 ms
+        return True  # httpx2 then reads a file of certificates, in 50 ms
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -159,7 +159,7 @@ def _request_headers(api_key: str | None) -> dict[str, str]:
     headers = {"User-Agent": f"impasto-python/{impasto.__version__}"}
     if not api_key:
         return headers
-    # A header could not carry it, and httpx's error message would show it.
+    # A header could not carry it, and httpx2's error message would show it.
     if not api_key.isascii() or not api_key.isprintable():
         raise InvalidApiKey("the API key has characters that no key has")
     return headers | {"Authorization": f"Bearer {api_key}"}

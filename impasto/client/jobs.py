@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import httpx
+    import httpx2
 
     from impasto.client.transport import Transport
     from impasto.client.uploads import Picture, StyleImage
@@ -147,7 +147,7 @@ class Jobs:
 
     def _upload(
         self, url: str, fields: Mapping[str, str], files: Sequence[tuple[str, Picture]]
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         with open_files(files) as opened_files:
             return self._transport.post_idempotent(url, data=fields, files=opened_files)
 
@@ -391,11 +391,11 @@ def _result_url(job_id: str, format_name: str | None) -> str:
     return job_path(job_id, "result") + query
 
 
-def _parse_job(response: httpx.Response) -> Job:
+def _parse_job(response: httpx2.Response) -> Job:
     return _parse(Job, response)
 
 
-def _parse(model: type[ModelT], response: httpx.Response) -> ModelT:
+def _parse(model: type[ModelT], response: httpx2.Response) -> ModelT:
     try:
         return model.from_json(response.json())
     except ValueError as error:

@@ -11,7 +11,7 @@ from impasto.errors import TooManyStreams
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx
+    import httpx2
 
     from impasto.client.models import Job
     from impasto.client.transport import Transport
@@ -37,7 +37,7 @@ class JobPoller:
         self,
         transport: Transport,
         job_id: str,
-        parse_job: Callable[[httpx.Response], Job],
+        parse_job: Callable[[httpx2.Response], Job],
         interval_seconds: int,
         clock: Callable[[], float],
         deadline: float | None = None,
@@ -60,7 +60,7 @@ class JobPoller:
             if response.content:
                 latest, job = response, self._parse_job(response)
 
-    def _poll(self, latest: httpx.Response) -> httpx.Response:
+    def _poll(self, latest: httpx2.Response) -> httpx2.Response:
         left = max(0.0, self._deadline - self._clock())
         if left < 1:  # less than a long poll can wait
             self._transport.sleep(left)
@@ -70,8 +70,8 @@ class JobPoller:
         return poll(latest, interval_seconds)
 
     def _long_poll(
-        self, latest: httpx.Response, interval_seconds: int
-    ) -> httpx.Response:
+        self, latest: httpx2.Response, interval_seconds: int
+    ) -> httpx2.Response:
         prefer = {"Prefer": f"wait={interval_seconds}"}
         due_at = self._clock() + interval_seconds
         try:
@@ -86,12 +86,12 @@ class JobPoller:
         return response
 
     def _short_poll(
-        self, latest: httpx.Response, interval_seconds: int
-    ) -> httpx.Response:
+        self, latest: httpx2.Response, interval_seconds: int
+    ) -> httpx2.Response:
         retry_after = retry_after_seconds(latest)
         self._transport.sleep(min(retry_after or 1.0, interval_seconds))
         return self._get(latest, {})
 
-    def _get(self, latest: httpx.Response, prefer: dict[str, str]) -> httpx.Response:
+    def _get(self, latest: httpx2.Response, prefer: dict[str, str]) -> httpx2.Response:
         headers = {"If-None-Match": latest.headers.get("ETag", ""), **prefer}
         return self._transport.get(self._path, headers=headers, retries=_POLL_RETRIES)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-import httpx
+import httpx2
 
 from impasto.errors import (
     ApiError,
@@ -44,7 +44,7 @@ class Transport:
         sleep: Function that waits for some seconds between two tries.
     """
 
-    def __init__(self, http: httpx.Client, sleep: Callable[[float], None]) -> None:
+    def __init__(self, http: httpx2.Client, sleep: Callable[[float], None]) -> None:
         self._http = http
         self.sleep = sleep
 
@@ -55,7 +55,7 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Send a GET; it changes nothing on the server, so it may be repeated."""
         return self._with_retries(
             lambda: _raise_for_problem(
@@ -64,13 +64,13 @@ class Transport:
             retries,
         )
 
-    def post(self, path: str, *, retries: int = 0, **body: Any) -> httpx.Response:
+    def post(self, path: str, *, retries: int = 0, **body: Any) -> httpx2.Response:
         """Send a POST; the caller allows retries only if it is safe to repeat."""
         return self._with_retries(
             lambda: _raise_for_problem(self._http.post(path, **body)), retries
         )
 
-    def post_idempotent(self, path: str, **body: Any) -> httpx.Response:
+    def post_idempotent(self, path: str, **body: Any) -> httpx2.Response:
         """Send a POST that creates something once, however often it is repeated.
 
         The server recognizes a repeated request by its `Idempotency-Key`, and answers
@@ -82,13 +82,13 @@ class Transport:
             _IDEMPOTENT_RETRIES,
         )
 
-    def patch(self, path: str, **body: Any) -> httpx.Response:
+    def patch(self, path: str, **body: Any) -> httpx2.Response:
         """Send a PATCH; it is never repeated."""
         return self._with_retries(
             lambda: _raise_for_problem(self._http.patch(path, **body)), retries=0
         )
 
-    def delete(self, path: str) -> httpx.Response:
+    def delete(self, path: str) -> httpx2.Response:
         """Send a DELETE; a repeated one finds nothing more to delete."""
         return self._with_retries(
             lambda: _raise_for_problem(self._http.delete(path)), retries=0
@@ -112,7 +112,7 @@ class Transport:
         while True:
             try:
                 return attempt()
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 failure: ImpastoError = self._unreachable_error(error)
                 pause = 0.0
             except ApiError as error:
@@ -125,7 +125,7 @@ class Transport:
             self.sleep(max(pause, _backoff_seconds(tries)))
             tries += 1
 
-    def _unreachable_error(self, error: httpx.TransportError) -> ServerUnreachable:
+    def _unreachable_error(self, error: httpx2.TransportError) -> ServerUnreachable:
         reason = str(error) or type(error).__name__
         unreachable = ServerUnreachable(
             f"no answer from {self._http.base_url}: {reason}"
@@ -161,7 +161,7 @@ def job_path(job_id: str, *rest: str) -> str:
     return "/".join(["/v1/jobs", job_id, *rest])
 
 
-def retry_after_seconds(response: httpx.Response) -> float | None:
+def retry_after_seconds(response: httpx2.Response) -> float | None:
     """Return the seconds of `Retry-After`, or None without a number there."""
     try:
         return max(0.0, float(response.headers.get("Retry-After", "")))
@@ -169,14 +169,14 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
         return None
 
 
-def _raise_for_problem(response: httpx.Response) -> httpx.Response:
+def _raise_for_problem(response: httpx2.Response) -> httpx2.Response:
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
     problem = parse_problem(response)
     raise ApiError.classes.get(problem.code, ApiError)(problem)
 
 
-def parse_problem(response: httpx.Response) -> Problem:
+def parse_problem(response: httpx2.Response) -> Problem:
     """Parse a problem, also from the response of a proxy without problem+json."""
     body = _json_object(response)
     fallback = f"the server answered {response.status_code} {response.reason_phrase}"
@@ -201,7 +201,7 @@ def _field_errors(errors: object) -> tuple[FieldError, ...]:
     )
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any]:
+def _json_object(response: httpx2.Response) -> dict[str, Any]:
     try:
         body = response.json()
     except ValueError:

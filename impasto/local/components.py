@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 # Modules that each command needs; they are searched, never imported.
 _DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
-    "serve": ("api", "shared", "flask", "granian", "PIL", "sqlalchemy"),
+    "serve": ("api", "shared", "flask", "granian", "sqlalchemy"),
     "worker": ("worker", "shared", "celery", "torch"),
     "weights": ("worker", "shared", "torch"),
     "migrate": ("shared", "alembic", "sqlalchemy"),
     "admin": ("shared", "sqlalchemy"),
-}
-# Modules of commands that need no server: purpose, modules, how to install them.
-_EXTRA_DEPENDENCIES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
-    "sheet": ("drawing a sheet", ("PIL",), "pip install 'impasto[sheet]'"),
-    "reproduce": ("comparing pictures", ("PIL",), "pip install 'impasto[sheet]'"),
 }
 
 
@@ -34,35 +29,19 @@ def require_dependencies(command: str) -> None:
     """Check that the modules a command needs are installed, without importing any.
 
     Args:
-        command: One of serve, worker, weights, migrate, admin; or farm, for all; or
-            sheet or reproduce, which need no server component.
+        command: One of serve, worker, weights, migrate, admin; or farm, for all.
 
     Raises:
         MissingDependency: Modules are missing; the message names all of them.
     """
-    if command in _EXTRA_DEPENDENCIES:
-        _require_extra(*_EXTRA_DEPENDENCIES[command])
-        return
     dependencies = _DEPENDENCIES.get(command) or sum(_DEPENDENCIES.values(), ())
-    if missing := _missing(dependencies):
+    names = dict.fromkeys(dependencies)
+    if missing := [name for name in names if find_spec(name) is None]:
         raise MissingDependency(
             f"the server parts are not installed here (missing: {', '.join(missing)})",
             hint="'pip install impasto' brings the client only; for the server, "
             "clone the repository and run 'make setup', or use its image",
         )
-
-
-def _require_extra(purpose: str, dependencies: tuple[str, ...], command: str) -> None:
-    if missing := _missing(dependencies):
-        names = ", ".join(missing)
-        raise MissingDependency(
-            f"{purpose} needs more than the client (missing: {names})",
-            hint=f"run: {command}",
-        )
-
-
-def _missing(dependencies: tuple[str, ...]) -> list[str]:
-    return [name for name in dict.fromkeys(dependencies) if find_spec(name) is None]
 
 
 def module_command(module: str, *arguments: str) -> list[str]:

@@ -2,121 +2,108 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from shared.auth.api_keys import (
-    DEFAULT_SCOPES,
-    NewKey,
-    Scope,
-    delete_key,
-    issue_key,
-    query_keys,
-)
-from shared.db.database import Database
-from shared.errors import DatabaseUnavailable, ImpastoError
-from shared.settings import settings_or_exit
+import typer
+
+from shared.auth.api_keys import NewKey, Scope, delete_key, issue_key, query_keys
+from shared.commands.operator import make_app, opened_database, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from shared.db.models.auth import ApiKey
 
 _DAY_SECONDS = 86400.0
 _MAX_DAYS = 3660  # as of POST /v1/keys; far enough, and always a date
-_QUOTAS = ("max_queued", "max_running")
 _TITLES = ("ID", "OWNER", "NAME", "SCOPES", "EXPIRES", "LAST USED")
 
-
-def main() -> int:
-    """Run the command; return 1 if it fails."""
-    arguments = _parser().parse_args()
-    database = Database(settings_or_exit().database_url)
-    try:
-        _ACTIONS[arguments.action](database, arguments)
-    except DatabaseUnavailable as error:
-        sys.stderr.write(f"keys: {error}\nrun 'impasto migrate' first\n")
-        return 1
-    except ImpastoError as error:
-        sys.stderr.write(f"keys: {error}\n")
-        return 1
-    finally:
-        database.close()
-    return 0
+app = make_app("API keys, on the server's own machine.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="impasto keys", description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True)
-    create = actions.add_parser("create")
-    create.add_argument("--name", default="", help="what the key is for")
-    create.add_argument(
-        "--owner", type=_owner_id, help="whose: own_...; default: a new owner"
-    )
-    create.add_argument(
-        "--scope", action="append", choices=[*Scope], help="what it may do"
-    )
-    create.add_argument("--expires-days", type=_days, help="default: never")
-    for name in ("submits-per-minute", "requests-per-minute"):
-        create.add_argument(f"--{name}", type=int, help="0: no limit")
-    for name in ("max-queued", "max-running"):
-        create.add_argument(f"--{name}", type=int, help="jobs of its owner")
-    actions.add_parser("list")
-    actions.add_parser("revoke").add_argument("key", help="its id")
-    return parser
-
-
-def _owner_id(text: str) -> str:
-    if not re.fullmatch(r"own_[A-Za-z0-9]{1,32}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no owner's id")
+def _require_owner_id(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"own_[A-Za-z0-9]{1,32}", text):
+        raise typer.BadParameter(f"{text!r} is no owner's id")
     return text
 
 
-def _days(text: str) -> float:
-    days = float(text)  # argparse reports what is not a number
-    if not 0 < days <= _MAX_DAYS:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {_MAX_DAYS:,} days")
+def _require_days(days: float | None) -> float | None:
+    if days is not None and not 0 < days <= _MAX_DAYS:
+        raise typer.BadParameter(f"{days} is not from 0 to {_MAX_DAYS:,} days")
     return days
 
 
-def _create(database: Database, arguments: argparse.Namespace) -> None:
-    quotas = {name: getattr(arguments, name) for name in _QUOTAS}
-    scopes = frozenset(map(Scope, arguments.scope or DEFAULT_SCOPES))
-    days = arguments.expires_days
+Owner = Annotated[
+    str | None,
+    typer.Option(help="Whose; default: a new one.", callback=_require_owner_id),
+]
+Days = Annotated[
+    float | None, typer.Option(help="Default: never.", callback=_require_days)
+]
+PerMinute = Annotated[int | None, typer.Option(min=0, help="0: no limit.")]
+OwnersJobs = Annotated[int | None, typer.Option(min=0, help="Jobs of its owner.")]
+
+
+@app.command()
+def create(  # noqa: PLR0913 - each is an option
+    *,
+    name: Annotated[str, typer.Option(help="Who or what will use it.")] = "",
+    owner: Owner = None,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="It may do all, for all owners.")
+    ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="It may only look.")
+    ] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="It may make more keys of its owner.")
+    ] = False,
+    expires_days: Days = None,
+    submits_per_minute: PerMinute = None,
+    requests_per_minute: PerMinute = None,
+    max_queued: OwnersJobs = None,
+    max_running: OwnersJobs = None,
+) -> None:
+    """Make an API key and print it, once."""
+    quotas = {"max_queued": max_queued, "max_running": max_running}
+    granted = {Scope.READ: True, Scope.WRITE: not read_only, Scope.KEYS: keys}
     new_key = NewKey(
-        name=arguments.name,
-        owner_id=arguments.owner,
-        scopes=scopes,
-        expires_in_seconds=days and days * _DAY_SECONDS,
-        submits_per_minute=arguments.submits_per_minute,
-        requests_per_minute=arguments.requests_per_minute,
+        name=name,
+        owner_id=owner,
+        scopes=frozenset(
+            [Scope.ADMIN] if admin else (scope for scope in granted if granted[scope])
+        ),
+        expires_in_seconds=expires_days and expires_days * _DAY_SECONDS,
+        submits_per_minute=submits_per_minute,
+        requests_per_minute=requests_per_minute,
         quotas={name: limit for name, limit in quotas.items() if limit is not None},
     )
-    key, token = issue_key(database, new_key)
-    sys.stdout.write(f"{token}\n")
-    sys.stderr.write(
-        f"{key.id} of {key.owner_id}, may {key.scopes.replace(' ', ', ')}\n"
-        "keep it: only its digest is stored, it is not shown again\n"
-    )
+    with opened_database("keys") as database:
+        key, token = issue_key(database, new_key)
+    typer.echo(token)
+    scopes = key.scopes.replace(" ", ", ")
+    typer.echo(f"{key.id} of {key.owner_id}, may {scopes}", err=True)
+    typer.echo("keep it: only its digest is stored, it is not shown again", err=True)
 
 
-def _list(database: Database, _arguments: argparse.Namespace) -> None:
-    rows = [_TITLES, *(_cells(key) for key in query_keys(database))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(f"{'  '.join(cells).rstrip()}\n")
+@app.command("list")
+def list_all() -> None:
+    """List the keys: owner, scopes, when they expire and were used last."""
+    with opened_database("keys") as database:
+        print_table(_TITLES, [_cells(key) for key in query_keys(database)])
 
 
-def _revoke(database: Database, arguments: argparse.Namespace) -> None:
-    delete_key(database, arguments.key)
-    sys.stderr.write(f"{arguments.key} is revoked; servers notice within 5 s\n")
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its id: key_...")],
+) -> None:
+    """Revoke a key; servers let nobody in with it after 5 seconds."""
+    with opened_database("keys") as database:
+        delete_key(database, key)
+    typer.echo(f"{key} is revoked; servers notice within 5 s", err=True)
 
 
-def _cells(key: ApiKey) -> Sequence[str]:
+def _cells(key: ApiKey) -> tuple[str, ...]:
     times = (_format_time(key.expires_at, "never"), _format_time(key.last_used_at, "-"))
     return (key.id, key.owner_id, key.name or "-", key.scopes, *times)
 
@@ -127,11 +114,5 @@ def _format_time(seconds: float | None, none: str) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
-_ACTIONS: dict[str, Callable[[Database, argparse.Namespace], None]] = {
-    "create": _create,
-    "list": _list,
-    "revoke": _revoke,
-}
-
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="impasto keys")

@@ -2,74 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from shared.db.database import Database
-from shared.errors import DatabaseUnavailable
-from shared.settings import settings_or_exit
+import typer
+
+from shared.commands.operator import make_app, opened_database, print_table
 from shared.workers.registry import list_workers, set_host_draining, set_worker_draining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from shared.workers.registry import WorkerEntry
+
+Worker = Annotated[str | None, typer.Argument(help="Id of one worker.")]
+Host = Annotated[str | None, typer.Option(help="All workers of this host.")]
 
 _TITLES = ("ID", "HOST", "DEVICE", "STATE", "JOB", "LAST SEEN")
 
-
-def main() -> int:
-    """Run the command; return 1 if the database or the worker does not exist."""
-    arguments = _parser().parse_args()
-    database = Database(settings_or_exit().database_url)
-    try:
-        if arguments.action == "list":
-            sys.stdout.write(_table(list_workers(database)))
-            return 0
-        return _set_draining(database, arguments)
-    except DatabaseUnavailable as error:
-        sys.stderr.write(f"workers: {error}\nrun 'impasto migrate' first\n")
-        return 1
-    finally:
-        database.close()
+app = make_app("Workers of the farm.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="impasto admin", description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("list")
-    for action in ("drain", "undrain"):
-        target = actions.add_parser(action).add_mutually_exclusive_group(required=True)
-        target.add_argument("worker", nargs="?", help="its id")
-        target.add_argument("--host", help="all workers of this host")
-    return parser
+@app.command("list")
+def list_all() -> None:
+    """List the workers: host, device, state, job, when last seen."""
+    with opened_database("workers") as database:
+        print_table(_TITLES, [_cells(entry) for entry in list_workers(database)])
 
 
-def _set_draining(database: Database, arguments: argparse.Namespace) -> int:
-    draining = arguments.action == "drain"
-    if arguments.host is not None:
-        worker_ids = set_host_draining(database, arguments.host, draining=draining)
-    else:
-        worker_ids = set_worker_draining(database, arguments.worker, draining=draining)
+@app.command()
+def drain(worker: Worker = None, host: Host = None) -> None:
+    """Have workers hand their jobs back, with a checkpoint, and take no more."""
+    _set_draining(worker, host, draining=True)
+
+
+@app.command()
+def undrain(worker: Worker = None, host: Host = None) -> None:
+    """Have drained workers take jobs again."""
+    _set_draining(worker, host, draining=False)
+
+
+def _set_draining(worker: str | None, host: str | None, *, draining: bool) -> None:
+    if (worker is None) == (host is None):
+        raise typer.BadParameter("name one worker, or --host HOST")
+    with opened_database("workers") as database:
+        if host is not None:
+            worker_ids = set_host_draining(database, host, draining=draining)
+        else:
+            worker_ids = set_worker_draining(database, str(worker), draining=draining)
     if not worker_ids:
-        target = arguments.host or arguments.worker
-        sys.stderr.write(
-            f"workers: no worker {target!r}; see 'impasto admin workers'\n"
-        )
-        return 1
-    sys.stdout.writelines(f"{worker_id}\n" for worker_id in worker_ids)
-    return 0
-
-
-def _table(entries: Sequence[WorkerEntry]) -> str:
-    rows = [_TITLES, *(_cells(entry) for entry in entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+        message = f"no worker {host or worker!r}; see 'impasto admin workers'"
+        typer.echo(f"workers: {message}", err=True)
+        raise typer.Exit(1)
+    for worker_id in worker_ids:
+        typer.echo(worker_id)
 
 
 def _cells(entry: WorkerEntry) -> tuple[str, ...]:
@@ -79,4 +62,4 @@ def _cells(entry: WorkerEntry) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="impasto admin")

@@ -11,9 +11,9 @@ before the first connection.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psutil
 import psycopg
 from psycopg.pq import TransactionStatus
 from typing_extensions import override
@@ -22,6 +22,7 @@ from shared.errors import SqliteSharedByHosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from psycopg.abc import PQGen
 
@@ -79,7 +80,6 @@ def connect_postgres(
     return connection
 
 
-_MOUNTS = Path("/proc/self/mounts")
 _NETWORK_FILE_SYSTEMS = (
     "nfs",
     "cifs",
@@ -89,6 +89,7 @@ _NETWORK_FILE_SYSTEMS = (
     "lustre",
     "fuse.sshfs",
     "afs",
+    "afpfs",
 )
 
 
@@ -98,26 +99,21 @@ def require_local_file(database: Path) -> None:
     Raises:
         SqliteSharedByHosts: The file lies on a network file system.
     """
-    try:
-        mounts = _MOUNTS.read_text().splitlines()
-    except OSError:
-        return  # not Linux
-    kind = file_system_type(database.absolute(), mounts)
+    kind = file_system_type(database.absolute(), psutil.disk_partitions(all=True))
     if kind.startswith(_NETWORK_FILE_SYSTEMS):
         raise SqliteSharedByHosts(f"{database} lies on a network file system ({kind})")
 
 
-def file_system_type(path: Path, mounts: Iterable[str]) -> str:
+def file_system_type(path: Path, mounts: Iterable[Any]) -> str:
     """Return the type of the file system that `path` lies on.
 
     Args:
         path: Absolute path; need not exist.
-        mounts: Lines as in /proc/self/mounts: device, folder, type, options.
+        mounts: Mounted file systems, as psutil lists them.
     """
-    fields = (line.split() for line in mounts)
     holding = [
-        (len(folder), kind)
-        for _, folder, kind, *_ in fields
-        if path.is_relative_to(folder.replace("\\040", " "))
+        (len(mount.mountpoint), mount.fstype)
+        for mount in mounts
+        if path.is_relative_to(mount.mountpoint)
     ]
     return max(holding, default=(0, ""))[1]

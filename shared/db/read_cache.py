@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from cachetools import LRUCache
 
 from shared.errors import DatabaseUnavailable
 
@@ -53,7 +54,7 @@ class ReadCache:
     ) -> None:
         self._fresh, self._clock = fresh_seconds, clock
         self._patience = patience_seconds
-        self._entries: OrderedDict[str, _CacheEntry] = OrderedDict()
+        self._entries: LRUCache[str, _CacheEntry] = LRUCache(_MAX_ENTRIES)
         self._lock = threading.Lock()
 
     def get(self, key: str, read: Callable[[], Value]) -> Value:
@@ -62,7 +63,8 @@ class ReadCache:
         Raises:
             DatabaseUnavailable: The value could not be read now, or not in time.
         """
-        entry = self._entry(key)
+        with self._lock:
+            entry: _CacheEntry = self._entries.setdefault(key, _CacheEntry())
         if not entry.lock.acquire(timeout=self._patience):
             raise DatabaseUnavailable("database: another still waits for this answer")
         try:
@@ -74,11 +76,3 @@ class ReadCache:
             return value
         finally:
             entry.lock.release()
-
-    def _entry(self, key: str) -> _CacheEntry:
-        with self._lock:
-            entry = self._entries.setdefault(key, _CacheEntry())
-            self._entries.move_to_end(key)
-            if len(self._entries) > _MAX_ENTRIES:
-                self._entries.popitem(last=False)
-            return entry

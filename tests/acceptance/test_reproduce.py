@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 
@@ -35,7 +35,7 @@ def test_a_picture_and_a_manifest_are_made_again_bit_by_bit(farm, tmp_path):
     assert done.returncode == 0, done.stderr
     job_id = json.loads(farm.run("ls", "--json").stdout)["data"][0]["id"]
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(httpx.get(f"{farm.url}/v1/jobs/{job_id}/manifest").text)
+    manifest.write_text(httpx2.get(f"{farm.url}/v1/jobs/{job_id}/manifest").text)
 
     for file in (picture, manifest):
         again = farm.run("reproduce", file, "-o", tmp_path / "again.png")
@@ -91,9 +91,9 @@ def test_missing_pictures_are_named_and_taken_from_files(farm, tmp_path):
     picture = tmp_path / "first.png"
     assert farm.run("run", CONTENT, STYLE, "--max-edge", "64", "--schedule", "64:5",
                     "-o", picture).returncode == 0  # fmt: skip
-    assets = httpx.get(f"{farm.url}/v1/assets").json()["data"]
+    assets = httpx2.get(f"{farm.url}/v1/assets").json()["data"]
     for asset in assets:
-        assert httpx.delete(f"{farm.url}{asset['urls']['self']}").status_code == 204
+        assert httpx2.delete(f"{farm.url}{asset['urls']['self']}").status_code == 204
 
     missing = farm.run("reproduce", picture)
     given = farm.run("reproduce", picture, STYLE, CONTENT)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from PIL import Image
@@ -146,7 +146,7 @@ def test_one_command_makes_a_tiff_of_sixteen_bits_that_tells_its_recipe(farm, tm
 
 
 def test_a_job_goes_the_whole_way_through_the_api(up):
-    with httpx.Client(base_url=up.url) as client:
+    with httpx2.Client(base_url=up.url) as client:
         submitted = client.post(
             "/v1/jobs",
             files={"content": CONTENT.read_bytes(), "style": STYLE.read_bytes()},

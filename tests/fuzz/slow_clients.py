@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
 from tests.fuzz.server import png
 
@@ -60,7 +60,7 @@ def _head(farm: Farm, path: str, kind: str) -> bytes:
 
 def _others(farm: Farm) -> Iterator[str]:
     try:
-        with httpx.Client(base_url=farm.server.url, timeout=_QUICK_SECONDS) as client:
+        with httpx2.Client(base_url=farm.server.url, timeout=_QUICK_SECONDS) as client:
             if client.get("/livez").status_code != 200:
                 yield "the server does not live"
             if client.get("/v1/jobs", headers=farm.bearer).status_code != 200:
@@ -69,14 +69,14 @@ def _others(farm: Farm) -> Iterator[str]:
             busy = answer.status_code in {429, 503} and "retry-after" in answer.headers
             if not (answer.is_success or busy):
                 yield f"an upload got {answer.status_code}"
-    except httpx.TimeoutException as error:
+    except httpx2.TimeoutException as error:
         yield f"nobody else is answered within {_QUICK_SECONDS} s ({error!r})"
 
 
 def _afterwards(farm: Farm) -> Iterator[str]:
     """They hang up: then there is room again."""
     deadline = time.monotonic() + 10
-    with httpx.Client(base_url=farm.server.url, timeout=10) as client:
+    with httpx2.Client(base_url=farm.server.url, timeout=10) as client:
         while time.monotonic() < deadline:
             answer = client.post("/v1/assets", headers=farm.bearer, files=_picture())
             if answer.is_success:

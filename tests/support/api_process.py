@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 import api
 
@@ -25,7 +25,7 @@ class Server:
 
     def __init__(self, process, url, log):
         self.process, self.url, self._log = process, url, log
-        self.client = httpx.Client(base_url=url, timeout=30)
+        self.client = httpx2.Client(base_url=url, timeout=30)
 
     def get(self, path, **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -35,7 +35,7 @@ class Server:
     def stream(self, path, **headers):
         """Open a stream; yields an iterator of (name, id, data) and of comments."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with httpx.stream(
+        with httpx2.stream(
             "GET", self.url + path, headers={**STREAM, **named}, timeout=30
         ) as response:
             response.raise_for_status()
@@ -116,7 +116,7 @@ def _wait_ready(server):
     while True:
         try:
             server.get("/livez")
-        except httpx.TransportError:
+        except httpx2.TransportError:
             assert server.process.poll() is None, server.log()
             assert time.monotonic() < deadline, server.log()
             time.sleep(0.05)

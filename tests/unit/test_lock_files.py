@@ -91,7 +91,12 @@ def test_the_check_of_make_lint_fails_and_names_the_stale_file(copy):
 
 
 def test_images_hold_the_releases_that_the_tests_ran_with():
-    assert pins("api") < pins("worker") < pins("dev")
+    # Markers differ: more of what is in `dev` needs a package, on more platforms.
+    api, worker, dev = (
+        {(package, version) for package, version, _ in pins(name)}
+        for name in ("api", "worker", "dev")
+    )
+    assert api < worker < dev
 
 
 @pytest.mark.parametrize("locked", SETS, ids=lambda locked: locked.name)

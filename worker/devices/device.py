@@ -7,7 +7,6 @@ without loading torch itself.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import socket
 import sys
@@ -16,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import torch
 
 from worker.devices.determinism import select_precision
@@ -88,7 +88,8 @@ def free_bytes(device: DeviceInfo) -> int:
     if device.device_class == "cuda":
         torch.cuda.empty_cache()
         return torch.cuda.mem_get_info(device.torch_device)[0]
-    return min(device.bytes, _available_bytes(device.bytes))
+    available: int = psutil.virtual_memory().available
+    return min(device.bytes, available)
 
 
 def is_usable(device: DeviceInfo) -> bool:
@@ -105,6 +106,7 @@ def software_versions() -> dict[str, str]:
         "impasto": version("impasto"),
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes and shrinks the inputs
+        "libvips": version("pyvips-binary"),  # decodes those of 16 bits
         "numpy": version("numpy"),  # converts the colors of some
         "python": platform.python_version(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
@@ -163,18 +165,8 @@ def _cpu_name() -> str:
     return models[0].strip() if models else platform.machine()
 
 
-def _available_bytes(default: int) -> int:
-    """Return the memory available without swapping, where the kernel tells it."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return default
-    matches = [line.split() for line in lines if line.startswith("MemAvailable:")]
-    return int(matches[0][1]) * 1024 if matches else default
-
-
 def _ram_bytes() -> int:
-    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    ram: int = psutil.virtual_memory().total
     try:
         return min(ram, int(_CGROUP_LIMIT.read_text()))
     except (OSError, ValueError):  # no container, or one without a limit ("max")

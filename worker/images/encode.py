@@ -18,8 +18,7 @@ from worker.images.icc import (
 )
 from worker.images.jpeg_webp import MAX_RECIPE_BYTES, write_jpeg, write_webp
 from worker.images.metadata import FileMetadata
-from worker.images.png import write_png
-from worker.images.tiff import write_tiff
+from worker.images.png_tiff import write_png, write_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +74,7 @@ def encode(
         colors = from_srgb(colors, profile).clip(0, 1)
     if photo.alpha is not None:
         colors = _with_alpha(colors, photo.alpha, FORMATS[params.format].supports_alpha)
-    metadata = FileMetadata(
-        profile.data, profile is srgb(), _recipe_that_fits(params, recipe, warnings)
-    )
+    metadata = FileMetadata(profile.data, _recipe_that_fits(params, recipe, warnings))
     data = _WRITERS[params.format](_quantized(colors, params.bit_depth), metadata)
     height, width = colors.shape[:2]
     return EncodedImage(data, width, height, tuple(warnings))

@@ -1,35 +1,35 @@
 """Reader of PNG and TIFF of 16 bits per channel, at full depth.
 
-Pillow has no mode for colors of 16 bits: it keeps the upper byte of each. But it also
-knows files of the other byte order, whose upper byte is the lower one of ours. So it
-decodes twice, and numpy puts the bytes together: docs/adr/0011-sixteen-bits.md.
+Pillow has no mode for colors of 16 bits: it keeps the upper byte of each. So it checks
+the header, and libvips decodes: docs/adr/0046-libraries.md.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyvips
 from PIL import ExifTags
 
 from shared.images.decode import apply_orientation, open_image, require_still_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from PIL import ImageFile
 
     Levels = NDArray[np.uint16]
 
 MAX_LEVEL = 65535
-_LAYOUTS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")  # RGBa: times its alpha
-_IN_PLANES = ("RGB", "RGBA")
-_SWAPPED_ORDER = {"L": "B", "B": "L"}
-_NATIVE_ORDER = "L" if sys.byteorder == "little" else "B"
-_SEPARATE = 2  # planar configuration: a plane per channel
+pyvips.cache_set_max(0)  # no picture is decoded twice, and none shall stay in memory
+
+_LOADERS = {
+    "PNG": pyvips.Image.pngload_buffer,
+    "TIFF": pyvips.Image.tiffload_buffer,
+}
+_COLOR_CHANNELS = {"grey16": 1, "rgb16": 3}
+_ALPHA = {(1,), (2,)}  # premultiplied, which libvips undoes, or not
 _WHITE_IS_ZERO = 0  # photometric interpretation
 _TWELVE_BITS, _MAX_OF_TWELVE = (12,), 4095
 
@@ -53,121 +53,52 @@ def decode_high_bit_depth(data: bytes) -> HighBitDepthImage | None:
     """Decode a picture that `inspect` has accepted, if it has 16 bits per channel.
 
     Returns:
-        None if it has not, or if Pillow cannot reach the lower eight: compressed TIFF
-        with a plane per channel, and CMYK.
+        None if it has not, if it is CMYK, or if libvips cannot decode it: Pillow then
+        decodes it at 8 bits, or raises.
 
     Raises:
-        ImageUnreadable: The bytes are not a whole picture.
+        ImageUnreadable: The bytes are not a picture.
     """
     with open_image(data) as image:
         require_still_image(image)
-        if not image.tile:
+        if image.format not in _LOADERS:
             return None
-        if image.mode.startswith("I;16"):
-            return _gray(image)
-        if image.format == "PNG" and image.tile[0].args == "LA;16B":
-            return _gray_with_alpha(image)
-        layout = _layout(image)
-    return None if layout is None else _color(data, *layout)
-
-
-def _gray(image: ImageFile.ImageFile) -> HighBitDepthImage:
-    tags = _tags(image)
-    levels = _levels(image)
-    if tags.get(ExifTags.Base.BitsPerSample) == _TWELVE_BITS:
-        levels = (levels.astype(np.uint32) * MAX_LEVEL // _MAX_OF_TWELVE).astype("u2")
-    if tags.get(ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
-        levels = MAX_LEVEL - levels
-    levels = levels[..., None]
-    return HighBitDepthImage(
-        levels, _color_key_alpha(image, levels), image.info.get("icc_profile")
-    )
-
-
-def _gray_with_alpha(image: ImageFile.ImageFile) -> HighBitDepthImage:
-    # Four bytes per pixel: read as RGBA, none is lost.
-    _set_rawmode(image, lambda _: "RGBA")
-    level, alpha = np.moveaxis(_levels(image).view(">u2"), -1, 0)
-    return HighBitDepthImage(
-        level[..., None].astype("u2"), alpha.astype("u2"), image.info.get("icc_profile")
-    )
-
-
-def _layout(image: ImageFile.ImageFile) -> tuple[str, str] | None:
-    """Return the order of channels and of bytes; None if they do not have 16 bits."""
-    tile, tags = image.tile[0], _tags(image)
-    rawmode = str(tile.args[0] if isinstance(tile.args, tuple) else tile.args)
-    if tags.get(ExifTags.Base.PlanarConfiguration) == _SEPARATE:
-        # Pillow would take 16-bit planes that are not compressed for 8-bit ones.
-        bits = set(tags.get(ExifTags.Base.BitsPerSample, ()))
-        if tile.codec_name != "raw" or bits != {16} or image.mode not in _IN_PLANES:
+        if _tag(image, ExifTags.Base.BitsPerSample) == _TWELVE_BITS:
+            return _twelve_bits(image)
+        try:
+            return _decode(_LOADERS[image.format](data, fail_on="error"), image)
+        except pyvips.Error:
             return None
-        return "planes", "B" if tags.prefix == b"MM" else "L"
-    channels, order = rawmode[:-1], rawmode[-1:]
-    if channels not in _LAYOUTS:
+
+
+def _decode(
+    decoded: pyvips.Image, header: ImageFile.ImageFile
+) -> HighBitDepthImage | None:
+    colors = _COLOR_CHANNELS.get(decoded.interpretation, 0)
+    if decoded.format != "ushort" or decoded.bands not in {colors, colors + 1}:
         return None
-    return channels, _NATIVE_ORDER if order == "N" else order  # N: libtiff swaps
+    extra = _tag(header, ExifTags.Base.ExtraSamples)
+    decoded = decoded.autorot()
+    pixels = decoded.numpy().reshape(decoded.height, decoded.width, decoded.bands)
+    has_alpha = decoded.bands > colors and (header.format == "PNG" or extra in _ALPHA)
+    return HighBitDepthImage(
+        pixels[..., :colors],
+        pixels[..., colors] if has_alpha else None,
+        header.info.get("icc_profile"),
+    )
 
 
-def _color(data: bytes, channels: str, order: str) -> HighBitDepthImage:
-    upper = _decode_bytes(data, channels, order)
-    lower = _decode_bytes(data, channels, _SWAPPED_ORDER[order])
-    pixels, image = upper[0].astype(np.uint16), upper[1]
-    pixels <<= 8
-    pixels |= lower[0]
-    profile = image.info.get("icc_profile")
-    if pixels.shape[2] == len("RGB"):
-        return HighBitDepthImage(pixels, _color_key_alpha(image, pixels), profile)
-    levels, alpha = pixels[..., :3], pixels[..., 3]
-    if channels == "RGBa;16":
-        levels = _unpremultiplied(levels, alpha)
-    return HighBitDepthImage(levels, alpha, profile)
-
-
-def _decode_bytes(
-    data: bytes, channels: str, order: str
-) -> tuple[NDArray[np.uint8], ImageFile.ImageFile]:
-    """Decode one byte of each number: the upper one, if `order` is that of the file."""
-    with open_image(data) as image:
-        if channels == "planes":
-            _set_rawmode(image, lambda plane: f"{plane};16{order}")
-        else:
-            _set_rawmode(image, lambda _: channels.upper() + order)
-        return _levels(image), image
-
-
-def _set_rawmode(image: ImageFile.ImageFile, rawmode: Callable[[str], str]) -> None:
-    """Have Pillow read the bytes as if they were laid out in another way."""
-    tiles = []
-    for tile in image.tile:
-        if isinstance(tile.args, tuple):
-            args: Any = (rawmode(tile.args[0]), *tile.args[1:])
-        else:
-            args = rawmode(str(tile.args))
-        tiles.append(tile._replace(args=args))
-    image.tile = tiles
-
-
-def _levels(image: ImageFile.ImageFile) -> NDArray[Any]:
+def _twelve_bits(image: ImageFile.ImageFile) -> HighBitDepthImage:
+    """Decode gray of 12 bits, which Pillow can and libvips cannot."""
     image.load()
-    levels = np.asarray(apply_orientation(image))
-    return levels.astype("u2") if levels.dtype.itemsize > 1 else levels
+    levels = np.asarray(apply_orientation(image)).astype(np.uint32)[..., None]
+    levels = levels * MAX_LEVEL // _MAX_OF_TWELVE
+    if _tag(image, ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
+        levels = MAX_LEVEL - levels
+    profile = image.info.get("icc_profile")
+    return HighBitDepthImage(levels.astype(np.uint16), None, profile)
 
 
-def _tags(image: ImageFile.ImageFile) -> Any:
-    return getattr(image, "tag_v2", {})
-
-
-def _color_key_alpha(image: ImageFile.ImageFile, levels: Levels) -> Levels | None:
-    """Return the alpha of a PNG that names one transparent color."""
-    key = image.info.get("transparency")
-    if image.format != "PNG" or key is None:
-        return None
-    is_opaque: NDArray[np.bool_] = (levels != np.array(key, np.uint16)).any(axis=-1)
-    return np.where(is_opaque, np.uint16(MAX_LEVEL), np.uint16(0))
-
-
-def _unpremultiplied(levels: Levels, alpha: Levels) -> Levels:
-    """Undo a multiplication by alpha."""
-    share = np.maximum(alpha, 1).astype(np.float32)[..., None] / MAX_LEVEL
-    return np.minimum(np.rint(levels / share), MAX_LEVEL).astype(np.uint16)
+def _tag(image: ImageFile.ImageFile, tag: int) -> Any:
+    """Return the value of a tag of TIFF; None without it, and for PNG."""
+    return getattr(image, "tag_v2", {}).get(tag)

@@ -23,12 +23,10 @@ class FileMetadata:
 
     Attributes:
         profile: ICC profile of the pixels.
-        is_srgb: Whether the profile is sRGB.
         recipe: Recipe as JSON in ASCII, or None.
     """
 
     profile: bytes
-    is_srgb: bool
     recipe: str | None
 
 

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m worker.weights")
+    parser = argparse.ArgumentParser(prog="impasto weights")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("fetch", help="download weights, unless there")
     command.add_argument(

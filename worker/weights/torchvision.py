@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import torch
 
 from shared.errors import WeightsDamaged, WeightsMissing
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shared.params.networks import NetworkName
 
-_TIMEOUT = httpx.Timeout(30, connect=5)  # seconds; many farms have no way out
+_TIMEOUT = httpx2.Timeout(30, connect=5)  # seconds; many farms have no way out
 
 
 def official_url(network: NetworkName) -> str:
@@ -44,7 +44,7 @@ def official_url(network: NetworkName) -> str:
 
 
 def read_official(
-    network: NetworkName, url: str, *, transport: httpx.BaseTransport | None = None
+    network: NetworkName, url: str, *, transport: httpx2.BaseTransport | None = None
 ) -> dict[str, Tensor]:
     """Download torchvision's file and read its convolutions.
 
@@ -61,7 +61,7 @@ def read_official(
         file = Path(folder) / "weights.pth"
         try:
             digest = _download(url, file, transport)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             reason = str(error).partition("\n")[0]
             raise WeightsMissing(f"{url} is out of reach: {reason}") from error
         prefix = Path(url).stem.rpartition("-")[2]
@@ -71,10 +71,10 @@ def read_official(
     return {name: tensors[name] for name in tensor_shapes(network) if name in tensors}
 
 
-def _download(url: str, file: Path, transport: httpx.BaseTransport | None) -> str:
+def _download(url: str, file: Path, transport: httpx2.BaseTransport | None) -> str:
     digest = hashlib.sha256()
     with (
-        httpx.Client(
+        httpx2.Client(
             transport=transport, timeout=_TIMEOUT, follow_redirects=True
         ) as client,
         client.stream("GET", url) as response,

@@ -1,87 +1,86 @@
-"""Commands that turn into a server process: serve, worker, migrate, weights, admin."""
+"""Commands that turn into a module of the server, which reads their arguments."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated
+from dataclasses import dataclass
 
-import typer
+import typer  # noqa: TC002 - Typer reads it
 
-from impasto.errors import InvalidOption
 from impasto.local.components import exec_module, require_dependencies
 
-Devices = Annotated[
-    str, typer.Option(help="all, cpu, cpu*N, or a list like cuda:0,cuda:1.")
-]
-Network = Annotated[
-    str, typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1).")
-]
-Worker = Annotated[str | None, typer.Argument(help="Id of one worker.")]
-Host = Annotated[str | None, typer.Option(help="All workers of this host.")]
-
-# One item, as `worker.supervisor` parses it; only that knows the machine's devices.
-_DEVICE = re.compile(r"all|cpu(\*[1-9]\d?)?|mps|cuda:\d+")
+_ALL_ARGUMENTS = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
 
 
-def require_devices(devices: str) -> None:
-    """Check how devices are written, before anything starts.
+@dataclass(frozen=True, slots=True)
+class ServerCommand:
+    """Command that is replaced by a module of the server.
 
-    Raises:
-        InvalidOption: A worker could not parse them.
+    Attributes:
+        name: Name on the command line.
+        help: What it does, for the list of commands; its options are the module's.
+        component: Component of the server that must be installed.
+        module: Module that replaces this process.
+        arguments: Arguments in front of those of the command line.
     """
-    for device in devices.split(","):
-        if not _DEVICE.fullmatch(device.strip()):
-            raise InvalidOption(
-                f"--devices {devices!r}: cannot read {device!r}",
-                hint="use all, cpu, cpu*N, mps or cuda:N, by commas",
-            )
+
+    name: str
+    help: str
+    component: str
+    module: str
+    arguments: tuple[str, ...] = ()
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Add the command to an application."""
+
+        def run(context: typer.Context) -> None:
+            require_dependencies(self.component)
+            exec_module(self.module, *self.arguments, *context.args)
+
+        app.command(self.name, help=self.help, context_settings=_ALL_ARGUMENTS)(run)
 
 
-def serve() -> None:
-    """Serve the API and the page; IMPASTO_HOST, IMPASTO_PORT, IMPASTO_API_THREADS."""
-    require_dependencies("serve")
-    exec_module("api.serve")
-
-
-def worker(devices: Devices = "all") -> None:
-    """Run a worker per device."""
-    require_dependencies("worker")
-    exec_module("worker.supervisor", "--devices", devices)
-
-
-def migrate() -> None:
-    """Bring the database to this version."""
-    require_dependencies("migrate")
-    exec_module("shared.commands.migrate")
-
-
-def fetch_weights(network: Network = "vgg16") -> None:
-    """Download and verify the weights of a network, unless they are there."""
-    require_dependencies("weights")
-    exec_module("worker.weights", "fetch", "--network", network)
-
-
-def list_workers() -> None:
-    """List the workers: host, device, state, job, when last seen."""
-    require_dependencies("admin")
-    exec_module("shared.commands.workers", "list")
-
-
-def drain(worker: Worker = None, host: Host = None) -> None:
-    """Have workers hand their jobs back, with a checkpoint, and take no more."""
-    require_dependencies("admin")
-    exec_module("shared.commands.workers", "drain", *_worker_arguments(worker, host))
-
-
-def undrain(worker: Worker = None, host: Host = None) -> None:
-    """Have drained workers take jobs again."""
-    require_dependencies("admin")
-    exec_module("shared.commands.workers", "undrain", *_worker_arguments(worker, host))
-
-
-def _worker_arguments(worker: str | None, host: str | None) -> tuple[str, ...]:
-    if (worker is None) == (host is None):
-        raise InvalidOption(
-            "name one worker, or --host HOST", hint="impasto admin workers"
-        )
-    return (worker,) if worker is not None else ("--host", str(host))
+_KEYS, _WORKERS = "shared.commands.keys", "shared.commands.workers"
+SERVER_COMMANDS = (
+    ServerCommand(
+        "serve",
+        "Serve the API and the page; IMPASTO_HOST, IMPASTO_PORT, IMPASTO_API_THREADS.",
+        "serve",
+        "api.serve",
+    ),
+    ServerCommand("worker", "Run a worker per device.", "worker", "worker.supervisor"),
+    ServerCommand(
+        "migrate",
+        "Bring the database to this version.",
+        "migrate",
+        "shared.commands.migrate",
+    ),
+)
+WEIGHTS_COMMANDS = (
+    ServerCommand(
+        "fetch",
+        "Download and verify the weights of a network, unless they are there.",
+        "weights",
+        "worker.weights",
+        ("fetch",),
+    ),
+)
+KEYS_COMMANDS = tuple(
+    ServerCommand(name, help_text, "admin", _KEYS, (name,))
+    for name, help_text in (
+        ("create", "Make an API key and print it, once."),
+        ("list", "List the keys: owner, scopes, when they expire and were used last."),
+        ("revoke", "Revoke a key; servers let nobody in with it after 5 seconds."),
+    )
+)
+ADMIN_COMMANDS = tuple(
+    ServerCommand(name, help_text, "admin", _WORKERS, (argument,))
+    for name, argument, help_text in (
+        ("workers", "list", "List the workers: host, device, state, job, last seen."),
+        ("drain", "drain", "Have workers hand their jobs back, and take no more."),
+        ("undrain", "undrain", "Have drained workers take jobs again."),
+    )
+)

@@ -22,7 +22,6 @@ from impasto.images.provenance import (
     read_provenance,
     reproduction_request,
 )
-from impasto.local.components import require_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +60,6 @@ def reproduce(
     api_url: ApiUrl = None,
 ) -> None:
     """Make a picture again and say whether it is the same, bit by bit."""
-    require_dependencies("reproduce")
     original = read_provenance(file)
     extension = file_extension(original.recipe["params"].get("format"))
     path = output or file.with_name(f"{file.stem}-again{extension}")

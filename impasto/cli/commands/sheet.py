@@ -16,7 +16,6 @@ from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl  # noqa: TC001 - Typer reads it
 from impasto.cli.signals import raise_on_stop_signals
 from impasto.errors import InvalidOption
-from impasto.local.components import require_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,8 +57,7 @@ def sheet(
     Ctrl-C, or any other end, cancels all of its jobs. Without other flags, they are
     256 px drafts.
     """
-    require_dependencies("sheet")
-    # Both load httpx or Pillow, which no other command should pay.
+    # Both load httpx2 or Pillow, which no other command should pay.
     from impasto.cli.contact_sheet import (  # noqa: PLC0415
         Grid,
         render_cells,

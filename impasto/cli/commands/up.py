@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.commands.admin import Devices, require_devices
 from impasto.cli.output import print_message
 from impasto.cli.signals import Terminated, raise_on_stop_signals
 from impasto.client.discovery import home_folder
+from impasto.errors import InvalidOption
 
 if TYPE_CHECKING:
     from impasto.local.farm import Farm
 
 _SUPERVISE_SECONDS = 3600.0  # any; the loop goes on
+# One item, as `worker.supervisor` parses it; only that knows the machine's devices.
+_DEVICE = re.compile(r"all|cpu(\*[1-9]\d?)?|mps|cuda:\d+")
 
 
 def up(
@@ -29,7 +32,9 @@ def up(
             help="Port of the API; 0: any. [default: 8470, or any if it is taken]",
         ),
     ] = None,
-    devices: Devices = "all",
+    devices: Annotated[
+        str, typer.Option(help="all, cpu, cpu*N, or a list like cuda:0,cuda:1.")
+    ] = "all",
 ) -> None:
     """Run Redis, the API and the workers here, until Ctrl-C."""
     # Both take 100 ms to load, which no other command should pay.
@@ -60,3 +65,17 @@ def _print_addresses(farm: Farm, seconds: float) -> None:
     print_message(f"  docs  {farm.url}/docs")
     print_message(f"  logs  {farm.logs}")
     print_message("Ctrl-C stops it.")
+
+
+def require_devices(devices: str) -> None:
+    """Check how devices are written, before anything starts.
+
+    Raises:
+        InvalidOption: A worker could not parse them.
+    """
+    for device in devices.split(","):
+        if not _DEVICE.fullmatch(device.strip()):
+            raise InvalidOption(
+                f"--devices {devices!r}: cannot read {device!r}",
+                hint="use all, cpu, cpu*N, mps or cuda:N, by commas",
+            )

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from shared.auth.api_keys import NewKey, get_owner, issue_key
@@ -53,9 +53,9 @@ def wait_alive(url, log):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            if httpx.get(f"{url}/livez").is_success:
+            if httpx2.get(f"{url}/livez").is_success:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
 
@@ -78,12 +78,12 @@ def farm(tmp_path, database_url):
 
 def multipart(url, headers):
     files = [("content", ("a.png", picture(1))), ("style", ("b.png", picture(2)))]
-    return httpx.post(f"{url}/v1/jobs", files=files, headers=headers, timeout=60)
+    return httpx2.post(f"{url}/v1/jobs", files=files, headers=headers, timeout=60)
 
 
 def plain_json(url, headers):
     body = {"layers": ["relu1_1"], "units": [0]}
-    return httpx.post(f"{url}/v1/explorations", json=body, headers=headers, timeout=60)
+    return httpx2.post(f"{url}/v1/explorations", json=body, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("send", [multipart, plain_json])

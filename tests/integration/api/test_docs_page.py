@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 
@@ -62,7 +62,7 @@ def pasted(folder, text, token):
     )
     lines = [line.split() for line in done.stderr.splitlines()]
     found = [
-        (words[0], httpx.URL(words[1]).path, int(words[2]))
+        (words[0], httpx2.URL(words[1]).path, int(words[2]))
         for words in lines
         if len(words) == 3 and words[1].startswith("http")
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from shared.auth.api_keys import NewKey, Scope, issue_key
@@ -32,7 +32,7 @@ def client(farm, *scopes):
     server, database = farm
     _, secret = issue_key(database, NewKey("k", scopes=frozenset(map(Scope, scopes))))
     bearer = {"Authorization": f"Bearer {secret}"}
-    return httpx.Client(base_url=server.url, headers=bearer, timeout=120)
+    return httpx2.Client(base_url=server.url, headers=bearer, timeout=120)
 
 
 def estimate(asking, data):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-import httpx
+import httpx2
 import pytest
 
 from api.auth.rate_limit import WRONG_KEYS_PER_MINUTE
@@ -33,7 +33,7 @@ def look(client, token):
 
 def guess(url, name, statuses, count=100):
     """Send wrong keys, from this very address, by both doors."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         for number in range(count):
             token = f"imp_{name}-{number}"
             door = client.post("/session", headers={"Authorization": f"Bearer {token}"})

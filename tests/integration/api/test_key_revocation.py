@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import ExitStack
 
-import httpx
+import httpx2
 import pytest
 
 from api.watch.watcher import KEY_CHECK_SECONDS
@@ -42,7 +42,7 @@ class Held:
 
     def _run(self):
         url, headers = self._ask
-        self._response = httpx.get(url, headers=headers, timeout=90)
+        self._response = httpx2.get(url, headers=headers, timeout=90)
 
     def answer(self):
         self._thread.join(SOON)

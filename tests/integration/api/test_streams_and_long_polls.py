@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import psutil
 
 from shared.jobs.actions import cancel, pause, resume
@@ -160,7 +160,7 @@ def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends
 
     def wait():
         held = {"If-None-Match": etag, "Prefer": "wait=30"}
-        answers.append(httpx.get(server.url + url, headers=held, timeout=40))
+        answers.append(httpx2.get(server.url + url, headers=held, timeout=40))
 
     with ExitStack() as opened:
         streams = [

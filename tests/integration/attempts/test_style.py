@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 
@@ -296,7 +296,7 @@ def test_what_an_extension_shows_makes_the_same_picture_when_it_is_submitted(
     settings = farm.settings
     with (
         running_api(settings.home, settings.database_url) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
+        httpx2.Client(base_url=server.url, timeout=30) as client,
     ):
         end = sum(count for _, count in SMALL["schedule"])
         fork = {"from": {"iteration": end}, "params": {**changes, "iterations": 11}}

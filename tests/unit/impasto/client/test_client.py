@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 
-import httpx
+import httpx2
 import pytest
 
 import impasto
@@ -253,9 +253,9 @@ def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
 
 def test_a_server_that_is_away_is_unreachable(pauses):
     def refuse(request):
-        raise httpx.ConnectError("refused", request=request)
+        raise httpx2.ConnectError("refused", request=request)
 
-    transport = httpx.MockTransport(refuse)
+    transport = httpx2.MockTransport(refuse)
     with (
         Client("http://x", transport=transport, sleep=pauses.append) as client,
         pytest.raises(ServerUnreachable, match="refused"),
@@ -357,7 +357,7 @@ def test_every_public_name_can_be_imported():
 def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
     with Client("https://x") as secure, Client("http://x") as plain:
         for client, some in ((secure, True), (plain, False)):
-            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx has no other way to tell
+            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx2 has no other way to tell
 
             assert bool(context.get_ca_certs()) is some
             assert context.verify_mode == ssl.CERT_REQUIRED

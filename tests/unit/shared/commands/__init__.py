@@ -1,1 +1,1 @@
-"""Commands for the operator."""
+"""Databases: SQLite, PostgreSQL, change token and read cache."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from shared.db.database import Database
-from shared.db.dialects import file_system_type
+from shared.db.dialects import file_system_type, require_local_file
 from shared.errors import SqliteSharedByHosts
 from shared.queries.jobs import read_live_workers
 from shared.workers.registry import Registration, register_worker
 
 MOUNTS = [
-    "/dev/sda1 / ext4 rw 0 0",
-    "host:/export /srv nfs4 rw 0 0",
-    "tmpfs /srv/local tmpfs rw 0 0",
-    "host:/x /mnt/with\\040space cifs rw 0 0",
+    SimpleNamespace(mountpoint="/", fstype="ext4"),
+    SimpleNamespace(mountpoint="/srv", fstype="nfs4"),
+    SimpleNamespace(mountpoint="/srv/local", fstype="tmpfs"),
+    SimpleNamespace(mountpoint="/mnt/with space", fstype="cifs"),
 ]
 
 
@@ -32,6 +34,18 @@ MOUNTS = [
 )
 def test_the_deepest_mount_tells_the_file_system(path, kind):
     assert file_system_type(Path(path), MOUNTS) == kind
+
+
+def test_the_file_system_of_this_machine_is_known(tmp_path):
+    assert file_system_type(tmp_path, psutil.disk_partitions(all=True))
+
+
+def test_a_file_on_a_network_file_system_is_refused(monkeypatch):
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: MOUNTS)
+
+    require_local_file(Path("/srv/local/impasto.sqlite"))
+    with pytest.raises(SqliteSharedByHosts, match="nfs4"):
+        require_local_file(Path("/srv/impasto.sqlite"))
 
 
 def presence(worker_id, host):

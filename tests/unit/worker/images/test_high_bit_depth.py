@@ -6,13 +6,18 @@ import struct
 
 import numpy as np
 import pytest
+import pyvips
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from shared.errors import ImageUnreadable
+from shared.errors import ImageTooLarge, ImageUnreadable
 from shared.images.inspect import decode_rgb, inspect_image
 from tests.support.images import encode, picture
 from tests.support.sixteen_bit_images import chunk, deep_png, deep_tiff, noise
 from worker.images.high_bit_depth import decode_high_bit_depth
+from worker.images.load import read_picture
 
 MAX_PIXELS = 64 * 2**20
 
@@ -44,6 +49,7 @@ def test_png_keeps_every_bit_of_every_channel(channels, interlaced):
         *((channels, {}) for channels in (1, 3, 4)),
         *((channels, {"deflated": True}) for channels in (1, 3, 4)),
         *((channels, {"in_planes": True}) for channels in (3, 4)),
+        *((channels, {"in_planes": True, "deflated": True}) for channels in (3, 4)),
     ],
     ids=str,
 )
@@ -64,14 +70,6 @@ def test_a_fourth_channel_that_means_nothing_is_left_out():
 
     assert deep.alpha is None
     assert np.array_equal(deep.levels, levels[..., :3])
-
-
-def test_compressed_planes_keep_their_upper_eight_bits():
-    levels = noise(3)
-    data = deep_tiff(levels, in_planes=True, deflated=True)
-
-    assert decode_high_bit_depth(data) is None
-    assert np.array_equal(np.asarray(decode_rgb(data)), levels >> 8)
 
 
 def test_colors_that_were_multiplied_by_alpha_are_divided_again():
@@ -152,7 +150,7 @@ def test_half_a_deep_png_is_refused(channels, kept):
     with pytest.raises(ImageUnreadable):
         inspect_image(half, MAX_PIXELS)
     with pytest.raises(ImageUnreadable):
-        decode_high_bit_depth(half)
+        read_picture(half, 90, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("deflated", [False, True])
@@ -165,7 +163,44 @@ def test_a_deep_tiff_whose_pixels_end_early_is_refused(deflated):
     with pytest.raises(ImageUnreadable):
         inspect_image(bytes(data), MAX_PIXELS)
     with pytest.raises(ImageUnreadable):
-        decode_high_bit_depth(bytes(data))
+        read_picture(bytes(data), 90, torch.device("cpu"))
+
+
+def test_a_picture_that_only_pillow_can_decode_is_read_at_eight_bits():
+    levels = noise(3)
+    data = bytearray(deep_png(levels))
+    data[data.index(b"IEND") - 8] ^= 1  # checksum of the pixels
+
+    assert decode_high_bit_depth(bytes(data)) is None
+    tensor = read_picture(bytes(data), 40, torch.device("cpu")).tensor
+    expected = torch.from_numpy((levels >> 8) / np.float32(255)).permute(2, 0, 1)[None]
+    assert torch.equal(tensor, expected)
+
+
+@settings(max_examples=200)
+@given(
+    data=st.sampled_from(
+        [deep_png(noise(3)), deep_png(noise(4), interlaced=True),
+         deep_tiff(noise(3), deflated=True), deep_tiff(noise(1), ">")]
+    ),
+    place=st.integers(-400, 399),
+    byte=st.integers(0, 255),
+)  # fmt: skip
+def test_what_an_upload_may_be_can_be_painted(data, place, byte):
+    damaged = bytearray(data)
+    damaged[place] = byte
+    try:
+        inspect_image(bytes(damaged), MAX_PIXELS)
+    except (ImageUnreadable, ImageTooLarge):
+        return
+
+    assert read_picture(bytes(damaged), 90, torch.device("cpu")).tensor.shape[1] == 3
+
+
+def test_no_decoded_picture_stays_in_memory():
+    decode_high_bit_depth(deep_png(noise(3)))
+
+    assert pyvips.cache_get_size() == 0
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

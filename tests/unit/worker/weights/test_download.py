@@ -151,3 +151,11 @@ def test_the_command_fails_with_one_line(
 
     assert code == 1
     assert capsys.readouterr().err.startswith("error: cannot read")
+
+
+def test_help_says_whose_vgg19_it_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["fetch", "--help"])
+
+    said = "".join(capsys.readouterr().out.split())  # any width
+    assert "vgg19:torchvision'sVGG-19(IMAGENET1K_V1)" in said

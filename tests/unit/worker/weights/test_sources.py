@@ -11,7 +11,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import torch
 
@@ -29,8 +29,8 @@ def pth() -> bytes:
     return buffer.getvalue()
 
 
-def server(status: int, content: bytes) -> httpx.MockTransport:
-    return httpx.MockTransport(lambda _: httpx.Response(status, content=content))
+def server(status: int, content: bytes) -> httpx2.MockTransport:
+    return httpx2.MockTransport(lambda _: httpx2.Response(status, content=content))
 
 
 def field(number: int, content: bytes | int) -> bytes:

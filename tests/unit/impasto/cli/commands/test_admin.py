@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from impasto.cli.commands.admin import require_devices
+from impasto.cli.commands.up import require_devices
 
 
 @pytest.mark.parametrize("devices", ["bogus", "cpu,", "cpu*0", "cuda"])
@@ -21,63 +21,33 @@ def test_up_takes_devices_that_a_worker_can_read(devices):
     require_devices(devices)
 
 
-@pytest.mark.parametrize("group", [("keys",), ("admin", "keys")])
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("create",), "create --name  --scope read --scope write"),
-        (("create", "--admin"), "create --name  --scope admin"),
-        (
-            ("create", "--read-only", "--keys"),
-            "create --name  --scope read --scope keys",
-        ),
-        (
-            ("create", "--name", "me", "--max-running", "2"),
-            "create --name me --scope read --scope write --max-running 2",
-        ),
-        (
-            ("create", "--read-only", "--expires-days", "9"),
-            "create --name  --scope read --expires-days 9.0",
-        ),
-        (("list",), "list"),
-        (("revoke", "key_1"), "revoke key_1"),
-    ],
-)
-def test_keys_are_made_listed_and_revoked_by_the_server_part(
-    impasto, monkeypatch, group, words, said
-):
-    became = []
-    monkeypatch.setattr("os.execv", lambda _, command: became.append(command))
-
-    impasto(*group, *words)
-
-    _, _, after = " ".join(became[0]).partition("shared.commands.keys ")
-    assert after == said
-
-
 @pytest.mark.parametrize(
     ("words", "module"),
     [
-        (("workers",), ["list"]),
-        (("drain", "wkr_1"), ["drain", "wkr_1"]),
-        (("drain", "--host", "box"), ["drain", "--host", "box"]),
-        (("undrain", "wkr_1"), ["undrain", "wkr_1"]),
+        ("serve", "api.serve"),
+        ("worker --devices cpu*2", "worker.supervisor --devices cpu*2"),
+        ("migrate --check", "shared.commands.migrate --check"),
+        (
+            "weights fetch --network vgg19",
+            "worker.weights fetch --network vgg19",
+        ),
+        (
+            "keys create --name me --max-running 2 --admin",
+            "shared.commands.keys create --name me --max-running 2 --admin",
+        ),
+        ("admin keys revoke key_1", "shared.commands.keys revoke key_1"),
+        ("keys list --help", "shared.commands.keys list --help"),
+        ("admin workers", "shared.commands.workers list"),
+        ("admin drain --host box", "shared.commands.workers drain --host box"),
+        ("admin undrain wkr_1", "shared.commands.workers undrain wkr_1"),
     ],
 )
-def test_workers_are_listed_and_drained_by_the_server_part(
+def test_a_command_becomes_a_module_of_the_server_with_its_arguments(
     impasto, monkeypatch, words, module
 ):
     became = []
     monkeypatch.setattr("os.execv", lambda _, command: became.append(command))
 
-    impasto("admin", *words)
+    impasto(*words.split())
 
-    assert became[0][-len(module) - 1 :] == ["shared.commands.workers", *module]
-
-
-@pytest.mark.parametrize("words", [(), ("wkr_1", "--host", "box")])
-def test_a_drain_names_a_worker_or_a_host(impasto, words):
-    result = impasto("admin", "drain", *words)
-
-    assert result.exit_code == 2
-    assert "--host HOST" in result.stderr
+    assert " ".join(became[0]).endswith(f" -P -m {module}")

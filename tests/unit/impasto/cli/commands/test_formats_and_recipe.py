@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.support.fake_api import Answer, job
-from tests.support.sixteen_bit_images import chunk
 
 JOB = job()["id"]
 SELF = f"GET /v1/jobs/{JOB}"
@@ -79,8 +80,9 @@ def test_a_download_is_called_after_its_job_and_format(farm, impasto, media_type
 
 def test_recipe_prints_what_a_picture_file_tells(impasto, tmp_path):
     path = tmp_path / "a.png"
-    recipe = b'impasto\0\0\0\0\0{"recipe": 1}'
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", recipe))
+    text = PngInfo()
+    text.add_text("impasto", '{"recipe": 1}')
+    Image.new("RGB", (16, 16)).save(path, pnginfo=text)
 
     result = impasto("recipe", path)
 

@@ -1,0 +1,50 @@
+"""What the operator's commands have in common: options, errors, tables."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from shared.db.database import Database
+from shared.errors import DatabaseUnavailable, ImpastoError
+from shared.settings import settings_or_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def make_app(help_text: str) -> typer.Typer:
+    """Make the command line of a module, as plain as that of the client."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+@contextmanager
+def opened_database(command: str) -> Iterator[Database]:
+    """Open the database; an expected error becomes a message and exit code 1."""
+    database = Database(settings_or_exit().database_url)
+    try:
+        yield database
+    except ImpastoError as error:
+        typer.echo(f"{command}: {error}", err=True)
+        if isinstance(error, DatabaseUnavailable):
+            typer.echo("run 'impasto migrate' first", err=True)
+        raise typer.Exit(1) from error
+    finally:
+        database.close()
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, also to a pipe: its lines are never broken or cut."""
+    table = [titles, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())

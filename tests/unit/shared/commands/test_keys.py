@@ -1,0 +1,102 @@
+"""The operator's keys: made with scopes and limits, listed, revoked."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from shared.auth.api_keys import find_key_by_token
+from shared.commands.keys import app
+from shared.db.database import Database
+from shared.db.migrate import migrate
+
+
+@pytest.fixture
+def url(tmp_path):
+    address = f"sqlite:///{tmp_path}/impasto.sqlite"
+    migrate(address)
+    return address
+
+
+@pytest.fixture
+def keys(url):
+    def run(*words, database_url=url):
+        env = {"IMPASTO_DATABASE_URL": database_url}
+        return CliRunner().invoke(app, words, env=env)
+
+    return run
+
+
+@pytest.fixture
+def database(url):
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "scopes"),
+    [
+        ((), {"read", "write"}),
+        (("--admin",), {"admin"}),
+        (("--admin", "--read-only"), {"admin"}),
+        (("--read-only",), {"read"}),
+        (("--keys",), {"read", "write", "keys"}),
+        (("--read-only", "--keys"), {"read", "keys"}),
+    ],
+)
+def test_a_key_may_do_what_it_was_made_for(keys, database, options, scopes):
+    made = keys("create", *options)
+
+    assert made.exit_code == 0
+    assert find_key_by_token(database, made.stdout.strip()).scopes == scopes
+    assert "not shown again" in made.stderr
+
+
+def test_a_key_has_its_owner_its_limits_and_its_end(keys, database):
+    limits = ("--submits-per-minute", "3", "--requests-per-minute", "0")
+
+    made = keys("create", "--owner", "own_a", "--expires-days", "2", *limits)
+
+    key = find_key_by_token(database, made.stdout.strip())
+    assert (key.owner_id, key.submits_per_minute, key.requests_per_minute) == (
+        "own_a", 3, 0
+    )  # fmt: skip
+    assert key.expires_in_seconds == pytest.approx(2 * 86400, abs=60)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--owner", "me"),
+        ("--expires-days", "0"),
+        ("--expires-days", "nan"),
+        ("--max-queued", "-1"),
+    ],
+)
+def test_a_wrong_option_is_named_and_makes_no_key(keys, options):
+    refused = keys("create", *options)
+
+    assert refused.exit_code == 2
+    assert options[0] in refused.stderr
+    assert len(keys("list").stdout.splitlines()) == 1  # the titles
+
+
+def test_keys_are_listed_in_columns_and_revoked(keys, database):
+    token = keys("create", "--name", "a long name").stdout.strip()
+    titles, line = keys("list").stdout.splitlines()
+    key_id = line.split()[0]
+
+    assert titles.index("SCOPES") == line.index("read write")
+    assert "a long name" in line
+    assert keys("revoke", key_id).exit_code == 0
+    assert find_key_by_token(database, token) is None
+
+
+def test_what_fails_is_a_message_with_the_next_step(keys, tmp_path):
+    without_tables = keys("list", database_url=f"sqlite:///{tmp_path}/empty.sqlite")
+    unknown = keys("revoke", "key_unknown")
+
+    assert (without_tables.exit_code, unknown.exit_code) == (1, 1)
+    assert "run 'impasto migrate' first" in without_tables.stderr
+    assert unknown.stderr.startswith("keys: ")
