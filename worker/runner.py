@@ -16,13 +16,16 @@ from shared.jobs.lease import JobResult, complete_job, release_job, stop_job
 from shared.params.kinds import JobKind
 from shared.states import JobState
 from shared.storage.base import delete_blobs
-from worker.attempts.downscale import downscale_job
 from worker.attempts.explore import ExploreAttempt
-from worker.attempts.failures import is_device_failure
+from worker.attempts.failures import (
+    apply_retry_policy,
+    downscale_job,
+    is_device_failure,
+    log_failure,
+)
 from worker.attempts.style import StyleAttempt
 from worker.devices.device import is_usable, set_threads
 from worker.lease import Directive, Lease
-from worker.retry_policy import apply_retry_policy, log_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

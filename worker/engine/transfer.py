@@ -19,11 +19,13 @@ from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resi
 from worker.engine.limits import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
-from worker.engine.optimizers.registry import OPTIMIZERS
+from worker.engine.optimizers.adam import Adam
+from worker.engine.optimizers.gradient_descent import GradientDescent
+from worker.engine.optimizers.lbfgs import Lbfgs
 from worker.engine.snapshot import Iterate, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.images.inputs import TransferInputs
     from worker.engine.images.pyramid import PyramidScale
-    from worker.engine.optimizers.base import Stateful
+    from worker.engine.optimizers.base import Optimizer, Stateful
     from worker.engine.vgg.network import Network
 
 
@@ -91,6 +93,12 @@ def compute_scale_end(params: StyleParams, scale: int) -> int:
     return sum(count for _, count in params.stages[: scale + 1])
 
 
+# Each is made with a factor of its steps.
+OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "lbfgs": Lbfgs,
+    "adam": Adam,
+    "gd": GradientDescent,
+}
 _ALIGNMENT_BYTES = 64  # alignment of tensors that torch allocates
 
 
@@ -112,8 +120,9 @@ def stylize(
         network: Network built for params.network; its device and precision are used.
         resume: Snapshot to resume from; None: begin. When no iterations are left,
             nothing is yielded, and the result is `resume.image`.
-        segments: Changes of parameters in mid-run. To change some now, end this run and
-            begin another: resume from its last iterate, with a segment from there on.
+        segments: Changes of parameters in mid-run. To steer the run, append one between
+            two iterates, from the last iteration on: it holds from the next one on, to
+            the bit as if it had been there from the start.
         limits: Memory, step scale and callback; None: no limits.
 
     Yields:
@@ -173,9 +182,12 @@ def _iterate_scales(
             if run.has_stopped_early and not phase.changes_objective:
                 snapshot = replace(snapshot, iteration=phase.end)
                 continue
+            segment_count = len(segments)
             for iterate in run.iterate_phase(phase, snapshot):
                 snapshot = iterate.snapshot()
                 yield iterate
+                if len(segments) > segment_count:
+                    break  # steered
 
 
 class _ScaleRun:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
+from worker.engine.transfer import OPTIMIZERS
 
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import last, picture, through_json
@@ -14,7 +15,6 @@ from worker.engine.images.color import to_luminance
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import resize
 from worker.engine.optimizers.base import GRAY_LEVEL
-from worker.engine.optimizers.registry import OptimizerName
 from worker.engine.transfer import stylize
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.vgg.network import Network
 
-NAMES = get_args(OptimizerName)
+NAMES = sorted(OPTIMIZERS)
 
 ABILITIES: dict[str, dict[str, Any]] = {
     "average pooling": {"pooling": "average"},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import torch
+from worker.engine.transfer import OPTIMIZERS
 
 from shared.errors import Diverged
 from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
@@ -14,7 +15,6 @@ from tests.unit.worker.engine.conftest import last, make_inputs, picture, throug
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
 from worker.engine.limits import RunLimits
-from worker.engine.optimizers.registry import OptimizerName
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from worker.engine.vgg.network import Network
 
-NAMES = get_args(OptimizerName)
+NAMES = sorted(OPTIMIZERS)
 
 
 def test_iterations_are_counted_overall_and_within_their_scale(run: Any) -> None:
