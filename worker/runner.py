@@ -69,26 +69,29 @@ ATTEMPT_BY_KIND: Mapping[
 
 
 class Runner:
-    """Runs due jobs, one at a time."""
+    """Runs due jobs, one at a time.
+
+    Args:
+        context: Resources of the worker process.
+
+    Attributes:
+        device: Device as the claims describe it.
+        lease: Lease of the current job, or None.
+        poll_count: How often this runner has polled for a due job.
+        is_busy: Whether it has a job, or is about to claim one.
+        is_broken: Whether the device failed and this process can no longer use it.
+    """
 
     def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._device = Device(
-            context.worker_id,
-            context.device.device_class,
-            context.device.bytes,
-            context.device.uuid,
+        self._context, info = context, context.device
+        self.device = Device(
+            context.worker_id, info.device_class, info.bytes, info.uuid
         )
         self._claim: Claim | None = None
-        self._lease: Lease | None = None
+        self.lease: Lease | None = None
         self._attempt: Attempt | None = None
-        self._poll_count = 0
-        self._is_busy = self._is_broken = False
-
-    @property
-    def device(self) -> Device:
-        """Device as the claims describe it."""
-        return self._device
+        self.poll_count = 0
+        self.is_busy = self.is_broken = False
 
     @property
     def job_id(self) -> str | None:
@@ -96,37 +99,17 @@ class Runner:
         claim = self._claim
         return None if claim is None else claim.job_id
 
-    @property
-    def lease(self) -> Lease | None:
-        """Lease of the current job, or None."""
-        return self._lease
-
-    @property
-    def poll_count(self) -> int:
-        """How often this runner has polled for a due job."""
-        return self._poll_count
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it has a job, or is about to claim one."""
-        return self._is_busy
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether the device failed and this process can no longer use it."""
-        return self._is_broken
-
     def run_one(self) -> bool:
         """Claim the best due job that fits and run it; False if there is none."""
-        self._poll_count += 1
-        self._is_busy = True  # before the drain check: callers that drain rely on it
+        self.poll_count += 1
+        self.is_busy = True  # before the drain check: callers that drain rely on it
         try:
             return self._run_one()
         finally:
-            self._is_busy = False
+            self.is_busy = False
 
     def _run_one(self) -> bool:
-        if self._context.draining.is_set() or self._is_broken:
+        if self._context.draining.is_set() or self.is_broken:
             return False
         nonce = secrets.token_hex(8)
         try:
@@ -148,13 +131,13 @@ class Runner:
                 # The lease expires, and another worker continues from the checkpoint.
                 log.warning("job_abandoned", error=str(error))
             finally:
-                self._claim = self._lease = self._attempt = None
+                self._claim = self.lease = self._attempt = None
         return True
 
     def _claim_job(self, nonce: str) -> Claim | None:
         lease = self._context.settings.lease_seconds
         return self._retry_write(
-            partial(claim_job, self._context.db, self._device, nonce, lease),
+            partial(claim_job, self._context.db, self.device, nonce, lease),
             patience_seconds=lease,
         )
 
@@ -164,7 +147,7 @@ class Runner:
         with Lease(
             context.db, claim, context.settings, context.draining, context.clock
         ) as lease:
-            self._lease = lease
+            self.lease = lease
             try:
                 outcome = self._run_attempt(claim, nonce, lease)
             except FencedOut:
@@ -198,7 +181,7 @@ class Runner:
     def _check_device(self, error: Exception) -> None:
         """Check whether this process can still use a device that failed."""
         if is_device_failure(error):
-            self._is_broken = not is_usable(self._context.device)
+            self.is_broken = not is_usable(self._context.device)
 
     def _record_pending(self) -> None:
         if self._attempt is not None:
@@ -261,7 +244,7 @@ class Runner:
                 return write()
             except DatabaseUnavailable as error:
                 log.warning("write_delayed", error=str(error))
-                lease = self._lease
+                lease = self.lease
                 with nullcontext() if lease is None else lease.waiting():
                     if clock.wait(draining, pause):
                         ends_at = started_at + DRAIN_PATIENCE_SECONDS

@@ -15,8 +15,8 @@ from chaos.farm_settings import OUTAGE_SECONDS
 from chaos.workers.failpoint_locations import install
 from chaos.workers.failpoints import Failpoints
 from chaos.workers.hash_chain_run import wrap_stylize
-from worker.attempts import failures
 from worker.app import main as run_worker
+from worker.attempts import failures
 from worker.attempts import style as attempt
 from worker.engine.transfer import stylize
 

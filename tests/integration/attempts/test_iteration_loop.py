@@ -121,7 +121,9 @@ def test_a_change_holds_from_the_next_iteration_as_if_it_had_been_there_before(
     farm.submit(notify=False, **PARAMS)
     attempt, steered, reported = run({iteration: Directive.STEER}, change=HEAVIER)
     assert reported[1:] == optimizing(1, 2, 3, 4, 5)
-    assert attempt.claim.segments == (Segment(from_iteration=iteration, changes=HEAVIER),)
+    assert attempt.claim.segments == (
+        Segment(from_iteration=iteration, changes=HEAVIER),
+    )
 
     replay_id = farm.submit(notify=False, **PARAMS)
     with farm.db.write() as session:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from worker.engine.transfer import OPTIMIZERS
 
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import last, picture, through_json
@@ -15,7 +14,7 @@ from worker.engine.images.color import to_luminance
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import resize
 from worker.engine.optimizers.base import GRAY_LEVEL
-from worker.engine.transfer import stylize
+from worker.engine.transfer import OPTIMIZERS, stylize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

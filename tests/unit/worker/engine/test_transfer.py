@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from worker.engine.transfer import OPTIMIZERS
 
 from shared.errors import Diverged
 from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
@@ -15,7 +14,7 @@ from tests.unit.worker.engine.conftest import last, make_inputs, picture, throug
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
 from worker.engine.limits import RunLimits
-from worker.engine.transfer import stylize
+from worker.engine.transfer import OPTIMIZERS, stylize
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from worker.engine.transfer import OPTIMIZERS
 
 from shared.errors import Diverged
 from worker.engine.optimizers.base import GRAY_LEVEL, ComponentState
 from worker.engine.optimizers.lbfgs import MAX_BACKTRACKS, Lbfgs
+from worker.engine.transfer import OPTIMIZERS
 
 if TYPE_CHECKING:
     from torch import Tensor
