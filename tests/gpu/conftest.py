@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared.params.style import StyleParams
-from worker.devices.determinism import make_cuda_deterministic
+from worker.devices.device import make_cuda_deterministic
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import PyramidScale
 from worker.engine.limits import RunLimits
