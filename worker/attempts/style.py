@@ -27,7 +27,7 @@ from worker.attempts.failures import is_out_of_memory
 from worker.attempts.inputs import read_inputs
 from worker.attempts.memory_plan import plan_memory
 from worker.attempts.progress import ProgressMeter, expected_times, store_paces
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import stylize
 from worker.images.encode import encode
 from worker.images.metadata import write_recipe

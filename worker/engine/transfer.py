@@ -16,7 +16,7 @@ from shared.params.segments import apply_segments
 from worker.engine.averaging import EarlyStopping, IterateAverage
 from worker.engine.images.color import apply_color_mode, restore_chroma, to_luminance
 from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
 from worker.engine.optimizers.adam import Adam

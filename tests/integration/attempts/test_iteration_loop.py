@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -51,7 +53,7 @@ def weights():
 @pytest.fixture
 def run(farm, tools, weights):
     """Claim the next job, and run an attempt by a script of directives."""
-    nonces = map(str, itertools.count())
+    nonces, attempts = map(str, itertools.count()), []
 
     def run(directives=None, change=None, look=lambda pixels: None):
         context = replace(tools(checkpoint_seconds=1000), networks=Given(weights, look))
@@ -60,6 +62,7 @@ def run(farm, tools, weights):
             update_job(farm.db, OWNER, claim.job_id, JobChange(change))
         lease = ScriptedLease(context, claim, directives or {})
         attempt = StyleAttempt(context, claim, lease)
+        attempts.append(attempt)  # as the runner has it, until the outcome is recorded
         return attempt, attempt.run(), lease.reported
 
     return run
@@ -175,6 +178,19 @@ def test_a_resumed_picture_goes_on_in_smaller_tiles_from_its_snapshot(farm, run)
     _, _, reported = run(look=tight(SMALLEST_PIXELS))
 
     assert reported == [("loading", 3), *optimizing(4, 5)]
+
+
+def test_an_attempt_that_failed_holds_no_picture(farm, run):
+    """The runner measures the free memory while it still has the attempt."""
+    farm.submit(notify=False, **LARGE)
+
+    with pytest.raises(torch.OutOfMemoryError) as failure:
+        run(look=tight(100 * 100))  # enough for the first scale, 64 x 48 px
+    traceback.clear_frames(failure.value.__traceback__)
+    gc.collect()
+
+    tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor]
+    assert [each for each in tensors if each.shape[-2:] == (48, 64)] == []
 
 
 def test_an_error_that_is_not_about_memory_ends_it_at_once(farm, run):

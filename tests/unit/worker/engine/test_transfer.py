@@ -13,7 +13,7 @@ from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import last, make_inputs, picture, through_json
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import OPTIMIZERS, stylize
 from worker.engine.vgg.network import build_network
 
