@@ -183,14 +183,22 @@ def test_a_resumed_picture_goes_on_in_smaller_tiles_from_its_snapshot(farm, run)
 def test_an_attempt_that_failed_holds_no_picture(farm, run):
     """The runner measures the free memory while it still has the attempt."""
     farm.submit(notify=False, **LARGE)
+    before = pictures_of_the_first_scale()
 
     with pytest.raises(torch.OutOfMemoryError) as failure:
-        run(look=tight(100 * 100))  # enough for the first scale, 64 x 48 px
+        run(look=tight(100 * 100))  # enough for the first scale
     traceback.clear_frames(failure.value.__traceback__)
     gc.collect()
 
-    tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor]
-    assert [each for each in tensors if each.shape[-2:] == (48, 64)] == []
+    assert pictures_of_the_first_scale() == before
+
+
+def pictures_of_the_first_scale():
+    """Count the tensors of three channels that are as wide as the first scale."""
+    return sum(
+        type(each) is torch.Tensor and each.shape[-3::2] == (3, 64)
+        for each in gc.get_objects()
+    )
 
 
 def test_an_error_that_is_not_about_memory_ends_it_at_once(farm, run):
