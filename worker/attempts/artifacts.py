@@ -105,23 +105,24 @@ class ArtifactStore:
             inputs={**input_digests(claim.inputs), "weights": weights_digest},
             maker={**maker, **environment},
         )
-        resumption = find_resumption(context.storage, claim, self.provenance)
-        iteration = 0 if resumption is None else resumption.snapshot.iteration
+        snapshot, self.provenance = find_resumption(
+            context.storage, claim, self.provenance
+        )
+        iteration = 0 if snapshot is None else snapshot.iteration
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
             self.delete(discard_newer_checkpoints(context.db, claim, iteration))
         self._newest_iteration = iteration
         self._lease.touch()
-        if resumption is None:
+        if snapshot is None:
             return None
-        log.info("job_resumed", iteration=iteration, inexact=resumption.inexact)
-        self.provenance = replace(self.provenance, inexact=resumption.inexact)
+        log.info("job_resumed", iteration=iteration, inexact=self.provenance.inexact)
         try:
             points = read_loss_history(context.db, claim.job_id)
         except DatabaseUnavailable as error:
             log.warning("loss_history_lost", error=str(error))
         else:
             self.losses = LossHistory(points, until_iteration=iteration)
-        return resumption.snapshot
+        return snapshot
 
     def is_checkpoint_due(self, directive: Directive, iteration: int) -> bool:
         """Whether to store a checkpoint: by time, for forks, or before a release."""
