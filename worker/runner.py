@@ -149,27 +149,30 @@ class Runner:
         ) as lease:
             self.lease = lease
             try:
-                outcome = self._run_attempt(claim, nonce, lease)
+                attempt, outcome = self._run_attempt(claim, nonce, lease)
             except FencedOut:
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be recorded
                 log_failure(error)
-                self._check_device(error)
+                if is_device_failure(error):
+                    self.is_broken = not is_usable(context.device)
                 state = self._retry_write(partial(self._record_failure, claim, error))
             else:
-                state = self._retry_write(partial(self._record_outcome, claim, outcome))
-                if state == JobState.SUCCEEDED and self._attempt is not None:
-                    self._attempt.record_pace()
+                record = partial(self._record_outcome, attempt, outcome)
+                state = self._retry_write(record)
+                if state == JobState.SUCCEEDED:
+                    attempt.record_pace()
         log.info("job_released", state=state)
 
     def _run_attempt(
         self, claim: Claim, nonce: str, lease: Lease
-    ) -> JobResult | Directive:
+    ) -> tuple[Attempt, JobResult | Directive]:
         """Run the attempt; if it does not fit and may be smaller, run it smaller."""
         while True:
-            self._attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
+            attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
+            self._attempt = attempt
             try:
-                return self._attempt.run()
+                return attempt, attempt.run()
             except Exception as error:
                 if not downscale_job(self._context, claim, error):
                     raise
@@ -178,30 +181,22 @@ class Runner:
                 raise FencedOut(claim.job_id, claim.fence)
             self._claim = claim = updated
 
-    def _check_device(self, error: Exception) -> None:
-        """Check whether this process can still use a device that failed."""
-        if is_device_failure(error):
-            self.is_broken = not is_usable(self._context.device)
-
-    def _record_pending(self) -> None:
-        if self._attempt is not None:
-            self._attempt.record_pending()
-
     def _record_failure(self, claim: Claim, error: Exception) -> JobState:
         try:
-            self._record_pending()
+            if self._attempt is not None:
+                self._attempt.record_pending()
         except (DatabaseUnavailable, FencedOut):
             raise
         except Exception:
             log.exception("pending_records_lost")  # perhaps what failed the attempt
         return apply_retry_policy(self._context, self._claim or claim, error)
 
-    def _record_outcome(self, claim: Claim, outcome: JobResult | Directive) -> JobState:
-        db = self._context.db
+    def _record_outcome(
+        self, attempt: Attempt, outcome: JobResult | Directive
+    ) -> JobState:
+        db, claim = self._context.db, attempt.claim
         try:
-            self._record_pending()
-            if self._attempt is not None:
-                claim = self._attempt.claim
+            attempt.record_pending()
             if outcome is Directive.DRAIN:
                 return release_job(db, claim)
             if not isinstance(outcome, JobResult):
