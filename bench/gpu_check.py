@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, get_args
 import torch
 
 from shared.params.style import ContentLoss, StyleLoss, StyleParams
-from worker.devices.determinism import make_cuda_deterministic
-from worker.devices.device import list_devices, software_versions
+from worker.devices.device import (
+    list_devices,
+    make_cuda_deterministic,
+    software_versions,
+)
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.transfer import stylize
 from worker.engine.vgg.cuda_graphs import capture_cuda_graph

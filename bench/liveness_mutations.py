@@ -45,9 +45,9 @@ LIVENESS_MUTATIONS = (
     Mutation(
         "a repeated claim is another one",
         RUNNER,
-        "partial(claim_job, self._context.db, self._device, nonce, lease),",
+        "partial(claim_job, self._context.db, self.device, nonce, lease),",
         "lambda: claim_job("
-        "self._context.db, self._device, secrets.token_hex(8), lease),",
+        "self._context.db, self.device, secrets.token_hex(8), lease),",
     ),
     Mutation(
         "the watchdog sees no hung worker",

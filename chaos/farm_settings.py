@@ -10,7 +10,9 @@ RETRY_SECONDS = 0.5
 WATCHDOG_SECONDS = 6.0
 STALL_SECONDS = 12.0
 SAVE_RETRY_SECONDS = 0.5
-OUTAGE_SECONDS = 3.0  # instead of `worker.retry_policy`, which has it as a constant
+OUTAGE_SECONDS = (
+    3.0  # instead of `worker.attempts.failures`, which has it as a constant
+)
 
 # How long Redis, the database or the room on the disk are away: each length between
 # these is as likely as ten times that length. After the stall limit and two leases,

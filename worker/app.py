@@ -38,8 +38,7 @@ from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name
 from shared.settings import Settings, settings_or_exit
 from shared.storage.backends import open_storage
 from worker.context import WorkerContext
-from worker.devices.determinism import configure_torch
-from worker.devices.device import select_device, set_threads
+from worker.devices.device import configure_torch, select_device, set_threads
 from worker.devices.networks import NetworkCache
 from worker.registration import (
     DrainState,

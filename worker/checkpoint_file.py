@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -52,14 +52,6 @@ class Provenance:
     def to_dict(self) -> dict[str, dict[str, str]]:
         """Return the part that the job's row stores, for reproducing the picture."""
         return {"inputs": self.inputs, "maker": self.maker}
-
-
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """Snapshot to resume from, and why the result will not be exact, or empty."""
-
-    snapshot: Snapshot
-    inexact: str
 
 
 def inexact_reason(claim: Claim) -> str:
@@ -124,14 +116,15 @@ def parse(data: bytes) -> tuple[Snapshot, Provenance]:
 
 def find_resumption(
     storage: Storage, claim: Claim, provenance: Provenance
-) -> Resumption | None:
+) -> tuple[Snapshot | None, Provenance]:
     """Find the newest stored checkpoint that is whole and made from the same inputs.
 
     If one is damaged or missing, the one before is tried. Only those in the table
     count: a stale worker may have left others in the storage.
 
     Returns:
-        The snapshot; None if there is none: the attempt starts at the beginning.
+        The snapshot; None if there is none: the attempt starts at the beginning. And
+        the provenance, with the reason why the result will not be exact, if there is.
 
     Raises:
         WeightsDamaged: The checkpoint was made with other weights.
@@ -145,8 +138,9 @@ def find_resumption(
             log.warning("checkpoint_rejected", job_id=claim.job_id, error=str(error))
             continue
         if candidate is not None:
-            return _resumption(*candidate, provenance)
-    return None
+            snapshot, stored = candidate
+            return snapshot, _continued_provenance(stored, provenance)
+    return None, provenance
 
 
 def read_verified(storage: Storage, blob: BlobRef) -> bytes:
@@ -193,9 +187,7 @@ def _matches_schedule(snapshot: Snapshot, stages: Sequence[tuple[int, int]]) -> 
     return sides == [max(snapshot.image.shape[-2:])]
 
 
-def _resumption(
-    snapshot: Snapshot, stored: Provenance, current: Provenance
-) -> Resumption:
+def _continued_provenance(stored: Provenance, current: Provenance) -> Provenance:
     if changed := _changed_names(stored.inputs, current.inputs):
         if changed == "weights":
             raise WeightsDamaged("the checkpoint was made with other weights")
@@ -203,7 +195,7 @@ def _resumption(
     inexact = stored.inexact or current.inexact
     if changed := _changed_names(stored.maker, current.maker):
         inexact = inexact or f"continued with another {changed}"
-    return Resumption(snapshot, inexact)
+    return replace(current, inexact=inexact)
 
 
 def _changed_names(stored: dict[str, str], current: dict[str, str]) -> str:

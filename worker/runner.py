@@ -17,13 +17,16 @@ from shared.metrics import LOST_LEASES
 from shared.params.kinds import JobKind
 from shared.states import JobState
 from shared.storage.base import delete_blobs
-from worker.attempts.downscale import downscale_job
 from worker.attempts.explore import ExploreAttempt
-from worker.attempts.failures import is_device_failure
+from worker.attempts.failures import (
+    apply_retry_policy,
+    downscale_job,
+    is_device_failure,
+    log_failure,
+)
 from worker.attempts.style import StyleAttempt
 from worker.devices.device import is_usable, set_threads
 from worker.lease import Directive, Lease
-from worker.retry_policy import apply_retry_policy, log_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,26 +70,29 @@ ATTEMPT_BY_KIND: Mapping[
 
 
 class Runner:
-    """Runs due jobs, one at a time."""
+    """Runs due jobs, one at a time.
+
+    Args:
+        context: Resources of the worker process.
+
+    Attributes:
+        device: Device as the claims describe it.
+        lease: Lease of the current job, or None.
+        poll_count: How often this runner has polled for a due job.
+        is_busy: Whether it has a job, or is about to claim one.
+        is_broken: Whether the device failed and this process can no longer use it.
+    """
 
     def __init__(self, context: WorkerContext) -> None:
-        self._context = context
-        self._device = Device(
-            context.worker_id,
-            context.device.device_class,
-            context.device.bytes,
-            context.device.uuid,
+        self._context, info = context, context.device
+        self.device = Device(
+            context.worker_id, info.device_class, info.bytes, info.uuid
         )
         self._claim: Claim | None = None
-        self._lease: Lease | None = None
+        self.lease: Lease | None = None
         self._attempt: Attempt | None = None
-        self._poll_count = 0
-        self._is_busy = self._is_broken = False
-
-    @property
-    def device(self) -> Device:
-        """Device as the claims describe it."""
-        return self._device
+        self.poll_count = 0
+        self.is_busy = self.is_broken = False
 
     @property
     def job_id(self) -> str | None:
@@ -94,37 +100,17 @@ class Runner:
         claim = self._claim
         return None if claim is None else claim.job_id
 
-    @property
-    def lease(self) -> Lease | None:
-        """Lease of the current job, or None."""
-        return self._lease
-
-    @property
-    def poll_count(self) -> int:
-        """How often this runner has polled for a due job."""
-        return self._poll_count
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it has a job, or is about to claim one."""
-        return self._is_busy
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether the device failed and this process can no longer use it."""
-        return self._is_broken
-
     def run_one(self) -> bool:
         """Claim the best due job that fits and run it; False if there is none."""
-        self._poll_count += 1
-        self._is_busy = True  # before the drain check: callers that drain rely on it
+        self.poll_count += 1
+        self.is_busy = True  # before the drain check: callers that drain rely on it
         try:
             return self._run_one()
         finally:
-            self._is_busy = False
+            self.is_busy = False
 
     def _run_one(self) -> bool:
-        if self._context.draining.is_set() or self._is_broken:
+        if self._context.draining.is_set() or self.is_broken:
             return False
         nonce = secrets.token_hex(8)
         try:
@@ -147,13 +133,13 @@ class Runner:
                 # The lease expires, and another worker continues from the checkpoint.
                 log.warning("job_abandoned", error=str(error))
             finally:
-                self._claim = self._lease = self._attempt = None
+                self._claim = self.lease = self._attempt = None
         return True
 
     def _claim_job(self, nonce: str) -> Claim | None:
         lease = self._context.settings.lease_seconds
         return self._retry_write(
-            partial(claim_job, self._context.db, self._device, nonce, lease),
+            partial(claim_job, self._context.db, self.device, nonce, lease),
             patience_seconds=lease,
         )
 
@@ -163,29 +149,32 @@ class Runner:
         with Lease(
             context.db, claim, context.settings, context.draining, context.clock
         ) as lease:
-            self._lease = lease
+            self.lease = lease
             try:
-                outcome = self._run_attempt(claim, nonce, lease)
+                attempt, outcome = self._run_attempt(claim, nonce, lease)
             except FencedOut:
                 raise
             except Exception as error:  # noqa: BLE001 - every failure must be recorded
                 log_failure(error)
-                self._check_device(error)
+                if is_device_failure(error):
+                    self.is_broken = not is_usable(context.device)
                 state = self._retry_write(partial(self._record_failure, claim, error))
             else:
-                state = self._retry_write(partial(self._record_outcome, claim, outcome))
-                if state == JobState.SUCCEEDED and self._attempt is not None:
-                    self._attempt.record_pace()
+                record = partial(self._record_outcome, attempt, outcome)
+                state = self._retry_write(record)
+                if state == JobState.SUCCEEDED:
+                    attempt.record_pace()
         log.info("job_released", state=state)
 
     def _run_attempt(
         self, claim: Claim, nonce: str, lease: Lease
-    ) -> JobResult | Directive:
+    ) -> tuple[Attempt, JobResult | Directive]:
         """Run the attempt; if it does not fit and may be smaller, run it smaller."""
         while True:
-            self._attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
+            attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
+            self._attempt = attempt
             try:
-                return self._attempt.run()
+                return attempt, attempt.run()
             except Exception as error:
                 if not downscale_job(self._context, claim, error):
                     raise
@@ -194,30 +183,22 @@ class Runner:
                 raise FencedOut(claim.job_id, claim.fence)
             self._claim = claim = updated
 
-    def _check_device(self, error: Exception) -> None:
-        """Check whether this process can still use a device that failed."""
-        if is_device_failure(error):
-            self._is_broken = not is_usable(self._context.device)
-
-    def _record_pending(self) -> None:
-        if self._attempt is not None:
-            self._attempt.record_pending()
-
     def _record_failure(self, claim: Claim, error: Exception) -> JobState:
         try:
-            self._record_pending()
+            if self._attempt is not None:
+                self._attempt.record_pending()
         except (DatabaseUnavailable, FencedOut):
             raise
         except Exception:
             log.exception("pending_records_lost")  # perhaps what failed the attempt
         return apply_retry_policy(self._context, self._claim or claim, error)
 
-    def _record_outcome(self, claim: Claim, outcome: JobResult | Directive) -> JobState:
-        db = self._context.db
+    def _record_outcome(
+        self, attempt: Attempt, outcome: JobResult | Directive
+    ) -> JobState:
+        db, claim = self._context.db, attempt.claim
         try:
-            self._record_pending()
-            if self._attempt is not None:
-                claim = self._attempt.claim
+            attempt.record_pending()
             if outcome is Directive.DRAIN:
                 return release_job(db, claim)
             if not isinstance(outcome, JobResult):
@@ -260,7 +241,7 @@ class Runner:
                 return write()
             except DatabaseUnavailable as error:
                 log.warning("write_delayed", error=str(error))
-                lease = self._lease
+                lease = self.lease
                 with nullcontext() if lease is None else lease.waiting():
                     if clock.wait(draining, pause):
                         ends_at = started_at + DRAIN_PATIENCE_SECONDS

@@ -28,7 +28,7 @@ from bench.engine.pictures import prepare_inputs
 from bench.engine.processes import ChildFailed, measure
 from bench.engine.reference_objective import ReferenceObjective, to_tensor
 from bench.engine.results import DeliveredPicture, PairFindings, PeerRun
-from worker.devices.determinism import cpu_has_bfloat16
+from worker.devices.device import cpu_has_bfloat16
 from worker.weights.catalog import default_folder
 from worker.weights.load import load_weights
 

@@ -15,8 +15,8 @@ from chaos.farm_settings import OUTAGE_SECONDS
 from chaos.workers.failpoint_locations import install
 from chaos.workers.failpoints import Failpoints
 from chaos.workers.hash_chain_run import wrap_stylize
-from worker import retry_policy
 from worker.app import main as run_worker
+from worker.attempts import failures
 from worker.attempts import style as attempt
 from worker.engine.transfer import stylize
 
@@ -26,7 +26,7 @@ def main() -> int:
     socket.gethostname = _host_name
     install(Failpoints(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
     attempt.stylize = wrap_stylize(stylize)
-    retry_policy.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
+    failures.OUTAGE_SECONDS = OUTAGE_SECONDS  # a constant of the product
     return run_worker()
 
 

@@ -61,11 +61,10 @@ def _chain(
         size = fit_size(inputs.content, params.stages[scale][0])
         first = compute_scale_end(params, scale - 1) if scale else 0
         while (phase := find_phase(params, segments, scale, done)).end > done:
-            while done < phase.end:
-                time.sleep(STEP_SECONDS)
-                done += 1
-                link = next_link(link, done, phase.params.style_weight)
-                yield _iterate((done, scale, done - first), link, size)
+            time.sleep(STEP_SECONDS)
+            done += 1
+            link = next_link(link, done, phase.params.style_weight)
+            yield _iterate((done, scale, done - first), link, size)
 
 
 def _iterate(

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from worker.app import main as run_worker
 from worker.attempts import style as attempt
 from worker.attempts.artifacts import ArtifactStore
-from worker.attempts.previews import save_preview
 from worker.engine.transfer import stylize
 from worker.runner import Runner
 
@@ -89,9 +88,11 @@ def main() -> int:
     attempt.stylize = _timed_run(stylize)
     for name in ("read_inputs", "encode"):
         setattr(attempt, name, _timed(getattr(attempt, name), NEEDED))
-    attempt.save_preview = _timed(save_preview, PREVIEWS)
     # Any program has to write the file.
     ArtifactStore.save_result = _timed(ArtifactStore.save_result, NEEDED)
+    ArtifactStore.save_preview_if_due = _timed(
+        ArtifactStore.save_preview_if_due, PREVIEWS
+    )
     ArtifactStore.save_checkpoint = _timed(ArtifactStore.save_checkpoint, CHECKPOINTS)
     Runner.run_one = _measured(Runner.run_one)
     return run_worker()

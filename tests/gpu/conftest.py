@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from shared.params.style import StyleParams
-from worker.devices.determinism import make_cuda_deterministic
+from worker.devices.device import make_cuda_deterministic
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import PyramidScale
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.vgg.network import build_network
 

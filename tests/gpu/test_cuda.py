@@ -12,7 +12,7 @@ from shared.params.style import StyleLoss
 from tests.gpu.conftest import alike, evaluated, inputs, params_of, picture
 from worker.engine.images.inputs import Style
 from worker.engine.images.pyramid import PyramidScale
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
 from worker.engine.vgg.cuda_graphs import capture_cuda_graph

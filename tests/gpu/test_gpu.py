@@ -10,7 +10,7 @@ import torch
 
 from shared.params.style import StyleLoss
 from tests.gpu.conftest import alike, evaluated, inputs, params_of
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import stylize
 
 pytestmark = [pytest.mark.gpu, pytest.mark.weights]

@@ -1,16 +1,23 @@
-"""Artifacts of one claimed job: its pictures, checkpoints, losses and results."""
+"""Artifacts of one claimed job: its previews, checkpoints, losses and results.
+
+A preview or a checkpoint that cannot be stored never stops the job.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import io
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from PIL import Image
 
 from shared.errors import DatabaseUnavailable, FencedOut, StorageError
-from shared.images.inspect import decode_rgb
 from shared.jobs.checkpoints import (
+    NewFrame,
+    add_frame,
     add_warning,
     discard_newer_checkpoints,
     is_kept_for_forks,
@@ -18,9 +25,9 @@ from shared.jobs.checkpoints import (
     record_checkpoint,
     store_loss_history,
 )
-from shared.jobs.lease import WrittenBlob
+from shared.jobs.lease import JobResult, WrittenBlob
 from shared.storage.base import delete_blobs
-from worker.attempts.throttle import Throttle
+from worker.attempts.progress import LossHistory
 from worker.checkpoint_file import (
     FORMAT_VERSION,
     Provenance,
@@ -29,24 +36,26 @@ from worker.checkpoint_file import (
     find_resumption,
     inexact_reason,
     input_digests,
-    read_verified,
 )
 from worker.devices.device import compute_environment
-from worker.engine.images.tensors import to_tensor
+from worker.engine.images.tensors import to_pil_image
 from worker.lease import Directive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from torch import Tensor
-
-    from shared.jobs.claim import BlobRef, Claim
-    from worker.checkpoint_file import Resumption
+    from shared.clock import Clock
+    from shared.jobs.claim import Claim
     from worker.context import WorkerContext
-    from worker.engine.snapshot import Snapshot
+    from worker.engine.snapshot import Iterate, Snapshot
     from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
+
+PREVIEW_EDGE_PX = 512
+THUMB_EDGE_PX = 160
+_PREVIEW_QUALITY = 85
+COST_FACTOR = 200  # what takes one second is done every 200 seconds at most
 
 
 class ArtifactStore:
@@ -58,89 +67,86 @@ class ArtifactStore:
 
     Args:
         context: Resources of the worker process.
-        claim: Claim of the job; replaced once it has further segments.
+        claim: Claim of the job.
         lease: Lease of the claim.
+
+    Attributes:
+        provenance: What the numbers of this attempt depend on; whole after `resume`.
+        losses: Losses of the job up to now.
     """
 
     def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
-        self._context, self.claim, self._lease = context, claim, lease
+        self._context, self._claim, self._lease = context, claim, lease
+        self.provenance = Provenance({}, {}, inexact_reason(claim))
+        self.losses = LossHistory()
+        settings, clock = context.settings, context.clock
         self._checkpoints = Throttle(
-            context.settings.checkpoint_seconds, context.clock, first_is_due=False
+            settings.checkpoint_seconds, clock, first_is_due=False
         )
+        self._previews = Throttle(settings.preview_seconds, clock, first_is_due=True)
         self._newest_iteration = 0  # iteration of the newest checkpoint
         self._unnamed: list[tuple[int, WrittenBlob]] = []  # checkpoints without a row
         self._is_first_tried = False  # whether the first of them may have one
         self._unstored_losses: list[list[int | float | None]] = []
         self._unstored_warnings: dict[str, str] = {}
 
-    def read_image(self, blob: BlobRef, edge: int) -> Image.Image:
-        """Read a picture, shrunk to a long side of `edge` px if it is larger.
+    def resume(self, weights_digest: str, **environment: str) -> Snapshot | None:
+        """Read the snapshot to continue from, with the losses up to it.
 
-        Raises:
-            BlobDamaged: The picture is not the one that was uploaded.
-            StorageError: The picture cannot be read.
-        """
-        picture = decode_rgb(read_verified(self._context.storage, blob))
-        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        return picture
-
-    def read_tensor(self, blob: BlobRef, edge: int) -> Tensor:
-        """Read a picture as `read_image` does, as a tensor on the device."""
-        return to_tensor(self.read_image(blob, edge), self._context.device.torch_device)
-
-    def provenance(self, weights_digest: str, **environment: str) -> Provenance:
-        """Return what the numbers of this attempt depend on.
+        Rows of newer checkpoints, which are of no use, are deleted with their blobs.
 
         Args:
             weights_digest: SHA-256 of the network's weights.
             **environment: Further properties that change the rounding, by name.
         """
-        pictures = input_digests(self.claim.inputs)
-        maker = compute_environment(self._context.settings, self._context.device)
-        return Provenance(
-            inputs={**pictures, "weights": weights_digest},
+        context, claim = self._context, self._claim
+        maker = compute_environment(context.settings, context.device)
+        self.provenance = replace(
+            self.provenance,
+            inputs={**input_digests(claim.inputs), "weights": weights_digest},
             maker={**maker, **environment},
-            inexact=inexact_reason(self.claim),
         )
-
-    def find_resumption(self, provenance: Provenance) -> Resumption | None:
-        """Find the checkpoint to continue from, and delete the rows of newer ones."""
-        claim = self.claim
-        resumption = find_resumption(self._context.storage, claim, provenance)
-        iteration = 0 if resumption is None else resumption.snapshot.iteration
+        snapshot, self.provenance = find_resumption(
+            context.storage, claim, self.provenance
+        )
+        iteration = 0 if snapshot is None else snapshot.iteration
         if claim.checkpoints and iteration != claim.checkpoints[0].iteration:
-            self.delete(discard_newer_checkpoints(self._context.db, claim, iteration))
+            self.delete(discard_newer_checkpoints(context.db, claim, iteration))
         self._newest_iteration = iteration
-        if resumption is not None:
-            log.info("job_resumed", iteration=iteration, inexact=resumption.inexact)
-        return resumption
+        self._lease.touch()
+        if snapshot is None:
+            return None
+        log.info("job_resumed", iteration=iteration, inexact=self.provenance.inexact)
+        try:
+            points = read_loss_history(context.db, claim.job_id)
+        except DatabaseUnavailable as error:
+            log.warning("loss_history_lost", error=str(error))
+        else:
+            self.losses = LossHistory(points, until_iteration=iteration)
+        return snapshot
 
     def is_checkpoint_due(self, directive: Directive, iteration: int) -> bool:
         """Whether to store a checkpoint: by time, for forks, or before a release."""
         if directive.resumes_later:
             return True
-        interval = self.claim.keep_every
+        interval = self._claim.keep_every
         is_due = self._checkpoints.is_due() or is_kept_for_forks(interval, iteration)
         return is_due and directive in {Directive.CONTINUE, Directive.STEER}
 
-    def save_new_checkpoint(self, snapshot: Snapshot, provenance: Provenance) -> None:
-        """Store a checkpoint, unless the newest one is of the same iteration.
+    def save_checkpoint(self, snapshot: Snapshot) -> None:
+        """Store a checkpoint with the losses, unless the newest is of this iteration.
+
+        If the storage fails, only warn.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        if snapshot.iteration != self._newest_iteration:
-            self.save_checkpoint(snapshot, provenance)
-
-    def save_checkpoint(self, snapshot: Snapshot, provenance: Provenance) -> None:
-        """Store a checkpoint; if the storage fails, only warn.
-
-        Raises:
-            FencedOut: A newer claim owns the job.
-        """
-        claim, iteration = self.claim, snapshot.iteration
+        claim, iteration = self._claim, snapshot.iteration
+        if iteration == self._newest_iteration:
+            return
+        self._unstored_losses = self.losses.points
         with self._checkpoints.measure():
-            data = dump(snapshot, provenance)
+            data = dump(snapshot, self.provenance)
             key = checkpoint_key(claim.job_id, claim.key_stem, iteration)
             try:
                 self._context.storage.put(key, data)
@@ -152,6 +158,82 @@ class ArtifactStore:
         self._unnamed.append((iteration, _written_blob(key, data)))
         self.retry_pending()
         self._lease.touch()
+
+    def save_preview_if_due(self, iterate: Iterate) -> None:
+        """Store a preview with the losses, if one is due; log it if that fails.
+
+        None is due in an outage of the database: its row would be missing.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if self._lease.is_cut_off or not self._previews.is_due():
+            return
+        with self._previews.measure():
+            self._save_preview(iterate)
+            self.save_losses()
+
+    def save_losses(self) -> None:
+        """Store the losses so far; if the database is away, later.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        self._unstored_losses = self.losses.points
+        self.retry_pending()
+
+    def save_result(self, name: str, data: bytes) -> WrittenBlob | Directive:
+        """Store a result; while the storage is full or away, wait and try again.
+
+        Args:
+            name: End of the key, after a stem that is unique to this claim.
+            data: Bytes of the blob.
+
+        Returns:
+            The written blob; or the directive that ended the wait.
+
+        Raises:
+            StorageError: The storage failed for longer than `save_timeout_seconds`.
+        """
+        settings, waited_seconds = self._context.settings, 0.0
+        key = f"results/{self._claim.job_id}/{self._claim.key_stem}{name}"
+        while True:
+            try:
+                self._context.storage.put(key, data)
+            except StorageError as error:
+                if waited_seconds >= settings.save_timeout_seconds:
+                    raise
+                self.warn("result-not-stored-yet", str(error))
+            else:
+                return _written_blob(key, data)
+            directive = self._lease.wait(settings.save_retry_seconds)
+            if directive.ends_attempt:
+                return directive
+            waited_seconds += settings.save_retry_seconds
+
+    def describe_result(
+        self, blob: WrittenBlob, width: int, height: int, **more: Any
+    ) -> JobResult:
+        """Describe a stored result with its provenance, and further fields."""
+        return JobResult(
+            blob=blob,
+            width=width,
+            height=height,
+            exact=not self.provenance.inexact,
+            exact_reason=self.provenance.inexact or None,
+            provenance=self.provenance.to_dict(),
+            **more,
+        )
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete blobs that no row names any more; log it if that fails."""
+        delete_blobs(self._context.storage, keys)
+
+    def warn(self, code: str, message: str) -> None:
+        """Add a warning to the job: a problem that does not stop it."""
+        log.warning("job_warned", code=code, error=message)
+        self._unstored_warnings[code] = message
+        self.retry_pending()
 
     def retry_pending(self) -> None:
         """Record what is pending, unless the last heartbeat did not get through."""
@@ -170,7 +252,7 @@ class ArtifactStore:
             FencedOut: A newer claim owns the job.
             DatabaseUnavailable: Something is still pending.
         """
-        db, claim = self._context.db, self.claim
+        db, claim = self._context.db, self._claim
         try:
             for code, message in list(self._unstored_warnings.items()):
                 add_warning(db, claim, code, message)
@@ -187,7 +269,7 @@ class ArtifactStore:
             raise
 
     def _record_checkpoint(self, iteration: int, blob: WrittenBlob) -> None:
-        db, claim = self._context.db, self.claim
+        db, claim = self._context.db, self._claim
         try:
             old_keys = record_checkpoint(db, claim, iteration, blob, FORMAT_VERSION)
         except DatabaseUnavailable:
@@ -202,66 +284,79 @@ class ArtifactStore:
             _, blob = self._unnamed.pop()
             self.delete([blob.key])
 
-    def read_loss_history(self) -> list[list[int | float | None]]:
-        """Read the losses of earlier attempts; none if that fails."""
+    def _save_preview(self, iterate: Iterate) -> None:
+        storage, claim = self._context.storage, self._claim
+        stem = f"frames/{claim.job_id}/{claim.key_stem}-{iterate.iteration}"
+        key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
+        preview = _shrink(to_pil_image(iterate.image), PREVIEW_EDGE_PX)
+        frame = NewFrame(
+            iteration=iterate.iteration,
+            scale=iterate.scale,
+            width=preview.width,
+            height=preview.height,
+            losses=asdict(iterate.losses),
+            key=key,
+            thumb_key=thumb_key,
+        )
         try:
-            return read_loss_history(self._context.db, self.claim.job_id)
-        except DatabaseUnavailable as error:
-            log.warning("loss_history_lost", error=str(error))
-            return []
+            storage.put(key, _jpeg(preview))
+            storage.put(thumb_key, _jpeg(_shrink(preview, THUMB_EDGE_PX)))
+            self.delete(add_frame(self._context.db, claim, frame))
+        except FencedOut:
+            self.delete([key, thumb_key])
+            raise
+        except (StorageError, DatabaseUnavailable) as error:
+            log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
+            if isinstance(error, DatabaseUnavailable):
+                self._lease.report_outage()
 
-    def save_loss_history(self, points: list[list[int | float | None]]) -> None:
-        """Store the losses so far; if the database is away, later.
 
-        Raises:
-            FencedOut: A newer claim owns the job.
-        """
-        self._unstored_losses = points
-        self.retry_pending()
+class Throttle:
+    """Throttle for previews or checkpoints, by an interval and by their cost.
 
-    def save_result(self, name: str, data: bytes) -> WrittenBlob | Directive:
-        """Store a result; while the storage is full or away, wait and try again.
+    They are rare enough to take half a percent of the time.
 
-        Args:
-            name: End of the key, after a stem that is unique to this claim.
-            data: Bytes of the blob.
+    Args:
+        interval_seconds: Minimum seconds between two actions.
+        first_is_due: Whether the first action is due immediately.
+        clock: Clock of the process.
+    """
 
-        Returns:
-            The written blob; or the directive that ended the wait.
+    def __init__(
+        self, interval_seconds: float, clock: Clock, *, first_is_due: bool
+    ) -> None:
+        self._interval_seconds, self._clock = interval_seconds, clock
+        self._due_at = clock.monotonic() + (0 if first_is_due else interval_seconds)
 
-        Raises:
-            StorageError: The storage failed for longer than `save_timeout_seconds`.
-        """
-        key = f"results/{self.claim.job_id}/{self.claim.key_stem}{name}"
-        directive = self._put_with_retry(key, data)
-        return directive if directive.ends_attempt else _written_blob(key, data)
+    def is_due(self) -> bool:
+        """Whether the next action is due."""
+        return self._clock.monotonic() >= self._due_at
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs that no row names any more; log it if that fails."""
-        delete_blobs(self._context.storage, keys)
-
-    def warn(self, code: str, message: str) -> None:
-        """Add a warning to the job: a problem that does not stop it."""
-        log.warning("job_warned", code=code, error=message)
-        self._unstored_warnings[code] = message
-        self.retry_pending()
-
-    def _put_with_retry(self, key: str, data: bytes) -> Directive:
-        settings, waited_seconds = self._context.settings, 0.0
-        while True:
-            try:
-                self._context.storage.put(key, data)
-            except StorageError as error:
-                if waited_seconds >= settings.save_timeout_seconds:
-                    raise
-                self.warn("result-not-stored-yet", str(error))
-            else:
-                return Directive.CONTINUE
-            directive = self._lease.wait(settings.save_retry_seconds)
-            if directive.ends_attempt:
-                return directive
-            waited_seconds += settings.save_retry_seconds
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Measure the action in the `with` block; its cost delays the next one."""
+        started_at = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            ended_at = self._clock.monotonic()
+            delay = max(self._interval_seconds, COST_FACTOR * (ended_at - started_at))
+            self._due_at = ended_at + delay
 
 
 def _written_blob(key: str, data: bytes) -> WrittenBlob:
     return WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _shrink(picture: Image.Image, edge_px: int) -> Image.Image:
+    if max(picture.size) <= edge_px:
+        return picture
+    shrunk = picture.copy()
+    shrunk.thumbnail((edge_px, edge_px), Image.Resampling.BICUBIC)
+    return shrunk
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_PREVIEW_QUALITY)
+    return buffer.getvalue()

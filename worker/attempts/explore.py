@@ -7,20 +7,23 @@ claim, lease and checkpoints.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shared.jobs.lease import JobResult, StoredOutput
+from PIL import Image
+
+from shared.images.inspect import decode_rgb
+from shared.jobs.lease import StoredOutput
 from shared.workers.pace_table import scale_megapixels
 from worker.attempts.artifacts import ArtifactStore
 from worker.attempts.contact_sheets import PatchTiles, contact_sheet_files, cut_tile
-from worker.attempts.progress import ProgressMeter
-from worker.attempts.timings import expected_times, store_paces
+from worker.attempts.progress import ProgressMeter, expected_times, store_paces
+from worker.checkpoint_file import read_verified
 from worker.engine.activation_patches import (
     find_activation_patches,
     load_top_activations,
     select_units,
 )
+from worker.engine.images.tensors import to_tensor
 from worker.lease import Directive
 
 if TYPE_CHECKING:
@@ -28,11 +31,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from shared.jobs.claim import Claim
+    from shared.jobs.claim import BlobRef, Claim
+    from shared.jobs.lease import JobResult
     from shared.params.explore import ExploreParams
-    from shared.workers.pace_table import PaceMeasurement
     from worker.attempts.contact_sheets import SheetFile
-    from worker.checkpoint_file import Provenance
     from worker.context import WorkerContext
     from worker.engine.activation_patches import (
         PatchSearchState,
@@ -62,7 +64,6 @@ class ExploreAttempt:
         self._artifacts = ArtifactStore(context, claim, lease)
         self.record_pending = self._artifacts.record_pending
         self._meter = ProgressMeter(context.clock)
-        self._paces: Sequence[PaceMeasurement] = ()
         self._progress: dict[str, Any] | None = None
 
     def run(self) -> JobResult | Directive:
@@ -79,30 +80,29 @@ class ExploreAttempt:
         # Activations are ranked: in bfloat16 many would be equal.
         networks, name = self._context.networks, self._params.network
         network, weights_digest = networks.get(name, float32=True)
-        provenance = self._artifacts.provenance(weights_digest, precision="float32")
-        resumption = self._artifacts.find_resumption(provenance)
+        snapshot = self._artifacts.resume(weights_digest, precision="float32")
         best: Mapping[str, TopActivations] = {}
-        snapshot, done = None, 0
-        if resumption is not None:
-            provenance = replace(provenance, inexact=resumption.inexact)
-            snapshot = resumption.snapshot
-            best, done = (
-                load_top_activations(snapshot, network.device),
-                snapshot.iteration,
-            )
+        done = 0
+        if snapshot is not None:
+            best = load_top_activations(snapshot, network.device)
+            done = snapshot.iteration
         self._report_estimate(done)
         tensors = self._tensors(done)
         for step in find_activation_patches(
             tensors, self._params, network, resume=snapshot
         ):
             best = step.top_activations
-            if (directive := self._on_step(step, provenance)).ends_attempt:
+            self._report(step)
+            directive = self._lease.directive()
+            if self._artifacts.is_checkpoint_due(directive, step.picture_count):
+                self._artifacts.save_checkpoint(step.snapshot())
+            if directive.ends_attempt:
                 return directive
-        return self._finish(best, provenance)
+        return self._finish(best)
 
     def record_pace(self) -> None:
         """Store the measured paces; the result was recorded before."""
-        store_paces(self._context, self.claim, self._paces)
+        store_paces(self._context, self.claim, self._meter.paces)
 
     def _report_estimate(self, done: int) -> None:
         """Report the expected duration before the first picture."""
@@ -116,10 +116,22 @@ class ExploreAttempt:
 
     def _tensors(self, done: int) -> Iterator[Tensor]:
         for blob in self._pictures[done:]:
-            yield self._artifacts.read_tensor(blob, self._params.max_edge)
+            yield to_tensor(self._read(blob), self._context.device.torch_device)
 
-    def _on_step(self, step: PatchSearchState, provenance: Provenance) -> Directive:
-        """After each picture: report, store what is due, return the directive."""
+    def _read(self, blob: BlobRef) -> Image.Image:
+        """Read a picture, shrunk to the long side that the job asks for.
+
+        Raises:
+            BlobDamaged: The picture is not the one that was uploaded.
+            StorageError: The picture cannot be read.
+        """
+        picture = decode_rgb(read_verified(self._context.storage, blob))
+        edge = self._params.max_edge
+        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+        return picture
+
+    def _report(self, step: PatchSearchState) -> None:
+        """Report the progress, as `jobs.progress` stores it."""
         measured = self._meter.progress(
             0, step.picture_count, (step.width, step.height)
         )
@@ -127,14 +139,8 @@ class ExploreAttempt:
         self._progress = {**position, "losses": {}, **measured}
         self._lease.report(step.picture_count, self._progress)
         self._artifacts.retry_pending()
-        directive = self._lease.directive()
-        if self._artifacts.is_checkpoint_due(directive, step.picture_count):
-            self._artifacts.save_checkpoint(step.snapshot(), provenance)
-        return directive
 
-    def _finish(
-        self, best: Mapping[str, TopActivations], provenance: Provenance
-    ) -> JobResult | Directive:
+    def _finish(self, best: Mapping[str, TopActivations]) -> JobResult | Directive:
         units = select_units(best, self._params)
         tiles = self._cut_tiles(units)
         if isinstance(tiles, Directive):
@@ -142,15 +148,12 @@ class ExploreAttempt:
         stored = self._save(contact_sheet_files(self._params, units, tiles))
         if isinstance(stored, Directive):
             return stored
-        self._paces = self._meter.finish()
+        self._meter.finish()
         first = stored[0]
-        return JobResult(
-            blob=first.blob,
-            width=first.width or 0,
-            height=first.height or 0,
-            exact=not provenance.inexact,
-            exact_reason=provenance.inexact or None,
-            provenance=provenance.to_dict(),
+        return self._artifacts.describe_result(
+            first.blob,
+            first.width or 0,
+            first.height or 0,
             outputs=tuple(stored),
             progress=self._progress,
         )
@@ -164,9 +167,7 @@ class ExploreAttempt:
         for index, picture_boxes in sorted(boxes.items()):
             if (directive := self._lease.wait(0)).ends_attempt:
                 return directive
-            picture = self._artifacts.read_image(
-                self._pictures[index], self._params.max_edge
-            )
+            picture = self._read(self._pictures[index])
             tiles.image_sizes[index] = picture.size
             tiles.tiles.update(
                 {(index, box): cut_tile(picture, box) for box in picture_boxes}

@@ -1,10 +1,55 @@
-"""Classes of failed attempts: the error of each, with code, message and hint."""
+"""Failed attempts: their classes, and the retry policy, by the class of a failure.
+
+| class of failure | what follows |
+| --- | --- |
+| storage or database away | queued again after a delay, not counted |
+| the device failed | queued for another device, counted |
+| the loss diverged | retried once from the last finite checkpoint, smaller steps |
+| out of memory, and the job may be smaller | goes on smaller, in the same claim |
+| out of memory, bad input, weights | failed for good |
+| anything else | retried after growing delays, up to the limit |
+"""
 
 from __future__ import annotations
 
+import gc
+import traceback
+from typing import TYPE_CHECKING
+
+import structlog
 import torch
 
-from shared.errors import DeviceFailed, EngineError, ImpastoError, OutOfMemory
+from shared.errors import (
+    BlobMissing,
+    DatabaseUnavailable,
+    DeviceFailed,
+    Diverged,
+    EngineError,
+    ImpastoError,
+    OutOfMemory,
+    StorageError,
+)
+from shared.jobs.lease import fail_job, postpone_job, retry_with_smaller_steps
+from shared.jobs.steering import retry_with_smaller_params
+from shared.params.memory import (
+    MIN_EDGE_PX,
+    STEP_PX,
+    largest_fitting_edge,
+    shrink_to_edge,
+)
+from shared.params.style import StyleParams
+from worker.devices.device import free_bytes
+
+if TYPE_CHECKING:
+    from shared.jobs.claim import Claim
+    from shared.states import JobState
+    from worker.context import WorkerContext
+
+log = structlog.get_logger(__name__)
+
+OUTAGE_SECONDS = 30.0  # delay of a job after the storage or the database was away
+DIVERGED_STEP_SCALE = 0.3  # factor of the optimizer steps after the loss diverged
+_EDGE_FACTOR = 0.75  # of the long side: the estimate was just proven wrong
 
 # torch has its own error on CUDA and MPS; an allocation on the CPU fails with this.
 _CPU_ALLOCATOR = "can't allocate memory"
@@ -17,6 +62,66 @@ _DEVICE_WORDS = (
     "CUBLAS_STATUS",
     "MPS backend",
 )
+
+
+def apply_retry_policy(
+    context: WorkerContext, claim: Claim, error: Exception
+) -> JobState:
+    """Record the failure of an attempt and postpone, retry or fail its job.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+        DatabaseUnavailable: Nothing was recorded; the call may be repeated.
+    """
+    failure = _classify(context, claim, error)
+    if _is_outage(error):
+        return postpone_job(context.db, claim, failure, OUTAGE_SECONDS)
+    if isinstance(error, Diverged) and claim.step_scale == 1:
+        return retry_with_smaller_steps(context.db, claim, failure, DIVERGED_STEP_SCALE)
+    failed_device = context.device.uuid if is_device_failure(error) else None
+    retry_seconds = context.settings.retry_seconds
+    return fail_job(context.db, claim, failure, retry_seconds, failed_device)
+
+
+def log_failure(error: Exception) -> None:
+    """Log a failed attempt, with a traceback if its cause is unexpected."""
+    failure = classify_failure(error)
+    if isinstance(failure, EngineError | DeviceFailed):
+        log.error("attempt_failed", code=failure.code, exc_info=error)
+    else:
+        log.warning("attempt_failed", code=failure.code, error=str(failure))
+
+
+def downscale_job(context: WorkerContext, claim: Claim, error: Exception) -> bool:
+    """Change a job that may be smaller to the largest size that fits.
+
+    Args:
+        context: Resources of the worker process.
+        claim: Claim of the job that did not fit.
+        error: Error that ended the attempt; its frames are cleared to free memory.
+
+    Returns:
+        Whether it was changed; claiming again gives the new parameters.
+
+    Raises:
+        FencedOut: A newer claim owns the job.
+        DatabaseUnavailable: The change could not be recorded.
+    """
+    params = claim.params
+    if not (
+        is_out_of_memory(error)
+        and isinstance(params, StyleParams)
+        and params.allow_smaller
+    ):
+        return False
+    traceback.clear_frames(error.__traceback__)
+    gc.collect()
+    edge = _fitting_edge(context, params)
+    if edge is None:
+        return False
+    log.warning("job_downscaled", max_edge=edge, asked=params.max_edge)
+    retry_with_smaller_params(context.db, claim, shrink_to_edge(params, edge))
+    return True
 
 
 def classify_failure(error: Exception) -> ImpastoError:
@@ -52,3 +157,39 @@ def is_device_failure(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(
         word in message for word in _DEVICE_WORDS
     )
+
+
+def _classify(context: WorkerContext, claim: Claim, error: Exception) -> ImpastoError:
+    if is_out_of_memory(error):
+        error = _out_of_memory_error(context, claim)
+    return classify_failure(error)
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, BlobMissing):
+        return False  # the storage works, but does not have the blob
+    return isinstance(error, StorageError | DatabaseUnavailable)
+
+
+def _out_of_memory_error(context: WorkerContext, claim: Claim) -> OutOfMemory:
+    """Return the error of a job that does not fit, with a hint of what would."""
+    params, device = claim.params, context.device
+    message = f"{params.max_edge} px do not fit into the memory of the {device.name}"
+    if not isinstance(params, StyleParams):
+        return OutOfMemory(message, hint="ask for a smaller max_edge")
+    edge = _fitting_edge(context, params)
+    if edge is None:
+        return OutOfMemory(message, hint="use a device with more memory")
+    if params.allow_smaller:
+        return OutOfMemory(message)
+    return OutOfMemory(
+        message,
+        hint=f"max_edge {edge} fits; or set allow_smaller to have it chosen",
+    )
+
+
+def _fitting_edge(context: WorkerContext, params: StyleParams) -> int | None:
+    """Largest long side, px, that fits by the estimate and is well below the failed."""
+    below = int(_EDGE_FACTOR * params.max_edge) // STEP_PX * STEP_PX
+    estimated = largest_fitting_edge(params, free_bytes(context.device))
+    return None if estimated is None or below < MIN_EDGE_PX else min(estimated, below)

@@ -1,16 +1,35 @@
-"""Progress of an attempt, and the estimate of its remaining time."""
+"""Progress of an attempt: its remaining time, its losses, its pace for other jobs."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from shared.workers.pace_table import IterationTime, PaceMeasurement
+import structlog
+
+from shared.errors import DatabaseUnavailable
+from shared.workers.pace_table import (
+    IterationTime,
+    PaceMeasurement,
+    load_pace_table,
+    method_of,
+    record_paces,
+)
+from worker.devices.device import describe_setup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shared.clock import Clock
+    from shared.jobs.claim import Claim
+    from worker.context import WorkerContext
+    from worker.engine.snapshot import Iterate
 
+    Point = list[int | float | None]
+
+log = structlog.get_logger(__name__)
+
+MAX_POINTS = 500  # of a loss history; above it, every other point is dropped
 _MEGA = 1_000_000
 _MIN_AVERAGING_RATE = 1 / 30  # least weight of the newest iteration in the average
 _MIN_ITERATIONS = 3  # iterations; fewer say nothing about other jobs
@@ -26,6 +45,9 @@ class ProgressMeter:
 
     Args:
         clock: Clock of the process.
+
+    Attributes:
+        paces: Paces of the scales that are done; all of them after `finish`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -36,7 +58,7 @@ class ProgressMeter:
         self._factor = 1.0  # measured over expected seconds, at the last measured scale
         self._pace: float | None = None  # seconds per megapixel-iteration
         self._timer = _ScaleTimer(-1, self._last, is_whole=False)
-        self._finished_scales: list[PaceMeasurement] = []
+        self.paces: list[PaceMeasurement] = []
 
     def set_expected_pace(
         self, megapixels: Sequence[float], expected: Sequence[IterationTime | None]
@@ -92,10 +114,9 @@ class ProgressMeter:
             **self._estimate(scale),
         }
 
-    def finish(self) -> list[PaceMeasurement]:
-        """Return the paces of all measured scales; the result was just stored."""
+    def finish(self) -> None:
+        """End the last scale; the result was just stored."""
         self._finish_scale(self._clock.monotonic())
-        return self._finished_scales
 
     def _finish_scale(self, now: float) -> None:
         """Note the pace of the current scale, unless it has too few iterations."""
@@ -103,7 +124,7 @@ class ProgressMeter:
         if timer.is_whole and timer.count >= _MIN_ITERATIONS:
             size = self._megapixels[timer.scale]
             pace = (now - timer.started_at) / timer.count / size
-            self._finished_scales.append(PaceMeasurement(size, pace))
+            self.paces.append(PaceMeasurement(size, pace))
 
     def _estimate(self, scale: int) -> dict[str, Any]:
         """Return what the remaining time is computed from."""
@@ -128,6 +149,75 @@ class ProgressMeter:
         return IterationTime(self._pace * self._megapixels[scale])
 
 
+class LossHistory:
+    """Points [iteration, scale, total, content, style, tv], evenly spread.
+
+    Args:
+        points: Points of earlier attempts.
+        until_iteration: Iteration to continue from; later points are dropped.
+        max_points: Maximum number of points.
+    """
+
+    def __init__(
+        self,
+        points: Iterable[Point] = (),
+        until_iteration: int = 0,
+        max_points: int = MAX_POINTS,
+    ) -> None:
+        self._points = [point for point in points if (point[0] or 0) <= until_iteration]
+        self._max_points, self._stride = max_points, 1
+        self._latest: Point | None = None
+
+    def add(self, iterate: Iterate) -> None:
+        """Add the losses of an iteration that just ended."""
+        losses = iterate.losses
+        values = (losses.total, losses.content, losses.style, losses.tv)
+        self._latest = [iterate.iteration, iterate.scale, *map(_rounded, values)]
+        if iterate.iteration % self._stride == 0 or not self._points:
+            self._points.append(self._latest)
+        while len(self._points) > self._max_points:
+            self._stride *= 2
+            self._points = self._points[::2]
+
+    @property
+    def points(self) -> list[Point]:
+        """Points of the history, and always the latest point."""
+        if self._latest is None or self._points[-1] is self._latest:
+            return list(self._points)
+        return [*self._points, self._latest]
+
+
+def expected_times(
+    context: WorkerContext, claim: Claim, megapixels: Sequence[float]
+) -> list[IterationTime | None]:
+    """Return the time of an iteration at each size; None where it is not known.
+
+    Args:
+        context: Resources of the worker process.
+        claim: Claim of the job.
+        megapixels: Size of the picture at each scale.
+    """
+    try:
+        table = load_pace_table(context.db)
+    except DatabaseUnavailable as error:
+        log.warning("pace_read_failed", error=str(error))
+        return [None] * len(megapixels)
+    key = _pace_key(context, claim)
+    return [table.iteration_time(*key, size) for size in megapixels]
+
+
+def store_paces(
+    context: WorkerContext, claim: Claim, measurements: Sequence[PaceMeasurement]
+) -> None:
+    """Store measured paces; never raises, as the job has already succeeded."""
+    try:
+        record_paces(context.db, *_pace_key(context, claim), measurements)
+    except DatabaseUnavailable as error:
+        log.warning("pace_write_failed", error=str(error))
+    except Exception:
+        log.exception("pace_write_failed")
+
+
 class _ScaleTimer:
     """Timer of the iterations of one scale.
 
@@ -148,3 +238,13 @@ class _ScaleTimer:
             rate = max(_MIN_AVERAGING_RATE, 1 / self.count)
             self.seconds += rate * (seconds - self.seconds)
         self.count += 1
+
+
+def _pace_key(context: WorkerContext, claim: Claim) -> tuple[str, str]:
+    setup = describe_setup(context.settings, context.device)
+    return setup, method_of(claim.kind, claim.params.model_dump())
+
+
+def _rounded(loss: float) -> float | None:
+    """Round to six digits, more than a plot shows; None if it is not finite."""
+    return float(f"{loss:.6g}") if math.isfinite(loss) else None

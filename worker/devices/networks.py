@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.devices.determinism import float32_settings, select_precision
+from worker.devices.device import float32_settings, select_precision
 from worker.engine.vgg.cuda_graphs import capture_cuda_graph
 from worker.engine.vgg.network import Network, build_network
 from worker.weights.load import load_weights, weights_digest

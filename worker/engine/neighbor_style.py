@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.images.inputs import Style
     from worker.engine.images.pyramid import PyramidScale, Size
-    from worker.engine.images.tiling import Tile
-    from worker.engine.limits import RunLimits
+    from worker.engine.images.tiling import RunLimits, Tile
     from worker.engine.losses.neighbors import Columns
     from worker.engine.targets import TiledFeatureExtractor
 

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from worker.engine.images.inputs import Style
     from worker.engine.images.pyramid import PyramidScale, Size
     from worker.engine.images.region_masks import StyleRegion
-    from worker.engine.images.tiling import Tile
-    from worker.engine.limits import RunLimits
+    from worker.engine.images.tiling import RunLimits, Tile
     from worker.engine.losses.content_tv import LossScale
     from worker.engine.losses.statistics import AffineGradient, SpatialWeights
     from worker.engine.vgg.network import Network

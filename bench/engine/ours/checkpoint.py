@@ -12,7 +12,7 @@ from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage.local import LocalStorage
-from worker.attempts.throttle import COST_FACTOR
+from worker.attempts.artifacts import COST_FACTOR
 from worker.checkpoint_file import Provenance, checkpoint_key, dump
 from worker.engine.optimizers.lbfgs import HISTORY_SIZE
 

@@ -16,8 +16,8 @@ from shared import idempotency, ids
 from shared.maintenance import cleaner
 from shared.workers import registry
 from tests.simulation.scheduler import ProcessExit
-from worker import app, registration, retry_policy, runner
-from worker.attempts import style
+from worker import app, registration, runner
+from worker.attempts import failures, style
 from worker.devices import device
 from worker.watchdog import Watchdog
 
@@ -57,7 +57,7 @@ def patched(world: World) -> Iterator[None]:
         (registration, "software_versions", dict),
         (Watchdog, "check_seconds", CHECK_SECONDS),
         (registry, "has_exited", world.has_exited),
-        (retry_policy, "OUTAGE_SECONDS", OUTAGE_SECONDS),
+        (failures, "OUTAGE_SECONDS", OUTAGE_SECONDS),
         (app, "os", SimpleNamespace(_exit=_exit)),
     ]
     with ExitStack() as stack:

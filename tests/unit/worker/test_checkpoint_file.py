@@ -70,9 +70,9 @@ def test_an_attempt_goes_on_from_the_newest(storage):
     newest = stored(storage, "b", dump(snapshot(20), ORIGIN))
     older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = find_resumption(storage, claim(newest, older), ORIGIN)
+    found, provenance = find_resumption(storage, claim(newest, older), ORIGIN)
 
-    assert (found.snapshot.iteration, found.inexact) == (20, "")
+    assert (found.iteration, provenance.inexact) == (20, "")
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "from the future"])
@@ -88,9 +88,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(storage, damage):
     if damage == "gone":
         storage.delete("b")
 
-    found = find_resumption(storage, claim(newest, older), ORIGIN)
+    found, _ = find_resumption(storage, claim(newest, older), ORIGIN)
 
-    assert found.snapshot.iteration == 10
+    assert found.iteration == 10
 
 
 @pytest.mark.parametrize("spoilt", ["image", "optimizer.s"])
@@ -100,9 +100,9 @@ def test_one_that_diverged_falls_back_to_the_last_finite_one(storage, spoilt):
     newest = stored(storage, "b", dump(diverged, ORIGIN))
     older = stored(storage, "a", dump(snapshot(10), ORIGIN))
 
-    found = find_resumption(storage, claim(newest, older), ORIGIN)
+    found, _ = find_resumption(storage, claim(newest, older), ORIGIN)
 
-    assert found.snapshot.iteration == 10
+    assert found.iteration == 10
 
 
 @pytest.mark.parametrize("max_edge", [300, 128])
@@ -111,7 +111,7 @@ def test_one_of_a_size_that_the_job_has_no_more_is_of_no_use(storage, max_edge):
     made = stored(storage, "b", dump(snapshot(20), ORIGIN))
     smaller = replace(claim(made), params=StyleParams(max_edge=max_edge))
 
-    assert find_resumption(storage, smaller, ORIGIN) is None
+    assert find_resumption(storage, smaller, ORIGIN)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):
     told = inexact_reason(replace(claim(), **more))
     made = stored(storage, "a", dump(snapshot(), ORIGIN))
 
-    resumed = find_resumption(storage, claim(made), replace(ORIGIN, inexact=told))
+    _, resumed = find_resumption(storage, claim(made), replace(ORIGIN, inexact=told))
 
     assert (told, resumed.inexact) == (reason, reason)
 
@@ -134,8 +134,8 @@ def test_a_job_that_is_not_done_as_asked_says_why(storage, more, reason):
 def test_without_a_usable_checkpoint_the_attempt_starts_anew(storage):
     missing = ClaimedCheckpoint(9, BlobRef("none", "00"), FORMAT_VERSION)
 
-    assert find_resumption(storage, claim(missing), ORIGIN) is None
-    assert find_resumption(storage, claim(), ORIGIN) is None
+    assert find_resumption(storage, claim(missing), ORIGIN)[0] is None
+    assert find_resumption(storage, claim(), ORIGIN)[0] is None
 
 
 def test_an_unreachable_storage_is_no_reason_to_start_anew():
@@ -153,7 +153,7 @@ def test_going_on_with_other_threads_is_not_exact_and_says_why(storage):
     found = stored(storage, "a", dump(snapshot(), ORIGIN))
     now = Provenance(ORIGIN.inputs, {**ORIGIN.maker, "threads": "2"})
 
-    resumed = find_resumption(storage, claim(found), now)
+    _, resumed = find_resumption(storage, claim(found), now)
 
     assert resumed.inexact == "continued with another threads"
 
@@ -162,7 +162,7 @@ def test_what_was_inexact_once_stays_so(storage):
     was = Provenance(ORIGIN.inputs, ORIGIN.maker, "continued with another device")
     found = stored(storage, "a", dump(snapshot(), was))
 
-    resumed = find_resumption(storage, claim(found), ORIGIN)
+    _, resumed = find_resumption(storage, claim(found), ORIGIN)
 
     assert resumed.inexact == "continued with another device"
 

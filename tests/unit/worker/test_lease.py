@@ -11,13 +11,14 @@ import pytest
 from shared.db.database import Database
 from shared.errors import FencedOut
 from shared.jobs.actions import cancel, finish, pause
-from shared.jobs.lease import release_job, renew_lease
+from shared.jobs.lease import HeartbeatReply, release_job, renew_lease
 from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
 from shared.settings import Settings
+from shared.states import JobState
 from tests.support.job_rows import claim, row, submit
-from worker.lease import Directive, Lease
+from worker.lease import Directive, Lease, choose_directive
 
 QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
 
@@ -206,3 +207,51 @@ def test_the_first_iteration_is_told_at_once(db, held):
         beating.report(1, {"phase": "optimizing"})
 
         until(lambda: row(db, held.job_id).iteration == 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "draining", "order"),
+    [
+        (HeartbeatReply(JobState.RUNNING), False, Directive.CONTINUE),
+        (HeartbeatReply(JobState.RUNNING), True, Directive.DRAIN),
+        (
+            HeartbeatReply(JobState.RUNNING, has_pending_segments=True),
+            False,
+            Directive.STEER,
+        ),
+        (
+            HeartbeatReply(JobState.RUNNING, has_pending_segments=True),
+            True,
+            Directive.DRAIN,
+        ),
+        (
+            HeartbeatReply(JobState.PAUSING, has_pending_segments=True),
+            True,
+            Directive.PAUSE,
+        ),
+        (
+            HeartbeatReply(JobState.PAUSING, finish_requested=True),
+            True,
+            Directive.FINISH,
+        ),
+        (
+            HeartbeatReply(JobState.CANCELING, finish_requested=True),
+            True,
+            Directive.CANCEL,
+        ),
+    ],
+)
+def test_the_end_comes_first_then_the_picture_the_device_the_parameters(
+    told, draining, order
+):
+    assert choose_directive(told, draining=draining) is order
+
+
+def test_what_lets_go_and_what_keeps():
+    assert {order for order in Directive if order.ends_attempt} == {
+        Directive.PAUSE, Directive.CANCEL, Directive.DRAIN
+    }  # fmt: skip
+    assert {order for order in Directive if order.resumes_later} == {
+        Directive.PAUSE,
+        Directive.DRAIN,
+    }

@@ -20,7 +20,7 @@ from worker.engine.losses.neighbors import CELL_PX
 from worker.engine.vgg.receptive_field import iterate_receptive_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from torch import Tensor
 
@@ -30,6 +30,27 @@ if TYPE_CHECKING:
 
 GRID_PX = 16  # stride of the deepest layers; tiles and crops begin at multiples
 MIN_TILE_PX = 64
+
+
+def _do_nothing() -> None:
+    """Default of `RunLimits.after_tile`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Limits of one run of the engine.
+
+    Attributes:
+        activation_bytes: Maximum memory of the activations; images that need more are
+            computed in tiles. None: no limit. Tiles change results by rounding only.
+        step_scale: Factor of every step of the optimizer; below 1 after a run diverged.
+        after_tile: Callback after each tile. An exception ends the run; the last
+            iterate stays valid.
+    """
+
+    activation_bytes: int | None = None
+    step_scale: float = 1.0
+    after_tile: Callable[[], None] = _do_nothing
 
 
 @dataclass(frozen=True, slots=True)

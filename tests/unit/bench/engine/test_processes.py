@@ -27,7 +27,7 @@ from bench.engine.pairs import (
 )
 from bench.engine.peers.environment import python_with
 from bench.engine.processes import ROOT, ChildFailed, measure
-from worker.devices.determinism import cpu_has_bfloat16
+from worker.devices.device import cpu_has_bfloat16
 
 CHILD = """
 import time, torch

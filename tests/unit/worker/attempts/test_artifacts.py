@@ -1,4 +1,4 @@
-"""Results that cannot be stored yet: how long a worker waits for the storage."""
+"""Results that cannot be stored yet, and how rare previews and checkpoints are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.settings import Settings
 from shared.storage.backends import open_storage
 from tests.support.fault_injection import Moody, full_for
 from tests.support.job_rows import claim, submit
-from worker.attempts.artifacts import ArtifactStore
+from worker.attempts.artifacts import ArtifactStore, Throttle
 from worker.context import WorkerContext
 from worker.devices.device import cpu_device
 from worker.devices.networks import NetworkCache
@@ -93,3 +93,23 @@ def test_patience_has_an_end(tools, wanted):
         saved(replace(tools, settings=quick), wanted)
 
     assert len(tools.storage.calls) == 6
+
+
+def test_the_first_comes_at_once_or_after_one_interval(clock):
+    assert Throttle(10, clock, first_is_due=True).is_due()
+    later = Throttle(10, clock, first_is_due=False)
+    assert not later.is_due()
+    clock.advance(10)
+    assert later.is_due()
+
+
+@pytest.mark.parametrize(("cost", "rest"), [(0.01, 10), (0.5, 100)])
+def test_a_costly_one_makes_the_next_wait_two_hundred_times_as_long(clock, cost, rest):
+    pace = Throttle(10, clock, first_is_due=True)
+    with pace.measure():
+        clock.advance(cost)
+
+    clock.advance(rest - 0.001)
+    assert not pace.is_due()
+    clock.advance(0.002)
+    assert pace.is_due()

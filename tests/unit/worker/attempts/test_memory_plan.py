@@ -10,8 +10,7 @@ from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import random_weights
 from worker.attempts.memory_plan import plan_memory
 from worker.engine.images.inputs import Style, TransferInputs
-from worker.engine.images.tiling import choose_tile_px
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits, choose_tile_px
 from worker.engine.targets import build_feature_extractor
 from worker.engine.vgg.network import build_network
 

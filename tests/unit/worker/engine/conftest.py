@@ -14,7 +14,7 @@ from shared.params.style import StyleParams
 from worker.checkpoint_file import Provenance, dump, parse
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import PyramidScale
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize
 from worker.engine.vgg.network import build_network

@@ -17,8 +17,8 @@ from worker.engine.images.tiling import compute_halo_px, make_tiles
 from worker.engine.losses.content_tv import content_loss
 from worker.engine.losses.gram import GramLoss
 from worker.engine.losses.statistics import compute_raw_moments
+from worker.engine.objective import TiledStyleLoss
 from worker.engine.targets import StyleTarget, TiledFeatureExtractor
-from worker.engine.tiled_style import TiledStyleLoss
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:

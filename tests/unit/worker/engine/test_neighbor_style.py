@@ -18,7 +18,7 @@ from tests.unit.worker.engine.conftest import (
 )
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import PyramidScale
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
 from worker.engine.objective import Objective
 from worker.engine.transfer import stylize

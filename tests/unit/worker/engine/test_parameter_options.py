@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -14,8 +14,7 @@ from worker.engine.images.color import to_luminance
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.pyramid import resize
 from worker.engine.optimizers.base import GRAY_LEVEL
-from worker.engine.optimizers.registry import OptimizerName
-from worker.engine.transfer import stylize
+from worker.engine.transfer import OPTIMIZERS, stylize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from shared.params.style import StyleParams
     from worker.engine.vgg.network import Network
 
-NAMES = get_args(OptimizerName)
+NAMES = sorted(OPTIMIZERS)
 
 ABILITIES: dict[str, dict[str, Any]] = {
     "average pooling": {"pooling": "average"},

@@ -22,29 +22,38 @@ def segment(start: int, changes: Changes) -> Segment:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("start", [0, 2, 4, 6])
+@pytest.mark.parametrize("start", [1, 2, 4, 6])
 @pytest.mark.parametrize("changes", [HEAVIER, FORGETFUL])
 def test_steering_live_equals_a_replay_of_its_segments(
     run: Any, name: str, start: int, changes: Changes
 ) -> None:
-    segments = [segment(start, changes), segment(6, LONGER)]
+    segments = [segment(start, changes), segment(8, LONGER)]
     replayed = list(run(optimizer=name, segments=segments))
 
+    steered: list[Segment] = []
     live = []
-    here = None
-    for index in range(len(segments) + 1):
-        known = segments[:index]
-        until = segments[index].from_iteration if index < len(segments) else 99
-        for iterate in run(optimizer=name, segments=known, resume=here):
-            if iterate.iteration > until:
-                break
-            live.append(iterate)
-            here = through_json(iterate.snapshot())
+    for iterate in run(optimizer=name, segments=steered):
+        live.append(iterate)
+        if iterate.iteration in {start, 8}:
+            steered.append(segments[len(steered)])
 
     assert [i.iteration for i in live] == [i.iteration for i in replayed]
     assert len(replayed) == 13  # 4 at 32 px, then 9 instead of 4
     for one, other in zip(live, replayed, strict=True):
         assert torch.equal(one.image, other.image)
+
+
+def test_a_run_that_stopped_early_goes_on_when_it_is_steered(run: Any) -> None:
+    changes = {"schedule": ((64, 40),), "early_stop": 10.0}
+    steered: list[Segment] = []
+    found = []
+
+    for iterate in run(segments=steered, **changes):
+        found.append(iterate.iteration)
+        if iterate.iteration == 11:  # the last one, unless steered
+            steered.append(segment(11, HEAVIER))
+
+    assert found[11] == 12
 
 
 @pytest.mark.parametrize("name", NAMES)

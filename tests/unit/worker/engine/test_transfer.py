@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -13,9 +13,8 @@ from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import last, make_inputs, picture, through_json
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
-from worker.engine.limits import RunLimits
-from worker.engine.optimizers.registry import OptimizerName
-from worker.engine.transfer import stylize
+from worker.engine.images.tiling import RunLimits
+from worker.engine.transfer import OPTIMIZERS, stylize
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from worker.engine.vgg.network import Network
 
-NAMES = get_args(OptimizerName)
+NAMES = sorted(OPTIMIZERS)
 
 
 def test_iterations_are_counted_overall_and_within_their_scale(run: Any) -> None:

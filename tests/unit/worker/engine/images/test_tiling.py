@@ -18,13 +18,13 @@ from tests.unit.worker.engine.conftest import (
 )
 from worker.engine.images.inputs import Style
 from worker.engine.images.tiling import (
+    RunLimits,
     choose_tile_px,
     compute_halo_px,
     compute_strides,
     estimate_bytes_per_pixel,
     make_tiles,
 )
-from worker.engine.limits import RunLimits
 from worker.engine.vgg.network import build_network
 
 if TYPE_CHECKING:

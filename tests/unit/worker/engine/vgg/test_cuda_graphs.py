@@ -16,7 +16,7 @@ from tests.unit.worker.engine.conftest import (
     picture,
     through_json,
 )
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import stylize
 from worker.engine.vgg.cuda_graphs import CapturedGraph, GraphedCallable
 from worker.engine.vgg.network import build_network

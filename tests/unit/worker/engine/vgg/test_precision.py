@@ -17,8 +17,7 @@ from tests.unit.worker.engine.conftest import (
     through_json,
 )
 from worker.engine.images.inputs import Style
-from worker.engine.images.tiling import estimate_bytes_per_pixel
-from worker.engine.limits import RunLimits
+from worker.engine.images.tiling import RunLimits, estimate_bytes_per_pixel
 from worker.engine.losses.content_tv import content_loss
 from worker.engine.losses.statistics import compute_raw_moments, gram_matrix
 from worker.engine.transfer import stylize

@@ -13,12 +13,13 @@ import torch
 
 from shared.settings import Settings
 from tests.unit.worker.engine.conftest import random_weights
-from worker.devices.determinism import (
+from worker.devices.device import (
+    compute_environment,
     configure_torch,
+    cpu_device,
     cpu_has_bfloat16,
     select_precision,
 )
-from worker.devices.device import compute_environment, cpu_device
 from worker.devices.networks import network_from_weights
 from worker.engine.vgg.convolution import is_winograd_available
 from worker.supervisor import EXIT_UNUSABLE
@@ -26,7 +27,7 @@ from worker.supervisor import EXIT_UNUSABLE
 # Its switches are for a whole process, so they are thrown in one of their own.
 PREPARE = """
 import json, torch
-from worker.devices.determinism import make_cuda_deterministic
+from worker.devices.device import make_cuda_deterministic
 make_cuda_deterministic()
 print(json.dumps([
     torch.are_deterministic_algorithms_enabled(),
@@ -87,7 +88,7 @@ def test_the_cpu_is_left_as_it_is(settings):
 def test_bfloat16_is_refused_where_no_device_has_it(tmp_path):
     program = (
         "from shared.settings import Settings;"
-        "from worker.devices.determinism import configure_torch;"
+        "from worker.devices.device import configure_torch;"
         "configure_torch(Settings(), 'cuda')"
     )
     done = run(
@@ -120,7 +121,7 @@ def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(tmp_path):
     program = (
         "import torch; torch.cpu.get_capabilities = lambda: {'avx512_f': True};"
         "from shared.settings import Settings;"
-        "from worker.devices.determinism import *;"
+        "from worker.devices.device import *;"
         "print(select_precision('cpu', Settings(cpu_precision='auto')));"
         "configure_torch(Settings(), 'cpu')"
     )
