@@ -98,7 +98,7 @@ def body_slot(request: Request) -> Iterator[None]:
         _RECEIVED_AT[get_ident()] = time.monotonic()
 
 
-def end_work(_: BaseException | None) -> None:
+def end_work() -> None:
     """Forget the request of this thread, which has been answered."""
     _RECEIVED_AT.pop(get_ident(), None)
 

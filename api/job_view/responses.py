@@ -11,7 +11,7 @@ from api.job_view.serializer import job_url, poll_seconds
 
 if TYPE_CHECKING:
     from api.job_view.schemas import JobObject
-    from api.job_view.view_cache import JobView, ViewCache
+    from api.job_view.view_cache import JobView
 
 
 def job_response(job: JobObject, status: int = 200) -> Response:
@@ -23,23 +23,19 @@ def job_response(job: JobObject, status: int = 200) -> Response:
     return response
 
 
-def view_response(view_cache: ViewCache, view: JobView) -> Response:
-    """Respond with the job of a view; 304 if the client has its ETag.
-
-    Raises:
-        JobNotFound: The job was deleted meanwhile.
-    """
-    if is_known(view):
+def view_response(view: JobView) -> Response:
+    """Respond with a job as it was read; 304 if the client has its version."""
+    if is_known(view.version.version):
         response = Response(status=304)
     else:
-        response = Response(view_cache.job_json(view), mimetype="application/json")
-    response.headers.extend(_headers(view.row.version, view.poll_seconds))
+        response = Response(view.json, mimetype="application/json")
+    response.headers.extend(_headers(view.version.version, view.poll_seconds))
     return response
 
 
-def is_known(view: JobView) -> bool:
-    """Return whether the client has this version, by If-None-Match."""
-    return request.if_none_match.contains_weak(str(view.row.version))
+def is_known(version: int) -> bool:
+    """Return whether the client has this version of the job, by If-None-Match."""
+    return request.if_none_match.contains_weak(str(version))
 
 
 def _headers(version: int, poll_seconds: int | None) -> list[tuple[str, str]]:
