@@ -42,16 +42,21 @@ PROBLEM_RESPONSE = {
 class _Blueprint(APIBlueprint):
     """Blueprint whose views flask-openapi documents, but does not call.
 
-    Its own wrapper of a view builds the schema of the query at each request, which takes
-    longer than all else that a poll of a job does.
+    Its own wrapper of a view builds the schema of the query at each request, which
+    takes longer than all else that a poll of a job does.
     """
 
     @override
     def add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: Any = None, **kw: Any
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
     ) -> None:
         view = read_parameters(view_func.__wrapped__)
-        super().add_url_rule(rule, endpoint, view, **kw)
+        super().add_url_rule(rule, endpoint, view, provide_automatic_options, **options)
 
 
 def read_parameters(view: View) -> View:

@@ -49,18 +49,27 @@ _MAX_POLL_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
 
-def serialize_job(database: Database, job: Job) -> JobObject:
-    """Return the job object of a row, reading what belongs to it."""
-    return _serialize(job, load_details(database, [job]))
+def read_job_object(
+    database: Database, job: Job, *, with_queue: bool = False
+) -> JobObject:
+    """Return the job object of a row, reading what belongs to it.
+
+    Args:
+        database: Database to read.
+        job: Row of the job.
+        with_queue: Whether to read the queue; without it, `queue` is null.
+    """
+    return serialize_job(job, load_details(database, [job], with_queue=with_queue))
 
 
-def serialize_jobs(database: Database, rows: Sequence[Job]) -> list[JobObject]:
+def read_job_objects(database: Database, rows: Sequence[Job]) -> list[JobObject]:
     """Return the job objects of rows, reading what belongs to all of them at once."""
-    details = load_details(database, rows)
-    return [_serialize(job, details) for job in rows]
+    details = load_details(database, rows, with_queue=True)
+    return [serialize_job(job, details) for job in rows]
 
 
-def _serialize(job: Job, details: JobDetails) -> JobObject:
+def serialize_job(job: Job, details: JobDetails) -> JobObject:
+    """Return the job object of a row and what belongs to it."""
     plan = plan_segments(job, details)
     stored = details.checkpoints.get(job.id, [])
     allowed = _allowed_actions(job, details)
@@ -87,7 +96,7 @@ def _serialize(job: Job, details: JobDetails) -> JobObject:
         allowed_actions=allowed,
         finish_requested=job.finish_requested,
         completion=job.completion,
-        queue=serialize_queue_place(job, details),
+        queue=details.queue_state and serialize_queue_place(job, details),
         progress=serialize_progress(job, plan.stages),
         preview=_preview(job, details),
         last_checkpoint=_last_checkpoint(job, stored),

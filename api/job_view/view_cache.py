@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from api.job_view.segments import plan_segments
-from api.job_view.serializer import poll_seconds, serialize_job, serialize_progress
+from api.job_view.serializer import poll_seconds, read_job_object, serialize_progress
 from shared.queries.details import load_details
 from shared.queries.jobs import JobVersion, get_job, read_job_version
 from shared.states import JobState
@@ -81,7 +81,7 @@ class ViewCache:
 
     def _read_view(self, owner_id: str, job_id: str) -> JobView:
         row = get_job(self._database, owner_id, job_id)
-        job = serialize_job(self._database, row)
+        job = read_job_object(self._database, row, with_queue=True)
         version = JobVersion(row.version, row.state, row.lease_until)
         view = JobView(version, job.model_dump_json(), poll_seconds(job))
         if row.state != JobState.QUEUED:  # its place depends on more than its row

@@ -10,8 +10,7 @@ from flask import Response, request
 from api.auth.authenticate import KEY_NO_LONGER_VALID, current_key_id
 from api.http.prefer import parse_wait_seconds
 from api.job_view.lookup import find_job
-from api.job_view.responses import is_known, job_response, view_response
-from api.job_view.serializer import serialize_job
+from api.job_view.responses import job_response
 from api.watch.message import VERSION
 from api.watch.subscription import SubscriptionFilter
 from shared.errors import TooManyStreams, Unauthenticated
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.dependencies import Dependencies
+    from api.job_view.view_cache import JobView
     from shared.queries.jobs import JobVersion
 
 
@@ -42,19 +42,19 @@ def poll_job(
         Unauthenticated: The key was revoked meanwhile, or has expired.
     """
     seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
-    view = dependencies.view_cache.get_view(owner_id, job_id, is_known)
+    view = dependencies.view_cache.get_view(owner_id, job_id, _is_known)
     shown = view.version.version
-    waits_for_change = until_terminal or is_known(shown)
+    waits_for_change = until_terminal or _is_known(shown)
     if seconds == 0 or view.version.state in TERMINAL or not waits_for_change:
-        return view_response(view)
+        return _view_response(view)
 
     def is_awaited(now: JobVersion) -> bool:
         has_changed = not until_terminal and now.version != shown
         return now.state in TERMINAL or has_changed
 
     _wait(dependencies, owner_id, job_id, seconds, is_awaited)
-    response = view_response(
-        dependencies.view_cache.get_view(owner_id, job_id, is_known)
+    response = _view_response(
+        dependencies.view_cache.get_view(owner_id, job_id, _is_known)
     )
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
@@ -80,14 +80,36 @@ def respond_to_submission(
             )
         except (TooManyStreams, Unauthenticated):
             seconds = 0
-    job = serialize_job(dependencies.database, find_job(job_id))
-    if reused:
-        job = job.model_copy(update={"reused": True})
+    job = find_job(job_id)
     has_ended = seconds > 0 and job.state in TERMINAL
-    response = job_response(job, 200 if has_ended or reused else 202)
+    response = job_response(
+        job,
+        200 if has_ended or reused else 202,
+        is_new=seconds == 0 and not reused,
+        reused=reused,
+    )
     if seconds > 0:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
+
+
+def _view_response(view: JobView) -> Response:
+    """Respond with a job as it was read; 304 if the client has its version."""
+    version = view.version.version
+    if _is_known(version):
+        response = Response(status=304)
+    else:
+        response = Response(view.json, mimetype="application/json")
+    headers = [("ETag", f'W/"{version}"'), ("Cache-Control", "private, no-cache")]
+    if view.poll_seconds is not None:
+        headers.append(("Retry-After", str(view.poll_seconds)))
+    response.headers.extend(headers)
+    return response
+
+
+def _is_known(version: int) -> bool:
+    """Return whether the client has this version of the job, by If-None-Match."""
+    return request.if_none_match.contains_weak(str(version))
 
 
 def _wait(

@@ -22,13 +22,12 @@ from shared.db.read_cache import ReadCache
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import (
         URL,
         ColumnElement,
         Engine,
-        Row,
         Select,
         SQLColumnExpression,
     )
@@ -86,8 +85,10 @@ class Database:
                 _RESPONSE_FACTOR * statement_seconds,
             )
             self._write_engine = self._read_engine = connect(pool_pre_ping=True)
-            # Without a question before each read: `read_row` repeats it instead.
+            # It is not tested before each read: `read_row` tries again instead.
             self._row_engine = connect(isolation_level="AUTOCOMMIT")
+        self._driver_error = self._row_engine.dialect.loaded_dbapi.Error
+        self._compiled: dict[Select[Any], Any] = {}
         self._now = literal_column(_NOW[self.url.get_backend_name()], Double)
 
     @property
@@ -147,26 +148,42 @@ class Database:
 
     def read_row(
         self, statement: Select[Any], parameters: Mapping[str, Any]
-    ) -> Row[Any] | None:
-        """Read one row, or None, without a transaction: the cheapest read there is.
+    ) -> Sequence[Any] | None:
+        """Read one row, or None, as the driver returns it: the cheapest read there is.
+
+        It needs no transaction, and skips most of SQLAlchemy, which takes four times as
+        long as the query. Should it fail, the ordinary way is tried: the server may
+        have been restarted.
+
+        Args:
+            statement: Statement that is kept and passed again, as it is compiled once.
+            parameters: Values of its parameters.
 
         Raises:
             DatabaseUnavailable: It does not respond.
         """
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = statement.compile(self._row_engine)
+            self._compiled[statement] = compiled
+        values: Any = parameters
+        if compiled.positiontup is not None:
+            values = [parameters[name] for name in compiled.positiontup]
         with _translate_errors():
+            connection = self._row_engine.raw_connection()
             try:
-                return self._fetch_row(statement, parameters)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # The server has been restarted; the pool now connects anew.
-                return self._fetch_row(statement, parameters)
-
-    def _fetch_row(
-        self, statement: Select[Any], parameters: Mapping[str, Any]
-    ) -> Row[Any] | None:
-        with self._row_engine.connect() as connection:
-            return connection.execute(statement, parameters).one_or_none()
+                cursor = connection.cursor()
+                cursor.execute(compiled.string, values)
+                row: Sequence[Any] | None = cursor.fetchone()
+                cursor.close()
+            except self._driver_error as error:
+                connection.invalidate(error)
+            else:
+                return row
+            finally:
+                connection.close()
+        with self.read() as session:
+            return session.execute(statement, parameters).one_or_none()
 
     def ping(self) -> None:
         """Check whether the database responds.

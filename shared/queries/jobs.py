@@ -52,7 +52,8 @@ def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
     """
     row = db.read_row(_version_statement(), {"job_id": job_id, "owner_id": owner_id})
     if row is not None:
-        return JobVersion(*row)
+        version, state, lease_until = row
+        return JobVersion(version, JobState(state), lease_until)
     get_job(db, owner_id, job_id)  # raises the reason why there is none
     return read_job_version(db, owner_id, job_id)  # created in between
 

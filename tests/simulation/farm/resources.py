@@ -21,10 +21,10 @@ from shared.storage.base import StoredBlob
 from tests.simulation.farm.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import IO, Any
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from tests.simulation.farm.processes import Process
@@ -72,7 +72,7 @@ class SimulatedDatabase(Database):
     @override
     def read_row(
         self, statement: Select[Any], parameters: Mapping[str, Any]
-    ) -> Row[Any] | None:
+    ) -> Sequence[Any] | None:
         self._enter("read_row")
         return super().read_row(statement, parameters)
 
