@@ -90,13 +90,14 @@ def authenticate_request() -> None:
         Forbidden: It comes from elsewhere than allowed, or its key may not do this.
         DatabaseUnavailable: The keys cannot be read.
     """
+    path = request.path
     if current_dependencies().settings.auth == "none":
         require_this_machine()
         g.caller = _LOCAL_CALLER
-    elif request.path.startswith(_PROTECTED):
+    elif path.startswith(_PROTECTED):
         g.caller = _read_caller()
-        if not _OWN_SCOPE_CHECKS & {request.path, request.path.rpartition("/")[0]}:
-            reading = request.method in _SAFE_METHODS or request.path == _ESTIMATES
+        if not _OWN_SCOPE_CHECKS & {path, path.rpartition("/")[0]}:
+            reading = request.method in _SAFE_METHODS or path == _ESTIMATES
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 

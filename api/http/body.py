@@ -114,5 +114,5 @@ def require_length() -> None:
     Raises:
         LengthRequired: The body is chunked.
     """
-    if "Transfer-Encoding" in request.headers and request.method not in _SAFE_METHODS:
+    if request.method not in _SAFE_METHODS and "Transfer-Encoding" in request.headers:
         raise LengthRequired("the body has a Transfer-Encoding and no Content-Length")

@@ -44,8 +44,11 @@ def poll_job(
     seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
     view = dependencies.view_cache.get_view(owner_id, job_id, _is_known)
     shown = view.version.version
-    waits_for_change = until_terminal or _is_known(shown)
-    if seconds == 0 or view.version.state in TERMINAL or not waits_for_change:
+    if (
+        seconds == 0
+        or view.version.state in TERMINAL
+        or not (until_terminal or _is_known(shown))
+    ):
         return _view_response(view)
 
     def is_awaited(now: JobVersion) -> bool:
