@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from api import estimates, queue
 from api.assets import views as assets
-from api.auth.authenticate import register_authentication
+from api.auth.authenticate import authenticate_request
 from api.auth.key_cache import KeyCache
-from api.auth.rate_limit import RateLimiter, register_rate_limits
+from api.auth.rate_limit import (
+    RateLimiter,
+    add_rate_limit_headers,
+    count_request,
+)
 from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
 from api.http.body import end_work, require_length
-from api.http.headers import refuse_compressed_body, register_headers
+from api.http.headers import (
+    add_headers,
+    begin_request,
+    end_request,
+    refuse_compressed_body,
+)
 from api.http.problems import register_problem_handlers
 from api.http.slots import (
     DecoderSlots,
@@ -44,7 +53,7 @@ from shared.errors import TooManyStreams
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask
+    from flask import Flask, Response
 
     from shared.db.database import Database
     from shared.queue import Notifier
@@ -86,18 +95,36 @@ def create_app(
     dependencies = _build_dependencies(settings, database, storage, notifier, clock)
     install(app, dependencies)
     register_problem_handlers(app)
-    metrics.register_request_metrics(app)
-    register_headers(app)  # before auth, so that refusals too carry a Request-Id
-    register_authentication(app)
-    register_rate_limits(app)
-    app.before_request(refuse_compressed_body)  # after auth
-    app.before_request(require_length)
-    app.teardown_request(end_work)
+    app.before_request(_before_request)
+    app.after_request(_after_request)
+    app.teardown_request(_teardown_request)
     for module in _DOCUMENTED_MODULES:
         register_blueprints(app, module.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app
+
+
+def _before_request() -> Response | None:
+    """Do what comes before each view, in one hook: each costs a poll some time."""
+    metrics.begin_request()
+    begin_request()  # so that refusals too carry a Request-Id
+    authenticate_request()
+    count_request()
+    require_length()
+    return refuse_compressed_body()
+
+
+def _after_request(response: Response) -> Response:
+    add_headers(response)
+    add_rate_limit_headers(response)
+    metrics.count_request(response)
+    return response
+
+
+def _teardown_request(_error: BaseException | None) -> None:
+    end_request()
+    end_work()
 
 
 def _build_dependencies(

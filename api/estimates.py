@@ -19,7 +19,7 @@ from api.idempotency import counts_as_submission
 from api.job_view.examples import JOB
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import JobUrls, QueuePlace
-from api.job_view.serializer import serialize_job
+from api.job_view.serializer import read_job_object
 from api.jobs.form_submission import JOB_FORM
 from api.jobs.json_submission import read_json_submission
 from api.jobs.request_schemas import JobForm, JobJson
@@ -244,7 +244,7 @@ def _equal_job(
     if job_id is None:
         return None
     try:
-        view = serialize_job(database, get_job(database, owner_id, job_id))
+        view = read_job_object(database, get_job(database, owner_id, job_id))
     except (JobNotFound, JobPurged):  # deleted in between
         return None
     return EqualJob(id=view.id, state=view.state, urls=view.urls)

@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import Flask, g, request
+from flask import g, request
 
 from api.auth.origin_check import require_own_page, require_this_machine
 from api.auth.rate_limit import wrong_key_error
@@ -55,11 +55,6 @@ class Caller:
 _LOCAL_CALLER = Caller(LOCAL_OWNER_ID, frozenset(Scope))
 
 
-def register_authentication(app: Flask) -> None:
-    """Authenticate every request to `app` before its view runs."""
-    app.before_request(_authenticate_request)
-
-
 def current_caller() -> Caller:
     """Return the caller of the current request below /v1."""
     return cast("Caller", g.caller)
@@ -86,14 +81,23 @@ def require_scope(scope: Scope) -> None:
         raise ForbiddenScope(f"this needs a key with the scope {scope}", scope)
 
 
-def _authenticate_request() -> None:
+def authenticate_request() -> None:
+    """Find out who sends the current request, before its view runs.
+
+    Raises:
+        Unauthenticated: It has no valid key.
+        RateLimited: The same, and the address has sent too many invalid keys.
+        Forbidden: It comes from elsewhere than allowed, or its key may not do this.
+        DatabaseUnavailable: The keys cannot be read.
+    """
+    path = request.path
     if current_dependencies().settings.auth == "none":
         require_this_machine()
         g.caller = _LOCAL_CALLER
-    elif request.path.startswith(_PROTECTED):
+    elif path.startswith(_PROTECTED):
         g.caller = _read_caller()
-        if not _OWN_SCOPE_CHECKS & {request.path, request.path.rpartition("/")[0]}:
-            reading = request.method in _SAFE_METHODS or request.path == _ESTIMATES
+        if not _OWN_SCOPE_CHECKS & {path, path.rpartition("/")[0]}:
+            reading = request.method in _SAFE_METHODS or path == _ESTIMATES
             require_scope(Scope.READ if reading else Scope.WRITE)
 
 

@@ -16,13 +16,15 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
-from flask import Flask, Response, current_app, g, request
+from flask import current_app, g, request
 
 from api.dependencies import current_dependencies
 from shared.errors import RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flask import Response
 
     from api.auth.authenticate import Caller
     from shared.auth.api_keys import ValidKey
@@ -105,12 +107,6 @@ WRONG_KEYS_PER_MINUTE = 60
 _IPV6_PREFIX_BITS = 64  # one subscriber has all IPv6 addresses of this prefix
 
 
-def register_rate_limits(app: Flask) -> None:
-    """Count requests to `app`; registered after authentication, which knows the key."""
-    app.before_request(_count_request)
-    app.after_request(_add_rate_limit_headers)
-
-
 def key_quotas(key: ValidKey, settings: Settings) -> dict[str, int]:
     """Return requests per minute by name of the limit; 0 means no limit."""
     key_limits = {SUBMIT: key.submits_per_minute, DEFAULT: key.requests_per_minute}
@@ -160,7 +156,12 @@ def rate_limit_headers(standing: RateLimitState) -> list[tuple[str, str]]:
     return [("RateLimit-Policy", standing.policy), ("RateLimit", standing.limit)]
 
 
-def _count_request() -> None:
+def count_request() -> None:
+    """Count the current request, once its key is known.
+
+    Raises:
+        RateLimited: Its key has made too many.
+    """
     caller: Caller | None = g.get("caller")
     if caller is None or caller.key is None:
         return
@@ -184,8 +185,8 @@ def _creates() -> bool:
     return bool(getattr(view, "counts_as_submission", False))
 
 
-def _add_rate_limit_headers(response: Response) -> Response:
+def add_rate_limit_headers(response: Response) -> None:
+    """Add the headers of the limit that the request was counted by, if one was."""
     standing: RateLimitState | None = g.get("standing")
     if standing is not None:
         response.headers.extend(rate_limit_headers(standing))
-    return response

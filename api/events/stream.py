@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from api.auth.authenticate import KEY_NO_LONGER_VALID
 from api.http.problems import error_response
 from api.http.sse import HEARTBEAT, OPENING, format_event
-from api.job_view.serializer import serialize_jobs
+from api.job_view.serializer import read_job_objects
 from api.watch.event_serializer import event_messages
 from api.watch.message import END, SNAPSHOT
 from shared.errors import Unauthenticated
@@ -107,7 +107,7 @@ class EventStream:
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
         """Omit the id if events are replayed: the client must not skip them."""
         event_id = last_seq if self._options.after is None else None
-        jobs = serialize_jobs(self._dependencies.database, snapshots)
+        jobs = read_job_objects(self._dependencies.database, snapshots)
         return "".join(
             format_event(SNAPSHOT, job.model_dump_json(), event_id) for job in jobs
         )

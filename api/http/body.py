@@ -98,7 +98,7 @@ def body_slot(request: Request) -> Iterator[None]:
         _RECEIVED_AT[get_ident()] = time.monotonic()
 
 
-def end_work(_: BaseException | None) -> None:
+def end_work() -> None:
     """Forget the request of this thread, which has been answered."""
     _RECEIVED_AT.pop(get_ident(), None)
 
@@ -114,5 +114,5 @@ def require_length() -> None:
     Raises:
         LengthRequired: The body is chunked.
     """
-    if "Transfer-Encoding" in request.headers and request.method not in _SAFE_METHODS:
+    if request.method not in _SAFE_METHODS and "Transfer-Encoding" in request.headers:
         raise LengthRequired("the body has a Transfer-Encoding and no Content-Length")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from flask import Flask, Response, g, request
-from ulid import ULID
+from flask import Response, g, request
 
 from api.http.problems import error_response
 from shared.errors import UnsupportedMediaType
@@ -30,18 +31,12 @@ _SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 
-def register_headers(app: Flask) -> None:
-    """Give every request of `app` an id, and every response its common headers."""
-    app.before_request(_begin_request)
-    app.after_request(_add_headers)
-    app.teardown_request(_end_request)
-
-
 def refuse_compressed_body() -> Response | None:
     """Return the response to a request with a compressed body, else None."""
+    if request.method not in {"POST", "PATCH"} or request.url_rule is None:
+        return None
     coding = request.headers.get("Content-Encoding", "").strip().lower()
-    takes_body = request.url_rule is not None and request.method in {"POST", "PATCH"}
-    if not takes_body or coding in {"", "identity"}:
+    if coding in {"", "identity"}:
         return None
     error = UnsupportedMediaType(
         f"the body has the Content-Encoding {coding[:40]!r}, which is not decoded here",
@@ -53,11 +48,15 @@ def refuse_compressed_body() -> Response | None:
 
 
 def new_request_id() -> str:
-    """Return a new request id; ids sort by time."""
-    return f"req_{ULID()}"
+    """Return a new request id; ids sort by time.
+
+    Milliseconds and 60 random bits, made in a tenth of the time that a ULID takes.
+    """
+    return f"req_{time.time_ns() // 1_000_000:011X}{secrets.token_hex(8)[1:].upper()}"
 
 
-def _begin_request() -> None:
+def begin_request() -> None:
+    """Give the current request an id, and its logs that id and its trace."""
     g.request_id = new_request_id()
     trace = parse_traceparent(request.headers.get("traceparent"))
     CURRENT_TRACE.set(trace)
@@ -65,14 +64,15 @@ def _begin_request() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id, **trace_fields)
 
 
-def _add_headers(response: Response) -> Response:
+def add_headers(response: Response) -> None:
+    """Add the headers that every response has."""
     headers = response.headers
     headers.add("Request-Id", g.request_id)
     if response.status_code == HTTPStatus.NO_CONTENT:
         headers.remove("Content-Type")  # there is no content
     # The client has these headers, too (RFC 9110, 15.4.5), and most polls end here.
     if response.status_code == HTTPStatus.NOT_MODIFIED:
-        return response
+        return
     # One set: `setdefault` compares all headers each time, a tenth of a poll's cost.
     present = {name.lower() for name, _ in headers}
     for name, value in _SECURITY_HEADERS.items():
@@ -80,9 +80,11 @@ def _add_headers(response: Response) -> Response:
             headers.add(name, value)
     if request.path.startswith("/v1/") and "cache-control" not in present:
         headers.add("Cache-Control", "no-store")
-    return response
 
 
-def _end_request(_error: BaseException | None) -> None:
-    CURRENT_TRACE.set(None)
-    structlog.contextvars.unbind_contextvars("request_id", "trace_id")
+def end_request() -> None:
+    """Forget the id and the trace of the request, as its thread takes others."""
+    structlog.contextvars.unbind_contextvars("request_id")
+    if CURRENT_TRACE.get() is not None:
+        CURRENT_TRACE.set(None)
+        structlog.contextvars.unbind_contextvars("trace_id")

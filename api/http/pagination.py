@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from typing_extensions import override
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import current_dependencies
-from api.http.validation import field_errors
 from shared.db.models.assets import Asset
 from shared.db.models.auth import ApiKey
 from shared.db.models.jobs import Job
-from shared.errors import InvalidCursor, InvalidParams
+from shared.errors import InvalidCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Self
 
 
 class Query(BaseModel):
-    """Base of query parameters: unknown ones are refused, and the known ones listed.
-
-    flask-openapi asks for the schema at each request, and pydantic would build it each
-    time. That would take longer than everything else that a poll does.
-    """
+    """Base of query parameters: unknown ones are refused, and the known ones listed."""
 
     model_config = ConfigDict(extra="forbid")
-
-    @classmethod
-    @override
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the schema, which is built once."""
-        return dict(_schema(cls, args, tuple(kwargs.items())))
-
-    @classmethod
-    @override
-    def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Validate query parameters.
-
-        Raises:
-            InvalidParams: Parameters are wrong or unknown; all are listed.
-        """
-        try:
-            return super().model_validate(obj, **kwargs)
-        except ValidationError as error:
-            raise InvalidParams(field_errors(error, cls, lists_fields=True)) from error
-
-
-@cache
-def _schema(
-    model: type[Query], args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]
-) -> dict[str, Any]:
-    return super(Query, model).model_json_schema(*args, **dict(kwargs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin, get_type_hints
 
+from flask import request
 from flask_openapi.blueprint import APIBlueprint
+from pydantic import ValidationError
+from typing_extensions import override
 
 from api.http.multipart import JSON_FIELDS
+from api.http.validation import field_errors
+from shared.errors import InvalidParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +39,64 @@ PROBLEM_RESPONSE = {
 }
 
 
+class _Blueprint(APIBlueprint):
+    """Blueprint whose views flask-openapi documents, but does not call.
+
+    Its own wrapper of a view builds the schema of the query at each request, which
+    takes longer than all else that a poll of a job does.
+    """
+
+    @override
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        view = read_parameters(view_func.__wrapped__)
+        super().add_url_rule(rule, endpoint, view, provide_automatic_options, **options)
+
+
+def read_parameters(view: View) -> View:
+    """Wrap a view that takes `path` or `query`: models of the request's parameters.
+
+    A parameter of a list may be repeated; of others, the first one counts.
+    """
+    models = get_type_hints(view)
+    path: type[BaseModel] | None = models.get("path")
+    query: type[BaseModel] | None = models.get("query")
+    fields = {} if query is None else query.model_fields
+    lists = {name for name in fields if get_origin(fields[name].annotation) is list}
+
+    @wraps(view)
+    def wrapper(**values: str) -> ResponseReturnValue:
+        parameters = {}
+        if path is not None:
+            parameters["path"] = _validate(path, values)
+        if query is not None:
+            args = request.args
+            sent = {
+                name: args.getlist(name) if name in lists else args[name]
+                for name in args
+            }
+            parameters["query"] = _validate(query, sent)
+        return view(**parameters)
+
+    return cast("View", wrapper)
+
+
+def _validate(model: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InvalidParams(field_errors(error, model, lists_fields=True)) from error
+
+
 def make_blueprint(name: str, description: str) -> APIBlueprint:
     """Return a blueprint whose routes are documented under the tag `name`."""
-    return APIBlueprint(
+    return _Blueprint(
         name,
         __name__,
         abp_tags=[{"name": name, "description": description}],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def serialize_queue_place(job: Job, details: JobDetails) -> QueuePlace | None:
-    """Return the queue place of a job, or None if it is not queued."""
+    """Return the queue place of a job; None if it is not queued, or none was read."""
     queue_state = details.queue_state
     if job.state != JobState.QUEUED or queue_state is None:
         return None

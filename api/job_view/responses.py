@@ -1,50 +1,41 @@
-"""Responses that show a job: with ETag and Retry-After, or 304."""
+"""Answers to requests that make or change a job."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response, request
-
+from api.dependencies import current_dependencies
 from api.http.responses import json_response
-from api.job_view.serializer import job_url, poll_seconds
+from api.job_view.serializer import job_url, poll_seconds, serialize_job
+from shared.queries.details import JobDetails, load_details
 
 if TYPE_CHECKING:
-    from api.job_view.schemas import JobObject
-    from api.job_view.view_cache import JobView, ViewCache
+    from flask import Response
+
+    from shared.db.models.jobs import Job
 
 
-def job_response(job: JobObject, status: int = 200) -> Response:
-    """Respond with a job object, its ETag, Retry-After and, for a 202, its URL."""
-    response = json_response(job, status)
-    response.headers.extend(_headers(job.version, poll_seconds(job)))
+def job_response(
+    job: Job, status: int = 200, *, is_new: bool = False, reused: bool = False
+) -> Response:
+    """Respond with a job as it now is, but for its place in the queue.
+
+    The place would cost more than the request itself: it comes with the first poll. So
+    there is no ETag, with which that poll would be answered with 304.
+
+    Args:
+        job: Row of the job.
+        status: Status of the response; 202 names the URL of the job.
+        is_new: Whether this request has made the job, which is then its row alone.
+        reused: Whether this is an equal job that was there before.
+    """
+    database = current_dependencies().database
+    details = JobDetails() if is_new else load_details(database, [job])
+    body = serialize_job(job, details).model_copy(update={"reused": reused})
+    response = json_response(body, status)
+    seconds = poll_seconds(body)
+    if seconds is not None:
+        response.headers["Retry-After"] = str(seconds)
     if status == 202:  # noqa: PLR2004 - accepted
         response.headers["Location"] = job_url(job.id)
     return response
-
-
-def view_response(view_cache: ViewCache, view: JobView) -> Response:
-    """Respond with the job of a view; 304 if the client has its ETag.
-
-    Raises:
-        JobNotFound: The job was deleted meanwhile.
-    """
-    if is_known(view):
-        response = Response(status=304)
-    else:
-        response = Response(view_cache.job_json(view), mimetype="application/json")
-    response.headers.extend(_headers(view.row.version, view.poll_seconds))
-    return response
-
-
-def is_known(view: JobView) -> bool:
-    """Return whether the client has this version, by If-None-Match."""
-    return request.if_none_match.contains_weak(str(view.row.version))
-
-
-def _headers(version: int, poll_seconds: int | None) -> list[tuple[str, str]]:
-    """Return the headers ETag, Cache-Control and, until the job ends, Retry-After."""
-    headers = [("ETag", f'W/"{version}"'), ("Cache-Control", "private, no-cache")]
-    if poll_seconds is not None:
-        headers.append(("Retry-After", str(poll_seconds)))
-    return headers

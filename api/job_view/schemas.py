@@ -235,7 +235,9 @@ class JobObject(ResponseModel):
     allowed_actions: list[str] = Field(description="actions that are possible now")
     finish_requested: bool
     completion: Completion | None = Field(description="early: a finish was requested")
-    queue: QueuePlace | None = Field(description="only while queued")
+    queue: QueuePlace | None = Field(
+        description="only while queued, and not in answers that make or change a job"
+    )
     progress: Progress | None
     preview: Preview | None
     last_checkpoint: CheckpointMark | None

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from shared.db.models.jobs import Checkpoint, Job, JobOutput
     from shared.queries.details import JobDetails
     from shared.queries.events import RunningJob
-    from shared.queries.jobs import JobVersion
 
 _PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
 _API_NAMES = {"user_metadata": "metadata"}  # by name of the column
@@ -50,18 +49,27 @@ _MAX_POLL_SECONDS = 30
 _SECONDS_PER_JOB_AHEAD = 2
 
 
-def serialize_job(database: Database, job: Job) -> JobObject:
-    """Return the job object of a row, reading what belongs to it."""
-    return _serialize(job, load_details(database, [job]))
+def read_job_object(
+    database: Database, job: Job, *, with_queue: bool = False
+) -> JobObject:
+    """Return the job object of a row, reading what belongs to it.
+
+    Args:
+        database: Database to read.
+        job: Row of the job.
+        with_queue: Whether to read the queue; without it, `queue` is null.
+    """
+    return serialize_job(job, load_details(database, [job], with_queue=with_queue))
 
 
-def serialize_jobs(database: Database, rows: Sequence[Job]) -> list[JobObject]:
+def read_job_objects(database: Database, rows: Sequence[Job]) -> list[JobObject]:
     """Return the job objects of rows, reading what belongs to all of them at once."""
-    details = load_details(database, rows)
-    return [_serialize(job, details) for job in rows]
+    details = load_details(database, rows, with_queue=True)
+    return [serialize_job(job, details) for job in rows]
 
 
-def _serialize(job: Job, details: JobDetails) -> JobObject:
+def serialize_job(job: Job, details: JobDetails) -> JobObject:
+    """Return the job object of a row and what belongs to it."""
     plan = plan_segments(job, details)
     stored = details.checkpoints.get(job.id, [])
     allowed = _allowed_actions(job, details)
@@ -88,7 +96,7 @@ def _serialize(job: Job, details: JobDetails) -> JobObject:
         allowed_actions=allowed,
         finish_requested=job.finish_requested,
         completion=job.completion,
-        queue=serialize_queue_place(job, details),
+        queue=details.queue_state and serialize_queue_place(job, details),
         progress=serialize_progress(job, plan.stages),
         preview=_preview(job, details),
         last_checkpoint=_last_checkpoint(job, stored),
@@ -152,30 +160,17 @@ def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark |
 
 
 def poll_seconds(job: JobObject) -> int | None:
-    """Return after how many seconds to poll again, 1 to 30; None for an ended job."""
-    return poll_seconds_of_version(job, job.queue, job.progress)
-
-
-def poll_seconds_of_version(
-    job: JobObject | JobVersion, queue: QueuePlace | None, progress: Progress | None
-) -> int | None:
-    """Return the `poll_seconds` of a job from some of its members.
-
-    Args:
-        job: The job, or a version of it.
-        queue: Queue place, or None if the job is not queued.
-        progress: Progress, or None if it is not known.
-    """
+    """Return after how many seconds to poll a job again, or None if it has ended."""
     if job.state in TERMINAL:
         return None
     if job.state == JobState.PAUSED:
         return _MAX_POLL_SECONDS
     seconds = 1.0  # a worker obeys a request after its iteration
     runs_on = job.state == JobState.RUNNING and not job.finish_requested
-    if queue is not None:
-        seconds = _until_start(queue)
-    elif runs_on and progress is not None and progress.eta_s is not None:
-        seconds = progress.eta_s / 20  # as often as the bar moves by 5 %
+    if job.queue is not None:
+        seconds = _until_start(job.queue)
+    elif runs_on and job.progress is not None and job.progress.eta_s is not None:
+        seconds = job.progress.eta_s / 20  # as often as the bar moves by 5 %
     return round(min(max(seconds, 1), _MAX_POLL_SECONDS))
 
 
@@ -313,7 +308,7 @@ _MEGA = 1e6
 
 
 def serialize_progress(
-    job: Job | JobVersion | RunningJob, stages: Sequence[tuple[int, int]]
+    job: Job | RunningJob, stages: Sequence[tuple[int, int]]
 ) -> Progress | None:
     """Return the progress of a job, or None before its first claim.
 

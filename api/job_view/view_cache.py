@@ -1,6 +1,6 @@
-"""Views of jobs: their version, and their JSON, cached until the version changes.
+"""Job objects as JSON, cached while the row of the job stays as it is.
 
-Most polls are answered from the version, which is a short read of the row.
+A poll reads the version of the job, which is a short read of its row.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from api.job_view.queue_place import serialize_queue_place
 from api.job_view.segments import plan_segments
-from api.job_view.serializer import (
-    poll_seconds_of_version,
-    serialize_job,
-    serialize_progress,
-)
+from api.job_view.serializer import poll_seconds, read_job_object, serialize_progress
 from shared.queries.details import load_details
 from shared.queries.jobs import JobVersion, get_job, read_job_version
-from shared.states import TERMINAL, JobState
+from shared.states import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from api.job_view.schemas import Progress, QueuePlace
+    from api.job_view.schemas import Progress
     from shared.db.database import Database
     from shared.queries.events import RunningJob
 
@@ -36,22 +31,17 @@ _STAGES_CACHE_SIZE = 4096
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """State of a job as the API shows it, without the job object.
+    """A job as the API shows it.
 
     Attributes:
-        owner_id: Owner of the job.
-        row: The part of the row that was read.
+        version: The part of the row that this is cached by.
+        json: The job object as JSON.
         poll_seconds: Seconds after which to poll again, or None if the job has ended.
     """
 
-    owner_id: str
-    row: JobVersion
+    version: JobVersion
+    json: str
     poll_seconds: int | None
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the job has ended; then only retention and deletion change it."""
-        return self.row.state in TERMINAL
 
 
 class ViewCache:
@@ -63,51 +53,46 @@ class ViewCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._json: LRUCache[str, tuple[JobVersion, str]] = LRUCache(_CACHE_SIZE)
+        self._views: LRUCache[str, JobView] = LRUCache(_CACHE_SIZE)
         self._lock = Lock()
         # The stages of a job change only with its revision, which is part of the key.
         self._stages = lru_cache(_STAGES_CACHE_SIZE)(self._read_stages)
 
-    def get_view(self, owner_id: str, job_id: str) -> JobView:
-        """Read the view of a job.
+    def get_view(
+        self, owner_id: str, job_id: str, is_known: Callable[[int], bool]
+    ) -> JobView:
+        """Return the view of a job.
+
+        Args:
+            owner_id: Owner of the job.
+            job_id: Id of the job.
+            is_known: Function that tells whether the client has a version. Of one that
+                it has, the progress and `poll_seconds` may be some heartbeats old.
 
         Raises:
             JobNotFound: The owner has no such job.
         """
-        row = read_job_version(self._database, owner_id, job_id)
-        progress = self.job_progress(owner_id, row)
-        queue_place = self._queue_place(owner_id, row)
-        seconds = poll_seconds_of_version(row, queue_place, progress)
-        return JobView(owner_id, row, seconds)
+        version = read_job_version(self._database, owner_id, job_id)
+        with self._lock:  # also a read reorders the cache
+            view = self._views.get(job_id)
+        if view is not None and (
+            view.version == version
+            or (view.version.version == version.version and is_known(version.version))
+        ):
+            return view
+        return self._read_view(owner_id, job_id)
 
-    def _queue_place(self, owner_id: str, row: JobVersion) -> QueuePlace | None:
-        """Read the queue place, which depends on more than the row of the job."""
-        if row.state != JobState.QUEUED:
-            return None
-        job = get_job(self._database, owner_id, row.job_id)
-        return serialize_queue_place(job, load_details(self._database, [job]))
-
-    def job_json(self, view: JobView) -> str:
-        """Return the job object as JSON, from the cache or from the database.
-
-        Raises:
-            JobNotFound: The job was deleted meanwhile.
-        """
-        job_id = view.row.job_id
-        with self._lock:
-            cached = self._json.get(job_id)
-        if cached is not None and cached[0] == view.row:
-            return cached[1]
-        job = get_job(self._database, view.owner_id, job_id)
-        text = serialize_job(self._database, job).model_dump_json()
-        if view.row.state != JobState.QUEUED:  # its start changes with time alone
+    def _read_view(self, owner_id: str, job_id: str) -> JobView:
+        row = get_job(self._database, owner_id, job_id)
+        job = read_job_object(self._database, row, with_queue=True)
+        version = JobVersion(row.version, row.state, row.lease_until)
+        view = JobView(version, job.model_dump_json(), poll_seconds(job))
+        if row.state != JobState.QUEUED:  # its place depends on more than its row
             with self._lock:
-                self._json[job_id] = (view.row, text)
-        return text
+                self._views[job_id] = view
+        return view
 
-    def job_progress(
-        self, owner_id: str, row: JobVersion | RunningJob
-    ) -> Progress | None:
+    def job_progress(self, owner_id: str, row: RunningJob) -> Progress | None:
         """Return the progress of a job, or None before its first claim.
 
         Raises:

@@ -41,7 +41,6 @@ from api.idempotency import (
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.responses import job_response
 from api.job_view.schemas import PRIORITIES, JobObject
-from api.job_view.serializer import serialize_job
 from api.jobs.options import distinct_tags, resolve_deadline
 from api.jobs.request_schemas import (
     CancelBody,
@@ -263,9 +262,7 @@ def cancel_job(path: JobPath) -> Response:
     delete_blobs(dependencies.storage, keys)
     if outcome.done:
         return Response(status=204)
-    return job_response(
-        serialize_job(dependencies.database, find_job(path.job_id)), 202
-    )
+    return job_response(find_job(path.job_id), 202)
 
 
 @post(
@@ -373,9 +370,7 @@ def _perform(
     job = find_job(job_id)
     if job.state == JobState.QUEUED and not outcome.done:
         notify_workers(dependencies, job_id)
-    return job_response(
-        serialize_job(dependencies.database, job), 200 if outcome.done else 202
-    )
+    return job_response(job, 200 if outcome.done else 202)
 
 
 def _begin_child(job_id: str) -> None:
@@ -390,4 +385,4 @@ def _create_child(create: Callable[[Database, str, SubmissionLimits], str]) -> R
         dependencies.database, current_owner_id(), submission_limits(dependencies)
     )
     notify_workers(dependencies, child_id)
-    return job_response(serialize_job(dependencies.database, find_job(child_id)), 202)
+    return job_response(find_job(child_id), 202)

@@ -17,7 +17,7 @@ from api.idempotency import begin_idempotent_request, idempotent
 from api.job_view.lookup import FramePath, JobPath, find_job
 from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject
-from api.job_view.serializer import frame_url, serialize_job
+from api.job_view.serializer import frame_url, read_job_object
 from api.jobs.actions import render_checkpoint, store_frame_as_asset
 from shared.errors import NotFound
 from shared.queries.jobs import get_frame, read_frames, read_latest_frame
@@ -35,7 +35,7 @@ def list_frames(path: JobPath) -> Response:
     """List the stored previews of a job, evenly spread, in order of iteration."""
     database = current_dependencies().database
     job = find_job(path.job_id)
-    checkpoints = serialize_job(database, job).checkpoints
+    checkpoints = read_job_object(database, job).checkpoints
     promote_urls = {row.iteration: row.promote_url for row in checkpoints}
     frames = read_frames(database, job.id)
     return add_etag(
@@ -96,13 +96,11 @@ def promote_frame(path: FramePath) -> Response:
     begin_idempotent_request({}, f"{frame_url(job.id, path.iteration)}/promote")
     checkpoints = {
         checkpoint.iteration
-        for checkpoint in serialize_job(dependencies.database, job).checkpoints
+        for checkpoint in read_job_object(dependencies.database, job).checkpoints
     }
     if path.iteration in checkpoints:
         child_id = render_checkpoint(dependencies, owner_id, job.id, path.iteration)
-        return job_response(
-            serialize_job(dependencies.database, find_job(child_id)), 202
-        )
+        return job_response(find_job(child_id), 202)
     frame = get_frame(dependencies.database, job.id, path.iteration)
     asset = store_frame_as_asset(dependencies, owner_id, frame)
     response = json_response(

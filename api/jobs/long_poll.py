@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flask import Response, request
@@ -11,18 +10,19 @@ from flask import Response, request
 from api.auth.authenticate import KEY_NO_LONGER_VALID, current_key_id
 from api.http.prefer import parse_wait_seconds
 from api.job_view.lookup import find_job
-from api.job_view.responses import is_known, job_response, view_response
-from api.job_view.serializer import serialize_job
+from api.job_view.responses import job_response
 from api.watch.message import VERSION
 from api.watch.subscription import SubscriptionFilter
 from shared.errors import TooManyStreams, Unauthenticated
+from shared.queries.jobs import read_job_version
+from shared.states import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from api.dependencies import Dependencies
     from api.job_view.view_cache import JobView
-    from api.watch.subscription import Subscription
+    from shared.queries.jobs import JobVersion
 
 
 def poll_job(
@@ -42,15 +42,23 @@ def poll_job(
         Unauthenticated: The key was revoked meanwhile, or has expired.
     """
     seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
-    view = dependencies.view_cache.get_view(owner_id, job_id)
-    waits_for_change = until_terminal or is_known(view)
-    if seconds == 0 or view.is_terminal or not waits_for_change:
-        return view_response(dependencies.view_cache, view)
-    with _subscribed(dependencies, owner_id, job_id) as subscription:
-        view = _wait_for_change(
-            dependencies, view, subscription, seconds, until_terminal=until_terminal
-        )
-    response = view_response(dependencies.view_cache, view)
+    view = dependencies.view_cache.get_view(owner_id, job_id, _is_known)
+    shown = view.version.version
+    if (
+        seconds == 0
+        or view.version.state in TERMINAL
+        or not (until_terminal or _is_known(shown))
+    ):
+        return _view_response(view)
+
+    def is_awaited(now: JobVersion) -> bool:
+        has_changed = not until_terminal and now.version != shown
+        return now.state in TERMINAL or has_changed
+
+    _wait(dependencies, owner_id, job_id, seconds, is_awaited)
+    response = _view_response(
+        dependencies.view_cache.get_view(owner_id, job_id, _is_known)
+    )
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
 
@@ -63,68 +71,82 @@ def respond_to_submission(
     The job is submitted in any case: without a free slot for a long poll, or once the
     key is revoked, the response is sent without waiting further.
     """
-    seconds, is_terminal = parse_wait_seconds(request.headers.get("Prefer", "")), False
+    seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
     if seconds > 0:
         try:
-            with _subscribed(dependencies, owner_id, job_id) as subscription:
-                view = dependencies.view_cache.get_view(owner_id, job_id)
-                is_terminal = _wait_for_change(
-                    dependencies, view, subscription, seconds, until_terminal=True
-                ).is_terminal
+            _wait(
+                dependencies,
+                owner_id,
+                job_id,
+                seconds,
+                lambda now: now.state in TERMINAL,
+            )
         except (TooManyStreams, Unauthenticated):
             seconds = 0
-    job = serialize_job(dependencies.database, find_job(job_id))
-    if reused:
-        job = job.model_copy(update={"reused": True})
-    response = job_response(job, 200 if is_terminal or reused else 202)
+    job = find_job(job_id)
+    has_ended = seconds > 0 and job.state in TERMINAL
+    response = job_response(
+        job,
+        200 if has_ended or reused else 202,
+        is_new=seconds == 0 and not reused,
+        reused=reused,
+    )
     if seconds > 0:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return response
 
 
-@contextmanager
-def _subscribed(
-    dependencies: Dependencies, owner_id: str, job_id: str
-) -> Iterator[Subscription]:
-    job_ids = frozenset({job_id})
+def _view_response(view: JobView) -> Response:
+    """Respond with a job as it was read; 304 if the client has its version."""
+    version = view.version.version
+    if _is_known(version):
+        response = Response(status=304)
+    else:
+        response = Response(view.json, mimetype="application/json")
+    headers = [("ETag", f'W/"{version}"'), ("Cache-Control", "private, no-cache")]
+    if view.poll_seconds is not None:
+        headers.append(("Retry-After", str(view.poll_seconds)))
+    response.headers.extend(headers)
+    return response
+
+
+def _is_known(version: int) -> bool:
+    """Return whether the client has this version of the job, by If-None-Match."""
+    return request.if_none_match.contains_weak(str(version))
+
+
+def _wait(
+    dependencies: Dependencies,
+    owner_id: str,
+    job_id: str,
+    seconds: int,
+    is_awaited: Callable[[JobVersion], bool],
+) -> None:
+    """Wait until `is_awaited` is true of a job's version, or the seconds have passed.
+
+    Raises:
+        TooManyStreams: No slot for a stream or long poll is free.
+        Unauthenticated: The key was revoked meanwhile, or has expired.
+    """
+    deadline = time.monotonic() + seconds
     subscription_filter = SubscriptionFilter(
-        owner_id, job_ids, includes_versions=True, key_id=current_key_id()
+        owner_id, frozenset({job_id}), includes_versions=True, key_id=current_key_id()
     )
     release = dependencies.stream_slots.take(owner_id)
     try:
         with dependencies.watcher.subscribe(subscription_filter) as subscription:
-            yield subscription
+            may_have_changed = True  # the job, before the subscription
+            while not subscription.is_ended:
+                if may_have_changed and is_awaited(
+                    read_job_version(dependencies.database, owner_id, job_id)
+                ):
+                    return
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return
+                messages = subscription.take(remaining)
+                may_have_changed = any(one.kind == VERSION for one in messages)
+            if subscription.is_expired:
+                raise Unauthenticated(KEY_NO_LONGER_VALID)
     finally:
         release()
-
-
-def _wait_for_change(
-    dependencies: Dependencies,
-    view: JobView,
-    subscription: Subscription,
-    seconds: int,
-    *,
-    until_terminal: bool,
-) -> JobView:
-    """Wait until a job has another version than this view, or until it is terminal.
-
-    Raises:
-        Unauthenticated: The key was revoked meanwhile, or has expired.
-    """
-    deadline = time.monotonic() + seconds
-    job_id, known_version = view.row.job_id, view.row.version
-    is_first = True
-    while not subscription.is_ended and (remaining := deadline - time.monotonic()) > 0:
-        # The first time without a message: the job may have changed before
-        # the subscription.
-        if is_first or any(
-            message.kind == VERSION for message in subscription.take(remaining)
-        ):
-            view = dependencies.view_cache.get_view(view.owner_id, job_id)
-            has_changed = not until_terminal and view.row.version != known_version
-            if view.is_terminal or has_changed:
-                return view
-        is_first = False
-    if subscription.is_expired:
-        raise Unauthenticated(KEY_NO_LONGER_VALID)
-    return dependencies.view_cache.get_view(view.owner_id, job_id)

@@ -15,7 +15,7 @@ from api.http.pagination import Query
 from api.http.responses import image_response
 from api.http.routes import get, make_blueprint
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
-from api.job_view.serializer import serialize_job
+from api.job_view.serializer import read_job_object
 from shared.errors import ResultNotReady, ResultPurged, ResultUnavailable
 from shared.images.decode import open_image
 from shared.params.formats import FORMATS, ResultFormat, format_of_key
@@ -150,7 +150,7 @@ def _finished_result(job: Job) -> tuple[str, str]:
 
 
 def _never_comes(job: Job) -> ResultUnavailable:
-    view = serialize_job(current_dependencies().database, job)
+    view = read_job_object(current_dependencies().database, job)
     reason = view.error.message if view.error else view.state_reason
     hints = {
         "retry": f"POST /v1/jobs/{job.id}/retry makes a new job that tries again",

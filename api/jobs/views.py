@@ -24,7 +24,7 @@ from api.idempotency import idempotent
 from api.job_view.lookup import JobPath, find_job, require_job_id
 from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject, JobPage
-from api.job_view.serializer import serialize_job, serialize_jobs
+from api.job_view.serializer import read_job_objects
 from api.jobs.actions import read_change
 from api.jobs.filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
 from api.jobs.long_poll import poll_job, respond_to_submission
@@ -86,7 +86,7 @@ def list_jobs(query: JobsQuery) -> Response:
     if query.count:
         count = count_jobs(database, owner_id, page.query.filters())
     body = JobPage(
-        data=serialize_jobs(database, page.rows),
+        data=read_job_objects(database, page.rows),
         next_cursor=page.next_cursor,
         count=count,
         count_is_capped=None if count is None else count == MAX_COUNTED,
@@ -128,8 +128,7 @@ def change_job(path: JobPath) -> Response:
     find_job(path.job_id)
     change = read_change(request, database.time)
     outcome = update_job(database, current_owner_id(), path.job_id, change)
-    job = serialize_job(database, find_job(path.job_id))
-    return job_response(job, 200 if outcome.done else 202)
+    return job_response(find_job(path.job_id), 200 if outcome.done else 202)
 
 
 @delete(blueprint, "/v1/jobs/<job_id>", s204="", s404=None, s409=None, s410=None)

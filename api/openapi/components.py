@@ -190,8 +190,6 @@ IN_PARTS = Trait(
 NAMED = Trait(tells={"Content-Disposition": (*_SENT, "304")})
 OF_A_JOB = Trait(
     tells={
-        "ETag": ("200", "202"),
-        "Cache-Control": ("200", "202"),
         "Retry-After": ("200", "202"),
         "Location": ("202",),
     }

@@ -10,7 +10,7 @@ from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_openapi.models import OPENAPI3_REF_TEMPLATE
 from flask_openapi.models.info import Info
@@ -22,7 +22,6 @@ from api.auth.sessions import COOKIE, CSRF_HEADER
 from api.explorations.schemas import ExplorationForm, ExplorationJson
 from api.http.problems import Problem
 from api.http.routes import PROBLEM_RESPONSE
-from api.http.validation import json_pointer
 from api.job_view.schemas import LogPage
 from api.jobs.history import Log, Metrics
 from api.jobs.request_schemas import (
@@ -43,7 +42,6 @@ from api.openapi.components import (
     TRAITS,
 )
 from api.openapi.examples import EXAMPLES, make_sample
-from shared.errors import FieldError, InvalidParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +49,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask_openapi.blueprint import APIBlueprint
     from flask_openapi.models.security_scheme import SecurityScheme
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     from api.openapi.components import Trait
 
@@ -98,7 +96,6 @@ def make_app() -> Flask:
         ),
         security_schemes=_SCHEMES,
         validation_error_model=Problem,
-        validation_error_callback=_refuse,
         doc_ui=False,
         template_folder="web/templates",
         static_folder="web/static",
@@ -143,17 +140,6 @@ def build_document(app: Flask) -> dict[str, Any]:
             for status in ("400", "409"):
                 operation["responses"].setdefault(status, dict(PROBLEM_RESPONSE))
     return described
-
-
-def _refuse(error: ValidationError) -> NoReturn:
-    raise InvalidParams(
-        [
-            FieldError(
-                json_pointer(one["loc"]), one["type"].replace("_", "-"), one["msg"]
-            )
-            for one in error.errors(include_url=False)
-        ]
-    ) from error
 
 
 Described = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -46,24 +46,18 @@ def show_figures() -> Response:
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def register_request_metrics(app: Flask) -> None:
-    """Count the requests of an app, and how long they took."""
-    app.before_request(_begin)
-    app.after_request(_count)
-
-
-def _begin() -> None:
+def begin_request() -> None:
+    """Note when a request began."""
     g.began_at = SYSTEM_CLOCK.monotonic()
 
 
-def _count(response: Response) -> Response:
+def count_request(response: Response) -> None:
+    """Count a request, and the time that it took unless it was held on purpose."""
     route = request.url_rule.rule if request.url_rule else "none"
     REQUESTS.labels(route, request.method, str(response.status_code)).inc()
-    is_held = response.is_streamed or "Preference-Applied" in response.headers
-    if not is_held and "began_at" in g:
+    if not response.is_streamed and "Preference-Applied" not in response.headers:
         seconds = SYSTEM_CLOCK.monotonic() - g.began_at
         REQUEST_SECONDS.labels(route).observe(seconds)
-    return response
 
 
 class _FarmCollector(Collector):

@@ -8,7 +8,7 @@ import structlog
 
 from api.http.timestamps import to_datetime
 from api.job_view.schemas import LoggedEvent, LogLine
-from api.job_view.serializer import serialize_changes, serialize_jobs
+from api.job_view.serializer import read_job_objects, serialize_changes
 from api.watch.message import END, LOG, OUTPUT, PARAMS_CHANGED, STATE, Message
 from shared.errors import DatabaseUnavailable
 from shared.queries.jobs import read_jobs
@@ -129,7 +129,7 @@ def _read_outputs(database: Database, events: Sequence[JobEventRow]) -> OutputsB
 def _serialize_possible(database: Database, rows: Sequence[Job]) -> list[JobObject]:
     """Serialize the jobs, leaving out those that cannot be serialized."""
     try:
-        return serialize_jobs(database, rows)
+        return read_job_objects(database, rows)
     except DatabaseUnavailable:
         raise
     except Exception:

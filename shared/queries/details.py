@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
@@ -42,27 +42,36 @@ class JobDetails:
         outputs: Output files by job id, in order, of jobs that have made several.
         jobs_ahead: Number of ready jobs claimed before each queued one, by job id.
         workers: Registered workers that run some of the jobs, by worker id.
-        queue_state: State of the queue; None if no job of the page is queued.
+        queue_state: State of the queue; None if it was not read.
         segments: Changes of parameters by job id, where there are any.
         pending_changes: Changes that have not begun, by job id, where there are any.
         checkpoints: Checkpoints by job id, in order.
         deleted_assets: Ids of deleted input pictures, once for each role, by job id.
     """
 
-    frames: dict[str, Frame]
-    outputs: dict[str, list[JobOutput]]
-    jobs_ahead: dict[str, int]
-    workers: dict[str, Worker]
-    queue_state: QueueState | None
-    segments: dict[str, tuple[Segment, ...]]
-    pending_changes: dict[str, list[Changes]]
-    checkpoints: dict[str, list[Checkpoint]]
-    deleted_assets: dict[str, list[str]]
+    frames: dict[str, Frame] = field(default_factory=dict)
+    outputs: dict[str, list[JobOutput]] = field(default_factory=dict)
+    jobs_ahead: dict[str, int] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    queue_state: QueueState | None = None
+    segments: dict[str, tuple[Segment, ...]] = field(default_factory=dict)
+    pending_changes: dict[str, list[Changes]] = field(default_factory=dict)
+    checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
+    deleted_assets: dict[str, list[str]] = field(default_factory=dict)
 
 
-def load_details(db: Database, jobs: Sequence[Job]) -> JobDetails:
-    """Read the details of jobs, in a number of queries that does not grow with them."""
-    queued = [job for job in jobs if job.state == JobState.QUEUED]
+def load_details(
+    db: Database, jobs: Sequence[Job], *, with_queue: bool = False
+) -> JobDetails:
+    """Read the details of jobs, in a number of queries that does not grow with them.
+
+    Args:
+        db: Database to read.
+        jobs: Rows of the jobs.
+        with_queue: Whether to read the queue, if a job waits in it: that costs more
+            than all the others.
+    """
+    queued = [job for job in jobs if with_queue and job.state == JobState.QUEUED]
     ids = [job.id for job in jobs]
     queue_state = read_queue_state(db) if queued else None
     with db.read() as session:

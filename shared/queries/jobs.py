@@ -29,18 +29,18 @@ _job = Job.__table__.c
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """Version of a job, and the part of its row that its progress depends on."""
+    """What tells whether something read of a job before still holds.
 
-    job_id: str
+    Attributes:
+        version: Version of the job; changes with what clients see of it.
+        state: State of the job.
+        lease_until: End of the lease. Each heartbeat moves it, also one with too little
+            progress for a new version.
+    """
+
     version: int
-    revision: int
     state: JobState
-    finish_requested: bool
-    iteration: int
-    iterations: int
-    finished_at: float | None
-    progress: dict[str, Any] | None
-    checkpoint_iteration: int
+    lease_until: float | None
 
 
 def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
@@ -48,13 +48,12 @@ def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
 
     Raises:
         JobNotFound: This owner has no such job.
+        JobPurged: The owner has deleted it.
     """
-    with db.read_connection() as connection:
-        row = connection.execute(
-            _version_statement(), {"job_id": job_id, "owner_id": owner_id}
-        ).one_or_none()
+    row = db.read_row(_version_statement(), {"job_id": job_id, "owner_id": owner_id})
     if row is not None:
-        return JobVersion(*row)
+        version, state, lease_until = row
+        return JobVersion(version, JobState(state), lease_until)
     get_job(db, owner_id, job_id)  # raises the reason why there is none
     return read_job_version(db, owner_id, job_id)  # created in between
 
@@ -62,18 +61,7 @@ def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
 @cache
 def _version_statement() -> Select[Any]:
     """Build the statement once: that takes longer than the query."""
-    return select(
-        _job.id,
-        _job.version,
-        _job.revision,
-        _job.state,
-        _job.finish_requested,
-        _job.iteration,
-        _job.iterations,
-        _job.finished_at,
-        _job.progress,
-        _job.checkpoint_iteration,
-    ).where(
+    return select(_job.version, _job.state, _job.lease_until).where(
         _job.id == bindparam("job_id"),
         _job.owner_id == bindparam("owner_id"),
         _job.deleted_at.is_(None),

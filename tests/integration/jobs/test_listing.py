@@ -39,8 +39,10 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
 
     page = [row(db, job_id) for job_id in ids]
 
-    assert load_details(db, page).jobs_ahead == dict(zip(ids, range(3), strict=True))
-    assert load_details(db, page[2:]).jobs_ahead == {ids[2]: 2}
+    assert load_details(db, page, with_queue=True).jobs_ahead == dict(
+        zip(ids, range(3), strict=True)
+    )
+    assert load_details(db, page[2:], with_queue=True).jobs_ahead == {ids[2]: 2}
 
 
 @pytest.mark.parametrize("shown", [1, 2, 6])
@@ -56,7 +58,7 @@ def test_places_behind_those_that_are_played_are_counted_by_the_database(
     line = read_queue_state(db)
 
     with statements() as asked:
-        ahead = load_details(db, page).jobs_ahead
+        ahead = load_details(db, page, with_queue=True).jobs_ahead
 
     keys = [row(db, job_id).ready_key for job_id in ids]
     for job in page:
@@ -93,7 +95,7 @@ def test_a_page_is_surveyed_in_a_number_of_queries_that_does_not_grow(db, clock)
     page = query_jobs(db, "own_a", 6)
 
     with statements() as asked:
-        known = load_details(db, page)
+        known = load_details(db, page, with_queue=True)
 
     asked = [statement for statement in asked if statement.startswith("SELECT")]
     assert len(asked) == 13  # seven of them for the line, which is read once a second

@@ -21,10 +21,10 @@ from shared.storage.base import StoredBlob
 from tests.simulation.farm.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import IO
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO, Any
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from tests.simulation.farm.processes import Process
@@ -69,12 +69,12 @@ class SimulatedDatabase(Database):
             yield session
         self._leave(point)
 
-    @contextmanager
     @override
-    def read_connection(self) -> Iterator[Connection]:
-        self._enter("read_connection")
-        with super().read_connection() as connection:
-            yield connection
+    def read_row(
+        self, statement: Select[Any], parameters: Mapping[str, Any]
+    ) -> Sequence[Any] | None:
+        self._enter("read_row")
+        return super().read_row(statement, parameters)
 
     @override
     def close(self) -> None:

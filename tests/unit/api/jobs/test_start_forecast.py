@@ -121,24 +121,30 @@ def test_retry_after_of_a_waiting_job_is_the_time_until_it_starts(
     assert polled.headers["Retry-After"] == str(seconds)
 
 
-def test_retry_after_of_a_submission_is_the_time_until_it_starts(api, measured, clock):
+def test_only_polls_tell_the_place_of_a_job(api, measured, clock):
     api.worker(setup=SETUP)
-    first = api.submit(params={"max_edge": 128})
+    api.submitted(max_edge=128)
     clock.advance(1)
-    second = api.submit(params={"max_edge": 64})
+    submitted = api.submit(params={"max_edge": 64})
+    url = submitted.json["urls"]["self"]
+    changed = api.client.patch(url, json={"name": "Lisbon"})
 
-    assert first.status_code == second.status_code == 202
-    assert first.headers["Retry-After"] == "1"
-    starts = second.json["queue"]["starts_in_s"]
-    assert 5 < starts < 30
-    assert second.headers["Retry-After"] == str(round(starts))
+    for answer in (submitted, changed):
+        assert answer.json["queue"] is None
+        assert answer.headers["Retry-After"] == "1"
+        assert "ETag" not in answer.headers  # the next poll is not answered with 304
+    polled = api.client.get(url)
+    assert polled.json["queue"]["position"] == 2
+    assert {**polled.json, "queue": None} == changed.json
 
 
 def test_retry_after_follows_the_place_where_no_start_is_known(api, clock):
-    answers = []
+    urls = []
     for _ in range(3):
-        answers.append(api.submit())
+        urls.append(api.submit().json["urls"]["self"])
         clock.advance(1)
+
+    answers = [api.client.get(url) for url in urls]
 
     assert [one.headers["Retry-After"] for one in answers] == ["1", "3", "5"]
 
@@ -151,9 +157,10 @@ def test_the_queue_tells_when_a_job_of_each_priority_would_start(api, behind, cl
     waits = api.client.get("/v1/queue").json["estimated_wait"]
 
     def starts(priority):
-        job = api.submit(params={"max_edge": 512}, priority=priority).json
-        cancel(api.db, LOCAL_OWNER_ID, job["id"])
-        return job["queue"]["starts_in_s"]
+        job_id = api.submit(params={"max_edge": 512}, priority=priority).json["id"]
+        place = queue(api, job_id)
+        cancel(api.db, LOCAL_OWNER_ID, job_id)
+        return place["starts_in_s"]
 
     assert {word: one["starts_in_s"] for word, one in waits.items()} == {
         word: starts(word) for word in ("high", "normal", "low")

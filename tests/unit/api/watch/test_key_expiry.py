@@ -57,8 +57,8 @@ def test_many_keys_cost_one_query_in_two_seconds_and_none_costs_nothing(
     keyed, key_checker, clock
 ):
     ids, asked = make_keys(keyed.db, 40), []
-    with keyed.db.read_connection() as connection:
-        engine = connection.engine
+    with keyed.db.read() as session:
+        engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
 
     for _ in range(20):  # reads of the watcher, five a second

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, select, text
 
 from shared.db.database import Database
 from shared.db.dialects import connect_postgres
@@ -66,6 +66,21 @@ def test_a_connection_that_stood_idle_is_replaced_in_time(postgresql_url):
         began = time.monotonic()
         database.ping()
     assert 0.7 < time.monotonic() - began < 5
+    database.close()
+
+
+def test_a_read_of_one_row_survives_the_loss_of_its_connection(postgresql_url):
+    database = Database(postgresql_url)
+    statement = select(bindparam("number", type_=Integer))
+    assert tuple(database.read_row(statement, {"number": 1})) == (1,)
+
+    with database.write() as session:
+        lost = session.scalars(text(_BACKENDS)).all()
+        for pid in lost:
+            session.execute(text(f"SELECT pg_terminate_backend({pid})"))
+
+    assert lost
+    assert tuple(database.read_row(statement, {"number": 2})) == (2,)
     database.close()
 
 
