@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask_openapi.blueprint import APIBlueprint
 
-from api.http.multipart import JSON_FIELDS
+from api.http.multipart import json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,7 @@ def post(
     content: dict[str, Any] = {}
     if form is not None:
         json_type = {"contentType": "application/json"}
-        encoding = {
-            field: json_type for field in JSON_FIELDS if field in form.model_fields
-        }
+        encoding = dict.fromkeys(json_fields(form), json_type)
         content["multipart/form-data"] = {
             "schema": schema_ref(form),
             "encoding": encoding,

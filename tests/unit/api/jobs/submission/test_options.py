@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.jobs.request_schemas import JobForm, JobJson
+from api.jobs.request_schemas import JobForm, JobRequest
 
 
 def test_a_job_is_submitted_with_deadlines_and_its_place_in_line(api):
@@ -50,7 +50,7 @@ def test_a_wrong_option_is_pointed_at(api, field, text):
 @pytest.mark.parametrize("name", ["max_attempts", "keep_every"])
 def test_the_form_states_and_takes_the_same_numbers_as_the_json(api, name):
     form, body = (
-        model.model_json_schema()["properties"][name] for model in (JobForm, JobJson)
+        model.model_json_schema()["properties"][name] for model in (JobForm, JobRequest)
     )
     most = form["anyOf"][0]["maximum"]
 
