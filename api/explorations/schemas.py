@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http.schemas import File
 from api.jobs.request_schemas import JobOptions
 from shared.params.explore import MAX_PICTURES, ExploreParams
-from shared.params.kinds import Params  # noqa: TC001 - pydantic reads the annotation
+from shared.params.kinds import Params
 
 
 class ExplorationRequest(JobOptions, ExploreParams):

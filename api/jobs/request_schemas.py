@@ -48,7 +48,8 @@ def _read_deadline(value: object, info: ValidationInfo) -> float:
     converted to another time zone.
     """
     now: float = (info.context or {})["now"]()  # `validate_body` sets it
-    ahead = None  # seconds; an integer may be too large for a float
+    ahead: float | None = None  # seconds; an integer may be too large for a float
+    moment = None
     if isinstance(value, int | float) and not isinstance(value, bool):
         ahead = value
     elif isinstance(value, str):
@@ -63,7 +64,7 @@ def _read_deadline(value: object, info: ValidationInfo) -> float:
     if ahead > LONGEST_SECONDS:
         limit = f"must be at most {LONGEST_SECONDS:,.0f} seconds ahead"
         raise PydanticCustomError("too_far", f"{limit}, not {str(value)[:40]}")
-    return now + ahead
+    return now + ahead if moment is None else moment.timestamp()
 
 
 def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:

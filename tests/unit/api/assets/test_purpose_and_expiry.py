@@ -150,7 +150,7 @@ def test_all_that_is_wrong_is_named_at_once(client):
                            content_type="multipart/form-data")  # fmt: skip
 
     named = [one["pointer"] for one in response.json["errors"]]
-    assert named == ["/file", "/purpose", "/expires_in"]
+    assert named == ["/purpose", "/expires_in", "/file"]
 
 
 @pytest.mark.parametrize("purpose", ["photo", "", "style,mask"])
