@@ -73,9 +73,7 @@ def submit_exploration(
             distinct.setdefault(picture.digest, numbered)
         if not (errors or content.errors or refused):
             errors += _count_errors(len(pictures), len(distinct))
-        content.require_no_errors(errors, refused)
-        if exploration is None:
-            raise AssertionError("a model that failed has errors")
+        exploration = content.require_valid(exploration, errors, refused)
         checked = CheckedSubmission(
             exploration, list(distinct.values()), content.uploads
         )

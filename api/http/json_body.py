@@ -20,8 +20,7 @@ from shared.errors import (
     UnsupportedMediaType,
     UploadTooLarge,
 )
-from shared.params.image_refs import StyleImage
-from shared.params.style import StyleParams
+from shared.params.style import StyleImage, StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -27,11 +27,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from api.http.schemas import File, Name, RequestBody
 from api.job_view.examples import NEW_JOB
 from api.job_view.schemas import PRIORITIES, PriorityWord
-from shared.params.image_refs import ImageRef, StyleImage
 from shared.params.kinds import Params
 from shared.params.schedule import MAX_ITERATIONS
 from shared.params.segments import Changes, Segment, apply_segments
-from shared.params.style import MAX_STYLES, StyleParams
+from shared.params.style import MAX_STYLES, ImageRef, StyleImage, StyleParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

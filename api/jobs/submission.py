@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,7 +24,6 @@ from api.jobs.job_pictures import (
 )
 from api.jobs.request_schemas import JobForm, JobOptions, JobRequest
 from api.jobs.submission_content import SubmissionContent, read_submission
-from api.jobs.work_digest import work_digest
 from shared.errors import DatabaseUnavailable, FieldError
 from shared.jobs.submit import (
     NewJob,
@@ -34,7 +36,12 @@ from shared.jobs.submit import (
 from shared.maintenance.rescue import mark_notified
 from shared.params.explore import ExploreParams
 from shared.params.memory import explore_need_bytes, need_bytes
-from shared.params.style import MAX_STYLES
+from shared.params.style import (
+    MAX_STYLES,
+    PICTURE_ROLES,
+    STYLE_ROLES,
+    StyleParams,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +64,6 @@ JOB_FORM = FormSpec(
     f"{CURL_AS_JSON} -d "
     """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",
 )
-_OWN_ROLES = ("content", "init_image", "content_labels")
-_STYLE_ROLES = ("mask", "region", "labels")  # of pictures that belong to a style
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,32 @@ class CheckedSubmission:
         return self.request.segments if isinstance(self.request, JobRequest) else ()
 
     def work_digest(self) -> str:
-        """Return the digest of everything that the result depends on."""
-        digests = {(one.role, one.position): one.digest for one in self.pictures}
-        return work_digest(self.params, self.segments, digests)
+        """Return a digest of everything known that the result depends on.
+
+        Jobs with the same digest have the same result.
+        """
+        work = {
+            "version": version("impasto"),  # of the engine, which names its weights
+            "params": params_without_asset_ids(self.params),
+            "segments": [
+                [segment.from_iteration, segment.changes.to_json()]
+                for segment in self.segments
+            ],
+            "pictures": sorted(
+                [one.role, one.position, one.digest] for one in self.pictures
+            ),
+        }
+        text = json.dumps(work, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def params_without_asset_ids(params: Params) -> dict[str, Any]:
+    """Return parameters as JSON without the asset ids, which differ between farms."""
+    pictures = {*PICTURE_ROLES, "styles", "pictures"}
+    body = params.model_dump(mode="json", exclude=pictures)
+    if isinstance(params, StyleParams):
+        body["styles"] = [{"weight": style.weight} for style in params.styles]
+    return body
 
 
 def submit_style_job(
@@ -132,21 +160,19 @@ def check_style_job(
         errors += check_masks(dependencies, owner_id, pictures)
         params = job and job.job_params()
         errors += check_label_maps(dependencies, owner_id, params, pictures, names)
-        content.require_no_errors(errors, refused)
-        if job is None:
-            raise AssertionError("a model that failed has errors")
+        job = content.require_valid(job, errors, refused)
         yield CheckedSubmission(job, pictures, content.uploads)
 
 
 def _place_files(content: SubmissionContent, form: Form) -> None:
     """Name the files of a form in the body, where JSON would name assets."""
-    for part in _OWN_ROLES:
+    for part in PICTURE_ROLES:
         for file in form.files[part][:1]:
             name = content.add_file(file, f"/{part}", part)
             content.body[part] = {"asset_id": name}
     _place_styles(content, form.files["style"][:MAX_STYLES])
     styles = content.body.get("styles", content.body.get("params", {}).get("styles"))
-    for role in _STYLE_ROLES:
+    for role in STYLE_ROLES:
         if isinstance(styles, list):
             _place_files_of_styles(content, form, role, styles)
 
@@ -196,11 +222,11 @@ def _place_files_of_styles(
 
 def _picture_names(body: Mapping[str, Any]) -> Iterator[PictureName]:
     """Yield how a body names its pictures, as far as these names are valid."""
-    places = [(role, 0, f"/{role}", body.get(role)) for role in _OWN_ROLES]
+    places = [(role, 0, f"/{role}", body.get(role)) for role in PICTURE_ROLES]
     styles = body.get("styles")
     styles = styles[:MAX_STYLES] if isinstance(styles, list) else []
     for position, style in enumerate(styles):
-        for member in ("image", *_STYLE_ROLES) if isinstance(style, dict) else ():
+        for member in ("image", *STYLE_ROLES) if isinstance(style, dict) else ():
             role = "style" if member == "image" else member
             pointer = f"/styles/{position}/{member}"
             places.append((role, position, pointer, style.get(member)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from api.assets.uploads import UploadedPicture, make_upload
 from api.http.json_body import JSON, read_json_object
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from api.http.multipart import Form, FormSpec
     from api.jobs.request_schemas import JobOptions
     from shared.errors import ImpastoError
+
+R = TypeVar("R", bound="JobOptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +59,38 @@ class SubmissionContent:
         self.pointers[pointer] = f"/{part}"
         return upload.digest
 
-    def require_no_errors(
-        self, errors: Iterable[FieldError], refused: Mapping[str, ImpastoError]
-    ) -> None:
-        """Raise one error that names everything wrong, where it stood in the request.
+    def require_valid(
+        self,
+        request: R | None,
+        errors: Iterable[FieldError],
+        refused: Mapping[str, ImpastoError],
+    ) -> R:
+        """Return the validated body, or raise one error that names everything wrong.
 
         Args:
+            request: Validated body; None if it has errors.
             errors: Errors of values, by JSON pointers of the body.
             refused: Why pictures cannot be used, by the same pointers.
 
         Raises:
-            InvalidParams: Values are wrong or missing.
+            InvalidParams: Values are wrong or missing; pointers are those of the
+                request.
             InvalidImages: Only pictures are wrong.
         """
         known = {error.pointer for error in self.errors}
-        renamed = [replace(one, pointer=self._origin(one.pointer)) for one in errors]
-        renamed = [
-            one for one in renamed if one.code != "missing" or one.pointer not in known
-        ]
-        found = [*self.errors, *renamed]
+        found = [*self.errors]
+        for error in errors:
+            pointer = self._origin(error.pointer)
+            if error.code != "missing" or pointer not in known:
+                found.append(replace(error, pointer=pointer))
         causes = {self._origin(pointer): refused[pointer] for pointer in refused}
         if causes and not found:
             raise InvalidImages(causes)
-        if causes or found:
-            raise InvalidParams(
-                [*found, *(InvalidImages(causes).errors if causes else ())]
-            )
+        if causes:
+            found += InvalidImages(causes).errors
+        if found or request is None:
+            raise InvalidParams(found)
+        return request
 
     def _origin(self, pointer: str) -> str:
         """Return where a value of the body, or the value around it, stood."""
