@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Response, request
@@ -11,20 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
-from api.http.json_body import JSON
-from api.http.multipart import read_form
 from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
 from api.idempotency import counts_as_submission
 from api.job_view.examples import JOB
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
-from api.job_view.schemas import JobUrls, QueuePlace
+from api.job_view.schemas import PRIORITIES, JobUrls, QueuePlace
 from api.job_view.serializer import read_job_object
-from api.jobs.form_submission import JOB_FORM
-from api.jobs.json_submission import read_json_submission
-from api.jobs.request_schemas import JobForm, JobJson
-from api.jobs.submission import validate_form_submission, validate_json_submission
-from api.jobs.work_digest import work_digest
+from api.jobs.request_schemas import JobForm, JobRequest
+from api.jobs.submission import check_style_job
 from shared.errors import JobNotFound, JobPurged
 from shared.jobs.submit import find_reusable_job
 from shared.params.memory import largest_fitting_edge, peak_bytes
@@ -41,7 +34,6 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
     from shared.db.database import Database
-    from shared.params.segments import Segment
     from shared.params.style import StyleParams
     from shared.queries.eta import LiveWorker, WaitingJob
     from shared.queries.queue import QueueState
@@ -132,25 +124,6 @@ class Estimate(BaseModel):
 _MEGA = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class _EstimateRequest:
-    """Job to be estimated, form or JSON.
-
-    Attributes:
-        params: Parameters of the job.
-        segments: Planned changes of parameters.
-        priority: Priority in the queue.
-        size: Width and height of its content picture, px.
-        digests: SHA-256 of its pictures, by role and position.
-    """
-
-    params: StyleParams
-    segments: tuple[Segment, ...]
-    priority: int
-    size: tuple[int, int]
-    digests: dict[tuple[str, int], str]
-
-
 def build_estimate(
     dependencies: Dependencies, owner_id: str, request: Request
 ) -> Estimate:
@@ -158,20 +131,24 @@ def build_estimate(
 
     Raises:
         InvalidParams: Values are wrong or missing, or masks cannot be used.
-        PictureRefused: Some pictures cannot be used.
+        InvalidImages: Some pictures cannot be used.
     """
-    read = _from_json if request.mimetype == JSON else _from_form
-    requested = read(dependencies, owner_id, request)
-    params = apply_segments(requested.params, requested.segments)
+    with check_style_job(dependencies, owner_id, request) as checked:
+        params = apply_segments(checked.request.job_params(), checked.segments)
+        priority = PRIORITIES[checked.request.priority]
+        digest = checked.work_digest()
+        (size,) = (
+            (picture.info.width, picture.info.height)
+            for picture in checked.pictures
+            if picture.role == "content"
+        )
     database = dependencies.database
     queue_state = read_queue_state(database)
-    waiting = new_waiting_job(
-        queue_state, owner_id, params, requested.size, requested.priority
-    )
+    waiting = new_waiting_job(queue_state, owner_id, params, size, priority)
     capable_workers = queue_state.capable_workers(waiting)
-    scale_areas = scale_megapixels(params.stages, *requested.size)
+    scale_areas = scale_megapixels(params.stages, *size)
     iteration_counts = [count for _, count in params.stages]
-    width, height = _result_size(requested.size, params.max_edge)
+    width, height = _result_size(size, params.max_edge)
     return Estimate(
         width=width,
         height=height,
@@ -190,56 +167,12 @@ def build_estimate(
         else _largest_edge(params, queue_state),
         workers=_worker_estimates(params, queue_state, waiting),
         queue=estimate_queue_place(database, queue_state, waiting),
-        equal_job=_equal_job(database, owner_id, requested),
+        equal_job=_equal_job(database, owner_id, digest),
     )
 
 
-def _from_form(
-    dependencies: Dependencies, owner_id: str, request: Request
-) -> _EstimateRequest:
-    with read_form(request, dependencies, JOB_FORM) as form:
-        submission, pictures = validate_form_submission(dependencies, owner_id, form)
-        digests = {
-            (picture.role, picture.position): hashlib.sha256(picture.read()).hexdigest()
-            for picture in submission.pictures
-        }
-    size = next(
-        (info.width, info.height)
-        for picture, info in pictures
-        if picture.role == "content"
-    )
-    return _EstimateRequest(
-        submission.params,
-        submission.segments,
-        submission.options.priority,
-        size,
-        digests,
-    )
-
-
-def _from_json(
-    dependencies: Dependencies, owner_id: str, request: Request
-) -> _EstimateRequest:
-    submission = read_json_submission(request, dependencies.database.time)
-    params, pictures = validate_json_submission(dependencies, owner_id, submission)
-    size = next(
-        (picture.info.width, picture.info.height)
-        for picture in pictures
-        if picture.is_content
-    )
-    digests = {
-        (picture.role, picture.position): picture.asset.digest for picture in pictures
-    }
-    return _EstimateRequest(
-        params, submission.segments, submission.options.priority, size, digests
-    )
-
-
-def _equal_job(
-    database: Database, owner_id: str, requested: _EstimateRequest
-) -> EqualJob | None:
+def _equal_job(database: Database, owner_id: str, digest: str) -> EqualJob | None:
     """Find the job that `reuse` would return instead of a new one."""
-    digest = work_digest(requested.params, requested.segments, requested.digests)
     job_id = find_reusable_job(database, owner_id, digest)
     if job_id is None:
         return None
@@ -307,8 +240,8 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
 
 
 @post(
-    blueprint, "/v1/estimates", JobForm, JobJson, s200=Estimate, s400=None, s413=None,
-    s415=None, s503=None,
+    blueprint, "/v1/estimates", JobForm, JobRequest, s200=Estimate, s400=None,
+    s413=None, s415=None, s503=None,
 )  # fmt: skip
 @counts_as_submission
 def estimate_job() -> Response:

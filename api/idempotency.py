@@ -249,7 +249,7 @@ def canonical_form(form: Form) -> Mapping[str, Any]:
             name: [stream_sha256(file.stream) for file in files]
             for name, files in form.files.items()
         },
-        "fields": {name: _canonical(text) for name, text in form.fields.items()},
+        "fields": form.fields,
     }
 
 
@@ -270,11 +270,3 @@ def stream_sha256(stream: BinaryIO | Any) -> str:
 def _fingerprint(content: Mapping[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(text: str) -> str:
-    """Write JSON in canonical form; return other text unchanged."""
-    try:
-        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        return text

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
-from api.http.schemas import File, ResponseModel
+from api.http.schemas import File, RequestBody, ResponseModel
 from api.job_view.examples import ASSET, FRAME
-from shared.assets import UPLOAD_PURPOSES, Purpose
 
 
 class AssetUrls(ResponseModel):
@@ -71,25 +70,20 @@ class FrameList(ResponseModel):
     data: list[FrameObject]
 
 
-SentFor = Annotated[
-    Purpose, WithJsonSchema({"type": "string", "enum": [*UPLOAD_PURPOSES]})
-]
 MAX_EXPIRES_IN = 10 * 366 * 86_400  # seconds: ten years
 
 
-class AssetForm(BaseModel):
-    """The multipart form that uploads a picture."""
+class UploadOptions(RequestBody):
+    """Fields of the form that uploads a picture."""
 
-    model_config = ConfigDict(frozen=True)
-
-    file: File = Field(description="the picture")
     sha256: str | None = Field(
         default=None,
+        pattern="^[0-9A-Fa-f]{64}$",
         description="of the file, in hex; 409 if other bytes arrive. As good: the "
         "header Content-Digest, of the request or of the part, that of the file",
     )
-    purpose: SentFor = Field(
-        default=Purpose.ANY, description="what it is for; pictures are listed by it"
+    purpose: Literal["content", "style", "mask", "init", "any"] = Field(
+        default="any", description="what it is for; pictures are listed by it"
     )
     expires_in: int | None = Field(
         default=None,
@@ -97,3 +91,9 @@ class AssetForm(BaseModel):
         le=MAX_EXPIRES_IN,
         description="seconds after which it goes, unless a job uses it; default: never",
     )
+
+
+class AssetForm(UploadOptions):
+    """The multipart form that uploads a picture."""
+
+    file: File = Field(description="the picture")

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import BaseModel, Field
 
-from api.assets.schemas import MAX_EXPIRES_IN, AssetObject, AssetUrls, FrameObject
-from api.assets.uploads import (
-    UploadedPicture,
-    inspect_pictures,
-    is_blob_whole,
-    restore_blob,
-    store_pictures,
+from api.assets.schemas import (
+    AssetForm,
+    AssetObject,
+    AssetUrls,
+    FrameObject,
+    UploadOptions,
 )
+from api.assets.uploads import add_picture, is_blob_whole, make_upload, restore_blob
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.json_body import collect_body_errors
 from api.http.multipart import FormSpec, read_form
 from api.http.timestamps import to_datetime
 from api.http.validation import is_plausible_id
 from api.idempotency import begin_idempotent_request, canonical_form, require_free_space
 from api.job_view.serializer import frame_url
 from shared.assets import (
-    UPLOAD_PURPOSES,
     AssetOptions,
     Purpose,
     get_asset,
@@ -54,7 +54,6 @@ log = structlog.get_logger(__name__)
 
 _DIGEST_HEADER = "Content-Digest"
 _DIGEST_MEMBER = re.compile(r"[A-Za-z*][\w.*-]*=[^\s].*")  # of any algorithm
-_WHOLE_SECONDS = re.compile(r"[0-9]{1,12}")
 _SHA256_BYTES = 32
 
 
@@ -154,65 +153,45 @@ def store_upload(
     Raises:
         InvalidParams: There is no file or more than one, or a digest is malformed.
         DigestMismatch: The bytes received have another digest than the client sent.
-        PictureRefused: The picture cannot be used.
+        InvalidImages: The picture cannot be used.
         StorageFull: The storage is full.
     """
     require_free_space(dependencies)
     with read_form(request, dependencies, ASSET_FORM) as form:
         begin_idempotent_request(canonical_form(form))
-        picture, options = _read_form(form)
-        digest = picture.digest()
+        options, errors = _read_fields(form)
+        uploads = [make_upload(file.stream, options) for file in form.files["file"]]
+        if not uploads:
+            errors.append(FieldError("/file", "missing", "the picture is missing"))
+        if errors:
+            raise InvalidParams(errors)
+        upload = uploads[0]
         for declared in _declared_digests(request, form):
-            if declared != digest:
-                raise DigestMismatch(f"sha256 {digest} arrived, not {declared}")
-        existing = renew_asset(dependencies.database, owner_id, digest, options)
+            if declared != upload.digest:
+                raise DigestMismatch(f"sha256 {upload.digest} arrived, not {declared}")
+        existing = renew_asset(dependencies.database, owner_id, upload.digest, options)
         if existing is not None:
-            restore_blob(dependencies.storage, existing.key or "", picture)
+            restore_blob(dependencies.storage, existing.key or "", upload)
             return existing, False
-        pictures = inspect_pictures(dependencies, owner_id, [picture])
-        (input_asset,) = store_pictures(dependencies, owner_id, pictures, options)
-    asset = get_asset(dependencies.database, owner_id, input_asset.asset_id)
-    return asset, input_asset.is_new
+        stored = add_picture(dependencies, owner_id, upload)
+    asset = get_asset(dependencies.database, owner_id, stored.id)
+    return asset, stored.is_new
 
 
-def _read_form(form: Form) -> tuple[UploadedPicture, AssetOptions]:
+def _read_fields(form: Form) -> tuple[AssetOptions, list[FieldError]]:
     errors = [*form.errors]
-    if not form.files["file"]:
-        errors.append(FieldError("/file", "missing", "the picture is missing"))
-    options = AssetOptions(_purpose(form, errors), _expires_in(form, errors))
-    if errors:
-        raise InvalidParams(errors)
-    return UploadedPicture("file", 0, form.files["file"][0]), options
-
-
-def _purpose(form: Form, errors: list[FieldError]) -> Purpose | None:
-    text = form.fields.get("purpose", "").strip()
-    if text and text not in UPLOAD_PURPOSES:
-        detail = f"must be one of {', '.join(UPLOAD_PURPOSES)}"
-        errors.append(FieldError("/purpose", "enum", detail))
-        return None
-    return Purpose(text) if text else None
-
-
-def _expires_in(form: Form, errors: list[FieldError]) -> int | None:
-    text = form.fields.get("expires_in", "").strip()
-    if not text:
-        return None
-    if not _WHOLE_SECONDS.fullmatch(text) or not 1 <= int(text) <= MAX_EXPIRES_IN:
-        detail = f"must be whole seconds, from 1 to {MAX_EXPIRES_IN}"
-        errors.append(FieldError("/expires_in", "range", detail))
-        return None
-    return int(text)
+    fields = collect_body_errors(form.fields, UploadOptions, errors)
+    if fields is None:
+        return AssetOptions(), errors
+    purpose = Purpose(fields.purpose) if "purpose" in form.fields else None
+    return AssetOptions(purpose, fields.expires_in), errors
 
 
 def _declared_digests(request: Request, form: Form) -> Iterator[str]:
     """Yield the digests that the client sent, in hex."""
+    if sha256 := form.fields.get("sha256"):
+        yield sha256.lower()
     (file,) = form.files["file"]
-    if text := form.fields.get("sha256", "").strip().lower():
-        if len(text) != 2 * _SHA256_BYTES or set(text) - set("0123456789abcdef"):
-            detail = "must be 64 hex digits"
-            raise InvalidParams([FieldError("/sha256", "digest", detail)])
-        yield text
     for headers in (request.headers, file.headers):
         if (header := headers.get(_DIGEST_HEADER)) is not None:
             yield from _parse_content_digest(header)
@@ -242,11 +221,4 @@ def _parse_content_digest(header: str) -> Iterator[str]:
         yield digest.hex()
 
 
-ASSET_FORM = FormSpec(
-    "a picture",
-    {"file": 1},
-    (),
-    ("sha256", "purpose", "expires_in"),
-    "file, sha256, purpose, expires_in",
-    "curl -F file=@photo.jpg ...",
-)
+ASSET_FORM = FormSpec("a picture", AssetForm, "curl -F file=@photo.jpg ...")

@@ -22,37 +22,28 @@ from shared.images.decoder_process import inspect_apart
 from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import IO
-
-    from werkzeug.datastructures import FileStorage
 
     from api.dependencies import Dependencies
     from shared.assets import AssetOptions
     from shared.images.inspect import ImageInfo
     from shared.storage.base import Storage
 
-    InspectedPicture = tuple["UploadedPicture", ImageInfo]
-
-_REPEATED = {"style", "picture"}  # fields that may hold several files
-
 
 @dataclass(frozen=True, slots=True)
 class UploadedPicture:
-    """File of a form, with its role and its position among the files of this role."""
+    """File that was received and may become an asset.
 
-    role: str
-    position: int
-    file: FileStorage
+    Attributes:
+        stream: Open file.
+        digest: SHA-256 of its bytes, in hex.
+        options: Purpose and expiry that the owner gives; None: neither.
+    """
 
-    @property
-    def pointer(self) -> str:
-        """JSON pointer to its form field."""
-        if self.role in _REPEATED:
-            return f"/{self.role}/{self.position}"
-        if self.role in {"mask", "region", "labels"}:
-            return f"/{self.role}_{self.position}"
-        return f"/{self.role}"
+    stream: IO[bytes]
+    digest: str
+    options: AssetOptions | None = None
 
     def read(self) -> bytes:
         """Return all of its bytes; may be called repeatedly."""
@@ -60,17 +51,8 @@ class UploadedPicture:
 
     def rewind(self) -> IO[bytes]:
         """Return its stream, at its start."""
-        self.file.stream.seek(0)
-        return self.file.stream
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the file in bytes."""
-        return self.file.stream.seek(0, SEEK_END)
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the file, in hex."""
-        return stream_sha256(self.file.stream)
+        self.stream.seek(0)
+        return self.stream
 
 
 class InvalidImages(ImpastoError):
@@ -93,127 +75,86 @@ class InvalidImages(ImpastoError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InputAsset:
-    """Asset that a new job uses in one role, such as style 0.
-
-    Attributes:
-        role: Form field or input role, such as content, style or mask.
-        position: Index among the inputs of this role.
-        asset_id: Id of the asset.
-        digest: SHA-256 of its bytes, in hex.
-        is_new: Whether this request created the asset.
-    """
-
-    role: str
-    position: int
-    asset_id: str
-    digest: str
-    is_new: bool = False
+def make_upload(
+    stream: IO[bytes], options: AssetOptions | None = None
+) -> UploadedPicture:
+    """Return an open file as an upload."""
+    return UploadedPicture(stream, stream_sha256(stream), options)
 
 
-def inspect_pictures(
-    dependencies: Dependencies, owner_id: str, pictures: Sequence[UploadedPicture]
-) -> list[InspectedPicture]:
-    """Inspect pictures: format, size, readability.
+def add_picture(
+    dependencies: Dependencies, owner_id: str, upload: UploadedPicture
+) -> StoredAsset:
+    """Inspect a picture, and store it as an asset of its owner.
 
     Raises:
-        InvalidImages: Some cannot be used; the error names all of them.
+        InvalidImages: It cannot be used.
+        StorageFull: The storage is full.
     """
-    checked, refused = try_inspect_pictures(dependencies, owner_id, pictures)
-    if refused is not None:
-        raise refused
-    return checked
+    try:
+        info = inspect_picture(dependencies, owner_id, upload)
+    except (ImageUnreadable, ImageTooLarge) as error:
+        raise InvalidImages({"/file": error}) from error
+    return store_picture(dependencies, owner_id, upload, info)
 
 
-def store_pictures(
-    dependencies: Dependencies,
-    owner_id: str,
-    pictures: Sequence[InspectedPicture],
-    options: AssetOptions | None = None,
-) -> tuple[InputAsset, ...]:
-    """Store inspected pictures as assets of their owner.
+def inspect_picture(
+    dependencies: Dependencies, owner_id: str, upload: UploadedPicture
+) -> ImageInfo:
+    """Inspect a picture: format, size, readability.
 
-    Args:
-        dependencies: Dependencies of the app.
-        owner_id: Owner of the assets.
-        pictures: Pictures with what the inspection found.
-        options: Purpose and expiry that the owner gives; None: neither.
+    Raises:
+        ImageUnreadable: Its format is not supported, or it is damaged.
+        ImageTooLarge: It has too many pixels.
+        ServerBusy: No slot for decoding became free in time.
+    """
+    with dependencies.decoder_slots.hold(owner_id):
+        # The picture is in memory only from here on.
+        return inspect_apart(upload.read(), dependencies.settings.max_pixels)
+
+
+def store_picture(
+    dependencies: Dependencies, owner_id: str, upload: UploadedPicture, info: ImageInfo
+) -> StoredAsset:
+    """Store an inspected picture as an asset of its owner.
 
     Raises:
         StorageFull: The storage is full.
     """
-    ensure_owner(dependencies.database, owner_id)
-    return tuple(
-        _store_picture(dependencies, owner_id, *picture, options)
-        for picture in pictures
+    database, storage = dependencies.database, dependencies.storage
+    ensure_owner(database, owner_id)
+    digest, options = upload.digest, upload.options
+    existing = find_or_renew_asset(database, owner_id, digest, options)
+    if existing is not None and existing.key is not None:
+        restore_blob(storage, existing.key, upload)
+        return StoredAsset(existing.id, existing.key, is_new=False)
+    # A blob of this upload alone: a deletion of another cannot take it away.
+    key = f"assets/{digest}-{ULID()}"
+    asset = NewAsset(
+        owner_id=owner_id,
+        digest=digest,
+        key=key,
+        bytes=upload.stream.seek(0, SEEK_END),
+        media_type=info.media_type,
+        width=info.width,
+        height=info.height,
+        options=options,
     )
+    storage.put(key, upload.rewind())  # blob before row
+    stored = store_asset(database, asset)
+    if stored.key != key:  # another request was faster
+        delete_blobs(storage, [key])
+    return stored
 
 
-def try_inspect_pictures(
-    dependencies: Dependencies, owner_id: str, pictures: Sequence[UploadedPicture]
-) -> tuple[list[InspectedPicture], InvalidImages | None]:
-    """Inspect pictures; return the usable ones, and an error that names the others."""
-    checked: list[InspectedPicture] = []
-    causes: dict[str, ImpastoError] = {}
-    for picture in pictures:
-        try:
-            with dependencies.decoder_slots.hold(owner_id):
-                # The picture is in memory only from here on.
-                info = inspect_apart(picture.read(), dependencies.settings.max_pixels)
-        except (ImageUnreadable, ImageTooLarge) as error:
-            causes[picture.pointer] = error
-        else:
-            checked.append((picture, info))
-    return checked, InvalidImages(causes) if causes else None
-
-
-def _store_picture(
-    dependencies: Dependencies,
-    owner_id: str,
-    picture: UploadedPicture,
-    info: ImageInfo,
-    options: AssetOptions | None,
-) -> InputAsset:
-    digest = picture.digest()
-    stored = _find_existing(dependencies, owner_id, digest, options)
-    if stored is not None:
-        restore_blob(dependencies.storage, stored.key, picture)
-    stored = stored or _store_new(
-        dependencies,
-        picture,
-        NewAsset(
-            owner_id=owner_id,
-            digest=digest,
-            # A blob of this upload alone: a deletion of another cannot take it away.
-            key=f"assets/{digest}-{ULID()}",
-            bytes=picture.size_bytes,
-            media_type=info.media_type,
-            width=info.width,
-            height=info.height,
-            options=options,
-        ),
-    )
-    return InputAsset(picture.role, picture.position, stored.id, digest, stored.is_new)
-
-
-def _find_existing(
-    dependencies: Dependencies, owner_id: str, digest: str, options: AssetOptions | None
-) -> StoredAsset | None:
-    asset = find_or_renew_asset(dependencies.database, owner_id, digest, options)
-    if asset is None or asset.key is None:
-        return None
-    return StoredAsset(asset.id, asset.key, is_new=False)
-
-
-def restore_blob(storage: Storage, key: str, picture: UploadedPicture) -> None:
+def restore_blob(storage: Storage, key: str, upload: UploadedPicture) -> None:
     """Write the blob of an uploaded picture again if it was lost or damaged.
 
     Raises:
         StorageFull: The storage is full.
     """
-    if not is_blob_whole(storage, key, picture.digest()):
-        storage.put(key, picture.rewind())
+    if not is_blob_whole(storage, key, upload.digest):
+        storage.put(key, upload.rewind())
 
 
 def is_blob_whole(storage: Storage, key: str, digest: str) -> bool:
@@ -223,13 +164,3 @@ def is_blob_whole(storage: Storage, key: str, digest: str) -> bool:
             return stream_sha256(blob) == digest
     except BlobMissing:
         return False
-
-
-def _store_new(
-    dependencies: Dependencies, picture: UploadedPicture, asset: NewAsset
-) -> StoredAsset:
-    dependencies.storage.put(asset.key, picture.rewind())  # blob before row
-    stored = store_asset(dependencies.database, asset)
-    if stored.key != asset.key:  # another request was faster
-        delete_blobs(dependencies.storage, [asset.key])
-    return stored

@@ -1,32 +1,40 @@
-"""Pydantic models of new explorations: form and JSON."""
+"""Models of new explorations: the JSON that is validated, and the form."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar
+
+from pydantic import Field
 
 from api.http.schemas import File
-from api.jobs.request_schemas import ReuseWord
-from shared.db.base import MAX_NAME
+from api.jobs.request_schemas import JobOptions
 from shared.params.explore import MAX_PICTURES, ExploreParams
+from shared.params.kinds import Params
 
 
-class ExplorationForm(BaseModel):
+class ExplorationRequest(JobOptions, ExploreParams):
+    """An exploration of assets, or of the shipped pictures.
+
+    Parameters stand beside the options, or in `params`, as in the job object.
+    """
+
+    params_model: ClassVar[type[Params]] = ExploreParams
+
+    params: ExploreParams | None = Field(
+        default=None, description="any of the parameters, as in a job"
+    )
+
+
+class ExplorationForm(JobOptions):
     """The multipart form that submits an exploration with its pictures."""
-
-    model_config = ConfigDict(frozen=True)
 
     picture: list[File] = Field(
         default=[],
         max_length=MAX_PICTURES,
         description="pictures to look at; repeat the part",
     )
-    params: ExploreParams = Field(default=ExploreParams(), description="as JSON")
-    name: str | None = Field(default=None, max_length=MAX_NAME)
-    reuse: ReuseWord = "never"
-
-
-class ExplorationJson(ExploreParams):
-    """An exploration of assets, or of the shipped pictures."""
-
-    name: str | None = Field(default=None, max_length=MAX_NAME)
-    reuse: ReuseWord = "never"
+    params: ExploreParams = Field(
+        default=ExploreParams(),
+        description="as JSON",
+        examples=[{"layers": ["relu3_1"]}],
+    )

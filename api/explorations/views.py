@@ -6,7 +6,7 @@ from flask import Response, request
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
-from api.explorations.schemas import ExplorationForm, ExplorationJson
+from api.explorations.schemas import ExplorationForm, ExplorationRequest
 from api.explorations.service import submit_exploration
 from api.http.routes import make_blueprint, post
 from api.idempotency import idempotent
@@ -17,7 +17,7 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
 
 
 @post(
-    blueprint, "/v1/explorations", ExplorationForm, ExplorationJson,
+    blueprint, "/v1/explorations", ExplorationForm, ExplorationRequest,
     s200=JobObject, s202=JobObject, s400=None, s413=None, s415=None, s429=None,
     s503=None,
 )  # fmt: skip

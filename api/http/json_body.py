@@ -20,11 +20,10 @@ from shared.errors import (
     UnsupportedMediaType,
     UploadTooLarge,
 )
-from shared.params.image_refs import StyleImage
-from shared.params.style import StyleParams
+from shared.params.style import StyleImage, StyleParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -33,7 +32,7 @@ JSON = "application/json"
 _MAX_DEPTH = 20  # bodies of the API need three
 
 
-def parse_object(text: str, field: str, example: str) -> dict[str, Any]:
+def parse_object(text: str, field: str, example: str = "{...}") -> dict[str, Any]:
     """Parse a JSON object; a key given twice and NaN or Infinity are errors.
 
     Args:
@@ -44,25 +43,30 @@ def parse_object(text: str, field: str, example: str) -> dict[str, Any]:
     Raises:
         MalformedJson: The text is not such an object.
     """
-    value = _parse(text, field)
+    value = parse_json(text, field)
     if not isinstance(value, dict):
         raise MalformedJson(f"{field}: must be a JSON object, such as {example}")
     return value
 
 
-def parse_list(text: str, field: str, example: str) -> list[Any]:
+def parse_list(text: str, field: str, example: str = "[...]") -> list[Any]:
     """Parse a JSON array, as `parse_object` does an object.
 
     Raises:
         MalformedJson: The text is not such an array.
     """
-    value = _parse(text, field)
+    value = parse_json(text, field)
     if not isinstance(value, list):
         raise MalformedJson(f"{field}: must be a JSON array, such as {example}")
     return value
 
 
-def _parse(text: str, field: str) -> object:
+def parse_json(text: str, field: str) -> object:
+    """Parse any JSON value, as `parse_object` does an object.
+
+    Raises:
+        MalformedJson: The text is not strict JSON.
+    """
     try:
         value: object = json.loads(
             text, object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
@@ -161,25 +165,37 @@ def read_json_object(
         raise MalformedJson(f"body: not UTF-8: {error}") from error
 
 
-def validate_body(body: Mapping[str, Any], model: type[Body], hint: str = "") -> Body:
+def validate_body(
+    body: Mapping[str, Any],
+    model: type[Body],
+    hint: str = "",
+    now: Callable[[], float] | None = None,
+) -> Body:
     """Validate a body without converting values: "5" is not a number.
 
     Args:
         body: Members of the body.
         model: Model of the body.
         hint: Hint of the error.
+        now: Function that reads the time of the database, in seconds since 1970;
+            called only for a deadline.
 
     Raises:
         InvalidParams: Members are wrong, unknown or missing; all are listed.
     """
     try:
-        return model.model_validate_json(json.dumps(body), strict=True)
+        return model.model_validate_json(
+            json.dumps(body), strict=True, context={"now": now}
+        )
     except ValidationError as error:
         raise InvalidParams(field_errors(error, model), hint=hint) from error
 
 
 def collect_body_errors(
-    body: Mapping[str, Any], model: type[Body], errors: list[FieldError]
+    body: Mapping[str, Any],
+    model: type[Body],
+    errors: list[FieldError],
+    now: Callable[[], float] | None = None,
 ) -> Body | None:
     """Validate a body as `validate_body` does, but add the errors to `errors`.
 
@@ -190,7 +206,7 @@ def collect_body_errors(
     """
     pointers = {error.pointer for error in errors}
     try:
-        return validate_body(body, model)
+        return validate_body(body, model, now=now)
     except InvalidParams as error:
         parents = {pointer.rpartition("/")[0] for pointer in pointers} - {""}
         errors.extend(

@@ -1,16 +1,19 @@
-"""Multipart forms: read within limits, sorted into files and fields."""
+"""Multipart forms: read within limits; their fields as JSON values, and their files."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import json
+import re
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from api.http.body import body_slot
-from api.http.json_body import JSON
+from api.http.json_body import JSON, parse_json, parse_list, parse_object
 from api.http.slots import (
     MAX_FIELD_BYTES,
     BoundedFile,
@@ -19,6 +22,7 @@ from api.http.slots import (
 )
 from shared.errors import (
     FieldError,
+    MalformedJson,
     MalformedMultipart,
     UnsupportedMediaType,
     UploadTooLarge,
@@ -27,14 +31,14 @@ from shared.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pydantic import BaseModel
     from werkzeug.datastructures import FileStorage, MultiDict
     from werkzeug.wrappers import Request
 
     from api.dependencies import Dependencies
     from shared.settings import Settings
 
-# Fields of JobForm that hold JSON; they are also accepted as files.
-JSON_FIELDS = ("params", "segments", "tags", "metadata")
+    Schema = Mapping[str, Any]
 
 MULTIPART = "multipart/form-data"
 CURL_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
@@ -43,49 +47,34 @@ _EXTRA_PARTS = 4  # unknown parts that are read, so that the error can name them
 
 @dataclass(frozen=True, slots=True)
 class FormSpec:
-    """Specification of a form: its fields, and words for error messages.
+    """Specification of a form: its model, and words for error messages.
 
     Attributes:
         subject: What the form submits, for messages.
-        files: Maximum number of files by field.
-        json: Fields that hold JSON; they are also accepted as files.
-        options: Further fields that hold text.
-        known: All fields, for messages.
+        model: Model of the form, whose schema has its files and the types of its
+            fields.
         example: Command that sends such a form, for hints.
         or_json: Command that sends it as JSON; empty if that is not possible.
     """
 
     subject: str
-    files: Mapping[str, int]
-    json: tuple[str, ...]
-    options: tuple[str, ...]
-    known: str
+    model: type[BaseModel]
     example: str
     or_json: str = ""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Fields that hold text."""
-        return (*self.json, *self.options)
-
-    @property
-    def max_parts(self) -> int:
-        """Maximum number of parts that are read."""
-        return sum(self.files.values()) + len(self.fields) + _EXTRA_PARTS
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Files and fields of a received form.
+    """Content of a received form.
 
     Attributes:
+        fields: Values by field, as they would be in JSON.
         files: Open files by field, in the order sent.
-        fields: Text by field.
         errors: Errors of unknown, repeated or misplaced parts.
     """
 
+    fields: dict[str, Any]
     files: dict[str, list[FileStorage]]
-    fields: dict[str, str]
     errors: list[FieldError]
 
 
@@ -99,6 +88,7 @@ def read_form(
         UnsupportedMediaType: The body is not a multipart form.
         UploadTooLarge: A file, a field or the whole body has too many bytes.
         MalformedMultipart: The form breaks off or is damaged.
+        MalformedJson: A field that holds an object or an array is not strict JSON.
         IncompleteBody: The body broke off.
         BodyTooSlow: It arrived too slowly.
         ServerBusy: Too many bodies are being read.
@@ -114,10 +104,58 @@ def read_form(
             hint=" or ".join(filter(None, (spec.example, spec.or_json))),
         )
     _check_length(request, settings)
+    file_limits, schemas = _file_limits(spec.model), _field_schemas(spec.model)
+    max_parts = sum(file_limits.values()) + len(schemas) + _EXTRA_PARTS
     with report_full_disk(), ExitStack() as stack:
         with body_slot(request):
-            texts, files = _parse(request, settings, stack, spec.max_parts)
-        yield _sort_parts(texts, files, spec)
+            texts, files = _parse(request, settings, stack, max_parts)
+        form = Form({}, {name: [] for name in file_limits}, [])
+        _sort_files(form, files, texts, spec.model)
+        for name, text in texts.items(multi=True):
+            _add_field(form, name, text, spec.model)
+        yield form
+
+
+def json_fields(model: type[BaseModel]) -> list[str]:
+    """Return the fields of a form that hold JSON; they are also accepted as files."""
+    return [
+        name
+        for name, schema in _field_schemas(model).items()
+        if _types(schema) & {"object", "array"}
+    ]
+
+
+@cache
+def _schemas(model: type[BaseModel]) -> dict[str, Schema]:
+    properties: dict[str, Schema] = model.model_json_schema()["properties"]
+    return properties
+
+
+def _field_schemas(model: type[BaseModel]) -> dict[str, Schema]:
+    return {
+        name: each for name, each in _schemas(model).items() if not _max_files(each)
+    }
+
+
+def _file_limits(model: type[BaseModel]) -> dict[str, int]:
+    """Return the maximum number of files by field."""
+    limits = {name: _max_files(schema) for name, schema in _schemas(model).items()}
+    return {name: limit for name, limit in limits.items() if limit}
+
+
+def _max_files(schema: Schema) -> int:
+    """Return how many files a field may have; 0 if it holds none."""
+    item = schema.get("items", schema)
+    is_file = any(
+        option.get("format") == "binary" for option in item.get("anyOf", [item])
+    )
+    return int(schema.get("maxItems", 1)) if is_file else 0
+
+
+def _types(schema: Schema) -> set[str]:
+    """Return the JSON types that a field may have; a reference is to an object."""
+    options = schema.get("anyOf", [schema])
+    return {str(option.get("type", "object")) for option in options} - {"null"}
 
 
 def _check_length(request: Request, settings: Settings) -> None:
@@ -156,52 +194,61 @@ def _parse(
     return texts, files
 
 
-def _sort_parts(
-    texts: MultiDict[str, str], files: MultiDict[str, FileStorage], spec: FormSpec
-) -> Form:
-    form = Form({name: [] for name in spec.files}, {}, [])
+def _sort_files(
+    form: Form,
+    files: MultiDict[str, FileStorage],
+    texts: MultiDict[str, str],
+    model: type[BaseModel],
+) -> None:
+    """Add the files to the form; those of JSON fields become texts."""
     for name, file in files.items(multi=True):
         if name in form.files:
-            _add_file(form, name, file)
-        elif name in spec.json:  # curl -F params=@params.json
-            _add_text(
-                form, spec, name, file.read(MAX_FIELD_BYTES).decode(errors="replace")
-            )
+            if file.filename or file.stream.read(1):  # else: an empty input of a page
+                file.stream.seek(0)
+                form.files[name].append(file)
+        elif name in json_fields(model):  # curl -F params=@params.json
+            texts.add(name, file.read(MAX_FIELD_BYTES).decode(errors="replace"))
         else:
-            form.errors.append(_unknown_part(name, spec))
-    for name, text in texts.items(multi=True):
-        _add_text(form, spec, name, text)
-    form.errors.extend(_too_many_files(form, spec))
-    return form
+            form.errors.append(_unknown_part(name, model))
+    for name, limit in _file_limits(model).items():
+        if len(form.files[name]) > limit:
+            detail = f"{len(form.files[name])} files, at most {limit}"
+            form.errors.append(FieldError(f"/{name}", "too-many", detail))
 
 
-def _add_file(form: Form, name: str, file: FileStorage) -> None:
-    if file.filename or file.stream.read(1):  # else: an empty input of a web form
-        file.stream.seek(0)
-        form.files[name].append(file)
-
-
-def _add_text(form: Form, spec: FormSpec, name: str, text: str) -> None:
+def _add_field(form: Form, name: str, text: str, model: type[BaseModel]) -> None:
+    schema = _field_schemas(model).get(name)
     if name in form.files:
         detail = f"must be a file: curl -F {name}=@picture.jpg"
         form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
-    elif name not in spec.fields:
-        form.errors.append(_unknown_part(name, spec))
+    elif schema is None:
+        form.errors.append(_unknown_part(name, model))
     elif name in form.fields:
         form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
-    else:
-        form.fields[name] = text
+    elif text.strip():  # an empty input of a page is as good as none
+        form.fields[name] = _read_value(name, text.strip(), schema)
 
 
-def _unknown_part(name: str, spec: FormSpec) -> FieldError:
-    return FieldError(f"/{name}", "unknown", f"is not known here; use {spec.known}")
+def _read_value(name: str, text: str, schema: Schema) -> object:
+    """Return the JSON value of a field, by its type; a model checks it later."""
+    types = _types(schema)
+    if "object" in types:
+        return parse_object(text, name, _example(schema, "{...}"))
+    if "array" in types:
+        return parse_list(text, name, _example(schema, "[...]"))
+    if types & {"integer", "number"}:
+        with suppress(MalformedJson):
+            number = parse_json(text, name)
+            return number if isinstance(number, int | float) else text
+    return text
 
 
-def _too_many_files(form: Form, spec: FormSpec) -> list[FieldError]:
-    return [
-        FieldError(
-            f"/{name}", "too-many", f"{len(form.files[name])} files, at most {n}"
-        )
-        for name, n in spec.files.items()
-        if len(form.files[name]) > n
-    ]
+def _example(schema: Schema, default: str) -> str:
+    examples = schema.get("examples")
+    return json.dumps(examples[0]) if examples else default
+
+
+def _unknown_part(name: str, model: type[BaseModel]) -> FieldError:
+    known = dict.fromkeys(re.sub(r"_\d+$", "_<n>", each) for each in _schemas(model))
+    detail = f"is not known here; use {', '.join(known)}"
+    return FieldError(f"/{name}", "unknown", detail)

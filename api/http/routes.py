@@ -10,7 +10,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import ValidationError
 from typing_extensions import override
 
-from api.http.multipart import JSON_FIELDS
+from api.http.multipart import json_fields
 from api.http.validation import field_errors
 from shared.errors import InvalidParams
 
@@ -140,9 +140,7 @@ def post(
     content: dict[str, Any] = {}
     if form is not None:
         json_type = {"contentType": "application/json"}
-        encoding = {
-            field: json_type for field in JSON_FIELDS if field in form.model_fields
-        }
+        encoding = dict.fromkeys(json_fields(form), json_type)
         content["multipart/form-data"] = {
             "schema": schema_ref(form),
             "encoding": encoding,

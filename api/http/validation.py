@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shared.db.base import MAX_NAME
 from shared.errors import FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
@@ -53,14 +51,6 @@ def json_pointer(location: Iterable[int | str]) -> str:
     return "".join(f"/{step}" for step in steps)
 
 
-def valid_members(
-    body: Mapping[str, Any], errors: Iterable[FieldError]
-) -> dict[str, Any]:
-    """Return the members of a body that have no errors."""
-    invalid = {error.pointer.split("/")[1] for error in errors}
-    return {name: body[name] for name in body if name not in invalid}
-
-
 def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
     # A list whose items are all wrong is also "too short", which says nothing new.
     location = detail["loc"]
@@ -74,9 +64,18 @@ def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
 def _message(detail: ErrorDetails, model: type[BaseModel], known: str) -> str:
     if detail["type"] == "extra_forbidden":
         return _unknown_field(str(detail["loc"][-1]), model) + known
+    if detail["msg"] == "Field required":
+        field = model.model_fields.get(str(detail["loc"][0]))
+        about = field.description if field and len(detail["loc"]) == 1 else None
+        return f"is missing: {about}" if about else "is missing"
     message = detail["msg"].removeprefix("Value error, ")
     value = detail["input"]
-    if isinstance(value, str | int | float) and detail["type"] != "value_error":
+    # Pydantic's own messages begin with a capital letter and do not tell the value.
+    if (
+        isinstance(value, str | int | float)
+        and detail["msg"][0].isupper()
+        and (detail["type"] != "value_error")
+    ):
         return f"{message}, not {_shorten(repr(value))}"
     return message
 
@@ -96,14 +95,3 @@ def _shorten(text: str) -> str:
 def is_plausible_id(text: str) -> bool:
     """Return whether text may be an id; other text must not reach the database."""
     return text.isascii() and text.replace("_", "").isalnum()
-
-
-def clean_name(text: str, errors: list[FieldError]) -> str | None:
-    """Return a display name without outer spaces; add errors to `errors`."""
-    name = text.strip()
-    if len(name) > MAX_NAME:
-        detail = f"{len(name)} characters, at most {MAX_NAME}"
-        errors.append(FieldError("/name", "too-long", detail))
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        errors.append(FieldError("/name", "unprintable", "has control characters"))
-    return name or None

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Response, request
-from werkzeug.datastructures import FileStorage
 
-from api.assets.uploads import (
-    InputAsset,
-    UploadedPicture,
-    inspect_pictures,
-    store_pictures,
-)
+from api.assets.uploads import add_picture, make_upload
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.json_body import (
@@ -32,7 +26,6 @@ from api.http.json_body import (
     validate_body,
 )
 from api.http.routes import make_blueprint, post
-from api.http.validation import clean_name, valid_members
 from api.idempotency import (
     begin_idempotent_request,
     current_idempotent_request,
@@ -40,8 +33,7 @@ from api.idempotency import (
 )
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.responses import job_response
-from api.job_view.schemas import PRIORITIES, JobObject
-from api.jobs.options import distinct_tags, resolve_deadline
+from api.job_view.schemas import JobObject
 from api.jobs.request_schemas import (
     CancelBody,
     ChangeBody,
@@ -70,6 +62,7 @@ if TYPE_CHECKING:
     from flask import Request
 
     from api.dependencies import Dependencies
+    from shared.assets import StoredAsset
     from shared.db.database import Database
     from shared.db.models.jobs import Frame
     from shared.jobs.submit import SubmissionLimits
@@ -99,17 +92,20 @@ def read_change(request: Request, now: Callable[[], float]) -> JobChange:
     body = read_json_object(request, (MERGE_PATCH, JSON))
     errors = immutable_field_errors(body, ChangeBody)
     errors += null_field_errors(body, {*_PARAM_NAMES, "priority", "tags", "metadata"})
-    patch = collect_body_errors(body, ChangeBody, errors)
-    job_fields = _read_job_fields(
-        validate_body(valid_members(body, errors), ChangeBody), now, errors
-    )
+    patch = collect_body_errors(body, ChangeBody, errors, now)
     if patch is None or errors:
         raise params_error(errors)
     params = Changes(**patch.model_dump(include=_PARAM_NAMES))
     revision = _expected_revision(request)
     if revision is None and params.to_json() and "If-Match" not in request.headers:
         raise PreconditionRequired("a change of parameters needs If-Match")
-    return JobChange(params, job_fields, revision)
+    attributes = patch.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_unset=True,
+        exclude=_PARAM_NAMES,
+    )
+    return JobChange(params, attributes, revision)
 
 
 def read_fork(request: Request) -> ForkRequest:
@@ -125,7 +121,6 @@ def read_fork(request: Request) -> ForkRequest:
         errors = immutable_field_errors(params_body, Changes, "/params")
         errors += null_field_errors(params_body, _PARAM_NAMES, "/params")
     fork_body = collect_body_errors(body, ForkBody, errors)
-    name = None if fork_body is None else clean_name(fork_body.name or "", errors)
     if fork_body is None or errors:
         raise params_error(errors, hint=f"such as {_FORK_EXAMPLE}")
     changes = fork_body.params
@@ -136,7 +131,7 @@ def read_fork(request: Request) -> ForkRequest:
             )
             raise InvalidParams([contradiction])
         changes = changes.model_copy(update={"iterations": fork_body.iterations})
-    return ForkRequest(fork_body.origin.iteration, changes, name)
+    return ForkRequest(fork_body.origin.iteration, changes, fork_body.name)
 
 
 def read_purge(request: Request) -> bool:
@@ -165,25 +160,6 @@ def read_restart(request: Request) -> bool:
         InvalidParams: The body has wrong or unknown values.
     """
     return validate_body(read_json_object(request), RetryBody).origin == "start"
-
-
-def _read_job_fields(
-    body: ChangeBody, now: Callable[[], float], errors: list[FieldError]
-) -> dict[str, Any]:
-    job_fields: dict[str, Any] = {}
-    if "name" in body.model_fields_set:
-        job_fields["name"] = clean_name(body.name or "", errors)
-    if body.tags is not None:
-        job_fields["tags"] = list(distinct_tags(body.tags))
-    if body.metadata is not None:
-        job_fields["user_metadata"] = dict(body.metadata)
-    if body.priority is not None:
-        job_fields["priority"] = PRIORITIES[body.priority]
-    if "cancel_after" in body.model_fields_set:
-        job_fields["cancel_after"] = resolve_deadline(
-            "cancel_after", body.cancel_after, now, errors
-        )
-    return job_fields
 
 
 def _expected_revision(request: Request) -> int | None:
@@ -227,18 +203,14 @@ def render_checkpoint(
 
 def store_frame_as_asset(
     dependencies: Dependencies, owner_id: str, frame: Frame
-) -> InputAsset:
+) -> StoredAsset:
     """Store a frame as an asset of its owner.
 
     Raises:
         StorageFull: The storage is full.
     """
-    file = FileStorage(BytesIO(dependencies.storage.get(frame.key)))
-    picture = UploadedPicture("file", 0, file)
-    (asset,) = store_pictures(
-        dependencies, owner_id, inspect_pictures(dependencies, owner_id, [picture])
-    )
-    return asset
+    upload = make_upload(BytesIO(dependencies.storage.get(frame.key)))
+    return add_picture(dependencies, owner_id, upload)
 
 
 blueprint = make_blueprint("actions", "What may be asked of a job, by its state.")

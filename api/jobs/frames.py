@@ -104,9 +104,9 @@ def promote_frame(path: FramePath) -> Response:
     frame = get_frame(dependencies.database, job.id, path.iteration)
     asset = store_frame_as_asset(dependencies, owner_id, frame)
     response = json_response(
-        serialize_asset(find_asset(asset.asset_id)), 201 if asset.is_new else 200
+        serialize_asset(find_asset(asset.id)), 201 if asset.is_new else 200
     )
-    response.headers["Location"] = asset_url(asset.asset_id)
+    response.headers["Location"] = asset_url(asset.id)
     return response
 
 

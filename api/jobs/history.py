@@ -22,7 +22,7 @@ from api.job_view.examples import MANIFEST
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LoggedEvent
 from api.job_view.serializer import job_url
-from api.jobs.work_digest import params_without_asset_ids
+from api.jobs.submission import params_without_asset_ids
 from api.watch.event_serializer import serialize_log_event
 from shared.jobs.checkpoints import read_loss_history
 from shared.params.formats import FORMATS, format_of_key

@@ -1,55 +1,92 @@
-"""Pydantic models of the requests on jobs.
+"""Models of the requests on jobs: what a submission, a change or an action takes.
 
-The JSON bodies are validated with them; the forms of new jobs are only described by
-them in OpenAPI.
+A submission in JSON is validated by `JobRequest`. A form becomes such JSON first:
+`api/jobs/submission_content.py`.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from api.http.schemas import File, RequestBody
+from api.http.schemas import File, Name, RequestBody
 from api.job_view.examples import NEW_JOB
-from api.job_view.schemas import PriorityWord
-from shared.db.base import MAX_NAME
+from api.job_view.schemas import PRIORITIES, PriorityWord
+from shared.params.kinds import Params
 from shared.params.schedule import MAX_ITERATIONS
-from shared.params.segments import Changes, Segment
-from shared.params.style import MAX_STYLES, StyleParams
+from shared.params.segments import Changes, Segment, apply_segments
+from shared.params.style import MAX_STYLES, ImageRef, StyleImage, StyleParams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LONGEST_SECONDS = 1e9  # maximum time from now to a deadline
 MAX_ATTEMPTS = 100
+MAX_SEGMENTS = 100
 
 
-def read_moment(value: object) -> datetime | float:
-    """Parse a time, or seconds from now.
+def _read_deadline(value: object, info: ValidationInfo) -> float:
+    """Return a time, or seconds from now, as seconds since 1970.
 
-    Raises:
-        ValueError: The value is neither.
+    One that is too far ahead is refused: the last hours of the year 9999 cannot be
+    converted to another time zone.
     """
+    now: float = (info.context or {})["now"]()  # `validate_body` sets it
+    ahead: float | None = None  # seconds; an integer may be too large for a float
+    moment = None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if 0 < value <= LONGEST_SECONDS:
-            return float(value)
+        ahead = value
     elif isinstance(value, str):
         with suppress(ValueError):
             moment = datetime.fromisoformat(value)
-            if moment.tzinfo is not None:
-                return moment
-    raise ValueError("must be a time with its zone (RFC 3339), or seconds from now")
+            ahead = moment.timestamp() - now if moment.tzinfo else None
+    if ahead is None:
+        detail = "must be a time with its zone (RFC 3339), or seconds from now"
+        raise PydanticCustomError("time", f"{detail}, not {str(value)[:40]!r}")
+    if not ahead > 0:
+        raise PydanticCustomError("past", f"must not be over, as is {value}")
+    if ahead > LONGEST_SECONDS:
+        limit = f"must be at most {LONGEST_SECONDS:,.0f} seconds ahead"
+        raise PydanticCustomError("too_far", f"{limit}, not {str(value)[:40]}")
+    return now + ahead if moment is None else moment.timestamp()
+
+
+def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
 
 
 # Databases refuse NUL; other control characters are invisible.
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Tags = Annotated[
-    tuple[Tag, ...], Field(max_length=20, description="for `tag=` of the list")
+    tuple[Tag, ...],
+    Field(max_length=20, description="for `tag=` of the list", examples=[["series-3"]]),
+    AfterValidator(_distinct),
 ]
 Metadata = Annotated[
     dict[Tag, Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]],
-    Field(max_length=16, description="text by name, kept for you and not looked at"),
+    Field(
+        max_length=16,
+        description="text by name, kept for you and not looked at",
+        examples=[{"order": "42"}],
+    ),
 ]
+# The column has numbers.
+Priority = Annotated[PriorityWord, PlainSerializer(PRIORITIES.__getitem__)]
 ReuseWord = Annotated[
     Literal["never", "finished", "finished_or_active"],
     Field(
@@ -57,10 +94,9 @@ ReuseWord = Annotated[
         "succeeded, or also one that is still to; the answer is 200 then, and `reused`"
     ),
 ]
-
-Moment = Annotated[
-    datetime | float,
-    PlainValidator(read_moment),
+Deadline = Annotated[
+    float,
+    PlainValidator(_read_deadline),
     WithJsonSchema(
         {
             "anyOf": [
@@ -72,29 +108,16 @@ Moment = Annotated[
 ]
 
 
-class ChangeBody(Changes):
-    """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
+class JobOptions(RequestBody):
+    """Options of any job besides its parameters.
 
-    name: str | None = Field(default=None, max_length=MAX_NAME)
-    tags: Tags | None = None
-    metadata: Metadata | None = None
-    priority: PriorityWord | None = Field(
-        default=None, description="a step is worth an hour of waiting"
-    )
-    cancel_after: Moment | None = Field(
-        default=None,
-        description="when it is canceled if it is not done: a time, or seconds from "
-        "now",
-    )
+    An option is the column of its name or serialization alias in the table of jobs.
+    """
 
-
-class OptionsBody(RequestBody):
-    """Options of a job besides its parameters, in JSON."""
-
-    name: str | None = Field(default=None, max_length=MAX_NAME)
+    name: Name = None
     tags: Tags = ()
-    metadata: Metadata = Field(default={})
-    priority: PriorityWord = Field(
+    metadata: Metadata = Field(default={}, serialization_alias="user_metadata")
+    priority: Priority = Field(
         default="normal", description="a step is worth an hour of waiting"
     )
     max_attempts: int | None = Field(
@@ -103,19 +126,254 @@ class OptionsBody(RequestBody):
         le=MAX_ATTEMPTS,
         description="tries; default: IMPASTO_MAX_ATTEMPTS",
     )
+    start_deadline: Deadline | None = Field(
+        default=None,
+        description="expires if not started by then: RFC 3339, or seconds from now",
+    )
+    cancel_after: Deadline | None = Field(
+        default=None,
+        description="canceled if not done by then: RFC 3339, or seconds from now",
+    )
+    reuse: ReuseWord = "never"
+
+    params_model: ClassVar[type[Params]] = StyleParams
+
+    def job_params(self) -> Any:
+        """Return the parameters of the job, an instance of `params_model`."""
+        values = {name: getattr(self, name) for name in self.params_model.model_fields}
+        return self.params_model.model_construct(**values)
+
+    def columns(self) -> dict[str, Any]:
+        """Return the options by column of the job."""
+        others = {*self.params_model.model_fields, "params", "segments", "reuse"}
+        return self.model_dump(mode="json", by_alias=True, exclude=others)
+
+
+class StyleJobOptions(JobOptions):
+    """Options of a job that paints."""
+
     keep_every: int | None = Field(
         default=None,
         ge=1,
         le=MAX_ITERATIONS,
         description="iterations between checkpoints kept for forks",
     )
-    start_deadline: Moment | None = Field(
-        default=None, description="expires if not started by then"
+
+
+class PictureRef(ImageRef):
+    """A picture by the id of its asset, or by the SHA-256 of a file of the form."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain(cls, value: object) -> object:
+        """Say how a picture is sent, where it is missing or named in another way."""
+        how = (
+            "send its file in a form, or to POST /v1/assets, which makes an asset of "
+            'it, and name that as {"asset_id": "<id>"}'
+        )
+        if value is None:
+            raise PydanticCustomError("missing", f"is missing: {how}")
+        if isinstance(value, dict) and "url" in value:
+            value = "http:"
+        if not isinstance(value, str):
+            return value
+        if value.startswith(("http:", "https:")):
+            raise PydanticCustomError("url_not_allowed", f"is fetched by nobody: {how}")
+        if value.startswith("data:"):
+            raise PydanticCustomError("data_url", f"is not taken as text: {how}")
+        if value.startswith("ast_"):
+            how = f'write it as {{"asset_id": "{value[:64]}"}}'
+        raise PydanticCustomError("asset_id", f"is no picture: {how}")
+
+
+class StyleOfRequest(StyleImage):
+    """A style of a new job, with its picture."""
+
+    image: PictureRef = Field(default=None, validate_default=True)
+    mask: PictureRef | None = None
+    region: PictureRef | None = None
+    labels: PictureRef | None = None
+
+
+class JobRequest(StyleJobOptions, StyleParams):
+    """A job whose pictures are assets.
+
+    Parameters stand beside the options, or in `params`, as in the job object.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "title": "JobRequest",
+            "required": ["content", "styles"],
+            "example": NEW_JOB,
+        }
     )
-    cancel_after: Moment | None = Field(
-        default=None, description="canceled if not done by then"
+
+    content: PictureRef = Field(
+        default=None, validate_default=True, description="the photo"
     )
-    reuse: ReuseWord = "never"
+    styles: tuple[StyleOfRequest, ...] = Field(
+        min_length=1,
+        max_length=MAX_STYLES,
+        description="the paintings; their weights are normalized to sum to 1. `mask`: "
+        "a picture of the photo's shape, bright where this style goes; `region`: one "
+        "of the painting's shape, bright where the style is taken from; `labels`: one "
+        "of the painting's shape, whose colors say what is where",
+    )
+    init_image: PictureRef | None = Field(
+        default=None, validate_default=True, description="needs init: image"
+    )
+    content_labels: PictureRef | None = Field(
+        default=None,
+        description="with neighbors: a picture of the photo's shape, whose colors say "
+        "what is where",
+    )
+    params: StyleParams | None = Field(
+        default=None,
+        description="any of the parameters, as in a job: that of another can be sent "
+        "as it is; those beside it are added",
+    )
+    segments: tuple[Segment, ...] = Field(
+        default=(),
+        max_length=MAX_SEGMENTS,
+        description="changes planned for mid-run, in their order",
+    )
+
+    @field_validator("init_image")
+    @classmethod
+    def _init_image_is_there(
+        cls, image: PictureRef | None, info: ValidationInfo
+    ) -> PictureRef | None:
+        if image is None and info.data.get("init") == "image":
+            PictureRef.model_validate(None)  # it says how
+        return image
+
+    @field_validator("segments")
+    @classmethod
+    def _segments_fit(
+        cls, segments: tuple[Segment, ...], info: ValidationInfo
+    ) -> tuple[Segment, ...]:
+        errors = list(_out_of_order(segments))
+        if info.data.keys() >= StyleParams.model_fields.keys():
+            values = {name: info.data[name] for name in StyleParams.model_fields}
+            errors += _misfits(segments, StyleParams.model_construct(**values))
+        if errors:
+            # Pydantic adds its errors to the others, below the field.
+            raise ValidationError.from_exception_data("segments", errors)
+        return segments
+
+
+def _out_of_order(segments: tuple[Segment, ...]) -> Iterator[InitErrorDetails]:
+    for index, segment in enumerate(segments[1:], start=1):
+        previous = segments[index - 1].from_iteration
+        if segment.from_iteration < previous:
+            yield _segment_error(
+                (index, "from_iteration"),
+                "out_of_order",
+                f"{segment.from_iteration} comes after {previous}; sort the segments",
+            )
+
+
+def _misfits(
+    segments: tuple[Segment, ...], params: StyleParams
+) -> Iterator[InitErrorDetails]:
+    """Yield errors of segments that do not fit the parameters at their iteration."""
+    begin, planned = 0, params.iterations  # where the last began; planned by then
+    for index, segment in enumerate(segments):
+        if segment.from_iteration > begin:
+            begin, planned = segment.from_iteration, params.iterations
+        if segment.from_iteration > planned:  # that of an extension begins at the end
+            detail = (
+                f"must be at most the {planned} planned iterations, "
+                f"not {segment.from_iteration}"
+            )
+            yield _segment_error((index, "from_iteration"), "too_late", detail)
+        changed = segment.changes.to_json()
+        if not changed:
+            yield _segment_error(
+                (index, "changes"), "missing", "names nothing to change"
+            )
+        try:
+            params = apply_segments(params, [segment])
+        except ValidationError as error:
+            for item in error.errors(include_url=False, include_context=False):
+                field = str(item["loc"][0])
+                name = "iterations" if field == "schedule" else field
+                # A weight that was 0 before may be at fault with a changed one.
+                location: list[int | str] = [index, "changes"]
+                location += [name] if name in changed else []
+                message = item["msg"].removeprefix("Value error, ")
+                yield _segment_error(tuple(location), item["type"], message)
+        except ValueError as error:
+            yield _segment_error((index, "changes", "styles"), "length", str(error))
+
+
+def _segment_error(
+    location: tuple[int | str, ...], code: str, message: str
+) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError(code, message), loc=location, input=None
+    )
+
+
+def _with_style_files(schema: dict[str, Any]) -> None:
+    """Add the mask, region and label map of each style to the schema."""
+    descriptions = {
+        "mask": "of the photo's shape, bright where style {} goes",
+        "region": "of the shape of style {}, bright where the style is taken from",
+        "labels": "label map of style {}, of its shape; with content_labels",
+    }
+    for role, description in descriptions.items():
+        for number in range(MAX_STYLES):
+            schema["properties"][f"{role}_{number}"] = {
+                "type": "string",
+                "format": "binary",
+                "description": description.format(number),
+            }
+
+
+class JobForm(StyleJobOptions):
+    """The multipart form that submits a job; pictures may be assets named in params."""
+
+    model_config = ConfigDict(json_schema_extra=_with_style_files)
+
+    content: File = Field(description="the photo")
+    style: list[File] = Field(
+        min_length=1,
+        max_length=MAX_STYLES,
+        description="one or more paintings; repeat the part",
+    )
+    init_image: File | None = Field(
+        default=None, description="where to start, with init: image"
+    )
+    content_labels: File | None = Field(
+        default=None,
+        description="label map of the photo, of its shape: colors say what is where",
+    )
+    params: StyleParams = Field(
+        default=StyleParams(), description="as JSON", examples=[{"max_edge": 512}]
+    )
+    segments: list[Segment] = Field(
+        default=[],
+        description="as JSON: changes planned for mid-run, in their order",
+        examples=[[{"from_iteration": 120, "changes": {"style_weight": 20}}]],
+    )
+
+
+class ChangeBody(Changes):
+    """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
+
+    name: Name = None
+    tags: Tags | None = None
+    metadata: Metadata | None = Field(default=None, serialization_alias="user_metadata")
+    priority: Priority | None = Field(
+        default=None, description="a step is worth an hour of waiting"
+    )
+    cancel_after: Deadline | None = Field(
+        default=None,
+        description="when it is canceled if it is not done: a time, or seconds from "
+        "now",
+    )
 
 
 class CancelBody(RequestBody):
@@ -144,7 +402,7 @@ class ForkBody(RequestBody):
     iterations: int | None = Field(
         default=None, ge=1, le=MAX_ITERATIONS, description="of the last scale"
     )
-    name: str | None = Field(default=None, max_length=MAX_NAME)
+    name: Name = None
 
 
 class ExtendBody(RequestBody):
@@ -160,95 +418,4 @@ class RetryBody(RequestBody):
         default="checkpoint",
         alias="from",
         description="the last checkpoint, if there is one; or the start",
-    )
-
-
-def _with_style_files(schema: dict[str, Any]) -> None:
-    """Add the mask, region and label map of each style to the schema."""
-    descriptions = {
-        "mask": "of the photo's shape, bright where style {} goes",
-        "region": "of the shape of style {}, bright where the style is taken from",
-        "labels": "label map of style {}, of its shape; with content_labels",
-    }
-    for role, description in descriptions.items():
-        for number in range(MAX_STYLES):
-            schema["properties"][f"{role}_{number}"] = {
-                "type": "string",
-                "format": "binary",
-                "description": description.format(number),
-            }
-
-
-class JobForm(BaseModel):
-    """The multipart form that submits a job."""
-
-    model_config = ConfigDict(frozen=True, json_schema_extra=_with_style_files)
-
-    content: File = Field(description="the photo")
-    style: list[File] = Field(
-        min_length=1,
-        max_length=MAX_STYLES,
-        description="one or more paintings; repeat the part",
-    )
-    init_image: File | None = Field(
-        default=None, description="where to start, with init: image"
-    )
-    content_labels: File | None = Field(
-        default=None,
-        description="label map of the photo, of its shape: colors say what is where",
-    )
-    params: StyleParams = Field(default=StyleParams(), description="as JSON")
-    segments: list[Segment] = Field(
-        default=[], description="as JSON: changes planned for mid-run, in their order"
-    )
-    name: str | None = Field(default=None, max_length=MAX_NAME)
-    tags: Tags = Field(default=(), description="as JSON")
-    metadata: Metadata = Field(default={}, description="as JSON")
-    reuse: ReuseWord = "never"
-    priority: Literal["low", "normal", "high"] = Field(
-        default="normal", description="a step is worth an hour of waiting"
-    )
-    max_attempts: int | None = Field(
-        default=None,
-        ge=1,
-        le=MAX_ATTEMPTS,
-        description="tries; default: IMPASTO_MAX_ATTEMPTS",
-    )
-    keep_every: int | None = Field(
-        default=None,
-        ge=1,
-        le=MAX_ITERATIONS,
-        description="iterations between checkpoints kept for forks",
-    )
-    start_deadline: str | None = Field(
-        default=None,
-        description="expires if not started by then: RFC 3339, or seconds from now",
-    )
-    cancel_after: str | None = Field(
-        default=None,
-        description="canceled if not done by then: RFC 3339, or seconds from now",
-    )
-
-
-class JobJson(StyleParams, OptionsBody):
-    """A job whose pictures are assets.
-
-    Parameters stand beside the options, or in `params`, as in the job object.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "title": "JobJson",
-            "required": ["content", "styles"],
-            "example": NEW_JOB,
-        }
-    )
-
-    params: StyleParams | None = Field(
-        default=None,
-        description="any of the parameters, as in a job: that of another can be sent "
-        "as it is; those beside it are added",
-    )
-    segments: list[Segment] = Field(
-        default=[], description="changes planned for mid-run, in their order"
     )

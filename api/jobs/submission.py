@@ -1,51 +1,302 @@
-"""Submission of jobs: inspect pictures, store blobs, commit the row, notify workers."""
+"""Submission of jobs: check everything, store blobs, commit the row, notify workers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Protocol
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from api.assets.service import find_asset
-from api.assets.uploads import InputAsset, store_pictures, try_inspect_pictures
-from api.http.json_body import read_json_object
-from api.http.multipart import read_form
-from api.idempotency import (
-    begin_idempotent_request,
-    canonical_form,
-    current_idempotent_request,
-    require_free_space,
+from api.assets.uploads import store_picture
+from api.http.json_body import collect_body_errors
+from api.http.multipart import CURL_AS_JSON, FormSpec
+from api.idempotency import current_idempotent_request, require_free_space
+from api.jobs.job_pictures import (
+    JobPicture,
+    PictureName,
+    check_label_maps,
+    check_masks,
+    find_pictures,
 )
-from api.jobs.form_submission import JOB_FORM, form_pictures, read_form_submission
-from api.jobs.json_submission import read_json_submission
-from api.jobs.label_maps import check_label_maps
-from api.jobs.masks import check_masks
-from api.jobs.work_digest import work_digest
-from shared.errors import DatabaseUnavailable, FieldError, InvalidParams, NotFound
-from shared.images.inspect import ImageInfo
-from shared.jobs.submit import NewJob, NewJobInput, SubmissionLimits, submit_job
+from api.jobs.request_schemas import JobForm, JobOptions, JobRequest
+from api.jobs.submission_content import SubmissionContent, read_submission
+from shared.errors import DatabaseUnavailable, FieldError
+from shared.jobs.submit import (
+    NewJob,
+    NewJobInput,
+    SubmissionLimits,
+    SubmittedJob,
+    find_place,
+    submit_job,
+)
 from shared.maintenance.rescue import mark_notified
-from shared.params.memory import need_bytes
+from shared.params.explore import ExploreParams
+from shared.params.memory import explore_need_bytes, need_bytes
+from shared.params.style import (
+    MAX_STYLES,
+    PICTURE_ROLES,
+    STYLE_ROLES,
+    StyleParams,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from werkzeug.datastructures import FileStorage
     from werkzeug.wrappers import Request
 
-    from api.assets.uploads import InspectedPicture
+    from api.assets.uploads import UploadedPicture
     from api.dependencies import Dependencies
     from api.http.multipart import Form
-    from api.jobs.form_submission import FormSubmission
-    from api.jobs.json_submission import JsonSubmission
-    from api.jobs.options import JobOptions
-    from shared.db.models.assets import Asset
-    from shared.jobs.submit import SubmittedJob
+    from shared.params.kinds import Params
     from shared.params.segments import Segment
-    from shared.params.style import StyleParams
-    from shared.storage.base import Storage
 
 log = structlog.get_logger(__name__)
+
+JOB_FORM = FormSpec(
+    "a job",
+    JobForm,
+    "curl -F content=@photo.jpg -F style=@painting.jpg ...",
+    f"{CURL_AS_JSON} -d "
+    """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSubmission:
+    """Submission that can be stored: all of it is valid, also its pictures.
+
+    Attributes:
+        request: Options and parameters.
+        pictures: Pictures; those without an asset are among the uploads.
+        uploads: Uploaded files by SHA-256, in hex.
+    """
+
+    request: JobOptions
+    pictures: Sequence[JobPicture]
+    uploads: Mapping[str, UploadedPicture]
+
+    @property
+    def params(self) -> Params:
+        """Parameters of the job; pictures are not filled in."""
+        params: Params = self.request.job_params()
+        return params
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Planned changes of parameters."""
+        return self.request.segments if isinstance(self.request, JobRequest) else ()
+
+    def work_digest(self) -> str:
+        """Return a digest of everything known that the result depends on.
+
+        Jobs with the same digest have the same result.
+        """
+        work = {
+            "version": version("impasto"),  # of the engine, which names its weights
+            "params": params_without_asset_ids(self.params),
+            "segments": [
+                [segment.from_iteration, segment.changes.to_json()]
+                for segment in self.segments
+            ],
+            "pictures": sorted(
+                [one.role, one.position, one.digest] for one in self.pictures
+            ),
+        }
+        text = json.dumps(work, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def params_without_asset_ids(params: Params) -> dict[str, Any]:
+    """Return parameters as JSON without the asset ids, which differ between farms."""
+    pictures = {*PICTURE_ROLES, "styles", "pictures"}
+    body = params.model_dump(mode="json", exclude=pictures)
+    if isinstance(params, StyleParams):
+        body["styles"] = [{"weight": style.weight} for style in params.styles]
+    return body
+
+
+def submit_style_job(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> SubmittedJob:
+    """Submit a job, sent as a form or as JSON; it is durable on return.
+
+    Raises:
+        InvalidParams: Values are wrong or missing, pictures are not the caller's, or
+            masks cannot be used; all are named.
+        InvalidImages: Only pictures are wrong.
+        StorageFull: The storage has no space for pictures.
+        QueueFull: Too many jobs are waiting.
+    """
+    require_free_space(dependencies)
+    with check_style_job(dependencies, owner_id, request) as checked:
+        return store_and_enqueue(dependencies, owner_id, checked)
+
+
+@contextmanager
+def check_style_job(
+    dependencies: Dependencies, owner_id: str, request: Request
+) -> Iterator[CheckedSubmission]:
+    """Check a submission; its files are closed when the block ends.
+
+    Raises the errors of `submit_style_job` that tell what is wrong with it.
+    """
+    with read_submission(
+        request, dependencies, JOB_FORM, JobRequest, _place_files
+    ) as content:
+        errors: list[FieldError] = []
+        job = collect_body_errors(
+            content.body, JobRequest, errors, dependencies.database.time
+        )
+        names = list(_picture_names(content.body))
+        pictures, unknown, refused = find_pictures(
+            dependencies, owner_id, names, content.uploads
+        )
+        errors += unknown
+        errors += check_masks(dependencies, owner_id, pictures)
+        params = job and job.job_params()
+        errors += check_label_maps(dependencies, owner_id, params, pictures, names)
+        job = content.require_valid(job, errors, refused)
+        yield CheckedSubmission(job, pictures, content.uploads)
+
+
+def _place_files(content: SubmissionContent, form: Form) -> None:
+    """Name the files of a form in the body, where JSON would name assets."""
+    for part in PICTURE_ROLES:
+        for file in form.files[part][:1]:
+            name = content.add_file(file, f"/{part}", part)
+            content.body[part] = {"asset_id": name}
+    _place_styles(content, form.files["style"][:MAX_STYLES])
+    styles = content.body.get("styles", content.body.get("params", {}).get("styles"))
+    for role in STYLE_ROLES:
+        if isinstance(styles, list):
+            _place_files_of_styles(content, form, role, styles)
+
+
+def _place_styles(content: SubmissionContent, files: list[FileStorage]) -> None:
+    """Name the paintings of a form in the styles without an image, in their order."""
+    styles = content.body.get("params", {}).get("styles")
+    if styles is None:
+        content.pointers["/styles"] = "/style"
+        if files:
+            styles = content.body["styles"] = [{} for _ in files]
+    if not isinstance(styles, list):
+        return
+    empty = [
+        (position, style)
+        for position, style in enumerate(styles)
+        if isinstance(style, dict) and style.get("image") is None
+    ]
+    if len(files) > len(empty):
+        detail = f"{len(empty)} entries without an image for {len(files)} style file(s)"
+        content.errors.append(FieldError("/params/styles", "length", detail))
+    for number, (file, (position, style)) in enumerate(zip(files, empty, strict=False)):
+        name = content.add_file(file, f"/styles/{position}/image", f"style/{number}")
+        style["image"] = {"asset_id": name}
+
+
+def _place_files_of_styles(
+    content: SubmissionContent, form: Form, role: str, styles: list[Any]
+) -> None:
+    """Name the masks, regions or label maps of a form in the styles of the body."""
+    for position in range(MAX_STYLES):
+        part = f"{role}_{position}"
+        for file in form.files[part][:1]:
+            style = styles[position] if position < len(styles) else None
+            if style is None:
+                detail = (
+                    f"belongs to style {position}, counted from 0, of {len(styles)}"
+                )
+                content.errors.append(FieldError(f"/{part}", "unused", detail))
+            elif isinstance(style, dict) and style.get(role) is not None:
+                detail = "is given twice: also in params"
+                content.errors.append(FieldError(f"/{part}", "repeated", detail))
+            elif isinstance(style, dict):
+                name = content.add_file(file, f"/styles/{position}/{role}", part)
+                style[role] = {"asset_id": name}
+
+
+def _picture_names(body: Mapping[str, Any]) -> Iterator[PictureName]:
+    """Yield how a body names its pictures, as far as these names are valid."""
+    places = [(role, 0, f"/{role}", body.get(role)) for role in PICTURE_ROLES]
+    styles = body.get("styles")
+    styles = styles[:MAX_STYLES] if isinstance(styles, list) else []
+    for position, style in enumerate(styles):
+        for member in ("image", *STYLE_ROLES) if isinstance(style, dict) else ():
+            role = "style" if member == "image" else member
+            pointer = f"/styles/{position}/{member}"
+            places.append((role, position, pointer, style.get(member)))
+    for role, position, pointer, reference in places:
+        name = reference.get("asset_id") if isinstance(reference, dict) else None
+        if isinstance(name, str):
+            yield PictureName(role, position, f"{pointer}/asset_id", name)
+
+
+def store_and_enqueue(
+    dependencies: Dependencies, owner_id: str, checked: CheckedSubmission
+) -> SubmittedJob:
+    """Store the uploads and the job, and notify the workers; or find an equal job.
+
+    Nothing is stored if the queue is full or an equal job is reused.
+
+    Raises:
+        StorageFull: The storage has no space for the pictures.
+        QueueFull: Too many jobs are waiting.
+    """
+    database, limits = dependencies.database, submission_limits(dependencies)
+    digest, reuse = checked.work_digest(), checked.request.reuse
+    submitted = find_place(database, owner_id, digest, reuse, limits)
+    if submitted is None:
+        inputs = _store_pictures(dependencies, owner_id, checked)
+        new_job = NewJob(
+            owner_id=owner_id,
+            params=_with_assets(checked.params, inputs),
+            inputs=inputs,
+            need_bytes=_need_bytes(checked.params),
+            segments=checked.segments,
+            params_digest=digest,
+            reuse=reuse,
+            options=checked.request.columns(),
+        )
+        submitted = submit_job(database, new_job, limits, current_idempotent_request())
+    event = "job_reused" if submitted.reused else "job_submitted"
+    log.info(event, job_id=submitted.job_id, owner_id=owner_id)
+    if not submitted.reused:
+        notify_workers(dependencies, submitted.job_id)
+    return submitted
+
+
+def _store_pictures(
+    dependencies: Dependencies, owner_id: str, checked: CheckedSubmission
+) -> tuple[NewJobInput, ...]:
+    """Store the uploads among the pictures; return all pictures as inputs of a job."""
+    inputs = []
+    for picture in checked.pictures:
+        asset_id = picture.asset_id
+        if asset_id is None:
+            upload = checked.uploads[picture.digest]
+            asset_id = store_picture(dependencies, owner_id, upload, picture.info).id
+        inputs.append(NewJobInput(picture.role, picture.position, asset_id))
+    return tuple(inputs)
+
+
+def _with_assets(params: Params, inputs: Sequence[NewJobInput]) -> Params:
+    if isinstance(params, ExploreParams):
+        return params.with_pictures([each.asset_id for each in inputs])
+    asset_ids: dict[str, dict[int, str]] = {}
+    for each in inputs:
+        asset_ids.setdefault(each.role, {})[each.position] = each.asset_id
+    return params.with_images(asset_ids)
+
+
+def _need_bytes(params: Params) -> int:
+    if isinstance(params, ExploreParams):
+        return explore_need_bytes(params)
+    return need_bytes(params)
 
 
 def notify_workers(dependencies: Dependencies, job_id: str) -> None:
@@ -60,221 +311,6 @@ def notify_workers(dependencies: Dependencies, job_id: str) -> None:
     except DatabaseUnavailable:
         # Workers may be notified twice, which is harmless.
         log.info("notification_mark_failed", job_id=job_id)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AssetPicture:
-    """Asset as a picture of a new job: the counterpart of an uploaded picture."""
-
-    role: str
-    position: int
-    pointer: str
-    asset: Asset = field(repr=False)
-    storage: Storage = field(repr=False)
-
-    def read(self) -> bytes:
-        """Return all of its bytes."""
-        return self.storage.get(self.asset.key or "")
-
-    @property
-    def is_content(self) -> bool:
-        """Whether this is the content picture."""
-        return self.role == "content"
-
-    @property
-    def info(self) -> ImageInfo:
-        """Media type and size that the inspection found at upload."""
-        asset = self.asset
-        return ImageInfo(asset.media_type, asset.width, asset.height)
-
-
-def submit_json(
-    dependencies: Dependencies, owner_id: str, request: Request
-) -> SubmittedJob:
-    """Submit a job in JSON whose pictures are assets; it is durable on return.
-
-    Raises:
-        InvalidParams: Values are wrong or missing, pictures are not the caller's, or
-            masks cannot be used; all are named.
-        StorageFull: The storage has no space for its result.
-        QueueFull: Too many jobs are waiting.
-    """
-    require_free_space(dependencies)
-    begin_idempotent_request(read_json_object(request))
-    submission = read_json_submission(request, dependencies.database.time)
-    params, pictures = validate_json_submission(dependencies, owner_id, submission)
-    inputs = [
-        InputAsset(
-            picture.role, picture.position, picture.asset.id, picture.asset.digest
-        )
-        for picture in pictures
-    ]
-    return enqueue(dependencies, build_job(owner_id, params, inputs, submission))
-
-
-def validate_json_submission(
-    dependencies: Dependencies, owner_id: str, submission: JsonSubmission
-) -> tuple[StyleParams, list[AssetPicture]]:
-    """Find the assets of a submission, and check its parameters and masks.
-
-    Raises:
-        InvalidParams: Values are wrong or missing, pictures are not the caller's, or
-            masks cannot be used; all are named.
-    """
-    pictures = _find_pictures(dependencies, submission)
-    errors = submission.errors
-    errors += check_masks(
-        dependencies, owner_id, [(picture, picture.info) for picture in pictures]
-    )
-    sent_roles = [reference.role for reference in submission.references]
-    errors += check_label_maps(
-        dependencies, owner_id, submission.params, pictures, sent_roles
-    )
-    if errors or submission.params is None:
-        raise InvalidParams(errors)
-    return submission.params, pictures
-
-
-def _find_pictures(
-    dependencies: Dependencies, submission: JsonSubmission
-) -> list[AssetPicture]:
-    """Find the assets; those that the caller does not own are added to the errors."""
-    pictures = []
-    for reference in submission.references:
-        try:
-            asset = find_asset(reference.asset_id)
-        except NotFound as error:
-            detail = "is no picture of yours"
-            submission.errors.append(FieldError(reference.pointer, error.code, detail))
-        else:
-            pointer = reference.pointer.removesuffix("/asset_id")
-            pictures.append(
-                AssetPicture(
-                    reference.role,
-                    reference.position,
-                    pointer,
-                    asset,
-                    dependencies.storage,
-                )
-            )
-    return pictures
-
-
-class SubmissionRequest(Protocol):
-    """Fields of a submission, form or JSON, besides its parameters and pictures."""
-
-    @property
-    def name(self) -> str | None:
-        """Name of the job, for people."""
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """Planned changes of parameters."""
-
-    @property
-    def options(self) -> JobOptions:
-        """Options of the job, such as its priority."""
-
-
-def submit_form(
-    dependencies: Dependencies, owner_id: str, request: Request
-) -> SubmittedJob:
-    """Submit a job as a form with its pictures; it is durable on return.
-
-    Raises:
-        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
-            named.
-        PictureRefused: Some pictures cannot be used.
-        StorageFull: The storage has no space for the pictures.
-        QueueFull: Too many jobs are waiting.
-    """
-    require_free_space(dependencies)
-    with read_form(request, dependencies, JOB_FORM) as form:
-        begin_idempotent_request(canonical_form(form))
-        submission, pictures = validate_form_submission(dependencies, owner_id, form)
-        inputs = store_pictures(dependencies, owner_id, pictures)
-    return enqueue(
-        dependencies, build_job(owner_id, submission.params, inputs, submission)
-    )
-
-
-def validate_form_submission(
-    dependencies: Dependencies, owner_id: str, form: Form
-) -> tuple[FormSubmission, list[InspectedPicture]]:
-    """Validate the fields of a form, and inspect its pictures and masks.
-
-    Raises:
-        MalformedJson: A JSON field is not strict JSON.
-        InvalidParams: Values are wrong or missing, or masks cannot be used; all are
-            named, also pictures that cannot be used.
-        PictureRefused: Only pictures are wrong.
-    """
-    submission: FormSubmission | None = None
-    errors: list[FieldError] = []
-    try:
-        submission = read_form_submission(form, dependencies.database.time)
-    except InvalidParams as error:
-        errors += error.errors
-    pictures, refused = try_inspect_pictures(
-        dependencies, owner_id, form_pictures(form)
-    )
-    errors += check_masks(dependencies, owner_id, pictures)
-    errors += check_label_maps(
-        dependencies,
-        owner_id,
-        submission.params if submission else None,
-        [picture for picture, _ in pictures],
-        [picture.role for picture in form_pictures(form)],
-    )
-    if refused is not None and not errors:
-        raise refused
-    if refused is not None or submission is None or errors:
-        raise InvalidParams([*errors, *(refused.errors if refused else ())])
-    return submission, pictures
-
-
-def enqueue(dependencies: Dependencies, job: NewJob) -> SubmittedJob:
-    """Insert the job and notify the workers, or find an equal job to reuse.
-
-    Raises:
-        QueueFull: Too many jobs are waiting.
-    """
-    submitted = submit_job(
-        dependencies.database,
-        job,
-        submission_limits(dependencies),
-        current_idempotent_request(),
-    )
-    event = "job_reused" if submitted.reused else "job_submitted"
-    log.info(event, job_id=submitted.job_id, owner_id=job.owner_id)
-    if not submitted.reused:
-        notify_workers(dependencies, submitted.job_id)
-    return submitted
-
-
-def build_job(
-    owner_id: str,
-    params: StyleParams,
-    inputs: Sequence[InputAsset],
-    request: SubmissionRequest,
-) -> NewJob:
-    """Build the new style job of a validated submission from its assets."""
-    asset_ids: dict[str, dict[int, str]] = {}
-    for asset in inputs:
-        asset_ids.setdefault(asset.role, {})[asset.position] = asset.asset_id
-    digests = {(asset.role, asset.position): asset.digest for asset in inputs}
-    return NewJob(
-        owner_id=owner_id,
-        params=params.with_images(asset_ids),
-        inputs=tuple(
-            NewJobInput(asset.role, asset.position, asset.asset_id) for asset in inputs
-        ),
-        name=request.name,
-        need_bytes=need_bytes(params),
-        segments=request.segments,
-        params_digest=work_digest(params, request.segments, digests),
-        **asdict(request.options),
-    )
 
 
 def submission_limits(dependencies: Dependencies) -> SubmissionLimits:

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
-from api.http.json_body import JSON
 from api.http.pagination import Query, read_page
 from api.http.responses import add_next_link, json_response
 from api.http.routes import (
@@ -28,8 +27,8 @@ from api.job_view.serializer import read_job_objects
 from api.jobs.actions import read_change
 from api.jobs.filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
 from api.jobs.long_poll import poll_job, respond_to_submission
-from api.jobs.request_schemas import ChangeBody, JobForm, JobJson
-from api.jobs.submission import submit_form, submit_json
+from api.jobs.request_schemas import ChangeBody, JobForm, JobRequest
+from api.jobs.submission import submit_style_job
 from shared.jobs.deletion import purge_job
 from shared.jobs.steering import update_job
 from shared.queries.listing import MAX_COUNTED, count_jobs, query_jobs
@@ -52,8 +51,8 @@ class JobQuery(Query):
 
 
 @post(
-    blueprint, "/v1/jobs", JobForm, JobJson, s200=JobObject, s202=JobObject, s400=None,
-    s409=None, s413=None, s415=None, s429=None, s503=None,
+    blueprint, "/v1/jobs", JobForm, JobRequest, s200=JobObject, s202=JobObject,
+    s400=None, s409=None, s413=None, s415=None, s429=None, s503=None,
 )  # fmt: skip
 @idempotent
 def submit_job() -> Response:
@@ -64,8 +63,7 @@ def submit_job() -> Response:
     most 60, for the end of the job: 200 if it ends in time, else 202.
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
-    submit = submit_json if request.mimetype == JSON else submit_form
-    submitted = submit(dependencies, owner_id, request)
+    submitted = submit_style_job(dependencies, owner_id, request)
     return respond_to_submission(
         dependencies, owner_id, submitted.job_id, reused=submitted.reused
     )

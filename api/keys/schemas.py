@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import Caller, require_scope
 from api.http.json_body import collect_body_errors, read_json_object
-from api.http.validation import clean_name
+from api.http.schemas import Name
 from shared.auth.api_keys import NewKey, Scope
-from shared.db.base import MAX_NAME
 from shared.errors import FieldError, ForbiddenScope, InvalidParams, MalformedJson
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ class KeyBody(BaseModel):
         },
     )
 
-    name: str = Field(default="", max_length=MAX_NAME, description="for people")
+    name: Name = Field(default=None, description="for people")
     scopes: frozenset[Scope] = Field(
         default=frozenset({Scope.READ, Scope.WRITE}),
         min_length=1,
@@ -191,7 +190,6 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
     json_body = read_json_object(request)
     errors: list[FieldError] = []
     body = collect_body_errors(json_body, KeyBody, errors)
-    name = None if body is None else clean_name(body.name, errors)
     exceeding = [] if caller.may(Scope.ADMIN) else _exceeding_fields(json_body, caller)
     if body is None or errors:
         raise InvalidParams([*errors, *(error for _, error in exceeding)])
@@ -199,9 +197,9 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
         named = "; ".join(error.detail for _, error in exceeding)
         raise ForbiddenScope(named, exceeding[0][0], [error for _, error in exceeding])
     if not caller.may(Scope.ADMIN):
-        return _key_for_own_owner(body, name or "", caller)
+        return _key_for_own_owner(body, caller)
     return NewKey(
-        name=name or "",
+        name=body.name or "",
         owner_id=body.owner,
         scopes=body.scopes,
         expires_in_seconds=body.expires_in,
@@ -233,10 +231,10 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _key_for_own_owner(body: KeyBody, name: str, caller: Caller) -> NewKey:
+def _key_for_own_owner(body: KeyBody, caller: Caller) -> NewKey:
     key = caller.key
     return NewKey(
-        name=name,
+        name=body.name or "",
         owner_id=caller.owner_id,
         scopes=body.scopes,
         expires_in_seconds=body.expires_in,

@@ -55,7 +55,11 @@ _LINEAGE_JOB: dict[str, Any] = {
     "url": f"/v1/jobs/{_CHILD}",
 }
 EXAMPLES: dict[str, Any] = {
-    "ExplorationJson": {"layers": ["relu3_1"], "top_k": 4, "name": "What relu3_1 sees"},
+    "ExplorationRequest": {
+        "layers": ["relu3_1"],
+        "top_k": 4,
+        "name": "What relu3_1 sees",
+    },
     "ChangeBody": {"style_weight": 12.0, "tags": ["series-3", "bold"]},
     "CancelBody": {"purge": True},
     "ForkBody": {"from": {"iteration": 100}, "params": {"style_weight": 20.0}},

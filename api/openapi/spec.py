@@ -19,7 +19,7 @@ from flask_openapi.openapi import OpenAPI
 
 from api.assets.schemas import AssetForm
 from api.auth.sessions import COOKIE, CSRF_HEADER
-from api.explorations.schemas import ExplorationForm, ExplorationJson
+from api.explorations.schemas import ExplorationForm, ExplorationRequest
 from api.http.problems import Problem
 from api.http.routes import PROBLEM_RESPONSE
 from api.job_view.schemas import LogPage
@@ -30,7 +30,7 @@ from api.jobs.request_schemas import (
     ExtendBody,
     ForkBody,
     JobForm,
-    JobJson,
+    JobRequest,
     RetryBody,
 )
 from api.keys.schemas import KeyBody
@@ -57,10 +57,10 @@ _OPENAPI_VERSION = "3.1.0"  # the models are; flask-openapi would write 3.2.0
 
 _BODIES: tuple[type[BaseModel], ...] = (
     JobForm,
-    JobJson,
+    JobRequest,
     AssetForm,
     ExplorationForm,
-    ExplorationJson,
+    ExplorationRequest,
     ChangeBody,
     CancelBody,
     ForkBody,

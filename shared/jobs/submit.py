@@ -23,7 +23,7 @@ from shared.states import TERMINAL, Completion, JobState
 from shared.tracing import CURRENT_TRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -86,6 +86,29 @@ def find_reusable_job(db: Database, owner_id: str, params_digest: str) -> str | 
         )
 
 
+def find_place(
+    db: Database,
+    owner_id: str,
+    params_digest: str,
+    reuse: ReusePolicy,
+    limits: SubmissionLimits,
+) -> SubmittedJob | None:
+    """Find an equal job to reuse, or check that there is room for a new one.
+
+    Called before the pictures of a job are stored, so that a refused one leaves none.
+
+    Raises:
+        QueueFull: The owner, or all owners together, have too many jobs waiting.
+    """
+    with db.read() as session:
+        if reuse != "never":
+            job_id = select_reusable_job(session, owner_id, params_digest, reuse)
+            if job_id is not None:
+                return SubmittedJob(job_id, reused=True)
+        _check_quotas(session, session.get(Owner, owner_id), limits)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class NewJobInput:
     """Input picture of a new job.
@@ -105,24 +128,29 @@ class NewJobInput:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Job to be submitted."""
+    """Job to be submitted.
+
+    Attributes:
+        owner_id: Owner of the job.
+        params: Parameters, with the ids of their pictures.
+        inputs: Pictures of the job.
+        device_class: Kind of device that it needs, or None for any.
+        need_bytes: Memory that it needs.
+        segments: Planned changes of parameters, in order.
+        params_digest: Digest that is the same for equal work, or None.
+        reuse: Whether an equal job may be taken instead.
+        options: Further columns, such as its name and priority.
+    """
 
     owner_id: str
     params: Params
     inputs: tuple[NewJobInput, ...]
-    name: str | None = None
     device_class: str | None = None
     need_bytes: int = 0
-    priority: int = 0
-    max_attempts: int | None = None  # None: that of the limits
-    keep_every: int | None = None  # iterations between checkpoints kept for forks
-    start_deadline: float | None = None  # expires if not started by then
-    cancel_after: float | None = None  # canceled if not done by then
-    segments: tuple[Segment, ...] = ()  # planned changes, in order
-    tags: tuple[str, ...] = ()
-    user_metadata: dict[str, str] = field(default_factory=dict)
-    params_digest: str | None = None  # the same for equal work
+    segments: tuple[Segment, ...] = ()
+    params_digest: str | None = None
     reuse: ReusePolicy = "never"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,20 +192,14 @@ def submit_job(
     """
     columns = {
         "owner_id": new_job.owner_id,
-        "name": new_job.name,
-        "tags": list(new_job.tags),
-        "user_metadata": new_job.user_metadata,
         "params_digest": new_job.params_digest,
         "kind": kind_of(new_job.params),
         "params": new_job.params.model_dump(mode="json"),
         "iterations": _count_iterations(new_job),
-        "max_attempts": new_job.max_attempts or limits.max_attempts,
         "device_class": new_job.device_class,
         "need_bytes": new_job.need_bytes,
-        "priority": new_job.priority,
-        "keep_every": new_job.keep_every,
-        "start_deadline": new_job.start_deadline,
-        "cancel_after": new_job.cancel_after,
+        **new_job.options,
+        "max_attempts": new_job.options.get("max_attempts") or limits.max_attempts,
     }
     with db.write() as session:
         if new_job.reuse != "never":
@@ -209,7 +231,7 @@ def add_job(
         IdempotencyInProgress: Another request with this key submits the job.
     """
     now = session.scalar(select(db.now)) or 0.0
-    _check_quotas(session, columns["owner_id"], limits)
+    _check_quotas(session, _lock_owner(session, columns["owner_id"]), limits)
     trace = CURRENT_TRACE.get()
     job = Job(
         id=new_id("job"),
@@ -218,7 +240,7 @@ def add_job(
         fence=0,
         created_at=now,
         run_after=now,
-        ready_key=ready_key(now, columns["priority"]),
+        ready_key=ready_key(now, columns.get("priority", 0)),
         **columns,
     )
     session.add(job)
@@ -273,12 +295,13 @@ def _input_rows(job_id: str, inputs: Iterable[NewJobInput]) -> list[JobInput]:
     ]
 
 
-def _lock_owner(session: Session, owner_id: str) -> None:
-    session.execute(select(Owner.id).where(Owner.id == owner_id).with_for_update())
+def _lock_owner(session: Session, owner_id: str) -> Owner | None:
+    return session.scalar(select(Owner).where(Owner.id == owner_id).with_for_update())
 
 
-def _check_quotas(session: Session, owner_id: str, limits: SubmissionLimits) -> None:
-    owner = session.scalar(select(Owner).where(Owner.id == owner_id).with_for_update())
+def _check_quotas(
+    session: Session, owner: Owner | None, limits: SubmissionLimits
+) -> None:
     queued, max_queued = 0, limits.max_queued_per_owner
     if owner is not None:
         queued = owner.queued

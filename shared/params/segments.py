@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.params.image_refs import StyleWeight
 from shared.params.schedule import MAX_ITERATIONS
-from shared.params.style import StyleParams, Weight
+from shared.params.style import StyleParams, StyleWeight, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

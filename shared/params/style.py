@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from shared.params.formats import ResultFormat, require_bit_depth
-from shared.params.image_refs import ImageRef, StyleImage, make_image_ref
 from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
 from shared.params.schedule import Quality, Stage, make_schedule, validate_schedule
 
@@ -23,6 +22,7 @@ StyleLoss = Literal["gram", "wasserstein", "neighbors"]
 ContentLoss = Literal["squared", "relations"]
 Color = Literal["style", "luminance", "chroma", "histogram"]
 Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 # Without relu5_1, and relu4_1 at a quarter: a unit of relu5_1 sees 132 px, at the first
 # scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
@@ -39,10 +39,47 @@ STYLE_LAYERS: dict[StyleLoss, dict[str, float]] = {
     },
 }
 
+PICTURE_ROLES = ("content", "init_image", "content_labels")
+STYLE_ROLES = ("mask", "region", "labels")  # of pictures that belong to a style
 MAX_STYLES = 8
 MAX_STYLE_EDGE_PX = 8192
 ADAM_AVERAGING = 0.9  # Adam's steps keep their length, so single iterates jitter
 MAX_EDGE_LBFGS_PX = 1024  # above it the history of L-BFGS outweighs its speed
+
+
+class ImageRef(BaseModel):
+    """A picture by the id of its asset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asset_id: str = Field(min_length=1, max_length=64)
+
+
+class StyleImage(BaseModel):
+    """One style picture, its share of the style, and where it goes.
+
+    Without masks the styles are blended over the whole picture. A style with a `mask`
+    goes where its mask is bright, as strong as its weight says; styles without one
+    share what the masks leave.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: ImageRef | None = Field(
+        default=None, description="filled in from the `style` file of an upload"
+    )
+    weight: StyleWeight = 1.0
+    mask: ImageRef | None = Field(
+        default=None, description="filled in from the `mask_<number>` file of an upload"
+    )
+    region: ImageRef | None = Field(
+        default=None,
+        description="filled in from the `region_<number>` file of an upload",
+    )
+    labels: ImageRef | None = Field(
+        default=None,
+        description="filled in from the `labels_<number>` file of an upload",
+    )
 
 
 class StyleParams(BaseModel):
@@ -334,15 +371,19 @@ class StyleParams(BaseModel):
         Roles are `content`, `style`, `init_image`, `content_labels`, `mask`, `region`
         and `labels`; the position of the last three is that of their style.
         """
+
+        def ref(role: str, position: int = 0) -> ImageRef | None:
+            asset_id = asset_ids.get(role, {}).get(position)
+            return None if asset_id is None else ImageRef(asset_id=asset_id)
+
         styles = tuple(
-            style.with_images(asset_ids, position)
+            style.model_copy(
+                update={
+                    "image": ref("style", position),
+                    **{role: ref(role, position) for role in STYLE_ROLES},
+                }
+            )
             for position, style in enumerate(self.styles)
         )
-        return self.model_copy(
-            update={
-                "content": make_image_ref(asset_ids, "content", 0),
-                "styles": styles,
-                "init_image": make_image_ref(asset_ids, "init_image", 0),
-                "content_labels": make_image_ref(asset_ids, "content_labels", 0),
-            }
-        )
+        own = {role: ref(role) for role in PICTURE_ROLES}
+        return self.model_copy(update={"styles": styles, **own})

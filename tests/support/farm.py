@@ -106,7 +106,7 @@ class Farm:
             {"content": {0: content}, "style": {0: style}}
         )
         inputs = (NewJobInput("content", 0, content), NewJobInput("style", 0, style))
-        new = NewJob(OWNER, named, inputs, keep_every=keep_every)
+        new = NewJob(OWNER, named, inputs, options={"keep_every": keep_every})
         return self._queue(new, notify)
 
     def submit_exploration(self, *, notify=True, count=9, **params):

@@ -34,7 +34,9 @@ def submit(db, owner_id="own_a", masked=(), **more):
         NewJobInput("style", 0, asset_id),
         *(NewJobInput("mask", position, asset_id) for position in masked),
     )
-    new = NewJob(owner_id, StyleParams(), inputs, **more)
+    known = NewJob.__dataclass_fields__.keys()
+    options = {name: more.pop(name) for name in more.keys() - known}
+    new = NewJob(owner_id, StyleParams(), inputs, options=options, **more)
     return submit_job(db, new, LIMITS).job_id
 
 

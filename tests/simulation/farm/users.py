@@ -161,8 +161,7 @@ def _submit_once(
         LOCAL_OWNER_ID,
         StyleParams(**params).with_images(pictures),
         (NewJobInput("content", 0, content), NewJobInput("style", 0, style)),
-        name=name,
-        keep_every=keep_every,
+        options={"name": name, "keep_every": keep_every},
     )
     return _with_key(
         api, name, lambda begun: submit_job(api.db, new, LIMITS, begun).job_id

@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from werkzeug.datastructures import FileStorage
 
 from api.assets.schemas import MAX_EXPIRES_IN
-from api.assets.uploads import UploadedPicture, inspect_pictures, store_pictures
+from api.assets.uploads import add_picture, inspect_picture, make_upload, store_picture
 from api.explorations.service import SHIPPED_FOLDER
 from shared.assets import UPLOAD_PURPOSES, AssetOptions, Purpose
 from shared.jobs.submit import LOCAL_OWNER_ID
@@ -57,15 +56,11 @@ def test_pictures_are_listed_by_what_they_are_for(client, upload, a_picture, clo
 
 def test_of_two_sent_at_once_the_later_wish_counts_too(api, client, upload, a_picture):
     """The other one has come while ours was looked at, and lasts for a minute."""
-    file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_pictures(
-        api.dependencies, LOCAL_OWNER_ID, [UploadedPicture("file", 0, file)]
-    )
+    ours = make_upload(io.BytesIO(a_picture()), AssetOptions(Purpose.STYLE))
+    info = inspect_picture(api.dependencies, LOCAL_OWNER_ID, ours)
     url = upload(a_picture(), purpose="mask", expires_in="60").json["urls"]["self"]
 
-    store_pictures(
-        api.dependencies, LOCAL_OWNER_ID, checked, AssetOptions(Purpose.STYLE)
-    )
+    store_picture(api.dependencies, LOCAL_OWNER_ID, ours, info)
 
     asset = client.get(url).json
     assert (asset["purpose"], asset["expires_at"]) == ("style", None)
@@ -75,13 +70,9 @@ def test_a_picture_of_mine_stays_mine_though_impasto_brings_it_too(
     api, client, upload, a_picture
 ):
     mine = upload(a_picture(), purpose="style", expires_in="60").json
-    file = FileStorage(io.BytesIO(a_picture()))
-    checked = inspect_pictures(
-        api.dependencies, LOCAL_OWNER_ID, [UploadedPicture("file", 0, file)]
-    )
+    shipped = make_upload(io.BytesIO(a_picture()), AssetOptions(Purpose.SHIPPED))
 
-    wish = AssetOptions(Purpose.SHIPPED)
-    store_pictures(api.dependencies, LOCAL_OWNER_ID, checked, wish)
+    add_picture(api.dependencies, LOCAL_OWNER_ID, shipped)
 
     assert client.get(mine["urls"]["self"]).json == mine
 
@@ -159,7 +150,7 @@ def test_all_that_is_wrong_is_named_at_once(client):
                            content_type="multipart/form-data")  # fmt: skip
 
     named = [one["pointer"] for one in response.json["errors"]]
-    assert named == ["/file", "/purpose", "/expires_in"]
+    assert named == ["/purpose", "/expires_in", "/file"]
 
 
 @pytest.mark.parametrize("purpose", ["photo", "", "style,mask"])

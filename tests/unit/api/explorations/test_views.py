@@ -9,6 +9,7 @@ import json
 import pytest
 
 from api.explorations.service import SHIPPED_FOLDER
+from api.jobs.request_schemas import JobOptions
 from shared.assets import NewAsset, add_asset
 from shared.auth.api_keys import ensure_owner
 from shared.jobs.lease import JobResult, StoredOutput, WrittenBlob, complete_job
@@ -281,11 +282,34 @@ def test_the_form_and_the_json_are_described_with_the_parameters(client):
         ExploreParams.model_fields
     )
     assert "picture" in schemas["ExplorationForm"]["properties"]
-    assert set(schemas["ExplorationJson"]["properties"]) == {
+    assert set(schemas["ExplorationRequest"]["properties"]) == {
         *ExploreParams.model_fields,
-        "name",
-        "reuse",
+        *JobOptions.model_fields,
+        "params",
     }
+
+
+def test_options_are_those_of_any_job(api, nine):
+    form = explore(api, nine, priority="high", tags='["a"]', max_attempts="2").json
+    body = {"params": {"pictures": form["params"]["pictures"]}, "priority": "high",
+            "tags": ["a"], "max_attempts": 2}  # fmt: skip
+    in_json = api.client.post("/v1/explorations", json=body).json
+
+    for job in (form, in_json):
+        told = (job["priority"], job["tags"], job["max_attempts"])
+        assert told == ("high", ["a"], 2)
+    assert in_json["params"] == form["params"]
+
+
+def test_a_refused_exploration_leaves_nothing_behind(make_api, nine):
+    api = make_api(max_queued_per_owner=1)
+    api.submitted()
+    before = api.client.get("/v1/assets").json["data"]
+
+    refused = [explore(api, nine), explore(api, nine, cancel_after="soon")]
+
+    assert [one.status_code for one in refused] == [429, 422]
+    assert api.client.get("/v1/assets").json["data"] == before
 
 
 def test_a_json_body_is_read_as_strictly_as_any_other(client):

@@ -153,7 +153,7 @@ def test_wrong_values_are_kept_too(api):
 
 
 def test_a_replayed_problem_names_the_first_request_and_its_header_the_new_one(api):
-    first, again = (api.submit(params="{", headers=KEY) for _ in range(2))
+    first, again = (api.submit(params={"seed": -1}, headers=KEY) for _ in range(2))
 
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json["request_id"] == first.headers["Request-Id"]

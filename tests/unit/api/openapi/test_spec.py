@@ -8,14 +8,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.assets.schemas import AssetObject, FrameObject
-from api.assets.service import ASSET_FORM
 from api.estimates import Estimate
-from api.explorations.request import EXPLORATION_FORM
 from api.http.problems import Problem
 from api.job_view.schemas import JobObject, JobPage
-from api.jobs.form_submission import JOB_FORM
 from api.jobs.history import Manifest
-from api.jobs.request_schemas import JobJson
+from api.jobs.request_schemas import JobRequest
 from api.queue import Queue
 from shared.params.segments import Changes
 from shared.params.style import StyleParams
@@ -127,9 +124,6 @@ def test_the_form_is_described_with_the_parameters_of_the_engine(document):
 
     assert set(schemas["StyleParams"]["properties"]) == set(StyleParams.model_fields)
     assert set(schemas["JobForm"]["required"]) == {"content", "style"}
-    for name, form in (("JobForm", JOB_FORM), ("ExplorationForm", EXPLORATION_FORM),
-                       ("AssetForm", ASSET_FORM)):  # fmt: skip
-        assert set(schemas[name]["properties"]) == {*form.files, *form.fields}
     assert set(schemas["Changes"]["properties"]) == set(Changes.model_fields)
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"] == {
@@ -143,7 +137,7 @@ def test_examples_are_what_they_are_examples_of(document):
         model.__name__: model
         for model in (
             AssetObject,
-            JobJson,
+            JobRequest,
             Problem,
             FrameObject,
             Manifest,

@@ -99,15 +99,34 @@ def test_a_name_is_short_and_printable(api, name):
     assert set(errors(api.submit(name=name))) == {"/name"}
 
 
-def test_picture_references_inside_the_parameters_are_refused(api):
+def test_an_asset_that_is_nobodys_is_pointed_at_in_the_parameters(api, a_picture):
     said = {
         "content": {"asset_id": "ast_1"},
         "styles": [{"image": {"asset_id": "ast_1"}}],
     }
 
-    found = errors(api.submit(params=said))
+    found = errors(api.submit([], params=said))
 
-    assert set(found) == {"/params/content", "/params/styles/0/image"}
+    assert set(found) == {
+        "/params/content/asset_id", "/params/styles/0/image/asset_id"
+    }  # fmt: skip
+
+
+def test_a_picture_that_is_a_file_and_an_asset_is_named_twice(api, a_picture):
+    asset = {"asset_id": "ast_1"}
+    said = {"content": asset, "styles": [{"mask": asset}]}
+    files = [(name, a_picture()) for name in ("content", "style", "mask_0")]
+
+    found = errors(api.submit(files, params=said))
+
+    assert found["/params/content"]["code"] == "repeated"
+    assert found["/mask_0"]["code"] == "repeated"
+
+
+def test_an_option_among_the_parameters_is_told_where_it_belongs(api):
+    found = errors(api.submit(params={"priority": "high"}))
+
+    assert found["/params/priority"]["code"] == "misplaced"
 
 
 @pytest.mark.parametrize(

@@ -142,23 +142,8 @@ def test_a_mask_that_is_no_picture_is_refused_like_any_other(api):
     assert response.json["errors"][0]["pointer"] == "/mask_0"
 
 
-@pytest.mark.parametrize("value", ["mask.png", {"asset_id": "ast_1"}, 7])
-@pytest.mark.parametrize("name", ["image", "mask", "region", "labels"])
-def test_pictures_of_a_style_are_files_of_the_form(api, name, value):
-    response = api.submit(params={"styles": [{name: value}]})
-
-    assert errors(response) == {f"/params/styles/0/{name}": "not-a-file"}
-
-
 def test_a_mask_sent_as_text_is_told_to_be_a_file(api):
     assert errors(api.submit(mask_0="mask.png")) == {"/mask_0": "not-a-file"}
-
-
-def test_a_refused_mask_leaves_no_blob_and_no_row(api):
-    api.submit(two_styles(mask_0=BLACK))
-
-    assert not (api.settings.home / "blobs").exists()
-    assert api.client.get("/v1/jobs").json["data"] == []
 
 
 def test_eight_styles_with_all_their_masks_and_regions_are_taken(api):

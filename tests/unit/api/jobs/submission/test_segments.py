@@ -132,7 +132,7 @@ def test_everything_wrong_is_named_at_once(api):
         ),
         (
             [{"from_iteration": 1, "changes": {"tv_weight": 1}}] * 101,
-            {"/segments": "too-many"},
+            {"/segments": "too-long"},
         ),
     ],
 )  # fmt: skip

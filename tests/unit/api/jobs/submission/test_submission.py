@@ -4,10 +4,12 @@ import hashlib
 import io
 import re
 
+import pytest
 from sqlalchemy import func, select
 
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
+from tests.unit.api.conftest import picture
 
 
 def pointers(response):
@@ -108,14 +110,40 @@ def test_several_styles_count_equally_unless_weights_are_given(api, a_picture):
     assert [style["weight"] for style in weighted["styles"]] == [3, 1]
 
 
-def test_weights_must_be_as_many_as_style_files(api, a_picture):
+def test_a_style_without_a_file_and_a_file_without_a_style_are_named(api, a_picture):
     files = [("content", a_picture()), ("style", a_picture("blue"))]
+    two = {"styles": [{"weight": 3}, {"weight": 1}]}
 
-    response = api.submit(files, {"styles": [{"weight": 3}, {"weight": 1}]})
+    fewer = api.submit(files, two)
+    more = api.submit([*files, *files[1:], *files[1:]], two)
 
-    assert response.status_code == 422
-    assert response.json["errors"][0]["pointer"] == "/params/styles"
-    assert "2 entries for 1 style" in response.json["errors"][0]["detail"]
+    assert (fewer.status_code, more.status_code) == (422, 422)
+    assert pointers(fewer) == {"/params/styles/1/image"}
+    assert pointers(more) == {"/params/styles"}
+    assert "2 entries without an image for 3" in more.json["errors"][0]["detail"]
+
+
+def test_a_form_may_name_some_pictures_by_the_ids_of_their_assets(api, a_picture):
+    first = api.submit().json["params"]
+    painting = first["styles"][0]["image"]
+    files = [("style", a_picture("green")), ("mask_0", a_picture("gray"))]
+
+    response = api.submit(
+        files,
+        {
+            "content": first["content"],
+            "styles": [{"image": painting, "weight": 3}, {"weight": 2}],
+        },
+    )
+
+    assert response.status_code == 202, response.text
+    params = response.json["params"]
+    assert params["content"] == first["content"]
+    assert [style["weight"] for style in params["styles"]] == [3, 2]
+    assert params["styles"][0]["image"] == painting
+    assert params["styles"][0]["mask"] is not None
+    claimed = api.claimed().inputs  # the newer job has the same pictures, and a mask
+    assert claimed["content"][0].digest == hashlib.sha256(a_picture()).hexdigest()
 
 
 def test_eight_styles_are_taken_and_nine_are_not(api, a_picture):
@@ -184,9 +212,64 @@ def test_too_little_free_space_is_503_before_anything_is_stored(make_api):
     assert not (api.settings.home / "blobs").exists()
 
 
-def test_a_refused_picture_leaves_no_blob_and_no_row(api, a_picture):
-    response = api.submit([("content", a_picture()), ("style", b"no picture")])
+def refused_forms():
+    """Forms whose pictures can be stored, each with something wrong."""
+    good, black = picture(), picture("black")
+    two = [("content", good), ("style", picture("blue"))]
+    return {
+        "picture": ([("content", good), ("style", b"no picture")], {}),
+        "no picture": ([("content", good)], {}),
+        "two photos": ([*two, ("content", good)], {}),
+        "mask": ([*two, ("mask_0", black)], {}),
+        "labels": ([*two, ("content_labels", good)], {}),
+        "unused mask": ([*two, ("mask_3", good)], {}),
+        "start": ([*two, ("init_image", good)], {}),
+        "parameter": (two, {"params": {"max_edge": 1}}),
+        "asset": (two, {"params": {"init_image": {"asset_id": "ast_1"}}}),
+        "segment": (two, {"segments": '[{"from_iteration": 1, "changes": {}}]'}),
+        "json": (two, {"segments": "["}),
+        "option": (two, {"priority": "urgent"}),
+        "deadline": (two, {"cancel_after": "2001-01-01T00:00:00Z"}),
+        "name": (two, {"name": "two\nlines"}),
+        "part": (two, {"colour": "red"}),
+    }
 
-    assert response.status_code == 422
-    assert not (api.settings.home / "blobs").exists()
-    assert api.client.get("/v1/jobs").json["data"] == []
+
+@pytest.mark.parametrize("what", refused_forms())
+def test_a_refused_form_leaves_nothing_behind(api, what):
+    files, fields = refused_forms()[what]
+
+    response = api.submit(files, **fields)
+
+    assert response.status_code in {400, 422}, response.text
+    assert stored(api) == ([], 0, 0)
+
+
+def test_a_form_that_a_full_queue_refuses_leaves_nothing_behind(make_api, a_picture):
+    api = make_api(max_queued_per_owner=1)
+    api.submitted()
+    before = stored(api)
+
+    refused = api.submit([(name, a_picture("lime")) for name in ("content", "style")])
+
+    assert refused.status_code == 429
+    assert stored(api) == before
+
+
+def stored(api):
+    """Files of the storage, and numbers of assets and jobs."""
+    with api.db.read() as session:
+        counts = [
+            session.scalar(select(func.count()).select_from(table))
+            for table in (Asset, Job)
+        ]
+    return sorted((api.settings.home / "blobs").rglob("*")), *counts
+
+
+def test_a_reused_job_is_found_though_the_queue_is_full(make_api):
+    api = make_api(max_queued_per_owner=1)
+    first = api.submitted()
+
+    again = api.submit(reuse="finished_or_active")
+
+    assert (again.status_code, again.json["id"]) == (200, first)
