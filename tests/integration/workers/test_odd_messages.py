@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import uuid
 
 import redis
@@ -13,6 +12,7 @@ from shared.queue import TASK_NAME, queue_name
 from shared.settings import Settings
 from shared.states import JobState
 from shared.workers.registry import list_workers
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 from worker.app import create_receiver
 
 SHORT = {"max_edge": 64, "schedule": ((64, 3),)}
@@ -97,13 +97,10 @@ def test_no_message_ends_a_worker_or_comes_back(farm, redis_server):
             client.lpush(QUEUE, raw)
             job = farm.wait_end(farm.submit(**SHORT))
             assert (job.state, worker.poll()) == (JobState.SUCCEEDED, None), name
-        deadline = time.monotonic() + 120  # it reads one message in up to two seconds
-        while not all(map(is_from_a_notifier, client.lrange(QUEUE, 0, -1))):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: all(map(is_from_a_notifier, client.lrange(QUEUE, 0, -1))))
         assert [entry.state for entry in list_workers(farm.db)] == ["alive"]
         worker.terminate()
-        assert worker.wait(timeout=20) == 0
+        assert worker.wait(PATIENCE_SECONDS) == 0
         assert all(map(is_from_a_notifier, client.lrange(QUEUE, 0, -1)))
         assert not [
             key for key in client.scan_iter() if b"spam" in key or b"acked" in key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import select, text
@@ -16,6 +15,7 @@ from shared.workers.pace_table import (
     load_pace_table,
     record_paces,
 )
+from tests.support.processes import wait_until
 from worker.runner import Runner
 
 CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu4_2"
@@ -98,7 +98,7 @@ def _at_once(database_url, do):
         database = Database(database_url)
         try:
             database.ping()
-            ready.wait(10)
+            ready.wait()
             do(database, number)
         except Exception as error:  # noqa: BLE001 - for the test to raise
             raised.append(error)
@@ -148,7 +148,7 @@ def test_a_real_worker_learns_from_a_job_and_estimates_the_next(farm):
     farm.start_worker()
     first = farm.wait_end(farm.submit(max_edge=64, schedule=[(64, 12)]))
     assert first.state == "succeeded"
-    _wait_for(lambda: rows(farm.db))
+    wait_until(lambda: rows(farm.db))  # a moment after the job is over
     (row,) = rows(farm.db)
     measured = row.seconds_per_mpx_iteration * 12 * 64 * 43 / 1e6
     assert measured == pytest.approx(first.finished_at - first.started_at, rel=0.5)
@@ -156,13 +156,6 @@ def test_a_real_worker_learns_from_a_job_and_estimates_the_next(farm):
     second = farm.submit(seed=2, max_edge=64, schedule=[(64, 12)])
     told = farm.wait(second, lambda job: "iteration_seconds" in (job.progress or {}))
     farm.wait_end(second)
-    _wait_for(lambda: rows(farm.db)[0].seconds_per_mpx_iteration != measured)
+    wait_until(lambda: rows(farm.db)[0].seconds_per_mpx_iteration != measured)
 
     assert len(told.progress["iteration_seconds"]) == 1
-
-
-def _wait_for(condition, seconds=10.0):
-    """A worker records its pace a moment after the job is over."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)

