@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from shared.jobs.actions import cancel, pause, resume
 from shared.jobs.lease import stop_job
@@ -21,13 +21,21 @@ from tests.support.simulated_worker import (
 )
 
 
+@contextmanager
+def watched(server, url):
+    """Open a stream and read the submission, which may be told twice otherwise."""
+    with server.stream(url, Last_Event_ID="0") as stream:
+        snapshot = until(stream, "snapshot")[0]
+        until(stream, "state")
+        yield snapshot, stream
+
+
 def test_a_stream_tells_the_whole_life_of_a_job(tenant):
     db, server, owner = tenant.db, tenant.server, tenant.owner_id
     job_id = submit(db, owner)
     url = server.get(f"/v1/jobs/{job_id}").json()["urls"]["events"]
 
-    with server.stream(url) as stream:
-        (snapshot,) = until(stream, "snapshot")
+    with watched(server, url) as (snapshot, stream):
         claimed = claim(db)
         started = until(stream, "state")
         beat(db, claimed, 10)
@@ -56,8 +64,7 @@ def test_who_comes_back_with_the_last_id_has_missed_nothing(tenant):
     db, server, owner = tenant.db, tenant.server, tenant.owner_id
     job_id = submit(db, owner)
     url = f"/v1/jobs/{job_id}/events"
-    with server.stream(url) as stream:
-        until(stream, "snapshot")
+    with watched(server, url) as (_, stream):
         claimed = claim(db)
         last_id = until(stream, "state")[-1][1]
 
@@ -82,12 +89,14 @@ def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(tenant):
     first = submit(db, owner)
 
     with ExitStack() as opened:
-        streams = [opened.enter_context(server.stream("/v1/events")) for _ in range(8)]
-        assert {until(s, "snapshot")[0][2]["id"] for s in streams} == {first}
+        all_watched = [
+            opened.enter_context(watched(server, "/v1/events")) for _ in range(8)
+        ]
+        assert {snapshot[2]["id"] for snapshot, _ in all_watched} == {first}
         second = submit(db, owner)
         cancel(db, f"{owner}_other", other)
         cancel(db, owner, first)
-        heard = [until(s, "end") for s in streams]
+        heard = [until(stream, "end") for _, stream in all_watched]
 
     assert all(each == heard[0] for each in heard)
     told = [(one[0], one[2]["job_id"]) for one in heard[0]]
@@ -121,8 +130,7 @@ def test_silence_is_filled_with_comments(tenant):
     job_id = submit(tenant.db, tenant.owner_id)
 
     began = time.monotonic()
-    with tenant.server.stream(f"/v1/jobs/{job_id}/events") as stream:
-        until(stream, "snapshot")
+    with watched(tenant.server, f"/v1/jobs/{job_id}/events") as (_, stream):
         beats = [next(stream) for _ in range(3)]
 
     assert beats == [": still here"] * 3
