@@ -15,6 +15,7 @@ from shared.db.database import Database
 from shared.jobs.actions import cancel
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries.listing import query_jobs
+from shared.settings import Settings
 from tests.support.api_process import Server, running_api
 from tests.support.farm import Farm
 from tests.support.fault_injection import Moody
@@ -37,8 +38,14 @@ def farm_on_both(tmp_path, database_url, redis_server, weights_dir):
     farm.close()
 
 
+@pytest.fixture(scope="session")
+def networks(weights_dir):
+    """Networks with real weights, loaded once."""
+    return NetworkCache(Settings(weights_dir=weights_dir), torch.device("cpu"))
+
+
 @pytest.fixture
-def tools(farm):
+def tools(farm, networks):
     """Makes what a worker process has, with a storage of a given mood."""
 
     def make(mood=lambda verb, key: None, **settings):
@@ -51,7 +58,7 @@ def tools(farm):
         return WorkerContext(
             db=farm.db,
             storage=Moody(farm.storage, mood),
-            networks=NetworkCache(farm.settings, torch.device("cpu")),
+            networks=networks,
             device=cpu_device(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
