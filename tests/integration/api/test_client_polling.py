@@ -6,11 +6,26 @@ import threading
 import time
 from functools import partial
 
+import httpx
+
 from impasto.client.client import Client
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import beat, claim, complete
 
 POLL_SECONDS = 60
+
+
+class Noting(httpx.HTTPTransport):
+    """Notes of each answer whether the server has held it for news."""
+
+    def __init__(self):
+        super().__init__()
+        self.was_held = []
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        self.was_held.append("Preference-Applied" in response.headers)
+        return response
 
 
 def test_who_watches_sees_each_step_and_the_end_at_once(tenant):
@@ -19,14 +34,16 @@ def test_who_watches_sees_each_step_and_the_end_at_once(tenant):
     claimed = claim(db)
     steps = [partial(beat, db, claimed, 10 * number) for number in (1, 2, 3)]
     steps.append(partial(complete, db, claimed))
-    seen, began = [], time.monotonic()
+    seen, transport, began = [], Noting(), time.monotonic()
 
-    with Client(tenant.server.url, tenant.token) as client:
+    with Client(tenant.server.url, tenant.token, transport=transport) as client:
         for job in client.jobs.watch(job_id, longest_pause_seconds=POLL_SECONDS):
             seen.append(job)
             if steps:  # while the next poll is held
                 threading.Timer(0.5, steps.pop(0)).start()
 
     assert time.monotonic() - began < POLL_SECONDS
+    assert transport.was_held[0] is False
+    assert all(transport.was_held[1:])
     assert seen[-1].state == "succeeded"
     assert len({job.progress.fraction for job in seen if job.progress}) >= 4
