@@ -84,7 +84,7 @@ def _running_with_keys(home, url):
     settings = {"stream_seconds": STREAM_SECONDS, "stream_heartbeat_seconds": 0.5}
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database(url)))
-        server = running_api(home, url, auth="keys", submits_per_minute=0, **settings)
+        server = running_api(home, url, auth="keys", **settings)
         yield stack.enter_context(server), database
 
 
