@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw, ImageOps
 
 from shared.images.inspect import decode_rgb
 from shared.params.style import ContentLoss, StyleLoss, StyleParams
+from shared.settings import Settings
+from worker.devices.networks import network_from_weights
 from worker.engine.images.inputs import Style, TransferInputs
 from worker.engine.images.tensors import to_pil_image, to_tensor
 from worker.engine.transfer import stylize
-from worker.engine.vgg.network import build_network
 from worker.weights.catalog import default_folder
 from worker.weights.load import load_weights
 
@@ -111,7 +112,7 @@ _PAINTING_SHAPES: tuple[_Shape, ...] = (
 def main(names: list[str]) -> None:
     """Draw the sheets named, or every one; that takes some minutes."""
     tensors = load_weights("vgg16", default_folder())
-    network = build_network("vgg16", tensors, torch.device("cpu"))
+    network = network_from_weights("vgg16", tensors, torch.device("cpu"), Settings())
     for name in names or (*SHEETS, *LOSSES, LABELS):
         if name in SHEETS:
             masked = name == "masks"
