@@ -88,7 +88,6 @@ def respond_to_submission(
     response = job_response(
         job,
         200 if has_ended or reused else 202,
-        is_new=seconds == 0 and not reused,
         reused=reused,
     )
     if seconds > 0:
