@@ -29,12 +29,8 @@ from api.job_view.view_cache import ViewCache
 from api.jobs import actions, frames, history, results
 from api.jobs import views as jobs
 from api.keys import views as keys
-from api.openapi.spec import (
-    build_document,
-    complete_document,
-    make_app,
-    register_blueprints,
-)
+from api.openapi.document import build_document
+from api.openapi.spec import make_app, register_blueprints
 from api.server import capabilities, entry, health, metrics
 from api.watch.watcher import Watcher
 from api.web import pages, session
@@ -51,18 +47,16 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.storage.base import Storage
 
-_DOCUMENTED_MODULES = (
+_MODULES = (
     *(assets, jobs, events, explorations, actions, results, frames, history),
     *(keys, capabilities, health, estimates, queue, metrics, entry),
 )
+_BLUEPRINTS = tuple(module.blueprint for module in _MODULES)
 
 
 def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document, which is the same for every deployment."""
-    app = make_app()
-    for module in _DOCUMENTED_MODULES:
-        register_blueprints(app, module.blueprint)
-    return complete_document(build_document(app))
+    return build_document(_BLUEPRINTS)
 
 
 def create_app(
@@ -92,8 +86,8 @@ def create_app(
     app.before_request(refuse_compressed_body)  # after auth
     app.before_request(require_length)
     app.teardown_request(end_work)
-    for module in _DOCUMENTED_MODULES:
-        register_blueprints(app, module.blueprint)
+    for blueprint in _BLUEPRINTS:
+        register_blueprints(app, blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +15,8 @@ from api.http.json_body import JSON
 from api.http.multipart import read_form
 from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
+from api.http.schemas import with_example
 from api.idempotency import counts_as_submission
-from api.job_view.examples import JOB
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import JobUrls, QueuePlace
 from api.job_view.serializer import serialize_job
@@ -46,39 +46,6 @@ if TYPE_CHECKING:
     from shared.queries.eta import LiveWorker, WaitingJob
     from shared.queries.queue import QueueState
     from shared.workers.pace_table import DurationRange
-
-_EXAMPLE: dict[str, Any] = {
-    "object": "estimate",
-    "width": 512,
-    "height": 341,
-    "iterations": 210,
-    "megapixel_iterations": 12.5,
-    "need_mb": 1120,
-    "fits": True,
-    "largest_max_edge": None,
-    "workers": [
-        {
-            "device": "cpu",
-            "setup": "cpu, AMD EPYC, bf16, 1 threads, direct",
-            "count": 2,
-            "device_mb": 8192,
-            "fits": True,
-            "peak_mb": 1190,
-            "seconds": 71.0,
-            "low_s": 60.0,
-            "high_s": 84.0,
-        }
-    ],
-    "queue": {
-        "position": 4,
-        "ahead": 3,
-        "starts_in_s": 180.0,
-        "starts_at": "2026-11-24T10:03:00Z",
-        "finishes_at": "2026-11-24T10:04:11Z",
-        "reason": "waiting_for_worker",
-    },
-    "equal_job": {"id": JOB["id"], "state": JOB["state"], "urls": JOB["urls"]},
-}
 
 
 class WorkerEstimate(BaseModel):
@@ -110,7 +77,40 @@ class EqualJob(BaseModel):
 class Estimate(BaseModel):
     """How long a job would take, what it would need, and when it would run."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"example": _EXAMPLE})
+    model_config = with_example(
+        {
+            "object": "estimate",
+            "width": 512,
+            "height": 341,
+            "iterations": 210,
+            "megapixel_iterations": 12.5,
+            "need_mb": 1120,
+            "fits": True,
+            "largest_max_edge": None,
+            "workers": [
+                {
+                    "device": "cpu",
+                    "setup": "cpu, AMD EPYC, bf16, 1 threads, direct",
+                    "count": 2,
+                    "device_mb": 8192,
+                    "fits": True,
+                    "peak_mb": 1190,
+                    "seconds": 71.0,
+                    "low_s": 60.0,
+                    "high_s": 84.0,
+                }
+            ],
+            "queue": {
+                "position": 4,
+                "ahead": 3,
+                "starts_in_s": 180.0,
+                "starts_at": "2026-11-24T10:03:00Z",
+                "finishes_at": "2026-11-24T10:04:11Z",
+                "reason": "waiting_for_worker",
+            },
+            "equal_job": None,
+        }
+    )
 
     object: Literal["estimate"] = "estimate"
     width: int = Field(description="of the result, px")
@@ -306,10 +306,7 @@ def _result_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
 blueprint = make_blueprint("estimates", "What jobs would take.")
 
 
-@post(
-    blueprint, "/v1/estimates", JobForm, JobJson, s200=Estimate, s400=None, s413=None,
-    s415=None, s503=None,
-)  # fmt: skip
+@post(blueprint, "/v1/estimates", form=JobForm, json=JobJson, s200=Estimate)
 @counts_as_submission
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.schemas import File
+from api.http.schemas import File, with_example
 from api.jobs.request_schemas import ReuseWord
 from shared.db.base import MAX_NAME
 from shared.params.explore import MAX_PICTURES, ExploreParams
@@ -27,6 +27,10 @@ class ExplorationForm(BaseModel):
 
 class ExplorationJson(ExploreParams):
     """An exploration of assets, or of the shipped pictures."""
+
+    model_config = with_example(
+        {"layers": ["relu3_1"], "top_k": 4, "name": "What relu3_1 sees"}
+    )
 
     name: str | None = Field(default=None, max_length=MAX_NAME)
     reuse: ReuseWord = "never"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 # A file of a multipart form, for the OpenAPI document.
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+EXAMPLE_JOB_ID = "job_01JD0000000000000000000000"
+EXAMPLE_ASSET_ID = "ast_01JD0000000000000000000000"
+EXAMPLE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+EXAMPLE_TIME = "2026-01-31T12:00:00Z"
+
+
+def with_example(example: dict[str, Any]) -> ConfigDict:
+    """Return the configuration of a frozen model that has an example in OpenAPI."""
+    return ConfigDict(frozen=True, json_schema_extra={"examples": [example]})
 
 
 class ResponseModel(BaseModel):

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from api.http.schemas import File, RequestBody
-from api.job_view.examples import NEW_JOB
+from api.http.schemas import EXAMPLE_ASSET_ID, File, RequestBody, with_example
 from api.job_view.schemas import PriorityWord
 from shared.db.base import MAX_NAME
 from shared.params.schedule import MAX_ITERATIONS
@@ -75,6 +74,8 @@ Moment = Annotated[
 class ChangeBody(Changes):
     """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
 
+    model_config = with_example({"style_weight": 12.0, "tags": ["series-3", "bold"]})
+
     name: str | None = Field(default=None, max_length=MAX_NAME)
     tags: Tags | None = None
     metadata: Metadata | None = None
@@ -121,6 +122,8 @@ class OptionsBody(RequestBody):
 class CancelBody(RequestBody):
     """Body of a cancel request: whether the job is deleted too."""
 
+    model_config = with_example({"purge": True})
+
     purge: bool = Field(
         default=False,
         description="delete the job too, with all that it made, as soon as no worker "
@@ -137,6 +140,10 @@ class ForkPoint(RequestBody):
 class ForkBody(RequestBody):
     """Body of a fork: a new job from a checkpoint of another."""
 
+    model_config = with_example(
+        {"from": {"iteration": 100}, "params": {"style_weight": 20.0}}
+    )
+
     origin: ForkPoint = Field(alias="from")
     params: Changes = Field(
         default=Changes(), description="a merge patch of weights and iterations"
@@ -150,11 +157,15 @@ class ForkBody(RequestBody):
 class ExtendBody(RequestBody):
     """Body of an extension: more iterations at the last scale."""
 
+    model_config = with_example({"iterations": 100})
+
     iterations: int = Field(ge=1, le=MAX_ITERATIONS)
 
 
 class RetryBody(RequestBody):
     """Body of a retry: where it starts."""
+
+    model_config = with_example({"from": "start"})
 
     origin: Literal["checkpoint", "start"] = Field(
         default="checkpoint",
@@ -240,7 +251,17 @@ class JobJson(StyleParams, OptionsBody):
         json_schema_extra={
             "title": "JobJson",
             "required": ["content", "styles"],
-            "example": NEW_JOB,
+            "examples": [
+                {
+                    "content": {"asset_id": EXAMPLE_ASSET_ID},
+                    "styles": [
+                        {"image": {"asset_id": "ast_01JD0000000000000000000001"}}
+                    ],
+                    "max_edge": 512,
+                    "name": "Lisbon",
+                    "tags": ["series-3"],
+                }
+            ],
         }
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
+from api.openapi.components import TRAITS
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 
 from api.app import openapi_document
-from api.openapi.components import TRAITS
 from docs.scripts.openapi import COMMAND, PATH, text
 
 # Of browsers and of HTTP itself, on every answer: no client acts on them.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
-
-from api.app import openapi_document
 from api.openapi.examples import make_sample
 from api.reference.fields import describe_members
 from api.reference.kinds import describe_type
 from api.reference.models import list_models
 from api.reference.operations import list_topics
 from api.reference.prose import prose
+
+from api.app import openapi_document
 from tests.unit.api.web.test_pages import Page
 
 
