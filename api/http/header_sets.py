@@ -79,9 +79,9 @@ def _request_header(
     return name, {
         "name": name,
         "in": "header",
-        "description": description,
+        # No `example`: Swagger UI would send it.
+        "description": f"{description}. Example: `{example}`",
         "schema": {**_TEXT, **schema},
-        "example": example,
     }
 
 

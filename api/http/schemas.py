@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, TypeAdapter, WithJsonSchema
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 # A file of a multipart form, for the OpenAPI document.
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
@@ -19,6 +24,23 @@ EXAMPLE_TIME = "2026-01-31T12:00:00Z"
 def with_example(example: dict[str, Any]) -> ConfigDict:
     """Return the configuration of a frozen model that has an example in OpenAPI."""
     return ConfigDict(frozen=True, json_schema_extra={"examples": [example]})
+
+
+class DocumentedAs:
+    """Annotation of a value that has the JSON schema of another type.
+
+    The value itself is not validated as that type.
+    """
+
+    def __init__(self, documented_type: Any) -> None:
+        """Take the type whose schema is shown."""
+        self.documented_type = documented_type
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the schema of the documented type."""
+        return handler(TypeAdapter(self.documented_type).core_schema)
 
 
 class ResponseModel(BaseModel):

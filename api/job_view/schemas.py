@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,9 +12,11 @@ from api.http.schemas import (
     EXAMPLE_JOB_ID,
     EXAMPLE_SHA256,
     EXAMPLE_TIME,
+    DocumentedAs,
     ResponseModel,
     with_example,
 )
+from shared.params.kinds import JobKind, Params
 from shared.params.segments import Changes
 from shared.states import Completion, JobState, Relation
 
@@ -159,6 +161,13 @@ class JobWorker(ResponseModel):
     name: str | None
 
 
+class JobWarning(ResponseModel):
+    """Something about the job that its owner should know, though it is no error."""
+
+    code: str
+    message: str
+
+
 class JobUrls(ResponseModel):
     """URLs of a job, to follow instead of building them."""
 
@@ -301,7 +310,7 @@ class JobObject(ResponseModel):
     object: Literal["job"] = "job"
     revision: int = Field(description="of state and parameters; for If-Match")
     version: int = Field(description="of all that is shown; it is the ETag")
-    kind: str
+    kind: JobKind
     state: JobState
     state_reason: str | None = Field(
         description="of queued ones: recovering, backing_off; of canceled and expired "
@@ -329,8 +338,8 @@ class JobObject(ResponseModel):
     max_attempts: int
     fence: int
     parent: Parent | None
-    params: dict[str, Any] = Field(
-        description="StyleParams or, of kind explore, ExploreParams; with defaults"
+    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
+        description="of kind style or explore; with defaults"
     )
     segments: list[SegmentObject] = Field(description="changes of parameters, in order")
     current: Changes | None = Field(
@@ -350,7 +359,7 @@ class JobObject(ResponseModel):
     exact_reason: str | None
     error: JobError | None
     worker: JobWorker | None
-    warnings: list[Any]
+    warnings: list[JobWarning]
     inputs_gone: int = Field(
         description="inputs that were deleted; if there are any, the job has no fork, "
         "extend or retry"

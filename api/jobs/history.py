@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import Response
 from pydantic import Field
@@ -22,6 +22,7 @@ from api.http.schemas import (
     EXAMPLE_JOB_ID,
     EXAMPLE_SHA256,
     EXAMPLE_TIME,
+    DocumentedAs,
     ResponseModel,
     with_example,
 )
@@ -33,7 +34,7 @@ from api.jobs.work_digest import params_without_asset_ids
 from api.watch.event_serializer import serialize_log_event
 from shared.jobs.loss_history import read_loss_history
 from shared.params.formats import FORMATS, format_of_key
-from shared.params.kinds import JobKind, read_params
+from shared.params.kinds import JobKind, Params, read_params
 from shared.queries.details import load_details
 from shared.queries.jobs import read_inputs, read_job_events
 from shared.queries.lineage import read_lineage
@@ -196,9 +197,11 @@ class Manifest(ResponseModel):
 
     manifest: Literal[1] = 1
     job_id: str
-    kind: str
+    kind: JobKind
     state: JobState
-    params: dict[str, Any] = Field(description="without ids of pictures")
+    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
+        description="without ids of pictures"
+    )
     params_digest: str | None = Field(
         description="the same for equal work of this version; null: steered, or a child"
     )

@@ -26,6 +26,7 @@ from api.http.problems import Problem
 from api.http.routes import JSON_TYPE, MULTIPART
 from api.job_view.schemas import JobObject
 from api.keys.schemas import NewKeyObject
+from api.server.problem_pages import list_problem_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,6 +151,8 @@ def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
         schema_generator=_JsonSchema,
     )
     schemas: dict[str, Node] = described["$defs"]
+    codes = sorted(page.code for page in list_problem_pages())
+    schemas["Problem"]["properties"]["code"]["enum"] = codes
     for operation in operations:
         form = _body_models(operation).get(MULTIPART)
         if form is not None:
