@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_ASCII = "^[ -~]*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,128 +74,76 @@ PROBLEM_HEADERS: Mapping[str, str] = {
 }
 
 
-def _request_header(
-    name: str, description: str, example: str, **schema: object
-) -> tuple[str, dict[str, Any]]:
-    return name, {
+# Each tells an example, as Swagger UI would send a member `example`. A value that cannot
+# be parsed is ignored (RFC 9110, RFC 7240); only Idempotency-Key has bounds.
+_REQUEST = {
+    "If-None-Match": 'ETag that you have, as `W/"41"`: 304 if it is the current one',
+    "If-Match": '`revision` of the job in quotes, as `"3"`, not its ETag: 412 if there '
+    "is a newer one. Required to change parameters, else 428; `*` means any",
+    "Prefer": "`wait=5`: hold the response for up to 5 seconds; 60 at most",
+    "Range": "one range of bytes, as `bytes=0-1023`: 206, or 416 if there are none",
+    "If-Range": 'ETag of which you have a part, as `"9f86d081"`: if it is not the '
+    "current one, the response is the whole file",
+    "Last-Event-ID": "of a stream: id of the last event that you have, as `17`; "
+    "overrides `after`",
+    "Content-Digest": "SHA-256 of the file (RFC 9530), of the request or of its part, "
+    "as `sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:`; 409 if other bytes "
+    "arrive",
+    "Idempotency-Key": "for 24 hours, the same request with the same key, as a UUID, "
+    "gets the first response again, with `Idempotency-Replayed: true`, and creates "
+    "nothing",
+    "traceparent": "W3C Trace Context, as "
+    "`00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`: the job and all of its "
+    "log lines name this trace",
+}
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {**_TEXT, "minLength": 1, "maxLength": 255, "pattern": _ASCII},
+    "Retry-After": {"type": "integer", "minimum": 1},
+}
+REQUEST_HEADERS: dict[str, dict[str, Any]] = {
+    name: {
         "name": name,
         "in": "header",
-        # No `example`: Swagger UI would send it.
-        "description": f"{description}. Example: `{example}`",
-        "schema": {**_TEXT, **schema},
+        "description": description,
+        "schema": _SCHEMAS.get(name, _TEXT),
     }
+    for name, description in _REQUEST.items()
+}
 
-
-# Only Idempotency-Key has a pattern: a value of the others that cannot be parsed is
-# ignored (RFC 9110, 7240).
-REQUEST_HEADERS: dict[str, dict[str, Any]] = dict(
-    (
-        _request_header(
-            "If-None-Match",
-            "the ETag that you have: 304 if it is still the current one",
-            'W/"41"',
-        ),
-        _request_header(
-            "If-Match",
-            "the job's `revision` in quotes, not its ETag: 412 if the job has another "
-            "one by now. Required to change parameters, else 428; `*` means any",
-            '"3"',
-        ),
-        _request_header(
-            "Prefer",
-            "`wait=N`: hold the response for up to N seconds, 60 at most",
-            "wait=5",
-        ),
-        _request_header(
-            "Range",
-            "one range of bytes: 206 with these bytes, 416 if there are none",
-            "bytes=0-1023",
-        ),
-        _request_header(
-            "If-Range",
-            "the ETag of which you have a part: if it is not the current one, the "
-            "response is the whole file",
-            '"9f86d081884c7d65"',
-        ),
-        _request_header(
-            "Last-Event-ID",
-            "of a stream: the id of the last event that you have; overrides `after`",
-            "17",
-        ),
-        _request_header(
-            "Content-Digest",
-            "SHA-256 of the file (RFC 9530), of the request or of the file's part: 409 "
-            "if other bytes arrive",
-            "sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:",
-        ),
-        _request_header(
-            "Idempotency-Key",
-            "for 24 hours, the same request with the same key gets the first response "
-            "again, with `Idempotency-Replayed: true`, and creates nothing",
-            "6b0f6c5e-7c0e-4a57-9a2e-0f6f0c2f6d11",
-            minLength=1,
-            maxLength=255,
-            pattern="^[ -~]*$",
-        ),
-        _request_header(
-            "traceparent",
-            "W3C Trace Context: the job and all of its log lines name this trace",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        ),
-    )
-)
-
-
-def _response_header(
-    description: str, example: object, schema: dict[str, Any] = _TEXT
-) -> dict[str, Any]:
-    return {"description": description, "schema": schema, "example": example}
-
-
-RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
-    "Request-Id": _response_header(
-        "id of this request in the server's log", "req_01JD0000000000000000000000"
-    ),
-    "RateLimit": _response_header(
+_RESPONSE: dict[str, tuple[str, object]] = {
+    "Request-Id": ("id of the request in the log", "req_01JD0000000000000000000000"),
+    "RateLimit": (
         "with keys: the budget, what is left of it, and seconds until it is full again",
         '"default";r=1198;t=1',
     ),
-    "RateLimit-Policy": _response_header(
+    "RateLimit-Policy": (
         "with keys: the budget, its requests, and in how many seconds",
         '"default";q=1200;w=60',
     ),
-    "ETag": _response_header("version of the response, for If-None-Match", 'W/"41"'),
-    "Cache-Control": _response_header(
-        "how long the client may cache the response", "private, no-cache"
-    ),
-    "Retry-After": _response_header(
-        "seconds until the next request is worth it",
-        3,
-        {"type": "integer", "minimum": 1},
-    ),
-    "Location": _response_header(
-        "URL of what was created", "/v1/jobs/job_01JD0000000000000000000000"
-    ),
-    "Link": _response_header(
+    "ETag": ("version of the response, for If-None-Match", 'W/"41"'),
+    "Cache-Control": ("how long a client may keep it", "private, no-cache"),
+    "Retry-After": ("seconds until the next request is worth it", 3),
+    "Location": ("URL of what was created", "/v1/jobs/job_01JD0000000000000000000000"),
+    "Link": (
         'the next page, `rel="next"`; missing on the last page',
         '</v1/jobs?limit=50&cursor=...>; rel="next"',
     ),
-    "Accept-Encoding": _response_header(
-        "how to send the body, if a compressed one was refused", "identity"
-    ),
-    "Content-Range": _response_header(
-        "which bytes these are, and of how many", "bytes 0-1023/183220"
-    ),
-    "Accept-Ranges": _response_header("the unit of Range", "bytes"),
-    "Content-Disposition": _response_header(
+    "Accept-Encoding": ("how to send a body that was refused", "identity"),
+    "Content-Range": ("which bytes these are, and of how many", "bytes 0-1023/183220"),
+    "Accept-Ranges": ("the unit of Range", "bytes"),
+    "Content-Disposition": (
         "file name to save it under",
         'inline; filename="impasto-job_01JD0000000000000000000000.png"',
     ),
-    "Preference-Applied": _response_header("the server has waited", "wait=5"),
-    "Idempotency-Replayed": _response_header(
-        "`true`: the first response to this key, again", "true"
-    ),
-    "WWW-Authenticate": _response_header(
-        "how to authenticate", 'Bearer realm="impasto"'
-    ),
+    "Preference-Applied": ("the server has waited", "wait=5"),
+    "Idempotency-Replayed": ("`true`: the first response to this key, again", "true"),
+    "WWW-Authenticate": ("how to authenticate", 'Bearer realm="impasto"'),
+}
+RESPONSE_HEADERS: dict[str, dict[str, Any]] = {
+    name: {
+        "description": description,
+        "schema": _SCHEMAS.get(name, _TEXT),
+        "example": example,
+    }
+    for name, (description, example) in _RESPONSE.items()
 }
