@@ -74,8 +74,8 @@ PROBLEM_HEADERS: Mapping[str, str] = {
 }
 
 
-# Each tells an example, as Swagger UI would send a member `example`. A value that cannot
-# be parsed is ignored (RFC 9110, RFC 7240); only Idempotency-Key has bounds.
+# Each tells an example, as Swagger UI would send a member `example`. A value that is no
+# valid one is ignored (RFC 9110, RFC 7240), but for Idempotency-Key, which has bounds.
 _REQUEST = {
     "If-None-Match": 'ETag that you have, as `W/"41"`: 304 if it is the current one',
     "If-Match": '`revision` of the job in quotes, as `"3"`, not its ETag: 412 if there '
