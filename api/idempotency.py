@@ -254,6 +254,7 @@ def canonical_form(form: Form) -> Mapping[str, Any]:
             for name, files in form.files.items()
         },
         "fields": {name: _canonical(text) for name, text in form.fields.items()},
+        "errors": [error.pointer for error in form.errors],  # parts that are neither
     }
 
 

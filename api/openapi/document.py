@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import core_schema
 
     from api.http.routes import DocumentedBlueprint, Operation
 
@@ -118,24 +117,13 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
 
 
 class _JsonSchema(GenerateJsonSchema):
-    """Generator of JSON schemas that keeps the order of members.
-
-    Tuples have `items`, too: many generators of clients do not know `prefixItems`.
-    """
+    """Generator of JSON schemas that keeps the order of members."""
 
     @override
     def sort(
         self, value: JsonSchemaValue, parent_key: str | None = None
     ) -> JsonSchemaValue:
         return value
-
-    @override
-    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        described = super().tuple_schema(schema)
-        if "prefixItems" in described:
-            types = {each.get("type") for each in described["prefixItems"]}
-            described["items"] = {"type": types.pop()} if len(types) == 1 else {}
-        return described
 
 
 def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:

@@ -214,16 +214,6 @@ def test_what_a_form_or_an_address_holds_is_never_null(document):
     ]
 
 
-def test_pairs_are_described_for_generators_with_and_without_prefix_items(document):
-    schedule = document["components"]["schemas"]["StyleParams"]["properties"][
-        "schedule"
-    ]
-    pair = schedule["anyOf"][0]["items"]
-
-    assert [each["minimum"] for each in pair["prefixItems"]] == [16, 1]
-    assert pair["items"] == {"type": "integer"}
-
-
 def test_the_parameters_of_a_job_are_those_of_a_kind(document):
     for name in ("JobObject", "Manifest"):
         params = document["components"]["schemas"][name]["properties"]["params"]
