@@ -115,7 +115,7 @@ def post(
         needs_body: Whether a body is needed though all its members are optional.
         **responses: Responses, as for `get`.
     """
-    models = {MULTIPART: form, JSON_TYPE: json}
+    models = {JSON_TYPE: json, MULTIPART: form}  # Swagger UI shows the first
     accepted = {kind: model for kind, model in models.items() if model is not None}
     body = Body(accepted, needs_body or any(map(_has_required, accepted.values())))
     return _route(blueprint, "post", rule, headers, responses, body)
