@@ -191,10 +191,19 @@ class PictureRef(ImageRef):
         raise PydanticCustomError("asset_id", f"is no picture: {how}")
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """Remove the default of a required picture, which is there to be refused."""
+    del schema["default"]
+
+
 class StyleOfRequest(StyleImage):
     """A style of a new job, with its picture."""
 
-    image: PictureRef = Field(default=None, validate_default=True)
+    model_config = ConfigDict(json_schema_extra={"required": ["image"]})
+
+    image: PictureRef = Field(
+        default=None, validate_default=True, json_schema_extra=_without_default
+    )
     mask: PictureRef | None = None
     region: PictureRef | None = None
     labels: PictureRef | None = None
@@ -225,7 +234,10 @@ class JobRequest(StyleJobOptions, StyleParams):
     )
 
     content: PictureRef = Field(
-        default=None, validate_default=True, description="the photo"
+        default=None,
+        validate_default=True,
+        description="the photo",
+        json_schema_extra=_without_default,
     )
     styles: tuple[StyleOfRequest, ...] = Field(
         min_length=1,
