@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask
+
 from api import estimates, queue
 from api.assets import views as assets
 from api.auth.authenticate import authenticate_request
@@ -38,12 +40,7 @@ from api.job_view.view_cache import ViewCache
 from api.jobs import actions, frames, history, results
 from api.jobs import views as jobs
 from api.keys import views as keys
-from api.openapi.spec import (
-    build_document,
-    complete_document,
-    make_app,
-    register_blueprints,
-)
+from api.openapi.document import build_document
 from api.server import capabilities, entry, health, metrics
 from api.watch.watcher import Watcher
 from api.web import pages, session
@@ -53,25 +50,23 @@ from shared.errors import TooManyStreams
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask, Response
+    from flask import Response
 
     from shared.db.database import Database
     from shared.queue import Notifier
     from shared.settings import Settings
     from shared.storage.base import Storage
 
-_DOCUMENTED_MODULES = (
+_MODULES = (
     *(assets, jobs, events, explorations, actions, results, frames, history),
     *(keys, capabilities, health, estimates, queue, metrics, entry),
 )
+_BLUEPRINTS = tuple(module.blueprint for module in _MODULES)
 
 
 def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document, which is the same for every deployment."""
-    app = make_app()
-    for module in _DOCUMENTED_MODULES:
-        register_blueprints(app, module.blueprint)
-    return complete_document(build_document(app))
+    return build_document(_BLUEPRINTS)
 
 
 def create_app(
@@ -90,7 +85,7 @@ def create_app(
         notifier: Sender of notifications to workers.
         clock: Monotonic clock, in seconds.
     """
-    app = make_app()
+    app = Flask("api", template_folder="web/templates", static_folder="web/static")
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
     dependencies = _build_dependencies(settings, database, storage, notifier, clock)
     install(app, dependencies)
@@ -98,8 +93,8 @@ def create_app(
     app.before_request(_before_request)
     app.after_request(_after_request)
     app.teardown_request(_teardown_request)
-    for module in _DOCUMENTED_MODULES:
-        register_blueprints(app, module.blueprint)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(session.blueprint)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,8 +11,8 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
+from api.http.schemas import with_example
 from api.idempotency import counts_as_submission
-from api.job_view.examples import JOB
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import PRIORITIES, JobUrls, QueuePlace
 from api.job_view.serializer import read_job_object
@@ -38,39 +38,6 @@ if TYPE_CHECKING:
     from shared.queries.eta import LiveWorker, WaitingJob
     from shared.queries.queue import QueueState
     from shared.workers.pace_table import DurationRange
-
-_EXAMPLE: dict[str, Any] = {
-    "object": "estimate",
-    "width": 512,
-    "height": 341,
-    "iterations": 210,
-    "megapixel_iterations": 12.5,
-    "need_mb": 1120,
-    "fits": True,
-    "largest_max_edge": None,
-    "workers": [
-        {
-            "device": "cpu",
-            "setup": "cpu, AMD EPYC, bf16, 1 threads, direct",
-            "count": 2,
-            "device_mb": 8192,
-            "fits": True,
-            "peak_mb": 1190,
-            "seconds": 71.0,
-            "low_s": 60.0,
-            "high_s": 84.0,
-        }
-    ],
-    "queue": {
-        "position": 4,
-        "ahead": 3,
-        "starts_in_s": 180.0,
-        "starts_at": "2026-11-24T10:03:00Z",
-        "finishes_at": "2026-11-24T10:04:11Z",
-        "reason": "waiting_for_worker",
-    },
-    "equal_job": {"id": JOB["id"], "state": JOB["state"], "urls": JOB["urls"]},
-}
 
 
 class WorkerEstimate(BaseModel):
@@ -102,7 +69,40 @@ class EqualJob(BaseModel):
 class Estimate(BaseModel):
     """How long a job would take, what it would need, and when it would run."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"example": _EXAMPLE})
+    model_config = with_example(
+        {
+            "object": "estimate",
+            "width": 512,
+            "height": 341,
+            "iterations": 210,
+            "megapixel_iterations": 12.5,
+            "need_mb": 1120,
+            "fits": True,
+            "largest_max_edge": None,
+            "workers": [
+                {
+                    "device": "cpu",
+                    "setup": "cpu, AMD EPYC, bf16, 1 threads, direct",
+                    "count": 2,
+                    "device_mb": 8192,
+                    "fits": True,
+                    "peak_mb": 1190,
+                    "seconds": 71.0,
+                    "low_s": 60.0,
+                    "high_s": 84.0,
+                }
+            ],
+            "queue": {
+                "position": 4,
+                "ahead": 3,
+                "starts_in_s": 180.0,
+                "starts_at": "2026-11-24T10:03:00Z",
+                "finishes_at": "2026-11-24T10:04:11Z",
+                "reason": "waiting_for_worker",
+            },
+            "equal_job": None,
+        }
+    )
 
     object: Literal["estimate"] = "estimate"
     width: int = Field(description="of the result, px")
@@ -239,10 +239,7 @@ def _result_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
 blueprint = make_blueprint("estimates", "What jobs would take.")
 
 
-@post(
-    blueprint, "/v1/estimates", JobForm, JobRequest, s200=Estimate, s400=None,
-    s413=None, s415=None, s503=None,
-)  # fmt: skip
+@post(blueprint, "/v1/estimates", form=JobForm, json=JobRequest, s200=Estimate)
 @counts_as_submission
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
-from pydantic import ConfigDict, Field
+from flask import Response  # noqa: TC002 - read_parameters reads the annotations
+from pydantic import Field
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.responses import json_response
 from api.http.routes import get, make_blueprint
-from api.http.schemas import ResponseModel
-from api.job_view.examples import QUEUE
+from api.http.schemas import ResponseModel, with_example
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import PRIORITIES, WhyWaiting
 from shared.params.style import StyleParams
@@ -44,7 +43,28 @@ class Waits(ResponseModel):
 class Queue(ResponseModel):
     """The queue as a whole, of all owners."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"example": QUEUE})
+    model_config = with_example(
+        {
+            "queued": 12,
+            "running": 2,
+            "workers": 2,
+            "draining": 0,
+            "estimated_wait": {
+                "high": {
+                    "starts_in_s": 24.0,
+                    "reason": "waiting_for_worker",
+                },
+                "normal": {
+                    "starts_in_s": 410.5,
+                    "reason": "waiting_for_worker",
+                },
+                "low": {
+                    "starts_in_s": 1240.0,
+                    "reason": "waiting_for_worker",
+                },
+            },
+        }
+    )
 
     queued: int
     running: int

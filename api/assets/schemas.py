@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from api.http.schemas import File, RequestBody, ResponseModel
-from api.job_view.examples import ASSET, FRAME
+from api.http.schemas import (
+    EXAMPLE_ASSET_ID,
+    EXAMPLE_JOB_ID,
+    EXAMPLE_SHA256,
+    EXAMPLE_TIME,
+    File,
+    RequestBody,
+    ResponseModel,
+    with_example,
+)
 
 
 class AssetUrls(ResponseModel):
@@ -21,7 +29,24 @@ class AssetUrls(ResponseModel):
 class AssetObject(ResponseModel):
     """An uploaded picture, stored once per owner however often it is sent."""
 
-    model_config = ConfigDict(json_schema_extra={"example": ASSET})
+    model_config = with_example(
+        {
+            "id": EXAMPLE_ASSET_ID,
+            "object": "asset",
+            "sha256": EXAMPLE_SHA256,
+            "bytes": 183_220,
+            "media_type": "image/jpeg",
+            "width": 1024,
+            "height": 768,
+            "purpose": "content",
+            "created_at": EXAMPLE_TIME,
+            "expires_at": None,
+            "urls": {
+                "self": f"/v1/assets/{EXAMPLE_ASSET_ID}",
+                "content": f"/v1/assets/{EXAMPLE_ASSET_ID}/content",
+            },
+        }
+    )
 
     id: str
     object: Literal["asset"] = "asset"
@@ -50,7 +75,20 @@ class AssetPage(ResponseModel):
 class FrameObject(ResponseModel):
     """A preview of one iteration."""
 
-    model_config = ConfigDict(json_schema_extra={"example": FRAME})
+    model_config = with_example(
+        {
+            "iteration": 118,
+            "scale": 1,
+            "width": 256,
+            "height": 192,
+            "losses": {"total": 3.2, "content": 1.1, "style": 2.0, "tv": 0.1},
+            "has_checkpoint": False,
+            "created_at": EXAMPLE_TIME,
+            "url": f"/v1/jobs/{EXAMPLE_JOB_ID}/frames/118",
+            "thumb_url": f"/v1/jobs/{EXAMPLE_JOB_ID}/frames/118/thumb",
+            "promote_url": f"/v1/jobs/{EXAMPLE_JOB_ID}/frames/118/promote",
+        }
+    )
 
     iteration: int
     scale: int

@@ -60,13 +60,13 @@ _SHA256_BYTES = 32
 class DigestPath(BaseModel):
     """Path parameters of an asset that is named by the digest of its bytes."""
 
-    sha256: str = Field(description="in hex")
+    sha256: str = Field(description="SHA-256 of the file, in hex")
 
 
 class AssetPath(BaseModel):
     """Path parameters of an asset."""
 
-    asset_id: str
+    asset_id: str = Field(description="id of the asset")
 
 
 def find_asset(asset_id: str) -> Asset:

@@ -19,6 +19,7 @@ from api.assets.service import (
 )
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import DIGEST, ETAG, LOCATION, NEXT_PAGE, PICTURE
 from api.http.pagination import PageQuery, read_page
 from api.http.responses import add_etag, add_next_link, image_response, json_response
 from api.http.routes import delete, get, make_blueprint, post
@@ -47,8 +48,8 @@ class AssetsQuery(PageQuery):
 
 
 @post(
-    blueprint, "/v1/assets", AssetForm, s200=AssetObject, s201=AssetObject, s400=None,
-    s409=None, s413=None, s415=None, s503=None,
+    blueprint, "/v1/assets", DIGEST, LOCATION, form=AssetForm, s200=AssetObject,
+    s201=AssetObject,
 )  # fmt: skip
 @idempotent
 def add_asset() -> Response:
@@ -63,7 +64,7 @@ def add_asset() -> Response:
     return response
 
 
-@get(blueprint, "/v1/assets", s200=AssetPage, s400=None)
+@get(blueprint, "/v1/assets", NEXT_PAGE, s200=AssetPage, s400=None)
 def list_assets(query: AssetsQuery) -> Response:
     """List uploaded pictures, newest first."""
     database, owner_id = current_dependencies().database, current_owner_id()
@@ -80,19 +81,19 @@ def list_assets(query: AssetsQuery) -> Response:
     return response
 
 
-@get(blueprint, "/v1/assets/by-digest/<sha256>", s200=AssetObject, s404=None)
+@get(blueprint, "/v1/assets/by-digest/<sha256>", s200=AssetObject)
 def show_asset_by_digest(path: DigestPath) -> Response:
     """Find your asset with a digest; HEAD works as well."""
     return json_response(serialize_asset(find_asset_by_digest(path.sha256)))
 
 
-@get(blueprint, "/v1/assets/<asset_id>", s200=AssetObject, s404=None)
+@get(blueprint, "/v1/assets/<asset_id>", ETAG, s200=AssetObject)
 def show_asset(path: AssetPath) -> Response:
     """Get the description of an uploaded picture."""
     return add_etag(json_response(serialize_asset(find_asset(path.asset_id))))
 
 
-@get(blueprint, "/v1/assets/<asset_id>/content", s200="image/*", s404=None)
+@get(blueprint, "/v1/assets/<asset_id>/content", *PICTURE, s200="image/*")
 def show_content(path: AssetPath) -> Response:
     """Download an uploaded picture, as it was sent."""
     asset = find_asset(path.asset_id)
@@ -101,7 +102,7 @@ def show_content(path: AssetPath) -> Response:
     return image_response(file, asset.media_type, asset.digest, _FOREVER, name)
 
 
-@delete(blueprint, "/v1/assets/<asset_id>", s204="", s404=None, s409=None)
+@delete(blueprint, "/v1/assets/<asset_id>", s204="", s409=None)
 def delete_asset(path: AssetPath) -> Response:
     """Delete an uploaded picture; 409 while a job that has not ended uses it.
 

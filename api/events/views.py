@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Field
 from api.auth.authenticate import current_key_id, current_owner_id
 from api.dependencies import current_dependencies
 from api.events.stream import EventStream, StreamOptions
+from api.http.header_sets import EVENT_STREAM, NEXT_PAGE
 from api.http.pagination import Query
 from api.http.prefer import prefers_stream
-from api.http.routes import get, make_blueprint, schema_ref
+from api.http.routes import get, make_blueprint
 from api.http.sse import MEDIA_TYPE
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LogPage
@@ -35,15 +36,6 @@ blueprint = make_blueprint("events", "Events of jobs, as they happen.")
 
 _MAX_NAMED_JOBS = 50
 _MAX_SNAPSHOTS = 200
-_EXAMPLE_LINE = {
-    "type": "state",
-    "seq": 17,
-    "job_id": "job_01JD8ZQ6V0",
-    "at": "2027-01-15T08:00:00Z",
-    "event": "claim",
-    "state": "running",
-    "from_state": "queued",
-}
 _EXAMPLE_STREAM = """retry: 3000
 event: snapshot
 id: 16
@@ -65,19 +57,10 @@ id: 23
 data: {"type":"end","seq":23,"job_id":"job_01JD8ZQ6V0","state":"succeeded", ...}
 
 """
-_EVENTS_RESPONSE: dict[str, Any] = {
-    "description": "A page of the log, or a stream of it",
-    "content": {
-        "application/json": {
-            "schema": schema_ref(LogPage),
-            "example": {"data": [_EXAMPLE_LINE], "next_after": 17},
-        },
-        MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE_STREAM},
-    },
-}
-_NO_CONTENT_RESPONSE = {
-    "description": "The job is over, and the client knows: come no more"
-}
+_EVENTS = (
+    LogPage,
+    {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE_STREAM}},
+)
 
 
 class EventsQuery(Query):
@@ -106,8 +89,10 @@ class AllEventsQuery(EventsQuery):
     )
 
 
-@get(blueprint, "/v1/jobs/<job_id>/events", s200=_EVENTS_RESPONSE,
-     s204=_NO_CONTENT_RESPONSE, s404=None, s429=None, s503=None)  # fmt: skip
+@get(
+    blueprint, "/v1/jobs/<job_id>/events", NEXT_PAGE, EVENT_STREAM, s200=_EVENTS,
+    s204="",
+)  # fmt: skip
 def show_job_events(path: JobPath, query: EventsQuery) -> Response:
     """Follow a job: `Accept: text/event-stream` for a stream, else a page of its log.
 
@@ -117,6 +102,8 @@ def show_job_events(path: JobPath, query: EventsQuery) -> Response:
     `preview` and `checkpoint` are sent, too. The stream ends with the job; or with
     `reconnect`: connect again with Last-Event-ID, or `after`, to get missed events; or
     with `problem`: the key was revoked or has expired.
+
+    204: the job has ended, and the client has all of its events.
     """
     job = find_job(path.job_id)
     message_filter = SubscriptionFilter(
@@ -135,7 +122,7 @@ def show_job_events(path: JobPath, query: EventsQuery) -> Response:
     return _stream_response(message_filter, options, lambda: [find_job(job.id)])
 
 
-@get(blueprint, "/v1/events", s200=_EVENTS_RESPONSE, s404=None, s429=None, s503=None)
+@get(blueprint, "/v1/events", NEXT_PAGE, EVENT_STREAM, s200=_EVENTS, s404=None)
 def show_events(query: AllEventsQuery) -> Response:
     """Follow all of your jobs, or some: a stream, or a page of their log.
 

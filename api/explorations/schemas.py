@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from api.http.schemas import File
+from api.http.schemas import File, with_example
 from api.jobs.request_schemas import JobOptions
 from shared.params.explore import MAX_PICTURES, ExploreParams
 from shared.params.kinds import Params
@@ -17,6 +17,10 @@ class ExplorationRequest(JobOptions, ExploreParams):
 
     Parameters stand beside the options, or in `params`, as in the job object.
     """
+
+    model_config = with_example(
+        {"layers": ["relu3_1"], "top_k": 4, "name": "What relu3_1 sees"}
+    )
 
     params_model: ClassVar[type[Params]] = ExploreParams
 

@@ -8,6 +8,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.explorations.schemas import ExplorationForm, ExplorationRequest
 from api.explorations.service import submit_exploration
+from api.http.header_sets import JOB, TRACE, WAIT
 from api.http.routes import make_blueprint, post
 from api.idempotency import idempotent
 from api.job_view.schemas import JobObject
@@ -17,9 +18,8 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
 
 
 @post(
-    blueprint, "/v1/explorations", ExplorationForm, ExplorationRequest,
-    s200=JobObject, s202=JobObject, s400=None, s413=None, s415=None, s429=None,
-    s503=None,
+    blueprint, "/v1/explorations", JOB, WAIT, TRACE, form=ExplorationForm,
+    json=ExplorationRequest, s200=JobObject, s202=JobObject,
 )  # fmt: skip
 @idempotent
 def explore() -> Response:

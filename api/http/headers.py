@@ -17,7 +17,7 @@ from shared.tracing import CURRENT_TRACE, parse_traceparent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECURITY_HEADERS: Mapping[str, str] = {
+SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         "img-src 'self' blob:; connect-src 'self'; form-action 'self'; "
@@ -75,7 +75,7 @@ def add_headers(response: Response) -> None:
         return
     # One set: `setdefault` compares all headers each time, a tenth of a poll's cost.
     present = {name.lower() for name, _ in headers}
-    for name, value in _SECURITY_HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         if name.lower() not in present:
             headers.add(name, value)
     if request.path.startswith("/v1/") and "cache-control" not in present:

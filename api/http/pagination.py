@@ -76,7 +76,7 @@ _PAGE_PARAMS = {"limit", "cursor", "count"}  # all others are filters
 class PageQuery(Query):
     """Query parameters of a list."""
 
-    limit: int = Field(default=50, ge=1, le=200)
+    limit: int = Field(default=50, ge=1, le=200, description="rows per page, at most")
     cursor: str | None = Field(
         default=None,
         description="`next_cursor` of a page: it knows the filters of its list, which "

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 from flask import Flask, Response, g, json, request
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from werkzeug.exceptions import HTTPException
 
-from api.http.schemas import ResponseModel
+from api.http.schemas import ResponseModel, with_example
 from shared.errors import (
     BadRequest,
     BodyTooSlow,
@@ -33,24 +33,6 @@ from shared.logs import redact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PROBLEM: dict[str, Any] = {
-    "type": "/problems/validation",
-    "title": InvalidParams.title,
-    "status": 422,
-    "detail": "1 invalid value(s): /max_edge: Input should be a valid integer, not '9'",
-    "instance": "/v1/jobs",
-    "code": "validation",
-    "request_id": "req_01JD0000000000000000000000",
-    "retryable": False,
-    "errors": [
-        {
-            "pointer": "/max_edge",
-            "code": "int-type",
-            "detail": "Input should be a valid integer, not '9'",
-        }
-    ],
-}
-
 
 class FieldProblem(ResponseModel):
     """Error of one value of a request."""
@@ -63,7 +45,26 @@ class FieldProblem(ResponseModel):
 class Problem(ResponseModel):
     """Problem document of a failed request: RFC 9457, with additions."""
 
-    model_config = ConfigDict(json_schema_extra={"example": PROBLEM})
+    model_config = with_example(
+        {
+            "type": "/problems/validation",
+            "title": InvalidParams.title,
+            "status": 422,
+            "detail": "1 invalid value(s): /max_edge: Input should be a valid "
+            "integer, not '9'",
+            "instance": "/v1/jobs",
+            "code": "validation",
+            "request_id": "req_01JD0000000000000000000000",
+            "retryable": False,
+            "errors": [
+                {
+                    "pointer": "/max_edge",
+                    "code": "int-type",
+                    "detail": "Input should be a valid integer, not '9'",
+                }
+            ],
+        }
+    )
 
     type: str = Field(description="URL of a page that explains this type of problem")
     title: str

@@ -1,62 +1,211 @@
-"""Decorators that register a route and document it in OpenAPI."""
+"""Decorators that register a route and declare its part of the OpenAPI document."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin, get_type_hints
 
-from flask import request
-from flask_openapi.blueprint import APIBlueprint
+from flask import Blueprint, request
 from pydantic import ValidationError
-from typing_extensions import override
 
-from api.http.multipart import json_fields
+from api.http.header_sets import IDEMPOTENCY
+from api.http.json_body import JSON, MERGE_PATCH
+from api.http.multipart import MULTIPART
 from api.http.validation import field_errors
 from shared.errors import InvalidParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from http import HTTPStatus
+    from collections.abc import Callable, Mapping
 
     from flask.typing import ResponseReturnValue
     from pydantic import BaseModel
 
+    from api.http.header_sets import HeaderSet
+
 View = TypeVar("View", bound="Callable[..., ResponseReturnValue]")
 
 
-NOT_MODIFIED_RESPONSE = {
-    "description": "Not Modified: If-None-Match names what there is"
-}
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Request body that an operation accepts.
 
-
-_BODY_PROBLEMS: dict[str, object] = {"s400": None, "s408": None, "s411": None}
-
-PROBLEM_RESPONSE = {
-    "description": "A problem",
-    "content": {
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-    },
-}
-
-
-class _Blueprint(APIBlueprint):
-    """Blueprint whose views flask-openapi documents, but does not call.
-
-    Its own wrapper of a view builds the schema of the query at each request, which
-    takes longer than all else that a poll of a job does.
+    Attributes:
+        models: Model of the body, by media type.
+        is_required: Whether an empty body is refused.
     """
 
-    @override
-    def add_url_rule(
-        self,
-        rule: str,
-        endpoint: str | None = None,
-        view_func: Any = None,
-        provide_automatic_options: bool | None = None,
-        **options: Any,
-    ) -> None:
-        view = read_parameters(view_func.__wrapped__)
-        super().add_url_rule(rule, endpoint, view, provide_automatic_options, **options)
+    models: Mapping[str, type[BaseModel]]
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Declaration of a route, for the OpenAPI document.
+
+    Attributes:
+        path: Path of the route, with the names of its parameters in braces.
+        method: HTTP method, in lower case.
+        view: View function; its name, docstring and annotations are documented.
+        headers: Headers of requests and responses.
+        responses: Content of responses by status: a model (JSON), media types
+            separated by commas, a media type object by media type, or a tuple of
+            these; "" is a response without a body, and None a problem.
+        body: Request body, if there is one.
+    """
+
+    path: str
+    method: str
+    view: Callable[..., ResponseReturnValue]
+    headers: tuple[HeaderSet, ...]
+    responses: Mapping[str, object]
+    body: Body | None
+
+
+class DocumentedBlueprint(Blueprint):
+    """Blueprint that keeps the declarations of its routes.
+
+    Attributes:
+        description: Description of the tag that has the blueprint's name.
+        operations: Declarations of the routes, in order.
+    """
+
+    def __init__(self, name: str, description: str) -> None:
+        """Create a blueprint whose routes are documented under the tag `name`."""
+        super().__init__(name, __name__)
+        self.description = description
+        self.operations: list[Operation] = []
+
+
+def make_blueprint(name: str, description: str) -> DocumentedBlueprint:
+    """Return a blueprint whose routes are documented under the tag `name`."""
+    return DocumentedBlueprint(name, description)
+
+
+def get(
+    blueprint: DocumentedBlueprint, rule: str, *headers: HeaderSet, **responses: object
+) -> Callable[[View], View]:
+    """Route GET requests.
+
+    Args:
+        blueprint: Blueprint of the route.
+        rule: Path of the route.
+        *headers: Headers of requests and responses.
+        **responses: Content as in `Operation`, by status: `s200=JobObject, s404=None`.
+            Problems that are common to the routes of a method are added.
+    """
+    return _route(blueprint, "get", rule, headers, responses)
+
+
+def post(
+    blueprint: DocumentedBlueprint,
+    rule: str,
+    *headers: HeaderSet,
+    form: type[BaseModel] | None = None,
+    json: type[BaseModel] | None = None,
+    needs_body: bool = False,
+    **responses: object,
+) -> Callable[[View], View]:
+    """Route POST requests; `form` and `json` only document the body: the view reads it.
+
+    Args:
+        blueprint: Blueprint of the route.
+        rule: Path of the route.
+        *headers: Headers of requests and responses.
+        form: Model of the multipart form that is accepted.
+        json: Model of the JSON object that is accepted.
+        needs_body: Whether a body is needed though all its members are optional.
+        **responses: Responses, as for `get`.
+    """
+    models = {JSON: json, MULTIPART: form}  # Swagger UI shows the first
+    accepted = {kind: model for kind, model in models.items() if model is not None}
+    body = Body(accepted, needs_body or any(map(_has_required, accepted.values())))
+    return _route(blueprint, "post", rule, headers, responses, body)
+
+
+def patch(
+    blueprint: DocumentedBlueprint,
+    rule: str,
+    *headers: HeaderSet,
+    json: type[BaseModel],
+    **responses: object,
+) -> Callable[[View], View]:
+    """Route PATCH requests with a merge patch, which the view reads; see `post`."""
+    body = Body(dict.fromkeys((MERGE_PATCH, JSON), json), _has_required(json))
+    return _route(blueprint, "patch", rule, headers, responses, body)
+
+
+def delete(
+    blueprint: DocumentedBlueprint, rule: str, **responses: object
+) -> Callable[[View], View]:
+    """Route DELETE requests; `responses` as for `get`."""
+    return _route(blueprint, "delete", rule, (), responses)
+
+
+def _route(
+    blueprint: DocumentedBlueprint,
+    method: str,
+    rule: str,
+    headers: tuple[HeaderSet, ...],
+    responses: Mapping[str, object],
+    body: Body | None = None,
+) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        is_idempotent = getattr(view, "is_idempotent", False)
+        sets = (*headers, IDEMPOTENCY) if is_idempotent else headers
+        operation = Operation(
+            rule.replace("<", "{").replace(">", "}"),
+            method,
+            view,
+            sets,
+            _all_responses(method, rule, sets, responses),
+            body if body and body.models else None,
+        )
+        blueprint.operations.append(operation)
+        blueprint.add_url_rule(
+            rule, view_func=read_parameters(view), methods=[method.upper()]
+        )
+        return view
+
+    return decorate
+
+
+def _all_responses(
+    method: str,
+    rule: str,
+    headers: tuple[HeaderSet, ...],
+    declared: Mapping[str, object],
+) -> dict[str, object]:
+    """Return the content of all responses by status, those of headers included."""
+    responses: dict[str, object] = dict.fromkeys(_common_problems(method, rule))
+    responses |= dict.fromkeys(status for each in headers for status in each.statuses)
+    responses |= {name.removeprefix("s"): each for name, each in declared.items()}
+    implied = {"206": responses.get("200"), "304": ""}
+    return responses | {s: implied[s] for s in responses if s in implied}
+
+
+def _common_problems(method: str, rule: str) -> list[str]:
+    """Return the statuses of problems that all routes of this kind may respond with."""
+    statuses = ["403", "422", "500"]
+    if rule.startswith("/v1/"):
+        # 503: the database is unreachable, or too many bodies are being read.
+        statuses += ["401", "429", "503"]
+    if "<" in rule:
+        statuses += ["404"]
+    if "<job_id>" in rule:
+        statuses += ["410"]  # the job was deleted
+    if method != "get":
+        statuses += ["411"]
+    if method != "get" and "<job_id>" in rule:
+        statuses += ["409"]  # its state does not allow it
+    if method in {"post", "patch"}:
+        statuses += ["400", "408", "413", "415"]
+    return statuses
+
+
+def _has_required(model: type[BaseModel]) -> bool:
+    # An empty body is accepted like an object in which nothing is required.
+    return any(field.is_required() for field in model.model_fields.values())
 
 
 def read_parameters(view: View) -> View:
@@ -92,138 +241,3 @@ def _validate(model: type[BaseModel], values: dict[str, Any]) -> BaseModel:
         return model.model_validate(values)
     except ValidationError as error:
         raise InvalidParams(field_errors(error, model, lists_fields=True)) from error
-
-
-def make_blueprint(name: str, description: str) -> APIBlueprint:
-    """Return a blueprint whose routes are documented under the tag `name`."""
-    return _Blueprint(
-        name,
-        __name__,
-        abp_tags=[{"name": name, "description": description}],
-        abp_security=[{"key": []}, {"page": []}, {}],
-        operation_id_callback=_operation_id,
-    )
-
-
-def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi gives all three
-    """Return the name of the view, which generated clients use for their functions."""
-    return name
-
-
-def get(
-    blueprint: APIBlueprint, rule: str, **responses: object
-) -> Callable[[View], View]:
-    """Route GET requests; `responses` as for `_describe_responses`."""
-    route = blueprint.get(rule, responses=_describe_responses(rule, responses))
-    return cast("Callable[[View], View]", route)
-
-
-def post(
-    blueprint: APIBlueprint,
-    rule: str,
-    form: type[BaseModel] | None = None,
-    json: type[BaseModel] | None = None,
-    *,
-    required: bool = False,
-    **responses: object,
-) -> Callable[[View], View]:
-    """Route POST requests; `form` and `json` only document the body: the view reads it.
-
-    Args:
-        blueprint: Blueprint of the route.
-        rule: Path of the route.
-        form: Model of the multipart form that is accepted.
-        json: Model of the JSON object that is accepted.
-        required: Whether a body is needed, though all members are optional.
-        **responses: Responses, as for `_describe_responses`.
-    """
-    content: dict[str, Any] = {}
-    if form is not None:
-        json_type = {"contentType": "application/json"}
-        encoding = dict.fromkeys(json_fields(form), json_type)
-        content["multipart/form-data"] = {
-            "schema": schema_ref(form),
-            "encoding": encoding,
-        }
-    if json is not None:
-        content["application/json"] = {"schema": schema_ref(json)}
-    # An empty body is accepted like an object in which nothing is required.
-    required |= any(map(_has_required, filter(None, (form, json))))
-    body = {"required": required, "content": content} if content else None
-    options: dict[str, Any] = {"request_body": body} if body else {}
-    described = _describe_responses(rule, _BODY_PROBLEMS | responses)
-    route = blueprint.post(rule, responses=described, **options)
-    return cast("Callable[[View], View]", route)
-
-
-def delete(
-    blueprint: APIBlueprint, rule: str, **responses: object
-) -> Callable[[View], View]:
-    """Route DELETE requests; `responses` as for `_describe_responses`."""
-    described = _describe_responses(rule, {"s411": None} | responses)
-    route = blueprint.delete(rule, responses=described)
-    return cast("Callable[[View], View]", route)
-
-
-def patch(
-    blueprint: APIBlueprint, rule: str, body: type[BaseModel], **responses: object
-) -> Callable[[View], View]:
-    """Route PATCH requests with a merge patch, which the view reads."""
-    media_types = ("application/merge-patch+json", "application/json")
-    request_body: dict[str, Any] = {
-        "required": _has_required(body),
-        "content": {
-            media_type: {"schema": schema_ref(body)} for media_type in media_types
-        },
-    }
-    described = _describe_responses(rule, _BODY_PROBLEMS | responses)
-    route = blueprint.patch(rule, responses=described, request_body=request_body)
-    return cast("Callable[[View], View]", route)
-
-
-def schema_ref(model: type[BaseModel]) -> dict[str, str]:
-    """Return a reference to the schema of a model in the OpenAPI document."""
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
-
-
-def _has_required(model: type[BaseModel]) -> bool:
-    return any(field.is_required() for field in model.model_fields.values())
-
-
-def _describe_responses(
-    rule: str, responses: dict[str, object]
-) -> dict[str | int | HTTPStatus, Any]:
-    """Describe responses given as s200=Model, s202="image/png, image/tiff", s404=None.
-
-    A text lists media types; "" is a response without a body; None is a problem; a dict
-    is the description itself.
-    """
-    problem_statuses = ["403", "422", "500"]
-    problem_statuses += ["401"] if rule.startswith("/v1/") else []
-    problem_statuses += ["410"] if "<job_id>" in rule else []  # the job was deleted
-    described: dict[str | int | HTTPStatus, Any] = {
-        status: dict(PROBLEM_RESPONSE) for status in problem_statuses
-    }
-    if rule.startswith("/v1/"):
-        described["429"] = dict(PROBLEM_RESPONSE)
-        # The database cannot be reached, or too many bodies are being read.
-        described["503"] = dict(PROBLEM_RESPONSE)
-    for name, response in responses.items():
-        status = name.removeprefix("s")
-        if response is None:
-            described.setdefault(status, dict(PROBLEM_RESPONSE))
-        elif response == "":
-            described[status] = {"description": "No content"}
-        elif isinstance(response, str):
-            schema = {"type": "string"}
-            if not response.startswith("text/"):
-                schema["format"] = "binary"
-            media_types = response.split(", ")
-            described[status] = {
-                "content": {
-                    media_type: {"schema": schema} for media_type in media_types
-                }
-            }
-        else:
-            described[status] = response
-    return described

@@ -1,20 +1,26 @@
-"""Base classes of request bodies and response models."""
+"""Base classes, types and examples of request bodies and response models."""
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
 from shared.db.base import MAX_NAME
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 # A file of a multipart form, for the OpenAPI document.
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
@@ -32,6 +38,34 @@ Name = Annotated[
     | None,
     AfterValidator(_printable),
 ]
+
+
+EXAMPLE_JOB_ID = "job_01JD0000000000000000000000"
+EXAMPLE_ASSET_ID = "ast_01JD0000000000000000000000"
+EXAMPLE_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+EXAMPLE_TIME = "2026-01-31T12:00:00Z"
+
+
+def with_example(example: dict[str, Any]) -> ConfigDict:
+    """Return the configuration of a frozen model that has an example in OpenAPI."""
+    return ConfigDict(frozen=True, json_schema_extra={"examples": [example]})
+
+
+class DocumentedAs:
+    """Annotation of a value that has the JSON schema of another type.
+
+    The value itself is not validated as that type.
+    """
+
+    def __init__(self, documented_type: Any) -> None:
+        """Take the type whose schema is shown."""
+        self.documented_type = documented_type
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the schema of the documented type."""
+        return handler(TypeAdapter(self.documented_type).core_schema)
 
 
 class ResponseModel(BaseModel):

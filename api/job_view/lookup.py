@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 class JobPath(BaseModel):
     """Path parameters of routes of a job."""
 
-    job_id: str
+    job_id: str = Field(description="id of the job")
 
 
 class OutputPath(JobPath):
     """Path parameters of routes of an output."""
 
-    name: str
+    name: str = Field(description="name of one of the job's `outputs`")
 
 
 class FramePath(JobPath):
     """Path parameters of routes of a frame."""
 
-    iteration: int = Field(ge=0, le=MAX_ITERATIONS)
+    iteration: int = Field(
+        ge=0,
+        le=MAX_ITERATIONS,
+        description="one of those in the list of frames",
+    )
 
 
 def find_job(job_id: str) -> Job:

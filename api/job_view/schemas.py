@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from api.http.schemas import ResponseModel
-from api.job_view.examples import JOB
+from api.http.schemas import (
+    EXAMPLE_ASSET_ID,
+    EXAMPLE_JOB_ID,
+    EXAMPLE_SHA256,
+    EXAMPLE_TIME,
+    DocumentedAs,
+    ResponseModel,
+    with_example,
+)
+from shared.params.kinds import JobKind, Params
 from shared.params.segments import Changes
 from shared.states import Completion, JobState, Relation
 
@@ -28,18 +36,15 @@ WhyWaiting = Literal[
 class QueuePlace(ResponseModel):
     """Place of a queued job in the queue, and when it is expected to run."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        json_schema_extra={
-            "example": {
-                "position": 4,
-                "ahead": 3,
-                "starts_in_s": 180.0,
-                "starts_at": "2026-11-24T10:03:00Z",
-                "finishes_at": "2026-11-24T10:04:25Z",
-                "reason": "waiting_for_worker",
-            }
-        },
+    model_config = with_example(
+        {
+            "position": 4,
+            "ahead": 3,
+            "starts_in_s": 180.0,
+            "starts_at": "2026-11-24T10:03:00Z",
+            "finishes_at": "2026-11-24T10:04:25Z",
+            "reason": "waiting_for_worker",
+        }
     )
 
     position: int = Field(description="in the order of claims; 1 is next")
@@ -156,6 +161,13 @@ class JobWorker(ResponseModel):
     name: str | None
 
 
+class JobWarning(ResponseModel):
+    """Something about the job that its owner should know, though it is no error."""
+
+    code: str
+    message: str
+
+
 class JobUrls(ResponseModel):
     """URLs of a job, to follow instead of building them."""
 
@@ -187,16 +199,108 @@ class SegmentObject(ResponseModel):
     changes: dict[str, Any] = Field(description="only what changes")
 
 
+_URL = f"/v1/jobs/{EXAMPLE_JOB_ID}"
+EXAMPLE_JOB: dict[str, Any] = {
+    "id": EXAMPLE_JOB_ID,
+    "object": "job",
+    "revision": 3,
+    "version": 41,
+    "kind": "style",
+    "state": "running",
+    "state_reason": None,
+    "name": "Lisbon",
+    "tags": ["series-3"],
+    "metadata": {"order": "42"},
+    "owner": "own_local",
+    "created_at": EXAMPLE_TIME,
+    "queued_at": EXAMPLE_TIME,
+    "started_at": "2026-01-31T12:00:01Z",
+    "finished_at": None,
+    "start_deadline": None,
+    "cancel_after": None,
+    "priority": "normal",
+    "attempts": 1,
+    "max_attempts": 4,
+    "fence": 1,
+    "parent": None,
+    "params": {
+        "content": {"asset_id": EXAMPLE_ASSET_ID},
+        "styles": [
+            {"image": {"asset_id": "ast_01JD0000000000000000000001"}, "weight": 1.0}
+        ],
+        "max_edge": 512,
+    },
+    "segments": [],
+    "current": None,
+    "keep_every": None,
+    "allowed_actions": ["cancel", "finish", "fork", "pause", "steer"],
+    "finish_requested": False,
+    "completion": None,
+    "queue": None,
+    "progress": {
+        "fraction": 0.42,
+        "phase": "optimizing",
+        "scale": {"index": 1, "count": 3, "width": 256, "height": 192},
+        "iteration": 120,
+        "iterations": 210,
+        "it_per_s": 3.41,
+        "elapsed_s": 31.6,
+        "eta_s": 45.0,
+        "eta_at": "2026-01-31T12:01:18Z",
+        "eta_low_s": 40.0,
+        "eta_high_s": 52.0,
+        "losses": {"total": 3.2, "content": 1.1, "style": 2.0, "tv": 0.1},
+        "updated_at": "2026-01-31T12:00:33Z",
+    },
+    "preview": {
+        "iteration": 118,
+        "url": f"{_URL}/frames/latest",
+        "thumb_url": f"{_URL}/frames/118/thumb",
+        "width": 256,
+        "height": 192,
+    },
+    "last_checkpoint": {"iteration": 100, "at": "2026-01-31T12:00:28Z"},
+    "checkpoints": [
+        {
+            "iteration": 100,
+            "kept": False,
+            "bytes": 7_204_112,
+            "created_at": "2026-01-31T12:00:28Z",
+            "promote_url": f"{_URL}/frames/100/promote",
+        }
+    ],
+    "outputs": [],
+    "exact": None,
+    "exact_reason": None,
+    "error": None,
+    "worker": {"id": "wkr_01JD0000000000000000000000", "device": "cpu", "name": "CPU"},
+    "warnings": [],
+    "trace_id": None,
+    "inputs_gone": 0,
+    "params_digest": EXAMPLE_SHA256,
+    "reused": False,
+    "urls": {
+        "self": _URL,
+        **{name: f"{_URL}/{name}" for name in ("cancel", "pause", "finish", "fork")},
+        **{name: f"{_URL}/{name}" for name in ("events", "frames", "metrics", "logs")},
+        **{name: f"{_URL}/{name}" for name in ("manifest", "tree")},
+        **dict.fromkeys(("resume", "extend", "retry", "result")),
+        "latest_frame": f"{_URL}/frames/latest",
+        "content": f"/v1/assets/{EXAMPLE_ASSET_ID}/content",
+    },
+}
+
+
 class JobObject(ResponseModel):
     """A job."""
 
-    model_config = ConfigDict(json_schema_extra={"example": JOB})
+    model_config = with_example(EXAMPLE_JOB)
 
     id: str
     object: Literal["job"] = "job"
     revision: int = Field(description="of state and parameters; for If-Match")
     version: int = Field(description="of all that is shown; it is the ETag")
-    kind: str
+    kind: JobKind
     state: JobState
     state_reason: str | None = Field(
         description="of queued ones: recovering, backing_off; of canceled and expired "
@@ -224,8 +328,8 @@ class JobObject(ResponseModel):
     max_attempts: int
     fence: int
     parent: Parent | None
-    params: dict[str, Any] = Field(
-        description="StyleParams or, of kind explore, ExploreParams; with defaults"
+    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
+        description="of kind style or explore; with defaults"
     )
     segments: list[SegmentObject] = Field(description="changes of parameters, in order")
     current: Changes | None = Field(
@@ -247,7 +351,7 @@ class JobObject(ResponseModel):
     exact_reason: str | None
     error: JobError | None
     worker: JobWorker | None
-    warnings: list[Any]
+    warnings: list[JobWarning]
     inputs_gone: int = Field(
         description="inputs that were deleted; if there are any, the job has no fork, "
         "extend or retry"
@@ -274,6 +378,18 @@ class JobPage(ResponseModel):
 
 class LogLine(ResponseModel):
     """Event of a job, as pages and streams of events show it."""
+
+    model_config = with_example(
+        {
+            "type": "state",
+            "seq": 17,
+            "job_id": EXAMPLE_JOB_ID,
+            "at": EXAMPLE_TIME,
+            "event": "claim",
+            "state": "running",
+            "from_state": "queued",
+        }
+    )
 
     type: Literal["state", "params_changed", "output", "end"]
     seq: int = Field(description="number of the event; for `after` and Last-Event-ID")
@@ -306,6 +422,19 @@ class LogPage(ResponseModel):
 
 class LoggedEvent(ResponseModel):
     """Event of a job as the log stores it; also the data of `log` in streams."""
+
+    model_config = with_example(
+        {
+            "job_id": EXAMPLE_JOB_ID,
+            "seq": 17,
+            "at": EXAMPLE_TIME,
+            "event": "claim",
+            "from_state": "queued",
+            "state": "running",
+            "fence": 1,
+            "detail": None,
+        }
+    )
 
     job_id: str
     seq: int = Field(description="number of the event; for `since`")

@@ -14,6 +14,7 @@ from flask import Response, request
 from api.assets.uploads import add_picture, make_upload
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import JOB, TRACE
 from api.http.json_body import (
     JSON,
     MERGE_PATCH,
@@ -217,8 +218,8 @@ blueprint = make_blueprint("actions", "What may be asked of a job, by its state.
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/cancel", json=CancelBody, s200=JobObject,
-    s202=JobObject, s204="", s400=None, s404=None, s409=None, s413=None, s415=None,
+    blueprint, "/v1/jobs/<job_id>/cancel", JOB, json=CancelBody, s200=JobObject,
+    s202=JobObject, s204="",
 )  # fmt: skip
 def cancel_job(path: JobPath) -> Response:
     """Cancel a job: at once if it is queued, else at the next iteration.
@@ -237,37 +238,25 @@ def cancel_job(path: JobPath) -> Response:
     return job_response(find_job(path.job_id), 202)
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/pause", s200=JobObject, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None,
-)  # fmt: skip
+@post(blueprint, "/v1/jobs/<job_id>/pause", JOB, s200=JobObject, s202=JobObject)
 def pause_job(path: JobPath) -> Response:
     """Pause a job: free its device, keep a checkpoint and its place in the queue."""
     return _perform_without_body(path.job_id, pause)
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/resume", s200=JobObject, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None,
-)  # fmt: skip
+@post(blueprint, "/v1/jobs/<job_id>/resume", JOB, s200=JobObject, s202=JobObject)
 def resume_job(path: JobPath) -> Response:
     """Resume a paused job from its checkpoint."""
     return _perform_without_body(path.job_id, resume)
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/finish", s200=JobObject, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None,
-)  # fmt: skip
+@post(blueprint, "/v1/jobs/<job_id>/finish", JOB, s200=JobObject, s202=JobObject)
 def finish_job(path: JobPath) -> Response:
     """Finish a job early: it succeeds with the picture as it is now."""
     return _perform_without_body(path.job_id, finish)
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/fork", json=ForkBody, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None, s429=None,
-)  # fmt: skip
+@post(blueprint, "/v1/jobs/<job_id>/fork", JOB, TRACE, json=ForkBody, s202=JobObject)
 @idempotent
 def fork_job(path: JobPath) -> Response:
     """Fork a job: create a new one from a checkpoint, with other weights from there."""
@@ -284,9 +273,8 @@ def fork_job(path: JobPath) -> Response:
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/extend", json=ExtendBody, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None, s429=None,
-)  # fmt: skip
+    blueprint, "/v1/jobs/<job_id>/extend", JOB, TRACE, json=ExtendBody, s202=JobObject
+)
 @idempotent
 def extend_job(path: JobPath) -> Response:
     """Extend a job that has succeeded: create a new one that adds iterations."""
@@ -302,10 +290,7 @@ def extend_job(path: JobPath) -> Response:
     return _create_child(create)
 
 
-@post(
-    blueprint, "/v1/jobs/<job_id>/retry", json=RetryBody, s202=JobObject, s400=None,
-    s404=None, s409=None, s413=None, s415=None, s429=None,
-)  # fmt: skip
+@post(blueprint, "/v1/jobs/<job_id>/retry", JOB, TRACE, json=RetryBody, s202=JobObject)
 @idempotent
 def retry_job(path: JobPath) -> Response:
     """Retry a job: create a new one that continues from its last checkpoint."""

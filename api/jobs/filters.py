@@ -65,19 +65,28 @@ class JobsQuery(PageQuery):
         description="any of these, repeated or with commas between them; `active`: all "
         "that are no end",
     )
-    kind: JobKind | None = None
+    kind: JobKind | None = Field(default=None, description="only jobs of this kind")
     tag: list[_Tag] = Field(
         default=[], max_length=_MAX_TAGS, description="all of these, repeated"
     )
-    parent_id: str | None = Field(default=None, max_length=40, pattern=_ID)
+    parent_id: str | None = Field(
+        default=None,
+        max_length=40,
+        pattern=_ID,
+        description="only jobs that continue from this one",
+    )
     q: str | None = Field(
         default=None,
         max_length=200,
         pattern=_NO_NUL,
         description="words that are all in the name, in whatever order",
     )
-    created_after: _Time | None = None
-    created_before: _Time | None = None
+    created_after: _Time | None = Field(
+        default=None, description="only jobs created after this time"
+    )
+    created_before: _Time | None = Field(
+        default=None, description="only jobs created before this time"
+    )
     count: bool = Field(
         default=False,
         description=f"also count the jobs of all pages, to {MAX_COUNTED:,}",

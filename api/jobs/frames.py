@@ -10,6 +10,7 @@ from api.assets.schemas import AssetObject, FrameList
 from api.assets.service import asset_url, find_asset, serialize_asset, serialize_frame
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import ETAG, JOB, LOCATION, PICTURE
 from api.http.json_body import require_no_body
 from api.http.responses import add_etag, image_response, json_response
 from api.http.routes import get, make_blueprint, post
@@ -30,7 +31,7 @@ blueprint = make_blueprint("frames", "Small pictures of jobs as they developed."
 _REVALIDATE = "private, no-cache"  # a resumed job may write the frame again
 
 
-@get(blueprint, "/v1/jobs/<job_id>/frames", s200=FrameList, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/frames", ETAG, s200=FrameList)
 def list_frames(path: JobPath) -> Response:
     """List the stored previews of a job, evenly spread, in order of iteration."""
     database = current_dependencies().database
@@ -45,7 +46,7 @@ def list_frames(path: JobPath) -> Response:
     )
 
 
-@get(blueprint, "/v1/jobs/<job_id>/frames/latest", s200="image/jpeg", s404=None)
+@get(blueprint, "/v1/jobs/<job_id>/frames/latest", *PICTURE, s200="image/jpeg")
 def show_latest_frame(path: JobPath) -> Response:
     """Get the latest preview, at most 512 px long."""
     job = find_job(path.job_id)
@@ -56,10 +57,7 @@ def show_latest_frame(path: JobPath) -> Response:
     return _frame_response(frame)
 
 
-@get(
-    blueprint, "/v1/jobs/<job_id>/frames/<iteration>", s200="image/jpeg", s404=None,
-    s410=None,
-)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>/frames/<iteration>", *PICTURE, s200="image/jpeg")
 def show_frame(path: FramePath) -> Response:
     """Get the preview of one iteration, at most 512 px long."""
     job = find_job(path.job_id)
@@ -68,8 +66,8 @@ def show_frame(path: FramePath) -> Response:
 
 
 @get(
-    blueprint, "/v1/jobs/<job_id>/frames/<iteration>/thumb", s200="image/jpeg",
-    s404=None, s410=None,
+    blueprint, "/v1/jobs/<job_id>/frames/<iteration>/thumb", *PICTURE,
+    s200="image/jpeg",
 )  # fmt: skip
 def show_thumb(path: FramePath) -> Response:
     """Get the thumbnail of one iteration, at most 160 px long."""
@@ -79,9 +77,8 @@ def show_thumb(path: FramePath) -> Response:
 
 
 @post(
-    blueprint, "/v1/jobs/<job_id>/frames/<iteration>/promote", s200=AssetObject,
-    s201=AssetObject, s202=JobObject, s400=None, s404=None, s409=None, s410=None,
-    s413=None, s415=None, s429=None, s503=None,
+    blueprint, "/v1/jobs/<job_id>/frames/<iteration>/promote", JOB, LOCATION,
+    s200=AssetObject, s201=AssetObject, s202=JobObject,
 )  # fmt: skip
 @idempotent
 def promote_frame(path: FramePath) -> Response:

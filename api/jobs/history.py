@@ -5,20 +5,28 @@ from __future__ import annotations
 import csv
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.assets.service import asset_url
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import ETAG
 from api.http.pagination import Query
 from api.http.responses import add_etag, json_response
-from api.http.routes import get, make_blueprint, schema_ref
-from api.http.schemas import ResponseModel
+from api.http.routes import get, make_blueprint
+from api.http.schemas import (
+    EXAMPLE_ASSET_ID,
+    EXAMPLE_JOB_ID,
+    EXAMPLE_SHA256,
+    EXAMPLE_TIME,
+    DocumentedAs,
+    ResponseModel,
+    with_example,
+)
 from api.http.timestamps import to_datetime
-from api.job_view.examples import MANIFEST
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LoggedEvent
 from api.job_view.serializer import job_url
@@ -26,7 +34,7 @@ from api.jobs.submission import params_without_asset_ids
 from api.watch.event_serializer import serialize_log_event
 from shared.jobs.checkpoints import read_loss_history
 from shared.params.formats import FORMATS, format_of_key
-from shared.params.kinds import JobKind, read_params
+from shared.params.kinds import JobKind, Params, read_params
 from shared.queries.details import load_details
 from shared.queries.jobs import read_inputs, read_job_events
 from shared.queries.lineage import read_lineage
@@ -43,6 +51,17 @@ if TYPE_CHECKING:
 
 class MetricPoint(ResponseModel):
     """The losses after one iteration; null means not a number (it diverged)."""
+
+    model_config = with_example(
+        {
+            "iteration": 118,
+            "scale": 1,
+            "total": 3.2,
+            "content": 1.1,
+            "style": 2.0,
+            "tv": 0.1,
+        }
+    )
 
     iteration: int
     scale: int
@@ -68,6 +87,20 @@ class Log(ResponseModel):
 
 class LineageJob(ResponseModel):
     """A job in the lineage of another."""
+
+    model_config = with_example(
+        {
+            "id": "job_01JD0000000000000000000001",
+            "name": "Lisbon",
+            "state": "queued",
+            "parent_id": EXAMPLE_JOB_ID,
+            "relation": "fork",
+            "iteration": 100,
+            "created_at": EXAMPLE_TIME,
+            "deleted": False,
+            "url": "/v1/jobs/job_01JD0000000000000000000001",
+        }
+    )
 
     id: str
     name: str | None
@@ -116,13 +149,59 @@ class ManifestResult(ResponseModel):
 class Manifest(ResponseModel):
     """Everything needed to reproduce the picture of a job."""
 
-    model_config = ConfigDict(json_schema_extra={"example": MANIFEST})
+    model_config = with_example(
+        {
+            "manifest": 1,
+            "job_id": EXAMPLE_JOB_ID,
+            "kind": "style",
+            "state": "succeeded",
+            "params": {"styles": [{"weight": 1.0}], "max_edge": 512},
+            "params_digest": EXAMPLE_SHA256,
+            "segments": [{"from_iteration": 100, "changes": {"style_weight": 12.0}}],
+            "inputs": {
+                "content": [EXAMPLE_SHA256],
+                "style": [EXAMPLE_SHA256],
+                "weights": [EXAMPLE_SHA256],
+            },
+            "pictures": [
+                {
+                    "role": "content",
+                    "position": 0,
+                    "sha256": EXAMPLE_SHA256,
+                    "bytes": 183_220,
+                    "media_type": "image/jpeg",
+                    "width": 1024,
+                    "height": 768,
+                    "asset_id": EXAMPLE_ASSET_ID,
+                    "url": f"/v1/assets/{EXAMPLE_ASSET_ID}/content",
+                }
+            ],
+            "iterations": 210,
+            "planned": 210,
+            "completion": "full",
+            "exact": True,
+            "exact_reason": None,
+            "made_with": {"device": "cpu CPU", "impasto": "0.1.0", "threads": "2"},
+            "result": {
+                "sha256": EXAMPLE_SHA256,
+                "bytes": 412_007,
+                "media_type": "image/png",
+                "width": 512,
+                "height": 384,
+                "url": f"/v1/jobs/{EXAMPLE_JOB_ID}/result",
+            },
+            "outputs": {},
+            "parent": None,
+        }
+    )
 
     manifest: Literal[1] = 1
     job_id: str
-    kind: str
+    kind: JobKind
     state: JobState
-    params: dict[str, Any] = Field(description="without ids of pictures")
+    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
+        description="without ids of pictures"
+    )
     params_digest: str | None = Field(
         description="the same for equal work of this version; null: steered, or a child"
     )
@@ -281,35 +360,27 @@ blueprint = make_blueprint("history", "How jobs went, and how to do them again."
 _MAX_SEQUENCE = 2**63 - 1
 
 
-def _json_or_text_response(model: type[BaseModel], media_type: str) -> dict[str, Any]:
-    """Describe a response that is JSON, or text if `format` asks for it."""
-    return {
-        "description": "As JSON, or as `format` says",
-        "content": {
-            "application/json": {"schema": schema_ref(model)},
-            media_type: {"schema": {"type": "string"}},
-        },
-    }
-
-
 class MetricsQuery(Query):
     """Query parameters of metrics: their format."""
 
-    format: Literal["json", "csv"] = "json"
+    format: Literal["json", "csv"] = Field(
+        default="json", description="format of the response"
+    )
 
 
 class JobLogQuery(Query):
     """Query parameters of the log: its range and format."""
 
     since: int = Field(default=0, ge=0, le=_MAX_SEQUENCE, description="a `next_since`")
-    limit: int = Field(default=200, ge=1, le=1000)
-    format: Literal["json", "text"] = "json"
+    limit: int = Field(
+        default=200, ge=1, le=1000, description="events per page, at most"
+    )
+    format: Literal["json", "text"] = Field(
+        default="json", description="format of the response"
+    )
 
 
-@get(
-    blueprint, "/v1/jobs/<job_id>/metrics",
-    s200=_json_or_text_response(Metrics, "text/csv"), s404=None, s410=None,
-)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>/metrics", ETAG, s200=(Metrics, "text/csv"))
 def show_metrics(path: JobPath, query: MetricsQuery) -> Response:
     """Get the losses of a job by iteration, as JSON or `?format=csv`."""
     job = find_job(path.job_id)
@@ -319,10 +390,7 @@ def show_metrics(path: JobPath, query: MetricsQuery) -> Response:
     return add_etag(json_response(Metrics(job_id=job.id, data=metric_points(losses))))
 
 
-@get(
-    blueprint, "/v1/jobs/<job_id>/logs",
-    s200=_json_or_text_response(Log, "text/plain"), s404=None, s410=None,
-)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>/logs", s200=(Log, "text/plain"))
 def show_log(path: JobPath, query: JobLogQuery) -> Response:
     """Get the events of a job, as JSON or `?format=text`."""
     job = find_job(path.job_id)
@@ -336,14 +404,14 @@ def show_log(path: JobPath, query: JobLogQuery) -> Response:
     return json_response(Log(data=records, next_since=next_since))
 
 
-@get(blueprint, "/v1/jobs/<job_id>/manifest", s200=Manifest, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/manifest", ETAG, s200=Manifest)
 def show_manifest(path: JobPath) -> Response:
     """Get the manifest of a job: everything needed to reproduce its picture."""
     job = find_job(path.job_id)
     return add_etag(json_response(build_manifest(current_dependencies().database, job)))
 
 
-@get(blueprint, "/v1/jobs/<job_id>/tree", s200=JobLineage, s404=None, s410=None)
+@get(blueprint, "/v1/jobs/<job_id>/tree", ETAG, s200=JobLineage)
 def show_tree(path: JobPath) -> Response:
     """Get the lineage of a job: its ancestors and descendants."""
     job = find_job(path.job_id)

@@ -24,8 +24,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from api.http.schemas import File, Name, RequestBody
-from api.job_view.examples import NEW_JOB
+from api.http.schemas import (
+    EXAMPLE_ASSET_ID,
+    File,
+    Name,
+    RequestBody,
+    with_example,
+)
 from api.job_view.schemas import PRIORITIES, PriorityWord
 from shared.params.kinds import Params
 from shared.params.schedule import MAX_ITERATIONS
@@ -186,10 +191,19 @@ class PictureRef(ImageRef):
         raise PydanticCustomError("asset_id", f"is no picture: {how}")
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """Remove the default of a required picture, which is there to be refused."""
+    del schema["default"]
+
+
 class StyleOfRequest(StyleImage):
     """A style of a new job, with its picture."""
 
-    image: PictureRef = Field(default=None, validate_default=True)
+    model_config = ConfigDict(json_schema_extra={"required": ["image"]})
+
+    image: PictureRef = Field(
+        default=None, validate_default=True, json_schema_extra=_without_default
+    )
     mask: PictureRef | None = None
     region: PictureRef | None = None
     labels: PictureRef | None = None
@@ -205,12 +219,25 @@ class JobRequest(StyleJobOptions, StyleParams):
         json_schema_extra={
             "title": "JobRequest",
             "required": ["content", "styles"],
-            "example": NEW_JOB,
+            "examples": [
+                {
+                    "content": {"asset_id": EXAMPLE_ASSET_ID},
+                    "styles": [
+                        {"image": {"asset_id": "ast_01JD0000000000000000000001"}}
+                    ],
+                    "max_edge": 512,
+                    "name": "Lisbon",
+                    "tags": ["series-3"],
+                }
+            ],
         }
     )
 
     content: PictureRef = Field(
-        default=None, validate_default=True, description="the photo"
+        default=None,
+        validate_default=True,
+        description="the photo",
+        json_schema_extra=_without_default,
     )
     styles: tuple[StyleOfRequest, ...] = Field(
         min_length=1,
@@ -363,6 +390,8 @@ class JobForm(StyleJobOptions):
 class ChangeBody(Changes):
     """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
 
+    model_config = with_example({"style_weight": 12.0, "tags": ["series-3", "bold"]})
+
     name: Name = None
     tags: Tags | None = None
     metadata: Metadata | None = Field(default=None, serialization_alias="user_metadata")
@@ -378,6 +407,8 @@ class ChangeBody(Changes):
 
 class CancelBody(RequestBody):
     """Body of a cancel request: whether the job is deleted too."""
+
+    model_config = with_example({"purge": True})
 
     purge: bool = Field(
         default=False,
@@ -395,6 +426,10 @@ class ForkPoint(RequestBody):
 class ForkBody(RequestBody):
     """Body of a fork: a new job from a checkpoint of another."""
 
+    model_config = with_example(
+        {"from": {"iteration": 100}, "params": {"style_weight": 20.0}}
+    )
+
     origin: ForkPoint = Field(alias="from")
     params: Changes = Field(
         default=Changes(), description="a merge patch of weights and iterations"
@@ -408,11 +443,15 @@ class ForkBody(RequestBody):
 class ExtendBody(RequestBody):
     """Body of an extension: more iterations at the last scale."""
 
+    model_config = with_example({"iterations": 100})
+
     iterations: int = Field(ge=1, le=MAX_ITERATIONS)
 
 
 class RetryBody(RequestBody):
     """Body of a retry: where it starts."""
+
+    model_config = with_example({"from": "start"})
 
     origin: Literal["checkpoint", "start"] = Field(
         default="checkpoint",

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import PICTURE
 from api.http.pagination import Query
 from api.http.responses import image_response
 from api.http.routes import get, make_blueprint
@@ -86,16 +87,15 @@ _IMMUTABLE = "private, max-age=31536000, immutable"
 class ResultQuery(Query):
     """Query parameters of the result: its format and size, by default as made."""
 
-    format: ResultFormat | None = None
+    format: ResultFormat | None = Field(
+        default=None, description="default: by Accept, or as the job made it"
+    )
     max_edge: int | None = Field(
         default=None, ge=16, le=8192, description="long side in px; never enlarged"
     )
 
 
-@get(
-    blueprint, "/v1/jobs/<job_id>/result", s200=_RESULTS, s404=None, s409=None,
-    s410=None,
-)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>/result", *PICTURE, s200=_RESULTS, s409=None)
 def show_result(path: JobPath, query: ResultQuery) -> Response:
     """Download the finished picture, in the format that its job asked for.
 
@@ -121,7 +121,7 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
     return response
 
 
-@get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", s200="*/*", s404=None)
+@get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", *PICTURE, s200="*/*")
 def show_output(path: OutputPath) -> Response:
     """Download one file of a job that makes several."""
     output = find_output(path.job_id, path.name)

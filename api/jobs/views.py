@@ -9,23 +9,17 @@ from pydantic import Field
 
 from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
+from api.http.header_sets import ETAG, IF_MATCH, JOB, NEXT_PAGE, POLL, TRACE, WAIT
 from api.http.pagination import Query, read_page
 from api.http.responses import add_next_link, json_response
-from api.http.routes import (
-    NOT_MODIFIED_RESPONSE,
-    delete,
-    get,
-    make_blueprint,
-    patch,
-    post,
-)
+from api.http.routes import delete, get, make_blueprint, patch, post
 from api.idempotency import idempotent
 from api.job_view.lookup import JobPath, find_job, require_job_id
 from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject, JobPage
 from api.job_view.serializer import read_job_objects
 from api.jobs.actions import read_change
-from api.jobs.filters import JobsQuery  # noqa: TC001 - flask-openapi reads the annotations
+from api.jobs.filters import JobsQuery  # noqa: TC001 - read_parameters reads the annotations
 from api.jobs.long_poll import poll_job, respond_to_submission
 from api.jobs.request_schemas import ChangeBody, JobForm, JobRequest
 from api.jobs.submission import submit_style_job
@@ -51,8 +45,8 @@ class JobQuery(Query):
 
 
 @post(
-    blueprint, "/v1/jobs", JobForm, JobRequest, s200=JobObject, s202=JobObject,
-    s400=None, s409=None, s413=None, s415=None, s429=None, s503=None,
+    blueprint, "/v1/jobs", JOB, WAIT, TRACE, form=JobForm, json=JobRequest,
+    s200=JobObject, s202=JobObject,
 )  # fmt: skip
 @idempotent
 def submit_job() -> Response:
@@ -69,7 +63,7 @@ def submit_job() -> Response:
     )
 
 
-@get(blueprint, "/v1/jobs", s200=JobPage, s400=None)
+@get(blueprint, "/v1/jobs", NEXT_PAGE, s200=JobPage, s400=None)
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, newest first."""
     database, owner_id = current_dependencies().database, current_owner_id()
@@ -94,8 +88,7 @@ def list_jobs(query: JobsQuery) -> Response:
     return response
 
 
-@get(blueprint, "/v1/jobs/<job_id>", s200=JobObject, s304=NOT_MODIFIED_RESPONSE,
-     s404=None, s410=None, s429=None)  # fmt: skip
+@get(blueprint, "/v1/jobs/<job_id>", ETAG, POLL, WAIT, s200=JobObject)
 def show_job(path: JobPath, query: JobQuery) -> Response:
     """Get a job; with If-None-Match, only if it has changed.
 
@@ -113,8 +106,8 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
 
 
 @patch(
-    blueprint, "/v1/jobs/<job_id>", ChangeBody, s200=JobObject, s202=JobObject,
-    s400=None, s404=None, s409=None, s412=None, s413=None, s415=None, s428=None,
+    blueprint, "/v1/jobs/<job_id>", JOB, IF_MATCH, json=ChangeBody, s200=JobObject,
+    s202=JobObject, s412=None, s428=None,
 )  # fmt: skip
 def change_job(path: JobPath) -> Response:
     """Change weights, iterations, name, priority; parameters need If-Match.
@@ -129,7 +122,7 @@ def change_job(path: JobPath) -> Response:
     return job_response(find_job(path.job_id), 200 if outcome.done else 202)
 
 
-@delete(blueprint, "/v1/jobs/<job_id>", s204="", s404=None, s409=None, s410=None)
+@delete(blueprint, "/v1/jobs/<job_id>", s204="")
 def delete_job(path: JobPath) -> Response:
     """Delete a job that has ended, with all of its files; from then on it is 410."""
     dependencies = current_dependencies()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import Caller, require_scope
 from api.http.json_body import collect_body_errors, read_json_object
-from api.http.schemas import Name
+from api.http.schemas import Name, with_example
 from shared.auth.api_keys import NewKey, Scope
 from shared.errors import FieldError, ForbiddenScope, InvalidParams, MalformedJson
 
@@ -53,7 +53,7 @@ _ME: JsonDict = {
 class Me(BaseModel):
     """Owner, key and limits of the caller."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_ME]})
+    model_config = with_example(_ME)
 
     object: Literal["me"] = "me"
     auth: Literal["none", "keys"]
@@ -83,7 +83,7 @@ class KeyUrls(BaseModel):
 class KeyObject(BaseModel):
     """A key, without its secret."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [_KEY]})
+    model_config = with_example(_KEY)
 
     id: str
     object: Literal["key"] = "key"
@@ -101,10 +101,7 @@ class KeyObject(BaseModel):
 class NewKeyObject(KeyObject):
     """A key that was just created."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        json_schema_extra={"examples": [{**_KEY, "secret": "imp_shown-this-once"}]},
-    )
+    model_config = with_example({**_KEY, "secret": "imp_shown-this-once"})
 
     secret: str = Field(description="what is sent as Bearer token; shown this once")
 

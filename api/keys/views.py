@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth.authenticate import current_caller, require_scope
 from api.auth.rate_limit import key_quotas
 from api.dependencies import current_dependencies
+from api.http.header_sets import NEXT_PAGE
 from api.http.pagination import PageQuery, read_page
 from api.http.responses import add_next_link, json_response
 from api.http.routes import delete, get, make_blueprint, post
@@ -47,7 +48,7 @@ blueprint = make_blueprint("keys", "Who may ask, and for how much.")
 class KeyPath(BaseModel):
     """Path parameter: id of a key."""
 
-    key_id: str
+    key_id: str = Field(description="id of the key")
 
 
 @get(blueprint, "/v1/me", s200=Me)
@@ -75,7 +76,7 @@ def show_me() -> Response:
     return json_response(body)
 
 
-@get(blueprint, "/v1/keys", s200=KeyPage, s400=None)
+@get(blueprint, "/v1/keys", NEXT_PAGE, s200=KeyPage, s400=None)
 def list_keys(query: PageQuery) -> Response:
     """List keys, newest first: of the caller's owner, or with scope admin, of all."""
     require_scope(Scope.KEYS)
@@ -95,10 +96,7 @@ def list_keys(query: PageQuery) -> Response:
     return response
 
 
-@post(
-    blueprint, "/v1/keys", json=KeyBody, required=True, s201=NewKeyObject, s413=None,
-    s415=None,
-)  # fmt: skip
+@post(blueprint, "/v1/keys", json=KeyBody, needs_body=True, s201=NewKeyObject)
 @counts_as_submission
 def create_key() -> Response:
     """Make a key; its `secret` is told this once.
@@ -113,7 +111,7 @@ def create_key() -> Response:
     return json_response(NewKeyObject(**_key_fields(key), secret=secret), 201)
 
 
-@get(blueprint, "/v1/keys/<key_id>", s200=KeyObject, s404=None)
+@get(blueprint, "/v1/keys/<key_id>", s200=KeyObject)
 def show_key(path: KeyPath) -> Response:
     """Look at a key of the own owner, or with scope admin, any; or the asking one."""
     owner_id = _reachable_owner(path.key_id)
@@ -121,7 +119,7 @@ def show_key(path: KeyPath) -> Response:
     return json_response(KeyObject(**_key_fields(key)))
 
 
-@delete(blueprint, "/v1/keys/<key_id>", s204={"description": "revoked"}, s404=None)
+@delete(blueprint, "/v1/keys/<key_id>", s204="")
 def revoke_key(path: KeyPath) -> Response:
     """Revoke a key of the own owner, or with scope admin, any; at last the asking one.
 

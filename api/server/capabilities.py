@@ -7,9 +7,10 @@ from importlib.metadata import version
 from operator import itemgetter
 from typing import TYPE_CHECKING, get_args
 
-from flask import Response  # noqa: TC002 - flask-openapi reads the annotations
+from flask import Response  # noqa: TC002 - read_parameters reads the annotations
 
 from api.dependencies import current_dependencies
+from api.http.header_sets import ETAG
 from api.http.responses import json_response, make_conditional
 from api.http.routes import get, make_blueprint
 from api.http.slots import MAX_FIELD_BYTES, max_body_bytes, max_streams_per_owner
@@ -62,7 +63,7 @@ _CREDITS = [
 ]
 
 
-@get(blueprint, "/v1/capabilities", s200=Capabilities)
+@get(blueprint, "/v1/capabilities", ETAG, s200=Capabilities)
 def show_capabilities() -> Response:
     """Tell networks, optimizers, formats, devices, limits and credits."""
     dependencies = current_dependencies()

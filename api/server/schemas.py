@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.http.schemas import ResponseModel
+from api.http.schemas import ResponseModel, with_example
 from shared.params.networks import NETWORK_CHOICES
 
 
@@ -38,8 +38,29 @@ class ServerUrls(ResponseModel):
     problems: str
 
 
+SERVER_URLS = ServerUrls(
+    self="/v1",
+    jobs="/v1/jobs",
+    assets="/v1/assets",
+    estimates="/v1/estimates",
+    explorations="/v1/explorations",
+    events="/v1/events",
+    queue="/v1/queue",
+    capabilities="/v1/capabilities",
+    me="/v1/me",
+    keys="/v1/keys",
+    openapi="/openapi.json",
+    docs="/docs",
+    problems="/problems/",
+)
+
+
 class Entry(ResponseModel):
     """The way in: follow these addresses, and those in what they answer."""
+
+    model_config = with_example(
+        {"object": "api", "version": "0.1.0", "urls": SERVER_URLS.model_dump()}
+    )
 
     object: Literal["api"] = "api"
     version: str
@@ -48,6 +69,28 @@ class Entry(ResponseModel):
 
 class Capabilities(ResponseModel):
     """What this server can do."""
+
+    model_config = with_example(
+        {
+            "version": "0.1.0",
+            "networks": {"vgg16": ["relu1_1", "relu1_2", "relu2_1"]},
+            "optimizers": ["lbfgs", "adam", "gd"],
+            "qualities": ["draft", "standard", "fine"],
+            "formats": ["image/jpeg", "image/png", "image/tiff", "image/webp"],
+            "result_formats": {"png": "image/png", "jpeg": "image/jpeg"},
+            "devices": [
+                {
+                    "device": "cuda",
+                    "name": "NVIDIA L4",
+                    "memory_bytes": 23_034_068_992,
+                    "workers": 2,
+                    "versions": {"impasto": "0.1.0", "torch": "2.13.0"},
+                }
+            ],
+            "limits": {"max_upload_bytes": 33_554_432, "max_json_bytes": 262_144},
+            "credits": [{"what": "Impasto", "license": "Apache-2.0"}],
+        }
+    )
 
     version: str
     networks: dict[str, list[str]] = Field(
@@ -64,6 +107,13 @@ class Capabilities(ResponseModel):
 
 class Readiness(ResponseModel):
     """Whether jobs can be taken."""
+
+    model_config = with_example(
+        {
+            "status": "ready",
+            "checks": {"database": "ok", "redis": "ok", "storage": "ok", "clock": "ok"},
+        }
+    )
 
     status: Literal["ready", "degraded"] = Field(
         description="degraded: they are taken, and start later than they could"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from flask import Blueprint, Response, current_app, json, render_template, request
 
 from api.auth.sessions import COOKIE, read_session
 from api.dependencies import current_dependencies
+from api.http.headers import SECURITY_HEADERS
 from api.http.problems import list_problem_types
-from api.http.slots import MAX_FIELD_BYTES, max_body_bytes
-from api.openapi.spec import build_document, complete_document
-from api.reference.curls import curl_prefix
-from api.reference.models import list_models
-from api.reference.operations import list_topics
-from api.reference.prose import prose
+from api.http.routes import DocumentedBlueprint
+from api.openapi.document import build_document
 from shared.errors import NotFound
 from shared.params.style import StyleParams
 
-blueprint = Blueprint("pages", __name__)
-blueprint.add_app_template_filter(prose)
+blueprint = Blueprint(
+    "pages",
+    __name__,
+    static_folder=str(files("flask_openapi_swagger") / "templates" / "swagger"),
+    static_url_path="/docs/swagger-ui",
+)
+
+# Swagger UI has icons in `data:` URLs.
+_DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
+    "img-src 'self'", "img-src 'self' data:"
+)
 
 
 @blueprint.get("/")
@@ -40,30 +48,18 @@ def studio() -> Response:
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """Send the OpenAPI document."""
-    document = complete_document(build_document(current_app))
-    return Response(json.dumps(document), mimetype="application/json")
+    registered = current_app.blueprints.values()
+    documented = tuple(b for b in registered if isinstance(b, DocumentedBlueprint))
+    text = json.dumps(build_document(documented), sort_keys=False)
+    return Response(text, mimetype="application/json")
 
 
 @blueprint.get("/docs")
-def docs() -> str:
-    """Show the OpenAPI document for people."""
-    document = complete_document(build_document(current_app))
-    settings = current_dependencies().settings
-    with_keys, models = settings.auth == "keys", list_models(document)
-    return render_template(
-        "docs.html",
-        info=document["info"],
-        with_keys=with_keys,
-        beginning=curl_prefix(request.host_url.rstrip("/"), with_keys=with_keys),
-        topics=list_topics(document, with_keys=with_keys),
-        models=models,
-        examples={model.name: model.example for model in models},
-        limits={
-            "json": MAX_FIELD_BYTES,
-            "picture": settings.max_upload_bytes,
-            "request": max_body_bytes(settings),
-        },
-    )
+def docs() -> Response:
+    """Show the OpenAPI document in Swagger UI."""
+    response = Response(render_template("docs.html"))
+    response.headers["Content-Security-Policy"] = _DOCS_POLICY
+    return response
 
 
 @blueprint.get("/problems/")

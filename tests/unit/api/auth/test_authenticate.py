@@ -5,7 +5,9 @@ import re
 import pytest
 
 OPEN = ["/", "/livez", "/readyz", "/openapi.json", "/docs", "/problems/validation",
-        "/static/studio.js", "/static/impasto.css"]  # fmt: skip
+        "/static/studio.js", "/static/impasto.css",
+        "/docs/swagger-ui/css/swagger-ui.css",
+        "/docs/swagger-ui/js/swagger-ui-bundle.js"]  # fmt: skip
 
 
 def bearer(api, name="me"):

@@ -43,6 +43,22 @@ def test_explorations_are_made_once(api, nine):
     assert len(listed(api)) == 2
 
 
+def test_a_form_with_a_wrong_part_is_not_the_same_as_one_without(api):
+    right = {"params": '{"layers": ["relu3_1"]}'}
+    first, wrong = (
+        api.client.post(
+            "/v1/explorations",
+            data=form,
+            headers=KEY,
+            content_type="multipart/form-data",
+        )
+        for form in (right, {**right, "picture": "no file"})
+    )
+
+    assert first.status_code == 202, first.text
+    assert wrong.json["code"] == "idempotency-key-reused"
+
+
 @pytest.mark.parametrize(
     ("verb", "body", "other"),
     [
@@ -106,7 +122,7 @@ def test_everything_that_makes_a_job_takes_a_key_and_says_so(api):
         path
         for path, item in paths.items()
         for one in item.get("post", {}).get("parameters", ())
-        if one["name"] == "Idempotency-Key"
+        if one.get("$ref", "").endswith("/Idempotency-Key")
     }
     makes = {
         path

@@ -1,1 +1,0 @@
-"""The OpenAPI document as HTML at /docs: topics, operations, models."""
