@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Histogram, disable_created_metrics
 from sqlalchemy import event as sqlalchemy_event
 
-from shared.states import Event, JobState
+from shared.states import EVENTS, Event, JobState
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -37,6 +37,10 @@ TRANSITIONS = Counter(
     "Actions and events of jobs, with the state that followed",
     ["event", "state"],
 )
+# A series that begins with 1 shows no increase: the alerts need its 0.
+for _event, _states in EVENTS.items():
+    for _state in set(_states.values()):
+        TRANSITIONS.labels(_event, _state)
 WAIT_SECONDS = Histogram(
     "impasto_job_wait_seconds",
     "Time from the submission of a job to its first claim",

@@ -150,8 +150,7 @@ def serve(context: WorkerContext) -> None:
     )
     watchdog = Watchdog(context, runner, notifier.ping)
     context.clock.start_thread("watchdog", partial(_run_watchdog, context, watchdog))
-    if context.settings.metrics_port:
-        start_http_server(context.settings.metrics_port, context.settings.host)
+    _serve_metrics(context.settings)
     maintenance.start()
     try:
         _run_celery(celery, device_class)
@@ -262,6 +261,17 @@ def _node_name(device_class: str) -> str:
 
 def _keep_logging_configuration(**_: object) -> None:
     """Keep our logging: Celery configures its own unless this signal has a receiver."""
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """Serve this process's metrics, if a port is set; without it, go on."""
+    if not settings.metrics_port:
+        return
+    try:
+        start_http_server(settings.metrics_port, settings.host)
+    except OSError as error:
+        port = settings.metrics_port
+        log.warning("metrics_not_served", port=port, error=str(error))
 
 
 def _run_watchdog(context: WorkerContext, watchdog: Watchdog) -> None:

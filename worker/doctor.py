@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from shared.commands.doctor import Trouble, run_checks
-from shared.errors import WeightsError
+from shared.errors import WeightsError, WeightsMissing
 from shared.params.networks import NetworkName
 from shared.settings import Settings, settings_or_exit
 from worker.devices.device import (
@@ -58,7 +58,7 @@ def _check_weights(settings: Settings, network: NetworkName) -> str:
     try:
         load_weights(network, settings.weights_dir)
     except WeightsError as error:
-        if network != _NEEDED_NETWORK:
+        if network != _NEEDED_NETWORK and isinstance(error, WeightsMissing):
             return "not fetched; only jobs with this network need it"
         remedy = f"run: impasto weights fetch --network {network}"
         raise Trouble(str(error), remedy) from error

@@ -120,7 +120,8 @@ class Lease:
         if not self._is_touched:
             self._record_step()
         self._is_touched, self._active_at = False, self._clock.monotonic()
-        ITERATIONS.inc(max(0, iteration - self._iteration))
+        if iteration > self._iteration:
+            ITERATIONS.inc()  # early stop skips numbers, which nobody computes
         is_new_phase = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
         if is_new_phase:

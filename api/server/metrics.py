@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 blueprint = make_blueprint("metrics", "Figures for whoever watches the farm.")
 
 _MEDIA_TYPE = "text/plain"
+# Anything may be sent as a method, and each label takes memory for good.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 _ACTIVE = [state for state in JobState if state not in TERMINAL]
 
 
@@ -54,7 +56,8 @@ def begin_request() -> None:
 def count_request(response: Response) -> None:
     """Count a request, and the time that it took unless it was held on purpose."""
     route = request.url_rule.rule if request.url_rule else "none"
-    REQUESTS.labels(route, request.method, str(response.status_code)).inc()
+    method = request.method if request.method in _METHODS else "other"
+    REQUESTS.labels(route, method, str(response.status_code)).inc()
     if not response.is_streamed and "Preference-Applied" not in response.headers:
         seconds = SYSTEM_CLOCK.monotonic() - g.began_at
         REQUEST_SECONDS.labels(route).observe(seconds)
@@ -86,7 +89,7 @@ class _FarmCollector(Collector):
                 ).all()
             )
             oldest = session.scalar(
-                select(func.min(Job.created_at)).where(Job.state == JobState.QUEUED)
+                select(func.min(Job.run_after)).where(Job.state == JobState.QUEUED)
             )
             now = session.scalars(select(database.now)).one()
         jobs = GaugeMetricFamily(
@@ -97,7 +100,7 @@ class _FarmCollector(Collector):
         yield jobs
         yield GaugeMetricFamily(
             "impasto_oldest_queued_seconds",
-            "Time since the submission of the oldest queued job; 0 if there is none",
+            "Time that the first of the queued jobs has waited; 0 if none waits",
             value=0.0 if oldest is None else max(0.0, now - oldest),
         )
 

@@ -35,7 +35,7 @@ class Grid:
     """Grid of jobs: a row per content layer, a column per style weight.
 
     Attributes:
-        photo: Path of the photo.
+        photo: Path of the photo, or its bytes.
         style: Style image, perhaps with masks.
         layers: Content layers, one for each row.
         style_weights: Style weights, one for each column.
@@ -46,7 +46,7 @@ class Grid:
         segments: Changes planned for mid-run, of every job.
     """
 
-    photo: Path
+    photo: Path | bytes
     style: Path | StyleImage
     layers: Sequence[str]
     style_weights: Sequence[float]

@@ -18,6 +18,8 @@ _BY_CODE = {
     "no-checkpoint": "--keep-every, given when a job is submitted, keeps more of them",
     "result-not-ready": "'impasto watch ID' waits for it; --frame saves the latest "
     "preview",
+    "immutable-field": "'impasto set' changes weights and iterations, 'impasto fork' "
+    "begins anew from a checkpoint; for anything else submit a new job",
     "version-mismatch": "the job has changed meanwhile; try again",
 }
 _ACTION = re.compile(r"POST /v1/jobs/(\w+)/(\w+)")
@@ -28,7 +30,7 @@ def shell_hint(error: ImpastoError) -> str:
     """Return what a person in a shell can do about an error; empty if nothing."""
     if not isinstance(error, ApiError):
         return error.hint
-    if "POST /v1/" in error.hint:
+    if error.hint.startswith("there will be none"):
         return _ACTION.sub(r"'impasto \2 \1'", error.hint)
     return _BY_CODE.get(error.code, error.hint)
 

@@ -112,18 +112,15 @@ class Client:
 
     def queue(self) -> Mapping[str, Any]:
         """Return the state of the queue of all owners, and your estimated wait."""
-        queue: dict[str, Any] = self._transport.get("/v1/queue").json()
-        return queue
+        return self._transport.get_json("/v1/queue")
 
     def me(self) -> Mapping[str, Any]:
         """Return who the caller is, what it may do, and its limits."""
-        caller: dict[str, Any] = self._transport.get("/v1/me").json()
-        return caller
+        return self._transport.get_json("/v1/me")
 
     def capabilities(self) -> Mapping[str, Any]:
         """Return what this server offers: networks, optimizers, limits, formats."""
-        capabilities: dict[str, Any] = self._transport.get("/v1/capabilities").json()
-        return capabilities
+        return self._transport.get_json("/v1/capabilities")
 
     def is_ready(self) -> bool:
         """Whether the server can take a job just now; one request without retries."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -19,7 +20,7 @@ from impasto.client.models import ApiModel, Estimate, Job, JobPage
 from impasto.client.polling import JobPoller
 from impasto.client.transport import job_path
 from impasto.client.uploads import form_fields, form_files, open_files
-from impasto.errors import ServerUnreachable, WaitTimeout
+from impasto.errors import InvalidState, ServerUnreachable, WaitTimeout
 
 if TYPE_CHECKING:
     import os
@@ -184,18 +185,27 @@ class Jobs:
             if not cursor:
                 return
 
-    def delete(self, job_id: str, *, cancel: bool = False) -> None:
+    def delete(self, job_id: str, *, cancel: bool = False) -> bool:
         """Delete a job with all of its files.
 
         Args:
             job_id: Full id of the job.
             cancel: Whether to cancel it first if it has not ended. It is then deleted
                 once its worker has released it, which takes some seconds.
+
+        Returns:
+            Whether it is gone; False while its worker has yet to release it.
         """
-        if cancel and not self.get(job_id).is_over:
-            self._transport.post(job_path(job_id, "cancel"), json={"purge": True})
-            return
+        if cancel:
+            path = job_path(job_id, "cancel")
+            try:
+                answer = self._transport.post(path, json={"purge": True})
+            except InvalidState:
+                pass  # it has ended
+            else:
+                return answer.status_code == HTTPStatus.NO_CONTENT
         self._transport.delete(job_path(job_id))
+        return True
 
     def logs(self, job_id: str, *, since: int = 0) -> Sequence[Mapping[str, Any]]:
         """Return the log of a job: an object for each event after number `since`."""
@@ -218,9 +228,7 @@ class Jobs:
         return self._read(job_id, "tree")
 
     def _read(self, job_id: str, what: str, **query: int) -> dict[str, Any]:
-        response = self._transport.get(job_path(job_id, what), query=query)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return self._transport.get_json(job_path(job_id, what), query=query)
 
     def cancel(self, job_id: str) -> Job:
         """Request that a job stops for good; safe to repeat."""

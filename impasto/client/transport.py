@@ -64,6 +64,19 @@ class Transport:
             retries,
         )
 
+    def get_json(
+        self, path: str, *, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Send a GET, and return the JSON object of its response.
+
+        Raises:
+            ServerUnreachable: What answers is not an Impasto server.
+        """
+        response = self.get(path, query=query)
+        if not (body := _json_object(response)):
+            raise ServerUnreachable(f"{response.url} does not answer as Impasto does")
+        return body
+
     def post(self, path: str, *, retries: int = 0, **body: Any) -> httpx2.Response:
         """Send a POST; the caller allows retries only if it is safe to repeat."""
         return self._with_retries(

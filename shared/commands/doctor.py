@@ -8,11 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from shared.clock import SYSTEM_CLOCK
 from shared.db.database import Database
 from shared.db.migrate import is_current
-from shared.errors import ImpastoError, StorageError
+from shared.errors import DatabaseUnavailable, ImpastoError, StorageError
 from shared.queries.jobs import read_database_clock
 from shared.queue import Notifier
 from shared.settings import Settings, settings_or_exit
@@ -67,18 +68,23 @@ def run_checks(checks: dict[str, Callable[[], str]]) -> int:
     for name, check in checks.items():
         try:
             sys.stdout.write(f"ok    {name:9} {check()}\n")
-        except Trouble as trouble:
+        except (Trouble, ImpastoError) as trouble:
             failed = True
-            sys.stdout.write(f"WRONG {name:9} {trouble}\n      {trouble.remedy}\n")
+            remedy = trouble.remedy if isinstance(trouble, Trouble) else trouble.hint
+            sys.stdout.write(f"WRONG {name:9} {trouble}\n      {remedy}\n")
     return 1 if failed else 0
 
 
 def _check_database(settings: Settings) -> str:
-    shown = make_url(settings.database_url).render_as_string(hide_password=True)
+    remedy = "start it, or set IMPASTO_DATABASE_URL to where it is"
+    try:
+        shown = make_url(settings.database_url).render_as_string(hide_password=True)
+    except ArgumentError as error:
+        what = "IMPASTO_DATABASE_URL is not the address of a database"
+        raise Trouble(what, "write it like sqlite:////FOLDER/impasto.sqlite") from error
     try:
         current = is_current(settings.database_url)
-    except ImpastoError as error:
-        remedy = error.hint or "start it, or set IMPASTO_DATABASE_URL to where it is"
+    except DatabaseUnavailable as error:
         raise Trouble(f"{shown}: {error}", remedy) from error
     if not current:
         raise Trouble(

@@ -65,6 +65,8 @@ def create(  # noqa: PLR0913 - each is an option
     max_running: OwnersJobs = None,
 ) -> None:
     """Make an API key and print it, once."""
+    if admin and (read_only or keys):
+        raise typer.BadParameter("--admin may do all: leave --read-only and --keys out")
     quotas = {"max_queued": max_queued, "max_running": max_running}
     granted = {Scope.READ: True, Scope.WRITE: not read_only, Scope.KEYS: keys}
     new_key = NewKey(

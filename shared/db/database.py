@@ -86,7 +86,7 @@ class Database:
             )
             self._write_engine = self._read_engine = connect(pool_pre_ping=True)
             # It is not tested before each read: `read_row` tries again instead.
-            self._row_engine = connect(isolation_level="AUTOCOMMIT")
+            self._row_engine = connect(isolation_level="AUTOCOMMIT", max_overflow=0)
         self._driver_error = self._row_engine.dialect.loaded_dbapi.Error
         self._compiled: dict[Select[Any], Any] = {}
         self._now = literal_column(_NOW[self.url.get_backend_name()], Double)

@@ -97,7 +97,6 @@ def record_checkpoint(
     Raises:
         FencedOut: A newer claim owns the job.
     """
-    CHECKPOINTS.inc()
     with db.write() as session:
         job = lock_claimed_job(session, claim)
         session.merge(

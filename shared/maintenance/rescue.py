@@ -140,8 +140,10 @@ def _rescue_columns(job: Job, state: JobState) -> dict[str, Any]:
         return {**columns, "state_reason": StateReason.RECOVERING}
     if state == JobState.PAUSED:
         return columns
+    losses = job.crashes_in_a_row + 1
     failure = WorkerLost(
-        f"its worker was lost {job.crashes_in_a_row + 1} times in a row before the "
-        "first new checkpoint"
+        f"{losses} workers in a row were lost before they stored a checkpoint"
+        if losses > MAX_CRASHES
+        else "the worker of its last allowed attempt was lost"
     )
     return columns | failure_columns(failure)

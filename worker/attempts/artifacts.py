@@ -71,12 +71,14 @@ class ArtifactStore:
         lease: Lease of the claim.
 
     Attributes:
+        claim: Claim with all segments that have begun: the fence refuses what was
+            computed with a change of parameters that the database does not have.
         provenance: What the numbers of this attempt depend on; whole after `resume`.
         losses: Losses of the job up to now.
     """
 
     def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
-        self._context, self._claim, self._lease = context, claim, lease
+        self._context, self.claim, self._lease = context, claim, lease
         self.provenance = Provenance({}, {}, inexact_reason(claim))
         self.losses = LossHistory()
         settings, clock = context.settings, context.clock
@@ -99,7 +101,7 @@ class ArtifactStore:
             weights_digest: SHA-256 of the network's weights.
             **environment: Further properties that change the rounding, by name.
         """
-        context, claim = self._context, self._claim
+        context, claim = self._context, self.claim
         maker = compute_environment(context.settings, context.device)
         self.provenance = replace(
             self.provenance,
@@ -129,7 +131,7 @@ class ArtifactStore:
         """Whether to store a checkpoint: by time, for forks, or before a release."""
         if directive.resumes_later:
             return True
-        interval = self._claim.keep_every
+        interval = self.claim.keep_every
         is_due = self._checkpoints.is_due() or is_kept_for_forks(interval, iteration)
         return is_due and directive in {Directive.CONTINUE, Directive.STEER}
 
@@ -141,7 +143,7 @@ class ArtifactStore:
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        claim, iteration = self._claim, snapshot.iteration
+        claim, iteration = self.claim, snapshot.iteration
         if iteration == self._newest_iteration:
             return
         self._unstored_losses = self.losses.points
@@ -196,7 +198,7 @@ class ArtifactStore:
             StorageError: The storage failed for longer than `save_timeout_seconds`.
         """
         settings, waited_seconds = self._context.settings, 0.0
-        key = f"results/{self._claim.job_id}/{self._claim.key_stem}{name}"
+        key = f"results/{self.claim.job_id}/{self.claim.key_stem}{name}"
         while True:
             try:
                 self._context.storage.put(key, data)
@@ -252,7 +254,7 @@ class ArtifactStore:
             FencedOut: A newer claim owns the job.
             DatabaseUnavailable: Something is still pending.
         """
-        db, claim = self._context.db, self._claim
+        db, claim = self._context.db, self.claim
         try:
             for code, message in list(self._unstored_warnings.items()):
                 add_warning(db, claim, code, message)
@@ -269,7 +271,7 @@ class ArtifactStore:
             raise
 
     def _record_checkpoint(self, iteration: int, blob: WrittenBlob) -> None:
-        db, claim = self._context.db, self._claim
+        db, claim = self._context.db, self.claim
         try:
             old_keys = record_checkpoint(db, claim, iteration, blob, FORMAT_VERSION)
         except DatabaseUnavailable:
@@ -285,7 +287,7 @@ class ArtifactStore:
             self.delete([blob.key])
 
     def _save_preview(self, iterate: Iterate) -> None:
-        storage, claim = self._context.storage, self._claim
+        storage, claim = self._context.storage, self.claim
         stem = f"frames/{claim.job_id}/{claim.key_stem}-{iterate.iteration}"
         key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
         preview = _shrink(to_pil_image(iterate.image), PREVIEW_EDGE_PX)

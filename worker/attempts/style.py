@@ -207,6 +207,7 @@ class StyleAttempt:
             else:
                 log.info("job_steered", iteration=iteration)
                 self.claim = replace(self.claim, segments=segments)
+                self._artifacts.claim = self.claim
                 return segments
 
     def _is_checkpoint_due(self, snapshot: Snapshot, directive: Directive) -> bool:

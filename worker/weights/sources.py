@@ -161,8 +161,8 @@ def _to_torchvision_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     indices = convolution_indices("vgg16")
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if digest := _CONVOLUTION.fullmatch(name):
-            block, place, role = digest.groups()
+        if match := _CONVOLUTION.fullmatch(name):
+            block, place, role = match.groups()
             kind = "bias" if role == "Squeeze" else "weight"
             renamed[f"features.{indices[f'relu{block}_{place}']}.{kind}"] = tensor
     # Keras kept Caffe's order of the input channels, BGR. Its HWIO filters are OIHW

@@ -145,8 +145,8 @@ def remove(
     """Delete jobs with all of their files; there is no way back."""
 
     def delete(jobs: Jobs, job_id: str) -> str:
-        jobs.delete(job_id, cancel=force)
-        return f"{job_id} deleted"
+        is_gone = jobs.delete(job_id, cancel=force)
+        return f"{job_id} {'deleted' if is_gone else 'will be deleted'}"
 
     _for_each(job_ids, api_url, delete)
 

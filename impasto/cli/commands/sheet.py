@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.cli.commands.run import Photo, connect_or_start_farm
+from impasto.cli.commands.run import Photo, connect_or_start_farm, read_photo
 from impasto.cli.exit_codes import INTERRUPTED
 from impasto.cli.options import StyleOptions, with_options, with_style_options
 from impasto.cli.output import print_line, print_message
@@ -70,7 +70,7 @@ def sheet(
     require_image_extension(output)
     request = options.to_request([style])
     grid = Grid(
-        photo=photo,
+        photo=read_photo(photo),
         style=request.styles[0],
         layers=_parse_names("--layers", grid_options.layers),
         style_weights=_parse_weights(grid_options.style_weights),

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from shared.errors import FencedOut
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import release_job
 from shared.jobs.segments import segment_rows
@@ -19,6 +20,7 @@ from shared.states import Completion
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, tight
 from tests.support.job_rows import checkpoints
+from tests.support.sqlite_backups import copy_database
 from tests.unit.worker.engine.conftest import random_weights
 from worker.attempts.style import StyleAttempt
 from worker.lease import Directive, Lease
@@ -74,6 +76,30 @@ def stored_iterations(farm, job_id):
 
 def optimizing(*iterations):
     return [("optimizing", iteration) for iteration in iterations]
+
+
+def test_nothing_is_stored_that_was_computed_with_a_change_which_the_database_forgot(
+    farm, tools, weights, tmp_path
+):
+    job_id = farm.submit(notify=False, **PARAMS)
+    claim = claim_job(farm.db, Device("wkr_here", "cpu", 2**40), "n", 60.0)
+    file, backup = farm.db.url.database, tmp_path / "backup"
+    copy_database(file, backup)
+    update_job(farm.db, OWNER, job_id, JobChange(HEAVIER))
+
+    class ForgetfulLease(ScriptedLease):
+        def directive(self):
+            if self._iteration == 3:
+                copy_database(backup, file)  # as after a failover
+            return super().directive()
+
+    directives = {1: Directive.STEER, 3: Directive.PAUSE}
+    context = replace(tools(checkpoint_seconds=1000), networks=Given(weights, id))
+    attempt = StyleAttempt(context, claim, ForgetfulLease(context, claim, directives))
+
+    with pytest.raises(FencedOut):
+        attempt.run()
+    assert stored_iterations(farm, job_id) == []
 
 
 @pytest.fixture

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.errors import FencedOut
+from shared.jobs.checkpoints import record_checkpoint
+from shared.jobs.lease import WrittenBlob
 from shared.workers.pace_table import PaceMeasurement, record_paces
 
 PACE = "impasto_pace_deviation_ratio"
@@ -82,6 +87,14 @@ def test_requests_are_counted_by_route_and_status(client, grown):
     assert grown("impasto_http_request_seconds_count", route) == 1
 
 
+def test_methods_that_nobody_knows_are_counted_as_one(client, grown):
+    for number in range(3):
+        client.open("/livez", method=f"A{number}")
+
+    key = ("impasto_http_requests_total", *sorted(["/livez", "other", "405"]))
+    assert grown(*key) + grown(key[0], *sorted(["none", "other", "405"])) == 3
+
+
 def test_transitions_are_counted_once_they_are_committed(api, grown):
     job_id = api.submitted()
     api.claimed()
@@ -94,3 +107,24 @@ def test_transitions_are_counted_once_they_are_committed(api, grown):
     assert grown(name, "cancel", "canceling") == 1
     assert grown(name, "resume", "running") == 0
     assert grown("impasto_job_wait_seconds_count") == 1
+
+
+def test_a_checkpoint_is_counted_once_it_is_recorded(api, grown):
+    api.submitted()
+    claimed = api.claimed()
+    blob = WrittenBlob("k", "d", 1)
+
+    record_checkpoint(api.db, claimed, 1, blob, 1)
+    with pytest.raises(FencedOut):
+        record_checkpoint(api.db, replace(claimed, nonce="other"), 2, blob, 1)
+
+    assert grown("impasto_checkpoints_total") == 1
+
+
+def test_a_job_that_was_paused_for_days_has_not_waited_for_days(api, clock):
+    job_id = api.submitted()
+    api.client.post(f"/v1/jobs/{job_id}/pause")
+    clock.advance(7 * 86_400)
+    api.client.post(f"/v1/jobs/{job_id}/resume")
+
+    assert samples(api.client)["impasto_oldest_queued_seconds",] == 0

@@ -68,7 +68,16 @@ def test_a_database_that_is_away_and_its_password(examine):
 
     assert code == 1
     assert "WRONG database" in said
+    assert "start it, or set IMPASTO_DATABASE_URL" in said
     assert "secret" not in said
+
+
+def test_a_database_address_that_is_none(examine):
+    code, said = examine("--farm-is-up", database_url="nonsense")
+
+    assert code == 1
+    assert "IMPASTO_DATABASE_URL is not the address of a database" in said
+    assert "ok    storage" in said  # the other checks run all the same
 
 
 def test_a_redis_that_does_not_answer(examine):

@@ -34,12 +34,16 @@ def database(url):
     opened.close()
 
 
+@pytest.mark.parametrize("other", ["--read-only", "--keys"])
+def test_an_admin_key_is_not_made_by_contradicting_options(keys, other):
+    assert keys("create", "--admin", other).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "scopes"),
     [
         ((), {"read", "write"}),
         (("--admin",), {"admin"}),
-        (("--admin", "--read-only"), {"admin"}),
         (("--read-only",), {"read"}),
         (("--keys",), {"read", "write", "keys"}),
         (("--read-only", "--keys"), {"read", "keys"}),

@@ -93,21 +93,42 @@ def test_rm_deletes_what_has_ended(farm, impasto):
 
 
 def test_rm_cancels_a_running_job_only_if_forced(farm, impasto):
-    farm.answers(SELF, Answer(body=job("running")))
     farm.answers(f"POST /v1/jobs/{JOB}/cancel", Answer(202, job("canceling")))
     farm.answers(f"DELETE /v1/jobs/{JOB}", Answer(409, problem("invalid-state")))
 
     assert impasto("rm", JOB).exit_code == 1
-    assert impasto("rm", "--force", JOB).exit_code == 0
+    assert impasto("rm", "--force", JOB).stdout == f"{JOB} will be deleted\n"
     assert json.loads(farm.seen[-1][3]) == {"purge": True}
+
+
+def test_rm_force_deletes_what_has_ended_meanwhile(farm, impasto):
+    farm.answers(f"POST /v1/jobs/{JOB}/cancel", Answer(409, problem("invalid-state")))
+    farm.answers(f"DELETE /v1/jobs/{JOB}", Answer(204, b""))
+
+    assert impasto("rm", "--force", JOB).stdout == f"{JOB} deleted\n"
+
+
+@pytest.mark.parametrize("command", [["queue"], ["logs", JOB], ["frames", JOB]])
+def test_what_is_no_impasto_server_is_named(farm, impasto, command):
+    farm.answers("GET /v1/queue", Answer(body=b"<html>"))
+    farm.answers(f"{SELF}/logs", Answer(body=b"<html>"))
+    farm.answers(f"{SELF}/frames", Answer(body=b"<html>"))
+
+    result = impasto(*command)
+
+    assert result.exit_code == 7
+    assert "does not answer as Impasto does" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
         (
-            problem("result-not-ready", hint=f"POST /v1/jobs/{JOB}/retry makes a job"),
-            f"hint: 'impasto retry {JOB}' makes a job",
+            problem(
+                "result-not-ready",
+                hint=f"there will be none; POST /v1/jobs/{JOB}/retry makes a job",
+            ),
+            f"hint: there will be none; 'impasto retry {JOB}' makes a job",
         ),
         (problem("unauthenticated", hint="send Authorization"), "set IMPASTO_API_KEY"),
     ],
