@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 from api.dependencies import current_dependencies
 from api.http.responses import json_response
 from api.job_view.serializer import job_url, poll_seconds, serialize_job
-from shared.queries.details import JobDetails, load_details
+from shared.queries.details import load_details
 
 if TYPE_CHECKING:
     from flask import Response
 
     from shared.db.models.jobs import Job
+    from shared.queries.details import JobDetails
 
 
 def job_response(
-    job: Job, status: int = 200, *, is_new: bool = False, reused: bool = False
+    job: Job,
+    status: int = 200,
+    *,
+    details: JobDetails | None = None,
+    reused: bool = False,
 ) -> Response:
     """Respond with a job as it now is, but for its place in the queue.
 
@@ -26,11 +31,11 @@ def job_response(
     Args:
         job: Row of the job.
         status: Status of the response; 202 names the URL of the job.
-        is_new: Whether this request has made the job, which is then its row alone.
+        details: What belongs to the job; None: it is read.
         reused: Whether this is an equal job that was there before.
     """
-    database = current_dependencies().database
-    details = JobDetails() if is_new else load_details(database, [job])
+    if details is None:
+        details = load_details(current_dependencies().database, [job])
     body = serialize_job(job, details).model_copy(update={"reused": reused})
     response = json_response(body, status)
     seconds = poll_seconds(body)

@@ -164,10 +164,17 @@ class SubmissionLimits:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """Job that does the submitted work; `reused`, if it existed before."""
+    """Job that does the submitted work.
+
+    Attributes:
+        job_id: Its id.
+        reused: Whether it existed before.
+        segments: Planned changes, if it is new.
+    """
 
     job_id: str
     reused: bool = False
+    segments: tuple[Segment, ...] = ()
 
 
 def submit_job(
@@ -212,7 +219,7 @@ def submit_job(
                 return SubmittedJob(reusable_id, reused=True)
         job = add_job(db, session, columns, new_job.inputs, limits, idempotent_request)
         session.add_all(segment_rows(job.id, new_job.segments))
-    return SubmittedJob(job.id)
+    return SubmittedJob(job.id, segments=new_job.segments)
 
 
 def add_job(
