@@ -7,6 +7,7 @@ IMPASTO_TEST_REQUIRE (a comma-separated list, or `all`) says that it must be the
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -26,6 +27,9 @@ MISSING = pytest.StashKey[dict]()
 
 def pytest_configure(config):
     config.stash[MISSING] = {}
+    # A shell that starts the tests in the background ignores SIGINT for its children,
+    # and so would the servers of ours that are tested with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -102,8 +106,21 @@ def sqlite_url(tmp_path, migrated_sqlite):
     return f"sqlite:///{path}"
 
 
+@pytest.fixture(scope="session")
+def _emptied_database(postgresql):
+    return postgresql.create_database(postgresql.template)
+
+
 @pytest.fixture
-def postgresql_url(postgresql):
+def postgresql_url(postgresql, _emptied_database):
+    """A database without rows; a test must leave its tables as they are."""
+    yield postgresql.url(_emptied_database)
+    postgresql.empty_database(_emptied_database)
+
+
+@pytest.fixture
+def own_postgresql_url(postgresql):
+    """A database whose tables the test may change."""
     name = postgresql.create_database(postgresql.template)
     yield postgresql.url(name)
     postgresql.drop_database(name)

@@ -29,4 +29,6 @@ def explore() -> Response:
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     submitted = submit_exploration(dependencies, owner_id, request)
-    return respond_to_submission(dependencies, owner_id, submitted)
+    return respond_to_submission(
+        dependencies, owner_id, submitted.job_id, reused=submitted.reused
+    )

@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING
 
 from api.dependencies import current_dependencies
 from api.http.responses import json_response
-from api.job_view.serializer import job_url, poll_seconds, serialize_job
-from shared.queries.details import load_details
+from api.job_view.serializer import job_url, poll_seconds, read_job_object
 
 if TYPE_CHECKING:
     from flask import Response
 
     from shared.db.models.jobs import Job
-    from shared.queries.details import JobDetails
 
 
-def job_response(
-    job: Job,
-    status: int = 200,
-    *,
-    details: JobDetails | None = None,
-    reused: bool = False,
-) -> Response:
+def job_response(job: Job, status: int = 200, *, reused: bool = False) -> Response:
     """Respond with a job as it now is, but for its place in the queue.
 
     The place would cost more than the request itself: it comes with the first poll. So
@@ -31,12 +23,10 @@ def job_response(
     Args:
         job: Row of the job.
         status: Status of the response; 202 names the URL of the job.
-        details: What belongs to the job; None: it is read.
         reused: Whether this is an equal job that was there before.
     """
-    if details is None:
-        details = load_details(current_dependencies().database, [job])
-    body = serialize_job(job, details).model_copy(update={"reused": reused})
+    database = current_dependencies().database
+    body = read_job_object(database, job).model_copy(update={"reused": reused})
     response = json_response(body, status)
     seconds = poll_seconds(body)
     if seconds is not None:

@@ -14,7 +14,6 @@ from api.job_view.responses import job_response
 from api.watch.message import VERSION
 from api.watch.subscription import SubscriptionFilter
 from shared.errors import TooManyStreams, Unauthenticated
-from shared.queries.details import JobDetails
 from shared.queries.jobs import read_job_version
 from shared.states import TERMINAL
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
     from api.job_view.view_cache import JobView
-    from shared.jobs.submit import SubmittedJob
     from shared.queries.jobs import JobVersion
 
 
@@ -66,7 +64,7 @@ def poll_job(
 
 
 def respond_to_submission(
-    dependencies: Dependencies, owner_id: str, submitted: SubmittedJob
+    dependencies: Dependencies, owner_id: str, job_id: str, *, reused: bool = False
 ) -> Response:
     """Respond to a submission: 200 if the job was reused or ends in time, else 202.
 
@@ -79,22 +77,18 @@ def respond_to_submission(
             _wait(
                 dependencies,
                 owner_id,
-                submitted.job_id,
+                job_id,
                 seconds,
                 lambda now: now.state in TERMINAL,
             )
         except (TooManyStreams, Unauthenticated):
             seconds = 0
-    job = find_job(submitted.job_id)
-    details = None
-    if seconds == 0 and not submitted.reused:
-        details = JobDetails(segments={job.id: submitted.segments})
+    job = find_job(job_id)
     has_ended = seconds > 0 and job.state in TERMINAL
     response = job_response(
         job,
-        200 if has_ended or submitted.reused else 202,
-        details=details,
-        reused=submitted.reused,
+        200 if has_ended or reused else 202,
+        reused=reused,
     )
     if seconds > 0:
         response.headers["Preference-Applied"] = f"wait={seconds}"

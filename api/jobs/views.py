@@ -58,7 +58,9 @@ def submit_job() -> Response:
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     submitted = submit_style_job(dependencies, owner_id, request)
-    return respond_to_submission(dependencies, owner_id, submitted)
+    return respond_to_submission(
+        dependencies, owner_id, submitted.job_id, reused=submitted.reused
+    )
 
 
 @get(blueprint, "/v1/jobs", NEXT_PAGE, s200=JobPage, s400=None)

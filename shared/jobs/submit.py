@@ -164,17 +164,10 @@ class SubmissionLimits:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """Job that does the submitted work.
-
-    Attributes:
-        job_id: Its id.
-        reused: Whether it existed before.
-        segments: Planned changes, if it is new.
-    """
+    """Job that does the submitted work; `reused`, if it existed before."""
 
     job_id: str
     reused: bool = False
-    segments: tuple[Segment, ...] = ()
 
 
 def submit_job(
@@ -219,7 +212,7 @@ def submit_job(
                 return SubmittedJob(reusable_id, reused=True)
         job = add_job(db, session, columns, new_job.inputs, limits, idempotent_request)
         session.add_all(segment_rows(job.id, new_job.segments))
-    return SubmittedJob(job.id, segments=new_job.segments)
+    return SubmittedJob(job.id)
 
 
 def add_job(

@@ -140,7 +140,8 @@ class StyleParams(BaseModel):
     )
     style_loss: StyleLoss = Field(
         default="gram",
-        description="gram: correlations of channels, Gatys et al.; wasserstein: "
+        description="gram: correlations of channels, Gatys et al., with their means "
+        "and deviations, Galerne et al., 2024; wasserstein: "
         "distance of mean and covariance, crowsonkb; more coherent strokes, a little "
         "slower; neighbors: each spot of the photo is painted as the spot of the "
         "painting that is most like it, Kolkin et al.; things stay clear",
@@ -170,7 +171,8 @@ class StyleParams(BaseModel):
     loss_scale: Literal["relative", "gatys"] = Field(
         default="relative",
         description="relative: each layer's error over its target's size; "
-        "gatys: the published constants; of wasserstein: over the channels; "
+        "gatys: the published constants; of gram: the correlations alone; "
+        "of wasserstein: over the channels; "
         "of neighbors and relations: the distance itself",
     )
     content_weight: Weight = Field(default=1.0, description="alpha, Gatys et al. eq. 7")

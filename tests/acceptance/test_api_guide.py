@@ -10,17 +10,9 @@ import subprocess
 import pytest
 from PIL import Image
 
-from tests.acceptance.test_style_job import CONTENT, ROOT, STYLE, Farm
+from tests.acceptance.farm import CONTENT, ROOT, STYLE
 
 PAGE = ROOT / "docs" / "api.md"
-
-
-@pytest.fixture
-def farm(tmp_path, weights_dir):
-    farm = Farm(tmp_path, weights_dir)
-    farm.up()
-    yield farm
-    farm.close()
 
 
 @pytest.fixture
@@ -33,13 +25,13 @@ def folder(tmp_path):
     return folder
 
 
-def do_all_it_says(farm, folder):
+def do_all_it_says(up, folder):
     """Run the commands of the page; what they print."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     done = subprocess.run(
         ["bash", "-c", "set -euo pipefail\n" + "\n".join(blocks)],
         cwd=folder,
-        env={**farm.environment, "IMPASTO_API_URL": farm.url},
+        env={**up.environment, "IMPASTO_API_URL": up.url},
         capture_output=True,
         text=True,
         timeout=120,
@@ -60,11 +52,11 @@ def iterations_in(path):
         return [int(row["iteration"]) for row in csv.DictReader(file)]
 
 
-def test_the_page_does_what_it_says(farm, folder):
+def test_the_page_does_what_it_says(up, folder):
     if shutil.which("curl") is None:
         pytest.skip("curl: not installed")
 
-    said = do_all_it_says(farm, folder)
+    said = do_all_it_says(up, folder)
 
     assert said.startswith("True\n")  # an equal job was there
     assert re.search(r"}\s*succeeded\n", said)
@@ -78,6 +70,6 @@ def test_the_page_does_what_it_says(farm, folder):
     manifest, photo, out = (
         folder / name for name in ("manifest.json", "photo.jpg", "a.png")
     )
-    again = farm.run("reproduce", manifest, photo, "-o", out)
+    again = up.run("reproduce", manifest, photo, "-o", out)
     assert again.returncode == 0, again.stderr + again.stdout
     assert out.read_bytes() == (folder / "result.png").read_bytes()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import PATIENCE_SECONDS, wait_until
+
 SAMPLES = Path(__file__).parents[2] / "samples"
-PATIENCE_SECONDS = 90
 JOB = ["--max-edge", "64", "--schedule", "64:5"]
 
 
@@ -33,15 +33,12 @@ def farm_up(home, weights_dir, log):
             umask=0o022,
         )
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (home / "stack.json").exists():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        wait_until(lambda: (home / "stack.json").exists() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
 
 
 def open_to_others(folder):

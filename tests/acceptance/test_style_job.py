@@ -3,122 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import httpx2
-import psutil
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
-CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
+from tests.acceptance.farm import CONTENT, STYLE
+from tests.support.processes import PATIENCE_SECONDS
+
 TINY = ["--max-edge", "64", "--schedule", "64:5"]
 SOME_SECONDS = ["--max-edge", "64", "--schedule", "64:150"]
 ENDLESS = ["--max-edge", "64", "--schedule", "64:3000"]
-PATIENCE_SECONDS = 60
-
-
-class Farm:
-    """An `impasto up` in a folder of its own."""
-
-    def __init__(self, home, weights_dir):
-        named = {
-            name: value for name, value in os.environ.items() if "IMPASTO" not in name
-        }
-        self.environment = {
-            **named,
-            "IMPASTO_HOME": str(home),
-            "IMPASTO_WEIGHTS_DIR": str(weights_dir),
-            "IMPASTO_LEASE_SECONDS": "3",
-            "IMPASTO_HEARTBEAT_SECONDS": "0.5",
-            "IMPASTO_RESCUE_SECONDS": "0.5",
-            "IMPASTO_CHECKPOINT_SECONDS": "0.2",
-        }
-        self.home, self.process = home, None
-
-    def up(self):
-        self.process = self.start("up", "--devices", "cpu")
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (self.home / "stack.json").exists():
-            assert self.process.poll() is None, "impasto up ended"
-            assert time.monotonic() < deadline, "impasto up was never ready"
-            time.sleep(0.1)
-
-    @property
-    def url(self):
-        return json.loads((self.home / "stack.json").read_text())["url"]
-
-    def start(self, *words):
-        with (self.home / "out").open("a") as out:
-            return subprocess.Popen(
-                [sys.executable, "-m", "impasto", *words],
-                env=self.environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    def run(self, *words):
-        return subprocess.run(
-            [sys.executable, "-m", "impasto", *map(str, words)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-
-    def submitted(self, *flags):
-        done = self.run("submit", CONTENT, STYLE, *flags)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def show(self, job_id):
-        done = self.run("show", job_id, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def wait_until_worked_at(self, job_id):
-        """Look until the job runs and has a checkpoint to come back to."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            job = self.show(job_id)
-            if job["state"] == "running" and job["last_checkpoint"]:
-                return job
-            assert job["finished_at"] is None, job
-        raise AssertionError(job)
-
-    def family(self):
-        """Every process of the stack."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def close(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
-
-
-@pytest.fixture
-def farm(tmp_path, weights_dir):
-    farm = Farm(tmp_path, weights_dir)
-    yield farm
-    farm.close()
-
-
-@pytest.fixture
-def up(farm):
-    farm.up()
-    return farm
-
-
-def ended(processes):
-    _gone, alive = psutil.wait_procs(processes, timeout=20)
-    return not alive
 
 
 def test_one_command_makes_a_picture_with_nothing_running(farm, tmp_path):
@@ -155,23 +53,14 @@ def test_a_job_goes_the_whole_way_through_the_api(up):
         assert submitted.status_code == 202
         assert int(submitted.headers["Retry-After"]) >= 1
         path = submitted.headers["Location"]
-        job = _poll(client, path)
+        ended = {"Prefer": "wait=60"}
+        job = client.get(f"{path}?until=terminal", headers=ended, timeout=90).json()
         assert (job["state"], job["progress"]["fraction"]) == ("succeeded", 1.0)
         result = client.get(job["urls"]["result"])
         assert result.headers["Content-Type"] == "image/png"
         assert client.get(job["urls"]["latest_frame"]).status_code == 200
         assert client.get("/").status_code == 200
         assert client.get("/readyz").status_code == 200
-
-
-def _poll(client, path):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        job = client.get(path).json()
-        if job["state"] in {"succeeded", "failed", "canceled"}:
-            return job
-        time.sleep(0.1)
-    raise AssertionError(job)
 
 
 def test_a_second_up_names_the_first_and_leaves_it_alone(up):
@@ -196,7 +85,7 @@ def test_ctrl_c_during_watch_leaves_the_job_running_and_says_how_to_come_back(up
     assert watch.poll() is None
 
     watch.send_signal(signal.SIGINT)
-    _, said = watch.communicate(timeout=20)
+    _, said = watch.communicate(timeout=PATIENCE_SECONDS)
 
     assert watch.returncode == 130
     assert f"impasto watch {job_id}" in said
@@ -204,31 +93,28 @@ def test_ctrl_c_during_watch_leaves_the_job_running_and_says_how_to_come_back(up
     assert up.run("cancel", job_id).returncode == 0
 
 
-def test_jobs_outlive_the_farm_that_runs_them(up, tmp_path):
-    job_id = up.submitted(*SOME_SECONDS)
-    before = up.wait_until_worked_at(job_id)
-    up.close()
+def test_jobs_outlive_the_farm_that_runs_them(farm, tmp_path):
+    farm.up()
+    job_id = farm.submitted(*SOME_SECONDS)
+    before = farm.wait_until_worked_at(job_id)
+    farm.end()
 
-    up.up()
-    watched = up.run("watch", job_id)
+    farm.up()
+    watched = farm.run("watch", job_id)
 
     assert watched.returncode == 0, watched.stderr
-    after = up.show(job_id)
+    after = farm.show(job_id)
     assert after["fence"] > before["fence"], "it ended before the farm did"
     out = tmp_path / "out.png"
-    assert up.run("download", job_id, "-o", out).returncode == 0
+    assert farm.run("download", job_id, "-o", out).returncode == 0
     assert out.stat().st_size > 1000
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_process_outlives_the_stack_however_it_ends(up, number):
-    family = up.family()
-    assert len(family) >= 4
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_the_stack_however_it_ends(farm, number):
+    farm.up()
 
-    up.process.send_signal(number)
-    up.process.wait(timeout=30)
-
-    assert ended(family)
+    farm.end(number)
 
 
 def test_a_killed_worker_of_the_stack_is_replaced_and_its_job_goes_on(up):

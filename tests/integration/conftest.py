@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 
 import pytest
 import torch
 
-from shared.auth.api_keys import ensure_owner
+from shared.auth.api_keys import NewKey, ensure_owner, issue_key
 from shared.db.database import Database
+from shared.jobs.actions import cancel
 from shared.jobs.submit import LOCAL_OWNER_ID
-from tests.support.api_process import running_api
+from shared.queries.listing import query_jobs
+from shared.settings import Settings
+from tests.support.api_process import Server, running_api
 from tests.support.farm import Farm
 from tests.support.fault_injection import Moody
 from worker.context import WorkerContext
@@ -33,8 +37,14 @@ def farm_on_both(tmp_path, database_url, redis_server, weights_dir):
     farm.close()
 
 
+@pytest.fixture(scope="session")
+def networks(weights_dir):
+    """Networks with real weights, loaded once."""
+    return NetworkCache(Settings(weights_dir=weights_dir), torch.device("cpu"))
+
+
 @pytest.fixture
-def tools(farm):
+def tools(farm, networks):
     """Makes what a worker process has, with a storage of a given mood."""
 
     def make(mood=lambda verb, key: None, **settings):
@@ -47,7 +57,7 @@ def tools(farm):
         return WorkerContext(
             db=farm.db,
             storage=Moody(farm.storage, mood),
-            networks=NetworkCache(farm.settings, torch.device("cpu")),
+            networks=networks,
             device=cpu_device(),
             settings=farm.settings.model_copy(update=eager),
             worker_id="wkr_here",
@@ -64,6 +74,57 @@ def live_db(database_url):
     ensure_owner(database, LOCAL_OWNER_ID)
     yield database
     database.close()
+
+
+STREAM_SECONDS = 60  # of streams and held requests, unless something ends them
+
+
+@contextmanager
+def _running_with_keys(home, url):
+    settings = {"stream_seconds": STREAM_SECONDS, "stream_heartbeat_seconds": 0.5}
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(Database(url)))
+        server = running_api(home, url, auth="keys", **settings)
+        yield stack.enter_context(server), database
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory, migrated_sqlite):
+    home = tmp_path_factory.mktemp("server")
+    (home / "impasto.sqlite").write_bytes(migrated_sqlite)
+    with _running_with_keys(home, f"sqlite:///{home}/impasto.sqlite") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory, postgresql):
+    name = postgresql.create_database(postgresql.template)
+    home = tmp_path_factory.mktemp("server")
+    with _running_with_keys(home, postgresql.url(name)) as running:
+        yield running
+
+
+@dataclass
+class Tenant:
+    """One owner at a server that many tests share."""
+
+    server: Server
+    db: Database
+    owner_id: str
+    token: str
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def tenant(request):
+    """A new owner; in the end all its jobs that wait are canceled."""
+    server, database = request.getfixturevalue(f"{request.param}_server")
+    key, token = issue_key(database, NewKey())
+    named = server.with_headers(Authorization=f"Bearer {token}")
+    yield Tenant(named, database, key.owner_id, token)
+    named.client.close()
+    for job in query_jobs(database, key.owner_id, 100):
+        if job.finished_at is None:
+            cancel(database, key.owner_id, job.id)
 
 
 @pytest.fixture

@@ -7,25 +7,30 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 
 import api
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(api.__file__).parents[1]
 STREAM = {"Accept": "text/event-stream"}
-_READY_SECONDS = 60
 
 
 class Server:
     """A running API."""
 
-    def __init__(self, process, url, log):
+    def __init__(self, process, url, log, headers=None):
         self.process, self.url, self._log = process, url, log
-        self.client = httpx2.Client(base_url=url, timeout=30)
+        self.client = httpx2.Client(
+            base_url=url, headers=headers, timeout=PATIENCE_SECONDS
+        )
+
+    def with_headers(self, **headers):
+        """The same server, asked with these headers by default."""
+        return Server(self.process, self.url, self._log, headers)
 
     def get(self, path, **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -35,9 +40,8 @@ class Server:
     def stream(self, path, **headers):
         """Open a stream; yields an iterator of (name, id, data) and of comments."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with httpx2.stream(
-            "GET", self.url + path, headers={**STREAM, **named}, timeout=30
-        ) as response:
+        opened = self.client.stream("GET", path, headers={**STREAM, **named})
+        with opened as response:
             response.raise_for_status()
             yield events(response.iter_lines())
 
@@ -60,21 +64,15 @@ def events(lines):
 
 
 def until(stream, name):
-    """Read a stream up to the event of this name; return all that was read."""
+    """Read a stream up to the event of this name; return all events read."""
     read = []
     for one in stream:
+        if isinstance(one, str):  # a comment: nothing happened for a while
+            continue
         read.append(one)
         if one[0] == name:
             return read
     raise AssertionError(f"the stream ended without {name}: {read}")
-
-
-def wait_for(condition):
-    """Wait until it holds; 20 s at most."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -88,7 +86,7 @@ def running_api(home, database_url, **settings):
     }  # fmt: skip
     clean = {n: value for n, value in os.environ.items() if "IMPASTO" not in n}
     named = {f"IMPASTO_{name.upper()}": str(value) for name, value in told.items()}
-    log = Path(home) / "api.log"
+    log = Path(home) / f"api-{port}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.serve"],
@@ -99,26 +97,21 @@ def running_api(home, database_url, **settings):
         )
     server = Server(process, f"http://127.0.0.1:{port}", log)
     try:
-        _wait_ready(server)
+        wait_until(lambda: _answers(server), server.log)
         yield server
     finally:
         server.client.close()
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
-def _wait_ready(server):
-    deadline = time.monotonic() + _READY_SECONDS
-    while True:
-        try:
-            server.get("/livez")
-        except httpx2.TransportError:
-            assert server.process.poll() is None, server.log()
-            assert time.monotonic() < deadline, server.log()
-            time.sleep(0.05)
-        else:
-            return
+def _answers(server):
+    assert server.process.poll() is None, server.log()
+    try:
+        return server.get("/livez").is_success
+    except httpx2.TransportError:
+        return False

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from PIL import Image
@@ -31,10 +30,10 @@ from shared.queries.jobs import get_job
 from shared.queue import Notifier
 from shared.settings import Settings
 from shared.storage.backends import open_storage
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 OWNER = LOCAL_OWNER_ID
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60
 EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
 
 # As fast as the design allows for tests: three heartbeats fit a lease.
@@ -126,18 +125,20 @@ class Farm:
     def job(self, job_id):
         return get_job(self.db, OWNER, job_id)
 
-    def wait(self, job_id, reached, seconds=PATIENCE_SECONDS):
+    def wait(self, job_id, reached):
         """Poll a job until `reached(job)`; fail with its row and the log if never."""
-        deadline = time.monotonic() + seconds
-        while not reached(job := self.job(job_id)):
-            if time.monotonic() > deadline:
-                log = (self.settings.home / "log").read_text()[-4000:]
-                raise AssertionError(f"{vars(job)}\n{log}")
-            time.sleep(0.02)
-        return job
 
-    def wait_end(self, job_id, seconds=PATIENCE_SECONDS):
-        return self.wait(job_id, lambda job: job.finished_at is not None, seconds)
+        def found():
+            return job if reached(job := self.job(job_id)) else None
+
+        def explain():
+            log = (self.settings.home / "log").read_text()[-4000:]
+            return f"{vars(self.job(job_id))}\n{log}"
+
+        return wait_until(found, explain)
+
+    def wait_end(self, job_id):
+        return self.wait(job_id, lambda job: job.finished_at is not None)
 
     def resumed_from(self, job_id):
         """Iterations that attempts of this job went on from, as the log tells."""
@@ -159,7 +160,7 @@ class Farm:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
-                process.wait(timeout=20)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

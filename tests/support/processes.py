@@ -1,9 +1,11 @@
-"""Whether a process still runs, told from outside."""
+"""Processes of a test: whether one still runs, and waiting for what they do."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+
+PATIENCE_SECONDS = 120  # costs nothing: a wait ends when its condition holds
 
 
 def is_alive(pid):
@@ -15,9 +17,10 @@ def is_alive(pid):
     return state != "Z"
 
 
-def wait_until(condition, seconds=20):
-    """Look again and again; what the kernel does to a process takes a moment."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
+def wait_until(condition, explain=lambda: "it never came true"):
+    """Check a condition again and again; return its first true value."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.02)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from shared.jobs.checkpoints import NewFrame, add_frame, record_checkpoint
 from shared.jobs.claim import claim_job
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job, renew_lease
@@ -10,8 +12,8 @@ from tests.support.job_rows import DEVICE
 LEASE = 600
 
 
-def claim(db, nonce="n"):
-    claimed = claim_job(db, DEVICE, nonce, LEASE)
+def claim(db):
+    claimed = claim_job(db, DEVICE, uuid4().hex, LEASE)
     assert claimed is not None
     return claimed
 

@@ -26,7 +26,6 @@ from worker.engine.losses.gram import make_gram_loss
 from worker.engine.losses.statistics import (
     blend_moments,
     compute_raw_moments,
-    gram_matrix,
 )
 from worker.engine.losses.wasserstein import make_wasserstein_loss
 from worker.engine.vgg.precision import to_accumulation_dtype
@@ -347,6 +346,6 @@ STYLE_LOSSES: dict[
     StyleLoss,
     tuple[ComputeStatistics, Callable[[Tensor, float, LossScale], StyleLossTerm]],
 ] = {
-    "gram": (gram_matrix, make_gram_loss),
+    "gram": (compute_raw_moments, make_gram_loss),
     "wasserstein": (compute_raw_moments, make_wasserstein_loss),
 }

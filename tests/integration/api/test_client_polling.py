@@ -1,58 +1,49 @@
-"""The client waits for a job of a real server: the end is seen at once."""
+"""The client waits for a job of a real server: news are seen at once."""
 
 from __future__ import annotations
 
 import threading
 import time
+from functools import partial
+
+import httpx2
 
 from impasto.client.client import Client
-from shared.jobs.submit import LOCAL_OWNER_ID
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import beat, claim, complete
 
-OWNER = LOCAL_OWNER_ID
+POLL_SECONDS = 60
 
 
-def test_who_watches_sees_progress_as_it_comes_and_the_end_at_once(serve, live_db):
-    server, job_id = serve(), submit(live_db, OWNER)
-    claimed = claim(live_db)
-    ended = []
+class Noting(httpx2.HTTPTransport):
+    """Notes of each answer whether the server has held it for news."""
 
-    def work():
-        for done in range(1, 8):
-            beat(live_db, claimed, 10 * done)
-            time.sleep(1)
-        complete(live_db, claimed)
-        ended.append(time.monotonic())
+    def __init__(self):
+        super().__init__()
+        self.was_held = []
 
-    worker = threading.Thread(target=work)
-    with Client(server.url) as client:
-        worker.start()
-        seen = list(client.jobs.watch(job_id))
-        late = time.monotonic() - ended[0]
-    worker.join()
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        self.was_held.append("Preference-Applied" in response.headers)
+        return response
 
+
+def test_who_watches_sees_each_step_and_the_end_at_once(tenant):
+    """A client that had to wait for its next poll would need a minute for each."""
+    db, job_id = tenant.db, submit(tenant.db, tenant.owner_id)
+    claimed = claim(db)
+    steps = [partial(beat, db, claimed, 10 * number) for number in (1, 2, 3)]
+    steps.append(partial(complete, db, claimed))
+    seen, transport, began = [], Noting(), time.monotonic()
+
+    with Client(tenant.server.url, tenant.token, transport=transport) as client:
+        for job in client.jobs.watch(job_id, longest_pause_seconds=POLL_SECONDS):
+            seen.append(job)
+            if steps:  # while the next poll is held
+                threading.Timer(0.5, steps.pop(0)).start()
+
+    assert time.monotonic() - began < POLL_SECONDS
+    assert transport.was_held[0] is False
+    assert all(transport.was_held[1:])
     assert seen[-1].state == "succeeded"
     assert len({job.progress.fraction for job in seen if job.progress}) >= 4
-    assert late < 0.8
-
-
-def test_who_only_waits_for_the_end_hears_of_it_no_later(serve, live_db):
-    server, job_id = serve(), submit(live_db, OWNER)
-    claimed = claim(live_db)
-    beat(live_db, claimed, 1)
-    ended = []
-
-    def work():
-        time.sleep(1.5)
-        complete(live_db, claimed)
-        ended.append(time.monotonic())
-
-    worker = threading.Thread(target=work)
-    with Client(server.url) as client:
-        worker.start()
-        assert client.jobs.wait(job_id).state == "succeeded"
-        late = time.monotonic() - ended[0]
-    worker.join()
-
-    assert late < 0.8

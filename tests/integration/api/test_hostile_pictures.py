@@ -9,23 +9,15 @@ import httpx2
 import pytest
 
 from shared.auth.api_keys import NewKey, Scope, issue_key
-from shared.db.database import Database
-from shared.db.migrate import migrate
 from tests.fuzz.hostile_pictures import MIB, many_chunks, repeated_scan
 from tests.fuzz.server import png
-from tests.support.api_process import running_api
 
 AT_ONCE = 4
 
 
 @pytest.fixture
-def farm(tmp_path):
-    url = f"sqlite:///{tmp_path}/impasto.sqlite"
-    migrate(url)
-    database = Database(url)
-    with running_api(tmp_path, url, auth="keys", min_free_bytes=0) as server:
-        yield server, database
-    database.close()
+def farm(sqlite_server):
+    return sqlite_server
 
 
 def client(farm, *scopes):

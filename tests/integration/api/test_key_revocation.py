@@ -7,28 +7,19 @@ import time
 from contextlib import ExitStack
 
 import httpx2
-import pytest
 
-from api.watch.watcher import KEY_CHECK_SECONDS
 from shared.auth.api_keys import NewKey, Scope, delete_key, issue_key
 from shared.jobs.actions import cancel
-from tests.support.api_process import until, wait_for
+from tests.integration.conftest import STREAM_SECONDS
+from tests.support.api_process import until
 from tests.support.job_rows import submit
 
-OWNER = "own_a"
-# The next look at keys, one at news, and a busy machine.
-SOON = KEY_CHECK_SECONDS + 5
+SOON = STREAM_SECONDS / 2  # well before they would end anyway
 
 
-@pytest.fixture
-def keyed(serve):
-    return serve(auth="keys", stream_seconds=25)  # without them, a test would hang
-
-
-def make_key(db, **about):
-    scopes = frozenset({Scope.READ, Scope.KEYS})
-    new = NewKey(owner_id=OWNER, scopes=scopes, **about)
-    key, token = issue_key(db, new)
+def make_key(tenant, **about):
+    new = NewKey(owner_id=tenant.owner_id, scopes=frozenset({Scope.READ}), **about)
+    key, token = issue_key(tenant.db, new)
     return key.id, {"Authorization": f"Bearer {token}"}
 
 
@@ -36,7 +27,7 @@ class Held:
     """A request on a thread of its own."""
 
     def __init__(self, server, path, headers):
-        self._ask = server.url + path, {**headers, "Prefer": "wait=60"}
+        self._ask = server.url + path, {**headers, "Prefer": f"wait={STREAM_SECONDS}"}
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -59,16 +50,16 @@ def is_refusal(event):
 
 
 def test_a_key_that_is_revoked_elsewhere_ends_what_waits_with_it_and_nothing_else(
-    keyed, live_db
+    tenant,
 ):
-    _, staying = make_key(live_db)
-    key_id, going = make_key(live_db)
-    job_id = submit(live_db, OWNER)
+    _, staying = make_key(tenant)
+    key_id, going = make_key(tenant)
+    job_id = submit(tenant.db, tenant.owner_id)
     url = f"/v1/jobs/{job_id}"
 
     with ExitStack() as opened:
         one, all_of_them, other = (
-            opened.enter_context(keyed.stream(path, **headers))
+            opened.enter_context(tenant.server.stream(path, **headers))
             for path, headers in (
                 (f"{url}/events", going),
                 ("/v1/events", going),
@@ -77,46 +68,29 @@ def test_a_key_that_is_revoked_elsewhere_ends_what_waits_with_it_and_nothing_els
         )
         for stream in (one, all_of_them, other):
             until(stream, "snapshot")
-        held = Held(keyed, f"{url}?until=terminal", going)
-        wait_for(lambda: keyed.get("/livez").is_success)
+        held = Held(tenant.server, f"{url}?until=terminal", going)
         began = time.monotonic()
-        delete_key(live_db, key_id)
+        delete_key(tenant.db, key_id)
         for stream in (one, all_of_them):
             assert is_refusal(until(stream, "problem")[-1])
             assert list(stream) == []  # the server has closed it
         refused = held.answer()
         took = time.monotonic() - began
-        cancel(live_db, OWNER, job_id)
+        cancel(tenant.db, tenant.owner_id, job_id)
         assert until(other, "end")[-1][2]["job_id"] == job_id
 
     assert took < SOON
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert refused.headers["WWW-Authenticate"]
-    assert keyed.get(url, **going).status_code == 401
+    assert tenant.server.get(url, **going).status_code == 401
 
 
-def test_a_key_that_is_revoked_here_ends_them_at_once(keyed, live_db):
-    _, mine = make_key(live_db)
-    key_id, going = make_key(live_db)
-    with keyed.stream("/v1/events", **going) as stream:
-        submit(live_db, OWNER)
-        until(stream, "state")
+def test_a_key_that_expires_ends_what_waits_with_it(tenant):
+    job_id = submit(tenant.db, tenant.owner_id)
+    _, brief = make_key(tenant, expires_in_seconds=2)
 
-        began = time.monotonic()
-        gone = keyed.client.delete(f"/v1/keys/{key_id}", headers=mine)
-        assert is_refusal(until(stream, "problem")[-1])
-        took = time.monotonic() - began
-
-    assert gone.status_code == 204
-    assert took < KEY_CHECK_SECONDS / 2
-
-
-def test_a_key_that_expires_ends_what_waits_with_it(keyed, live_db):
-    job_id = submit(live_db, OWNER)
-    _, brief = make_key(live_db, expires_in_seconds=2)
-
-    with keyed.stream(f"/v1/jobs/{job_id}/events", **brief) as stream:
-        held = Held(keyed, f"/v1/jobs/{job_id}?until=terminal", brief)
+    with tenant.server.stream(f"/v1/jobs/{job_id}/events", **brief) as stream:
+        held = Held(tenant.server, f"/v1/jobs/{job_id}?until=terminal", brief)
         began = time.monotonic()
         assert is_refusal(until(stream, "problem")[-1])
         assert held.answer().status_code == 401

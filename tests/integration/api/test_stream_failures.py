@@ -18,6 +18,7 @@ from shared.jobs.lease import complete_job, renew_lease
 from shared.jobs.transitions import log_event
 from shared.queries.events import read_events_after
 from tests.support.job_rows import claim, result, submit
+from tests.support.processes import PATIENCE_SECONDS
 
 
 class Progressing:
@@ -49,8 +50,9 @@ def write(db, job_id, event):
         log_event(db, session, session.get(Job, job_id), event, {})
 
 
-def told(watch, seconds):
-    found, end = [], time.monotonic() + seconds
+def told(watch):
+    """The jobs of the first lines of the log that come."""
+    found, end = [], time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end and not found:
         found += [one.job_id for one in watch.take(0.1) if one.kind == LOG]
     return found
@@ -64,12 +66,12 @@ def test_lines_that_were_read_before_an_outage_are_told_after_it(
     with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         progressing.trouble = DatabaseUnavailable("away")
         renew_lease(live_db, claimed, 30, 1, {"phase": "optimizing"})
-        assert progressing.asked.acquire(timeout=10)
+        assert progressing.asked.acquire(timeout=PATIENCE_SECONDS)
         write(live_db, job_id, "something")
-        assert progressing.asked.acquire(timeout=10), "with the line in its hands"
+        assert progressing.asked.acquire(timeout=PATIENCE_SECONDS)  # holding the line
         progressing.trouble = None
 
-        assert told(watch, 5) == [job_id]
+        assert told(watch) == [job_id]
 
 
 def test_a_job_that_cannot_be_described_hides_no_other(live_db, watcher, progressing):
@@ -78,10 +80,10 @@ def test_a_job_that_cannot_be_described_hides_no_other(live_db, watcher, progres
     with watcher.subscribe(SubscriptionFilter("own_a")) as watch:
         progressing.trouble = ValueError("of nobody's making")
         renew_lease(live_db, claimed, 30, 1, {"phase": "optimizing"})
-        assert progressing.asked.acquire(timeout=10)
+        assert progressing.asked.acquire(timeout=PATIENCE_SECONDS)
         write(live_db, other, "something")
 
-        assert told(watch, 1.5) == [other]
+        assert told(watch) == [other]
 
 
 def test_a_line_or_a_result_that_cannot_be_put_into_words_is_left_out(live_db):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from contextlib import ExitStack
-from urllib.parse import urlsplit
-
-import httpx2
-import psutil
+from contextlib import ExitStack, contextmanager
 
 from shared.jobs.actions import cancel, pause, resume
 from shared.jobs.lease import stop_job
 from shared.jobs.steering import JobChange, update_job
-from shared.jobs.submit import LOCAL_OWNER_ID
-from tests.support.api_process import until, wait_for
+from tests.support.api_process import until
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import (
     beat,
@@ -26,16 +20,22 @@ from tests.support.simulated_worker import (
     names,
 )
 
-OWNER = LOCAL_OWNER_ID
+
+@contextmanager
+def watched(server, url):
+    """Open a stream and read the submission, which may be told twice otherwise."""
+    with server.stream(url, Last_Event_ID="0") as stream:
+        snapshot = until(stream, "snapshot")[0]
+        until(stream, "state")
+        yield snapshot, stream
 
 
-def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
-    db, server = live_db, serve()
-    job_id = submit(db, OWNER)
+def test_a_stream_tells_the_whole_life_of_a_job(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    job_id = submit(db, owner)
     url = server.get(f"/v1/jobs/{job_id}").json()["urls"]["events"]
 
-    with server.stream(url) as stream:
-        (snapshot,) = until(stream, "snapshot")
+    with watched(server, url) as (snapshot, stream):
         claimed = claim(db)
         started = until(stream, "state")
         beat(db, claimed, 10)
@@ -44,7 +44,7 @@ def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
         shown = until(stream, "preview")
         checkpoint(db, claimed, 170)
         kept = until(stream, "checkpoint")
-        update_job(db, OWNER, job_id, JobChange(attributes={"name": "new"}))
+        update_job(db, owner, job_id, JobChange(attributes={"name": "new"}))
         changed = until(stream, "params_changed")
         complete(db, claimed)
         ended = until(stream, "end")
@@ -60,20 +60,19 @@ def test_a_stream_tells_the_whole_life_of_a_job(serve, live_db):
     assert ended[-1][2]["state"] == "succeeded"
 
 
-def test_who_comes_back_with_the_last_id_has_missed_nothing(serve, live_db):
-    db, server = live_db, serve()
-    job_id = submit(db, OWNER)
+def test_who_comes_back_with_the_last_id_has_missed_nothing(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    job_id = submit(db, owner)
     url = f"/v1/jobs/{job_id}/events"
-    with server.stream(url) as stream:
-        until(stream, "snapshot")
+    with watched(server, url) as (_, stream):
         claimed = claim(db)
         last_id = until(stream, "state")[-1][1]
 
-    pause(db, OWNER, job_id)
+    pause(db, owner, job_id)
     stop_job(db, claimed)
     with server.stream(url, Last_Event_ID=last_id) as stream:
         read = until(stream, "state") + until(stream, "state")
-        resume(db, OWNER, job_id)
+        resume(db, owner, job_id)
         read += until(stream, "state")
 
     assert names(read) == ["snapshot", *["log", "state"] * 3]
@@ -84,18 +83,20 @@ def test_who_comes_back_with_the_last_id_has_missed_nothing(serve, live_db):
     assert ids[0] > int(last_id)
 
 
-def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(serve, live_db):
-    db, server = live_db, serve()
-    other = submit(db, "own_other")
-    first = submit(db, OWNER)
+def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    other = submit(db, f"{owner}_other")
+    first = submit(db, owner)
 
     with ExitStack() as opened:
-        streams = [opened.enter_context(server.stream("/v1/events")) for _ in range(8)]
-        assert {until(s, "snapshot")[0][2]["id"] for s in streams} == {first}
-        second = submit(db, OWNER)
-        cancel(db, "own_other", other)
-        cancel(db, OWNER, first)
-        heard = [until(s, "end") for s in streams]
+        all_watched = [
+            opened.enter_context(watched(server, "/v1/events")) for _ in range(8)
+        ]
+        assert {snapshot[2]["id"] for snapshot, _ in all_watched} == {first}
+        second = submit(db, owner)
+        cancel(db, f"{owner}_other", other)
+        cancel(db, owner, first)
+        heard = [until(stream, "end") for _, stream in all_watched]
 
     assert all(each == heard[0] for each in heard)
     told = [(one[0], one[2]["job_id"]) for one in heard[0]]
@@ -105,9 +106,9 @@ def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(serve, live
     ]
 
 
-def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(serve, live_db):
-    db, server = live_db, serve()
-    job_id = submit(db, OWNER)
+def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    job_id = submit(db, owner)
     claimed = claim(db)
 
     with server.stream(f"/v1/jobs/{job_id}/events") as stream:
@@ -125,80 +126,20 @@ def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(serve, live_
     assert 2 <= len(heard) <= 2 * complete_at + 2
 
 
-def test_silence_is_filled_with_comments(serve, live_db):
-    server = serve(stream_heartbeat_seconds=0.2)
-    job_id = submit(live_db, OWNER)
+def test_silence_is_filled_with_comments(tenant):
+    job_id = submit(tenant.db, tenant.owner_id)
 
-    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
-        until(stream, "snapshot")
-        began = time.monotonic()
+    began = time.monotonic()
+    with watched(tenant.server, f"/v1/jobs/{job_id}/events") as (_, stream):
         beats = [next(stream) for _ in range(3)]
 
     assert beats == [": still here"] * 3
-    assert 0.5 < time.monotonic() - began < 5
+    assert 1.4 < time.monotonic() - began < 30  # by default it would take 45 s
 
 
-def test_an_old_stream_asks_its_client_to_come_back(serve, live_db):
-    server = serve(stream_seconds=1)
-    job_id = submit(live_db, OWNER)
-
-    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
-        read = until(stream, "reconnect")
-        assert list(stream) == []
-
-    assert read[-1][2] == {"reason": "age"}
-
-
-def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends(
-    serve, live_db
-):
-    server = serve()
-    job_id = submit(live_db, OWNER)
-    url = f"/v1/jobs/{job_id}"
-    etag = server.get(url).headers["ETag"]
-    answers = []
-
-    def wait():
-        held = {"If-None-Match": etag, "Prefer": "wait=30"}
-        answers.append(httpx2.get(server.url + url, headers=held, timeout=40))
-
-    with ExitStack() as opened:
-        streams = [
-            opened.enter_context(server.stream(f"{url}/events")) for _ in range(5)
-        ]
-        for stream in streams:
-            until(stream, "snapshot")
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        wait_for(lambda: _connections(server) >= 7)
-        server.get("/livez")  # what came before it is being served by now
-        began = time.monotonic()
-        server.process.send_signal(signal.SIGTERM)
-        ends = [until(stream, "reconnect")[-1][2] for stream in streams]
-        waiting.join(20)
-        assert server.process.wait(20) == 0
-        took = time.monotonic() - began
-
-    assert ends == [{"reason": "shutdown"}] * 5
-    assert [answer.status_code for answer in answers] == [304]
-    assert took < 4, took  # granian would kill what is left after eight
-
-
-def _connections(server):
-    family = [psutil.Process(server.process.pid)]
-    family += family[0].children(recursive=True)
-    port = urlsplit(server.url).port
-    return len({
-        each.raddr
-        for process in family
-        for each in process.net_connections("tcp")
-        if each.status == "ESTABLISHED" and each.laddr.port == port
-    })  # fmt: skip
-
-
-def test_polls_and_waits_are_answered_by_what_changed(serve, live_db):
-    db, server = live_db, serve()
-    job_id = submit(db, OWNER)
+def test_polls_and_waits_are_answered_by_what_changed(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    job_id = submit(db, owner)
     url = f"/v1/jobs/{job_id}"
     first = server.get(url)
 
@@ -212,11 +153,10 @@ def test_polls_and_waits_are_answered_by_what_changed(serve, live_db):
 
     worker = threading.Thread(target=work)
     worker.start()
-    began = time.monotonic()
-    ended = server.client.get(f"{url}?until=terminal", headers={"Prefer": "wait=20"})
-    took = time.monotonic() - began
+    ended = server.client.get(
+        f"{url}?until=terminal", headers={"Prefer": "wait=60"}, timeout=50
+    )
     worker.join()
 
     assert ended.json()["state"] == "succeeded"
-    assert ended.headers["Preference-Applied"] == "wait=20"
-    assert 0.4 < took < 5
+    assert ended.headers["Preference-Applied"] == "wait=60"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import signal
-import threading
 
 import pytest
-import torch
 from PIL import Image
 from sqlalchemy import select
 
@@ -23,32 +20,10 @@ from shared.queries.details import load_details
 from shared.queries.jobs import get_output
 from shared.states import JobState, StateReason
 from tests.support.farm import OWNER
-from tests.support.fault_injection import Moody
-from worker.context import WorkerContext
-from worker.devices.device import cpu_device
-from worker.devices.networks import NetworkCache
 from worker.runner import Runner
 
 SMALL = {"layers": ("relu1_1", "relu3_1"), "top_k": 2, "max_edge": 64}
-LONG = {"layers": ("relu1_2", "relu3_1"), "top_k": 4, "count": 40, "max_edge": 160}
 FILES = ["relu1_1.png", "relu3_1.png", "patches.json"]
-
-
-@pytest.fixture
-def tools(farm):
-    def make(mood=lambda verb, key: None, **settings):
-        eager = {"checkpoint_seconds": 1e-6, "save_retry_seconds": 0.01, **settings}
-        return WorkerContext(
-            db=farm.db,
-            storage=Moody(farm.storage, mood),
-            networks=NetworkCache(farm.settings, torch.device("cpu")),
-            device=cpu_device(),
-            settings=farm.settings.model_copy(update=eager),
-            worker_id="wkr_here",
-            draining=threading.Event(),
-        )
-
-    return make
 
 
 def blobs(farm, job_id):
@@ -213,22 +188,3 @@ def test_completing_twice_keeps_one_set_of_files(farm_on_both):
     (row,) = load_details(farm.db, [job]).outputs[job_id]
     assert (row.name, row.key) == ("a.png", written.key)
     assert get_output(farm.db, job_id, "a.png").bytes == 3
-
-
-def test_a_killed_workers_exploration_ends_with_the_same_bytes(farm):
-    first = farm.start_worker()
-    undisturbed = farm.wait_end(farm.submit_exploration(**LONG))
-    job_id = farm.submit_exploration(**LONG)
-    before = farm.wait(
-        job_id, lambda job: 0 < job.checkpoint_iteration < LONG["count"] // 2
-    )
-
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    farm.start_worker()
-
-    job = farm.wait_end(job_id)
-    assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
-    assert job.fence > 1
-    assert farm.resumed_from(job_id)[0] >= before.checkpoint_iteration
-    assert farm.outputs(job) == farm.outputs(undisturbed)

@@ -19,6 +19,7 @@ from shared.states import JobState
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Door
 from tests.support.job_rows import BIGGER, checkpoints, claim, segments
+from tests.support.processes import wait_until
 from tests.support.sqlite_backups import copy_database
 from worker.runner import Runner
 from worker.watchdog import Watchdog
@@ -77,13 +78,6 @@ def shut_at(door, prefix, ending=""):
     return mood
 
 
-def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def unnamed(farm):
     """Keys of the stored checkpoints that no row names."""
     named = {row.key for row in checkpoints(farm.db)}
@@ -100,7 +94,7 @@ def test_a_picture_finished_in_a_long_outage_is_recorded_by_the_same_attempt(
     runner = Runner(context)
     watchdog = Watchdog(context, runner, lambda: True)
     working = run(runner)
-    until(lambda: door.is_away)
+    wait_until(lambda: door.is_away)
 
     ends_at = time.monotonic() + 5  # stall limit and two leases: 0.9 s
     while time.monotonic() < ends_at:
@@ -136,7 +130,7 @@ def test_what_was_made_in_an_outage_is_whole_afterwards(
             counts.append(len(unnamed(farm)))
 
     run(Runner(worker(mood)))
-    until(lambda: len(counts) == 15)  # 14 iterations and the result
+    wait_until(lambda: len(counts) == 15)  # 14 iterations and the result
     assert max(counts) <= 2, "the first, which may have a row, and the newest"
     door.is_away = False
 
@@ -146,7 +140,7 @@ def test_what_was_made_in_an_outage_is_whole_afterwards(
     assert [point[0] for point in read_loss_history(farm.db, job_id)] == list(
         range(1, 15)
     )
-    until(lambda: not unnamed(farm))
+    wait_until(lambda: not unnamed(farm))
     stored = {blob.key for blob in farm.storage.blobs()}
     assert {row.key for row in checkpoints(farm.db)} <= stored
 
@@ -160,13 +154,13 @@ def test_a_checkpoint_of_the_outage_is_recorded_at_the_next_heartbeat(
         shut_at(door, "checkpoints/", "-6.safetensors"), checkpoint_seconds=1000
     )
     run(Runner(context))
-    until(lambda: door.is_away)
+    wait_until(lambda: door.is_away)
     time.sleep(0.3)
     assert farm.job(job_id).checkpoint_iteration == 0
 
     door.is_away = False
 
-    until(lambda: farm.job(job_id).checkpoint_iteration == 6)
+    wait_until(lambda: farm.job(job_id).checkpoint_iteration == 6)
     assert farm.job(job_id).state == JobState.RUNNING
     cancel(farm.db, OWNER, job_id)
 
@@ -176,7 +170,7 @@ def test_a_job_that_another_worker_took_in_the_outage_is_left_to_it(
 ):
     job_id = farm.submit(notify=False, **SMALL)
     working = run(Runner(worker(shut_at(door, "results/"))))
-    until(lambda: door.is_away)
+    wait_until(lambda: door.is_away)
     later = Database(
         farm.settings.database_url, lambda: farm.job(job_id).lease_until + 1
     )

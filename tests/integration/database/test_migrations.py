@@ -19,6 +19,12 @@ from shared.db import migrate as migrations
 from shared.db.migrate import is_current, migrate
 from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable, UnknownSchemaRevision
+from tests.support.processes import PATIENCE_SECONDS
+
+
+@pytest.fixture(params=["sqlite", "own_postgresql"])
+def database_url(request):
+    return request.getfixturevalue(f"{request.param}_url")
 
 
 def check(url, *words):
@@ -64,12 +70,12 @@ def test_two_processes_may_migrate_at_once(postgresql):
 
     racing = [subprocess.Popen(command, env=environment) for _ in range(3)]
 
-    assert [process.wait(timeout=60) for process in racing] == [0, 0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in racing] == [0, 0, 0]
     assert is_current(url)
 
 
 def test_a_migration_killed_at_any_moment_can_be_done_again(tmp_path):
-    for milliseconds in range(0, 200, 10):
+    for milliseconds in range(0, 200, 40):
         path = tmp_path / f"{milliseconds}.sqlite"
         url = f"sqlite:///{path}"
         process = subprocess.Popen(
@@ -225,7 +231,6 @@ def test_a_farm_does_not_start_on_a_database_of_an_unknown_revision(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
 
     assert done.returncode == 1

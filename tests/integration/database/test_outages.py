@@ -89,18 +89,18 @@ def test_a_write_whose_answer_was_lost_took_effect_once(db, write):
 
 def test_many_threads_claim_every_job_once(database_url):
     db = Database(database_url)
-    ids = {submit(db) for _ in range(24)}
+    ids = {submit(db) for _ in range(12)}
     claimed, lock = [], threading.Lock()
 
     def work(number):
         device = Device(f"wkr_{number}", "cpu", 2**40)
-        for turn in range(20):
+        for turn in range(12):
             found = claim_job(db, device, f"{number}-{turn}", 30)
             if found is not None:
                 with lock:
                     claimed.append(found.job_id)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,5 +109,5 @@ def test_many_threads_claim_every_job_once(database_url):
     assert sorted(claimed) == sorted(ids)
     with db.read() as session:
         owner = session.scalars(select(Owner)).one()
-    assert (owner.queued, owner.running) == (0, 24)
+    assert (owner.queued, owner.running) == (0, 12)
     db.close()

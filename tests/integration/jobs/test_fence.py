@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -69,11 +70,23 @@ STALE_WRITES = {
 }
 
 
+def accepted_writes(db, claimed, names=frozenset(STALE_WRITES)):
+    """Names of the writes that are not refused, or that change something."""
+    before = columns(row(db, claimed.job_id)), events(db, claimed.job_id)
+    accepted = []
+    for name in sorted(names):
+        with suppress(FencedOut):
+            STALE_WRITES[name](db, claimed)
+            accepted.append(name)
+        if (columns(row(db, claimed.job_id)), events(db, claimed.job_id)) != before:
+            accepted.append(f"{name} changed the row")
+    return accepted
+
+
 @pytest.mark.parametrize(
     "successor", ["none", "running", "pausing", "canceling", "succeeded"]
 )
-@pytest.mark.parametrize("write", sorted(STALE_WRITES))
-def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, successor):
+def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, successor):
     job_id = submit(db)
     stale = claim(db, "a")
     lose(db, clock)
@@ -84,12 +97,8 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, write, succes
     asked = {"pausing": pause, "canceling": cancel}
     if successor in asked:
         asked[successor](db, "own_a", job_id)
-    before = columns(row(db, job_id)), events(db, job_id)
 
-    with pytest.raises(FencedOut):
-        STALE_WRITES[write](db, stale)
-
-    assert (columns(row(db, job_id)), events(db, job_id)) == before
+    assert accepted_writes(db, stale) == []
 
 
 def test_the_fence_grows_at_each_claim_and_at_each_rescue(db, clock):
@@ -112,57 +121,41 @@ LETTING_GO = {
 
 
 @pytest.mark.parametrize("let_go", sorted(LETTING_GO))
-@pytest.mark.parametrize("write", sorted(STALE_WRITES))
-def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, write, let_go):
-    job_id = submit(db)
+def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, let_go):
+    submit(db)
     claimed = claim(db, "a")
     LETTING_GO[let_go](db, claimed)
-    before = columns(row(db, job_id)), events(db, job_id)
-    if write == let_go == "complete":
-        return  # saying it again is harmless: tested below
+    # Completing again is harmless: the outcome of a lost answer.
+    harmless = {"complete"} if let_go == "complete" else set()
 
-    with pytest.raises(FencedOut):
-        STALE_WRITES[write](db, claimed)
-
-    assert (columns(row(db, job_id)), events(db, job_id)) == before
+    assert accepted_writes(db, claimed, STALE_WRITES.keys() - harmless) == []
 
 
-@pytest.mark.parametrize("write", ["checkpoint", "complete", "begin"])
 def test_what_was_computed_with_a_change_that_the_database_forgot_is_not_stored(
-    sqlite_url, tmp_path, clock, write
+    sqlite_url, tmp_path, clock
 ):
-    db = Database(sqlite_url, clock, fresh_seconds=0)
-    job_id = submit(db)
-    claimed = claim(db)
-    copy_database(db.url.database, tmp_path / "standby")
-    update_job(db, "own_a", job_id, JobChange(Changes(style_weight=3.0)))
-    steered = replace(claimed, segments=begin_segments(db, claimed, 10))
-    copy_database(tmp_path / "standby", db.url.database)
-    unchanged = columns(row(db, job_id)), events(db, job_id)
+    with closing(Database(sqlite_url, clock, fresh_seconds=0)) as db:
+        job_id = submit(db)
+        claimed = claim(db)
+        copy_database(db.url.database, tmp_path / "standby")
+        update_job(db, "own_a", job_id, JobChange(Changes(style_weight=3.0)))
+        steered = replace(claimed, segments=begin_segments(db, claimed, 10))
+        copy_database(tmp_path / "standby", db.url.database)
 
-    with pytest.raises(FencedOut):
-        STALE_WRITES[write](db, steered)
-
-    assert (columns(row(db, job_id)), events(db, job_id)) == unchanged
+        assert accepted_writes(db, steered, {"checkpoint", "complete", "begin"}) == []
 
 
-@pytest.mark.parametrize("write", sorted(STALE_WRITES))
 def test_after_an_older_sqlite_file_was_restored_a_worker_of_before_can_write_nothing(
-    sqlite_url, tmp_path, clock, write
+    sqlite_url, tmp_path, clock
 ):
     """Though the number of its fence was given again."""
-    db = Database(sqlite_url, clock, fresh_seconds=0)
-    job_id = submit(db)
-    copy_database(db.url.database, tmp_path / "backup")
-    before = claim(db, "before")
-    copy_database(tmp_path / "backup", db.url.database)
-    after = claim(db, "after", BIGGER)
-    assert (before.job_id, before.fence) == (after.job_id, after.fence)
-    unchanged = columns(row(db, job_id)), events(db, job_id)
+    with closing(Database(sqlite_url, clock, fresh_seconds=0)) as db:
+        submit(db)
+        copy_database(db.url.database, tmp_path / "backup")
+        before = claim(db, "before")
+        copy_database(tmp_path / "backup", db.url.database)
+        after = claim(db, "after", BIGGER)
+        assert (before.job_id, before.fence) == (after.job_id, after.fence)
 
-    with pytest.raises(FencedOut):
-        STALE_WRITES[write](db, before)
-
-    assert (columns(row(db, job_id)), events(db, job_id)) == unchanged
-    assert before.key_stem != after.key_stem
-    db.close()
+        assert accepted_writes(db, before) == []
+        assert before.key_stem != after.key_stem

@@ -24,10 +24,12 @@ def test_whatever_happens_every_row_is_as_the_model_says(database_url, clock, ma
         url = database_url
 
     Here.clock = clock
+    # What differs in PostgreSQL's SQL shows in a few: each takes five times as long.
+    few = EXAMPLES // 5 if "postgresql" in database_url else EXAMPLES
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=few,
             stateful_step_count=STEPS,
             deadline=None,
             phases=PHASES,

@@ -26,6 +26,10 @@ HOUR = 3600.0
 ROUND = 5.0
 STEPS = [-HOUR, -2 * LEASE, -1.3 * LEASE, -LEASE, -1.0, 1.0, LEASE, HOUR]
 LEAD = LEADERSHIP_ROUNDS * ROUND
+ON_DATABASES = [
+    *(("sqlite", step) for step in STEPS),
+    *(("postgresql", step) for step in (-HOUR, HOUR)),
+]
 
 
 @pytest.fixture
@@ -71,7 +75,9 @@ def run_rounds(maintenance, pass_time, seconds):
         maintenance.run_once()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("database_url", "step"), ON_DATABASES, indirect=["database_url"]
+)
 def test_a_dead_workers_job_is_rescued_soon_after_a_step(
     db, clock, make_maintenance, pass_time, step
 ):
@@ -86,8 +92,14 @@ def test_a_dead_workers_job_is_rescued_soon_after_a_step(
     assert row(db, job_id).state == JobState.QUEUED
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("since_heartbeat", [0.0, 2.0])
+@pytest.mark.parametrize(
+    ("database_url", "step", "since_heartbeat"),
+    [
+        *((database, step, 2.0) for database, step in ON_DATABASES),
+        *(("sqlite", step, 0.0) for step in (-1.3 * LEASE, LEASE)),
+    ],
+    indirect=["database_url"],
+)
 def test_a_live_worker_keeps_its_job_through_a_step(
     db, clock, make_maintenance, pass_time, step, since_heartbeat
 ):

@@ -64,20 +64,3 @@ def test_a_full_disk_keeps_the_old_checkpoint_and_the_job_goes_on_from_it(
     assert (ended.state, ended.exact) == (JobState.SUCCEEDED, True)
     assert farm.resumed_from(job_id)[0] > 0
     assert farm.result(ended) == farm.result(undisturbed)
-
-
-def test_a_result_waits_until_there_is_room(farm, small_disk):
-    farm.start_worker(IMPASTO_SAVE_RETRY_SECONDS="0.2")
-    job_id = farm.submit(**LONG)
-    farm.wait(job_id, lambda job: job.iteration > 0)
-    ballast = fill(small_disk)
-    farm.wait(
-        job_id,
-        lambda job: any(
-            warning["code"] == "result-not-stored-yet" for warning in job.warnings
-        ),
-    )
-
-    ballast.unlink()
-
-    assert farm.wait_end(job_id).state == JobState.SUCCEEDED

@@ -13,6 +13,8 @@ from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.maintenance.rescue import mark_notified
 from shared.states import JobState, StateReason
 from shared.tracing import CURRENT_TRACE, parse_traceparent
+from shared.workers.registry import list_workers
+from tests.support.processes import PATIENCE_SECONDS
 
 LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
@@ -44,78 +46,43 @@ def test_a_killed_workers_job_ends_with_the_same_bytes(farm_on_both):
     assert farm.result(job) == farm.result(undisturbed)
 
 
-def test_sigterm_hands_the_job_back_with_a_checkpoint_in_time(farm):
-    worker = farm.start_worker()
-    job_id = farm.submit(**LONG)
-    before = farm.wait(job_id, is_running)
-
-    asked_at = time.monotonic()
-    worker.terminate()
-    code = worker.wait(timeout=20)
-    took = time.monotonic() - asked_at
-
-    job = farm.job(job_id)
-    assert code == 0
-    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
-    assert job.attempts == 0
-    assert job.checkpoint_iteration >= before.iteration
-    assert took < 2 + 1  # the bound, and a second for an iteration and a small write
-
-
-def test_a_released_job_goes_on_exactly_elsewhere(farm):
+def test_sigterm_hands_the_job_back_and_it_goes_on_exactly_elsewhere(farm):
     worker = farm.start_worker()
     undisturbed = farm.wait_end(farm.submit(**LONG))
     job_id = farm.submit(**LONG)
-    farm.wait(job_id, is_running)
+    before = farm.wait(job_id, is_running)
+
     worker.terminate()
-    worker.wait(timeout=20)
 
+    assert worker.wait(PATIENCE_SECONDS) == 0
+    job = farm.job(job_id)
+    assert (job.state, job.state_reason) == (JobState.QUEUED, StateReason.RECOVERING)
+    assert job.attempts == 0
+    assert before.iteration <= job.checkpoint_iteration < job.iterations
     farm.start_worker()
-
     job = farm.wait_end(job_id)
     assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
     assert farm.resumed_from(job_id)[0] > 0
     assert farm.result(job) == farm.result(undisturbed)
 
 
-def test_two_workers_run_two_jobs_at_once_and_take_over_for_each_other(farm):
-    workers = [farm.start_worker(), farm.start_worker()]
-    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
-    held = [farm.wait(job_id, is_running) for job_id in ids]
-    assert len({job.worker_id for job in held}) == 2
-    assert all(farm.job(job_id).state == JobState.RUNNING for job_id in ids)
-
-    workers[0].kill()
-
-    ended = [farm.wait_end(job_id) for job_id in ids]
-    assert sorted(job.fence for job in ended) == [1, 3]
-    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
-    assert workers[1].poll() is None
-
-
 def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
+    """The log of the worker names the trace of the last of them."""
     ids = [farm.submit(seed=seed, notify=False, **SHORT) for seed in (1, 2)]
     for job_id in ids:
         mark_notified(farm.db, job_id)  # and the ring was lost
     farm.start_worker(IMPASTO_RENOTIFY_SECONDS="600")
+    trace = parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-01")
+    token = CURRENT_TRACE.set(trace)
 
     ids.append(farm.submit(seed=3, **SHORT))
 
-    assert {farm.wait_end(job_id).state for job_id in ids} == {JobState.SUCCEEDED}
-
-
-def test_the_log_of_a_worker_names_the_trace_of_a_job(farm):
-    trace = parse_traceparent(f"00-{'ab' * 16}-{'cd' * 8}-01")
-    token = CURRENT_TRACE.set(trace)
-    job_id = farm.submit(**SHORT)
     CURRENT_TRACE.reset(token)
-
-    farm.start_worker()
-    farm.wait_end(job_id)
-
+    assert {farm.wait_end(job_id).state for job_id in ids} == {JobState.SUCCEEDED}
     lines = (farm.settings.home / "log").read_text().splitlines()
-    (begun,) = [json.loads(line) for line in lines if '"job_claimed"' in line]
-    assert begun["trace_id"] == trace.trace_id
+    begun = [json.loads(line) for line in lines if '"job_claimed"' in line]
+    traces = {line["job_id"]: line.get("trace_id") for line in begun}
+    assert traces[ids[-1]] == trace.trace_id
 
 
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
@@ -124,6 +91,8 @@ def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     held = [farm.wait(job_id, has_checkpoint) for job_id in ids]
     assert len({job.worker_id for job in held}) == 2
     first, _second = before = _children(fleet.pid)
+    devices = sorted(entry.device for entry in list_workers(farm.db))
+    assert devices[1] == f"{devices[0]}-1"
 
     first.kill()
 
@@ -134,17 +103,17 @@ def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     assert len(after) == 2
     assert after != before
     fleet.terminate()
-    assert fleet.wait(timeout=20) == 0
+    assert fleet.wait(PATIENCE_SECONDS) == 0
     assert _children(fleet.pid) == []
 
 
 def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
     """SIGTERM at any moment of the start, also before the child is known."""
-    for milliseconds in range(0, 400, 40):
+    for milliseconds in range(0, 400, 80):
         fleet = farm.start("worker.supervisor", "--devices", "cpu")
         time.sleep(milliseconds / 1000)
         fleet.terminate()
-        fleet.wait(timeout=20)
+        fleet.wait(PATIENCE_SECONDS)
 
 
 def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
@@ -155,41 +124,26 @@ def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
 
     fleet.kill()
 
-    _gone, alive = psutil.wait_procs(children, timeout=20)
+    _gone, alive = psutil.wait_procs(children, PATIENCE_SECONDS)
     assert alive == []
     assert farm.job(job_id).state_reason == StateReason.RECOVERING
 
 
-def test_jobs_survive_a_flushed_redis(farm, redis_server):
-    waiting = farm.submit(**SHORT)
+def test_jobs_survive_a_redis_that_is_flushed_or_away(farm, redis_server):
+    flushed = farm.submit(**SHORT)
     redis_server.flush()
-
-    farm.start_worker()
-
-    assert farm.wait_end(waiting).state == JobState.SUCCEEDED
-
-
-def test_a_job_submitted_while_redis_is_down_starts_once_it_is_back(farm, redis_server):
-    farm.start_worker()
-    farm.wait_end(farm.submit(**SHORT))
-    redis_server.stop()
-    began = time.monotonic()
-    job_id = farm.submit(**SHORT)
-    assert time.monotonic() - began < 1.5
-
-    redis_server.start()
-
-    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
-
-
-def test_a_worker_started_before_redis_works_once_it_is_there(farm, redis_server):
     redis_server.stop()
     farm.start_worker()
-    job_id = farm.submit(**SHORT)
+    early = farm.submit(**SHORT)
+    redis_server.start()
+    for job_id in (flushed, early):
+        assert farm.wait_end(job_id).state == JobState.SUCCEEDED
 
+    redis_server.stop()
+    late = farm.submit(**SHORT)
     redis_server.start()
 
-    assert farm.wait_end(job_id).state == JobState.SUCCEEDED
+    assert farm.wait_end(late).state == JobState.SUCCEEDED
 
 
 def test_canceling_a_running_job_frees_its_worker(farm):
@@ -199,7 +153,7 @@ def test_canceling_a_running_job_frees_its_worker(farm):
 
     cancel(farm.db, LOCAL_OWNER_ID, job_id)
 
-    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED, seconds=5)
+    job = farm.wait(job_id, lambda job: job.state == JobState.CANCELED)
     assert job.result_key is None
     assert farm.wait_end(farm.submit(**SHORT)).state == JobState.SUCCEEDED
 
@@ -208,7 +162,7 @@ def test_a_worker_without_weights_says_which_command_fetches_them(farm, tmp_path
     empty = tmp_path / "empty"
     worker = farm.start_worker(IMPASTO_WEIGHTS_DIR=str(empty))
 
-    assert worker.wait(timeout=30) == 78
+    assert worker.wait(PATIENCE_SECONDS) == 78
     assert "impasto weights fetch" in (tmp_path / "log").read_text()
 
 

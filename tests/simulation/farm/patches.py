@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from chaos.workers import hash_chain_run
-from shared import idempotency, ids
+from shared import idempotency
+from shared.db import base
 from shared.maintenance import cleaner
 from shared.workers import registry
 from tests.simulation.scheduler import ProcessExit
@@ -39,7 +40,7 @@ def patched(world: World) -> Iterator[None]:
     secrets = SimpleNamespace(token_hex=world.random_hex)
     engine = world.engine
     places: list[tuple[Any, str, Any]] = [
-        (ids, "ULID", world.next_ulid),
+        (base, "ULID", world.next_ulid),
         (runner, "secrets", secrets),
         (runner, "is_usable", lambda device: False),
         (idempotency, "secrets", secrets),

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 import redis
 
 from impasto.local.redis import server_binary
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = shutil.which("docker-compose", path=Path(sys.executable).parent)
@@ -107,15 +107,14 @@ def redis_as_composed(folder, password):
         stdout=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 20
-        while not (folder / "s").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: (folder / "s").exists() or process.poll() is not None)
+        assert process.poll() is None
         yield process
     finally:
         process.terminate()
-        assert process.wait(10) == 0  # the server itself gets the signal, no shell
+        assert (
+            process.wait(PATIENCE_SECONDS) == 0
+        )  # the server itself gets the signal, no shell
 
 
 def test_redis_wants_the_password_and_shows_it_to_nobody(tmp_path):

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image
 
 from deploy.resume_checks import Disappointed, describe_picture, resumed_at
 from impasto.client.models import Job
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[3]
 # A docker whose builds end as told; it writes down what it was asked for.
@@ -50,7 +50,7 @@ def asked(log):
 
 def test_a_build_that_fails_is_told_and_everything_taken_down(tmp_path):
     process, log = check_with(tmp_path, "echo no space left >&2; exit 17")
-    said, why = process.communicate(timeout=30)
+    said, why = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 1
     ending = "compose-check: FAILED: compose build: exit code 17"
@@ -63,12 +63,9 @@ def test_a_build_that_fails_is_told_and_everything_taken_down(tmp_path):
 
 def test_told_to_end_it_takes_everything_down_first(tmp_path):
     process, log = check_with(tmp_path, "exec sleep 60")
-    deadline = time.monotonic() + 20
-    while "build" not in [words[0] for _, words in asked(log)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: "build" in [words[0] for _, words in asked(log)])
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 1
     assert said.splitlines()[-1] == "compose-check: FAILED: interrupted"

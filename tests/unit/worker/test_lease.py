@@ -18,6 +18,7 @@ from shared.params.segments import Changes
 from shared.settings import Settings
 from shared.states import JobState
 from tests.support.job_rows import claim, row, submit
+from tests.support.processes import wait_until
 from worker.lease import Directive, Lease, choose_directive
 
 QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
@@ -41,17 +42,10 @@ def lease(db, held, draining=None, **more):
     return Lease(db, held, settings, draining or threading.Event())
 
 
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_progress_reported_reaches_the_row(db, held):
     with lease(db, held) as beating:
         beating.report(7, {"phase": "optimizing"})
-        until(lambda: row(db, held.job_id).iteration == 7)
+        wait_until(lambda: row(db, held.job_id).iteration == 7)
 
     assert row(db, held.job_id).progress == {"phase": "optimizing"}
 
@@ -60,7 +54,7 @@ def test_a_cancel_comes_down_with_the_heartbeat(db, held):
     with lease(db, held) as beating:
         assert beating.directive() is Directive.CONTINUE
         cancel(db, "own_a", held.job_id)
-        until(lambda: beating.directive() is Directive.CANCEL)
+        wait_until(lambda: beating.directive() is Directive.CANCEL)
 
 
 @pytest.mark.parametrize(
@@ -77,19 +71,19 @@ def test_a_cancel_comes_down_with_the_heartbeat(db, held):
 def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
     with lease(db, held) as beating:
         ask(db, "own_a", held.job_id)
-        until(lambda: beating.directive() is order)
+        wait_until(lambda: beating.directive() is order)
 
 
 def test_a_change_that_has_begun_is_no_order_any_more(db, held):
     change = JobChange(Changes(tv_weight=1))
     with lease(db, held) as beating:
         update_job(db, "own_a", held.job_id, change)
-        until(lambda: beating.directive() is Directive.STEER)
+        wait_until(lambda: beating.directive() is Directive.STEER)
 
         begin_segments(db, held, 3)
         beating.clear_pending_segments()
 
-        until(lambda: beating.directive() is Directive.CONTINUE)
+        wait_until(lambda: beating.directive() is Directive.CONTINUE)
 
 
 def test_a_job_that_is_only_to_be_finished_is_so_from_the_first_moment(db, held):
@@ -120,12 +114,12 @@ def test_a_holder_that_was_replaced_is_told(db, held):
                 return True
             return False
 
-        until(told)
+        wait_until(told)
 
 
 def test_without_progress_the_lease_runs_out(db, held):
     with lease(db, held, stall_seconds=0.1):
-        until(lambda: requeue_expired_leases(db) != [])
+        wait_until(lambda: requeue_expired_leases(db) != [])
 
 
 def test_with_progress_it_does_not(db, held):
@@ -154,7 +148,7 @@ def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
 
 def test_a_stall_grows_until_something_moves(db, held):
     with lease(db, held, stall_seconds=0.05) as beating:
-        until(lambda: beating.stalled_seconds > 0.1)
+        wait_until(lambda: beating.stalled_seconds > 0.1)
         beating.touch()
         assert beating.stalled_seconds == 0
 
@@ -186,7 +180,7 @@ def test_a_surprise_does_not_end_the_heartbeat(db, held):
 
     with lease(Moody(), held) as beating:
         beating.report(9, {})
-        until(lambda: row(db, held.job_id).iteration == 9)
+        wait_until(lambda: row(db, held.job_id).iteration == 9)
 
 
 def test_what_the_last_attempt_told_stands_until_there_is_news(db, held):
@@ -196,17 +190,17 @@ def test_what_the_last_attempt_told_stands_until_there_is_news(db, held):
     again = claim(db)
 
     with lease(db, again) as beating:
-        until(lambda: row(db, held.job_id).progress["phase"] == "loading")
+        wait_until(lambda: row(db, held.job_id).progress["phase"] == "loading")
         assert row(db, held.job_id).progress == told | {"phase": "loading"}
         beating.report(90, told | {"iteration": 90})
 
 
 def test_the_first_iteration_is_told_at_once(db, held):
     with lease(db, held, lease_seconds=100, heartbeat_seconds=30) as beating:
-        until(lambda: row(db, held.job_id).progress == {"phase": "loading"})
+        wait_until(lambda: row(db, held.job_id).progress == {"phase": "loading"})
         beating.report(1, {"phase": "optimizing"})
 
-        until(lambda: row(db, held.job_id).iteration == 1)
+        wait_until(lambda: row(db, held.job_id).iteration == 1)
 
 
 @pytest.mark.parametrize(

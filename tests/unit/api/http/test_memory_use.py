@@ -15,6 +15,7 @@ from PIL import Image
 
 from shared.assets import query_assets
 from shared.jobs.submit import LOCAL_OWNER_ID
+from tests.support.processes import PATIENCE_SECONDS
 
 MIB = 2**20
 MANY = 6
@@ -74,7 +75,7 @@ def test_uploads_that_wait_for_a_decoder_have_nothing_in_memory(api, heavy, trac
         for thread in threads:
             thread.start()
         for _ in range(MANY):
-            assert arrived.acquire(timeout=20)
+            assert arrived.acquire(timeout=PATIENCE_SECONDS)
         threads[0].join(1)  # until they wait
         held = traced.get_traced_memory()[0] - before
     for thread in threads:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -58,7 +57,6 @@ def test_two_hundred_megabytes_are_refused_by_their_announced_length_unread(clie
 def test_a_body_is_cut_off_at_the_limits_of_its_parts(make_api, head):
     api = make_api(max_upload_bytes=4 * 2**20)
     tracemalloc.start()
-    start = time.monotonic()
 
     response, body = stream(api.client, head)
 
@@ -68,7 +66,6 @@ def test_a_body_is_cut_off_at_the_limits_of_its_parts(make_api, head):
     assert response.json["code"] == "upload-too-large"
     assert body.read_bytes < 8 * 2**20
     assert peak < 8 * 2**20
-    assert time.monotonic() - start < 5
 
 
 def test_one_file_above_the_limit_is_413(make_api, a_picture):

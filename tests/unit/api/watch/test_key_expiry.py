@@ -8,6 +8,7 @@ import time
 import pytest
 from sqlalchemy import event
 
+from api.watch import watcher
 from api.watch.watcher import KEY_CHECK_SECONDS, KeyExpiryChecker
 from shared.auth.api_keys import NewKey, delete_key, issue_key
 
@@ -85,3 +86,25 @@ def test_a_submission_that_waits_is_accepted_though_its_key_is_revoked(keyed):
     assert (response.status_code, response.json["state"]) == (202, "queued")
     assert "Preference-Applied" not in response.headers
     assert time.monotonic() - began < 15
+
+
+def test_a_key_that_is_revoked_here_ends_what_waits_with_it_before_the_next_check(
+    keyed, monkeypatch
+):
+    monkeypatch.setattr(watcher, "KEY_CHECK_SECONDS", 3600.0)
+    staying = keyed.bearer("write", "keys", owner_id="own_a")
+    key, token = issue_key(keyed.db, NewKey(owner_id="own_a"))
+    url = keyed.submit(headers=staying).json["urls"]["self"]
+    revoking = threading.Timer(
+        0.5,
+        keyed.app.test_client().delete,
+        (f"/v1/keys/{key.id}",),
+        {"headers": staying},
+    )
+    revoking.start()
+
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=60"}
+    refused = keyed.client.get(f"{url}?until=terminal", headers=headers)
+
+    revoking.join()
+    assert (refused.status_code, refused.json["code"]) == (401, "unauthenticated")

@@ -9,6 +9,7 @@ import pytest
 
 from shared.db.read_cache import ReadCache
 from shared.errors import DatabaseUnavailable
+from tests.support.processes import PATIENCE_SECONDS
 
 
 class Watch:
@@ -75,11 +76,11 @@ def test_whoever_reads_for_long_holds_up_nobody_for_long():
 
     def read():
         begun.set()
-        return ends.wait(10)
+        return ends.wait(PATIENCE_SECONDS)
 
     thread = threading.Thread(target=lambda: notes.get("x", read))
     thread.start()
-    begun.wait(10)
+    begun.wait(PATIENCE_SECONDS)
 
     assert notes.get("y", lambda: 2) == 2
     with pytest.raises(DatabaseUnavailable):

@@ -22,6 +22,7 @@ from shared.images.decoder_process import inspect_apart, mask_thumbnail_apart
 from shared.images.inspect import inspect_image
 from shared.images.masks import decode_mask, mask_thumbnail
 from tests.support.images import encode, picture
+from tests.support.processes import PATIENCE_SECONDS
 from tests.support.sixteen_bit_images import chunk
 
 MAX_PIXELS = 64 * 2**20
@@ -94,7 +95,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused():
 def test_when_the_process_that_forks_was_killed_the_next_picture_starts_another():
     first = fork_server()
     first.kill()
-    psutil.wait_procs([first], timeout=10)
+    psutil.wait_procs([first], timeout=PATIENCE_SECONDS)
 
     assert inspect_apart(GOOD, MAX_PIXELS).width == 40
     assert fork_server().pid != first.pid
@@ -110,7 +111,7 @@ def test_a_picture_whose_process_never_started_is_not_blamed_for_it():
         inspect_apart(GOOD, MAX_PIXELS)
 
     killer.join()
-    psutil.wait_procs([server], timeout=10)
+    psutil.wait_procs([server], timeout=PATIENCE_SECONDS)
 
 
 def test_where_less_memory_is_allowed_or_none_can_be_a_picture_is_still_decoded():
@@ -154,7 +155,7 @@ def test_the_processes_know_no_settings(monkeypatch):
     monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://user:secret@host/db")
     old = fork_server()
     old.kill()
-    psutil.wait_procs([old], timeout=10)
+    psutil.wait_procs([old], timeout=PATIENCE_SECONDS)
 
     environment = fork_server().environ()
 
@@ -180,5 +181,5 @@ def test_nothing_is_left_when_the_process_that_asked_is_killed(end):
         left = forking(psutil.Process(asking.pid))
         asking.send_signal(end)
 
-    psutil.wait_procs([left], timeout=20)
+    psutil.wait_procs([left], timeout=PATIENCE_SECONDS)
     assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE

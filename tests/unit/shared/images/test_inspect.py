@@ -113,12 +113,12 @@ def test_the_wrong_name_does_not_matter_only_the_bytes_do():
 )
 def test_a_decompression_bomb_is_refused_at_once_and_without_memory(data):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.monotonic()
+    start = time.process_time()
 
     with pytest.raises(ImageTooLarge):
         inspect_image(data, MAX_PIXELS)
 
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
 
 

@@ -110,12 +110,12 @@ def test_megabytes_of_metadata_cost_no_time(kind):
         exif[0x010E] = comment.decode("latin-1")
         data = encode(picture(), kind, exif=exif)
     assert len(data) > 9_000_000
-    start = time.monotonic()
+    start = time.process_time()
 
     assert inspect_image(data, MAX_PIXELS).width == 40
     assert decode_rgb(data).size == (40, 30)
 
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_tiff_whose_header_promises_more_rows_than_it_has_is_refused():

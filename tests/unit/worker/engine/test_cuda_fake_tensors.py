@@ -54,8 +54,8 @@ def network(request: pytest.FixtureRequest, no_memory: None) -> Network:
 
 def term_of(network: Network, name: str) -> GramLoss:
     (*_, layer) = network.layers_up_to([name])
-    target = torch.empty(layer.channels, layer.channels, device="cuda")
-    return GramLoss(target, factor=0.1)
+    target = torch.empty(layer.channels + 1, layer.channels, device="cuda")
+    return GramLoss(target, 0.1, 0.1, blur=0.1)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -11,7 +11,6 @@ import torch
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import (
     last,
-    make_inputs,
     make_objective,
     picture,
     through_json,
@@ -199,30 +198,6 @@ def test_large_paintings_have_a_bounded_number_of_candidates(
     indices = matched(network, neighbors(), photo, Style(style))
 
     assert 15 < int(indices[0].max()) < 30
-
-
-ODD = {
-    "one color": torch.full((1, 3, 40, 64), 0.5),
-    "black": torch.zeros(1, 3, 40, 64),
-    "one row": picture(1, 64, seed=1).float(),
-    "a few pixels": picture(2, 3, seed=1).float(),
-}
-
-
-@pytest.mark.parametrize("which", ["photo", "painting"])
-@pytest.mark.parametrize("name", ODD)
-def test_odd_pictures_give_a_picture(
-    network32: Network, neighbors: MakeParams, name: str, which: str
-) -> None:
-    plain = picture(48, 64, seed=3).float()
-    photo, style = (ODD[name], plain) if which == "photo" else (plain, ODD[name])
-
-    result = last(
-        stylize(make_inputs(photo, style), neighbors(content_weight=1.0), network32)
-    )
-
-    assert result.image.isfinite().all()
-    assert 0 <= float(result.image.min()) <= float(result.image.max()) <= 1
 
 
 def test_steering_in_mid_scale_keeps_the_matches_also_over_a_resume(run: Any) -> None:

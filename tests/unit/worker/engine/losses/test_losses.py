@@ -13,7 +13,11 @@ from worker.engine.losses.content_tv import (
     content_loss,
 )
 from worker.engine.losses.gram import GramLoss, make_gram_loss
-from worker.engine.losses.statistics import blend_moments, gram_matrix
+from worker.engine.losses.statistics import (
+    blend_moments,
+    compute_raw_moments,
+    gram_matrix,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +69,26 @@ def test_content_loss_by_hand() -> None:
 
 
 def test_style_loss_by_hand() -> None:
-    features, target = torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[2.0]])
+    features = torch.tensor([[[[1.0, 3.0]]]])  # mean 2, variance 1, Gram matrix 5
+    target = torch.tensor([[1.0], [2.0]])  # mean 1, variance 1
+    loss = GramLoss(target, 1.0, 10.0, blur=0.0)
 
-    value, gradient = GramLoss(target, 1.0).evaluate(features, 1 / 2)
+    value, gradient = loss.evaluate(features, 1 / 2)
 
-    assert float(value) == 9.0  # the Gram matrix is (1 + 9) / 2 = 5
-    assert gradient.tolist() == [[[[6.0, 18.0]]]]  # 4 / 2 * (5 - 2) * F
+    assert float(value) == 9.0 + 10.0
+    # 4 / 2 * (5 - 2) * F, and 10 * 2 / 2 * (2 - 1)
+    assert gradient.tolist() == [[[[6.0 + 10.0, 18.0 + 10.0]]]]
+
+
+def test_deviations_are_pulled_to_those_of_the_style_by_hand() -> None:
+    features = torch.tensor([[[[1.0, 3.0]]]])  # deviation 1
+    target = torch.tensor([[2.0], [8.0]])  # deviation 2
+    loss = GramLoss(target, 0.0, 100.0, blur=0.0)
+
+    value, gradient = loss.evaluate(features, 1 / 2)
+
+    assert float(value) == 100.0
+    assert gradient.tolist() == [[[[100.0, -100.0]]]]  # apart from each other
 
 
 def test_total_variation_of_a_step_by_hand() -> None:
@@ -102,9 +120,9 @@ def test_total_variation_means_the_same_at_every_size() -> None:
 
 LOSSES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     "content": lambda x: content_loss(x, picture(3, 4, seed=4), 2.0),
-    "style": lambda x: GramLoss(gram_matrix(picture(5, 4, seed=4)), 3.0).evaluate(
-        x, 1 / 12
-    ),
+    "style": lambda x: GramLoss(
+        compute_raw_moments(picture(5, 4, seed=4)), 3.0, 4.0, blur=0.01
+    ).evaluate(x, 1 / 12),
     "tv": lambda x: total_variation(x, 4.0),
 }
 
@@ -120,14 +138,32 @@ def test_a_gradient_agrees_with_finite_differences(name: str) -> None:
 
 
 def test_the_two_scales_differ_by_constants_the_targets_fix() -> None:
-    gram = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+    # Means 1 and 2, variances 0 and 1, Gram matrix ((1, 2), (2, 5)).
+    moments = torch.tensor([[1.0, 2.0], [1.0, 2.0], [2.0, 5.0]])
+
+    published = make_gram_loss(moments, 1.0, "gatys")
+    relative = make_gram_loss(moments, 1.0, "relative")
 
     assert compute_content_scale("gatys", 25.0) == 1.0
     assert compute_content_scale("relative", 25.0) == pytest.approx(1 / 25)
-    assert make_gram_loss(gram, 1.0, "gatys").factor == pytest.approx(1 / 16)
-    assert make_gram_loss(gram, 1.0, "relative").factor == pytest.approx(1 / 25)
+    assert published.factor == pytest.approx(1 / 16)
+    assert published.moment_factor == 0
+    assert relative.factor == pytest.approx(0.5 / 34)
+    assert relative.moment_factor == pytest.approx(1 / 6)
 
 
 def test_a_silent_target_is_left_out_of_relative_losses() -> None:
+    silent = make_gram_loss(torch.zeros(3, 2), 1.0, "relative")
+
     assert compute_content_scale("relative", 0.0) == 0.0
-    assert make_gram_loss(torch.zeros(2, 2), 1.0, "relative").factor == 0.0
+    assert (silent.factor, silent.moment_factor) == (0, 0)
+
+
+def test_a_map_of_one_color_has_a_finite_slope() -> None:
+    style = make_gram_loss(compute_raw_moments(picture(5, 4, seed=4)), 1.0, "relative")
+    flat = torch.full((1, 3, 5, 4), 0.5, dtype=torch.float64)
+
+    value, gradient = style.evaluate(flat, 1 / 20)
+
+    assert value.isfinite()
+    assert gradient.isfinite().all()

@@ -1,0 +1,105 @@
+"""A whole farm as a person starts it: `impasto up`, and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.support.processes import PATIENCE_SECONDS, wait_until
+
+ROOT = Path(__file__).parents[2]
+CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
+
+
+class Farm:
+    """An `impasto up` in a folder of its own."""
+
+    def __init__(self, home, weights_dir):
+        named = {
+            name: value for name, value in os.environ.items() if "IMPASTO" not in name
+        }
+        self.environment = {
+            **named,
+            "IMPASTO_HOME": str(home),
+            "IMPASTO_WEIGHTS_DIR": str(weights_dir),
+            "IMPASTO_LEASE_SECONDS": "3",
+            "IMPASTO_HEARTBEAT_SECONDS": "0.5",
+            "IMPASTO_RESCUE_SECONDS": "0.5",
+            "IMPASTO_CHECKPOINT_SECONDS": "0.2",
+        }
+        self.home, self.process = home, None
+
+    def up(self):
+        self.process = self.start("up", "--devices", "cpu")
+        wait_until(self._is_ready)
+
+    def _is_ready(self):
+        assert self.process.poll() is None, (self.home / "out").read_text()
+        return (self.home / "stack.json").exists()
+
+    @property
+    def url(self):
+        return json.loads((self.home / "stack.json").read_text())["url"]
+
+    def start(self, *words):
+        with (self.home / "out").open("a") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "impasto", *words],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def run(self, *words):
+        return subprocess.run(
+            [sys.executable, "-m", "impasto", *map(str, words)],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def submitted(self, *flags):
+        done = self.run("submit", CONTENT, STYLE, *flags)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def show(self, job_id):
+        done = self.run("show", job_id, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def wait_until_worked_at(self, job_id):
+        """Look until the job runs and has a checkpoint to come back to."""
+
+        def found():
+            job = self.show(job_id)
+            assert job["finished_at"] is None, job
+            return job if job["state"] == "running" and job["last_checkpoint"] else None
+
+        return wait_until(found)
+
+    def family(self):
+        """Every process of the stack."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number=signal.SIGTERM):
+        """Send a signal to the farm; no process may outlive it."""
+        family = self.family()
+        assert len(family) >= 4
+        self.process.send_signal(number)
+        self.process.wait(PATIENCE_SECONDS)
+        _gone, alive = psutil.wait_procs(family, PATIENCE_SECONDS)
+        assert not alive
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.end()

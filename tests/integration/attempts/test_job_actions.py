@@ -1,0 +1,148 @@
+"""The actions obeyed in the middle of an attempt, and the pictures they lead to."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.db.models.jobs import JobSegment
+from shared.jobs.actions import cancel, finish, pause
+from shared.jobs.forks import ForkRequest, extend, fork, retry
+from shared.jobs.steering import JobChange, update_job
+from shared.jobs.submit import SubmissionLimits
+from shared.params.segments import Changes
+from shared.states import JobState
+from tests.support.farm import OWNER
+from tests.support.job_rows import checkpoints, segments
+from tests.support.processes import wait_until
+from worker.lease import Directive
+from worker.runner import Runner
+
+SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
+LIMITS = SubmissionLimits(100, 100, 4)
+STEERING = JobChange(Changes(style_weight=100))
+
+
+@pytest.fixture
+def work(farm, tools):
+    """Runs the job that is due, with an action in the middle of it."""
+
+    def start(job_id, act=None):
+        asked = []
+
+        def mood(verb, key):
+            if act and not asked and verb == "put" and key.startswith("checkpoints/"):
+                asked.append(act())
+                wait_until(lambda: runner.lease.directive() is not Directive.CONTINUE)
+
+        runner = Runner(tools(mood, heartbeat_seconds=0.02))
+        assert runner.run_one()
+        return farm.job(job_id)
+
+    return start
+
+
+@pytest.fixture
+def plain(farm, work):
+    """A job that nobody disturbed."""
+    return work(farm.submit(notify=False, **SMALL))
+
+
+def test_finishing_keeps_the_picture_and_the_true_number_of_iterations(
+    farm, work, plain
+):
+    job_id = farm.submit(notify=False, **SMALL)
+
+    job = work(job_id, lambda: finish(farm.db, OWNER, job_id))
+
+    assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
+    assert 0 < job.iteration < job.iterations
+    assert job.checkpoint_iteration == job.iteration, "for whoever wants to go on"
+    assert farm.result(job) != farm.result(plain)
+
+
+def test_a_paused_job_is_finished_from_its_checkpoint(farm, work):
+    job_id = farm.submit(notify=False, **SMALL)
+    paused = work(job_id, lambda: pause(farm.db, OWNER, job_id))
+    assert paused.state == JobState.PAUSED
+
+    finish(farm.db, OWNER, job_id)
+
+    job = work(job_id)
+    assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
+    assert job.iteration == paused.checkpoint_iteration
+
+
+def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, work):
+    bare = {"notify": False, "embed_recipe": False}  # the recipes differ
+    job_id = farm.submit(**bare, **SMALL)
+    early = work(job_id, lambda: finish(farm.db, OWNER, job_id))
+
+    child = work(extend(farm.db, OWNER, job_id, 10, LIMITS))
+
+    longer = work(farm.submit(max_edge=64, schedule=((48, 6), (64, 18)), **bare))
+    assert early.iteration < early.iterations
+    assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
+    assert child.iteration == longer.iteration == 6 + 18
+    assert farm.result(child) == farm.result(longer)
+
+
+@pytest.mark.parametrize("again", ["fork", "retry"])
+def test_a_fork_without_changes_and_a_retry_give_the_same_picture(
+    farm, work, plain, again
+):
+    job_id = farm.submit(notify=False, **SMALL)
+    canceled = work(job_id, lambda: cancel(farm.db, OWNER, job_id))
+    kept = checkpoints(farm.db, job_id)[0].iteration
+
+    if again == "fork":
+        child_id = fork(farm.db, OWNER, job_id, ForkRequest(kept), LIMITS)
+    else:
+        child_id = retry(farm.db, OWNER, job_id, LIMITS)
+
+    child = work(child_id)
+    assert canceled.state == JobState.CANCELED
+    assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
+    assert farm.result(child) == farm.result(plain)
+
+
+def test_checkpoints_are_kept_for_forks_where_they_were_asked_for(farm, work, plain):
+    job_id = farm.submit(notify=False, keep_every=5, **SMALL)
+    work(job_id)
+
+    kept = [row.iteration for row in checkpoints(farm.db, job_id) if row.kept]
+
+    assert kept == [5, 10]
+    child = work(fork(farm.db, OWNER, job_id, ForkRequest(5), LIMITS))
+    assert farm.result(child) == farm.result(plain)
+
+
+def test_a_steered_job_that_is_interrupted_equals_a_replay_of_its_segments(
+    farm, tools, work, plain
+):
+    job_id = farm.submit(notify=False, **SMALL)
+    leaving = tools(heartbeat_seconds=0.02)
+
+    def steer_and_leave(verb, key):
+        if verb != "put" or not key.startswith("checkpoints/"):
+            return
+        if not segments(farm.db, job_id):
+            update_job(farm.db, OWNER, job_id, STEERING)
+            wait_until(lambda: runner.lease.directive() is Directive.STEER)
+        elif segments(farm.db, job_id)[0][0] is not None:
+            leaving.draining.set()
+
+    leaving.storage.mood = steer_and_leave
+    runner = Runner(leaving)
+    runner.run_one()
+    assert farm.job(job_id).state == JobState.QUEUED
+    steered = work(job_id)
+
+    ((began, changes),) = segments(farm.db, job_id)
+    assert changes == {"style_weight": 100.0}
+    assert 0 < began < steered.iterations
+    assert (steered.state, steered.exact) == (JobState.SUCCEEDED, True)
+    replay_id = farm.submit(notify=False, **SMALL)
+    with farm.db.write() as session:
+        session.add(JobSegment(job_id=replay_id, from_iteration=began, changes=changes))
+    assert farm.result(work(replay_id)) == farm.result(steered)
+    assert farm.result(steered) != farm.result(plain)
