@@ -1,8 +1,7 @@
 """Every error that this service raises on purpose, in one tree.
 
-A class says in its first line what is wrong; that line is the title of the problem
-document. The keywords of a class are inherited if they are left out. `docs/errors.md`
-and the pages at `/problems/` are made from this module.
+The first line of a class is the title of its problem document. Keywords of a class are
+inherited if they are left out. docs/errors.md and /problems/ are made from this module.
 """
 
 from __future__ import annotations

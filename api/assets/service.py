@@ -22,7 +22,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.json_body import collect_body_errors
 from api.http.multipart import FormSpec, read_form
-from api.http.timestamps import to_datetime
+from api.http.schemas import to_datetime
 from api.http.validation import is_plausible_id
 from api.idempotency import begin_idempotent_request, canonical_form, require_free_space
 from api.job_view.serializer import frame_url

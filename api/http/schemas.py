@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
 from pydantic import (
     AfterValidator,
@@ -82,3 +83,16 @@ class RequestBody(BaseModel):
 
 class EmptyBody(RequestBody):
     """Body of an action that takes no arguments."""
+
+
+@overload
+def to_datetime(seconds: float) -> datetime: ...
+
+
+@overload
+def to_datetime(seconds: float | None) -> datetime | None: ...
+
+
+def to_datetime(seconds: float | None) -> datetime | None:
+    """Return seconds since 1970 as an aware datetime in UTC, and None as None."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from api.http.timestamps import to_datetime
+from api.http.schemas import to_datetime
 from api.job_view.schemas import QueuePlace
 from api.job_view.segments import plan_segments
 from shared.jobs.transitions import ready_key

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from api.http.timestamps import to_datetime
+from api.http.schemas import to_datetime
 from api.job_view.queue_place import serialize_queue_place
 from api.job_view.schemas import (
     PRIORITIES,

@@ -24,9 +24,9 @@ from api.http.schemas import (
     EXAMPLE_TIME,
     DocumentedAs,
     ResponseModel,
+    to_datetime,
     with_example,
 )
-from api.http.timestamps import to_datetime
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LoggedEvent
 from api.job_view.serializer import job_url

@@ -14,8 +14,8 @@ from api.http.header_sets import NEXT_PAGE
 from api.http.pagination import PageQuery, read_page
 from api.http.responses import add_next_link, json_response
 from api.http.routes import delete, get, make_blueprint, post
+from api.http.schemas import to_datetime
 from api.http.slots import max_streams_per_owner
-from api.http.timestamps import to_datetime
 from api.http.validation import is_plausible_id
 from api.idempotency import counts_as_submission
 from api.keys.schemas import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from api.http.timestamps import to_datetime
+from api.http.schemas import to_datetime
 from api.job_view.schemas import LoggedEvent, LogLine
 from api.job_view.serializer import read_job_objects, serialize_changes
 from api.watch.message import END, LOG, OUTPUT, PARAMS_CHANGED, STATE, Message
