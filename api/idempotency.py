@@ -250,7 +250,7 @@ def canonical_form(form: Form) -> Mapping[str, Any]:
             for name, files in form.files.items()
         },
         "fields": form.fields,
-        "errors": [error.pointer for error in form.errors],  # parts that are neither
+        "wrong_parts": [error.pointer for error in form.errors],
     }
 
 

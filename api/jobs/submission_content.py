@@ -142,7 +142,8 @@ def _has_no_body(request: Request) -> bool:
 
 def _begin(content: SubmissionContent, model: type[JobOptions]) -> SubmissionContent:
     """Begin the idempotent request, and merge `params` into the body."""
-    begin_idempotent_request(content.body)
+    wrong_parts = [error.pointer for error in content.errors]
+    begin_idempotent_request({"body": content.body, "wrong_parts": wrong_parts})
     body = content.body
     params = body.pop("params", None) or {}
     if not isinstance(params, dict):
