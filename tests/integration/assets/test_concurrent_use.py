@@ -88,7 +88,7 @@ def test_a_picture_is_used_or_deleted_never_both(db, asset_id, _round):
         assert (deleted, key) == ("assets/ab-1", None)
     else:
         assert isinstance(deleted, AssetInUse), deleted
-        assert (deleted.members["jobs"], key) == ((used,), "assets/ab-1")
+        assert (deleted.members["jobs"], key) == ([used], "assets/ab-1")
 
 
 def test_a_picture_is_free_once_its_job_is_over(db, asset_id):
