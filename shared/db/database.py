@@ -270,8 +270,7 @@ def _postgres_engine(
     engine = create_engine(
         url,
         pool_timeout=2 * busy_seconds,
-        **_POOL,
-        **engine_options,
+        **(_POOL | engine_options),
         connect_args={"connect_timeout": 5, "options": options},
     )
 
