@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     secret_file: Path = Field(
         default_factory=_secret_under,
-        description="key that signs page cursors, cookies and tokens of streams; made "
+        description="key that signs page cursors and cookies; made "
         "with mode 0600 when missing",
     )
 

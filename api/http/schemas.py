@@ -28,7 +28,9 @@ File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
 def _printable(name: str | None) -> str | None:
-    if name and any(unicodedata.category(each).startswith("C") for each in name):
+    # Formats (Cf) join letters and emoji; controls, surrogates and the rest do not.
+    refused = {"Cc", "Cs", "Co", "Cn"}
+    if name and any(unicodedata.category(each) in refused for each in name):
         raise PydanticCustomError("unprintable", "must have no control characters")
     return name or None
 

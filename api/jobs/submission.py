@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,8 @@ from api.jobs.job_pictures import (
 )
 from api.jobs.request_schemas import JobForm, JobOptions, JobRequest
 from api.jobs.submission_content import SubmissionContent, read_submission
-from shared.errors import DatabaseUnavailable, FieldError
+from shared.assets import remove_asset
+from shared.errors import DatabaseUnavailable, FieldError, ImpastoError
 from shared.jobs.submit import (
     NewJob,
     NewJobInput,
@@ -42,6 +43,7 @@ from shared.params.style import (
     STYLE_ROLES,
     StyleParams,
 )
+from shared.storage.base import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -241,7 +243,7 @@ def store_and_enqueue(
 ) -> SubmittedJob:
     """Store the uploads and the job, and notify the workers; or find an equal job.
 
-    Nothing is stored if the queue is full or an equal job is reused.
+    Nothing is stored if an equal job is reused; nothing stays if the job is refused.
 
     Raises:
         StorageFull: The storage has no space for the pictures.
@@ -251,18 +253,21 @@ def store_and_enqueue(
     digest, reuse = checked.work_digest(), checked.request.reuse
     submitted = find_place(database, owner_id, digest, reuse, limits)
     if submitted is None:
-        inputs = _store_pictures(dependencies, owner_id, checked)
-        new_job = NewJob(
-            owner_id=owner_id,
-            params=_with_assets(checked.params, inputs),
-            inputs=inputs,
-            need_bytes=_need_bytes(checked.params),
-            segments=checked.segments,
-            params_digest=digest,
-            reuse=reuse,
-            options=checked.request.columns(),
-        )
-        submitted = submit_job(database, new_job, limits, current_idempotent_request())
+        with _undone_if_refused(dependencies, owner_id) as new_asset_ids:
+            inputs = _store_pictures(dependencies, owner_id, checked, new_asset_ids)
+            new_job = NewJob(
+                owner_id=owner_id,
+                params=_with_assets(checked.params, inputs),
+                inputs=inputs,
+                need_bytes=_need_bytes(checked.params),
+                segments=checked.segments,
+                params_digest=digest,
+                reuse=reuse,
+                options=checked.request.columns(),
+            )
+            submitted = submit_job(
+                database, new_job, limits, current_idempotent_request()
+            )
     event = "job_reused" if submitted.reused else "job_submitted"
     log.info(event, job_id=submitted.job_id, owner_id=owner_id)
     if not submitted.reused:
@@ -270,16 +275,46 @@ def store_and_enqueue(
     return submitted
 
 
+@contextmanager
+def _undone_if_refused(
+    dependencies: Dependencies, owner_id: str
+) -> Iterator[list[str]]:
+    """Delete the assets whose ids are added to the list if the block is refused.
+
+    The storage may be full, another request may take the last place in the queue, or
+    delete a picture. If the database is away, it may have the job: nothing is deleted.
+    """
+    new_asset_ids: list[str] = []
+    try:
+        yield new_asset_ids
+    except DatabaseUnavailable:
+        raise
+    except ImpastoError:
+        for asset_id in new_asset_ids:
+            with suppress(ImpastoError):  # another request may use it by now
+                key = remove_asset(dependencies.database, owner_id, asset_id)
+                delete_blobs(dependencies.storage, [key] if key else [])
+        raise
+
+
 def _store_pictures(
-    dependencies: Dependencies, owner_id: str, checked: CheckedSubmission
+    dependencies: Dependencies,
+    owner_id: str,
+    checked: CheckedSubmission,
+    new_asset_ids: list[str],
 ) -> tuple[NewJobInput, ...]:
-    """Store the uploads among the pictures; return all pictures as inputs of a job."""
+    """Store the uploads among the pictures; return all pictures as inputs of a job.
+
+    Ids of assets that were not there before are added to `new_asset_ids`.
+    """
     inputs = []
     for picture in checked.pictures:
         asset_id = picture.asset_id
         if asset_id is None:
             upload = checked.uploads[picture.digest]
-            asset_id = store_picture(dependencies, owner_id, upload, picture.info).id
+            stored = store_picture(dependencies, owner_id, upload, picture.info)
+            new_asset_ids += [stored.id] if stored.is_new else []
+            asset_id = stored.id
         inputs.append(NewJobInput(picture.role, picture.position, asset_id))
     return tuple(inputs)
 

@@ -145,7 +145,8 @@ def _begin(content: SubmissionContent, model: type[JobOptions]) -> SubmissionCon
     wrong_parts = [error.pointer for error in content.errors]
     begin_idempotent_request({"body": content.body, "wrong_parts": wrong_parts})
     body = content.body
-    params = body.pop("params", None) or {}
+    params = body.pop("params", None)
+    params = {} if params is None else params
     if not isinstance(params, dict):
         content.errors.append(FieldError("/params", "dict-type", "must be an object"))
         return content
@@ -155,6 +156,8 @@ def _begin(content: SubmissionContent, model: type[JobOptions]) -> SubmissionCon
         if name in misplaced:
             detail = "is no parameter: it stands beside `params`"
             content.errors.append(FieldError(pointer, "misplaced", detail))
+        elif value is None and name in body:
+            continue  # as in the parameters of a job that had no such picture
         elif name in body:
             content.errors.append(FieldError(pointer, "repeated", "is given twice"))
         else:

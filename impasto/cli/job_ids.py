@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from impasto.errors import AmbiguousId
+from impasto.errors import AmbiguousId, InvalidOption
 
 if TYPE_CHECKING:
     from impasto.client.jobs import Jobs
@@ -26,6 +26,8 @@ def resolve_job_id(jobs: Jobs, typed: str) -> str:
     """
     if typed == LAST:
         return _newest_job_id(jobs)
+    if typed in {"", _PREFIX}:  # such as an empty variable of a script
+        raise InvalidOption("the id of a job is empty")
     prefix = typed if typed.startswith(_PREFIX) else _PREFIX + typed
     if len(prefix) >= _FULL_LENGTH:
         return prefix

@@ -60,7 +60,10 @@ def is_loopback_url(url: str) -> bool:
 
 
 def _require_http_url(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as half of an IPv6 address
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ServerUnreachable(
             f"{url!r} is not the address of a server",

@@ -103,9 +103,12 @@ class Transport:
 
     def delete(self, path: str) -> httpx2.Response:
         """Send a DELETE; a repeated one finds nothing more to delete."""
-        return self._with_retries(
+        response = self._with_retries(
             lambda: _raise_for_problem(self._http.delete(path)), retries=0
         )
+        if response.status_code != HTTPStatus.NO_CONTENT:
+            raise ServerUnreachable(f"{response.url} does not answer as Impasto does")
+        return response
 
     def download(self, url: str, target: BinaryIO) -> None:
         """Write a response of any size into `target`, from its start."""
@@ -118,6 +121,9 @@ class Transport:
             if response.is_error:
                 response.read()
             _raise_for_problem(response)
+            media_type = response.headers.get("Content-Type", "")
+            if not media_type.startswith(("image/", "application/json")):
+                raise ServerUnreachable(f"{url}: {media_type or 'this'} is no picture")
             target.writelines(response.iter_bytes())
 
     def _with_retries(self, attempt: Callable[[], T], retries: int) -> T:

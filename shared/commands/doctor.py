@@ -8,12 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from shared.clock import SYSTEM_CLOCK
 from shared.db.database import Database
 from shared.db.migrate import is_current
-from shared.errors import DatabaseUnavailable, ImpastoError, StorageError
+from shared.errors import DatabaseUnavailable, StorageError
 from shared.queries.jobs import read_database_clock
 from shared.queue import Notifier
 from shared.settings import Settings, settings_or_exit
@@ -68,30 +68,41 @@ def run_checks(checks: dict[str, Callable[[], str]]) -> int:
     for name, check in checks.items():
         try:
             sys.stdout.write(f"ok    {name:9} {check()}\n")
-        except (Trouble, ImpastoError) as trouble:
+        except Exception as trouble:  # noqa: BLE001 - whatever is wrong is the finding
             failed = True
-            remedy = trouble.remedy if isinstance(trouble, Trouble) else trouble.hint
-            sys.stdout.write(f"WRONG {name:9} {trouble}\n      {remedy}\n")
+            remedy = getattr(trouble, "remedy", getattr(trouble, "hint", ""))
+            what = str(trouble).partition("\n")[0] or type(trouble).__name__
+            sys.stdout.write(f"WRONG {name:9} {what}\n      {remedy}\n")
     return 1 if failed else 0
 
 
 def _check_database(settings: Settings) -> str:
-    remedy = "start it, or set IMPASTO_DATABASE_URL to where it is"
     try:
-        shown = make_url(settings.database_url).render_as_string(hide_password=True)
+        url = make_url(settings.database_url)
+        shown = url.render_as_string(hide_password=True)
     except ArgumentError as error:
-        what = "IMPASTO_DATABASE_URL is not the address of a database"
-        raise Trouble(what, "write it like sqlite:////FOLDER/impasto.sqlite") from error
+        raise _no_address() from error
     try:
         current = is_current(settings.database_url)
-    except DatabaseUnavailable as error:
-        raise Trouble(f"{shown}: {error}", remedy) from error
+    except ImportError as error:  # of its driver
+        raise _no_address() from error
+    except (DatabaseUnavailable, DatabaseError) as error:
+        what = str(error).partition("\n")[0]
+        remedy = "start it, or set IMPASTO_DATABASE_URL to where it is"
+        raise Trouble(f"{shown}: {what}", remedy) from error
     if not current:
         raise Trouble(
             f"{shown}: its tables are missing or old",
             "run: impasto migrate ('impasto up' does it by itself)",
         )
     return f"{shown}, its clock is {_check_clock(settings):+.1f} s off this host's"
+
+
+def _no_address() -> Trouble:
+    return Trouble(
+        "IMPASTO_DATABASE_URL is not the address of a database",
+        "write it like sqlite:////FOLDER/impasto.sqlite",
+    )
 
 
 def _check_clock(settings: Settings) -> float:

@@ -90,6 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        if "Content-Type" not in answer.headers:
+            is_file = isinstance(answer.body, bytes)
+            self.send_header(
+                "Content-Type", "image/*" if is_file else "application/json"
+            )
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
         self.wfile.write(answer.content)

@@ -17,8 +17,7 @@ _PARTS = {"admin": "shared.commands.doctor", "weights": "worker.doctor"}
 
 def doctor(api_url: ApiUrl = None) -> None:
     """Check the farm, and the database, Redis, storage, device and weights here."""
-    is_up = _check_farm(api_url)
-    failed = False
+    is_up, failed = _check_farm(api_url)
     for component, module in _PARTS.items():
         try:
             require_dependencies(component)
@@ -32,8 +31,8 @@ def doctor(api_url: ApiUrl = None) -> None:
         raise typer.Exit(ERROR)
 
 
-def _check_farm(api_url: str | None) -> bool:
-    """Print whether a farm answers; return whether one runs on this machine."""
+def _check_farm(api_url: str | None) -> tuple[bool, bool]:
+    """Print whether a farm answers; return whether, and whether it lacks workers."""
     try:
         with connect(api_url) as client:
             queue = client.queue()
@@ -47,5 +46,5 @@ def _check_farm(api_url: str | None) -> bool:
                 )
     except ImpastoError as error:
         print_line(f"-     farm      {error}")
-        return False
-    return not api_url
+        return False, False
+    return True, not queue["workers"]

@@ -72,8 +72,20 @@ def test_a_database_that_is_away_and_its_password(examine):
     assert "secret" not in said
 
 
-def test_a_database_address_that_is_none(examine):
-    code, said = examine("--farm-is-up", database_url="nonsense")
+def test_a_file_that_is_no_database(examine, tmp_path):
+    path = tmp_path / "garbage.sqlite"
+    path.write_bytes(b"x" * 5000)
+    code, said = examine("--farm-is-up", database_url=f"sqlite:///{path}")
+
+    assert code == 1
+    assert "WRONG database" in said
+    assert "file is not a database" in said
+    assert "ok    storage" in said
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://me@host/x"])
+def test_a_database_address_that_is_none(examine, url):
+    code, said = examine("--farm-is-up", database_url=url)
 
     assert code == 1
     assert "IMPASTO_DATABASE_URL is not the address of a database" in said

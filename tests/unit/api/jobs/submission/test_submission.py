@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
+from api.jobs import submission
 from shared.db.models.assets import Asset
 from shared.db.models.jobs import Job, JobInput
 from tests.unit.api.conftest import picture
@@ -243,6 +244,51 @@ def test_a_refused_form_leaves_nothing_behind(api, what):
 
     assert response.status_code in {400, 422}, response.text
     assert stored(api) == ([], 0, 0)
+
+
+def test_a_form_that_loses_the_last_place_to_another_leaves_no_picture_behind(
+    make_api, a_picture, monkeypatch
+):
+    api = make_api(max_queued_per_owner=1)
+    api.submitted()
+
+    def pictures():
+        blobs = (api.settings.home / "blobs").rglob("*")
+        files = sorted(path for path in blobs if path.is_file())
+        return files, api.client.get("/v1/assets").json["data"]
+
+    before = pictures()
+    # As if the place was taken between the check and the submission.
+    monkeypatch.setattr(submission, "find_place", lambda *_: None)
+
+    refused = api.submit([(name, a_picture("lime")) for name in ("content", "style")])
+
+    assert (refused.status_code, refused.json["code"]) == (429, "quota-exceeded")
+    assert pictures() == before
+
+
+def test_params_of_another_job_may_be_sent_beside_files(api, a_picture):
+    params = api.client.get(f"/v1/jobs/{api.submitted()}").json["params"]
+    kept = {name: params[name] for name in params.keys() - {"content", "styles"}}
+
+    files = [("content", a_picture("lime")), ("style", a_picture("navy"))]
+    start = ("init_image", a_picture("red"))
+    again = api.submit([*files, start], params={**kept, "init": "image"})
+
+    assert again.status_code == 202, again.text
+
+
+@pytest.mark.parametrize("params", [0, False, [], "x"])
+def test_params_are_an_object_or_nothing(api, params):
+    refused = api.client.post("/v1/jobs", json={"params": params})
+
+    assert "/params" in pointers(refused)
+
+
+def test_a_name_may_have_joiners_that_letters_and_emoji_need(api):
+    name = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{ARTIST PALETTE}"
+
+    assert api.submit(name=name).json["name"] == name
 
 
 def test_a_form_that_a_full_queue_refuses_leaves_nothing_behind(make_api, a_picture):

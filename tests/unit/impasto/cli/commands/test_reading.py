@@ -85,6 +85,27 @@ def test_download_writes_to_standard_output(farm, impasto, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", [["rm", "-f"], ["show"], ["download"]])
+@pytest.mark.parametrize("typed", ["", "job_"])
+def test_an_empty_id_fits_no_job(farm, impasto, command, typed):
+    farm.answers("GET /v1/jobs", Answer(body={"data": [job()]}))
+
+    assert impasto(*command, typed).exit_code == 2
+    assert farm.seen == []
+
+
+@pytest.mark.parametrize("command", [["download", JOB, "-o", "x.png"], ["rm", JOB]])
+def test_a_page_of_a_proxy_is_neither_a_picture_nor_a_deletion(
+    farm, impasto, tmp_path, command
+):
+    page = Answer(200, b"<html>", {"Content-Type": "text/html"})
+    farm.answers(f"{SELF}/result", page)
+    farm.answers(f"DELETE /v1/jobs/{JOB}", page)
+
+    assert impasto(*command).exit_code == 7
+    assert not list(tmp_path.iterdir())
+
+
 def test_rm_deletes_what_has_ended(farm, impasto):
     farm.answers(f"DELETE /v1/jobs/{JOB}", Answer(204, b""))
 
