@@ -141,7 +141,7 @@ def test_a_bad_picture_is_refused_with_a_reason(up, tmp_path):
     done = up.run("submit", bad, STYLE)
 
     assert done.returncode == 1
-    assert "content" in done.stderr
+    assert "PHOTO: this is not a picture" in done.stderr
 
 
 def test_without_a_farm_the_commands_say_what_to_start(farm):
