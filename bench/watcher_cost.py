@@ -80,7 +80,7 @@ class WatchedJob:
         ) as client:
             self.path = submit_job(client, make_pictures(1), _LONG)
         self.job_id = self.path.rpartition("/")[2]
-        farm.wait(self.job_id, lambda job: job.iteration > 0, 120)
+        farm.wait(self.job_id, lambda job: job.iteration > 0)
 
     def measure(self, crowd: ClientLoad) -> Window:
         """Let the crowd watch for a while."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Response, g, request
@@ -28,6 +29,8 @@ from shared.workers.registry import list_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from prometheus_client import Counter, Histogram
 
     from api.dependencies import Dependencies
 
@@ -57,10 +60,17 @@ def count_request(response: Response) -> None:
     """Count a request, and the time that it took unless it was held on purpose."""
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in _METHODS else "other"
-    REQUESTS.labels(route, method, str(response.status_code)).inc()
+    counter, histogram = _series(route, method, response.status_code)
+    counter.inc()
     if not response.is_streamed and "Preference-Applied" not in response.headers:
         seconds = SYSTEM_CLOCK.monotonic() - g.began_at
-        REQUEST_SECONDS.labels(route).observe(seconds)
+        histogram.observe(seconds)
+
+
+@lru_cache(1024)  # to look them up takes as long as to count
+def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    counter = REQUESTS.labels(route, method, str(status))
+    return counter, REQUEST_SECONDS.labels(route)
 
 
 class _FarmCollector(Collector):

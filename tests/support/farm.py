@@ -125,7 +125,7 @@ class Farm:
     def job(self, job_id):
         return get_job(self.db, OWNER, job_id)
 
-    def wait(self, job_id, reached):
+    def wait(self, job_id, reached, patience_seconds=PATIENCE_SECONDS):
         """Poll a job until `reached(job)`; fail with its row and the log if never."""
 
         def found():
@@ -135,10 +135,12 @@ class Farm:
             log = (self.settings.home / "log").read_text()[-4000:]
             return f"{vars(self.job(job_id))}\n{log}"
 
-        return wait_until(found, explain)
+        return wait_until(found, explain, patience_seconds)
 
-    def wait_end(self, job_id):
-        return self.wait(job_id, lambda job: job.finished_at is not None)
+    def wait_end(self, job_id, patience_seconds=PATIENCE_SECONDS):
+        return self.wait(
+            job_id, lambda job: job.finished_at is not None, patience_seconds
+        )
 
     def resumed_from(self, job_id):
         """Iterations that attempts of this job went on from, as the log tells."""

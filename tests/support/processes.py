@@ -17,9 +17,11 @@ def is_alive(pid):
     return state != "Z"
 
 
-def wait_until(condition, explain=lambda: "it never came true"):
+def wait_until(
+    condition, explain=lambda: "it never came true", patience_seconds=PATIENCE_SECONDS
+):
     """Check a condition again and again; return its first true value."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, explain()
         time.sleep(0.02)
