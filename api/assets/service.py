@@ -128,7 +128,7 @@ def serialize_frame(
 
     Args:
         frame: Row of the frame.
-        promote_urls: Of the checkpoints of its job, by iteration; None: not allowed.
+        promote_urls: Promote URL by iteration of a checkpoint; None: not allowed.
     """
     url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(

@@ -50,7 +50,7 @@ class FormSpec:
     """Specification of a form: its model, and words for error messages.
 
     Attributes:
-        subject: What the form submits, for messages.
+        subject: Name of the submitted thing, for messages, such as `a job`.
         model: Model of the form, whose schema has its files and the types of its
             fields.
         example: Command that sends such a form, for hints.

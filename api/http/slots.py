@@ -170,7 +170,7 @@ class DecoderSlots:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class _DecodingOwner:
-    """What one owner may have: requests that decode or wait, and pictures decoded."""
+    """Slots of one owner: for requests that decode or wait, and for pictures."""
 
     requests: BoundedSemaphore
     turns: BoundedSemaphore
