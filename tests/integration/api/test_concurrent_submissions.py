@@ -17,8 +17,11 @@ SERVERS, SUBMITS = 2, 20
 
 @pytest.fixture
 def servers(serve):
-    """Several servers over one database and one storage."""
-    return [serve(auth="keys", submits_per_minute=0) for _ in range(SERVERS)]
+    """Several servers over one database and one storage, with room for each upload."""
+    return [
+        serve(auth="keys", submits_per_minute=0, api_threads=8 * SUBMITS)
+        for _ in range(SERVERS)
+    ]
 
 
 def multipart(url, headers):
