@@ -48,8 +48,7 @@ class Settings(BaseSettings):
         description="`redis://HOST:PORT/DB` or `unix:///SOCKET?db=0`",
     )
     storage_url: str = Field(
-        default_factory=_blobs_under,
-        description="storage of pictures and checkpoints: `file://FOLDER`",
+        default_factory=_blobs_under, description="folder of all blobs: `file://FOLDER`"
     )
     weights_dir: Path = Field(
         default_factory=lambda: user_cache_path("impasto") / "weights",
@@ -76,103 +75,77 @@ class Settings(BaseSettings):
         "worker of `--devices` uses the next port; 0: no metrics",
     )
     api_threads: int = Field(
-        default=64,
-        ge=2,
-        description="maximum requests served at once, besides streams and long polls",
+        default=64, ge=2, description="requests at once, besides streams and long polls"
     )
     max_streams: int = Field(
-        default=256,
-        ge=1,
-        description="maximum open streams and long polls; each uses a thread",
+        default=256, ge=1, description="streams and long polls at once, a thread each"
     )
     max_streams_per_owner: int = Field(
         default=32, ge=1, description="the same, per owner; with keys only"
     )
     stream_seconds: float = Field(
-        default=600,
-        gt=0,
-        description="time after which a stream asks its client to reconnect",
+        default=600, gt=0, description="age at which a stream asks for a reconnect"
     )
     stream_heartbeat_seconds: float = Field(
-        default=15,
-        gt=0,
-        description="time without an event after which a stream sends a comment",
+        default=15, gt=0, description="time after which a silent stream sends a comment"
     )
 
     submits_per_minute: int = Field(
         default=60,
         ge=0,
-        description="maximum per key of requests that create something; 0: no limit",
+        description="requests that create something, per key; 0: no limit",
     )
     requests_per_minute: int = Field(
-        default=1_200,
-        ge=0,
-        description="maximum per key of all other requests; 0: no limit",
+        default=1_200, ge=0, description="all other requests per key; 0: no limit"
     )
 
     max_upload_bytes: int = Field(
-        default=32 * _MIB, ge=1, description="maximum size of an uploaded picture"
+        default=32 * _MIB, ge=1, description="size of an uploaded picture"
     )
     max_pixels: int = Field(
         default=64 * 2**20,
         ge=1,
-        description="maximum pixels of an uploaded picture: 8192 x 6144 fits",
+        description="pixels of an uploaded picture: 8192 x 6144 fits",
     )
-    max_decodes: int = Field(
-        default=2, ge=1, description="maximum pictures decoded at once"
-    )
+    max_decodes: int = Field(default=2, ge=1, description="pictures decoded at once")
     max_queued_per_owner: int = Field(
-        default=1_000, ge=1, description="maximum waiting jobs of an owner"
+        default=1_000, ge=1, description="waiting jobs of an owner"
     )
-    max_queued: int = Field(
-        default=100_000, ge=1, description="maximum waiting jobs in all"
-    )
+    max_queued: int = Field(default=100_000, ge=1, description="waiting jobs in all")
     min_free_bytes: int = Field(
-        default=256 * _MIB,
-        ge=0,
-        description="free storage below which no new job is accepted",
+        default=256 * _MIB, ge=0, description="free storage that a new job needs"
     )
 
-    max_attempts: int = Field(
-        default=4, ge=1, description="maximum attempts of a failing job"
-    )
+    max_attempts: int = Field(default=4, ge=1, description="attempts of a failing job")
     retry_seconds: float = Field(
         default=10,
         gt=0,
-        description="pause before the second attempt; 4 times as long before each "
-        "later one",
+        description="pause before attempt 2; times 4 for each later one",
     )
     lease_seconds: float = Field(
-        default=30,
-        gt=0,
-        description="time without a heartbeat after which a job returns to the queue",
+        default=30, gt=0, description="time without heartbeat until a job is rescued"
     )
     heartbeat_seconds: float = Field(
-        default=2, gt=0, description="time between two heartbeats of a running job"
+        default=2, gt=0, description="time between heartbeats of a running job"
     )
     stall_seconds: float = Field(
-        default=120,
-        gt=0,
-        description="time without progress after which heartbeats end",
+        default=120, gt=0, description="time without progress until heartbeats end"
     )
     watchdog_seconds: float = Field(
         default=60,
         gt=0,
-        description="time after which an idle worker that ignores a due job is "
-        "replaced",
+        description="time until a worker that ignores due jobs is replaced",
     )
     unschedulable_after_seconds: float = Field(
         default=60,
         gt=0,
-        description="time after which a job too large for every known device fails",
+        description="time until a job that no known device can run fails",
     )
     rescue_seconds: float = Field(
         default=5, gt=0, description="time between two rounds of the maintenance"
     )
     renotify_seconds: float = Field(
-        default=10,
-        gt=0,
-        description="time after which workers are notified of a waiting job again",
+        default=10, gt=0, description="time until workers are notified of a job again"
     )
     checkpoint_seconds: float = Field(
         default=30,
@@ -186,47 +159,36 @@ class Settings(BaseSettings):
         description="time between two previews, or 200 times the last write if longer",
     )
     save_retry_seconds: float = Field(
-        default=5, gt=0, description="time between two attempts to store a result"
+        default=5, gt=0, description="time between attempts to store a result"
     )
     save_timeout_seconds: float = Field(
         default=600,
         gt=0,
-        description="time after which a job whose result cannot be stored returns to "
-        "the queue",
+        description="time until a job with an unstored result is requeued",
     )
     paused_days: float = Field(
-        default=30, gt=0, description="time after which a paused job expires"
+        default=30, gt=0, description="time until a paused job expires"
     )
     checkpoint_days: float = Field(
-        default=7,
-        gt=0,
-        description="time for which checkpoints are kept after a job's end",
+        default=7, gt=0, description="time that checkpoints are kept after a job's end"
     )
     result_days: float = Field(
-        default=30,
-        gt=0,
-        description="time for which results and previews are kept after a job's end",
+        default=30, gt=0, description="the same for results and previews"
     )
     tombstone_days: float = Field(
-        default=365,
-        gt=0,
-        description="time for which a job's row and events are kept after its end",
+        default=365, gt=0, description="the same for a job's row and events"
     )
     kept_checkpoint_bytes: int = Field(
-        default=1024 * _MIB,
-        ge=0,
-        description="maximum size of the checkpoints that a job keeps for forks",
+        default=1024 * _MIB, ge=0, description="size of a job's checkpoints for forks"
     )
     orphan_hours: float = Field(
         default=24,
         ge=1,
-        description="age after which blobs that no row names are deleted; longer than "
-        "any upload takes",
+        description="age at which blobs without a row are deleted; no upload may "
+        "last longer",
     )
     worker_threads: int | None = Field(
-        default=None,
-        ge=1,
-        description="CPU threads per worker; default: its share of the machine's",
+        default=None, ge=1, description="CPU threads per worker; default: its share"
     )
     cpu_convolution: Literal["direct", "winograd"] = Field(
         default="direct",
@@ -242,7 +204,7 @@ class Settings(BaseSettings):
         description="precision of activations on CUDA; sums are float32",
     )
     cuda_graphs: bool = Field(
-        default=False, description="use CUDA graphs: record an evaluation and replay it"
+        default=False, description="use CUDA graphs: record and replay an evaluation"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="lowest severity of logged events"
