@@ -1,7 +1,4 @@
-"""Parameters of an exploration of a network's layers: names, ranges, defaults.
-
-The counterpart of `shared.params.style` for the second kind of job.
-"""
+"""Parameters of an exploration of a network's layers: names, ranges, defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from shared.params.networks import NETWORK_CHOICES, NetworkName, layer_names
 from shared.params.style import PoolingName
 
-MIN_PICTURES = 9  # as many as patches per unit, each from another picture
+MIN_PICTURES = 9  # equal to the most patches per unit, each from another picture
 MAX_PICTURES = 200
 MAX_UNITS = 64  # per layer: a larger contact sheet is unreadable
 DEFAULT_TOP_K = 9
@@ -39,46 +36,50 @@ class ExploreParams(BaseModel):
     pictures: tuple[AssetId, ...] = Field(
         default=(),
         max_length=MAX_PICTURES,
-        description="asset ids of pictures sent before; the `picture` files of an "
-        "upload come behind them; with neither, the set that Impasto ships. At least "
-        f"{MIN_PICTURES} distinct ones, at most {MAX_PICTURES}",
+        description="asset ids of stored pictures; the form's `picture` files are "
+        "added after them; default: the pictures that Impasto ships. At least "
+        f"{MIN_PICTURES} distinct pictures, at most {MAX_PICTURES}",
     )
-    network: NetworkName = Field(default="vgg16", description=NETWORK_CHOICES)
+    network: NetworkName = Field(
+        default="vgg16", description=f"network: {NETWORK_CHOICES}"
+    )
     pooling: PoolingName = Field(
-        default="max", description="max: as the network was trained; average: softer"
+        default="max",
+        description="pooling of the network: `max`: as it was trained; `average`: "
+        "mean of 2 x 2 values",
     )
     layers: tuple[str, ...] = Field(
         default=tuple(f"relu{block}_1" for block in range(1, 6)),
         min_length=1,
         validate_default=True,
-        description="a contact sheet is made of each",
+        description="layers; a contact sheet is made of each",
     )
     units: tuple[UnitIndex, ...] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_UNITS,
-        description="the same ones of every layer, from 0; default: by `top_k`",
+        description="channels of every layer, from 0; default: chosen by `top_k`",
     )
     top_k: int | None = Field(
         default=None,
         ge=1,
         le=MAX_UNITS,
         validate_default=True,
-        description="as many units of each layer: those whose patches excite them "
-        f"most on average; default: {DEFAULT_TOP_K}, if no `units` are named",
+        description="number of units of each layer: those with the strongest mean "
+        f"activation by their patches; default: {DEFAULT_TOP_K} without `units`",
     )
     patches: int = Field(
         default=9,
         ge=1,
         le=MIN_PICTURES,
-        description="per unit, each from another picture",
+        description="number of patches per unit, each from another picture",
     )
     max_edge: int = Field(
         default=320,
         ge=64,
         le=1024,
-        description="long side to which larger pictures are shrunk, px: the smaller, "
-        "the more of a picture one patch shows",
+        description="long side to which larger pictures are shrunk, px; with a smaller "
+        "side, a patch shows a larger part of its picture",
     )
 
     @field_validator("layers")
@@ -86,10 +87,10 @@ class ExploreParams(BaseModel):
     def _layers_exist(
         cls, layers: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
-        known = layer_names(info.data.get("network", "vgg16"))
-        if unknown := sorted(set(layers) - set(known)):
+        names = layer_names(info.data.get("network", "vgg16"))
+        if unknown := sorted(set(layers) - set(names)):
             raise ValueError(
-                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(known)}"
+                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(names)}"
             )
         if len(set(layers)) < len(layers):
             raise ValueError("a layer is named twice")
@@ -125,5 +126,5 @@ class ExploreParams(BaseModel):
         return len(self.pictures)
 
     def with_pictures(self, asset_ids: list[str]) -> Self:
-        """Return the parameters with the asset ids of the stored pictures filled in."""
+        """Return the parameters with these asset ids as pictures."""
         return self.model_copy(update={"pictures": tuple(asset_ids)})

@@ -38,7 +38,7 @@ def require_bit_depth(name: ResultFormat, bit_depth: int) -> None:
     """Check that a format can store a number of bits per channel.
 
     Raises:
-        ValueError: It cannot; the message names the formats that can.
+        ValueError: The format cannot; the message names the formats that can.
     """
     if bit_depth not in FORMATS[name].bit_depths:
         able = " or ".join(

@@ -1,4 +1,4 @@
-"""Kinds of jobs, and the parameters of each."""
+"""Kinds of jobs, and the parameters of each kind."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Params = StyleParams | ExploreParams
 
 
 class JobKind(StrEnum):
-    """What a job is about."""
+    """Kind of a job: what it makes."""
 
-    STYLE = "style"  # one picture in the style of others
-    EXPLORE = "explore"  # what excites the units of a network
+    STYLE = "style"  # a picture in the style of others
+    EXPLORE = "explore"  # patches that activate the units of a network most
 
 
 PARAMS_BY_KIND: Mapping[JobKind, type[Params]] = {

@@ -2,8 +2,8 @@
 
 The engine keeps two things in memory. Its *state* is a number of pictures at the size
 of the result, and grows with it. Its *activations* are those of the network for one
-tile, and can be made as small as tiles can: so a device must hold the state and the
-smallest tile, and the memory beyond that makes tiles larger.
+tile, and shrink with the tile. So a device must hold the state and the activations of
+the smallest tile; more memory allows larger tiles.
 
 From this follows the largest picture that fits a device, and a job of that size.
 """
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from shared.params.schedule import Stage
 
 LBFGS_HISTORY = 10  # pairs of steps and gradient differences that are stored
-MAX_CANDIDATES = 16_384  # cells of 4 x 4 px that are stored of each painting: neighbors
-MAX_POSITIONS = 2_048  # of each content layer that are compared: relations
+MAX_CANDIDATES = 16_384  # cells of each painting that the neighbors loss stores
+MAX_POSITIONS = (
+    2_048  # positions of each content layer that the relations loss compares
+)
 _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # of VGG, by block
 # Forward and backward pass of VGG-19 for 64 px and the receptive field of the deepest
 # layer around them, float32: 320 x 320 px of 2,200 bytes each, and temporary copies.
@@ -29,14 +31,14 @@ _SMALLEST_TILE_CELLS = 80**2
 _ACTIVATION_BYTES_PER_PIXEL = SMALLEST_TILE_BYTES / 320**2
 
 _BASE_BYTES = 300_000_000  # the program, the network, a reserve
-_USABLE = 0.8  # of a device's bytes; allocators and other programs take some
-_BYTES_PER_PIXEL = 12  # of one pixel of one picture: three channels, float32
+_USABLE = 0.8  # share of a device's bytes; allocators and other programs take the rest
+_BYTES_PER_PIXEL = 12  # three channels, float32
 # The photo as read, moved and resized, the start, the colors to put back; the point,
 # its gradient, the next point, the result, the preview, the average of iterates.
 _PICTURES = 12
-_PICTURES_PER_STYLE = 4  # as read, moved, resized; its mask and region
+_PICTURES_PER_STYLE = 4  # the painting as read, moved and resized; mask and region
 _PICTURES_OF_OPTIMIZER = {
-    "lbfgs": 2 * LBFGS_HISTORY + 4,  # and the last point, gradient, direction, best
+    "lbfgs": 2 * LBFGS_HISTORY + 4,  # also the last point, gradient, direction, best
     "adam": 3,  # two moments, a step
     "gd": 1,
 }
@@ -44,15 +46,15 @@ _EXPLORE_BYTES_PER_PIXEL = 2_400  # all layers of one forward pass of VGG, float
 
 
 def need_bytes(params: StyleParams) -> int:
-    """Estimate the bytes that a device must have: an upper bound, in smallest tiles."""
+    """Estimate the bytes that a device must have, at most, with the smallest tiles."""
     return round((_state_bytes(params) + SMALLEST_TILE_BYTES) / _USABLE)
 
 
 def activation_bytes(params: StyleParams, device_bytes: int) -> int:
     """Return the bytes for activations on a device; at least those of a smallest tile.
 
-    By a fixed rule, not by the memory that happens to be free: the same job on the same
-    kind of device is computed in the same tiles, and so comes out the same.
+    A fixed rule decides, not the memory that happens to be free: so the same job on the
+    same kind of device is computed in the same tiles, and gives the same result.
     """
     left = round(device_bytes * _USABLE) - _state_bytes(params)
     return max(left, SMALLEST_TILE_BYTES)
@@ -70,7 +72,7 @@ def explore_need_bytes(params: ExploreParams) -> int:
 
 
 def _state_bytes(params: StyleParams) -> int:
-    """Return the bytes of all but the activations, as if pictures were square."""
+    """Return the bytes of all but the activations, for square pictures."""
     pictures = _PICTURES + _PICTURES_OF_OPTIMIZER[params.optimizer or "lbfgs"]
     styles = len(params.styles) * max(1.0, params.style_scale) ** 2
     total_pictures = pictures + _PICTURES_PER_STYLE * styles
@@ -82,8 +84,8 @@ def _state_bytes(params: StyleParams) -> int:
 def _neighbor_bytes(params: StyleParams) -> int:
     """Return the bytes of the neighbors loss besides the activations, float32.
 
-    The candidates of each painting, twice more those of one while it is matched, and
-    the targets and work space of the smallest tile.
+    They are the candidates of each painting, those of one painting twice more during
+    its matching, and the targets and work space of the smallest tile.
     """
     if params.style_loss != "neighbors":
         return 0
@@ -97,8 +99,8 @@ def _neighbor_bytes(params: StyleParams) -> int:
 def _relation_bytes(params: StyleParams) -> int:
     """Return the bytes of the relations loss besides the activations, float32.
 
-    Of each pair of positions a target by layer and the work space of one; of each
-    position the activations and their gradient by layer and, again, work space.
+    Each pair of positions takes a target per layer, and the work space of one layer.
+    Each position takes activations and their gradient per layer, and work space.
     """
     if params.content_loss != "relations":
         return 0
@@ -120,7 +122,7 @@ def largest_fitting_edge(params: StyleParams, device_bytes: int) -> int | None:
         device_bytes: Memory of the device.
 
     Returns:
-        A multiple of 16, at most the job's own max_edge; None: not even 64 px fit.
+        A multiple of 16, at most the job's max_edge; None if not even 64 px fit.
     """
     low, high = MIN_EDGE_PX // STEP_PX - 1, params.max_edge // STEP_PX
     while low < high:  # low fits or is below the minimum; nothing above high fits
@@ -137,7 +139,7 @@ def largest_fitting_edge(params: StyleParams, device_bytes: int) -> int | None:
 def shrink_to_edge(params: StyleParams, max_edge: int) -> StyleParams:
     """Return the same job with a smaller result: only the last scale shrinks.
 
-    Checkpoints of the scales that stay can still be continued from.
+    The job can still resume from checkpoints of the other scales.
     """
     *_, last = params.stages
     smaller: list[Stage] = [stage for stage in params.stages if stage[0] < max_edge]

@@ -6,7 +6,7 @@ from typing import Literal
 
 NetworkName = Literal["vgg16", "vgg19"]
 
-# The source of the weights is named, since other VGG-19 weights give other pictures.
+# The name says where the weights come from: other VGG-19 weights give other pictures.
 VGG19_WEIGHTS = "torchvision's VGG-19 (IMAGENET1K_V1)"
 NETWORK_CHOICES = f"vgg16: the original weights; vgg19: {VGG19_WEIGHTS}"
 

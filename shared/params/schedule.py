@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Quality = Literal["draft", "standard", "fine"]
-# Long side in px, and iterations.
+# Long side in px, and number of iterations.
 Stage = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
 
 MAX_ITERATIONS = 20_000
-SMALLEST_SIDE_PX = 96  # smaller pictures have no forms left to optimize
+SMALLEST_SIDE_PX = 96  # smaller pictures show no forms that could be optimized
 
-# Iterations at the smallest scale, at those between, and at the last one.
+# Iterations at the smallest scale, at each scale between, and at the last one.
 _ITERATIONS: dict[Quality, tuple[int, int, int]] = {
     "draft": (60, 30, 20),
     "standard": (100, 60, 50),
@@ -27,11 +27,11 @@ _ITERATIONS: dict[Quality, tuple[int, int, int]] = {
 def make_schedule(quality: Quality, max_edge: int) -> tuple[tuple[int, int], ...]:
     """Make a coarse-to-fine schedule: halve the long side down to 96 px or a bit more.
 
-    Most iterations run where they are cheap: an iteration costs in proportion to its
-    pixels, and the large forms are settled at the small scales.
+    Most iterations run at small scales: the cost of an iteration is proportional to its
+    pixels, and the large forms develop at the small scales.
 
     Args:
-        quality: Quality, which decides the number of iterations.
+        quality: Quality that decides the number of iterations.
         max_edge: Long side of the result, px.
 
     Returns:

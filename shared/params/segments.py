@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StyleShare(BaseModel):
-    """The new weight of one style picture."""
+    """New weight of one style picture."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,28 +26,35 @@ class StyleShare(BaseModel):
 
 
 class Changes(BaseModel):
-    """What changes; None stays as it is."""
+    """Changes of parameters; a parameter that is None stays the same."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    content_weight: Weight | None = Field(default=None, description="of the photo")
-    style_weight: Weight | None = Field(default=None, description="of the paintings")
-    tv_weight: Weight | None = Field(default=None, description="of total variation")
+    content_weight: Weight | None = Field(
+        default=None, description="weight of the photo"
+    )
+    style_weight: Weight | None = Field(
+        default=None, description="weight of the paintings"
+    )
+    tv_weight: Weight | None = Field(
+        default=None, description="weight of the total variation"
+    )
     styles: Annotated[tuple[StyleShare, ...], Field(max_length=8)] | None = Field(
-        default=None, description="a weight for every style picture, in their order"
+        default=None, description="weight of every style picture, in their order"
     )
     iterations: int | None = Field(
         default=None,
         ge=1,
         le=MAX_ITERATIONS,
-        description="of the last scale; one that has done as many ends at once",
+        description="iterations of the last scale; if it has done as many, it ends at "
+        "once",
     )
 
     @property
     def changes_objective(self) -> bool:
         """Whether the objective changes, not only the number of iterations."""
         weights = (self.content_weight, self.style_weight, self.tv_weight, self.styles)
-        return any(each is not None for each in weights)
+        return any(weight is not None for weight in weights)
 
     def to_json(self) -> dict[str, Any]:
         """Return the changes as JSON, without parameters that stay the same."""
@@ -55,7 +62,7 @@ class Changes(BaseModel):
 
 
 class Segment(BaseModel):
-    """Changes that hold from the iteration after `from_iteration` on."""
+    """Changes that take effect with the iteration after `from_iteration`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,12 +71,12 @@ class Segment(BaseModel):
 
 
 def apply_segments(params: StyleParams, segments: Iterable[Segment]) -> StyleParams:
-    """Apply the changes of `segments`, one after the other.
+    """Apply the changes of all segments, one after the other.
 
     Raises:
-        ValueError: They leave nothing to minimize, do not have one weight per style, or
-            plan too many iterations (pydantic's ValidationError, whose locations are
-            those of `StyleParams`).
+        ValueError: The changes set all weights to 0, do not have one weight per style,
+            or plan too many iterations (pydantic's ValidationError, whose locations
+            are those of `StyleParams`).
     """
     for segment in segments:
         params = StyleParams.model_validate(_apply_changes(params, segment.changes))
@@ -81,7 +88,7 @@ def with_last_iterations(
 ) -> tuple[tuple[int, int], ...]:
     """Return the stages with the iterations of the last scale replaced, unless None.
 
-    Only this part of a change affects the duration of a job: weights cost nothing.
+    Only this part of a change affects the duration of a job; weights do not.
     """
     *others, (side, count) = stages
     return (*others, (side, count if iterations is None else iterations))
