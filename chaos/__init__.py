@@ -1,8 +1,9 @@
-"""Breaks a whole farm on purpose, again and again, and checks what it promised.
+"""Chaos tests: break a whole farm on purpose, and check that it keeps its promises.
 
-`make chaos` starts a real API, real workers, a real Redis behind a proxy, SQLite or
-PostgreSQL; it kills, freezes, cuts and fills them by a seed, then lets the farm settle
-and judges it: docs/reliability.md. The product knows nothing of all this.
+`make chaos` starts a real API, real workers, a real Redis behind a proxy, and SQLite or
+PostgreSQL. Random faults, drawn from a seed, break them. Then all faults end, the farm
+settles, and every promise of docs/reliability.md is checked. The product contains no
+code for these tests.
 """
 
 from __future__ import annotations
@@ -12,5 +13,5 @@ import sys
 
 
 def leave_on_sigterm() -> None:
-    """Have SIGTERM end this process the way Ctrl-C does: with all that it started."""
+    """Make SIGTERM end this process as Ctrl-C does, so that its children end, too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -1,4 +1,4 @@
-"""`python -m chaos`: break farms by seeds, tell whether they kept their promises."""
+"""`python -m chaos`: run chaos episodes, and report whether the promises were kept."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from chaos.farm.running_farm import RunningFarm
 
 KEPT = Path(".chaos")
-_OVERHEAD_SECONDS = 25.0  # to start and to settle, of each episode
+_OVERHEAD_SECONDS = 25.0  # per episode, to start and to settle
 
 
 def main() -> int:
-    """Play all episodes; 1 if a promise was broken, 2 if a part is missing."""
+    """Run all episodes; return 1 if a promise was broken, 2 if a server is missing."""
     options = _options()
     leave_on_sigterm()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 
 def _plans(options: argparse.Namespace) -> Iterator[Plan]:
-    """One seed after the other, the databases in turn."""
+    """Yield the plan of each episode: increasing seeds, alternating databases."""
     share = options.seconds / options.seeds - _OVERHEAD_SECONDS
     for seed in range(options.seed, options.seed + options.seeds):
         database = POSTGRESQL if options.failover else options.database
@@ -98,7 +98,7 @@ def _plans(options: argparse.Namespace) -> Iterator[Plan]:
 
 
 def _keep_logs(scene: RunningFarm, seed: int) -> None:
-    """Keep the logs and the database of an episode that broke a promise."""
+    """Copy the logs and the database of an episode that broke a promise."""
     folder = KEPT / f"seed-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

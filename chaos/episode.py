@@ -1,4 +1,4 @@
-"""One seed: a farm starts, is broken for a while, settles, and is judged."""
+"""Episode: a farm starts, faults break it, it settles, and its promises are checked."""
 
 from __future__ import annotations
 
@@ -41,26 +41,27 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 60.0
 _TICK_SECONDS = 0.05
-HUNG_REASON = "an iteration does not end"  # of the watchdog, in a worker's log
+HUNG_REASON = "an iteration does not end"  # the watchdog's reason in a worker's log
 _PATIENCE_SECONDS = 90.0
-# Told to; by a trap; by the watchdog; killed; told to before it could hear that.
+# Exit codes after SIGTERM; at a failpoint; by the watchdog; after SIGKILL; after a
+# SIGTERM that came before the process had its handler.
 _GOOD_CODES = {0, 1, 75, -9, -15}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do in one episode.
+    """Plan of one episode.
 
     Attributes:
-        seed: Of everything that is drawn.
+        seed: Seed of all random numbers.
         database: `sqlite` or `postgresql`.
-        seconds: How long things are broken; starting and settling come on top.
-        workers: How many.
-        gap_seconds: Between two faults, on average.
-        workers_only: Break workers, and nothing that they need.
-        failover: Let standbys take the place of PostgreSQL, without the last commits.
-        keep: Called with the folder of the logs before it is removed, after a
-            violation.
+        seconds: Duration of the faults; starting and settling take further time.
+        workers: Number of workers.
+        gap_seconds: Mean time between two faults.
+        workers_only: Whether only workers are broken, not what they depend on.
+        failover: Whether a standby can replace PostgreSQL, without the last commits.
+        keep: Function called after a violation with the folder of the logs, before it
+            is removed.
     """
 
     seed: int
@@ -75,7 +76,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one episode."""
+    """Outcome of one episode."""
 
     plan: Plan
     jobs: int
@@ -83,20 +84,20 @@ class Outcome:
     faults: tuple[Fault, ...]
     violations: tuple[Violation, ...]
     recoveries: tuple[Recovery, ...]
-    calm: tuple[float, ...]  # seconds of POST /v1/jobs
-    frozen: tuple[float, ...]  # the same while Redis was frozen
-    settled_seconds: float | None  # None: not within the bound
+    calm: tuple[float, ...]  # response times of POST /v1/jobs
+    frozen: tuple[float, ...]  # response times while Redis was frozen
+    settled_seconds: float | None  # None if the farm did not settle in time
     restarts: int
     claims: int
-    forgotten: int  # jobs that were accepted and have no row, as after a failover
+    forgotten: int  # accepted jobs without a row, possible after a failover
 
 
 def run_episode(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
-    """Play one episode.
+    """Run one episode.
 
     Args:
-        plan: What to do.
-        pictures: What undisturbed jobs make, by variant; filled in when it is empty.
+        plan: Plan of the episode.
+        pictures: Results of undisturbed jobs, by variant; filled if it is empty.
     """
     rng = random.Random(plan.seed)  # noqa: S311 - not for secrets
     with run_farm(plan.database, plan.workers, rng, replicated=plan.failover) as scene:
@@ -113,7 +114,7 @@ def run_episode(plan: Plan, pictures: dict[int, bytes]) -> Outcome:
 
 
 def _undisturbed(scene: RunningFarm) -> dict[int, bytes]:
-    """Make each picture once while nothing is broken."""
+    """Return the result of each variant, computed without faults."""
     sent = {each: scene.load.submit_picture(each) for each in range(len(PICTURES))}
     storage, made = open_storage(f"file://{scene.environment.blobs}"), {}
     deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -144,7 +145,7 @@ def _inject_faults(scene: RunningFarm, plan: Plan) -> None:
 
 
 def _tend(scene: RunningFarm) -> None:
-    """Mend what is due, man empty places, and note what the traps caught."""
+    """Run due repairs, restart ended processes, and record triggered failpoints."""
     scene.delayed.run_due()
     scene.records.faults.extend(collect_triggered_failpoints(scene))
     for number, code in scene.workers.restart_exited():
@@ -155,10 +156,10 @@ def _tend(scene: RunningFarm) -> None:
 
 
 def _settle(scene: RunningFarm) -> float | None:
-    """Mend everything and wait until all jobs are over.
+    """Repair everything and wait until all jobs are over.
 
     Returns:
-        How long that took, None if it did not come to an end in time.
+        Seconds that this took; None if some job did not end in time.
     """
     for berth in scene.workers.slots:
         berth.traps.clear()
@@ -171,7 +172,7 @@ def _settle(scene: RunningFarm) -> float | None:
         server.restart_if_exited()
         server.wait_ready()
     scene.load.stop()
-    scene.threads.shutdown()  # whoever waits for an answer gets it now
+    scene.threads.shutdown()  # all waiting requests get a response now
     while time.monotonic() - began < SETTLE_SECONDS:
         _tend(scene)
         scene.delayed.run_due(all_of_it=True)
@@ -180,7 +181,7 @@ def _settle(scene: RunningFarm) -> float | None:
             if _open_jobs(scene) == 0:
                 return time.monotonic() - began
         except DatabaseUnavailable:
-            pass  # it is on its way back
+            pass  # the API is restarting
         time.sleep(4 * _TICK_SECONDS)
     return None
 
@@ -192,7 +193,7 @@ def _open_jobs(scene: RunningFarm) -> int:
 
 
 def _gather(scene: RunningFarm, pictures: dict[int, bytes]) -> Evidence:
-    """Send all processes home, then read what is left."""
+    """End all processes, then read the evidence."""
     complaints = [*scene.records.surprises, *scene.workers.stop()]
     shown = {
         row.id: tuple(client.state(row.id) for client in scene.clients)

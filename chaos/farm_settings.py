@@ -1,4 +1,4 @@
-"""The settings of a farm under chaos: those of a real one, ten times as fast."""
+"""Settings of a chaos farm: all times are about a tenth of the defaults."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ RETRY_SECONDS = 0.5
 WATCHDOG_SECONDS = 6.0
 STALL_SECONDS = 12.0
 SAVE_RETRY_SECONDS = 0.5
-OUTAGE_SECONDS = (
-    3.0  # instead of `worker.attempts.failures`, which has it as a constant
-)
+OUTAGE_SECONDS = 3.0  # replaces the constant of `worker.attempts.failures`
 
-# How long Redis, the database or the room on the disk are away: each length between
-# these is as likely as ten times that length. After the stall limit and two leases,
-# 18 s, a worker that does nothing is ended by its watchdog: some outages last longer.
+# Shortest and longest outage of Redis, the database or the disk; the logarithm of the
+# length is uniform. The watchdog ends an idle worker after the stall limit and two
+# leases, 18 s: some outages are longer.
 OUTAGE_RANGE_SECONDS = (0.3, 30.0)
 
-# For longer than a lease: a process that stands still, and knows nothing of it.
+# Shortest and longest time that a process is frozen, longer than a lease.
 FREEZE_RANGE_SECONDS = (LEASE_SECONDS + 0.5, LEASE_SECONDS + 3.0)
 
-HOSTS = ("host-a", "host-b")  # of the workers, in turn
+HOSTS = ("host-a", "host-b")  # hosts of the workers, in turn
 
-# A lease runs out, and two rounds of the maintenance see to it; one lease more if the
-# maintenance leader, the database or what is to start has been hit too.
+# After its lease expires, a job is rescued within two rounds of the maintenance. It
+# takes one lease more if a fault also hits the leader, the database or the next worker.
 RECOVERY_SECONDS = LEASE_SECONDS + 2 * RESCUE_SECONDS
 SECOND_FAULT_SECONDS = RECOVERY_SECONDS + LEASE_SECONDS
-# A worker that is told to go does so in that time, besides a step and a write.
+# Time in which a terminated worker ends, besides a step and a write.
 LEAVING_SECONDS = 2.0 + RESCUE_SECONDS
 
 ENVIRONMENT = {
@@ -42,7 +40,7 @@ ENVIRONMENT = {
     "IMPASTO_SAVE_RETRY_SECONDS": str(SAVE_RETRY_SECONDS),
     "IMPASTO_CHECKPOINT_SECONDS": "0.3",
     "IMPASTO_PREVIEW_SECONDS": "0.5",
-    "IMPASTO_MIN_FREE_BYTES": "0",  # the full disk shall be met, not avoided
+    "IMPASTO_MIN_FREE_BYTES": "0",  # so that workers write to a full disk
     "IMPASTO_SUBMITS_PER_MINUTE": "0",
     "IMPASTO_REQUESTS_PER_MINUTE": "0",
     "IMPASTO_WORKER_THREADS": "1",

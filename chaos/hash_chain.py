@@ -1,8 +1,8 @@
-"""A job whose result tells whether it was ever resumed wrongly: a chain of digests.
+"""Hash chain: a job whose result shows whether it was ever resumed wrongly.
 
-Each iteration hashes the link before it together with its own number and the style
-weight in force. A link left out, done twice, or done with another weight changes every
-later one. The last link becomes the pixels of the result.
+Each iteration hashes the previous link, its own number and the present style weight.
+If a link is left out, computed twice, or computed with another weight, all later links
+change. The last link becomes the pixels of the result.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIRST_SEED = 2**40  # jobs of this seed or a higher one are chains
-STEP_SECONDS = 0.02  # an iteration takes
+STEP_SECONDS = 0.02  # duration of an iteration
 
 
 def first_link(seed: int) -> bytes:
-    """What the chain of this seed begins with."""
+    """Return the link that the chain of this seed begins with."""
     return hashlib.sha256(f"chain {seed}".encode()).digest()
 
 
@@ -40,8 +40,8 @@ def last_link(
     """Compute the whole chain at once.
 
     Args:
-        seed: Of the job.
-        iterations: How many were done.
+        seed: Seed of the job.
+        iterations: Number of iterations done.
         weights: (iteration after which it holds, style weight), in order; the first
             holds from 0 on.
     """

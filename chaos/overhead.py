@@ -1,10 +1,10 @@
-"""`python -m chaos.overhead`: what an undisturbed job pays for being safe.
+"""`python -m chaos.overhead`: measure what reliability costs an undisturbed job.
 
-One job on a farm with the settings it has when nobody sets any. Paid is all wall time
-of the attempt that is not engine, reading, encoding or writing the result (claim,
-checkpoints, orders, completion), and all CPU time of the worker's other threads:
-heartbeats, maintenance, registration, watchdog, Celery. Previews, and the CPU time of
-the API, which somebody asks once a second how the job is, are told beside it.
+One job runs on a farm with the default settings. The cost is all wall time of the
+attempt for claim, checkpoints, directives and completion, without the engine and
+without reading, encoding and writing pictures. To this it adds all CPU time of the
+worker's other threads: heartbeats, maintenance, registration, watchdog, Celery.
+Previews, and the CPU time of the API with one poll a second, are printed separately.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 BOUND = 0.01
 _POLL_SECONDS = 1.0
-_SIZE = (768, 512)  # px, of the pictures that are sent
+_SIZE = (768, 512)  # width and height of the uploaded pictures, px
 
 
 def main() -> int:
-    """Print the figures; 1 if they are above the bound."""
+    """Print the figures; return 1 if the cost exceeds the bound."""
     parser = argparse.ArgumentParser(prog="chaos.overhead", description=__doc__)
     parser.add_argument("--max-edge", type=int, default=512)
     parser.add_argument("--database", default="sqlite")
     options = parser.parse_args()
     leave_on_sigterm()
-    found = measure(options.database, {"max_edge": options.max_edge})
-    sys.stdout.write(f"the job: {found['job']:.1f} s\n")
+    seconds = measure(options.database, {"max_edge": options.max_edge})
+    sys.stdout.write(f"the job: {seconds['job']:.1f} s\n")
     for name in ("attempt", CHECKPOINTS, "other threads", PREVIEWS, "API"):
-        share = 100 * found[name] / found[NEEDED]
-        sys.stdout.write(f"{name}: {found[name]:.3f} s, {share:.2f} %\n")
-    paid = (found["attempt"] + found["other threads"]) / found[NEEDED]
-    sys.stdout.write(f"paid: {100 * paid:.2f} %\n")
-    return 1 if paid > BOUND else 0
+        share = 100 * seconds[name] / seconds[NEEDED]
+        sys.stdout.write(f"{name}: {seconds[name]:.3f} s, {share:.2f} %\n")
+    cost = (seconds["attempt"] + seconds["other threads"]) / seconds[NEEDED]
+    sys.stdout.write(f"cost: {100 * cost:.2f} %\n")
+    return 1 if cost > BOUND else 0
 
 
 def measure(database: str, params: Mapping[str, Any]) -> dict[str, float]:
-    """Run one job, and return what it took and what it paid, in seconds."""
+    """Run one job, and return its times and costs by name, in seconds."""
     with ExitStack() as undo:
         ground = undo.enter_context(prepare_environment(database))
         measured = ground.home / "measured.json"
@@ -94,7 +94,7 @@ def _start_worker(
 
 
 def _run_job(server: ApiProcess, params: Mapping[str, Any]) -> float:
-    """Submit a job and ask until it is over; returns the API's CPU seconds."""
+    """Submit a job and poll it until it ends; return the API's CPU seconds."""
     person = ApiClient(server.url)
     pictures = {"content": picture(1, _SIZE), "style": picture(101, _SIZE)}
     _, job = person.submit("measured", json.dumps(dict(params)), pictures)
@@ -118,7 +118,7 @@ def _shares(said: Mapping[str, float], api_seconds: float) -> dict[str, float]:
     return {
         "job": said["all"],
         NEEDED: needed,
-        "attempt": said["all"] - needed - previews,  # checkpoints are a part of it
+        "attempt": said["all"] - needed - previews,  # includes checkpoints
         CHECKPOINTS: said[CHECKPOINTS],
         "other threads": said["other threads"],
         PREVIEWS: previews,

@@ -1,4 +1,4 @@
-"""What is written down while the chaos runs; judged afterwards."""
+"""Records of an episode: submissions, actions and faults, for the checks at the end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ CHAIN, STYLE = "chain", "style"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job that was sent, and what was answered.
+    """Submission of a job, and its response.
 
     Attributes:
-        name: Unique; the row has it.
+        name: Unique name of the job, stored in its row.
         kind: `chain` or `style`.
-        variant: Seed of the chain, or which of the pictures.
-        params: As sent.
-        job_id: None: refused, or no answer came, so that nobody knows.
-        is_unknown: Whether no answer came.
-        at: When it was sent, seconds since 1970.
-        seconds: How long the answer took; with a pause where it had to be sent again.
+        variant: Seed of the chain, or index of the real job.
+        params: Submitted parameters.
+        job_id: Id of the job; None if it was refused or no response came.
+        is_unknown: Whether no response came, so that the job may exist.
+        at: Time of the request, in seconds since 1970.
+        seconds: Response time, including pauses before repeated requests.
     """
 
     name: str
@@ -35,28 +35,28 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class RequestedAction:
-    """A verb that was asked of a job; `status` is None where no answer came."""
+    """Requested action for a job; `status` is None if no response came."""
 
     job_id: str
     verb: str
     status: int | None
     at: float
-    seconds: float = 0.0  # how long the answer took
+    seconds: float = 0.0  # response time
 
 
 @dataclass(frozen=True, slots=True)
 class ChildRequest:
-    """A fork, an extension or a retry that was asked for.
+    """Request for a fork, an extension or a retry.
 
     Attributes:
         parent_id: Id of the job that it continues.
         relation: `fork`, `extend` or `retry`.
-        job_id: Id of the child. None: refused, or nobody knows.
-        is_unknown: Whether there may be a child without an answer that names it.
-        at: When it was sent, seconds since 1970.
-        seconds: How long the answer took; with a pause where it had to be sent again.
+        job_id: Id of the child; None if it was refused or no response came.
+        is_unknown: Whether no response came, so that a child may exist.
+        at: Time of the request, in seconds since 1970.
+        seconds: Response time, including pauses before repeated requests.
         iteration: Iteration that a fork begins at.
-        style_weight: Style weight that a fork asks for, if any.
+        style_weight: Style weight requested for a fork, if any.
         iterations: Number of iterations that an extension adds.
     """
 
@@ -73,7 +73,7 @@ class ChildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RemovedInput:
-    """A picture that vanished from the storage: key of its blob, and since when."""
+    """Picture that a fault removed: key of its blob, and time of the removal."""
 
     key: str
     at: float
@@ -81,9 +81,9 @@ class RemovedInput:
 
 @dataclass(frozen=True, slots=True)
 class LostCommits:
-    """A time in which the database took commits that it then forgot.
+    """Period whose commits the database lost.
 
-    All that was committed before `since` was kept, and all after `until`.
+    Commits before `since` and after `until` are not lost.
     """
 
     since: float
@@ -92,15 +92,15 @@ class LostCommits:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that was broken on purpose.
+    """Fault that was injected.
 
     Attributes:
-        kind: Of the table of `chaos.faults`.
-        at: When it began, seconds since 1970.
-        until: When it was over by itself or was undone.
-        job_id: The job of the worker that it hit.
-        fence: Of that worker's claim.
-        more: For people.
+        kind: Name of the kind of fault.
+        at: Time of its beginning, in seconds since 1970.
+        until: Time of its end, by itself or by a repair.
+        job_id: Id of the job whose worker it hit.
+        fence: Fence of that worker's claim.
+        more: Details as text.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Records:
-    """All of it, as it happens."""
+    """Records of one episode."""
 
     submissions: list[Submission] = field(default_factory=list)
     actions: list[RequestedAction] = field(default_factory=list)
@@ -121,4 +121,6 @@ class Records:
     removed_inputs: list[RemovedInput] = field(default_factory=list)
     lost_commits: list[LostCommits] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    surprises: list[str] = field(default_factory=list)  # violations seen on the way
+    surprises: list[str] = field(
+        default_factory=list
+    )  # violations found during the episode

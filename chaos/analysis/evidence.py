@@ -1,4 +1,4 @@
-"""What is left once the farm stands still: rows, events, blobs. Not judged here."""
+"""Evidence of an episode: rows, events and blobs after all processes have ended."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ROW = (
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job at the end, as its row says."""
+    """Row of a job at the end of the episode."""
 
     id: str
     name: str | None
@@ -61,7 +61,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobTransition:
-    """One event of a job."""
+    """Event of a job, with the states before and after it."""
 
     job_id: str
     event: str
@@ -73,26 +73,26 @@ class JobTransition:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that the judge looks at.
+    """Evidence that the invariants are checked with.
 
     Attributes:
-        submissions: What was sent.
+        submissions: Submitted jobs.
         actions: Requested actions.
         children: Requested forks, extensions and retries.
-        removed_inputs: Pictures that vanished from the storage.
-        lost_commits: Times whose commits the database forgot.
-        rows: All jobs.
-        events: By job, in order.
-        weights: By job: (iteration after which it holds, style weight), in order.
-        results: Bytes of results by key; keys whose blob is missing are not there.
-        pictures: What undisturbed jobs made, by variant.
+        removed_inputs: Pictures that a fault removed from the storage.
+        lost_commits: Periods whose commits the database lost.
+        rows: Rows of all jobs.
+        events: Events of each job, in order.
+        weights: (iteration after which it holds, style weight) of each job, in order.
+        results: Bytes of results by key, without those that are missing in the storage.
+        pictures: Results of undisturbed jobs, by variant.
         inputs: Keys of each job's pictures.
-        api_states: States of each job in the API servers at the end.
-        counts: By owner: (queued, running), as the owners' table has it.
-        orphan_keys: Keys of blobs that no row names after a day's collection.
+        api_states: States of each job according to the API servers, at the end.
+        counts: (queued, running) by owner, from the owners' table.
+        orphan_keys: Keys of blobs without a row, after orphans were deleted.
         missing_checkpoints: Keys of checkpoints in rows that the storage lacks.
-        complaints: What went wrong with processes.
-        thought_hung: How often a watchdog said that an iteration does not end.
+        complaints: Errors of processes.
+        thought_hung: How often a watchdog reported that an iteration does not end.
     """
 
     submissions: Sequence[Submission]
@@ -115,7 +115,7 @@ class Evidence:
 
 
 def read_rows(ground: FarmEnvironment) -> list[JobRecord]:
-    """Read all jobs."""
+    """Read the rows of all jobs."""
     columns = [getattr(Job, name) for name in _ROW]
     with ground.db.read() as session:
         found = session.execute(select(*columns).order_by(Job.id)).all()
@@ -123,7 +123,7 @@ def read_rows(ground: FarmEnvironment) -> list[JobRecord]:
 
 
 def read_events(ground: FarmEnvironment) -> dict[str, list[JobTransition]]:
-    """Read all events, by job."""
+    """Read the events of all jobs."""
     events: dict[str, list[JobTransition]] = {}
     with ground.db.read() as session:
         for one in session.scalars(select(JobEvent).order_by(JobEvent.seq)):
@@ -137,7 +137,7 @@ def read_events(ground: FarmEnvironment) -> dict[str, list[JobTransition]]:
 def read_weights(
     ground: FarmEnvironment, rows: Sequence[JobRecord]
 ) -> dict[str, list[Any]]:
-    """Read which style weight held from which iteration on; pending ones never did."""
+    """Read the style weights of each job, without pending changes."""
     weights = {row.id: [(0, float(row.params["style_weight"]))] for row in rows}
     begun = select(JobSegment).where(JobSegment.from_iteration.is_not(None))
     with ground.db.read() as session:
@@ -153,7 +153,7 @@ def read_weights(
 def read_results(
     ground: FarmEnvironment, rows: Sequence[JobRecord]
 ) -> dict[str, bytes]:
-    """Read all results that rows name and the storage has."""
+    """Read the results that rows refer to and the storage has."""
     storage, results = open_storage(f"file://{ground.blobs}"), {}
     for key in {row.result_key for row in rows} - {None}:
         try:
@@ -176,24 +176,24 @@ def read_inputs(ground: FarmEnvironment) -> dict[str, frozenset[str]]:
 
 
 def read_counts(ground: FarmEnvironment) -> dict[str, tuple[int, int]]:
-    """Read how many jobs the owners' table counts."""
+    """Read the counts of jobs in the owners' table."""
     with ground.db.read() as session:
         owners = session.scalars(select(Owner)).all()
     return {one.id: (one.queued, one.running) for one in owners}
 
 
 class _Tomorrow(Clock):
-    """This host's clock, a day later."""
+    """Clock that is one day ahead of the host's clock."""
 
     def time(self) -> float:
         return super().time() + _DAY_SECONDS
 
 
 def collect_orphans(ground: FarmEnvironment) -> tuple[list[str], list[str]]:
-    """Let the collector of orphans run as it would a day later.
+    """Delete orphans as the maintenance would a day later.
 
     Returns:
-        Keys of blobs that no row names even then, and of checkpoints that are missing.
+        Keys of blobs that still have no row, and of checkpoints that are missing.
     """
     storage = open_storage(f"file://{ground.blobs}")
     sweep = OrphanCollector(ground.db, storage, _DAY_SECONDS / 2, _Tomorrow())

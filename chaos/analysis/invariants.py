@@ -1,6 +1,6 @@
-"""Whether a farm kept its promises: everything it should not have done, by job.
+"""Invariants: the promises of a farm, checked with the evidence of an episode.
 
-Knows nothing of how the chaos was made; the tables of states are the product's.
+The checks do not depend on the faults. The tables of states are those of the product.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FAILED, UNTRUE, DISOBEYED, LEFT = "failed", "untrue", "disobeyed", "left behind"
 WASTED = "wasted"
 
 _LOSSES = {Event.RESCUE, Event.CRASH_LOOP}
-_CRASH_LOOP_LOSSES = 3  # in a row, without a checkpoint in between
+_CRASH_LOOP_LOSSES = 3  # losses of a worker in a row, without a checkpoint
 _OK = range(200, 300)
 _CHECKPOINT_KEY = re.compile(r"checkpoints/([^/]+)/(\d+)")
 _JOB_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/")
@@ -42,7 +42,7 @@ _JOB_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was not kept."""
+    """Broken promise."""
 
     kind: str
     what: str
@@ -55,7 +55,7 @@ def check_invariants(evidence: Evidence) -> list[Violation]:
 
 
 def lost(evidence: Evidence) -> Iterator[Violation]:
-    """A job that was accepted has a row for ever, if the database kept it."""
+    """Find accepted jobs without a row, unless the database lost the commit."""
     there = {row.id for row in evidence.rows}
     for sent in (*evidence.submissions, *evidence.children):
         if sent.job_id is None or sent.job_id in there:
@@ -65,21 +65,24 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _may_be_forgotten(evidence: Evidence, at: float, seconds: float) -> bool:
-    """Whether what was asked and answered then may have been committed and lost."""
+    """Whether the commit of a request at that time may be among the lost commits."""
     return any(
         at < one.until and at + seconds > one.since for one in evidence.lost_commits
     )
 
 
 def stuck(evidence: Evidence) -> Iterator[Violation]:
-    """Every job ends once nothing is broken any more."""
+    """Find jobs that did not end although all faults were over."""
     for row in evidence.rows:
         if row.state not in TERMINAL:
             yield Violation(STUCK, row.id, f"{row.name}: still {row.state}")
 
 
 def doubled(evidence: Evidence) -> Iterator[Violation]:
-    """One row per submission; one end and one result per job, of the last claim."""
+    """Find doubled rows, ends and results.
+
+    A submission has one row. A job has one end and one result, made by its last claim.
+    """
     names = Counter(row.name for row in evidence.rows if row.parent_id is None)
     for name, count in names.items():
         if count > 1:
@@ -94,7 +97,7 @@ def doubled(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _children_nobody_asked_for(evidence: Evidence) -> Iterator[Violation]:
-    """One row per request: as many without an answer that names them as had none."""
+    """Find children beyond one per request, counting requests without an answer."""
     accepted = {one.job_id for one in evidence.children}
     unknown = Counter(
         (one.parent_id, one.relation) for one in evidence.children if one.is_unknown
@@ -131,7 +134,7 @@ def _result_of_the_last_claim(
 
 
 def unequal(evidence: Evidence) -> Iterator[Violation]:
-    """Every result is the one that an undisturbed run makes, to the last bit."""
+    """Find results that differ from those of an undisturbed run, in any bit."""
     sent = {one.name: one for one in evidence.submissions}
     rows = {row.id: row for row in evidence.rows}
     for row in evidence.rows:
@@ -154,7 +157,7 @@ def unequal(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _first_ancestor(row: JobRecord, rows: Mapping[str, JobRecord]) -> JobRecord:
-    """The job that was submitted, of which a child of children is."""
+    """Return the submitted job from which a child descends."""
     while row.parent_id is not None:
         row = rows[row.parent_id]
     return row
@@ -170,7 +173,10 @@ def _is_right(
 
 
 def failed(evidence: Evidence) -> Iterator[Violation]:
-    """No fault fails a job, but three losses in a row, and the loss of its picture."""
+    """Find failed jobs without a valid reason.
+
+    Valid reasons are three lost workers in a row, and the loss of an input picture.
+    """
     for row in evidence.rows:
         if row.state == JobState.EXPIRED:
             yield Violation(FAILED, row.id, "expired")
@@ -187,7 +193,7 @@ def failed(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _removals(evidence: Evidence, row: JobRecord) -> list[float]:
-    """When pictures of this job vanished."""
+    """Return the times at which pictures of this job were removed."""
     keys = evidence.inputs.get(row.id, frozenset())
     return [one.at for one in evidence.removed_inputs if one.key in keys]
 
@@ -202,12 +208,12 @@ def _painted_from_nothing(evidence: Evidence, row: JobRecord) -> Iterator[Violat
 
 
 def untrue(evidence: Evidence) -> Iterator[Violation]:
-    """The events tell the whole story, each a move of the tables."""
+    """Find jobs whose events have gaps or contradict the tables of transitions."""
     for row in evidence.rows:
         events = evidence.events.get(row.id, ())
         state, fence = None, 0
         for one in events:
-            if one.from_state != state or one.state not in _leads(one):
+            if one.from_state != state or one.state not in _allowed_states(one):
                 why = f"{one.event}: {one.from_state} to {one.state}, was {state}"
                 yield Violation(UNTRUE, row.id, why)
             grows = one.event in {Event.CLAIM, *_LOSSES}
@@ -225,19 +231,20 @@ def untrue(evidence: Evidence) -> Iterator[Violation]:
     yield from _miscounted(evidence)
 
 
-def _leads(one: JobTransition) -> set[str]:
-    """Where the tables say that an event may lead from the state it began in."""
-    if one.event == "submit":
-        return {JobState.QUEUED} if one.from_state is None else set()
-    if one.from_state is None:
+def _allowed_states(transition: JobTransition) -> set[str]:
+    """Return the states that the tables allow after an event in its first state."""
+    event = transition.event
+    if event == "submit":
+        return {JobState.QUEUED} if transition.from_state is None else set()
+    if transition.from_state is None:
         return set()
-    was = JobState(one.from_state)
-    found: set[str] = {was} if one.event == "steered" else set()
-    if one.event in ACTIONS and was in ACTIONS[one.event]:
-        found.add(ACTIONS[one.event][was].state)
-    if one.event in EVENTS and was in EVENTS[one.event]:
-        found.add(EVENTS[one.event][was])
-    return found
+    state = JobState(transition.from_state)
+    allowed: set[str] = {state} if event == "steered" else set()
+    if event in ACTIONS and state in ACTIONS[event]:
+        allowed.add(ACTIONS[event][state].state)
+    if event in EVENTS and state in EVENTS[event]:
+        allowed.add(EVENTS[event][state])
+    return allowed
 
 
 def _miscounted(evidence: Evidence) -> Iterator[Violation]:
@@ -250,7 +257,7 @@ def _miscounted(evidence: Evidence) -> Iterator[Violation]:
 
 
 def disobeyed(evidence: Evidence) -> Iterator[Violation]:
-    """What was accepted is done, and what nobody asked for is not."""
+    """Find accepted actions without effect, and effects without an action."""
     rows = {row.id: row for row in evidence.rows}
     accepted: dict[str, set[str]] = {}
     for one in evidence.actions:
@@ -260,7 +267,7 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
     for job_id, verbs in accepted.items():
         row = rows.get(job_id)
         if row is None or row.state not in TERMINAL:
-            continue  # said already
+            continue  # reported by another check
         if "cancel" in verbs and row.state != JobState.CANCELED:
             yield Violation(DISOBEYED, job_id, f"cancel accepted, {row.state}")
     asked = {(one.job_id, one.verb) for one in evidence.actions}
@@ -271,7 +278,7 @@ def disobeyed(evidence: Evidence) -> Iterator[Violation]:
 
 
 def disobeyed_in_a_child(evidence: Evidence) -> Iterator[Violation]:
-    """A fork, an extension or a retry is the job that was asked for."""
+    """Find forks, extensions and retries that differ from their request."""
     rows = {row.id: row for row in evidence.rows}
     for asked in evidence.children:
         if asked.job_id in rows and asked.parent_id in rows:
@@ -292,12 +299,15 @@ def _early(row: JobRecord, *, asked_for: bool) -> Iterator[Violation]:
 def _wrong_child(
     evidence: Evidence, asked: ChildRequest, job: JobRecord, parent: JobRecord
 ) -> Iterator[Violation]:
-    """A child is of its parent, as long as was asked for, with its style weights."""
+    """Return how a child differs from its request.
+
+    It is compared by its parent, its length and its style weights.
+    """
     is_related = (job.parent_id, job.relation) == (asked.parent_id, asked.relation)
     if not is_related or asked.iteration not in {None, job.parent_iteration}:
         why = f"{job.relation} of {job.parent_id} at {job.parent_iteration}"
         yield Violation(DISOBEYED, job.id, f"{why}, asked for: {asked}")
-    # A fork leaves out iterations that were added after the one where it begins.
+    # A fork has no iterations that were added after the one at which it begins.
     longer = job.iterations - parent.iterations - asked.iterations
     if longer > 0 or (longer < 0 and asked.relation != Relation.FORK):
         why = f"{job.iterations} iterations, its parent has {parent.iterations}"
@@ -312,14 +322,14 @@ def _wrong_child(
 
 
 def wasted(evidence: Evidence) -> Iterator[Violation]:
-    """No worker is ended because it waits: no iteration of this farm ever hangs."""
+    """Find workers that a watchdog ended as hung; no iteration of this farm hangs."""
     if evidence.thought_hung:
         why = f"{evidence.thought_hung} times an iteration was thought to hang"
         yield Violation(WASTED, "workers", why)
 
 
 def left_behind(evidence: Evidence) -> Iterator[Violation]:
-    """No process, and after a day no file, that nothing names."""
+    """Find processes and, a day later, blobs that are left without an owner."""
     for key in evidence.orphan_keys:
         if not _is_of_a_forgotten_job(evidence, key):
             yield Violation(LEFT, key, "no row names it, and nobody collects it")
@@ -332,16 +342,16 @@ def left_behind(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _is_of_a_forgotten_job(evidence: Evidence, key: str) -> bool:
-    """Whether a blob is of a job that the database forgot: it is never touched."""
+    """Whether a blob belongs to a job whose row the database lost."""
     named = _JOB_KEY.match(key)
     is_known = named is not None and named[1] in {row.id for row in evidence.rows}
     return bool(evidence.lost_commits) and named is not None and not is_known
 
 
 def _is_of_a_row_that_came_back(evidence: Evidence, key: str) -> bool:
-    """Whether the row of a checkpoint had been deleted, with its blob, and came back.
+    """Whether the row of a deleted checkpoint came back with a lost commit.
 
-    Only a claim from before can have made such a checkpoint.
+    Only an earlier claim can have made such a checkpoint.
     """
     if (named := _CHECKPOINT_KEY.match(key)) is None:
         return False

@@ -1,4 +1,4 @@
-"""How long jobs were without a worker, and people without an answer, by fault."""
+"""Recovery times of jobs and response times of the API, by fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chaos.analysis.evidence import JobTransition
     from chaos.records import Fault, Submission
 
-# After these a job still waits for somebody to run it again.
+# Events after which a job still waits for a worker.
 _ON_THE_WAY = {Event.RESCUE, Event.RELEASE, Event.RETRY, "steer", "steered"}
 _HARMLESS = {
     "cancel", "pause", "finish", "steer", "fork", "extend", "retry", "input removed",
@@ -25,18 +25,18 @@ _OF_REDIS = {
     FROZEN, "FLUSHALL", "Redis killed", "connections half open", "connections reset",
     "network silent",
 }  # fmt: skip
-# What an answer of the API needs, or who may stand still with a lock in its hand.
+# Faults of what a response of the API needs, or of a process that may hold a lock.
 _MAY_BLOCK = ("PostgreSQL", "SQLite", "disk", "API", "SIGSTOP", "freeze")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A job that lost its worker, and ran again.
+    """Recovery of a job that lost its worker.
 
     Attributes:
-        kind: Of the fault.
-        seconds: From the fault to the next claim.
-        alone: Whether nothing else was broken meanwhile.
+        kind: Kind of the fault.
+        seconds: Seconds from the fault to the next claim.
+        alone: Whether no other fault was active in that time.
     """
 
     kind: str
@@ -47,9 +47,9 @@ class Recovery:
 def compute_recoveries(
     faults: Sequence[Fault], events: Mapping[str, Sequence[JobTransition]]
 ) -> list[Recovery]:
-    """Find for each fault that hit a job when the job ran again.
+    """Compute the recovery after each fault that hit a job.
 
-    Jobs that ended by themselves, or were paused or canceled meanwhile, tell nothing.
+    Jobs that ended, or were paused or canceled before the next claim, are left out.
     """
     found = []
     for fault in faults:
@@ -64,11 +64,11 @@ def compute_recoveries(
 def compute_delays(
     submissions: Sequence[Submission], faults: Sequence[Fault]
 ) -> tuple[list[float], list[float]]:
-    """How long answers to POST /v1/jobs took, in seconds.
+    """Compute the response times of POST /v1/jobs, in seconds.
 
     Returns:
-        Those while nothing was broken that an answer needs, and those while Redis was
-        frozen and nothing else was broken.
+        Times without any fault that affects a response, and times while Redis was
+        frozen and no other fault was active.
     """
     frozen = [one for one in faults if one.kind == FROZEN]
     others = [one for one in faults if one.kind.startswith(_MAY_BLOCK)]
@@ -87,14 +87,14 @@ def compute_delays(
 def compute_notification_delay(
     calm: Sequence[float], waited: Sequence[float]
 ) -> float | None:
-    """What a frozen Redis added at most to the usual answer, seconds."""
+    """Return the most that a frozen Redis added to the usual response time, in s."""
     if not calm or not waited:
         return None
     return max(0.0, max(waited) - median(calm))
 
 
 def quantile(values: Iterable[float], share: float) -> float:
-    """The smallest of the values that at least this share does not exceed."""
+    """Return the smallest value that is not below at least this share of the values."""
     ordered = sorted(values)
     rank = max(0, -(-len(ordered) * share // 1) - 1)
     return ordered[int(rank)]

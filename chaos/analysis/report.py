@@ -1,6 +1,6 @@
-"""What episodes together showed, for people and as JSON.
+"""Report of chaos episodes, as text and as JSON.
 
-`python -m chaos.analysis.report FILE...` tells it of several runs at once.
+`python -m chaos.analysis.report FILE...` reports several runs together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def to_json(outcome: Outcome) -> Episode:
-    """One episode as it stands in the JSON."""
+    """Return the outcome of an episode as JSON."""
     plan = outcome.plan
     return {
         "seed": plan.seed,
@@ -51,7 +51,7 @@ def to_json(outcome: Outcome) -> Episode:
 
 
 def format_verdict(episodes: Sequence[Episode]) -> str:
-    """The last line."""
+    """Return the last line of the report: how many promises were broken."""
     jobs = sum(one["jobs"] for one in episodes)
     faults, violations = (
         sum(len(one[what]) for one in episodes) for what in ("faults", "violations")
@@ -60,7 +60,7 @@ def format_verdict(episodes: Sequence[Episode]) -> str:
 
 
 def format_episode(episode: Episode) -> str:
-    """One episode in a few lines, its violations with the seed."""
+    """Return a few lines about an episode, with its seed and its violations."""
     settled = episode["settled_seconds"]
     states = ", ".join(f"{count} {name}" for name, count in episode["states"].items())
     seed = f"seed {episode['seed']} on {episode['database']}"
@@ -69,7 +69,7 @@ def format_episode(episode: Episode) -> str:
         f"{episode['claims']} claims, {episode['restarts']} workers restarted, "
         "settled in " + ("NEVER" if settled is None else f"{settled:.1f} s")
     ]
-    if forgotten := episode.get("forgotten"):  # not there in older files
+    if forgotten := episode.get("forgotten"):  # missing in older files
         lines.append(f"{forgotten} more jobs were forgotten with their commits")
     lines += [
         f"VIOLATION {seed}: {one['kind']}: {one['what']}: {one['why']}"
@@ -79,7 +79,7 @@ def format_episode(episode: Episode) -> str:
 
 
 def format_fault_table(episodes: Sequence[Episode]) -> str:
-    """Faults and recoveries by kind, as Markdown."""
+    """Return a table of faults and recoveries by kind, as Markdown."""
     counts = Counter(fault["kind"] for one in episodes for fault in one["faults"])
     recoveries = [each for one in episodes for each in one["recoveries"]]
     lines = [
@@ -98,7 +98,7 @@ def format_fault_table(episodes: Sequence[Episode]) -> str:
 
 
 def format_bounds() -> str:
-    """What follows from the settings for a job that has lost its worker."""
+    """Return a line with the bound of the recovery time, from the settings."""
     return (
         f"bounds, Redis and the database being there: {RECOVERY_SECONDS:g} s, with a "
         f"second fault {SECOND_FAULT_SECONDS:g} s; SIGTERM {LEAVING_SECONDS:g} s"
@@ -106,7 +106,7 @@ def format_bounds() -> str:
 
 
 def format_response_times(episodes: Sequence[Episode]) -> str:
-    """How long POST /v1/jobs took, in one line."""
+    """Return a line with the response times of POST /v1/jobs."""
     calm = [each for one in episodes for each in one["calm"]]
     frozen = [each for one in episodes for each in one["frozen"]]
     delay = compute_notification_delay(calm, frozen)
@@ -120,7 +120,7 @@ def format_response_times(episodes: Sequence[Episode]) -> str:
 
 
 def save(path: Path, episodes: Sequence[Episode], about: Episode) -> None:
-    """Write everything as JSON."""
+    """Write all episodes as JSON."""
     said = {**about, "verdict": format_verdict(episodes), "episodes": episodes}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(said, indent=1) + "\n")
@@ -140,7 +140,7 @@ def _read(paths: Iterable[str]) -> list[Episode]:
 
 
 def main() -> None:
-    """Tell of all runs whose JSON files are named."""
+    """Print a report of the runs whose JSON files are given."""
     episodes = _read(sys.argv[1:])
     lines = [
         *map(format_episode, episodes),

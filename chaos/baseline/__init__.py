@@ -1,1 +1,1 @@
-"""The same chains and the same faults on plain Celery, to compare with."""
+"""Baseline: the same hash chains and faults on plain Celery, for comparison."""

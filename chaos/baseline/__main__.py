@@ -1,4 +1,4 @@
-"""`python -m chaos.baseline`: plain Celery under the same faults, as a table."""
+"""`python -m chaos.baseline`: print what the same faults do to plain Celery."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Play all seeds with defaults, then with acks_late."""
+    """Run the episodes of all seeds with Celery's defaults, then with acks_late."""
     parser = argparse.ArgumentParser(prog="chaos.baseline", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="of each episode")
     parser.add_argument("--seed", type=int, default=1, help="the first")
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def table(outcomes: Sequence[PlainOutcome]) -> str:
-    """Both ways of running Celery, as Markdown."""
+    """Return a table of both configurations of Celery, as Markdown."""
     lines = [
         "| | tasks | faults | lost | of these ran | stuck | twice | failed | wrong |",
         "| --- " + 8 * "| ---: " + "|",

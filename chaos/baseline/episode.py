@@ -1,4 +1,4 @@
-"""One episode of plain Celery: tasks, faults, and what became of each task."""
+"""Episode of plain Celery: tasks, faults, and the outcome of each task."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ SETTLE_SECONDS = 60.0
 _WORKERS = 4
 _START_SECONDS = 5.0
 _TASK_SECONDS = sum(CHAIN_ITERATIONS) / 2 * STEP_SECONDS  # on average
-_SURE_SECONDS = 20.0  # nothing waits for so long: what has no result will have none
-VISIBILITY_SECONDS = 15.0  # several times what a task takes
+_SURE_SECONDS = 20.0  # a task without a result after this time never gets one
+VISIBILITY_SECONDS = 15.0  # several times the duration of a task
 _TICK_SECONDS = 0.05
 _QUEUE, _UNACKED = "celery", "unacked"
-# Redis writes all it is told to a file, so that a crash costs a second at most.
+# Redis appends all writes to a file, so that a crash loses one second at most.
 _LASTING = {"appendonly": "yes", "appendfsync": "everysec"}
 
 
 def double(scene: RunningFarm) -> Fault | None:
-    """Put copies of the messages that wait once more into the queue."""
+    """Add a copy of every waiting message to the queue."""
     if "redis" in scene.broken_parts:
         return None
     with redis.Redis.from_url(scene.environment.redis.url) as client:
@@ -65,8 +65,8 @@ def double(scene: RunningFarm) -> Fault | None:
     return Fault("notifications doubled", now, now) if waiting else None
 
 
-# As often as against each other in `chaos.faults`; what plain Celery has no part for
-# (databases, checkpoints, verbs) is left out.
+# The relative frequencies are those of `chaos.faults`. Faults of parts that plain
+# Celery lacks (databases, checkpoints, actions) are left out.
 FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     kill: 3, terminate: 2, freeze: 2, flush: 3, kill_redis: 1.5, freeze_redis: 2,
     half_open: 2, swallow: 1.5, reset: 3, double: 3,
@@ -76,18 +76,18 @@ WITHOUT_FLUSH = {fault: often for fault, often in FAULTS.items() if fault is not
 
 @dataclass(frozen=True, slots=True)
 class PlainOutcome:
-    """What became of the tasks of one episode.
+    """Outcome of the tasks of one episode: numbers of tasks.
 
     Attributes:
-        tasks: Accepted: `apply_async` returned.
-        refused: It raised.
-        faults: How many, by kind.
-        lost: No result, and no message that could lead to one.
-        gone: Of those, tasks that did run: only their result was lost.
-        stuck: No result, but their message is still there.
-        doubled: Ran to the end more than once.
-        failed: The result is an error.
-        wrong: Another result than undisturbed.
+        tasks: Accepted tasks: `apply_async` returned.
+        refused: Refused tasks: `apply_async` raised an error.
+        faults: Number of faults, by kind.
+        lost: Tasks without a result and without a message that could lead to one.
+        gone: Lost tasks that did run: only their result was lost.
+        stuck: Tasks without a result, whose message still exists.
+        doubled: Tasks that ran to the end more than once.
+        failed: Tasks whose result is an error.
+        wrong: Tasks whose result differs from that of an undisturbed run.
     """
 
     seed: int
@@ -111,14 +111,14 @@ def run_episode(
     gap: float = 0.5,
     flushes: bool = True,
 ) -> PlainOutcome:
-    """Play one episode.
+    """Run one episode.
 
     Args:
-        seed: Of everything that is drawn.
-        seconds: How long things are broken.
-        acks_late: Or the defaults.
-        gap: Seconds between two faults, on average.
-        flushes: Whether FLUSHALL is among them: it takes messages and results alike.
+        seed: Seed of all random numbers.
+        seconds: Duration of the faults.
+        acks_late: Whether Celery uses acks_late instead of its defaults.
+        gap: Mean time between two faults, in seconds.
+        flushes: Whether FLUSHALL is among the faults: it removes messages and results.
 
     Raises:
         MissingDependency: No Redis is installed.
@@ -188,7 +188,7 @@ def _break(
 
 
 def _settle(scene: RunningFarm, producer: Producer) -> None:
-    """Wait until every task has a result, or until no more can be expected."""
+    """Wait until every task has a result, or until no more results can come."""
     began = moved_at = time.monotonic()
     while (now := time.monotonic()) - began < SETTLE_SECONDS:
         scene.delayed.run_due(all_of_it=True)
@@ -203,7 +203,7 @@ def _settle(scene: RunningFarm, producer: Producer) -> None:
 
 
 def _look(scene: RunningFarm, producer: Producer) -> tuple[dict[str, Any], set[str]]:
-    """Results by task, and ids of the tasks whose message is still there."""
+    """Return the results by task, and the ids of tasks whose message still exists."""
     results, messages = {}, set()
     with redis.Redis.from_url(scene.environment.redis.url) as client:
         for one in producer.sent:

@@ -1,4 +1,4 @@
-"""Whoever sends tasks to plain Celery."""
+"""Producer of tasks for plain Celery."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from chaos.farm.load_generator import CHAIN_ITERATIONS
 if TYPE_CHECKING:
     from random import Random
 
-_SENDER_SECONDS = 2.0  # whoever sends waits so long for Redis
+_SENDER_SECONDS = 2.0  # a producer waits for Redis for at most this time
 
 
 class Producer:
-    """Sends tasks at an even pace, as any program does that calls `apply_async`.
+    """Producer that calls `apply_async` at an even pace.
 
-    Without a timeout, which Celery does not set, the first line that hangs half open
-    would keep it for ever.
+    It sets a timeout, which Celery does not: without one, the first half-open
+    connection would block it forever.
     """
 
     def __init__(self, broker: str, rng: Random, every_seconds: float) -> None:
@@ -34,16 +34,16 @@ class Producer:
         self.refused = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Start sending tasks."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop sending tasks."""
         self._ended.set()
         self._thread.join(timeout=10 * _SENDER_SECONDS)
 
     def add_jobs(self, count: int) -> None:
-        """Send some at once."""
+        """Send `count` tasks at once."""
         self._extra += count
 
     def _run(self) -> None:

@@ -1,9 +1,9 @@
-"""The chain as a plain Celery task: `celery -A chaos.baseline.tasks worker`.
+"""Hash chain as a plain Celery task: `celery -A chaos.baseline.tasks worker`.
 
-BASELINE_BROKER is the Redis of messages and results; BASELINE_ACKS_LATE=1 turns on what
-people turn on against lost tasks. All else is as Celery comes, but for the visibility
-timeout with acks_late: an hour as it comes, BASELINE_VISIBILITY seconds here, as no run
-takes an hour.
+BASELINE_BROKER is the URL of the Redis with messages and results. BASELINE_ACKS_LATE=1
+turns on the usual options against lost tasks. All other options have Celery's defaults,
+except for the visibility timeout with acks_late: by default it is one hour, which no
+episode takes, so it is BASELINE_VISIBILITY seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if os.environ.get("BASELINE_ACKS_LATE") == "1":
 
 @app.task(name="chain", bind=True)
 def chain(self: Task, seed: int, iterations: int) -> str:
-    """Compute a chain from its beginning; there is nothing to resume from."""
+    """Compute a chain from its beginning: a plain task has no checkpoint."""
     link = first_link(seed)
     for iteration in range(1, iterations + 1):
         time.sleep(STEP_SECONDS)
@@ -43,5 +43,5 @@ def chain(self: Task, seed: int, iterations: int) -> str:
 
 
 def expected(seed: int, iterations: int) -> str:
-    """What an undisturbed task returns."""
+    """Return the result of an undisturbed task."""
     return last_link(seed, iterations, [(0, _WEIGHT)]).hex()

@@ -1,4 +1,4 @@
-"""Plain Celery workers in the places of ours."""
+"""Processes of plain Celery workers, in place of the product's workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PlainWorkerSlot:
-    """A place for one `celery worker`, with one process in its pool."""
+    """Slot for one `celery worker` with one process in its pool."""
 
     def __init__(self, number: int, environment: Mapping[str, str], home: Path) -> None:
         self.number, self._home = number, home
@@ -27,7 +27,7 @@ class PlainWorkerSlot:
         self.starts = 0
 
     def start(self) -> None:
-        """Start a worker in it."""
+        """Start a worker in this slot."""
         node = f"--hostname=plain-{self.number}@%h"
         words = ["-A", "chaos.baseline.tasks", "worker", "--concurrency=1", node]
         with (self._home / f"plain-{self.number}.log").open("a") as log:
@@ -43,11 +43,11 @@ class PlainWorkerSlot:
         self.starts += 1
 
     def poll(self) -> int | None:
-        """The exit code of its worker, None while it lives."""
+        """Return the worker's exit code, or None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def send(self, number: int) -> None:
-        """Send a signal: to the worker, and one that cannot be caught to its pool."""
+        """Send a signal to the worker; to its pool, too, if it cannot be caught."""
         if self._process is None or self._process.poll() is not None:
             return
         if number == signal.SIGTERM:
@@ -58,10 +58,10 @@ class PlainWorkerSlot:
         self.is_frozen = number == signal.SIGSTOP
 
     def find_job(self, _db: object) -> None:
-        """Which task it has: nobody can say."""
+        """Return None: the task of a plain worker is not recorded anywhere."""
 
     def kill(self) -> None:
-        """End it, and its pool."""
+        """Kill the worker and its pool."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -69,7 +69,7 @@ class PlainWorkerSlot:
 
 
 class PlainWorkerPool(WorkerPool):
-    """All plain workers."""
+    """Slots of all plain workers."""
 
     def __init__(self, count: int, environment: Mapping[str, str], home: Path) -> None:
         numbers = range(1, count + 1)

@@ -1,1 +1,1 @@
-"""The farm that chaos breaks: Redis, database, API and worker processes, load."""
+"""Farm for chaos tests: Redis, database, API and worker processes, load."""

@@ -1,4 +1,4 @@
-"""The API processes, and how a person talks to them."""
+"""API processes of a chaos farm, and a client for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNSURE, _IN_PROGRESS = 500, "idempotency-in-progress"
 
 
 class ApiProcess:
-    """One `api.serve`, on a port of its own that it keeps over restarts."""
+    """Process `api.serve`, which keeps its port when it is restarted."""
 
     def __init__(
         self, environment: Mapping[str, str], home: Path, number: int = 1
@@ -38,16 +38,16 @@ class ApiProcess:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Of the process that was started last."""
+        """Id of the process that was started last."""
         return 0 if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start it, without waiting."""
+        """Start the process, without waiting until it serves requests."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "api.serve"],
@@ -59,15 +59,15 @@ class ApiProcess:
             )
 
     def restart_if_exited(self) -> None:
-        """Start it again if it has ended."""
+        """Start the process again if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             self.start()
 
     def wait_ready(self) -> None:
-        """Wait until it answers.
+        """Wait until the server responds.
 
         Raises:
-            TimeoutError: It does not.
+            TimeoutError: The server does not respond in time.
         """
         deadline = time.monotonic() + _READY_SECONDS
         while True:
@@ -81,18 +81,18 @@ class ApiProcess:
                 return
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to it and to its own worker process."""
+        """Send a signal to the process and its child."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
     def kill(self) -> None:
-        """End it, its own worker process with it."""
+        """Kill the process and its child."""
         if self._process is not None and self._process.poll() is None:
             self.send(signal.SIGKILL)
             self._process.wait()
 
     def stop(self) -> int | None:
-        """Tell it to end; the exit code, None if it had to be killed."""
+        """Terminate the process; return its exit code, None if it had to be killed."""
         if self._process is None:
             return 0
         self._process.terminate()
@@ -104,12 +104,12 @@ class ApiProcess:
 
 
 class ApiClient:
-    """Somebody who sends jobs and verbs to a farm, and hears the answer or does not.
+    """Client that submits jobs and actions to a farm, with or without a response.
 
     Args:
-        url: API server to talk to.
-        others: Servers to turn to, one after the other, where that one does not answer
-            what may be sent again.
+        url: URL of the API server.
+        others: URLs of servers to try in turn if that one does not respond to a request
+            that may be repeated.
     """
 
     def __init__(self, url: str, others: Sequence[str] = ()) -> None:
@@ -121,9 +121,9 @@ class ApiClient:
     def submit(
         self, name: str, params: str, pictures: Mapping[str, bytes]
     ) -> tuple[int | None, dict[str, Any]]:
-        """Send a job, and the same again while no answer comes, or none that is one.
+        """Submit a job, and repeat the request until there is a valid response.
 
-        The status is None where there was none to the last.
+        The status is None if no request got a response.
         """
         form = {"params": params, "name": name}
         answer = self._send_until_answered("/v1/jobs", files=pictures, data=form)
@@ -132,30 +132,30 @@ class ApiClient:
     def request_child(
         self, parent_id: str, relation: str, body: Mapping[str, Any]
     ) -> tuple[int | None, dict[str, Any], bool]:
-        """Fork, extend or retry a job, as persistently as `submit` does.
+        """Fork, extend or retry a job; repeat the request as `submit` does.
 
-        The third value is whether it had to be sent again: a server that stood still
-        may do later what another one refused.
+        The third value says whether the request was repeated: a frozen server may do
+        later what another server refused.
         """
         return self._send_until_answered(f"/v1/jobs/{parent_id}/{relation}", json=body)
 
     def request_action(self, job_id: str, verb: str) -> int | None:
-        """Ask a verb of a job; returns the status."""
+        """Request an action for a job; return the HTTP status."""
         return self._send("POST", f"/v1/jobs/{job_id}/{verb}")[0]
 
     def steer(self, job_id: str, style_weight: float) -> int | None:
-        """Change the style weight of a job, at whatever revision it is."""
+        """Change the style weight of a job, whatever its revision is."""
         body, any_revision = {"style_weight": style_weight}, {"If-Match": "*"}
         path = f"/v1/jobs/{job_id}"
         return self._send("PATCH", path, json=body, headers=any_revision)[0]
 
     def state(self, job_id: str) -> str | None:
-        """Look at a job; None: the API does not tell."""
+        """Return the state of a job; None without a valid response."""
         state: str | None = self._send("GET", f"/v1/jobs/{job_id}")[1].get("state")
         return state
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         for client in self._clients:
             client.close()
 
@@ -182,7 +182,7 @@ class ApiClient:
 
 
 def is_answer(status: int | None, said: Mapping[str, Any]) -> bool:
-    """Whether an answer tells what became of the request."""
+    """Whether a response says what happened to the request."""
     return status is not None and status < _UNSURE and said.get("code") != _IN_PROGRESS
 
 

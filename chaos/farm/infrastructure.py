@@ -1,4 +1,4 @@
-"""What a farm stands on: Redis behind the proxy, a database, a disk that can fill."""
+"""Infrastructure of a chaos farm: Redis behind a proxy, a database, a small disk."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ DISK_MIB = 256
 
 @dataclass(frozen=True, slots=True)
 class FarmEnvironment:
-    """The parts below the processes of the product.
+    """Servers and folders that the processes of the product use.
 
     Attributes:
-        home: Folder of everything.
-        redis: The server; the product reaches it through the proxy only.
-        proxy: Before it.
-        postgres: None with SQLite.
-        database_url: Of a migrated database.
-        db: The same, for whoever looks on.
-        small_disk: Whether the blobs lie on a file system of their own.
+        home: Folder of all files.
+        redis: Redis server; the product reaches it only through the proxy.
+        proxy: Proxy in front of Redis.
+        postgres: PostgreSQL server; None with SQLite.
+        database_url: URL of the migrated database.
+        db: Connection to the same database, for the checks.
+        small_disk: Whether the blobs have a separate, small file system.
     """
 
     home: Path
@@ -55,12 +55,12 @@ class FarmEnvironment:
 
     @property
     def blobs(self) -> Path:
-        """Where the storage lies."""
+        """Folder of the storage."""
         return self.home / "blobs"
 
 
 class MissingDependency(RuntimeError):
-    """This machine lacks a server that the chaos needs."""
+    """A server that the chaos tests need is not installed."""
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def prepare_environment(
 
     Args:
         database: `sqlite` or `postgresql`.
-        replicated: Whether PostgreSQL has a standby that can take its place.
+        replicated: Whether PostgreSQL has a standby that can replace it.
 
     Raises:
         MissingDependency: A server is not installed.
@@ -109,7 +109,7 @@ def _postgres() -> Iterator[PostgresServer]:
 
 @contextmanager
 def _disk(folder: Path) -> Iterator[bool]:
-    """Mount a file system of its own, where the system lets us."""
+    """Mount a small file system for the blobs, if this process has the right to."""
     folder.mkdir()
     mount = shutil.which("mount")
     options = ["-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
@@ -126,5 +126,5 @@ def _disk(folder: Path) -> Iterator[bool]:
 
 
 def crash(server: PostgresServer | ReplicatedPostgres) -> None:
-    """Stop PostgreSQL as a power cut would."""
+    """Kill PostgreSQL without a shutdown, as a power cut would."""
     server.stop(signal.SIGQUIT)

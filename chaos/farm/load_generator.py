@@ -1,6 +1,6 @@
-"""Keeps jobs coming: most of them chains, some real pictures, a few at a time.
+"""Load generator: submits jobs, most of them hash chains, some real pictures.
 
-Each API server has a thread that sends to it, and to another one if it does not answer.
+One thread per API server submits to it, and to another one if it does not respond.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ ACCEPTED = 202
 STYLES_PER_JOB = 0.15  # share of real pictures among the jobs
 CHAIN_ITERATIONS = (40, 200)
 _LOOK_SECONDS = 0.1
-_FIRST_OWN_PICTURE = 1000  # of chains: no other job loses an input with them
+_FIRST_OWN_PICTURE = 1000  # pictures of chains: no other job uses them
 
-# Real jobs, as small as they come; each stands for another path of the engine.
+# Real jobs, as small as possible; each covers another path of the engine.
 PICTURES: tuple[dict[str, Any], ...] = (
     {"max_edge": 64, "schedule": [[48, 25], [64, 25]], "optimizer": "lbfgs"},
     {"max_edge": 64, "schedule": [[64, 40]], "optimizer": "adam"},
@@ -43,14 +43,14 @@ PICTURES: tuple[dict[str, Any], ...] = (
 
 
 class LoadGenerator:
-    """Submits jobs, so that about `in_flight` of them are under way.
+    """Load generator that keeps about `in_flight` unfinished jobs.
 
     Args:
-        clients: Clients that send them, each from a thread of its own.
-        db: To count those under way.
-        diary: Records to add the submissions to.
-        rng: Decides which.
-        in_flight: How many.
+        clients: Clients that submit jobs, each in its own thread.
+        db: Database in which unfinished jobs are counted.
+        diary: Records to which submissions are added.
+        rng: Random numbers that choose the jobs.
+        in_flight: Number of unfinished jobs.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class LoadGenerator:
         ]
 
     def start(self) -> None:
-        """Begin."""
+        """Start submitting jobs."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Submit no more; returns once the last answer is there."""
+        """Stop submitting jobs; return after the last response."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
 
     def add_jobs(self, count: int) -> None:
-        """Submit some at once, however many are under way."""
+        """Submit `count` jobs at once, however many are unfinished."""
         self._extra += count
 
     def submit_picture(self, variant: int) -> Submission:

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server that cuts connections, or lets them hang half open."""
+"""TCP proxy in front of a server: it cuts connections or leaves them half open."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _RESET = struct.pack("ii", 1, 0)  # linger for no time: close() sends RST
 
 @dataclass(eq=False, slots=True)
 class _Line:
-    """One connection of a client, and ours to the server."""
+    """Connection of a client, and the proxy's connection to the server."""
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
-    is_dead: bool = False  # half open: neither side is told
+    is_dead: bool = False  # half open: neither side gets a FIN or RST
 
 
 class Proxy:
-    """Listens on 127.0.0.1 and forwards to a Unix socket, in a thread of its own.
+    """Proxy thread that listens on 127.0.0.1 and forwards to a Unix socket.
 
     Attributes:
-        port: Where it listens, once it has been started.
+        port: Port that it listens on, after `start`.
     """
 
     def __init__(self, target: Path) -> None:
@@ -44,14 +44,14 @@ class Proxy:
         self.port = 0
 
     def start(self) -> None:
-        """Listen, on a port that is free."""
+        """Listen on a free port."""
         serving = asyncio.start_server(self._serve, "127.0.0.1", 0)
         self._server = self._loop.run_until_complete(serving)
         self.port = self._server.sockets[0].getsockname()[1]
         self._thread.start()
 
     def stop(self) -> None:
-        """Cut everything and end."""
+        """Cut all connections and end the thread."""
         self._do(self._reset)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -62,9 +62,9 @@ class Proxy:
         self._do(self._reset)
 
     def abandon(self) -> None:
-        """Leave every connection half open: both ends think that it is there.
+        """Leave every connection half open: both ends believe that it works.
 
-        What Redis hands out to one of them is gone.
+        Messages that Redis sends to such a connection are lost.
         """
         for line in tuple(self._lines):
             line.is_dead = True
@@ -75,7 +75,7 @@ class Proxy:
         self.reset()
 
     def silence(self, *, wanted: bool) -> None:
-        """Swallow all bytes of all connections, also of new ones, while wanted."""
+        """Start or stop discarding the bytes of all connections, also of new ones."""
         self._is_silent = wanted
 
     def _run(self) -> None:
@@ -127,11 +127,11 @@ class Proxy:
     async def _pump(
         self, line: _Line, source: asyncio.StreamReader, sink: asyncio.StreamWriter
     ) -> None:
-        """Forward until the source ends; what is swallowed never arrives."""
+        """Forward bytes until the source ends; discarded bytes never arrive."""
         with suppress(OSError):
             while data := await source.read(_CHUNK_BYTES):
                 if self._is_silent:
-                    line.is_dead = True  # bytes are missing: it must never go on
+                    line.is_dead = True  # bytes are missing: nothing may follow them
                 if not line.is_dead:
                     sink.write(data)
                     await sink.drain()

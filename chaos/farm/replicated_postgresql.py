@@ -1,4 +1,4 @@
-"""A PostgreSQL with a standby, which may take its place without the last commits."""
+"""PostgreSQL with an asynchronous standby that may lack the last commits."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LOOK_SECONDS = 0.02
 
 
 class ReplicatedPostgres:
-    """Two servers behind one address: the standby is asynchronous, as it often is.
+    """Primary and asynchronous standby behind one address.
 
     Args:
-        primary: Running server; a standby of it is made here, and another one each time
-            that one has taken its place.
+        primary: Running server. A standby of it is created, and a new standby after
+            each failover.
     """
 
     def __init__(self, primary: PostgresServer) -> None:
@@ -52,7 +52,7 @@ class ReplicatedPostgres:
         self._undo.close()
 
     def url(self, name: str) -> str:
-        """The address of whichever server is the primary."""
+        """Return the URL of the present primary."""
         return f"postgresql+psycopg://impasto@127.0.0.1:{self._proxy.port}/{name}"
 
     def connect(self) -> Connection[Any]:
@@ -61,7 +61,7 @@ class ReplicatedPostgres:
         return connection
 
     def start(self) -> None:
-        """Start the primary again."""
+        """Start the primary."""
         self._primary.start()
 
     def stop(self, number: signal.Signals) -> None:
@@ -69,10 +69,10 @@ class ReplicatedPostgres:
         self._primary.stop(number)
 
     def stop_shipping(self) -> float:
-        """Ship no commit any more, which whoever commits does not notice.
+        """Stop the replication, unnoticed by the clients of the primary.
 
         Returns:
-            A time before which every commit has been shipped, in seconds since 1970.
+            Time before which every commit was replicated, in seconds since 1970.
         """
         standby = self._standby or self._follow()
         since = time.time()
@@ -85,14 +85,14 @@ class ReplicatedPostgres:
         return since
 
     def kill(self) -> None:
-        """SIGKILL of all processes of the primary, as if its host were gone."""
+        """Kill all processes of the primary, as if its host had failed."""
         process = psutil.Process(self._primary.process.pid)
         for each in (process, *process.children(recursive=True)):
             each.kill()
         self._primary.process.wait()
 
     def promote(self) -> None:
-        """Make the standby the primary, and lead everybody to it."""
+        """Make the standby the primary, and redirect all clients to it."""
         if self._standby is None:
             raise RuntimeError("there is no standby")
         with self._standby.connect() as connection:

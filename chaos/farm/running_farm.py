@@ -33,12 +33,12 @@ class DelayedActions:
     _numbers: count[int] = field(default_factory=count)
 
     def schedule(self, seconds: float, work: Callable[[], None]) -> None:
-        """Do `work` in so many seconds."""
+        """Schedule `work` to run after `seconds`."""
         due = time.monotonic() + seconds
         heapq.heappush(self._waiting, (due, next(self._numbers), work))
 
     def run_due(self, *, all_of_it: bool = False) -> None:
-        """Do what is due; or everything, at once."""
+        """Run the due actions, or all of them."""
         while self._waiting and (all_of_it or self._waiting[0][0] <= time.monotonic()):
             heapq.heappop(self._waiting)[2]()
 
@@ -48,10 +48,10 @@ class RunningFarm:
     """Parts of a running farm that faults use.
 
     Attributes:
-        clients: One for each API server, that turns to the others if it must.
+        clients: Clients, one per API server; they fall back to the other servers.
         threads: Threads for requests that wait for a response of the API.
-        delayed: Repairs to be done later.
-        broken_parts: Names of parts that are broken now: they are not broken twice.
+        delayed: Repairs that will run later.
+        broken_parts: Names of the broken parts, so that none is broken twice.
     """
 
     environment: FarmEnvironment
@@ -66,7 +66,7 @@ class RunningFarm:
     broken_parts: set[str] = field(default_factory=set)
 
     def pick_worker(self) -> WorkerSlot | None:
-        """Choose a worker that lives and moves: rather one that has a job."""
+        """Choose a worker that is neither ended nor frozen, mostly one with a job."""
         up = [one for one in self.workers.slots if one.poll() is None]
         up = [one for one in up if not one.is_frozen]
         held = [one for one in up if one.find_job(self.environment.db) is not None]
@@ -75,13 +75,13 @@ class RunningFarm:
         return self.rng.choice(up) if up else None
 
     def pick_client(self) -> ApiClient:
-        """Choose a client, and so the API server that it speaks to."""
+        """Choose a client, and with it an API server."""
         return self.rng.choice(self.clients)
 
     def describe_fault(
         self, kind: str, berth: WorkerSlot, until: float | None = None
     ) -> Fault:
-        """Describe a fault of the worker in `berth`, with the job that it has."""
+        """Return a fault of the worker in `berth`, with the job of that worker."""
         held = berth.find_job(self.environment.db)
         job_id, fence = held or (None, None)
         now = time.time()
@@ -90,7 +90,7 @@ class RunningFarm:
     def restore_after(
         self, part: str, seconds: float, undo: Callable[[], None]
     ) -> None:
-        """Keep a part broken for a while, then mend it."""
+        """Mark a part as broken, and repair it after `seconds`."""
         self.broken_parts.add(part)
 
         def mend() -> None:
@@ -104,9 +104,9 @@ class RunningFarm:
 def run_farm(
     database: str, workers: int, rng: Random, *, replicated: bool = False
 ) -> Iterator[RunningFarm]:
-    """Start a whole farm; whatever is left of it afterwards is killed.
+    """Start a whole farm; at the end, kill all processes that are left.
 
-    Two API servers serve it, and with PostgreSQL, which can, workers of two hosts.
+    The farm has two API servers, and with PostgreSQL, workers of two hosts.
     """
     with ExitStack() as undo:
         ground = undo.enter_context(

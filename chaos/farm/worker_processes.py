@@ -1,7 +1,7 @@
-"""The worker processes: started, started again when they end, told to go home.
+"""Worker processes of a chaos farm: started, restarted when they end, terminated.
 
-Each is forked from a process that has loaded torch and nothing else happens in: a
-worker that dies every second must not cost three seconds of loading each time.
+Each process is forked from an idle process that has loaded torch, so that a restart
+does not take the three seconds of loading it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _FORKS.set_forkserver_preload(
 
 
 class WorkerSlot:
-    """A place for one worker, and the process in it.
+    """Slot for one worker process.
 
     Attributes:
-        number: From 1; the name of its device ends with it.
-        traps: Of whoever is in it.
+        number: Number of the slot, from 1; the name of its device ends with it.
+        traps: Failpoints of the worker in this slot.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class WorkerSlot:
         self.starts = 0
 
     def start(self) -> None:
-        """Start a worker in it."""
+        """Start a worker in this slot."""
         options = ["--device", "cpu", "--slot", str(self.number)]
         self._process = _FORKS.Process(
             target=become_worker, args=(options, self._environment, self._log)
@@ -73,17 +73,17 @@ class WorkerSlot:
         return self._home / f"worker-{self.number}.log"
 
     def count_in_log(self, words: str) -> int:
-        """Count the lines of its log, over all restarts, that contain these words."""
+        """Count the lines of the log, over all restarts, that contain these words."""
         if not self._log.exists():
             return 0
         return sum(words in line for line in self._log.read_text().splitlines())
 
     def poll(self) -> int | None:
-        """The exit code of its worker, None while it lives."""
+        """Return the worker's exit code, or None while it runs."""
         return None if self._process is None else self._process.exitcode
 
     def send(self, number: int) -> None:
-        """Send a signal to it."""
+        """Send a signal to the worker."""
         if self._process is not None and self._process.exitcode is None:
             os.kill(self._process.pid, number)
             self._frozen = {signal.SIGSTOP: True, signal.SIGCONT: False}.get(
@@ -92,24 +92,24 @@ class WorkerSlot:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether it was stopped by us and not continued."""
+        """Whether this slot stopped the worker and did not continue it."""
         return self._frozen
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for its end; None: it is still there."""
+        """Wait until the worker ends; return its exit code, or None if it runs on."""
         if self._process is None:
             return 0
         self._process.join(seconds)
         return self._process.exitcode
 
     def kill(self) -> None:
-        """End whatever is in it."""
+        """Kill the worker."""
         if self._process is not None and self._process.exitcode is None:
             self._process.kill()
             self._process.join()
 
     def find_job(self, db: Database) -> tuple[str, int] | None:
-        """Which job it holds now, by the rows: (id, fence)."""
+        """Return (id, fence) of the worker's job according to its row."""
         with db.read() as session:
             found = session.execute(
                 select(Job.id, Job.fence)
@@ -123,7 +123,7 @@ class WorkerSlot:
 
 
 class WorkerPool:
-    """All workers of a farm."""
+    """Slots of all workers of a farm."""
 
     def __init__(
         self,
@@ -138,12 +138,12 @@ class WorkerPool:
         ]
 
     def start(self) -> None:
-        """Start all."""
+        """Start all workers."""
         for berth in self.slots:
             berth.start()
 
     def restart_exited(self) -> list[tuple[int, int]]:
-        """Start again those that have ended; returns (place, exit code) of them."""
+        """Restart the ended workers; return (slot, exit code) of each."""
         ended = []
         for berth in self.slots:
             if (code := berth.poll()) is not None:
@@ -152,7 +152,7 @@ class WorkerPool:
         return ended
 
     def stop(self) -> list[str]:
-        """Tell all to end; returns complaints about those that did not do it well."""
+        """Terminate all workers; return a complaint for each that ended wrongly."""
         for berth in self.slots:
             berth.traps.clear()
             berth.send(signal.SIGCONT)
@@ -161,11 +161,11 @@ class WorkerPool:
         complaints = []
         for berth in self.slots:
             code = berth.wait(max(0.1, deadline - time.monotonic()))
-            if code not in {0, -signal.SIGTERM}:  # it may have been about to start
+            if code not in {0, -signal.SIGTERM}:  # it may have been starting
                 complaints.append(f"worker {berth.number} ended with {code} at the end")
         return complaints
 
     def kill(self) -> None:
-        """End all at once, whatever they do."""
+        """Kill all workers."""
         for berth in self.slots:
             berth.kill()

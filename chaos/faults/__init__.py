@@ -1,4 +1,4 @@
-"""The faults: each breaks one thing of a scene, and tells what it broke."""
+"""Faults: functions that break one part of a farm and return a record of it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from chaos.farm.running_farm import RunningFarm
     from chaos.records import Fault
 
-# How often each is drawn, against the others. One that finds nothing to break returns
-# None and does not count.
+# Relative frequencies of the faults. A fault that finds nothing to break returns None
+# and does not count.
 FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
     kill: 3,
     terminate: 2,
@@ -75,24 +75,24 @@ FAULTS: dict[Callable[[RunningFarm], Fault | None], float] = {
 }
 
 
-# What a fault may run into because of another one that is going on.
+# Errors that a fault may get because another fault is active.
 _AWAY = (
     DatabaseUnavailable, psycopg.OperationalError, redis.RedisError, OperationalError,
 )  # fmt: skip
 
 
-# Of these, each by itself, recovery is measured.
+# Faults whose recovery time is measured when no other fault is active.
 OF_WORKERS = {kill: 2, terminate: 2, freeze: 2, set_failpoint: 6, corrupt_checkpoint: 1}
 
 
-# Where PostgreSQL has a standby.
+# Faults that need a standby of PostgreSQL.
 WITH_FAILOVER = {**FAULTS, fail_over: 6}
 
 
 def draw(
     scene: RunningFarm, faults: Mapping[Callable[[RunningFarm], Fault | None], float]
 ) -> Fault | None:
-    """Break something, chosen by the scene's random numbers."""
+    """Choose a fault by the scene's random numbers, and run it."""
     (fault,) = scene.rng.choices(list(faults), list(faults.values()))
     try:
         return fault(scene)

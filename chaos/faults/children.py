@@ -1,4 +1,4 @@
-"""Jobs that continue others, at random moments: forks, extensions, retries."""
+"""Requests for forks, extensions and retries, at random moments."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from chaos.farm.running_farm import RunningFarm
 
-_NEWEST = 30  # jobs to choose among
+_NEWEST = 30  # newest jobs, among which one is chosen
 _EXTENSION = (5, 60)  # iterations
 
 
 def fork(scene: RunningFarm) -> Fault | None:
-    """Fork a job, over or not, at one of its checkpoints; a chain with a new weight."""
+    """Fork a job, ended or not, at a checkpoint; a chain gets a new style weight."""
     with scene.environment.db.read() as session:
         found = session.execute(
             select(Job.id, Job.params, Checkpoint.iteration)
@@ -57,7 +57,7 @@ def extend(scene: RunningFarm) -> Fault | None:
 
 
 def retry(scene: RunningFarm) -> Fault | None:
-    """Retry a job that was canceled or has failed, from its checkpoint or the start."""
+    """Retry a canceled or failed job, from its checkpoint or from the start."""
     parent_id = _pick_over(scene, JobState.CANCELED, JobState.FAILED)
     if parent_id is None:
         return None
@@ -86,7 +86,7 @@ def _request(
     body: Mapping[str, Any],
     **asked: Any,
 ) -> Fault:
-    """Ask in a thread: an answer may take as long as the database is away."""
+    """Send a request in a thread: a response may take as long as an outage."""
     now, client = time.time(), scene.pick_client()
 
     def ask() -> None:

@@ -1,4 +1,4 @@
-"""Databases that lose power, lose their connections, or are locked by somebody."""
+"""Faults of databases: loss of power, of connections, of commits; a held lock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNSHIPPED_SECONDS = (0.5, 5.0)
 
 
 def lose_power(scene: RunningFarm) -> Fault | None:
-    """PostgreSQL stops without a goodbye, and recovers a while later."""
+    """Kill PostgreSQL as a power cut would, and start it again after an outage."""
     server = scene.environment.postgres
     if server is None or _PART in scene.broken_parts:
         return None
@@ -30,7 +30,7 @@ def lose_power(scene: RunningFarm) -> Fault | None:
 
 
 def cut_connections(scene: RunningFarm) -> Fault | None:
-    """PostgreSQL ends every session, in whatever statement it is."""
+    """End every session of PostgreSQL, in the middle of any statement."""
     server = scene.environment.postgres
     if server is None or _PART in scene.broken_parts:
         return None
@@ -44,10 +44,10 @@ def cut_connections(scene: RunningFarm) -> Fault | None:
 
 
 def fail_over(scene: RunningFarm) -> Fault | None:
-    """PostgreSQL dies, and a standby takes its place that lacks the last commits.
+    """Kill PostgreSQL, and promote a standby that lacks the last commits.
 
-    They are those of some seconds in which nothing was shipped to it. Nobody who got an
-    answer in that time, or wrote one of those rows, is told.
+    The replication stops some seconds before. Clients whose commits are lost get no
+    notice of that.
     """
     server = scene.environment.postgres
     if not isinstance(server, ReplicatedPostgres) or _PART in scene.broken_parts:
@@ -69,7 +69,7 @@ def fail_over(scene: RunningFarm) -> Fault | None:
 
 
 def hold_the_lock(scene: RunningFarm) -> Fault | None:
-    """Somebody keeps the write lock of SQLite, at times longer than anyone waits."""
+    """Hold the write lock of SQLite, at times longer than any process waits for it."""
     if scene.environment.postgres is not None or _PART in scene.broken_parts:
         return None
     path = scene.environment.home / "impasto.sqlite"

@@ -1,4 +1,4 @@
-"""How long something stays broken: often for a moment, at times for very long."""
+"""Random durations of outages: often short, at times very long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages on the queue that nobody should have sent."""
+"""Faults of the queue: doubled and invalid messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIST = f"impasto:{queue_name(None)}"
 
 
 def double_notifications(scene: RunningFarm) -> Fault | None:
-    """Ring several times for jobs that wait, run or are over."""
+    """Send several notifications for jobs that wait, run or have ended."""
     if "redis" in scene.broken_parts:
         return None
     with scene.environment.db.read() as session:
@@ -37,7 +37,7 @@ def double_notifications(scene: RunningFarm) -> Fault | None:
 
 
 def send_foreign_notifications(scene: RunningFarm) -> Fault | None:
-    """Ring for jobs that do not exist, with tasks nobody knows, and with rubbish."""
+    """Send notifications for unknown jobs, with unknown tasks, and random bytes."""
     if "redis" in scene.broken_parts:
         return None
     kind = scene.rng.choice(["unknown job", "unknown task", "no arguments", "rubbish"])
@@ -53,7 +53,7 @@ def send_foreign_notifications(scene: RunningFarm) -> Fault | None:
 
 
 def _send(scene: RunningFarm, task: str, arguments: list[str]) -> None:
-    """Send past the proxy, so that it arrives."""
+    """Send a message directly to Redis, so that no fault of the proxy stops it."""
     settings = Settings(
         home=scene.environment.home, redis_url=scene.environment.redis.url
     )

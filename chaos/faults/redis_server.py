@@ -1,4 +1,4 @@
-"""Redis that forgets, dies, stands still, or hangs at the end of a dead line."""
+"""Faults of Redis: lost data, crashes, freezes, dead or cut connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROZEN = "Redis frozen"
 
 
 def flush(scene: RunningFarm) -> Fault | None:
-    """FLUSHALL: every ring is gone."""
+    """Run FLUSHALL, which removes every notification."""
     if _PART in scene.broken_parts:
         return None
     scene.environment.redis.flush()
@@ -28,13 +28,16 @@ def flush(scene: RunningFarm) -> Fault | None:
 
 
 def kill_redis(scene: RunningFarm) -> Fault | None:
-    """SIGKILL without a file to come back from; another one starts soon."""
+    """Kill Redis, which has no file to recover from; start another one soon."""
     redis = scene.environment.redis
     return _broken(scene, "Redis killed", redis.stop, redis.start)
 
 
 def freeze_redis(scene: RunningFarm) -> Fault | None:
-    """SIGSTOP: it takes connections and says nothing. Jobs are submitted meanwhile."""
+    """Stop Redis by SIGSTOP: it accepts connections and never replies.
+
+    Jobs are submitted in that time.
+    """
     if _PART in scene.broken_parts:
         return None
     send = scene.environment.redis.process.send_signal
@@ -44,20 +47,20 @@ def freeze_redis(scene: RunningFarm) -> Fault | None:
 
 
 def half_open(scene: RunningFarm) -> Fault | None:
-    """Every line is dead at both ends, and nobody is told; new ones work."""
+    """Leave every connection half open, unnoticed by both ends; new ones work."""
     scene.environment.proxy.abandon()
     return _now("connections half open")
 
 
 def swallow(scene: RunningFarm) -> Fault | None:
-    """For a while nothing gets through, on old lines and new ones."""
+    """Discard all bytes of old and new connections for a while."""
     silence = scene.environment.proxy.silence
     stop, go_on = partial(silence, wanted=True), partial(silence, wanted=False)
     return _broken(scene, "network silent", stop, go_on)
 
 
 def reset(scene: RunningFarm) -> Fault | None:
-    """Every line is cut with RST."""
+    """Cut every connection with RST."""
     scene.environment.proxy.reset()
     return _now("connections reset")
 

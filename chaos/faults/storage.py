@@ -1,4 +1,4 @@
-"""A disk without room, a checkpoint that was changed, a picture that has vanished."""
+"""Faults of the storage: a full disk, a damaged checkpoint, a removed picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READ_ONLY, _OURS = 0o500, 0o700
 
 
 def fill_the_disk(scene: RunningFarm) -> Fault | None:
-    """Leave no room under the blobs; where we may not mount, let nobody write there."""
+    """Fill the disk of the blobs; without a separate disk, make it read-only."""
     if _PART in scene.broken_parts:
         return None
     seconds, now = draw_outage_seconds(scene.rng), time.time()
@@ -58,7 +58,7 @@ def corrupt_checkpoint(scene: RunningFarm) -> Fault | None:
 
 
 def remove_input(scene: RunningFarm) -> Fault | None:
-    """Remove the picture of a chain that is not over: no other chain has the same."""
+    """Remove the picture of an unfinished chain, which no other chain uses."""
     if (job_id := pick_job(scene, chains_only=True)) is None:
         return None
     content = JobInput.job_id == job_id, JobInput.role == "content"
@@ -106,4 +106,4 @@ def _fill(folder: Path) -> Path:
 
 def _set_mode(root: Path, mode: int) -> None:
     for folder, _, _ in os.walk(root):
-        os.chmod(folder, mode)  # noqa: PTH101 - os.walk gives words
+        os.chmod(folder, mode)  # noqa: PTH101 - os.walk yields strings

@@ -1,4 +1,4 @@
-"""What people do at random moments; and an API that dies or stands still meanwhile."""
+"""Actions of users at random moments, and faults of the API servers."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def cancel(scene: RunningFarm) -> Fault | None:
 
 
 def finish(scene: RunningFarm) -> Fault | None:
-    """Want the picture of a chain now: it can be checked at any length."""
+    """Finish a chain early: its result can be checked after any iteration."""
     return _request_any(scene, "finish", chains_only=True)
 
 
 def pause(scene: RunningFarm) -> Fault | None:
-    """Pause a job, and resume it some time later."""
+    """Pause a random job, and resume it after some time."""
     job_id = pick_job(scene)
     return None if job_id is None else pause_job(scene, job_id)
 
 
 def pause_job(scene: RunningFarm, job_id: str) -> Fault:
-    """Pause this one, and resume it some time later."""
+    """Pause this job, and resume it after some time."""
     seconds = scene.rng.uniform(0.1, 4)
     scene.delayed.schedule(seconds, partial(_say, scene, job_id, "resume"))
     return _say(scene, job_id, "pause")
 
 
 def steer(scene: RunningFarm) -> Fault | None:
-    """Change the style weight of a chain, which every later link depends on."""
+    """Change the style weight of a chain; every later link depends on it."""
     if (job_id := pick_job(scene, chains_only=True)) is None:
         return None
     send = partial(scene.pick_client().steer, job_id, pick_style_weight(scene))
@@ -55,7 +55,7 @@ def steer(scene: RunningFarm) -> Fault | None:
 
 
 def kill_an_api(scene: RunningFarm) -> Fault | None:
-    """SIGKILL of one API server, which is started again; the other one serves."""
+    """Kill one API server, and start it again; the other server remains."""
     if _PART in scene.broken_parts:
         return None
     now = time.time()
@@ -64,7 +64,7 @@ def kill_an_api(scene: RunningFarm) -> Fault | None:
 
 
 def freeze_an_api(scene: RunningFarm) -> Fault | None:
-    """SIGSTOP of one API server, with whatever it holds; the other one serves."""
+    """Freeze one API server with all locks it holds; the other server remains."""
     if _PART in scene.broken_parts:
         return None
     server = scene.rng.choice(scene.servers)
@@ -75,7 +75,7 @@ def freeze_an_api(scene: RunningFarm) -> Fault | None:
 
 
 def resume_all(scene: RunningFarm) -> None:
-    """Resume whatever is paused, so that every job may end."""
+    """Resume all paused jobs, so that every job can end."""
     with scene.environment.db.read() as session:
         paused = select(Job.id).where(Job.state == JobState.PAUSED)
         ids = session.scalars(paused).all()
@@ -96,7 +96,7 @@ def _say(
     verb: str,
     send: Callable[[], int | None] | None = None,
 ) -> Fault:
-    """Say it in a thread: an answer may take as long as the database is away."""
+    """Request an action in a thread: a response may take as long as an outage."""
     now = time.time()
     send = send or partial(scene.pick_client().request_action, job_id, verb)
 
@@ -110,12 +110,12 @@ def _say(
 
 
 def pick_style_weight(scene: RunningFarm) -> float:
-    """Choose a style weight."""
+    """Choose a random style weight."""
     return round(scene.rng.uniform(1, 30), 3)
 
 
 def pick_job(scene: RunningFarm, *, chains_only: bool = False) -> str | None:
-    """Choose a job that is not over."""
+    """Choose a random unfinished job."""
     with scene.environment.db.read() as session:
         rows = session.execute(
             select(Job.id, Job.params).where(Job.state.not_in(TERMINAL))

@@ -1,4 +1,4 @@
-"""Workers that die, are told to go, stand still, or stop between two steps."""
+"""Faults of workers: killed, terminated, frozen, or stopped between two steps."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from chaos.farm.running_farm import RunningFarm
     from chaos.farm.worker_processes import WorkerSlot
 
-_TRAP_SECONDS = 8.0  # nobody came by: it is taken away
+_TRAP_SECONDS = 8.0  # a failpoint that no worker reached by then is removed
 
 
 def kill(scene: RunningFarm) -> Fault | None:
-    """SIGKILL, whatever the worker is doing."""
+    """Kill a worker at any moment."""
     return _signal(scene, "kill -9", signal.SIGKILL)
 
 
 def terminate(scene: RunningFarm) -> Fault | None:
-    """SIGTERM: it hands its job back and ends."""
+    """Terminate a worker, which returns its job to the queue and ends."""
     return _signal(scene, "SIGTERM", signal.SIGTERM)
 
 
 def freeze(scene: RunningFarm) -> Fault | None:
-    """SIGSTOP for longer than a lease, then SIGCONT: it does not know that it slept."""
+    """Freeze a worker for longer than a lease; it does not notice the pause."""
     if (berth := scene.pick_worker()) is None:
         return None
     seconds = scene.rng.uniform(*FREEZE_RANGE_SECONDS)
@@ -44,23 +44,23 @@ def freeze(scene: RunningFarm) -> Fault | None:
 
 
 def set_failpoint(scene: RunningFarm) -> Fault | None:
-    """Have a worker end, stand still or lose an answer at a point between two steps.
+    """Make a worker end, freeze or lose a response at a point between two steps.
 
-    It counts once somebody steps on it: `sprung`.
+    The fault is recorded when a worker reaches the failpoint.
     """
     if (berth := scene.pick_worker()) is None or berth.traps.is_set:
         return None
     point, action = scene.rng.choice(TRAPS)
     step = point.partition(" ")[2]
     berths = scene.workers.slots if step in OF_ONE_LEADER else [berth]
-    for each in berths:
-        each.traps.set(point, action)
-        scene.delayed.schedule(_TRAP_SECONDS, each.traps.clear)
+    for slot in berths:
+        slot.traps.set(point, action)
+        scene.delayed.schedule(_TRAP_SECONDS, slot.traps.clear)
     return _lead_into(scene, berth, step)
 
 
 def _lead_into(scene: RunningFarm, berth: WorkerSlot, step: str) -> Fault | None:
-    """Have a worker take a step that it takes only when it is told to."""
+    """Cause a step that a worker takes only after a signal or an action."""
     if step == "release_job":
         fault = scene.describe_fault("SIGTERM", berth)
         berth.send(signal.SIGTERM)
@@ -72,18 +72,25 @@ def _lead_into(scene: RunningFarm, berth: WorkerSlot, step: str) -> Fault | None
 
 
 def collect_triggered_failpoints(scene: RunningFarm) -> Iterator[Fault]:
-    """The traps that were stepped on since this was asked last."""
+    """Yield a fault for each failpoint that was triggered since the last call."""
     for berth in scene.workers.slots:
-        if (word := berth.traps.take()) is None:
+        if (triggered := berth.traps.take()) is None:
             continue
-        until = word.at
-        if word.action == FREEZE:
+        until = triggered.at
+        if triggered.action == FREEZE:
             seconds = scene.rng.uniform(*FREEZE_RANGE_SECONDS)
             until += seconds
-            berth.send(signal.SIGSTOP)  # it has done so itself: this notes it
+            berth.send(signal.SIGSTOP)  # already frozen: this sets `is_frozen`
             scene.delayed.schedule(seconds, partial(berth.send, signal.SIGCONT))
-        kind = f"{word.action} between two steps"
-        yield Fault(kind, word.at, until, word.job_id, word.fence, word.point)
+        kind = f"{triggered.action} between two steps"
+        yield Fault(
+            kind,
+            triggered.at,
+            until,
+            triggered.job_id,
+            triggered.fence,
+            triggered.point,
+        )
 
 
 def _signal(scene: RunningFarm, kind: str, number: signal.Signals) -> Fault | None:

@@ -1,7 +1,7 @@
-"""`python -m chaos.workers.chaos_worker`: the product's worker, with traps.
+"""`python -m chaos.workers.chaos_worker`: the product's worker, with failpoints.
 
-It computes chains, too. It takes the options of `worker.app`. CHAOS_TRAPS names the
-folder of the traps, CHAOS_HOST the host that this process says it runs on.
+It also computes hash chains. It has the options of `worker.app`. CHAOS_TRAPS is the
+folder of the failpoints, CHAOS_HOST the host name that this process reports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.engine.transfer import stylize
 
 
 def main() -> int:
-    """Prepare this process, then be a worker."""
+    """Install failpoints and hash chains, then run the worker."""
     socket.gethostname = _host_name
     install(Failpoints(Path(os.environ["CHAOS_TRAPS"]), os.environ["CHAOS_SLOT"]))
     attempt.stylize = wrap_stylize(stylize)

@@ -1,6 +1,6 @@
-"""The named points of a worker: before and after every step that others can see.
+"""Locations of failpoints: before and after every step that other processes see.
 
-The functions of the product are wrapped from outside, in a chaos worker only.
+The product's functions are wrapped from outside, and only in a chaos worker.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from chaos.workers.failpoints import Failpoints
 
-# What a worker writes to the database, by the names of the functions it calls.
+# Functions by which a worker writes to the database.
 OF_JOBS = (
     "claim_job", "renew_lease", "record_checkpoint", "add_frame", "begin_segments",
     "discard_newer_checkpoints", "complete_job", "keep_last_checkpoint", "stop_job",
     "release_job", "postpone_job", "fail_job", "heartbeat_worker",
 )  # fmt: skip
-# What the leader of the maintenance does; whoever wants to be it does the first.
+# Functions that the leader of the maintenance calls; every candidate calls the first of
+# OF_LEADER.
 OF_ONE_LEADER = (
     "requeue_expired_leases", "wake_backed_off_jobs", "find_jobs_to_notify",
     "mark_notified",
@@ -40,7 +41,7 @@ WHOLE = "blob written, not renamed"
 _STEPS = (*OF_JOBS, *OF_LEADER, *(f"put {kind}" for kind in OF_BLOBS), "delete")
 _WRITES = (*OF_JOBS, *OF_LEADER)
 
-# Every trap there is: (point, action).
+# All failpoints: (point, action).
 TRAPS = (
     *((f"{when} {step}", EXIT) for step in _STEPS for when in ("before", "after")),
     *((f"before {step}", FREEZE) for step in _STEPS),
@@ -52,9 +53,10 @@ TRAPS = (
 
 
 def install(traps: Failpoints) -> None:
-    """Wrap every step of this process, so that it looks for traps.
+    """Wrap every step of this process with failpoints.
 
-    A step is wrapped in each module of the worker that imports it: all must be loaded.
+    A step is wrapped in each loaded module of the worker that imports it, so all these
+    modules must be loaded before.
     """
     callers = [m for name, m in sys.modules.items() if name.startswith("worker.")]
     for name in OF_JOBS:

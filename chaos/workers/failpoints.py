@@ -1,7 +1,7 @@
-"""Traps in a worker process: at a named point between two steps it ends, or worse.
+"""Failpoints: named points between two steps, at which a worker ends or freezes.
 
-Whoever runs the chaos sets a trap by writing a file; the worker, at the named point,
-takes the file away, leaves word of what it was doing, and does what the trap says.
+The chaos process sets a failpoint by writing a file. A worker that reaches the point
+removes the file, writes another one that says which job it had, and takes the action.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEY = re.compile(r"[a-z]+/(job_[^/]+)/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class TriggeredFailpoint:
-    """Word of a trap that was stepped on: what, where, when, with which job."""
+    """Record of a triggered failpoint: action, point, time and job."""
 
     point: str
     action: str
@@ -36,38 +36,42 @@ class TriggeredFailpoint:
 
 
 class Failpoints:
-    """The traps of one worker; `folder` is shared with whoever sets them."""
+    """Failpoints of one worker, in a folder that the chaos process shares."""
 
     def __init__(self, folder: Path, slot: str) -> None:
         self._set = folder / f"{slot}.set"
         self._sprung = folder / f"{slot}.sprung"
 
     def set(self, point: str, action: str) -> None:
-        """Have the worker do `action` when it comes to `point`."""
+        """Make the worker take `action` when it reaches `point`."""
         fresh = self._set.with_suffix(".new")
         fresh.write_text(json.dumps({"point": point, "action": action}))
         fresh.replace(self._set)
 
     def clear(self) -> None:
-        """Take the trap away, if nobody has stepped on it."""
+        """Remove the failpoint, if it was not triggered."""
         self._set.unlink(missing_ok=True)
 
     @property
     def is_set(self) -> bool:
-        """Whether a trap waits."""
+        """Whether a failpoint is set and not yet triggered."""
         return self._set.exists()
 
     def take(self) -> TriggeredFailpoint | None:
-        """Read what was left by a worker that stepped on one, once."""
+        """Return and remove the record of a triggered failpoint, if there is one."""
         try:
-            said = json.loads(self._sprung.read_text())
+            record = json.loads(self._sprung.read_text())
         except FileNotFoundError:
             return None
         self._sprung.unlink()
-        return TriggeredFailpoint(**said)
+        return TriggeredFailpoint(**record)
 
     def trigger(self, point: str, arguments: tuple[object, ...]) -> bool:
-        """Come to a point; True: behave as if the answer of what was done got lost."""
+        """Take the action that is set for this point, if any.
+
+        Returns:
+            Whether the step must fail as if its response was lost.
+        """
         if not self._set.exists():
             return False
         try:
@@ -75,32 +79,34 @@ class Failpoints:
             if trap["point"] != point:
                 return False
             self._set.unlink()
-        except FileNotFoundError:  # taken away meanwhile, or by another thread
+        except FileNotFoundError:  # removed by `clear` or by another thread
             return False
-        self._leave_word(trap, arguments)
+        self._write_record(trap, arguments)
         if trap["action"] == EXIT:
             os._exit(1)
         if trap["action"] == FREEZE:
             os.kill(os.getpid(), signal.SIGSTOP)
         return bool(trap["action"] == LOSE)
 
-    def _leave_word(self, trap: dict[str, str], arguments: tuple[object, ...]) -> None:
-        word = TriggeredFailpoint(**trap, at=time.time(), **_find_job(arguments))
+    def _write_record(
+        self, trap: dict[str, str], arguments: tuple[object, ...]
+    ) -> None:
+        record = TriggeredFailpoint(**trap, at=time.time(), **_find_job(arguments))
         fresh = self._sprung.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(word)))
+        fresh.write_text(json.dumps(asdict(record)))
         fresh.replace(self._sprung)
 
 
 def make_lost_commit_error() -> DatabaseUnavailable:
-    """What a commit raises whose acknowledgment never came."""
+    """Return the error that a commit raises if its acknowledgment is lost."""
     return DatabaseUnavailable("database: the connection was lost (chaos)")
 
 
 def _find_job(arguments: tuple[object, ...]) -> dict[str, str | int]:
-    """Find the job in what a step was called with."""
-    for one in arguments:
-        if isinstance(one, Claim):
-            return {"job_id": one.job_id, "fence": one.fence}
-        if (match := _KEY.search(str(one))) is not None:
+    """Find the job id and the fence in the arguments of a step."""
+    for argument in arguments:
+        if isinstance(argument, Claim):
+            return {"job_id": argument.job_id, "fence": argument.fence}
+        if (match := _KEY.search(str(argument))) is not None:
             return {"job_id": match[1], "fence": int(match[2])}
     return {}

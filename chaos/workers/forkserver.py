@@ -1,4 +1,4 @@
-"""What a forked process does to become a worker: as if it had been started as one."""
+"""Entry point of a forked process, which becomes a worker."""
 
 from __future__ import annotations
 

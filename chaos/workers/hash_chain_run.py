@@ -1,6 +1,6 @@
 """Hash-chain engine: takes the arguments of `stylize` and yields the same iterates.
 
-Everything around it is the worker's own: claim, heartbeats, directives, steering,
+Everything else is the product's code: claim, heartbeats, directives, steering,
 checkpoints, previews, the result.
 """
 
@@ -35,7 +35,7 @@ Stylize = "Callable[..., Iterator[Iterate]]"
 
 
 def wrap_stylize(stylize: Callable[..., Iterator[Iterate]]) -> Stylize:
-    """Wrap `stylize` to compute hash chains itself, by the seed of the job."""
+    """Wrap `stylize`: jobs with the seed of a hash chain compute that instead."""
 
     @wraps(stylize)
     def stylize_or_chain(

@@ -1,7 +1,7 @@
-"""`python -m chaos.workers.measured_worker`: the product's worker, with a stopwatch.
+"""`python -m chaos.workers.measured_worker`: the product's worker, with timers.
 
-MEASURED names the file that it writes after each job: how long the job took, and how
-much of that any program would need that makes the same picture and knows no queue.
+After each job it writes the file MEASURED: the time that the job took, and the part of
+it that a program without a queue would need for the same picture.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
 
 
 def main() -> int:
-    """Put the stopwatch in, then be a worker."""
+    """Install the timers, then run the worker."""
     attempt.stylize = _timed_run(stylize)
     for name in ("read_inputs", "encode"):
         setattr(attempt, name, _timed(getattr(attempt, name), NEEDED))
-    # Any program has to write the file.
+    # Every program has to write the file.
     ArtifactStore.save_result = _timed(ArtifactStore.save_result, NEEDED)
     ArtifactStore.save_preview_if_due = _timed(
         ArtifactStore.save_preview_if_due, PREVIEWS
