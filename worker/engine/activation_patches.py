@@ -1,6 +1,6 @@
 """Activation patches: the image patches that activate each unit of a layer most.
 
-Zeiler & Fergus (2013), figure 2, without the deconvolution: the patches themselves.
+They are those of Zeiler & Fergus (2013), figure 2, without the deconvolution.
 `find_activation_patches` is a generator like `stylize`: its caller decides when to
 checkpoint, report or stop.
 """
@@ -29,12 +29,12 @@ _VALUES, _POSITIONS = "values.", "places."
 
 
 class TopActivations(NamedTuple):
-    """Strongest activations of a layer's units so far, each of another picture.
+    """Strongest activations of a layer's units so far, each from another picture.
 
     Attributes:
         values: Activations, (units, patches), in falling order; 0 for empty entries.
-        positions: (units, patches, 3): picture, row and column in the layer's feature
-            map; the picture is -1 for empty entries.
+        positions: Positions, (units, patches, 3): picture, row and column in the
+            layer's feature map; the picture is -1 for empty entries.
     """
 
     values: Tensor
@@ -43,7 +43,7 @@ class TopActivations(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PatchSearchState:
-    """State of the search after one more picture; stays valid.
+    """State of the search after one more picture; later steps do not change it.
 
     Attributes:
         picture_count: Number of pictures searched so far.
@@ -58,7 +58,7 @@ class PatchSearchState:
     top_activations: Mapping[str, TopActivations]
 
     def snapshot(self) -> Snapshot:
-        """Return the state to resume from; costs nothing."""
+        """Return the state to resume from, without copies."""
         tensors = {}
         for layer, top in self.top_activations.items():
             tensors[_VALUES + layer], tensors[_POSITIONS + layer] = top
@@ -71,8 +71,8 @@ class ActivationPatch:
 
     Attributes:
         picture: Index of the picture, from 0.
-        box: (left, top, right, bottom) in px of the searched picture: the unit's
-            receptive field. It may extend beyond the edge.
+        box: Receptive field of the unit, (left, top, right, bottom), in px of the
+            searched picture. It may extend beyond the edge.
         activation: Activation of the unit.
     """
 
@@ -86,9 +86,9 @@ class UnitPatches:
     """Patches that activate one unit most.
 
     Attributes:
-        layer: relu<block>_<index>.
+        layer: Name of the layer, relu<block>_<index>.
         channel: Channel of the unit, from 0.
-        patches: Patches, the strongest first; none if no picture activates it.
+        patches: Patches, the strongest first; empty if no picture activates the unit.
     """
 
     layer: str
@@ -104,17 +104,17 @@ def find_activation_patches(
     *,
     resume: Snapshot | None = None,
 ) -> Iterator[PatchSearchState]:
-    """Search one picture after another for patches; no picture is kept.
+    """Search one picture after another for patches, with one of them in memory.
 
     Args:
-        pictures: Pictures, (1, 3, H, W) each, RGB in [0, 1], of any size; without the
-            first `resume.iteration` ones.
+        pictures: Pictures, (1, 3, H, W) each, RGB in [0, 1], of any size, without
+            those that `resume` has done.
         params: Layers, number of patches, pooling.
         network: Network built for params.network; its device and precision are used.
-        resume: Snapshot to resume from; None: begin.
+        resume: Snapshot to resume from, or None to begin.
 
     Yields:
-        One `PatchSearchState` per picture. It has all units: `select_units` chooses
+        One `PatchSearchState` per picture, with all units: `select_units` chooses
         those to show at the end.
     """
     network = network.with_pooling(params.pooling)
@@ -147,7 +147,7 @@ def load_top_activations(
 def select_units(
     top_activations: Mapping[str, TopActivations], params: ExploreParams
 ) -> list[UnitPatches]:
-    """Choose the units to show, layer by layer, with their patches."""
+    """Choose the units to show, with their patches, layer by layer."""
     return [
         UnitPatches(
             layer, channel, tuple(_iterate_patches(layer, channel, top, params))
@@ -164,13 +164,15 @@ def _add_picture(
     picture: int,
     params: ExploreParams,
 ) -> TopActivations:
-    """Add a picture's strongest activation of each unit, given (1, C, H, W).
+    """Add the strongest activation of each unit in a picture, given (1, C, H, W).
 
-    Of equal activations the first is ranked first, in the picture and among the
-    pictures, so that the result depends only on the order of the pictures.
+    Among equal activations, the first position and the first picture win. So the
+    result depends only on the order of the pictures.
     """
     flat = activation[0].flatten(1)  # (C, H * W)
-    argmax = flat.argmax(1, keepdim=True)  # (C, 1); documented: the first of equals
+    argmax = flat.argmax(
+        1, keepdim=True
+    )  # (C, 1); torch documents that the first maximum wins
     value = flat.gather(1, argmax)  # (C, 1)
     width = activation.shape[3]
     position = torch.stack(
@@ -186,7 +188,7 @@ def _add_picture(
 
 
 def _make_empty(value: Tensor, position: Tensor, count: int) -> TopActivations:
-    """Make `count` empty entries per unit; no activation of a ReLU is below their 0."""
+    """Make `count` empty entries of 0 per unit; no ReLU activation is below 0."""
     units = value.shape[0]
     return TopActivations(
         value.new_zeros(units, count), position.new_full((units, count, 3), _NO_PICTURE)
@@ -194,7 +196,7 @@ def _make_empty(value: Tensor, position: Tensor, count: int) -> TopActivations:
 
 
 def _select_channels(top: TopActivations, params: ExploreParams) -> list[int]:
-    """Return the channels in the parameters, or those with the strongest patches."""
+    """Return the requested channels, or those with the strongest patches."""
     if params.units is not None:
         return list(params.units)
     strength = top.values.cpu().double().mean(1)  # MPS has no float64

@@ -9,17 +9,17 @@ from worker.engine.optimizers.base import GRAY_LEVEL, ComponentState
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHECK_INTERVAL = 10  # iterations; a single one may change little by chance
+CHECK_INTERVAL = 10  # iterations; a single iteration may change little by chance
 
 
 class IterateAverage:
     """Exponential moving average (EMA) of the iterates, without bias.
 
-    Katherine Crowson's style-transfer-pytorch returns this average, too: steps of Adam
-    keep their length, so each single iterate is one step away from the optimum.
+    Katherine Crowson's style-transfer-pytorch also returns this average: steps of Adam
+    do not get shorter, so a single iterate stays one step away from the optimum.
 
     Args:
-        decay: Weight of earlier iterates; 0 returns the last iterate alone.
+        decay: Weight of earlier iterates; with 0 the average is the last iterate.
     """
 
     def __init__(self, decay: float) -> None:
@@ -28,7 +28,7 @@ class IterateAverage:
         self._count = 0
 
     def update(self, point: Tensor) -> Tensor:
-        """Add an iterate, and return the average, same shape."""
+        """Add an iterate, and return the average, of the same shape."""
         if not self._decay:
             return point
         self._count += 1
@@ -50,14 +50,14 @@ class IterateAverage:
 
 
 class EarlyStopping:
-    """Early stopping: triggered when the image no longer changes visibly.
+    """Check for early stopping: whether the image no longer changes visibly.
 
     Args:
         min_change: Mean change over ten iterations, in gray levels, below which the
-            scale stops; 0: never.
+            scale stops; with 0 it never stops.
 
     Attributes:
-        is_triggered: Whether the last check found a smaller change.
+        is_triggered: Whether the change at the last check was smaller.
     """
 
     def __init__(self, min_change: float) -> None:
@@ -67,7 +67,7 @@ class EarlyStopping:
         self.is_triggered = False
 
     def update(self, image: Tensor) -> None:
-        """Compare the next image, every `CHECK_INTERVAL` iterations."""
+        """Compare the next image with the last checked one, every ten iterations."""
         if not self._threshold:
             return
         if self._count % CHECK_INTERVAL == 0:

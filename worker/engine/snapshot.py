@@ -21,18 +21,19 @@ T = TypeVar("T")
 class Snapshot:
     """State after one iteration, from which another process resumes bit for bit.
 
-    Targets are not in it: recomputing them from the same images gives the same values.
-    The matches of the neighbors loss are: the image that they come from is gone.
-    It holds references, not copies: nothing changes these tensors afterwards.
+    Targets are not part of it: they are computed again from the same images, with the
+    same values. The matches of the neighbors loss are part of it, since the image that
+    they come from no longer exists. It holds references, not copies: nothing changes
+    these tensors later.
 
     Attributes:
         iteration: Number of iterations done, over all scales.
         scale: Index of the image's scale, from 0.
         scale_iteration: Number of iterations done at that scale.
-        tensors: "image", (1, 3, H, W); "point", the optimized tensor, and "result", the
-            start of the next scale, where they differ from it; and the tensors of the
-            components as "<component>.<name>".
-        numbers: Numbers of the components, named alike; exact through JSON.
+        tensors: Tensors by name: "image", (1, 3, H, W); "point", the optimized tensor,
+            and "result", the start of the next scale, if they differ from it; and the
+            tensors of the components as "<component>.<name>".
+        numbers: Numbers of the components by such names; JSON stores them exactly.
     """
 
     iteration: int
@@ -43,7 +44,7 @@ class Snapshot:
 
     @property
     def image(self) -> Tensor:
-        """Image of this iteration; the result of the run, if it was the last one."""
+        """Image of this iteration; after the last one, the result of the run."""
         return self.tensors["image"]
 
     @property
@@ -53,7 +54,7 @@ class Snapshot:
 
     @property
     def result(self) -> Tensor:
-        """Result of the optimization: `point`, or the average of many."""
+        """Result of the optimization: `point`, or the average of points."""
         return self.tensors.get("result", self.point)
 
     @property
@@ -71,16 +72,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Iterate:
-    """Result of one iteration; stays valid.
+    """Result of one iteration; later iterations do not change it.
 
     Attributes:
-        iteration: Number over all scales, from 1. Iterations that a scale skipped by
-            stopping early count as done.
+        iteration: Number of the iteration over all scales, from 1. Iterations that a
+            scale skipped by early stopping count as done.
         scale: Index of the scale, from 0.
-        scale_iteration: Number within the scale, from 1.
+        scale_iteration: Number of the iteration within the scale, from 1.
         losses: Losses of the image that this iteration started from.
-        image: Image after the iteration, (1, 3, H, W), RGB in [0, 1]; averaged, and
-            with the content's chroma, if the parameters say so.
+        image: Image after the iteration, (1, 3, H, W), RGB in [0, 1]; averaged, or
+            with the content's chroma, if the parameters require it.
     """
 
     iteration: int
@@ -93,7 +94,7 @@ class Iterate:
     _states: Mapping[str, ComponentState]
 
     def snapshot(self) -> Snapshot:
-        """Return the state to resume from; costs nothing."""
+        """Return the state to resume from, without copies."""
         tensors = {"image": self.image}
         if self._point is not self.image:
             tensors["point"] = self._point

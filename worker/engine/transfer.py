@@ -1,8 +1,8 @@
 """Style transfer: optimizes an image, scale by scale, and yields every iterate.
 
-At each scale the run is split into phases: iterations with the same parameters.
-`stylize` is a generator: its caller decides when to checkpoint, report or stop, so this
-module knows nothing about jobs, files or clocks.
+Each scale consists of phases: iterations with the same parameters. `stylize` is a
+generator: its caller decides when to checkpoint, report or stop. So this module does
+not depend on jobs, files or clocks.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class Phase:
         params: Parameters of the phase.
         end: Last iteration of the phase, counted over all scales.
         changes_objective: Whether it begins with another objective, so that the
-            optimizer's curvature no longer holds.
-        ends_scale: Whether it ends the scale, so that no later step can undo its last.
+            optimizer's curvature pairs are no longer valid.
+        ends_scale: Whether it ends the scale, so that no later step can undo its last
+            step.
     """
 
     params: StyleParams
@@ -64,8 +65,8 @@ def find_phase(
         params: Parameters as submitted.
         segments: All changes of parameters, ordered by their first iteration.
         scale: Index of the scale, from 0.
-        iteration: Number of iterations done, over all scales as planned: a scale that
-            stopped early counts in full.
+        iteration: Number of iterations done over all scales; a scale that stopped
+            early counts in full.
     """
     current_params = apply_segments(
         params,
@@ -93,7 +94,7 @@ def compute_scale_end(params: StyleParams, scale: int) -> int:
     return sum(count for _, count in params.stages[: scale + 1])
 
 
-# Each is made with a factor of its steps.
+# The argument of each class is the factor of its steps.
 OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
     "lbfgs": Lbfgs,
     "adam": Adam,
@@ -118,12 +119,12 @@ def stylize(
             long side of params.max_edge.
         params: Weights, layers, optimizer and schedule, as submitted.
         network: Network built for params.network; its device and precision are used.
-        resume: Snapshot to resume from; None: begin. When no iterations are left,
+        resume: Snapshot to resume from, or None to begin. If no iterations are left,
             nothing is yielded, and the result is `resume.image`.
-        segments: Changes of parameters in mid-run. To steer the run, append one between
-            two iterates, from the last iteration on: it holds from the next one on, to
-            the bit as if it had been there from the start.
-        limits: Memory, step scale and callback; None: no limits.
+        segments: Changes of parameters in mid-run. To steer the run, append a segment
+            between two iterates that begins at the last iteration. It takes effect with
+            the next one, with the same bits as if it had been there from the start.
+        limits: Memory, step scale and callback; None for no limits.
 
     Yields:
         One `Iterate` per iteration.
@@ -137,9 +138,9 @@ def stylize(
 
 
 def _disable_gradients(iterates: Iterator[Iterate]) -> Iterator[Iterate]:
-    """Disable autograd inside the iterator only: the caller's mode is not changed.
+    """Disable autograd inside the iterator, without changing the caller's mode.
 
-    It is a function of its own so that the caller's arguments are not kept alive.
+    This is a separate function, so that it does not keep the caller's arguments alive.
     """
     while True:
         with torch.no_grad():
@@ -161,7 +162,7 @@ def _iterate_scales(
     inputs = _move_inputs(inputs, network)
     guide = _choose_guide(inputs, params)
     snapshot = _make_first_snapshot(guide, resume, network)
-    del resume  # it would be kept until the run ends, and it is as large as the run
+    del resume  # frees its tensors, which are as large as the state of the run
     colors = inputs.content
     scale_inputs = apply_color_mode(params.color, inputs)
     sides = [side for side, _ in params.stages]
@@ -186,7 +187,7 @@ def _iterate_scales(
                 snapshot = iterate.snapshot()
                 yield iterate
                 if len(segments) > segment_count:
-                    break  # steered
+                    break  # a segment was added: find the phase again
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ class _ScaleRun:
     limits: RunLimits
 
     def iterate_phase(self, phase: Phase, snapshot: Snapshot) -> Iterator[Iterate]:
-        """Optimize to the end of a phase, or until early stopping."""
+        """Optimize until the end of a phase or until early stopping."""
         params = phase.params
         matches = NeighborMatches()
         matches.load_state(snapshot.component_state("neighbors"))
@@ -256,7 +257,7 @@ class _ScaleRun:
                 return
 
     def _restore_color(self, result: Tensor, params: StyleParams) -> Tensor:
-        """Return the result with the chroma that the color mode asks for."""
+        """Return the result with the chroma that the color mode requires."""
         if params.color == "luminance":
             return restore_chroma(result, self.colors)
         if params.color == "chroma":
@@ -286,13 +287,13 @@ def _move_inputs(inputs: TransferInputs, network: Network) -> TransferInputs:
 
 
 def _move(tensor: Tensor, network: Network) -> Tensor:
-    """Move to the network, and into aligned memory: alignment changes last bits."""
+    """Move a tensor to the device, into aligned memory: alignment changes last bits."""
     moved = tensor.detach().to(network.device, network.dtype).contiguous()
     return moved.clone() if moved.data_ptr() % _ALIGNMENT_BYTES else moved
 
 
 def _choose_guide(inputs: TransferInputs, params: StyleParams) -> Tensor | None:
-    """Return the first image, a source of detail for larger scales; None: noise."""
+    """Return the start image, a source of detail for larger scales; None for noise."""
     if params.init == "noise":
         return None
     start = inputs.content if inputs.start is None else inputs.start
@@ -313,17 +314,17 @@ def _make_first_snapshot(
 def _begin_scale(
     scale: PyramidScale, snapshot: Snapshot, detail: Tensor | None, params: StyleParams
 ) -> Snapshot:
-    """Return the snapshot to begin `scale` with: the same, or an enlarged image alone.
+    """Return the snapshot to begin `scale` with: the same, or only an enlarged image.
 
-    An enlarged image begins without the state of the components: Adam's moments of
-    fewer and larger pixels have another size, too.
+    An enlarged image begins without the state of the components, since for example
+    Adam's moments have the size of the smaller image.
 
     Args:
         scale: Scale to begin.
         snapshot: Snapshot of the run.
-        detail: Image whose detail is added to an enlarged one; None: no detail.
-        params: Seed of the noise that a run without a start image begins with; and
-            whether opposite edges meet.
+        detail: Image whose detail is added to an enlarged image; None for no detail.
+        params: Parameters with the seed of the noise that a run without a start image
+            begins with, and whether opposite edges meet.
     """
     if snapshot.iteration and snapshot.scale == scale.index:
         return snapshot
@@ -339,6 +340,6 @@ def _begin_scale(
 
 
 def _make_noise(like: Tensor, seed: int) -> Tensor:
-    """Draw white noise, on the CPU so that every device starts from the same."""
+    """Draw white noise on the CPU, so that it is the same for every device."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(like.shape, generator=generator).to(like)

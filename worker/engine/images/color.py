@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from shared.params.style import Color
     from worker.engine.images.inputs import TransferInputs
 
-# Y of YIQ (NTSC, Rec. 601). I and Q stay where the same is added to R, G and B.
+# Y of YIQ (NTSC, Rec. 601). Adding one value to R, G and B does not change I and Q.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
-_MIN_STD = 1e-4  # of a color; far below a gray level
+_MIN_STD = 1e-4  # smallest standard deviation of a color, far below a gray level
 
 
 def apply_color_mode(color: Color, inputs: TransferInputs) -> TransferInputs:
     """Convert content and styles to the images that the objective uses.
 
-    With "luminance" they get one channel, like the optimized image; `restore_chroma`
-    makes the result of it. With "histogram" the styles get the colors of the content.
-    Otherwise nothing changes.
+    With "luminance" they get one channel, like the optimized image, to which
+    `restore_chroma` adds the colors. With "histogram" the styles get the colors of the
+    content. Otherwise nothing changes.
     """
     if color in {"style", "chroma"}:
         return inputs
@@ -51,9 +51,9 @@ def to_luminance(image: Tensor) -> Tensor:
 
 
 def restore_chroma(luminance: Tensor, content: Tensor) -> Tensor:
-    """Give a luminance, (1, 1, H, W), the chroma of an image, (1, 3, H, W).
+    """Combine a luminance, (1, 1, H, W), with the chroma of an image, (1, 3, H, W).
 
-    Colors outside [0, 1] are clamped, which the paper leaves open.
+    Colors outside [0, 1] are clamped; the paper does not say what to do with them.
     """
     return (content + (luminance - to_luminance(content))).clamp_(0, 1)
 
@@ -61,13 +61,14 @@ def restore_chroma(luminance: Tensor, content: Tensor) -> Tensor:
 def match_colors(style: Tensor, content: Tensor) -> Tensor:
     """Match mean and covariance of the colors of `style` to those of `content`.
 
-    x -> A x + b with A = Sc^1/2 Ss^-1/2, eq. 4 to 7; of one channel it is the
-    matching of section 4. Departures: clamped to [0, 1], and a direction in which the
-    style does not vary is not amplified. In float64 on the CPU, once per run.
+    The map is x -> A x + b with A = Sc^1/2 Ss^-1/2, eq. 4 to 7; with one channel it is
+    the matching of section 4. There are two departures: the result is clamped to
+    [0, 1], and a direction in which the style does not vary is not amplified. It is
+    computed once per run, in float64 on the CPU.
 
     Args:
-        style: (1, C, h, w).
-        content: (1, C, H, W).
+        style: Style image, (1, C, h, w).
+        content: Content image, (1, C, H, W).
     """
     style_mean, style_cov = _compute_moments(style)
     content_mean, content_cov = _compute_moments(content)

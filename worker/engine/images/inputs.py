@@ -14,13 +14,13 @@ class Style:
     """Style image with its masks.
 
     Attributes:
-        image: (1, 3, h, w), RGB in [0, 1], any size.
+        image: Image, (1, 3, h, w), RGB in [0, 1], of any size.
         mask: Part of the result that gets the style, (1, 1, any, any) in [0, 1],
-            stretched over the content; None: wherever no mask is.
-        region: Part of the style image that counts, (1, 1, any, any) in [0, 1],
-            stretched over it; None: all of it.
-        labels: Number of the label of each of its pixels, (1, 1, any, any), uint8 on
-            the CPU, stretched over it; None: no labels.
+            stretched over the content; None for the part without masks.
+        region: Part of the style image that is used, (1, 1, any, any) in [0, 1],
+            stretched over the image; None for all of it.
+        labels: Number of each pixel's label, (1, 1, any, any), uint8 on the CPU,
+            stretched over the image; None for no labels.
     """
 
     image: Tensor
@@ -34,11 +34,11 @@ class TransferInputs:
     """Input images of one style transfer.
 
     Attributes:
-        content: (1, 3, H, W), RGB in [0, 1], any size.
-        styles: Style images, as many as params.styles.
+        content: Photo, (1, 3, H, W), RGB in [0, 1], of any size.
+        styles: Style images, as many as in params.styles.
         start: Start image for init "image", (1, 3, any, any); stretched to the
             content's shape.
-        labels: Number of the label of each pixel of the content, as of a style.
+        labels: Number of each pixel's label in the content, as in `Style`.
     """
 
     content: Tensor

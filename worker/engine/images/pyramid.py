@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
-_KERNEL_REACH = 2  # px of a bicubic kernel to either side
+_KERNEL_REACH = 2  # px that a bicubic kernel reaches to either side
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class PyramidScale:
     """One scale of the pyramid, with its images.
 
     Attributes:
-        index: Index from 0, small to large.
-        content: (1, 3, H, W), its long side that of the scale.
-        styles: Style images, their long side that of the scale times style_scale.
+        index: Index of the scale, from 0, small to large.
+        content: Photo, (1, 3, H, W), with the long side of the scale.
+        styles: Style images; their long side is that of the scale times style_scale.
         labels: Labels of the content, as in `TransferInputs`.
     """
 
@@ -59,8 +59,8 @@ def build_scales(
         inputs: Images of any size; masks and labels are not resized.
         sides: Long side per scale, px, small to large.
         first: Index of the scale to begin with.
-        style_scale: Long side of the styles over that of the scale. jcjohnson's
-            neural-style has it, too: above 1 the strokes get larger.
+        style_scale: Long side of the styles, divided by that of the scale, as in
+            jcjohnson's neural-style: above 1 the strokes get larger.
         seamless: Whether opposite edges of the content meet.
     """
     for index, side in enumerate(sides[first:], first):
@@ -78,8 +78,8 @@ def _resize_style(style: Style, side: int) -> Style:
 def fit_size(image: Tensor, side: int, *, seamless: bool = False) -> Size:
     """Compute (height, width) of `image` at a long side of `side` px; at least 1.
 
-    Of a seamless one, `side` is rounded down to a multiple of GRID_PX, and the
-    short side to the nearest one, at least one of them.
+    For a seamless image, `side` is rounded down to a multiple of GRID_PX, and the
+    short side to the nearest multiple, at least GRID_PX.
     """
     height, width = image.shape[2:]
     longest = max(height, width)
@@ -96,11 +96,11 @@ def fit_size(image: Tensor, side: int, *, seamless: bool = False) -> Size:
 
 
 def resize(image: Tensor, size: Size, *, wraps: bool = False) -> Tensor:
-    """Resample to (height, width), antialiased and bicubic, inside [0, 1].
+    """Resample to (height, width), antialiased and bicubic, clamped to [0, 1].
 
-    The kernel is part of the objective: another one moves the targets, and with them
-    the loss of one and the same picture. Where the image `wraps`, the kernel goes on at
-    the opposite edge.
+    The kernel is part of the objective: another kernel changes the targets, and so the
+    loss of the same picture. If the image `wraps`, the kernel continues at the opposite
+    edge.
     """
     if image.shape[2:] == size:
         return image
@@ -115,7 +115,7 @@ def resize(image: Tensor, size: Size, *, wraps: bool = False) -> Tensor:
 
 
 def _resize_side_wrapped(image: Tensor, dim: int, new: int) -> Tensor:
-    """Resample one side: padded by what becomes whole pixels, which are cut off."""
+    """Resample one side, padded by pixels that become whole ones and are cut off."""
     old = image.shape[dim]
     unit = old // math.gcd(old, new)
     reach = math.ceil(_KERNEL_REACH * max(1, old / new)) + 1
@@ -136,13 +136,13 @@ def enlarge_with_detail(
 ) -> Tensor:
     """Enlarge `image` for the next scale, adding the fine detail of `guide`.
 
-    The frequency band between the two scales is empty in an enlarged image, and an
-    optimizer needs many of the most expensive iterations to fill it. The Laplacian
-    pyramid (Burt & Adelson, 1983) of the guide provides it.
+    An enlarged image has no frequencies between those of the two scales, and an
+    optimizer needs many of the most expensive iterations to add them. They are taken
+    from the Laplacian pyramid (Burt & Adelson, 1983) of the guide.
 
     Args:
-        image: (1, C, h, w) in [0, 1].
-        guide: Source of detail, (1, C, H, W), of any size; None: enlarge only.
+        image: Image, (1, C, h, w) in [0, 1].
+        guide: Source of detail, (1, C, H, W), of any size; None to enlarge only.
         size: Height and width of the result, px.
         wraps: Whether opposite edges of the image meet.
     """

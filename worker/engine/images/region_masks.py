@@ -1,9 +1,9 @@
 """Masks: divide an image into regions, each with its styles.
 
-Spatial control of Gatys et al. (2017), "Controlling perceptual factors in neural style
-transfer", section 5.1, with guided Gram matrices. Departures: masks are feathered,
-overlaps are divided, and the gradient at a position does not depend on the size of its
-region.
+This is the spatial control of Gatys et al. (2017), "Controlling perceptual factors in
+neural style transfer", section 5.1, with guided Gram matrices. There are three
+departures: masks are feathered, overlaps are divided, and the gradient at a position
+does not depend on the size of its region.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from worker.engine.images.pyramid import Size
     from worker.engine.losses.statistics import SpatialWeights
 
-_MIN_AREA = 1e-6  # as a share of the picture
-_BLUR_PASSES = 2  # of a box blur, which make a smooth edge of a straight one
+_MIN_AREA = 1e-6  # smallest region, as a share of the picture
+_BLUR_PASSES = 2  # box blurs, which turn a hard edge into a smooth one
 
 
 @dataclass(frozen=True, slots=True)
 class StyleRegion:
-    """Region of the image, and the styles it gets.
+    """Region of the image, and the styles that it gets.
 
     Attributes:
-        mask: How much each pixel belongs to it, (1, 1, H, W) in [0, 1]; None: all of
-            the image.
+        mask: Degree to which each pixel belongs to the region, (1, 1, H, W) in [0, 1];
+            None for the whole image.
         style_weights: Weight of each style in it, by index.
-        strength: Factor of its loss, relative to other regions.
+        strength: Factor of the region's loss, relative to other regions.
     """
 
     mask: Tensor | None
@@ -51,8 +51,8 @@ def divide_into_regions(
 ) -> list[StyleRegion]:
     """Divide an image into regions by the masks of its styles.
 
-    Every style with a mask gets a region of its own, whose strength is its weight. The
-    other styles are blended in the rest of the image. Empty regions are left out.
+    Every style with a mask gets its own region, whose strength is the style's weight.
+    The other styles are blended in the rest of the image. Empty regions are left out.
 
     Args:
         masks: Mask per style, (1, 1, any, any) in [0, 1], or None.
@@ -84,7 +84,7 @@ def compute_spatial_weights(mask: Tensor | None, size: Size) -> SpatialWeights:
     """Compute the weights of the positions of a feature map; their sum is 1, or 0.
 
     Args:
-        mask: Region of the image, (1, 1, H, W); None: all of it.
+        mask: Region of the image, (1, 1, H, W); None for the whole image.
         size: Height and width of the feature map.
     """
     if mask is None:
@@ -94,7 +94,7 @@ def compute_spatial_weights(mask: Tensor | None, size: Size) -> SpatialWeights:
 
 
 def resize_mask(mask: Tensor, size: Size) -> Tensor:
-    """Resample a mask, (1, 1, h, w), to (1, 1, *size), inside [0, 1]."""
+    """Resample a mask, (1, 1, h, w), to (1, 1, *size), clamped to [0, 1]."""
     if mask.shape[2:] == size:
         return mask
     return F.interpolate(

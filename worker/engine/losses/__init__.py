@@ -1,1 +1,1 @@
-"""Loss terms: content, total variation, Gram, Wasserstein."""
+"""Loss terms: content, relations, total variation, Gram, Wasserstein, neighbors."""

@@ -1,8 +1,8 @@
 """Gram loss: compares the correlations of activations with those of a style.
 
-Beside them, the mean and the standard deviation of each channel, as in Galerne et al.
-(2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv 2212.13459).
-C is channels, N the positions of a map.
+It also compares the mean and the standard deviation of each channel, as in Galerne et
+al. (2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv
+2212.13459). C is the number of channels, N that of the positions of a map.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from worker.engine.losses.statistics import SpatialWeights
 
 _GRAM_SHARE = (
-    0.5  # so that a style weight keeps as much of the photo as without moments
+    0.5  # with it, a style weight keeps as much of the photo as without moments
 )
-# Of the mean variance: so that no deviation is 0, whose slope would be infinite.
+# Share of the mean variance that is added, since the square root has an infinite slope
+# at a variance of 0.
 _RELATIVE_BLUR = 3e-4
 _MIN_BLUR = 1e-12  # its root is still a float32
 
@@ -35,15 +36,15 @@ _MIN_BLUR = 1e-12  # its root is still a float32
 class GramLoss:
     """Squared distances of Gram matrices, of means and of standard deviations.
 
-    factor |G - A|^2 + moment_factor (|m - n|^2 + |s - t|^2): the first is Gatys et al.
-    (2016), eq. 4 and 6. Unlike eq. 6 the gradient is not 0 where F is 0: the layer's
-    ReLU does that.
+    The loss is factor |G - A|^2 + moment_factor (|m - n|^2 + |s - t|^2). Its first term
+    is that of Gatys et al. (2016), eq. 4 and 6. Unlike in eq. 6, the gradient is not 0
+    where F is 0: the backward pass of the layer's ReLU sets it to 0.
 
     Attributes:
-        target: Raw moments of the style, (C + 1, C): the mean n over A.
+        target: Raw moments of the style, (C + 1, C): the mean n above A.
         factor: Factor of the Gram matrices.
         moment_factor: Factor of the means and standard deviations.
-        blur: Variance that is added to that of each channel.
+        blur: Variance that is added to the variance of each channel.
     """
 
     target: Tensor
@@ -61,7 +62,7 @@ class GramLoss:
         moment_error = mean_error.square().sum() + deviation_error.square().sum()
         value = gram_error.square().sum() * self.factor
         value += moment_error * self.moment_factor
-        # By f, a deviation s has the gradient w (f - m) / s.
+        # The gradient of a deviation s by an activation f is w (f - m) / s.
         slope = deviation_error / deviation * (2 * self.moment_factor)
         matrix = gram_error.mul_(4 * self.factor)
         matrix.diagonal().add_(slope)
@@ -79,10 +80,11 @@ class GramLoss:
 def make_gram_loss(moments: Tensor, weight: float, loss_scale: LossScale) -> GramLoss:
     """Make the loss term of a style with these raw moments, (C + 1, C).
 
-    Relative: half of |G - A|^2 / |A|^2, and the others over the mean squared length of
-    an activation, |n|^2 + |t|^2. As published by Gatys et al.: the first over 4 C^2,
-    without the others. Their 1 / (4 C^2 N^2) is for Gram matrices that are sums; ours
-    are means, each over its own image, which takes care of N^2 for styles of any size.
+    With "relative", half of |G - A|^2 is divided by |A|^2, and the other terms by the
+    mean squared length of an activation, |n|^2 + |t|^2. With "gatys", as published by
+    Gatys et al., the first term is divided by 4 C^2, and the others are left out. Their
+    1 / (4 C^2 N^2) is for Gram matrices that are sums. Here they are means over the
+    positions of each image, which replaces N^2 for styles of any size.
     """
     gram = moments[1:]
     variance = float(_compute_variances(moments).mean())

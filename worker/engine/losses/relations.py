@@ -1,8 +1,8 @@
-"""Content loss by relations: how unlike each pair of positions of a picture is.
+"""Relations loss: compares the distances between the positions of two pictures.
 
-Kolkin et al. (2019), "Style Transfer by Relaxed Optimal Transport and
-Self-Similarity", CVPR (arXiv 1904.12785), the content loss. Colors and textures may
-change as long as what was alike stays alike, and what was unlike stays unlike.
+It is the content loss of Kolkin et al. (2019), "Style Transfer by Relaxed Optimal
+Transport and Self-Similarity", CVPR (arXiv 1904.12785). Colors and textures may change,
+as long as similar positions stay similar, and different ones different.
 
 Gradients are written out by hand and checked by finite differences.
 """
@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Share of the mean distance at which the absolute difference is rounded.
+# Share of the mean distance below which the absolute difference is smoothed.
 _SMOOTHING = 0.1
-# Added to each mean, which is 0 for a picture of one color: docs/adr/0037.
+# Value added to each mean, which is 0 for a picture of one color: docs/adr/0037.
 _MIN_MEAN_DISTANCE = 0.1
 
 
 def compute_relations(rows: Tensor, smoothing: float) -> Tensor:
-    """Compute the cosine distance of each pair of positions over its column's mean.
+    """Compute cosine distances of all pairs of positions, divided by column means.
 
     Args:
         rows: Activations at n positions, (n, C).
-        smoothing: Square of a length that is added to each squared length, so that
-            activations that are all 0 have a direction, too: none.
+        smoothing: Value that is added to each squared length, so that activations of
+            length 0 get the direction 0.
 
     Returns:
-        (n, n): D_ij / (mean_i D_ij + 0.1) with D_ij = 1 - cos(h_i, h_j). Without the
-        0.1 it is n times what the paper has, so that values do not depend on n.
+        Relations, (n, n): D_ij / (mean_i D_ij + 0.1) with D_ij = 1 - cos(h_i, h_j).
+        Without the 0.1 it is n times that of the paper, so that values do not depend
+        on n.
     """
     relations, _ = _divide_by_means(_normalize(rows, smoothing)[0])
     return relations
@@ -41,7 +42,8 @@ def relation_loss(
 ) -> tuple[Tensor, Tensor]:
     """Compute the mean difference of two pictures' relations, with a smooth |x|.
 
-    Charbonnier's sqrt(x^2 + e^2) - e: L-BFGS cannot learn the curvature of a corner.
+    |x| is Charbonnier's sqrt(x^2 + e^2) - e, since L-BFGS cannot estimate the curvature
+    of a corner.
 
     Args:
         rows: Activations at n positions, (n, C).
@@ -56,7 +58,7 @@ def relation_loss(
     relations, inverse_means = _divide_by_means(directions)
     difference = relations - target
     smooth = difference.square().add_(_SMOOTHING**2).sqrt_()
-    # By R, then by D: the mean of a column depends on each of its distances.
+    # The gradient by R, then by D: a column's mean depends on each of its distances.
     slope = difference.div_(smooth).mul_(factor / target.numel())
     value = smooth.sub_(_SMOOTHING).clamp_(min=0).mean() * factor
     column_slope = (relations.mul_(slope)).mean(0, keepdim=True)

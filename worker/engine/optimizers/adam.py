@@ -16,7 +16,7 @@ from worker.engine.optimizers.base import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEARNING_RATE = 3 * GRAY_LEVEL  # 5 and 2 end at higher losses
+LEARNING_RATE = 3 * GRAY_LEVEL  # 5 and 2 gray levels end at higher losses
 BETA1 = 0.9
 BETA2 = 0.99
 EPSILON = 1e-20
@@ -25,8 +25,9 @@ EPSILON = 1e-20
 class Adam:
     """Adam, clamped to [0, 1]; Kingma & Ba (2015), algorithm 1.
 
-    Departures: beta2 is 0.99, as only dozens of steps are taken; epsilon merely keeps
-    0 / 0 away, since 1e-8 is not small beside the gradient by one pixel of many.
+    There are two departures: beta2 is 0.99, since there are only dozens of steps, and
+    epsilon is so small that it only prevents 0 / 0, since 1e-8 is not small compared
+    with the gradient by one of many pixels.
 
     Args:
         step_scale: Factor of every step.
@@ -39,7 +40,7 @@ class Adam:
         self._step_count = 0
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """Step along the average gradient, normalized pixel by pixel."""
+        """Take a step along the average gradient, normalized pixel by pixel."""
         require_finite(loss, gradient)
         exp_avg, exp_avg_sq = self._exp_avg, self._exp_avg_sq
         if exp_avg is None or exp_avg_sq is None:
@@ -62,7 +63,7 @@ class Adam:
         return image
 
     def handle_objective_change(self) -> None:
-        """Keep the state: averages of gradients adapt by themselves."""
+        """Keep the state, since the averages of gradients adapt by themselves."""
 
     def save_state(self) -> ComponentState:
         """Return the averages and the number of steps."""

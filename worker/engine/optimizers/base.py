@@ -1,4 +1,4 @@
-"""Interface of the optimizers and what they share: box, first step, saved state."""
+"""Interface of the optimizers, and their common functions: box, first step, state."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ComponentState:
     """State that an optimizer or another component keeps between two iterations.
 
     Attributes:
-        tensors: By name; never changed in place afterwards, so they need no copy.
-        numbers: By name; exact through JSON.
+        tensors: Tensors by name; never changed in place later, so they need no copy.
+        numbers: Numbers by name; JSON stores them exactly.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -42,45 +42,47 @@ class Stateful(Protocol):
 class Optimizer(Stateful, Protocol):
     """Optimizer that moves an image once per evaluation of the objective.
 
-    An optimizer keeps the image inside [0, 1], never changes a tensor in place that it
-    has returned, and saves all its state, so that a run resumes exactly.
+    An optimizer keeps the image inside [0, 1]. It never changes a returned tensor in
+    place. It saves all its state, so that a run resumes exactly.
     """
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """Return the next image, given the loss and its gradient at `image`.
 
         Raises:
-            Diverged: They are not finite, and there is no earlier image to return to.
+            Diverged: Loss or gradient is not finite, and no earlier image is left.
         """
 
     def needs_verification(self, image: Tensor) -> bool:
-        """Whether the step that led to `image` is to be checked before it is final."""
+        """Whether the step to `image` must be checked before the image is final."""
 
     def accept_or_revert(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """Return the final image: `image`, or the one before a step that failed."""
 
     def handle_objective_change(self) -> None:
-        """Discard the state that no longer holds, as the objective has changed."""
+        """Discard the state that a change of the objective has made invalid."""
 
 
 def clamp_to_box(image: Tensor) -> Tensor:
-    """Clamp an image to [0, 1], the colors that exist, in place.
+    """Clamp an image to [0, 1] in place.
 
-    Engines that clamp only what they save optimize a picture nobody sees.
+    Without this, the optimized picture would differ from the saved one, whose colors
+    are clamped.
     """
     return image.clamp_(0, 1)
 
 
 def find_free_pixels(image: Tensor, gradient: Tensor) -> Tensor:
-    """Return a mask of the pixels that may move, (1, C, H, W): not out of the box."""
+    """Return a mask, (1, C, H, W), of the pixels whose step does not leave the box."""
     return ((image > 0) | (gradient < 0)) & ((image < 1) | (gradient > 0))
 
 
 def compute_gray_level_rate(direction: Tensor) -> float:
     """Return the factor that makes `direction` a mean change of one gray level.
 
-    Losses have no natural size, hence no step length fits all. torch's own first step
-    of L-BFGS, min(1, 1 / |g|), is below one ulp of a picture, or blows it up.
+    Losses have no natural size, so no constant step length fits all of them. torch's
+    first step of L-BFGS, min(1, 1 / |g|), is smaller than the rounding of a picture, or
+    much too large.
     """
     mean = float(direction.abs().mean())
     return GRAY_LEVEL / mean if mean else 0.0
@@ -92,7 +94,7 @@ def is_finite(loss: float, gradient: Tensor) -> bool:
 
 
 def require_finite(loss: float, gradient: Tensor) -> None:
-    """Raise if no step can be computed.
+    """Check that a loss and its gradient are finite.
 
     Raises:
         Diverged: The loss or its gradient is NaN or infinite.

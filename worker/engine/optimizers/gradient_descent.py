@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class GradientDescent:
     """Gradient descent: image - learning rate * gradient, clamped to [0, 1].
 
-    The first step of a scale changes the image by one gray level on average, which
-    sets the learning rate; whenever the loss has risen since, it is halved for good.
+    The first step of a scale changes the image by one gray level on average; this sets
+    the learning rate. Each time the loss rises, the learning rate is halved.
 
     Args:
         step_scale: Factor of the first step.
@@ -32,7 +32,7 @@ class GradientDescent:
         self._loss = 0.0
 
     def step(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """Take one step downhill."""
+        """Take one step against the gradient."""
         require_finite(loss, gradient)
         if not self._learning_rate:
             descent = gradient * find_free_pixels(image, gradient)
@@ -52,7 +52,7 @@ class GradientDescent:
         return image
 
     def handle_objective_change(self) -> None:
-        """Forget the learning rate: the next step sets it again."""
+        """Discard the learning rate: the next step sets it again."""
         self._learning_rate = self._loss = 0.0
 
     def save_state(self) -> ComponentState:

@@ -23,7 +23,7 @@ HISTORY_SIZE = 10
 MAX_LOSS_GROWTH = 3.0  # a step to a loss this many times the last one is undone
 BACKTRACK_FACTOR = 0.3  # each undo in a row multiplies the next step by this
 MAX_BACKTRACKS = 10
-MAX_STEP_GRAY_LEVELS = 8.0  # beyond it the curvature pairs say nothing
+MAX_STEP_GRAY_LEVELS = 8.0  # beyond it the curvature pairs are not valid
 MAX_STEP_GROWTH = 2.0  # a step this many times the one before may have gone too far
 MIN_COSINE = 1e-6  # pairs with less curvature than this are useless
 
@@ -55,10 +55,10 @@ class _Evaluation:
 class Lbfgs:
     """Projected L-BFGS; Nocedal & Wright (2006), algorithm 7.4.
 
-    Departures: pixels at the edge of the box whose gradient pushes outwards do not
-    move; the result is clamped; the first step changes the image by one gray level on
-    average, and no later one by more than eight; instead of a line search, a step
-    after which the loss blew up is undone.
+    There are four departures. Pixels at the edge of the box whose gradient points
+    outwards do not move. The result is clamped. The first step changes the image by
+    one gray level on average, and no later step by more than eight. There is no line
+    search; instead, a step is undone if the loss more than triples.
 
     Args:
         step_scale: Factor of every step.
@@ -96,14 +96,14 @@ class Lbfgs:
         return length > MAX_STEP_GROWTH * float(self._pairs[-1].step.norm())
 
     def accept_or_revert(self, image: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """Return `image`, or the accepted one before it if the loss blew up."""
+        """Return `image`, or the last accepted image if the loss grew too much."""
         accepted = self._accepted
         if accepted is None or not self._must_backtrack(accepted, loss, gradient):
             return image
         return accepted.image
 
     def handle_objective_change(self) -> None:
-        """Forget everything: gradient differences would mix two objectives."""
+        """Discard the history: gradient differences would mix two objectives."""
         self._pairs.clear()
         self._accepted, self._backtracks = None, 0
 
@@ -155,7 +155,7 @@ class Lbfgs:
     def _add_pair(self, step: Tensor, gradient_change: Tensor) -> None:
         dot_product = _dot(step, gradient_change)
         change_norm_sq = _dot(gradient_change, gradient_change)
-        # A norm of 0 is an underflow: losses may be as small as a weight of 1e-30.
+        # The norm can be 0 by underflow, since a weight may be as small as 1e-30.
         if not change_norm_sq:
             return
         if dot_product > MIN_COSINE * math.sqrt(_dot(step, step) * change_norm_sq):
@@ -172,7 +172,7 @@ class Lbfgs:
         return steepest.mul_(compute_gray_level_rate(steepest))
 
     def _apply_inverse_hessian(self, vector: Tensor) -> Tensor:
-        """Multiply by the inverse Hessian of the pairs: the two-loop recursion."""
+        """Multiply by the inverse Hessian, by the two-loop recursion."""
         newest = self._pairs[-1]
         alphas = []
         vector = vector.clone()

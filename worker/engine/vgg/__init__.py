@@ -1,1 +1,1 @@
-"""The VGG networks with a hand-written backward pass."""
+"""VGG networks with a hand-written backward pass."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ConvolutionAlgorithm = Literal["direct", "winograd"]
 
-# NNPACK is not faster on fewer positions, nor on the three channels of a picture.
+# NNPACK is not faster with fewer positions, nor with the three channels of a picture.
 WINOGRAD_MIN_POSITIONS = 1500
 _COLORS = 3
 
@@ -28,12 +28,12 @@ class Convolution:
     """One 3 x 3 convolution with its ReLU.
 
     Attributes:
-        weight: (outputs, inputs, 3, 3).
-        bias: (outputs,).
+        weight: Weight, (outputs, inputs, 3, 3).
+        bias: Bias, (outputs,).
         backward_weight: Flipped weight for the backward pass, (inputs, outputs, 3, 3),
             in the precision of activations.
-        algorithm: "winograd" takes fewer multiplications (Lavin & Gray, 2016) and
-            rounds differently; only on the CPU.
+        algorithm: Algorithm of the convolution. "winograd" needs fewer multiplications
+            (Lavin & Gray, 2016), rounds differently, and exists only on the CPU.
     """
 
     weight: Tensor
@@ -50,11 +50,11 @@ class Convolution:
         return self._run(gradient, self.backward_weight, None)
 
     def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        # By shape alone: timing could choose differently in the next run.
+        # Only the shape decides: timing could choose another algorithm in the next run.
         positions = x.shape[2] * x.shape[3]
         if self.algorithm == "direct" or positions < WINOGRAD_MIN_POSITIONS:
             return F.conv2d(x, weight, bias, padding=1)
-        planes = torch._nnpack_spatial_convolution(  # noqa: SLF001 - has no other name
+        planes = torch._nnpack_spatial_convolution(  # noqa: SLF001 - there is no public name
             x.contiguous(), weight.contiguous(), bias, [1, 1], [1, 1]
         )
         return planes.contiguous(memory_format=torch.channels_last)
@@ -64,9 +64,9 @@ class Convolution:
 class FirstConvolution(Convolution):
     """First convolution, whose input is the image, padded by repeating its edge.
 
-    The zero padding of the published network is a color like any other, and paints a
-    speckled frame into the result. The input keeps full precision: bfloat16 cannot
-    resolve half a gray level.
+    The zero padding of the published network acts like a color, and paints a speckled
+    frame into the result. The input has full precision, since bfloat16 cannot
+    represent half a gray level.
     """
 
     @override
@@ -81,8 +81,9 @@ class FirstConvolution(Convolution):
     def backward(self, gradient: Tensor) -> Tensor:
         """Return the gradient by the image, given that by the output before its ReLU.
 
-        Written out since torch's own backward of replicate padding adds up in any
-        order on CUDA: the gradient by the padding belongs to the edge that it repeats.
+        The gradient by the padding is added to the edge that the padding repeats. It is
+        written by hand, since torch's backward pass of replicate padding adds in no
+        fixed order on CUDA.
         """
         padded = F.conv2d(
             gradient, self.backward_weight, padding=2
@@ -97,9 +98,9 @@ class FirstConvolution(Convolution):
 
 @dataclass(frozen=True, slots=True)
 class CircularConvolution(Convolution):
-    """Convolution of a map whose opposite edges meet, also of the image.
+    """Convolution of a feature map or an image whose opposite edges meet.
 
-    Its backward pass is circular, too: nothing is lost at an edge.
+    Its backward pass is circular, too, so that no gradient is lost at an edge.
     """
 
     @override
@@ -144,10 +145,10 @@ def make_convolution(
     """Make a convolution with weights laid out for both directions, channels innermost.
 
     Args:
-        weight: (outputs, inputs, 3, 3).
-        bias: (outputs,).
+        weight: Weight, (outputs, inputs, 3, 3).
+        bias: Bias, (outputs,).
         algorithm: Algorithm of the convolution.
-        precision: Precision of activations; None: that of the weight.
+        precision: Precision of activations; None for that of the weight.
     """
     precision = precision or weight.dtype
     flipped = weight.flip(2, 3).transpose(0, 1).to(precision)
@@ -163,5 +164,5 @@ def make_convolution(
 
 
 def is_winograd_available() -> bool:
-    """Whether this build of torch and this CPU support it; also initializes NNPACK."""
+    """Whether this build of torch and this CPU support NNPACK; also initializes it."""
     return bool(torch.backends.nnpack.is_available())

@@ -1,10 +1,11 @@
 """CUDA graphs: a fixed sequence of kernels, captured once and replayed as a whole.
 
-Launching a hundred kernels one by one takes longer than small pictures need. Captured
-work must have fixed shapes and read nothing back: this holds for an untiled evaluation
-of Gram losses, not of Wasserstein losses (their eigenvalues are checked on the host).
+For small pictures, launching a hundred kernels one by one takes longer than their
+computation. Captured work must have fixed shapes and read nothing back. This holds for
+an untiled evaluation of Gram losses, not of Wasserstein losses, whose eigenvalues are
+checked on the host.
 
-`capture_cuda_graph` has never run on a device; `make gpu-check` does so.
+`capture_cuda_graph` was never run on a device so far; `make gpu-check` runs it.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class CapturedGraph(NamedTuple):
-    """Captured work that reads and writes the same memory at each replay.
+    """Captured CUDA graph, which reads and writes the same memory at each replay.
 
     Attributes:
         replay: Function that does the work again.
-        outputs: Tensors that hold its results.
+        outputs: Tensors with the results.
     """
 
     replay: Callable[[], None]
@@ -37,8 +38,8 @@ class CapturedGraph(NamedTuple):
 class GraphedCallable:
     """Callable that captures a function of a tensor at first use, and then replays it.
 
-    It does not hold the function: a function that refers to this object would make a
-    cycle, which is not freed in time.
+    It does not store the function: if the function refers to this object, this would be
+    a reference cycle, whose memory is freed late.
 
     Args:
         capture_graph: Function that captures work.
@@ -65,10 +66,11 @@ class GraphedCallable:
 
 
 def capture_cuda_graph(function: Callable[[], Outputs]) -> CapturedGraph:
-    """Capture what `function` does on the current CUDA device.
+    """Capture the work of `function` on the current CUDA device.
 
-    It runs once before, on another stream, as torch's manual asks: libraries allocate
-    and choose their kernels at first use. Capturing alone computes nothing.
+    The function runs once before, on another stream, as torch's manual requires:
+    libraries allocate memory and choose kernels at first use. Capturing computes
+    nothing.
     """
     stream, warmup_stream = torch.cuda.current_stream(), torch.cuda.Stream()
     warmup_stream.wait_stream(stream)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Colors = tuple[float, float, float]
 
-# Mean and standard deviation of RGB in [0, 1] that the weights were trained with;
-# other values run without complaint and look worse, so they stand beside the name.
+# Mean and standard deviation of RGB in [0, 1] that the weights were trained with, by
+# network. With other values there is no error, but the result looks worse.
 # vgg16: the original Caffe weights, which take 0..255 minus the mean.
 # vgg19: torchvision's VGG19_Weights.IMAGENET1K_V1.
 PREPROCESSING: dict[NetworkName, tuple[Colors, Colors]] = {
@@ -44,7 +44,7 @@ class Layer:
     """Layer: a convolution with its ReLU, and the pooling before it, if any.
 
     Attributes:
-        name: Name of its output: relu<block>_<index>.
+        name: Name of the output: relu<block>_<index>.
         convolution: Convolution with its ReLU.
         pools_input: Whether the input is pooled first.
     """
@@ -75,7 +75,7 @@ class LayerOutput:
 
     Attributes:
         layer: Layer that ran.
-        activation: Its output, (1, C, H, W).
+        activation: Output of the layer, (1, C, H, W).
     """
 
     layer: Layer
@@ -90,8 +90,7 @@ class Network:
         mean: Mean of the colors, (1, 3, 1, 1).
         std: Standard deviation of the colors, (1, 3, 1, 1).
         pooling: Pooling between the blocks.
-        capture_graph: Function that captures work on the device for replay; None: no
-            graphs.
+        capture_graph: Function that captures work on the device for replay, or None.
     """
 
     def __init__(
@@ -108,17 +107,17 @@ class Network:
         self._pooling = POOLINGS[pooling]
 
     def with_pooling(self, pooling: PoolingName) -> Network:
-        """Return a network of the same weights with another pooling; costs nothing."""
+        """Return a network that shares the weights, with another pooling."""
         return Network(self._layers, self._mean, self._std, pooling, self.capture_graph)
 
     def with_padding(self, *, circular: bool) -> Network:
-        """Return a network of the same weights with circular or the usual padding.
+        """Return a network that shares the weights, with circular or usual padding.
 
         Circular padding is exact if each side of the image is a multiple of the stride
-        of the deepest layer. It does not take Winograd's algorithm.
+        of the deepest layer. It does not use Winograd's algorithm.
         """
         network = copy(self)
-        network._layers = tuple(  # noqa: SLF001 - its own copy
+        network._layers = tuple(  # noqa: SLF001 - a copy of this object
             replace(
                 layer,
                 convolution=change_padding(layer.convolution, circular=circular),
@@ -134,7 +133,7 @@ class Network:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Data type of images, and of all but activations and gradients by them."""
+        """Data type of all tensors except activations and gradients by them."""
         return self._mean.dtype
 
     @property
@@ -156,7 +155,7 @@ class Network:
     def iterate_activations(
         self, image: Tensor, names: Collection[str]
     ) -> Iterator[tuple[str, Tensor]]:
-        """Yield the activations one by one, shallow to deep, so that none is kept."""
+        """Yield activations from shallow to deep, without storing earlier ones."""
         for output in self._run(image, names):
             if output.layer.name in names:
                 yield output.layer.name, output.activation
@@ -165,9 +164,9 @@ class Network:
         """Run to the deepest of `names`; return the outputs that `backward` needs.
 
         Args:
-            image: (1, 3, H, W), RGB in [0, 1], or (1, 1, H, W), gray. No size is too
-                small: see `Pooling`.
-            names: Layers whose gradients `backward` will get.
+            image: Image, (1, 3, H, W), RGB in [0, 1], or (1, 1, H, W), gray. No size is
+                too small: see `Pooling`.
+            names: Layers for which `backward` will get gradients.
         """
         return list(self._run(image, names))
 
@@ -176,12 +175,13 @@ class Network:
         outputs: list[LayerOutput],
         gradient_at: Callable[[str, Tensor], Tensor | None],
     ) -> Tensor:
-        """Carry gradients at layers back to the image.
+        """Propagate gradients at layers back to the image.
 
         Args:
-            outputs: Outputs of `forward`; emptied on the way, to free memory early.
+            outputs: Outputs of `forward`; emptied meanwhile, to free memory early.
             gradient_at: Function of a layer's name and activation that returns the
-                gradient by it, or None; called deepest first. The gradient is changed.
+                gradient by the activation, or None; called for the deepest layer first.
+                The gradient is changed in place.
 
         Returns:
             Gradient by the image, (1, 3, H, W).
@@ -227,9 +227,8 @@ def build_network(
             others are ignored. Their precision becomes that of images.
         device: Device of the network.
         algorithm: Algorithm of the convolutions.
-        precision: Data type of activations; None: that of the weights.
-        capture_graph: Function that captures work on the device for replay; None: no
-            graphs.
+        precision: Data type of activations; None for that of the weights.
+        capture_graph: Function that captures work on the device for replay, or None.
 
     Raises:
         WeightsDamaged: A tensor is missing or does not fit its neighbors.
@@ -273,7 +272,7 @@ def _add_gradients(
 
 
 def _apply_relu_backward(gradient: Tensor, activation: Tensor) -> None:
-    """Go back through the ReLU, in place: the gradient is 0 where the output is 0."""
+    """Set the gradient to 0, in place, where the output of the ReLU is 0."""
     torch.ops.aten.threshold_backward.grad_input(
         gradient, activation, 0, grad_input=gradient
     )

@@ -24,10 +24,10 @@ class Pooling(NamedTuple):
     """One kind of pooling.
 
     Attributes:
-        forward: From (1, C, H, W) to the map of half the size. A side of 1 stays, so no
-            picture is too thin.
-        backward: From the gradient by the output, and the input, to the gradient by
-            the input.
+        forward: Function from (1, C, H, W) to the map of half the size. A side of 1
+            stays 1, so that no picture is too thin.
+        backward: Function from the gradient by the output, and the input, to the
+            gradient by the input.
     """
 
     forward: Callable[[Tensor], Tensor]
@@ -35,12 +35,12 @@ class Pooling(NamedTuple):
 
 
 def _max_forward(x: Tensor) -> Tensor:
-    """Return the maximum of every 2 x 2, as the weights were trained."""
+    """Return the maximum of every 2 x 2, with which the weights were trained."""
     return F.max_pool2d(x, _window_size(x))
 
 
 def _max_backward(gradient: Tensor, x: Tensor) -> Tensor:
-    """Give the gradient to the maximum; finding it again costs less than storing it."""
+    """Pass the gradient to the maximum; finding it again is cheaper than storing it."""
     if x.device.type != "cpu":
         return max_pool_backward_deterministic(gradient, x)
     window = _window_size(x)
@@ -52,11 +52,11 @@ def _max_backward(gradient: Tensor, x: Tensor) -> Tensor:
 
 
 def max_pool_backward_deterministic(gradient: Tensor, x: Tensor) -> Tensor:
-    """Go back through max pooling in a fixed order, each entry written once.
+    """Compute the backward pass of max pooling, writing each entry once.
 
-    torch's own backward adds up in any order on CUDA. Of equal values the first in
-    reading order is the maximum, as on the CPU. `where` would copy its 0 to the device
-    each time, which a CUDA graph cannot hold.
+    torch's backward pass adds in no fixed order on CUDA. Among equal values, the first
+    in reading order is the maximum, as on the CPU. `where` is not used: it would copy
+    its 0 to the device each time, which a CUDA graph cannot capture.
     """
     input_gradient, maximum = torch.zeros_like(x), _max_forward(x)
     remaining = gradient
@@ -70,13 +70,13 @@ def max_pool_backward_deterministic(gradient: Tensor, x: Tensor) -> Tensor:
 def _average_forward(x: Tensor) -> Tensor:
     """Return the mean of every 2 x 2; Gatys et al. (2016), section 2.
 
-    crowsonkb's engine doubles it, toward the size of a maximum; this one does not.
+    crowsonkb's engine doubles the mean, to come nearer to a maximum; this one does not.
     """
     return F.avg_pool2d(x, _window_size(x))
 
 
 def _average_backward(gradient: Tensor, x: Tensor) -> Tensor:
-    """Divide the gradient among each window; an odd last row or column gets none."""
+    """Divide the gradient equally in each window; odd last rows and columns get 0."""
     input_gradient = torch.zeros_like(x)
     share = gradient / math.prod(_window_size(x))
     for index in _iterate_window_positions(x):

@@ -1,4 +1,4 @@
-"""Receptive fields: the pixels that one position of a layer depends on, computed."""
+"""Receptive fields: the pixels that one position of a layer depends on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shared.params.networks import NetworkName
 
-_KERNEL = 3  # of every convolution, padded by one, so that maps keep their size
+_KERNEL = 3  # side of every kernel; padding by 1 px preserves the size of maps
 _POOL = 2  # side and stride of every pooling
 
 Box = tuple[int, int, int, int]
@@ -20,13 +20,13 @@ Box = tuple[int, int, int, int]
 class ReceptiveField(NamedTuple):
     """Receptive field of a layer: a square of pixels per position of its feature map.
 
-    Position i, counted from 0 along either side, depends on `size` pixels from
-    `first_px + i * stride` on; the ends may lie outside the picture.
+    Position i, counted from 0 along either side, depends on the `size` pixels that
+    begin at `first_px + i * stride`; some may lie outside the picture.
 
     Attributes:
         size: Side of the square, px.
         stride: Distance from one position to the next, px.
-        first_px: First pixel of position 0; below 0 where the picture is padded.
+        first_px: First pixel of position 0; negative in the padding.
     """
 
     size: int
@@ -53,12 +53,12 @@ def compute_receptive_field(network: NetworkName, layer: str) -> ReceptiveField:
 def iterate_receptive_fields(pools_inputs: Iterable[bool]) -> Iterator[ReceptiveField]:
     """Compute the receptive field of each layer of a network, shallow to deep.
 
-    Starting at the image: a pooling widens the field by one stride and doubles
-    the stride; a convolution widens it by one stride on each side.
-    Araujo et al. (2019), Computing Receptive Fields of Convolutional Neural Networks.
+    Beginning at the image, a pooling widens the field by one stride and doubles the
+    stride; a convolution widens it by one stride on each side. See Araujo et al.
+    (2019), "Computing Receptive Fields of Convolutional Neural Networks".
 
     Args:
-        pools_inputs: For each layer, whether it pools its input.
+        pools_inputs: Whether each layer pools its input.
     """
     size, stride, first = 1, 1, 0
     for pools_input in pools_inputs:
