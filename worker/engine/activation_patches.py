@@ -172,7 +172,7 @@ def _add_picture(
     flat = activation[0].flatten(1)  # (C, H * W)
     argmax = flat.argmax(
         1, keepdim=True
-    )  # (C, 1); torch documents that the first maximum wins
+    )  # (C, 1); the first of equal maxima, as documented
     value = flat.gather(1, argmax)  # (C, 1)
     width = activation.shape[3]
     position = torch.stack(

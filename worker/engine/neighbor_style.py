@@ -1,4 +1,4 @@
-"""Style loss by nearest neighbors: candidates of the paintings, matches, evaluation."""
+"""Neighbors loss of an image: candidates in the paintings, matches, evaluation."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ if TYPE_CHECKING:
     # Function of a layer and its activations that returns the gradient by them.
     GradientAt = Callable[[str, Tensor], Tensor | None]
 
-# So that a style weight means about the same as with Gram matrices, to the eye: a mean
-# cosine distance of 1 / 32 counts like a Gram matrix that is off by its own size.
+# Chosen by eye so that a style weight means about the same as with Gram matrices. A
+# mean cosine distance of 1 / 32 counts like a relative error of 1 of a Gram matrix.
 _RELATIVE_FACTOR = 32.0
-_PHOTO_TO_IMAGE = 3.0  # in what is matched, times the content weight: published
-_MIN_REGION = 0.5  # share of a cell that must lie in the region of the painting
-_SMOOTHING_LENGTH = 1e-4  # of |h|, so that no cell divides by 0; black ones have 0.01
+_PHOTO_TO_IMAGE = 3.0  # ratio in the matched picture at content weight 1, as published
+_MIN_REGION = 0.5  # share of a candidate that must lie in the region
+_SMOOTHING_LENGTH = 1e-4  # added to |h| against a division by 0; black cells have 0.01
 
 
 class NeighborMatches:
     """Matches of one scale: the index of a candidate for each cell, for each style.
 
-    They come from the image that the scale began with, which is gone in mid-scale: so
-    they are part of a snapshot. Changes of weights leave them as they are.
+    They are computed from the image that the scale began with. It no longer exists in
+    mid-scale, so they are part of a snapshot. A change of weights does not change them.
     """
 
     def __init__(self) -> None:
         self.indices: dict[int, Tensor] = {}  # by style, (1, 1, rows, columns)
 
     def save_state(self) -> ComponentState:
-        """Return the indices; as float32, which is exact up to 2^24."""
+        """Return the indices as float32, which is exact up to 2^24."""
         return ComponentState(
             {f"style_{style}": indices for style, indices in self.indices.items()}
         )
@@ -73,8 +73,8 @@ class NeighborMatches:
 class NeighborStyleLoss:
     """Style loss of an image: cosine distance of each hypercolumn to its target.
 
-    In a cell with several styles, as without masks, all of them pull by their weights:
-    sum w (1 - cos(h, t)) = sum w - (h / |h|) . sum w t / |t|, so one target is enough.
+    In a cell with several styles, the weighted distances are added, with one target:
+    sum w (1 - cos(h, t)) = sum w - (h / |h|) . sum w t / |t|.
 
     Args:
         extractor: Feature extractor of the style layers for images of the scale.
@@ -135,7 +135,7 @@ class NeighborStyleLoss:
             The loss, (), and a function of a layer's name and its activations that
             returns the gradient by them, (1, C, H, W); None for other layers.
         """
-        if not self._shares:  # masks of less than a pixel leave no style an area
+        if not self._shares:  # all masks are smaller than a pixel
             first = next(iter(activations.values()))
             return first.new_zeros(()), lambda _name, _features: None
         targets = self._cached_targets
@@ -155,7 +155,10 @@ class NeighborStyleLoss:
         shrink = product * inverse**3
 
         def gradient_at(name: str, features: Tensor) -> Tensor | None:
-            """By h: (h . u) h / |h|^3 - u / |h|; h is the factor times the features."""
+            """Return the gradient by h = factor * features, times that factor.
+
+            The gradient by h is (h . u) h / |h|^3 - u / |h|.
+            """
             if name not in targets:
                 return None
             cells = self._pool_core(name, features, tile)
@@ -198,7 +201,7 @@ class NeighborStyleLoss:
     def _find_candidates(self, style: Style) -> dict[str, Tensor]:
         """Return the hypercolumns of a painting or its region, (M, C) by layer."""
         size = style.image.shape[2], style.image.shape[3]
-        # Numbered by place, not by tile: a snapshot may continue in other tiles.
+        # Numbers depend on places, not on tiles: a snapshot may resume in other tiles.
         numbers = _number_candidates(size, style.region, style.image.device)
         count = int(numbers.max()) + 1
         candidates: dict[str, Tensor] = {}
@@ -265,7 +268,7 @@ def _distribute_to_styles(
 ) -> dict[int, Tensor]:
     """Return the weight of each style in each cell, (1, 1, rows, columns), by index.
 
-    They sum to the weight of the loss, where no style has a mask.
+    Without masks, they sum to the weight of the loss.
     """
     regions = divide_into_regions(
         [style.mask for style in scale.styles],
@@ -290,10 +293,10 @@ def _distribute_to_styles(
 
 
 def _choose_source(params: StyleParams, scale: PyramidScale, image: Tensor) -> Tensor:
-    """Choose the picture that is matched: mostly the photo, so that forms stay.
+    """Choose the picture whose cells are matched: mostly the photo, to keep its forms.
 
-    A quarter of it is the image, as published, with a content weight of 1; more with
-    less, up to the image alone.
+    With a content weight of 1, a quarter of it is the image, as published. With a lower
+    weight, the share of the image is larger, up to 1.
     """
     if not scale.index and params.content_weight:
         return scale.content
@@ -306,7 +309,7 @@ def _pool_both_labels(
 ) -> tuple[Tensor, Tensor] | None:
     """Return the shares of labels in the photo's cells, weighted, and in candidates.
 
-    As (1, L, rows, columns) and (M, L); None where labels do not count.
+    The shapes are (1, L, rows, columns) and (M, L). Without labels the result is None.
     """
     if scale.labels is None or style.labels is None or not params.guidance_weight:
         return None
@@ -322,7 +325,10 @@ def _pool_both_labels(
 def _number_candidates(
     size: Size, region: Tensor | None, device: torch.device
 ) -> Tensor:
-    """Number evenly spaced cells of a painting, (1, 1, rows, columns); others: -1."""
+    """Number evenly spaced cells of a painting, (1, 1, rows, columns); others are -1.
+
+    The numbers begin at 0.
+    """
     rows, columns = count_cells(size)
     if region is None:
         is_inside = torch.ones(rows * columns, dtype=torch.bool)

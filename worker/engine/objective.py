@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class Losses:
     """Losses of one image: three weighted terms, and their sum.
 
-    A term whose weight is 0 is not evaluated and reads 0.
+    A term whose weight is 0 is not evaluated; its value is 0.
     """
 
     total: float
@@ -58,16 +58,16 @@ class Objective:
     """alpha * content + beta * style + tv_weight * TV; Gatys et al. (2016), eq. 7.
 
     The targets are computed once, at construction, from images of the size to be
-    optimized. In tiles, the content targets are computed again in each evaluation:
-    they would take far more memory than the image.
+    optimized. With tiles, the content targets are computed again in each evaluation,
+    since they would take far more memory than the image.
 
     Args:
         network: Network that computes the activations.
         params: Weights, layers and losses.
         scale: Photo and paintings at the size of the scale.
         limits: Memory and callback after each tile.
-        start: Image that the scale begins with, (1, C, H, W); None: the photo.
-        matches: Matches of the neighbors loss, filled if they are empty; None: new.
+        start: Image that the scale begins with, (1, C, H, W); None for the photo.
+        matches: Matches of the neighbors loss, filled if empty; None for new matches.
     """
 
     def __init__(
@@ -119,10 +119,10 @@ class Objective:
             self._graph = GraphedCallable(network.capture_graph)
 
     def evaluate(self, image: Tensor) -> tuple[Losses, Tensor]:
-        """Compute the losses of an image and the gradient by it, same shape.
+        """Compute the losses of an image and the gradient by it, of the same shape.
 
         Args:
-            image: (1, 3, H, W), or (1, 1, H, W), gray.
+            image: Image, (1, 3, H, W), or (1, 1, H, W), gray.
         """
         if self._graph is None:
             content, style, tv, gradient = self._compute(image)
@@ -133,11 +133,11 @@ class Objective:
         return Losses(sum(losses), *losses), gradient
 
     def _can_capture(self, params: StyleParams) -> bool:
-        """Return whether a CUDA graph is used: decided by rule, not by trying.
+        """Whether the evaluation can be captured as a CUDA graph, by a fixed rule.
 
-        Tiles and the Wasserstein loss read values back, which a CUDA graph cannot; the
-        neighbors loss does not, but was never captured. Relations look up where their
-        positions are, which reads values back, too.
+        Tiles, the Wasserstein loss and the relations loss read values back from the
+        device, which a CUDA graph cannot capture. The neighbors loss does not, but was
+        never captured.
         """
         is_plain = params.style_loss == "gram" and self._relations is None
         return is_plain and len(self._extractor.tiles) == 1
@@ -196,7 +196,7 @@ class Objective:
     def _make_content_gradients(
         self, tile: Tile, sums: _LossSums
     ) -> Callable[[str, Tensor], list[Tensor]]:
-        """Return a function of a layer and its core; it adds to the content loss."""
+        """Return the gradient function of the content; it adds the loss to `sums`."""
         targets = self._content.get_features(tile)
 
         def gradients(name: str, core: Tensor) -> list[Tensor]:
@@ -244,8 +244,8 @@ class TiledStyleLoss:
     (2024), "Scaling Painting Style Transfer", Computer Graphics Forum (arXiv
     2212.13459).
 
-    Feature maps of fewer positions than channels are assembled and evaluated whole:
-    their moments do not have full rank, and they are small.
+    Feature maps with fewer positions than channels are assembled and evaluated as a
+    whole, since their moments do not have full rank. These maps are small.
 
     Args:
         extractor: Feature extractor with more than one tile.
@@ -359,7 +359,7 @@ def _build_content(
 ) -> tuple[ContentTargets, RelationContentLoss | None]:
     """Build the content loss of a photo: targets of squared differences, or relations.
 
-    The targets have no layers where relations are compared.
+    With relations, the targets have no layers.
     """
     relations = None
     if params.content_loss == "relations" and weights:

@@ -1,4 +1,4 @@
-"""Content loss by relations of an image, whole or in tiles: positions and targets."""
+"""Relations loss of an image, whole or in tiles: positions, targets, evaluation."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from worker.engine.images.tiling import Tile
     from worker.engine.targets import TiledFeatureExtractor
 
-# So that a content weight means about the same as with squared differences.
+# Chosen so that a content weight means about the same as with squared differences.
 _RELATIVE_FACTOR = 20.0
-_SMOOTHING_SHARE = 1e-4  # of the mean squared length of the photo's activations
+_SMOOTHING_SHARE = 1e-4  # share of the mean squared length of the photo's activations
 
 
 class RelationContentLoss:
     """Content loss of a whole image, and its gradients at each tile.
 
-    The positions are fixed and evenly spaced: docs/adr/0037.
+    The compared positions are fixed and evenly spaced: docs/adr/0037.
 
     Args:
         extractor: Feature extractor for images of the content's size.
-        content: The photo, (1, C, H, W).
+        content: Photo, (1, C, H, W).
         weights: Weights of the content layers; at least one.
         params: Parameters with the scale of the loss.
         after_tile: Callback after each tile.
@@ -73,7 +73,7 @@ class RelationContentLoss:
         """Evaluate an image in tiles, (1, C, H, W): the first of two passes over them.
 
         Returns:
-            The loss, (). `tile_gradient` has the gradients then.
+            The loss, (). After it, `tile_gradient` returns the gradients.
         """
         total = image.new_zeros(())
         for name, rows in self._gather(image).items():
@@ -86,10 +86,10 @@ class RelationContentLoss:
     ) -> tuple[Tensor, Tensor] | None:
         """Return value and gradient by the activations at a tile's core.
 
-        The value is 0 in tiles, where `evaluate` has returned it.
+        With several tiles the value is 0, since `evaluate` has returned it.
 
         Args:
-            name: Layer; None is returned if the content is not compared there.
+            name: Name of the layer; without a content weight, the result is None.
             core: Activations, (1, C, h, w).
             tile: Tile of the image.
         """
@@ -134,10 +134,11 @@ class RelationContentLoss:
 
 
 def number_positions(size: Size, device: torch.device) -> Tensor:
-    """Number the positions of an even grid in a feature map; others are -1.
+    """Number the positions of an even grid in a feature map; others get -1.
 
     Returns:
-        (1, 1, H, W), with all positions if there are at most `MAX_POSITIONS`.
+        Numbers, (1, 1, H, W); all positions have one if there are at most
+        `MAX_POSITIONS`.
     """
     height, width = size
     step = math.isqrt(max(1, height * width // MAX_POSITIONS))

@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
     ComputeStatistics = Callable[[Tensor, SpatialWeights], Tensor]
 
-# A gray canvas hardly activates deep layers: relu4_2 of VGG-16 with 0.006 of the power
-# of white noise. Relative to that, every stroke would cost too much, so a content with
-# less than this share of the noise's power counts as if it had that much. The smoothest
-# photos have 0.07.
+# A gray canvas hardly activates deep layers: in relu4_2 of VGG-16 its power is 0.006 of
+# that of white noise. Relative to so small a target, every stroke would cost too much.
+# So a content with less than this share of the noise's power is treated as if it had
+# this share. The smoothest photos have 0.07.
 _MIN_NOISE_SHARE = 0.05
 _NOISE_PX = 64
 
@@ -59,7 +59,7 @@ class ContentTargets:
 
     Args:
         extractor: Feature extractor for images of the content's size.
-        content: (1, 3, H, W).
+        content: Photo, (1, 3, H, W).
         weights: Weights of the content layers; may be empty.
         params: Parameters with the scale of the loss.
         after_tile: Callback after each tile.
@@ -108,11 +108,11 @@ class ContentTargets:
 
 
 def compute_minimum_power(network: Network, names: Collection[str]) -> dict[str, float]:
-    """Compute the least mean square of activations that a content counts as having.
+    """Compute the least mean square of activations of a content target, by layer.
 
-    A share of what gray white noise has, by layer.
+    It is a fixed share of that of gray white noise.
     """
-    network = network.with_padding(circular=False)  # the same in tiles
+    network = network.with_padding(circular=False)  # so that tiles do not change it
     generator = torch.Generator().manual_seed(0)
     noise = torch.rand(1, 1, _NOISE_PX, _NOISE_PX, generator=generator)
     noise = noise.to(network.device, network.dtype)
@@ -194,8 +194,8 @@ def build_feature_extractor(
 ) -> TiledFeatureExtractor:
     """Build an extractor, whole or in tiles: at most `tile_px`, less to fit memory.
 
-    Where the image `wraps`, opposite edges meet: a whole one by circular padding, and
-    tiles by crops that go on at the opposite edge.
+    If the image `wraps`, its opposite edges meet: a whole image has circular padding,
+    and crops of tiles continue at the opposite edge.
     """
     memory_tile_px = choose_tile_px(
         size,
@@ -226,7 +226,7 @@ def count_cell_values(network: Network, params: StyleParams) -> int:
 
 
 def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, float]:
-    """Distribute the weight of a loss among its layers, without those of weight 0."""
+    """Distribute the weight of a loss among its layers with a weight above 0."""
     total = sum(layers.values())
     weights = {name: weight * layer / total for name, layer in layers.items()}
     return {name: layer for name, layer in weights.items() if layer}
@@ -341,7 +341,7 @@ def crop_spatial_weights(
     return weights if isinstance(weights, float) else tile.slice_core(weights, stride)
 
 
-# Statistics of a style, which can be blended, and the loss term made of the blend.
+# Function that computes statistics of a style, and function that makes a loss term.
 STYLE_LOSSES: dict[
     StyleLoss,
     tuple[ComputeStatistics, Callable[[Tensor, float, LossScale], StyleLossTerm]],

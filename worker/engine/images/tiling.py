@@ -1,8 +1,8 @@
 """Tiling: overlapping tiles that give the same result as the whole image.
 
 Tiles overlap by the receptive field of the network. A Gram matrix is a sum over
-positions, so it can be added up tile by tile; once it is known, its gradient at a
-position depends on that position alone. So two passes over the tiles give the loss and
+positions, so it can be added up tile by tile. Given this sum, the gradient at a
+position depends only on that position. So two passes over the tiles give the loss and
 the gradient of the whole image, with the activations of only one tile in memory:
 Galerne et al. (2024), "Scaling Painting Style Transfer", Computer Graphics Forum
 (arXiv 2212.13459).
@@ -64,7 +64,7 @@ class TileSpan:
         stop: End of the core.
         crop_start: First pixel of the crop.
         crop_stop: End of the crop.
-        last: Whether it is the last along a side with edges.
+        last: Whether it is the last tile along a side with edges.
     """
 
     start: int
@@ -74,7 +74,7 @@ class TileSpan:
     last: bool
 
     def iterate_pieces(self, length: int) -> Iterator[tuple[int, int]]:
-        """Yield start and count of the crop's pieces, modulo the side's `length`."""
+        """Yield start and length of the crop's parts, modulo the side's `length`."""
         position = self.crop_start
         while position < self.crop_stop:
             start = position % length
@@ -99,7 +99,8 @@ class Tile:
     def crop(self, image: Tensor) -> Tensor:
         """Return the pixels that the core depends on, (1, C, H, W).
 
-        Beyond an edge the image goes on at the opposite one; else it is a view.
+        Beyond an edge the image continues at the opposite one; otherwise the result is
+        a view.
         """
         for dim, span in ((2, self.rows), (3, self.columns)):
             pieces = [
@@ -110,7 +111,7 @@ class Tile:
         return image
 
     def add_to(self, image: Tensor, crop: Tensor) -> None:
-        """Add a crop to an image, (1, C, H, W), in place: the reverse of `crop`."""
+        """Add a crop to an image, (1, C, H, W), in place, where `crop` takes it."""
         top = 0
         for row, height in self.rows.iterate_pieces(image.shape[2]):
             left = 0
@@ -121,13 +122,13 @@ class Tile:
             top += height
 
     def crop_core(self, features: Tensor, stride: int) -> Tensor:
-        """Return the core of a feature map of the crop, a view."""
+        """Return a view of the core in a feature map of the crop."""
         down = self.rows.core_slice(stride, features.shape[2])
         across = self.columns.core_slice(stride, features.shape[3])
         return features[..., down, across]
 
     def slice_core(self, whole: Tensor, stride: int) -> Tensor:
-        """Return the core of a feature map of the whole image, a view."""
+        """Return a view of the core in a feature map of the whole image."""
         down, across = (
             slice(span.start // stride, None if span.last else span.stop // stride)
             for span in (self.rows, self.columns)
@@ -137,9 +138,9 @@ class Tile:
     def sum_core_gradients(
         self, gradients: Sequence[Tensor], features: Tensor, stride: int
     ) -> Tensor | None:
-        """Add up gradients by the core, as one by the feature map of the crop.
+        """Add up gradients by the core, and extend the sum to the crop's feature map.
 
-        Returns None without gradients. The first of them may be changed.
+        Without gradients the result is None. The first gradient may be changed.
         """
         if not gradients:
             return None
@@ -158,8 +159,8 @@ def make_tiles(
 ) -> list[Tile]:
     """Cut a picture of (height, width) into tiles of about `tile_px`, row by row.
 
-    Where it `wraps`, crops go on beyond its edges, modulo its size. Its sides are
-    multiples of GRID_PX then.
+    If the picture `wraps`, its sides must be multiples of GRID_PX, and crops continue
+    beyond its edges, modulo its size.
     """
     return [
         Tile(rows, columns)
@@ -177,7 +178,7 @@ def compute_strides(layers: Sequence[Layer]) -> dict[str, int]:
 
 
 def compute_halo_px(layers: Sequence[Layer]) -> int:
-    """Compute how far the deepest layer's receptive field exceeds its grid cell, px."""
+    """Compute by how many px the deepest receptive field exceeds its grid cell."""
     reach = max((-field.first_px for field in _iterate_fields(layers)), default=0)
     return math.ceil(reach / GRID_PX) * GRID_PX
 
@@ -190,7 +191,7 @@ def estimate_bytes_per_pixel(layers: Sequence[Layer], cell_values: int = 0) -> i
 
     Args:
         layers: Layers that are computed.
-        cell_values: Values that the neighbors loss keeps for each of its cells.
+        cell_values: Values that the neighbors loss stores per cell.
     """
     strides = compute_strides(layers)
     item = layers[0].item_bytes

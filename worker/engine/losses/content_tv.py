@@ -1,8 +1,8 @@
 """Content loss and total variation: the losses that compare positions.
 
-Each is a pure function of tensors that returns a value and its gradient. Gradients are
-written out by hand (the network runs without autograd) and checked by finite
-differences.
+Each loss is a pure function of tensors that returns a value and its gradient. Gradients
+are written by hand, since the network runs without autograd. The tests check them by
+finite differences.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 LossScale = Literal["relative", "gatys"]
 
 _GRAY_LEVEL = 1 / 255
-_PADDING = {-2: (0, 0, 1, 1), -1: (1, 1)}  # one at both ends, down or across
+_PADDING = {-2: (0, 0, 1, 1), -1: (1, 1)}  # one pixel at both ends, down or across
 
 
 def content_loss(
     features: Tensor, target: Tensor, factor: float
 ) -> tuple[Tensor, Tensor]:
-    """Half the squared distance of two feature maps; Gatys et al. (2016), eq. 1 and 2.
+    """Compute half the squared distance of two feature maps.
+
+    These are eq. 1 and 2 of Gatys et al. (2016).
 
     Args:
-        features: F, (1, C, H, W).
-        target: P, same shape.
+        features: Activations F of the image, (1, C, H, W).
+        target: Activations P of the photo, of the same shape.
         factor: Factor of value and gradient.
 
     Returns:
-        factor * 1/2 |F - P|^2, (), and its gradient by F, (1, C, H, W).
+        The loss, factor * 1/2 |F - P|^2, (), and its gradient by F, (1, C, H, W).
     """
     error = to_accumulation_dtype(features) - target
     value = error.square().sum() * (factor / 2)
@@ -45,8 +47,8 @@ def compute_content_scale(loss_scale: LossScale, size: float) -> float:
     """Return the normalization of one content layer: 1 / |P|^2, or 1 as published.
 
     Args:
-        loss_scale: "relative" or, as published, "gatys".
-        size: |P|^2, or the minimum that stands for it.
+        loss_scale: Scale of the loss, "relative" or, as published, "gatys".
+        size: Squared length |P|^2 of the target, or its minimum.
     """
     return 1.0 if loss_scale == "gatys" else safe_reciprocal(size)
 
@@ -54,16 +56,16 @@ def compute_content_scale(loss_scale: LossScale, size: float) -> float:
 def compute_variation(image: Tensor, dim: int, factor: float) -> tuple[Tensor, Tensor]:
     """Compute the variation of neighboring pixels along `dim`, -2 down or -1 across.
 
-    Charbonnier's smooth |d| = sqrt(d^2 + e^2) - e with e of one gray level: L-BFGS
-    cannot learn the curvature of a corner.
+    |d| is Charbonnier's smooth sqrt(d^2 + e^2) - e, with e of one gray level, since
+    L-BFGS cannot estimate the curvature of a corner.
 
     Args:
-        image: (1, C, H, W), colors in [0, 1].
+        image: Image, (1, C, H, W), colors in [0, 1].
         dim: Dimension of the differences.
         factor: Factor of value and gradient.
 
     Returns:
-        factor * sum |d|, (), and its gradient by the image.
+        The variation, factor * sum |d|, (), and its gradient by the image.
     """
     difference = image.diff(dim=dim)
     smooth = difference.square().add_(_GRAY_LEVEL**2).sqrt_()
@@ -77,18 +79,18 @@ def add_total_variation(
 ) -> Tensor:
     """Add the gradient of the total variation of some rows; return the variation.
 
-    It counts the differences across and down to the next row. Dividing by the number of
-    pixels lets a weight mean the same at every size. The strips of an image add up to
-    the whole.
+    It sums the differences across, and down to the next row. The sum is divided by the
+    number of values, so that a weight means the same at every size. The variations of
+    the strips of an image add up to that of the image.
 
     Args:
-        image: (1, C, H, W), colors in [0, 1].
-        gradient: Same shape; the gradient by the image is added to it.
-        rows: Rows to count.
+        image: Image, (1, C, H, W), colors in [0, 1].
+        gradient: Gradient to add to, of the same shape.
+        rows: Range of rows.
         factor: Factor of value and gradient.
 
     Returns:
-        factor * sum |d| / (C * H * W), ().
+        The variation, factor * sum |d| / (C * H * W), ().
     """
     factor = factor / image.numel()
     rows_and_next = slice(rows.start, rows.stop + 1)
@@ -102,16 +104,17 @@ def add_total_variation(
 def add_seam_variation(image: Tensor, gradient: Tensor, factor: float) -> Tensor:
     """Add the gradient of the total variation across the seams; return the variation.
 
-    It counts the differences from the last row and column to the first. With
-    `add_total_variation` of all rows, it is that of an image that wraps around.
+    It sums the differences from the last row and column to the first. Added to
+    `add_total_variation` of all rows, it gives the variation of an image that wraps
+    around.
 
     Args:
-        image: (1, C, H, W), colors in [0, 1].
-        gradient: Same shape; the gradient by the image is added to it.
+        image: Image, (1, C, H, W), colors in [0, 1].
+        gradient: Gradient to add to, of the same shape.
         factor: Factor of value and gradient.
 
     Returns:
-        factor * sum |d| / (C * H * W), ().
+        The variation, factor * sum |d| / (C * H * W), ().
     """
     total = image.new_zeros(())
     for dim in (-2, -1):
@@ -125,5 +128,5 @@ def add_seam_variation(image: Tensor, gradient: Tensor, factor: float) -> Tensor
 
 
 def safe_reciprocal(size: float) -> float:
-    """Return 1 / size; 0 for 0, which leaves out a loss relative to nothing."""
+    """Return 1 / size, or 0 for 0: a loss relative to a target of 0 is left out."""
     return 1 / size if size else 0.0

@@ -1,10 +1,10 @@
-"""Nearest-neighbor loss: each cell of the picture takes after one cell of a painting.
+"""Neighbors loss: each cell of the picture becomes like one cell of a painting.
 
-Kolkin et al. (2022), "Neural Neighbor Style Transfer" (arXiv 2203.13215). A hypercolumn
-is what all style layers say about a cell of 4 x 4 px: one vector, here kept layer by
-layer. The loss is the cosine distance to a target: the hypercolumn of the painting that
-is most like what the photo shows there. C is channels of one layer, N the cells of a
-picture, M those of a painting.
+It is that of Kolkin et al. (2022), "Neural Neighbor Style Transfer" (arXiv 2203.13215).
+A hypercolumn is the activations of all style layers at a cell of 4 x 4 px, as one
+vector, stored by layer. The loss is the cosine distance to a target: the painting's
+hypercolumn that is most similar to the photo's in this cell. C is the number of
+channels of a layer, N the number of cells of a picture, M that of a painting.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CELL_PX = 4  # side of the cell that a hypercolumn describes
 _BLOCK_VALUES = 2**24  # similarities computed at a time: 64 MiB
-_MIN_LENGTH = 1e-6  # shorter hypercolumns, as of a black picture, have no direction
+_MIN_LENGTH = 1e-6  # shorter hypercolumns (of a black picture) get the direction 0
 
 
 def count_cells(size: Size) -> Size:
@@ -38,15 +38,15 @@ def count_cells(size: Size) -> Size:
 def pool_to_cells(features: Tensor, stride: int, size: Size) -> Tensor:
     """Resample a feature map to cells: means of a finer map, copies of a coarser one.
 
-    Not bilinear as published: the gradient of that is not deterministic on CUDA.
+    The published resampling is bilinear, whose gradient is not deterministic on CUDA.
 
     Args:
-        features: (1, C, H, W), a position each `stride` px.
+        features: Feature map, (1, C, H, W).
         stride: Distance between its positions, px.
         size: Rows and columns of cells.
 
     Returns:
-        (1, C, *size).
+        Activations by cell, (1, C, *size).
     """
     if stride < CELL_PX:
         return F.avg_pool2d(features, _window(features, stride))
@@ -57,22 +57,22 @@ def pool_to_cells(features: Tensor, stride: int, size: Size) -> Tensor:
     for dim, cells in zip((2, 3), size, strict=True):
         features = features.narrow(dim, 0, min(cells, features.shape[dim]))
         missing = cells - features.shape[dim]
-        if missing:  # the last position stands for what is left at the edge
+        if missing:  # the last position is repeated for the rest at the edge
             last = features.narrow(dim, features.shape[dim] - 1, 1)
             features = torch.cat([features, *[last] * missing], dim)
     return features
 
 
 def spread_from_cells(gradient: Tensor, features: Tensor, stride: int) -> Tensor:
-    """Carry a gradient by cells back to the feature map that they were pooled from.
+    """Propagate a gradient by cells back to the feature map.
 
     Args:
-        gradient: By the result of `pool_to_cells`, (1, C, rows, columns).
-        features: What that was pooled from, (1, C, H, W).
+        gradient: Gradient by the result of `pool_to_cells`, (1, C, rows, columns).
+        features: Feature map that was pooled, (1, C, H, W).
         stride: Distance between its positions, px.
 
     Returns:
-        (1, C, H, W).
+        Gradient by the feature map, (1, C, H, W).
     """
     _, _, rows, columns = gradient.shape
     if stride < CELL_PX:
@@ -103,10 +103,10 @@ def _window(features: Tensor, stride: int) -> list[int]:
 def pool_labels(labels: Tensor, count: int, size: Size) -> Tensor:
     """Return the share of each label in each cell, (1, count, rows, columns), float16.
 
-    That holds sixteenths exactly, and shares are no more than those.
+    Shares are multiples of 1 / 16, which float16 stores exactly.
 
     Args:
-        labels: Numbers of labels, (1, 1, any, any), uint8; from `count` on: no label.
+        labels: Numbers of labels, (1, 1, any, any), uint8; `count` or more: no label.
         count: Number of labels.
         size: Height and width, px, of the picture that they are stretched over.
     """
@@ -125,7 +125,7 @@ def sum_products(left: Tensor, right: Tensor) -> Tensor:
 
 
 def normalize(columns: Columns, *, centered: bool = False) -> dict[str, Tensor]:
-    """Divide hypercolumns by their length over all layers; zeros stay zeros.
+    """Divide hypercolumns by their length over all layers; zeros stay zero.
 
     Args:
         columns: Hypercolumns, (M, C) by layer.
@@ -149,21 +149,22 @@ def match_neighbors(
 ) -> Tensor:
     """Find the candidate with the least cosine distance for each hypercolumn.
 
-    Both sets are centered by their own means first, so that photos and paintings of
-    different colors compare. Of equal candidates the first one is taken.
+    Each set is centered by its mean first, so that photos and paintings of different
+    colors can be compared. Among equal candidates, the first one is chosen.
 
-    Labels guide as in Champandard (2016), "Semantic Style Transfer and Turning Two-Bit
-    Doodles into Fine Artworks" (arXiv 1603.01768), where they are further channels of
-    the columns. Here their product is added to the cosine, so that their weight means
-    the same for all layers: the best candidate has the largest cos + l(p) . l(q).
+    Labels guide the search as in Champandard (2016), "Semantic Style Transfer and
+    Turning Two-Bit Doodles into Fine Artworks" (arXiv 1603.01768), where they are
+    further channels of the columns. In this function their product is added to the
+    cosine, so that their weight means the same for all layers: the best candidate has
+    the largest cos + l(p) . l(q).
 
     Args:
         columns: Hypercolumns of a picture, or of a part of it, (N, C) by layer.
         mean: Mean hypercolumn of the whole picture, (C,) by layer.
         candidates: Hypercolumns of a painting, centered and normalized, (M, C).
         after_block: Callback after each block of similarities.
-        labels: Share of each label in the columns, (N, L), and weighted in candidates,
-            (M, L), so that l(p) . l(q) has the weight; None: only the cosine counts.
+        labels: Share of each label in the columns, (N, L), and the weighted share in
+            the candidates, (M, L); None to use only the cosine.
 
     Returns:
         Indices of candidates, (N,), int64.
@@ -174,14 +175,16 @@ def match_neighbors(
     rows = max(1, _BLOCK_VALUES // len(offset))
     best = []
     for start in range(0, count, rows):
-        # The length of a column does not matter for its own best candidate.
+        # The length of a column does not change which candidate is its best.
         scores, square = -offset, offset.new_zeros(())
         for name, part in candidates.items():
             block = to_accumulation_dtype(columns[name][start : start + rows])
             scores = scores + block @ part.T
             if labels is not None:
                 square = square + (block - mean[name]).square().sum(1)
-        if labels is not None:  # the cosine times the length, so theirs, too
+        if (
+            labels is not None
+        ):  # scores are cosine times length, so labels are scaled, too
             length = square.sqrt().clamp_(min=_MIN_LENGTH)[:, None]
             shares = labels[0][start : start + rows].to(length.dtype) * length
             scores = scores + shares @ labels[1].to(length.dtype).T

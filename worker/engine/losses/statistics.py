@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 class AffineGradient:
     """Gradient of a style loss as an affine function of the activation f at a position.
 
+    The gradient by f is weight * (M f + b), with the spatial weight of the position.
+
     Attributes:
         value: Loss, ().
-        matrix: M, (C, C), symmetric.
-        offset: b, (C,), or None for 0: the gradient by f is its weight * (M f + b).
+        matrix: Matrix M, (C, C), symmetric.
+        offset: Vector b, (C,), or None for 0.
     """
 
     value: Tensor
@@ -42,16 +44,16 @@ class AffineGradient:
 def gram_matrix(
     features: Tensor, spatial_weights: SpatialWeights | None = None
 ) -> Tensor:
-    """Correlate every pair of channels, summed over the positions.
+    """Compute the Gram matrix: the mean product of every pair of channels.
 
     Args:
         features: Activations of one layer, (1, C, H, W).
-        spatial_weights: Weights of the positions, see above; None: 1 / N.
+        spatial_weights: Weights of the positions, see above; None for 1 / N.
 
     Returns:
-        (C, C), symmetric, a mean over positions so that images of different sizes
-        compare. Gatys et al. (2016), eq. 3, is a sum. With a map of weights it is the
-        guided Gram matrix of Gatys et al. (2017), eq. 5.
+        Gram matrix, (C, C), symmetric. It is a mean over positions, so that images of
+        different sizes can be compared; Gatys et al. (2016), eq. 3, is a sum. With a
+        map of weights it is the guided Gram matrix of Gatys et al. (2017), eq. 5.
     """
     if spatial_weights is None:
         spatial_weights = 1 / (features.shape[2] * features.shape[3])
@@ -68,10 +70,10 @@ def compute_raw_moments(
 
     Args:
         features: Activations of one layer, (1, C, H, W).
-        spatial_weights: As for `gram_matrix`, which is the second moment.
+        spatial_weights: Weights of the positions, as for `gram_matrix`.
 
     Returns:
-        (C + 1, C): the mean over the Gram matrix.
+        Moments, (C + 1, C): the mean in the first row, the Gram matrix below it.
     """
     if spatial_weights is None:
         spatial_weights = 1 / (features.shape[2] * features.shape[3])
@@ -84,7 +86,7 @@ def compute_raw_moments(
 
 
 def blend_moments(moments: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Blend the moments of several styles; weights need not sum to 1."""
+    """Blend the moments of several styles; the weights need not sum to 1."""
     normalization = 1 / sum(weights)
     return sum(
         (

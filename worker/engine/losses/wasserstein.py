@@ -1,8 +1,9 @@
 """Wasserstein loss: distance of the activations to a style, as normal distributions.
 
-Katherine Crowson's style-transfer-pytorch is the source of the loss; the Wasserstein
-distance of two normal distributions is that of Dowson & Landau (1982), its covariance
-part the squared Bures distance. C is channels, N the positions of a map.
+The loss is that of Katherine Crowson's style-transfer-pytorch. The Wasserstein distance
+of two normal distributions is that of Dowson & Landau (1982); its covariance part is
+the squared Bures distance. C is the number of channels, N that of the positions of a
+map.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from worker.engine.losses.content_tv import LossScale
     from worker.engine.losses.statistics import SpatialWeights
 
-# Of the mean variance: far above the noise of float32, below what is visible.
+# Share of the mean variance: far above the noise of float32, but not visible.
 _RELATIVE_BLUR = 3e-4
-_MIN_BLUR = 1e-12  # keeps 0 / 0 away; its square is still a float32
+_MIN_BLUR = 1e-12  # prevents 0 / 0; its square is still a float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class NormalDistribution:
     """Normal distribution of the activations of a style.
 
     Attributes:
-        mean: m, (C,).
+        mean: Mean m, (C,).
         root: Square root of the covariance S, (C, C), symmetric.
-        variance: tr(S).
-        size: |mean|^2 + tr(S), the mean squared length of an activation.
-        blur: Differences of variances below this are smoothed out.
+        variance: Total variance, tr(S).
+        size: Mean squared length of an activation, |m|^2 + tr(S).
+        blur: Variance below which differences are smoothed.
     """
 
     mean: Tensor
@@ -55,14 +56,14 @@ class NormalDistribution:
 class WassersteinLoss:
     """Squared Wasserstein-2 distance of two normal distributions.
 
-    |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((R S1 R)^1/2), R^2 = S2. Departures from
-    crowsonkb: the root comes from eigenvalues, not from Newton-Schulz, and is smoothed
-    by `blur`, where 1e-4 was added to both covariances: maps of few positions have
-    singular ones.
+    It is |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((R S1 R)^1/2) with R^2 = S2. There are
+    two departures from crowsonkb. The root is computed from eigenvalues, not by
+    Newton-Schulz. It is smoothed by `blur`, instead of adding 1e-4 to both covariances,
+    since maps of few positions have singular covariances.
 
     Attributes:
         target: Distribution of the style, with R and m2.
-        factor: Factor of the loss: the value is factor * the distance.
+        factor: Factor of the distance.
     """
 
     target: NormalDistribution
@@ -71,8 +72,9 @@ class WassersteinLoss:
     def affine_gradient(self, moments: Tensor) -> AffineGradient:
         """Return value and gradient at an image with these raw moments, (C + 1, C).
 
-        The gradient by an activation f is 2 (f - T(f)), T the optimal transport. In
-        float64: covariances may be almost singular, and a root amplifies small values.
+        The gradient by an activation f is 2 (f - T(f)) with the optimal transport T. It
+        is computed in float64, since covariances may be almost singular, and a root
+        amplifies small values.
         """
         moments64 = _to_float64(moments)
         mean, root = moments64[0], _to_float64(self.target.root)
@@ -108,8 +110,8 @@ class WassersteinLoss:
     ) -> tuple[Tensor, Tensor]:
         """Evaluate a map of N < C positions, with an N x N matrix instead of C x C.
 
-        R S R of N < C positions has the eigenvalues of an N x N matrix, and C - N
-        zeros. With X = w^1/2 (F - m1), w the weights, its covariance is X^T X.
+        With N < C positions, R S R has the eigenvalues of an N x N matrix, and C - N
+        zeros. The covariance is X^T X with X = w^1/2 (F - m1) and the weights w.
         """
         _, channels, height, width = features.shape
         rows, root = _to_float64(to_rows(features)), _to_float64(self.target.root)
@@ -145,8 +147,9 @@ def make_wasserstein_loss(
 ) -> WassersteinLoss:
     """Make the loss term of a style with these raw moments, (C + 1, C).
 
-    It is divided by |m|^2 + tr(S), the mean squared length of the style's own
-    activations, or by C as crowsonkb published. Without activations, it is left out.
+    With "relative" it is divided by |m|^2 + tr(S), the mean squared length of the
+    style's activations; with "gatys" by C, as crowsonkb published. If all activations
+    of the style are 0, the loss is left out.
     """
     target = fit_normal_distribution(moments)
     if loss_scale == "gatys":
@@ -155,7 +158,7 @@ def make_wasserstein_loss(
 
 
 def fit_normal_distribution(moments: Tensor) -> NormalDistribution:
-    """Fit a normal distribution to these raw moments; once per scale, in float64."""
+    """Compute the normal distribution with these raw moments, in float64."""
     moments64 = _to_float64(moments)
     mean, second_moment = moments64[0], moments64[1:]
     values, vectors = torch.linalg.eigh(second_moment - mean.outer(mean))
@@ -179,9 +182,9 @@ def _to_accumulation(tensor: Tensor, like: Tensor) -> Tensor:
 def _compute_smooth_root(matrix: Tensor, blur: float) -> tuple[Tensor, Tensor]:
     """Return tr((M + b^2)^1/2 - b), (), and (M + b^2)^-1/2; NaN if M is not finite.
 
-    Without b the gradient is infinite where an eigenvalue is 0.
+    b is `blur`. Without it, the gradient is infinite where an eigenvalue is 0.
     """
-    if not matrix.isfinite().all():  # eigh would raise
+    if not matrix.isfinite().all():  # eigh would raise an error
         return matrix.new_full((), torch.nan), torch.full_like(matrix, torch.nan)
     values, vectors = torch.linalg.eigh(matrix)
     roots = values.clamp_(min=0).add_(blur**2).sqrt_()
