@@ -1,1 +1,1 @@
-"""A worker process: claims jobs for one device and runs them."""
+"""Worker process: claims jobs for one device and runs them."""

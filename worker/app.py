@@ -1,6 +1,6 @@
-"""The worker process: runs the due jobs of one device until SIGTERM.
+"""Worker process: runs the due jobs of one device until SIGTERM.
 
-Celery delivers the notifications and handles signals; it knows nothing of jobs. A
+Celery delivers the notifications and handles signals; it does not manage jobs. A
 notification says that some job may be waiting, so the task claims the best due job, not
 necessarily the one that the notification names.
 """
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
-EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
+EXIT_RESTART = 75  # EX_TEMPFAIL: restart this worker at once
+EXIT_UNUSABLE = 78  # EX_CONFIG: a restart would not help
 DEFAULT_NETWORK: Final = "vgg16"
 _UNUSABLE = (
     WeightsError,
@@ -72,7 +72,7 @@ _UNUSABLE = (
 
 
 def main() -> int:
-    """Run jobs until SIGTERM; return 78 if this machine is not ready to work."""
+    """Run jobs until SIGTERM; return 78 if this machine cannot run them."""
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"], default="cpu")
     parser.add_argument("--memory-share", type=int, default=1, help="1/N is ours")
@@ -101,10 +101,10 @@ def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:
     """Open everything that an attempt needs, and verify the default weights.
 
     Raises:
-        WeightsError: They are missing or damaged.
+        WeightsError: The default weights are missing or damaged.
         StorageError: The storage URL has an unknown scheme.
         SqliteSharedByHosts: SQLite cannot serve this host.
-        RuntimeError: It cannot compute as asked for.
+        RuntimeError: This machine cannot compute as the settings say.
     """
     configure_torch(settings, device.device_class)
     set_threads(settings.worker_threads)
@@ -122,7 +122,7 @@ def open_context(settings: Settings, device: DeviceInfo) -> WorkerContext:
 
 
 def serve(context: WorkerContext) -> None:
-    """Receive notifications and run due jobs until the process is asked to end."""
+    """Receive notifications and run due jobs until the process has to end."""
     runner, device_class = Runner(context), context.device.device_class
 
     def run_due_jobs() -> None:
@@ -163,15 +163,15 @@ def serve(context: WorkerContext) -> None:
 
 
 class _NotificationConsumer(Consumer):  # type: ignore[misc] # Celery has no types
-    """Celery's consumer, to which each message says only: there may be work.
+    """Celery consumer that takes each message only as a notification.
 
-    Celery reads much of a message, and most errors there end the process. So each is
-    replaced by one of our own. What is not even a message costs a new connection.
+    Celery parses much of a message, and most errors in it end the process. So each
+    message is replaced by a valid one. Bytes that are no message cost a new connection.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.connection_errors = (Exception,)  # to connect again after, instead of end
+        self.connection_errors = (Exception,)  # reconnect after any error
 
     def create_task_handler(self) -> Callable[[Message], None]:
         """Return the function that Celery calls with each message of a queue."""
@@ -192,7 +192,7 @@ class _NotificationConsumer(Consumer):  # type: ignore[misc] # Celery has no typ
 
 
 class _Subscription:
-    """Whether this worker reads its queues; a change takes effect once Celery is ready.
+    """Subscription of this worker to its queues; changes wait until Celery is ready.
 
     Args:
         queues: Names of the queues.
@@ -203,9 +203,9 @@ class _Subscription:
         self._consumer: Consumer = None
 
     def open(self, sender: Consumer, **_: object) -> None:
-        """Take Celery's consumer, which is ready now."""
+        """Store Celery's consumer, which is ready now."""
         self._consumer = sender
-        if not self._is_wanted:  # Celery begins to read by itself
+        if not self._is_wanted:  # Celery has subscribed by itself
             sender.call_soon(self._apply)
 
     def set(self, subscribed: bool) -> None:
@@ -225,10 +225,11 @@ class _Subscription:
 def create_receiver(
     settings: Settings, device_class: str, run_due_jobs: Callable[[], None]
 ) -> Celery:
-    """Create the Celery app that calls `run_due_jobs` for each message, and no more.
+    """Create the Celery app, which only calls `run_due_jobs` for each message.
 
-    Celery's own tasks and all of its remote commands are removed. Messages are
-    acknowledged by being read: none comes back, and the maintenance notifies again.
+    Celery's built-in tasks and all of its remote commands are removed. Reading a
+    message acknowledges it, so that no message is delivered again; the maintenance
+    sends notifications again.
     """
     celery = create_celery_app(settings)
     celery.conf.worker_consumer = _NotificationConsumer
@@ -260,11 +261,11 @@ def _node_name(device_class: str) -> str:
 
 
 def _keep_logging_configuration(**_: object) -> None:
-    """Keep our logging: Celery configures its own unless this signal has a receiver."""
+    """Do nothing: Celery configures logging unless this signal has a receiver."""
 
 
 def _serve_metrics(settings: Settings) -> None:
-    """Serve this process's metrics, if a port is set; without it, go on."""
+    """Serve this process's metrics, if a port is set; log a failure."""
     if not settings.metrics_port:
         return
     try:
@@ -280,13 +281,13 @@ def _run_watchdog(context: WorkerContext, watchdog: Watchdog) -> None:
         try:
             reason = watchdog.check()
         except Exception:
-            # Without this thread a stuck worker stays stuck: it must survive any error.
+            # Only this thread ends a hung worker, so it must survive errors.
             log.exception("watchdog_crashed")
             continue
         if reason is not None:
             log.error("worker_replaced", why=reason)
             deregister(context)
-            # Not in an orderly way: this process may be unable to.
+            # This process may be unable to end in an orderly way.
             os._exit(EXIT_RESTART)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the format of stored snapshots, and the one that an attempt resumes.
+"""Checkpoint files: their format, and the search for the one to resume from.
 
 The format is safetensors, never pickle: tensors, and everything else as JSON.
 """
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FORMAT_VERSION = 2  # others are skipped: in 1, the numbers were not separated by owner
+FORMAT_VERSION = 2  # files of other versions are skipped
 _METADATA_KEY = "impasto"
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Inputs and environment that a picture was made from and with.
+    """Provenance of a picture: its inputs, and the environment that computed it.
 
     Attributes:
-        inputs: SHA-256 of every picture and of the weights, by role. With others the
-            picture would be another one: resuming would be wrong.
-        maker: Device, threads, versions, tiles. With others the picture differs
-            slightly: resuming is allowed, but no longer exact.
+        inputs: SHA-256 of every picture and of the weights, by role. With other inputs
+            the picture would be another one, so resuming is refused.
+        maker: Device, threads, versions, tiles. With another environment the picture
+            differs slightly, so resuming is allowed, but no longer exact.
         inexact: Reason why the picture is not exact; empty if it is.
     """
 
@@ -55,7 +55,7 @@ class Provenance:
 
 
 def inexact_reason(claim: Claim) -> str:
-    """Reason in the job's row why the picture is not exactly as requested, or empty."""
+    """Return the reason in the job's row why the picture is not exact, or empty."""
     if claim.requested_max_edge is not None:
         edge = claim.params.max_edge
         return f"made at {edge} px, as {claim.requested_max_edge} px did not fit"
@@ -117,19 +117,20 @@ def parse(data: bytes) -> tuple[Snapshot, Provenance]:
 def find_resumption(
     storage: Storage, claim: Claim, provenance: Provenance
 ) -> tuple[Snapshot | None, Provenance]:
-    """Find the newest stored checkpoint that is whole and made from the same inputs.
+    """Find the newest checkpoint that is whole and was made from the same inputs.
 
-    If one is damaged or missing, the one before is tried. Only those in the table
-    count: a stale worker may have left others in the storage.
+    If a checkpoint is damaged or missing, the one before is tried. Only checkpoints in
+    the table are used: a stale worker may have left others in the storage.
 
     Returns:
-        The snapshot; None if there is none: the attempt starts at the beginning. And
-        the provenance, with the reason why the result will not be exact, if there is.
+        The snapshot, or None if the attempt starts at the beginning; and the
+        provenance, with the reason why the result will not be exact, if there is one.
 
     Raises:
         WeightsDamaged: The checkpoint was made with other weights.
         BlobDamaged: The checkpoint was made from other pictures.
-        StorageError: The storage is away, which is no reason to start again.
+        StorageError: The storage is not available; then the job must not start again
+            from the beginning.
     """
     for checkpoint in claim.checkpoints:
         try:
@@ -159,7 +160,7 @@ def read_verified(storage: Storage, blob: BlobRef) -> bytes:
 def _read(
     storage: Storage, checkpoint: ClaimedCheckpoint, claim: Claim
 ) -> tuple[Snapshot, Provenance] | None:
-    """Read a checkpoint; None if it is whole but cannot be used."""
+    """Read a checkpoint; return None if it is valid but cannot be used."""
     if checkpoint.format_version != FORMAT_VERSION:
         return None
     snapshot, provenance = parse(read_verified(storage, checkpoint.blob))
@@ -175,14 +176,14 @@ def _read(
 
 
 def _is_finite(snapshot: Snapshot) -> bool:
-    """Whether all numbers are finite: the last one before a divergence may not be."""
+    """Whether all values are finite; before a divergence, some may not be."""
     return all(
         bool(torch.isfinite(tensor).all()) for tensor in snapshot.tensors.values()
     )
 
 
 def _matches_schedule(snapshot: Snapshot, stages: Sequence[tuple[int, int]]) -> bool:
-    """Whether it has the size of its scale, which downscaling the job changes."""
+    """Whether the image has the size of its scale, which a smaller job changes."""
     sides = [side for side, _ in stages[snapshot.scale : snapshot.scale + 1]]
     return sides == [max(snapshot.image.shape[-2:])]
 
@@ -208,8 +209,8 @@ def _changed_names(stored: dict[str, str], current: dict[str, str]) -> str:
 def _aliases(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Map the names of repeated tensors to the first name of the same tensor.
 
-    One tensor may be the picture, the iterate average and the reference of the early
-    stopping; it is written once.
+    The same tensor can be the picture, the iterate average and the reference of early
+    stopping; it is stored once.
     """
     first: dict[int, str] = {}
     first_names = {

@@ -1,4 +1,4 @@
-"""The resources of a worker process, opened once and passed to every attempt."""
+"""Resources of a worker process, opened once and passed to every attempt."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The database, the storage, the networks and the device of one worker process.
+    """Database, storage, networks and device of one worker process.
 
     Attributes:
         worker_id: Id of the worker in the table of registered workers.
-        draining: Set once the process has been asked to end.
-        clock: Clock that everything in the process waits by.
+        draining: Event that is set when the worker must return its job.
+        clock: Clock for all waits in the process.
     """
 
     db: Database

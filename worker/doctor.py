@@ -1,4 +1,4 @@
-"""`python -m worker.doctor`: check what a worker needs, and say how to mend it."""
+"""`python -m worker.doctor`: check what a worker needs, and say how to repair it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GIB = 2**30
-_NEEDED_NETWORK = "vgg16"  # others are for those who choose them
+_NEEDED_NETWORK = "vgg16"  # the default network; others are optional
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
 """`python -m worker.health`: health check that succeeds while a worker is registered.
 
-It is meant for containers: it checks heartbeats, not whether a process exists.
+It is meant for containers. It checks heartbeats, not whether a process exists.
 
-Workers also touch a heartbeat file. While the database with the registrations is away,
-the check uses that file: it must not end a process that computes through an outage.
+Workers also touch a heartbeat file. While the database is not available, the check uses
+that file, so that a container is not restarted while its worker computes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEARTBEAT_FILE_SECONDS = 60.0  # if the file is older, no worker is alive
 
 
 def touch_heartbeat_file(home: Path) -> None:
-    """Touch the file that says that a worker of this host is alive; log a failure."""
+    """Touch the heartbeat file of this host; log a failure."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         _heartbeat_file(home).touch()
@@ -39,9 +39,9 @@ def touch_heartbeat_file(home: Path) -> None:
 
 
 def is_heartbeat_file_fresh(home: Path) -> bool:
-    """Whether a worker of this host touched the file recently.
+    """Whether a worker of this host touched the heartbeat file recently.
 
-    A file from the future is from before the host's clock was set back.
+    A time in the future does not count: the host's clock was set back since then.
     """
     try:
         age_seconds = time.time() - _heartbeat_file(home).stat().st_mtime
@@ -57,7 +57,7 @@ def _heartbeat_file(home: Path) -> Path:
 def main() -> int:
     """Return 0 if a worker of this host sent a heartbeat recently, else 1.
 
-    While the database is away, the heartbeat file decides.
+    While the database is not available, the heartbeat file decides.
     """
     settings = settings_or_exit()
     database = Database(settings.database_url)

@@ -57,7 +57,7 @@ class Directive(Enum):
 
 
 def choose_directive(reply: HeartbeatReply, *, draining: bool) -> Directive:
-    """Choose the first that applies of cancel, finish, pause, drain and steer."""
+    """Choose the first directive that applies: cancel, finish, pause, drain, steer."""
     requested = {
         Directive.CANCEL: reply.state == JobState.CANCELING,
         Directive.FINISH: reply.finish_requested,
@@ -74,9 +74,9 @@ def choose_directive(reply: HeartbeatReply, *, draining: bool) -> Directive:
 class Lease:
     """Lease of a claim; a thread renews it until the `with` block ends.
 
-    It survives an unreachable database: the attempt continues, and once the database is
-    back, the fence decides. It is renewed only while activity is reported, so that a
-    hung device loses its job.
+    The attempt continues while the database is unreachable; afterwards the fence
+    decides. The lease is renewed only while activity is reported, so that a hung device
+    loses its job.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Lease:
         self.is_cut_off = False  # a write failed, and no heartbeat got through since
         self._reply = HeartbeatReply(JobState.RUNNING, claim.finish_requested)
         self._iteration = claim.iteration
-        # The last attempt's progress stays until this one reports its own.
+        # The progress of the last attempt is shown until this one reports progress.
         self._progress: dict[str, Any] = dict(claim.progress) | _LOADING
         self._step_seconds: deque[float] = deque(maxlen=_STEP_WINDOW)
         self._active_at = clock.monotonic()
@@ -116,7 +116,7 @@ class Lease:
         self._thread.join()
 
     def report(self, iteration: int, progress: dict[str, Any]) -> None:
-        """Set the progress for the next heartbeat, and record that the device works."""
+        """Set the progress for the next heartbeat, and record activity."""
         if not self._is_touched:
             self._record_step()
         self._is_touched, self._active_at = False, self._clock.monotonic()
@@ -130,15 +130,15 @@ class Lease:
     def touch(self) -> None:
         """Record activity within an iteration: a tile, a picture, a stored blob.
 
-        Where an iteration has such parts, a stall is measured by their duration, and
-        the short rest before the report is not counted as a step.
+        If an iteration has such parts, the limit for a stall follows from their
+        duration, and the short rest before the report does not count as a step.
         """
         self._is_touched = True
         self._record_step()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Mark the `with` block as a wait on purpose, which is no stall."""
+        """Mark the `with` block as an intended wait, which is no stall."""
         self._active_at = math.inf
         try:
             yield
@@ -146,11 +146,11 @@ class Lease:
             self._active_at = self._clock.monotonic()
 
     def report_outage(self) -> None:
-        """Record that a write waited for the database in vain, which is no stall."""
+        """Record that a write failed because of an outage, which is no stall."""
         self.is_cut_off, self._active_at = True, self._clock.monotonic()
 
     def report_freeze(self) -> None:
-        """Record that the whole process stood still, which is no stall."""
+        """Record that the whole process was frozen, which is no stall."""
         self._active_at = max(self._active_at, self._clock.monotonic())
 
     @property
@@ -165,7 +165,7 @@ class Lease:
         return max(0.0, idle_seconds - self._allowed_seconds())
 
     def directive(self) -> Directive:
-        """Return what this attempt must do next.
+        """Return the directive for this attempt.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -177,8 +177,8 @@ class Lease:
     def wait(self, seconds: float) -> Directive:
         """Wait for at most `seconds`, then return the directive; a drain ends the wait.
 
-        A request to finish comes before a drain only while the picture can be stored:
-        an attempt that has to wait for that leaves the job to another worker.
+        A request to finish comes before a drain only while the picture can be stored.
+        If the attempt has to wait for the storage, another worker takes the job.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -191,7 +191,7 @@ class Lease:
         return directive
 
     def clear_pending_segments(self) -> None:
-        """Record that the pending changes of parameters have begun."""
+        """Record that the pending changes of parameters have taken effect."""
         self._reply = replace(self._reply, has_pending_segments=False)
 
     def _record_step(self) -> None:
@@ -224,7 +224,7 @@ class Lease:
             self.is_cut_off = True
             log.warning("heartbeat_failed", job_id=self._claim.job_id, error=str(error))
         except Exception:
-            # Without this thread the job is lost: it must survive any error.
+            # This thread must survive any error, or else the job is lost.
             log.exception("heartbeat_failed", job_id=self._claim.job_id)
 
     def _allowed_seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""Registration of this worker: written at start, kept by heartbeats, removed at end.
+"""Registration of this worker: written at start, renewed, removed at the end.
 
 `DrainState` says whether the worker takes jobs: not while the operator drains it, and
 not once the process has to end.
@@ -42,9 +42,9 @@ _RETRY_SECONDS = 1.0
 def register_when_device_is_free(context: WorkerContext) -> None:
     """Register this worker, waiting until no other worker has its device.
 
-    A previous worker in another container may be dead or alive, which its process id
-    does not tell: unless it sends another heartbeat, this worker replaces it as soon
-    as its row is stale.
+    The process id of a previous worker in another container does not show whether it
+    is alive. Unless it sends another heartbeat, this worker replaces it as soon as its
+    row is stale.
 
     Raises:
         SqliteSharedByHosts: SQLite cannot serve this host.
@@ -75,7 +75,7 @@ def register(context: WorkerContext) -> None:
     Raises:
         SqliteSharedByHosts: SQLite cannot serve this host.
         DeviceTaken: Another live worker of this host has the device.
-        DatabaseUnavailable: The row was not written; it may be written later.
+        DatabaseUnavailable: The row was not written; a later call may succeed.
     """
     device = context.device
     registration = Registration(
@@ -95,20 +95,20 @@ def register(context: WorkerContext) -> None:
 def keep_registered(
     context: WorkerContext, runner: Runner, drain_state: DrainState
 ) -> None:
-    """Send heartbeats until shutdown, through outages too, and drain when told to."""
+    """Send heartbeats until shutdown, also during outages; obey requests to drain."""
     while not drain_state.is_shutting_down:
         touch_heartbeat_file(context.settings.home)
         try:
             _send_heartbeat(context, runner, drain_state)
         except DeviceTaken as error:
-            # No heartbeat arrived for so long that another worker replaced this one.
+            # Heartbeats failed for so long that another worker replaced this one.
             log.error("worker_registration_lost", error=str(error))  # noqa: TRY400 - no traceback for the operator
             drain_state.shut_down()
             os.kill(os.getpid(), signal.SIGTERM)
         except ImpastoError as error:
             log.warning("registration_heartbeat_failed", error=str(error))
         except Exception:
-            # A worker that is not registered counts as dead: keep trying.
+            # Continue after any error: a worker without registration counts as dead.
             log.exception("registration_heartbeat_failed")
         drain_state.wait_for_shutdown(_HEARTBEAT_SECONDS)
 
@@ -126,7 +126,7 @@ def _send_heartbeat(
 
 
 def deregister(context: WorkerContext) -> None:
-    """Remove this worker's row; log it if the database is away."""
+    """Remove this worker's row; log a failure of the database."""
     try:
         deregister_worker(context.db, context.worker_id)
     except DatabaseUnavailable as error:
@@ -134,14 +134,14 @@ def deregister(context: WorkerContext) -> None:
 
 
 class DrainState:
-    """Whether the worker drains: for a while by the operator, for good at shutdown.
+    """Drain state of the worker: drained by the operator, or shutting down.
 
     Args:
-        draining: Event that is set while either holds; attempts obey it.
+        draining: Event that is set in both cases; attempts obey it.
         set_subscribed: Function that starts (True) or stops (False) receiving
-            notifications, called when the operator changes it: a notification that a
-            drained worker receives reaches no other.
-        clock: Clock that `wait_for_shutdown` waits by.
+            notifications, called when the operator changes the state. A notification
+            that a drained worker receives would reach no other worker.
+        clock: Clock of `wait_for_shutdown`.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class DrainState:
         self._draining, self._set_subscribed = draining, set_subscribed
         self._clock = clock
         self._shutdown = threading.Event()
-        self._lock = threading.RLock()  # a signal may come in mid-call
+        self._lock = threading.RLock()  # a signal handler may call it in mid-call
 
     @property
     def is_shutting_down(self) -> bool:
@@ -161,7 +161,7 @@ class DrainState:
         return self._shutdown.is_set()
 
     def shut_down(self) -> None:
-        """Release the job and take no more, for good."""
+        """Release the job and take no more jobs until the process ends."""
         with self._lock:
             self._shutdown.set()
             self._draining.set()
@@ -179,5 +179,5 @@ class DrainState:
         self._set_subscribed(not draining)
 
     def wait_for_shutdown(self, seconds: float) -> bool:
-        """Wait for at most `seconds`; True if the process is ending."""
+        """Wait for at most `seconds`; return whether the process is ending."""
         return self._clock.wait(self._shutdown, seconds)

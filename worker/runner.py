@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-DRAIN_PATIENCE_SECONDS = 2.0  # a drained worker waits so long for the database
+DRAIN_PATIENCE_SECONDS = 2.0  # time that a drained worker waits for the database
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -44,23 +44,23 @@ WriteResult = TypeVar("WriteResult")
 
 
 class Attempt(Protocol):
-    """One attempt at a job of some kind."""
+    """Interface of an attempt at a job, for all kinds of jobs."""
 
     @property
     def claim(self) -> Claim:
         """Claim of the job, with all segments that have begun."""
 
     def run(self) -> JobResult | Directive:
-        """Run the job; return the stored result, or the directive that ended it."""
+        """Run the job; return its stored result, or the directive that ended it."""
 
     def record_pending(self) -> None:
-        """Record what an outage kept from being recorded; may be called again."""
+        """Write the records that an outage delayed; may be called again."""
 
     def record_pace(self) -> None:
         """Store the measured paces after the result was recorded; never raises."""
 
 
-# Each class takes claims with the parameters of its kind.
+# Classes of attempts, by kind of job.
 ATTEMPT_BY_KIND: Mapping[
     JobKind, Callable[[WorkerContext, Claim[Any], Lease], Attempt]
 ] = {
@@ -78,9 +78,9 @@ class Runner:
     Attributes:
         device: Device as the claims describe it.
         lease: Lease of the current job, or None.
-        poll_count: How often this runner has polled for a due job.
-        is_busy: Whether it has a job, or is about to claim one.
-        is_broken: Whether the device failed and this process can no longer use it.
+        poll_count: Number of times that this runner has looked for a due job.
+        is_busy: Whether the runner has a job, or is about to claim one.
+        is_broken: Whether the device failed so that this process can no longer use it.
     """
 
     def __init__(self, context: WorkerContext) -> None:
@@ -101,7 +101,7 @@ class Runner:
         return None if claim is None else claim.job_id
 
     def run_one(self) -> bool:
-        """Claim the best due job that fits and run it; False if there is none."""
+        """Claim and run the best due job that fits; return whether there was one."""
         self.poll_count += 1
         self.is_busy = True  # before the drain check: callers that drain rely on it
         try:
@@ -116,7 +116,7 @@ class Runner:
         try:
             claim = self._claim_job(nonce)
         except DatabaseUnavailable as error:
-            log.warning("claim_failed", error=str(error))  # it will be notified again
+            log.warning("claim_failed", error=str(error))  # it is notified again
             return False
         if claim is None:
             return False
@@ -169,7 +169,7 @@ class Runner:
     def _run_attempt(
         self, claim: Claim, nonce: str, lease: Lease
     ) -> tuple[Attempt, JobResult | Directive]:
-        """Run the attempt; if it does not fit and may be smaller, run it smaller."""
+        """Run the attempt; if memory does not suffice, run it smaller, if allowed."""
         while True:
             attempt = ATTEMPT_BY_KIND[claim.kind](self._context, claim, lease)
             self._attempt = attempt
@@ -190,7 +190,7 @@ class Runner:
         except (DatabaseUnavailable, FencedOut):
             raise
         except Exception:
-            log.exception("pending_records_lost")  # perhaps what failed the attempt
+            log.exception("pending_records_lost")  # perhaps the cause of the failure
         return apply_retry_policy(self._context, self._claim or claim, error)
 
     def _record_outcome(
@@ -226,11 +226,11 @@ class Runner:
     def _retry_write(
         self, write: Callable[[], WriteResult], patience_seconds: float = float("inf")
     ) -> WriteResult:
-        """Repeat a write while the database is away, within the patience or a drain.
+        """Repeat a write while the database is not available, until a time limit.
 
-        Each of these writes may be repeated: a claim and a completion read whether the
-        last try took effect before its answer was lost; any other finds that the claim
-        no longer owns the job, which is the effect that it was to have.
+        Each of these writes may be repeated. A claim and a completion check whether the
+        last try took effect before its response was lost. Any other write finds that
+        the claim no longer owns the job, which is the intended effect.
         """
         clock, draining = self._context.clock, self._context.draining
         started_at = clock.monotonic()
@@ -253,7 +253,7 @@ class Runner:
 
 
 def _log_context(claim: Claim) -> dict[str, Any]:
-    """Fields of every log event during this claim."""
+    """Return the fields of every log event during this claim."""
     fields = {"job_id": claim.job_id, "fence": claim.fence, "attempt": claim.attempts}
     return (
         fields if claim.trace is None else {**fields, "trace_id": claim.trace.trace_id}

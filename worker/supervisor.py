@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-EXIT_RESTART = 75  # EX_TEMPFAIL: start me again at once
-EXIT_UNUSABLE = 78  # EX_CONFIG: starting again would not help
+EXIT_RESTART = 75  # EX_TEMPFAIL: restart the worker at once
+EXIT_UNUSABLE = 78  # EX_CONFIG: a restart would not help
 _PR_SET_PDEATHSIG = 1
 _TICK_SECONDS = 0.2
 _MAX_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
-# cuBLAS reads it when it is loaded; without it, the order of its sums varies.
+# cuBLAS reads this when it is loaded; without it, the order of its sums varies.
 _DETERMINISTIC_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 # Operations that MPS lacks run on the CPU instead of ending the job.
 _MPS_FALLBACK = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"}
@@ -52,11 +52,11 @@ class WorkerSlot:
     """Device, or a share of one, for one worker process.
 
     Attributes:
-        name: Name in the log.
-        device_class: cpu, cuda or mps.
+        name: Name of the slot in the log.
+        device_class: Class of the device: cpu, cuda or mps.
         memory_share: Number of workers that share the device's memory.
-        index: Index among those, from 0.
-        environment: Variables of the process besides those of this process.
+        index: Index among these workers, from 0.
+        environment: Environment variables added to those of this process.
     """
 
     name: str
@@ -75,16 +75,16 @@ class WorkerSlot:
 def plan_slots(
     devices: str, threads: int | None, metrics_port: int = 0
 ) -> list[WorkerSlot]:
-    """Parse `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, or several of them with commas.
+    """Parse a list of devices: `all`, `cpu`, `cpu*N`, `mps`, `cuda:0`, with commas.
 
     Args:
         devices: Devices as given on the command line.
-        threads: CPU threads per worker; None divides the cores evenly.
-        metrics_port: Port of the first worker's metrics, which each next one raises by
-            one; 0 for none.
+        threads: CPU threads per worker; None to divide the cores evenly.
+        metrics_port: Port of the first worker's metrics; each further worker uses the
+            next port; 0 for no metrics.
 
     Raises:
-        ValueError: `devices` cannot be parsed, or names a device that is not there.
+        ValueError: `devices` cannot be parsed, or names a missing device.
     """
     slots: list[WorkerSlot] = []
     for spec in devices.split(","):
@@ -106,17 +106,17 @@ def plan_slots(
 
 
 class Supervisor:
-    """The worker processes of one machine."""
+    """Supervisor of the worker processes of one machine."""
 
     def __init__(self, slots: list[WorkerSlot]) -> None:
         self._processes = [_SlotProcess(slot) for slot in slots]
         self._is_ending = False
 
     def run(self) -> int:
-        """Keep a process running in every slot until SIGTERM or SIGINT.
+        """Run a process in every slot until SIGTERM or SIGINT.
 
         Returns:
-            0 after an orderly end, 1 when no slot of this machine is usable.
+            Exit code: 0 after an orderly end, 1 if no slot of this machine is usable.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._request_end)
@@ -127,7 +127,7 @@ class Supervisor:
         return 0 if self._is_ending else 1
 
     def _request_end(self, _number: int, _frame: object) -> None:
-        # Only the loop acts on it: a signal may arrive during a start.
+        # Only the loop ends processes: a signal may arrive while one starts.
         self._is_ending = True
 
 
@@ -213,7 +213,7 @@ def _share_cpu_memory(slots: list[WorkerSlot]) -> list[WorkerSlot]:
 def _device_slot(device: Mapping[str, str]) -> WorkerSlot:
     if device["device_class"] != "cuda":
         return _slot(device["device_class"])
-    # By UUID, as indices may change when the driver is loaded again.
+    # The id is the UUID, since indices may change when the driver is loaded again.
     visible = {"CUDA_VISIBLE_DEVICES": device["uuid"]}
     return WorkerSlot(
         device["uuid"], "cuda", environment={**visible, **_DETERMINISTIC_CUDA}
@@ -245,14 +245,14 @@ def _with_variables(slot: WorkerSlot, variables: Mapping[str, str]) -> WorkerSlo
 
 
 def _core_count() -> int:
-    """Number of cores that this process may use; all, if the system does not tell."""
+    """Return the number of cores that this process may use, or of all cores."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _terminate_with(parent_id: int) -> None:
-    """Have the kernel send SIGTERM to this child when the supervisor dies (Linux)."""
+    """Make the kernel send SIGTERM to this child when the supervisor dies (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent_id:  # the supervisor died before the call

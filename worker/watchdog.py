@@ -1,8 +1,8 @@
-"""Watchdog that finds a worker which can do no more work, so that it is restarted.
+"""Watchdog that finds a worker which can no longer work, so that it is restarted.
 
-There are three cases: it ignores jobs (a job is due, and it claims none), it hangs (a
-kernel does not return; the lease is long lost), it is broken (the device failed for
-good).
+There are three cases. The worker ignores jobs: a job is due, and it claims none. It
+hangs: a kernel does not return, and the lease expired long ago. It is broken: the
+device failed and does not recover.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-HUNG_LEASES = 2  # lost and rescued by then: another worker may have the job
-_CHECKS = 6  # within the time that a worker may ignore a due job
+HUNG_LEASES = 2  # by then the job was rescued, and another worker may have it
+_CHECKS = 6  # checks within the time that a worker may ignore a due job
 
 
 class Watchdog:
@@ -32,8 +32,8 @@ class Watchdog:
     Args:
         context: Resources of the worker process.
         runner: Runner to check.
-        can_receive: Function that tells whether notifications can reach this process:
-            while Redis is down, none does, and none would reach a new process.
+        can_receive: Function that returns whether notifications can reach this process.
+            While Redis is down, they would not reach a new process, either.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Watchdog:
         """Check the runner once.
 
         Returns:
-            Reason to replace the process; None while it works.
+            Reason to replace the process, or None while it works.
         """
         self._excuse_freeze()
         if self._runner.is_broken:
@@ -68,9 +68,9 @@ class Watchdog:
         return "it ignores notifications" if self._is_ignoring_jobs() else None
 
     def _excuse_freeze(self) -> None:
-        """Begin anew if the whole process stood still (SIGSTOP, a suspended machine).
+        """Start measuring again if the whole process was frozen, as by SIGSTOP.
 
-        This thread may run again before the device had a chance to go on.
+        After a freeze, this thread may run before the device can continue.
         """
         now = self._context.clock.monotonic()
         since_check, self._checked_at = now - self._checked_at, now
@@ -85,7 +85,7 @@ class Watchdog:
         return lease is not None and lease.stalled_seconds > allowed
 
     def _is_ignoring_jobs(self) -> bool:
-        """Whether a job was due for long enough, and this worker claimed none."""
+        """Whether a job has been due too long, and this worker claimed none."""
         if not self._is_idle() or not self._is_due() or not self._can_receive():
             self._due_since = None
             return False

@@ -1,7 +1,7 @@
-"""The devices of this machine, and how this process computes on its one.
+"""Devices of this machine, and the deterministic configuration of torch.
 
-It computes the same bits each time. `python -m worker.devices.device` prints the
-devices as JSON, so that the supervisor can ask without loading torch itself.
+`python -m worker.devices.device` prints the devices as JSON, so that the supervisor
+need not load torch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Device with its class, its permanent id, its name and its memory in bytes."""
+    """Device: its class, permanent id, name, and memory in bytes."""
 
     device_class: str  # cpu, cuda, mps
     uuid: str
@@ -41,12 +41,12 @@ class DeviceInfo:
 
     @property
     def torch_device(self) -> torch.device:
-        """Device for torch, in a process that sees only one of its class."""
+        """Device for torch, in a process that sees only one device of its class."""
         return torch.device(self.device_class)
 
 
 def list_devices() -> list[DeviceInfo]:
-    """List every CUDA device; else the MPS device; else the CPU."""
+    """List every CUDA device, or else the MPS device, or else the CPU."""
     if torch.cuda.is_available():
         return [_cuda_device(index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
@@ -62,7 +62,7 @@ def cpu_device() -> DeviceInfo:
 def select_device(
     device_class: str, memory_share: int = 1, slot: int = 0
 ) -> DeviceInfo:
-    """Return the one device of a class that the supervisor made visible.
+    """Return the only device of a class that the supervisor made visible.
 
     Args:
         device_class: Class of the device: cpu, cuda or mps.
@@ -70,7 +70,7 @@ def select_device(
         slot: Index of this process among them, from 0; it becomes part of the id.
 
     Raises:
-        RuntimeError: There is no such device.
+        RuntimeError: There is no device of this class.
     """
     devices = [cpu_device()] if device_class == "cpu" else list_devices()
     for device in devices:
@@ -129,19 +129,20 @@ def cpu_has_bfloat16() -> bool:
 
 
 def make_cuda_deterministic() -> None:
-    """Make CUDA compute the same bits each time, and in full float32.
+    """Configure CUDA to compute the same bits each time, and in full float32.
 
-    No TF32, which torch allows for convolutions by default, and no sums in bfloat16
-    where a matrix product is split up. It has never run on a CUDA device.
+    TF32 is disabled, which torch allows for convolutions by default. Sums in bfloat16
+    are disabled where a matrix product is split. This function has never run on a CUDA
+    device.
 
     Raises:
         RuntimeError: The order of sums in cuBLAS would vary.
     """
     if _CUBLAS_WORKSPACE not in os.environ:
-        # The supervisor sets it, as it is needed before CUDA is loaded.
+        # The supervisor sets this variable, since cuBLAS reads it when it is loaded.
         raise RuntimeError(f"set {_CUBLAS_WORKSPACE}=:4096:8, or start by the fleet")
     torch.use_deterministic_algorithms(mode=True)
-    # All memory is written before it is read: filling it first would only take time.
+    # All memory is written before it is read, so filling it first is not necessary.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # made at run time
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
@@ -151,7 +152,7 @@ def make_cuda_deterministic() -> None:
 
 
 def set_threads(count: int | None) -> int:
-    """Set the number of CPU threads, as results depend on it in the last bit."""
+    """Set the number of CPU threads, on which the last bits of results depend."""
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
@@ -167,7 +168,7 @@ def free_bytes(device: DeviceInfo) -> int:
 
 
 def is_usable(device: DeviceInfo) -> bool:
-    """Whether the device still computes; some errors last as long as the process."""
+    """Whether the device still computes; some errors last until the process ends."""
     try:
         return torch.ones(2, device=device.torch_device).sum().item() == 2  # noqa: PLR2004 - 1 + 1
     except RuntimeError:
@@ -180,8 +181,8 @@ def software_versions() -> dict[str, str]:
         "impasto": version("impasto"),
         "torch": torch.__version__,
         "pillow": version("pillow"),  # decodes and shrinks the inputs
-        "libvips": version("pyvips-binary"),  # decodes those of 16 bits
-        "numpy": version("numpy"),  # converts the colors of some
+        "libvips": version("pyvips-binary"),  # decodes inputs of 16 bits per channel
+        "numpy": version("numpy"),  # converts colors with ICC profiles
         "python": platform.python_version(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
         "cudnn": str(torch.backends.cudnn.version()),
@@ -207,7 +208,7 @@ def compute_environment(settings: Settings, device: DeviceInfo) -> dict[str, str
 
 
 def describe_setup(settings: Settings, device: DeviceInfo) -> str:
-    """Describe all that the pace of a worker depends on."""
+    """Return a text with all that the pace of a worker depends on."""
     parts = [
         device.device_class,
         device.name,
@@ -254,7 +255,7 @@ def _host_device_name(device_class: str) -> str:
 
 
 def _cpu_name() -> str:
-    """Return the CPU model where the kernel tells it (Linux), else the architecture."""
+    """Return the CPU model from the kernel (Linux), or else the architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -267,7 +268,7 @@ def _ram_bytes() -> int:
     ram: int = psutil.virtual_memory().total
     try:
         return min(ram, int(_CGROUP_LIMIT.read_text()))
-    except (OSError, ValueError):  # no container, or one without a limit ("max")
+    except (OSError, ValueError):  # no container, or no limit ("max")
         return ram
 
 

@@ -37,8 +37,8 @@ class NetworkCache:
 
         Args:
             name: Name of the network.
-            float32: Whether to compute in float32 whatever the settings say, for
-                comparing activations.
+            float32: Whether to compute in float32 whatever the settings say, so
+                that activations can be compared.
 
         Raises:
             WeightsError: The weights are missing or damaged.
@@ -59,7 +59,7 @@ def network_from_weights(
     device: torch.device,
     settings: Settings,
 ) -> Network:
-    """Build a network from weights, with precision and convolution by the settings."""
+    """Build a network with the precision and the convolution of the settings."""
     use_bfloat16 = select_precision(device.type, settings) == "bf16"
     use_graphs = device.type == "cuda" and settings.cuda_graphs
     return build_network(

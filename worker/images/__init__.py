@@ -1,1 +1,1 @@
-"""Picture files in and out: color profiles, bit depth, metadata."""
+"""Picture files, read and written: color profiles, bit depth, metadata."""

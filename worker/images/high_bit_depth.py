@@ -1,7 +1,7 @@
-"""Reader of PNG and TIFF of 16 bits per channel, at full depth.
+"""Reader of PNG and TIFF files of 16 bits per channel, at full depth.
 
-Pillow has no mode for colors of 16 bits: it keeps the upper byte of each. So it checks
-the header, and libvips decodes: docs/adr/0046-libraries.md.
+Pillow has no mode for colors of 16 bits: it reads only the upper byte of each. So
+Pillow checks the header, and libvips decodes: docs/adr/0046-libraries.md.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Levels = NDArray[np.uint16]
 
 MAX_LEVEL = 65535
-pyvips.cache_set_max(0)  # no picture is decoded twice, and none shall stay in memory
+pyvips.cache_set_max(0)  # a cache is useless: no picture is decoded twice
 
 _LOADERS = {
     "PNG": pyvips.Image.pngload_buffer,
     "TIFF": pyvips.Image.tiffload_buffer,
 }
 _COLOR_CHANNELS = {"grey16": 1, "rgb16": 3}
-_ALPHA = {(1,), (2,)}  # premultiplied, which libvips undoes, or not
-_WHITE_IS_ZERO = 0  # photometric interpretation
+_ALPHA = {(1,), (2,)}  # premultiplied (libvips divides by it) or not
+_WHITE_IS_ZERO = 0  # value of the tag for photometric interpretation
 _TWELVE_BITS, _MAX_OF_TWELVE = (12,), 4095
 
 
@@ -53,8 +53,8 @@ def decode_high_bit_depth(data: bytes) -> HighBitDepthImage | None:
     """Decode a picture that `inspect` has accepted, if it has 16 bits per channel.
 
     Returns:
-        None if it has not, if it is CMYK, or if libvips cannot decode it: Pillow then
-        decodes it at 8 bits, or raises.
+        The picture; None if it has fewer bits, is CMYK, or cannot be decoded by
+        libvips. Pillow then decodes it at 8 bits, or raises an error.
 
     Raises:
         ImageUnreadable: The bytes are not a picture.
@@ -100,5 +100,5 @@ def _twelve_bits(image: ImageFile.ImageFile) -> HighBitDepthImage:
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> Any:
-    """Return the value of a tag of TIFF; None without it, and for PNG."""
+    """Return the value of a TIFF tag; None for PNG and without this tag."""
     return getattr(image, "tag_v2", {}).get(tag)

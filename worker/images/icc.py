@@ -1,8 +1,8 @@
 """ICC profiles of primaries and curves, in floating point: to sRGB and back.
 
-Such are the profiles of cameras, screens and working spaces. Those of printers and
-scanners hold tables instead, which Pillow's Little CMS reads, at 8 bits. Sections
-in this module are of ICC.1:2022.
+Profiles of cameras, screens and working spaces are of this kind. Those of printers and
+scanners contain tables instead, which Pillow's Little CMS reads, at 8 bits. Numbers of
+sections are those of ICC.1:2022.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     Colors = NDArray[np.float32]
 
 _HEADER_BYTES = 128
-_MAX_TAGS = 100  # real ones have about 20
+_MAX_TAGS = 100  # real profiles have about 20
 _SAMPLES = 65536  # samples of an inverted curve: as many as 16 bits have levels
 _ROOT = 2.4  # near the gamma of most curves
-_ROWS = 64  # converted at a time: intermediate values are float64
+_ROWS = 64  # rows converted at a time, since intermediate values are float64
 _TABLE_TAGS = frozenset({b"A2B0", b"A2B1", b"D2B0", b"D2B1"})
 _CURVE_TAGS = {b"RGB ": (b"rTRC", b"gTRC", b"bTRC"), b"GRAY": (b"kTRC",)}
 _COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")
-_PARAMETERS = (1, 3, 4, 5, 7)  # of a parametric curve, by its type
-_MAX_GAMMA = 16  # gamma; real ones end at 3
+_PARAMETERS = (1, 3, 4, 5, 7)  # numbers of parameters of a curve, by its type
+_MAX_GAMMA = 16  # real profiles have at most 3
 _SMALLEST_DETERMINANT = 1e-6
 _DATE = slice(24, 36)
 
 
 class ProfileBroken(ValueError):
-    """The bytes are not a profile, or a part that is needed is missing or wrong."""
+    """The bytes are not a profile, or a necessary part is missing or wrong."""
 
 
 class ProfileHasTables(ValueError):
-    """A sound profile, but not one of primaries and curves."""
+    """The profile is valid, but has tables instead of primaries and curves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Profile:
 
     @property
     def channels(self) -> int:
-        """3 for colors, 1 for gray."""
+        """Number of channels: 3 for colors, 1 for gray."""
         return len(self.curves)
 
     @property
     def is_reversible(self) -> bool:
-        """Whether every sRGB color within its gamut has a value in it."""
+        """Whether each sRGB color inside the gamut has a value in this profile."""
         if self.matrix is None or _is_flat(self.matrix):
             return False
         return all(
@@ -92,7 +92,7 @@ def read_profile(data: bytes) -> Profile:
 
 @cache
 def srgb() -> Profile:
-    """Return sRGB as Little CMS writes it, with a fixed date: the same every time."""
+    """Return the sRGB profile of Little CMS, with a fixed date, so always the same."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = bytearray(profile)
     data[_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
@@ -102,7 +102,8 @@ def srgb() -> Profile:
 def to_srgb(colors: Colors, profile: Profile) -> Colors:
     """Convert (H, W, 3) or gray (H, W, 1) from 0 to 1 into sRGB, (H, W, 3).
 
-    Relative to white, without black point compensation; what sRGB cannot hold is cut.
+    The conversion is relative to white, without black point compensation. Colors
+    outside sRGB are clamped.
     """
     if profile.matrix is None:
         matrix = np.ones((1, 3))  # gray has the hue of white in every profile
@@ -115,7 +116,7 @@ def from_srgb(colors: Colors, profile: Profile) -> Colors:
     """Convert sRGB, (H, W, 3) from 0 to 1, into a reversible profile.
 
     Raises:
-        ValueError: The profile is of gray.
+        ValueError: The profile is for gray pictures.
     """
     matrix = (np.linalg.inv(_matrix(profile)) @ _matrix(srgb())).T
     return _convert(colors, srgb(), matrix, profile)
@@ -130,7 +131,7 @@ def _matrix(profile: Profile) -> Floats:
 def _convert(
     colors: Colors, source: Profile, matrix: Floats, target: Profile
 ) -> Colors:
-    """Convert values to light, light to light, light to values; some rows at a time."""
+    """Convert values to light, apply the matrix, and convert to values, in blocks."""
     inverses = [_inverse(curve) for curve in target.curves]
     converted = np.empty((*colors.shape[:2], len(inverses)), np.float32)
     for top in range(0, len(colors), _ROWS):
@@ -149,10 +150,10 @@ def _convert(
 
 
 def _inverse(curve: Floats) -> Floats:
-    """Sample the inverse of a rising curve, evenly by the root of the light.
+    """Sample the inverse of a rising curve, at even steps of the root of the light.
 
-    Sampled evenly by light, the steep beginning of most curves would fall between
-    samples.
+    With even steps of the light, the steep beginning of most curves would lie between
+    two samples.
     """
     light = np.linspace(0, 1, _SAMPLES) ** _ROOT
     return np.interp(light, curve, np.linspace(0, 1, len(curve)))
@@ -183,7 +184,7 @@ def _read(data: bytes) -> Profile:
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:
-    """Section 7.3: the tags by name."""
+    """Return the tags by name; section 7.3."""
     (count,) = struct.unpack_from(">I", data, _HEADER_BYTES)
     if count > _MAX_TAGS:
         raise ProfileBroken(f"{count} tags")
@@ -199,7 +200,7 @@ def _tags(data: bytes) -> dict[bytes, bytes]:
 
 
 def _curve(tag: bytes) -> Floats:
-    """Sections 10.6 and 10.18: a table, a gamma, or a formula; sampled."""
+    """Return the samples of a curve: a table, a gamma or a formula; 10.6 and 10.18."""
     if tag[:4] == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         return _formula(kind, _fixed(tag[12:], _PARAMETERS[kind]))
@@ -215,7 +216,7 @@ def _curve(tag: bytes) -> Floats:
 
 
 def _formula(kind: int, values: list[float]) -> Floats:
-    """Section 10.18, table 68: (a X + b)^g + e above d, c X + f below."""
+    """Evaluate a formula: (a X + b)^g + e above d, c X + f below; 10.18, table 68."""
     gamma, a, b, c, d, e, f = _all_parameters(kind, values)
     if not 0 < gamma <= _MAX_GAMMA:
         raise ProfileBroken(f"a curve with a gamma of {gamma:g}")
@@ -226,7 +227,7 @@ def _formula(kind: int, values: list[float]) -> Floats:
 
 
 def _all_parameters(kind: int, values: list[float]) -> tuple[float, ...]:
-    """Give every type of formula the seven parameters of type 4."""
+    """Return the seven parameters of type 4 for any type of formula."""
     gamma, a, b, c, d, e, f = values + [0.0] * (7 - len(values))
     if kind == 0:
         return gamma, 1, 0, 0, 0, 0, 0
@@ -238,5 +239,5 @@ def _all_parameters(kind: int, values: list[float]) -> tuple[float, ...]:
 
 
 def _fixed(data: bytes, count: int) -> list[float]:
-    """Section 4.6, s15Fixed16Number."""
+    """Read numbers of type s15Fixed16Number; section 4.6."""
     return [value / 65536 for value in struct.unpack_from(f">{count}i", data)]

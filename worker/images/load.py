@@ -1,7 +1,7 @@
 """Loading of pictures for the engine: sRGB in [0, 1], no larger than needed.
 
-Alpha and color profile of the photo are kept for the result. docs/pictures.md has the
-rules.
+The result gets the alpha and, on request, the color profile of the photo:
+docs/pictures.md.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def _normalized(levels: Levels | NDArray[np.uint8], of: int) -> NDArray[np.float
 def _on_white(
     plane: NDArray[np.float32], alpha: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """Lay on white, which is 1 in every channel of gray and three-color profiles."""
+    """Blend a channel with white, which is 1 in every gray or three-color profile."""
     return plane if alpha is None else 1 - alpha * (1 - plane)
 
 
 def _shrunk(plane: NDArray[np.float32], edge_px: int) -> NDArray[np.float32]:
-    """Shrink one channel as Pillow shrinks pictures of 8 bits, but without rounding."""
+    """Shrink a channel as Pillow shrinks pictures of 8 bits, but without rounding."""
     picture = Image.fromarray(plane)  # mode F
     picture.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS)
     return np.asarray(picture).clip(0, 1)  # LANCZOS overshoots at edges
@@ -103,7 +103,7 @@ def _alpha_or_none(alpha: NDArray[np.float32] | None) -> NDArray[np.float32] | N
 
 
 def _to_srgb(colors: Colors, data: bytes | None) -> Colors:
-    """Convert (H, W, 3) or gray (H, W, 1); ignore a broken or unsuitable profile."""
+    """Convert (H, W, 3) or gray (H, W, 1) to sRGB; ignore an unsuitable profile."""
     try:
         profile = read_profile(data) if data else None
     except ProfileBroken:
@@ -116,7 +116,7 @@ def _to_srgb(colors: Colors, data: bytes | None) -> Colors:
 
 
 def _to_srgb_by_tables(colors: Colors, data: bytes | None) -> Colors:
-    """Convert through 8 bits, the most that Pillow's Little CMS supports."""
+    """Convert at 8 bits, the most that Pillow's Little CMS supports."""
     levels = np.rint(colors * _MAX_OF_8_BITS).astype(np.uint8)
     picture = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
     converted = convert_to_srgb(picture, data)

