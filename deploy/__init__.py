@@ -1,1 +1,1 @@
-"""The containers of a farm, and the check that runs them for real."""
+"""Containers of a farm, and a check that runs them."""

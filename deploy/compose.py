@@ -1,4 +1,4 @@
-"""The compose file as a project of its own: its commands, and their failures."""
+"""Compose project: runs commands of docker compose, and reports their failures."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 _FILE = ROOT / "docker-compose.yml"
-_TOLD_LINES = 25
+_OUTPUT_LINES = 25
 
 
 class ComposeFailed(Exception):
-    """A command of compose ended badly, or there is none.
+    """A command of compose failed, or compose is not installed.
 
     Args:
-        message: Which, and how.
-        said: The last lines of what it said.
+        message: Command and exit code.
+        output: Last lines of the command's output.
     """
 
-    def __init__(self, message: str, said: str = "") -> None:
+    def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
-        self.said = said
+        self.output = output
 
 
 class Compose:
-    """One project of our compose file.
+    """Project of the repository's compose file.
 
     Args:
-        project: Its name; what belongs to other names is never touched.
-        variables: What the file is filled in with.
+        project: Name of the project; commands affect no other project.
+        variables: Environment variables for the compose file.
     """
 
     def __init__(self, project: str, variables: Mapping[str, str]) -> None:
@@ -44,12 +44,12 @@ class Compose:
         self._environment = {**os.environ, **variables}
 
     def run(self, *words: str) -> str:
-        """Run one command of compose, and return what it said on standard output.
+        """Run a command of compose, and return its standard output.
 
         Raises:
-            ComposeFailed: It ended with another code than 0.
+            ComposeFailed: Its exit code is not 0.
         """
-        done = subprocess.run(  # noqa: S603 - words of our own
+        done = subprocess.run(  # noqa: S603 - constant arguments
             [*self._words, *words],
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -58,23 +58,23 @@ class Compose:
             check=False,
         )
         if done.returncode:
-            lines = (done.stdout + done.stderr).splitlines()[-_TOLD_LINES:]
+            lines = (done.stdout + done.stderr).splitlines()[-_OUTPUT_LINES:]
             message = f"compose {' '.join(words)}: exit code {done.returncode}"
             raise ComposeFailed(message, "".join(f"{line}\n" for line in lines))
         return done.stdout
 
 
 def find_program() -> list[str]:
-    """Return how compose is called here: docker's plugin, else a program by itself.
+    """Return the command of compose: docker's plugin, or else a separate program.
 
     Raises:
-        ComposeFailed: There is neither.
+        ComposeFailed: Neither is installed.
     """
     docker = shutil.which("docker")
     if docker and _answers([docker, "compose"]):
         return [docker, "compose"]
-    beside_us = str(Path(sys.executable).parent)  # where a wheel would have put it
-    places = os.pathsep.join([os.environ.get("PATH", os.defpath), beside_us])
+    scripts = str(Path(sys.executable).parent)  # folder of programs from wheels
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), scripts])
     alone = shutil.which("docker-compose", path=places)
     if alone and _answers([alone]):
         return [alone]
@@ -82,7 +82,7 @@ def find_program() -> list[str]:
 
 
 def _answers(program: list[str]) -> bool:
-    asked = subprocess.run(  # noqa: S603 - found on PATH by us
+    done = subprocess.run(  # noqa: S603 - a program on PATH
         [*program, "version"], capture_output=True, check=False
     )
-    return asked.returncode == 0
+    return done.returncode == 0

@@ -1,9 +1,9 @@
-"""Run docker-compose.yml for real: `make compose-check`.
+"""Check of docker-compose.yml: `make compose-check`.
 
-Builds the images, starts a farm of its own beside whatever else runs, kills the worker
-in the middle of a job, goes on with two, and wants the picture of the same job, gone on
-with from a checkpoint. Prints each step with its seconds. All of it is taken down again
-but for the images, which make the next build short.
+It builds the images, starts a separate farm, kills the worker in the middle of a job,
+and starts two workers. The job must resume from a checkpoint and give an exact picture.
+Each step is printed with its seconds. At the end everything is removed except for the
+images, which make the next build short.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from deploy.compose import ROOT, Compose, ComposeFailed
 from deploy.resume_checks import (
-    Disappointed,
+    CheckFailed,
     describe_picture,
     newest_checkpoint,
     resumed_at,
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 CONTENT = ROOT / "samples" / "chelsea.jpg"
 STYLE = ROOT / "samples" / "strokes.jpg"
 EDGE_PX = 256
-# Twenty seconds on two cores: long enough to be interrupted, short enough to wait for.
+# The job takes twenty seconds on two cores: long enough to be interrupted.
 PARAMS = {"schedule": [[EDGE_PX, 200]], "max_edge": EDGE_PX}
 KEEP_EVERY = 20  # iterations between two checkpoints, so that one comes soon
-# The seconds are until all services are healthy; the weights come in this time.
+# Seconds until all services are healthy; this includes the download of the weights.
 UP = ("up", "-d", "--wait", "--wait-timeout", "600")
 WORKERS = 2
 JOB_SECONDS = 900.0
@@ -49,7 +49,7 @@ LOOK_SECONDS = 0.2
 
 
 def main() -> int:
-    """Run all steps and take everything down; 0 if all went well."""
+    """Run all steps and remove the farm; return 0 if all steps succeeded."""
     port = _free_port()
     variables = {
         "IMPASTO_POSTGRES_PASSWORD": secrets.token_hex(16),
@@ -63,8 +63,8 @@ def main() -> int:
         say(f"project {project}, port {port}, {compose.run('version').strip()}")
         with raise_on_stop_signals(), _taken_down(compose):
             _run(compose, f"http://127.0.0.1:{port}")
-    except (ComposeFailed, ImpastoError, Disappointed) as error:
-        sys.stderr.write(getattr(error, "said", ""))
+    except (ComposeFailed, ImpastoError, CheckFailed) as error:
+        sys.stderr.write(getattr(error, "output", ""))
         say(f"compose-check: FAILED: {error}")
         return 1
     except KeyboardInterrupt:
@@ -86,14 +86,14 @@ def _run(compose: Compose, url: str) -> None:
     with Client(url, key) as client:
         job = _interrupted(compose, client)
         with step(f"up --scale worker={WORKERS}") as note:
-            # What runs stays as it is, also where compose thinks that it is outdated.
+            # Running containers stay, even if compose considers them outdated.
             compose.run(*UP, "--no-recreate", "--scale", f"worker={WORKERS}")
             note(f"{_running_workers(compose)} workers run")
         _received(compose, client, job)
 
 
 def _interrupted(compose: Compose, client: Client) -> Job:
-    """Submit a job and kill its worker; return the job as of its first checkpoint."""
+    """Submit a job, kill its worker, and return the job at its first checkpoint."""
     with step("submit") as note:
         options = {"keep_every": str(KEEP_EVERY)}
         job = client.jobs.submit(CONTENT, [STYLE], params=PARAMS, options=options)
@@ -105,13 +105,13 @@ def _interrupted(compose: Compose, client: Client) -> Job:
         compose.run("kill", "worker")
         killed = client.jobs.get(job.id)
         if killed.is_over:
-            raise Disappointed(f"the job {killed.state} before its worker was killed")
+            raise CheckFailed(f"the job {killed.state} before its worker was killed")
         note(f"the job is {killed.state}")
     return job
 
 
 def _received(compose: Compose, client: Client, before: Job) -> None:
-    """See that another worker goes on with the job, and get its picture."""
+    """Check that another worker continues the job, and download the picture."""
     with step("wait for another worker") as note:
         others = {None, worker_of(before)}
         job = _seen(
@@ -124,21 +124,21 @@ def _received(compose: Compose, client: Client, before: Job) -> None:
         job = client.jobs.wait(before.id, timeout_seconds=JOB_SECONDS)
         raise_for_state(job)
         note(f"{job.state}, exact: {job.exact}")
-    with step("look where it went on") as note:
+    with step("find the iteration of the resumption") as note:
         logs = compose.run("logs", "--no-color", "--no-log-prefix", "worker")
         note(f"at iteration {resumed_at(logs, before)}")
     if not job.exact:
-        raise Disappointed(f"the picture is not exact: {job.exact_reason}")
+        raise CheckFailed(f"the picture is not exact: {job.exact_reason}")
     with step("download") as note:
         note(_picture(client, job))
 
 
 def _seen(client: Client, job_id: str, wanted: Callable[[Job], bool]) -> Job:
-    """Look at a job until it is as wanted; return it as it was then."""
+    """Poll a job until `wanted` returns True; return the job."""
     deadline = time.monotonic() + JOB_SECONDS
     while not wanted(job := client.jobs.get(job_id)):
         if job.is_over or time.monotonic() > deadline:
-            raise Disappointed(f"that was not seen, and the job is {job.state}")
+            raise CheckFailed(f"that was not seen, and the job is {job.state}")
         time.sleep(LOOK_SECONDS)
     return job
 
@@ -146,7 +146,7 @@ def _seen(client: Client, job_id: str, wanted: Callable[[Job], bool]) -> Job:
 def _running_workers(compose: Compose) -> int:
     running = compose.run("ps", "-q", "--status", "running", "worker").split()
     if len(running) != WORKERS:
-        raise Disappointed(f"{len(running)} workers run, not {WORKERS}")
+        raise CheckFailed(f"{len(running)} workers run, not {WORKERS}")
     return len(running)
 
 
@@ -163,7 +163,7 @@ def _taken_down(compose: Compose) -> Iterator[None]:
         yield
     except BaseException:
         _tell_logs(compose)
-        with suppress(ComposeFailed):  # the first failure is the one to tell
+        with suppress(ComposeFailed):  # only the first failure is reported
             _take_down(compose)
         raise
     _take_down(compose)

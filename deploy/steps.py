@@ -1,4 +1,4 @@
-"""A line per step: what it is, its seconds, what came of it."""
+"""Progress output: a line per step with its name, its seconds and its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME_WIDTH = 26
 
 @contextmanager
 def step(name: str) -> Iterator[Callable[[str], None]]:
-    """Time a step and say its line; what is noted meanwhile stands at the end of it."""
+    """Time a step and print its line, which ends with the notes made meanwhile."""
     notes: list[str] = []
     began = time.monotonic()
     try:
@@ -29,6 +29,6 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
 
 
 def say(line: str) -> None:
-    """Write a line now, also into a pipe."""
+    """Print a line at once, also into a pipe."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""The shipped sample pictures, and the scripts that drew the styles among them."""
+"""Shipped sample pictures, and the scripts that made them."""

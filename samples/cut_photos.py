@@ -1,8 +1,8 @@
-"""Cut the photos that `impasto explore` looks at: `python -m samples.cut_photos`.
+"""`python -m samples.cut_photos`: cut the photos that `impasto explore` searches.
 
-From the photos that scikit-image 0.26, scikit-learn 1.9 and matplotlib 3.11 bring in
-their wheels, which must be installed; no network is needed. Only photos whose license
-is stated and free are used: samples/README.md names each.
+They are parts of photos in the wheels of scikit-image 0.26, scikit-learn 1.9 and
+matplotlib 3.11, which must be installed; no network is needed. Only photos with a free
+license are used: samples/README.md lists them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 Box = tuple[int, int, int, int]
 
 FOLDER = Path(__file__).parent / "photos"
-EDGE_PX = 256  # a larger crop is shrunk to it
+EDGE_PX = 256  # larger crops are shrunk to this side
 _QUALITY = 85
 
 
 def _grid(side: int, across: int, down: int) -> tuple[Box, ...]:
-    """Squares side by side from the upper left corner, row by row."""
+    """Return the boxes of adjacent squares, row by row from the upper left corner."""
     return tuple(
         (x * side, y * side, (x + 1) * side, (y + 1) * side)
         for y in range(down)
@@ -35,7 +35,7 @@ def _grid(side: int, across: int, down: int) -> tuple[Box, ...]:
 
 _TWO_CORNERS: tuple[Box, ...] = ((0, 0, 256, 256), (256, 256, 512, 512))
 
-# (left, top, right, bottom) in px of the photo; no two of a photo overlap.
+# Boxes (left, top, right, bottom) in px of the photo, without overlaps.
 CROPS: Mapping[str, tuple[Box, ...]] = {
     "skimage/data/astronaut.png": (
         (130, 0, 330, 200),
@@ -99,7 +99,7 @@ def main(folder: Path) -> None:
 
 def _opened(source: str) -> Image.Image:
     package, _, path = source.partition("/")
-    spec = find_spec(package)  # found, not imported: that would take seconds
+    spec = find_spec(package)  # an import would take seconds
     if spec is None or spec.submodule_search_locations is None:
         raise SystemExit(f"{package} is not installed, and has {path}")
     (folder, *_) = spec.submodule_search_locations

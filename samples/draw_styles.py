@@ -1,4 +1,4 @@
-"""Draw the shipped style pictures again: `python -m samples.draw_styles [FOLDER]`."""
+"""`python -m samples.draw_styles [FOLDER]`: draw the shipped style pictures again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-# Each with the seed that came out best.
+# Pictures with their seeds, which were chosen by eye.
 STYLES: Mapping[str, tuple[Callable[..., Image.Image], int]] = {
     "strokes": (draw_strokes, 7),
     "mosaic": (draw_mosaic, 3),

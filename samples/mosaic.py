@@ -1,4 +1,4 @@
-"""A floor of glazed tesserae, laid in overlapping fans."""
+"""Style picture "mosaic": a floor of glazed tiles, laid in overlapping fans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _SCALE = 2
-_RADIUS = 1 / 7  # of a fan, as all lengths here, in widths of the picture
+_RADIUS = 1 / 7  # radius of a fan; lengths in this module are in widths of the picture
 _TILE = 1 / 52
 _GROUT = 1 / 420
 _BEVEL = 1 / 220
@@ -28,14 +28,14 @@ _SCHEMES = (
 
 @dataclass(frozen=True, slots=True)
 class _Tiles:
-    """Which tile each pixel belongs to (-1: none), and how far its edge is, px."""
+    """Tile of each pixel (-1 for none), and the distance to the tile's edge, px."""
 
     owner: np.ndarray
     edge: Array
 
 
 def draw_mosaic(seed: int, width: int = 768, height: int = 576) -> Image.Image:
-    """Lay the floor; the same seed and size give the same picture."""
+    """Draw the mosaic; the same seed and size give the same picture."""
     generator = np.random.default_rng(seed)
     wide, high = width * _SCALE, height * _SCALE
     fans = _fans(wide, high)
@@ -54,7 +54,7 @@ def draw_mosaic(seed: int, width: int = 768, height: int = 576) -> Image.Image:
 
 
 def _fans(wide: int, high: int) -> Array:
-    """Centers from the back to the front, (n, 2) px."""
+    """Return the centers of the fans from the back to the front, (n, 2) px."""
     radius = _RADIUS * wide
     return np.array(
         [
@@ -66,7 +66,7 @@ def _fans(wide: int, high: int) -> Array:
 
 
 def _overlap(fans: Array, wide: int, high: int) -> tuple[np.ndarray, Array]:
-    """The front fan at each pixel, and the distance to the border of a fan, px."""
+    """Return the front fan of each pixel, and the distance to a fan's border, px."""
     y, x = np.mgrid[:high, :wide].astype(float)
     radius = _RADIUS * wide
     owner = np.full((high, wide), -1)
@@ -81,7 +81,7 @@ def _overlap(fans: Array, wide: int, high: int) -> tuple[np.ndarray, Array]:
 def _stones(
     generator: np.random.Generator, fans: Array, wide: int, high: int
 ) -> tuple[Array, Array]:
-    """Every stone as (x, y, fan), and its color."""
+    """Return every stone as (x, y, fan), and the colors of the stones."""
     radius, tile = _RADIUS * wide, _TILE * wide
     rings = round(radius / tile)
     mood = smooth_noise(generator, 256, 256, 75)
@@ -110,7 +110,7 @@ def _stones(
 
 
 def _voronoi(stones: Array, fan_of: np.ndarray, fan_edge: Array, tile: float) -> _Tiles:
-    """Give each pixel to the nearest stone of its fan."""
+    """Assign each pixel to the nearest stone of its fan."""
     high, wide = fan_of.shape
     first, second = np.full((2, high, wide), np.inf)
     owner, rival = np.full((2, high, wide), -1)
@@ -141,7 +141,7 @@ def _voronoi(stones: Array, fan_of: np.ndarray, fan_edge: Array, tile: float) ->
 def _tilt(
     generator: np.random.Generator, stones: Array, tiles: _Tiles, wide: int
 ) -> Array:
-    """No two stones lie level; that is what makes a mosaic glitter."""
+    """Return a relief that tilts each stone differently, so that the floor glitters."""
     y, x = np.indices(tiles.owner.shape)
     slopes = generator.normal(0, 2.2, (len(stones), 2))[tiles.owner]
     away_x, away_y = x - stones[tiles.owner, 0], y - stones[tiles.owner, 1]

@@ -1,7 +1,7 @@
-"""Thick oil paint: lights in a night sky over a field of wheat, stroke by stroke.
+"""Style picture "strokes": a night sky over a field of wheat, in thick oil paint.
 
-Each stroke follows a flow and is a bundle of bristles; every bristle leaves a color and
-a height, and the light on the heights makes the paint look thick.
+Each stroke follows a flow and is a bundle of bristles. Each bristle leaves a color and
+a height, and lighting of the heights makes the paint look thick.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _GLOW = palette("fff6c8", "ffe27a", "fbc235", "f09a1f", "c9c06a", "6fae9f")
 _FIELD = palette("2b3a1c", "4f6420", "8a8a22", "c9971f", "eab42f", "f6d566", "b5541c")
 _STRAW, _SAGE = palette("e9c46a", "7fb0a0")
 
-# Swirls of the sky: x, y, radius in widths of the picture; strength and sense of the
-# turn; radius of the light in its middle, 0 for none.
+# Swirls of the sky: x, y and radius in widths of the picture; strength and direction of
+# the rotation; radius of the light in the middle, 0 for none.
 _SWIRLS = np.array(
     [
         (0.30, 0.30, 0.13, 1.0, 0.055),
@@ -39,7 +39,7 @@ _SWIRLS = np.array(
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """What is painted on, (H, W) px, and the chance behind it."""
+    """Canvas: colors and heights, (H, W) px, and a generator of random numbers."""
 
     color: ImageDraw.ImageDraw
     relief: ImageDraw.ImageDraw
@@ -48,12 +48,12 @@ class _Canvas:
 
     @property
     def wide(self) -> int:
-        """Width, px; all positions are in widths."""
+        """Width, px, which is the unit of all positions."""
         return int(self.tone.shape[1])
 
 
 def draw_strokes(seed: int, width: int = 768, height: int = 576) -> Image.Image:
-    """Paint it; the same seed and size give the same picture."""
+    """Draw the strokes; the same seed and size give the same picture."""
     generator = np.random.default_rng(seed)
     wide, high = width * _SCALE, height * _SCALE
     ground = tuple(int(255 * part) for part in _GROUND)
@@ -74,7 +74,7 @@ def draw_strokes(seed: int, width: int = 768, height: int = 576) -> Image.Image:
 def _places(
     generator: np.random.Generator, wide: int, high: int, spacing_px: int
 ) -> Array:
-    """Where strokes begin, (n, 2) in widths: a grid, shaken and shuffled."""
+    """Return the starts of strokes, (n, 2) in widths: a jittered and shuffled grid."""
     across = np.arange(-20, wide + 20, 1.6 * spacing_px)
     down = np.arange(-20, high + 20, spacing_px)
     grid = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
@@ -87,7 +87,7 @@ def _horizon(x: float) -> float:
 
 
 def _flow(x: float, y: float) -> Array:
-    """Direction of the brush, a unit vector."""
+    """Return the direction of the brush at a position, a unit vector."""
     away = np.array([x, y]) - _SWIRLS[:, :2]
     distance = np.hypot(*away.T) / _SWIRLS[:, 2]
     calm = 1 - np.exp(-(distance**2)).max()
@@ -102,7 +102,7 @@ def _flow(x: float, y: float) -> Array:
 
 
 def _path(x: float, y: float, length: float, count: int) -> Array:
-    """Follow the flow both ways from a place, (n, 2)."""
+    """Return the path along the flow in both directions from a position, (n, 2)."""
     halves = []
     for sense in (-1, 1):
         place, half = np.array([x, y]), []
@@ -153,7 +153,7 @@ def _stroke(
     load = np.convolve(chance.normal(0, 1, count + 2), (0.25, 0.5, 0.25), "valid")
     lift = 0.5 * chance.random()
     for bristle in chance.permutation(count):
-        aslant = (bristle + 0.5) / count * 2 - 1  # -1 and 1 are the rims
+        aslant = (bristle + 0.5) / count * 2 - 1  # from -1 to 1 across the stroke
         paint = load[bristle]
         share = np.clip(0.22 + 0.25 * paint, 0, 0.8)
         color = (first * (1 - share) + second * share) * (1 + 0.055 * paint)
@@ -165,7 +165,7 @@ def _stroke(
         )
         if len(line) >= 4:  # noqa: PLR2004 - two points
             thick = int(np.ceil(width_px / count)) + 1
-            # Paint is pushed to the rims of a stroke.
+            # Paint is thicker at the edges of a stroke.
             ridge = 0.55 + lift + 0.55 * abs(aslant) ** 3 + 0.22 * paint
             canvas.color.line(line, tuple(color.astype(int)), thick, "curve")
             canvas.relief.line(line, float(ridge), thick)

@@ -1,4 +1,4 @@
-"""Colors by name, noise, and light on a relief: what all style pictures share."""
+"""Common functions of the style pictures: palettes, noise, and light on a relief."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ def _unit(vector: Array) -> Array:
     return vector / np.linalg.norm(vector)
 
 
-_UP = np.array([0.0, 0.0, 1.0])  # toward whoever looks
+_UP = np.array([0.0, 0.0, 1.0])  # toward the viewer
 _TOWARD_LIGHT = _unit(np.array([-0.5, -0.62, 0.6]))
 _HALFWAY = _unit(_TOWARD_LIGHT + _UP)
 _GLOSS = 34  # exponent of the highlights, as of oil paint or glazed tiles
 
 
 def palette(*names: str) -> Array:
-    """Colors from hex digits, (n, 3) in [0, 1]."""
+    """Convert hex digits to colors, (n, 3) in [0, 1]."""
     return np.array([list(bytes.fromhex(name)) for name in names]) / 255
 
 
 def blend(colors: Array, at: Array) -> Array:
-    """Color at each position of a ramp of colors, 0 the first and 1 the last."""
+    """Interpolate in a ramp of colors: 0 is the first color, 1 the last."""
     place = np.clip(at, 0, 1) * (len(colors) - 1)
     below = np.minimum(place.astype(int), len(colors) - 2)
     share = (place - below)[..., None]
@@ -35,7 +35,7 @@ def blend(colors: Array, at: Array) -> Array:
 def smooth_noise(
     generator: np.random.Generator, height: int, width: int, cell_px: int
 ) -> Array:
-    """Soft clouds in [0, 1], (height, width), as large as `cell_px`."""
+    """Return smooth noise in [0, 1], (height, width), with features of `cell_px`."""
     shape = height // cell_px + 3, width // cell_px + 3
     coarse = Image.fromarray(generator.random(shape).astype(np.float32))
     size = shape[1] * cell_px, shape[0] * cell_px
@@ -48,9 +48,9 @@ def lit(colors: Array, relief: Array, *, depth: float, gloss: float) -> Array:
     """Light a relief from the upper left.
 
     Args:
-        colors: Of the flat surface, (H, W, 3).
+        colors: Colors of the flat surface, (H, W, 3).
         relief: Heights, (H, W).
-        depth: What heights are multiplied by, px.
+        depth: Factor of the heights, px.
         gloss: Strength of the highlights.
     """
     down, right = np.gradient(relief * depth)
@@ -63,7 +63,7 @@ def lit(colors: Array, relief: Array, *, depth: float, gloss: float) -> Array:
 
 
 def picture(colors: Array, scale: int) -> Image.Image:
-    """Turn colors, drawn `scale` times too large, into a picture."""
+    """Convert colors, drawn `scale` times too large, to a picture."""
     drawn = Image.fromarray((np.clip(colors, 0, 1) * 255).round().astype(np.uint8))
     size = drawn.width // scale, drawn.height // scale
     return drawn.resize(size, Image.Resampling.LANCZOS)

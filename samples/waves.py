@@ -1,4 +1,4 @@
-"""A woodcut of the sea: paper, two blues and a red."""
+"""Style picture "waves": a woodcut of the sea, in two blues and a red on paper."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _SCALE = 3
 _PAPER, _INDIGO, _BLUE, _RED = palette("f1e3c2", "172f5b", "6f9fb8", "c8442c")
-_ROWS = 9  # of waves, from the horizon to the front
+_ROWS = 9  # rows of waves, from the horizon to the front
 
 
 def draw_waves(seed: int, width: int = 768, height: int = 576) -> Image.Image:
-    """Cut and print; the same seed and size give the same picture."""
+    """Draw the woodcut; the same seed and size give the same picture."""
     generator = np.random.default_rng(seed)
     wide, high = width * _SCALE, height * _SCALE
     sheet = Image.new("RGB", (wide, high), _ink(_PAPER))
@@ -65,14 +65,14 @@ def _wave(
     wide: int,
     high: int,
 ) -> None:
-    """One row of waves by Gerstner's formula: water moves in circles.
+    """Draw a row of waves by Gerstner's formula, in which water moves in circles.
 
     Args:
-        draw: On the sheet.
-        generator: Of what differs from wave to wave.
-        near: 0 at the horizon, 1 in front.
+        draw: Drawing surface of the sheet.
+        generator: Random numbers for the differences between waves.
+        near: Nearness of the row: 0 at the horizon, 1 in front.
         wide: Width of the sheet, px.
-        high: Its height, px.
+        high: Height of the sheet, px.
     """
     length = wide * (0.10 + 0.30 * near**1.2)
     number = 2 * np.pi / length
@@ -98,7 +98,7 @@ def _wave(
 
 
 def _cuts(phase: Array, gap: float, steps: int) -> Iterator[tuple[float, Array, Array]]:
-    """Lines below a crest: depth, px; thickness along the wave, px; color."""
+    """Yield the lines below a crest: depth, px; thickness along the wave, px; color."""
     for step in range(steps):
         fade = step / steps
         shadow = 0.5 - 0.5 * np.sin(phase + 0.5 + 1.2 * fade)  # one flank is dark
@@ -128,7 +128,7 @@ def _spray(
     y: Array,
     gap: float,
 ) -> None:
-    """Drops of paper above the crests."""
+    """Draw drops in the color of the paper above the crests."""
     tops = np.flatnonzero((y[1:-1] < y[:-2]) & (y[1:-1] <= y[2:])) + 1
     for top in tops:
         for _ in range(7):

@@ -1,6 +1,7 @@
 """`python -m docs.scripts.draw_layer_sheets`: draw the sheets of docs/layers.md.
 
-What `impasto explore` draws of the shipped photos, for units chosen by looking.
+The sheets are those of `impasto explore` for the shipped photos, with units chosen by
+eye.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = _ROOT / "docs" / "pictures"
 
-# A layer of each block, and units of it that show what such layers are about.
+# A layer of each block, with units that are typical of it.
 UNITS: dict[str, tuple[int, ...]] = {
     "relu1_1": (51, 10, 45, 59, 19, 25),
     "relu2_2": (79, 99, 24, 101, 31, 119),
@@ -41,7 +42,7 @@ UNITS: dict[str, tuple[int, ...]] = {
 
 
 def main() -> None:
-    """Draw every sheet; takes a minute."""
+    """Draw every sheet, which takes about a minute."""
     tensors = load_weights("vgg16", default_folder())
     network = build_network("vgg16", tensors, torch.device("cpu"))
     photos = [

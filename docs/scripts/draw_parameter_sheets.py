@@ -1,7 +1,7 @@
 """`python -m docs.scripts.draw_parameter_sheets`: draw parameters.md's and losses.md's.
 
-Sheets of parameters.md have one photo and one painting; from picture to picture, one
-parameter changes. Names after the command draw only those sheets.
+Sheets of parameters.md have one photo and one painting; one parameter changes from
+picture to picture. Arguments are names of sheets; without arguments, all are drawn.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ _PAINTING_SHAPES: tuple[_Shape, ...] = (
 
 
 def main(names: list[str]) -> None:
-    """Draw the sheets named, or every one; that takes some minutes."""
+    """Draw the named sheets, or all of them, which takes some minutes."""
     tensors = load_weights("vgg16", default_folder())
     network = network_from_weights("vgg16", tensors, torch.device("cpu"), Settings())
     for name in names or (*SHEETS, *LOSSES, LABELS):

@@ -58,7 +58,7 @@ _PLAIN_EXITS = {
 
 
 def text() -> str:
-    """Return the page as it is committed."""
+    """Return the text of the page."""
     return _PAGE.format(
         command=COMMAND,
         problems=_problems_table(),
@@ -110,7 +110,7 @@ def _client_table() -> str:
 
 
 def _client_errors() -> Iterator[type[errors.ImpastoError]]:
-    """Yield the classes of errors of the client, in their order."""
+    """Yield the error classes of the client, in the order of their definition."""
     for value in vars(errors).values():
         if isinstance(value, type) and issubclass(value, errors.ImpastoError):
             yield value

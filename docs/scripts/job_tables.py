@@ -1,4 +1,4 @@
-"""`python -m docs.scripts.job_tables`: the tables of docs/jobs.md, from the code."""
+"""`python -m docs.scripts.job_tables`: print the tables of docs/jobs.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NEEDS = {
 
 
 def verbs_table() -> str:
-    """Actions: a row for each, a column for each state."""
+    """Return the table of actions: a row per action, a column per state."""
     rows = [
         [f"**{verb}**", *(_asked(answers.get(state)) for state in JobState)]
         for verb, answers in ACTIONS.items()
@@ -39,7 +39,7 @@ def verbs_table() -> str:
 
 
 def events_table() -> str:
-    """Events: a row for each, a column for each state that is not final."""
+    """Return the table of events: a row per event, a column per unfinished state."""
     states = [state for state in JobState if state not in TERMINAL]
     rows = [
         [f"**{event}**", *(f"`{m[s]}`" if s in m else "" for s in states)]

@@ -1,4 +1,4 @@
-"""docs/openapi.json, from the code: `python -m docs.scripts.openapi` writes it."""
+"""`python -m docs.scripts.openapi`: write docs/openapi.json from the code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ COMMAND = "make openapi"
 
 
 def text() -> str:
-    """The document as it is committed: indented, in the order of the code."""
+    """Return the document: indented, in the order of the code."""
     return json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Write the file anew."""
+    """Write the file."""
     PATH.write_text(text(), encoding="utf-8")
     return 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deploy.resume_checks import Disappointed, describe_picture, resumed_at
+from deploy.resume_checks import CheckFailed, describe_picture, resumed_at
 from impasto.client.models import Job
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
@@ -99,7 +99,7 @@ def test_the_iteration_it_went_on_from_is_read_from_the_logs():
     ],
 )
 def test_a_job_that_began_anew_did_not_go_on(said):
-    with pytest.raises(Disappointed, match="40 was kept"):
+    with pytest.raises(CheckFailed, match="40 was kept"):
         resumed_at(said, job())
 
 
@@ -116,7 +116,7 @@ def test_one_color_or_another_size_is_no_picture(tmp_path, size, color):
     picture = Image.new("RGB", size, color) if color else Image.linear_gradient("L")
     picture.resize(size).save(path)
 
-    with pytest.raises(Disappointed, match="no picture"):
+    with pytest.raises(CheckFailed, match="no picture"):
         describe_picture(path, 64)
 
 
@@ -125,5 +125,5 @@ def test_half_a_file_does_not_decode(tmp_path):
     Image.effect_noise((64, 48), 50).save(path)
     path.write_bytes(path.read_bytes()[:-1000])
 
-    with pytest.raises(Disappointed, match="does not decode"):
+    with pytest.raises(CheckFailed, match="does not decode"):
         describe_picture(path, 64)
