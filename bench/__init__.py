@@ -1,1 +1,1 @@
-"""What is measured, and with what: see README.md."""
+"""Benchmarks: README.md says what each one measures."""

@@ -1,7 +1,7 @@
-"""What a claim costs among few rows and among many: `make bench-jobs`.
+"""Benchmark of claims with few rows and with many: `make bench-jobs`.
 
-Prints medians per database and size, and how much longer than among the fewest; then
-p50 and p99 of claims among jobs that do not fit the device.
+It prints medians per database and size, and their ratio to those with the fewest rows.
+Then it prints p50 and p99 of claims among jobs that do not fit the device.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ SIZES = ("1000:1000", "1000000:100000")  # finished : queued
 OWNERS = 10
 CLAIMS = 200
 LEASE_SECONDS = 1000.0
-GOAL = 1.5  # times as long among many as among few
+GOAL = 1.5  # ratio of the time with many rows to that with few
 DEVICE = Device("wkr_1", "cpu", 2**40, "cpu-0")
 UNFIT = 100_000  # older jobs that do not fit the device
 UNFIT_GOAL = 5.0  # ms, p99
 # SQL of device_class, need_bytes and excluded_device of unfit job n, by n % 3: too
-# large, of another class, failed on this device; of 20 sizes each.
+# large, for another class, failed on this device; each with 20 sizes.
 _UNFIT_COLUMNS = {
     "device_class": "CASE n % 3 WHEN 1 THEN 'cuda' END",
     "need_bytes": "1000000000 * CAST(n / 30 % 20 + CASE n % 3 WHEN 0 THEN 1100 "
@@ -47,8 +47,8 @@ _UNFIT_COLUMNS = {
     "excluded_device": "CASE n % 3 WHEN 2 THEN 'cpu-0' END",
 }
 ROUNDS = 10
-_BATCH = 20_000  # rows in a statement, which has seconds
-# SQL of time and id of job n, as `_row` writes them.
+_BATCH = 20_000  # rows per statement, which must end within seconds
+# SQL of the time and the id of job n, in the format of `_row`.
 _AT = "1.7e9 + n / 100.0"
 _ID = {
     "sqlite": "printf('job_%026d', n)",
@@ -57,10 +57,10 @@ _ID = {
 
 
 def main(sizes: list[str]) -> None:
-    """Fill databases, claim, heartbeat, complete; judge nothing.
+    """Fill databases, run jobs from claim to completion, and print the times.
 
-    The databases of one kind take turns, claim by claim: what else the machine does
-    then slows all of them alike, and their ratio stands.
+    The databases of one kind take turns, claim by claim, so that other load on the
+    machine slows all of them alike, and hardly changes their ratio.
     """
     sys.stdout.write(f"{'database':11} {'finished':>9} {'queued':>7}")
     sys.stdout.write(
@@ -90,7 +90,7 @@ def main(sizes: list[str]) -> None:
 
 
 def _measure_among_unfit(db: Database) -> list[float]:
-    """Return what claims took where the oldest jobs of all owners do not fit, ms."""
+    """Return times of claims, in ms, if the oldest jobs of all owners do not fit."""
     _fill(db, finished=1000, queued=1000)
     with db.write() as session:
         dialect = session.connection().dialect.name
@@ -111,7 +111,7 @@ def _counts(size: str) -> tuple[int, int]:
 
 
 def _measure(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
-    """Return the medians of each database, ms; `counts` by its URL."""
+    """Return the medians of each database, in ms; `counts` has the rows by URL."""
     lives = range(min(CLAIMS, *(queued for _, queued in counts.values())))
     took: list[dict[str, list[float]]] = [
         {"claim": [], "heartbeat": [], "complete": [], "rounds": []} for _ in counts
@@ -130,7 +130,7 @@ def _measure(counts: dict[str, tuple[int, int]]) -> list[dict[str, float]]:
 
 
 def _run_job(db: Database, number: int, took: dict[str, list[float]]) -> None:
-    """Take one job from its claim to its end."""
+    """Run one job from its claim to its end."""
     claim = _time(
         took["claim"],
         lambda: claim_job(db, DEVICE, f"n{number}", LEASE_SECONDS),
@@ -145,7 +145,7 @@ def _run_job(db: Database, number: int, took: dict[str, list[float]]) -> None:
 
 
 def _round(db: Database) -> None:
-    """Do what the leader does every few seconds when there is nothing to do."""
+    """Run a round of the maintenance that finds nothing to do."""
     requeue_expired_leases(db)
     cancel_overdue_jobs(db)
     expire_jobs(db, 30)
@@ -170,7 +170,7 @@ def _open_database(url: str) -> Iterator[Database]:
 
 
 def _fill(db: Database, finished: int, queued: int) -> None:
-    """Make so many jobs, from one of each kind."""
+    """Insert finished and queued jobs, as copies of one of each."""
     owners = [
         {
             "id": f"own_{number}",
@@ -197,7 +197,7 @@ def _fill(db: Database, finished: int, queued: int) -> None:
 def _copies(
     dialect: str, first: int, numbers: range, at: str = _AT, **columns: str
 ) -> str:
-    """SQL that copies the job `first` to others: inserts of rows take minutes."""
+    """Return SQL that copies the job `first`, since single inserts take minutes."""
     changed = {
         "id": _ID[dialect],
         "owner_id": f"'own_' || (n % {OWNERS})",
@@ -210,7 +210,7 @@ def _copies(
     names = [column.name for column in Job.__table__.columns if not column.computed]
     values = [changed.get(name, name) for name in names]
     return (
-        f"WITH RECURSIVE numbers(n) AS (SELECT {numbers[0]} UNION ALL "  # noqa: S608 - our own words
+        f"WITH RECURSIVE numbers(n) AS (SELECT {numbers[0]} UNION ALL "  # noqa: S608 - no user input
         f"SELECT n + 1 FROM numbers WHERE n < {numbers[-1]}) "
         f"INSERT INTO jobs ({', '.join(names)}) SELECT {', '.join(values)} "
         f"FROM numbers CROSS JOIN jobs WHERE id = 'job_{first:026}'"

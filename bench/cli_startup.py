@@ -1,4 +1,4 @@
-"""How long people wait for the command line itself: `make bench-start`."""
+"""Benchmark of the start time of the command line: `make bench-start`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOAL_MILLISECONDS = 300
 
 
 def main() -> None:
-    """Print the median of each command beside the goal; judge nothing."""
+    """Print the median of each command and the goal."""
     with serving() as farm:
         farm.answers("GET /v1/jobs", Answer(body={"data": [job(), job("succeeded")]}))
         environment = os.environ | {"IMPASTO_API_URL": farm.url}
@@ -27,7 +27,7 @@ def main() -> None:
 
 def _milliseconds(words: list[str], environment: dict[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own command
+    subprocess.run(  # noqa: S603 - constant command
         [sys.executable, "-m", "impasto", *words],
         env=environment,
         check=True,

@@ -1,4 +1,4 @@
-"""The databases that benchmarks run on: a file, and a PostgreSQL of their own."""
+"""Databases for benchmarks: an SQLite file, and a separate PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def sqlite() -> Iterator[str]:
-    """Yield the URL of a file that will be there."""
+    """Yield the URL of a new SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
         yield f"sqlite:///{Path(folder) / 'bench.sqlite'}"
 

@@ -1,7 +1,7 @@
-"""How good estimated durations are: real jobs of several sizes on a real worker.
+"""Benchmark of estimated durations, with real jobs of several sizes: `make bench-eta`.
 
-`make bench-eta`: a farm of its own with an empty database, so nothing is known of the
-first job. Each job is estimated before it is submitted, as `POST /v1/estimates` does.
+It starts a separate farm with an empty database, so the first job has no estimate. Each
+job is estimated before it is submitted, as by `POST /v1/estimates`.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from worker.weights.catalog import default_folder
 if TYPE_CHECKING:
     from shared.workers.pace_table import DurationRange
 
-# (max_edge, quality), in an order in which neighbors differ.
+# (max_edge, quality) of the jobs; successive jobs differ.
 JOBS = (
     (192, "draft"), (320, "draft"), (128, "standard"), (256, "draft"),
     (384, "draft"), (160, "standard"), (256, "standard"), (96, "fine"),
     (320, "standard"), (224, "draft"), (512, "draft"), (192, "standard"),
 )  # fmt: skip
 _PATIENCE_SECONDS = 1800
-_RECORDED_SECONDS = 0.5  # after a job, until its worker has recorded its pace
+_RECORDED_SECONDS = 0.5  # time until the worker has recorded the pace of a job
 _SHAPES = ((600, 400), (400, 600), (512, 512))
 
 
-# Seconds that a job took, and what was estimated, if anything.
+# Duration of a job, and its estimate, if there was one, in seconds.
 Outcome = tuple[float, "DurationRange | None"]
 
 
 def main() -> int:
-    """Run the jobs one after the other, and print each and what follows."""
+    """Run the jobs one after the other; print each error and the median error."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_redis(redis_server_path()) as server,
@@ -78,7 +78,7 @@ def _run(farm: Farm) -> list[Outcome]:
 def _estimate(
     farm: Farm, params: StyleParams, shape: tuple[int, int]
 ) -> DurationRange | None:
-    """Estimate a job on the only worker; None: no such job was measured."""
+    """Estimate a job on the only worker; return None if no such job was measured."""
     setups = [worker.setup for worker in read_live_workers(farm.db)]
     work = RemainingWork(JobKind.STYLE, params.model_dump(), shape)
     durations = durations_by_setup(load_pace_table(farm.db), setups, work)

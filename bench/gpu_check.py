@@ -1,7 +1,7 @@
-"""Everything there is to check and time on a GPU: `make gpu-check`.
+"""Checks and measurements on a GPU: `make gpu-check`.
 
-Runs the tests of tests/gpu, then measures seconds per iteration and memory, and prints
-both in a form to report. Ends with 1 where there is no GPU, or where a test failed.
+It runs the tests of tests/gpu, then measures seconds per iteration and memory, and
+prints both as Markdown. The exit code is 1 if there is no GPU or a test failed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Losses, precision of the activations, and whether CUDA graphs are used."""
+    """Variant to measure: losses, precision of activations, use of CUDA graphs."""
 
     style_loss: StyleLoss
     precision: str
@@ -62,14 +62,14 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Median seconds of an iteration, and peak memory in MiB."""
+    """Measurement: median seconds of an iteration, and peak memory in MiB."""
 
     seconds: float
     mebibytes: float
 
 
 def main() -> int:
-    """Check, time, print."""
+    """Run the tests and the measurements; return 1 if there is no GPU or a failure."""
     parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
     parser.add_argument("--is-there", action="store_true", help="only look for a GPU")
     only_look = parser.parse_args().is_there
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def run_tests(device_class: str) -> bool:
-    """Run tests/gpu, where nothing may be skipped for want of a part."""
+    """Run tests/gpu, where missing weights or a missing GPU are failures."""
     required = "weights,gpu,cuda" if device_class == "cuda" else "weights,gpu"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rf", "tests/gpu"],
@@ -102,7 +102,7 @@ def run_tests(device_class: str) -> bool:
 
 
 def iterate_table(device: torch.device) -> Iterator[str]:
-    """Time every variant at every size; yield a Markdown table line by line."""
+    """Measure every variant at every size; yield a Markdown table line by line."""
     tensors = load_weights("vgg16", default_folder())
     if device.type == "cuda":
         make_cuda_deterministic()
@@ -155,7 +155,7 @@ def time_iterations(
     """Run a few iterations at one size, as a job would.
 
     Raises:
-        RuntimeError: The memory does not suffice.
+        RuntimeError: The device has too little memory.
     """
     generator = torch.Generator().manual_seed(1)
     photo = torch.rand(1, 3, side * 3 // 4, side, generator=generator)
@@ -208,7 +208,7 @@ def _synchronize(device: torch.device) -> None:
 
 
 def _read_peak_bytes(device: torch.device) -> int:
-    """Reserved at most, with the memory of graphs; on MPS: reserved now."""
+    """Return the peak of reserved bytes, with CUDA graphs; on MPS the present value."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved()
     if device.type == "mps":

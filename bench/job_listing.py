@@ -1,10 +1,10 @@
-"""How long a page of the list takes among few jobs and among a million.
+"""Benchmark of a page of the list, with few jobs and with a million.
 
-`python -m bench.job_listing [FEW MANY]`: for each database at hand and each kind of
-page the median time of the whole request among so many jobs, and their ratio. Both
-take turns, so that whatever else the machine does slows both down.
-IMPASTO_BENCH_POSTGRESQL names two empty databases of PostgreSQL, with a comma between
-them.
+`python -m bench.job_listing [FEW MANY]` prints, for each available database and each
+kind of page, the median time of the whole request with FEW and with MANY jobs, and
+their ratio. Both take turns, so that other load on the machine slows both.
+IMPASTO_BENCH_POSTGRESQL has the URLs of two empty databases of PostgreSQL, with a comma
+between them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NUMBERS = {
     "WHERE i + 1 < {last}) ",
     "postgresql": "WITH n(i) AS (SELECT generate_series({first}, {last} - 1)) ",
 }
-# Job i was made in second 2e9 + i: one in ten failed, one in ten has a tag.
+# Job i was created at second 2e9 + i. One job in ten failed, and one in ten has a tag.
 _JOBS = """
 INSERT INTO jobs (id, owner_id, kind, state, name, tags, user_metadata, fence, revision,
   attempts, max_attempts, crashes_in_a_row, need_bytes, priority, run_after, iteration,
@@ -73,7 +73,7 @@ WHERE i % {every} = 0
 
 
 def fill(database: Database, rows: int) -> None:
-    """Insert so many jobs, and the words they have."""
+    """Insert this number of jobs, with their words for the search."""
     for first in range(0, rows, SLICE):
         _fill(database, first, min(first + SLICE, rows))
 
@@ -86,12 +86,12 @@ def _fill(database: Database, first: int, last: int) -> None:
         parts = [_JOBS.format(numbers=numbers, false=false, params=_PARAMS)]
         for word, every in (("lisbon", 1), ("starry", 2), ("#series-3", 10)):
             parts.append(_WORDS.format(numbers=numbers, word=word, every=every))
-        for statement in parts:  # colons in it are no parameters
+        for statement in parts:  # so that colons are no parameters
             session.execute(text(statement.replace(":", r"\:")))
 
 
 def measure(clients: Sequence[FlaskClient], query: str) -> list[float]:
-    """Median seconds of a page of 50, per client; they take turns, as do two pages."""
+    """Return the median seconds of a page of 50 by client; clients take turns."""
     pages = []
     for client in clients:
         first = client.get("/v1/jobs", query_string=query).get_json()
@@ -108,7 +108,7 @@ def measure(clients: Sequence[FlaskClient], query: str) -> list[float]:
 
 
 def make_client(url: str, home: Path, rows: int) -> FlaskClient:
-    """Fill a new database with so many jobs, and serve it."""
+    """Fill a new database with this number of jobs; return a client of its API."""
     migrate(url)
     settings = Settings(home=home, database_url=url)
     database = Database(url)

@@ -1,4 +1,4 @@
-"""Mutations of the code that keeps jobs going, and of what a clock may do to it."""
+"""Mutations of the code that continues jobs, and of its reading of clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One mutation of the source, and how a copy of the source gets it."""
+"""Mutation of the source code, and its application to a copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A part of the source that is changed: in `path`, `old` becomes `new`."""
+    """Change of the source code: in `path`, `old` becomes `new`."""
 
     name: str
     path: str
@@ -20,11 +20,11 @@ class Mutation:
 
 
 def apply(mutation: Mutation, root: Path) -> None:
-    """Edit the file below `root`.
+    """Apply a mutation to the file below `root`.
 
     Raises:
-        ValueError: The part does not stand there exactly once: a mutation that changes
-            nothing would be caught by nothing.
+        ValueError: The file does not contain `old` exactly once. A mutation that
+            changes nothing could not be found by any test.
     """
     path = root / mutation.path
     text = path.read_text()

@@ -1,9 +1,10 @@
-"""Take away what keeps stale writers out, or jobs going: `make mutations`.
+"""Mutation tests of fencing and of liveness: `make mutations`.
 
-Each mutation edits a copy of the source. One of safety is shown to the directed
-machine, then to the tests of fenced writes, then to the wide machine. Every mutation,
-of safety or of liveness, is shown to the simulation. One that all of them pass is a
-hole in the tests, and makes this program fail.
+Each mutation edits a copy of the source: it removes a check that keeps stale writers
+out, or code that continues jobs. Mutations of safety are tested by the directed state
+machine, then by the tests of fenced writes, then by the wide state machine. All
+mutations are tested by the simulation. A mutation that passes all tests is a gap in
+them, and makes this program fail.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ MUTATIONS = (
 
 
 def main() -> int:
-    """Try every mutation and print a table; 1 if one got through."""
+    """Test every mutation and print a table; return 1 if one passed all tests."""
     arguments = _parse()
     survivors = 0
     sys.stdout.write(f"{'mutation':46}  caught by\n")
@@ -142,7 +143,7 @@ def _parse() -> argparse.Namespace:
 
 @contextmanager
 def mutated_copy(mutation: Mutation) -> Iterator[Path]:
-    """Copy the source into memory, with a mutation."""
+    """Copy the source into memory, and apply a mutation."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
     place = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(dir=place) as folder:
@@ -164,9 +165,9 @@ def _test_that_fails(copy: Path) -> str | None:
 
 
 def _seed_that_fails(copy: Path, seeds: int) -> str | None:
-    """Play seeds until one finds the mutation; say which, by what and how soon."""
+    """Simulate seeds until one finds the mutation; return the seed and how."""
     began = time.monotonic()
-    done = subprocess.run(  # noqa: S603 - our own simulation
+    done = subprocess.run(  # noqa: S603 - constant command
         [*PLAY, "--seeds", str(seeds), *SIMULATION],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"},
@@ -189,7 +190,7 @@ def _passes(copy: Path, words: list[str]) -> bool:
         "IMPASTO_TEST_EXAMPLES": EXAMPLES,
         "IMPASTO_TEST_SHRINK": "no",
     }
-    done = subprocess.run(  # noqa: S603 - our own tests
+    done = subprocess.run(  # noqa: S603 - constant command
         [*PYTEST, f"--basetemp={copy / 'temporary'}", *words],
         cwd=copy,
         env={**os.environ, **settings},
@@ -198,7 +199,7 @@ def _passes(copy: Path, words: list[str]) -> bool:
         text=True,
         check=False,
     )
-    if done.returncode not in {0, 1}:  # 1: some test failed, which is the point
+    if done.returncode not in {0, 1}:  # 1: a test failed, so it found the mutation
         raise RuntimeError(f"pytest ended with {done.returncode}:\n{done.stdout}")
     return done.returncode == 0
 

@@ -1,7 +1,8 @@
-"""`python -m bench.neighbors --peer-dir DIR`: the neighbors loss beside the original.
+"""`python -m bench.neighbors --peer-dir DIR`: compare the neighbors loss with NNST.
 
-The original is nkolkin13/NeuralNeighborStyleTransfer, from a checkout. Same pictures,
-network, threads and yardstick: the loss of its last pass, which ours never optimizes.
+NNST is a checkout of nkolkin13/NeuralNeighborStyleTransfer. Both have the same
+pictures, network and threads. Both are measured by the loss of NNST's last pass, which
+Impasto does not optimize.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
     from worker.engine.vgg.network import Network
 
 _MARK = Path("utils") / "stylize.py"
-_GRID = 64  # positions along the long side that are compared, as in the original
+_GRID = 64  # compared positions along the long side, as in NNST
 _CPU = torch.device("cpu")
 
 
 def main() -> int:
-    """Run both, print a table, leave a sheet of the pictures."""
+    """Run both, print a table, and save a sheet of the pictures."""
     arguments = _parse()
     work: Path = arguments.work.resolve()
     weights = load_weights("vgg16", default_folder())
@@ -94,12 +95,12 @@ def main() -> int:
 def measure_matching_loss(network: Network, image: Tensor, style: Tensor) -> float:
     """Compute the loss of NNST's last pass at an image.
 
-    The sum over ten layers of mean_p min_q (1 - cos(F_p - mean F, S_q - mean S)), at
-    positions on a grid.
+    It is the sum over ten layers of mean_p min_q (1 - cos(F_p - mean F, S_q - mean S)),
+    at positions on a grid.
 
     Args:
         network: VGG-16 in float32.
-        image: Picture to judge, (1, 3, H, W).
+        image: Picture to measure, (1, 3, H, W).
         style: Painting, (1, 3, h, w).
     """
     names = STYLE_LAYERS["neighbors"]
@@ -114,7 +115,7 @@ def measure_matching_loss(network: Network, image: Tensor, style: Tensor) -> flo
 
 
 def _center(features: Tensor) -> Tensor:
-    """Return the directions from the mean at positions on a grid, (N, C)."""
+    """Return unit vectors from the mean, at positions on a grid, (N, C)."""
     stride = max(1, max(features.shape[2:]) // _GRID)
     rows = features[..., ::stride, ::stride].flatten(2)[0].T
     return F.normalize(rows - rows.mean(0), dim=1)

@@ -1,4 +1,4 @@
-"""`python -m bench.poll_server`: the API as it is served, beside it a plain view."""
+"""`python -m bench.poll_server`: serve the API, and a plain Flask view beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = "/tiny"
 
 
 def load(parent: int) -> Callable[..., object]:
-    """Make both apps; the plain one does nothing but to answer."""
+    """Return both apps; the plain one only responds."""
     if os.getppid() != parent:
         sys.exit(1)
     plain = Flask("plain")
@@ -31,7 +31,7 @@ def load(parent: int) -> Callable[..., object]:
 
 
 def main() -> None:
-    """Serve until SIGTERM, exactly as `api.serve` does."""
+    """Serve until SIGTERM, as `api.serve` does."""
     server = Granian("bench.poll_server:load", **granian_options(settings_or_exit()))
     server.serve(target_loader=partial(load, os.getpid()), wrap_loader=False)
 

@@ -1,9 +1,9 @@
-"""What a poll costs beside a plain Flask view of the same server: `make bench-api`.
+"""Benchmark of polls, compared with a plain Flask view: `make bench-api`.
 
-Requests take turns in rounds, so that whatever else the machine does slows down all.
-Two figures for each: requests per second as one client sees them, one after the other,
-and the seconds of CPU that the server spends on one, in which no client counts. The
-ratio of the latter is how many polls a busy server answers for each plain view.
+Requests take turns in rounds, so that other load on the machine slows all of them.
+There are two figures for each: requests per second of one client without concurrency,
+and CPU seconds of the server per request, without the client. The ratio of the latter
+says how many polls a busy server can answer instead of one plain view.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PROGRESS = {
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A request that is sent again and again, and how it must be answered."""
+    """Request that is repeated, and the expected status."""
 
     name: str
     goal: float | None
@@ -57,13 +57,13 @@ class Poll:
 
 
 class Server:
-    """A running server."""
+    """Server process that runs."""
 
     def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.port, self.process = port, process
 
     def cpu_seconds(self) -> float:
-        """What it has spent so far, in user and system time."""
+        """Return the user and system time of the process so far."""
         parent = psutil.Process(self.process.pid)
         spent = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
         return sum(times.user + times.system for times in spent)
@@ -71,7 +71,7 @@ class Server:
 
 @contextmanager
 def run_server(home: Path, url: str) -> Iterator[Server]:
-    """Run the server with keys and without budgets."""
+    """Run the server with API keys and without rate limits."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -106,7 +106,7 @@ def _wait(port: int) -> None:
 
 
 def list_polls(database: Database, port: int) -> list[Poll]:
-    """Make a job that runs, and say how it is looked at."""
+    """Create a running job, and return the polls of it."""
     key = issue_key(database, NewKey(scopes=frozenset(Scope)))[1]
     bearer = {"Authorization": f"Bearer {key}"}
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer) as client:
@@ -130,7 +130,7 @@ def _request(path: str, headers: str) -> bytes:
 
 
 def send_polls(line: socket.socket, poll: Poll, times: int) -> float:
-    """Send it so often on one connection; return the seconds it took."""
+    """Send a poll `times` times on one connection; return the seconds."""
     began = time.perf_counter()
     for _ in range(times):
         line.sendall(poll.request)
@@ -139,21 +139,21 @@ def send_polls(line: socket.socket, poll: Poll, times: int) -> float:
 
 
 def _read(line: socket.socket, poll: Poll) -> None:
-    """Read one answer, with as little work as can be: none of it is the server's."""
+    """Read one response, with as little work as possible in the client."""
     data = line.recv(65536)
     while (end := data.find(b"\r\n\r\n")) < 0:
         data += line.recv(65536)
     if int(data[9:12]) != poll.status:
         raise RuntimeError(data.decode())
     at = data.lower().find(b"content-length: ", 0, end)
-    if at >= 0 and poll.status != 304:  # noqa: PLR2004 - which has no body
+    if at >= 0 and poll.status != 304:  # noqa: PLR2004 - 304 has no body
         size = int(data[at + 16 : data.index(b"\r", at)])
         while len(data) < end + 4 + size:
             data += line.recv(65536)
 
 
 def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
-    """(requests per second, CPU microseconds a request) for each: medians of rounds."""
+    """Return the medians of (requests per second, CPU microseconds per request)."""
     taken: list[list[tuple[float, float]]] = [[] for _ in wanted]
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -167,7 +167,7 @@ def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
 
 
 def report(name: str, wanted: list[Poll], found: list[tuple[float, float]]) -> None:
-    """Print the table, as bench/README.md has it."""
+    """Print the table of bench/README.md."""
     plain_rate, plain_cpu = found[0]
     lines = [f"| {name} | per s | of plain | CPU us | plain's over it | goal |  |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")

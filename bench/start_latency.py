@@ -1,8 +1,9 @@
-"""How soon a job runs when a worker has nothing else to do: part of `make bench-api`.
+"""Benchmark of the start of a job on an idle worker: part of `make bench-api`.
 
-Each job is posted over HTTP with a key; an idle worker hears of it by Redis and claims
-it. Timed from before the request is sent until the row says `running`, which a client
-that waits sees right after. The next job is posted when this one is over.
+Each job is posted over HTTP with a key. An idle worker gets a notification from Redis
+and claims it. The time is measured from before the request until the row says
+`running`, which a waiting client sees soon after. The next job is posted when this one
+has ended.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Files = list[tuple[str, tuple[str, bytes]]]
 
 @contextmanager
 def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
-    """Run a server, a worker with nothing to do, and their Redis; yields a key, too."""
+    """Run a server, an idle worker and Redis; also create an API key."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_redis(redis_server_path()) as redis,
@@ -63,26 +64,26 @@ def idle_farm(**worker: str) -> Iterator[tuple[Farm, Server, str]]:
 
 
 def use_all_cores() -> dict[str, str]:
-    """Environment of a worker that computes on all of them, as one on a farm does."""
+    """Return environment variables for a worker that uses all cores, as on a farm."""
     cores = str(os.cpu_count() or 1)
     return {"OMP_NUM_THREADS": cores, "IMPASTO_WORKER_THREADS": cores}
 
 
 def make_pictures(seed: int) -> Files:
-    """A photo and a painting as parts of a form, different for each seed."""
+    """Return a photo and a painting as parts of a form, different for each seed."""
     photo, painting = picture(seed, (600, 400)), picture(seed + 100, (500, 400))
     return [("content", ("photo.png", photo)), ("style", ("painting.png", painting))]
 
 
 def submit_job(client: httpx2.Client, files: Files, params: dict[str, object]) -> str:
-    """Submit a job; returns its address."""
+    """Submit a job; return its URL."""
     made = client.post("/v1/jobs", data={"params": json.dumps(params)}, files=files)
     made.raise_for_status()
     return str(made.json()["urls"]["self"])
 
 
 def measure(farm: Farm, client: httpx2.Client, seed: int) -> tuple[float, float]:
-    """Seconds until the answer, and until the job runs, since it was sent."""
+    """Return the seconds from the request to the response, and until the job runs."""
     files = make_pictures(seed)
     began = time.perf_counter()
     address = submit_job(client, files, {**_SMALL, "seed": seed})
@@ -98,7 +99,7 @@ def measure(farm: Farm, client: httpx2.Client, seed: int) -> tuple[float, float]
 
 
 def report(found: list[tuple[float, float]]) -> None:
-    """Print the table, as bench/README.md has it."""
+    """Print the table of bench/README.md."""
     lines = ["| ms after sending | p50 | p95 | most | goal of p50 |  |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for name, column, goal in (("answered", 0, None), ("running", 1, GOAL_MS)):
@@ -115,7 +116,7 @@ def _format_goal(value: float, goal: float) -> str:
 
 
 def main() -> None:
-    """Submit jobs one after the other to a farm that does nothing else."""
+    """Submit jobs one after the other to an idle farm."""
     with idle_farm() as (farm, server, key):
         bearer = {"Authorization": f"Bearer {key}"}
         with httpx2.Client(base_url=server.url, headers=bearer, timeout=60) as client:

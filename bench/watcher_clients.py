@@ -1,4 +1,4 @@
-"""Many who watch one job: on bare connections, so that they cost little themselves."""
+"""Clients that watch one job, on plain sockets, so that they use little CPU."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ClientLoad:
-    """Who watches.
+    """Load by clients that watch a job.
 
     Attributes:
-        name: For the report.
-        pollers: Who ask with the ETag of the last answer.
-        streams: Who hold a stream open.
-        every_seconds: Between polls; None: as Retry-After says.
+        name: Name in the report.
+        pollers: Number of clients that poll with the last ETag.
+        streams: Number of clients with an open stream.
+        every_seconds: Time between polls; None for that of Retry-After.
     """
 
     name: str
@@ -37,14 +37,14 @@ class ClientLoad:
 
 @dataclass(slots=True)
 class Received:
-    """How much they were told."""
+    """Numbers of responses and events that clients received."""
 
     requests: int = 0
     events: int = 0
 
 
 class _Endpoint:
-    """Where to ask, and as whom."""
+    """Address of the job, and the API key."""
 
     def __init__(self, url: str, key: str, path: str) -> None:
         at = urlsplit(url)
@@ -60,10 +60,10 @@ class _Endpoint:
 
 @contextmanager
 def run_clients(url: str, key: str, path: str, crowd: ClientLoad) -> Iterator[Received]:
-    """Have them all watch the job at `path` meanwhile, in a thread of their own.
+    """Run clients that watch the job at `path`, in a separate thread.
 
     Raises:
-        RuntimeError: One of them was not answered as he should have been.
+        RuntimeError: A client got an unexpected response.
     """
     told, loop = Received(), asyncio.new_event_loop()
     everyone = loop.create_task(_watch(_Endpoint(url, key, path), crowd, told))
@@ -87,7 +87,7 @@ def _run(loop: asyncio.AbstractEventLoop, everyone: asyncio.Task[None]) -> None:
 
 async def _watch(place: _Endpoint, crowd: ClientLoad, told: Received) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(asyncio.Event().wait())  # though nobody else be there
+        group.create_task(asyncio.Event().wait())  # keeps the group open
         for number in range(crowd.pollers):
             late = (crowd.every_seconds or 2.0) * number / crowd.pollers
             group.create_task(_poll(place, told, late, crowd.every_seconds))
@@ -98,7 +98,7 @@ async def _watch(place: _Endpoint, crowd: ClientLoad, told: Received) -> None:
 async def _poll(
     place: _Endpoint, told: Received, late: float, every_seconds: float | None
 ) -> None:
-    await asyncio.sleep(late)  # they did not come all at once
+    await asyncio.sleep(late)  # clients do not start all at once
     reader, writer = await asyncio.open_connection(place.host, place.port)
     known = b""
     while True:

@@ -1,9 +1,8 @@
-"""What people who watch cost the job that they watch: part of `make bench-api`.
+"""Benchmark of the cost of watching a job, for this job: part of `make bench-api`.
 
-A real worker paints on all cores; the server, and the clients themselves, take what
-they need from the same cores, so this is the worst that watching can cost. Windows of
-each crowd take turns. The report also says how much CPU the clients took: on a farm
-that is spent elsewhere.
+A real worker paints on all cores. The server and the clients use the same cores, so
+this is the highest possible cost. Windows with each load take turns. The report also
+says how much CPU the clients used, which on a farm is used on other machines.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ _LONG = {"max_edge": 384, "schedule": [[384, 8000]], "early_stop": 0}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All that has been counted at a moment; of a difference, in a time.
+    """Counters at a time, or the difference of two such samples.
 
     Attributes:
-        at: Seconds.
-        iteration: Of the job, as of its last heartbeat.
-        beaten_at: When that was, seconds.
-        server: CPU seconds.
-        clients: CPU seconds.
-        requests: Answers to polls.
-        events: Of streams.
+        at: Time, in seconds.
+        iteration: Iteration of the job at its last heartbeat.
+        beaten_at: Time of this heartbeat, in seconds.
+        server: CPU seconds of the server.
+        clients: CPU seconds of the clients.
+        requests: Number of responses to polls.
+        events: Number of events in streams.
     """
 
     at: float
@@ -61,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Iterations, cores, requests and events per second."""
+    """Rates in a window: iterations, cores, requests and events per second."""
 
     pace: float
     server: float
@@ -71,7 +70,7 @@ class Window:
 
 
 class WatchedJob:
-    """A job that runs for long, with its server."""
+    """Long job that runs, with its server."""
 
     def __init__(self, farm: Farm, server: Server, key: str) -> None:
         self.farm, self.server, self.key = farm, server, key
@@ -83,9 +82,9 @@ class WatchedJob:
         farm.wait(self.job_id, lambda job: job.iteration > 0)
 
     def measure(self, crowd: ClientLoad) -> Window:
-        """Let the crowd watch for a while."""
+        """Run the clients for a while; return the rates."""
         with run_clients(self.server.url, self.key, self.path, crowd) as told:
-            time.sleep(CALM_SECONDS)  # all are there, and the worker has noticed
+            time.sleep(CALM_SECONDS)  # until all clients are connected
             first = self._mark(told)
             time.sleep(WINDOW_SECONDS)
             last = self._mark(told)
@@ -118,7 +117,7 @@ def _read_cpu_seconds(pid: int) -> float:
 
 
 def report(found: dict[str, list[Window]]) -> None:
-    """Print the table, as bench/README.md has it."""
+    """Print the table of bench/README.md."""
     lines = ["| who watches | it/s | of undisturbed | server's cores | clients' cores "]
     lines[0] += "| requests/s | events/s |"
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")

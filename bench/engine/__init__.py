@@ -1,1 +1,1 @@
-"""The engine beside its peers and its floor: `make bench-engine`, bench/README.md."""
+"""Benchmark of the engine, its peers and lower bounds: `make bench-engine`."""

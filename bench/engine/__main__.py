@@ -1,4 +1,4 @@
-"""`make bench-engine`: our engine beside its peers and its floor."""
+"""`make bench-engine`: compare the engine with its peers and with lower bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.engine.session import measure_pairs
 
 
 def main() -> None:
-    """Measure what was asked for, print the table, and keep it."""
+    """Run the chosen measurements, and print and save the table."""
     options = parse()
     command = shlex.join(["python", "-m", "bench.engine", *sys.argv[1:]])
     findings = Findings(describe(options.threads, command))

@@ -1,11 +1,11 @@
-"""VGG-16 as far as J looks: names, places and widths, without torch."""
+"""Layers of VGG-16 up to the deepest one of J: names, indices, widths; no torch."""
 
 from __future__ import annotations
 
 CONTENT = "relu4_2"
 STYLES = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
-# Place of each convolution in torchvision's `features`.
+# Index of each convolution in torchvision's `features`.
 CONVOLUTIONS = {
     "relu1_1": 0,
     "relu1_2": 2,
@@ -26,5 +26,5 @@ CHANNELS = {name: _CHANNELS[name[4]] for name in CONVOLUTIONS}
 
 
 def count_poolings(name: str) -> int:
-    """How often the picture was halved before layer `name`."""
+    """Return how often the picture was halved before layer `name`."""
     return int(name[4]) - 1

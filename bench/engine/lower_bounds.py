@@ -1,9 +1,9 @@
-"""How fast an iteration could be: two floors, measured where the engine is measured.
+"""Two lower bounds of the time of an iteration, measured on the same machine.
 
-The first divides the arithmetic of forward, backward and Gram matrices by the best rate
-of a large matrix product. The second is what the network's convolutions take by
-themselves, forward and backward by the input, without ReLU, pooling, losses and
-optimizer, in the precision of the activations.
+The first one divides the arithmetic operations of forward pass, backward pass and Gram
+matrices by the best rate of a large matrix product. The second one is the time of only
+the network's convolutions, forward and backward by the input, in the precision of the
+activations: without ReLU, pooling, losses and optimizer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LAST = torch.channels_last
 
 
 class MatrixProduct:
-    """A product of two square matrices, as fast as the machine multiplies."""
+    """Product of two large square matrices, for the machine's best rate."""
 
     flop = 2.0 * _SIDE**3
 
@@ -39,15 +39,15 @@ class MatrixProduct:
 
 
 class DirectConvolutions:
-    """VGG-16 to relu5_1 as convolutions of random maps, channels innermost.
+    """Convolutions of VGG-16 up to relu5_1 on random maps, channels innermost.
 
-    Backward by the input is the forward convolution with mirrored weights, which is
-    faster here than torch's own.
+    The backward pass by the input is a forward convolution with flipped weights, which
+    is faster than torch's backward pass.
 
     Args:
-        height: Of the picture, px.
-        width: Of the picture, px.
-        dtype: Of maps and weights.
+        height: Height of the picture, px.
+        width: Width of the picture, px.
+        dtype: Data type of maps and weights.
     """
 
     def __init__(self, height: int, width: int, dtype: torch.dtype) -> None:
@@ -61,13 +61,13 @@ class DirectConvolutions:
 
     @torch.no_grad()
     def __call__(self) -> None:
-        """Convolve all of them once."""
+        """Run every convolution once."""
         for x, weight in self._pairs:
             F.conv2d(x, weight, padding=1)
 
 
 def shapes(height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """(inputs, outputs, rows, columns) of each convolution."""
+    """Return (inputs, outputs, rows, columns) of each convolution."""
     widths = [3, *CHANNELS.values()]
     return [
         (
@@ -81,10 +81,10 @@ def shapes(height: int, width: int) -> list[tuple[int, int, int, int]]:
 
 
 def flop_per_iteration(height: int, width: int) -> float:
-    """Multiplications and additions of one evaluation with its gradient.
+    """Count the multiplications and additions of one evaluation with its gradient.
 
-    Each convolution runs once forward and once backward, each Gram matrix and its
-    gradient are a matrix product each: 1.21 million a pixel.
+    Each convolution runs once forward and once backward. Each Gram matrix and its
+    gradient are one matrix product each. The sum is 1.21 million per pixel.
     """
     total = 0
     for name, (incoming, outgoing, rows, columns) in zip(

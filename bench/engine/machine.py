@@ -1,4 +1,4 @@
-"""What a run was measured on."""
+"""Description of the machine on which a run was measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.devices.device import cpu_device
 
 
 def describe(threads: int, command: str) -> dict[str, str]:
-    """Name the machine and what ran on it, for the head of the table."""
+    """Return the machine, its software and the command, for the head of the table."""
     device = cpu_device()
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -1,10 +1,8 @@
-"""One measured process: `python -m bench.engine.measured_process MODULE TASK`.
+"""Measured process: `python -m bench.engine.measured_process MODULE TASK`.
 
-TASK is JSON.
-
-Every engine is measured by the same clock: it starts once torch is imported, and stops
-when the picture is on the disk. Memory likewise: the peak of the process minus what it
-had once torch was imported.
+TASK is JSON. Every engine is measured in the same way. Time starts after the import of
+torch, and stops when the picture is on the disk. Memory is the peak of the process,
+minus its memory after the import of torch.
 """
 
 from __future__ import annotations
@@ -17,26 +15,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-_STATUS = Path("/proc/self/status")  # Linux; elsewhere there is no figure like it
+_STATUS = Path("/proc/self/status")  # exists only on Linux
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a child is to do.
+    """Task of a measured process.
 
     Attributes:
-        folder: Its own, for whatever it writes.
-        photo: The content, already of the size of the result.
-        painting: The style, likewise.
-        weights: Folder with vgg16.safetensors and what `peers.weights` made of it.
+        folder: Folder for all files that the process writes.
+        photo: File of the content, in the size of the result.
+        painting: File of the style, in the size of the result.
+        weights: Folder with vgg16.safetensors and the files of `peers.weights`.
         edge: Long side of the result, px.
-        iterations: What they mean is the module's affair.
-        source: A checkout of the engine; empty for a package.
-        settings: More, by name, for `StyleParams`.
-        precision: Of our activations, as IMPASTO_CPU_PRECISION names it, which does
-            not count here.
-        limit_s: CPU seconds after which the picture of that moment is wanted, from the
-            peers that bench-quality runs; 0 for no limit.
+        iterations: Numbers of iterations; their meaning depends on the module.
+        source: Checkout of the engine; empty for a package.
+        settings: Fields of `StyleParams` by name.
+        precision: Precision of Impasto's activations, with the values of
+            IMPASTO_CPU_PRECISION; that variable is not read.
+        limit_s: CPU seconds after which a peer of bench-quality delivers its present
+            picture; 0 for no limit.
     """
 
     folder: str
@@ -52,39 +50,39 @@ class Task:
 
     @property
     def picture(self) -> Path:
-        """Where the result goes."""
+        """File of the result."""
         return Path(self.folder) / "result.png"
 
 
 class Stopwatch:
-    """Seconds of work, without what is done while it is paused."""
+    """Stopwatch of wall time that can leave out times."""
 
     def __init__(self) -> None:
         self._began, self._paused = time.perf_counter(), 0.0
         self._cpu_began = time.process_time()
 
     def __call__(self) -> float:
-        """Seconds so far."""
+        """Return the seconds so far."""
         return time.perf_counter() - self._began - self._paused
 
     def cpu_s(self) -> float:
-        """CPU seconds of all threads so far, with those of any pause."""
+        """Return the CPU seconds of all threads so far, without leaving out any."""
         return time.process_time() - self._cpu_began
 
     def set_back(self, seconds: float) -> None:
-        """Do not count so many seconds."""
+        """Leave out this number of seconds."""
         self._paused += seconds
 
 
 class Work(Protocol):
-    """What a module that is measured must offer as `work`."""
+    """Interface of the function `work` of a measured module."""
 
     def __call__(self, task: Task, clock: Stopwatch) -> dict[str, Any]:
-        """Do it; return figures of its own, if any."""
+        """Do the task; return additional figures, if any."""
 
 
 def main() -> None:
-    """Do the work and leave the figures in the task's folder."""
+    """Do the task and write the figures into its folder."""
     module, task = sys.argv[1], Task(**json.loads(sys.argv[2]))
     import_module("torch")
     base = memory_mib("VmRSS")
@@ -102,12 +100,12 @@ def main() -> None:
 
 
 def answer_path(folder: Path) -> Path:
-    """Where a child leaves its figures."""
+    """Return the file into which a process writes its figures."""
     return folder / "figures.json"
 
 
 def memory_mib(field_name: str) -> float:
-    """VmRSS, resident now, or VmHWM, the most so far, of this process, MiB."""
+    """Return VmRSS (resident now) or VmHWM (peak) of this process, MiB."""
     for line in _STATUS.read_text().splitlines():
         if line.startswith(f"{field_name}:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""What may be asked of the benchmark."""
+"""Command-line options of `make bench-engine`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ LARGE = ("large-2048", "large-8192")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One call of the benchmark.
+    """Options of one run of the benchmark.
 
     Attributes:
-        pairs: Photos and paintings; parts that are not a race take the first.
+        pairs: Photos and paintings; parts without a race use the first pair.
         edge: Long side of the race's result, px.
-        quick: Small and short: shows that all works, measures nothing.
-        only: Parts to run; empty for all but the large ones.
+        quick: Whether to run small and short, only to test the benchmark.
+        only: Parts to run; empty for all except the large ones.
         peer_dirs: Folders with checkouts of peers.
-        threads: Of every engine.
+        threads: Number of threads of every engine.
         work: Folder for environments, weights and pictures.
         publish: Whether to write the table into bench/README.md.
-        settings: `StyleParams` by name, for our engine.
+        settings: Fields of `StyleParams` by name, for Impasto.
     """
 
     pairs: tuple[Pair, ...]
@@ -44,12 +44,12 @@ class Options:
     settings: dict[str, Any]
 
     def wants(self, part: str) -> bool:
-        """Whether a part is to be run."""
+        """Whether to run a part."""
         return part in self.only if self.only else part not in LARGE
 
 
 def parse(words: list[str] | None = None) -> Options:
-    """Read the command line."""
+    """Parse the command line."""
     given = _parser().parse_args(words)
     return Options(
         pairs=TUNING_PAIRS if given.tuning else tuple(given.pair) or REPORTED_PAIRS,
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pair(word: str) -> Pair:
-    """Find a pair of the list, or make one of two files."""
+    """Return the pair of this name, or a pair of two files."""
     by_name = {pair.name: pair for pair in (*REPORTED_PAIRS, *TUNING_PAIRS)}
     if word in by_name:
         return by_name[word]

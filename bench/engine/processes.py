@@ -1,4 +1,4 @@
-"""Measured children: each engine in a process of its own, all with the same threads."""
+"""Measured processes: each engine runs in its own process, with the same threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Figures = dict[str, Any]
 
 
 class ChildFailed(Exception):
-    """A measured process did not end well; it has no figures."""
+    """A measured process failed, so that it has no figures."""
 
 
 def measure(
@@ -32,13 +32,13 @@ def measure(
     """Run `module.work` on a task and wait.
 
     Args:
-        module: Importable from the root of the repository.
-        task: Its folder is made here; what the child says goes into log.txt there.
-        threads: For torch and the libraries under it.
-        python: Whose packages the child sees.
+        module: Name of the module, importable from the root of the repository.
+        task: Task; its folder is created, with the output of the process in log.txt.
+        threads: Number of threads of torch and its libraries.
+        python: Interpreter that runs the process.
 
     Raises:
-        ChildFailed: With the last line it said.
+        ChildFailed: The process failed; the message is its last line of output.
     """
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def measure(
     )
     log = folder / "log.txt"
     with log.open("w") as said:
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(  # noqa: S603 - constant command
             [*command, json.dumps(asdict(task))],
             env=environment,
             stdout=said,

@@ -1,8 +1,8 @@
-"""What every engine's picture is measured by: one objective, written a second time.
+"""Objective J, with which the pictures of all engines are measured.
 
 J is the objective of jcjohnson's neural-style and its descendants: content 5, style
-100, Gram matrices over C x H x W. It shares no line with our engine: plain
-convolutions, zero padding, autograd.
+100, Gram matrices over C x H x W. It shares no code with Impasto's engine: it has plain
+convolutions, zero padding and autograd.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 CONTENT_WEIGHT = 5.0
 STYLE_WEIGHT = 100.0
-_MEAN = (0.48235, 0.45882, 0.40784)  # RGB of the original weights, of 1
+_MEAN = (0.48235, 0.45882, 0.40784)  # mean RGB of the original weights, in [0, 1]
 _WHITE = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One delivered picture.
+    """Measurement of one delivered picture.
 
     Attributes:
-        j: The objective.
-        c_rel: |F - P| / |P|, how far the content is from the photo's.
-        s_rel: Mean over the layers of |G - A| / |A|, likewise for the style.
+        j: Value of the objective J.
+        c_rel: Relative distance of the content from the photo's, |F - P| / |P|.
+        s_rel: Relative distance of the style, the mean of |G - A| / |A| over layers.
     """
 
     j: float
@@ -45,15 +45,15 @@ class Measurement:
 
 
 class ReferenceObjective:
-    """The targets of one photo and one painting, already of the size of the result.
+    """Objective J for one photo and one painting in the size of the result.
 
-    Nobody resizes here, so no engine is measured by another's resampling.
+    No picture is resized, so that no engine is measured with another resampling.
 
     Args:
-        weights: VGG-16's convolutions under torchvision's names.
-        photo: (1, 3, H, W), RGB in [0, 1].
-        painting: (1, 3, h, w), RGB in [0, 1].
-        padding: Of the first convolution; "replicate" is for tests.
+        weights: Convolutions of VGG-16 by torchvision's names.
+        photo: Photo, (1, 3, H, W), RGB in [0, 1].
+        painting: Painting, (1, 3, h, w), RGB in [0, 1].
+        padding: Padding of the first convolution; "replicate" is for tests.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ReferenceObjective:
             self._grams = {name: gram_matrix(painted[name]) for name in STYLES}
 
     def evaluate(self, image: Tensor) -> Tensor:
-        """J of (1, 3, H, W) in [0, 1], (), for autograd to go through."""
+        """Return J of an image, (1, 3, H, W) in [0, 1], as a scalar for autograd."""
         seen = compute_activations(self._weights, image, self._padding)
         style = sum(
             F.mse_loss(gram_matrix(seen[name]), target)
@@ -81,7 +81,7 @@ class ReferenceObjective:
 
     @torch.no_grad()
     def measure(self, image: Tensor) -> Measurement:
-        """Measure (1, 3, H, W) in [0, 1]."""
+        """Measure an image, (1, 3, H, W) in [0, 1]."""
         seen = compute_activations(self._weights, image, self._padding)
         distances = [
             relative_distance(gram_matrix(seen[name]), target)
@@ -97,15 +97,15 @@ class ReferenceObjective:
 def compute_activations(
     weights: Mapping[str, Tensor], image: Tensor, padding: str = "constant"
 ) -> dict[str, Tensor]:
-    """Run the network as published, max pooling and zero padding.
+    """Run the network as published, with max pooling and zero padding.
 
     Args:
-        weights: Under torchvision's names.
-        image: (1, 3, H, W), RGB in [0, 1].
-        padding: Of the first convolution.
+        weights: Weights by torchvision's names.
+        image: Image, (1, 3, H, W), RGB in [0, 1].
+        padding: Padding of the first convolution.
 
     Returns:
-        (1, C, H, W) by the layer's name, to the deepest that J looks at.
+        Activations, (1, C, H, W), by layer, up to the deepest layer of J.
     """
     x = (image - image.new_tensor(_MEAN).view(1, 3, 1, 1)) * _WHITE
     x = F.pad(x, (1, 1, 1, 1), padding)
@@ -121,17 +121,17 @@ def compute_activations(
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """F F^T / (C H W), (C, C), of (1, C, H, W)."""
+    """Return F F^T / (C H W), (C, C), of activations, (1, C, H, W)."""
     rows = features[0].flatten(1)
     return rows @ rows.T / rows.numel()
 
 
 def relative_distance(value: Tensor, target: Tensor) -> float:
-    """|value - target| / |target|."""
+    """Return |value - target| / |target|."""
     return float((value - target).norm() / target.norm())
 
 
 def to_tensor(picture: Image.Image) -> Tensor:
-    """Turn a picture into (1, 3, H, W), RGB in [0, 1], float32."""
+    """Convert a picture to (1, 3, H, W), RGB in [0, 1], float32."""
     rows = np.asarray(picture.convert("RGB"), dtype=np.float32) / _WHITE
     return torch.from_numpy(rows).permute(2, 0, 1)[None].contiguous()

@@ -1,4 +1,4 @@
-"""The findings as a table in Markdown, as JSON, and as a sheet of pictures."""
+"""Report of the benchmark: tables in Markdown, JSON, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ README = ROOT / "bench" / "README.md"
 SHEET = "engine.jpg"
 SECTION = "bench-engine"
 
-# Times faster than neural-style-pt over all pairs: geometric mean, and on the worst.
+# Speed relative to neural-style-pt over all pairs: geometric mean, and worst pair.
 _SUMMARY_GOALS = {"bf16": (10.0, 6.0), "float32": (6.0, 4.0)}
-_FLOOR_GOALS = {256: 1.1, 512: 0.8}  # of an iteration over the matrix product's
-_MEMORY_GOAL = 0.6  # of the leanest peer's
-_CHECKPOINT_GOAL = 0.01  # of the run time
+_FLOOR_GOALS = {256: 1.1, 512: 0.8}  # time of an iteration over its first lower bound
+_MEMORY_GOAL = 0.6  # share of the lowest memory of a peer
+_CHECKPOINT_GOAL = 0.01  # share of the run time
 
 
 def save_report(findings: Findings, options: Options) -> str:
-    """Write JSON and the sheet into the work folder; publish if asked."""
+    """Write JSON and the sheet into the work folder; publish if the options say so."""
     text = format_report(findings)
     (options.work / "engine.json").write_text(json.dumps(asdict(findings), indent=1))
     shown = _pictures(findings)
@@ -64,7 +64,7 @@ def replace_section(page: str, text: str, section: str) -> str:
 
 
 def format_report(findings: Findings) -> str:
-    """All tables, those of parts that did not run left out."""
+    """Return all tables, except those of parts that did not run."""
     tables = [_machine(findings), _summary(findings)]
     for pair in findings.pairs:
         tables += [_engines(pair), _race(pair)]
@@ -78,7 +78,7 @@ def _machine(findings: Findings) -> str:
 
 
 def _summary(findings: Findings) -> str:
-    """How many times faster over all pairs; a pair that is not reached fails both."""
+    """Return the speed relative to a peer over all pairs, which must all be reached."""
     rows = []
     for summary in summarize(findings.pairs):
         reached = (
@@ -97,7 +97,7 @@ def _summary(findings: Findings) -> str:
 
 
 def _engines(pair: PairFindings) -> str:
-    """Each engine's picture beside the one we have after as much time."""
+    """Compare each engine's picture with Impasto's picture after the same time."""
     rows = [_format_peer(run) for run in pair.peers]
     for name, race in pair.races.items():
         told = f"{race[-1].iteration} iterations"
@@ -124,7 +124,7 @@ def _figures(delivered: DeliveredPicture) -> tuple[str, ...]:
 
 
 def _race(pair: PairFindings) -> str:
-    """When we had a picture as good as each peer's."""
+    """Return when Impasto had a picture as good as each peer's."""
     if not pair.races or not pair.peers:
         return ""
     parts = group_by_precision(pair.races)
@@ -150,7 +150,7 @@ def _pace(findings: Findings) -> str:
     rows = []
     for pace in findings.pace.values():
         ours, product = pace["iteration_seconds"], compute_product_bound(pace)
-        # Its floor is of float32, which bfloat16 may well pass.
+        # The lower bound is that of float32, which bfloat16 may fall below.
         has_goal = pace["precision"] == "float32"
         edge = max(pace["width"], pace["height"])
         goal = _FLOOR_GOALS.get(edge) if has_goal else None
@@ -232,7 +232,7 @@ def _absent(findings: Findings) -> str:
 
 
 def _pictures(findings: Findings) -> list[tuple[str, Path]]:
-    """Every peer's picture of the first pair, before ours after as many seconds."""
+    """Return each peer's picture of the first pair, and Impasto's at equal time."""
     if not findings.pairs:
         return []
     pair, shown = findings.pairs[0], []

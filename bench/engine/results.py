@@ -1,4 +1,4 @@
-"""What one run of the benchmark found, and what follows from it."""
+"""Results of one run of the benchmark, and figures computed from them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredPicture:
-    """A picture some engine delivered.
+    """Picture that an engine delivered.
 
     Attributes:
-        seconds: From the imported torch to the written file.
-        verdict: By the yardstick.
-        picture: Where it lies.
-        iteration: Of ours, over all scales; evaluations of a peer.
+        seconds: Seconds from the imported torch to the written file.
+        verdict: Measurement by the reference objective.
+        picture: File of the picture.
+        iteration: Iteration over all scales; for a peer the number of evaluations.
     """
 
     seconds: float
@@ -33,7 +33,7 @@ class DeliveredPicture:
 
 @dataclass(frozen=True, slots=True)
 class PeerRun:
-    """A picture of a peer that ran; of each moment, if it kept several."""
+    """Run of a peer: its picture, or the picture of each moment."""
 
     peer: Peer
     source: str
@@ -47,12 +47,12 @@ Races = dict[str, list[DeliveredPicture]]
 
 @dataclass(slots=True)
 class PairFindings:
-    """What was found on one pair of pictures.
+    """Results for one pair of pictures.
 
     Attributes:
-        name: Of the pair.
-        peers: Those that ran.
-        races: Our deliverable pictures, in order of time, by the race's name, which
+        name: Name of the pair.
+        peers: Peers that ran.
+        races: Impasto's pictures, in order of time, by the name of the race, which
             ends with the precision.
     """
 
@@ -63,15 +63,15 @@ class PairFindings:
 
 @dataclass(slots=True)
 class Findings:
-    """Everything found; a part that did not run is empty.
+    """Results of the benchmark; a part that did not run is empty.
 
     Attributes:
-        machine: What it ran on, by name.
-        pairs: Of each pair of pictures, in their order.
-        absent: Why another part did not run, by name.
-        pace: Ours and the floors, by long side in px and precision.
-        memory: Ours, by part.
-        checkpoint: Its cost.
+        machine: Properties of the machine, by name.
+        pairs: Results of each pair, in order.
+        absent: Reasons why a part did not run, by name.
+        pace: Times of Impasto and the lower bounds, by long side in px and precision.
+        memory: Memory of Impasto, by part.
+        checkpoint: Cost of a checkpoint.
     """
 
     machine: dict[str, str]
@@ -85,7 +85,7 @@ class Findings:
 def find_first_as_good(
     races: Races, peer: Measurement
 ) -> tuple[str, DeliveredPicture] | tuple[None, None]:
-    """Our first picture with J and C_rel no higher than the peer's, and its race."""
+    """Return the first picture with J and C_rel at most the peer's, and its race."""
     good = [
         (name, ours)
         for name, race in races.items()
@@ -96,7 +96,7 @@ def find_first_as_good(
 
 
 def group_by_precision(races: Races) -> list[Races]:
-    """The races of each precision, which their names end with, apart."""
+    """Group the races by the precision at the end of their names."""
     found: dict[str, Races] = {}
     for name, race in races.items():
         found.setdefault(name.rpartition(", ")[2], {})[name] = race
@@ -104,7 +104,7 @@ def group_by_precision(races: Races) -> list[Races]:
 
 
 def find_at_equal_time(races: Races, run: PeerRun) -> DeliveredPicture | None:
-    """Our last picture by the time of a peer, of the race that reached it first."""
+    """Return the last picture within a peer's time, of the race that was first."""
     name, _ = find_first_as_good(races, run.delivered.verdict)
     race = races[name] if name else next(iter(races.values()), [])
     return find_last_within(race, run.delivered.seconds)
@@ -113,30 +113,31 @@ def find_at_equal_time(races: Races, run: PeerRun) -> DeliveredPicture | None:
 def find_last_within(
     race: list[DeliveredPicture], seconds: float
 ) -> DeliveredPicture | None:
-    """Our last picture that was there after so many seconds, if any."""
+    """Return the last picture of a race within this time, if any."""
     return next((ours for ours in reversed(race) if ours.seconds <= seconds), None)
 
 
 def compute_product_bound(pace: Figures) -> float:
-    """Seconds of an iteration's arithmetic at the best rate of a matrix product."""
+    """Return the first lower bound of an iteration, in seconds."""
     flop = flop_per_iteration(pace["height"], pace["width"])
     return flop / (float(pace["gemm_gflops"]) * 1e9)
 
 
 def find_lowest_memory(findings: Findings) -> PeerRun | None:
-    """The peer with the lowest peak of memory."""
+    """Return the peer with the lowest peak memory."""
     runs = findings.pairs[0].peers if findings.pairs else []
     return min(runs, key=lambda run: run.peak_mib, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many times faster ours was than a peer, over all pairs.
+    """Speed relative to one peer, over all pairs.
 
     Attributes:
-        peer: Name of the peer, and what it was asked for.
-        precision: Of our activations.
-        ratios: The peer's seconds over ours, by pair; None: not reached.
+        peer: Name of the peer, with its iterations.
+        precision: Precision of Impasto's activations.
+        ratios: Peer's seconds divided by Impasto's, by pair; None if the peer's picture
+            was not reached.
     """
 
     peer: str
@@ -145,7 +146,7 @@ class Summary:
 
     @property
     def missed(self) -> list[str]:
-        """Pairs on which the peer's picture was never reached."""
+        """Pairs for which the peer's picture was not reached."""
         return [name for name, ratio in self.ratios.items() if ratio is None]
 
     @property
@@ -161,7 +162,7 @@ class Summary:
 
 
 def summarize(pairs: list[PairFindings]) -> list[Summary]:
-    """Summarize each peer and precision that at least two pairs have."""
+    """Summarize each peer and precision with results for at least two pairs."""
     ratios: dict[tuple[str, str], dict[str, float | None]] = {}
     for pair in pairs:
         for run in pair.peers:

@@ -1,6 +1,6 @@
-"""One run of the benchmark, pair by pair and part by part.
+"""Run of the benchmark, pair by pair and part by part.
 
-Each engine runs in a process of its own.
+Each engine runs in a separate process.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _PACE_EDGES, _QUICK_EDGES = (128, 256, 512), (128,)
 _PACE, _QUICK_PACE = [6, 4], [2, 2]
 _MEMORY = {512: 13, 1024: 13, 2048: 3}  # iterations by long side, px
 _FILLING = 13  # iterations that fill the history of L-BFGS
-# What runs on every pair; the rest runs on the first one alone.
+# Parts that run on every pair; all other parts run only on the first.
 _ON_EVERY_PAIR = ("race", "neural-style-pt")
 
 
 def measure_pairs(options: Options, findings: Findings) -> None:
-    """Measure all that was asked for on each pair; note why what is absent is so."""
+    """Run the chosen parts on each pair; record why other parts did not run."""
     for pair in options.pairs:
         only = _ON_EVERY_PAIR if findings.pairs else None
         try:
@@ -65,13 +65,13 @@ def measure_pairs(options: Options, findings: Findings) -> None:
 
 
 class Session:
-    """Runs parts on one pair and notes what they found.
+    """Session that runs parts on one pair and stores their results.
 
     Args:
-        options: What was asked for.
+        options: Options of the run.
         name: Name of the pair.
         pictures: Photo and painting.
-        findings: Filled on the way.
+        findings: Results, to which those of this pair are added.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Session:
         self._reference = ReferenceObjective(self._weights, photo, painting)
 
     def _pace(self) -> None:
-        """Seconds per iteration, ours beside the floors."""
+        """Measure seconds per iteration of Impasto and of the lower bounds."""
         quick = self._options.quick
         iterations = _QUICK_PACE if quick else _PACE
         for precision, edge in product(
@@ -110,7 +110,7 @@ class Session:
             self._findings.pace[name] = found | {"precision": precision}
 
     def _race(self) -> None:
-        """Our engine on its way to J, for each precision and weight of the content."""
+        """Run a race for each precision and weight of the content."""
         options = self._options
         iterations = list(QUICK_ITERATIONS if options.quick else ITERATIONS)
         for precision, factor in product(_precisions(), CONTENT_FACTORS):
@@ -128,26 +128,26 @@ class Session:
             ]
 
     def _memory(self) -> None:
-        """Our peak, at the size of the race and above."""
+        """Measure Impasto's peak memory, at the size of the race and above."""
         for edge, iterations in ({128: 3} if self._options.quick else _MEMORY).items():
             self._measure_memory(f"{edge}", edge, iterations)
 
     def _checkpoint(self) -> None:
-        """What keeping the state costs."""
+        """Measure the cost of a checkpoint."""
         found = self._measure_ours(
             "checkpoint", "checkpoint", self._options.edge, [_FILLING]
         )
         self._findings.checkpoint = found
 
     def _large(self, edge: int, iterations: int) -> None:
-        """Adam on a picture that is large for the machine."""
+        """Measure Adam on a picture that is large for the machine."""
         self._measure_memory(f"{edge}, Adam", edge, iterations, optimizer="adam")
 
     def run(self, only: Collection[str] | None = None) -> None:
-        """Run the parts that were asked for; one that fails is noted with its reason.
+        """Run the chosen parts; if a part fails, record the reason.
 
         Args:
-            only: Parts to leave out all others; None: none is left out.
+            only: Parts to run; None for all chosen parts.
         """
         parts: dict[str, Callable[[], None]] = {
             "pace": self._pace,
@@ -184,7 +184,7 @@ class Session:
             source=str(source.resolve() if source else ""),
         )
         found = measure(peer.module, task, options.threads, python)
-        # A peer that keeps pictures on its way names the moment of each.
+        # A peer that saves several pictures returns the moment of each.
         moments = found.get("moments") or [
             {
                 "picture": str(task.picture),
@@ -243,7 +243,7 @@ class Session:
         )
 
     def _measure_moment(self, moment: Figures) -> DeliveredPicture:
-        """Judge the picture of one moment."""
+        """Measure the picture of one moment."""
         picture = moment["picture"]
         verdict = self._reference.measure(to_tensor(Image.open(picture)))
         return DeliveredPicture(
@@ -252,7 +252,7 @@ class Session:
 
 
 def _precisions() -> tuple[str, ...]:
-    """Those worth having on this CPU, the default one first."""
+    """Return the useful precisions on this CPU, the default first."""
     return ("bf16", "float32") if cpu_has_bfloat16() else ("float32",)
 
 

@@ -1,1 +1,1 @@
-"""The size of the code base, and of what a reader of four requests meets."""
+"""Sizes of the code base, and of the code that four kinds of requests run."""

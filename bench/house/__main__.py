@@ -1,4 +1,4 @@
-"""`make house` prints the table of sizes that CONTRIBUTING.md shows."""
+"""`make house`: print the table of sizes that CONTRIBUTING.md shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Print the table."""
-    logs.configure_logging("CRITICAL")  # else: warnings that there is no Redis
+    logs.configure_logging("CRITICAL")  # hides warnings about the missing Redis
     rows = [*layout_rows(measure_layout(ROOT)), *way_rows(trace_ways())]
     lines = ["| | now |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in rows]
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def layout_rows(layout: Layout) -> list[tuple[str, str]]:
-    """Name and value of each count of the layout."""
+    """Return name and value of each count of the layout."""
     packages = layout.package_lines.items()
     parts = ", ".join(f"{name} {lines:,}" for name, lines in packages)
     total = sum(layout.package_lines.values())
@@ -44,7 +44,7 @@ def layout_rows(layout: Layout) -> list[tuple[str, str]]:
 
 
 def way_rows(traces: dict[str, Trace]) -> list[tuple[str, str]]:
-    """Name and value of each count of the files and functions that were called."""
+    """Return name and value of each count of called files and functions."""
     files = " / ".join(str(len(trace.files)) for trace in traces.values())
     functions = {line for trace in traces.values() for line in trace.functions}
     together = len({path for path, _ in functions})

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 PACKAGES = ("api", "worker", "shared", "impasto")
 FRAGMENT_LINES = 70
-_PLAIN_INIT_LINES = 20  # an __init__.py of so many lines of code is no further file
+# An __init__.py with at most this many lines of code is not counted.
+_PLAIN_INIT_LINES = 20
 _MIGRATIONS = "migrations"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a checkout consists of.
+    """Counts of a checkout.
 
     Attributes:
         package_lines: Lines of code of each package of the product, without
@@ -27,8 +28,8 @@ class Layout:
         test_lines: Lines of code of the tests.
         folder_modules: Modules of each folder of the product, without migrations. An
             `__init__.py` counts if it has more than 20 lines of code.
-        fragments: Modules of fewer than 70 lines that one module of the product
-            imports; here, blank lines, comments and docstrings count.
+        fragments: Modules of fewer than 70 lines, with blank lines, comments and
+            docstrings, that only one module of the product imports.
         contract_lines: Lines about import contracts in pyproject.toml.
         migrations: Migrations of the database.
     """
@@ -68,7 +69,7 @@ def measure_layout(root: Path) -> Layout:
 
 
 def contract_lines(pyproject: str) -> int:
-    """Count the lines of the tables of import-linter, with blank ones."""
+    """Count the lines of the tables of import-linter, with blank lines."""
     count, is_contract = 0, False
     for line in pyproject.rstrip().splitlines():
         if line.startswith("["):

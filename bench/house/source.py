@@ -1,4 +1,4 @@
-"""Lines of Python source, by their numbers."""
+"""Analysis of Python source: numbers of lines of code, lines of functions, imports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LAYOUT = {
 
 
 def code_lines(text: str) -> set[int]:
-    """Find the lines that hold code: neither blank nor comment nor docstring."""
+    """Find the lines with code: neither blank nor comment nor docstring."""
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in _LAYOUT:
@@ -30,9 +30,9 @@ def code_lines(text: str) -> set[int]:
 def function_lines(text: str, first_lines: Collection[int]) -> set[int]:
     """Find all lines of the functions that begin at `first_lines`.
 
-    A function begins at its first decorator, as `co_firstlineno` does, and ends with
-    its last statement. Docstrings, comments and nested functions lie inside. A line
-    where no function begins adds nothing.
+    A function begins at its first decorator, like `co_firstlineno`, and ends with its
+    last statement. Docstrings, comments and nested functions are included. A line at
+    which no function begins is ignored.
     """
     lines: set[int] = set()
     for node in ast.walk(ast.parse(text)):
@@ -48,7 +48,7 @@ def imported_names(text: str) -> set[str]:
     """List modules that `text` imports, and names that it imports from modules.
 
     Each `from module import name` counts as `module` and as `module.name`, since the
-    syntax does not tell whether the name is a module, too.
+    syntax does not show whether the name is a module.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(text)):

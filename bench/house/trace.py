@@ -1,4 +1,4 @@
-"""Product functions that are called inside a `with` block, in all of its threads."""
+"""Trace of the product functions that are called in a `with` block, in all threads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Line = tuple[Path, int]
 
 
 class Trace:
-    """Notes each function of the product that runs until the block ends.
+    """Trace that records each function of the product until the block ends.
 
-    It follows the thread that enters the block, and threads that start inside it.
+    It traces the thread that enters the block, and threads that start in the block.
     """
 
     def __init__(self) -> None:
@@ -46,18 +46,19 @@ class Trace:
 
     @property
     def functions(self) -> set[Line]:
-        """Where each function that was called begins: file below the root, line."""
+        """Beginning of each called function: file below the root, and line."""
         return {
             (path, code.co_firstlineno)
             for code in self._codes
-            if code.co_flags & inspect.CO_OPTIMIZED  # no body of a module or a class
+            if code.co_flags
+            & inspect.CO_OPTIMIZED  # leaves out bodies of modules and classes
             and (path := Path(code.co_filename)).is_relative_to(ROOT)
             and (path := path.relative_to(ROOT)).parts[0] in PACKAGES
         }
 
     @property
     def files(self) -> set[Path]:
-        """Files in which these functions stand."""
+        """Files of these functions."""
         return {path for path, _ in self.functions}
 
     def _note(self, frame: FrameType, event: str, _argument: object) -> None:
@@ -66,9 +67,9 @@ class Trace:
 
 
 def count_function_lines(functions: Iterable[Line]) -> tuple[int, int]:
-    """Count all lines of these functions, and those among them that hold code.
+    """Count all lines of these functions, and those with code.
 
-    Each line counts once, however many functions it belongs to.
+    Each line counts once, even if several functions contain it.
     """
     first_lines: dict[Path, set[int]] = {}
     for path, line in functions:

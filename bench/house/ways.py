@@ -1,7 +1,7 @@
-"""One submission, one small run, one poll and one cancellation, traced in process.
+"""Traces of one submission, one small run, one poll and one cancellation.
 
-All of it happens twice, each time on a farm of its own, and the second time is traced:
-then imports and what a process does once are behind us, and caches are empty.
+All of them run in this process, twice, each time on a new farm. Only the second time is
+traced, so that imports and other work that a process does once are not counted.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
 _SMALL = {"max_edge": 64, "schedule": [[48, 6], [64, 8]]}
-_LONG = {"max_edge": 256}  # minutes, if nobody canceled it
+_LONG = {"max_edge": 256}  # takes minutes, so that it can be canceled
 _PICTURES = {"content": "chelsea.jpg", "style": "waves.jpg"}
 _POLL_SECONDS = 0.05
 
 
 def trace_ways() -> dict[str, Trace]:
-    """Return the functions on the way of each request, by its name."""
+    """Return the functions that each kind of request calls, by its name."""
     with _farm() as (client, runner):
         _take_ways(client, runner)
     with _farm() as (client, runner):
@@ -46,7 +46,7 @@ def trace_ways() -> dict[str, Trace]:
 
 @contextmanager
 def _farm() -> Iterator[tuple[FlaskClient, Runner]]:
-    """Open an API and a worker, without Redis, on a folder that is then removed."""
+    """Open an API and a worker, without Redis, in a temporary folder."""
     with TemporaryDirectory() as folder, ExitStack() as closing:
         settings = Settings(
             home=Path(folder),
@@ -55,7 +55,7 @@ def _farm() -> Iterator[tuple[FlaskClient, Runner]]:
             storage_url=f"file://{folder}/blobs",
             secret_file=Path(folder) / "secret",
             auth="none",
-            cpu_precision="float32",  # not what suits this processor
+            cpu_precision="float32",  # the same on every processor
             worker_threads=1,
         )
         migrate(settings.database_url)
@@ -95,7 +95,7 @@ def _take_ways(client: FlaskClient, runner: Runner) -> dict[str, Trace]:
 
 
 def _submit(client: FlaskClient, params: dict[str, Any]) -> str:
-    """Post two pictures as a form; return the job's address."""
+    """Post two pictures as a form; return the job's URL."""
     with ExitStack() as opened:
         pictures = {
             field: (opened.enter_context((ROOT / "samples" / name).open("rb")), name)
@@ -109,10 +109,9 @@ def _submit(client: FlaskClient, params: dict[str, Any]) -> str:
 
 
 def _poll(client: FlaskClient, address: str, working: Thread) -> Trace:
-    """Trace the poll that finds the job at its second iteration, or a later one.
+    """Trace the first poll that finds the job at its second or a later iteration.
 
-    It is the first to see this progress, so no cache answers it; and the preview of
-    the first iteration is there.
+    No cache has this progress yet, and the preview of the first iteration exists.
     """
     while working.is_alive():
         with Trace() as trace:

@@ -1,1 +1,1 @@
-"""Benchmark of how good the painted pictures are: `make bench-quality`."""
+"""Benchmark of the quality of pictures: `make bench-quality`."""

@@ -1,4 +1,4 @@
-"""`make bench-quality`: paints the pairs, scores the pictures, prints the table."""
+"""`make bench-quality`: paint the pairs, score the pictures, print the table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REASONS = (ChildFailed, NoPicture, NotInstalled, PictureMissing, WrongShape)
 
 
 def main() -> None:
-    """Do what was asked for; end with one line where a picture is missing."""
+    """Run the benchmark; end with one line if a picture is missing."""
     try:
         _run(parse_options())
     except _REASONS as error:

@@ -1,4 +1,4 @@
-"""Who paints: our engine with named parameters, or somebody whose files are there."""
+"""Candidates: Impasto with given parameters, or files that another engine painted."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from bench.engine.processes import Figures
     from bench.quality.pairs import Pair
 
-_NAME = re.compile(r"[\w.-]+")  # of a folder, too
+_NAME = re.compile(r"[\w.-]+")  # also a valid name of a folder
 _FIELD = re.compile(r"\s*(\w+)\s*=")
 
 
 class NoPicture(Exception):
-    """Somebody else has not painted a pair."""
+    """A folder has no picture of a pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Parameters of our engine under a name.
+    """Candidate: named parameters of Impasto.
 
     Attributes:
-        name: Of its row and column.
+        name: Name in rows and columns.
         params: Fields of `StyleParams` that differ from the defaults.
     """
 
@@ -43,7 +43,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PaintedFolder:
-    """Pictures that somebody else painted: `folder`/PAIR.png."""
+    """Candidate: pictures in a folder, `folder`/PAIR.png."""
 
     name: str
     folder: Path
@@ -52,7 +52,7 @@ class PaintedFolder:
         """Check that all pairs are painted.
 
         Raises:
-            NoPicture: With the names of those that are not.
+            NoPicture: Some pairs are not painted; the message has their names.
         """
         missing = [pair.name for pair in pairs if not self._path(pair).is_file()]
         if missing:
@@ -69,11 +69,11 @@ class PaintedFolder:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Files of one pair that painters read.
+    """Files of one pair for the engines.
 
     Attributes:
-        photo: Photo, already of the size of the result.
-        painting: Painting as it is: engines resize it by themselves.
+        photo: Photo, in the size of the result.
+        painting: Painting in its original size: engines resize it.
         edge_px: Long side of the result.
     """
 
@@ -83,7 +83,7 @@ class Inputs:
 
 
 def parse_candidate(word: str) -> Candidate:
-    """Read NAME:field=json,field=json; a value that is no JSON is a word.
+    """Parse NAME:field=json,field=json; a value that is no JSON is a string.
 
     Raises:
         ValueError: The text has another form.
@@ -107,17 +107,17 @@ def parse_candidate(word: str) -> Candidate:
 def paint(
     candidate: Candidate, inputs: Inputs, precision: str, threads: int, folder: Path
 ) -> Figures:
-    """Paint one pair with our engine, on the CPU, in a process of its own.
+    """Paint one pair with Impasto, on the CPU, in a separate process.
 
     Args:
-        candidate: Parameters.
+        candidate: Candidate with the parameters.
         inputs: Files of the pair.
-        precision: Of the activations: auto, float32 or bf16.
-        threads: Of torch.
-        folder: Where the picture goes, `result.png`.
+        precision: Precision of the activations: auto, float32 or bf16.
+        threads: Number of threads of torch.
+        folder: Folder of the picture, `result.png`.
 
     Raises:
-        ChildFailed: With the last line it said.
+        ChildFailed: The process failed; the message is its last line of output.
     """
     task = Task(
         folder=str(folder),
@@ -133,7 +133,7 @@ def paint(
 
 
 def _read_value(text: str) -> tuple[Any, str]:
-    """Return the value that `text` begins with, and what follows it."""
+    """Return the value at the beginning of `text`, and the rest of the text."""
     try:
         value, end = json.JSONDecoder().raw_decode(text)
     except json.JSONDecodeError:

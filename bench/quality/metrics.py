@@ -1,7 +1,7 @@
 """Distances between a painted picture, its photo and its painting.
 
-Each is one function of activations or colors; none is what an engine minimizes. An
-engine may minimize something near to one, though: bench/README.md says which.
+Each is a function of activations or colors, and no engine minimizes it. An engine may
+minimize a similar function: bench/README.md says which.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 DIRECTIONS = 128
 _SEED = 20_260_000
 
-# Activations of networks that take normalized colors are so many times smaller:
-# 255 times the mean of torchvision's standard deviations.
+# Factor by which activations are smaller in networks that take normalized colors: 255
+# times the mean of torchvision's standard deviations.
 _TORCHVISION_UNIT = 57.6
-_CFSD_ROWS = 128 * 128  # rows that its authors sum over, of a picture of 512 px
+_CFSD_ROWS = 128 * 128  # rows in the sum of its authors, for a picture of 512 px
 _SMALLEST_NORM = 1e-10
 
 _SSIM_SIDE, _SSIM_SIGMA = 11, 1.5
@@ -65,7 +65,7 @@ def compute_style_distance(features: Tensor, painting: Tensor) -> float:
 
 
 def compute_coverage(features: Tensor, painting: Tensor) -> float:
-    """How much of the painting the picture leaves unused, by one layer.
+    """Compute how much of the painting the picture does not use, by one layer.
 
         mean_q min_p (1 - cos(S_q - m, F_p - m)),  m = mean_q S_q
 
@@ -108,7 +108,7 @@ def compute_palette_distance(image: Tensor, painting: Tensor) -> float:
 
 
 def compute_cfsd(features: Tensor, photo: Tensor) -> float:
-    """Content feature structural distance: which places resemble which.
+    """Compute the content feature structural distance: which positions are similar.
 
         128^2 mean_i KL(P_i | X_i),  P_i = softmax_j(F_i . F_j / C^2)
 
@@ -131,7 +131,7 @@ def compute_cfsd(features: Tensor, photo: Tensor) -> float:
 def compute_lpips(
     features: Iterable[Tensor], photo: Iterable[Tensor], heads: Iterable[Tensor]
 ) -> float:
-    """Perceptual distance with learned weights of channels.
+    """Compute the perceptual distance LPIPS, with learned weights of channels.
 
         sum_l mean_p w_l . (f_p / |f_p| - g_p / |g_p|)^2
 
@@ -152,7 +152,7 @@ def compute_lpips(
 
 
 def compute_edge_similarity(image: Tensor, photo: Tensor) -> float:
-    """Structural similarity (SSIM) of the edges of two pictures, 1 for the same ones.
+    """Compute the structural similarity (SSIM) of edges; 1 for equal pictures.
 
     Wang et al. (2004), eq. 13: windows of 11 x 11 with a Gaussian of 1.5 px, K1 0.01,
     K2 0.03, a range of 1; here of the Sobel magnitude of OKLab's lightness, scaled so
@@ -187,7 +187,7 @@ def to_oklab(image: Tensor) -> Tensor:
 
 
 def make_directions(channels: int) -> Tensor:
-    """Draw unit directions, (channels, `DIRECTIONS`), the same at every call."""
+    """Return random unit vectors, (channels, `DIRECTIONS`), the same at each call."""
     generator = np.random.default_rng(_SEED + channels)
     directions = generator.standard_normal((channels, DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
@@ -195,7 +195,7 @@ def make_directions(channels: int) -> Tensor:
 
 
 def _slice_distance(points: Tensor, reference: Tensor, directions: Tensor) -> Tensor:
-    """Mean squared W2 over directions, of (N, C) and (M, C), by sorting.
+    """Compute the mean squared W2 over directions, of (N, C) and (M, C), by sorting.
 
     The quantiles of the reference are interpolated where its number of points differs.
     """
@@ -210,12 +210,12 @@ def _slice_distance(points: Tensor, reference: Tensor, directions: Tensor) -> Te
 
 
 def _to_rows(planes: Tensor) -> Tensor:
-    """Turn (1, C, H, W) into one row per position, (H * W, C)."""
+    """Reshape (1, C, H, W) to one row per position, (H * W, C)."""
     return planes[0].flatten(1).T
 
 
 def _similarities(features: Tensor) -> Tensor:
-    """Logarithms of the rows' softmax, (N, N); float64, as the rows are almost flat."""
+    """Return the log-softmax of rows, (N, N), in float64, as rows are almost flat."""
     rows = _to_rows(features).double() / (_TORCHVISION_UNIT * features.shape[1])
     return F.log_softmax(rows @ rows.T, dim=1)
 
@@ -225,7 +225,7 @@ def _to_unit_channels(features: Tensor) -> Tensor:
 
 
 def _edges(gray: Tensor) -> Tensor:
-    """Sobel magnitude of (1, 1, H, W), without the outermost pixels."""
+    """Return the Sobel magnitude of (1, 1, H, W), without the outermost pixels."""
     sobel = gray.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
     slopes = F.conv2d(gray, torch.stack([sobel, sobel.T])[:, None])
     return (slopes**2).sum(1, keepdim=True).sqrt()

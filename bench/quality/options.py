@@ -1,4 +1,4 @@
-"""What may be asked of the benchmark."""
+"""Command-line options of `make bench-quality`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ DEFAULT = Candidate("default", {})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One call of the benchmark.
+    """Options of one run of the benchmark.
 
     Attributes:
         set_name: Set of pairs.
         pairs: Pairs to paint and to score.
-        candidates: Who paints, in the order of rows and columns.
+        candidates: Candidates, in the order of rows and columns.
         peer_dirs: Folders with checkouts of peers, which get the CPU seconds of the
             first candidate.
-        edge_px: Long side of what our engine paints.
-        precision: Of our engine's activations: auto, float32 or bf16.
-        threads: Of torch.
+        edge_px: Long side of Impasto's pictures.
+        precision: Precision of Impasto's activations: auto, float32 or bf16.
+        threads: Number of threads of torch.
         samples: Folder for files that samples/ lacks, or None.
         work: Folder for packages, inputs, pictures and figures.
-        inputs_only: Whether to write the inputs for other painters, and stop.
+        inputs_only: Whether to write only the inputs for other engines.
         publish: Whether to write the table into bench/README.md.
     """
 
@@ -55,7 +55,7 @@ class Options:
 
 
 def parse_options(words: list[str] | None = None) -> Options:
-    """Read the command line."""
+    """Parse the command line."""
     parser = _make_parser()
     parsed = parser.parse_args(words)
     candidates = (*parsed.candidate, *parsed.picture_dir) or (DEFAULT,)

@@ -1,8 +1,8 @@
-"""The 24 pairs of a photo and a painting: 12 to tune with, 12 held out.
+"""Pairs of a photo and a painting: 12 to tune with, 12 held out.
 
-The two sets share no photo and no painting. The list was fixed before any picture of it
-was scored: whoever changes parameters looks at the first set as often as they like, and
-at the second once, at the end.
+The two sets share no photo and no painting. The list was fixed before any picture was
+scored. The first set may be used as often as needed to choose parameters, the second
+one only once, at the end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ SetName = Literal["tune", "held-out"]
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A file of samples/, whose README says where it is from."""
+    """File of samples/, whose README says its source."""
 
     file: str
 
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A picture inside a release of a Python package.
+    """Picture inside a release of a Python package.
 
     Attributes:
         package: Beginning of the archive's name.
         member: Path in the archive.
         credit: Author and license.
-        box: Part that is cut out, (left, top, right, bottom) in px.
-        effect: What turns the photo into a painting.
+        box: Part of the picture, (left, top, right, bottom) in px.
+        effect: Effect that turns the photo into a painting.
     """
 
     package: str
@@ -47,7 +47,7 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A style picture that samples/ draws, by its name there, from another seed."""
+    """Style picture of samples/, drawn from another seed."""
 
     style: StyleName
     seed: int
@@ -58,14 +58,14 @@ Source = Shipped | Packaged | Drawn
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A photo and a painting, by their names in `SOURCES`."""
+    """Pair of a photo and a painting, by their names in `SOURCES`."""
 
     photo: str
     painting: str
 
     @property
     def name(self) -> str:
-        """Stem of the files of this pair."""
+        """Name of this pair, and of its files."""
         return f"{self.photo}-{self.painting}"
 
 

@@ -1,4 +1,4 @@
-"""Other engines on the same pairs: each gets the CPU seconds that ours took."""
+"""Other engines on the same pairs: each gets the CPU seconds of the first candidate."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadyPeer:
-    """A peer that can be started.
+    """Peer that is installed.
 
     Attributes:
-        peer: Which one.
-        source: Its checkout.
-        python: Interpreter with what it needs.
-        weights: Folder of the weights in the forms that peers read.
+        peer: Entry of the peer in the list.
+        source: Checkout of the peer.
+        python: Interpreter with the packages of the peer.
+        weights: Folder of the weights in the formats of the peers.
     """
 
     peer: Peer
@@ -40,7 +40,7 @@ class ReadyPeer:
 
     @property
     def name(self) -> str:
-        """Of its row and column."""
+        """Name in rows and columns."""
         return self.peer.name
 
     def paint(
@@ -49,7 +49,7 @@ class ReadyPeer:
         """Paint with its default iterations until the limit; see `Task.limit_s`.
 
         Raises:
-            ChildFailed: With the last line it said.
+            ChildFailed: The process failed; the message is its last line of output.
         """
         task = Task(
             folder=str(folder),
@@ -67,10 +67,10 @@ class ReadyPeer:
 def prepare_peers(
     folders: Sequence[Path], weights: Mapping[str, Tensor], work: Path
 ) -> list[ReadyPeer]:
-    """Find the checkouts of those that can be cut off, and install what they need.
+    """Find the checkouts of peers with a time limit, and install their packages.
 
     Raises:
-        NotInstalled: A package cannot be had.
+        NotInstalled: A package cannot be installed.
     """
     forms = work / "weights"
     found = [(peer, checkout(peer, folders)) for peer in PEERS if peer.default]

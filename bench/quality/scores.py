@@ -37,7 +37,7 @@ LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 _LAYERS = {*HELD_OUT_LAYERS, *COVERAGE_LAYERS, CFSD_LAYER, *LPIPS_LAYERS}
 
 _HEADS = ("lpips", "lpips/weights/v0.1/vgg.pth")
-_SHAPE_TOLERANCE = 0.03  # of the ratio of the sides
+_SHAPE_TOLERANCE = 0.03  # relative tolerance of the ratio of the sides
 
 
 class WrongShape(Exception):
@@ -46,11 +46,11 @@ class WrongShape(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of one picture; lower is better, but for `edges`.
+    """Scores of one picture; lower is better, except for `edges`.
 
     Attributes:
         style: Style distance, mean over `HELD_OUT_LAYERS`.
-        deep_style: Style distance at the deepest of them.
+        deep_style: Style distance at the deepest of these layers.
         coverage: Part of the painting that is not used, mean over `COVERAGE_LAYERS`.
         palette: Distance of the colors from the painting's.
         cfsd: Distance of the content from the photo's, by self-similarity.
@@ -71,7 +71,7 @@ METRICS = tuple(field.name for field in fields(Scores))
 
 
 class PairScorer:
-    """Scores pictures of one pair.
+    """Scorer of pictures of one pair.
 
     Args:
         network: VGG-16 in float32.

@@ -1,4 +1,4 @@
-"""One run of the benchmark, pair by pair: inputs, painting, scores."""
+"""Run of the benchmark, pair by pair: inputs, painting, scores."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Paints and scores the pairs that were asked for.
+    """Session that paints and scores the chosen pairs.
 
     Args:
-        options: What was asked for.
+        options: Options of the run.
     """
 
     def __init__(self, options: Options) -> None:
@@ -40,10 +40,10 @@ class Session:
         self._peers: list[ReadyPeer] = []
 
     def write_inputs(self, pair: Pair) -> Inputs:
-        """Write the two files that painters read.
+        """Write the two files that the engines read.
 
         Raises:
-            PictureMissing: A picture of the pair could not be had.
+            PictureMissing: A picture of the pair could not be found or downloaded.
         """
         folder = self._options.work / "inputs"
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ class Session:
         """Paint and score each pair.
 
         Raises:
-            ChildFailed: An engine did not paint.
-            NotInstalled: A package that a peer needs cannot be had.
-            NoPicture: Somebody else's picture is missing; before anything is painted.
-            PictureMissing: A picture of a pair could not be had.
-            WrongShape: Somebody else's picture does not have the photo's shape.
+            ChildFailed: An engine failed.
+            NotInstalled: A package of a peer cannot be installed.
+            NoPicture: A picture in a folder is missing; checked before painting.
+            PictureMissing: A picture of a pair could not be found or downloaded.
+            WrongShape: A picture in a folder does not have the photo's shape.
         """
         pairs, candidates = self._options.pairs, self._options.candidates
         for candidate in candidates:
@@ -123,7 +123,7 @@ class Session:
 
 
 def _keep(folder: Path, pair: Pair, name: str, found: Figures) -> Image.Image:
-    """Give the picture the pair's name, for `--picture-dir`, and load it."""
+    """Name the picture after the pair, for `--picture-dir`, and load it."""
     path = (folder / "result.png").replace(folder / f"{pair.name}.png")
     _log(f"{pair.name}: {name} took {found['cpu_s']:.0f} s of CPU time")
     with Image.open(path) as opened:

@@ -1,1 +1,1 @@
-"""Our engine, measured: each module is the work of one child process."""
+"""Measurements of Impasto's engine: each module is the work of one process."""

@@ -1,4 +1,4 @@
-"""What a checkpoint costs, made, written and synced, of the time between two."""
+"""Cost of a checkpoint (made, written, synced), as a share of the time between two."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIMES = 5
 
 
 def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: how many before the checkpoint; enough of them fill the history."""
+    """Measure checkpoints after `task.iterations`, which should fill the history."""
     schedule = ((task.edge, task.iterations[0]),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
     last = deque(start_run(task, params), maxlen=1)[0]
@@ -42,7 +42,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
 
 
 def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
-    """Keep one checkpoint as the worker does; seconds and bytes."""
+    """Store one checkpoint as the worker does; return seconds and bytes."""
     began = time.perf_counter()
     data = dump(iterate.snapshot(), Provenance({}, {}))
     storage.put(checkpoint_key("bench", "1", iterate.iteration), data)

@@ -1,8 +1,8 @@
-"""Our parameters for the race: those that make our objective J, the yardstick.
+"""Parameters of Impasto for the race, with which its objective is J.
 
 J = 5 mean (F - P)^2 + 100 sum mean (G - A)^2 with G over C x H x W; the engine has
 content_weight / 2 |F - P|^2 + style_weight sum share / (4 C^2) |G - A|^2 with G over
-H x W. What is left is the padding of the picture: J's is zero, the engine's is not.
+H x W. The only difference is the padding of the picture, which is zero only for J.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from shared.params.schedule import Stage
 
-# A race for each weight of the content, times that of J: J lets the style win, and a
-# peer whose picture kept more of the photo is only reached by one that does, too.
-# Chosen on `pairs.TUNING_PAIRS`, of which none is reported.
+# Factors of J's content weight, with a race for each. With J's weight the style
+# dominates, so a peer whose picture keeps more of the photo needs a race with a larger
+# weight. They were chosen on `pairs.TUNING_PAIRS`, which are not reported.
 CONTENT_FACTORS = (4.0, 8.0, 16.0)
-ITERATIONS = (30, 15, 120)  # at a quarter of the long side, at half, at the full one
+ITERATIONS = (30, 15, 120)  # at 1/4, 1/2 and all of the long side
 QUICK_ITERATIONS = (6, 6)
 
 
@@ -31,13 +31,13 @@ def make_objective_params(
     channels: Mapping[str, int] = CHANNELS,
     content_factor: float = 1.0,
 ) -> dict[str, Any]:
-    """Fields of `StyleParams` whose objective is J for a result of this size, px.
+    """Return fields of `StyleParams` whose objective is J for a result of this size.
 
     Args:
-        height: Of the result.
-        width: Of the result.
-        channels: Widths of the layers, other than VGG-16's in tests.
-        content_factor: 1 is J; above it the content counts for more.
+        height: Height of the result, px.
+        width: Width of the result, px.
+        channels: Channels of the layers, which differ from VGG-16's in tests.
+        content_factor: Factor of J's content weight.
     """
     values = channels[CONTENT] * _halved(height, CONTENT) * _halved(width, CONTENT)
     by_layer = {name: 4 * STYLE_WEIGHT / channels[name] ** 2 for name in STYLES}
@@ -52,7 +52,7 @@ def make_objective_params(
 
 
 def make_schedule(edge: int, iterations: Sequence[int]) -> tuple[Stage, ...]:
-    """One scale per number of iterations, the last at `edge`, each half the next."""
+    """Return a schedule up to `edge`, with each scale half as large as the next."""
     scales = reversed(range(len(iterations)))
     return tuple(
         (edge // 2**down, count) for down, count in zip(scales, iterations, strict=True)

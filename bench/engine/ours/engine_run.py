@@ -1,4 +1,4 @@
-"""What every measured run of our engine needs."""
+"""Start of a measured run of Impasto's engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CPU = torch.device("cpu")
 
 
 def start_run(task: Task, params: StyleParams) -> Iterator[Iterate]:
-    """Load weights and pictures as a worker does, and begin."""
+    """Load weights and pictures as a worker does, and start the engine."""
     tensors = load_weights(params.network, Path(task.weights))
     told = {"cpu_precision": task.precision, "cpu_convolution": "direct"}
     settings = Settings.model_validate(told)

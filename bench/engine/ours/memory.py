@@ -1,6 +1,7 @@
-"""The memory of one size: a few iterations with the default parameters, no pyramid.
+"""Peak memory at one size: a few iterations with the default parameters.
 
-The smaller scales would need less. 13 iterations fill the history of L-BFGS.
+There is no pyramid, since smaller scales need less memory. 13 iterations fill the
+history of L-BFGS.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:
-    """Iterations: how many."""
+    """Run `task.iterations` iterations."""
     schedule = ((task.edge, task.iterations[0]),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
     ended = [0.0, time.perf_counter()]

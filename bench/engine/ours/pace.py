@@ -1,6 +1,6 @@
-"""Seconds of one iteration of ours, and of the floors, turn and turn about.
+"""Seconds of one iteration of Impasto and of the lower bounds, measured in turns.
 
-A machine is not equally fast all the time; what is compared is measured side by side.
+The speed of a machine varies, so values that are compared are measured in turns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _WARM = 2  # the first iteration computes the targets, too
 
 
 def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: how many rounds, and how many of ours in each; default parameters."""
+    """Measure with the default parameters.
+
+    `task.iterations` has the number of rounds, and that of iterations in each round.
+    """
     rounds, each = task.iterations
     with Image.open(task.photo) as photo:
         width, height = photo.size

@@ -1,4 +1,4 @@
-"""Our engine with given parameters: the picture it could deliver at many moments."""
+"""Impasto with given parameters: its picture at many moments of a run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: not used, the schedule is that of the parameters."""
+    """Run the schedule of the parameters; `task.iterations` is not used."""
     params = StyleParams(max_edge=task.edge, **task.settings)
     return deliver_moments(start_run(task, params), params.stages, task, clock)

@@ -1,4 +1,4 @@
-"""Paints one picture, as a worker does."""
+"""Impasto with given parameters: one picture, computed as by a worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def work(task: Task, _: Stopwatch) -> Figures:
-    """Paint with the parameters in `settings`; leave the last picture."""
+    """Run the parameters in `task.settings`; write the last picture."""
     params = StyleParams(max_edge=task.edge, **task.settings)
     (last,) = deque(start_run(task, params), maxlen=1)
     to_pil_image(last.image).save(task.picture)

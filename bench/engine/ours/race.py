@@ -1,7 +1,7 @@
-"""Our engine on its way to J: the picture it could deliver at many moments.
+"""Impasto optimizing J: its picture at many moments of a run.
 
-Between two moments the clock stands while the picture is written, but the writing
-counts for the moment itself: whoever stops there has to write it.
+Each moment includes the time of writing its picture, since a run that ends there has
+to write it. For later moments, this time is left out.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from shared.params.schedule import Stage
     from worker.engine.snapshot import Iterate
 
-FACTOR = "content_factor"  # of `make_objective_params`, among the settings
+FACTOR = "content_factor"  # name of the factor in `task.settings`
 
-_CLOSELY = 20  # iterations of the last scale that are all kept
-_STRIDE = 5  # after that
+_CLOSELY = 20  # first iterations of the last scale, which are all moments
+_STRIDE = 5  # iterations between later moments
 
 
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: of each scale, the last at the full size; settings name a FACTOR."""
+    """Run a race; `task.iterations` has the iterations of each scale.
+
+    `task.settings` has the FACTOR of J's content weight.
+    """
     with Image.open(task.photo) as photo:
         width, height = photo.size
     schedule = make_schedule(task.edge, task.iterations)
@@ -44,7 +47,7 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
 def deliver_moments(
     run: Iterator[Iterate], schedule: Sequence[Stage], task: Task, clock: Stopwatch
 ) -> dict[str, Any]:
-    """Deliver pictures of the last scale of a run: all at first, then some."""
+    """Write pictures of the last scale of a run: all at first, then every fifth."""
     moments = [
         _deliver(iterate, Path(task.folder), clock)
         for iterate in run

@@ -1,1 +1,1 @@
-"""Other engines, measured: which there are, where they run, and how each is driven."""
+"""Other engines (peers): their list, their environments, and a driver for each."""

@@ -1,7 +1,7 @@
-"""crowsonkb/style-transfer-pytorch: a checkout, its library unchanged.
+"""Driver of crowsonkb/style-transfer-pytorch: a checkout, with its library unchanged.
 
-It asks torchvision for VGG-19; it is given the VGG-16 all engines here use, and the
-same layers by their places there. Its loss, optimizer and constants are its own.
+It loads VGG-19 from torchvision; the driver replaces it by the VGG-16 of all engines in
+this benchmark, with the same layers. Loss, optimizer and constants are unchanged.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: of the first scale, and of each of the others."""
+    """Run it; `task.iterations` has those of the first scale and of each other one."""
     first, others = task.iterations
     features = vgg16(Path(task.weights))
     torchvision.models.vgg19 = lambda **_: SimpleNamespace(features=features)
     sys.path.insert(0, task.source)
-    from style_transfer import style_transfer as peer  # noqa: PLC0415 - of the checkout
+    from style_transfer import style_transfer as peer  # noqa: PLC0415 - part of the checkout
 
     steps: list[int] = []
     transfer = peer.StyleTransfer()
@@ -59,5 +59,5 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
 
 
 def _relu(name: str) -> int:
-    """Place of a layer's ReLU, right after its convolution."""
+    """Return the index of a layer's ReLU, right after its convolution."""
     return CONVOLUTIONS[name] + 1

@@ -1,4 +1,4 @@
-"""A limit of time for peers: the picture of the moment when it is over."""
+"""Time limit for peers, at which they deliver their present picture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Cut(Exception):
-    """The time is over, and a picture is there."""
+    """The time limit was reached, and the picture was written."""
 
 
 def is_over(task: Task, clock: Stopwatch) -> bool:
-    """Whether the task has a limit, and it has passed."""
+    """Whether the task has a time limit that was reached."""
     return 0 < task.limit_s <= clock.cpu_s()
 
 
@@ -30,16 +30,16 @@ def cut_lbfgs(
 ) -> Iterator[dict[str, int]]:
     """Count the evaluations of torch's L-BFGS, and end the block after the limit.
 
-    The limit is looked at before each evaluation but the first: then the tensor that is
-    optimized is the picture of the last step.
+    The limit is checked before each evaluation except the first. At that time the
+    optimized tensor is the picture of the last step.
 
     Args:
-        task: Its limit, and the file for the picture.
-        clock: What the limit is measured with.
-        to_picture: Function beside the peer's loss that makes a picture of a tensor.
+        task: Task with the limit and the file for the picture.
+        clock: Clock that measures the time.
+        to_picture: Function that converts the peer's tensor to a picture.
 
     Yields:
-        The number of evaluations, `evaluations`, growing.
+        Figures, whose member `evaluations` grows.
     """
     counted = {"evaluations": 0}
     original: Callable[..., Any] = LBFGS.step

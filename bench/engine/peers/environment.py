@@ -1,6 +1,6 @@
-"""A virtual environment for each peer, which sees our torch instead of its own.
+"""Virtual environment for each peer, with the torch of this environment.
 
-So that the same torch is compared, and no gigabytes are copied.
+So all engines use the same torch, and it is not installed again.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _OURS = "ours.pth"
 
 
 class NotInstalled(Exception):
-    """A package could not be had."""
+    """A package could not be installed."""
 
 
 def python_with(packages: Sequence[str], folder: Path) -> Path:
-    """Make the environment, once, and install what is not there.
+    """Create the environment, if there is none, and install missing packages.
 
     Returns:
-        Its interpreter.
+        Python interpreter of the environment.
 
     Raises:
-        NotInstalled: With the last line that pip said.
+        NotInstalled: pip failed; the message is its last line.
     """
     python = folder / "bin" / "python"
     if not python.exists():
@@ -43,7 +43,7 @@ def python_with(packages: Sequence[str], folder: Path) -> Path:
 def _install(packages: Sequence[str], python: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(  # noqa: S603 - constant command
         [*pip, "install", *options, *packages],
         capture_output=True,
         text=True,
@@ -54,7 +54,7 @@ def _install(packages: Sequence[str], python: Path) -> None:
 
 
 def _let_see_ours(python: Path) -> None:
-    """Add our packages behind its own; its own come first."""
+    """Add this environment's packages after the packages of the peer."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = python.parents[1] / "lib" / version / "site-packages"
     (site / _OURS).write_text(sysconfig.get_path("purelib") + "\n")

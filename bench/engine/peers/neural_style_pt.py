@@ -1,7 +1,7 @@
-"""ProGamerGov's neural-style-pt, a checkout or `neural-style` from PyPI, unchanged.
+"""Driver of ProGamerGov's neural-style-pt: a checkout, or `neural-style` from PyPI.
 
-It is started as from a shell. Started from the photo (its default is noise, which ends
-higher); all else is its default.
+Its command line is run unchanged with default options, except that it starts from the
+photo: its default, noise, ends at a higher loss.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _INIT = "image"
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     """Run its command line in this process.
 
-    Iterations: of the first picture it saves, and of the last one. It saves one at
-    every multiple of the first, in the time that is measured. With a limit there is one
-    picture alone.
+    `task.iterations` are those of the first and the last saved picture. It saves one at
+    every multiple of the first number; this time is measured, too. With a time limit it
+    saves only one picture.
     """
     first, last = task.iterations
     began = time.time() - clock()
@@ -39,7 +39,7 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
         "image_size": task.edge,
         "num_iterations": last,
         "init": _INIT,
-        "model_file": CAFFE_FILE,  # relative: it searches the whole path for numbers
+        "model_file": CAFFE_FILE,  # relative: numbers in a path confuse it
         "save_iter": first,
         "gpu": "c",
     }
@@ -47,7 +47,7 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
         str(word) for name, value in options.items() for word in ("-" + name, value)
     ]
     os.chdir(task.weights)
-    # The classifier is not in the file; only it is missed.
+    # Only the classifier may be missing in the file.
     sys.argv = [_SCRIPT, *words, "-disable_check"]
     with cut_lbfgs(task, clock, "deprocess") as counted:
         if task.source:

@@ -1,7 +1,8 @@
-"""nkolkin13/NeuralNeighborStyleTransfer: a checkout, its code unchanged.
+"""Driver of nkolkin13/NeuralNeighborStyleTransfer: a checkout, with its code unchanged.
 
-It asks torchvision for VGG-16; it is given the one all engines here use. Without its
-last step, which gives the result other colors: what is compared is the matching.
+It loads VGG-16 from torchvision; the driver replaces it by the one of all engines in
+this benchmark. Its last step, which changes the colors, is left out, since only the
+matching is compared.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from worker.engine.images.tensors import to_pil_image, to_tensor
 if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
 
-_LEARNING_RATE = 2e-3  # these as its styleTransfer.py sets them
+_LEARNING_RATE = 2e-3  # value in its styleTransfer.py
 _CONTENT_WEIGHT = 0.25
 _SCALES = 4
 _CPU = torch.device("cpu")
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:
-    """Iterations: of each of its five passes."""
+    """Run it; `task.iterations` are those of each of its five passes."""
     random.seed(0)
     torch.manual_seed(0)
     features = vgg16(Path(task.weights))
     torchvision.models.vgg16 = lambda **_: SimpleNamespace(features=features)
-    files = ModuleType("imageio")  # it reads and writes files, which is done here
+    files = ModuleType("imageio")  # the driver reads and writes the files
     files.imread = files.imwrite = None  # type: ignore[attr-defined]
     sys.modules["imageio"] = files
     sys.path.insert(0, task.source)
-    from pretrained.vgg import Vgg16Pretrained  # noqa: PLC0415 - of the checkout
+    from pretrained.vgg import Vgg16Pretrained  # noqa: PLC0415 - part of the checkout
     from utils import misc, stylize  # noqa: PLC0415
 
     misc.USE_GPU = False

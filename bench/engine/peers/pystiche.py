@@ -1,7 +1,7 @@
-"""pystiche from PyPI: a library, driven as its example of a transfer drives it.
+"""Driver of pystiche from PyPI: a library, used as in its example of a style transfer.
 
-Version 1.0.1 imports a table of addresses that torchvision dropped in 0.13; it is given
-one without addresses, since nothing is downloaded. VGG-16 instead of the example's 19.
+Version 1.0.1 imports a table of URLs that torchvision removed in 0.13. The driver adds
+an empty table, since nothing is downloaded. It uses VGG-16 instead of VGG-19.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
     from bench.engine.measured_process import Stopwatch, Task
 
-CONTENT_WEIGHT = 1.0  # of the example
+CONTENT_WEIGHT = 1.0  # value of the example
 STYLE_WEIGHT = 1e3
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:
-    """Iterations: of its L-BFGS, one evaluation each."""
+    """Run it; `task.iterations` are those of its L-BFGS, one evaluation each."""
     for name, model in (("alexnet", "alexnet"), ("vgg", "vgg16")):
         module = sys.modules[f"torchvision.models.{name}"]
         vars(module).setdefault("model_urls", {model: ""})
-    from pystiche import enc, optim  # noqa: PLC0415 - only once the table is there
+    from pystiche import enc, optim  # noqa: PLC0415 - needs the table
 
     encoder = enc.vgg16_multi_layer_encoder(pretrained=False)
     weights = torch.load(Path(task.weights) / TORCHVISION_FILE)
@@ -48,7 +48,7 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
 
 
 def _criterion(encoder: Any) -> Any:
-    """The example's content and style losses."""
+    """Return the example's content and style losses."""
     from pystiche import loss  # noqa: PLC0415 - see above
 
     def style(layer: nn.Module, weight: float) -> Any:

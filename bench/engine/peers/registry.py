@@ -1,4 +1,4 @@
-"""Which peers there are, and what is asked of each."""
+"""List of the peers, with the iterations of each."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Peer:
     """Another engine.
 
     Attributes:
-        name: Of the row.
-        module: Drives it, in a child process.
-        package: On PyPI, or empty: then it needs a checkout.
-        needs: Other packages, for a checkout.
-        mark: A file by which a checkout is known.
-        iterations: For the module.
-        quick: The same for a first try.
-        told: What `iterations` are.
-        goal: How many times faster we want to be at its own J; 0 for no goal.
-        default: Iterations of its own defaults, for the module; empty: it cannot be cut
-            off, and is not in bench-quality.
+        name: Name of the engine in the tables.
+        module: Driver module, which runs in a child process.
+        package: Package on PyPI; empty if it needs a checkout.
+        needs: Further packages that a checkout needs.
+        mark: File that identifies a checkout.
+        iterations: Iterations for the module.
+        quick: Iterations with the option `quick`.
+        told: Text that says what `iterations` are.
+        goal: Factor by which Impasto should reach its J faster; 0 for no goal.
+        default: Iterations of the peer's defaults, for the module; empty if it has no
+            time limit, so that it is not in bench-quality.
     """
 
     name: str
@@ -103,7 +103,7 @@ PEERS = (
 
 
 def checkout(peer: Peer, folders: Sequence[Path]) -> Path | None:
-    """Find the peer's checkout: one of the folders, or right inside one."""
+    """Find the peer's checkout: one of the folders, or a folder directly inside one."""
     if not peer.mark:
         return None
     inside = [each for folder in folders for each in sorted(folder.iterdir())]

@@ -1,8 +1,8 @@
-"""bgalerne/scaling_painting_style_transfer, a checkout: its script, unchanged.
+"""Driver of bgalerne/scaling_painting_style_transfer: a checkout, its script unchanged.
 
-It asks for VGG-19 with a file of Gatys' weights; it is given that network without the
-convolutions that VGG-16 lacks, with the weights all engines here use, in Caffe's units
-as it prepares its pictures. It waits for a GPU even on a CPU, which is left out.
+It loads VGG-19 with a file of Gatys' weights. The driver leaves out the convolutions
+that VGG-16 lacks, and uses the weights of all engines in this benchmark, in Caffe's
+units, which fit its preprocessing. Its waiting for a GPU is left out on a CPU.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
 
 _SCRIPT = "spst.py"
-_MODES = {600: "spst-fast", 10: "debug"}  # by the iterations of the first scale
+_MODES = {
+    600: "spst-fast",
+    10: "debug",
+}  # its modes by the iterations of the first scale
 _LEFT_OUT = ("conv3_4", "conv4_4", "conv5_2", "conv5_3", "conv5_4")
 
 
 def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
-    """Iterations: of its first scale, the only one up to a short side of 1023 px."""
+    """Run it; `task.iterations` are those of its first scale.
+
+    This is the only scale if the short side is at most 1023 px.
+    """
     results = Path(task.folder) / "results"
     shutil.rmtree(results, ignore_errors=True)
     sys.path.insert(0, task.source)
-    import vgg_gatys  # noqa: PLC0415 - of the checkout
+    import vgg_gatys  # noqa: PLC0415 - part of the checkout
 
     _leave_out_layers(vgg_gatys.VGG)
     torch.cuda.synchronize = lambda *_: None
@@ -46,13 +52,13 @@ def work(task: Task, clock: Stopwatch) -> dict[str, Any]:
     os.chdir(task.weights)
     with cut_lbfgs(task, clock, "postp") as counted:
         runpy.run_path(str(Path(task.source) / _SCRIPT), run_name="__main__")
-        pictures = results.glob("*/result_sc_*.png")  # one of each scale
+        pictures = results.glob("*/result_sc_*.png")  # one per scale
         max(pictures, key=lambda path: path.stat().st_mtime).replace(task.picture)
     return counted
 
 
 def _leave_out_layers(network: Any) -> None:
-    """Let each network of the class be built without the layers that VGG-16 lacks."""
+    """Make networks of this class leave out the layers that VGG-16 lacks."""
     build = network.__init__
 
     def build_less(self: Any) -> None:

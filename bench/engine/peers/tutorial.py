@@ -1,8 +1,8 @@
-"""PyTorch's tutorial of neural transfer: its functions, from a checkout, unchanged.
+"""Driver of PyTorch's neural transfer tutorial: a checkout, its functions unchanged.
 
-The script itself reads two pictures of its own, at 128 px without a GPU, and shows what
-it does in windows; so only its imports and definitions are run, and called as its last
-lines call them. It is given the VGG-16 that all engines here use.
+The script reads two fixed pictures, at 128 px without a GPU, and shows windows. So the
+driver runs only its imports and definitions, and calls them as its last lines do. It
+uses the VGG-16 of all engines in this benchmark.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from bench.engine.measured_process import Stopwatch, Task
 
 SCRIPT = "advanced_source/neural_style_tutorial.py"
-_STEPS = 20  # evaluations between two looks at the limit: one call of torch's L-BFGS
+_STEPS = 20  # evaluations between two checks of the limit: one call of torch's L-BFGS
 
 
 def work(task: Task, _: Stopwatch) -> dict[str, Any]:
-    """Iterations: how many evaluations, a multiple of 20."""
+    """Run it; `task.iterations` is the number of evaluations, a multiple of 20."""
     tutorial = _definitions(Path(task.source) / SCRIPT)
     network = vgg16(Path(task.weights)).eval()
     photo, painting = _tensor(task.photo), _tensor(task.painting)
@@ -45,11 +45,11 @@ def work(task: Task, _: Stopwatch) -> dict[str, Any]:
 
 
 def _definitions(path: Path) -> dict[str, Any]:
-    """Run the imports, functions, classes and defaults of a script, nothing else."""
+    """Run only the imports, functions, classes and defaults of a script."""
     tree = ast.parse(path.read_text())
     tree.body = [node for node in tree.body if _is_definition(node)]
     names: dict[str, Any] = {"device": torch.device("cpu")}
-    exec(compile(tree, str(path), "exec"), names)  # noqa: S102 - the peer that was asked for
+    exec(compile(tree, str(path), "exec"), names)  # noqa: S102 - code of the chosen peer
     return names
 
 

@@ -1,10 +1,10 @@
-"""Our weights in the forms the peers read: the same function of a picture, each time.
+"""Weights of VGG-16 in the formats of the peers; the network is the same in each.
 
-Two conventions are in the field. Caffe's networks take pixels of 0..255 minus the mean;
-torchvision's take pixels of 0..1, normalized, and their activations are about 57 times
-smaller. Each peer's constants (content to style, total variation) were chosen for one
-of them. A ReLU network of biases b / k is the network of biases b divided by k, so the
-original weights fit both: nothing but the unit changes.
+There are two conventions. Caffe's networks take pixels of 0..255 minus the mean.
+torchvision's networks take normalized pixels of 0..1, and their activations are about
+57 times smaller. Each peer's constants (content to style, total variation) were chosen
+for one of them. If the biases of a ReLU network and its input are divided by k, so are
+its activations. So the original weights fit both conventions: only the unit changes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-CAFFE_FILE = "vgg16.pth"  # neural-style-pt knows the network by the file's name
+CAFFE_FILE = "vgg16.pth"  # neural-style-pt chooses the network by the file name
 TORCHVISION_FILE = "torchvision-vgg16.pth"
-GATYS_FILE = "model/vgg_conv.pth"  # as SPST looks for it
+GATYS_FILE = "model/vgg_conv.pth"  # path that SPST reads
 
 _FIRST = "features.0.weight"
 _FIRST_BIAS = "features.0.bias"
-_MEAN = torch.tensor((0.48235, 0.45882, 0.40784))  # of the original weights, RGB of 1
+# Mean RGB of the original weights, in [0, 1].
+_MEAN = torch.tensor((0.48235, 0.45882, 0.40784))
 _WHITE = 255
 _TORCHVISION_MEAN = torch.tensor((0.485, 0.456, 0.406))
 _TORCHVISION_STD = torch.tensor((0.229, 0.224, 0.225))
@@ -36,7 +37,7 @@ UNIT = float(_WHITE * _TORCHVISION_STD.mean())  # 57.6
 
 
 def write(weights: Mapping[str, Tensor], folder: Path) -> None:
-    """Write all forms into `folder`."""
+    """Write the weights in all formats into `folder`."""
     torch.save(caffe(weights), folder / CAFFE_FILE)
     torch.save(torchvision(weights), folder / TORCHVISION_FILE)
     (folder / GATYS_FILE).parent.mkdir(exist_ok=True)
@@ -44,13 +45,13 @@ def write(weights: Mapping[str, Tensor], folder: Path) -> None:
 
 
 def caffe(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As loadcaffe wrote them: the first convolution takes BGR."""
+    """Return weights in loadcaffe's format: the first convolution takes BGR."""
     flipped = weights[_FIRST].flip(1).contiguous()
     return {**weights, _FIRST: flipped}
 
 
 def gatys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Caffe's, by the names that Gatys gave the layers (`conv1_1.weight`)."""
+    """Return Caffe's weights by Gatys's names of the layers (`conv1_1.weight`)."""
     tensors = caffe(weights)
     return {
         f"{name.replace('relu', 'conv')}.{kind}": tensors[f"features.{place}.{kind}"]
@@ -60,10 +61,10 @@ def gatys(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """For pictures normalized as torchvision's: activations come out / `UNIT`.
+    """Return weights for torchvision's preprocessing; activations are 1 / `UNIT`.
 
-    The means differ by less than a gray level; the bias of the first convolution makes
-    up for it, but for the rim of zero padding.
+    The means differ by less than a gray level. The bias of the first convolution
+    corrects this, except at the edge with zero padding.
     """
     first = weights[_FIRST]
     gap = (_TORCHVISION_MEAN - _MEAN).view(1, 3, 1, 1) * _WHITE
@@ -77,14 +78,14 @@ def torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def vgg16(folder: Path) -> nn.Sequential:
-    """Torchvision's own modules with our weights in them, without a classifier.
+    """Return torchvision's modules with these weights, without a classifier.
 
-    Peers build torchvision's whole VGG and drop the classifier; its 500 MB are not held
-    against them here.
+    Peers build torchvision's whole VGG and remove the classifier; its 500 MB are not
+    counted in their memory.
     """
     layers: nn.Sequential = make_layers(cfgs["D"])
     prefix = "features."
     found = torch.load(folder / TORCHVISION_FILE)
     tensors = {name.removeprefix(prefix): each for name, each in found.items()}
-    layers.load_state_dict(tensors, strict=False)  # no fifth block's last two
+    layers.load_state_dict(tensors, strict=False)  # two convolutions are missing
     return layers
