@@ -357,7 +357,7 @@ def test_every_public_name_can_be_imported():
 def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
     with Client("https://x") as secure, Client("http://x") as plain:
         for client, some in ((secure, True), (plain, False)):
-            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx2 has no other way to tell
+            context = client._network._http._transport._pool._ssl_context  # noqa: SLF001 - httpx2 has no other way to tell
 
             assert bool(context.get_ca_certs()) is some
             assert context.verify_mode == ssl.CERT_REQUIRED
