@@ -38,7 +38,7 @@ class AssetCalls:
     @call
     async def get(self, asset_id: str) -> Asset:
         """Return an asset."""
-        path = resource_path("asset", asset_id)
+        path = resource_path("an asset", asset_id)
         return parse_model(Asset, await self._transport.get(path))
 
     @call
@@ -101,13 +101,13 @@ class AssetCalls:
         Raises:
             CannotSave: The file system refuses it.
         """
-        url = resource_path("asset", asset_id, "content")
+        url = resource_path("an asset", asset_id, "content")
         return await save_download(self._transport, url, Path(path))
 
     @call
     async def delete(self, asset_id: str) -> None:
         """Delete an asset that no job needs any more."""
-        await self._transport.delete(resource_path("asset", asset_id))
+        await self._transport.delete(resource_path("an asset", asset_id))
 
 
 class Assets(AssetCalls, Blocking):

@@ -44,7 +44,7 @@ class KeyCalls:
     @call
     async def get(self, key_id: str) -> Key:
         """Return a key, without its secret."""
-        path = resource_path("key", key_id)
+        path = resource_path("a key", key_id)
         return parse_model(Key, await self._transport.get(path))
 
     @call
@@ -67,7 +67,7 @@ class KeyCalls:
     @call
     async def revoke(self, key_id: str) -> None:
         """Revoke a key; requests with it are refused within seconds."""
-        await self._transport.delete(resource_path("key", key_id))
+        await self._transport.delete(resource_path("a key", key_id))
 
 
 class Keys(KeyCalls, Blocking):

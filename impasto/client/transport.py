@@ -42,7 +42,11 @@ _MAX_BACKOFF_SECONDS = 5.0
 _MAX_RETRY_AFTER_SECONDS = 60.0  # if the server asks for more, the request fails
 _GRACE_SECONDS = 5.0  # for a request that is on its way at a deadline
 _LASTING_CODES = frozenset({"storage-full"})
-_ID_PREFIXES = {"job": "job_", "asset": "ast_", "key": "key_"}
+_RESOURCES = {  # folder in addresses, beginning of ids
+    "a job": ("/v1/jobs", "job_"),
+    "an asset": ("/v1/assets", "ast_"),
+    "a key": ("/v1/keys", "key_"),
+}
 _ID = re.compile(r"[a-z]+_[0-9A-Za-z]+")  # nothing that a URL would have to quote
 
 
@@ -264,7 +268,7 @@ def job_path(job_id: str, *rest: str) -> str:
     Raises:
         InvalidId: The text is not the id of a job, and could lead elsewhere.
     """
-    return resource_path("job", job_id, *rest)
+    return resource_path("a job", job_id, *rest)
 
 
 def resource_path(kind: str, resource_id: str, *rest: str) -> str:
@@ -273,13 +277,10 @@ def resource_path(kind: str, resource_id: str, *rest: str) -> str:
     Raises:
         InvalidId: The text is no id of this kind, and could lead elsewhere.
     """
-    prefix = _ID_PREFIXES[kind]
+    folder, prefix = _RESOURCES[kind]
     if not (resource_id.startswith(prefix) and _ID.fullmatch(resource_id)):
-        raise InvalidId(
-            f"{resource_id[:60]!r} is not the id of a {kind}",
-            hint=f"such an id is {prefix} and 26 letters and digits: {prefix}01J...",
-        )
-    return "/".join([f"/v1/{kind}s", resource_id, *rest])
+        raise InvalidId(f"{resource_id[:60]!r} is not the id of {kind}")
+    return "/".join([folder, resource_id, *rest])
 
 
 async def each_item(

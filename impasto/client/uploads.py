@@ -63,8 +63,11 @@ def form_fields(
 
 def without_empty(options: Mapping[str, object]) -> dict[str, object]:
     """Return the options that say something."""
-    empty = (None, [], {}, "", ())
-    return {name: value for name, value in options.items() if value not in empty}
+    return {
+        name: value
+        for name, value in options.items()
+        if value not in (None, [], {}, "", ())
+    }
 
 
 def with_weights(
