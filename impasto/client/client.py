@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import time
@@ -34,6 +33,12 @@ if TYPE_CHECKING:
     from impasto.client.uploads import Picture, Styles
 
 _PROBE_SECONDS = 5.0  # for questions that are not worth a longer wait
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio  # noqa: PLC0415 - blocking code, as the command line, needs none
+
+    await asyncio.sleep(seconds)
 
 
 class ClientCalls:
@@ -214,7 +219,7 @@ class AsyncClient(ClientCalls, Awaited):
         api_key: str | None = None,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         options = _http_options(base_url, api_key)

@@ -6,49 +6,14 @@ Both are thin: whatever is decided about requests and responses is in `transport
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-    from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
-
-
-class Network(Protocol):
-    """Way to one server, with a clock.
-
-    Attributes:
-        base_url: Address of the server.
-        clock: Monotonic clock, in seconds.
-    """
-
-    base_url: str
-    clock: Callable[[], float]
-
-    async def send(self, method: str, path: str, **content: Any) -> httpx2.Response:
-        """Send a request, and read its whole response."""
-
-    def open(
-        self, path: str, **content: Any
-    ) -> AbstractAsyncContextManager[httpx2.Response]:
-        """Send a GET whose response is read piece by piece, if it is a success."""
-
-    def chunks(self, response: httpx2.Response) -> AsyncIterator[bytes]:
-        """Read the body of an open response."""
-
-    def events(
-        self, response: httpx2.Response
-    ) -> AsyncIterator[httpx2.ServerSentEvent]:
-        """Read the events of an open response."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-    async def close(self) -> None:
-        """Close the connections."""
 
 
 class BlockingNetwork:
@@ -147,6 +112,9 @@ class AsyncNetwork:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+Network = BlockingNetwork | AsyncNetwork
 
 
 async def _each(items: Iterable[T]) -> AsyncIterator[T]:
