@@ -147,11 +147,11 @@ def test_a_full_queue_is_told_at_once(farm, client, pictures, code):
     assert len(farm.seen) == 1
 
 
-def test_the_key_travels_as_a_bearer_token(farm, monkeypatch):
+def test_the_key_travels_as_a_bearer_token(farm, connect, monkeypatch):
     monkeypatch.setenv("IMPASTO_API_KEY", "imp_1")
     farm.answers(SELF, Answer(body=job()))
 
-    with Client(farm.url) as client:
+    with connect(farm.url) as client:
         client.jobs.get(JOB)
 
     assert farm.seen[0][2]["Authorization"] == "Bearer imp_1"
@@ -251,13 +251,13 @@ def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
     assert (len(farm.seen), pauses) == (1, [])
 
 
-def test_a_server_that_is_away_is_unreachable(pauses):
+def test_a_server_that_is_away_is_unreachable(connect, pauses):
     def refuse(request):
         raise httpx2.ConnectError("refused", request=request)
 
     transport = httpx2.MockTransport(refuse)
     with (
-        Client("http://x", transport=transport, sleep=pauses.append) as client,
+        connect("http://x", transport=transport, sleep=pauses.append) as client,
         pytest.raises(ServerUnreachable, match="refused"),
     ):
         client.jobs.get(JOB)
@@ -293,7 +293,7 @@ def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
 
 @pytest.mark.parametrize("timeout", [10, 2, 2.5, 0])
 @pytest.mark.parametrize("is_held", [True, False], ids=["long poll", "short poll"])
-def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, timeout, is_held):
+def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, connect, timeout, is_held):
     now = [0.0]
 
     def sleep(seconds):
@@ -302,7 +302,7 @@ def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, timeout, is_held):
     held = {"Preference-Applied": "wait"} if is_held else {}
     farm.answers(SELF, Answer(body=job("running")), Answer(304, headers=held))
     with (
-        Client(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        connect(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
         pytest.raises(WaitTimeout) as caught,
     ):
         client.jobs.wait(JOB, timeout_seconds=timeout)
