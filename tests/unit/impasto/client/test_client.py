@@ -404,3 +404,69 @@ def test_no_request_leaves_for_what_is_not_a_digest(farm, client, digest):
     assert client.assets.find(digest) is None
 
     assert farm.seen == []
+
+
+def test_a_preview_without_a_checkpoint_is_promoted_to_an_asset(farm, client):
+    asset = {"id": "ast_1", "sha256": "ab", "object": "asset"}
+    path = f"POST /v1/jobs/{JOB}/frames/5/promote"
+    farm.answers(path, Answer(503, problem("busy")), Answer(201, asset))
+
+    assert client.jobs.promote(JOB, 5).sha256 == "ab"
+
+    keys = [headers["Idempotency-Key"] for _, _, headers, _ in farm.seen]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["../jobs", "ast_", JOB, "ast_1/content"])
+def test_no_request_leaves_for_what_is_not_the_id_of_an_asset_or_a_key(
+    farm, client, wrong
+):
+    for call in (client.assets.get, client.assets.delete, client.keys.revoke):
+        with pytest.raises(InvalidId):
+            call(wrong)
+
+    assert farm.seen == []
+
+
+def test_one_style_needs_no_list(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    for style in (str(pictures[1]), pictures[1], b"bytes", StyleImage(b"bytes")):
+        client.jobs.submit(pictures[0], style)
+
+    assert [body.count(b' name="style"') for *_, body in farm.seen] == [1] * 4
+
+
+def test_no_retry_goes_on_beyond_the_end_of_a_wait(farm, connect):
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    farm.answers(SELF, Answer(body=job("running")), Answer(503, problem("busy")))
+    with (
+        connect(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        pytest.raises(ApiError, match="busy"),
+    ):
+        client.jobs.wait(JOB, timeout_seconds=2)
+
+    assert now[0] <= 2
+
+
+def test_a_server_that_hangs_does_not_hold_a_wait(connect):
+    """Without its own timeout the request would be given 30 s."""
+    timeouts = []
+
+    def hang(request):
+        timeouts.append(request.extensions["timeout"]["read"])
+        raise httpx2.ReadTimeout("no byte", request=request)
+
+    transport = httpx2.MockTransport(hang)
+    with (
+        connect("http://x", transport=transport, clock=lambda: 0.0) as client,
+        pytest.raises(ServerUnreachable, match="no byte"),
+    ):
+        client.jobs.wait(JOB, timeout_seconds=0)
+
+    assert timeouts == [5]

@@ -41,9 +41,11 @@ def test_a_mistyped_parameter_is_an_error_for_the_type_checker(tmp_path):
     marked = [number for number, line in enumerate(CODE.split("\n"), 1) if "# " in line]
 
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-color-output"]
-        + ["--cache-dir", str(tmp_path / "cache"), "--follow-imports", "silent"]
-        + ["--config-file", os.devnull, "used.py"],
+        [
+            *(sys.executable, "-m", "mypy", "--strict", "--follow-imports", "silent"),
+            *("--config-file", os.devnull, "--cache-dir", tmp_path / "cache"),
+            "used.py",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -53,13 +55,7 @@ def test_a_mistyped_parameter_is_an_error_for_the_type_checker(tmp_path):
 
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
     assert [int(error.split(":")[1]) for error in errors] == marked, done.stdout
-    assert (
-        errors[0].endswith(
-            'Unexpected keyword argument "max_egde" for "run" of "ClientCalls"; '
-            'did you mean "max_edge"?  [call-arg]'
-        )
-        or 'did you mean "max_edge"?' in errors[0]
-    )
+    assert 'did you mean "max_edge"?' in errors[0]
 
 
 def test_the_types_can_be_read_at_run_time():
