@@ -58,13 +58,16 @@ def test_a_stream_is_an_iterator_or_an_asynchronous_one():
     assert asyncio.run(collect()) == [1, 2, 3]
 
 
-def test_a_stream_that_is_left_early_is_closed():
+def test_a_stream_that_is_left_early_is_closed_at_once():
+    """Below an event loop, which would close it some time later."""
     counter = BlockingCounter()
 
-    for _ in counter.count(3):
-        break
+    async def cell():
+        for _ in counter.count(3):
+            break
+        return counter.closed
 
-    assert counter.closed
+    assert asyncio.run(cell())
 
 
 def test_blocking_calls_work_below_a_running_event_loop():
