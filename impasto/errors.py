@@ -17,7 +17,7 @@ class ImpastoError(Exception):
     Attributes:
         code: Stable machine-readable name.
         exit_code: Exit code of the command line.
-        hint: What a person can do about it; empty when there is nothing to add.
+        hint: Next step for a person, or empty.
     """
 
     code: str = "error"

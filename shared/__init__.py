@@ -1,1 +1,1 @@
-"""What every process agrees on: settings, tables, job states, parameters, errors."""
+"""Code of all processes: settings, tables, job states, parameters, errors."""

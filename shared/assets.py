@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """What its owner says that a picture is for; it may be used for anything."""
+    """Purpose of a picture, as its owner says; the picture may be used for any."""
 
     CONTENT = "content"
     STYLE = "style"

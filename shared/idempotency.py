@@ -158,14 +158,14 @@ def _take_over(
     with db.write() as session:
         now = session.scalar(select(db.now)) or 0.0
         is_abandoned = db.is_over(IdempotencyKey.held_until, HOLD_SECONDS)
-        found = session.execute(
+        locked = session.execute(
             select(IdempotencyKey, is_abandoned)
             .where(*_row_conditions(request))
             .with_for_update()
         ).one_or_none()
-        if found is None:  # abandoned in between
+        if locked is None:  # deleted by another request in between
             raise IdempotencyInProgress("the same request has just failed")
-        row, abandoned = found
+        row, abandoned = locked
         # Expired rows may be deleted late; a response is not repeated after 24 hours.
         if row.created_at >= now - REPLAY_SECONDS:
             response = _recorded_response(row, fingerprint, abandoned=abandoned)

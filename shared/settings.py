@@ -274,9 +274,9 @@ def warn_if_home_is_open(home: Path) -> None:
 def _complaints(error: ValidationError) -> list[str]:
     return [
         " ".join(
-            [*(f"IMPASTO_{str(name).upper()}:" for name in one["loc"]), one["msg"]]
+            [*(f"IMPASTO_{str(name).upper()}:" for name in item["loc"]), item["msg"]]
         )
-        for one in error.errors()
+        for item in error.errors()
     ]
 
 

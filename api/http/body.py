@@ -54,9 +54,9 @@ class BodyStream:
             IncompleteBody: The body ended before its announced length.
         """
         left = self._length - self._received
-        wanted = left if size < 0 else min(size, left)
+        length = left if size < 0 else min(size, left)
         data = bytearray()
-        while len(data) < wanted:
+        while len(data) < length:
             elapsed = time.monotonic() - self._start
             if elapsed > GRACE_SECONDS + self._received / MIN_BYTES_PER_SECOND:
                 self._stream = BytesIO()  # so that the server closes the connection
@@ -66,7 +66,7 @@ class BodyStream:
                     f"{MIN_BYTES_PER_SECOND:,} bytes/s"
                 )
             per_second = int(self._received / (1 + elapsed))
-            step = min(_MAX_STEP_BYTES, 1 + per_second, wanted - len(data))
+            step = min(_MAX_STEP_BYTES, 1 + per_second, length - len(data))
             piece = self._stream.read(step)
             if not piece:
                 raise IncompleteBody(

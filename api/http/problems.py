@@ -163,7 +163,7 @@ def problem_response(
 
     Args:
         error: Error that has the code, the title and the other members.
-        detail: What is wrong now.
+        detail: Problem in this request.
         status: HTTP status, or None for that of the error.
         members: Further members of the document, or None for those of the error.
     """

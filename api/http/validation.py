@@ -32,13 +32,13 @@ def field_errors(
         prefix: JSON pointer to the validated object.
         lists_fields: Whether the error of an unknown field lists the known ones.
     """
-    known = f"; known: {', '.join(model.model_fields)}" if lists_fields else ""
+    field_list = f"; known: {', '.join(model.model_fields)}" if lists_fields else ""
     details = error.errors(include_url=False, include_context=False)
     return [
         FieldError(
             prefix + json_pointer(detail["loc"]),
             detail["type"].replace("_", "-"),
-            _message(detail, model, known),
+            _message(detail, model, field_list),
         )
         for detail in details
         if not _is_consequence(detail, details)
@@ -61,9 +61,9 @@ def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
     )
 
 
-def _message(detail: ErrorDetails, model: type[BaseModel], known: str) -> str:
+def _message(detail: ErrorDetails, model: type[BaseModel], field_list: str) -> str:
     if detail["type"] == "extra_forbidden":
-        return _unknown_field(str(detail["loc"][-1]), model) + known
+        return _unknown_field(str(detail["loc"][-1]), model) + field_list
     if detail["msg"] == "Field required":
         field = model.model_fields.get(str(detail["loc"][0]))
         about = field.description if field and len(detail["loc"]) == 1 else None

@@ -144,7 +144,7 @@ def _wait(
                 if remaining <= 0:
                     return
                 messages = subscription.take(remaining)
-                may_have_changed = any(one.kind == VERSION for one in messages)
+                may_have_changed = any(item.kind == VERSION for item in messages)
             if subscription.is_expired:
                 raise Unauthenticated(KEY_NO_LONGER_VALID)
     finally:

@@ -1,1 +1,1 @@
-"""What the server says about itself: entry, capabilities, health, metrics, problems."""
+"""Resources about the server: entry, capabilities, health, metrics, problems."""

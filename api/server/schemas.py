@@ -1,4 +1,4 @@
-"""What the API says of itself, as Pydantic models."""
+"""Pydantic models of the resources about the server."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Entry(ResponseModel):
 
 
 class Capabilities(ResponseModel):
-    """What this server can do."""
+    """Capabilities of this server."""
 
     model_config = with_example(
         {

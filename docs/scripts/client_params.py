@@ -30,8 +30,8 @@ COMMAND = "python -m docs.scripts.client_params"
 _HEAD = f'''\
 """Arguments of the client that the server defines, for type checkers.
 
-`{COMMAND}` writes this module from the server's models; a test
-fails if they differ. docs/parameters.md describes the parameters.
+`{COMMAND}` writes this module from the server's models;
+a test fails if they differ. docs/parameters.md describes the parameters.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def save_triptych(pictures: Sequence[Path], path: Path, credit: str) -> Path:
     Args:
         pictures: Paths of the pictures, left to right.
         path: Where to save the row; its ending chooses the format.
-        credit: Whose pictures they are, in ASCII; saved as the EXIF tag Copyright.
+        credit: Owners of the pictures, in ASCII; saved as the EXIF tag Copyright.
 
     Returns:
         `path`.

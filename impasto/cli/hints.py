@@ -43,8 +43,7 @@ def describe_field(field: FieldError) -> str:
     parts = field.pointer.removeprefix("/params").strip("/").split("/")
     if not parts[0].isidentifier():
         return f"{field.pointer}: {field.detail}"
-    known = _OPTIONS_BY_FIELD.get(parts[0])
-    option = known or parts[0].replace("_", "-")
+    option = _OPTIONS_BY_FIELD.get(parts[0]) or parts[0].replace("_", "-")
     name = option if option.isupper() else f"--{option}"
     place = "".join(f" {part}" for part in parts[1:])
     return f"{name}{place}: {field.detail}"

@@ -323,7 +323,7 @@ def with_options(
 
         del wrapper.__wrapped__  # else Typer reads that one
         parameters = [*own_parameters, *added_parameters]
-        wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+        wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
         wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return wrapper
 

@@ -31,8 +31,8 @@ def _complete_job_id(incomplete: str) -> list[tuple[str, str]]:
             jobs = client.jobs.list(limit=100).data
     except ImpastoError:
         return []
-    found = [job for job in jobs if job.id.startswith(incomplete)]
-    return [(job.id, f"{job.state} {job.name or ''}".strip()) for job in found]
+    matches = [job for job in jobs if job.id.startswith(incomplete)]
+    return [(job.id, f"{job.state} {job.name or ''}".strip()) for job in matches]
 
 
 JobId = Annotated[

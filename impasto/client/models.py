@@ -309,7 +309,7 @@ class Event:
     """Event of a job, from a stream: docs/waiting.md.
 
     Attributes:
-        kind: What happened: snapshot, log, state, progress, preview, output, end, ...
+        kind: Kind of event: snapshot, log, state, progress, preview, output, end, ...
         data: Its members; of a snapshot, the whole job.
         id: Number in the log of the last event that has one, to go on from.
     """

@@ -1,7 +1,7 @@
 """Arguments of the client that the server defines, for type checkers.
 
-`python -m docs.scripts.client_params` writes this module from the server's models; a test
-fails if they differ. docs/parameters.md describes the parameters.
+`python -m docs.scripts.client_params` writes this module from the server's models;
+a test fails if they differ. docs/parameters.md describes the parameters.
 """
 
 from __future__ import annotations

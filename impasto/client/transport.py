@@ -97,7 +97,7 @@ class Transport:
         """Send a GET, and return the JSON object of its response.
 
         Raises:
-            ServerUnreachable: What answers is not an Impasto server.
+            ServerUnreachable: The other side is not an Impasto server.
         """
         response = await self.get(path, query=query)
         if not (body := _json_object(response)):
@@ -309,7 +309,7 @@ def parse_model(model: type[ModelT], response: httpx2.Response) -> ModelT:
     """Parse the JSON object of a response.
 
     Raises:
-        ServerUnreachable: What answers is not an Impasto server.
+        ServerUnreachable: The other side is not an Impasto server.
     """
     try:
         return model.from_json(response.json())

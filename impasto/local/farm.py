@@ -126,7 +126,7 @@ def reserve_port(requested: int | None, default: int = DEFAULT_PORT) -> Iterator
         FarmError: The requested port is taken.
     """
     try:
-        kept = _bind_alone(default if requested is None else requested)
+        reserved = _bind_alone(default if requested is None else requested)
     except OSError as error:
         if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
@@ -134,9 +134,9 @@ def reserve_port(requested: int | None, default: int = DEFAULT_PORT) -> Iterator
             raise FarmError(
                 f"port {requested} is taken", hint="give another --port, or 0 for any"
             ) from error
-        kept = _bind_alone(0)
-    with kept:
-        yield kept.getsockname()[1]
+        reserved = _bind_alone(0)
+    with reserved:
+        yield reserved.getsockname()[1]
 
 
 def _bind_alone(port: int) -> socket.socket:

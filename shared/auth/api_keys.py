@@ -29,7 +29,7 @@ LAST_USED_RESOLUTION_SECONDS = 60.0  # precision of `last_used_at`
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """Scope of an API key: what it may do."""
 
     READ = "read"  # read the owner's jobs and pictures
     WRITE = "write"  # make, steer and delete them

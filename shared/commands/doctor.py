@@ -30,8 +30,8 @@ class Trouble(Exception):
     """A check failed.
 
     Args:
-        what: What is wrong.
-        remedy: What a person can do about it.
+        what: Problem.
+        remedy: Next step for the operator.
     """
 
     def __init__(self, what: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""What the operator's commands have in common: options, errors, tables."""
+"""Common parts of the operator's commands: options, errors, tables."""
 
 from __future__ import annotations
 

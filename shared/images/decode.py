@@ -89,9 +89,9 @@ def _require_few_scans(data: bytes) -> None:
     position, scans, segments, padding = 2, 0, 0, 0
     if not data.startswith(b"\xff\xd8"):
         return
-    while (found := _MARKER.search(data, position)) is not None:
-        padding += 0 if scans else found.start() - position
-        marker, position = found[1][0], found.end()
+    while (match := _MARKER.search(data, position)) is not None:
+        padding += 0 if scans else match.start() - position
+        marker, position = match[1][0], match.end()
         if marker == _END_OF_IMAGE:  # what follows is not decoded
             return
         if marker not in _BARE_MARKERS:

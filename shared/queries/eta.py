@@ -72,9 +72,9 @@ def durations_by_setup(
     durations = {}
     for setup in setups:
         times = [pace_table.iteration_time(setup, method, size) for size in sizes]
-        known = [time for time in times if time is not None]
-        if len(known) == len(times):
-            durations[setup] = duration(known, counts)
+        measured = [time for time in times if time is not None]
+        if len(measured) == len(times):
+            durations[setup] = duration(measured, counts)
     return durations
 
 
@@ -262,7 +262,9 @@ def plan_runs(
         workers: Live workers.
         quotas: Quotas by owner id.
     """
-    free = {each.id: each.free_in for each in workers if each.free_in is not None}
+    free = {
+        worker.id: worker.free_in for worker in workers if worker.free_in is not None
+    }
     places = claim_order(waiting := list(waiting), quotas)
     slots = {}
     for job in sorted(waiting, key=lambda job: places[job.job_id]):

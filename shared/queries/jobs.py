@@ -29,7 +29,7 @@ _job = Job.__table__.c
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """What tells whether something read of a job before still holds.
+    """Version of a job, which shows whether data read before is still valid.
 
     Attributes:
         version: Version of the job; changes with what clients see of it.

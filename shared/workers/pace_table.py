@@ -107,10 +107,10 @@ class PaceTable:
         by_size = self.paces.get((setup, method))
         if not by_size:
             return None
-        wanted = size_class(megapixels)
-        nearest = min(by_size, key=lambda size: (abs(size - wanted), size))
+        octave = size_class(megapixels)
+        nearest = min(by_size, key=lambda size: (abs(size - octave), size))
         pace, deviation = by_size[nearest]
-        if nearest != wanted:
+        if nearest != octave:
             deviation = max(deviation, FIRST_DEVIATION)
         return IterationTime(pace * megapixels, deviation)
 
@@ -153,11 +153,11 @@ def load_pace_table(db: Database) -> PaceTable:
 def record_paces(
     db: Database, setup: str, method: str, measurements: Iterable[PaceMeasurement]
 ) -> None:
-    """Average measurements in; those of 0 s are ignored, as clocks may be coarse."""
-    timed = (each for each in measurements if each.seconds_per_mpx_iteration > 0)
+    """Add measurements to the averages; those of 0 s, by coarse clocks, are ignored."""
+    timed = (item for item in measurements if item.seconds_per_mpx_iteration > 0)
     with db.write() as session:
         # By size, so that two workers lock the rows in the same order.
-        for measurement in sorted(timed, key=lambda each: each.megapixels):
+        for measurement in sorted(timed, key=lambda item: item.megapixels):
             _average_in(session, setup, method, measurement)
 
 

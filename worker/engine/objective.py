@@ -200,14 +200,14 @@ class Objective:
         targets = self._content.get_features(tile)
 
         def gradients(name: str, core: Tensor) -> list[Tensor]:
-            found = None
+            result = None
             if self._relations is not None:
-                found = self._relations.tile_gradient(name, core, tile)
+                result = self._relations.tile_gradient(name, core, tile)
             elif name in targets:
-                found = content_loss(core, targets[name], self._content.factors[name])
-            if found is None:
+                result = content_loss(core, targets[name], self._content.factors[name])
+            if result is None:
                 return []
-            value, gradient = found
+            value, gradient = result
             sums.content = sums.content + value
             return [gradient]
 

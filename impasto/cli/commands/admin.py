@@ -21,7 +21,7 @@ class ServerCommand:
 
     Attributes:
         name: Name on the command line.
-        help: What it does, for the list of commands; its options are the module's.
+        help: Purpose, for the list of commands; the module defines the options.
         component: Component of the server that must be installed.
         module: Module that replaces this process.
         arguments: Arguments in front of those of the command line.
