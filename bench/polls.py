@@ -152,13 +152,13 @@ def _read(line: socket.socket, poll: Poll) -> None:
             data += line.recv(65536)
 
 
-def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
+def measure(server: Server, polls: list[Poll]) -> list[tuple[float, float]]:
     """Return the medians of (requests per second, CPU microseconds per request)."""
-    taken: list[list[tuple[float, float]]] = [[] for _ in wanted]
+    taken: list[list[tuple[float, float]]] = [[] for _ in polls]
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(ROUNDS):
-            for poll, figures in zip(wanted, taken, strict=True):
+            for poll, figures in zip(polls, taken, strict=True):
                 before = server.cpu_seconds()
                 seconds = send_polls(line, poll, REQUESTS)
                 spent = server.cpu_seconds() - before
@@ -166,12 +166,12 @@ def measure(server: Server, wanted: list[Poll]) -> list[tuple[float, float]]:
     return [(median(a for a, _ in one), median(b for _, b in one)) for one in taken]
 
 
-def report(name: str, wanted: list[Poll], found: list[tuple[float, float]]) -> None:
+def report(name: str, polls: list[Poll], found: list[tuple[float, float]]) -> None:
     """Print the table of bench/README.md."""
     plain_rate, plain_cpu = found[0]
     lines = [f"| {name} | per s | of plain | CPU us | plain's over it | goal |  |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    for poll, (rate, cpu) in zip(wanted, found, strict=True):
+    for poll, (rate, cpu) in zip(polls, found, strict=True):
         ratio, goal = plain_cpu / cpu, poll.goal
         told = "none |" if goal is None else f"{goal} | {_format_ratio(ratio, goal)}"
         lines.append(
@@ -193,8 +193,8 @@ def main() -> None:
             database = Database(url)
             try:
                 with run_server(Path(home), url) as server:
-                    wanted = list_polls(database, server.port)
-                    report(name, wanted, measure(server, wanted))
+                    polls = list_polls(database, server.port)
+                    report(name, polls, measure(server, polls))
             finally:
                 database.close()
 

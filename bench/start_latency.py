@@ -98,12 +98,12 @@ def measure(farm: Farm, client: httpx2.Client, seed: int) -> tuple[float, float]
     return answered, running
 
 
-def report(found: list[tuple[float, float]]) -> None:
+def report(figures: list[tuple[float, float]]) -> None:
     """Print the table of bench/README.md."""
     lines = ["| ms after sending | p50 | p95 | most | goal of p50 |  |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for name, column, goal in (("answered", 0, None), ("running", 1, GOAL_MS)):
-        ms = [1000 * one[column] for one in found]
+        ms = [1000 * pair[column] for pair in figures]
         half = median(ms)
         told = "none | |" if goal is None else f"{goal} | {_format_goal(half, goal)} |"
         spread = f"{quantiles(ms, n=20)[-1]:.0f} | {max(ms):.0f}"

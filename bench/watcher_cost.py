@@ -116,13 +116,13 @@ def _read_cpu_seconds(pid: int) -> float:
     return sum(one.user + one.system for one in times)
 
 
-def report(found: dict[str, list[Window]]) -> None:
+def report(windows_by_load: dict[str, list[Window]]) -> None:
     """Print the table of bench/README.md."""
     lines = ["| who watches | it/s | of undisturbed | server's cores | clients' cores "]
     lines[0] += "| requests/s | events/s |"
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    alone = median(one.pace for one in found[CLIENT_LOADS[0].name])
-    for name, windows in found.items():
+    alone = median(one.pace for one in windows_by_load[CLIENT_LOADS[0].name])
+    for name, windows in windows_by_load.items():
         pace = median(one.pace for one in windows)
         rest = [
             median(getattr(one, column) for one in windows)
@@ -139,11 +139,13 @@ def main() -> None:
     """Watch a job that uses all cores."""
     with idle_farm(**use_all_cores()) as farm:
         watched = WatchedJob(*farm)
-        found: dict[str, list[Window]] = {crowd.name: [] for crowd in CLIENT_LOADS}
+        windows_by_load: dict[str, list[Window]] = {
+            crowd.name: [] for crowd in CLIENT_LOADS
+        }
         for _ in range(ROUNDS):
             for crowd in CLIENT_LOADS:
-                found[crowd.name].append(watched.measure(crowd))
-        report(found)
+                windows_by_load[crowd.name].append(watched.measure(crowd))
+        report(windows_by_load)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def first_link(seed: int) -> bytes:
 
 def next_link(link: bytes, iteration: int, style_weight: float) -> bytes:
     """Add one iteration, counted from 1."""
-    said = f" {iteration} {style_weight!r}".encode()
-    return hashlib.sha256(link + said).digest()
+    text = f" {iteration} {style_weight!r}".encode()
+    return hashlib.sha256(link + text).digest()
 
 
 def last_link(

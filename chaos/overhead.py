@@ -113,14 +113,14 @@ def _cpu_seconds(server: ApiProcess) -> float:
     return sum(sum(each.cpu_times()[:2]) for each in family)
 
 
-def _shares(said: Mapping[str, float], api_seconds: float) -> dict[str, float]:
-    needed, previews = said[NEEDED], said.get(PREVIEWS, 0.0)
+def _shares(figures: Mapping[str, float], api_seconds: float) -> dict[str, float]:
+    needed, previews = figures[NEEDED], figures.get(PREVIEWS, 0.0)
     return {
-        "job": said["all"],
+        "job": figures["all"],
         NEEDED: needed,
-        "attempt": said["all"] - needed - previews,  # includes checkpoints
-        CHECKPOINTS: said[CHECKPOINTS],
-        "other threads": said["other threads"],
+        "attempt": figures["all"] - needed - previews,  # includes checkpoints
+        CHECKPOINTS: figures[CHECKPOINTS],
+        "other threads": figures["other threads"],
         PREVIEWS: previews,
         "API": api_seconds,
     }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """Purpose of a picture, as its owner says; the picture may be used for any."""
+    """Purpose of a picture according to its owner; it does not restrict the use."""
 
     CONTENT = "content"
     STYLE = "style"

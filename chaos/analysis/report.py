@@ -121,9 +121,9 @@ def format_response_times(episodes: Sequence[Episode]) -> str:
 
 def save(path: Path, episodes: Sequence[Episode], about: Episode) -> None:
     """Write all episodes as JSON."""
-    said = {**about, "verdict": format_verdict(episodes), "episodes": episodes}
+    document = {**about, "verdict": format_verdict(episodes), "episodes": episodes}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(said, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _figures(seconds: Sequence[float]) -> str:

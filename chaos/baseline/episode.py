@@ -207,9 +207,9 @@ def _look(scene: RunningFarm, producer: Producer) -> tuple[dict[str, Any], set[s
     results, messages = {}, set()
     with redis.Redis.from_url(scene.environment.redis.url) as client:
         for one in producer.sent:
-            said = client.get(f"celery-task-meta-{one}")
-            if said is not None:
-                results[one] = json.loads(said)
+            meta = client.get(f"celery-task-meta-{one}")
+            if meta is not None:
+                results[one] = json.loads(meta)
         waiting = [json.loads(each) for each in client.lrange(_QUEUE, 0, -1)]
         taken = [json.loads(each)[0] for each in client.hvals(_UNACKED)]
         messages = {each["headers"]["id"] for each in (*waiting, *taken)}
@@ -225,9 +225,9 @@ def _outcome(
         for path in Path(scene.environment.home / "done").iterdir()
     )
     good = {
-        one: said["result"]
-        for one, said in results.items()
-        if said["status"] == "SUCCESS"
+        one: meta["result"]
+        for one, meta in results.items()
+        if meta["status"] == "SUCCESS"
     }
     without = [one for one in producer.sent if one not in results]
     lost = [one for one in without if one not in messages]
@@ -242,5 +242,7 @@ def _outcome(
         stuck=len(without) - len(lost),
         doubled=sum(done[one] > 1 for one in producer.sent),
         failed=len(results) - len(good),
-        wrong=sum(said != expected(*producer.sent[one]) for one, said in good.items()),
+        wrong=sum(
+            result != expected(*producer.sent[one]) for one, result in good.items()
+        ),
     )

@@ -164,11 +164,11 @@ class ApiClient:
     ) -> tuple[int | None, dict[str, Any], bool]:
         key = {"Idempotency-Key": uuid.uuid4().hex}
         for turn in range(_TRIES):
-            status, said = self._send("POST", path, turn, headers=key, **what)
-            if is_answer(status, said):
+            status, answer = self._send("POST", path, turn, headers=key, **what)
+            if is_answer(status, answer):
                 break
             time.sleep(_PAUSE_SECONDS)
-        return status, said, turn > 0
+        return status, answer, turn > 0
 
     def _send(
         self, method: str, path: str, turn: int = 0, **what: Any
@@ -181,9 +181,11 @@ class ApiClient:
         return answer.status_code, answer.json()
 
 
-def is_answer(status: int | None, said: Mapping[str, Any]) -> bool:
+def is_answer(status: int | None, answer: Mapping[str, Any]) -> bool:
     """Whether a response says what happened to the request."""
-    return status is not None and status < _UNSURE and said.get("code") != _IN_PROGRESS
+    return (
+        status is not None and status < _UNSURE and answer.get("code") != _IN_PROGRESS
+    )
 
 
 def _free_port() -> int:

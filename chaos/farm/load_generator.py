@@ -138,13 +138,13 @@ class LoadGenerator:
         name = f"{kind} {next(self._numbers)}"
         pictures = {"content": content, "style": picture(100 + variant % len(PICTURES))}
         began, at = time.monotonic(), time.time()
-        status, said = client.submit(name, json.dumps(params), pictures)
+        status, answer = client.submit(name, json.dumps(params), pictures)
         sent = Submission(
             name=name,
             kind=kind,
             variant=variant,
             params=params,
-            job_id=said["id"] if status == ACCEPTED else None,
+            job_id=answer["id"] if status == ACCEPTED else None,
             is_unknown=status != ACCEPTED,
             at=at,
             seconds=time.monotonic() - began,

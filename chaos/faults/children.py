@@ -90,14 +90,14 @@ def _request(
     now, client = time.time(), scene.pick_client()
 
     def ask() -> None:
-        status, said, is_repeated = client.request_child(parent_id, relation, body)
+        status, answer, is_repeated = client.request_child(parent_id, relation, body)
         is_accepted = status == ACCEPTED
-        is_known = is_accepted or (is_answer(status, said) and not is_repeated)
+        is_known = is_accepted or (is_answer(status, answer) and not is_repeated)
         scene.records.children.append(
             ChildRequest(
                 parent_id=parent_id,
                 relation=relation,
-                job_id=said["id"] if is_accepted else None,
+                job_id=answer["id"] if is_accepted else None,
                 is_unknown=not is_known,
                 at=now,
                 seconds=time.time() - now,

@@ -70,13 +70,13 @@ def _measured(run_one: Callable[[Runner], bool]) -> Callable[[Runner], bool]:
         own = time.thread_time()
         found = run_one(self)
         if found:
-            said = {
+            figures = {
                 **_spent,
                 "all": time.perf_counter() - began,
                 "other threads": time.process_time() - cpu - (time.thread_time() - own),
             }
             fresh = Path(os.environ["MEASURED"] + ".new")
-            fresh.write_text(json.dumps(said))
+            fresh.write_text(json.dumps(figures))
             fresh.rename(os.environ["MEASURED"])
         return found
 

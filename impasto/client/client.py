@@ -42,10 +42,10 @@ async def _sleep(seconds: float) -> None:
 
 
 class ClientCalls:
-    """What a client can do besides its jobs, assets and keys.
+    """Methods of a client besides those for jobs, assets and keys.
 
     Args:
-        network: Way to the server.
+        network: Connection to the server.
         options: Options of the HTTP client, with the base URL and the API key.
     """
 
