@@ -80,7 +80,7 @@ def main() -> int:
     arguments = parser.parse_args()
     settings = settings_or_exit()
     configure_logging(settings.log_level)
-    signal.signal(signal.SIGTERM, _exit_before_serving)  # until Celery sets its own
+    signal.signal(signal.SIGTERM, _exit_before_serving)  # until Celery sets a handler
     try:
         device = select_device(arguments.device, arguments.memory_share, arguments.slot)
         context = open_context(settings, device)

@@ -40,10 +40,10 @@ class Directive(Enum):
 
     CONTINUE = "continue"
     STEER = "steer"  # changed parameters are pending
-    FINISH = "finish"  # store the picture as it is now
+    FINISH = "finish"  # store the present picture as the result
     PAUSE = "pause"  # store a checkpoint and release the job
     CANCEL = "cancel"  # the job was canceled
-    DRAIN = "drain"  # this worker gives its job back
+    DRAIN = "drain"  # release the job to another worker
 
     @property
     def ends_attempt(self) -> bool:
@@ -121,7 +121,7 @@ class Lease:
             self._record_step()
         self._is_touched, self._active_at = False, self._clock.monotonic()
         if iteration > self._iteration:
-            ITERATIONS.inc()  # early stop skips numbers, which nobody computes
+            ITERATIONS.inc()  # early stopping skips numbers, which are not computed
         is_new_phase = progress.get("phase") != self._progress.get("phase")
         self._iteration, self._progress = iteration, progress
         if is_new_phase:

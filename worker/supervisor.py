@@ -132,7 +132,7 @@ class Supervisor:
 
 
 class _SlotProcess:
-    """Process of one slot, and when to restart it."""
+    """Process of one slot, with the time of its next restart."""
 
     def __init__(self, slot: WorkerSlot) -> None:
         self._slot = slot

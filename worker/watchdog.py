@@ -27,7 +27,7 @@ _CHECKS = 6  # checks within the time that a worker may ignore a due job
 
 
 class Watchdog:
-    """Periodic check of one runner.
+    """Watchdog of one runner, which checks it periodically.
 
     Args:
         context: Resources of the worker process.

@@ -48,8 +48,8 @@ def compute_style_distance(features: Tensor, painting: Tensor) -> float:
         sqrt(mean_v W2(F v, S v)^2 / mean_v Var(S v))
 
     over the fixed unit directions v. It compares whole distributions of activations,
-    which Gram matrices and covariances do not; where they stand does not count. About 1
-    means as far apart as the painting's activations are from their own mean.
+    unlike Gram matrices and covariances, and does not depend on positions. A value of 1
+    is about the distance of the painting's activations from their mean.
     Rabin et al. (2011); of activations as in Heitz et al. (2021), who draw directions
     anew at each step and do not divide.
 
@@ -73,7 +73,7 @@ def compute_coverage(features: Tensor, painting: Tensor) -> float:
     STROTSS' relaxed earth mover's distance (Kolkin et al., 2019). Departure: both sets
     are centered, and both by the painting's mean. Rectified activations share most of
     their direction, so that without centering all cosines are near 1; one center for
-    every picture keeps a shift of all its activations from being forgiven.
+    every picture makes a shift of all activations count.
 
     Args:
         features: Activations of the picture, (1, C, H, W).
@@ -137,7 +137,7 @@ def compute_lpips(
 
     Zhang et al. (2018), eq. 1, with w on the squares as in their code. The heads w are
     those of version 0.1, learned on other weights of VGG-16 than the original ones that
-    are used here: the figures are not the usual ones.
+    are used in this benchmark, so the figures differ from published ones.
 
     Args:
         features: Activations of the picture by layer, (1, C, H, W) each.
@@ -155,7 +155,7 @@ def compute_edge_similarity(image: Tensor, photo: Tensor) -> float:
     """Compute the structural similarity (SSIM) of edges; 1 for equal pictures.
 
     Wang et al. (2004), eq. 13: windows of 11 x 11 with a Gaussian of 1.5 px, K1 0.01,
-    K2 0.03, a range of 1; here of the Sobel magnitude of OKLab's lightness, scaled so
+    K2 0.03, a range of 1, on the Sobel magnitude of OKLab's lightness, scaled so
     that the step from black to white has 1. Windows across the border are left out.
 
     Args:

@@ -291,7 +291,7 @@ class TiledStyleLoss:
     def tile_gradients(self, name: str, core: Tensor, tile: Tile) -> list[Tensor]:
         """Return the gradients by the activations at a tile's core."""
         if name not in self._targets:
-            return []  # a content layer, perhaps deeper than all that have strides here
+            return []  # a content layer, perhaps without a stride in this extractor
         stride = self._extractor.strides[name]
         if name in self._map_gradients:
             return [

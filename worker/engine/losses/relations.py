@@ -4,7 +4,7 @@ It is the content loss of Kolkin et al. (2019), "Style Transfer by Relaxed Optim
 Transport and Self-Similarity", CVPR (arXiv 1904.12785). Colors and textures may change,
 as long as similar positions stay similar, and different ones different.
 
-Gradients are written out by hand and checked by finite differences.
+Gradients are written by hand. The tests check them by finite differences.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def apply_affine_gradient(
         offset = None if offset is None else offset * spatial_weights
     matrix = matrix.to(features.dtype)
     offset = None if offset is None else offset.to(features.dtype)
-    # A 1 x 1 convolution is a matrix product that keeps the layout.
+    # A 1 x 1 convolution is a matrix product that preserves the layout.
     gradient = F.conv2d(features, matrix[:, :, None, None], offset)
     if isinstance(spatial_weights, float):
         return gradient

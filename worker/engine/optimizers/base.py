@@ -18,7 +18,7 @@ GRAY_LEVEL = 1 / 255
 
 @dataclass(frozen=True, slots=True)
 class ComponentState:
-    """State that an optimizer or another component keeps between two iterations.
+    """State of an optimizer or another component between two iterations.
 
     Attributes:
         tensors: Tensors by name; never changed in place later, so they need no copy.
@@ -60,7 +60,7 @@ class Optimizer(Stateful, Protocol):
         """Return the final image: `image`, or the one before a step that failed."""
 
     def handle_objective_change(self) -> None:
-        """Discard the state that a change of the objective has made invalid."""
+        """Discard the state that a change of the objective makes invalid."""
 
 
 def clamp_to_box(image: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerOutput:
-    """Output of one layer, as the backward pass needs it.
+    """Output of one layer, for the backward pass.
 
     Attributes:
         layer: Layer that ran.
