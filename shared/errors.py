@@ -34,7 +34,7 @@ class ImpastoError(Exception):
         title: First line of the docstring of the class.
         retryable: Whether the same thing may succeed later without a change.
         retry_after_seconds: Seconds after which a retry may succeed, if known.
-        hint: Next step for a person, or empty.
+        hint: What a person can do about it; empty when there is nothing to add.
         errors: Invalid values of the request, all of them.
         members: Further members of the problem document.
     """

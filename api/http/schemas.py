@@ -30,7 +30,7 @@ File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 def _printable(name: str | None) -> str | None:
     # Formats (Cf) join letters and emoji; controls, surrogates and the rest do not.
     refused = {"Cc", "Cs", "Co", "Cn"}
-    if name and any(unicodedata.category(char) in refused for char in name):
+    if name and any(unicodedata.category(each) in refused for each in name):
         raise PydanticCustomError("unprintable", "must have no control characters")
     return name or None
 

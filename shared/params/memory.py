@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 LBFGS_HISTORY = 10  # pairs of steps and gradient differences that are stored
 MAX_CANDIDATES = 16_384  # cells of each painting that the neighbors loss stores
-MAX_POSITIONS = (
-    2_048  # positions of each content layer that the relations loss compares
-)
+MAX_POSITIONS = 2_048  # positions of a layer that the relations loss compares
 _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}  # of VGG, by block
 # Forward and backward pass of VGG-19 for 64 px and the receptive field of the deepest
 # layer around them, float32: 320 x 320 px of 2,200 bytes each, and temporary copies.
@@ -46,7 +44,7 @@ _EXPLORE_BYTES_PER_PIXEL = 2_400  # all layers of one forward pass of VGG, float
 
 
 def need_bytes(params: StyleParams) -> int:
-    """Estimate the bytes that a device must have, at most, with the smallest tiles."""
+    """Estimate the bytes that a device must have: an upper bound, in smallest tiles."""
     return round((_state_bytes(params) + SMALLEST_TILE_BYTES) / _USABLE)
 
 

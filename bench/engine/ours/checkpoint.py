@@ -42,7 +42,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
 
 
 def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
-    """Store one checkpoint as the worker does; return seconds and bytes."""
+    """Keep one checkpoint as the worker does; seconds and bytes."""
     began = time.perf_counter()
     data = dump(iterate.snapshot(), Provenance({}, {}))
     storage.put(checkpoint_key("bench", "1", iterate.iteration), data)
