@@ -170,9 +170,7 @@ def _add_picture(
     result depends only on the order of the pictures.
     """
     flat = activation[0].flatten(1)  # (C, H * W)
-    argmax = flat.argmax(
-        1, keepdim=True
-    )  # (C, 1); the first of equal maxima, as documented
+    argmax = flat.argmax(1, keepdim=True)  # (C, 1); the first of equals, as documented
     value = flat.gather(1, argmax)  # (C, 1)
     width = activation.shape[3]
     position = torch.stack(
