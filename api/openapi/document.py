@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
 
     from api.http.routes import DocumentedBlueprint, Operation
 
@@ -116,13 +117,21 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
 
 
 class _JsonSchema(GenerateJsonSchema):
-    """Generator of JSON schemas that keeps the order of members."""
+    """Generator of JSON schemas for OpenAPI, which keeps the order of members."""
 
     @override
     def sort(
         self, value: JsonSchemaValue, parent_key: str | None = None
     ) -> JsonSchemaValue:
         return value
+
+    @override
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        """Give a tuple `items`, too: `maxItems` allows no more, but tools want it."""
+        described = super().tuple_schema(schema)
+        if "prefixItems" in described:
+            described.setdefault("items", described["prefixItems"][-1])
+        return described
 
 
 def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
