@@ -198,9 +198,7 @@ class Manifest(ResponseModel):
     job_id: str
     kind: JobKind
     state: JobState
-    params: DocumentedParams = Field(
-        description="without ids of pictures"
-    )
+    params: DocumentedParams = Field(description="without ids of pictures")
     params_digest: str | None = Field(
         description="the same for equal work of this version; null: steered, or a child"
     )

@@ -185,7 +185,9 @@ def _describe(operation: Operation, schemas: dict[str, Node]) -> Node:
             "required": operation.body.is_required,
             "content": {kind: _body_content(kind, model) for kind, model in models},
             "description": " ".join(
-                _LIMITS_OF_BODIES[kind] for kind, _ in models if kind in _LIMITS_OF_BODIES
+                _LIMITS_OF_BODIES[kind]
+                for kind, _ in models
+                if kind in _LIMITS_OF_BODIES
             ),
         }
     return described
