@@ -167,8 +167,8 @@ class JobWarning(ResponseModel):
     """Something about the job that its owner should know, though it is no error."""
 
     code: str = Field(
-        description="made-smaller, computed-in-tiles, profile-not-used, recipe-left-out, "
-        "checkpoint-skipped or result-not-stored-yet; more may follow"
+        description="made-smaller, computed-in-tiles, profile-not-used, "
+        "recipe-left-out, checkpoint-skipped or result-not-stored-yet; more may follow"
     )
     message: str
 

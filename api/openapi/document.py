@@ -43,10 +43,10 @@ _DESCRIPTIONS = {
     "304": "Not Modified: the ETag in If-None-Match is still the current one",
 }
 # The names are those of the answer of /v1/capabilities.
-_LIMITS_OF_BODIES = {
+_BODY_LIMITS = {
     JSON: "JSON has at most `max_json_bytes` of /v1/capabilities.",
-    MULTIPART: "A form has at most `max_upload_bytes` in each file, `max_json_bytes` in "
-    "each other part and `max_request_bytes` in all, of /v1/capabilities.",
+    MULTIPART: "A form has at most `max_upload_bytes` in each file, `max_json_bytes` "
+    "in each other part and `max_request_bytes` in all, of /v1/capabilities.",
 }
 # Path parameter that takes the `id` of a new object.
 _ID_PARAMETERS: dict[object, str] = {
@@ -185,9 +185,7 @@ def _describe(operation: Operation, schemas: dict[str, Node]) -> Node:
             "required": operation.body.is_required,
             "content": {kind: _body_content(kind, model) for kind, model in models},
             "description": " ".join(
-                _LIMITS_OF_BODIES[kind]
-                for kind, _ in models
-                if kind in _LIMITS_OF_BODIES
+                limit for kind, limit in _BODY_LIMITS.items() if kind in dict(models)
             ),
         }
     return described
