@@ -16,6 +16,7 @@ from tests.acceptance.farm import CONTENT, ROOT, STYLE
 from tests.conftest import missing
 
 PAGE = ROOT / "docs" / "clients.md"
+# The generators are tools of their own: openapi-python-client needs another Typer.
 BIN = Path(sys.executable).parent
 
 
