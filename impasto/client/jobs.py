@@ -351,10 +351,20 @@ class Jobs:
         self, job_id: str, target: BinaryIO, *, format_name: str | None = None
     ) -> None:
         """Write the finished picture to an open file, which may be a pipe."""
+        self._write(_result_url(job_id, format_name), target)
+
+    def write_frame(
+        self, job_id: str, target: BinaryIO, iteration: int | None = None
+    ) -> None:
+        """Write a preview to an open file, as `download_frame` saves it."""
+        self._write(_frame_url(job_id, iteration), target)
+
+    def _write(self, url: str, target: BinaryIO) -> None:
         with tempfile.TemporaryFile() as whole:  # a pipe cannot be written twice
-            self._transport.download(_result_url(job_id, format_name), whole)
+            self._transport.download(url, whole)
             whole.seek(0)
             shutil.copyfileobj(whole, target)
+            target.flush()
 
     def download_outputs(self, job: Job, folder: Path) -> Sequence[Path]:
         """Save all files of a job into a folder, which is created if it is missing.
@@ -372,8 +382,7 @@ class Jobs:
         self, job_id: str, path: Path, iteration: int | None = None
     ) -> Path:
         """Save the preview (JPEG) of an iteration, or the latest one."""
-        which = "latest" if iteration is None else str(iteration)
-        return self._save(job_path(job_id, "frames", which), path)
+        return self._save(_frame_url(job_id, iteration), path)
 
     def download_frames(self, job_id: str, folder: Path) -> Sequence[Path]:
         """Save all previews of a job into a folder, named by their iteration."""
@@ -392,6 +401,10 @@ class Jobs:
         except OSError as error:
             raise save_error(path, error.strerror or str(error)) from error
         return path
+
+
+def _frame_url(job_id: str, iteration: int | None) -> str:
+    return job_path(job_id, "frames", "latest" if iteration is None else str(iteration))
 
 
 def _result_url(job_id: str, format_name: str | None) -> str:
