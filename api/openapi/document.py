@@ -24,6 +24,7 @@ from api.http.header_sets import (
 from api.http.json_body import JSON
 from api.http.multipart import MULTIPART, json_fields
 from api.http.problems import Problem, list_problem_types
+from api.http.schemas import without_null
 from api.job_view.schemas import JobObject
 from api.keys.schemas import NewKeyObject
 
@@ -132,6 +133,15 @@ class _JsonSchema(GenerateJsonSchema):
         return value
 
     @override
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Describe values in `additionalProperties` also if names have a pattern."""
+        described = super().dict_schema(schema)
+        for pattern, values in described.pop("patternProperties", {}).items():
+            described["additionalProperties"] = values
+            described["propertyNames"]["pattern"] = pattern
+        return described
+
+    @override
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
         """Give a tuple `items`, too: `maxItems` allows no more, but tools want it."""
         described = super().tuple_schema(schema)
@@ -159,7 +169,9 @@ def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
         form = _body_models(operation).get(MULTIPART)
         if form is not None:
             properties = schemas[form.__name__]["properties"]
-            properties |= {name: _not_null(each) for name, each in properties.items()}
+            properties |= {
+                name: without_null(each) for name, each in properties.items()
+            }
     return schemas
 
 
@@ -208,18 +220,7 @@ def _path_and_query(operation: Operation, schemas: dict[str, Node]) -> Iterable[
             named = {"name": name, "in": place, "required": place == "path"}
             about = {"description": schema.get("description", "")}
             value = {k: v for k, v in schema.items() if k != "description"}
-            yield {**named, **about, "schema": _not_null(value)}
-
-
-def _not_null(schema: Node) -> Node:
-    """Return the schema without null, which a form or an address cannot hold."""
-    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    if not options or len(options) == len(schema["anyOf"]):
-        return schema
-    outer = {k: v for k, v in schema.items() if k != "anyOf"}
-    if outer.get("default", ...) is None:
-        del outer["default"]
-    return {**options[0], **outer} if len(options) == 1 else {"anyOf": options, **outer}
+            yield {**named, **about, "schema": without_null(value)}
 
 
 def _body_content(kind: str, model: type[BaseModel]) -> Node:

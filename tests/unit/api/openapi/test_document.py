@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -213,6 +214,30 @@ def test_what_a_form_or_an_address_holds_is_never_null(document):
     assert {"type": "null"} not in [
         option for value in values for option in value.get("anyOf", [])
     ]
+
+
+def test_null_in_a_change_or_a_fork_is_refused_where_the_document_says(api, document):
+    schemas = document["components"]["schemas"]
+    taken = set()
+    for name in schemas["ChangeBody"]["properties"]:
+        answer = api.client.patch(
+            f"/v1/jobs/{api.submitted()}", json={name: None}, headers={"If-Match": "*"}
+        )
+        schema = {**document, "$ref": "#/components/schemas/ChangeBody"}
+        is_valid = OAS31Validator(schema).is_valid({name: None})
+        assert answer.status_code == (200 if is_valid else 422), name
+        taken |= {name} if is_valid else set()
+    assert taken == {"name", "cancel_after"}
+    for name, value in schemas["ForkChanges"]["properties"].items():
+        assert {"type": "null"} not in value.get("anyOf", []), name
+
+
+def test_metadata_is_valid_as_the_document_says(api, document):
+    schema = document["components"]["schemas"]["JobRequest"]["properties"]["metadata"]
+    for metadata in ({"order": "42"}, {"a\x01": "b"}, {"": "b"}, {"a": 1}):
+        answer = api.submit(metadata=json.dumps(metadata))
+        is_valid = OAS31Validator(schema).is_valid(metadata)
+        assert answer.status_code == (202 if is_valid else 422), metadata
 
 
 @pytest.mark.parametrize("params", [StyleParams(), ExploreParams()])
