@@ -54,6 +54,17 @@ def with_example(example: dict[str, Any]) -> ConfigDict:
     return ConfigDict(frozen=True, json_schema_extra={"examples": [example]})
 
 
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON schema without null, where null is refused or cannot be written."""
+    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if not options or len(options) == len(schema["anyOf"]):
+        return schema
+    outer = {k: v for k, v in schema.items() if k != "anyOf"}
+    if outer.get("default", ...) is None:
+        del outer["default"]
+    return {**options[0], **outer} if len(options) == 1 else {"anyOf": options, **outer}
+
+
 class DocumentedAs:
     """Annotation of a value that has the JSON schema of another type.
 
