@@ -14,7 +14,7 @@ from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobInput, JobSegment
 from shared.errors import BlobMissing
 from shared.maintenance.orphans import OrphanCollector
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shared.clock import Clock
     from shared.db.database import Database
-    from shared.storage.base import Storage, StoredBlob
+    from shared.storage import Storage, StoredBlob
 
 log = structlog.get_logger(__name__)
 
