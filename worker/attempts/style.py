@@ -29,8 +29,7 @@ from worker.attempts.memory_plan import plan_memory
 from worker.attempts.progress import ProgressMeter, expected_times, store_paces
 from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import stylize
-from worker.images.encode import encode
-from worker.images.metadata import write_recipe
+from worker.images.encode import encode, write_recipe
 from worker.lease import Directive
 
 if TYPE_CHECKING:
