@@ -142,14 +142,15 @@ class StyleAttempt:
             torch.OutOfMemoryError: Memory does not suffice for the smallest tiles. Or
                 another error for which `is_out_of_memory` is true.
         """
+        network, _ = self._context.networks.get(plan.params.network)
         while True:
             after_tile = partial(self._after_tile, plan)
-            limits = RunLimits(plan.activation_bytes, self.claim.step_scale, after_tile)
+            limits = RunLimits(plan.tile_pixels, self.claim.step_scale, after_tile)
             try:
                 yield from stylize(
                     inputs,
                     plan.params,
-                    plan.network,
+                    network,
                     resume=self._snapshot,
                     segments=segments,
                     limits=limits,

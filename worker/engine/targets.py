@@ -197,32 +197,15 @@ def build_feature_extractor(
     Where the image `wraps`, opposite edges meet: a whole one by circular padding, and
     tiles by crops that go on at the opposite edge.
     """
-    memory_tile_px = choose_tile_px(
-        size,
-        network,
-        layer_names,
-        limits.activation_bytes,
-        count_cell_values(network, params),
-    )
-    side = min(memory_tile_px or max(size), params.tile_px or max(size))
-    halo_px = compute_halo_px(network.layers_up_to(layer_names))
+    layers = network.layers_up_to(layer_names)
+    side = choose_tile_px(size, layers, params.tile_px, limits.tile_pixels)
+    halo_px = compute_halo_px(layers)
     tiles = make_tiles(size, side, halo_px)
     is_whole = len(tiles) == 1
     if wraps and not is_whole:
         tiles = make_tiles(size, side, halo_px, wraps=True)
     network = network.with_padding(circular=wraps and is_whole)
     return TiledFeatureExtractor(size, network, layer_names, tiles)
-
-
-def count_cell_values(network: Network, params: StyleParams) -> int:
-    """Count what a cell takes with the neighbors loss: its target, and work space."""
-    if params.style_loss != "neighbors":
-        return 0
-    layers = network.layers_up_to(params.style_layers)
-    channels = [
-        layer.channels for layer in layers if params.style_layers.get(layer.name)
-    ]
-    return sum(channels) + 3 * max(channels)
 
 
 def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, float]:
