@@ -6,7 +6,7 @@ one: the blob is unreferenced only when the last of them is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -104,9 +104,7 @@ def record_checkpoint(
                 job_id=claim.job_id,
                 fence=claim.fence,
                 iteration=iteration,
-                key=blob.key,
-                digest=blob.digest,
-                bytes=blob.bytes,
+                **asdict(blob),
                 format_version=format_version,
                 kept=is_kept_for_forks(job.keep_every, iteration),
                 created_at=db.now,
@@ -193,19 +191,7 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         bump_versions(session, Job.id == claim.job_id)
         replaced = session.get(Frame, (claim.job_id, frame.iteration))
         dropped = [] if replaced is None else [replaced.key, replaced.thumb_key]
-        session.merge(
-            Frame(
-                job_id=claim.job_id,
-                iteration=frame.iteration,
-                scale=frame.scale,
-                width=frame.width,
-                height=frame.height,
-                losses=frame.losses,
-                key=frame.key,
-                thumb_key=frame.thumb_key,
-                created_at=db.now,
-            )
-        )
+        session.merge(Frame(job_id=claim.job_id, created_at=db.now, **asdict(frame)))
         session.flush()
         return [*dropped, *_delete_surplus_frames(session, claim.job_id)]
 

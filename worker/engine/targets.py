@@ -292,12 +292,19 @@ def sum_statistics(
     spatial_weights: Mapping[str, Sequence[SpatialWeights]],
     compute_statistics: ComputeStatistics,
     after_tile: Callable[[], None],
+    assembled_maps: Mapping[str, Tensor] | None = None,
 ) -> dict[str, list[Tensor]]:
-    """Sum the statistics of each layer over the tiles, for each of its weights."""
+    """Sum the statistics of each layer over the tiles, for each of its weights.
+
+    The layers of `assembled_maps` are copied into these whole maps instead.
+    """
     sums: dict[str, list[Tensor]] = {}
     for tile in extractor.tiles:
         for name, core in extractor.extract(image, tile):
             stride = extractor.strides[name]
+            if assembled_maps and name in assembled_maps:
+                tile.slice_core(assembled_maps[name], stride).copy_(core)
+                continue
             tile_weights = [
                 crop_spatial_weights(weights, tile, stride)
                 for weights in spatial_weights[name]
@@ -305,16 +312,13 @@ def sum_statistics(
             tile_statistics = [
                 compute_statistics(core, weights) for weights in tile_weights
             ]
-            sums[name] = accumulate(sums.get(name), tile_statistics)
+            if name in sums:
+                for total, addend in zip(sums[name], tile_statistics, strict=True):
+                    total.add_(addend)
+            else:
+                sums[name] = tile_statistics
         after_tile()
     return sums
-
-
-def accumulate(totals: Sequence[Tensor] | None, addends: list[Tensor]) -> list[Tensor]:
-    """Add tensors one by one, in place, to earlier totals; None: the first addends."""
-    if totals is None:
-        return addends
-    return [total.add_(addend) for total, addend in zip(totals, addends, strict=True)]
 
 
 def crop_spatial_weights(

@@ -239,8 +239,8 @@ class JobEvent(Base):
     )
     job_id: Mapped[str] = job_id_column()
     event: Mapped[str] = mapped_column(String(24))
-    from_state: Mapped[str | None] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16))
+    from_state: Mapped[JobState | None] = mapped_column(enum_column(JobState))
+    state: Mapped[JobState] = mapped_column(enum_column(JobState))
     fence: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[float]
     detail: Mapped[dict[str, Any] | None]
