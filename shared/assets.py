@@ -15,9 +15,8 @@ from sqlalchemy import exists, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.base import new_id
-from shared.db.job_version import bump_versions
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import Job, JobInput
+from shared.db.models.jobs import Job, JobInput, bump_versions
 from shared.errors import AssetInUse, NotFound
 from shared.states import TERMINAL
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from shared.clock import Clock
-from shared.db.blob_refs import unreferenced_keys
+from shared.db.base import unreferenced_keys
 from shared.db.models.assets import Asset
 from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobInput, JobSegment

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.db.blob_refs import unreferenced_keys
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Checkpoint, Frame, Job, JobLossHistory
+from shared.db.base import unreferenced_keys
+from shared.db.models.jobs import Checkpoint, Frame, Job, JobLossHistory, bump_versions
 from shared.jobs.lease import held_by, lock_claimed_job
 from shared.metrics import CHECKPOINTS
 

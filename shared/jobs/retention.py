@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, func, or_, select, update
 
-from shared.db.blob_refs import unreferenced_keys
-from shared.db.job_version import bump_versions
+from shared.db.base import unreferenced_keys
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import Checkpoint, Frame, Job, JobInput, JobOutput
+from shared.db.models.jobs import (
+    Checkpoint,
+    Frame,
+    Job,
+    JobInput,
+    JobOutput,
+    bump_versions,
+)
 from shared.jobs.checkpoints import (
     RETAINED_CHECKPOINTS,
     drop_checkpoints,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Job
+from shared.db.models.jobs import Job, bump_versions
 from shared.db.models.workers import Worker
 from shared.errors import WorkerLost
 from shared.jobs.lease import failure_columns, release_to

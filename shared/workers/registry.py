@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Job
+from shared.db.models.jobs import Job, bump_versions
 from shared.db.models.workers import Worker
 from shared.errors import DeviceTaken, SqliteSharedByHosts
 from shared.workers.process_identity import has_exited

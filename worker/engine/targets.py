@@ -26,9 +26,9 @@ from worker.engine.losses.gram import make_gram_loss
 from worker.engine.losses.statistics import (
     blend_moments,
     compute_raw_moments,
+    to_accumulation_dtype,
 )
 from worker.engine.losses.wasserstein import make_wasserstein_loss
-from worker.engine.vgg.precision import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -176,7 +176,9 @@ def _recipe_that_fits(
 def _quantized(colors: Colors, bit_depth: int) -> Levels:
     """Round values in [0, 1] to the nearest level; halves to the even one."""
     levels: Colors = np.rint(np.multiply(colors, 2**bit_depth - 1, dtype=np.float32))
-    return levels.astype(np.uint8 if bit_depth == _EIGHT_BITS else np.uint16)
+    if bit_depth == _EIGHT_BITS:
+        return levels.astype(np.uint8)
+    return levels.astype(np.uint16)
 
 
 def _write_by_libvips(
