@@ -25,7 +25,7 @@ from api.http.responses import add_etag, add_next_link, image_response, json_res
 from api.http.routes import delete, get, make_blueprint, post
 from api.idempotency import idempotent
 from shared.assets import Purpose, query_assets, remove_asset
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -56,7 +56,7 @@ from shared.jobs.forks import ForkRequest, extend, fork, retry
 from shared.jobs.steering import JobChange
 from shared.params.segments import Changes
 from shared.states import JobState
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,8 +35,7 @@ from shared.jobs.checkpoints import read_loss_history
 from shared.params.formats import FORMATS, format_of_key
 from shared.params.kinds import JobKind, read_params
 from shared.queries.details import load_details
-from shared.queries.jobs import read_inputs, read_job_events
-from shared.queries.lineage import read_lineage
+from shared.queries.jobs import read_inputs, read_job_events, read_lineage
 from shared.states import Completion, JobState, Relation
 
 if TYPE_CHECKING:

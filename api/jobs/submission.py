@@ -43,7 +43,7 @@ from shared.params.style import (
     STYLE_ROLES,
     StyleParams,
 )
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -26,7 +26,7 @@ from api.jobs.submission import submit_style_job
 from shared.jobs.deletion import purge_job
 from shared.jobs.steering import update_job
 from shared.queries.listing import MAX_COUNTED, count_jobs, query_jobs
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

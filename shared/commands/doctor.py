@@ -19,7 +19,7 @@ from shared.errors import DatabaseUnavailable, StorageError
 from shared.queries.jobs import read_database_clock
 from shared.queue import Notifier
 from shared.settings import Settings, settings_or_exit
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

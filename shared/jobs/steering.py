@@ -19,7 +19,7 @@ from shared.errors import FieldError, InvalidParams, VersionMismatch
 from shared.jobs.actions import resolve_action
 from shared.jobs.lease import held_by, lock_claimed_job
 from shared.jobs.search_index import index_job
-from shared.jobs.segments import read_job_segments
+from shared.jobs.segments import read_job_segments, read_pending_changes
 from shared.jobs.transitions import lock_job, log_event, ready_key, transition
 from shared.params.memory import need_bytes
 from shared.params.segments import Changes, Segment, apply_segments
@@ -118,16 +118,6 @@ def begin_segments(db: Database, claim: Claim, iteration: int) -> tuple[Segment,
         return read_job_segments(session, [job.id]).get(job.id, ())
 
 
-def read_pending_changes(session: Session, job_id: str) -> list[Changes]:
-    """Read the changes that have not begun, in the order of the requests."""
-    rows = session.scalars(
-        select(JobSegment.changes)
-        .where(JobSegment.job_id == job_id, JobSegment.from_iteration.is_(None))
-        .order_by(JobSegment.id)
-    )
-    return [Changes.model_validate(row) for row in rows]
-
-
 def _add_segment(session: Session, job: Job, params: dict[str, Any]) -> None:
     session.add(JobSegment(job_id=job.id, changes=params, live=True))
     session.flush()
@@ -161,9 +151,10 @@ def _count_planned_iterations(session: Session, job: Job, changes: Changes) -> i
     """Count the iterations of a job with all pending changes and this one."""
     begun = read_job_segments(session, [job.id]).get(job.id, ())
     last_start = max((segment.from_iteration for segment in begun), default=0)
+    requested = read_pending_changes(session, [job.id]).get(job.id, ())
     pending = [
         Segment(from_iteration=last_start, changes=pending_changes)
-        for pending_changes in (*read_pending_changes(session, job.id), changes)
+        for pending_changes in (*requested, changes)
     ]
     return count_iterations(StyleParams.model_validate(job.params), (*begun, *pending))
 

@@ -29,7 +29,7 @@ from shared.queries.details import load_details
 from shared.queries.jobs import get_job
 from shared.queue import Notifier
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 OWNER = LOCAL_OWNER_ID
