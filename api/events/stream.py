@@ -76,6 +76,7 @@ class EventStream:
         self._dependencies, self._subscription = dependencies, subscription
         self._options, self._clock = options, clock
         self._last_replayed: dict[str, int] = {}  # number of the event, by job id
+        self._has_replayed_end = False
         # Built now: the text is generated after the request context has ended.
         refusal = error_response(Unauthenticated(KEY_NO_LONGER_VALID))
         self._refusal = refusal.get_data(as_text=True)
@@ -99,7 +100,7 @@ class EventStream:
             and terminal
             and not self._subscription.is_expired
         ):
-            if terminal[0].id not in self._last_replayed:
+            if not self._has_replayed_end:
                 yield _end_event(terminal[0])
             return
         yield from self._live(timings)
@@ -126,6 +127,7 @@ class EventStream:
             for message in event_messages(database, events):
                 yield _format_message(message)
                 self._last_replayed[message.job_id] = message.seq or 0
+                self._has_replayed_end |= message.kind == END
             after = events[-1].seq if len(events) == _BATCH_SIZE else None
 
     def _live(self, timings: StreamTimings) -> Iterator[str]:

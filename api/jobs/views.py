@@ -110,9 +110,10 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
     s202=JobObject, s412=None, s428=None,
 )  # fmt: skip
 def change_job(path: JobPath) -> Response:
-    """Change weights, iterations, name, priority; parameters need If-Match.
+    """Change weights, iterations, priority, name, tags; parameters need If-Match.
 
-    If-Match takes the revision of the job. 202: the worker applies the
+    If-Match takes the revision of the job. Name, tags and metadata can change in every
+    state, if they are sent alone; all else only until the job has ended. 202: the worker applies the
     change at the next iteration, and `segments` says at which.
     """
     database = current_dependencies().database
