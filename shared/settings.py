@@ -223,7 +223,9 @@ class Settings(BaseSettings):
             # As a browser writes it: lower case, and nothing behind the port.
             written = f"{parts.scheme}://{parts.netloc.lower()}"
             if parts.scheme not in {"http", "https"} or origin != written:
-                raise ValueError(f"{origin!r} is no origin, such as https://app.example")
+                raise ValueError(
+                    f"{origin!r} is no origin, such as https://app.example"
+                )
             if "*" in origin or "@" in origin or not parts.hostname:
                 raise ValueError(f"{origin!r} does not name one host")
             if parts.port == {"http": 80, "https": 443}[parts.scheme]:

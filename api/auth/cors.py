@@ -1,8 +1,9 @@
 """CORS: web pages of other origins that may use the API, with an API key.
 
 `IMPASTO_ORIGINS` names them. A page sends its key in the Authorization header. Cookies
-are not accepted from it: no answer has `Access-Control-Allow-Credentials`, without which
-a browser shows no answer to a request with cookies. https://fetch.spec.whatwg.org/#cors
+are not accepted from it: no answer has `Access-Control-Allow-Credentials`, and without
+it a browser shows no answer to a request with cookies. See
+https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text of more than a kilobyte is compressed for those who accept it; nothing else is."""
+"""Text of more than a kilobyte is compressed for those who accept it."""
 
 from __future__ import annotations
 
