@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     )
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default_factory=tuple,
-        description="origins of web pages that may use the API (CORS), each with a key: "
-        "`https://HOST:PORT`, separated by commas; needs `IMPASTO_AUTH=keys`",
+        description="origins of web pages that may use the API (CORS), each with a "
+        "key: `https://HOST:PORT`, separated by commas; needs `IMPASTO_AUTH=keys`",
     )
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
