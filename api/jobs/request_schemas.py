@@ -29,6 +29,7 @@ from api.http.schemas import (
     File,
     Name,
     RequestBody,
+    require_printable,
     with_example,
     without_null,
 )
@@ -77,7 +78,11 @@ def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # Databases refuse NUL; other control characters are invisible.
-Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tag = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(require_printable),
+]
 Tags = Annotated[
     tuple[Tag, ...],
     Field(max_length=20, description="for `tag=` of the list", examples=[["series-3"]]),

@@ -96,13 +96,7 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
             "description": "A self-hosted render farm for neural style transfer.",
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [
-            {"url": "/", "description": "the server that sends this document"},
-            {
-                "url": "http://127.0.0.1:8470",
-                "description": "`impasto up`, on this machine",
-            },
-        ],
+        "servers": [{"url": "/", "description": "the server that sends this document"}],
         "tags": [
             {"name": blueprint.name, "description": blueprint.description}
             for blueprint in blueprints
