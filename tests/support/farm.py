@@ -30,6 +30,7 @@ from shared.queries.jobs import get_job
 from shared.queue import Notifier
 from shared.settings import Settings
 from shared.storage.backends import open_storage
+from tests.support.forked_process import ForkedProcess, run_module
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 OWNER = LOCAL_OWNER_ID
@@ -94,8 +95,19 @@ class Farm:
     def start_worker(self, slot=None, module="worker.app", **environment):
         """Start a worker on a place of its own, as a fleet of many would."""
         number = str(len(self.processes) if slot is None else slot)
-        options = ["--device", "cpu", "--slot", number]
-        return self.start(module, *options, **environment)
+        process = ForkedProcess(
+            run_module,
+            module,
+            "--device",
+            "cpu",
+            "--slot",
+            number,
+            environment={**self.environment(), **environment},
+            out=os.devnull,
+            err=self.settings.home / "log",
+        )
+        self.processes.append(process)
+        return process
 
     def submit(self, *, notify=True, seed=1, content=None, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""
