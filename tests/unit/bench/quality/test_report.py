@@ -108,8 +108,9 @@ def test_peers_are_listed_with_their_time_and_what_came_late() -> None:
 
 
 @pytest.mark.weights
+@pytest.mark.usefixtures("weights_dir", "forked_measure")
 def test_a_pair_is_painted_scored_and_can_be_scored_again(
-    tmp_path: Path, weights_dir: Path
+    tmp_path: Path,
 ) -> None:
     """With stand-ins for the heads of LPIPS, which come from the package index."""
     pack_heads(tmp_path)
