@@ -78,7 +78,7 @@ class Farm:
         return done.stdout.strip()
 
     def show(self, job_id):
-        """Ask the server itself: a process of the command line takes ten times as long."""
+        """Ask the server itself, which takes less than a process of ours."""
         return httpx2.get(f"{self.url}/v1/jobs/{job_id}").raise_for_status().json()
 
     def wait_until_worked_at(self, job_id):

@@ -37,6 +37,10 @@ OWNER = LOCAL_OWNER_ID
 ROOT = Path(__file__).parents[2]
 EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
 
+# Lasts five seconds on a worker that `Farm.start_worker` started.
+LONG = {"max_edge": 64, "schedule": ((48, 30), (64, 30))}
+SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+
 # As fast as the design allows for tests: three heartbeats fit a lease.
 FAST = {
     "lease_seconds": 3,
@@ -92,7 +96,9 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_worker(self, slot=None, module="worker.app", **environment):
+    def start_worker(
+        self, slot=None, module="tests.support.paced_worker", **environment
+    ):
         """Start a worker on a place of its own, as a fleet of many would."""
         number = str(len(self.processes) if slot is None else slot)
         process = ForkedProcess(

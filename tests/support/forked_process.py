@@ -71,7 +71,7 @@ def run_module(name, *options):
 
 
 def run_program(text, *arguments, **environment):
-    """`python -c text arguments` with these variables besides; without those of None."""
+    """`python -c text arguments`, with these variables; without those of None."""
     variables = {**os.environ, **environment}
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")

@@ -14,10 +14,10 @@ from shared.maintenance.rescue import mark_notified
 from shared.states import JobState, StateReason
 from shared.tracing import CURRENT_TRACE, parse_traceparent
 from shared.workers.registry import list_workers
-from tests.support.processes import PATIENCE_SECONDS
+from tests.support.farm import LONG, SHORT
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 
-LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
-SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+UNPACED = {"max_edge": 64, "schedule": ((64, 3000),)}
 
 
 def has_checkpoint(job):
@@ -85,26 +85,26 @@ def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
     assert traces[ids[-1]] == trace.trace_id
 
 
-def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
+def test_a_fleet_of_two_replaces_a_killed_worker_and_ends(farm):
     fleet = farm.start("worker.supervisor", "--devices", "cpu*2")
-    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
-    held = [farm.wait(job_id, has_checkpoint) for job_id in ids]
-    assert len({job.worker_id for job in held}) == 2
-    first, _second = before = _children(fleet.pid)
-    devices = sorted(entry.device for entry in list_workers(farm.db))
+    devices = wait_until(lambda: len(found := devices_of(farm)) == 2 and found)
     assert devices[1] == f"{devices[0]}-1"
+    first, second = _children(fleet.pid)
+    before = {entry.id for entry in list_workers(farm.db)}
 
     first.kill()
 
-    ended = [farm.wait_end(job_id) for job_id in ids]
-    assert [job.state for job in ended] == [JobState.SUCCEEDED] * 2
-    assert sorted(job.fence for job in ended) == [1, 3]
-    after = _children(fleet.pid)
-    assert len(after) == 2
-    assert after != before
+    wait_until(lambda: len({e.id for e in list_workers(farm.db)} - before) == 1)
+    assert devices_of(farm) == devices
+    replaced = set(_children(fleet.pid)) - {first, second}
+    assert len(replaced) == 1
     fleet.terminate()
     assert fleet.wait(PATIENCE_SECONDS) == 0
     assert _children(fleet.pid) == []
+
+
+def devices_of(farm):
+    return sorted(entry.device for entry in list_workers(farm.db))
 
 
 def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
@@ -118,7 +118,7 @@ def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
 
 def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
     fleet = farm.start("worker.supervisor", "--devices", "cpu")
-    job_id = farm.submit(**LONG)
+    job_id = farm.submit(**UNPACED)
     farm.wait(job_id, is_running)
     children = _children(fleet.pid)
 
