@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
 
 # Lasts five seconds on a worker that `Farm.start_worker` started.
-LONG = {"max_edge": 64, "schedule": ((48, 30), (64, 30))}
+LONG = {"max_edge": 64, "schedule": ((48, 20), (64, 20))}
 SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
 
 # As fast as the design allows for tests: three heartbeats fit a lease.

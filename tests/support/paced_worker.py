@@ -11,7 +11,7 @@ from unittest.mock import patch
 from worker.app import main as run_worker
 from worker.engine.vgg.network import Network
 
-PASS_SECONDS = 0.08
+PASS_SECONDS = 0.12
 HEARTBEAT_SECONDS = 0.5  # between those of a registration
 
 
