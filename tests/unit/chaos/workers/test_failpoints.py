@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -15,7 +14,7 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.maintenance import loop
 from shared.storage import Storage
-from tests.support.farm import ROOT
+from tests.support.forked_process import run_program
 from tests.support.job_rows import claim, submit
 from worker import runner
 
@@ -86,8 +85,7 @@ def test_other_points_are_passed(installed, db):
     ],
 )
 def test_a_worker_ends_at_the_point_that_was_named(tmp_path, point, there, unfinished):
-    command = [sys.executable, "-c", ENDS_AT, str(tmp_path), point]
-    ended = subprocess.run(command, cwd=ROOT, check=False)
+    ended = run_program(ENDS_AT, str(tmp_path), point)
 
     files = list(tmp_path.rglob("blobs/results/job_a/*"))
     assert ended.returncode == 1
