@@ -10,6 +10,7 @@ from flask import Flask
 from api import estimates, queue
 from api.assets import views as assets
 from api.auth.authenticate import authenticate_request
+from api.auth.cors import add_cors_headers, answer_preflight
 from api.auth.key_cache import KeyCache
 from api.auth.rate_limit import (
     RateLimiter,
@@ -20,6 +21,7 @@ from api.dependencies import Dependencies, install
 from api.events import views as events
 from api.explorations import views as explorations
 from api.http.body import end_work, require_length
+from api.http.compression import compress_response
 from api.http.headers import (
     add_headers,
     begin_request,
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.queue import Notifier
     from shared.settings import Settings
-    from shared.storage.base import Storage
+    from shared.storage import Storage
 
 _MODULES = (
     *(assets, jobs, events, explorations, actions, results, frames, history),
@@ -104,6 +106,8 @@ def _before_request() -> Response | None:
     """Do what comes before each view, in one hook: each costs a poll some time."""
     metrics.begin_request()
     begin_request()  # so that refusals too carry a Request-Id
+    if (preflight := answer_preflight()) is not None:
+        return preflight
     authenticate_request()
     count_request()
     require_length()
@@ -112,7 +116,9 @@ def _before_request() -> Response | None:
 
 def _after_request(response: Response) -> Response:
     add_headers(response)
+    add_cors_headers(response)
     add_rate_limit_headers(response)
+    compress_response(response)
     metrics.count_request(response)
     return response
 

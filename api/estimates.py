@@ -20,7 +20,7 @@ from api.jobs.request_schemas import JobForm, JobRequest
 from api.jobs.submission import check_style_job
 from shared.errors import JobNotFound, JobPurged
 from shared.jobs.submit import find_reusable_job
-from shared.params.memory import largest_fitting_edge, peak_bytes
+from shared.params.memory import largest_fitting_edge, least_bytes, peak_bytes
 from shared.params.segments import apply_segments
 from shared.queries.jobs import get_job
 from shared.queries.queue import read_queue_state
@@ -109,7 +109,10 @@ class Estimate(BaseModel):
     height: int
     iterations: int
     megapixel_iterations: float = Field(description="the work, over all scales")
-    need_mb: int = Field(description="memory that a device must have, whatever it does")
+    need_mb: int = Field(
+        description="memory that it takes at least, in small tiles if need be; "
+        "a device must have a quarter more"
+    )
     fits: bool = Field(description="whether a live worker can take it")
     largest_max_edge: int | None = Field(
         description="the largest that fits a live worker; null: this one does, or none"
@@ -160,7 +163,7 @@ def build_estimate(
             ),
             2,
         ),
-        need_mb=round(waiting.need_bytes / _MEGA),
+        need_mb=round(least_bytes(params) / _MEGA),
         fits=bool(capable_workers),
         largest_max_edge=None
         if capable_workers

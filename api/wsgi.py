@@ -11,7 +11,7 @@ from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import Notifier
 from shared.settings import settings_or_exit
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from flask import Flask

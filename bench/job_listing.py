@@ -26,7 +26,7 @@ from shared.db.migrate import migrate
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queue import Notifier
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,7 +31,7 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.queries.jobs import get_job
 from shared.states import TERMINAL
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ digests of their inputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,8 @@ from sqlalchemy import exists, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from shared.db.base import new_id
-from shared.db.job_version import bump_versions
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import Job, JobInput
+from shared.db.models.jobs import Job, JobInput, bump_versions
 from shared.errors import AssetInUse, NotFound
 from shared.states import TERMINAL
 
@@ -289,14 +288,6 @@ def _apply_options(
 
 
 def _asset_row(db: Database, new_asset: NewAsset) -> Asset:
-    return Asset(
-        id=new_id("ast"),
-        owner_id=new_asset.owner_id,
-        digest=new_asset.digest,
-        key=new_asset.key,
-        bytes=new_asset.bytes,
-        media_type=new_asset.media_type,
-        width=new_asset.width,
-        height=new_asset.height,
-        created_at=db.now,
-    )
+    columns = asdict(new_asset)
+    del columns["options"]
+    return Asset(id=new_id("ast"), created_at=db.now, **columns)

@@ -35,6 +35,7 @@ class ImpastoError(Exception):
         retryable: Whether the same thing may succeed later without a change.
         retry_after_seconds: Seconds after which a retry may succeed, if known.
         hint: What a person can do about it; empty when there is nothing to add.
+        remedy: The same on the page of its code, where the hint depends on the case.
         errors: Invalid values of the request, all of them.
         members: Further members of the problem document.
     """
@@ -45,6 +46,7 @@ class ImpastoError(Exception):
     retryable: bool = False
     retry_after_seconds: int | None = None
     hint: str = ""
+    remedy: str = ""
     errors: tuple[FieldError, ...] = ()
     members: Mapping[str, object] = {}
 
@@ -67,6 +69,7 @@ class ImpastoError(Exception):
         cls.code = code or cls.code
         cls.status = status or cls.status
         cls.retry_after_seconds = retry_after or cls.retry_after_seconds
+        cls.remedy = cls.__dict__.get("remedy") or cls.hint or cls.remedy
         if retryable is not None or retry_after:
             cls.retryable = bool(retryable or retry_after)
 
@@ -101,6 +104,8 @@ class RangeNotSatisfiable(ImpastoError, code="range-not-satisfiable", status=416
 class InvalidParams(ImpastoError, code="validation", status=422):
     """Some values are unknown or not valid; `errors` names every one of them."""
 
+    remedy = "correct the values that `errors` names, and send the request again"
+
     def __init__(self, errors: Sequence[FieldError], *, hint: str = "") -> None:
         details = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
         super().__init__(f"{len(errors)} invalid value(s): {details}", hint=hint)
@@ -119,13 +124,21 @@ class ImmutableField(InvalidParams, code="immutable-field"):
 class ImageUnreadable(ImpastoError, code="image-unreadable", status=422):
     """The uploaded bytes are not a picture this service can read."""
 
+    remedy = "send a PNG, JPEG, WebP, TIFF or AVIF file that a viewer can open"
+
 
 class ImageTooLarge(ImpastoError, code="image-too-large", status=422):
     """The picture has more pixels than this server decodes."""
 
+    remedy = "scale the picture down; /v1/capabilities has the limit"
+
 
 class UploadTooLarge(ImpastoError, code="upload-too-large", status=413):
     """The upload has more bytes than this server takes."""
+
+    remedy = (
+        "scale the picture down or save it as JPEG; /v1/capabilities has the limits"
+    )
 
 
 class DigestMismatch(ImpastoError, code="digest-mismatch", status=409, retryable=True):
@@ -142,6 +155,8 @@ class InvalidCursor(ImpastoError, code="bad-cursor", status=400):
 
 class MalformedJson(ImpastoError, code="malformed-json", status=400):
     """The text is not JSON, or has a duplicate member."""
+
+    remedy = "correct the JSON at the place that `detail` names"
 
 
 class MalformedMultipart(ImpastoError, code="malformed-multipart", status=400):
@@ -170,6 +185,8 @@ class LengthRequired(ImpastoError, code="length-required", status=411):
 
 class UnsupportedMediaType(ImpastoError, code="unsupported-media-type", status=415):
     """The media type of the body is not accepted at this address."""
+
+    remedy = "send the Content-Type that `hint` names"
 
 
 class InvalidIdempotencyKey(ImpastoError, code="bad-idempotency-key", status=400):
@@ -203,6 +220,8 @@ class Unauthenticated(ImpastoError, code="unauthenticated", status=401):
 
 class Forbidden(ImpastoError, code="forbidden", status=403):
     """The caller may not do this."""
+
+    remedy = "see docs/keys.md: who may use the server, and from where"
 
 
 class ForbiddenScope(Forbidden, code="forbidden-scope"):
@@ -239,9 +258,13 @@ class RateLimited(ImpastoError, code="rate-limited", status=429, retry_after=1):
 class ServerBusy(ImpastoError, code="busy", status=503, retry_after=5):
     """Too many uploads are being checked at once."""
 
+    remedy = "wait for Retry-After, then send the same request again"
+
 
 class TooManyUploads(ImpastoError, code="too-many-uploads", status=429, retry_after=5):
     """Too many request bodies of one owner are arriving at once."""
+
+    remedy = "send fewer bodies at once; Retry-After says when to go on"
 
 
 class TooManyStreams(ImpastoError, code="too-many-streams", status=429, retry_after=5):
@@ -271,6 +294,8 @@ class TooManyStreams(ImpastoError, code="too-many-streams", status=429, retry_af
 class NotFound(ImpastoError, code="not-found", status=404):
     """There is nothing at this address, or not yet."""
 
+    remedy = "check the id, and whose key was sent; `urls` name what is there"
+
 
 class JobNotFound(NotFound):
     """No job of the caller has this id."""
@@ -279,6 +304,8 @@ class JobNotFound(NotFound):
 class InvalidState(ImpastoError, code="invalid-state", status=409):
     """The job's state does not allow the action."""
 
+    remedy = "read the job again: `allowed_actions` says what is possible now"
+
     def __init__(
         self,
         job_id: str,
@@ -286,11 +313,14 @@ class InvalidState(ImpastoError, code="invalid-state", status=409):
         state: str,
         allowed_actions: list[str],
         detail: str = "",
+        *,
+        hint: str = "",
     ) -> None:
         names = ", ".join(allowed_actions) or "none"
         reason = f"it is {state}" + (f" and {detail}" if detail else "")
         super().__init__(
-            f"cannot {action} job {job_id}: {reason}; actions allowed now: {names}"
+            f"cannot {action} job {job_id}: {reason}; actions allowed now: {names}",
+            hint=hint,
         )
         self.members = {"state": state, "allowed_actions": allowed_actions}
 
@@ -323,6 +353,8 @@ class VersionMismatch(ImpastoError, code="version-mismatch", status=412):
 class ResultNotReady(ImpastoError, code="result-not-ready", status=409, retry_after=5):
     """The job has no finished picture yet."""
 
+    remedy = "wait until the state is `succeeded`; Retry-After says when to ask"
+
 
 class ResultUnavailable(ImpastoError, code="result-not-ready", status=409):
     """The job has ended without a picture; waiting does not help."""
@@ -344,6 +376,12 @@ class JobPurged(ImpastoError, code="purged", status=410):
     """The job was deleted by its owner; only a tombstone is left."""
 
     hint = "a deleted job does not come back; submit it again"
+
+
+class NotAcceptable(ImpastoError, code="not-acceptable", status=406):
+    """Accept allows none of the formats that there are."""
+
+    hint = "send Accept: image/png, image/jpeg, image/webp or image/tiff, or */*"
 
 
 class AssetInUse(ImpastoError, code="asset-in-use", status=409):
@@ -400,6 +438,8 @@ class UnknownSchemaRevision(ImpastoError, code="unknown-revision"):
 
 class StorageError(ImpastoError, code="storage-unavailable", status=503, retry_after=5):
     """A picture could not be read from the storage, or not written to it."""
+
+    remedy = "wait for Retry-After, then try again; the server's log has more"
 
 
 class StorageFull(StorageError, code="storage-full", retry_after=60):

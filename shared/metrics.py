@@ -74,7 +74,8 @@ def count_transition(session: Session, job: Job, event: str, state: JobState) ->
         now = time.time()  # of this host; the times of the row are the database's
         if event == Event.CLAIM and started_at is None:
             WAIT_SECONDS.observe(max(0.0, now - created_at))
-        if state == JobState.SUCCEEDED and claimed_at is not None:
+        is_success = event == Event.COMPLETE and state == JobState.SUCCEEDED
+        if is_success and claimed_at is not None:
             RUN_SECONDS.observe(max(0.0, now - claimed_at))
 
     sqlalchemy_event.listen(session, "after_commit", count, once=True)

@@ -6,12 +6,12 @@ import os
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
-from urllib.parse import quote
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _MIB = 2**20
 
@@ -64,6 +64,11 @@ class Settings(BaseSettings):
         default="none",
         description="`none`: no keys, only this machine is served; `keys`: every "
         "request needs a key",
+    )
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default_factory=tuple,
+        description="origins of web pages that may use the API (CORS), each with a "
+        "key: `https://HOST:PORT`, separated by commas; needs `IMPASTO_AUTH=keys`",
     )
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
@@ -214,6 +219,38 @@ class Settings(BaseSettings):
     @classmethod
     def _home_is_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split_origins(cls, origins: object) -> object:
+        if isinstance(origins, str):
+            return [origin.strip() for origin in origins.split(",") if origin.strip()]
+        return origins
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            # As a browser writes it: lower case, and nothing behind the port.
+            written = f"{parts.scheme}://{parts.netloc.lower()}"
+            if parts.scheme not in {"http", "https"} or origin != written:
+                raise ValueError(
+                    f"{origin!r} is no origin, such as https://app.example"
+                )
+            if "*" in origin or "@" in origin or not parts.hostname:
+                raise ValueError(f"{origin!r} does not name one host")
+            if parts.port == {"http": 80, "https": 443}[parts.scheme]:
+                raise ValueError(f"{origin!r}: browsers leave the default port out")
+        return origins
+
+    @model_validator(mode="after")
+    def _origins_need_keys(self) -> Self:
+        if self.origins and self.auth == "none":
+            raise ValueError(
+                "origins: pages of other sites need a key: set IMPASTO_AUTH=keys"
+            )
+        return self
 
     @model_validator(mode="after")
     def _winograd_is_float32(self) -> Self:

@@ -36,7 +36,7 @@ from shared.logs import configure_logging
 from shared.maintenance.loop import MaintenanceLoop
 from shared.queue import TASK_NAME, Notifier, create_celery_app, queue_name
 from shared.settings import Settings, settings_or_exit
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from worker.context import WorkerContext
 from worker.devices.device import configure_torch, select_device, set_threads
 from worker.devices.networks import NetworkCache

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint
-    from shared.storage.base import Storage
+    from shared.storage import Storage
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
     from shared.settings import Settings
-    from shared.storage.base import Storage
+    from shared.storage import Storage
     from worker.devices.device import DeviceInfo
     from worker.devices.networks import NetworkCache
 

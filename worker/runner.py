@@ -16,7 +16,7 @@ from shared.jobs.lease import JobResult, complete_job, release_job, stop_job
 from shared.metrics import LOST_LEASES
 from shared.params.kinds import JobKind
 from shared.states import JobState
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 from worker.attempts.explore import ExploreAttempt
 from worker.attempts.failures import (
     apply_retry_policy,

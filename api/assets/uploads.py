@@ -19,7 +19,7 @@ from shared.errors import (
     ImpastoError,
 )
 from shared.images.decoder_process import inspect_apart
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from api.dependencies import Dependencies
     from shared.assets import AssetOptions
     from shared.images.inspect import ImageInfo
-    from shared.storage.base import Storage
+    from shared.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from flask import Response, request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from api.assets.schemas import AssetForm, AssetObject, AssetPage
 from api.assets.service import (
@@ -21,11 +21,17 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import DIGEST, ETAG, LOCATION, NEXT_PAGE, PICTURE
 from api.http.pagination import PageQuery, read_page
-from api.http.responses import add_etag, add_next_link, image_response, json_response
+from api.http.responses import (
+    add_etag,
+    add_next_link,
+    image_response,
+    json_response,
+    page_response,
+)
 from api.http.routes import delete, get, make_blueprint, post
 from api.idempotency import idempotent
 from shared.assets import Purpose, query_assets, remove_asset
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +45,8 @@ _FOREVER = "private, max-age=31536000, immutable"
 
 class AssetsQuery(PageQuery):
     """Query parameters of the list of assets."""
+
+    item_model: ClassVar[type[BaseModel]] = AssetObject
 
     purpose: Purpose | None = Field(
         default=None,
@@ -76,7 +84,8 @@ def list_assets(query: AssetsQuery) -> Response:
 
     page = read_page(query, owner_id, "assets", read)
     data = [serialize_asset(asset) for asset in page.rows]
-    response = json_response(AssetPage(data=data, next_cursor=page.next_cursor))
+    body = AssetPage(data=data, next_cursor=page.next_cursor)
+    response = page_response(body, page.query.fields)
     add_next_link(response, "/v1/assets", page.query.link_params(), page.next_cursor)
     return response
 

@@ -1,4 +1,7 @@
-"""Event stream: snapshots of the jobs, missed events, then events as they happen."""
+"""Event stream: snapshots of the jobs, missed events, then events as they happen.
+
+Its format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from api.auth.authenticate import KEY_NO_LONGER_VALID
 from api.http.problems import error_response
-from api.http.sse import HEARTBEAT, OPENING, format_event
 from api.job_view.serializer import read_job_objects
 from api.watch.event_serializer import event_messages
 from api.watch.message import END, SNAPSHOT
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 RECONNECT = "reconnect"
 PROBLEM = "problem"  # not `error`: so an EventSource calls a lost connection
 _BATCH_SIZE = 200  # events read from the log at once
+# Without an empty line, which would end an event: some clients report it as one.
+HEARTBEAT = ": still here\n"
+_RETRY_MILLISECONDS = 3000
+OPENING = f"retry: {_RETRY_MILLISECONDS}\n"  # becomes part of the first event
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class EventStream:
         self._dependencies, self._subscription = dependencies, subscription
         self._options, self._clock = options, clock
         self._last_replayed: dict[str, int] = {}  # number of the event, by job id
+        self._has_replayed_end = False
         # Built now: the text is generated after the request context has ended.
         refusal = error_response(Unauthenticated(KEY_NO_LONGER_VALID))
         self._refusal = refusal.get_data(as_text=True)
@@ -99,7 +106,7 @@ class EventStream:
             and terminal
             and not self._subscription.is_expired
         ):
-            if terminal[0].id not in self._last_replayed:
+            if not self._has_replayed_end:
                 yield _end_event(terminal[0])
             return
         yield from self._live(timings)
@@ -126,6 +133,7 @@ class EventStream:
             for message in event_messages(database, events):
                 yield _format_message(message)
                 self._last_replayed[message.job_id] = message.seq or 0
+                self._has_replayed_end |= message.kind == END
             after = events[-1].seq if len(events) == _BATCH_SIZE else None
 
     def _live(self, timings: StreamTimings) -> Iterator[str]:
@@ -162,6 +170,18 @@ class EventStream:
         return message.seq is not None and message.seq <= self._last_replayed.get(
             message.job_id, 0
         )
+
+
+def format_event(kind: str, data: str, event_id: int | None = None) -> str:
+    """Return the text of one event.
+
+    Args:
+        kind: Type of the event, as in `addEventListener(kind, ...)`.
+        data: JSON in one line.
+        event_id: Last-Event-ID of a client that reconnects; None leaves it unchanged.
+    """
+    id_line = "" if event_id is None else f"id: {event_id}\n"
+    return f"event: {kind}\n{id_line}data: {data}\n\n"
 
 
 def _format_message(message: Message) -> str:

@@ -15,9 +15,8 @@ from api.dependencies import current_dependencies
 from api.events.stream import EventStream, StreamOptions
 from api.http.header_sets import EVENT_STREAM, NEXT_PAGE
 from api.http.pagination import Query
-from api.http.prefer import prefers_stream
+from api.http.prefer import STREAM_TYPE, prefers_stream
 from api.http.routes import get, make_blueprint
-from api.http.sse import MEDIA_TYPE
 from api.job_view.lookup import JobPath, find_job
 from api.job_view.schemas import LogPage
 from api.watch.event_serializer import serialize_events
@@ -59,7 +58,7 @@ data: {"type":"end","seq":23,"job_id":"job_01JD8ZQ6V0","state":"succeeded", ...}
 """
 _EVENTS = (
     LogPage,
-    {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE_STREAM}},
+    {STREAM_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE_STREAM}},
 )
 
 
@@ -196,7 +195,7 @@ def _stream_response(
         last_seq = read_latest_seq(dependencies.database)
         stream = EventStream(dependencies, subscription, options)
         text = stream.generate(snapshots(), last_seq)
-        response = Response(text, mimetype=MEDIA_TYPE)
+        response = Response(text, mimetype=STREAM_TYPE)
         response.vary.add("Accept")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"  # of nginx: pass on each event

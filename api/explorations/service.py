@@ -35,6 +35,7 @@ EXPLORATION_FORM = FormSpec(
     ExplorationForm,
     "curl -F picture=@one.jpg -F picture=@two.jpg ...",
     f"""{CURL_AS_JSON} -d '{{"layers": ["relu3_1"]}}'""",
+    takes_asset_ids=True,
 )
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "samples" / "photos"
 
@@ -60,9 +61,9 @@ def submit_exploration(
         exploration = collect_body_errors(
             content.body, ExplorationRequest, errors, dependencies.database.time
         )
-        if not content.body.get("pictures"):
+        if not (content.body.get("pictures") or errors or content.errors):
             _add_shipped_pictures(content)
-        names = _picture_names(content.body["pictures"])
+        names = _picture_names(content.body.get("pictures"))
         pictures, unknown, refused = find_pictures(
             dependencies, owner_id, names, content.uploads
         )
@@ -90,7 +91,7 @@ def _place_files(content: SubmissionContent, form: Form) -> None:
         begin = len(named)
         named += [
             content.add_file(file, f"/pictures/{begin + number}", f"picture/{number}")
-            for number, file in enumerate(form.files["picture"][:MAX_PICTURES])
+            for number, file in enumerate(form.pictures["picture"][:MAX_PICTURES])
         ]
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TEXT: dict[str, Any] = {"type": "string"}
-_ASCII = "^[ -~]*$"
+_ASCII = "^[!-~]([ -~]*[!-~])?$"  # HTTP drops spaces at both ends
 
 
 @dataclass(frozen=True, slots=True)

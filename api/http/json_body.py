@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
+_INTEGERS_END = 2**63  # of integers that any body has
 _MAX_DEPTH = 20  # bodies of the API need three
 
 
@@ -69,7 +70,10 @@ def parse_json(text: str, field: str) -> object:
     """
     try:
         value: object = json.loads(
-            text, object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
+            text,
+            object_pairs_hook=_reject_duplicates,
+            parse_constant=_reject_constant,
+            parse_float=_read_number,
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(
@@ -97,6 +101,13 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _read_number(text: str) -> float:
+    """Return 64.0 as the integer 64, which it is in JSON Schema."""
+    number = float(text)
+    is_integer = number.is_integer() and abs(number) < _INTEGERS_END
+    return int(number) if is_integer else number
 
 
 def _is_encodable(value: object) -> bool:

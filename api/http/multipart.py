@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
+from werkzeug.sansio import multipart
+from werkzeug.sansio.multipart import Data, Epilogue, MultipartDecoder, NeedData
+from werkzeug.wsgi import get_input_stream
 
 from api.http.body import body_slot
 from api.http.json_body import JSON, parse_json, parse_list, parse_object
@@ -32,16 +35,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pydantic import BaseModel
-    from werkzeug.datastructures import FileStorage, MultiDict
     from werkzeug.wrappers import Request
 
     from api.dependencies import Dependencies
     from shared.settings import Settings
 
+    Part = tuple[str, bytearray | FileStorage]  # its name, and its text or file
     Schema = Mapping[str, Any]
 
 MULTIPART = "multipart/form-data"
 CURL_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
+ASSET_PREFIX = "ast_"
+_CHUNK_BYTES = 64 * 1024
 _EXTRA_PARTS = 4  # unknown parts that are read, so that the error can name them
 
 
@@ -55,12 +60,14 @@ class FormSpec:
             fields.
         example: Command that sends such a form, for hints.
         or_json: Command that sends it as JSON; empty if that is not possible.
+        takes_asset_ids: Whether a part may be the id of an asset instead of a file.
     """
 
     subject: str
     model: type[BaseModel]
     example: str
     or_json: str = ""
+    takes_asset_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,22 @@ class Form:
 
     Attributes:
         fields: Values by field, as they would be in JSON.
-        files: Open files by field, in the order sent.
+        pictures: Open files by field, in the order sent; in their place may be ids of
+            assets.
         errors: Errors of unknown, repeated or misplaced parts.
     """
 
     fields: dict[str, Any]
-    files: dict[str, list[FileStorage]]
+    pictures: dict[str, list[FileStorage | str]]
     errors: list[FieldError]
+
+    @property
+    def files(self) -> dict[str, list[FileStorage]]:
+        """Open files by field, in the order sent."""
+        return {
+            name: [each for each in pictures if isinstance(each, FileStorage)]
+            for name, pictures in self.pictures.items()
+        }
 
 
 @contextmanager
@@ -108,11 +124,14 @@ def read_form(
     max_parts = sum(file_limits.values()) + len(schemas) + _EXTRA_PARTS
     with report_full_disk(), ExitStack() as stack:
         with body_slot(request):
-            texts, files = _parse(request, settings, stack, max_parts)
+            parts = _parse(request, settings, stack, max_parts)
         form = Form({}, {name: [] for name in file_limits}, [])
-        _sort_files(form, files, texts, spec.model)
-        for name, text in texts.items(multi=True):
-            _add_field(form, name, text, spec.model)
+        for name, content in parts:
+            _add_part(form, name, content, spec)
+        for name, limit in file_limits.items():
+            if len(form.pictures[name]) > limit:
+                detail = f"{len(form.pictures[name])} files, at most {limit}"
+                form.errors.append(FieldError(f"/{name}", "too-many", detail))
         yield form
 
 
@@ -167,23 +186,57 @@ def _check_length(request: Request, settings: Settings) -> None:
         )
 
 
+def _read_parts(
+    request: Request, settings: Settings, stack: ExitStack, max_parts: int
+) -> list[Part]:
+    """Read the parts of a form in their order: texts as bytes, files as files."""
+    boundary = request.mimetype_params.get("boundary", "").encode("ascii")
+    if not boundary:
+        raise ValueError("its boundary is missing")
+    decoder = MultipartDecoder(boundary, MAX_FIELD_BYTES, max_parts=max_parts)
+    stream = get_input_stream(
+        request.environ, max_content_length=max_body_bytes(settings)
+    )
+    parts: list[Part] = []
+    chunk: bytes | None = b""
+    while chunk is not None:
+        chunk = stream.read(_CHUNK_BYTES) or None  # None: the end
+        decoder.receive_data(chunk)
+        while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+            if isinstance(event, multipart.Field | multipart.File):
+                parts.append(_open_part(event, settings, stack))
+            elif isinstance(event, Data):
+                _write(parts[-1][1], event.data)
+    return parts
+
+
+def _open_part(
+    event: multipart.Field | multipart.File, settings: Settings, stack: ExitStack
+) -> Part:
+    if event.name is None:
+        raise ValueError("a part has no name")
+    if isinstance(event, multipart.Field):
+        return event.name, bytearray()
+    file = stack.enter_context(BoundedFile(settings.max_upload_bytes, event.filename))
+    return event.name, FileStorage(
+        file, event.filename, event.name, headers=event.headers
+    )
+
+
+def _write(content: bytearray | FileStorage, data: bytes) -> None:
+    if isinstance(content, FileStorage):
+        content.stream.write(data)
+    elif len(content) + len(data) > MAX_FIELD_BYTES:
+        raise RequestEntityTooLarge
+    else:
+        content += data
+
+
 def _parse(
     request: Request, settings: Settings, stack: ExitStack, max_parts: int
-) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
-    def bounded_file(
-        *_: object, filename: str | None = None, **__: object
-    ) -> BoundedFile:
-        return stack.enter_context(BoundedFile(settings.max_upload_bytes, filename))
-
-    parser = FormDataParser(
-        stream_factory=bounded_file,
-        max_form_memory_size=MAX_FIELD_BYTES,
-        max_content_length=max_body_bytes(settings),
-        max_form_parts=max_parts,
-        silent=False,
-    )
+) -> list[Part]:
     try:
-        _, texts, files = parser.parse_from_environ(request.environ)
+        parts = _read_parts(request, settings, stack, max_parts)
     except RequestEntityTooLarge as error:
         raise UploadTooLarge(
             f"the form is too large: at most {MAX_FIELD_BYTES:,} bytes of text, "
@@ -191,42 +244,64 @@ def _parse(
         ) from error
     except ValueError as error:
         raise MalformedMultipart(f"the form cannot be read: {error}") from error
-    return texts, files
+    for _, content in parts:
+        if isinstance(content, FileStorage):
+            content.stream.seek(0)
+    return parts
 
 
-def _sort_files(
-    form: Form,
-    files: MultiDict[str, FileStorage],
-    texts: MultiDict[str, str],
-    model: type[BaseModel],
+def _add_part(
+    form: Form, name: str, content: bytearray | FileStorage, spec: FormSpec
 ) -> None:
-    """Add the files to the form; those of JSON fields become texts."""
-    for name, file in files.items(multi=True):
-        if name in form.files:
-            if file.filename or file.stream.read(1):  # else: an empty input of a page
-                file.stream.seek(0)
-                form.files[name].append(file)
-        elif name in json_fields(model):  # curl -F params=@params.json
-            texts.add(name, file.read(MAX_FIELD_BYTES).decode(errors="replace"))
-        else:
-            form.errors.append(_unknown_part(name, model))
-    for name, limit in _file_limits(model).items():
-        if len(form.files[name]) > limit:
-            detail = f"{len(form.files[name])} files, at most {limit}"
-            form.errors.append(FieldError(f"/{name}", "too-many", detail))
+    if name in form.pictures:
+        _add_picture(form, name, content, spec)
+    elif name not in _field_schemas(spec.model):
+        form.errors.append(_unknown_part(name, spec.model))
+    elif isinstance(content, bytearray):
+        _add_field(form, name, content, spec.model)
+    elif name in json_fields(spec.model):  # curl -F params=@params.json
+        data = content.read(MAX_FIELD_BYTES + 1)
+        if len(data) > MAX_FIELD_BYTES:
+            raise UploadTooLarge(
+                f"the file of {name!r} has more than {MAX_FIELD_BYTES:,} bytes"
+            )
+        _add_field(form, name, data, spec.model)
+    else:
+        form.errors.append(_unknown_part(name, spec.model))
 
 
-def _add_field(form: Form, name: str, text: str, model: type[BaseModel]) -> None:
-    schema = _field_schemas(model).get(name)
-    if name in form.files:
-        detail = f"must be a file: curl -F {name}=@picture.jpg"
-        form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
-    elif schema is None:
-        form.errors.append(_unknown_part(name, model))
-    elif name in form.fields:
+def _add_picture(
+    form: Form, name: str, content: bytearray | FileStorage, spec: FormSpec
+) -> None:
+    """Add a file to the form, or the id of an asset in its place."""
+    if isinstance(content, FileStorage):
+        if content.filename or content.stream.read(1):  # else: an empty input of a page
+            content.stream.seek(0)
+            form.pictures[name].append(content)
+        return
+    text = content.decode(errors="replace").strip()
+    if spec.takes_asset_ids and text.startswith(ASSET_PREFIX):
+        form.pictures[name].append(text)
+        return
+    or_id = f", or the id of an asset: -F {name}={ASSET_PREFIX}..."
+    detail = f"must be a file: curl -F {name}=@picture.jpg"
+    detail += or_id if spec.takes_asset_ids else ""
+    form.errors.append(FieldError(f"/{name}", "not-a-file", detail))
+
+
+def _add_field(
+    form: Form, name: str, content: bytes | bytearray, model: type[BaseModel]
+) -> None:
+    try:
+        text = content.decode().strip()
+    except UnicodeDecodeError as error:
+        detail = f"is not UTF-8, at byte {error.start}"
+        form.errors.append(FieldError(f"/{name}", "encoding", detail))
+        return
+    if name in form.fields:
         form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
-    elif text.strip():  # an empty input of a page is as good as none
-        form.fields[name] = _read_value(name, text.strip(), schema)
+    elif text:  # an empty input of a page is as good as none
+        form.fields[name] = _read_value(name, text, _field_schemas(model)[name])
 
 
 def _read_value(name: str, text: str, schema: Schema) -> object:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from api.dependencies import current_dependencies
 from shared.db.models.assets import Asset
@@ -70,12 +70,24 @@ Row = TypeVar("Row", Job, Asset, ApiKey)
 PageQueryT = TypeVar("PageQueryT", bound="PageQuery")
 
 
-_PAGE_PARAMS = {"limit", "cursor", "count"}  # all others are filters
+_PAGE_PARAMS = {"limit", "cursor", "count", "fields"}  # all others are filters
+
+
+def _split_commas(value: object) -> list[str]:
+    texts = value if isinstance(value, list | tuple) else [value]
+    return [name.strip() for text in texts for name in str(text).split(",")]
 
 
 class PageQuery(Query):
     """Query parameters of a list."""
 
+    item_model: ClassVar[type[BaseModel]]
+
+    fields: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
+        default=[],
+        description="only these members of each item, repeated or with commas between "
+        "them; the others are left out",
+    )
     limit: int = Field(default=50, ge=1, le=200, description="rows per page, at most")
     cursor: str | None = Field(
         default=None,
@@ -83,10 +95,24 @@ class PageQuery(Query):
         "need not be sent again",
     )
 
+    @field_validator("fields")
+    @classmethod
+    def _are_members(cls, fields: list[str]) -> list[str]:
+        known = cls.item_model.model_fields
+        if unknown := [name for name in fields if name not in known]:
+            names = ", ".join(known)
+            raise ValueError(f"{unknown[0][:40]!r} is no member; known: {names}")
+        return fields
+
     def link_params(self) -> dict[str, object]:
         """Return the parameters that the URL of the next page repeats."""
         params = self.model_dump(mode="json", exclude_none=True, exclude={"cursor"})
-        return {name: value for name, value in params.items() if value != []}
+        written = {True: "true", False: "false"}
+        return {
+            name: written[value] if isinstance(value, bool) else value
+            for name, value in params.items()
+            if value != []
+        }
 
     def active_filters(self) -> dict[str, object]:
         """Return the filters of this request, by query parameter."""

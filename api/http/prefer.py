@@ -6,8 +6,7 @@ import re
 
 from flask import request
 
-from api.http.sse import MEDIA_TYPE
-
+STREAM_TYPE = "text/event-stream"
 MAX_WAIT_SECONDS = 60
 
 _WAIT_PATTERN = re.compile(
@@ -28,5 +27,5 @@ def prefers_stream() -> bool:
     """Return whether the current request prefers a stream to a page."""
     if request.method == "HEAD":
         return False  # there is no body whose end would free the stream slot
-    offered = ["application/json", MEDIA_TYPE]
-    return request.accept_mimetypes.best_match(offered) == MEDIA_TYPE
+    offered = ["application/json", STREAM_TYPE]
+    return request.accept_mimetypes.best_match(offered) == STREAM_TYPE

@@ -14,7 +14,7 @@ from werkzeug.wsgi import FileWrapper
 from shared.errors import VersionMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import IO
 
     from pydantic import BaseModel
@@ -25,6 +25,20 @@ _CHUNK_BYTES = 64 * 1024
 def json_response(body: BaseModel, status: int = 200) -> Response:
     """Respond with a model as JSON."""
     return Response(body.model_dump_json(), status, mimetype="application/json")
+
+
+def page_response(page: BaseModel, fields: Sequence[str]) -> Response:
+    """Respond with a page of a list; with `fields`, its items have only these members.
+
+    Args:
+        page: Model whose member `data` has the items.
+        fields: Members of an item, or none for all.
+    """
+    if not fields:
+        return json_response(page)
+    include: dict[str, Any] = dict.fromkeys(type(page).model_fields, True)
+    include["data"] = {"__all__": set(fields)}
+    return Response(page.model_dump_json(include=include), mimetype="application/json")
 
 
 def add_etag(response: Response) -> Response:

@@ -27,12 +27,28 @@ if TYPE_CHECKING:
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
+# Categories of what is invisible: controls, formats such as U+202E, which shows a text
+# from right to left, surrogates, private use, unassigned.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
+# Formats without which scripts and emoji fall apart: joiners, and the tags of flags.
+_JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
+
+
+def require_printable(text: str) -> str:
+    """Return text for people unless it has control or format characters.
+
+    Raises:
+        PydanticCustomError: It has some.
+    """
+    for each in text:
+        if unicodedata.category(each) in _INVISIBLE and each not in _JOINERS:
+            detail = f"must have no control or format characters, as U+{ord(each):04X}"
+            raise PydanticCustomError("unprintable", detail)
+    return text
+
+
 def _printable(name: str | None) -> str | None:
-    # Formats (Cf) join letters and emoji; controls, surrogates and the rest do not.
-    refused = {"Cc", "Cs", "Co", "Cn"}
-    if name and any(unicodedata.category(each) in refused for each in name):
-        raise PydanticCustomError("unprintable", "must have no control characters")
-    return name or None
+    return require_printable(name) if name else None
 
 
 # A name for people, without outer spaces; None if nothing is left.
@@ -52,6 +68,17 @@ EXAMPLE_TIME = "2026-01-31T12:00:00Z"
 def with_example(example: dict[str, Any]) -> ConfigDict:
     """Return the configuration of a frozen model that has an example in OpenAPI."""
     return ConfigDict(frozen=True, json_schema_extra={"examples": [example]})
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON schema without null, where null is refused or cannot be written."""
+    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if not options or len(options) == len(schema["anyOf"]):
+        return schema
+    outer = {k: v for k, v in schema.items() if k != "anyOf"}
+    if outer.get("default", ...) is None:
+        del outer["default"]
+    return {**options[0], **outer} if len(options) == 1 else {"anyOf": options, **outer}
 
 
 class DocumentedAs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.http.schemas import (
     EXAMPLE_ASSET_ID,
@@ -16,8 +16,10 @@ from api.http.schemas import (
     ResponseModel,
     with_example,
 )
-from shared.params.kinds import JobKind, Params
+from shared.params.explore import ExploreParams
+from shared.params.kinds import JobKind
 from shared.params.segments import Changes
+from shared.params.style import StyleParams
 from shared.states import Completion, JobState, Relation
 
 PriorityWord = Literal["low", "normal", "high"]
@@ -141,7 +143,7 @@ class Output(ResponseModel):
 class JobError(ResponseModel):
     """Error of a job, or of its last attempt."""
 
-    code: str
+    code: str = Field(description="of docs/errors.md; more may follow")
     message: str
     hint: str
     retryable: bool
@@ -164,7 +166,10 @@ class JobWorker(ResponseModel):
 class JobWarning(ResponseModel):
     """Something about the job that its owner should know, though it is no error."""
 
-    code: str
+    code: str = Field(
+        description="made-smaller, computed-in-tiles, profile-not-used, "
+        "recipe-left-out, checkpoint-skipped or result-not-stored-yet; more may follow"
+    )
     message: str
 
 
@@ -188,6 +193,28 @@ class JobUrls(ResponseModel):
     manifest: str
     tree: str
     content: str | None = Field(description="null: it was deleted, or there is none")
+
+
+class StyleParamsOfJob(StyleParams):
+    """Parameters of a job that paints."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"title": "StyleParamsOfJob", "required": ["styles"]}
+    )
+
+
+class ExploreParamsOfJob(ExploreParams):
+    """Parameters of an exploration."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"title": "ExploreParamsOfJob", "required": ["layers"]}
+    )
+
+
+# The required member tells the kinds apart: by it, generated clients choose a class.
+DocumentedParams = Annotated[
+    dict[str, Any], DocumentedAs(StyleParamsOfJob | ExploreParamsOfJob)
+]
 
 
 class SegmentObject(ResponseModel):
@@ -328,7 +355,7 @@ class JobObject(ResponseModel):
     max_attempts: int
     fence: int
     parent: Parent | None
-    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
+    params: DocumentedParams = Field(
         description="of kind style or explore; with defaults"
     )
     segments: list[SegmentObject] = Field(description="changes of parameters, in order")

@@ -62,9 +62,17 @@ def read_job_object(
     return serialize_job(job, load_details(database, [job], with_queue=with_queue))
 
 
-def read_job_objects(database: Database, rows: Sequence[Job]) -> list[JobObject]:
-    """Return the job objects of rows, reading what belongs to all of them at once."""
-    details = load_details(database, rows, with_queue=True)
+def read_job_objects(
+    database: Database, rows: Sequence[Job], *, with_queue: bool = True
+) -> list[JobObject]:
+    """Return the job objects of rows, reading what belongs to all of them at once.
+
+    Args:
+        database: Database to read.
+        rows: Rows of the jobs.
+        with_queue: Whether to read the queue; without it, `queue` is null.
+    """
+    details = load_details(database, rows, with_queue=with_queue)
     return [serialize_job(job, details) for job in rows]
 
 

@@ -36,6 +36,7 @@ from api.job_view.lookup import JobPath, find_job
 from api.job_view.responses import job_response
 from api.job_view.schemas import JobObject
 from api.jobs.request_schemas import (
+    NEVER_NULL,
     CancelBody,
     ChangeBody,
     ExtendBody,
@@ -55,7 +56,7 @@ from shared.jobs.forks import ForkRequest, extend, fork, retry
 from shared.jobs.steering import JobChange
 from shared.params.segments import Changes
 from shared.states import JobState
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def read_change(request: Request, now: Callable[[], float]) -> JobChange:
     """
     body = read_json_object(request, (MERGE_PATCH, JSON))
     errors = immutable_field_errors(body, ChangeBody)
-    errors += null_field_errors(body, {*_PARAM_NAMES, "priority", "tags", "metadata"})
+    errors += null_field_errors(body, NEVER_NULL)
     patch = collect_body_errors(body, ChangeBody, errors, now)
     if patch is None or errors:
         raise params_error(errors)

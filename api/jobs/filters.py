@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+)
 
 from api.http.pagination import PageQuery
+from api.job_view.schemas import JobObject
 from shared.params.kinds import JobKind
 from shared.queries.listing import MAX_COUNTED, JobFilters
 from shared.states import TERMINAL, JobState
@@ -59,6 +66,8 @@ _Tag = Annotated[str, Field(max_length=64, pattern=_NO_NUL)]
 
 class JobsQuery(PageQuery):
     """Query parameters of the list of jobs."""
+
+    item_model: ClassVar[type[BaseModel]] = JobObject
 
     state: _States = Field(
         default=[],

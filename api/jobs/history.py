@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Response
 from pydantic import Field
@@ -22,22 +22,20 @@ from api.http.schemas import (
     EXAMPLE_JOB_ID,
     EXAMPLE_SHA256,
     EXAMPLE_TIME,
-    DocumentedAs,
     ResponseModel,
     to_datetime,
     with_example,
 )
 from api.job_view.lookup import JobPath, find_job
-from api.job_view.schemas import LoggedEvent
+from api.job_view.schemas import DocumentedParams, LoggedEvent
 from api.job_view.serializer import job_url
 from api.jobs.submission import params_without_asset_ids
 from api.watch.event_serializer import serialize_log_event
 from shared.jobs.checkpoints import read_loss_history
 from shared.params.formats import FORMATS, format_of_key
-from shared.params.kinds import JobKind, Params, read_params
+from shared.params.kinds import JobKind, read_params
 from shared.queries.details import load_details
-from shared.queries.jobs import read_inputs, read_job_events
-from shared.queries.lineage import read_lineage
+from shared.queries.jobs import read_inputs, read_job_events, read_lineage
 from shared.states import Completion, JobState, Relation
 
 if TYPE_CHECKING:
@@ -199,9 +197,7 @@ class Manifest(ResponseModel):
     job_id: str
     kind: JobKind
     state: JobState
-    params: Annotated[dict[str, Any], DocumentedAs(Params)] = Field(
-        description="without ids of pictures"
-    )
+    params: DocumentedParams = Field(description="without ids of pictures")
     params_digest: str | None = Field(
         description="the same for equal work of this version; null: steered, or a child"
     )

@@ -29,7 +29,9 @@ from api.http.schemas import (
     File,
     Name,
     RequestBody,
+    require_printable,
     with_example,
+    without_null,
 )
 from api.job_view.schemas import PRIORITIES, PriorityWord
 from shared.params.kinds import Params
@@ -76,7 +78,11 @@ def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # Databases refuse NUL; other control characters are invisible.
-Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tag = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(require_printable),
+]
 Tags = Annotated[
     tuple[Tag, ...],
     Field(max_length=20, description="for `tag=` of the list", examples=[["series-3"]]),
@@ -387,10 +393,31 @@ class JobForm(StyleJobOptions):
     )
 
 
+# Members of a merge patch that cannot be removed; `null_field_errors` says so.
+NEVER_NULL = {*Changes.model_fields, "priority", "tags", "metadata"}
+
+
+def _without_nulls(schema: dict[str, Any]) -> None:
+    properties = schema["properties"]
+    for name in NEVER_NULL & properties.keys():
+        properties[name] = without_null(properties[name])
+
+
+class ForkChanges(Changes):
+    """A merge patch of parameters: missing ones stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=_without_nulls)
+
+
+def _describe_change(schema: dict[str, Any]) -> None:
+    _without_nulls(schema)
+    schema["examples"] = [{"style_weight": 12.0, "tags": ["series-3", "bold"]}]
+
+
 class ChangeBody(Changes):
     """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
 
-    model_config = with_example({"style_weight": 12.0, "tags": ["series-3", "bold"]})
+    model_config = ConfigDict(json_schema_extra=_describe_change)
 
     name: Name = None
     tags: Tags | None = None
@@ -431,8 +458,9 @@ class ForkBody(RequestBody):
     )
 
     origin: ForkPoint = Field(alias="from")
-    params: Changes = Field(
-        default=Changes(), description="a merge patch of weights and iterations"
+    params: ForkChanges = Field(
+        default_factory=ForkChanges,
+        description="a merge patch of weights and iterations",
     )
     iterations: int | None = Field(
         default=None, ge=1, le=MAX_ITERATIONS, description="of the last scale"

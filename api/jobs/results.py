@@ -17,7 +17,12 @@ from api.http.responses import image_response
 from api.http.routes import get, make_blueprint
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
 from api.job_view.serializer import read_job_object
-from shared.errors import ResultNotReady, ResultPurged, ResultUnavailable
+from shared.errors import (
+    NotAcceptable,
+    ResultNotReady,
+    ResultPurged,
+    ResultUnavailable,
+)
 from shared.images.decode import open_image
 from shared.params.formats import FORMATS, ResultFormat, format_of_key
 from shared.states import TERMINAL
@@ -95,12 +100,15 @@ class ResultQuery(Query):
     )
 
 
-@get(blueprint, "/v1/jobs/<job_id>/result", *PICTURE, s200=_RESULTS, s409=None)
+@get(
+    blueprint, "/v1/jobs/<job_id>/result", *PICTURE, s200=_RESULTS, s406=None, s409=None
+)
 def show_result(path: JobPath, query: ResultQuery) -> Response:
     """Download the finished picture, in the format that its job asked for.
 
     `format`, or an Accept without the original format, converts it to another one, with
-    8 bits per channel and without recipe. Of a job with several files, the first.
+    8 bits per channel and without recipe. Of a job with several files, the first. 406:
+    Accept allows no picture.
     """
     job = find_job(path.job_id)
     key, digest = _finished_result(job)
@@ -172,7 +180,11 @@ def _format_name(key: str) -> ResultFormat:
 
 
 def _negotiate_format(original: ResultFormat) -> ResultFormat:
-    """Return the original format, unless Accept allows only other formats."""
+    """Return the original format, unless Accept allows only other formats.
+
+    Raises:
+        NotAcceptable: Accept allows no picture, such as JSON only.
+    """
     accepted = request.accept_mimetypes
     if not accepted or accepted.quality(FORMATS[original].media_type) > 0:
         return original
@@ -180,7 +192,12 @@ def _negotiate_format(original: ResultFormat) -> ResultFormat:
         name: accepted.quality(format_.media_type) for name, format_ in FORMATS.items()
     }
     best = max(qualities, key=lambda name: qualities[name])
-    return best if qualities[best] > 0 else original
+    if qualities[best] > 0:
+        return best
+    raise NotAcceptable(
+        f"the result is a picture, and Accept is {request.headers['Accept'][:60]!r}",
+        hint=f"{NotAcceptable.hint}; GET /v1/jobs/{{id}} describes the result as JSON",
+    )
 
 
 def _not_modified(etag: str) -> Response | None:

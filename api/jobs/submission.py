@@ -43,7 +43,7 @@ from shared.params.style import (
     STYLE_ROLES,
     StyleParams,
 )
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +65,7 @@ JOB_FORM = FormSpec(
     "curl -F content=@photo.jpg -F style=@painting.jpg ...",
     f"{CURL_AS_JSON} -d "
     """'{"content": {"asset_id": "..."}, "styles": [{"image": {...}}]}'""",
+    takes_asset_ids=True,
 )
 
 
@@ -169,17 +170,17 @@ def check_style_job(
 def _place_files(content: SubmissionContent, form: Form) -> None:
     """Name the files of a form in the body, where JSON would name assets."""
     for part in PICTURE_ROLES:
-        for file in form.files[part][:1]:
+        for file in form.pictures[part][:1]:
             name = content.add_file(file, f"/{part}", part)
             content.body[part] = {"asset_id": name}
-    _place_styles(content, form.files["style"][:MAX_STYLES])
+    _place_styles(content, form.pictures["style"][:MAX_STYLES])
     styles = content.body.get("styles", content.body.get("params", {}).get("styles"))
     for role in STYLE_ROLES:
         if isinstance(styles, list):
             _place_files_of_styles(content, form, role, styles)
 
 
-def _place_styles(content: SubmissionContent, files: list[FileStorage]) -> None:
+def _place_styles(content: SubmissionContent, files: list[FileStorage | str]) -> None:
     """Name the paintings of a form in the styles without an image, in their order."""
     styles = content.body.get("params", {}).get("styles")
     if styles is None:
@@ -207,7 +208,7 @@ def _place_files_of_styles(
     """Name the masks, regions or label maps of a form in the styles of the body."""
     for position in range(MAX_STYLES):
         part = f"{role}_{position}"
-        for file in form.files[part][:1]:
+        for file in form.pictures[part][:1]:
             style = styles[position] if position < len(styles) else None
             if style is None:
                 detail = (

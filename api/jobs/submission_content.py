@@ -45,17 +45,19 @@ class SubmissionContent:
     pointers: dict[str, str] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
 
-    def add_file(self, file: FileStorage, pointer: str, part: str) -> str:
-        """Add a file of a form, and return its SHA-256, by which the body names it.
+    def add_file(self, file: FileStorage | str, pointer: str, part: str) -> str:
+        """Add a picture of a form, and return the name that it has in the body.
 
         Args:
-            file: File of the form.
+            file: File of the form, named by its SHA-256; or the id of an asset.
             pointer: JSON pointer of the body at which it is named.
             part: Name of its part of the form, for errors.
         """
+        self.pointers[pointer] = f"/{part}"
+        if isinstance(file, str):
+            return file
         upload = make_upload(file.stream)
         self.uploads[upload.digest] = upload
-        self.pointers[pointer] = f"/{part}"
         return upload.digest
 
     def require_valid(

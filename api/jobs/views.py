@@ -11,7 +11,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import ETAG, IF_MATCH, JOB, NEXT_PAGE, POLL, TRACE, WAIT
 from api.http.pagination import Query, read_page
-from api.http.responses import add_next_link, json_response
+from api.http.responses import add_next_link, page_response
 from api.http.routes import delete, get, make_blueprint, patch, post
 from api.idempotency import idempotent
 from api.job_view.lookup import JobPath, find_job, require_job_id
@@ -26,7 +26,7 @@ from api.jobs.submission import submit_style_job
 from shared.jobs.deletion import purge_job
 from shared.jobs.steering import update_job
 from shared.queries.listing import MAX_COUNTED, count_jobs, query_jobs
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,13 +77,15 @@ def list_jobs(query: JobsQuery) -> Response:
     count = None
     if query.count:
         count = count_jobs(database, owner_id, page.query.filters())
+    fields = page.query.fields
+    with_queue = not fields or "queue" in fields
     body = JobPage(
-        data=read_job_objects(database, page.rows),
+        data=read_job_objects(database, page.rows, with_queue=with_queue),
         next_cursor=page.next_cursor,
         count=count,
         count_is_capped=None if count is None else count == MAX_COUNTED,
     )
-    response = json_response(body)
+    response = page_response(body, fields)
     add_next_link(response, "/v1/jobs", page.query.link_params(), page.next_cursor)
     return response
 
@@ -110,10 +112,11 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
     s202=JobObject, s412=None, s428=None,
 )  # fmt: skip
 def change_job(path: JobPath) -> Response:
-    """Change weights, iterations, name, priority; parameters need If-Match.
+    """Change weights, iterations, priority, name, tags; parameters need If-Match.
 
-    If-Match takes the revision of the job. 202: the worker applies the
-    change at the next iteration, and `segments` says at which.
+    If-Match takes the revision of the job. Name, tags and metadata can change in every
+    state, if they are sent alone; all else only until the job has ended. 202: the
+    worker applies the change at the next iteration, and `segments` says at which.
     """
     database = current_dependencies().database
     find_job(path.job_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import Response, request
 from pydantic import BaseModel, Field
@@ -12,7 +12,7 @@ from api.auth.rate_limit import key_quotas
 from api.dependencies import current_dependencies
 from api.http.header_sets import NEXT_PAGE
 from api.http.pagination import PageQuery, read_page
-from api.http.responses import add_next_link, json_response
+from api.http.responses import add_next_link, json_response, page_response
 from api.http.routes import delete, get, make_blueprint, post
 from api.http.schemas import to_datetime
 from api.http.slots import max_streams_per_owner
@@ -51,6 +51,12 @@ class KeyPath(BaseModel):
     key_id: str = Field(description="id of the key")
 
 
+class KeysQuery(PageQuery):
+    """Query parameters of the list of keys."""
+
+    item_model: ClassVar[type[BaseModel]] = KeyObject
+
+
 @get(blueprint, "/v1/me", s200=Me)
 def show_me() -> Response:
     """Tell who the caller is, what it may do, and how much."""
@@ -77,7 +83,7 @@ def show_me() -> Response:
 
 
 @get(blueprint, "/v1/keys", NEXT_PAGE, s200=KeyPage, s400=None)
-def list_keys(query: PageQuery) -> Response:
+def list_keys(query: KeysQuery) -> Response:
     """List keys, newest first: of the caller's owner, or with scope admin, of all."""
     require_scope(Scope.KEYS)
     caller = current_caller()
@@ -91,7 +97,8 @@ def list_keys(query: PageQuery) -> Response:
 
     page = read_page(query, caller.owner_id, "keys", read)
     data = [KeyObject(**_key_fields(key)) for key in page.rows]
-    response = json_response(KeyPage(data=data, next_cursor=page.next_cursor))
+    body = KeyPage(data=data, next_cursor=page.next_cursor)
+    response = page_response(body, page.query.fields)
     add_next_link(response, "/v1/keys", page.query.link_params(), page.next_cursor)
     return response
 

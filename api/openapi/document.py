@@ -24,6 +24,7 @@ from api.http.header_sets import (
 from api.http.json_body import JSON
 from api.http.multipart import MULTIPART, json_fields
 from api.http.problems import Problem, list_problem_types
+from api.http.schemas import without_null
 from api.job_view.schemas import JobObject
 from api.keys.schemas import NewKeyObject
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
 
     from api.http.routes import DocumentedBlueprint, Operation
 
@@ -40,6 +42,12 @@ _PROBLEM_TYPE = "application/problem+json"
 _DESCRIPTIONS = {
     "206": "Partial Content: the bytes that Range asks for",
     "304": "Not Modified: the ETag in If-None-Match is still the current one",
+}
+# The names are those of the answer of /v1/capabilities.
+_BODY_LIMITS = {
+    JSON: "JSON has at most `max_json_bytes` of /v1/capabilities.",
+    MULTIPART: "A form has at most `max_upload_bytes` in each file, `max_json_bytes` "
+    "in each other part and `max_request_bytes` in all, of /v1/capabilities.",
 }
 # Path parameter that takes the `id` of a new object.
 _ID_PARAMETERS: dict[object, str] = {
@@ -88,13 +96,7 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
             "description": "A self-hosted render farm for neural style transfer.",
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [
-            {"url": "/", "description": "the server that sends this document"},
-            {
-                "url": "http://127.0.0.1:8470",
-                "description": "`impasto up`, on this machine",
-            },
-        ],
+        "servers": [{"url": "/", "description": "the server that sends this document"}],
         "tags": [
             {"name": blueprint.name, "description": blueprint.description}
             for blueprint in blueprints
@@ -116,13 +118,30 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
 
 
 class _JsonSchema(GenerateJsonSchema):
-    """Generator of JSON schemas that keeps the order of members."""
+    """Generator of JSON schemas for OpenAPI, which keeps the order of members."""
 
     @override
     def sort(
         self, value: JsonSchemaValue, parent_key: str | None = None
     ) -> JsonSchemaValue:
         return value
+
+    @override
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Describe values in `additionalProperties` also if names have a pattern."""
+        described = super().dict_schema(schema)
+        for pattern, values in described.pop("patternProperties", {}).items():
+            described["additionalProperties"] = values
+            described["propertyNames"]["pattern"] = pattern
+        return described
+
+    @override
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        """Give a tuple `items`, too: `maxItems` allows no more, but tools want it."""
+        described = super().tuple_schema(schema)
+        if "prefixItems" in described:
+            described.setdefault("items", described["prefixItems"][-1])
+        return described
 
 
 def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
@@ -144,7 +163,9 @@ def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
         form = _body_models(operation).get(MULTIPART)
         if form is not None:
             properties = schemas[form.__name__]["properties"]
-            properties |= {name: _not_null(each) for name, each in properties.items()}
+            properties |= {
+                name: without_null(each) for name, each in properties.items()
+            }
     return schemas
 
 
@@ -169,6 +190,9 @@ def _describe(operation: Operation, schemas: dict[str, Node]) -> Node:
         described["requestBody"] = {
             "required": operation.body.is_required,
             "content": {kind: _body_content(kind, model) for kind, model in models},
+            "description": " ".join(
+                limit for kind, limit in _BODY_LIMITS.items() if kind in dict(models)
+            ),
         }
     return described
 
@@ -190,18 +214,7 @@ def _path_and_query(operation: Operation, schemas: dict[str, Node]) -> Iterable[
             named = {"name": name, "in": place, "required": place == "path"}
             about = {"description": schema.get("description", "")}
             value = {k: v for k, v in schema.items() if k != "description"}
-            yield {**named, **about, "schema": _not_null(value)}
-
-
-def _not_null(schema: Node) -> Node:
-    """Return the schema without null, which a form or an address cannot hold."""
-    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    if not options or len(options) == len(schema["anyOf"]):
-        return schema
-    outer = {k: v for k, v in schema.items() if k != "anyOf"}
-    if outer.get("default", ...) is None:
-        del outer["default"]
-    return {**options[0], **outer} if len(options) == 1 else {"anyOf": options, **outer}
+            yield {**named, **about, "schema": without_null(value)}
 
 
 def _body_content(kind: str, model: type[BaseModel]) -> Node:

@@ -12,7 +12,7 @@ from api.http.headers import SECURITY_HEADERS
 from api.http.problems import list_problem_types
 from api.http.routes import DocumentedBlueprint
 from api.openapi.document import build_document
-from shared.errors import NotFound
+from shared.errors import ImpastoError, NotFound
 from shared.params.style import StyleParams
 
 blueprint = Blueprint(
@@ -63,15 +63,42 @@ def docs() -> Response:
 
 
 @blueprint.get("/problems/")
-def problem_list() -> str:
-    """List every problem that the API may answer with."""
-    return render_template("problems.html", errors=list_problem_types())
+def problem_list() -> Response:
+    """List every problem that the API may answer with, as a page or as JSON."""
+    errors = list_problem_types()
+    if _prefers_json():
+        return _json_response({"data": [_problem_object(error) for error in errors]})
+    return Response(render_template("problems.html", errors=errors))
 
 
 @blueprint.get("/problems/<code>")
-def problem_page(code: str) -> str:
-    """Explain one kind of problem."""
+def problem_page(code: str) -> Response:
+    """Explain one kind of problem, on a page or as JSON."""
     errors = {error.code: error for error in list_problem_types()}
     if code not in errors:
         raise NotFound("there is no problem of this name", hint="see /problems/")
-    return render_template("problem.html", error=errors[code])
+    if _prefers_json():
+        return _json_response(_problem_object(errors[code]))
+    return Response(render_template("problem.html", error=errors[code]))
+
+
+def _prefers_json() -> bool:
+    offered = ["text/html", "application/json"]
+    return request.accept_mimetypes.best_match(offered) == "application/json"
+
+
+def _problem_object(error: type[ImpastoError]) -> dict[str, object]:
+    return {
+        "type": f"/problems/{error.code}",
+        "code": error.code,
+        "status": error.status,
+        "title": error.title,
+        "remedy": error.remedy,
+        "retryable": error.retryable,
+    }
+
+
+def _json_response(body: dict[str, object]) -> Response:
+    response = Response(json.dumps(body, sort_keys=False), mimetype="application/json")
+    response.vary.add("Accept")
+    return response

@@ -20,7 +20,7 @@ from shared.db.database import Database
 from shared.db.migrate import migrate
 from shared.queue import Notifier
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from worker.app import open_context
 from worker.devices.device import select_device
 from worker.runner import Runner

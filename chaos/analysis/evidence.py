@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from shared.clock import Clock
-from shared.db.blob_refs import unreferenced_keys
+from shared.db.base import unreferenced_keys
 from shared.db.models.assets import Asset
 from shared.db.models.auth import Owner
 from shared.db.models.jobs import Checkpoint, Job, JobEvent, JobInput, JobSegment
 from shared.errors import BlobMissing
 from shared.maintenance.orphans import OrphanCollector
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from chaos.workers.failpoints import EXIT, FREEZE, LOSE, make_lost_commit_error
+from shared import storage
 from shared.maintenance import loop
-from shared.storage import local
-from shared.storage.local import LocalStorage, _write_durably
+from shared.storage import Storage, _write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +65,9 @@ def install(traps: Failpoints) -> None:
                 setattr(caller, name, _trapped(vars(caller)[name], traps, name))
     for name in OF_LEADER:
         setattr(loop, name, _trapped(getattr(loop, name), traps, name))
-    LocalStorage.put = _trapped(LocalStorage.put, traps)
-    LocalStorage.delete = _trapped(LocalStorage.delete, traps, "delete")
-    local._write_durably = _written(_write_durably, traps)  # noqa: SLF001 - between a file's bytes and its name
+    Storage.put = _trapped(Storage.put, traps)
+    Storage.delete = _trapped(Storage.delete, traps, "delete")
+    storage._write_durably = _written(_write_durably, traps)  # noqa: SLF001 - between a file's bytes and its name
 
 
 def _trapped(

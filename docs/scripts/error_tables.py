@@ -70,7 +70,7 @@ def text() -> str:
 
 def _problems_table() -> str:
     rows = (
-        [str(error.status), f"`{error.code}`", error.title, error.hint, _again(error)]
+        [str(error.status), f"`{error.code}`", error.title, error.remedy, _again(error)]
         for error in list_problem_types()
     )
     return _table(["status", "code", "what it means", "what to do", "again"], rows)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from impasto.cli.exit_codes import ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def print_line(data: str) -> None:
@@ -15,3 +24,17 @@ def print_message(message: str) -> None:
     """Print a message for people on stderr."""
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def stop_where_disk_is_full() -> Iterator[None]:
+    """Exit with one line instead of a traceback where the block finds no space left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # At exit, Python writes what stdout still holds: that would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_message(f"error: cannot write the output: {error.strerror}")
+        raise SystemExit(ERROR) from None

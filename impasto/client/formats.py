@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from impasto.errors import CannotSave
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,17 +27,48 @@ _DEFAULT_FORMAT: FormatName = "png"
 def with_format(params: StyleParams, path: Path) -> StyleParams:
     """Add the format that the extension of `path` stands for, unless params has one.
 
-    Nothing is added for the server's default format, or an unknown extension.
+    Nothing is added for the server's default format, or a path without extension.
+
+    Raises:
+        CannotSave: It is the extension of no format, and params has none.
     """
-    implied = _FORMATS.get(path.suffix.lower(), _DEFAULT_FORMAT)
-    if implied == _DEFAULT_FORMAT or "format" in params:
+    if "format" in params:
         return params
-    return {**params, "format": implied}
+    implied = format_of(path) or _DEFAULT_FORMAT
+    return params if implied == _DEFAULT_FORMAT else {**params, "format": implied}
 
 
-def format_of(path: Path) -> str | None:
-    """Return the format that the extension of `path` stands for; None if unknown."""
-    return _FORMATS.get(path.suffix.lower())
+def format_of(path: Path) -> FormatName | None:
+    """Return the format that the extension of `path` stands for; None without one.
+
+    Raises:
+        CannotSave: It is the extension of no format.
+    """
+    extension = path.suffix.lower()
+    if extension and extension not in _FORMATS:
+        known = ", ".join(_FORMATS)
+        raise CannotSave(f"cannot save {path}: {path.suffix} is none of {known}")
+    return _FORMATS.get(extension)
+
+
+def require_jpeg_name(path: Path) -> None:
+    """Check that a preview, which is JPEG, may have this name.
+
+    Raises:
+        CannotSave: Its extension is that of another format, or of none.
+    """
+    if format_of(path) not in {None, "jpeg"}:
+        raise CannotSave(f"cannot save {path}: previews are JPEG")
+
+
+def require_folder_name(path: Path) -> None:
+    """Check that a folder to be created is not named like a picture.
+
+    Raises:
+        CannotSave: It is.
+    """
+    if path.suffix.lower() in _FORMATS and not path.is_dir():
+        raise CannotSave(f"cannot save {path}: it is to be the folder of all previews")
 
 
 def file_extension(name: object) -> str:

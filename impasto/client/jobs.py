@@ -426,11 +426,15 @@ class JobCalls:
         self, job_id: str, target: BinaryIO, *, format_name: str | None = None
     ) -> None:
         """Write the finished picture to an open file, which may be a pipe."""
-        with tempfile.TemporaryFile() as whole:  # a pipe cannot be written twice
-            path, query = job_path(job_id, "result"), {"format": format_name}
-            await self._transport.download(path, whole, query=query)
-            whole.seek(0)
-            shutil.copyfileobj(whole, target)
+        query = {"format": format_name}
+        await self._write(job_path(job_id, "result"), target, query)
+
+    @call
+    async def write_frame(
+        self, job_id: str, target: BinaryIO, iteration: int | None = None
+    ) -> None:
+        """Write a preview to an open file, as `download_frame` saves it."""
+        await self._write(_frame_path(job_id, iteration), target)
 
     @call
     async def download_outputs(
@@ -457,8 +461,7 @@ class JobCalls:
         iteration: int | None = None,
     ) -> Path:
         """Save the preview (JPEG) of an iteration, or the latest one."""
-        which = "latest" if iteration is None else str(int(iteration))
-        return await self._save(job_path(job_id, "frames", which), Path(path))
+        return await self._save(_frame_path(job_id, iteration), Path(path))
 
     @call
     async def download_frames(
@@ -479,6 +482,15 @@ class JobCalls:
     ) -> Path:
         return await save_download(self._transport, url, path, query)
 
+    async def _write(
+        self, url: str, target: BinaryIO, query: Mapping[str, str | None] | None = None
+    ) -> None:
+        with tempfile.TemporaryFile() as whole:  # a pipe cannot be written twice
+            await self._transport.download(url, whole, query=query)
+            whole.seek(0)
+            shutil.copyfileobj(whole, target)
+            target.flush()
+
     def _parse(self, response: httpx2.Response) -> Job:
         return self._with_reader(parse_model(Job, response))
 
@@ -492,3 +504,7 @@ class Jobs(JobCalls, Blocking):
 
 class AsyncJobs(JobCalls, Awaited):
     """The jobs of one server, for asyncio."""
+
+
+def _frame_path(job_id: str, iteration: int | None) -> str:
+    return job_path(job_id, "frames", "latest" if iteration is None else str(iteration))

@@ -95,15 +95,15 @@ class JobOptions(TypedDict, total=False):
 class JobChanges(TypedDict, total=False):
     """Changes of a job; None removes a value."""
 
-    content_weight: float | None
-    style_weight: float | None
-    tv_weight: float | None
-    styles: Sequence[StyleShare] | None
-    iterations: int | None
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    styles: Sequence[StyleShare]
+    iterations: int
     name: str | None
-    tags: Sequence[str] | None
-    metadata: Mapping[str, str] | None
-    priority: Literal["low", "normal", "high"] | None
+    tags: Sequence[str]
+    metadata: Mapping[str, str]
+    priority: Literal["low", "normal", "high"]
     cancel_after: str | float | None
 
 

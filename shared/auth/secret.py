@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from shared.errors import InvalidSecretFile
-from shared.storage.local import sync_folder
+from shared.storage import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -17,13 +19,16 @@ from shared.errors import DatabaseUnavailable, StorageError
 from shared.queries.jobs import read_database_clock
 from shared.queue import Notifier
 from shared.settings import Settings, settings_or_exit
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PROBE_KEY = "doctor/probe"
+    from sqlalchemy import URL
+
+_PROBE_KEY = "doctor-probe"  # in no folder, which would be left over
 _GIB = 2**30
+_SQLITE_REMEDY = "set IMPASTO_DATABASE_URL to a file in a folder that you may write"
 
 
 class Trouble(Exception):
@@ -89,13 +94,30 @@ def _check_database(settings: Settings) -> str:
     except (DatabaseUnavailable, DatabaseError) as error:
         what = str(error).partition("\n")[0]
         remedy = "start it, or set IMPASTO_DATABASE_URL to where it is"
+        if url.get_backend_name() == "sqlite":
+            remedy = _SQLITE_REMEDY
         raise Trouble(f"{shown}: {what}", remedy) from error
     if not current:
+        _require_creatable(url)
         raise Trouble(
             f"{shown}: its tables are missing or old",
             "run: impasto migrate ('impasto up' does it by itself)",
         )
     return f"{shown}, its clock is {_check_clock(settings):+.1f} s off this host's"
+
+
+def _require_creatable(url: URL) -> None:
+    """Check that a SQLite file that does not exist could be created."""
+    if url.get_backend_name() != "sqlite" or Path(str(url.database)).exists():
+        return
+    folder = next(
+        each for each in Path(str(url.database)).absolute().parents if each.exists()
+    )
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        what = f"{url.database} cannot be created in {folder}: {error.strerror}"
+        raise Trouble(what, _SQLITE_REMEDY) from error
 
 
 def _no_address() -> Trouble:

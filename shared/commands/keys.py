@@ -50,7 +50,12 @@ def create(  # noqa: PLR0913 - each is an option
     name: Annotated[str, typer.Option(help="Who or what will use it.")] = "",
     owner: Owner = None,
     admin: Annotated[
-        bool, typer.Option("--admin", help="It may do all, for all owners.")
+        bool,
+        typer.Option(
+            "--admin",
+            help="It may do all with what its owner has, and manage the keys of all "
+            "owners; it does not see their jobs and pictures.",
+        ),
     ] = False,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="It may only look.")
@@ -66,7 +71,9 @@ def create(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Make an API key and print it, once."""
     if admin and (read_only or keys):
-        raise typer.BadParameter("--admin may do all: leave --read-only and --keys out")
+        raise typer.BadParameter(
+            "--admin includes read, write and keys: leave --read-only and --keys out"
+        )
     quotas = {"max_queued": max_queued, "max_running": max_running}
     granted = {Scope.READ: True, Scope.WRITE: not read_only, Scope.KEYS: keys}
     new_key = NewKey(
@@ -85,6 +92,8 @@ def create(  # noqa: PLR0913 - each is an option
     typer.echo(token)
     scopes = key.scopes.replace(" ", ", ")
     typer.echo(f"{key.id} of {key.owner_id}, may {scopes}", err=True)
+    if owner is None:
+        typer.echo("its owner is new and has nothing yet: --owner names one", err=True)
     typer.echo("keep it: only its digest is stored, it is not shown again", err=True)
 
 

@@ -1,4 +1,4 @@
-"""Base class of the tables, and helpers for their columns and indexes."""
+"""Base class of the tables, helpers for columns and indexes, references to blobs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    select,
     text,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from ulid import ULID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from enum import StrEnum
+
+    from sqlalchemy import Column
+    from sqlalchemy.orm import Session
 
 JsonDocument = JSON(none_as_null=True).with_variant(
     JSONB(none_as_null=True), "postgresql"
@@ -89,3 +95,29 @@ def index_of_undeleted_jobs(name: str, *columns: str) -> Index:
 def new_id(prefix: str) -> str:
     """Make an id that sorts by time: `job_01J...`."""
     return f"{prefix}_{ULID()}"
+
+
+def unreferenced_keys(session: Session, keys: Iterable[str]) -> list[str]:
+    """Return those of the blob keys that no row refers to, in their order.
+
+    Several jobs can refer to one checkpoint, as a fork continues from its parent's.
+    """
+    candidates = list(keys)
+    if not candidates:
+        return []
+    matches = [
+        select(column).where(column.in_(candidates)) for column in _key_columns()
+    ]
+    referenced = set(session.scalars(union_all(*matches)))
+    return [key for key in candidates if key not in referenced]
+
+
+def _key_columns() -> list[Column[str]]:
+    """Return every column that holds the key of a blob: `key` or `..._key`."""
+    return [
+        column
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, String)
+        and (column.name == "key" or column.name.endswith("_key"))
+    ]

@@ -8,7 +8,6 @@ picture counts, since the others are thumbnails or depth maps.
 from __future__ import annotations
 
 import re
-import threading
 import warnings
 from contextlib import contextmanager
 from io import BytesIO
@@ -50,6 +49,9 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _BARE_MARKERS = (0x01, 0xD8)  # without a length
 
+# What is wrong with a picture is said by one of the two errors, or does not matter.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 
 @contextmanager
 def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
@@ -63,7 +65,7 @@ def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
         raise ImageUnreadable("the file is empty", hint=_FORMATS_HINT)
     _require_few_scans(data)
     try:
-        with _MUTED_WARNINGS, Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(BytesIO(data), formats=_FORMATS) as image:
             yield image
     except (ImageTooLarge, ImageUnreadable, MemoryError):
         raise
@@ -145,33 +147,3 @@ def apply_orientation(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # noqa: BLE001 - as above: then the picture stays as it is
         return image
-
-
-class _MutedWarnings:
-    """Context that mutes Pillow's warnings while any thread is inside.
-
-    `warnings.catch_warnings` alone may restore another thread's filters too early,
-    or never.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._depth = 0
-        self._filters = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._depth += 1
-            if self._depth == 1:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\.")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._depth -= 1
-            if self._depth == 0:
-                self._filters.__exit__(None, None, None)
-
-
-_MUTED_WARNINGS = _MutedWarnings()

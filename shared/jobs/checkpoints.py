@@ -6,15 +6,14 @@ one: the blob is unreferenced only when the last of them is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.db.blob_refs import unreferenced_keys
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Checkpoint, Frame, Job, JobLossHistory
+from shared.db.base import unreferenced_keys
+from shared.db.models.jobs import Checkpoint, Frame, Job, JobLossHistory, bump_versions
 from shared.jobs.lease import held_by, lock_claimed_job
 from shared.metrics import CHECKPOINTS
 
@@ -104,9 +103,7 @@ def record_checkpoint(
                 job_id=claim.job_id,
                 fence=claim.fence,
                 iteration=iteration,
-                key=blob.key,
-                digest=blob.digest,
-                bytes=blob.bytes,
+                **asdict(blob),
                 format_version=format_version,
                 kept=is_kept_for_forks(job.keep_every, iteration),
                 created_at=db.now,
@@ -193,19 +190,7 @@ def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
         bump_versions(session, Job.id == claim.job_id)
         replaced = session.get(Frame, (claim.job_id, frame.iteration))
         dropped = [] if replaced is None else [replaced.key, replaced.thumb_key]
-        session.merge(
-            Frame(
-                job_id=claim.job_id,
-                iteration=frame.iteration,
-                scale=frame.scale,
-                width=frame.width,
-                height=frame.height,
-                losses=frame.losses,
-                key=frame.key,
-                thumb_key=frame.thumb_key,
-                created_at=db.now,
-            )
-        )
+        session.merge(Frame(job_id=claim.job_id, created_at=db.now, **asdict(frame)))
         session.flush()
         return [*dropped, *_delete_surplus_frames(session, claim.job_id)]
 

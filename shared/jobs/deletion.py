@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from shared.db.blob_refs import unreferenced_keys
+from shared.db.base import unreferenced_keys
 from shared.db.models.jobs import (
     Checkpoint,
     Frame,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 DELETED_EVENT = "deleted"  # in the event log
+_PURGE_BODY = '{"purge": true}'
 PURGE_EVENT = "purge"  # in the event log: requested while the job is being canceled
 
 
@@ -51,7 +52,11 @@ def purge_job(db: Database, owner_id: str, job_id: str) -> list[str]:
         job = lock_job(session, job_id, owner_id)
         if job.state not in TERMINAL:
             met = read_met_requirements(session, job)
-            raise InvalidState(job_id, "delete", job.state, allowed_actions(job, met))
+            allowed = allowed_actions(job, met)
+            hint = (
+                f"POST /v1/jobs/{job_id}/cancel with {_PURGE_BODY} stops and deletes it"
+            )
+            raise InvalidState(job_id, "delete", job.state, allowed, hint=hint)
         return _purge_job(db, session, job)
 
 

@@ -1,7 +1,8 @@
 """Child jobs that continue other jobs: forks, extensions, retries.
 
-A job that is over never changes. A child has its parent's pictures, parameters and
-segments, and a checkpoint row of its own that names the blob of its parent's.
+A job that is over never changes, but for its labels. A child has its parent's pictures,
+parameters and segments, and a checkpoint row of its own that names the blob of its
+parent's.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ worker whose lease has passed to another changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, exists, or_, select, update
@@ -126,9 +126,7 @@ def output_rows(job_id: str, outputs: tuple[StoredOutput, ...]) -> list[JobOutpu
             job_id=job_id,
             position=position,
             name=output.name,
-            key=output.blob.key,
-            digest=output.blob.digest,
-            bytes=output.blob.bytes,
+            **asdict(output.blob),
             media_type=output.media_type,
             width=output.width,
             height=output.height,

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, func, or_, select, update
 
-from shared.db.blob_refs import unreferenced_keys
-from shared.db.job_version import bump_versions
+from shared.db.base import unreferenced_keys
 from shared.db.models.assets import Asset
-from shared.db.models.jobs import Checkpoint, Frame, Job, JobInput, JobOutput
+from shared.db.models.jobs import (
+    Checkpoint,
+    Frame,
+    Job,
+    JobInput,
+    JobOutput,
+    bump_versions,
+)
 from shared.jobs.checkpoints import (
     RETAINED_CHECKPOINTS,
     drop_checkpoints,
@@ -49,19 +55,8 @@ def drop_expired_results(db: Database, days: float) -> list[str]:
     """Drop the results and frames of jobs that ended more than `days` ago."""
     has_frames = exists().where(Frame.job_id == Job.id)
     with db.write() as session:
-        rows = session.execute(
-            select(Job.id, Job.result_key)
-            .where(
-                Job.finished_at < db.now - days * DAY_SECONDS,
-                or_(Job.result_key.is_not(None), has_frames),
-            )
-            .order_by(Job.finished_at)
-            .limit(BATCH_SIZE)
-        ).all()
-        ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | frame_and_output_keys(
-            session, ids
-        )
+        is_stored = or_(Job.result_key.is_not(None), has_frames)
+        ids, keys = _find_ended_jobs(db, session, days, is_stored)
         for table in (Frame, JobOutput):
             session.execute(delete(table).where(table.job_id.in_(ids)))
         session.execute(
@@ -75,16 +70,7 @@ def drop_expired_results(db: Database, days: float) -> list[str]:
 def drop_tombstones(db: Database, days: float) -> list[str]:
     """Drop the rows of jobs that ended more than `days` ago, with all that is left."""
     with db.write() as session:
-        rows = session.execute(
-            select(Job.id, Job.result_key)
-            .where(Job.finished_at < db.now - days * DAY_SECONDS)
-            .order_by(Job.finished_at)
-            .limit(BATCH_SIZE)
-        ).all()
-        ids = [job_id for job_id, _ in rows]
-        keys = {key for _, key in rows if key is not None} | frame_and_output_keys(
-            session, ids
-        )
+        ids, keys = _find_ended_jobs(db, session, days)
         checkpoints = select(Checkpoint).where(Checkpoint.job_id.in_(ids))
         keys |= set(drop_checkpoints(session, session.scalars(checkpoints).all()))
         session.execute(
@@ -94,6 +80,21 @@ def drop_tombstones(db: Database, days: float) -> list[str]:
             delete(Job).where(Job.id.in_(ids))
         )  # cascades to the other tables
         return unreferenced_keys(session, keys)
+
+
+def _find_ended_jobs(
+    db: Database, session: Session, days: float, *conditions: ColumnElement[bool]
+) -> tuple[list[str], set[str]]:
+    """Find jobs that ended more than `days` ago, and the keys of their pictures."""
+    rows = session.execute(
+        select(Job.id, Job.result_key)
+        .where(Job.finished_at < db.now - days * DAY_SECONDS, *conditions)
+        .order_by(Job.finished_at)
+        .limit(BATCH_SIZE)
+    ).all()
+    ids = [job_id for job_id, _ in rows]
+    keys = {key for _, key in rows if key is not None}
+    return ids, keys | frame_and_output_keys(session, ids)
 
 
 def drop_expired_assets(db: Database) -> list[str]:

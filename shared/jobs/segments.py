@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.db.models.jobs import JobSegment
-from shared.params.segments import Segment
+from shared.params.segments import Changes, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,3 +62,19 @@ def read_job_segments(
         )
         segments[stored.job_id] = (*segments.get(stored.job_id, ()), segment)
     return segments
+
+
+def read_pending_changes(
+    session: Session, job_ids: Sequence[str]
+) -> dict[str, list[Changes]]:
+    """Read the changes that have not begun, in the order of the requests, by job id."""
+    row = JobSegment
+    rows = session.execute(
+        select(row.job_id, row.changes)
+        .where(row.job_id.in_(job_ids), row.from_iteration.is_(None))
+        .order_by(row.id)
+    )
+    pending: dict[str, list[Changes]] = {}
+    for job_id, changes in rows:
+        pending.setdefault(job_id, []).append(Changes.model_validate(changes))
+    return pending

@@ -15,16 +15,16 @@ from pydantic import ValidationError
 from sqlalchemy import func, select, update
 
 from shared.db.models.jobs import Job, JobSegment
-from shared.errors import FieldError, InvalidParams, VersionMismatch
+from shared.errors import FieldError, InvalidParams, InvalidState, VersionMismatch
 from shared.jobs.actions import resolve_action
 from shared.jobs.lease import held_by, lock_claimed_job
 from shared.jobs.search_index import index_job
-from shared.jobs.segments import read_job_segments
+from shared.jobs.segments import read_job_segments, read_pending_changes
 from shared.jobs.transitions import lock_job, log_event, ready_key, transition
 from shared.params.memory import need_bytes
 from shared.params.segments import Changes, Segment, apply_segments
 from shared.params.style import StyleParams
-from shared.states import LEASED, Action, ActionOutcome
+from shared.states import LEASED, Action, ActionEffect, ActionOutcome
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
 SEGMENT_EVENT = "steered"  # in the event log
 _INDEXED_ATTRIBUTES = {"name", "tags"}  # in the search index
+_LABELS = {*_INDEXED_ATTRIBUTES, "user_metadata"}  # no picture depends on them
 
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """Change of a job that is not over.
+    """Change of a job; of one that is over, only name, tags and metadata can change.
 
     Attributes:
         params: Changes of parameters of the optimization.
@@ -51,11 +52,16 @@ class JobChange:
     attributes: dict[str, Any] = field(default_factory=dict)
     revision: int | None = None
 
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether it changes nothing but name, tags and metadata."""
+        return not self.params.to_json() and self.attributes.keys() <= _LABELS
+
 
 def update_job(
     db: Database, owner_id: str, job_id: str, change: JobChange
 ) -> ActionOutcome:
-    """Change a job that is not over.
+    """Change a job; of one that is over, only its labels.
 
     Returns:
         State of the job, and whether all of the change is in effect; if not, it is
@@ -63,13 +69,14 @@ def update_job(
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is over, or about to be.
+        InvalidState: The job is over, or about to be, and not only labels change; or it
+            is being deleted.
         VersionMismatch: The job has another revision.
         InvalidParams: The changed parameters contradict each other.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
-        outcome = resolve_action(session, job, Action.STEER)
+        outcome = _resolve_change(session, job, change)
         if change.revision not in {None, job.revision}:
             raise VersionMismatch(
                 f"job {job_id} is at revision {job.revision}, not {change.revision}"
@@ -95,6 +102,16 @@ def update_job(
     )
 
 
+def _resolve_change(session: Session, job: Job, change: JobChange) -> ActionOutcome:
+    if change.is_of_labels and job.purge_requested_at is None:
+        return ActionOutcome(job.state, done=True, effect=ActionEffect.REQUEST)
+    try:
+        return resolve_action(session, job, Action.STEER)
+    except InvalidState as error:
+        error.hint = "name, tags and metadata can change in any state, if sent alone"
+        raise
+
+
 def begin_segments(db: Database, claim: Claim, iteration: int) -> tuple[Segment, ...]:
     """Begin the pending changes after `iteration`, before they take effect.
 
@@ -116,16 +133,6 @@ def begin_segments(db: Database, claim: Claim, iteration: int) -> tuple[Segment,
                 update(Job).where(*held_by(claim)).values(iteration=iteration)
             )
         return read_job_segments(session, [job.id]).get(job.id, ())
-
-
-def read_pending_changes(session: Session, job_id: str) -> list[Changes]:
-    """Read the changes that have not begun, in the order of the requests."""
-    rows = session.scalars(
-        select(JobSegment.changes)
-        .where(JobSegment.job_id == job_id, JobSegment.from_iteration.is_(None))
-        .order_by(JobSegment.id)
-    )
-    return [Changes.model_validate(row) for row in rows]
 
 
 def _add_segment(session: Session, job: Job, params: dict[str, Any]) -> None:
@@ -161,9 +168,10 @@ def _count_planned_iterations(session: Session, job: Job, changes: Changes) -> i
     """Count the iterations of a job with all pending changes and this one."""
     begun = read_job_segments(session, [job.id]).get(job.id, ())
     last_start = max((segment.from_iteration for segment in begun), default=0)
+    requested = read_pending_changes(session, [job.id]).get(job.id, ())
     pending = [
         Segment(from_iteration=last_start, changes=pending_changes)
-        for pending_changes in (*read_pending_changes(session, job.id), changes)
+        for pending_changes in (*requested, changes)
     ]
     return count_iterations(StyleParams.model_validate(job.params), (*begun, *pending))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, case, func, or_, select
@@ -23,7 +23,7 @@ from shared.states import TERMINAL, Completion, JobState
 from shared.tracing import CURRENT_TRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -245,7 +245,7 @@ def add_job(
     )
     session.add(job)
     session.flush()
-    session.add_all(_input_rows(job.id, inputs))
+    session.add_all(JobInput(job_id=job.id, **asdict(each)) for each in inputs)
     _lock_assets(session, inputs)
     index_job(session, job)
     log_submission(db, session, job)
@@ -281,18 +281,6 @@ def _lock_assets(session: Session, inputs: Sequence[NewJobInput]) -> None:
     ).all()
     if deleted_ids := sorted(asset_ids - set(existing_ids)):
         raise AssetGone(f"deleted: {', '.join(deleted_ids)}")
-
-
-def _input_rows(job_id: str, inputs: Iterable[NewJobInput]) -> list[JobInput]:
-    return [
-        JobInput(
-            job_id=job_id,
-            role=job_input.role,
-            position=job_input.position,
-            asset_id=job_input.asset_id,
-        )
-        for job_input in inputs
-    ]
 
 
 def _lock_owner(session: Session, owner_id: str) -> Owner | None:

@@ -17,13 +17,13 @@ from shared.jobs.retention import (
     thin_kept_checkpoints,
 )
 from shared.maintenance.orphans import OrphanCollector
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 
 if TYPE_CHECKING:
     from shared.clock import Clock
     from shared.db.database import Database
     from shared.settings import Settings
-    from shared.storage.base import Storage
+    from shared.storage import Storage
 
 log = structlog.get_logger(__name__)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.queue import Notifier
     from shared.settings import Settings
-    from shared.storage.base import Storage
+    from shared.storage import Storage
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import func, select
 
-from shared.db.blob_refs import unreferenced_keys
+from shared.db.base import unreferenced_keys
 from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job
 from shared.jobs.claim import claim_key_stem
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shared.clock import Clock
     from shared.db.database import Database
-    from shared.storage.base import Storage, StoredBlob
+    from shared.storage import Storage, StoredBlob
 
 log = structlog.get_logger(__name__)
 

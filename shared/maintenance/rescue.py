@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Job
+from shared.db.models.jobs import Job, bump_versions
 from shared.db.models.workers import Worker
 from shared.errors import WorkerLost
 from shared.jobs.lease import failure_columns, release_to
@@ -16,19 +14,15 @@ from shared.jobs.transitions import PRIORITY_SECONDS
 from shared.states import EVENTS, LEASED, Event, JobState, StateReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Row
+
     from shared.db.database import Database
 
 BATCH_SIZE = 50
 MAX_CRASHES = 2  # a third one in a row without a checkpoint ends the job
 DAY_SECONDS = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class DueJob:
-    """Due job that waits for a worker."""
-
-    job_id: str
-    device_class: str | None
 
 
 def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
@@ -80,11 +74,17 @@ def wake_backed_off_jobs(db: Database) -> int:
     return len(ids)
 
 
-def find_jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[DueJob]:
-    """Find due jobs of which no worker was notified lately, in order of the queue."""
+def find_jobs_to_notify(
+    db: Database, stale_seconds: float, limit: int
+) -> Sequence[Row[str, str | None]]:
+    """Find due jobs of which no worker was notified lately, in order of the queue.
+
+    Returns:
+        Rows of `job_id` and `device_class`.
+    """
     with db.read() as session:
-        rows = session.execute(
-            select(Job.id, Job.device_class)
+        return session.execute(
+            select(Job.id.label("job_id"), Job.device_class)
             .where(
                 Job.state == JobState.QUEUED,
                 Job.ready_key.is_not(None),
@@ -96,7 +96,6 @@ def find_jobs_to_notify(db: Database, stale_seconds: float, limit: int) -> list[
             .order_by(Job.ready_key)
             .limit(limit)
         ).all()
-    return [DueJob(job_id, device_class) for job_id, device_class in rows]
 
 
 def mark_notified(db: Database, job_id: str) -> None:

@@ -45,7 +45,12 @@ _EXPLORE_BYTES_PER_PIXEL = 2_400  # all layers of one forward pass of VGG, float
 
 def need_bytes(params: StyleParams) -> int:
     """Estimate the bytes that a device must have: an upper bound, in smallest tiles."""
-    return round((_state_bytes(params) + SMALLEST_TILE_BYTES) / _USABLE)
+    return round(least_bytes(params) / _USABLE)
+
+
+def least_bytes(params: StyleParams) -> int:
+    """Estimate the bytes that a job takes at least, on a device that just holds it."""
+    return _state_bytes(params) + min(_whole_bytes(params), SMALLEST_TILE_BYTES)
 
 
 def activation_bytes(params: StyleParams, device_bytes: int) -> int:
@@ -60,8 +65,14 @@ def activation_bytes(params: StyleParams, device_bytes: int) -> int:
 
 def peak_bytes(params: StyleParams, device_bytes: int) -> int:
     """Estimate the bytes that a job takes on a device: whole, or in tiles that fit."""
-    whole = round(params.max_edge**2 * _ACTIVATION_BYTES_PER_PIXEL)
-    return _state_bytes(params) + min(whole, activation_bytes(params, device_bytes))
+    activations = min(_whole_bytes(params), activation_bytes(params, device_bytes))
+    return _state_bytes(params) + activations
+
+
+def _whole_bytes(params: StyleParams) -> int:
+    """Return the bytes of the activations of the largest picture, without tiles."""
+    edge = params.max_edge * max(1.0, params.style_scale)
+    return round(edge**2 * _ACTIVATION_BYTES_PER_PIXEL)
 
 
 def explore_need_bytes(params: ExploreParams) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import accumulate, groupby, pairwise
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Double, and_, column, func, select, values
 
@@ -15,22 +15,22 @@ from shared.db.models.jobs import (
     Job,
     JobInput,
     JobOutput,
-    JobSegment,
 )
 from shared.db.models.workers import Worker
-from shared.jobs.segments import read_job_segments
-from shared.params.segments import Changes
+from shared.jobs.segments import read_job_segments, read_pending_changes
 from shared.queries.queue import read_queue_state
 from shared.states import TERMINAL, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from shared.db.database import Database
-    from shared.params.segments import Segment
+    from shared.params.segments import Changes, Segment
     from shared.queries.queue import QueueState
+
+Detail = TypeVar("Detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def load_details(
             workers=_workers(session, {job.worker_id for job in jobs} - {None}),
             queue_state=queue_state,
             segments=read_job_segments(session, ids),
-            pending_changes=_pending_changes(session, ids),
+            pending_changes=read_pending_changes(session, ids),
             checkpoints=_checkpoints(session, ids),
             deleted_assets=_deleted_assets(
                 session, [job.id for job in jobs if job.state in TERMINAL]
@@ -104,20 +104,6 @@ def _newest_frames(session: Session, job_ids: Sequence[str]) -> dict[str, Frame]
     return {frame.job_id: frame for frame in frames}
 
 
-def _pending_changes(
-    session: Session, job_ids: Sequence[str]
-) -> dict[str, list[Changes]]:
-    rows = session.scalars(
-        select(JobSegment)
-        .where(JobSegment.job_id.in_(job_ids), JobSegment.from_iteration.is_(None))
-        .order_by(JobSegment.id)
-    )
-    changes: dict[str, list[Changes]] = {}
-    for row in rows:
-        changes.setdefault(row.job_id, []).append(Changes.model_validate(row.changes))
-    return changes
-
-
 def _checkpoints(
     session: Session, job_ids: Sequence[str]
 ) -> dict[str, list[Checkpoint]]:
@@ -126,10 +112,7 @@ def _checkpoints(
         .where(Checkpoint.job_id.in_(job_ids))
         .order_by(Checkpoint.job_id, Checkpoint.iteration, Checkpoint.fence)
     )
-    checkpoints: dict[str, list[Checkpoint]] = {}
-    for row in rows:
-        checkpoints.setdefault(row.job_id, []).append(row)
-    return checkpoints
+    return _group((row.job_id, row) for row in rows)
 
 
 def _deleted_assets(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -140,10 +123,7 @@ def _deleted_assets(session: Session, job_ids: Sequence[str]) -> dict[str, list[
         .join(Asset, Asset.id == JobInput.asset_id)
         .where(JobInput.job_id.in_(job_ids), Asset.key.is_(None))
     )
-    asset_ids: dict[str, list[str]] = {}
-    for job_id, asset_id in rows:
-        asset_ids.setdefault(job_id, []).append(asset_id)
-    return asset_ids
+    return _group((job_id, asset_id) for job_id, asset_id in rows)
 
 
 def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutput]]:
@@ -152,10 +132,15 @@ def _outputs(session: Session, job_ids: Sequence[str]) -> dict[str, list[JobOutp
         .where(JobOutput.job_id.in_(job_ids))
         .order_by(JobOutput.job_id, JobOutput.position)
     )
-    return {
-        job_id: list(outputs)
-        for job_id, outputs in groupby(rows, lambda row: row.job_id)
-    }
+    return _group((row.job_id, row) for row in rows)
+
+
+def _group(pairs: Iterable[tuple[str, Detail]]) -> dict[str, list[Detail]]:
+    """Group details by job id."""
+    groups: dict[str, list[Detail]] = {}
+    for job_id, detail in pairs:
+        groups.setdefault(job_id, []).append(detail)
+    return groups
 
 
 def _jobs_ahead(

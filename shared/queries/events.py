@@ -9,7 +9,6 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from shared.db.models.jobs import Frame, Job, JobEvent
-from shared.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from shared.db.database import Database
+    from shared.states import JobState
 
 _JOB_COLUMNS = 10  # of a `RunningJob`, before those of its frame
 
@@ -154,10 +154,4 @@ def _select_events() -> Select[Any]:
 
 def _read(db: Database, statement: Select[Any]) -> list[JobEventRow]:
     with db.read() as session:
-        return [_event_row(tuple(row)) for row in session.execute(statement)]
-
-
-def _event_row(row: Sequence[Any]) -> JobEventRow:
-    seq, job_id, owner_id, event, before, state, *rest = row
-    from_state = None if before is None else JobState(before)
-    return JobEventRow(seq, job_id, owner_id, event, from_state, JobState(state), *rest)
+        return [JobEventRow(*row) for row in session.execute(statement)]

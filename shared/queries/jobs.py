@@ -1,4 +1,4 @@
-"""Reads of jobs, their frames, events, inputs and outputs, and of live workers."""
+"""Reads of jobs, their lineage, frames, events, inputs, outputs, and live workers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy import Select
+    from sqlalchemy.orm import Session
 
     from shared.db.database import Database
+
+MAX_RELATIVES = 1_000  # jobs of a lineage that are returned
 
 # Columns of the table: a query of mapped attributes takes three times as long.
 _job = Job.__table__.c
@@ -193,3 +196,37 @@ def read_database_clock(db: Database) -> tuple[float, float]:
         ended_at = session.scalar(select(func.max(Job.finished_at))) or 0.0
         seen_at = session.scalar(select(func.max(Worker.last_seen))) or 0.0
     return now, max(ended_at, seen_at)
+
+
+def read_lineage(db: Database, owner_id: str, job_id: str) -> tuple[list[Job], bool]:
+    """Read the lineage of a job, ancestors first; deleted jobs are included.
+
+    Returns:
+        The jobs, and whether there are more of them.
+    """
+    with db.read() as session:
+        root = _find_root(session, owner_id, job_id)
+        relatives, parents = [root], [root.id]
+        while parents and len(relatives) <= MAX_RELATIVES:
+            children = session.scalars(
+                select(Job)
+                .where(Job.parent_id.in_(parents), Job.owner_id == owner_id)
+                .order_by(Job.created_at, Job.id)
+                .limit(MAX_RELATIVES + 1 - len(relatives))
+            ).all()
+            relatives += children
+            parents = [child.id for child in children]
+    return relatives[:MAX_RELATIVES], len(relatives) > MAX_RELATIVES
+
+
+def _find_root(session: Session, owner_id: str, job_id: str) -> Job:
+    jobs = select(Job).where(Job.owner_id == owner_id)
+    root = session.scalars(jobs.where(Job.id == job_id)).one()
+    for _ in range(MAX_RELATIVES):
+        if root.parent_id is None:
+            break
+        parent = session.scalar(jobs.where(Job.id == root.parent_id))
+        if parent is None:
+            break
+        root = parent
+    return root

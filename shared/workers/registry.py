@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.db.job_version import bump_versions
-from shared.db.models.jobs import Job
+from shared.db.models.jobs import Job, bump_versions
 from shared.db.models.workers import Worker
 from shared.errors import DeviceTaken, SqliteSharedByHosts
 from shared.workers.process_identity import has_exited
@@ -63,6 +62,8 @@ def register_worker(db: Database, registration: Registration) -> None:
         SqliteSharedByHosts: On SQLite, workers of another host are registered.
         DeviceTaken: Another live worker of this host has the device.
     """
+    columns = asdict(registration)
+    columns["id"] = columns.pop("worker_id")
     try:
         with db.write() as session:
             if db.serves_one_host:
@@ -70,18 +71,7 @@ def register_worker(db: Database, registration: Registration) -> None:
             draining = _free_device(db, session, registration)
             session.merge(
                 Worker(
-                    id=registration.worker_id,
-                    host=registration.host,
-                    device_uuid=registration.device_uuid,
-                    device_class=registration.device_class,
-                    device_name=registration.device_name,
-                    device_bytes=registration.device_bytes,
-                    versions=registration.versions,
-                    process=registration.process,
-                    setup=registration.setup,
-                    draining=draining,
-                    started_at=db.now,
-                    last_seen=db.now,
+                    draining=draining, started_at=db.now, last_seen=db.now, **columns
                 )
             )
             bump_versions(session, Job.worker_id == registration.worker_id)
@@ -175,7 +165,17 @@ def list_workers(db: Database) -> list[WorkerEntry]:
     statement = select(Worker, func.abs(db.now - Worker.last_seen))
     with db.read() as session:
         rows = session.execute(statement.order_by(Worker.host, Worker.device_uuid))
-        return [_worker_entry(worker, age) for worker, age in rows]
+        return [
+            WorkerEntry(
+                worker.id,
+                worker.host,
+                worker.device_uuid,
+                _worker_state(age, draining=worker.draining),
+                worker.job_id,
+                age,
+            )
+            for worker, age in rows
+        ]
 
 
 def set_worker_draining(db: Database, worker_id: str, *, draining: bool) -> list[str]:
@@ -203,17 +203,6 @@ def _set_draining(
             .returning(Worker.id)
         ).all()
     return sorted(ids)
-
-
-def _worker_entry(worker: Worker, heartbeat_age_seconds: float) -> WorkerEntry:
-    return WorkerEntry(
-        id=worker.id,
-        host=worker.host,
-        device=worker.device_uuid,
-        state=_worker_state(heartbeat_age_seconds, draining=worker.draining),
-        job_id=worker.job_id,
-        heartbeat_age_seconds=heartbeat_age_seconds,
-    )
 
 
 def _worker_state(heartbeat_age_seconds: float, *, draining: bool) -> str:

@@ -10,7 +10,8 @@ from tests.acceptance.farm import Farm
 @pytest.fixture(scope="session")
 def up(tmp_path_factory, weights_dir):
     """A running farm: tests find jobs and pictures of others in it."""
-    farm = Farm(tmp_path_factory.mktemp("farm"), weights_dir)
+    home = tmp_path_factory.mktemp("farm") / "home"  # which it makes itself
+    farm = Farm(home, weights_dir)
     farm.up()
     yield farm
     farm.close()
@@ -19,6 +20,6 @@ def up(tmp_path_factory, weights_dir):
 @pytest.fixture
 def farm(tmp_path, weights_dir):
     """A farm of the test's own, not yet started."""
-    farm = Farm(tmp_path, weights_dir)
+    farm = Farm(tmp_path / "home", weights_dir)
     yield farm
     farm.close()

@@ -27,7 +27,7 @@ def test_the_shipped_photos_become_sheets_in_a_folder(up, tmp_path):
             assert sheet.width > 9 * 32
     listed = up.run("ls").stdout
     assert "succeeded" in listed
-    shown = up.show("@last")
+    shown = json.loads(up.run("show", "@last", "--json").stdout)
     assert (shown["kind"], shown["progress"]["fraction"]) == ("explore", 1.0)
     assert shown["progress"]["iterations"] == len(list(SHIPPED_FOLDER.glob("*.jpg")))
 

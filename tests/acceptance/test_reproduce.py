@@ -9,14 +9,15 @@ import httpx2
 from PIL import Image
 
 from tests.acceptance.farm import CONTENT, STYLE
+from tests.support.processes import wait_until
 
 TWO_SIZES = [
     "--max-edge",
     "96",
     "--schedule",
-    "64:6,96:60",
+    "64:4,96:10",
     "--steer",
-    "20:tv_weight=1",
+    "6:tv_weight=1",
 ]
 DIFFERENT = 9
 
@@ -65,8 +66,7 @@ def test_a_picture_guided_by_label_maps_is_made_again(up, tmp_path):
 def test_a_picture_that_was_finished_early_is_made_again(up, tmp_path):
     job_id = up.submitted("--max-edge", "64", "--schedule", "48:5,64:3000")
     up.wait_until_worked_at(job_id)
-    while up.show(job_id)["progress"]["scale"]["index"] == 0:
-        pass
+    wait_until(lambda: up.show(job_id)["progress"]["scale"]["index"] > 0)
     assert up.run("finish", job_id).returncode == 0
     assert up.run("watch", job_id).returncode == 0
     picture = tmp_path / "early.png"

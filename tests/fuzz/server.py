@@ -17,7 +17,7 @@ from shared.jobs.checkpoints import NewFrame, add_frame
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from tests.support.api_process import running_api
 
 _SETTINGS = {

@@ -68,7 +68,7 @@ def test_bfloat16_in_tiles_is_nearly_the_whole(network, precision_of, loss):
     net, params = network(precision=precision_of("bf16")), params_of(style_loss=loss)
 
     (tiled, slope), (whole, steeper) = (
-        evaluated(net, params, limits=RunLimits(activation_bytes=allowed))
+        evaluated(net, params, limits=RunLimits(tile_pixels=allowed))
         for allowed in (1, None)
     )
 
@@ -110,7 +110,7 @@ def test_after_running_out_of_memory_tiles_still_fit(network, capture_graph):
         with pytest.raises(torch.OutOfMemoryError):
             evaluate(RunLimits())
         torch.cuda.empty_cache()
-        tiled = evaluate(RunLimits(activation_bytes=60 * MIB))
+        tiled = evaluate(RunLimits(tile_pixels=60 * MIB // 2_200))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
 

@@ -52,7 +52,7 @@ def test_tiles_give_what_the_whole_gives(network, loss):
     params = params_of(style_loss=loss)
 
     (tiled, slope), (whole, steeper) = (
-        evaluated(network(), params, limits=RunLimits(activation_bytes=allowed))
+        evaluated(network(), params, limits=RunLimits(tile_pixels=allowed))
         for allowed in (1, None)
     )
 

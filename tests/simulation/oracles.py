@@ -11,7 +11,7 @@ from chaos.analysis import evidence, invariants
 from chaos.analysis.evidence import Evidence
 from chaos.analysis.invariants import DOUBLED, Violation
 from chaos.records import RequestedAction
-from shared.db.blob_refs import unreferenced_keys
+from shared.db.base import unreferenced_keys
 from shared.db.models.jobs import Checkpoint
 from shared.maintenance.loop import LEADERSHIP_ROUNDS
 from shared.maintenance.orphans import OrphanCollector

@@ -29,12 +29,17 @@ from shared.queries.details import load_details
 from shared.queries.jobs import get_job
 from shared.queue import Notifier
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
+from tests.support.forked_process import ForkedProcess, run_module
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 OWNER = LOCAL_OWNER_ID
 ROOT = Path(__file__).parents[2]
 EXPLORED = (160, 120)  # px; large enough that an exploration takes some seconds
+
+# Lasts five seconds on a worker that `Farm.start_worker` started.
+LONG = {"max_edge": 64, "schedule": ((48, 20), (64, 20))}
+SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
 
 # As fast as the design allows for tests: three heartbeats fit a lease.
 FAST = {
@@ -91,11 +96,24 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def start_worker(self, slot=None, module="worker.app", **environment):
+    def start_worker(
+        self, slot=None, module="tests.support.paced_worker", **environment
+    ):
         """Start a worker on a place of its own, as a fleet of many would."""
         number = str(len(self.processes) if slot is None else slot)
-        options = ["--device", "cpu", "--slot", number]
-        return self.start(module, *options, **environment)
+        process = ForkedProcess(
+            run_module,
+            module,
+            "--device",
+            "cpu",
+            "--slot",
+            number,
+            environment={**self.environment(), **environment},
+            out=os.devnull,
+            err=self.settings.home / "log",
+        )
+        self.processes.append(process)
+        return process
 
     def submit(self, *, notify=True, seed=1, content=None, keep_every=None, **params):
         """Submit a job whose pictures follow from `seed`."""

@@ -1,4 +1,4 @@
-"""`python -m tests.support.faulty_worker`: a real worker process with one thing wrong.
+"""A worker process of the product with one thing wrong.
 
 STRANGE says what: `deaf` stops listening to Redis, `hung` never comes back from an
 iteration, `broken` has a device that fails for good.
@@ -7,20 +7,19 @@ iteration, `broken` has a device that fails for good.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import asdict
 
 import torch
 from celery import signals
 
+from tests.support import paced_worker
 from worker import app
-from worker.app import main as run_worker
 from worker.devices.device import DeviceInfo, select_device
 from worker.devices.networks import NetworkCache
 from worker.engine.vgg.network import Network
 
-CALLS_UNTIL_TROUBLE = 40
+CALLS_UNTIL_TROUBLE = 20
 
 
 class Troubled(Network):
@@ -89,8 +88,4 @@ def main():
     if trouble == "broken":
         troubled(Broken)
         app.select_device = lambda *place: Dead(**asdict(select_device(*place)))
-    return run_worker()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return paced_worker.main()

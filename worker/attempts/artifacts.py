@@ -26,7 +26,7 @@ from shared.jobs.checkpoints import (
     store_loss_history,
 )
 from shared.jobs.lease import JobResult, WrittenBlob
-from shared.storage.base import delete_blobs
+from shared.storage import delete_blobs
 from worker.attempts.progress import LossHistory
 from worker.checkpoint_file import (
     FORMAT_VERSION,

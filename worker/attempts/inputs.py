@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.jobs.claim import Claim
     from shared.params.style import StyleParams
-    from shared.storage.base import Storage
+    from shared.storage import Storage
     from worker.images.load import Picture
 
 _WHITE = 255

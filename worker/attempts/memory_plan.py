@@ -10,13 +10,15 @@ from shared.params.memory import activation_bytes
 from worker.engine.images.pyramid import fit_size
 from worker.engine.images.tiling import (
     MIN_TILE_PX,
+    choose_tile_px,
     compute_largest_tile_px,
     count_pixels_with_halo,
     estimate_bytes_per_pixel,
 )
-from worker.engine.targets import count_cell_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.params.style import StyleParams
     from worker.engine.images.inputs import TransferInputs
     from worker.engine.images.pyramid import Size
@@ -28,63 +30,47 @@ _PIXEL_DIVISOR = 4  # how much was missing is unknown; this halves the side
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Memory for the activations of a job, as the side of the largest tile that fits.
-
-    Sides are rounded down, so that devices of about the same size use the same tiles.
+    """Memory for the activations of a job, as the pixels that fit.
 
     Attributes:
-        network: Network that computes the activations.
         params: Parameters to compute with: without `tile_px` once it was too large.
+        layers: Layers that are computed.
         sizes: Height and width of the pictures at the last scale, the result first.
-        tile_side_px: Side of the tiles of pictures that do not fit whole.
+        tile_pixels: Maximum pixels of a tile with its halo, or of a whole picture.
     """
 
-    network: Network
     params: StyleParams
+    layers: tuple[Layer, ...]
     sizes: tuple[Size, ...]
-    tile_side_px: int
-
-    @property
-    def activation_bytes(self) -> int:
-        """Bytes of one tile, with the margin that the network sees around it."""
-        pixels = count_pixels_with_halo(self._layers, self.tile_side_px)
-        return pixels * _bytes_per_pixel(self.network, self.params)
+    tile_pixels: int
 
     @property
     def tiling(self) -> str:
         """Name of the tiling; equal jobs with equal names compute the same numbers."""
-        sides = {self._tile(size) for size in self.sizes} - {None}
-        return f"{min(filter(None, sides))} px" if sides else WHOLE
+        sides = [
+            self._side(size) for size in self.sizes if self._side(size) < max(size)
+        ]
+        return f"{min(sides)} px" if sides else WHOLE
 
     @property
     def is_tiled(self) -> bool:
         """Whether the result is computed in more than one piece."""
-        return self._tile(self.sizes[0]) is not None
+        return self._side(self.sizes[0]) < max(self.sizes[0])
 
     def with_smaller_tiles(self) -> MemoryPlan | None:
         """Return a plan with a quarter of the memory; None if no tile is smaller."""
-        pixels = min(
-            max(map(math.prod, self.sizes)),
-            count_pixels_with_halo(
-                self._layers, self.params.tile_px or self.tile_side_px
-            ),
-        )
-        if pixels <= count_pixels_with_halo(self._layers, MIN_TILE_PX):
+        pixels = min(max(map(math.prod, self.sizes)), self.tile_pixels)
+        if self.params.tile_px is not None:
+            tile = count_pixels_with_halo(self.layers, self.params.tile_px)
+            pixels = min(pixels, tile)
+        if pixels <= count_pixels_with_halo(self.layers, MIN_TILE_PX):
             return None
         params = self.params.model_copy(update={"tile_px": None})
-        side_px = compute_largest_tile_px(self._layers, pixels // _PIXEL_DIVISOR)
-        return replace(self, params=params, tile_side_px=side_px)
+        smaller = _round_to_tile(self.layers, pixels // _PIXEL_DIVISOR)
+        return replace(self, params=params, tile_pixels=smaller)
 
-    def _tile(self, size: Size) -> int | None:
-        """Side of the tiles of a picture of this size, px; None if it stays whole."""
-        side = self.params.tile_px or max(size)
-        if math.prod(size) > count_pixels_with_halo(self._layers, self.tile_side_px):
-            side = min(side, self.tile_side_px)
-        return side if side < max(size) else None
-
-    @property
-    def _layers(self) -> tuple[Layer, ...]:
-        return _layers(self.network, self.params)
+    def _side(self, size: Size) -> int:
+        return choose_tile_px(size, self.layers, self.params.tile_px, self.tile_pixels)
 
 
 def plan_memory(
@@ -101,19 +87,24 @@ def plan_memory(
     style_side = round(params.max_edge * params.style_scale)
     sizes = [fit_size(inputs.content, params.max_edge, seamless=params.seamless)]
     sizes += [fit_size(style.image, style_side) for style in inputs.styles]
-    layers = _layers(network, params)
-    pixels = activation_bytes(params, device_bytes) // _bytes_per_pixel(network, params)
-    return MemoryPlan(
-        network, params, tuple(sizes), compute_largest_tile_px(layers, pixels)
-    )
+    names = params.content_layers.keys() | params.style_layers.keys()
+    layers = network.layers_up_to(names)
+    cell_values = count_cell_values(params, layers)
+    bytes_per_pixel = estimate_bytes_per_pixel(layers, cell_values)
+    pixels = activation_bytes(params, device_bytes) // bytes_per_pixel
+    return MemoryPlan(params, layers, tuple(sizes), _round_to_tile(layers, pixels))
 
 
-def _bytes_per_pixel(network: Network, params: StyleParams) -> int:
-    cell_values = count_cell_values(network, params)
-    return estimate_bytes_per_pixel(_layers(network, params), cell_values)
+def _round_to_tile(layers: Sequence[Layer], pixels: int) -> int:
+    """Round down to a tile with its halo: devices of about one size get the same."""
+    return count_pixels_with_halo(layers, compute_largest_tile_px(layers, pixels))
 
 
-def _layers(network: Network, params: StyleParams) -> tuple[Layer, ...]:
-    return network.layers_up_to(
-        params.content_layers.keys() | params.style_layers.keys()
-    )
+def count_cell_values(params: StyleParams, layers: Sequence[Layer]) -> int:
+    """Count what a cell takes with the neighbors loss: its target, and work space."""
+    if params.style_loss != "neighbors":
+        return 0
+    channels = [
+        layer.channels for layer in layers if params.style_layers.get(layer.name)
+    ]
+    return sum(channels) + 3 * max(channels)

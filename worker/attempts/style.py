@@ -29,8 +29,7 @@ from worker.attempts.memory_plan import plan_memory
 from worker.attempts.progress import ProgressMeter, expected_times, store_paces
 from worker.engine.images.tiling import RunLimits
 from worker.engine.transfer import stylize
-from worker.images.encode import encode
-from worker.images.metadata import write_recipe
+from worker.images.encode import encode, write_recipe
 from worker.lease import Directive
 
 if TYPE_CHECKING:
@@ -143,14 +142,15 @@ class StyleAttempt:
             torch.OutOfMemoryError: Memory does not suffice for the smallest tiles. Or
                 another error for which `is_out_of_memory` is true.
         """
+        network, _ = self._context.networks.get(plan.params.network)
         while True:
             after_tile = partial(self._after_tile, plan)
-            limits = RunLimits(plan.activation_bytes, self.claim.step_scale, after_tile)
+            limits = RunLimits(plan.tile_pixels, self.claim.step_scale, after_tile)
             try:
                 yield from stylize(
                     inputs,
                     plan.params,
-                    plan.network,
+                    network,
                     resume=self._snapshot,
                     segments=segments,
                     limits=limits,

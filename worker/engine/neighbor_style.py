@@ -20,10 +20,9 @@ from worker.engine.losses.neighbors import (
     spread_from_cells,
     sum_products,
 )
-from worker.engine.losses.statistics import to_rows
+from worker.engine.losses.statistics import to_accumulation_dtype, to_rows
 from worker.engine.optimizers.base import ComponentState
 from worker.engine.targets import build_feature_extractor, distribute_weight
-from worker.engine.vgg.precision import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

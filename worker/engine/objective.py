@@ -19,11 +19,11 @@ from worker.engine.relation_content import RelationContentLoss
 from worker.engine.targets import (
     STYLE_LOSSES,
     ContentTargets,
-    accumulate,
     build_feature_extractor,
     build_style_targets,
     crop_spatial_weights,
     distribute_weight,
+    sum_statistics,
 )
 from worker.engine.vgg.cuda_graphs import GraphedCallable
 
@@ -269,23 +269,19 @@ class TiledStyleLoss:
 
     def evaluate(self, image: Tensor) -> Tensor:
         """Return the style loss of an image, (1, C, H, W), as the sum of terms, ()."""
-        sums: dict[str, list[Tensor]] = {}
         small_maps = self._make_small_maps(image)
-        for tile in self._extractor.tiles:
-            for name, core in self._extractor.extract(image, tile):
-                stride = self._extractor.strides[name]
-                if name in small_maps:
-                    tile.slice_core(small_maps[name], stride).copy_(core)
-                    continue
-                tile_weights = [
-                    crop_spatial_weights(target.spatial_weights, tile, stride)
-                    for target in self._targets[name]
-                ]
-                statistics = [
-                    self._compute_statistics(core, weights) for weights in tile_weights
-                ]
-                sums[name] = accumulate(sums.get(name), statistics)
-            self._after_tile()
+        spatial_weights = {
+            name: [target.spatial_weights for target in targets]
+            for name, targets in self._targets.items()
+        }
+        sums = sum_statistics(
+            self._extractor,
+            image,
+            spatial_weights,
+            self._compute_statistics,
+            self._after_tile,
+            small_maps,
+        )
         return self._evaluate_sums(sums) + self._evaluate_maps(small_maps)
 
     def tile_gradients(self, name: str, core: Tensor, tile: Tile) -> list[Tensor]:

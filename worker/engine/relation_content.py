@@ -10,9 +10,8 @@ import torch
 
 from shared.params.memory import MAX_POSITIONS
 from worker.engine.losses.relations import compute_relations, relation_loss
-from worker.engine.losses.statistics import to_rows
+from worker.engine.losses.statistics import to_accumulation_dtype, to_rows
 from worker.engine.targets import compute_minimum_power
-from worker.engine.vgg.precision import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -26,9 +26,9 @@ from worker.engine.losses.gram import make_gram_loss
 from worker.engine.losses.statistics import (
     blend_moments,
     compute_raw_moments,
+    to_accumulation_dtype,
 )
 from worker.engine.losses.wasserstein import make_wasserstein_loss
-from worker.engine.vgg.precision import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -197,32 +197,15 @@ def build_feature_extractor(
     If the image `wraps`, its opposite edges meet: a whole image has circular padding,
     and crops of tiles continue at the opposite edge.
     """
-    memory_tile_px = choose_tile_px(
-        size,
-        network,
-        layer_names,
-        limits.activation_bytes,
-        count_cell_values(network, params),
-    )
-    side = min(memory_tile_px or max(size), params.tile_px or max(size))
-    halo_px = compute_halo_px(network.layers_up_to(layer_names))
+    layers = network.layers_up_to(layer_names)
+    side = choose_tile_px(size, layers, params.tile_px, limits.tile_pixels)
+    halo_px = compute_halo_px(layers)
     tiles = make_tiles(size, side, halo_px)
     is_whole = len(tiles) == 1
     if wraps and not is_whole:
         tiles = make_tiles(size, side, halo_px, wraps=True)
     network = network.with_padding(circular=wraps and is_whole)
     return TiledFeatureExtractor(size, network, layer_names, tiles)
-
-
-def count_cell_values(network: Network, params: StyleParams) -> int:
-    """Count what a cell takes with the neighbors loss: its target, and work space."""
-    if params.style_loss != "neighbors":
-        return 0
-    layers = network.layers_up_to(params.style_layers)
-    channels = [
-        layer.channels for layer in layers if params.style_layers.get(layer.name)
-    ]
-    return sum(channels) + 3 * max(channels)
 
 
 def distribute_weight(layers: Mapping[str, float], weight: float) -> dict[str, float]:
@@ -309,12 +292,19 @@ def sum_statistics(
     spatial_weights: Mapping[str, Sequence[SpatialWeights]],
     compute_statistics: ComputeStatistics,
     after_tile: Callable[[], None],
+    assembled_maps: Mapping[str, Tensor] | None = None,
 ) -> dict[str, list[Tensor]]:
-    """Sum the statistics of each layer over the tiles, for each of its weights."""
+    """Sum the statistics of each layer over the tiles, for each of its weights.
+
+    The layers of `assembled_maps` are copied into these whole maps instead.
+    """
     sums: dict[str, list[Tensor]] = {}
     for tile in extractor.tiles:
         for name, core in extractor.extract(image, tile):
             stride = extractor.strides[name]
+            if assembled_maps and name in assembled_maps:
+                tile.slice_core(assembled_maps[name], stride).copy_(core)
+                continue
             tile_weights = [
                 crop_spatial_weights(weights, tile, stride)
                 for weights in spatial_weights[name]
@@ -322,16 +312,13 @@ def sum_statistics(
             tile_statistics = [
                 compute_statistics(core, weights) for weights in tile_weights
             ]
-            sums[name] = accumulate(sums.get(name), tile_statistics)
+            if name in sums:
+                for total, addend in zip(sums[name], tile_statistics, strict=True):
+                    total.add_(addend)
+            else:
+                sums[name] = tile_statistics
         after_tile()
     return sums
-
-
-def accumulate(totals: Sequence[Tensor] | None, addends: list[Tensor]) -> list[Tensor]:
-    """Add tensors one by one, in place, to earlier totals; None: the first addends."""
-    if totals is None:
-        return addends
-    return [total.add_(addend) for total, addend in zip(totals, addends, strict=True)]
 
 
 def crop_spatial_weights(

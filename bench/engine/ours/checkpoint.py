@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.engine.ours.engine_run import start_run
 from shared.params.style import StyleParams
 from shared.settings import Settings
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from worker.attempts.artifacts import COST_FACTOR
 from worker.checkpoint_file import Provenance, checkpoint_key, dump
 from worker.engine.optimizers.lbfgs import HISTORY_SIZE
@@ -28,7 +28,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
     schedule = ((task.edge, task.iterations[0]),)
     params = StyleParams(max_edge=task.edge, schedule=schedule, **task.settings)
     last = deque(start_run(task, params), maxlen=1)[0]
-    storage = LocalStorage(Path(task.folder) / "blobs")
+    storage = Storage(Path(task.folder) / "blobs")
     written = [_write(last, storage) for _ in range(_TIMES)]
     seconds, size = median(took for took, _ in written), written[0][1]
     interval = max(_default_interval(), COST_FACTOR * seconds)
@@ -41,7 +41,7 @@ def work(task: Task, _clock: Stopwatch) -> dict[str, Any]:
     }
 
 
-def _write(iterate: Iterate, storage: LocalStorage) -> tuple[float, int]:
+def _write(iterate: Iterate, storage: Storage) -> tuple[float, int]:
     """Keep one checkpoint as the worker does; seconds and bytes."""
     began = time.perf_counter()
     data = dump(iterate.snapshot(), Provenance({}, {}))

@@ -12,6 +12,7 @@ from impasto.cli.session import ApiUrl, connect
 from impasto.errors import ImpastoError, MissingDependency
 from impasto.local.components import module_command, require_dependencies
 
+_WRONG_SETTINGS = 2  # exit code; the next part would say the same
 _PARTS = {"admin": "shared.commands.doctor", "weights": "worker.doctor"}
 
 
@@ -26,7 +27,10 @@ def doctor(api_url: ApiUrl = None) -> None:
             continue
         options = ["--farm-is-up"] if is_up and component == "admin" else []
         command = module_command(module, *options)
-        failed |= subprocess.run(command, check=False).returncode != 0  # noqa: S603
+        code = subprocess.run(command, check=False).returncode  # noqa: S603
+        failed |= code != 0
+        if code == _WRONG_SETTINGS:
+            break
     if failed:
         raise typer.Exit(ERROR)
 

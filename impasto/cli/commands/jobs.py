@@ -23,7 +23,12 @@ from impasto.cli.render import (
 )
 from impasto.cli.session import STDIO, ApiUrl, AsJson, JobId, connect
 from impasto.cli.watch import detached_message, follow_job
-from impasto.client.formats import file_extension, format_of
+from impasto.client.formats import (
+    file_extension,
+    format_of,
+    require_folder_name,
+    require_jpeg_name,
+)
 
 
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
@@ -92,6 +97,7 @@ def frames(
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
         if output is not None:
+            require_folder_name(output)
             for path in client.jobs.download_frames(full_id, output):
                 print_line(str(path))
             return
@@ -125,8 +131,11 @@ def download(
     """Save the picture of a job; prints where."""
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
-        if frame:
+        if frame and output == STDIO:
+            client.jobs.write_frame(full_id, sys.stdout.buffer)
+        elif frame:
             path = output or Path(f"{full_id}{file_extension('jpeg')}")
+            require_jpeg_name(path)
             print_line(str(client.jobs.download_frame(full_id, path)))
         elif output == STDIO:
             client.jobs.write_result(full_id, sys.stdout.buffer)

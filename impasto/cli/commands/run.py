@@ -74,7 +74,13 @@ def run(
     *,
     options: StyleOptions,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Default: PHOTO-STYLE.png")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Its ending chooses the format; - for standard output. "
+            "Default: PHOTO-STYLE.png",
+        ),
     ] = None,
     api_url: ApiUrl = None,
 ) -> None:
@@ -85,14 +91,18 @@ def run(
     extension = file_extension(request.params.get("format"))
     stem = "picture" if photo == STDIO else photo.stem
     path = output or Path(f"{stem}-{styles[0].stem}{extension}")
-    require_writable(path)
+    if path != STDIO:
+        require_writable(path)
     request = replace(request, params=with_format(request.params, path))
     with connect_or_start_farm(api_url) as (client, owns_farm):
         job_id = _submit(client, read_photo(photo), request).id
         try:
             print_message(f"submitted {job_id}")
             follow_job(client.jobs, job_id)
-            print_line(str(client.jobs.download(job_id, path)))
+            if path == STDIO:
+                client.jobs.write_result(job_id, sys.stdout.buffer)
+            else:
+                print_line(str(client.jobs.download(job_id, path)))
         except KeyboardInterrupt:
             print_message(
                 farm_stopping_message(job_id) if owns_farm else detached_message(job_id)

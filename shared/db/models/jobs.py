@@ -7,7 +7,7 @@ add them alike.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +19,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    select,
+    update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,6 +35,10 @@ from shared.db.base import (
     partial_index,
 )
 from shared.states import Completion, JobState, Relation, StateReason
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
 
 DEMAND_OFFSET = 10**18  # gives every need as many digits: texts sort like numbers
 _DEMAND = (
@@ -239,8 +245,8 @@ class JobEvent(Base):
     )
     job_id: Mapped[str] = job_id_column()
     event: Mapped[str] = mapped_column(String(24))
-    from_state: Mapped[str | None] = mapped_column(String(16))
-    state: Mapped[str] = mapped_column(String(16))
+    from_state: Mapped[JobState | None] = mapped_column(enum_column(JobState))
+    state: Mapped[JobState] = mapped_column(enum_column(JobState))
     fence: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[float]
     detail: Mapped[dict[str, Any] | None]
@@ -294,3 +300,21 @@ class Frame(Base):
     key: Mapped[str] = mapped_column(String(255))
     thumb_key: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[float]
+
+
+def bump_versions(session: Session, *conditions: ColumnElement[bool]) -> None:
+    """Give jobs a new version, as their view changes by rows beside their own.
+
+    An UPDATE of the job row itself does so anyway.
+    The rows are locked in the order of their ids, so that two calls never deadlock.
+    """
+    locked = select(Job.id).where(*conditions).order_by(Job.id).with_for_update()
+    job_ids = session.scalars(locked).all()
+    if not job_ids:
+        return
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(job_ids))
+        .values(version=Job.version + 1)
+        .execution_options(synchronize_session=False)
+    )

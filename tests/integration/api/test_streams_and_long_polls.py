@@ -83,6 +83,26 @@ def test_who_comes_back_with_the_last_id_has_missed_nothing(tenant):
     assert ids[0] > int(last_id)
 
 
+def test_a_new_name_of_a_finished_job_is_told_and_its_stream_still_ends(tenant):
+    db, server, owner = tenant.db, tenant.server, tenant.owner_id
+    job_id = submit(db, owner)
+    url = f"/v1/jobs/{job_id}/events"
+    with watched(server, url) as (_, stream):
+        complete(db, claim(db))
+        last_id = until(stream, "end")[-1][1]
+
+    with server.stream("/v1/events") as stream:
+        changed = server.client.patch(f"/v1/jobs/{job_id}", json={"name": "Porto"})
+        assert changed.status_code == 200
+        assert until(stream, "params_changed")[-1][2]["changes"] == {"name": "Porto"}
+    for headers in ({"Last_Event_ID": last_id}, {"Last_Event_ID": "0"}, {}):
+        with server.stream(url, **headers) as stream:
+            assert names(until(stream, "end")).count("end") == 1
+
+    found = server.get("/v1/jobs?q=porto").json()["data"]
+    assert [job["id"] for job in found] == [job_id]
+
+
 def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(tenant):
     db, server, owner = tenant.db, tenant.server, tenant.owner_id
     other = submit(db, f"{owner}_other")

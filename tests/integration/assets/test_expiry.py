@@ -17,7 +17,7 @@ from shared.jobs.submit import NewJob, NewJobInput, add_job, submit_job
 from shared.maintenance.cleaner import RETENTION_PAUSE_SECONDS, Cleaner
 from shared.params.style import StyleParams
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from tests.support.concurrency import both
 from tests.support.job_rows import LIMITS
 

@@ -36,7 +36,7 @@ from shared.maintenance.cleaner import Cleaner
 from shared.params.style import StyleParams
 from shared.queries.listing import query_jobs
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from tests.support.job_rows import LIMITS
 
 OWNER = "own_a"

@@ -17,8 +17,7 @@ from shared.jobs.checkpoints import (
 from shared.jobs.deletion import purge_job
 from shared.jobs.forks import ForkRequest, fork
 from shared.jobs.lease import complete_job
-from shared.queries.jobs import get_job
-from shared.queries.lineage import read_lineage
+from shared.queries.jobs import get_job, read_lineage
 from shared.queries.listing import JobFilters, count_jobs, query_jobs
 from shared.states import JobState
 from tests.support.job_rows import LIMITS, checkpoint, claim, events, result, submit

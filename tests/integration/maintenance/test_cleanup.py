@@ -25,7 +25,7 @@ from shared.maintenance.orphans import OrphanCollector
 from shared.queries.details import load_details
 from shared.settings import Settings
 from shared.states import JobState
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from tests.support.job_rows import (
     checkpoint,
     checkpoints,
@@ -51,7 +51,7 @@ class UnreachableNotifier:
 
 @pytest.fixture
 def storage(tmp_path):
-    return LocalStorage(tmp_path / "blobs")
+    return Storage(tmp_path / "blobs")
 
 
 @pytest.fixture

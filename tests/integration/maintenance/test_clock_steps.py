@@ -13,7 +13,7 @@ from shared.maintenance.rescue import delete_stale_workers, find_jobs_to_notify
 from shared.queries.jobs import read_live_workers
 from shared.settings import Settings
 from shared.states import JobState
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from shared.workers.registry import (
     Registration,
     heartbeat_worker,
@@ -52,7 +52,7 @@ def pass_time(clock, host_clock):
 def make_maintenance(db, tmp_path, host_clock):
     def make(**settings):
         values = {"lease_seconds": LEASE, "rescue_seconds": ROUND} | settings
-        storage = LocalStorage(tmp_path / "blobs")
+        storage = Storage(tmp_path / "blobs")
         settings = Settings(home=tmp_path, **values)
         return MaintenanceLoop(db, SilentNotifier(), storage, settings, host_clock)
 

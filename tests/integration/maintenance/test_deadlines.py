@@ -12,7 +12,7 @@ from shared.maintenance.deadlines import cancel_overdue_jobs, expire_jobs
 from shared.maintenance.loop import MaintenanceLoop
 from shared.settings import Settings
 from shared.states import JobState
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from tests.support.job_rows import LEASE, claim, events, lose, owner, row, submit
 
 OWNER = "own_a"
@@ -118,7 +118,7 @@ def test_the_leader_enforces_deadlines(db, clock, tmp_path):
     settings = Settings(home=tmp_path, lease_seconds=LEASE)
     clock.advance(61)
 
-    storage = LocalStorage(tmp_path / "blobs")
+    storage = Storage(tmp_path / "blobs")
     MaintenanceLoop(db, FakeNotifier(), storage, settings, clock).run_once()
 
     with db.read() as session:

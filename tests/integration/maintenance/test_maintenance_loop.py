@@ -12,7 +12,7 @@ from shared.maintenance.leader import acquire_leadership, release_leadership
 from shared.maintenance.loop import MAX_PENDING_NOTIFICATIONS, MaintenanceLoop
 from shared.settings import Settings
 from shared.states import JobState
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from tests.support.job_rows import LEASE, checkpoint, checkpoints, claim, row, submit
 
 
@@ -32,7 +32,7 @@ class FakeNotifier:
 
 @pytest.fixture
 def storage(tmp_path):
-    return LocalStorage(tmp_path / "blobs")
+    return Storage(tmp_path / "blobs")
 
 
 @pytest.fixture

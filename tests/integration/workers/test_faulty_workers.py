@@ -12,13 +12,9 @@ from functools import partial
 from shared.queue import Notifier
 from shared.states import JobState, StateReason
 from shared.workers.registry import list_workers, set_host_draining, set_worker_draining
-from tests.support.farm import ROOT
+from tests.support.farm import LONG, ROOT, SHORT
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
-LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
-SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
-# Longer than the 5 s between two heartbeats of a registration, also on a fast CPU.
-LONGER_THAN_A_HEARTBEAT = {"max_edge": 64, "schedule": ((48, 120), (64, 600))}
 RESTART, UNUSABLE = 75, 78
 
 
@@ -102,8 +98,8 @@ def test_a_second_worker_on_the_same_device_does_not_start(farm):
 
 def test_a_drained_worker_hands_its_job_over_exactly_and_takes_no_more(farm):
     worker = farm.start_worker()
-    undisturbed = farm.wait_end(farm.submit(**LONGER_THAN_A_HEARTBEAT))
-    job_id = farm.submit(**LONGER_THAN_A_HEARTBEAT)
+    undisturbed = farm.wait_end(farm.submit(**LONG))
+    job_id = farm.submit(**LONG)
     before = farm.wait(job_id, is_running)
 
     assert set_worker_draining(farm.db, before.worker_id, draining=True)

@@ -8,9 +8,7 @@ import subprocess
 import pytest
 
 from shared.states import JobState
-from tests.support.farm import Farm
-
-LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
+from tests.support.farm import LONG, Farm
 
 
 @pytest.fixture

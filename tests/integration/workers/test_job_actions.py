@@ -8,18 +8,16 @@ from shared.jobs.actions import pause, resume
 from shared.jobs.steering import JobChange, update_job
 from shared.jobs.submit import LOCAL_OWNER_ID as OWNER
 from shared.states import JobState
+from tests.support.farm import LONG, SHORT
 
-LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
 ENDLESS = {"max_edge": 64, "schedule": ((64, 5000),)}
-SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
 
 
 def is_running(job):
     return job.state == JobState.RUNNING and job.iteration > 0
 
 
-def test_a_paused_and_resumed_job_ends_with_the_same_bytes(farm_on_both):
-    farm = farm_on_both
+def test_a_paused_and_resumed_job_ends_with_the_same_bytes(farm):
     farm.start_worker()
     plain = farm.wait_end(farm.submit(**LONG))
     job_id = farm.submit(**LONG)

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from shared.commands.workers import app
 from shared.db.database import Database
 from shared.errors import DeviceTaken
 from shared.queries.jobs import read_live_workers
@@ -152,12 +154,8 @@ def test_the_command_lists_drains_and_names_what_it_does_not_know(database_url):
     now.close()
 
     def admin(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "shared.commands.workers", *words],
-            env={"IMPASTO_DATABASE_URL": database_url, "HOME": "/nonexistent"},
-            capture_output=True,
-            text=True,
-            check=False,
+        return CliRunner().invoke(
+            app, words, env={"IMPASTO_DATABASE_URL": database_url}
         )
 
     assert admin("drain", "--host", "box").stdout == "wkr_1\n"
@@ -165,6 +163,6 @@ def test_the_command_lists_drains_and_names_what_it_does_not_know(database_url):
     assert titles.split() == ["ID", "HOST", "DEVICE", "STATE", "JOB", "LAST", "SEEN"]
     assert line.split()[:5] == ["wkr_1", "box", "GPU-1", "draining", "-"]
     unknown = admin("undrain", "wkr_9")
-    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert "no worker 'wkr_9'" in unknown.stderr
-    assert admin("drain").returncode == 2
+    assert admin("drain").exit_code == 2

@@ -14,10 +14,12 @@ from shared.maintenance.rescue import mark_notified
 from shared.states import JobState, StateReason
 from shared.tracing import CURRENT_TRACE, parse_traceparent
 from shared.workers.registry import list_workers
+from tests.support.farm import LONG, SHORT
 from tests.support.processes import PATIENCE_SECONDS
 
-LONG = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
-SHORT = {"max_edge": 64, "schedule": ((64, 5),)}
+# For workers that a supervisor starts: they do not pause between passes.
+UNPACED = {"max_edge": 64, "schedule": ((48, 120), (64, 120))}
+ENDLESS = {"max_edge": 64, "schedule": ((64, 3000),)}
 
 
 def has_checkpoint(job):
@@ -87,7 +89,7 @@ def test_one_ring_is_enough_for_all_jobs_that_wait(farm):
 
 def test_a_fleet_of_two_runs_two_jobs_replaces_a_killed_worker_and_ends(farm):
     fleet = farm.start("worker.supervisor", "--devices", "cpu*2")
-    ids = [farm.submit(seed=seed, **LONG) for seed in (1, 2)]
+    ids = [farm.submit(seed=seed, **UNPACED) for seed in (1, 2)]
     held = [farm.wait(job_id, has_checkpoint) for job_id in ids]
     assert len({job.worker_id for job in held}) == 2
     first, _second = before = _children(fleet.pid)
@@ -118,7 +120,7 @@ def test_a_fleet_told_to_end_while_it_starts_a_worker_ends(farm):
 
 def test_the_workers_of_a_killed_fleet_end_in_good_order(farm):
     fleet = farm.start("worker.supervisor", "--devices", "cpu")
-    job_id = farm.submit(**LONG)
+    job_id = farm.submit(**ENDLESS)
     farm.wait(job_id, is_running)
     children = _children(fleet.pid)
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 from shared.db.database import Database
 from shared.db.read_cache import ReadCache
 from shared.errors import BlobMissing, DatabaseUnavailable, StorageError, StorageFull
-from shared.storage.base import StoredBlob
+from shared.storage import Storage, StoredBlob
 from tests.simulation.farm.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Blobs:
         self.data.pop(key, None)
 
 
-class SimulatedStorage:
+class SimulatedStorage(Storage):
     """The storage, as one process reaches it."""
 
     def __init__(self, world: World, process: Process) -> None:

@@ -28,7 +28,7 @@ from shared.jobs.lease import (
 )
 from shared.params.formats import FORMATS
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from shared.workers.registry import Registration, register_worker
 
 DEVICE = Device("wkr_1", "cpu", 10**12)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from bench.gpu_check import LOSSES, Variant, list_variants, run_tests, time_iterations
+from tests.support.forked_process import run_program
 from tests.unit.worker.engine.conftest import random_weights
 from worker.devices.device import list_devices
 from worker.engine.vgg.network import build_network
+
+GPU_CHECK = "import runpy; runpy.run_module('bench.gpu_check', run_name='__main__')"
 
 
 @pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")
 @pytest.mark.parametrize("options", [[], ["--is-there"]])
 def test_without_a_gpu_it_says_so_and_fails(options):
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.gpu_check", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_program(GPU_CHECK, *options)
 
     assert done.returncode == 1
     assert "neither a CUDA nor an MPS device" in done.stderr

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from impasto.local.redis import server_binary
+from impasto.local.farm import server_binary
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[3]

@@ -20,7 +20,7 @@ from shared.settings import (
     settings_or_exit,
     warn_if_home_is_open,
 )
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 

@@ -11,7 +11,7 @@ import torch
 from shared.errors import BlobDamaged, StorageError, WeightsDamaged
 from shared.jobs.claim import BlobRef, Claim, ClaimedCheckpoint, claim_key_stem
 from shared.params.style import StyleParams
-from shared.storage.local import LocalStorage
+from shared.storage import Storage
 from worker.checkpoint_file import (
     FORMAT_VERSION,
     Provenance,
@@ -34,7 +34,7 @@ def snapshot(iteration=7):
 
 @pytest.fixture
 def storage(tmp_path):
-    return LocalStorage(tmp_path)
+    return Storage(tmp_path)
 
 
 def stored(storage, key, data, version=FORMAT_VERSION, iteration=7):

@@ -20,12 +20,12 @@ from worker.engine.losses.neighbors import CELL_PX
 from worker.engine.vgg.receptive_field import iterate_receptive_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
     from worker.engine.images.pyramid import Size
-    from worker.engine.vgg.network import Layer, Network
+    from worker.engine.vgg.network import Layer
     from worker.engine.vgg.receptive_field import ReceptiveField
 
 GRID_PX = 16  # stride of the deepest layers; tiles and crops begin at multiples
@@ -41,14 +41,14 @@ class RunLimits:
     """Limits of one run of the engine.
 
     Attributes:
-        activation_bytes: Maximum memory of the activations; images that need more are
-            computed in tiles. None: no limit. Tiles change results by rounding only.
+        tile_pixels: Maximum pixels of a tile with its halo; larger images are computed
+            in tiles. None: no limit. Tiles change results by rounding only.
         step_scale: Factor of every step of the optimizer; below 1 after a run diverged.
         after_tile: Callback after each tile. An exception ends the run; the last
             iterate stays valid.
     """
 
-    activation_bytes: int | None = None
+    tile_pixels: int | None = None
     step_scale: float = 1.0
     after_tile: Callable[[], None] = _do_nothing
 
@@ -202,28 +202,22 @@ def estimate_bytes_per_pixel(layers: Sequence[Layer], cell_values: int = 0) -> i
 
 def choose_tile_px(
     size: Size,
-    network: Network,
-    names: Collection[str],
-    activation_bytes: int | None,
-    cell_values: int = 0,
-) -> int | None:
-    """Choose the side of the tiles, px, from sizes alone; None: one tile is enough.
+    layers: Sequence[Layer],
+    requested_px: int | None,
+    tile_pixels: int | None,
+) -> int:
+    """Choose the side of the tiles, px; the long side of the image: it stays whole.
 
     Args:
         size: Height and width of the image, px.
-        network: Network that computes the activations.
-        names: Layers to compute.
-        activation_bytes: Maximum memory of the activations; None: no limit. If it is
-            less than the smallest tile needs, the smallest tile is chosen.
-        cell_values: As for `estimate_bytes_per_pixel`.
+        layers: Layers to compute.
+        requested_px: Side that the job asks for; None: whole.
+        tile_pixels: Maximum pixels of a tile with its halo; None: no limit.
     """
-    layers = network.layers_up_to(names)
-    if activation_bytes is None or not layers:
-        return None
-    pixels = activation_bytes // estimate_bytes_per_pixel(layers, cell_values)
-    if size[0] * size[1] <= pixels:
-        return None
-    return compute_largest_tile_px(layers, pixels)
+    side = min(requested_px or max(size), max(size))
+    if tile_pixels is None or math.prod(size) <= tile_pixels:
+        return side
+    return min(side, compute_largest_tile_px(layers, tile_pixels))
 
 
 def compute_largest_tile_px(layers: Sequence[Layer], pixels: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch.nn import functional as F
 
-from worker.engine.vgg.precision import to_accumulation_dtype
+from worker.engine.losses.statistics import to_accumulation_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor

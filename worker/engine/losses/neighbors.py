@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from worker.engine.vgg.precision import accumulation_dtype, to_accumulation_dtype
+from worker.engine.losses.statistics import accumulation_dtype, to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

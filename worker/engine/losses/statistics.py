@@ -4,6 +4,9 @@ C is channels, N = H * W positions. Sums over tiles add up to the sum over the w
 and sums over several images can be blended. `spatial_weights` are the weights of the
 positions: one number for all of them (1 / N), or a map, (1, 1, H, W), whose sum over
 the image is 1.
+
+Sums are at least in float32. bfloat16 has its range, so gradients of 1e-12 fit, but
+only 8 bits: a sum of many values would stop growing.
 """
 
 from __future__ import annotations
@@ -13,8 +16,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
-
-from worker.engine.vgg.precision import accumulation_dtype, to_accumulation_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,16 @@ class AffineGradient:
     value: Tensor
     matrix: Tensor
     offset: Tensor | None = None
+
+
+def accumulation_dtype(features: Tensor) -> torch.dtype:
+    """Return the precision in which activations are summed: at least float32."""
+    return torch.promote_types(features.dtype, torch.float32)
+
+
+def to_accumulation_dtype(features: Tensor) -> Tensor:
+    """Convert activations to `accumulation_dtype`; no copy if they have it."""
+    return features.to(accumulation_dtype(features))
 
 
 def gram_matrix(

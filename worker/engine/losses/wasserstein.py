@@ -16,11 +16,11 @@ import torch
 from worker.engine.losses.content_tv import safe_reciprocal
 from worker.engine.losses.statistics import (
     AffineGradient,
+    accumulation_dtype,
     apply_affine_gradient,
     compute_raw_moments,
     to_rows,
 )
-from worker.engine.vgg.precision import accumulation_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor

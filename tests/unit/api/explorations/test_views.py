@@ -9,6 +9,7 @@ import json
 import pytest
 
 from api.explorations.service import SHIPPED_FOLDER
+from api.jobs import job_pictures
 from api.jobs.request_schemas import JobOptions
 from shared.assets import NewAsset, add_asset
 from shared.auth.api_keys import ensure_owner
@@ -321,3 +322,16 @@ def test_a_json_body_is_read_as_strictly_as_any_other(client):
 
     assert (broken.status_code, broken.json["code"]) == (400, "malformed-json")
     assert empty.status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body", [{"layers": ["relu9_9"]}, {"params": {"top_k": "many"}}, {"nonsense": 1}]
+)
+def test_no_picture_is_looked_at_for_wrong_parameters(api, monkeypatch, body):
+    looked_at = []
+    monkeypatch.setattr(job_pictures, "inspect_picture", looked_at.append)
+
+    refused = api.client.post("/v1/explorations", json=body)
+
+    assert (refused.status_code, refused.json["code"]) == (422, "validation")
+    assert looked_at == []

@@ -68,6 +68,7 @@ def test_a_wrong_method_names_the_right_ones(client):
 def test_every_kind_of_problem_has_a_page(client):
     for error in list_problem_types():
         response = client.get(f"/problems/{error.code}")
+        assert "What to do" in response.text
         assert response.status_code == 200, error.code
         assert error.title in response.text.replace("&#39;", "'"), error.code
 
@@ -251,3 +252,27 @@ def test_capabilities_name_the_choices_the_limits_and_the_credits(client):
     assert "Andreas Praefcke" in {credit["by"] for credit in said["credits"]}
     etag = {"If-None-Match": response.headers["ETag"]}
     assert client.get("/v1/capabilities", headers=etag).status_code == 304
+
+
+def test_programs_read_the_problems_as_json_each_with_a_remedy(client):
+    accept = {"Accept": "application/json"}
+    listed = client.get("/problems/", headers=accept)
+
+    assert listed.mimetype == "application/json"
+    data = listed.json["data"]
+    assert {each["code"] for each in data} == {e.code for e in list_problem_types()}
+    for each in data:
+        assert each["remedy"], each
+        assert each["title"]
+        assert each["status"] >= 400
+    one = client.get("/problems/queue-full", headers=accept)
+    assert one.json in data
+    assert one.json["retryable"] is True
+    missing = client.get("/problems/nothing", headers=accept)
+    assert missing.json["code"] == "not-found"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html,application/xhtml+xml,*/*;q=0.8"])
+def test_people_read_the_problems_as_pages(client, accept):
+    for path in ("/problems/", "/problems/validation"):
+        assert client.get(path, headers={"Accept": accept}).mimetype == "text/html"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 
 import pytest
 
@@ -130,3 +132,31 @@ def test_a_job_in_json_names_options_that_no_schema_can_check_too(api):
     response = api.client.post("/v1/jobs", json=body)
 
     assert pointers(response) >= {"/priority", "/name", "/start_deadline", "/max_edge"}
+
+
+def as_floats(body):
+    """JSON in which each whole number is written as 64.0."""
+    return re.sub(r"(?<=[\[ ])(\d+)(?=[\],}])", r"\1.0", json.dumps(body))
+
+
+def test_whole_numbers_may_be_written_as_floats(api):
+    params = {"max_edge": 64, "schedule": [[64, 3]], "tile_px": 64, "style_weight": 2}
+
+    form = api.submit(params=as_floats(params), keep_every="5.0", max_attempts="2e0")
+
+    assert form.status_code == 202, form.text
+    assert {name: form.json["params"][name] for name in params} == params
+    assert (form.json["keep_every"], form.json["max_attempts"]) == (5, 2)
+    at = f"/v1/jobs/{form.json['id']}"
+    changed = api.client.patch(
+        at,
+        data=as_floats({"iterations": 4}),
+        content_type="application/json",
+        headers={"If-Match": "*"},
+    )
+    assert changed.status_code == 200, changed.text
+
+
+@pytest.mark.parametrize("seed", ["0.5", "1e19", "1e400", "-1.0", '"1"', "true"])
+def test_other_numbers_are_no_integers(api, seed):
+    assert pointers(api.submit(params=f'{{"seed": {seed}}}')) == {"/params/seed"}

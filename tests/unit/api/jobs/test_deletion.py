@@ -70,6 +70,8 @@ def test_a_job_that_is_not_over_cannot_be_deleted(api, client, held):
 
     assert (response.status_code, response.json["code"]) == (409, "invalid-state")
     assert "cancel" in response.json["allowed_actions"]
+    assert f"/v1/jobs/{job_id}/cancel" in response.json["hint"]
+    assert '{"purge": true}' in response.json["hint"]
 
 
 def test_a_job_that_never_was_is_404(client):

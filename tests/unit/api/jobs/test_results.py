@@ -116,6 +116,21 @@ def test_why_there_is_no_result_is_told_too(api):
     assert "no finite loss" in response.json["detail"]
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html, image/gif"])
+def test_a_picture_is_not_sent_to_who_accepts_none(api, accept):
+    job_id = api.submitted()
+    api.finish(api.claimed())
+    url = f"/v1/jobs/{job_id}/result"
+
+    refused = api.client.get(url, headers={"Accept": accept})
+    assert (refused.status_code, refused.json["code"]) == (406, "not-acceptable")
+    assert "image/png" in refused.json["hint"]
+    assert "/v1/jobs/{id}" in refused.json["hint"]
+    for accepted in ("*/*", "image/*", "application/json, */*;q=0.1", ""):
+        answer = api.client.get(url, headers={"Accept": accepted})
+        assert (answer.status_code, answer.mimetype) == (200, "image/png")
+
+
 def test_the_latest_preview_is_shown_and_the_job_names_its_iteration(api):
     job_id = api.submitted()
     claim = api.claimed()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from pydantic import TypeAdapter
 
 from api.assets.schemas import AssetObject, FrameObject
 from api.estimates import Estimate
 from api.http.problems import Problem
-from api.job_view.schemas import JobObject, JobPage
+from api.job_view.schemas import (
+    ExploreParamsOfJob,
+    JobObject,
+    JobPage,
+    StyleParamsOfJob,
+)
 from api.jobs.history import Manifest
 from api.jobs.request_schemas import JobRequest
 from api.queue import Queue
+from shared.params.explore import ExploreParams
 from shared.params.segments import Changes
 from shared.params.style import StyleParams
 
@@ -208,13 +216,87 @@ def test_what_a_form_or_an_address_holds_is_never_null(document):
     ]
 
 
-def test_the_parameters_of_a_job_are_those_of_a_kind(document):
+def test_null_in_a_change_or_a_fork_is_refused_where_the_document_says(api, document):
+    schemas = document["components"]["schemas"]
+    taken = set()
+    for name in schemas["ChangeBody"]["properties"]:
+        answer = api.client.patch(
+            f"/v1/jobs/{api.submitted()}", json={name: None}, headers={"If-Match": "*"}
+        )
+        schema = {**document, "$ref": "#/components/schemas/ChangeBody"}
+        is_valid = OAS31Validator(schema).is_valid({name: None})
+        assert answer.status_code == (200 if is_valid else 422), name
+        taken |= {name} if is_valid else set()
+    assert taken == {"name", "cancel_after"}
+    for name, value in schemas["ForkChanges"]["properties"].items():
+        assert {"type": "null"} not in value.get("anyOf", []), name
+
+
+def test_metadata_is_valid_as_the_document_says(api, document):
+    schema = document["components"]["schemas"]["JobRequest"]["properties"]["metadata"]
+    for metadata in ({"order": "42"}, {"a\x01": "b"}, {"": "b"}, {"a": 1}):
+        answer = api.submit(metadata=json.dumps(metadata))
+        is_valid = OAS31Validator(schema).is_valid(metadata)
+        assert answer.status_code == (202 if is_valid else 422), metadata
+
+
+@pytest.mark.parametrize("params", [StyleParams(), ExploreParams()])
+def test_parameters_are_valid_as_those_of_their_kind_alone(document, params):
+    sent = params.model_dump(mode="json")
     for name in ("JobObject", "Manifest"):
-        params = document["components"]["schemas"][name]["properties"]["params"]
-        assert [each["$ref"].rpartition("/")[2] for each in params["anyOf"]] == [
-            "StyleParams",
-            "ExploreParams",
+        described = document["components"]["schemas"][name]["properties"]["params"]
+        fitting = [
+            each["$ref"].rpartition("/")[2]
+            for each in described["anyOf"]
+            if OAS31Validator({**document, **each}).is_valid(sent)
         ]
+        assert fitting == [f"{type(params).__name__}OfJob"]
+
+
+@pytest.mark.parametrize("model", [StyleParamsOfJob, ExploreParamsOfJob])
+def test_parameters_of_jobs_are_chosen_by_a_member_that_no_other_kind_has(model):
+    """Generators do not look at `additionalProperties`, only at `required`."""
+    required = {*model.model_json_schema()["required"]}
+    (other,) = {StyleParams, ExploreParams} - {*model.__bases__}
+
+    assert required
+    assert not required & {*other.model_fields}
+
+
+def test_arrays_say_what_they_hold(document):
+    arrays = [
+        node
+        for node in nodes(document)
+        if isinstance(node, dict) and node.get("type") == "array"
+    ]
+
+    assert any("prefixItems" in array for array in arrays)
+    assert all("items" in array for array in arrays)
+
+
+def test_bodies_name_their_limits(client, document):
+    limits = client.get("/v1/capabilities").json["limits"]
+    for _, _, operation in operations(document):
+        body = operation.get("requestBody")
+        if body:
+            named = set(re.findall(r"`(\w+)`", body["description"]))
+            assert named <= set(limits)
+            has_files = "multipart/form-data" in body["content"]
+            assert ("max_upload_bytes" in named) is has_files
+            assert "max_json_bytes" in named
+
+
+@pytest.mark.parametrize(
+    ("key", "is_taken"),
+    [("a b", True), ("~" * 255, True), ("~" * 256, False), (" ", False), ("é", False)],
+)
+def test_keys_are_taken_as_the_document_says(api, document, key, is_taken):
+    schema = document["components"]["parameters"]["Idempotency-Key"]["schema"]
+
+    answer = api.submit(headers={"Idempotency-Key": key.strip()})  # as HTTP sends it
+
+    assert OAS31Validator(schema).is_valid(key) is is_taken
+    assert answer.status_code == (202 if is_taken else 400)
 
 
 def test_every_code_of_a_problem_has_a_page(client, document):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from api.events.stream import HEARTBEAT, OPENING, format_event
 from api.http.prefer import parse_wait_seconds
-from api.http.sse import HEARTBEAT, OPENING, format_event
 from api.job_view.schemas import Progress, ScaleNow
 from api.watch.job_diff import JobDiff
 from api.watch.message import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from PIL import Image
 from torch.overrides import TorchFunctionMode
 
+from bench.engine.__main__ import main
 from bench.engine.lower_bounds import DirectConvolutions
 from bench.engine.measured_process import Task
 from bench.engine.options import parse
@@ -167,22 +167,20 @@ class RecordDtypes(TorchFunctionMode):
 
 
 @pytest.mark.weights
+@pytest.mark.usefixtures("weights_dir", "forked_measure")
 def test_a_quick_run_measures_every_part_of_ours(
-    tmp_path: Path, weights_dir: Path
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     parts = ["race", "pace", "memory", "checkpoint"]
     words = [word for part in parts for word in ("--only", part)]
-    command = [sys.executable, "-m", "bench.engine", "--quick", "--threads", "1"]
-    words += ["--pair", "coffee"]
+    words += ["--quick", "--threads", "1", "--pair", "coffee", "--work", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["bench.engine", *words])
 
-    said = subprocess.run(
-        [*command, *words, "--work", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    main()
 
+    said = capsys.readouterr().out
     found = json.loads((tmp_path / "engine.json").read_text())
     (pair,) = found["pairs"]
     assert found["absent"] == {}

@@ -108,10 +108,12 @@ def test_peers_are_listed_with_their_time_and_what_came_late() -> None:
 
 
 @pytest.mark.weights
+@pytest.mark.usefixtures("weights_dir", "forked_measure")
 def test_a_pair_is_painted_scored_and_can_be_scored_again(
-    tmp_path: Path, weights_dir: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With stand-ins for the heads of LPIPS, which come from the package index."""
+    monkeypatch.setattr("bench.quality.scores.SCORED_EDGE_PX", 96)
     pack_heads(tmp_path)
     words = ["--edge", "64", "--candidate", "quick:schedule=[[64,8]]"]
     pairs = (Pair("chelsea", "strokes"),)

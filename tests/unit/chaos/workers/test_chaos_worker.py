@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 from chaos.farm_settings import HOSTS
-from tests.support.farm import ROOT
+from tests.support.forked_process import run_program
 
 SAYS_ITS_HOST = """
 from chaos.workers import chaos_worker
@@ -22,14 +18,8 @@ chaos_worker.main()
 
 def test_every_name_of_a_worker_has_its_host(tmp_path):
     named = {"CHAOS_TRAPS": str(tmp_path), "CHAOS_SLOT": "3", "CHAOS_HOST": HOSTS[1]}
-    said = subprocess.run(
-        [sys.executable, "-c", SAYS_ITS_HOST],
-        cwd=ROOT,
-        env={**os.environ, **named},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+
+    said = run_program(SAYS_ITS_HOST, **named).stdout.split()
 
     assert len(said) == 2
     assert all(HOSTS[1] in name for name in said)

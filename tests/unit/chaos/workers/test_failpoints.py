@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 import worker.app  # noqa: F401 - every step is loaded with it
 from chaos.workers.failpoint_locations import OF_JOBS, OF_LEADER, TRAPS, install
 from chaos.workers.failpoints import LOSE, Failpoints
+from shared import storage
 from shared.errors import DatabaseUnavailable
 from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.maintenance import loop
-from shared.storage import local
-from shared.storage.local import LocalStorage
-from tests.support.farm import ROOT
+from shared.storage import Storage
+from tests.support.forked_process import run_program
 from tests.support.job_rows import claim, submit
 from worker import runner
 
@@ -24,7 +23,7 @@ import sys
 from pathlib import Path
 from chaos.workers.failpoint_locations import install
 from chaos.workers.failpoints import Failpoints
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 import worker.app
 traps = Failpoints(Path(sys.argv[1]), "1")
 install(traps)
@@ -39,8 +38,8 @@ def installed(tmp_path):
     workers = [m for name, m in sys.modules.items() if name.startswith("worker.")]
     named = [(m, name) for m in workers for name in OF_JOBS if name in vars(m)]
     named += [(loop, name) for name in OF_LEADER]
-    named += [(LocalStorage, "put"), (LocalStorage, "delete")]
-    named += [(local, "_write_durably")]
+    named += [(Storage, "put"), (Storage, "delete")]
+    named += [(storage, "_write_durably")]
     before = [(where, name, getattr(where, name)) for where, name in named]
     traps = Failpoints(tmp_path, "1")
     install(traps)
@@ -86,8 +85,7 @@ def test_other_points_are_passed(installed, db):
     ],
 )
 def test_a_worker_ends_at_the_point_that_was_named(tmp_path, point, there, unfinished):
-    command = [sys.executable, "-c", ENDS_AT, str(tmp_path), point]
-    ended = subprocess.run(command, cwd=ROOT, check=False)
+    ended = run_program(ENDS_AT, str(tmp_path), point)
 
     files = list(tmp_path.rglob("blobs/results/job_a/*"))
     assert ended.returncode == 1

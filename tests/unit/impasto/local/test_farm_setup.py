@@ -15,10 +15,14 @@ import pytest
 
 from impasto.client.discovery import RunningFarm, write_running_farm
 from impasto.errors import AlreadyRunning, FarmError, HomeUnusable, WeightsMissing
-from impasto.local.farm import child_environment, reserve_port
+from impasto.local.farm import (
+    child_environment,
+    reserve_port,
+    server_command,
+    socket_path,
+)
 from impasto.local.lock import lock_home
 from impasto.local.migrate import back_up, migrate, sqlite_path
-from impasto.local.redis import server_command, socket_path
 from impasto.local.weights import require_weights
 
 

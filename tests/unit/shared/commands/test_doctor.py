@@ -33,7 +33,7 @@ def examine(tmp_path, sqlite_url, monkeypatch, capsys):
     return run
 
 
-def test_all_is_well(examine, redis_server):
+def test_all_is_well(examine, redis_server, tmp_path):
     code, said = examine(redis_url=redis_server.url)
 
     assert code == 0
@@ -41,6 +41,7 @@ def test_all_is_well(examine, redis_server):
     assert [line.split()[:2] for line in said.splitlines()] == [
         ["ok", name] for name in names
     ]
+    assert not list((tmp_path / "home" / "blobs").iterdir())  # nothing is left over
 
 
 def test_a_running_farm_has_redis_and_the_port_already(examine):
@@ -60,6 +61,19 @@ def test_tables_that_are_missing(examine, tmp_path):
     assert "WRONG database" in said
     assert "run: impasto migrate" in said
     assert not path.exists()  # looking does not create it
+
+
+@pytest.mark.parametrize(
+    "path", ["file/none.sqlite", "file/deep/none.sqlite", "folder"]
+)
+def test_a_path_at_which_no_database_can_be(examine, tmp_path, path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    code, said = examine("--farm-is-up", database_url=f"sqlite:///{tmp_path}/{path}")
+
+    assert code == 1
+    assert "IMPASTO_DATABASE_URL to a file in a folder that you may write" in said
+    assert "migrate" not in said
 
 
 def test_a_database_that_is_away_and_its_password(examine):

@@ -104,3 +104,17 @@ def test_what_fails_is_a_message_with_the_next_step(keys, tmp_path):
     assert (without_tables.exit_code, unknown.exit_code) == (1, 1)
     assert "run 'impasto migrate' first" in without_tables.stderr
     assert unknown.stderr.startswith("keys: ")
+
+
+def test_it_says_what_an_admin_key_may_do_and_whose_it_is(keys):
+    helped = " ".join(keys("create", "--help").stdout.replace("│", " ").split())
+    assert "does not see their jobs and pictures" in helped
+    assert "may do all, for all owners" not in helped
+
+    first = keys("create", "--admin")
+    assert "may admin" in first.stderr
+    assert "its owner is new and has nothing yet" in first.stderr
+    owner = first.stderr.split(" of ")[1].split(",")[0]
+    second = keys("create", "--owner", owner)
+    assert f"of {owner}" in second.stderr
+    assert "new" not in second.stderr

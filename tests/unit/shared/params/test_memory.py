@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.params.memory import largest_fitting_edge, need_bytes, shrink_to_edge
+from shared.params.memory import (
+    largest_fitting_edge,
+    least_bytes,
+    need_bytes,
+    peak_bytes,
+    shrink_to_edge,
+)
 from shared.params.style import StyleParams
 
 
@@ -46,3 +52,13 @@ def test_a_shrunk_job_keeps_its_smaller_scales(edge, schedule):
 
     assert (smaller.max_edge, smaller.schedule) == (edge, schedule)
     assert (smaller.seed, smaller.optimizer) == (7, params.optimizer)
+
+
+@pytest.mark.parametrize("style_scale", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("edge", [64, 96, 320, 512, 2048])
+def test_what_a_job_takes_at_least_is_never_above_the_upper_estimate(edge, style_scale):
+    params = StyleParams(max_edge=edge, style_scale=style_scale)
+    least, need = least_bytes(params), need_bytes(params)
+
+    for device_bytes in (need, 2 * need, 10**12):
+        assert least <= peak_bytes(params, device_bytes) <= device_bytes

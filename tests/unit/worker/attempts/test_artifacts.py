@@ -11,7 +11,7 @@ import torch
 from shared.db.database import Database
 from shared.errors import StorageFull
 from shared.settings import Settings
-from shared.storage.backends import open_storage
+from shared.storage import open_storage
 from tests.support.fault_injection import Moody, full_for
 from tests.support.job_rows import claim, submit
 from worker.attempts.artifacts import ArtifactStore, Throttle

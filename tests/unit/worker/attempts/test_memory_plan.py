@@ -10,7 +10,12 @@ from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import random_weights
 from worker.attempts.memory_plan import plan_memory
 from worker.engine.images.inputs import Style, TransferInputs
-from worker.engine.images.tiling import RunLimits, choose_tile_px
+from worker.engine.images.tiling import (
+    RunLimits,
+    compute_halo_px,
+    count_pixels_with_halo,
+    make_tiles,
+)
 from worker.engine.targets import build_feature_extractor
 from worker.engine.vgg.network import build_network
 
@@ -56,15 +61,22 @@ def test_the_engine_takes_the_tiles_that_the_plan_names(network, gigabytes):
     found = room(network, gigabytes * GB, large)
     names = {*large.content_layers, *large.style_layers}
 
-    side = choose_tile_px((6144, 8192), network, names, found.activation_bytes)
+    extractor = build_feature_extractor(
+        network, names, (6144, 8192), large, RunLimits(found.tile_pixels)
+    )
 
-    assert found.tiling == f"{side} px"
+    side = int(found.tiling.removesuffix(" px"))
+    named = make_tiles((6144, 8192), side, compute_halo_px(found.layers))
+    assert extractor.tiles == named
+    assert len(named) > 1
 
 
 def test_a_device_that_a_job_just_fits_has_room_for_the_smallest_tile(network):
     large = PARAMS.model_copy(update={"max_edge": 8192, "optimizer": "adam"})
 
-    assert room(network, need_bytes(large), large).tile_side_px >= 64
+    plan = room(network, need_bytes(large), large)
+
+    assert plan.tile_pixels >= count_pixels_with_halo(plan.layers, 64)
 
 
 def test_less_and_less_ends_with_the_smallest_tiles(network):
@@ -84,7 +96,7 @@ def test_less_than_tiles_that_were_asked_for_are_smaller_ones(network):
 
     assert (found.tiling, found.is_tiled) == ("256 px", True)
     assert smaller.tiling == "64 px"
-    limits = RunLimits(smaller.activation_bytes)
+    limits = RunLimits(smaller.tile_pixels)
     looking = build_feature_extractor(
         network, names, (384, 512), smaller.params, limits
     )

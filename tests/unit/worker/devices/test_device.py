@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
 from shared.settings import Settings
+from tests.support.forked_process import run_program
 from tests.unit.worker.engine.conftest import random_weights
 from worker.devices.device import (
     compute_environment,
@@ -26,7 +24,8 @@ from worker.supervisor import EXIT_UNUSABLE
 
 # Its switches are for a whole process, so they are thrown in one of their own.
 PREPARE = """
-import json, torch
+import json, torch, warnings
+warnings.simplefilter("error")
 from worker.devices.device import make_cuda_deterministic
 make_cuda_deterministic()
 print(json.dumps([
@@ -54,26 +53,15 @@ def weights():
     return {name: each.float() for name, each in random_weights("vgg16").items()}
 
 
-def run(words, **environment):
-    kept = {k: v for k, v in os.environ.items() if k != "CUBLAS_WORKSPACE_CONFIG"}
-    return subprocess.run(
-        [sys.executable, *words],
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_on_cuda_all_that_varies_or_rounds_in_secret_is_switched_off():
-    done = run(["-W", "error", "-c", PREPARE], CUBLAS_WORKSPACE_CONFIG=":4096:8")
+    done = run_program(PREPARE, CUBLAS_WORKSPACE_CONFIG=":4096:8")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [True, *[False], True, *[False] * 4]
 
 
 def test_on_cuda_nothing_starts_while_cublas_may_add_up_in_any_order():
-    done = run(["-c", PREPARE])
+    done = run_program(PREPARE, CUBLAS_WORKSPACE_CONFIG=None)
 
     assert "set CUBLAS_WORKSPACE_CONFIG=:4096:8" in done.stderr
 
@@ -91,8 +79,8 @@ def test_bfloat16_is_refused_where_no_device_has_it(tmp_path):
         "from worker.devices.device import configure_torch;"
         "configure_torch(Settings(), 'cuda')"
     )
-    done = run(
-        ["-c", program],
+    done = run_program(
+        program,
         IMPASTO_HOME=str(tmp_path),
         IMPASTO_CUDA_PRECISION="bf16",
         CUBLAS_WORKSPACE_CONFIG=":4096:8",
@@ -125,8 +113,8 @@ def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(tmp_path):
         "print(select_precision('cpu', Settings(cpu_precision='auto')));"
         "configure_torch(Settings(), 'cpu')"
     )
-    done = run(
-        ["-c", program], IMPASTO_HOME=str(tmp_path), IMPASTO_CPU_PRECISION="bf16"
+    done = run_program(
+        program, IMPASTO_HOME=str(tmp_path), IMPASTO_CPU_PRECISION="bf16"
     )
 
     assert done.stdout == "float32\n"
@@ -153,8 +141,8 @@ def test_a_worker_that_cannot_do_winograd_says_so_and_is_not_started_again(tmp_p
         "torch.backends.nnpack.is_available = lambda: False;"
         "from worker.app import main; sys.exit(main())"
     )
-    done = run(
-        ["-c", program],
+    done = run_program(
+        program,
         IMPASTO_HOME=str(tmp_path),
         IMPASTO_CPU_CONVOLUTION="winograd",
     )

@@ -16,6 +16,7 @@ from shared.params.memory import (
 )
 from shared.params.networks import NetworkName, layer_names
 from shared.params.style import StyleParams
+from worker.attempts.memory_plan import count_cell_values
 from worker.engine.images.tiling import (
     MIN_TILE_PX,
     compute_halo_px,
@@ -23,7 +24,6 @@ from worker.engine.images.tiling import (
 )
 from worker.engine.losses.neighbors import CELL_PX
 from worker.engine.optimizers.lbfgs import HISTORY_SIZE
-from worker.engine.targets import count_cell_values
 from worker.engine.vgg.network import build_network
 
 CHANNELS = (64, 128, 256, 512, 512)  # by block
@@ -61,7 +61,7 @@ def test_the_neighbors_loss_has_its_candidates_and_its_cells_counted(name):
     params = StyleParams(style_loss="neighbors", max_edge=512, **layers)
     network = full_width(name)
     side = MIN_TILE_PX + 2 * compute_halo_px(network.layers_up_to(names))
-    cell_bytes = 4 * count_cell_values(network, params) / CELL_PX**2
+    cell_bytes = 4 * count_cell_values(params, network.layers_up_to(names)) / CELL_PX**2
     channels = sum(layer.channels for layer in network.layers_up_to(names))
 
     plain = need_bytes(params.model_copy(update={"style_loss": "gram"}))

@@ -82,3 +82,55 @@ def test_a_wrong_query_is_pointed_at(client, query, pointer):
 
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(("asked", "word"), [("", "false"), ("&count=true", "true")])
+def test_the_link_to_the_next_page_says_true_and_false_as_json_does(api, asked, word):
+    for _ in range(2):
+        api.client.post("/v1/explorations")
+
+    first = api.client.get(f"/v1/jobs?limit=1{asked}")
+    assert f"count={word}&" in first.headers["Link"]
+    url = first.headers["Link"].partition(">")[0].removeprefix("<")
+    second = api.client.get(url)
+    assert second.status_code == 200
+    assert second.json["count"] == first.json["count"]
+
+
+def test_a_list_has_only_the_members_that_are_asked_for(api):
+    for _ in range(3):
+        api.client.post("/v1/explorations")
+
+    for query in ("fields=id,state", "fields=id&fields=state", "fields=state, id"):
+        page = api.client.get(f"/v1/jobs?limit=2&{query}")
+        assert [set(job) for job in page.json["data"]] == [{"id", "state"}] * 2
+        assert page.json["next_cursor"]
+    url = page.headers["Link"].partition(">")[0].removeprefix("<")
+    (last,) = api.client.get(url).json["data"]
+    assert set(last) == {"id", "state"}
+    cursor = page.json["next_cursor"]
+    (whole,) = api.client.get(f"/v1/jobs?cursor={cursor}").json["data"]
+    assert whole["urls"]
+    placed = api.client.get("/v1/jobs?fields=queue").json["data"]
+    assert all(job["queue"]["position"] for job in placed)
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets", "/v1/keys"])
+def test_an_unknown_member_is_told_the_known_ones(api, path):
+    refused = api.client.get(f"{path}?fields=id,colour")
+
+    assert refused.status_code == 422
+    (error,) = refused.json["errors"]
+    assert error["pointer"] == "/fields"
+    assert "'colour'" in error["detail"]
+    assert "created_at" in error["detail"]
+
+
+def test_lists_of_pictures_and_keys_have_fields_too(api, keyed, a_picture):
+    api.submitted()
+    (first, _) = api.client.get("/v1/assets?fields=id,sha256").json["data"]
+    assert set(first) == {"id", "sha256"}
+
+    headers = keyed.bearer("admin")
+    (key,) = keyed.client.get("/v1/keys?fields=id", headers=headers).json["data"]
+    assert set(key) == {"id"}

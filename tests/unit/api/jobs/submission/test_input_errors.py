@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 
@@ -257,7 +258,8 @@ def test_a_part_without_a_name_is_refused_not_a_crash(client):
         "/v1/jobs", data=body, content_type="multipart/form-data; boundary=x"
     )
 
-    assert response.status_code == 422
+    assert (response.status_code, response.json["code"]) == (400, "malformed-multipart")
+    assert "a part has no name" in response.json["detail"]
 
 
 def test_a_body_of_white_space_is_no_json_and_an_empty_one_is_an_empty_object(api):
@@ -268,3 +270,50 @@ def test_a_body_of_white_space_is_no_json_and_an_empty_one_is_an_empty_object(ap
 
     assert (ask(b"\t").status_code, ask(b"\t").json["code"]) == (400, "malformed-json")
     assert ask(b"").status_code == 202
+
+
+@pytest.mark.parametrize("field", ["name", "tags", "params"])
+def test_text_that_is_not_utf_8_is_pointed_at(client, field):
+    body = (
+        f'--x\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'.encode()
+        + b"caf\xe9\r\n--x--\r\n"
+    )
+
+    response = client.post(
+        "/v1/jobs", data=body, content_type="multipart/form-data; boundary=x"
+    )
+
+    found = errors(response)[f"/{field}"]
+    assert (found["code"], "UTF-8" in found["detail"]) == ("encoding", True)
+
+
+def test_parameters_in_a_file_that_is_too_long_are_refused(api, a_picture):
+    files = [("content", a_picture()), ("style", a_picture("blue"))]
+    text = '{"max_edge": 96' + " " * 262_144 + "}"
+
+    response = api.submit([*files, ("params", text.encode())])
+
+    assert (response.status_code, response.json["code"]) == (413, "upload-too-large")
+    assert "262,144" in response.json["detail"]
+    fitting = '{"max_edge": 96' + " " * (262_144 - 16) + "}"
+    assert api.submit([*files, ("params", fitting.encode())]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "tag", ["\u202etxt.exe", "a\u2066b", "\ufeffa", "a\u200eb", "\x85"]
+)
+def test_a_tag_and_a_name_have_no_control_and_format_characters(api, tag):
+    found = errors(api.submit(tags=json.dumps(["good", tag])))
+    assert set(found) == {"/tags/1"}
+    assert "format characters" in found["/tags/1"]["detail"]
+
+    in_key = errors(api.submit(metadata=json.dumps({tag: "x"})))
+    assert all(pointer.startswith("/metadata/") for pointer in in_key)
+    assert set(errors(api.submit(name=f"a{tag}b"))) == {"/name"}
+
+
+@pytest.mark.parametrize("tag", ["👩‍🎨", "می‌خواهم", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "Ørsted", "日本"])
+def test_a_tag_and_a_name_are_in_any_script(api, tag):
+    job = api.submit(tags=json.dumps([tag]), name=tag)
+
+    assert (job.status_code, job.json["tags"], job.json["name"]) == (202, [tag], tag)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,9 +68,48 @@ def test_run_watches_and_saves_the_picture(farm, impasto, pictures, tmp_path):
     assert "succeeded" in result.stderr
 
 
+def test_run_writes_to_standard_output(farm, impasto, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+    farm.answers(SELF, Answer(body=job("succeeded")))
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"\x89PNG"))
+
+    result = impasto("run", *pictures, "-o", "-")
+
+    assert (result.exit_code, result.stdout_bytes) == (0, b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.jpg", "painting.jpg"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    "words", [["--version"], ["ls", "--help"], ["download", JOB, "-o", "-"]]
+)
+def test_a_full_disk_behind_standard_output_takes_one_line(farm, words):
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "impasto", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    said = "error: cannot write the output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_doctor_names_a_wrong_setting_once(impasto, monkeypatch, capfd):
+    monkeypatch.setenv("IMPASTO_PORT", "abc")
+
+    assert impasto("doctor").exit_code == 1
+    assert capfd.readouterr().err.count("IMPASTO_PORT") == 1
+
+
 @pytest.mark.parametrize(
     ("output", "why"),
-    [("none/b.png", "there is no folder"), ("", "is a folder")],
+    [
+        ("none/b.png", "there is no folder"),
+        ("", "is a folder"),
+        ("b.xyz", ".xyz is none of .png"),
+    ],
 )
 def test_run_submits_nothing_that_it_could_not_save(
     farm, impasto, pictures, tmp_path, output, why

@@ -85,6 +85,33 @@ def test_download_writes_to_standard_output(farm, impasto, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_preview_is_written_to_standard_output(farm, impasto, tmp_path):
+    farm.answers(f"{SELF}/frames/latest", Answer(body=b"\xff\xd8"))
+
+    assert impasto("download", JOB, "--frame", "-o", "-").stdout_bytes == b"\xff\xd8"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["download", JOB, "-o", "a.xyz"], ".xyz is none of .png"),
+        (["download", JOB, "--frame", "-o", "f.png"], "previews are JPEG"),
+        (["frames", JOB, "-o", "f.png"], "it is to be the folder"),
+    ],
+)
+def test_a_name_that_would_be_wrong_is_refused(farm, impasto, tmp_path, words, why):
+    for path in ("result", "frames", "frames/latest"):
+        farm.answers(f"{SELF}/{path}", Answer(body={"data": []}))
+
+    result = impasto(*words)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: cannot save {words[-1]}: ")
+    assert why in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("command", [["rm", "-f"], ["show"], ["download"]])
 @pytest.mark.parametrize("typed", ["", "job_"])
 def test_an_empty_id_fits_no_job(farm, impasto, command, typed):

@@ -22,7 +22,6 @@ from worker.engine.images.tiling import (
     choose_tile_px,
     compute_halo_px,
     compute_strides,
-    estimate_bytes_per_pixel,
     make_tiles,
 )
 from worker.engine.vgg.network import build_network
@@ -173,16 +172,16 @@ def test_a_tiled_run_ends_where_a_whole_one_does_and_resumes_bit_for_bit(
     assert torch.equal(resumed.image, straight[-1].image)
 
 
-def test_a_budget_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
-    names = ["relu5_1"]
-    pixel = estimate_bytes_per_pixel(network.layers_up_to(names))
-    around = 2 * compute_halo_px(network.layers_up_to(names))
+def test_a_limit_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
+    layers = network.layers_up_to(["relu5_1"])
+    around, size = 2 * compute_halo_px(layers), (900, 1000)
 
-    assert choose_tile_px((1000, 1000), network, names, None) is None
-    assert choose_tile_px((1000, 1000), network, names, 1_000_000 * pixel) is None
-    some = choose_tile_px((1000, 1000), network, names, (512 + around) ** 2 * pixel)
-    assert some == 512
-    assert choose_tile_px((1000, 1000), network, names, 1) == 64
+    assert choose_tile_px(size, layers, None, None) == 1000  # whole
+    assert choose_tile_px(size, layers, None, 900_000) == 1000
+    assert choose_tile_px(size, layers, None, (512 + around) ** 2) == 512
+    assert choose_tile_px(size, layers, 256, (512 + around) ** 2) == 256
+    assert choose_tile_px(size, layers, 768, (512 + around) ** 2) == 512
+    assert choose_tile_px(size, layers, None, 1) == 64
 
 
 def test_more_than_the_budget_allows_is_computed_in_tiles(
@@ -190,7 +189,7 @@ def test_more_than_the_budget_allows_is_computed_in_tiles(
 ) -> None:
     calls: list[None] = []
     photo, painting = picture(150, 208, seed=1), picture(90, 90, seed=2)
-    limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
+    limits = RunLimits(tile_pixels=1, after_tile=lambda: calls.append(None))
 
     objective = make_objective(network, make_params(), photo, [painting], limits)
     calls.clear()
@@ -204,7 +203,7 @@ def test_tiles_asked_for_are_no_larger_than_the_budget_allows(
 ) -> None:
     calls: list[None] = []
     photo = picture(150, 208, seed=1)
-    limits = RunLimits(activation_bytes=1, after_tile=lambda: calls.append(None))
+    limits = RunLimits(tile_pixels=1, after_tile=lambda: calls.append(None))
     params = make_params(tile_px=192, style_weight=0.0)
 
     objective = make_objective(network, params, photo, [photo], limits)
@@ -222,7 +221,7 @@ def test_an_exception_after_a_tile_ends_the_run(
         raise KeyboardInterrupt
 
     photo = picture(150, 203, seed=1)
-    limits = RunLimits(activation_bytes=1, after_tile=interrupt)
+    limits = RunLimits(tile_pixels=1, after_tile=interrupt)
 
     with pytest.raises(KeyboardInterrupt):
         make_objective(network, make_params(), photo, [photo], limits).evaluate(photo)

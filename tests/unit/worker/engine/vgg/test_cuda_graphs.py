@@ -120,7 +120,7 @@ def test_a_run_with_graphs_is_the_run_without(
         ({"style_loss": "wasserstein"}, RunLimits()),
         ({"style_loss": "neighbors"}, RunLimits()),
         ({"content_loss": "relations"}, RunLimits()),
-        ({}, RunLimits(activation_bytes=1)),
+        ({}, RunLimits(tile_pixels=1)),
     ],
 )
 def test_work_that_reads_back_is_not_captured(

@@ -190,7 +190,7 @@ def test_tiles_give_nearly_what_the_whole_gives(
 
     (tiled, slope), (whole, steeper) = (
         make_objective(halved, params, content, [style], limits).evaluate(image)
-        for limits in (RunLimits(activation_bytes=1), RunLimits())
+        for limits in (RunLimits(tile_pixels=1), RunLimits())
     )
 
     assert tiled.total == pytest.approx(whole.total, rel=0.01)

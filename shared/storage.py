@@ -1,4 +1,7 @@
-"""Storage backend: files under one folder, of one host or on a shared volume."""
+"""Storage of pictures and checkpoints: immutable blobs by key, as files of one folder.
+
+The folder is of one host, or on a volume that all hosts share.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,50 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import structlog
 
 from shared.errors import BlobMissing, StorageError, StorageFull
-from shared.storage.base import StoredBlob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import IO
+
+log = structlog.get_logger(__name__)
 
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class LocalStorage:
-    """Storage in a folder, which is created when the first blob is stored."""
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Stored blob, or the part of one that a killed process has left."""
+
+    key: str
+    bytes: int
+    modified_at: float  # seconds since 1970, by the storage's clock
+
+
+class Storage:
+    """Storage in a folder, which is created when the first blob is stored.
+
+    Each method raises StorageError if the folder cannot be reached.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Write a temporary file, fsync, rename, fsync the folder."""
+        """Store bytes, or the rest of a file, under `key`; durable when it returns.
+
+        A reader sees nothing or the whole blob, never a part of it.
+
+        Raises:
+            StorageFull: No space is left.
+        """
         path = self._path(key)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         with _translate_errors(key):
@@ -40,22 +66,33 @@ class LocalStorage:
                 temporary.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
-        """Read the whole blob."""
+        """Read the whole blob.
+
+        Raises:
+            BlobMissing: No blob has this key.
+        """
         with _translate_errors(key):
             return self._path(key).read_bytes()
 
     def open(self, key: str) -> IO[bytes]:
-        """Open the file; it can be read to its end even if deleted meanwhile."""
+        """Open the blob; it can be read to its end even if deleted meanwhile.
+
+        Raises:
+            BlobMissing: No blob has this key.
+        """
         with _translate_errors(key):
             return self._path(key).open("rb")
 
     def delete(self, key: str) -> None:
-        """Remove the blob if it is there."""
+        """Delete the blob; an unknown key is no error."""
         with _translate_errors(key):
             self._path(key).unlink(missing_ok=True)
 
     def blobs(self) -> Iterator[StoredBlob]:
-        """Walk the folders; includes temporary files, whose names begin with a dot."""
+        """Iterate over all blobs; those stored or deleted meanwhile may be missed.
+
+        Includes temporary files, whose names begin with a dot.
+        """
         with _translate_errors(str(self._root)):
             for folder, _, names in os.walk(self._root):
                 for name in names:
@@ -83,6 +120,30 @@ class LocalStorage:
         if not path.is_relative_to(self._root):
             raise StorageError(f"key {key!r} leaves the storage folder")
         return path
+
+
+def open_storage(url: str) -> Storage:
+    """Open the storage of a URL: file:///FOLDER.
+
+    Raises:
+        StorageError: The URL is no absolute folder.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+        raise StorageError(f"{url!r} names no folder: use file:///FOLDER")
+    return Storage(Path(unquote(parts.path)))
+
+
+def delete_blobs(storage: Storage, keys: Iterable[str]) -> None:
+    """Delete blobs that no row names; log those that cannot be deleted now.
+
+    `shared.maintenance.orphans` finds and deletes what is left.
+    """
+    for key in keys:
+        try:
+            storage.delete(key)
+        except StorageError as error:
+            log.warning("blob_deletion_failed", key=key, error=str(error))
 
 
 @contextmanager

@@ -1,1 +1,0 @@
-"""Blob storage for pictures and checkpoints, chosen by the scheme of one URL."""

@@ -1,1 +1,0 @@
-"""Storage of blobs in a local folder."""
