@@ -1,7 +1,6 @@
-"""One attempt at one exploration: from the stored pictures to contact sheets.
+"""Attempt at an exploration: from the stored pictures to contact sheets.
 
-The counterpart of `worker.attempts.style` for jobs of the kind `explore`, with the same
-claim, lease and checkpoints.
+Jobs of the kind `explore` have the same claims, leases and checkpoints as style jobs.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class ExploreAttempt:
             FencedOut: A newer claim owns the job.
             ImpastoError: The job cannot be done, or not at present.
         """
-        # Activations are ranked: in bfloat16 many would be equal.
+        # float32, since activations are ranked, and in bfloat16 many would be equal.
         networks, name = self._context.networks, self._params.network
         network, weights_digest = networks.get(name, float32=True)
         snapshot = self._artifacts.resume(weights_digest, precision="float32")
@@ -119,7 +118,7 @@ class ExploreAttempt:
             yield to_tensor(self._read(blob), self._context.device.torch_device)
 
     def _read(self, blob: BlobRef) -> Image.Image:
-        """Read a picture, shrunk to the long side that the job asks for.
+        """Read a picture, and shrink it to the long side in the parameters.
 
         Raises:
             BlobDamaged: The picture is not the one that was uploaded.

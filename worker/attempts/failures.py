@@ -1,12 +1,12 @@
 """Failed attempts: their classes, and the retry policy, by the class of a failure.
 
-| class of failure | what follows |
+| class of failure | consequence |
 | --- | --- |
 | storage or database away | queued again after a delay, not counted |
 | the device failed | queued for another device, counted |
 | the loss diverged | retried once from the last finite checkpoint, smaller steps |
-| out of memory, and the job may be smaller | goes on smaller, in the same claim |
-| out of memory, bad input, weights | failed for good |
+| out of memory, and the job may be smaller | continues smaller, in the same claim |
+| out of memory, bad input, weights | failed, not retried |
 | anything else | retried after growing delays, up to the limit |
 """
 
@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 OUTAGE_SECONDS = 30.0  # delay of a job after the storage or the database was away
 DIVERGED_STEP_SCALE = 0.3  # factor of the optimizer steps after the loss diverged
-_EDGE_FACTOR = 0.75  # of the long side: the estimate was just proven wrong
+_EDGE_FACTOR = 0.75  # of the long side, since the estimate was too low
 
 # torch has its own error on CUDA and MPS; an allocation on the CPU fails with this.
 _CPU_ALLOCATOR = "can't allocate memory"
@@ -101,7 +101,7 @@ def downscale_job(context: WorkerContext, claim: Claim, error: Exception) -> boo
         error: Error that ended the attempt; its frames are cleared to free memory.
 
     Returns:
-        Whether it was changed; claiming again gives the new parameters.
+        Whether the job was changed; the next claim has the new parameters.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -172,7 +172,7 @@ def _is_outage(error: Exception) -> bool:
 
 
 def _out_of_memory_error(context: WorkerContext, claim: Claim) -> OutOfMemory:
-    """Return the error of a job that does not fit, with a hint of what would."""
+    """Return the error of a job that does not fit, with a hint on what would fit."""
     params, device = claim.params, context.device
     message = f"{params.max_edge} px do not fit into the memory of the {device.name}"
     if not isinstance(params, StyleParams):

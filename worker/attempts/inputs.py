@@ -32,7 +32,7 @@ def mask_tensor(data: bytes, edge_px: int, device: torch.device) -> Tensor:
     """Decode a mask to (1, 1, H, W), float32 in [0, 1], bright is 1.
 
     Args:
-        data: Bytes of a picture; its brightness counts, transparency is dark.
+        data: Bytes of a picture; its brightness is used, and transparency is dark.
         edge_px: Long side above which it is scaled down.
         device: Device of the tensor.
 
@@ -52,7 +52,7 @@ def label_tensor(data: bytes, edge_px: int, colors: Sequence[str]) -> Tensor:
     Args:
         data: Bytes of a picture, as `decode_label_map` takes it.
         edge_px: Long side above which it is scaled down, by nearest pixels.
-        colors: Labels as #rrggbb; what has none of them gets their number.
+        colors: Labels as #rrggbb; other colors get the index `len(colors)`.
 
     Raises:
         ImageUnreadable: The bytes are not a whole picture, or have too many colors.
@@ -71,7 +71,7 @@ class StyleInputs:
     """Decoded inputs of a style job.
 
     Attributes:
-        photo: Content picture, with the alpha and profile that the result keeps.
+        photo: Content picture, with its alpha and its color profile.
         transfer_inputs: Tensors for the engine.
     """
 
@@ -136,7 +136,7 @@ class _Reader:
         return label_tensor(data, self._edge_px(role), label_colors(photo_map))
 
     def _edge_px(self, role: str) -> int:
-        """Long side above which no scale needs the pixels of a picture."""
+        """Return the long side above which no scale needs the pixels of a picture."""
         of_style = role in {"style", "region", "labels"}
         larger = max(1.0, self._params.style_scale) if of_style else 1.0
         return round(self._params.max_edge * larger)

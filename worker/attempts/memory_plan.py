@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.engine.vgg.network import Layer, Network
 
 WHOLE = "whole"
-_PIXEL_DIVISOR = 4  # how much was missing is unknown; this halves the side
+_PIXEL_DIVISOR = 4  # halves the side, since the missing memory is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class MemoryPlan:
     """Memory for the activations of a job, as the pixels that fit.
 
     Attributes:
-        params: Parameters to compute with: without `tile_px` once it was too large.
+        params: Parameters to compute with, without a `tile_px` that was too large.
         layers: Layers that are computed.
         sizes: Height and width of the pictures at the last scale, the result first.
         tile_pixels: Maximum pixels of a tile with its halo, or of a whole picture.
@@ -46,7 +46,7 @@ class MemoryPlan:
 
     @property
     def tiling(self) -> str:
-        """Name of the tiling; equal jobs with equal names compute the same numbers."""
+        """Name of the tiling; equal jobs with equal names give the same numbers."""
         sides = [
             self._side(size) for size in self.sizes if self._side(size) < max(size)
         ]
@@ -76,7 +76,7 @@ class MemoryPlan:
 def plan_memory(
     device_bytes: int, network: Network, params: StyleParams, inputs: TransferInputs
 ) -> MemoryPlan:
-    """Plan a job by the memory of the device, free or not: equal jobs get equal plans.
+    """Plan a job by the device's total memory, so that equal jobs get equal plans.
 
     Args:
         device_bytes: Memory of the device.
@@ -96,7 +96,7 @@ def plan_memory(
 
 
 def _round_to_tile(layers: Sequence[Layer], pixels: int) -> int:
-    """Round down to a tile with its halo: devices of about one size get the same."""
+    """Round down to a tile with its halo, so that similar devices get equal plans."""
     return count_pixels_with_halo(layers, compute_largest_tile_px(layers, pixels))
 
 

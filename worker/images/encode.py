@@ -3,8 +3,8 @@
 libvips writes PNG and TIFF, as Pillow cannot write colors of 16 bits; Pillow writes
 JPEG and WebP. The same picture gives the same bytes, whatever the number of threads.
 
-The file holds the recipe that reproduces it. That has nothing which differs between two
-runs of the same job: no ids, times or names. So equal jobs give equal files, even if
+The file contains the recipe that reproduces it. The recipe has no ids, times or names,
+which differ between two runs of the same job. So equal jobs give equal files, even if
 one of them was killed and resumed.
 """
 
@@ -54,7 +54,7 @@ _ASCII = b"ASCII\0\0\0"  # prefix of a comment in ASCII: EXIF 3.0, section 4.6.6
 _PILLOW_OPTIONS: dict[str, dict[str, Any]] = {
     # No chroma subsampling: strokes have sharp colored edges.
     "jpeg": {"quality": 95, "subsampling": 0},
-    "webp": {"quality": 95, "exact": True},  # the transparency itself without loss
+    "webp": {"quality": 95, "exact": True},  # transparency without loss
 }
 
 
@@ -109,7 +109,7 @@ def write_recipe(
     Args:
         claim: Claim of the job.
         provenance: Digests of pictures and weights, device, threads, versions.
-        iterations: Number of iterations done, of those that were planned.
+        iterations: Number of iterations done; fewer than planned after a finish.
     """
     params = claim.params
     # Without the ids that this farm gave to the pictures.
@@ -174,7 +174,7 @@ def _recipe_that_fits(
 
 
 def _quantized(colors: Colors, bit_depth: int) -> Levels:
-    """Round values in [0, 1] to the nearest level; halves to the even one."""
+    """Round values in [0, 1] to the nearest level, and halves to the even level."""
     levels: Colors = np.rint(np.multiply(colors, 2**bit_depth - 1, dtype=np.float32))
     if bit_depth == _EIGHT_BITS:
         return levels.astype(np.uint8)

@@ -206,13 +206,13 @@ def choose_tile_px(
     requested_px: int | None,
     tile_pixels: int | None,
 ) -> int:
-    """Choose the side of the tiles, px; the long side of the image: it stays whole.
+    """Choose the side of the tiles, px; the image's long side means no tiles.
 
     Args:
         size: Height and width of the image, px.
         layers: Layers to compute.
-        requested_px: Side that the job asks for; None: whole.
-        tile_pixels: Maximum pixels of a tile with its halo; None: no limit.
+        requested_px: Requested side of the tiles; None for no tiles.
+        tile_pixels: Maximum pixels of a tile with its halo; None for no limit.
     """
     side = min(requested_px or max(size), max(size))
     if tile_pixels is None or math.prod(size) <= tile_pixels:
@@ -223,7 +223,7 @@ def choose_tile_px(
 def compute_largest_tile_px(layers: Sequence[Layer], pixels: int) -> int:
     """Compute the side of the largest tile with at most `pixels` in its crop, px.
 
-    At least `MIN_TILE_PX`, even if its crop has more.
+    The side is at least `MIN_TILE_PX`, even if the crop has more pixels.
     """
     steps = (math.isqrt(pixels) - 2 * compute_halo_px(layers)) // MIN_TILE_PX
     return max(steps, 1) * MIN_TILE_PX
