@@ -132,6 +132,38 @@ def test_a_file_that_is_no_picture_is_refused_at_once(form):
     assert not [url for url in requests if "/v1/assets" in url]
 
 
+def test_a_file_that_is_too_large_is_refused_at_once(form):
+    form.locator("#create").evaluate("form => { form.dataset.maxBytes = 200_000; }")
+    data = picture(1) + bytes(300_000)
+    file = {"name": "wall.png", "mimeType": "image/png", "buffer": data}
+    photo_well(form).locator("input").set_input_files(file)
+
+    expect(photo_well(form)).to_contain_text("“wall.png” has 0.3 MB, and 0.2 MB is the")
+    expect(photo_well(form)).to_contain_text("Drop it here")
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_picture_that_is_dropped_or_pasted_goes_to_the_next_empty_well(form, way):
+    choose(form, photo_well(form))
+    event = form.evaluate_handle(
+        """([way, bytes]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], `${way}.png`));
+            const options = { bubbles: true, cancelable: true };
+            return way === "drop"
+                ? new DragEvent("drop", { ...options, dataTransfer: carried })
+                : new ClipboardEvent("paste", { ...options, clipboardData: carried });
+        }""",
+        [way, list(picture(5))],
+    )
+    form.locator("h1:visible").evaluate(
+        "(title, event) => title.dispatchEvent(event)", event
+    )
+
+    expect(style_wells(form)).to_contain_text(f"{way}.png")
+    expect(form.locator("#estimate")).to_contain_text("fits")
+
+
 @pytest.mark.provokes("422")
 def test_a_damaged_picture_is_refused_at_its_well(form):
     data = picture(1)[:-40]
@@ -299,6 +331,18 @@ def test_the_chosen_size_is_visible_in_forced_colors(new_context):
     page.get_by_role("radio", name="Sketch").evaluate("radio => radio.blur()")
 
     assert sketch.screenshot() != unchosen
+
+
+@pytest.mark.provokes("ERR_FAILED")
+def test_a_picture_chosen_while_the_server_is_away_is_sent_when_it_is_back(form):
+    form.route("**/v1/assets", lambda route: route.abort())
+    choose_both(form)
+    expect(form.locator("#estimate")).to_contain_text("cannot be reached")
+    form.unroute("**/v1/assets")
+
+    form.get_by_role("radio", name="Fine").check(force=True)
+
+    expect(form.locator("#estimate")).to_contain_text("fits")
 
 
 def test_the_form_can_be_filled_with_the_keyboard_alone(form):

@@ -140,3 +140,9 @@ def test_every_choice_of_the_form_is_a_valid_parameter(client):
     assert len(offered) > 20
     for params in offered:
         StyleParams(**params)
+
+
+def test_the_form_knows_how_large_a_picture_may_be(make_api):
+    text = make_api(max_upload_bytes=12_345).client.get("/").text
+
+    assert 'data-max-bytes="12345"' in text
