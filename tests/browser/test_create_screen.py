@@ -229,17 +229,19 @@ def test_the_estimate_follows_the_choices(page, farm):
 
 
 def test_the_estimate_follows_the_farm(page):
-    def stop_workers(route):
+    changes = {"workers": []}
+
+    def answer_with_changes(route):
         answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "workers": []})
+        route.fulfill(response=answer, json={**answer.json(), **changes})
 
     change_slow_timers(page, 100)
-    page.route("**/v1/estimates", stop_workers)
+    page.route("**/v1/estimates", answer_with_changes)
     page.goto("/")
     choose_both(page)
     expect_shown(page.locator("#estimate"), "No worker is running")
 
-    page.unroute("**/v1/estimates")
+    changes.clear()
 
     expect_shown(page.locator("#estimate"), "fits")
 
