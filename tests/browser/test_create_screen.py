@@ -78,7 +78,7 @@ def test_the_form_is_accessible_and_fits_every_screen(axe_page, state):
     axe_page.get_by_text("Advanced", exact=True).click()
     if state == "filled":
         choose_both(axe_page)
-        axe_page.get_by_role("button", name="Add another painting").click()
+        axe_page.get_by_role("button", name="Add a painting").click()
         choose(axe_page, style_wells(axe_page).nth(1), seed=3)
         expect_shown(axe_page.locator("#estimate"), "fits")
     if state == "wrong":
@@ -270,7 +270,7 @@ def test_a_size_that_does_not_fit_offers_the_largest_that_does(form):
 def test_several_paintings_are_mixed_by_their_shares(form):
     choose_both(form)
     for seed in (3, 4):
-        form.get_by_role("button", name="Add another painting").click()
+        form.get_by_role("button", name="Add a painting").click()
         choose(form, style_wells(form).last, seed=seed)
     shares = form.get_by_role("slider", name="Share")
     shares.nth(1).fill("20")
