@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 from flask import Blueprint, Response, current_app, json, render_template, request
 
@@ -12,6 +13,7 @@ from api.http.headers import SECURITY_HEADERS
 from api.http.problems import list_problem_types
 from api.http.routes import DocumentedBlueprint
 from api.openapi.document import build_document
+from api.web.samples import SAMPLES
 from shared.errors import ImpastoError, NotFound
 from shared.params.style import StyleParams
 
@@ -20,6 +22,12 @@ blueprint = Blueprint(
     __name__,
     static_folder=str(files("flask_openapi_swagger") / "templates" / "swagger"),
     static_url_path="/docs/swagger-ui",
+)
+
+# Loaded at once: a browser finds an import only in the module that has it.
+_MODULES = sorted(
+    {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
+    - {"docs.js"}
 )
 
 # Swagger UI has icons in `data:` URLs.
@@ -39,6 +47,9 @@ def studio() -> Response:
         keys=keys,
         csrf_token=session.csrf_token if keys and session else "",
         defaults=StyleParams(),
+        max_upload_bytes=dependencies.settings.max_upload_bytes,
+        samples=SAMPLES,
+        modules=_MODULES,
     )
     response = Response(text)
     response.headers["Cache-Control"] = "no-store"  # it holds the token
