@@ -70,7 +70,7 @@ def show_frame(path: FramePath) -> Response:
     s200="image/jpeg",
 )  # fmt: skip
 def show_thumb(path: FramePath) -> Response:
-    """Get the thumbnail of one iteration, at most 160 px long."""
+    """Get the thumbnail of one iteration, at most 320 px long."""
     job = find_job(path.job_id)
     frame = get_frame(current_dependencies().database, job.id, path.iteration)
     return _frame_response(frame, frame.thumb_key, "-thumb")
