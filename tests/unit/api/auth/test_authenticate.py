@@ -5,7 +5,7 @@ import re
 import pytest
 
 OPEN = ["/", "/livez", "/readyz", "/openapi.json", "/docs", "/problems/validation",
-        "/static/studio.js", "/static/impasto.css",
+        "/static/studio.js", "/static/base.css",
         "/docs/swagger-ui/css/swagger-ui.css",
         "/docs/swagger-ui/js/swagger-ui-bundle.js"]  # fmt: skip
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from api.http.problems import list_error_classes, list_problem_types
 from shared.errors import WeightsMissing
 
-PATHS = ["/", "/livez", "/v1/jobs", "/v1/jobs/none", "/nowhere", "/static/impasto.css"]
+PATHS = ["/", "/livez", "/v1/jobs", "/v1/jobs/none", "/nowhere", "/static/base.css"]
 
 
 @pytest.mark.parametrize("path", PATHS)
