@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
 blueprint = make_blueprint("results", "What jobs have made.")
 
 _RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
+_MAX_STEM_LENGTH = 100  # of 255 bytes that file systems allow, up to 2 a letter
 _IMMUTABLE = "private, max-age=31536000, immutable"
 
 
@@ -111,7 +113,7 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
         or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
     )
     etag = digest if is_original else f"{digest}-{format_}-{query.max_edge or 0}"
-    name = f"impasto-{job.id}{FORMATS[format_].extension}"
+    name = f"{file_stem(job)}{FORMATS[format_].extension}"
     response = _not_modified(etag)
     if response is None:
         file = _open_result(key, format_, query.max_edge, is_original=is_original)
@@ -129,6 +131,12 @@ def show_output(path: OutputPath) -> Response:
     return image_response(
         file, output.media_type, output.digest, _IMMUTABLE, output.name
     )
+
+
+def file_stem(job: Job) -> str:
+    """Return the name of a job's files without its ending: its words, else its id."""
+    words = "-".join(re.findall(r"[^\W_]+", job.name or ""))
+    return words[:_MAX_STEM_LENGTH].strip("-") or f"impasto-{job.id}"
 
 
 def _finished_result(job: Job) -> tuple[str, str]:

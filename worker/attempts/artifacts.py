@@ -176,9 +176,9 @@ class ArtifactStore:
                 self.save_losses()
 
     def save_preview(self, snapshot: Snapshot) -> None:
-        """Store a preview, unless the newest is of this iteration; log it if that fails.
+        """Store a preview, unless the newest is of this iteration.
 
-        In an outage of the database there is none: its row would be missing.
+        If that fails, it is logged. In an outage of the database there is none: its row would be missing.
 
         Raises:
             FencedOut: A newer claim owns the job.
