@@ -178,7 +178,8 @@ class ArtifactStore:
     def save_preview(self, snapshot: Snapshot) -> None:
         """Store a preview, unless the newest is of this iteration.
 
-        If that fails, it is logged. In an outage of the database there is none: its row would be missing.
+        If that fails, it is logged. In an outage of the database there is none: its
+        row would be missing.
 
         Raises:
             FencedOut: A newer claim owns the job.

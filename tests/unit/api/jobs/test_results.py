@@ -214,8 +214,8 @@ def test_a_part_behind_the_end_is_416_and_its_page_says_so(api):
     ("name", "disposition"),
     [
         (
-            "Cat in the style of Waves",
-            'inline; filename="Cat-in-the-style-of-Waves.png"',
+            "Cat as Waves",
+            'inline; filename="Cat-as-Waves.png"',
         ),
         ('a"b/../c', 'inline; filename="a-b-c.png"'),
         (

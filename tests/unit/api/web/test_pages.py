@@ -141,10 +141,8 @@ def test_a_browser_is_shown_a_page_where_nothing_is(client, path):
 def test_a_program_is_told_so_in_a_problem_document(client, accept):
     response = client.get("/jbos", headers={"Accept": accept} if accept else {})
 
-    assert (response.status_code, response.mimetype) == (
-        404,
-        "application/problem+json",
-    )
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
     assert response.json["detail"] == "/jbos is no address of this server"
 
 
