@@ -43,7 +43,7 @@ from api.keys import views as keys
 from api.openapi.document import build_document
 from api.server import capabilities, entry, health, metrics
 from api.watch.watcher import Watcher
-from api.web import pages, session
+from api.web import pages, samples, session
 from shared.auth.secret import read_secret
 from shared.errors import TooManyStreams
 
@@ -96,6 +96,7 @@ def create_app(
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(samples.blueprint)
     app.register_blueprint(session.blueprint)
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import (
@@ -21,6 +22,7 @@ from api.http.headers import SECURITY_HEADERS
 from api.http.problems import http_error_response, list_problem_types
 from api.http.routes import DocumentedBlueprint
 from api.openapi.document import build_document
+from api.web.samples import SAMPLES
 from shared.params.style import StyleParams
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ blueprint = Blueprint(
 )
 
 _MEDIA_TYPES = ("application/problem+json", "application/json", "text/html")
+# Loaded at once: a browser finds an import only in the module that has it.
+_MODULES = sorted(
+    {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
+    - {"docs.js"}
+)
+
 # Swagger UI has icons in `data:` URLs.
 _DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
     "img-src 'self'", "img-src 'self' data:"
@@ -52,6 +60,8 @@ def studio(_job_id: str = "") -> Response:
         keys=keys,
         csrf_token=session.csrf_token if keys and session else "",
         defaults=StyleParams(),
+        samples=SAMPLES,
+        modules=_MODULES,
     )
     response = Response(text)
     response.headers["Cache-Control"] = "no-store"  # it holds the token

@@ -1,108 +1,156 @@
-// The form: two wells for pictures, a few controls, submit.
+// The form: wells for a photo and for paintings, a few controls, submit.
 
-import { post, Problem } from "./http.js";
+import * as estimate from "./estimate.js";
+import { create, getFile, newKey, Problem } from "./http.js";
 import * as problems from "./problems.js";
+import { Well } from "./wells.js";
 
 const form = document.getElementById("create");
 const box = document.getElementById("create-problem");
 const button = document.getElementById("submit");
-const strength = document.getElementById("strength");
-const word = document.getElementById("strength-word");
+const more = document.getElementById("add-style");
+const list = document.getElementById("styles");
+const MAX_STYLES = 8;
 
-const STEPS_PER_DECADE = 15; // of the slider: its ends are 4.6 times its middle
-const WORDS = [[-6, "Very subtle"], [-2, "Subtle"], [2, "Balanced"], [6, "Bold"], [10, "Very bold"]];
+let photo = null;
+let styles = [];
+let pending = null; // body and key of a submission that has no answer yet
 
-const wells = [...document.querySelectorAll("[data-well]")];
-const input = (well) => well.querySelector("input");
+const share = (well) => well.box.querySelector(".share");
+const weight = (well) => Number(share(well).querySelector("input").value) / 10;
 
-function show(well) {
-  const [file] = input(well).files;
-  const image = well.querySelector("img");
-  if (image.src) URL.revokeObjectURL(image.src);
-  image.hidden = true;
-  well.classList.toggle("filled", Boolean(file));
-  well.querySelector(".well-ask").hidden = Boolean(file);
-  well.querySelector(".well-tag").hidden = !file;
-  if (!file) return;
-  well.querySelector(".well-file").textContent = file.name;
-  image.onload = () => { image.hidden = false; };
-  image.src = URL.createObjectURL(file); // a TIFF keeps only its name: browsers show none
+function addStyle(box) {
+  const well = new Well(box, pictureChanged);
+  styles.push(well);
+  share(well).addEventListener("input", drawStyles);
+  well.box.querySelector(".remove").addEventListener("click", () => { if (styles.length > 1) drop(well); });
+  drawStyles();
+  return well;
 }
 
-function fill(well, file) {
-  const carried = new DataTransfer();
-  carried.items.add(file);
-  input(well).files = carried.files;
-  show(well);
+function drop(well) {
+  styles = styles.filter((other) => other !== well);
+  well.box.remove();
+  drawStyles();
+  styles.at(-1).input.focus();
 }
 
-const pictures = (transfer) => [...transfer.files].filter((file) => file.type.startsWith("image/"));
+function drawStyles() {
+  const filled = styles.filter((well) => well.filled);
+  const total = filled.reduce((sum, well) => sum + weight(well), 0);
+  const several = styles.length > 1;
+  list.classList.toggle("several", several);
+  for (const well of styles) {
+    if (well.filled) well.box.dataset.field = `/styles/${filled.indexOf(well)}`;
+    else delete well.box.dataset.field; // no error of the server is about it
+    share(well).hidden = !several || !well.filled;
+    share(well).querySelector("output").textContent = `${Math.round((100 * weight(well)) / total)} %`;
+    well.box.querySelector(".remove").hidden = !several && !well.filled;
+  }
+  more.hidden = filled.length < styles.length || styles.length >= MAX_STYLES;
+}
 
-function listenTo(well) {
-  input(well).addEventListener("change", () => show(well));
-  well.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    well.classList.add("over");
-  });
-  well.addEventListener("dragleave", () => well.classList.remove("over"));
-  well.addEventListener("drop", (event) => {
-    event.preventDefault();
-    well.classList.remove("over");
-    const [file] = pictures(event.dataTransfer);
-    if (file) fill(well, file);
-  });
+function pictureChanged() {
+  problems.hideIfMended(box, form);
+  drawStyles();
+  refresh();
+}
+
+/** The well that a picture goes to if nobody says which. */
+function nextWell() {
+  return [photo, ...styles].find((well) => !well.filled) ?? styles.at(-1);
+}
+
+function onDrop(event) {
+  event.preventDefault(); // the file must not replace the page
+  const [file] = event.dataTransfer?.files ?? [];
+  if (event.type !== "drop" || !file || form.hidden) return;
+  const well = [photo, ...styles].find(({ box }) => box.contains(event.target));
+  (well ?? nextWell()).choose(file);
 }
 
 function onPaste(event) {
-  const [file] = pictures(event.clipboardData);
+  const [file] = event.clipboardData.files;
   if (!file || form.hidden) return;
-  const focused = wells.find((well) => well.contains(document.activeElement));
-  fill(focused ?? wells.find((well) => !input(well).files.length) ?? wells[0], file);
+  const focused = [photo, ...styles].find(({ box }) => box.contains(document.activeElement));
+  (focused ?? nextWell()).choose(file);
 }
 
-function nameStrength() {
-  const [, text] = WORDS.find(([limit]) => Number(strength.value) <= limit);
-  word.textContent = text;
-  strength.setAttribute("aria-valuetext", text);
+async function trySample({ dataset, title }) {
+  const well = dataset.role === "content" ? photo : styles.find((one) => !one.filled) ?? styles.at(-1);
+  try {
+    await well.choose(await getFile(dataset.sample, `${title}.jpg`));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    problems.show(box, error.problem);
+  }
 }
 
-function styleWeight() {
-  const factor = 10 ** (strength.value / STEPS_PER_DECADE);
-  return Number((strength.dataset.balanced * factor).toPrecision(3));
+// A slider in the middle is the default; its steps are those of a logarithm.
+const scaled = ({ dataset, value }) =>
+  Number((dataset.balanced * 10 ** (value / dataset.steps)).toPrecision(3));
+
+function nameSlider(slider) {
+  const words = slider.dataset.words.split("|");
+  const share = (slider.value - slider.min) / (slider.max - slider.min);
+  const word = words[Math.round(share * (words.length - 1))];
+  slider.parentElement.querySelector("output").textContent = word;
+  slider.setAttribute("aria-valuetext", word);
 }
 
-const number = (text) => (text.trim() === "" ? 0 : Number(text));
+function valueOf(control) {
+  if (control.type === "range") return scaled(control);
+  if (control.type === "number" || control.name === "max_edge") return Number(control.value);
+  return control.name === "seamless" ? control.value === "true" : control.value;
+}
 
-function parameters(formData) {
-  const params = {
-    max_edge: Number(formData.get("max_edge")),
-    quality: formData.get("quality"),
-    style_weight: styleWeight(),
-    tv_weight: number(formData.get("tv_weight")),
-    seed: number(formData.get("seed")),
-    init: formData.get("init"),
-    color: formData.get("color"),
-    content_loss: formData.get("content_loss"),
-    style_loss: formData.get("style_loss"),
-    early_stop: number(formData.get("early_stop")),
-    seamless: formData.get("seamless") === "true",
-  };
-  if (formData.get("optimizer")) params.optimizer = formData.get("optimizer");
-  return params;
+/** Parameters by name: each control of the form is named like its parameter. */
+function parameters() {
+  const controls = [...form.elements].filter(
+    ({ name, type, checked, value }) => name && name !== "name" && value !== "" && (type !== "radio" || checked),
+  );
+  return Object.fromEntries(controls.map((control) => [control.name, valueOf(control)]));
+}
+
+const defaultName = (paintings) => `${photo.title} in the style of ${paintings.map(({ title }) => title).join(" and ")}`;
+
+/** Body of a submission, once all pictures are with the server; throws a Problem. */
+async function readBody() {
+  const paintings = styles.filter((well) => well.filled);
+  const [content, ...images] = await Promise.all([photo, ...paintings].map((well) => well.asset()));
+  return JSON.stringify({
+    content: { asset_id: content },
+    styles: images.map((id, i) => ({ image: { asset_id: id }, weight: weight(paintings[i]) })),
+    params: parameters(),
+    name: (form.elements.name.value || defaultName(paintings)).slice(0, 200),
+  });
+}
+
+const complete = () => photo.filled && styles.some((well) => well.filled);
+
+function refresh() {
+  const read = async () => (complete() ? readBody() : null);
+  estimate.refresh(read, (errors) => problems.markFields(form, errors));
+}
+
+function complainOfMissing() {
+  if (!photo.filled) photo.complain("Choose a photo");
+  if (!styles.some((well) => well.filled)) styles[0].complain("Choose a painting");
+  problems.focusFirst(form);
 }
 
 async function submit(event, submitted) {
   event.preventDefault();
-  const formData = new FormData(form);
-  const body = new FormData();
-  for (const name of ["content", "style"]) if (formData.get(name).size) body.set(name, formData.get(name));
-  body.set("params", JSON.stringify(parameters(formData)));
-  if (formData.get("name")) body.set("name", formData.get("name"));
+  problems.show(box, null, form);
+  if (!complete()) return complainOfMissing();
   button.disabled = true;
   button.textContent = "Sending…";
   try {
-    const job = await post("/v1/jobs", body);
-    problems.show(box, null, form);
+    const body = await readBody();
+    // The same content has the same key, however often it is sent: it makes one job.
+    if (pending?.body !== body) pending = { body, key: newKey() };
+    const job = await create("/v1/jobs", body, pending.key);
+    pending = null;
     submitted(job);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -113,14 +161,28 @@ async function submit(event, submitted) {
   }
 }
 
+function changed({ target }) {
+  problems.mend(box, form, target);
+  if (target.dataset.words) nameSlider(target);
+  if (target.type !== "file") refresh();
+}
+
+/** Ask anew how long it takes: the queue may be another than when it was last shown. */
+export const shown = () => refresh();
+
 /** Bring the form to life; `submitted` gets each new job. */
 export function start(submitted) {
-  wells.forEach(listenTo);
+  photo = new Well(form.querySelector("[data-well=content]"), pictureChanged);
+  addStyle(list.querySelector("[data-well=style]"));
+  more.addEventListener("click", () => {
+    const copy = document.getElementById("style-well").content.cloneNode(true);
+    list.append(copy);
+    addStyle(list.lastElementChild).input.focus();
+  });
+  for (const sample of form.querySelectorAll("[data-sample]")) sample.addEventListener("click", () => trySample(sample));
   document.addEventListener("paste", onPaste);
-  // A picture dropped beside a well must not replace the page.
-  for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
-  strength.addEventListener("input", nameStrength);
+  for (const kind of ["dragover", "drop"]) window.addEventListener(kind, onDrop);
+  form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => submit(event, submitted));
-  wells.forEach(show); // browsers restore files after a reload
-  nameStrength();
+  form.querySelectorAll("[data-words]").forEach(nameSlider);
 }

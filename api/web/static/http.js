@@ -3,6 +3,7 @@
 // The key itself is out of reach for scripts. What they hold is the token that shows
 // that a write comes from this page and not from another site's.
 export const keyed = document.body.dataset.keys === "yes";
+const RETRY_SECONDS = [1, 3];
 let token = document.body.dataset.csrf || null;
 
 export const isOpen = () => !keyed || token !== null;
@@ -36,7 +37,8 @@ async function send(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { ...options, headers });
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new Problem({
       code: "unreachable",
       detail: "The server cannot be reached.",
@@ -50,7 +52,37 @@ async function send(path, options = {}) {
 }
 
 export const getJson = async (path) => (await send(path, { cache: "no-store" })).json();
-export const post = async (path, body) => (await send(path, { method: "POST", body })).json();
+export const post = async (path) => (await send(path, { method: "POST" })).json();
+export const postForm = async (path, body) => (await send(path, { method: "POST", body })).json();
+
+/** Post JSON; `signal` may abort it. */
+export async function postJson(path, body, { headers = {}, signal } = {}) {
+  headers = { "Content-Type": "application/json", ...headers };
+  return (await send(path, { method: "POST", body, headers, signal })).json();
+}
+
+/** Key that makes a creating request safe to repeat. */
+export function newKey() {
+  // Not randomUUID(), which plain http has on this machine only.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Post JSON that creates something. If the answer is lost, ask again with the same key. */
+export async function create(path, body, key) {
+  for (const seconds of RETRY_SECONDS) {
+    try {
+      return await postJson(path, body, { headers: { "Idempotency-Key": key } });
+    } catch (error) {
+      if (error.problem?.code !== "unreachable") throw error;
+      await new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
+    }
+  }
+  return postJson(path, body, { headers: { "Idempotency-Key": key } });
+}
 
 /** Load a picture as a blob, so that it is shown only once it is there. */
 export const getPicture = async (path) => URL.createObjectURL(await (await send(path)).blob());
+
+/** Load a picture as a file, as if a person had chosen it. */
+export const getFile = async (path, name) => new File([await (await send(path)).blob()], name);

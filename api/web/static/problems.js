@@ -1,17 +1,15 @@
 // Error text: at the field it is about, the rest in one box with what to do.
 
-const say = (element, text) => {
+/** Show a text in an element, which is hidden without one. */
+export const say = (element, text) => {
   element.textContent = text;
   element.hidden = !text;
 };
 
 /** Show a problem; without one, clear what was shown. */
 export function show(box, problem, form) {
-  const fields = [...(form?.querySelectorAll("[data-field]") ?? [])];
-  for (const field of fields) mark(field, []);
   const errors = problem?.errors ?? [];
-  const rest = errors.filter((error) => !fields.some((field) => owns(field, error)));
-  for (const field of fields) mark(field, errors.filter((error) => owns(field, error)));
+  const rest = markFields(form, errors);
   box.replaceChildren();
   box.hidden = !problem;
   if (!problem) return;
@@ -20,7 +18,33 @@ export function show(box, problem, form) {
   if (rest.length) box.append(list(rest));
   if (problem.hint) box.append(paragraph(problem.hint, "quiet"));
   if (problem.code === "internal") box.append(paragraph(problem.request_id, "quiet"));
-  form?.querySelector("[aria-invalid=true]")?.focus();
+  focusFirst(form);
+}
+
+/** Mark the fields that errors are about, and no others; return the other errors. */
+export function markFields(form, errors) {
+  const fields = [...(form?.querySelectorAll("[data-field]") ?? [])];
+  for (const field of fields) mark(field, errors.filter((error) => owns(field, error)));
+  return errors.filter((error) => !fields.some((field) => owns(field, error)));
+}
+
+/** Take away what is said about a field that is changed now. */
+export function mend(box, form, control) {
+  const field = control.closest("[data-field]");
+  if (field) mark(field, []);
+  hideIfMended(box, form);
+}
+
+/** Hide the box once no field is marked. */
+export function hideIfMended(box, form) {
+  if (!form.querySelector("[aria-invalid=true]")) box.hidden = true;
+}
+
+export function focusFirst(form) {
+  const control = form?.querySelector("[aria-invalid=true]");
+  const drawer = control?.closest("details");
+  if (drawer) drawer.open = true; // what is hidden takes no focus
+  control?.focus();
 }
 
 const owns = (field, error) =>

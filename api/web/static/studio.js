@@ -19,7 +19,10 @@ function route() {
     return;
   }
   if (chosen()) job.follow(chosen());
-  else job.leave();
+  else {
+    job.leave();
+    create.shown();
+  }
   recent.refresh();
 }
 
