@@ -40,13 +40,52 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** One line on where a job is. */
+export const count = (number) => number.toLocaleString("en").replace(/,/g, "\u202f");
+
+const CHANGED = { style_weight: "style weight", content_weight: "photo weight", tv_weight: "smoothness" };
+
+/** Changes of parameters in mid-run: since which iteration (null: the next one), and in words. */
+export function steerings(job) {
+  const begun = job.segments.filter(({ from_iteration: from }) => from !== null || !ended(job));
+  return begun.map(({ from_iteration: from, changes }) => ({
+    from,
+    changes,
+    text: Object.entries(changes)
+      .map(([name, value]) => (name === "styles" ? "shares of the paintings" : `${CHANGED[name] ?? name} ${value}`))
+      .join(", "),
+  }));
+}
+
+/** Size that the picture has now, such as "128 × 96 px"; "" if it is not known. */
+export function shownSize(job) {
+  const { width, height } = job.progress?.scale ?? {};
+  return width ? `${width} × ${height} px` : "";
+}
+
+/** Size that it has after the last scale, to a pixel or so. */
+export function finalSize(job) {
+  const { width, height } = job.progress.scale;
+  const factor = job.params.schedule.at(-1)[0] / Math.max(width, height);
+  return `${Math.round(width * factor)} × ${Math.round(height * factor)} px`;
+}
+
+/** Name of a file of the job without its ending: its words, else its id. */
+export function fileStem(job) {
+  const words = (job.name ?? "").match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.join("-").slice(0, 100) || `impasto-${job.id}`;
+}
+
+/** One line on where a job is, or how it ended. */
 export function whereabouts(job) {
   if (job.queue) return REASONS[job.queue.reason] ?? "Waiting";
   if (job.finish_requested && !ended(job)) return "Finishing";
-  const percent = Math.floor((job.progress?.fraction ?? 0) * 100);
-  if (job.state === "running") return `${PHASES[job.progress?.phase] ?? "Starting"} · ${percent} %`;
+  const { fraction = 0, phase, iteration, iterations, elapsed_s: elapsed } = job.progress ?? {};
+  const percent = Math.floor(fraction * 100);
+  if (job.state === "running") return `${PHASES[phase] ?? "Starting"} · ${percent} %`;
   if (job.state === "paused") return `Paused · ${percent} %`;
+  if (job.completion === "early") return `Ended early at ${count(iteration)} of ${count(iterations)}`;
+  if (job.state === "succeeded") return elapsed ? `Painted in ${duration(elapsed)}` : "Finished";
+  if (ended(job) && iteration) return `${stateWord(job.state)} at ${count(iteration)} of ${count(iterations)}`;
   return stateWord(job.state);
 }
 
@@ -65,17 +104,12 @@ export function remaining(job) {
 /** The figures for those who like them. */
 export function figures(job) {
   const progress = job.progress;
-  if (!progress || ended(job)) return "";
-  const { scale, losses } = progress;
-  const parts = [
-    `iteration ${progress.iteration} of ${progress.iterations}`,
-    `size ${scale.index + 1} of ${scale.count}` + (scale.width ? ` (${scale.width} × ${scale.height})` : ""),
-  ];
-  if (progress.it_per_s) parts.push(`${progress.it_per_s.toPrecision(3)} it/s`);
-  for (const [name, loss] of Object.entries(losses)) {
-    if (loss != null) parts.push(`${name} ${loss.toPrecision(3)}`);
-  }
-  return parts.join("  ·  ");
+  if (!progress || ended(job) || job.queue) return "";
+  const { scale, iteration, iterations, it_per_s: speed } = progress;
+  const parts = [`Iteration ${count(iteration)} of ${count(iterations)}`];
+  if (scale.width) parts.push(`size ${scale.index + 1} of ${scale.count}: ${scale.width} × ${scale.height} px`);
+  if (speed) parts.push(`${speed.toPrecision(3)} iterations per second`);
+  return parts.join(" · ");
 }
 
 export const when = (text) =>
