@@ -1,6 +1,6 @@
 // The recipe of a job, as it was painted: with what was steered, and where it ended.
 
-import { count, ended, steerings } from "./words.js";
+import { count, ended, finalSize, steerings } from "./words.js";
 
 const COLORS = {
   style: "of the painting", luminance: "of the photo",
@@ -11,8 +11,8 @@ const OPTIMIZERS = { lbfgs: "L-BFGS", adam: "Adam", gd: "gradient descent" };
 
 function size(job) {
   const [output] = job.outputs;
-  if (!output) return job.params.max_edge && `${job.params.max_edge} px`;
-  return `${output.width} × ${output.height} px`;
+  if (output) return `${output.width} × ${output.height} px`;
+  return job.progress?.scale.width ? finalSize(job) : job.params.max_edge && `${job.params.max_edge} px`;
 }
 
 function iterations(job) {

@@ -3,7 +3,7 @@
 import { getJson, Problem } from "./http.js";
 import * as curve from "./loss_curve.js";
 import * as stage from "./stage.js";
-import { count, steerings } from "./words.js";
+import { count, ended, steerings } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const scrubber = at("scrubber");
@@ -62,10 +62,11 @@ function drawFrames() {
   const total = Number(scrubber.max);
   const newest = job.progress?.iteration ?? 0;
   if (!scrubber.matches(":active")) scrubber.value = pinned?.iteration ?? newest;
-  const word = pinned ? `Iteration ${count(pinned.iteration)}` : newest ? "As it is now" : "Not begun";
-  scrubber.setAttribute("aria-valuetext", word);
+  const place = `iteration ${count(pinned?.iteration ?? newest)} of ${count(total)}`;
+  const word = pinned ? "As it was" : ended(job) ? "As it ended" : newest ? "As it is now" : "Not begun";
+  scrubber.setAttribute("aria-valuetext", `${word}, ${place}`);
   at("frame-word").textContent = word;
-  at("frame-total").textContent = `of ${count(total)}`;
+  at("frame-place").textContent = place;
   at("newest").hidden = pinned === null;
   curve.draw(at("loss-curve"), points, total);
   at("marks").replaceChildren(...steerings(job).filter(({ from }) => from).map(({ from, text }) => {

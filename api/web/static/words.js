@@ -32,6 +32,9 @@ export const stateWord = (state) => STATES[state] ?? state;
 export const may = (job, action) => job.allowed_actions.includes(action);
 export const ended = (job) => ["succeeded", "failed", "canceled", "expired"].includes(job.state);
 
+export const when = (text) =>
+  new Date(text).toLocaleString([], { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
 export function duration(seconds) {
   if (seconds < 10) return "a few seconds";
   if (seconds < 60) return `${Math.round(seconds / 5) * 5} s`;
@@ -89,7 +92,7 @@ export function whereabouts(job) {
   return stateWord(job.state);
 }
 
-/** How long still, or how many come before. */
+/** How long still, or how many come before; of a job that has ended, when that was. */
 export function remaining(job) {
   if (job.queue) {
     const { ahead, reason, starts_in_s: wait } = job.queue;
@@ -97,6 +100,7 @@ export function remaining(job) {
     const place = ahead === 0 ? "next in line" : `${ahead} ahead`;
     return wait >= 1 ? `${place}, starts in about ${duration(wait)}` : place;
   }
+  if (ended(job)) return job.finished_at ? when(job.finished_at) : "";
   const seconds = job.progress?.eta_s;
   return job.state === "running" && seconds != null ? `about ${duration(seconds)} left` : "";
 }
@@ -108,9 +112,6 @@ export function figures(job) {
   const { scale, iteration, iterations, it_per_s: speed } = progress;
   const parts = [`Iteration ${count(iteration)} of ${count(iterations)}`];
   if (scale.width) parts.push(`size ${scale.index + 1} of ${scale.count}: ${scale.width} × ${scale.height} px`);
-  if (speed) parts.push(`${speed.toPrecision(3)} iterations per second`);
+  if (speed && job.state === "running") parts.push(`${speed.toPrecision(3)} iterations per second`);
   return parts.join(" · ");
 }
-
-export const when = (text) =>
-  new Date(text).toLocaleString([], { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
