@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from io import SEEK_END
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _CHUNK_BYTES = 64 * 1024
+_MAX_STEM_LENGTH = 100  # file systems allow 255 bytes
 
 
 def json_response(body: BaseModel, status: int = 200) -> Response:
@@ -85,6 +87,12 @@ def image_response(
     if _requests_range(size):
         return make_conditional(response, accept_ranges=True, complete_length=size)
     return make_conditional(response)
+
+
+def file_stem(name: str | None, job_id: str) -> str:
+    """Return the name of a job's files without the ending: its words, else its id."""
+    words = "-".join(re.findall(r"[^\W_]+", name or ""))
+    return words[:_MAX_STEM_LENGTH].strip("-") or f"impasto-{job_id}"
 
 
 def _disposition(name: str) -> str:

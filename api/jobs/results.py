@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import PICTURE
 from api.http.pagination import Query
-from api.http.responses import image_response
+from api.http.responses import file_stem, image_response
 from api.http.routes import get, make_blueprint
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
 from api.job_view.serializer import read_job_object
@@ -82,7 +81,6 @@ def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
 blueprint = make_blueprint("results", "What jobs have made.")
 
 _RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
-_MAX_STEM_LENGTH = 100  # of 255 bytes that file systems allow, up to 2 a letter
 _IMMUTABLE = "private, max-age=31536000, immutable"
 
 
@@ -113,7 +111,7 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
         or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
     )
     etag = digest if is_original else f"{digest}-{format_}-{query.max_edge or 0}"
-    name = f"{file_stem(job)}{FORMATS[format_].extension}"
+    name = f"{file_stem(job.name, job.id)}{FORMATS[format_].extension}"
     response = _not_modified(etag)
     if response is None:
         file = _open_result(key, format_, query.max_edge, is_original=is_original)
@@ -131,12 +129,6 @@ def show_output(path: OutputPath) -> Response:
     return image_response(
         file, output.media_type, output.digest, _IMMUTABLE, output.name
     )
-
-
-def file_stem(job: Job) -> str:
-    """Return the name of a job's files without its ending: its words, else its id."""
-    words = "-".join(re.findall(r"[^\W_]+", job.name or ""))
-    return words[:_MAX_STEM_LENGTH].strip("-") or f"impasto-{job.id}"
 
 
 def _finished_result(job: Job) -> tuple[str, str]:

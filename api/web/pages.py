@@ -60,6 +60,7 @@ def studio(_job_id: str = "") -> Response:
         keys=keys,
         csrf_token=session.csrf_token if keys and session else "",
         defaults=StyleParams(),
+        max_upload_bytes=dependencies.settings.max_upload_bytes,
         samples=SAMPLES,
         modules=_MODULES,
     )

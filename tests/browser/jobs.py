@@ -23,12 +23,13 @@ class Jobs:
         self.client = httpx2.Client(base_url=url, timeout=60)
         self._ids = []
 
-    def submit(self, name=NAME, **params):
+    def submit(self, name=NAME, max_attempts=4, **params):
         files = [
             ("content", (CONTENT.name, CONTENT.read_bytes())),
             ("style", (STYLE.name, STYLE.read_bytes())),
         ]
-        form = {"params": json.dumps(params), "name": name}
+        params = json.dumps(params)
+        form = {"params": params, "name": name, "max_attempts": str(max_attempts)}
         response = self.client.post("/v1/jobs", files=files, data=form)
         assert response.status_code == 202, response.text
         self._ids.append(response.json()["id"])
@@ -65,7 +66,7 @@ class Jobs:
         """A job whose photo is gone from the storage before a worker reads it."""
         holder = self.submit(**LONG)
         self.until_painted(holder)
-        job_id = self.submit(**SHORT, seed=7)
+        job_id = self.submit(**SHORT, seed=7, max_attempts=1)
         self.act(job_id, "pause")
         content = self.get(job_id)["params"]["content"]["asset_id"]
         digest = self.client.get(f"/v1/assets/{content}").json()["sha256"]

@@ -97,6 +97,7 @@ class StyleAttempt:
             directive = self._iterate(inputs.transfer_inputs, plan)
             if self._snapshot is not None:
                 # What is shown of a job that no worker holds is its last iteration.
+                self._lease.store_progress()
                 self._artifacts.save_preview(self._snapshot)
                 if directive.resumes_later:
                     self._artifacts.save_checkpoint(self._snapshot)

@@ -44,7 +44,10 @@ function drawStyles() {
     if (well.filled) well.box.dataset.field = `/styles/${filled.indexOf(well)}`;
     else delete well.box.dataset.field; // no error of the server is about it
     share(well).hidden = !several || !well.filled;
-    share(well).querySelector("output").textContent = `${Math.round((100 * weight(well)) / total)} %`;
+    const percent = `${Math.round((100 * weight(well)) / total)} %`;
+    share(well).querySelector("output").textContent = percent;
+    share(well).querySelector("input").setAttribute("aria-label", `Share of ${well.title}`);
+    share(well).querySelector("input").setAttribute("aria-valuetext", percent);
     well.box.querySelector(".remove").hidden = !several && !well.filled;
   }
   more.hidden = filled.length < styles.length || styles.length >= MAX_STYLES;

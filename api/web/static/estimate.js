@@ -7,6 +7,7 @@ import { duration } from "./words.js";
 const place = document.getElementById("estimate");
 const largest = document.getElementById("largest");
 const PAUSE_MILLISECONDS = 400; // after the last change
+const AGAIN_MILLISECONDS = 15_000; // workers and the queue change, too
 const NOTHING_YET = ["", "Choose a photo and a painting to see how long it takes."];
 
 let timer = 0;
@@ -23,7 +24,7 @@ function show([strong, rest], edge = null) {
 
 function start({ queue }) {
   if (queue.reason === "queue_paused") return "waits until the workers take jobs again";
-  if (queue.starts_in_s === null) return "starts when it is its turn";
+  if (queue.starts_in_s === null) return queue.ahead ? `${queue.ahead} before it` : "next in line";
   return queue.starts_in_s < 1 ? "starts at once" : `starts in about ${duration(queue.starts_in_s)}`;
 }
 
@@ -49,6 +50,8 @@ export function words(estimate) {
 }
 
 async function ask(read, wrong) {
+  timer = setTimeout(ask, AGAIN_MILLISECONDS, read, wrong);
+  if (document.hidden || !place.offsetParent) return; // nobody sees it
   const request = asked = new AbortController();
   try {
     const body = await read();

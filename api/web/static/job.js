@@ -9,7 +9,7 @@ import * as stage from "./stage.js";
 import * as steer from "./steer.js";
 import * as timeline from "./timeline.js";
 import {
-  ended, ending, figures, fileStem, remaining, shows, stateWord, whereabouts,
+  ended, figures, remaining, shows, stateWord, whereabouts,
 } from "./words.js";
 
 const at = (id) => document.getElementById(id);
@@ -46,7 +46,6 @@ async function finish(job) {
   const link = at("download");
   if (link.href) return; // there already
   link.href = job.urls.result;
-  link.download = `${fileStem(job)}.${ending(job.outputs[0])}`;
   const { width, height } = job.outputs[0];
   at("download-size").textContent = width ? `${width} × ${height} px` : "";
   if (shows(job.outputs[0])) await stage.show(job.urls.result, "result", job.name || "The finished picture");
@@ -58,7 +57,6 @@ async function pictures(job) {
   if (job.outputs.length) return finish(job);
   if (job.preview) {
     at("keep").href = job.preview.url;
-    at("keep").download = `${fileStem(job)}-at-${job.preview.iteration}.jpg`;
     return stage.show(job.preview.url, job.preview.iteration, "The picture so far");
   }
   return job.urls.content && stage.promise(job.urls.content);
@@ -78,7 +76,7 @@ function drawWords(job) {
 }
 
 function draw(job) {
-  at("job").hidden = false;
+  at("job").classList.remove("loading");
   drawWords(job);
   drawControls(job);
   timeline.draw(job);
@@ -96,7 +94,7 @@ function drawControls(job) {
 
 async function changed(follower, job) {
   try {
-    if (at("job").hidden) await reserve(job);
+    if (at("job").classList.contains("loading")) await reserve(job);
     if (follower !== live) return;
     draw(follower.job);
     await pictures(follower.job);
@@ -124,6 +122,8 @@ function refused(problem) {
 /** Put a job on the page and follow it. */
 export function follow(id) {
   leave();
+  at("job").hidden = false; // keeps its place, unseen
+  at("job").classList.add("loading");
   const follower = new Live(`/v1/jobs/${encodeURIComponent(id)}`, {
     changed: (job) => follower === live && changed(follower, job),
     reached: (problem) => reached(follower, problem),

@@ -2,7 +2,7 @@
 
 /** Show a text in an element, which is hidden without one. */
 export const say = (element, text) => {
-  element.textContent = text;
+  if (element.textContent !== text) element.textContent = text; // readers tell of changes
   element.hidden = !text;
 };
 

@@ -11,6 +11,9 @@ const SIGNATURES = [
   /^\x89PNG\r\n\x1a\n/, /^\xff\xd8\xff/, /^RIFF[^]{4}WEBP/, /^(II[*+]\0|MM\0[*+])/, /^[^]{4}ftypavi[fs]/,
 ];
 const REFUSED = "is not a picture that can be painted. Take a PNG, JPEG, WebP, TIFF or AVIF file.";
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+const tooLarge = ({ name, size }, most) =>
+  `“${name}” has ${megabytes(size)} MB, and ${megabytes(most)} MB is the most. Make it smaller, or save it as JPEG.`;
 
 let number = 0;
 
@@ -51,6 +54,9 @@ export class Well {
   async choose(file) {
     this.empty();
     this.#file = file;
+    if (this.input.files[0] !== file) this.input.value = ""; // it was dropped, pasted or a sample
+    const most = Number(this.input.form.dataset.maxBytes);
+    if (file.size > most) return this.#refuse(file, tooLarge(file, most));
     if (!(await looksLikePicture(file))) return this.#refuse(file, `“${file.name}” ${REFUSED}`);
     if (this.#file !== file) return; // another one was faster
     this.#show(file);

@@ -21,10 +21,6 @@ const REASONS = {
 
 const PHASES = { loading: "Loading", optimizing: "Painting", looking: "Looking", saving: "Saving" };
 
-const ENDINGS = { "image/jpeg": "jpg", "image/webp": "webp", "image/tiff": "tiff" };
-
-/** How the name of a finished picture's file ends. */
-export const ending = (output) => ENDINGS[output.media_type] ?? "png";
 /** Whether there is a finished picture that every browser can show. */
 export const shows = (output) => Boolean(output) && output.media_type !== "image/tiff";
 
@@ -70,12 +66,6 @@ export function finalSize(job) {
   const { width, height } = job.progress.scale;
   const factor = job.params.schedule.at(-1)[0] / Math.max(width, height);
   return `${Math.round(width * factor)} × ${Math.round(height * factor)} px`;
-}
-
-/** Name of a file of the job without its ending: its words, else its id. */
-export function fileStem(job) {
-  const words = (job.name ?? "").match(/[\p{L}\p{N}]+/gu) ?? [];
-  return words.join("-").slice(0, 100) || `impasto-${job.id}`;
 }
 
 /** One line on where a job is, or how it ended. */

@@ -84,7 +84,9 @@ def test_a_job_that_its_worker_lets_go_of_shows_its_last_iteration(farm, work, a
     job = work(job_id, lambda: action(farm.db, OWNER, job_id))
 
     assert job.state != JobState.RUNNING
-    assert read_latest_frame(farm.db, job_id).iteration == job.iteration > 0
+    shown = (job.iteration, job.progress["iteration"])
+    assert shown == (read_latest_frame(farm.db, job_id).iteration,) * 2
+    assert job.iteration > 0
 
 
 def test_a_job_of_a_drained_worker_shows_the_iteration_it_goes_on_from(farm, tools):

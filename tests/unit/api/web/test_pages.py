@@ -119,10 +119,33 @@ def test_the_form_starts_with_the_defaults_of_the_parameters(client):
     defaults = StyleParams()
 
     chosen = {one["name"]: one["value"] for one in inputs if "checked" in one}
-    assert chosen == {"max_edge": str(defaults.max_edge), "quality": defaults.quality}
+    assert chosen == {
+        "max_edge": str(defaults.max_edge),
+        "quality": defaults.quality,
+        "color": defaults.color,
+    }
     values = {one.get("name") or one.get("id"): one for one in inputs}
     assert float(values["tv_weight"]["value"]) == defaults.tv_weight
-    assert float(values["strength"]["data-balanced"]) == defaults.style_weight
+    assert float(values["style_weight"]["data-balanced"]) == defaults.style_weight
+
+
+def test_every_choice_of_the_form_is_a_valid_parameter(client):
+    page, name, offered = Page(client.get("/").text), None, []
+    for tag, attributes in page.tags:
+        name = attributes.get("name") if tag in {"select", "input"} else name
+        value = attributes.get("value")
+        if tag == "option" or attributes.get("type") == "radio":
+            offered.append({name: value} if value else {})
+
+    assert len(offered) > 20
+    for params in offered:
+        StyleParams(**params)
+
+
+def test_the_form_knows_how_large_a_picture_may_be(make_api):
+    text = make_api(max_upload_bytes=12_345).client.get("/").text
+
+    assert 'data-max-bytes="12345"' in text
 
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
