@@ -20,7 +20,8 @@ DIFFERENCE = """async ([selector, url]) => {
   const wanted = new Image();
   wanted.src = url;
   await wanted.decode();
-  const [a, b] = [pixels([...document.querySelectorAll(selector)].at(-1)), pixels(wanted)];
+  const shown = [...document.querySelectorAll(selector)].at(-1);
+  const [a, b] = [pixels(shown), pixels(wanted)];
   if (a.length !== b.length) return 255;
   return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
 }"""
