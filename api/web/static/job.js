@@ -69,10 +69,9 @@ function drawWords(job) {
   at("meter-word").textContent = whereabouts(job);
   at("meter-left").textContent = remaining(job);
   at("bar").value = job.progress?.fraction ?? 0;
-  for (const id of ["bar", "numbers"]) at(id).hidden = ended(job);
+  at("bar").classList.toggle("over", ended(job));
   at("numbers").textContent = figures(job);
-  at("caption").textContent = job.preview || job.outputs.length || ended(job)
-    ? "" : "The photo waits here; the picture grows over it once painting starts.";
+  at("caption").hidden = Boolean(job.preview) || job.outputs.length > 0 || ended(job);
 }
 
 function draw(job) {

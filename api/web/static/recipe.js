@@ -1,6 +1,6 @@
 // The recipe of a job, as it was painted: with what was steered, and where it ended.
 
-import { count, ended, finalSize, steerings } from "./words.js";
+import { count, ended, finalSize, plannedIterations, steerings } from "./words.js";
 
 const COLORS = {
   style: "of the painting", luminance: "of the photo",
@@ -16,10 +16,10 @@ function size(job) {
 }
 
 function iterations(job) {
-  if (!job.progress || job.kind !== "style") return "";
-  const { iteration, iterations: planned } = job.progress;
-  if (job.completion === "early") return `ended early at ${count(iteration)} of ${count(planned)}`;
-  return ended(job) ? `${count(iteration)} of ${count(planned)}` : count(planned);
+  if (job.kind !== "style") return "";
+  const planned = count(plannedIterations(job));
+  if (!job.progress || !ended(job)) return planned;
+  return `${job.completion === "early" ? "ended early at " : ""}${count(job.progress.iteration)} of ${planned}`;
 }
 
 function styleWeight(job) {

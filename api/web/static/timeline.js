@@ -3,7 +3,7 @@
 import { getJson, Problem } from "./http.js";
 import * as curve from "./loss_curve.js";
 import * as stage from "./stage.js";
-import { count, ended, steerings } from "./words.js";
+import { count, ended, plannedIterations, steerings } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const scrubber = at("scrubber");
@@ -20,8 +20,7 @@ export function draw(now) {
   job = now;
   at("timeline").hidden = job.kind !== "style";
   if (at("timeline").hidden) return;
-  const { iteration = 0, iterations = 1 } = job.progress ?? {};
-  scrubber.max = Math.max(iterations, iteration);
+  scrubber.max = Math.max(plannedIterations(job), job.progress?.iteration ?? 0);
   scrubber.disabled = frames.length === 0;
   addPoint(job.progress);
   if (loaded.iteration !== (job.preview?.iteration ?? 0)) load();

@@ -55,6 +55,10 @@ export function steerings(job) {
   }));
 }
 
+/** Number of iterations that are planned, over all sizes. */
+export const plannedIterations = (job) =>
+  job.progress?.iterations ?? job.params.schedule.reduce((sum, [, iterations]) => sum + iterations, 0);
+
 /** Size that the picture has now, such as "128 × 96 px"; "" if it is not known. */
 export function shownSize(job) {
   const { width, height } = job.progress?.scale ?? {};
@@ -72,13 +76,12 @@ export function finalSize(job) {
 export function whereabouts(job) {
   if (job.queue) return REASONS[job.queue.reason] ?? "Waiting";
   if (job.finish_requested && !ended(job)) return "Finishing";
-  const { fraction = 0, phase, iteration, iterations, elapsed_s: elapsed } = job.progress ?? {};
+  const { fraction = 0, phase, elapsed_s: elapsed } = job.progress ?? {};
   const percent = Math.floor(fraction * 100);
   if (job.state === "running") return `${PHASES[phase] ?? "Starting"} · ${percent} %`;
   if (job.state === "paused") return `Paused · ${percent} %`;
-  if (job.completion === "early") return `Ended early at ${count(iteration)} of ${count(iterations)}`;
+  if (job.completion === "early") return "Ended early";
   if (job.state === "succeeded") return elapsed ? `Painted in ${duration(elapsed)}` : "Finished";
-  if (ended(job) && iteration) return `${stateWord(job.state)} at ${count(iteration)} of ${count(iterations)}`;
   return stateWord(job.state);
 }
 
@@ -98,10 +101,10 @@ export function remaining(job) {
 /** The figures for those who like them. */
 export function figures(job) {
   const progress = job.progress;
-  if (!progress || ended(job) || job.queue) return "";
+  if (!progress || job.queue) return "";
   const { scale, iteration, iterations, it_per_s: speed } = progress;
   const parts = [`Iteration ${count(iteration)} of ${count(iterations)}`];
-  if (scale.width) parts.push(`size ${scale.index + 1} of ${scale.count}: ${scale.width} × ${scale.height} px`);
+  if (scale.width && job.kind === "style") parts.push(`size ${scale.index + 1} of ${scale.count}: ${scale.width} × ${scale.height} px`);
   if (speed && job.state === "running") parts.push(`${speed.toPrecision(3)} iterations per second`);
   return parts.join(" · ");
 }
