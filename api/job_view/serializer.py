@@ -306,7 +306,7 @@ def _thumbnail_url(job: Job, details: JobDetails) -> str | None:
     """
     frame = details.frames.get(job.id)
     if job.result_key is None or (frame and frame.iteration == job.iteration):
-        return frame and f"{frame_url(job.id, frame.iteration)}/thumb"
+        return f"{frame_url(job.id, frame.iteration)}/thumb" if frame else None
     return f"{job_url(job.id)}/result?format=jpeg&max_edge={_THUMBNAIL_EDGE_PX}"
 
 

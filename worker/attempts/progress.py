@@ -187,7 +187,7 @@ class LossHistory:
             return list(self._points)
         return [*self._points, self._latest]
 
-    def at(self, iteration: int) -> dict[str, int | float | None]:
+    def at(self, iteration: int) -> dict[str, float | None]:
         """Return the losses of the latest point by name; {} if it is of another one."""
         points = self.points[-1:]
         if not points or points[0][0] != iteration:
