@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[2] / "samples"
 THUMBNAIL_PX = 112  # shown at half of it, for dense screens
-_QUALITY = 50
+_QUALITY = 40
 _MAX_AGE_SECONDS = 86_400
 
 blueprint = Blueprint("samples", __name__)

@@ -201,20 +201,50 @@ def test_a_shipped_photo_and_painting_are_a_click_away(form):
     expect_shown(form.locator("#estimate"), "512 \u00d7 341 px, fits")
 
 
-def test_the_estimate_follows_the_choices(form, farm):
+def change_slow_timers(page, milliseconds):
+    """Change the delay of the timers that ask anew although nothing was chosen."""
+    page.add_init_script(
+        f"""const wait = window.setTimeout;
+        window.setTimeout = (call, delay, ...rest) =>
+            wait(call, delay > 10_000 ? {milliseconds} : delay, ...rest);"""
+    )
+
+
+def test_the_estimate_follows_the_choices(page, farm):
     painted = farm.submitted("--max-edge", SMALLEST_PX, "--quality", "draft")
     farm.run("watch", painted)  # so that the pace is known
-    choose_both(form)
-    estimate = form.locator("#estimate")
+    change_slow_timers(page, 10**9)
+    page.goto("/")
+    choose_both(page)
+    estimate = page.locator("#estimate")
     expect_shown(estimate, "512 \u00d7 512 px, fits")
     expect_shown(estimate, "starts at once")
     small = estimate.inner_text()
 
-    form.get_by_role("radio", name="Poster").check(force=True)
-    form.get_by_role("radio", name="Fine").check(force=True)
+    page.get_by_role("radio", name="Poster").check(force=True)
+    page.get_by_role("radio", name="Fine").check(force=True)
 
     expect_shown(estimate, "1024 \u00d7 1024 px, fits")
     assert estimate.locator("strong").inner_text() not in small
+
+
+def test_the_estimate_follows_the_farm(page):
+    changes = {"workers": []}
+
+    def answer_with_changes(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), **changes})
+
+    change_slow_timers(page, 100)
+    page.route("**/v1/estimates", answer_with_changes)
+    page.goto("/")
+    choose_both(page)
+    expect_shown(page.locator("#estimate"), "No worker is running")
+
+    changes.clear()
+
+    expect_shown(page.locator("#estimate"), "fits")
+    page.unroute_all(behavior="ignoreErrors")  # one may be on its way
 
 
 def test_a_size_that_does_not_fit_offers_the_largest_that_does(form):

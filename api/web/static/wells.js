@@ -13,7 +13,7 @@ const SIGNATURES = [
 const REFUSED = "is not a picture that can be painted. Take a PNG, JPEG, WebP, TIFF or AVIF file.";
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const tooLarge = ({ name, size }, most) =>
-  `“${name}” has ${megabytes(size)} MB, and ${megabytes(most)} MB is the most. Make it smaller, or save it as JPEG.`;
+  `The file “${name}” has ${megabytes(size)} MB, and ${megabytes(most)} MB is the most. Make it smaller, or save it as JPEG.`;
 
 let number = 0;
 
@@ -57,7 +57,7 @@ export class Well {
     if (this.input.files[0] !== file) this.input.value = ""; // it was dropped, pasted or a sample
     const most = Number(this.input.form.dataset.maxBytes);
     if (file.size > most) return this.#refuse(file, tooLarge(file, most));
-    if (!(await looksLikePicture(file))) return this.#refuse(file, `“${file.name}” ${REFUSED}`);
+    if (!(await looksLikePicture(file))) return this.#refuse(file, `The file “${file.name}” ${REFUSED}`);
     if (this.#file !== file) return; // another one was faster
     this.#show(file);
     this.asset().catch((error) => {
