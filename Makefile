@@ -9,12 +9,12 @@ BIN := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
-setup: .venv/.installed-dev ## install all, with the tools for development
+setup: .venv/.installed-dev ## install everything, with the development tools
 
-lock: setup ## make requirements/*.lock from pyproject.toml; ARGS="--upgrade" for newer releases
+lock: setup ## write requirements/*.lock from pyproject.toml; ARGS="--upgrade" for newer releases
 	@$(BIN)/python -m requirements.lock $(ARGS)
 
-demo: .venv/.installed ## paint a sample picture on a farm of its own, into demo/
+demo: .venv/.installed ## paint a sample picture on its own farm, into demo/
 	@$(BIN)/impasto weights fetch
 	@$(BIN)/impasto demo demo
 
@@ -34,22 +34,22 @@ lint: setup ## check style, types, layers and that the lock files are up to date
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-openapi: setup ## write docs/openapi.json, which must be as the code is
+openapi: setup ## write docs/openapi.json from the code
 	@$(BIN)/python -m docs.scripts.openapi
 
 fuzz: setup ## send hostile requests to real servers; COUNT=100000 SEED=7
 	@$(BIN)/python -m tests.fuzz $(or $(COUNT),10000) $(or $(SEED),1) $(FAMILY)
 
-contract: setup ## hold the API to its OpenAPI document: schemathesis, all checks
+contract: setup ## compare the API with its OpenAPI document: schemathesis, all checks
 	@$(BIN)/python -m tests.fuzz.contract
 
-simulate: setup ## a farm on virtual time, in 500 seeds; ARGS="--replay 7", "--database postgresql"
+simulate: setup ## simulate a farm on virtual time with 500 seeds; ARGS="--replay 7", "--database postgresql"
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation $(ARGS)
 
-mutations: setup ## take away each fence predicate and what keeps jobs going; ARGS="--simulation --seeds 60 NAME"
+mutations: setup ## remove each condition of the fence and each part that keeps jobs moving; ARGS="--simulation --seeds 60 NAME"
 	$(BIN)/python -m bench.mutations $(ARGS)
 
-chaos: setup ## break a farm for two minutes, and see that it keeps its promises
+chaos: setup ## cause faults in a farm for two minutes, and check its promises
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m chaos $(ARGS)
 
@@ -58,28 +58,28 @@ chaos-long: setup ## the same for half an hour, then failovers; ARGS="--seconds 
 	$(BIN)/python -m chaos --seconds 1800 --seeds 12 $(ARGS)
 	$(BIN)/python -m chaos --failover --seconds 300 --seeds 4 --json .chaos/failover.json
 
-chaos-baseline: setup ## the same faults against plain Celery
+chaos-baseline: setup ## the same faults with plain Celery
 	$(BIN)/python -m chaos.baseline $(ARGS)
 
-chaos-overhead: setup ## what an undisturbed job pays for being safe
+chaos-overhead: setup ## measure the cost of safety for an undisturbed job
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m chaos.overhead $(ARGS)
 
-bench-jobs: setup ## time claims among 1,000 rows and among many; SIZES="1000:1000 100000:10000", finished:queued
+bench-jobs: setup ## time claims with 1,000 rows and with many; SIZES="1000:1000 100000:10000", finished:queued
 	$(BIN)/python -m bench.claims $(SIZES)
 
-bench-lists: setup ## time the list of jobs among 1,000 and among 1,000,000; SIZES="1000 100000"
+bench-lists: setup ## time the list of 1,000 and of 1,000,000 jobs; SIZES="1000 100000"
 	$(BIN)/python -m bench.job_listing $(SIZES)
 
 bench-start: setup ## time the start of the command line
 	$(BIN)/python -m bench.cli_startup
 
-bench-api: setup ## polls beside a plain Flask view, time until a job runs, what a crowd costs
+bench-api: setup ## time polls, the start of a job, and many watching clients
 	$(BIN)/python -m bench.polls
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.start_latency
 	$(BIN)/python -m bench.watcher_cost
 
-bench-engine: setup ## measure the engine beside its peers: bench/README.md
+bench-engine: setup ## compare the engine with others: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.engine $(ARGS)
 
@@ -87,11 +87,11 @@ bench-quality: setup ## paint pairs of pictures, and score them: bench/README.md
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.quality $(ARGS)
 
-bench-eta: setup ## foretell real jobs on a farm of its own, and compare
+bench-eta: setup ## compare estimates with the durations of real jobs
 	@$(BIN)/impasto weights fetch
 	$(BIN)/python -m bench.eta_accuracy
 
-house: setup ## count lines, modules, and what a reader of four requests meets
+house: setup ## count lines, modules, and the code that four requests use
 	@$(BIN)/impasto weights fetch
 	@$(BIN)/python -m bench.house
 
@@ -100,10 +100,10 @@ gpu-check: setup ## check and time the engine on this machine's GPU (CUDA, or MP
 	@$(BIN)/impasto weights fetch
 	@CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTORCH_ENABLE_MPS_FALLBACK=1 $(BIN)/python -m bench.gpu_check
 
-compose-check: setup ## build and run docker-compose.yml, kill its worker in mid-job, and go on
+compose-check: setup ## build and run docker-compose.yml, kill its worker during a job, and continue
 	$(BIN)/python -m deploy.compose_check
 
-clean: ## remove what was made here; farms keep their data elsewhere
+clean: ## remove built files; data of farms is elsewhere
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 60.0
 _TICK_SECONDS = 0.05
-HUNG_REASON = "an iteration does not come back"  # of the watchdog, in a worker's log
+HUNG_REASON = "an iteration does not end"  # of the watchdog, in a worker's log
 _PATIENCE_SECONDS = 90.0
 # Told to; by a trap; by the watchdog; killed; told to before it could hear that.
 _GOOD_CODES = {0, 1, 75, -9, -15}

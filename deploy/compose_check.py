@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from impasto.client.models import Job
+    from impasto.client.params import JobOptions, StyleParams
 
 CONTENT = ROOT / "samples" / "chelsea.jpg"
 STYLE = ROOT / "samples" / "strokes.jpg"
 EDGE_PX = 256
 # Twenty seconds on two cores: long enough to be interrupted, short enough to wait for.
-PARAMS = {"schedule": [[EDGE_PX, 200]], "max_edge": EDGE_PX}
+PARAMS: StyleParams = {"schedule": [(EDGE_PX, 200)], "max_edge": EDGE_PX}
 KEEP_EVERY = 20  # iterations between two checkpoints, so that one comes soon
 # The seconds are until all services are healthy; the weights come in this time.
 UP = ("up", "-d", "--wait", "--wait-timeout", "600")
@@ -95,7 +96,7 @@ def _run(compose: Compose, url: str) -> None:
 def _interrupted(compose: Compose, client: Client) -> Job:
     """Submit a job and kill its worker; return the job as of its first checkpoint."""
     with step("submit") as note:
-        options = {"keep_every": str(KEEP_EVERY)}
+        options: JobOptions = {"keep_every": KEEP_EVERY}
         job = client.jobs.submit(CONTENT, [STYLE], params=PARAMS, options=options)
         note(job.id)
     with step("wait for a checkpoint") as note:

@@ -7,7 +7,9 @@ from typing import Any
 
 __all__ = [
     "ApiError",
+    "AsyncClient",
     "Client",
+    "Event",
     "ImpastoError",
     "Job",
     "JobCanceled",
@@ -20,12 +22,12 @@ __all__ = [
 ]
 
 _PUBLIC_NAMES = {
-    "impasto.client.client": ("Client",),
+    "impasto.client.client": ("AsyncClient", "Client"),
     "impasto.errors": (
         *("ApiError", "ImpastoError", "ServerUnreachable"),
         *("JobCanceled", "JobFailed", "WaitTimeout"),
     ),
-    "impasto.client.models": ("Job", "JobPage"),
+    "impasto.client.models": ("Event", "Job", "JobPage"),
     "impasto.client.uploads": ("StyleImage",),
 }
 

@@ -215,7 +215,7 @@ class InvalidId(ImpastoError):
     """The text is not an id; no request was sent."""
 
     code = "invalid-id"
-    hint = "the id of a job is job_ and 26 letters and digits: job_01J..."
+    hint = "ids have 26 letters and digits, like job_01J..., ast_01J... or key_01J..."
 
 
 class AmbiguousId(ImpastoError):

@@ -87,15 +87,15 @@ class BadRequest(ImpastoError, code="bad-request", status=400):
 
 
 class MethodNotAllowed(ImpastoError, code="method-not-allowed", status=405):
-    """The address does not take this method; Allow names those it takes."""
+    """The address does not accept this method; Allow names the accepted ones."""
 
     hint = "see /docs"
 
 
 class RangeNotSatisfiable(ImpastoError, code="range-not-satisfiable", status=416):
-    """Range begins behind the end; Content-Range tells how many bytes there are."""
+    """The Range begins after the end; Content-Range has the number of bytes."""
 
-    hint = "ask for less, or leave Range out"
+    hint = "request an earlier range, or leave Range out"
 
 
 class InvalidParams(ImpastoError, code="validation", status=422):
@@ -111,8 +111,8 @@ class ImmutableField(InvalidParams, code="immutable-field"):
     """Some values cannot change once a job exists."""
 
     hint = (
-        "weights and iterations can change, in mid-run (PATCH) or in a fork (POST "
-        "/v1/jobs/{id}/fork); anything else takes a new job"
+        "weights and iterations can change, during the run (PATCH) or in a fork (POST "
+        "/v1/jobs/{id}/fork); for anything else submit a new job"
     )
 
 
@@ -165,7 +165,7 @@ class BodyTooSlow(ImpastoError, code="request-timeout", status=408, retryable=Tr
 class LengthRequired(ImpastoError, code="length-required", status=411):
     """The body came without its length, so that its end could not be checked."""
 
-    hint = "send a Content-Length: curl does for files, though not for its input"
+    hint = "send a Content-Length; curl does so for files, but not for piped data"
 
 
 class UnsupportedMediaType(ImpastoError, code="unsupported-media-type", status=415):
@@ -175,13 +175,13 @@ class UnsupportedMediaType(ImpastoError, code="unsupported-media-type", status=4
 class InvalidIdempotencyKey(ImpastoError, code="bad-idempotency-key", status=400):
     """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
 
-    hint = "send any text that is new for each thing to be made, such as a UUID"
+    hint = "send a text that is new for each request, such as a UUID"
 
 
 class IdempotencyKeyReused(ImpastoError, code="idempotency-key-reused", status=422):
     """The Idempotency-Key was used for another request in the last 24 hours."""
 
-    hint = "take a new key for a new request; send the old one again unchanged"
+    hint = "use a new key for a new request; to repeat the old one, send it unchanged"
 
 
 class IdempotencyInProgress(
@@ -206,14 +206,14 @@ class Forbidden(ImpastoError, code="forbidden", status=403):
 
 
 class ForbiddenScope(Forbidden, code="forbidden-scope"):
-    """The key is valid and may not do this.
+    """The key is valid, but does not allow this.
 
     Attributes:
         scope: Scope that the key lacks.
         errors: Values that need the scope; empty if the address needs it.
     """
 
-    hint = "GET /v1/me tells what a key may do; another key may do more"
+    hint = "use a key with this scope; GET /v1/me shows the scopes of a key"
 
     def __init__(
         self, message: str, scope: str, errors: Sequence[FieldError] = ()
@@ -227,7 +227,7 @@ class ForbiddenScope(Forbidden, code="forbidden-scope"):
 class RateLimited(ImpastoError, code="rate-limited", status=429, retry_after=1):
     """An API key, or an address with invalid keys, has exceeded its rate limit."""
 
-    hint = "wait for Retry-After; `Prefer: wait` and events ask for less than polling"
+    hint = "wait for Retry-After; long polls and streams need fewer requests than polls"
 
     def __init__(
         self, message: str, retry_after_seconds: int, *, hint: str = ""
@@ -253,14 +253,14 @@ class TooManyStreams(ImpastoError, code="too-many-streams", status=429, retry_af
     """
 
     hint = (
-        "end one, let GET /v1/events tell of all jobs, or poll: GET /v1/jobs/{id} with "
-        "If-None-Match is always answered"
+        "close one, use one stream for all jobs (GET /v1/events), or poll: GET "
+        "/v1/jobs/{id} without Prefer is always answered"
     )
 
     def __init__(self, cap: Literal["owner", "server"], limit: int) -> None:
         scope = "of this owner " if cap == "owner" else ""
         super().__init__(
-            f"{limit} streams and held requests {scope}are open, no more are kept open"
+            f"{limit} streams and long polls {scope}are open, which is the limit"
         )
         self.members = {"cap": cap, "most": limit}
 
@@ -298,12 +298,12 @@ class InvalidState(ImpastoError, code="invalid-state", status=409):
 class NoSuchCheckpoint(ImpastoError, code="no-checkpoint", status=409):
     """The job has no stored checkpoint at this iteration."""
 
-    hint = "keep_every, given when a job is submitted, keeps more of them"
+    hint = "submit jobs with keep_every to keep more checkpoints"
 
     def __init__(self, job_id: str, requested: str, iterations: Sequence[int]) -> None:
         stored = ", ".join(map(str, iterations)) or "none"
         super().__init__(
-            f"job {job_id} has no checkpoint {requested}; it has some at: {stored}"
+            f"job {job_id} has no checkpoint {requested}; it has these: {stored}"
         )
         self.members = {"checkpoints": list(iterations)}
 
@@ -311,7 +311,7 @@ class NoSuchCheckpoint(ImpastoError, code="no-checkpoint", status=409):
 class PreconditionRequired(ImpastoError, code="precondition-required", status=428):
     """A change of parameters lacks the revision that it is based on."""
 
-    hint = 'send If-Match: "<revision>", with the revision of the job as you know it'
+    hint = 'send If-Match: "<revision>", with the revision that your change is based on'
 
 
 class VersionMismatch(ImpastoError, code="version-mismatch", status=412):
@@ -325,7 +325,7 @@ class ResultNotReady(ImpastoError, code="result-not-ready", status=409, retry_af
 
 
 class ResultUnavailable(ImpastoError, code="result-not-ready", status=409):
-    """The job is over without a picture: waiting does not help."""
+    """The job has ended without a picture; waiting does not help."""
 
     def __init__(
         self, message: str, state: str, allowed_actions: list[str], *, hint: str
@@ -349,7 +349,7 @@ class JobPurged(ImpastoError, code="purged", status=410):
 class AssetInUse(ImpastoError, code="asset-in-use", status=409):
     """An unfinished job still needs the picture."""
 
-    hint = "cancel these jobs, or wait until they are over"
+    hint = "cancel these jobs, or wait until they have ended"
 
     def __init__(self, asset_id: str, jobs: Sequence[str]) -> None:
         super().__init__(f"asset {asset_id} is used by {', '.join(jobs)}")
@@ -393,8 +393,8 @@ class UnknownSchemaRevision(ImpastoError, code="unknown-revision"):
     """No migration starts from the schema revision of the database."""
 
     hint = (
-        "use the version of Impasto that made it, or a newer one; what was made before "
-        "the first release must be made anew"
+        "use the version of Impasto that created it, or a newer one; a database from "
+        "before the first release must be created again"
     )
 
 
@@ -405,7 +405,7 @@ class StorageError(ImpastoError, code="storage-unavailable", status=503, retry_a
 class StorageFull(StorageError, code="storage-full", retry_after=60):
     """No space is left for pictures."""
 
-    hint = "free some disk space; waiting work goes on by itself"
+    hint = "free some disk space; waiting jobs continue by themselves"
 
 
 class BlobMissing(StorageError, code="picture-missing"):
@@ -421,7 +421,7 @@ class BlobDamaged(ImpastoError, code="picture-damaged"):
 class InvalidSecretFile(ImpastoError, code="secret-unusable"):
     """The file of the server's signing key holds no usable key."""
 
-    hint = "delete the file: a new one is made, and open pages log in anew"
+    hint = "delete the file: a new one is created, and open pages must log in again"
 
 
 # --- Workers
@@ -443,7 +443,7 @@ class DeviceTaken(ImpastoError, code="device-taken"):
         last_seen: Time of that worker's last heartbeat, by the database's clock.
     """
 
-    hint = "stop that worker first; for several on one CPU, start one fleet: cpu*N"
+    hint = "stop that worker first; for several on one CPU, use --devices cpu*N once"
 
     def __init__(self, device_uuid: str, worker_id: str, last_seen: float) -> None:
         super().__init__(f"worker {worker_id} already computes on {device_uuid}")
@@ -467,13 +467,13 @@ class WeightsDamaged(WeightsError, code="weights-damaged"):
 class EngineError(ImpastoError, code="engine-error", retryable=True):
     """The worker ran into an error that was not foreseen."""
 
-    hint = "the worker's log has the details; what failed for good can be retried"
+    hint = "the worker's log has the details; a failed job can be retried"
 
 
 class OutOfMemory(ImpastoError, code="out-of-memory"):
     """The picture does not fit on the device."""
 
-    hint = "ask for a smaller max_edge"
+    hint = "use a smaller max_edge"
 
 
 class DoesNotFit(ImpastoError, code="does-not-fit"):
@@ -483,18 +483,18 @@ class DoesNotFit(ImpastoError, code="does-not-fit"):
 
 
 class DeviceFailed(ImpastoError, code="device-error", retryable=True):
-    """The device itself failed; the job may well succeed on another."""
+    """The device failed; the job may succeed on another one."""
 
-    hint = "it is tried again elsewhere by itself; the worker's log has the details"
+    hint = "another device tries it by itself; the worker's log has the details"
 
 
 class Diverged(ImpastoError, code="diverged"):
-    """The loss stopped being a finite number."""
+    """The loss became infinite or not a number."""
 
     hint = "lower style_weight or tv_weight, or use the lbfgs optimizer"
 
 
 class WorkerLost(ImpastoError, code="worker-lost", retryable=True):
-    """Its worker was lost several times in a row before a new checkpoint."""
+    """The job lost its worker several times in a row before a new checkpoint."""
 
-    hint = "ask for a smaller max_edge, or look at the workers' logs"
+    hint = "use a smaller max_edge, or look at the workers' logs"

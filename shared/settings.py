@@ -37,7 +37,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default_factory=lambda: user_data_path("impasto"),
-        description="folder of everything that a single host keeps",
+        description="data folder of this host",
     )
     database_url: str = Field(
         default_factory=_database_under,
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         description="`redis://HOST:PORT/DB` or `unix:///SOCKET?db=0`",
     )
     storage_url: str = Field(
-        default_factory=_blobs_under, description="where pictures lie: `file://FOLDER`"
+        default_factory=_blobs_under, description="folder of all blobs: `file://FOLDER`"
     )
     weights_dir: Path = Field(
         default_factory=lambda: user_cache_path("impasto") / "weights",
@@ -56,12 +56,14 @@ class Settings(BaseSettings):
     )
     secret_file: Path = Field(
         default_factory=_secret_under,
-        description="key that signs page cursors and cookies; made "
-        "with mode 0600 when missing",
+        description="file with the key that signs page cursors and cookies; created "
+        "with mode 0600 if missing",
     )
 
     auth: Literal["none", "keys"] = Field(
-        default="none", description="`none` serves loopback only; `keys` wants a key"
+        default="none",
+        description="`none`: no keys, only this machine is served; `keys`: every "
+        "request needs a key",
     )
     host: str = Field(default="127.0.0.1", description="address the API binds to")
     port: int = Field(default=8470, ge=0, le=65535, description="port of the API")
@@ -69,133 +71,143 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=65000,
-        description="port of a worker's `/metrics`, on `IMPASTO_HOST`; the next worker "
-        "of `--devices` takes the next port; 0: none",
+        description="port of a worker's `/metrics`, on `IMPASTO_HOST`; each further "
+        "worker of `--devices` uses the next port; 0: no metrics",
     )
     api_threads: int = Field(
-        default=64, ge=2, description="requests served at once, besides streams"
+        default=64, ge=2, description="requests at once, besides streams and long polls"
     )
     max_streams: int = Field(
-        default=256, ge=1, description="streams and waits open at once, a thread each"
+        default=256, ge=1, description="streams and long polls at once, a thread each"
     )
     max_streams_per_owner: int = Field(
-        default=32, ge=1, description="of these, per owner; with keys only"
+        default=32, ge=1, description="the same, per owner; with keys only"
     )
     stream_seconds: float = Field(
-        default=600, gt=0, description="after which a stream asks its client to return"
+        default=600, gt=0, description="age at which a stream asks for a reconnect"
     )
     stream_heartbeat_seconds: float = Field(
-        default=15, gt=0, description="of silence after which a stream says so"
+        default=15, gt=0, description="time after which a silent stream sends a comment"
     )
 
     submits_per_minute: int = Field(
-        default=60, ge=0, description="per key, of what makes something; 0: no limit"
+        default=60,
+        ge=0,
+        description="requests that create something, per key; 0: no limit",
     )
     requests_per_minute: int = Field(
-        default=1_200, ge=0, description="per key, of all else; 0: no limit"
+        default=1_200, ge=0, description="all other requests per key; 0: no limit"
     )
 
-    max_upload_bytes: int = Field(default=32 * _MIB, ge=1, description="per picture")
+    max_upload_bytes: int = Field(
+        default=32 * _MIB, ge=1, description="size of an uploaded picture"
+    )
     max_pixels: int = Field(
-        default=64 * 2**20, ge=1, description="per uploaded picture: 8192 x 6144 fits"
+        default=64 * 2**20,
+        ge=1,
+        description="pixels of an uploaded picture: 8192 x 6144 fits",
     )
     max_decodes: int = Field(default=2, ge=1, description="pictures decoded at once")
-    max_queued_per_owner: int = Field(default=1_000, ge=1, description="waiting jobs")
+    max_queued_per_owner: int = Field(
+        default=1_000, ge=1, description="waiting jobs of an owner"
+    )
     max_queued: int = Field(default=100_000, ge=1, description="waiting jobs in all")
     min_free_bytes: int = Field(
-        default=256 * _MIB, ge=0, description="below it no new job is taken"
+        default=256 * _MIB, ge=0, description="free storage that a new job needs"
     )
 
-    max_attempts: int = Field(default=4, ge=1, description="tries of a failing job")
+    max_attempts: int = Field(default=4, ge=1, description="attempts of a failing job")
     retry_seconds: float = Field(
-        default=10, gt=0, description="before the second try; times 4 for each later"
+        default=10,
+        gt=0,
+        description="pause before attempt 2; times 4 for each later one",
     )
     lease_seconds: float = Field(
-        default=30, gt=0, description="silence after which a job is taken away"
+        default=30, gt=0, description="time without heartbeat until a job is rescued"
     )
     heartbeat_seconds: float = Field(
-        default=2, gt=0, description="between two signs of life of a running job"
+        default=2, gt=0, description="time between heartbeats of a running job"
     )
     stall_seconds: float = Field(
-        default=120, gt=0, description="without progress after which signs of life end"
+        default=120, gt=0, description="time without progress until heartbeats end"
     )
     watchdog_seconds: float = Field(
         default=60,
         gt=0,
-        description="that an idle worker ignores a due job before it is replaced",
+        description="time until a worker that ignores due jobs is replaced",
     )
     unschedulable_after_seconds: float = Field(
         default=60,
         gt=0,
-        description="that a job too large for every known device waits before it fails",
+        description="time until a job that no known device can run fails",
     )
     rescue_seconds: float = Field(
-        default=5, gt=0, description="between two rounds of the maintenance"
+        default=5, gt=0, description="time between two rounds of the maintenance"
     )
     renotify_seconds: float = Field(
-        default=10,
-        gt=0,
-        description="after which workers are notified of a waiting job again",
+        default=10, gt=0, description="time until workers are notified of a job again"
     )
     checkpoint_seconds: float = Field(
         default=30,
         gt=0,
-        description="between two checkpoints, or 200 times the last write if longer",
+        description="time between two checkpoints, or 200 times the last write if "
+        "longer",
     )
     preview_seconds: float = Field(
         default=2,
         gt=0,
-        description="between two previews, or 200 times the last write if longer",
+        description="time between two previews, or 200 times the last write if longer",
     )
     save_retry_seconds: float = Field(
-        default=5, gt=0, description="between two tries to store a result"
+        default=5, gt=0, description="time between attempts to store a result"
     )
     save_timeout_seconds: float = Field(
-        default=600, gt=0, description="after which an unstored job goes back in line"
+        default=600,
+        gt=0,
+        description="time until a job with an unstored result is requeued",
     )
     paused_days: float = Field(
-        default=30, gt=0, description="after which a paused job expires"
+        default=30, gt=0, description="time until a paused job expires"
     )
     checkpoint_days: float = Field(
-        default=7, gt=0, description="that checkpoints are kept after a job's end"
+        default=7, gt=0, description="time that checkpoints are kept after a job's end"
     )
     result_days: float = Field(
-        default=30, gt=0, description="that results and previews are kept after it"
+        default=30, gt=0, description="the same for results and previews"
     )
     tombstone_days: float = Field(
-        default=365, gt=0, description="that a job's row and events are kept after it"
+        default=365, gt=0, description="the same for a job's row and events"
     )
     kept_checkpoint_bytes: int = Field(
-        default=1024 * _MIB,
-        ge=0,
-        description="per job, for checkpoints kept to be forked from",
+        default=1024 * _MIB, ge=0, description="size of a job's checkpoints for forks"
     )
     orphan_hours: float = Field(
         default=24,
         ge=1,
-        description="age of blobs that no row names before they are collected; no "
-        "upload may take longer",
+        description="age at which blobs without a row are deleted; no upload may "
+        "last longer",
     )
     worker_threads: int | None = Field(
         default=None, ge=1, description="CPU threads per worker; default: its share"
     )
     cpu_convolution: Literal["direct", "winograd"] = Field(
         default="direct",
-        description="`winograd` takes fewer multiplications, and rounds otherwise",
+        description="`winograd` needs fewer multiplications and rounds differently",
     )
     cpu_precision: Literal["auto", "float32", "bf16"] = Field(
         default="auto",
-        description="of activations on the CPU; `auto`: bf16 where the CPU has "
+        description="precision of activations on the CPU; `auto`: bf16 if the CPU has "
         "instructions for it; sums are float32",
     )
     cuda_precision: Literal["float32", "bf16"] = Field(
-        default="float32", description="of activations on CUDA; sums are float32"
+        default="float32",
+        description="precision of activations on CUDA; sums are float32",
     )
     cuda_graphs: bool = Field(
-        default=False, description="record an evaluation on CUDA, and replay it"
+        default=False, description="use CUDA graphs: record and replay an evaluation"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="least severe events that are logged"
+        default="INFO", description="lowest severity of logged events"
     )
 
     @field_validator("home")

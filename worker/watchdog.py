@@ -64,8 +64,8 @@ class Watchdog:
         if self._runner.is_broken:
             return "its device failed"
         if self._is_hung():
-            return "an iteration does not come back"
-        return "it does not hear" if self._is_ignoring_jobs() else None
+            return "an iteration does not end"
+        return "it ignores notifications" if self._is_ignoring_jobs() else None
 
     def _excuse_freeze(self) -> None:
         """Begin anew if the whole process stood still (SIGSTOP, a suspended machine).

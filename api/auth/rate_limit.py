@@ -3,7 +3,7 @@
 Each is a token bucket that refills evenly; headers tell how full it is.
 
 Requests are counted in this process:
-docs/adr/0019-requests-are-counted-in-the-process.md.
+docs/adr/0019-rate-limits-in-process-memory.md.
 """
 
 from __future__ import annotations

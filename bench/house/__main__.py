@@ -1,4 +1,4 @@
-"""The table of CONTRIBUTING.md, counted anew: `make house`."""
+"""`make house` prints the table of sizes that CONTRIBUTING.md shows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Print the table; judge nothing."""
-    logs.configure_logging(
-        "CRITICAL"
-    )  # there is no Redis, which a farm would complain about
+    """Print the table."""
+    logs.configure_logging("CRITICAL")  # else: warnings that there is no Redis
     rows = [*layout_rows(measure_layout(ROOT)), *way_rows(trace_ways())]
     lines = ["| | now |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in rows]
@@ -37,7 +35,7 @@ def layout_rows(layout: Layout) -> list[tuple[str, str]]:
         ("lines of code of the tests", f"{layout.test_lines:,}"),
         ("modules in the largest folder", f"{modules} ({folder})"),
         (
-            f"modules under {FRAGMENT_LINES} lines with one importer",
+            f"modules under {FRAGMENT_LINES} lines that only one module imports",
             f"{len(layout.fragments)}",
         ),
         ("lines of import contracts", f"{layout.contract_lines}"),
@@ -46,15 +44,15 @@ def layout_rows(layout: Layout) -> list[tuple[str, str]]:
 
 
 def way_rows(traces: dict[str, Trace]) -> list[tuple[str, str]]:
-    """Name and value of each count of what the traced requests met."""
+    """Name and value of each count of the files and functions that were called."""
     files = " / ".join(str(len(trace.files)) for trace in traces.values())
     functions = {line for trace in traces.values() for line in trace.functions}
     together = len({path for path, _ in functions})
     lines, code = count_function_lines(functions)
     return [
-        (f"files on the way of: {' / '.join(traces)}", files),
-        ("files on these ways together", f"{together}"),
-        ("function lines on these ways together", f"{lines:,} ({code:,} of code)"),
+        (f"files used by a {' / '.join(traces)}", files),
+        ("files used by any of the four", f"{together}"),
+        ("function lines used by any of the four", f"{lines:,} ({code:,} of code)"),
     ]
 
 

@@ -92,7 +92,7 @@ class Evidence:
         orphan_keys: Keys of blobs that no row names after a day's collection.
         missing_checkpoints: Keys of checkpoints in rows that the storage lacks.
         complaints: What went wrong with processes.
-        thought_hung: How often a watchdog said that an iteration does not come back.
+        thought_hung: How often a watchdog said that an iteration does not end.
     """
 
     submissions: Sequence[Submission]

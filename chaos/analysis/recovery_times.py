@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _ON_THE_WAY = {Event.RESCUE, Event.RELEASE, Event.RETRY, "steer", "steered"}
 _HARMLESS = {
     "cancel", "pause", "finish", "steer", "fork", "extend", "retry", "input removed",
-    "hints doubled", "hints foreign",
+    "notifications doubled", "foreign messages",
 }  # fmt: skip
 _OF_REDIS = {
-    FROZEN, "FLUSHALL", "Redis killed", "lines half open", "lines reset",
+    FROZEN, "FLUSHALL", "Redis killed", "connections half open", "connections reset",
     "network silent",
 }  # fmt: skip
 # What an answer of the API needs, or who may stand still with a lock in its hand.

@@ -84,8 +84,8 @@ def format_fault_table(episodes: Sequence[Episode]) -> str:
     recoveries = [each for one in episodes for each in one["recoveries"]]
     lines = [
         (
-            "| fault | times | jobs it took | ran again after, s: p50 | p95 | max "
-            "| nothing else broken: jobs | p50 | p95 | max |"
+            "| fault | times | interrupted jobs | ran again after, s: p50 | p95 | max "
+            "| without another fault: jobs | p50 | p95 | max |"
         ),
         "| --- " + 9 * "| ---: " + "|",
     ]

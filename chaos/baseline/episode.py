@@ -62,7 +62,7 @@ def double(scene: RunningFarm) -> Fault | None:
         for message in waiting:
             client.lpush(_QUEUE, message)
     now = time.time()
-    return Fault("hints doubled", now, now) if waiting else None
+    return Fault("notifications doubled", now, now) if waiting else None
 
 
 # As often as against each other in `chaos.faults`; what plain Celery has no part for

@@ -31,7 +31,9 @@ def double_notifications(scene: RunningFarm) -> Fault | None:
         for _ in range(_COPIES):
             _send(scene, TASK_NAME, [job_id])
     now = time.time()
-    return Fault("hints doubled", now, now, more=f"{_COPIES * len(ids)} rings")
+    return Fault(
+        "notifications doubled", now, now, more=f"{_COPIES * len(ids)} messages"
+    )
 
 
 def send_foreign_notifications(scene: RunningFarm) -> Fault | None:
@@ -47,7 +49,7 @@ def send_foreign_notifications(scene: RunningFarm) -> Fault | None:
     else:
         _send(scene, TASK_NAME, ["job_nobody"] if kind == "unknown job" else [])
     now = time.time()
-    return Fault("hints foreign", now, now, more=kind)
+    return Fault("foreign messages", now, now, more=kind)
 
 
 def _send(scene: RunningFarm, task: str, arguments: list[str]) -> None:

@@ -46,7 +46,7 @@ def freeze_redis(scene: RunningFarm) -> Fault | None:
 def half_open(scene: RunningFarm) -> Fault | None:
     """Every line is dead at both ends, and nobody is told; new ones work."""
     scene.environment.proxy.abandon()
-    return _now("lines half open")
+    return _now("connections half open")
 
 
 def swallow(scene: RunningFarm) -> Fault | None:
@@ -59,7 +59,7 @@ def swallow(scene: RunningFarm) -> Fault | None:
 def reset(scene: RunningFarm) -> Fault | None:
     """Every line is cut with RST."""
     scene.environment.proxy.reset()
-    return _now("lines reset")
+    return _now("connections reset")
 
 
 def _now(kind: str) -> Fault:

@@ -21,20 +21,20 @@ COMMAND = "python -m docs.scripts.error_tables"
 _PAGE = """\
 # Errors: all codes on one page
 
-`{command}` writes this page from the code; a test fails where it is not as the code.
+`{command}` writes this page from the code; a test fails if they differ.
 
 ## Answers of the API
 An error is a problem document (RFC 9457): `code` is stable, `detail` says what is wrong
-now, `hint` what you can do, `errors` names every wrong value. *Again*: the same request
-may succeed later (`retryable`); wait for `Retry-After` if it is there. Each code has
-its page on the server, `/problems/<code>`.
+in this case, `hint` what you can do, `errors` names every wrong value. *Again* means
+that the same request may succeed later (`retryable`), after `Retry-After` if it is
+there. Each code has a page on the server, `/problems/<code>`.
 
 {problems}
 
 ## Failed jobs and processes
-No request is answered with these: they are the `error.code` of a failed job, or what a
-process says when it ends. Jobs also fail with codes of the table above, such as
-`storage-unavailable`: [operations.md](operations.md) says what follows each.
+No request is answered with these codes: they are the `error.code` of a failed job, or
+printed by a process that ends. Jobs also fail with codes of the table above, such as
+`storage-unavailable`; [operations.md](operations.md) says what happens after each.
 
 {others}
 
@@ -43,7 +43,7 @@ process says when it ends. Jobs also fail with codes of the table above, such as
 
 {exits}
 
-Codes of the client, beside those of the API; Python code finds them as `code` of an
+The client has further codes of its own; in Python they are the `code` of an
 `impasto.errors.ImpastoError`:
 
 {client}
@@ -52,8 +52,8 @@ Codes of the client, beside those of the API; Python code finds them as `code` o
 _PLAIN_EXITS = {
     OK: ("", "done"),
     ERROR: ("any other", "see the message"),
-    DIFFERENT: ("", "`impasto reproduce`: the picture made again has other bytes"),
-    INTERRUPTED: ("", "Ctrl-C; the job goes on"),
+    DIFFERENT: ("", "`impasto reproduce`: the new picture has other bytes"),
+    INTERRUPTED: ("", "Ctrl-C; the job continues"),
 }
 
 

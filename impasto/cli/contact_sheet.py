@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from impasto.client.jobs import Jobs
+    from impasto.client.params import Segment, StyleParams
     from impasto.client.uploads import StyleImage
 
 Cell = tuple[str, float]  # content layer, style weight
@@ -50,11 +51,11 @@ class Grid:
     style: Path | StyleImage
     layers: Sequence[str]
     style_weights: Sequence[float]
-    params: Mapping[str, object]
+    params: StyleParams
     name: str | None = None
     init_image: Path | None = None
     content_labels: Path | None = None
-    segments: Sequence[Mapping[str, object]] = ()
+    segments: Sequence[Segment] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -143,11 +144,14 @@ def _cancel_unfinished(jobs: Jobs, unfinished: Mapping[str, Cell]) -> Iterator[N
 
 def _submit(jobs: Jobs, grid: Grid, cell: Cell) -> str:
     layer, weight = cell
-    cell_params = {"content_layers": {layer: 1.0}, "style_weight": weight}
     return jobs.submit(
         grid.photo,
         [grid.style],
-        params={**grid.params, **cell_params},
+        params={
+            **grid.params,
+            "content_layers": {layer: 1.0},
+            "style_weight": weight,
+        },
         name=f"{grid.name or 'sheet'}: {layer}, style_weight {weight:g}",
         init_image=grid.init_image,
         content_labels=grid.content_labels,

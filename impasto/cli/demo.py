@@ -23,6 +23,8 @@ from impasto.local.weights import fetch_missing_weights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from impasto.client.params import StyleParams
+
 # Samples of the checkout: a wheel contains no pictures.
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CONTENT = _SAMPLES / "tubingen.jpg"
@@ -34,7 +36,7 @@ CREDIT = (
 )
 # With relu5_1, which the defaults leave out as it copies the faces of portraits: here
 # it brings the whirls and the stars of the sky.
-PARAMS: dict[str, object] = {
+PARAMS: StyleParams = {
     "max_edge": 448,
     "quality": "standard",
     "style_layers": {f"relu{block}_1": 1.0 for block in range(1, 6)},

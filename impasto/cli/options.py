@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path  # noqa: TC003 - Typer reads it
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
@@ -40,6 +40,8 @@ from impasto.client.uploads import StyleImage
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from impasto.client.params import JobOptions, Segment, StyleParams
+
 Texts = list[str] | None
 Tags = Annotated[
     Texts,
@@ -61,13 +63,13 @@ class JobRequest:
     """Request for a style job, with all options parsed."""
 
     styles: list[StyleImage]
-    params: dict[str, object]
-    segments: list[dict[str, object]]
+    params: StyleParams
+    segments: list[Segment]
     init_image: Path | None
     content_labels: Path | None
     name: str | None
     tags: list[str]
-    options: dict[str, str]
+    options: JobOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +258,16 @@ class StyleOptions:
                 )
                 for index, path in enumerate(styles)
             ],
-            params=self._params(),
-            segments=[parse_segment(text) for text in self.steer or ()],
+            # The server checks what was typed, and names what is wrong with it.
+            params=cast("StyleParams", self._params()),
+            segments=[
+                cast("Segment", parse_segment(text)) for text in self.steer or ()
+            ],
             init_image=self.init_image,
             content_labels=self.content_labels,
             name=self.name,
             tags=self.tags or [],
-            options=self._job_options(),
+            options=cast("JobOptions", self._job_options()),
         )
 
     def _params(self) -> dict[str, object]:

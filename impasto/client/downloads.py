@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from impasto.errors import CannotSave
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from impasto.client.transport import Transport
 
 
 def require_writable(path: Path) -> None:
@@ -66,3 +68,23 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+async def save_download(
+    transport: Transport,
+    url: str,
+    path: Path,
+    query: Mapping[str, str | None] | None = None,
+) -> Path:
+    """Download a file; `path` never holds half of it.
+
+    Raises:
+        CannotSave: The file system refuses it.
+    """
+    require_writable(path)
+    try:
+        with atomic_write(path) as target:
+            await transport.download(url, target, query=query)
+    except OSError as error:
+        raise save_error(path, error.strerror or str(error)) from error
+    return path

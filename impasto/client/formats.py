@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORMATS = {
+    from impasto.client.params import StyleParams
+
+FormatName = Literal["png", "tiff", "jpeg", "webp"]
+
+_FORMATS: dict[str, FormatName] = {
     ".png": "png",
     ".tiff": "tiff",
     ".tif": "tiff",
@@ -15,18 +19,18 @@ _FORMATS = {
     ".jpeg": "jpeg",
     ".webp": "webp",
 }
-_DEFAULT_FORMAT = "png"
+_DEFAULT_FORMAT: FormatName = "png"
 
 
-def with_format(params: dict[str, object], path: Path) -> dict[str, object]:
+def with_format(params: StyleParams, path: Path) -> StyleParams:
     """Add the format that the extension of `path` stands for, unless params has one.
 
     Nothing is added for the server's default format, or an unknown extension.
     """
     implied = _FORMATS.get(path.suffix.lower(), _DEFAULT_FORMAT)
-    if implied == _DEFAULT_FORMAT:
+    if implied == _DEFAULT_FORMAT or "format" in params:
         return params
-    return {"format": implied} | params
+    return {**params, "format": implied}
 
 
 def format_of(path: Path) -> str | None:

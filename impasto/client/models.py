@@ -7,16 +7,26 @@ Plain dataclasses: Pydantic would take each command 100 ms to load.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+
+from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Parser = Callable[[Any], object]
 
-_TIMESTAMPS = ("created_at", "started_at", "finished_at")
+T_co = TypeVar("T_co", covariant=True)
+
+_TIMESTAMPS = (
+    *("created_at", "queued_at", "started_at", "finished_at", "expires_at"),
+    *("start_deadline", "cancel_after", "last_used_at"),
+)
+_TIMES: Mapping[str, Parser] = dict.fromkeys(_TIMESTAMPS, datetime.fromisoformat)
+_NOTEBOOK_EDGE_PX = 768
 _TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled", "expired"})
 
 
@@ -149,10 +159,14 @@ class Worker(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(ApiModel):
-    """Job, as the server sent it last."""
+    """Job, as the server sent it last. Notebooks show it as its picture.
+
+    Attributes:
+        read_picture: Function that reads a JPEG of the server, by its path.
+    """
 
     parsers: ClassVar[Mapping[str, Parser]] = {
-        **dict.fromkeys(_TIMESTAMPS, datetime.fromisoformat),
+        **_TIMES,
         "queue": Queue.from_json,
         "progress": Progress.from_json,
         "outputs": _list_parser(Output.from_json),
@@ -166,17 +180,29 @@ class Job(ApiModel):
     kind: str = "style"
     state_reason: str | None = None
     revision: int | None = None
+    version: int | None = None
     name: str | None = None
+    tags: list[str] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    owner: str | None = None
+    trace_id: str | None = None
     created_at: datetime | None = None
+    queued_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    start_deadline: datetime | None = None
+    cancel_after: datetime | None = None
     attempts: int | None = None
     max_attempts: int | None = None
+    fence: int | None = None
     priority: str | None = None
     parent: Parent | None = None
     params: dict[str, Any] = field(default_factory=dict)
     segments: list[dict[str, Any]] = field(default_factory=list)
     current: dict[str, Any] | None = None
+    keep_every: int | None = None
+    preview: dict[str, Any] | None = None
+    last_checkpoint: dict[str, Any] | None = None
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
     allowed_actions: list[str] = field(default_factory=list)
     finish_requested: bool = False
@@ -189,17 +215,43 @@ class Job(ApiModel):
     error: JobError | None = None
     worker: Worker | None = None
     warnings: list[Any] = field(default_factory=list)
+    inputs_gone: bool = False
+    params_digest: str | None = None
+    reused: bool | None = None
     urls: dict[str, str | None] = field(default_factory=dict)
+    read_picture: Callable[[str], bytes | None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def is_over(self) -> bool:
         """Whether the job has ended, also in a state unknown to this version."""
         return self.state in _TERMINAL_STATES or self.finished_at is not None
 
+    def _repr_mimebundle_(self, **_formats: object) -> dict[str, str]:
+        """Return the text for a notebook, and the picture or its latest preview.
+
+        IPython calls it with the formats that it would like to have.
+        """
+        shown = {"text/plain": repr(self)}
+        path = self.preview and self.preview.get("url")
+        if self.state == "succeeded":
+            path = f"/v1/jobs/{self.id}/result?format=jpeg&max_edge={_NOTEBOOK_EDGE_PX}"
+        if path and self.read_picture and (picture := self.read_picture(path)):
+            shown["image/jpeg"] = b64encode(picture).decode()
+        return shown
+
+    @override
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Job], tuple[Any]]:
+        """Pickle the job alone: its reader has the API key."""
+        return Job.from_json, (self.raw,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset(ApiModel):
     """Uploaded picture."""
+
+    parsers: ClassVar[Mapping[str, Parser]] = _TIMES
 
     id: str
     sha256: str
@@ -207,7 +259,76 @@ class Asset(ApiModel):
     media_type: str | None = None
     width: int | None = None
     height: int | None = None
+    purpose: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
     urls: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetPage(ApiModel):
+    """Page of assets, newest first, and the cursor of the next page."""
+
+    parsers: ClassVar[Mapping[str, Parser]] = {"data": _list_parser(Asset.from_json)}
+
+    data: list[Asset] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(ApiModel):
+    """API key; only the answer that creates it has its secret."""
+
+    parsers: ClassVar[Mapping[str, Parser]] = _TIMES
+
+    id: str
+    name: str | None = None
+    owner: str | None = None
+    scopes: list[str] = field(default_factory=list)
+    submits_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    secret: str | None = field(default=None, repr=False)
+    urls: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPage(ApiModel):
+    """Page of API keys, and the cursor of the next page."""
+
+    parsers: ClassVar[Mapping[str, Parser]] = {"data": _list_parser(Key.from_json)}
+
+    data: list[Key] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Event of a job, from a stream: docs/waiting.md.
+
+    Attributes:
+        kind: What happened: snapshot, log, state, progress, preview, output, end, ...
+        data: Its members; of a snapshot, the whole job.
+        id: Number in the log of the last event that has one, to go on from.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+    id: str | None = None
+
+
+class Page(Protocol[T_co]):
+    """Page of a list, and the cursor of the next page, if there is one."""
+
+    @property
+    def data(self) -> Sequence[T_co]:
+        """Items of the page."""
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Cursor of the next page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from impasto.client.transport import job_path, retry_after_seconds
 from impasto.errors import TooManyStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import httpx2
 
@@ -20,7 +20,7 @@ _POLL_RETRIES = 8  # a server that restarts is back within about 20 s
 
 
 class JobPoller:
-    """Polls one job until it is over.
+    """Polls one job.
 
     Args:
         transport: Transport that sends the requests.
@@ -29,8 +29,7 @@ class JobPoller:
         interval_seconds: Longest time between two polls, in whole seconds; a long poll
             returns a new state at once. Without long polls the server may ask for a
             shorter time.
-        clock: Monotonic clock, in seconds.
-        deadline: Time of the clock for the last poll; None: no limit.
+        deadline: Time of the transport's clock for the last poll.
     """
 
     def __init__(
@@ -39,59 +38,60 @@ class JobPoller:
         job_id: str,
         parse_job: Callable[[httpx2.Response], Job],
         interval_seconds: int,
-        clock: Callable[[], float],
-        deadline: float | None = None,
+        deadline: float = math.inf,
     ) -> None:
         self._transport, self._parse_job = transport, parse_job
         self._path = job_path(job_id)
-        self._interval_seconds, self._clock = interval_seconds, clock
-        self._deadline = math.inf if deadline is None else deadline
+        self._interval_seconds, self._deadline = interval_seconds, deadline
         self._supports_long_poll = True  # until a response shows that it does not
+        self._latest: tuple[httpx2.Response, Job] | None = None
 
-    def poll_until_over(self) -> Iterator[Job]:
-        """Yield the job at every poll; the same object when nothing changed."""
-        latest = self._transport.get(self._path)
-        job = self._parse_job(latest)
-        while True:
-            yield job
-            if job.is_over:
-                return
-            response = self._poll(latest)
-            if response.content:
-                latest, job = response, self._parse_job(response)
+    async def read(self) -> Job:
+        """Return the job, the first time at once; the same object without a change."""
+        if self._latest is None:
+            response = await self._transport.get(self._path, deadline=self._deadline)
+        else:
+            response = await self._poll(self._latest[0])
+        if self._latest is None or response.content:
+            self._latest = response, self._parse_job(response)
+        return self._latest[1]
 
-    def _poll(self, latest: httpx2.Response) -> httpx2.Response:
-        left = max(0.0, self._deadline - self._clock())
+    async def _poll(self, latest: httpx2.Response) -> httpx2.Response:
+        left = max(0.0, self._deadline - self._transport.clock())
         if left < 1:  # less than a long poll can wait
-            self._transport.sleep(left)
-            return self._get(latest, {})
+            await self._transport.sleep(left)
+            return await self._get(latest, {})
         interval_seconds = int(min(self._interval_seconds, left))
         poll = self._long_poll if self._supports_long_poll else self._short_poll
-        return poll(latest, interval_seconds)
+        return await poll(latest, interval_seconds)
 
-    def _long_poll(
+    async def _long_poll(
         self, latest: httpx2.Response, interval_seconds: int
     ) -> httpx2.Response:
         prefer = {"Prefer": f"wait={interval_seconds}"}
-        due_at = self._clock() + interval_seconds
+        due_at = self._transport.clock() + interval_seconds
         try:
-            response = self._get(latest, prefer)
+            response = await self._get(latest, prefer)
         except TooManyStreams:  # a short poll is answered all the same
-            return self._short_poll(latest, interval_seconds)
+            return await self._short_poll(latest, interval_seconds)
         self._supports_long_poll = "Preference-Applied" in response.headers
         # A server that is shutting down answers long polls at once. `sleep` is called
         # in any case, since it may supervise processes.
-        early = 0.0 if response.content else due_at - self._clock()
-        self._transport.sleep(max(0.0, early) if self._supports_long_poll else 0.0)
+        early = 0.0 if response.content else due_at - self._transport.clock()
+        await self._transport.sleep(max(0.0, early if self._supports_long_poll else 0))
         return response
 
-    def _short_poll(
+    async def _short_poll(
         self, latest: httpx2.Response, interval_seconds: int
     ) -> httpx2.Response:
         retry_after = retry_after_seconds(latest)
-        self._transport.sleep(min(retry_after or 1.0, interval_seconds))
-        return self._get(latest, {})
+        await self._transport.sleep(min(retry_after or 1.0, interval_seconds))
+        return await self._get(latest, {})
 
-    def _get(self, latest: httpx2.Response, prefer: dict[str, str]) -> httpx2.Response:
+    async def _get(
+        self, latest: httpx2.Response, prefer: dict[str, str]
+    ) -> httpx2.Response:
         headers = {"If-None-Match": latest.headers.get("ETag", ""), **prefer}
-        return self._transport.get(self._path, headers=headers, retries=_POLL_RETRIES)
+        return await self._transport.get(
+            self._path, headers=headers, retries=_POLL_RETRIES, deadline=self._deadline
+        )

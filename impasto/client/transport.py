@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -22,49 +24,74 @@ from impasto.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from typing import BinaryIO
 
+    from impasto.client.models import ApiModel, Page
+    from impasto.client.network import Network
+
 T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound="ApiModel")
+
+TIMEOUT_SECONDS = 30.0  # without a byte from the server
 
 _RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _IDEMPOTENT_RETRIES = 3
 _FIRST_BACKOFF_SECONDS = 0.25
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_RETRY_AFTER_SECONDS = 60.0  # if the server asks for more, the request fails
+_GRACE_SECONDS = 5.0  # for a request that is on its way at a deadline
 _LASTING_CODES = frozenset({"storage-full"})
-_JOB_ID = re.compile(r"job_[0-9A-Za-z]+")  # nothing that a URL would have to quote
+_RESOURCES = {  # folder in addresses, beginning of ids
+    "a job": ("/v1/jobs", "job_"),
+    "an asset": ("/v1/assets", "ast_"),
+    "a key": ("/v1/keys", "key_"),
+}
+_ID = re.compile(r"[a-z]+_[0-9A-Za-z]+")  # nothing that a URL would have to quote
 
 
 class Transport:
     """Sends requests to one server, with retries.
 
     Args:
-        http: HTTP client with the base URL and the API key.
-        sleep: Function that waits for some seconds between two tries.
+        network: Way to the server.
+        read_picture: Function that blocks until it has a JPEG of the server, by its
+            path; None where there is none. Notebooks show jobs with it.
     """
 
-    def __init__(self, http: httpx2.Client, sleep: Callable[[float], None]) -> None:
-        self._http = http
-        self.sleep = sleep
+    def __init__(
+        self, network: Network, read_picture: Callable[[str], bytes | None]
+    ) -> None:
+        self._network = network
+        self.read_picture = read_picture
+        self.sleep, self.clock = network.sleep, network.clock
 
-    def get(
+    async def get(
         self,
         path: str,
         *,
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
+        deadline: float = math.inf,
     ) -> httpx2.Response:
-        """Send a GET; it changes nothing on the server, so it may be repeated."""
-        return self._with_retries(
-            lambda: _raise_for_problem(
-                self._http.get(path, params=query, headers=headers)
-            ),
-            retries,
-        )
+        """Send a GET; it changes nothing on the server, so it may be repeated.
 
-    def get_json(
+        Args:
+            path: Path on the server.
+            query: Query of the address; members that are None are left out.
+            headers: Headers of the request.
+            retries: Maximum retries.
+            deadline: Time of the clock from which on nothing is repeated. A server that
+                does not answer is waited for a little longer.
+        """
+        request: dict[str, Any] = {"params": without_none(query), "headers": headers}
+        if deadline < math.inf:
+            left = deadline - self.clock() + _GRACE_SECONDS
+            request["timeout"] = min(TIMEOUT_SECONDS, max(_GRACE_SECONDS, left))
+        return await self._send("GET", path, retries, deadline, **request)
+
+    async def get_json(
         self, path: str, *, query: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Send a GET, and return the JSON object of its response.
@@ -72,85 +99,151 @@ class Transport:
         Raises:
             ServerUnreachable: What answers is not an Impasto server.
         """
-        response = self.get(path, query=query)
+        response = await self.get(path, query=query)
         if not (body := _json_object(response)):
             raise ServerUnreachable(f"{response.url} does not answer as Impasto does")
         return body
 
-    def post(self, path: str, *, retries: int = 0, **body: Any) -> httpx2.Response:
-        """Send a POST; the caller allows retries only if it is safe to repeat."""
-        return self._with_retries(
-            lambda: _raise_for_problem(self._http.post(path, **body)), retries
-        )
+    async def is_success(self, path: str, timeout_seconds: float) -> bool:
+        """Whether a GET succeeds just now, without retries."""
+        try:
+            response = await self._network.send("GET", path, timeout=timeout_seconds)
+        except httpx2.TransportError:
+            return False
+        return response.is_success
 
-    def post_idempotent(self, path: str, **body: Any) -> httpx2.Response:
+    async def post(
+        self, path: str, *, retries: int = 0, **content: Any
+    ) -> httpx2.Response:
+        """Send a POST; the caller allows retries only if it is safe to repeat."""
+        return await self._send("POST", path, retries, **content)
+
+    async def post_idempotent(self, path: str, **content: Any) -> httpx2.Response:
         """Send a POST that creates something once, however often it is repeated.
 
         The server recognizes a repeated request by its `Idempotency-Key`, and answers
         it as before.
         """
         headers = {"Idempotency-Key": str(uuid4())}
-        return self._with_retries(
-            lambda: _raise_for_problem(self._http.post(path, headers=headers, **body)),
-            _IDEMPOTENT_RETRIES,
+        return await self._send(
+            "POST", path, _IDEMPOTENT_RETRIES, headers=headers, **content
         )
 
-    def patch(self, path: str, **body: Any) -> httpx2.Response:
+    async def patch(self, path: str, **content: Any) -> httpx2.Response:
         """Send a PATCH; it is never repeated."""
-        return self._with_retries(
-            lambda: _raise_for_problem(self._http.patch(path, **body)), retries=0
-        )
+        return await self._send("PATCH", path, retries=0, **content)
 
-    def delete(self, path: str) -> httpx2.Response:
+    async def delete(self, path: str) -> httpx2.Response:
         """Send a DELETE; a repeated one finds nothing more to delete."""
-        response = self._with_retries(
-            lambda: _raise_for_problem(self._http.delete(path)), retries=0
-        )
+        response = await self._send("DELETE", path, retries=0)
         if response.status_code != HTTPStatus.NO_CONTENT:
             raise ServerUnreachable(f"{response.url} does not answer as Impasto does")
         return response
 
-    def download(self, url: str, target: BinaryIO) -> None:
+    async def download(
+        self, path: str, target: BinaryIO, *, query: Mapping[str, Any] | None = None
+    ) -> None:
         """Write a response of any size into `target`, from its start."""
-        self._with_retries(lambda: self._download_once(url, target), retries=2)
 
-    def _download_once(self, url: str, target: BinaryIO) -> None:
-        target.seek(0)
-        target.truncate()
-        with self._http.stream("GET", url) as response:
-            if response.is_error:
-                response.read()
-            _raise_for_problem(response)
-            media_type = response.headers.get("Content-Type", "")
-            if not media_type.startswith(("image/", "application/json")):
-                raise ServerUnreachable(f"{url}: {media_type or 'this'} is no picture")
-            target.writelines(response.iter_bytes())
+        async def attempt() -> None:
+            target.seek(0)
+            target.truncate()
+            params = without_none(query)
+            async with self._network.open(path, params=params) as response:
+                raise_for_problem(response)
+                media_type = response.headers.get("Content-Type", "")
+                if not media_type.startswith(("image/", "application/json")):
+                    raise ServerUnreachable(
+                        f"{path}: {media_type or 'this'} is no picture"
+                    )
+                async for chunk in self._network.chunks(response):
+                    target.write(chunk)
 
-    def _with_retries(self, attempt: Callable[[], T], retries: int) -> T:
+        await self._with_retries(attempt, retries=2)
+
+    @asynccontextmanager
+    async def open_events(
+        self, path: str, query: Mapping[str, Any], last_id: str | None
+    ) -> AsyncIterator[AsyncIterator[httpx2.ServerSentEvent] | None]:
+        """Open an event stream; None if the job has ended and the caller has it all.
+
+        Args:
+            path: Path of the stream.
+            query: Query of the address; members that are None are left out.
+            last_id: Id of the last event that the caller has, or None to begin now.
+
+        Raises:
+            ServerUnreachable: There is no connection, or it was lost.
+        """
+        headers = {"Accept": "text/event-stream"}
+        if last_id is not None:
+            headers["Last-Event-ID"] = last_id
+        content = {"params": without_none(query), "headers": headers}
+        try:
+            async with self._network.open(path, **content) as response:
+                raise_for_problem(response)
+                is_over = response.status_code == HTTPStatus.NO_CONTENT
+                yield None if is_over else self._network.events(response)
+        except httpx2.TransportError as error:
+            raise self._unreachable_error(error) from error
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        retries: int,
+        deadline: float = math.inf,
+        **content: Any,
+    ) -> httpx2.Response:
+        async def attempt() -> httpx2.Response:
+            return raise_for_problem(await self._network.send(method, path, **content))
+
+        return await self._with_retries(attempt, retries, deadline)
+
+    async def _with_retries(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        retries: int,
+        deadline: float = math.inf,
+    ) -> T:
         tries = 0
         while True:
             try:
-                return attempt()
+                return await attempt()
             except httpx2.TransportError as error:
                 failure: ImpastoError = self._unreachable_error(error)
-                pause = 0.0
             except ApiError as error:
-                if not _is_retryable(error):
-                    raise
                 failure = error
-                pause = error.problem.retry_after_seconds or 0.0
-            if tries == retries or pause > _MAX_RETRY_AFTER_SECONDS:
+            pause = retry_pause(failure, tries)
+            if pause is None or tries == retries or self.clock() + pause > deadline:
                 raise failure
-            self.sleep(max(pause, _backoff_seconds(tries)))
+            await self.sleep(pause)
             tries += 1
 
     def _unreachable_error(self, error: httpx2.TransportError) -> ServerUnreachable:
         reason = str(error) or type(error).__name__
         unreachable = ServerUnreachable(
-            f"no answer from {self._http.base_url}: {reason}"
+            f"no answer from {self._network.base_url}: {reason}"
         )
         unreachable.__cause__ = error
         return unreachable
+
+
+def retry_pause(failure: ImpastoError, tries: int) -> float | None:
+    """Return the seconds to wait before the next try; None: it would not help.
+
+    Args:
+        failure: Error of the last try.
+        tries: Retries so far.
+    """
+    asked = 0.0
+    if isinstance(failure, ApiError):
+        if not _is_retryable(failure):
+            return None
+        asked = failure.problem.retry_after_seconds or 0.0
+    if asked > _MAX_RETRY_AFTER_SECONDS:
+        return None
+    return max(asked, _backoff_seconds(tries))
 
 
 def _is_retryable(error: ApiError) -> bool:
@@ -175,9 +268,55 @@ def job_path(job_id: str, *rest: str) -> str:
     Raises:
         InvalidId: The text is not the id of a job, and could lead elsewhere.
     """
-    if not _JOB_ID.fullmatch(job_id):
-        raise InvalidId(f"{job_id[:60]!r} is not the id of a job")
-    return "/".join(["/v1/jobs", job_id, *rest])
+    return resource_path("a job", job_id, *rest)
+
+
+def resource_path(kind: str, resource_id: str, *rest: str) -> str:
+    """Return the path of a job, an asset or a key, or of what is below it.
+
+    Raises:
+        InvalidId: The text is no id of this kind, and could lead elsewhere.
+    """
+    folder, prefix = _RESOURCES[kind]
+    if not (resource_id.startswith(prefix) and _ID.fullmatch(resource_id)):
+        raise InvalidId(f"{resource_id[:60]!r} is not the id of {kind}")
+    return "/".join([folder, resource_id, *rest])
+
+
+async def each_item(
+    read_page: Callable[..., Awaitable[Page[T]]],
+) -> AsyncIterator[T]:
+    """Yield the items of all pages.
+
+    Args:
+        read_page: Coroutine function that reads the page of a `cursor`, or the first.
+    """
+    cursor: str | None = None
+    while True:
+        page = await read_page(cursor=cursor)
+        for item in page.data:
+            yield item
+        if not (cursor := page.next_cursor):
+            return
+
+
+def without_none(query: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the members of a query that are given."""
+    return {name: value for name, value in (query or {}).items() if value is not None}
+
+
+def parse_model(model: type[ModelT], response: httpx2.Response) -> ModelT:
+    """Parse the JSON object of a response.
+
+    Raises:
+        ServerUnreachable: What answers is not an Impasto server.
+    """
+    try:
+        return model.from_json(response.json())
+    except ValueError as error:
+        raise ServerUnreachable(
+            f"{response.url} does not answer as Impasto does: {error}"
+        ) from error
 
 
 def retry_after_seconds(response: httpx2.Response) -> float | None:
@@ -188,7 +327,12 @@ def retry_after_seconds(response: httpx2.Response) -> float | None:
         return None
 
 
-def _raise_for_problem(response: httpx2.Response) -> httpx2.Response:
+def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
+    """Return the response of a success; raise the error of a problem.
+
+    Raises:
+        ApiError: The server refused the request.
+    """
     if response.is_success or response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
     problem = parse_problem(response)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 # A path, the bytes of a picture, or a file that is open for reading in binary mode.
 Picture = str | os.PathLike[str] | bytes | BinaryIO
@@ -27,31 +28,60 @@ class StyleImage:
         region: Picture of the style image's shape, bright where the style is taken
             from; None for all of it.
         labels: Label map of the style image, of its shape; None for no labels.
+        weight: Share of this style beside the others.
     """
 
     picture: Picture
     mask: Picture | None = None
     region: Picture | None = None
     labels: Picture | None = None
+    weight: float = 1.0
+
+
+def style_images(styles: Styles) -> list[StyleImage]:
+    """Return the style images, of which the caller may have given one alone."""
+    several: Sequence[Picture | StyleImage]
+    if isinstance(styles, Sequence) and not isinstance(styles, str | bytes):
+        several = styles
+    else:
+        several = [styles]
+    return [
+        style if isinstance(style, StyleImage) else StyleImage(style)
+        for style in several
+    ]
 
 
 def form_fields(
-    params: Mapping[str, object] | None,
-    options: Mapping[str, object],
-    segments: Sequence[Mapping[str, object]],
+    params: Mapping[str, object] | None, options: Mapping[str, object]
 ) -> dict[str, str]:
     """Return the text fields of the form; lists and objects are written as JSON."""
     fields = {"params": json.dumps(params or {})}
-    given = {**options, "segments": list(segments)}
-    for field, value in given.items():
-        if value not in (None, [], {}, ""):
-            fields[field] = value if isinstance(value, str) else json.dumps(value)
+    for field, value in without_empty(options).items():
+        fields[field] = value if isinstance(value, str) else json.dumps(value)
     return fields
+
+
+def without_empty(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that say something."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value not in (None, [], {}, "", ())
+    }
+
+
+def with_weights(
+    params: Mapping[str, object] | None, styles: Sequence[StyleImage]
+) -> dict[str, object]:
+    """Add the weights of the style images, if they are not all alike."""
+    weights = [{"weight": style.weight} for style in styles]
+    alike = all(style.weight == 1 for style in styles)
+    return ({} if alike else {"styles": weights}) | dict(params or {})
 
 
 def form_files(
     content: Picture,
-    styles: Sequence[Picture | StyleImage],
+    styles: Sequence[StyleImage],
     init_image: Picture | None,
     content_labels: Picture | None,
 ) -> Sequence[tuple[str, Picture]]:
@@ -62,14 +92,17 @@ def form_files(
         ("content_labels", content_labels),
     ]
     for index, style in enumerate(styles):
-        style_image = style if isinstance(style, StyleImage) else StyleImage(style)
         files += [
-            ("style", style_image.picture),
-            (f"mask_{index}", style_image.mask),
-            (f"region_{index}", style_image.region),
-            (f"labels_{index}", style_image.labels),
+            ("style", style.picture),
+            (f"mask_{index}", style.mask),
+            (f"region_{index}", style.region),
+            (f"labels_{index}", style.labels),
         ]
     return [(field, picture) for field, picture in files if picture is not None]
+
+
+# One to eight style images; one alone needs no list.
+Styles = Picture | StyleImage | Sequence[Picture | StyleImage]
 
 
 @contextmanager

@@ -27,7 +27,7 @@ StyleWeight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 # Without relu5_1, and relu4_1 at a quarter: a unit of relu5_1 sees 132 px, at the first
 # scale the whole picture, one of relu4_1 60 px. With a weight of 1 each, they paint the
 # faces of portraits into skies and bridges; with relu4_1 at 1 or 1/2, still eyes.
-# docs/adr/0034-defaults-that-paint.md has the candidates.
+# docs/adr/0034-default-style-layers.md has the candidates.
 _TEXTURE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 0.25}
 STYLE_LAYERS: dict[StyleLoss, dict[str, float]] = {
     "gram": _TEXTURE_LAYERS,

@@ -176,7 +176,7 @@ def _out_of_memory_error(context: WorkerContext, claim: Claim) -> OutOfMemory:
     params, device = claim.params, context.device
     message = f"{params.max_edge} px do not fit into the memory of the {device.name}"
     if not isinstance(params, StyleParams):
-        return OutOfMemory(message, hint="ask for a smaller max_edge")
+        return OutOfMemory(message, hint="use a smaller max_edge")
     edge = _fitting_edge(context, params)
     if edge is None:
         return OutOfMemory(message, hint="use a device with more memory")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from impasto.client.jobs import Jobs
     from impasto.client.models import Job
+    from impasto.client.params import Changes, JobChanges
 
 # Changes of these need no revision: they do not depend on what the job was before.
 _FIELDS_WITHOUT_REVISION = frozenset({"name", "priority", "cancel_after"})
@@ -57,7 +58,8 @@ def change(
     as_json: AsJson = False,
 ) -> None:
     """Change a job in mid-run: its weights, its iterations, its place in the queue."""
-    changes = dict(parse_change(text) for text in settings)
+    # The server checks what was typed.
+    changes = cast("JobChanges", dict(parse_change(text) for text in settings))
     needs_revision = not changes.keys() <= _FIELDS_WITHOUT_REVISION
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
@@ -98,7 +100,7 @@ def fork(
     as_json: AsJson = False,
 ) -> None:
     """Go on from a checkpoint in another way: prints the id of the new job."""
-    params = dict(parse_change(text) for text in settings or ())
+    params = cast("Changes", dict(parse_change(text) for text in settings or ()))
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
         job = client.jobs.fork(full_id, iteration, params, name)

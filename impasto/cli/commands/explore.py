@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,9 @@ from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl  # noqa: TC001 - Typer reads it
 from impasto.cli.watch import detached_message, farm_stopping_message, follow_job
 from impasto.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from impasto.client.params import ExploreParams, JobOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,17 @@ class ExploreOptions:
         ),
     ] = None
 
-    def params(self) -> dict[str, Any]:
+    def params(self) -> ExploreParams:
         """Return the given fields of ExploreParams.
 
         Raises:
             InvalidOption: The units are no numbers.
         """
-        params: dict[str, Any] = {
-            name: value
-            for name in ("top_k", "patches", "max_edge", "network", "pooling")
-            if (value := getattr(self, name)) is not None
+        names = ("top_k", "patches", "max_edge", "network", "pooling")
+        given = {
+            name: value for name in names if (value := getattr(self, name)) is not None
         }
+        params = cast("ExploreParams", given)  # the server checks what was typed
         if self.layers is not None:
             params["layers"] = [layer.strip() for layer in self.layers.split(",")]
         if self.units is not None:
@@ -90,7 +93,10 @@ def explore(
     make_folder(output)
     with connect_or_start_farm(api_url) as (client, owns_farm):
         job_id = client.jobs.explore(
-            pictures or (), params=params, name=options.name, reuse=options.reuse
+            pictures or (),
+            params=params,
+            name=options.name,
+            options=cast("JobOptions", {"reuse": options.reuse}),
         ).id
         try:
             print_message(f"submitted {job_id}")

@@ -56,7 +56,9 @@ def ls(
 ) -> None:
     """List jobs, newest first."""
     with connect(api_url) as client:
-        page = client.jobs.list(limit=limit, state=state, tag=tags)
+        page = client.jobs.list(
+            limit=limit, state=[state] if state else (), tag=tags or ()
+        )
     if as_json:
         print_line(page.as_json(indent=2))
     elif quiet:

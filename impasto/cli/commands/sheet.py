@@ -18,9 +18,11 @@ from impasto.cli.signals import raise_on_stop_signals
 from impasto.errors import InvalidOption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-_DRAFT_PARAMS: dict[str, object] = {"max_edge": 256, "quality": "draft"}
+    from impasto.client.params import StyleParams
+
+_DRAFT_PARAMS: StyleParams = {"max_edge": 256, "quality": "draft"}
 _GRID_PARAMS = {"style_weight", "content_layers"}
 
 
@@ -92,12 +94,12 @@ def sheet(
     print_line(str(save_contact_sheet(grid, pictures, output)))
 
 
-def _common_params(params: Mapping[str, object]) -> dict[str, object]:
+def _common_params(params: StyleParams) -> StyleParams:
     """Return the parameters that all jobs of the sheet have in common."""
     if conflicting := _GRID_PARAMS & params.keys():
         names = ", ".join(sorted(conflicting))
         raise InvalidOption(f"{names}: use --layers and --style-weights")
-    return _DRAFT_PARAMS | dict(params)
+    return {**_DRAFT_PARAMS, **params}
 
 
 def _parse_names(option: str, text: str) -> Sequence[str]:

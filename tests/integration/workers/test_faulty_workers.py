@@ -50,7 +50,7 @@ def test_a_deaf_worker_is_replaced_once_a_job_was_due_for_so_long(farm):
 
     assert worker.wait(PATIENCE_SECONDS) == RESTART
 
-    assert logged(farm, "worker_replaced")[0]["why"] == "it does not hear"
+    assert logged(farm, "worker_replaced")[0]["why"] == "it ignores notifications"
     assert farm.job(job_id).state == JobState.QUEUED
     assert list_workers(farm.db) == []
     farm.start_worker()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from typer.testing import CliRunner
 
 from impasto.cli.app import make_app
-from impasto.client.client import Client
+from tests.support.both_clients import KINDS, connecting
 from tests.support.fake_api import serving
 
 
@@ -29,9 +31,15 @@ def pauses():
     return []
 
 
+@pytest.fixture(params=KINDS)
+def connect(request):
+    """Connect to an address, by the blocking client or by the one of asyncio."""
+    return partial(connecting, request.param)
+
+
 @pytest.fixture
-def client(farm, pauses):
-    with Client(farm.url, sleep=pauses.append) as client:
+def client(farm, pauses, connect):
+    with connect(farm.url, sleep=pauses.append) as client:
         yield client
 
 

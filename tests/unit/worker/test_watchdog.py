@@ -58,7 +58,7 @@ def test_an_idle_worker_that_ignores_a_due_job_is_replaced(db, watch):
     submit(db)
 
     assert [watch(after=20) for _ in range(3)] == [None] * 3
-    assert watch(after=20) == "it does not hear"
+    assert watch(after=20) == "it ignores notifications"
 
 
 def test_a_job_that_has_just_come_after_idle_hours_is_no_reason(db, watch):
@@ -129,7 +129,7 @@ def test_a_job_hung_for_two_leases_is_a_reason(db, watch, runner, stalled, is_hu
     claim(db)
     runner.is_busy, runner.lease = True, SimpleNamespace(stalled_seconds=stalled)
 
-    assert (watch() == "an iteration does not come back") is is_hung
+    assert (watch() == "an iteration does not end") is is_hung
 
 
 def test_a_worker_that_stood_still_as_a_whole_is_not_hung(
@@ -143,4 +143,4 @@ def test_a_worker_that_stood_still_as_a_whole_is_not_hung(
     assert watch(after=600) is None  # it was suspended, and this thread runs first
     verdicts = [watch(after=5) for _ in range(60)]
     assert verdicts[:12] == [None] * 12  # two leases, at least, for its iteration
-    assert verdicts[-1] == "an iteration does not come back"
+    assert verdicts[-1] == "an iteration does not end"

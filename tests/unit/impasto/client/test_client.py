@@ -147,11 +147,11 @@ def test_a_full_queue_is_told_at_once(farm, client, pictures, code):
     assert len(farm.seen) == 1
 
 
-def test_the_key_travels_as_a_bearer_token(farm, monkeypatch):
+def test_the_key_travels_as_a_bearer_token(farm, connect, monkeypatch):
     monkeypatch.setenv("IMPASTO_API_KEY", "imp_1")
     farm.answers(SELF, Answer(body=job()))
 
-    with Client(farm.url) as client:
+    with connect(farm.url) as client:
         client.jobs.get(JOB)
 
     assert farm.seen[0][2]["Authorization"] == "Bearer imp_1"
@@ -251,13 +251,13 @@ def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
     assert (len(farm.seen), pauses) == (1, [])
 
 
-def test_a_server_that_is_away_is_unreachable(pauses):
+def test_a_server_that_is_away_is_unreachable(connect, pauses):
     def refuse(request):
         raise httpx2.ConnectError("refused", request=request)
 
     transport = httpx2.MockTransport(refuse)
     with (
-        Client("http://x", transport=transport, sleep=pauses.append) as client,
+        connect("http://x", transport=transport, sleep=pauses.append) as client,
         pytest.raises(ServerUnreachable, match="refused"),
     ):
         client.jobs.get(JOB)
@@ -293,7 +293,7 @@ def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
 
 @pytest.mark.parametrize("timeout", [10, 2, 2.5, 0])
 @pytest.mark.parametrize("is_held", [True, False], ids=["long poll", "short poll"])
-def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, timeout, is_held):
+def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, connect, timeout, is_held):
     now = [0.0]
 
     def sleep(seconds):
@@ -302,7 +302,7 @@ def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, timeout, is_held):
     held = {"Preference-Applied": "wait"} if is_held else {}
     farm.answers(SELF, Answer(body=job("running")), Answer(304, headers=held))
     with (
-        Client(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        connect(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
         pytest.raises(WaitTimeout) as caught,
     ):
         client.jobs.wait(JOB, timeout_seconds=timeout)
@@ -357,7 +357,7 @@ def test_every_public_name_can_be_imported():
 def test_plain_http_trusts_no_certificate_and_https_those_of_the_system():
     with Client("https://x") as secure, Client("http://x") as plain:
         for client, some in ((secure, True), (plain, False)):
-            context = client._http._transport._pool._ssl_context  # noqa: SLF001 - httpx2 has no other way to tell
+            context = client._network._http._transport._pool._ssl_context  # noqa: SLF001 - httpx2 has no other way to tell
 
             assert bool(context.get_ca_certs()) is some
             assert context.verify_mode == ssl.CERT_REQUIRED
@@ -404,3 +404,69 @@ def test_no_request_leaves_for_what_is_not_a_digest(farm, client, digest):
     assert client.assets.find(digest) is None
 
     assert farm.seen == []
+
+
+def test_a_preview_without_a_checkpoint_is_promoted_to_an_asset(farm, client):
+    asset = {"id": "ast_1", "sha256": "ab", "object": "asset"}
+    path = f"POST /v1/jobs/{JOB}/frames/5/promote"
+    farm.answers(path, Answer(503, problem("busy")), Answer(201, asset))
+
+    assert client.jobs.promote(JOB, 5).sha256 == "ab"
+
+    keys = [headers["Idempotency-Key"] for _, _, headers, _ in farm.seen]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["../jobs", "ast_", JOB, "ast_1/content"])
+def test_no_request_leaves_for_what_is_not_the_id_of_an_asset_or_a_key(
+    farm, client, wrong
+):
+    for call in (client.assets.get, client.assets.delete, client.keys.revoke):
+        with pytest.raises(InvalidId):
+            call(wrong)
+
+    assert farm.seen == []
+
+
+def test_one_style_needs_no_list(farm, client, pictures):
+    farm.answers("POST /v1/jobs", Answer(202, job()))
+
+    for style in (str(pictures[1]), pictures[1], b"bytes", StyleImage(b"bytes")):
+        client.jobs.submit(pictures[0], style)
+
+    assert [body.count(b' name="style"') for *_, body in farm.seen] == [1] * 4
+
+
+def test_no_retry_goes_on_beyond_the_end_of_a_wait(farm, connect):
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    farm.answers(SELF, Answer(body=job("running")), Answer(503, problem("busy")))
+    with (
+        connect(farm.url, sleep=sleep, clock=lambda: now[0]) as client,
+        pytest.raises(ApiError, match="busy"),
+    ):
+        client.jobs.wait(JOB, timeout_seconds=2)
+
+    assert now[0] <= 2
+
+
+def test_a_server_that_hangs_does_not_hold_a_wait(connect):
+    """Without its own timeout the request would be given 30 s."""
+    timeouts = []
+
+    def hang(request):
+        timeouts.append(request.extensions["timeout"]["read"])
+        raise httpx2.ReadTimeout("no byte", request=request)
+
+    transport = httpx2.MockTransport(hang)
+    with (
+        connect("http://x", transport=transport, clock=lambda: 0.0) as client,
+        pytest.raises(ServerUnreachable, match="no byte"),
+    ):
+        client.jobs.wait(JOB, timeout_seconds=0)
+
+    assert timeouts == [5]

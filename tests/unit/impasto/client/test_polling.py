@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
-from impasto.client.client import Client
-from tests.support.fake_api import Answer, job, problem, serving
+from tests.support.fake_api import Answer, job, problem
 
 JOB = job()["id"]
 SELF = f"GET /v1/jobs/{JOB}"
 HELD = {"Preference-Applied": "wait=1"}
-
-
-@pytest.fixture
-def farm():
-    with serving() as farm:
-        yield farm
-
-
-@pytest.fixture
-def pauses():
-    return []
-
-
-@pytest.fixture
-def client(farm, pauses):
-    with Client(farm.url, sleep=pauses.append) as client:
-        yield client
 
 
 def asked(farm, name):

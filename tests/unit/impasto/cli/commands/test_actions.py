@@ -97,7 +97,7 @@ def test_a_child_is_asked_for_once_and_its_id_printed(farm, impasto, words, verb
 
 def test_a_fork_from_nowhere_says_where_it_can_begin(farm, impasto):
     refused = problem("no-checkpoint", checkpoints=[10, 20])
-    refused["detail"] = "no checkpoint at 12; it has some at: 10, 20"
+    refused["detail"] = "no checkpoint at 12; it has these: 10, 20"
     farm.answers(f"POST {SELF}/fork", Answer(409, refused))
 
     result = impasto("fork", JOB, "--from", 12)
