@@ -88,7 +88,7 @@ export class Live {
     for await (const messages of read(response.body)) {
       const isNews = messages.map((message) => this.#take(message)).includes(true);
       if (isNews) await this.refresh();
-      if (this.#stopped || ended(this.job)) return this.#turn.abort();
+      if (this.#stopped || (this.job && ended(this.job))) return this.#turn.abort();
     }
     await this.#pause(RETRY_MILLISECONDS[0]); // a server that closes at once is not pressed
   }
