@@ -301,6 +301,15 @@ def test_a_job_is_followed_by_its_events_alone(page, jobs):
     assert kinds.count("poll") <= 3, "what a claim and an end tell"
 
 
+def test_a_stream_that_ends_before_it_tells_anything_is_opened_again(page, jobs):
+    opening = {"content_type": "text/event-stream", "body": "retry: 3000\n\n"}
+    page.route("**/events", lambda route: route.fulfill(**opening), times=1)
+
+    open_job(page, jobs.painted())
+
+    expect(page.locator("#job-state")).to_have_text("Finished")
+
+
 @pytest.mark.provokes("429")
 def test_without_a_stream_the_job_is_polled(page, jobs):
     page.route("**/events", lambda route: route.fulfill(status=429, json=TOO_MANY))
