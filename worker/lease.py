@@ -190,6 +190,11 @@ class Lease:
             return Directive.DRAIN
         return directive
 
+    def store_progress(self) -> None:
+        """Store the progress that was reported last: no heartbeat may come after it."""
+        if not self.is_cut_off:
+            self._renew()
+
     def clear_pending_segments(self) -> None:
         """Record that the pending changes of parameters have taken effect."""
         self._reply = replace(self._reply, has_pending_segments=False)

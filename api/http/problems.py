@@ -135,7 +135,7 @@ def list_error_classes(
 def register_problem_handlers(app: Flask) -> None:
     """Make `app` respond to every error with a problem document."""
     app.register_error_handler(ImpastoError, error_response)
-    app.register_error_handler(HTTPException, _handle_http_exception)
+    app.register_error_handler(HTTPException, http_error_response)
     app.register_error_handler(Exception, _handle_unexpected)
 
 
@@ -205,7 +205,8 @@ def _error_headers(error: ImpastoError) -> dict[str, str]:
     return headers
 
 
-def _handle_http_exception(error: HTTPException) -> Response:
+def http_error_response(error: HTTPException) -> Response:
+    """Build the response to an error that Flask itself raised."""
     kind = _HTTP_ERRORS.get(error.code, BadRequest)
     detail, hint = error.description or kind.title, ""
     if kind is NotFound:

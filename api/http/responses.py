@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from io import SEEK_END
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from unicodedata import normalize
+from urllib.parse import quote, urlencode
 
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _CHUNK_BYTES = 64 * 1024
+_MAX_STEM_LENGTH = 100  # file systems allow 255 bytes
 
 
 def json_response(body: BaseModel, status: int = 200) -> Response:
@@ -92,12 +95,28 @@ def image_response(
     response.content_length = size
     response.set_etag(etag)
     response.headers["Cache-Control"] = cache
-    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    response.headers["Content-Disposition"] = _disposition(name)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Accept-Ranges"] = "bytes"
     if _requests_range(size):
         return make_conditional(response, accept_ranges=True, complete_length=size)
     return make_conditional(response)
+
+
+def file_stem(name: str | None, job_id: str) -> str:
+    """Return the name of a job's files without the ending: its words, else its id."""
+    words = "-".join(re.findall(r"[^\W_]+", name or ""))
+    return words[:_MAX_STEM_LENGTH].strip("-") or f"impasto-{job_id}"
+
+
+def _disposition(name: str) -> str:
+    """Return a Content-Disposition with a file name of letters, digits, `-`, `.`, `_`.
+
+    Clients that do not know `filename*` (RFC 6266, 4.3) get it in ASCII.
+    """
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
+    header = f'inline; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name)}"
 
 
 def _requests_range(size: int) -> bool:

@@ -187,6 +187,10 @@ class JobUrls(ResponseModel):
     retry: str | None
     result: str | None = Field(description="null: there is none now")
     latest_frame: str | None = Field(description="null: there is none now")
+    thumbnail: str | None = Field(
+        description="small picture of the result, else of the latest preview; null: "
+        "there is none now"
+    )
     frames: str
     metrics: str
     logs: str
@@ -313,6 +317,7 @@ EXAMPLE_JOB: dict[str, Any] = {
         **{name: f"{_URL}/{name}" for name in ("manifest", "tree")},
         **dict.fromkeys(("resume", "extend", "retry", "result")),
         "latest_frame": f"{_URL}/frames/latest",
+        "thumbnail": f"{_URL}/frames/118/thumb",
         "content": f"/v1/assets/{EXAMPLE_ASSET_ID}/content",
     },
 }

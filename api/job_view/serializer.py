@@ -46,6 +46,7 @@ _PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
 _API_NAMES = {"user_metadata": "metadata"}  # by name of the column
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
 _MAX_POLL_SECONDS = 30
+_THUMBNAIL_EDGE_PX = 320
 _SECONDS_PER_JOB_AHEAD = 2
 
 
@@ -300,9 +301,21 @@ def _urls(job: Job, details: JobDetails, allowed: Sequence[str]) -> JobUrls:
         },
         result=None if job.result_key is None else f"{url}/result",
         latest_frame=f"{url}/frames/latest" if job.id in details.frames else None,
+        thumbnail=_thumbnail_url(job, details),
         **{name: f"{url}/{name}" for name in _RECORDS},
         content=_content_url(job, details),
     )
+
+
+def _thumbnail_url(job: Job, details: JobDetails) -> str | None:
+    """Return the URL of a thumbnail: of the last preview, unless it is not the result.
+
+    Workers store a preview of the last iteration, but not if the storage is full then.
+    """
+    frame = details.frames.get(job.id)
+    if job.result_key is None or (frame and frame.iteration == job.iteration):
+        return f"{frame_url(job.id, frame.iteration)}/thumb" if frame else None
+    return f"{job_url(job.id)}/result?format=jpeg&max_edge={_THUMBNAIL_EDGE_PX}"
 
 
 def _content_url(job: Job, details: JobDetails) -> str | None:

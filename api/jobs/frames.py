@@ -12,7 +12,12 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import ETAG, JOB, LOCATION, PICTURE
 from api.http.json_body import require_no_body
-from api.http.responses import add_etag, image_response, json_response
+from api.http.responses import (
+    add_etag,
+    file_stem,
+    image_response,
+    json_response,
+)
 from api.http.routes import get, make_blueprint, post
 from api.idempotency import begin_idempotent_request, idempotent
 from api.job_view.lookup import FramePath, JobPath, find_job
@@ -24,7 +29,7 @@ from shared.errors import NotFound
 from shared.queries.jobs import get_frame, read_frames, read_latest_frame
 
 if TYPE_CHECKING:
-    from shared.db.models.jobs import Frame
+    from shared.db.models.jobs import Frame, Job
 
 blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
 
@@ -54,7 +59,7 @@ def show_latest_frame(path: JobPath) -> Response:
     if frame is None:
         hint = "the first comes seconds after a worker starts; explorations have none"
         raise NotFound(f"job {job.id} has no preview yet", hint=hint)
-    return _frame_response(frame)
+    return _frame_response(job, frame)
 
 
 @get(blueprint, "/v1/jobs/<job_id>/frames/<iteration>", *PICTURE, s200="image/jpeg")
@@ -62,7 +67,7 @@ def show_frame(path: FramePath) -> Response:
     """Get the preview of one iteration, at most 512 px long."""
     job = find_job(path.job_id)
     frame = get_frame(current_dependencies().database, job.id, path.iteration)
-    return _frame_response(frame)
+    return _frame_response(job, frame)
 
 
 @get(
@@ -70,10 +75,10 @@ def show_frame(path: FramePath) -> Response:
     s200="image/jpeg",
 )  # fmt: skip
 def show_thumb(path: FramePath) -> Response:
-    """Get the thumbnail of one iteration, at most 160 px long."""
+    """Get the thumbnail of one iteration, at most 320 px long."""
     job = find_job(path.job_id)
     frame = get_frame(current_dependencies().database, job.id, path.iteration)
-    return _frame_response(frame, frame.thumb_key, "-thumb")
+    return _frame_response(job, frame, frame.thumb_key, "-thumb")
 
 
 @post(
@@ -107,8 +112,10 @@ def promote_frame(path: FramePath) -> Response:
     return response
 
 
-def _frame_response(frame: Frame, key: str | None = None, suffix: str = "") -> Response:
+def _frame_response(
+    job: Job, frame: Frame, key: str | None = None, suffix: str = ""
+) -> Response:
     file = current_dependencies().storage.open(key or frame.key)
     etag = f"{frame.iteration}-{frame.created_at:.3f}{suffix}"
-    name = f"impasto-{frame.job_id}-{frame.iteration}{suffix}.jpg"
+    name = f"{file_stem(job.name, job.id)}-{frame.iteration}{suffix}.jpg"
     return image_response(file, "image/jpeg", etag, _REVALIDATE, name)

@@ -13,7 +13,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import PICTURE
 from api.http.pagination import Query
-from api.http.responses import image_response
+from api.http.responses import file_stem, image_response
 from api.http.routes import get, make_blueprint
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
 from api.job_view.serializer import read_job_object
@@ -119,7 +119,7 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
         or query.max_edge >= max(job.result_width or 0, job.result_height or 0)
     )
     etag = digest if is_original else f"{digest}-{format_}-{query.max_edge or 0}"
-    name = f"impasto-{job.id}{FORMATS[format_].extension}"
+    name = f"{file_stem(job.name, job.id)}{FORMATS[format_].extension}"
     response = _not_modified(etag)
     if response is None:
         file = _open_result(key, format_, query.max_edge, is_original=is_original)

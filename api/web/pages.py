@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, json, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    json,
+    render_template,
+    request,
+)
 
 from api.auth.sessions import COOKIE, read_session
 from api.dependencies import current_dependencies
 from api.http.headers import SECURITY_HEADERS
-from api.http.problems import list_problem_types
+from api.http.problems import http_error_response, list_problem_types
 from api.http.routes import DocumentedBlueprint
 from api.openapi.document import build_document
 from api.web.samples import SAMPLES
-from shared.errors import ImpastoError, NotFound
 from shared.params.style import StyleParams
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import HTTPException
+
+    from shared.errors import ImpastoError
 
 blueprint = Blueprint(
     "pages",
@@ -24,6 +37,7 @@ blueprint = Blueprint(
     static_url_path="/docs/swagger-ui",
 )
 
+_MEDIA_TYPES = ("application/problem+json", "application/json", "text/html")
 # Loaded at once: a browser finds an import only in the module that has it.
 _MODULES = sorted(
     {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
@@ -37,8 +51,9 @@ _DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
 
 
 @blueprint.get("/")
-def studio() -> Response:
-    """Show the page where pictures are made."""
+@blueprint.get("/jobs/<_job_id>")
+def studio(_job_id: str = "") -> Response:
+    """Show the page where pictures are made; its script reads the address."""
     dependencies = current_dependencies()
     keys = dependencies.settings.auth == "keys"
     session = read_session(dependencies.secret, request.cookies.get(COOKIE, ""))
@@ -53,6 +68,17 @@ def studio() -> Response:
     )
     response = Response(text)
     response.headers["Cache-Control"] = "no-store"  # it holds the token
+    return response
+
+
+@blueprint.app_errorhandler(404)
+def missing(error: HTTPException) -> Response:
+    """Say that an address does not exist: a page for people, else a problem."""
+    response = http_error_response(error)
+    if request.accept_mimetypes.best_match(_MEDIA_TYPES) == _MEDIA_TYPES[-1]:
+        response.set_data(render_template("missing.html"))
+        response.mimetype = _MEDIA_TYPES[-1]
+    response.vary.add("Accept")
     return response
 
 
@@ -87,7 +113,7 @@ def problem_page(code: str) -> Response:
     """Explain one kind of problem, on a page or as JSON."""
     errors = {error.code: error for error in list_problem_types()}
     if code not in errors:
-        raise NotFound("there is no problem of this name", hint="see /problems/")
+        abort(404)
     if _prefers_json():
         return _json_response(_problem_object(errors[code]))
     return Response(render_template("problem.html", error=errors[code]))

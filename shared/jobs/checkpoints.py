@@ -73,7 +73,7 @@ class NewFrame:
     scale: int
     width: int
     height: int
-    losses: dict[str, float]
+    losses: dict[str, float | None]
     key: str
     thumb_key: str
 

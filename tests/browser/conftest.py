@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.acceptance.farm import Farm
+from tests.browser.jobs import Jobs
 from tests.conftest import missing
 from tests.support.processes import PATIENCE_SECONDS
 
@@ -101,6 +102,13 @@ def new_context(request, new_context):
     for context in contexts:
         context.close()
     assert not errors, "\n".join(errors)
+
+
+@pytest.fixture
+def jobs(farm):
+    jobs = Jobs(farm.url)
+    yield jobs
+    jobs.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from shared.clock import Clock
     from shared.jobs.claim import Claim
     from worker.context import WorkerContext
-    from worker.engine.snapshot import Iterate, Snapshot
+    from worker.engine.snapshot import Snapshot
     from worker.lease import Lease
 
 log = structlog.get_logger(__name__)
 
 PREVIEW_EDGE_PX = 512
-THUMB_EDGE_PX = 160
+THUMB_EDGE_PX = 320  # sharp in a card of 160 px on a dense screen
 _PREVIEW_QUALITY = 85
 COST_FACTOR = 200  # what takes one second is done every 200 seconds at most
 
@@ -87,6 +87,7 @@ class ArtifactStore:
         )
         self._previews = Throttle(settings.preview_seconds, clock, first_is_due=True)
         self._newest_iteration = 0  # iteration of the newest checkpoint
+        self._previewed_iteration = 0  # iteration of the newest preview
         self._unnamed: list[tuple[int, WrittenBlob]] = []  # checkpoints without a row
         self._is_first_tried = False  # whether the first of them may have one
         self._unstored_losses: list[list[int | float | None]] = []
@@ -161,19 +162,56 @@ class ArtifactStore:
         self.retry_pending()
         self._lease.touch()
 
-    def save_preview_if_due(self, iterate: Iterate) -> None:
+    def save_preview_if_due(self, snapshot: Snapshot) -> None:
         """Store a preview with the losses, if one is due; log it if that fails.
-
-        None is due in an outage of the database: its row would be missing.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
-        if self._lease.is_cut_off or not self._previews.is_due():
+        if not self._previews.is_due():
             return
         with self._previews.measure():
-            self._save_preview(iterate)
-            self.save_losses()
+            self.save_preview(snapshot)
+            if not self._lease.is_cut_off:
+                self.save_losses()
+
+    def save_preview(self, snapshot: Snapshot) -> None:
+        """Store a preview, unless the newest is of this iteration.
+
+        If that fails, it is logged. In an outage of the database there is none: its
+        row would be missing.
+
+        Raises:
+            FencedOut: A newer claim owns the job.
+        """
+        if self._lease.is_cut_off or snapshot.iteration == self._previewed_iteration:
+            return
+        storage, claim = self._context.storage, self.claim
+        stem = f"frames/{claim.job_id}/{claim.key_stem}-{snapshot.iteration}"
+        key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
+        preview = _shrink(to_pil_image(snapshot.image), PREVIEW_EDGE_PX)
+        frame = NewFrame(
+            iteration=snapshot.iteration,
+            scale=snapshot.scale,
+            width=preview.width,
+            height=preview.height,
+            losses=self.losses.at(snapshot.iteration),
+            key=key,
+            thumb_key=thumb_key,
+        )
+        try:
+            storage.put(key, _jpeg(preview))
+            storage.put(thumb_key, _jpeg(_shrink(preview, THUMB_EDGE_PX)))
+            self.delete(add_frame(self._context.db, claim, frame))
+        except FencedOut:
+            self.delete([key, thumb_key])
+            raise
+        except (StorageError, DatabaseUnavailable) as error:
+            log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
+            if isinstance(error, DatabaseUnavailable):
+                self._lease.report_outage()
+        else:
+            self._previewed_iteration = snapshot.iteration
 
     def save_losses(self) -> None:
         """Store the losses so far; if the database is away, later.
@@ -285,32 +323,6 @@ class ArtifactStore:
         while len(self._unnamed) > self._is_first_tried:
             _, blob = self._unnamed.pop()
             self.delete([blob.key])
-
-    def _save_preview(self, iterate: Iterate) -> None:
-        storage, claim = self._context.storage, self.claim
-        stem = f"frames/{claim.job_id}/{claim.key_stem}-{iterate.iteration}"
-        key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
-        preview = _shrink(to_pil_image(iterate.image), PREVIEW_EDGE_PX)
-        frame = NewFrame(
-            iteration=iterate.iteration,
-            scale=iterate.scale,
-            width=preview.width,
-            height=preview.height,
-            losses=asdict(iterate.losses),
-            key=key,
-            thumb_key=thumb_key,
-        )
-        try:
-            storage.put(key, _jpeg(preview))
-            storage.put(thumb_key, _jpeg(_shrink(preview, THUMB_EDGE_PX)))
-            self.delete(add_frame(self._context.db, claim, frame))
-        except FencedOut:
-            self.delete([key, thumb_key])
-            raise
-        except (StorageError, DatabaseUnavailable) as error:
-            log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
-            if isinstance(error, DatabaseUnavailable):
-                self._lease.report_outage()
 
 
 class Throttle:

@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 MAX_POINTS = 500  # of a loss history; above it, every other point is dropped
 _MEGA = 1_000_000
+_LOSS_NAMES = ("total", "content", "style", "tv")
 _MIN_AVERAGING_RATE = 1 / 30  # least weight of the newest iteration in the average
 _MIN_ITERATIONS = 3  # iterations; fewer say nothing about other jobs
 
@@ -171,7 +172,7 @@ class LossHistory:
     def add(self, iterate: Iterate) -> None:
         """Add the losses of an iteration that just ended."""
         losses = iterate.losses
-        values = (losses.total, losses.content, losses.style, losses.tv)
+        values = (getattr(losses, name) for name in _LOSS_NAMES)
         self._latest = [iterate.iteration, iterate.scale, *map(_rounded, values)]
         if iterate.iteration % self._stride == 0 or not self._points:
             self._points.append(self._latest)
@@ -185,6 +186,13 @@ class LossHistory:
         if self._latest is None or self._points[-1] is self._latest:
             return list(self._points)
         return [*self._points, self._latest]
+
+    def at(self, iteration: int) -> dict[str, float | None]:
+        """Return the losses of the latest point by name; {} if it is of another one."""
+        points = self.points[-1:]
+        if not points or points[0][0] != iteration:
+            return {}
+        return dict(zip(_LOSS_NAMES, points[0][2:], strict=True))
 
 
 def expected_times(

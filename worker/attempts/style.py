@@ -94,8 +94,12 @@ class StyleAttempt:
             self._snapshot = self._artifacts.resume(weights_digest, tiling=plan.tiling)
             self._report_estimate(inputs.photo)
             directive = self._iterate(inputs.transfer_inputs, plan)
-            if self._snapshot is not None and directive.resumes_later:
-                self._artifacts.save_checkpoint(self._snapshot)
+            if self._snapshot is not None:
+                # What is shown of a job that no worker holds is its last iteration.
+                self._lease.store_progress()
+                self._artifacts.save_preview(self._snapshot)
+                if directive.resumes_later:
+                    self._artifacts.save_checkpoint(self._snapshot)
             if directive.ends_attempt:
                 return directive
             return self._finish(directive, inputs.photo)
@@ -119,7 +123,7 @@ class StyleAttempt:
                 if self._is_checkpoint_due(self._snapshot, directive):
                     self._artifacts.save_checkpoint(self._snapshot)
                 if directive is Directive.CONTINUE:
-                    self._artifacts.save_preview_if_due(iterate)
+                    self._artifacts.save_preview_if_due(self._snapshot)
                 elif directive is Directive.STEER:
                     segments[:] = self._begin_segments(iterate.iteration)
                 else:

@@ -31,6 +31,13 @@ export class Problem extends Error {
   }
 }
 
+/** Error of a server that does not answer. */
+export const unreachable = () => new Problem({
+  code: "unreachable",
+  detail: "The server cannot be reached.",
+  hint: "Jobs go on without this page. It tries again by itself.",
+});
+
 async function send(path, options = {}) {
   const headers = new Headers(options.headers);
   if (keyed && token && options.method) headers.set("CSRF-Token", token);
@@ -39,11 +46,7 @@ async function send(path, options = {}) {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({
-      code: "unreachable",
-      detail: "The server cannot be reached.",
-      hint: "Jobs go on without this page. It tries again by itself.",
-    });
+    throw unreachable();
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
@@ -59,6 +62,18 @@ export const postForm = async (path, body) => (await send(path, { method: "POST"
 export async function postJson(path, body, { headers = {}, signal } = {}) {
   headers = { "Content-Type": "application/json", ...headers };
   return (await send(path, { method: "POST", body, headers, signal })).json();
+}
+
+/** Change a job that is still of this revision. */
+export async function patchJson(path, change, revision) {
+  const headers = { "Content-Type": "application/merge-patch+json", "If-Match": `"${revision}"` };
+  return (await send(path, { method: "PATCH", body: JSON.stringify(change), headers })).json();
+}
+
+/** Open an event stream, after the last event that is known. */
+export function openStream(path, lastEvent, signal) {
+  const headers = { Accept: "text/event-stream", ...(lastEvent && { "Last-Event-ID": lastEvent }) };
+  return send(path, { headers, signal, cache: "no-store" });
 }
 
 /** Key that makes a creating request safe to repeat. */

@@ -1,23 +1,23 @@
-// One job, live: polls it until it has ended, while the page is visible.
+// One job: follows it live, and draws all that its screen shows.
 
-import { getJson, getPicture, post, Problem } from "./http.js";
+import * as actions from "./actions.js";
+import { getJson, Problem } from "./http.js";
+import { Live } from "./live.js";
 import * as problems from "./problems.js";
+import * as recipe from "./recipe.js";
 import * as stage from "./stage.js";
+import * as steer from "./steer.js";
+import * as timeline from "./timeline.js";
 import {
-  ended, ending, figures, may, remaining, shows, stateWord, whereabouts,
+  ended, figures, remaining, shows, stateWord, whereabouts,
 } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const box = at("job-problem");
-const POLL_MILLISECONDS = 1000;
-const SLOWEST_POLL_MILLISECONDS = 10_000;
 const ANNOUNCE_MILLISECONDS = 10_000;
-const ACTIONS = ["finish", "pause", "resume", "cancel"]; // each a button
 
-let current = null; // id of the job on the page
-let live = false; // worth polling again
-let timer = 0;
-let pause = POLL_MILLISECONDS;
+let live = null; // follows the job on the page
+let offline = null; // problem of a server that does not answer
 let announced = { at: 0, state: "" };
 
 function announce(job) {
@@ -33,142 +33,122 @@ function title(job) {
   document.title = `${word} · Impasto`;
 }
 
-function colors(color) {
-  return color === "style" ? "of the painting" : color && `of the photo (${color})`;
-}
-
-function recipe(params, job) {
-  const rows = {
-    Size: job.outputs[0] ? `${job.outputs[0].width} × ${job.outputs[0].height} px` : `${params.max_edge} px`,
-    Quality: params.quality,
-    "Style weight": params.style_weight,
-    Layers: job.kind === "explore" && params.layers.join(", "),
-    Colors: colors(params.color),
-    Photo: params.content_loss,
-    Strokes: params.style_loss,
-    Optimizer: params.optimizer,
-    Start: params.init === "noise" ? `noise, seed ${params.seed}` : params.init,
-    Device: job.worker?.name ?? job.worker?.device,
-  };
-  at("recipe").replaceChildren(
-    ...Object.entries(rows).filter(([, value]) => value).map(([name, value]) => {
-      const row = document.createElement("div");
-      const [term, text] = [document.createElement("dt"), document.createElement("dd")];
-      [term.textContent, text.textContent] = [name, value];
-      row.append(term, text);
-      return row;
-    }),
-  );
+/** Keep the place of the picture before anything is shown, so that nothing jumps. */
+async function reserve(job) {
+  const frame = job.outputs[0] ?? job.preview;
+  if (frame) return stage.shape(frame.width, frame.height);
+  if (!job.urls.content) return null;
+  const photo = await getJson(job.urls.content.replace(/\/content$/, ""));
+  return stage.shape(photo.width, photo.height);
 }
 
 async function finish(job) {
   const link = at("download");
   if (link.href) return; // there already
-  const address = await getPicture(job.urls.result);
-  if (job.id !== current) return URL.revokeObjectURL(address);
-  link.href = address; // the stage shows it too; leave() ends both
-  link.download = `impasto-${job.name || job.id}.${ending(job.outputs[0])}`;
-  link.hidden = false;
-  if (shows(job.outputs[0])) await stage.lay(address, "result", job.name || "The finished picture");
-  else if (job.preview) await stage.show(job.preview.url, "result", "The picture shortly before its end");
-  if (job.urls.content && job.id === current) await stage.compareWith(job.urls.content);
+  link.href = job.urls.result;
+  const { width, height } = job.outputs[0];
+  at("download-size").textContent = width ? `${width} × ${height} px` : "";
+  if (shows(job.outputs[0])) await stage.show(job.urls.result, "result", job.name || "The finished picture");
+  else if (job.preview) await stage.show(job.preview.url, "result", "The picture as it ended");
+  if (job.urls.content && job.id === live?.job.id) await stage.compareWith(job.urls.content);
 }
 
 async function pictures(job) {
-  const frame = job.outputs[0] ?? job.preview;
-  if (frame) stage.shape(frame.width, frame.height);
-  if (job.outputs.length) await finish(job);
-  else if (job.preview) await stage.show(job.preview.url, job.preview.iteration, "The picture so far");
-  else if (job.urls.content) await stage.promise(job.urls.content);
+  if (job.outputs.length) return finish(job);
+  if (job.preview) {
+    at("keep").href = job.preview.url;
+    return stage.show(job.preview.url, job.preview.iteration, "The picture so far");
+  }
+  return job.urls.content && stage.promise(job.urls.content);
 }
 
-async function draw(job) {
+function drawWords(job) {
   at("job-title").textContent = job.name || "Your picture";
   at("job-state").textContent = stateWord(job.state);
   at("job-state").dataset.state = job.state;
-  at("meter").hidden = ended(job);
   at("meter-word").textContent = whereabouts(job);
   at("meter-left").textContent = remaining(job);
   at("bar").value = job.progress?.fraction ?? 0;
+  at("bar").classList.toggle("over", ended(job));
   at("numbers").textContent = figures(job);
-  for (const action of ACTIONS) at(action).hidden = !may(job, action) || (action === "finish" && job.finish_requested);
-  at("caption").textContent = job.preview || job.outputs.length || ended(job)
-    ? "" : "The photo waits here; the picture grows over it once painting starts.";
-  recipe(job.params, job);
-  problems.show(box, job.error && ended(job) ? { detail: job.error.message, hint: job.error.hint } : null);
+  at("caption").hidden = Boolean(job.preview) || job.outputs.length > 0 || ended(job);
+}
+
+function draw(job) {
+  at("job").classList.remove("loading");
+  drawWords(job);
+  drawControls(job);
+  timeline.draw(job);
+  recipe.draw(at("recipe"), job);
+  if (ended(job) && job.error) problems.show(box, { detail: job.error.message, hint: job.error.hint });
   title(job);
   announce(job);
-  document.dispatchEvent(new CustomEvent("impasto:polled", { detail: job }));
-  await pictures(job);
+  document.dispatchEvent(new CustomEvent("impasto:job", { detail: job }));
 }
 
-async function poll() {
-  const id = current;
+function drawControls(job) {
+  actions.draw(job, offline === null);
+  steer.draw(job, offline === null);
+}
+
+async function changed(follower, job) {
   try {
-    const job = await getJson(`/v1/jobs/${encodeURIComponent(id)}`);
-    if (id !== current) return;
-    await draw(job);
-    pause = POLL_MILLISECONDS;
-    if (ended(job)) {
-      live = false;
-      document.dispatchEvent(new CustomEvent("impasto:ended"));
-      return;
-    }
+    if (at("job").classList.contains("loading")) await reserve(job);
+    if (follower !== live) return;
+    draw(follower.job);
+    await pictures(follower.job);
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    if (id !== current) return;
-    problems.show(box, error.problem);
-    if (["not-found", "unauthenticated", "forbidden"].includes(error.problem.code)) live = false;
-    pause = Math.min(pause * 2, SLOWEST_POLL_MILLISECONDS);
+    if (!(error instanceof Problem)) throw error; // the next event brings it again
   }
-  again();
 }
 
-function again() {
-  clearTimeout(timer);
-  if (live && !document.hidden) timer = setTimeout(poll, pause);
+function reached(follower, problem) {
+  if (follower !== live || offline === problem) return;
+  offline = problem;
+  at("offline").hidden = !problem;
+  at("offline-text").textContent = problem ? `${problem.detail || problem.title} ${problem.hint ?? ""}` : "";
+  if (follower.job) drawControls(follower.job);
 }
 
-async function requestAction(action) {
-  at(action).disabled = true;
-  try {
-    await draw(await post(`/v1/jobs/${current}/${action}`));
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    problems.show(box, error.problem);
-  } finally {
-    at(action).disabled = false;
-  }
+function refused(problem) {
+  leave();
+  at("no-job").hidden = false;
+  at("no-job-text").textContent = problem.code === "purged"
+    ? "It was deleted, or kept no longer." : "The address may be mistyped, or the picture is somebody else’s.";
+  document.title = "No such picture · Impasto";
 }
 
 /** Put a job on the page and follow it. */
 export function follow(id) {
   leave();
-  current = id;
-  live = true;
-  at("job").hidden = false;
-  at("meter").hidden = true;
-  poll();
+  at("job").hidden = false; // keeps its place, unseen
+  at("job").classList.add("loading");
+  const follower = new Live(`/v1/jobs/${encodeURIComponent(id)}`, {
+    changed: (job) => follower === live && changed(follower, job),
+    reached: (problem) => reached(follower, problem),
+    refused: (problem) => follower === live && refused(problem),
+  });
+  live = follower;
+  const onFailure = (problem) => problems.show(box, problem);
+  actions.attach(live, onFailure);
+  steer.attach(live, onFailure);
 }
 
 /** Stop following. */
 export function leave() {
-  current = null;
-  live = false;
-  clearTimeout(timer);
+  live?.stop();
+  [live, offline, announced] = [null, null, { at: 0, state: "" }];
   stage.clear();
-  announced = { at: 0, state: "" };
-  for (const id of ["job", "download", ...ACTIONS]) at(id).hidden = true;
-  if (at("download").href) URL.revokeObjectURL(at("download").href);
+  timeline.clear();
+  for (const id of ["job", "no-job", "offline"]) at(id).hidden = true;
   at("download").removeAttribute("href");
   problems.show(box, null);
   document.title = "Impasto";
 }
 
-export function start() {
-  for (const action of ACTIONS) at(action).addEventListener("click", () => requestAction(action));
-  document.addEventListener("visibilitychange", () => {
-    clearTimeout(timer);
-    if (live && !document.hidden) poll();
-  });
+/** Bring the screen to life; `onChild` gets the id of a job that continues this one. */
+export function start(onChild) {
+  actions.start(onChild);
+  steer.start();
+  timeline.start();
 }

@@ -1,50 +1,36 @@
 // The jobs made so far, newest first.
 
-import { getJson, getPicture, Problem } from "./http.js";
-import { shows, stateWord, when, whereabouts } from "./words.js";
+import { getJson, Problem } from "./http.js";
+import { ended, stateWord, when, whereabouts } from "./words.js";
 
 const gallery = document.getElementById("gallery");
 const empty = document.getElementById("recent-empty");
 const older = document.getElementById("older");
+const template = document.getElementById("card");
 const PAGE = 12;
+const REFRESH_MILLISECONDS = 10_000; // while a job of the list goes on
 
 let next = null;
+let timer = 0;
 
-async function picture(job, image) {
-  const url = job.preview?.url ?? (shows(job.outputs[0]) ? job.urls.result : job.urls.content);
-  if (!url) return;
-  try {
-    image.onload = () => { image.hidden = false; };
-    image.src = await getPicture(url);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error; // without a picture it is still a link
-  }
-}
-
-function mark(badge, job) {
+function drawCard(item, job) {
+  const link = item.querySelector("a");
+  link.href = `/jobs/${encodeURIComponent(job.id)}`;
+  link.dataset.job = job.id;
+  const image = item.querySelector("img");
+  const { thumbnail } = job.urls;
+  if (thumbnail && image.getAttribute("src") !== thumbnail) image.src = thumbnail;
+  image.hidden = !thumbnail;
+  item.querySelector("strong").textContent = job.name || when(job.created_at);
+  const badge = item.querySelector(".badge");
   badge.dataset.state = job.state;
   badge.textContent = job.state === "running" ? whereabouts(job) : stateWord(job.state);
 }
 
 function card(job) {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = `/?job=${job.id}`;
-  link.dataset.job = job.id;
-  const image = new Image();
-  image.alt = "";
-  image.hidden = true;
-  const frame = document.createElement("span");
-  frame.className = job.preview || job.outputs.length ? "thumb" : "thumb waiting";
-  frame.append(image);
-  const name = document.createElement("strong");
-  name.textContent = job.name || when(job.created_at);
-  const state = document.createElement("span");
-  state.className = "badge";
-  mark(state, job);
-  link.append(frame, name, state);
-  item.append(link);
-  picture(job, image);
+  const known = gallery.querySelector(`[data-job="${CSS.escape(job.id)}"]`);
+  const item = known?.parentElement ?? template.content.firstElementChild.cloneNode(true);
+  drawCard(item, job);
   return item;
 }
 
@@ -53,14 +39,20 @@ async function load(more) {
   if (more && next) query.set("cursor", next);
   const page = await getJson(`/v1/jobs?${query}`);
   next = page.next_cursor;
-  if (!more) {
-    for (const image of gallery.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-    gallery.replaceChildren();
-  }
-  gallery.append(...page.data.map(card));
+  const cards = page.data.map(card); // those that are there stay, and so does the focus
+  if (more) gallery.append(...cards);
+  else if (cards.some((item, i) => item !== gallery.children[i])) gallery.replaceChildren(...cards);
+  clearTimeout(timer);
+  const goesOn = page.data.some((job) => !ended(job));
+  if (goesOn && !more) timer = setTimeout(refreshIfSeen, REFRESH_MILLISECONDS);
   empty.hidden = gallery.children.length > 0;
   older.hidden = next === null;
   document.getElementById("recent").hidden = false;
+}
+
+function refreshIfSeen() {
+  if (document.hidden) timer = setTimeout(refreshIfSeen, REFRESH_MILLISECONDS);
+  else if (gallery.children.length <= PAGE) refresh();
 }
 
 /** Load the list anew; it is no harm if that fails, the rest of the page says so. */
@@ -72,10 +64,10 @@ export async function refresh(more = false) {
   }
 }
 
-/** Say on a job's card where it is now. */
+/** Show on a job's card how it is now. */
 export function update(job) {
-  const badge = gallery.querySelector(`[data-job="${CSS.escape(job.id)}"] .badge`);
-  if (badge) mark(badge, job);
+  const known = gallery.querySelector(`[data-job="${CSS.escape(job.id)}"]`);
+  if (known) drawCard(known.parentElement, job);
 }
 
 /** Bring the list to life; `chosen` gets the id of a job that is clicked. */

@@ -6,7 +6,9 @@ const stage = document.getElementById("stage");
 const compare = document.getElementById("compare");
 const FADE_MILLISECONDS = 500;
 
+let coming = null; // the key of the one that is being loaded
 let shown = null; // the key of the picture on the stage
+let pinned = null; // address of the picture of the past that is wanted
 let generation = 0; // grows when another job takes the stage
 
 function put(className, url, alt) {
@@ -30,8 +32,9 @@ function drop(image, after) {
 
 export function clear() {
   generation += 1;
-  shown = null;
+  [shown, coming] = [null, null];
   for (const image of stage.querySelectorAll("img")) drop(image, 0);
+  unpin();
   compare.hidden = true;
   stage.classList.remove("comparing");
   stage.style.removeProperty("--shape");
@@ -53,24 +56,41 @@ export async function promise(url) {
   stage.append(image);
 }
 
-/** Show the picture at `url` unless `key` says that it is there already. */
+/** Show the picture at `url` unless `key` says that it is there, or comes already. */
 export async function show(url, key, alt) {
-  if (shown === key) return;
+  if (shown === key || coming === key) return;
   const started = generation;
-  const address = await getPicture(url);
-  if (started === generation) await lay(address, key, alt);
-  else URL.revokeObjectURL(address);
-}
-
-/** Show a picture that is loaded already: the stage lets go of it when it leaves. */
-export async function lay(address, key, alt) {
-  const started = generation;
-  const image = await put("picture", address, alt);
-  if (started !== generation || !image) return;
+  coming = key;
+  let image = null;
+  try {
+    image = await put("picture", await getPicture(url), alt);
+  } finally {
+    if (coming === key) coming = null;
+  }
+  if (started !== generation || !image || coming) return; // a newer one is on its way
   shown = key;
   const before = stage.querySelectorAll(".picture");
   stage.append(image);
   for (const old of before) drop(old, FADE_MILLISECONDS);
+}
+
+/** Show a picture of the past over the one of now. */
+export async function pin(url, alt) {
+  const started = generation;
+  pinned = url;
+  const image = await put("pinned", url, alt);
+  if (started !== generation || !image || pinned !== url) return; // another one is wanted
+  const before = stage.querySelectorAll(".pinned");
+  stage.append(image);
+  stage.classList.add("pinning");
+  for (const old of before) old.remove();
+}
+
+/** Show the picture of now again. */
+export function unpin() {
+  pinned = null;
+  stage.classList.remove("pinning");
+  for (const old of stage.querySelectorAll(".pinned")) old.remove();
 }
 
 /** Lay the photo over the left part of the result. */

@@ -6,7 +6,7 @@ import * as job from "./job.js";
 import * as recent from "./recent.js";
 
 const at = (id) => document.getElementById(id);
-const chosen = () => new URLSearchParams(location.search).get("job");
+const chosen = () => decodeURIComponent(location.pathname.match(/^\/jobs\/([^/]+)$/)?.[1] ?? "") || null;
 
 function route() {
   at("key-form").hidden = isOpen();
@@ -51,23 +51,25 @@ async function exit() {
   go("/");
 }
 
-create.start((made) => {
-  go(`/?job=${made.id}`);
-  at("job-title").focus();
-});
-recent.start((id) => {
-  go(`/?job=${id}`);
-  at("job-title").focus();
-});
-job.start();
-at("another").addEventListener("click", (event) => {
-  event.preventDefault();
-  go("/");
-});
+function goToJob(id) {
+  go(`/jobs/${encodeURIComponent(id)}`);
+  at("main").focus(); // its title is not there yet
+}
+
+create.start((made) => goToJob(made.id));
+recent.start(goToJob);
+job.start(goToJob);
+for (const link of document.querySelectorAll("a[href='/']")) {
+  link.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    go("/");
+    at("main").focus();
+  });
+}
 at("key-form").addEventListener("submit", enter);
-document.addEventListener("impasto:polled", (event) => recent.update(event.detail));
+document.addEventListener("impasto:job", (event) => recent.update(event.detail));
 at("leave").addEventListener("click", exit);
-document.addEventListener("impasto:ended", () => recent.refresh());
 document.addEventListener("impasto:key", () => {
   if (at("key-form").hidden) {
     forget();

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from shared.db.models.jobs import JobSegment
 from shared.jobs.actions import cancel, finish, pause
@@ -10,6 +14,7 @@ from shared.jobs.forks import ForkRequest, extend, fork, retry
 from shared.jobs.steering import JobChange, update_job
 from shared.jobs.submit import SubmissionLimits
 from shared.params.segments import Changes
+from shared.queries.jobs import read_latest_frame
 from shared.states import JobState
 from tests.support.farm import OWNER
 from tests.support.job_rows import checkpoints, segments
@@ -34,7 +39,7 @@ def work(farm, tools):
                 asked.append(act())
                 wait_until(lambda: runner.lease.directive() is not Directive.CONTINUE)
 
-        runner = Runner(tools(mood, heartbeat_seconds=0.02))
+        runner = Runner(tools(mood, heartbeat_seconds=0.02, preview_seconds=1000))
         assert runner.run_one()
         return farm.job(job_id)
 
@@ -70,6 +75,42 @@ def test_a_paused_job_is_finished_from_its_checkpoint(farm, work):
     job = work(job_id)
     assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
     assert job.iteration == paused.checkpoint_iteration
+
+
+@pytest.mark.parametrize("action", [pause, finish, cancel])
+def test_a_job_that_its_worker_lets_go_of_shows_its_last_iteration(farm, work, action):
+    job_id = farm.submit(notify=False, **SMALL)
+
+    job = work(job_id, lambda: action(farm.db, OWNER, job_id))
+
+    assert job.state != JobState.RUNNING
+    shown = (job.iteration, job.progress["iteration"])
+    assert shown == (read_latest_frame(farm.db, job_id).iteration,) * 2
+    assert job.iteration > 0
+
+
+def test_a_job_of_a_drained_worker_shows_the_iteration_it_goes_on_from(farm, tools):
+    job_id = farm.submit(notify=False, **SMALL)
+    leaving = tools(preview_seconds=1000)
+    leaving.storage.mood = lambda verb, key: (
+        leaving.draining.set() if key.startswith("checkpoints/") else None
+    )
+
+    assert Runner(leaving).run_one()
+
+    job = farm.job(job_id)
+    assert job.state == JobState.QUEUED
+    assert read_latest_frame(farm.db, job_id).iteration == job.checkpoint_iteration > 1
+
+
+def test_the_preview_of_a_finished_job_shows_its_picture(farm, work):
+    job = work(farm.submit(notify=False, **SMALL))
+
+    frame = read_latest_frame(farm.db, job.id)
+    result = np.asarray(Image.open(BytesIO(farm.result(job))).convert("RGB"), float)
+    for key in (frame.key, frame.thumb_key):
+        shown = np.asarray(Image.open(BytesIO(farm.storage.get(key))), float)
+        assert np.abs(shown - result).mean() < 4, "gray levels that JPEG loses"
 
 
 def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, work):

@@ -17,7 +17,7 @@ from shared.jobs.actions import cancel
 from shared.jobs.steering import JobChange, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
-from shared.queries.jobs import read_latest_frame
+from shared.queries.jobs import read_frames, read_latest_frame
 from shared.states import JobState, StateReason
 from tests.support.api_process import running_api
 from tests.support.farm import OWNER
@@ -30,17 +30,17 @@ SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
 def test_a_job_becomes_a_picture_with_previews_and_checkpoints(farm, tools):
     job_id = farm.submit(notify=False, **SMALL)
 
-    # The first preview comes at once, and no second one: it would, sooner or later, by
-    # how long the first took beside an iteration.
+    # The first preview comes at once, the second one with the end.
     assert Runner(tools(preview_seconds=1000)).run_one() is True
 
     job = farm.job(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert (job.result_width, job.result_height) == (64, 43)
-    frame = read_latest_frame(farm.db, job_id)
-    assert (frame.iteration, frame.width) == (1, 48)
+    first, last = read_frames(farm.db, job_id)
+    assert (first.iteration, first.width) == (1, 48)
+    assert (last.iteration, last.width) == (14, 64)
+    assert first.losses["total"] > last.losses["total"] > 0
     assert job.checkpoint_iteration == 14, "where it ended, for whoever wants to go on"
-    assert frame.losses["total"] > 0
     assert job.warnings == []
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
+from PIL import Image
 
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import WrittenBlob
+from shared.jobs.lease import JobResult, WrittenBlob, complete_job
 from shared.jobs.retention import drop_expired_results
 from shared.jobs.submit import LOCAL_OWNER_ID
 
@@ -19,13 +22,13 @@ def keep(api, claim, iteration):
 
 
 @pytest.fixture
-def done(api):
+def done(api, a_picture):
     """A job that has succeeded, with a checkpoint and a preview."""
     job = api.submit().json
     claim = api.claimed()
     keep(api, claim, 50)
     api.frame(claim, 40)
-    api.finish(claim)
+    api.finish(claim, a_picture())
     return job["id"]
 
 
@@ -41,6 +44,37 @@ def test_everything_that_a_finished_job_names_is_there(api, done):
         if name not in verbs and url is not None:
             assert api.client.get(url).status_code == 200, name
     assert job["urls"]["latest_frame"]
+
+
+def test_the_thumbnail_is_of_the_latest_preview_then_of_the_result(api, a_picture):
+    job_id = api.submitted()
+    assert look(api, job_id)["urls"]["thumbnail"] is None
+
+    claim = api.claimed()
+    api.frame(claim, 40)
+    assert (
+        look(api, job_id)["urls"]["thumbnail"] == f"/v1/jobs/{job_id}/frames/40/thumb"
+    )
+
+    api.finish(claim, a_picture("blue", (640, 480)))
+    thumbnail = api.client.get(look(api, job_id)["urls"]["thumbnail"])
+    with Image.open(BytesIO(thumbnail.data)) as image:
+        assert (image.size, thumbnail.mimetype) == ((320, 240), "image/jpeg")
+        assert image.getpixel((0, 0))[2] > 200, "blue, as the result"
+
+
+def test_the_preview_of_the_last_iteration_is_the_thumbnail_of_the_result(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    api.frame(claim, 210)
+    complete_job(
+        api.db, claim, JobResult(WrittenBlob("results/a.png", "ab" * 32, 7), 64, 48,
+                                 exact=True, iterations=210),
+    )  # fmt: skip
+
+    thumbnail = look(api, job_id)["urls"]["thumbnail"]
+
+    assert thumbnail == f"/v1/jobs/{job_id}/frames/210/thumb"
 
 
 def test_an_exploration_has_no_previews_to_lead_to(api):

@@ -223,3 +223,27 @@ def test_a_part_behind_the_end_is_416_and_its_page_says_so(api):
     assert response.headers["Content-Range"] == "bytes */11"
     assert response.json["code"] == "range-not-satisfiable"
     assert "416" in api.client.get(response.json["type"]).text
+
+
+@pytest.mark.parametrize(
+    ("name", "disposition"),
+    [
+        (
+            "Cat as Waves",
+            'inline; filename="Cat-as-Waves.png"',
+        ),
+        ('a"b/../c', 'inline; filename="a-b-c.png"'),
+        (
+            "Café 猫",
+            "inline; filename=\"Cafe-.png\"; filename*=UTF-8''Caf%C3%A9-%E7%8C%AB.png",
+        ),
+        ("x" * 200, f'inline; filename="{"x" * 100}.png"'),
+    ],
+)
+def test_a_result_is_saved_under_the_name_of_its_job(api, name, disposition):
+    job_id = api.submit(name=name).json["id"]
+    api.finish(api.claimed())
+
+    response = api.client.get(f"/v1/jobs/{job_id}/result")
+
+    assert response.headers["Content-Disposition"] == disposition

@@ -146,3 +146,28 @@ def test_the_form_knows_how_large_a_picture_may_be(make_api):
     text = make_api(max_upload_bytes=12_345).client.get("/").text
 
     assert 'data-max-bytes="12345"' in text
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/jbos", "/problems/nothing", "/v1/nothing"])
+def test_a_browser_is_shown_a_page_where_nothing_is(client, path):
+    response = client.get(path, headers={"Accept": BROWSER})
+
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "There is no such page" in response.text
+    assert "/" in Page(response.text).addresses
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", None])
+def test_a_program_is_told_so_in_a_problem_document(client, accept):
+    response = client.get("/jbos", headers={"Accept": accept} if accept else {})
+
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
+    assert response.json["detail"] == "/jbos is no address of this server"
+
+
+def test_each_job_has_a_page(client):
+    assert client.get("/jobs/job_1").text == client.get("/").text

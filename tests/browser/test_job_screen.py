@@ -1,0 +1,419 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.accessibility import WIDTHS_PX, assert_accessible, assert_fits
+from tests.browser.jobs import LONG, NAME, SHORT
+from tests.support.processes import wait_until
+
+# Largest difference of two pictures of the page, in gray levels, pixel by pixel.
+DIFFERENCE = """async ([selector, url]) => {
+  const pixels = (image) => {
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    return context.getImageData(0, 0, canvas.width, canvas.height).data;
+  };
+  const wanted = new Image();
+  wanted.src = url;
+  await wanted.decode();
+  const shown = [...document.querySelectorAll(selector)].at(-1);
+  const [a, b] = [pixels(shown), pixels(wanted)];
+  if (a.length !== b.length) return 255;
+  return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+}"""
+SHIFTS = """
+  window.shifts = 0;
+  new PerformanceObserver((list) => {
+    const unasked = list.getEntries().filter((entry) => !entry.hadRecentInput);
+    for (const entry of unasked) window.shifts += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+"""
+SHOWN = "#stage .picture"  # the last one, while it fades in
+
+
+def button(page, name):
+    return page.locator("#job").get_by_role("button", name=name, exact=True)
+
+
+def row(page, term):
+    """The value that stands beside a term of the recipe."""
+    return page.locator("#recipe div", has_text=re.compile(f"^{term}")).locator("dd")
+
+
+def open_job(page, job_id):
+    page.goto(f"/jobs/{job_id}")
+    expect(page.locator("#job")).to_be_visible()
+
+
+def expect_on_stage(page, url):
+    """Wait until the picture on the stage is that of an address, to the gray level."""
+    expect(page.locator(SHOWN).first).to_be_visible()
+    wait_until(lambda: page.evaluate(DIFFERENCE, [SHOWN, url]) == 0)
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.id || document.activeElement.tagName")
+
+
+def test_a_finished_job_shows_its_result_and_names_its_file_by_its_pictures(page, jobs):
+    job_id = jobs.painted()
+
+    open_job(page, job_id)
+
+    expect(page.locator("#compare")).to_be_visible()
+    expect_on_stage(page, f"/v1/jobs/{job_id}/result")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download 64 \u00d7 ").click()
+    assert download.value.suggested_filename == "Cat-in-the-style-of-Strokes.png"
+
+
+def test_a_steered_job_says_so_on_its_slider_its_timeline_and_its_recipe(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+    expect(page.locator("#steer-word")).to_have_text("10")
+
+    page.locator("#steer").focus()
+    for _ in range(15):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#steer-note")).to_have_text(re.compile(r"Since iteration \d+"))
+
+    (segment,) = jobs.get(job_id)["segments"]
+    assert segment["changes"] == {"style_weight": 100}
+    begun = segment["from_iteration"]
+    expect(row(page, "Style weight")).to_have_text(f"10, 100 from iteration {begun}")
+    mark = page.locator("#marks span")
+    assert mark.get_attribute("title") == f"style weight 100 from iteration {begun} on"
+    left = float(mark.evaluate("(mark) => parseFloat(mark.style.left)"))
+    assert left == pytest.approx(100 * begun / 4000, abs=0.01)
+
+
+@pytest.mark.provokes("429", "412")
+def test_a_change_from_elsewhere_is_no_obstacle_to_steering(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.act(job_id, "pause")
+    jobs.until_state(job_id, "paused")
+    page.route("**/events", lambda route: route.fulfill(status=429, json=TOO_MANY))
+    open_job(page, job_id)
+    page.clock.install()  # the page does not poll now
+    revision = {"If-Match": f'"{jobs.get(job_id)["revision"]}"'}
+    url = f"/v1/jobs/{job_id}"
+    assert jobs.client.patch(url, json={"tv_weight": 0}, headers=revision).is_success
+
+    page.locator("#steer").focus()
+    page.keyboard.press("End")
+    page.clock.run_for(1000)
+
+    job = jobs.until(job_id, lambda job: len(job["segments"]) == 2)
+    assert job["current"]["style_weight"] > 100
+
+
+def test_a_paused_job_shows_the_picture_of_its_iteration(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+
+    button(page, "Pause").click()
+
+    expect(page.locator("#job-state")).to_have_text("Paused")
+    iteration = jobs.get(job_id)["progress"]["iteration"]
+    place = page.locator("#frame-place")
+    expect(place).to_have_text(re.compile(f"^iteration {with_spaces(iteration)} of "))
+    expect_on_stage(page, f"/v1/jobs/{job_id}/frames/{iteration}")
+
+
+def with_spaces(number):
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def test_the_scrubber_shows_every_stored_frame_and_comes_back(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.until(job_id, lambda job: (job["preview"] or {}).get("iteration", 0) > 1)
+    jobs.act(job_id, "pause")
+    jobs.until_state(job_id, "paused")
+    frames = jobs.client.get(f"/v1/jobs/{job_id}/frames").json()["data"]
+    open_job(page, job_id)
+    scrubber = page.locator("#scrubber")
+    expect(scrubber).to_be_enabled()
+    assert page.locator("#loss-curve polyline").get_attribute("points").count(",") > 1
+
+    scrubber.focus()
+    page.keyboard.press("Home")
+    for frame in frames[:-1]:
+        shown = page.locator(f'#stage .pinned[src="{frame["url"]}"]')
+        expect(shown).to_be_visible()
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#stage .pinned")).to_have_count(0)
+
+    page.keyboard.press("Home")
+    page.get_by_role("button", name="To the latest").click()
+    expect(page.locator("#stage .pinned")).to_have_count(0)
+    expect(page.locator("#frame-word")).to_have_text("As it is now")
+    assert focused(page) == "scrubber"
+
+
+def test_cancel_asks_first_and_a_canceled_job_offers_a_retry_and_its_picture(
+    page, jobs
+):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+
+    button(page, "Cancel…").click()
+    expect(page.get_by_role("dialog", name="Cancel this picture?")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert (focused(page), jobs.get(job_id)["state"]) == ("cancel", "running")
+    button(page, "Cancel…").click()
+    page.get_by_role("button", name="Cancel the picture").click()
+
+    expect(page.locator("#job-state")).to_have_text("Canceled")
+    iteration = jobs.get(job_id)["progress"]["iteration"]
+    done = f"Iteration {with_spaces(iteration)} of {with_spaces(4000)}"
+    expect(page.locator("#numbers")).to_contain_text(done)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save the picture so far").click()
+    stem = "Cat-in-the-style-of-Strokes"
+    assert download.value.suggested_filename == f"{stem}-{iteration}.jpg"
+    button(page, "Try again").click()
+    page.wait_for_url(lambda url: job_id not in url)
+    child_id = page.url.rpartition("/")[2]
+    assert jobs.get(child_id)["parent"]["relation"] == "retry"
+    jobs.act(child_id, "cancel")
+
+
+def test_finish_says_the_size_and_can_go_on_to_the_full_one(page, jobs):
+    job_id = jobs.submit(max_edge=96, schedule=[[64, 300], [96, 50]])
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+
+    button(page, "Finish now…").click()
+
+    dialog = page.get_by_role("dialog", name="Which size do you want?")
+    expect(dialog).to_contain_text(
+        "64 \u00d7 43 px so far. Its full size is about 96 \u00d7 "
+    )
+    expect(dialog).to_contain_text("10 instead of 50 iterations")
+    dialog.get_by_role("button", name="Finish at full size").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#job-state")).to_have_text("Finished")
+    job = jobs.get(job_id)
+    assert (job["outputs"][0]["width"], job["progress"]["iteration"]) == (96, 310)
+
+
+def test_a_picture_that_was_saved_small_can_go_on_to_its_full_size(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+
+    button(page, "Finish now…").click()
+    page.get_by_role("button", name="Save at 64 \u00d7 43 px").click()
+
+    expect(page.locator("#job-state")).to_have_text("Finished")
+    assert focused(page) == "job-title"
+    done = with_spaces(jobs.get(job_id)["progress"]["iteration"])
+    ended = f"ended early at {done} of {with_spaces(4000)}"
+    expect(row(page, "Iterations")).to_have_text(ended)
+    expect(row(page, "Size")).to_have_text("64 \u00d7 43 px")
+    button(page, "Continue to full size").click()
+    page.wait_for_url(lambda url: job_id not in url)
+    child = jobs.get(page.url.rpartition("/")[2])
+    assert (child["parent"]["job_id"], child["parent"]["relation"]) == (job_id, "fork")
+    jobs.act(child["id"], "cancel")
+
+
+def test_the_focus_is_never_lost(page, jobs):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(page, job_id)
+
+    button(page, "Pause").press("Enter")
+    expect(page.locator("#job-state")).to_have_text("Paused")
+    assert focused(page) == "resume"
+    button(page, "Resume").press("Enter")
+    expect(page.locator("#job-state")).to_have_text("Painting")
+    assert focused(page) == "pause"
+    button(page, "Cancel…").press("Enter")
+    page.get_by_role("button", name="Cancel the picture").press("Enter")
+    expect(page.locator("#job-state")).to_have_text("Canceled")
+    assert focused(page) == "job-title"
+
+
+@pytest.mark.parametrize("width", WIDTHS_PX)
+def test_nothing_jumps_from_queued_over_live_to_the_result_and_on_reload(
+    page, jobs, width
+):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(SHIFTS)
+    holder = jobs.submit(**LONG)
+    jobs.until_painted(holder)
+    job_id = jobs.submit(**SHORT, seed=2)
+
+    open_job(page, job_id)
+    expect(page.locator("#job-state")).to_have_text("Waiting")
+    page.wait_for_load_state("load")
+    jobs.act(holder, "cancel")
+    expect(page.locator("#job-state")).to_have_text("Finished")
+    expect(page.locator("#compare")).to_be_visible()
+    live = page.evaluate("shifts")
+    page.reload()
+    expect(page.locator("#compare")).to_be_visible()
+    expect(page.locator("#gallery li").first).to_be_visible()
+    reloaded = page.evaluate("shifts")
+
+    assert max(live, reloaded) < 0.1, (live, reloaded)
+
+
+TOO_MANY = {"code": "too-many-streams", "status": 429, "title": "Too many streams"}
+
+
+def note_requests(page, job_id):
+    """Note each poll of a job and each stream of its events, with its Last-Event-ID."""
+    sent = []
+
+    def note(request):
+        if request.url.endswith((f"/v1/jobs/{job_id}", f"{job_id}/events")):
+            kind = "stream" if request.url.endswith("/events") else "poll"
+            sent.append((kind, request.headers.get("last-event-id")))
+
+    page.on("request", note)
+    return sent
+
+
+def test_a_job_is_followed_by_its_events_alone(page, jobs):
+    holder = jobs.submit(**LONG)
+    jobs.until_painted(holder)
+    job_id = jobs.submit(**SHORT, seed=3)
+    sent = note_requests(page, job_id)
+    open_job(page, job_id)
+    expect(page.locator("#job-state")).to_have_text("Waiting")
+    page.wait_for_timeout(3000)
+    waiting = [kind for kind, _ in sent]
+    jobs.act(holder, "cancel")
+    expect(page.locator("#job-state")).to_have_text("Finished")
+
+    assert waiting == ["stream"]
+    kinds = [kind for kind, _ in sent]
+    assert kinds.count("stream") == 1
+    assert kinds.count("poll") <= 3, "what a claim and an end tell"
+
+
+def test_a_stream_that_ends_before_it_tells_anything_is_opened_again(page, jobs):
+    opening = {"content_type": "text/event-stream", "body": "retry: 3000\n\n"}
+    page.route("**/events", lambda route: route.fulfill(**opening), times=1)
+
+    open_job(page, jobs.painted())
+
+    expect(page.locator("#job-state")).to_have_text("Finished")
+
+
+@pytest.mark.provokes("429")
+def test_without_a_stream_the_job_is_polled(page, jobs):
+    page.route("**/events", lambda route: route.fulfill(status=429, json=TOO_MANY))
+    job_id = jobs.submit(**SHORT, seed=4)
+
+    open_job(page, job_id)
+
+    expect(page.locator("#job-state")).to_have_text("Finished")
+
+
+@pytest.mark.provokes("ERR_INTERNET_DISCONNECTED", "ERR_FAILED")
+def test_after_an_outage_the_page_catches_up_and_meanwhile_says_so(page, jobs, farm):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    sent = note_requests(page, job_id)
+    open_job(page, job_id)
+    expect(button(page, "Pause")).to_have_attribute("aria-disabled", "false")
+
+    page.context.set_offline(True)
+    # Chromium keeps a stream that is open: this one ends as with the server.
+    jobs.act(job_id, "pause")
+    jobs.until_state(job_id, "paused")
+    expect(page.locator("#offline")).to_contain_text("The server cannot be reached")
+    pause = page.locator("#pause")
+    expect(pause).to_have_attribute("aria-disabled", "true")
+    pause.dispatch_event("click")
+    jobs.act(job_id, "resume")
+    jobs.until_state(job_id, "running")
+    page.context.set_offline(False)
+
+    expect(page.locator("#offline")).to_be_hidden()
+    expect(page.locator("#job-state")).to_have_text("Painting")
+    expect(pause).to_have_attribute("aria-disabled", "false")
+    assert [last for kind, last in sent if kind == "stream"][-1].isdigit()
+
+
+@pytest.mark.provokes("404")
+def test_an_unknown_job_is_no_empty_stage(page, jobs):
+    page.goto("/jobs/job_01JD0000000000000000000000")
+
+    expect(page.get_by_role("heading", name="There is no such picture")).to_be_visible()
+    expect(page.locator("#job")).to_be_hidden()
+    page.get_by_role("link", name="To the start").click()
+    expect(page.locator("#create")).to_be_visible()
+
+
+@pytest.mark.provokes("404")
+def test_a_mistyped_address_shows_a_page(page):
+    page.goto("/jbos")
+
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    page.get_by_role("link", name="To the start").click()
+    expect(page.locator("#create")).to_be_visible()
+
+
+STATES = {
+    "queued": "Waiting", "running": "Painting", "paused": "Paused",
+    "succeeded": "Finished", "canceled": "Canceled", "failed": "Failed",
+}  # fmt: skip
+
+
+def make(state, jobs, farm):
+    """A job in this state."""
+    if state == "succeeded":
+        return jobs.painted()
+    if state == "failed":
+        return jobs.failed(farm)
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    if state == "queued":
+        return jobs.submit(**LONG)
+    if state in {"paused", "canceled"}:
+        jobs.act(job_id, {"paused": "pause", "canceled": "cancel"}[state])
+        jobs.until_state(job_id, state)
+    return job_id
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_is_accessible_and_fits_every_screen(axe_page, jobs, farm, state):
+    job_id = make(state, jobs, farm)
+
+    open_job(axe_page, job_id)
+
+    expect(axe_page.locator("#job-state")).to_have_text(STATES[state])
+    axe_page.wait_for_timeout(500)  # its pictures
+    assert_accessible(axe_page)
+    assert_fits(axe_page)
+
+
+@pytest.mark.parametrize("question", ["Finish now…", "Cancel…"])
+def test_each_question_is_accessible(axe_page, jobs, question):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    open_job(axe_page, job_id)
+
+    button(axe_page, question).click()
+
+    expect(axe_page.get_by_role("dialog")).to_be_visible()
+    assert_accessible(axe_page)
+    assert_fits(axe_page)
+
+
+def test_a_job_is_named_in_the_title_of_the_page(page, jobs):
+    open_job(page, jobs.painted())
+
+    expect(page).to_have_title("Finished · Impasto")
+    expect(page.get_by_role("heading", name=NAME)).to_be_visible()
