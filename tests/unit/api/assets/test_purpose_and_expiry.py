@@ -128,7 +128,6 @@ def test_a_picture_that_comes_back_is_as_new(client, upload, a_picture):
         ({"expires_in": "0"}, "/expires_in"),
         ({"expires_in": "-1"}, "/expires_in"),
         ({"expires_in": "1.5"}, "/expires_in"),
-        ({"expires_in": "1e3"}, "/expires_in"),
         ({"expires_in": "٣"}, "/expires_in"),
         ({"expires_in": str(MAX_EXPIRES_IN + 1)}, "/expires_in"),
         ({"expires_in": "9" * 5000}, "/expires_in"),

@@ -74,7 +74,8 @@ def test_the_memory_a_job_needs_is_estimated(api):
         needs = [session.get(Job, one).need_bytes for one in (small, large)]
     for side, need in zip((64, 1024), needs, strict=True):
         state = 300_000_000 + side**2 * (12 + 24 + 4) * 12
-        assert need == round((state + 300_000_000) / 0.8)
+        whole, smallest_tile = round(side**2 * 300_000_000 / 320**2), 300_000_000
+        assert need == round((state + min(whole, smallest_tile)) / 0.8)
 
 
 def test_the_bell_is_rung_once_the_row_is_there(api):
