@@ -46,14 +46,22 @@ class WorkerEstimate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     device: str = Field(description="cpu, cuda or mps")
-    setup: str = Field(description="all that the pace depends on")
+    setup: str = Field(description="device and settings that the pace depends on")
     count: int = Field(description="live workers of this kind")
-    device_mb: int = Field(description="memory of one of them")
-    fits: bool = Field(description="whether its memory suffices, in tiles if need be")
-    peak_mb: int | None = Field(description="memory taken there; null: it does not fit")
-    seconds: float | None = Field(description="null: nothing was measured there yet")
-    low_s: float | None = Field(description="nine times of ten, it is between this")
-    high_s: float | None = Field(description="and this")
+    device_mb: int = Field(description="memory of one such device")
+    fits: bool = Field(description="true: its memory is enough, in tiles if necessary")
+    peak_mb: int | None = Field(
+        description="memory that the job takes there; null: it does not fit"
+    )
+    seconds: float | None = Field(
+        description="duration; null: no job was measured there yet"
+    )
+    low_s: float | None = Field(
+        description="lower bound of seconds, right in 9 of 10 cases"
+    )
+    high_s: float | None = Field(
+        description="upper bound of seconds, right in 9 of 10 cases"
+    )
 
 
 class EqualJob(BaseModel):
@@ -105,22 +113,26 @@ class Estimate(BaseModel):
     )
 
     object: Literal["estimate"] = "estimate"
-    width: int = Field(description="of the result, px")
+    width: int = Field(description="width of the result, px")
     height: int
     iterations: int
-    megapixel_iterations: float = Field(description="the work, over all scales")
+    megapixel_iterations: float = Field(description="work of all scales")
     need_mb: int = Field(
-        description="memory that it takes at least, in small tiles if need be; "
-        "a device must have a quarter more"
+        description="minimum memory, in small tiles if necessary; a device must have a "
+        "quarter more"
     )
-    fits: bool = Field(description="whether a live worker can take it")
+    fits: bool = Field(description="true: a live worker can run the job")
     largest_max_edge: int | None = Field(
-        description="the largest that fits a live worker; null: this one does, or none"
+        description="largest max_edge that fits a live worker; null: the requested one "
+        "fits, or none does"
     )
     workers: list[WorkerEstimate]
-    queue: QueuePlace = Field(description="where it would stand, and when it would run")
+    queue: QueuePlace = Field(
+        description="place in the queue and times that the job would have now"
+    )
     equal_job: EqualJob | None = Field(
-        description="what `reuse: finished_or_active` would answer instead of a new job"
+        description="job that `reuse: finished_or_active` would return instead of a "
+        "new one"
     )
 
 

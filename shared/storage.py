@@ -151,7 +151,7 @@ def _translate_errors(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise BlobMissing(f"blob {key!r} does not exist") from error
+        raise BlobMissing(f"the stored file {key!r} does not exist") from error
     except OSError as error:
         kind = StorageFull if error.errno in _FULL_ERRNOS else StorageError
         raise kind(f"blob {key!r}: {error.strerror}") from error

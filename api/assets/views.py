@@ -50,8 +50,8 @@ class AssetsQuery(PageQuery):
 
     purpose: Purpose | None = Field(
         default=None,
-        description="those that were sent for this; `shipped`: those that "
-        "explorations took from Impasto itself, which are not listed otherwise",
+        description="only pictures with this purpose; `shipped`: pictures of Impasto "
+        "that explorations used, which are not listed by default",
     )
 
 

@@ -69,9 +69,9 @@ class EventsQuery(Query):
         default=None,
         ge=0,
         lt=2**63,
-        description="last `seq` that you have; a stream without it begins now",
+        description="last `seq` that you received; a stream without it begins now",
     )
-    limit: int = Field(default=100, ge=1, le=200, description="events per page")
+    limit: int = Field(default=100, ge=1, le=200, description="maximum events per page")
 
 
 def _check_job_count(text: str) -> str:

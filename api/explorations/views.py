@@ -14,7 +14,9 @@ from api.idempotency import idempotent
 from api.job_view.schemas import JobObject
 from api.jobs.long_poll import respond_to_submission
 
-blueprint = make_blueprint("explorations", "What excites the units of a network.")
+blueprint = make_blueprint(
+    "explorations", "Explorations of what the units of a network respond to."
+)
 
 
 @post(

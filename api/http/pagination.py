@@ -85,14 +85,14 @@ class PageQuery(Query):
 
     fields: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
         default=[],
-        description="only these members of each item, repeated or with commas between "
-        "them; the others are left out",
+        description="members of each item to return, repeated or separated by commas; "
+        "default: all",
     )
-    limit: int = Field(default=50, ge=1, le=200, description="rows per page, at most")
+    limit: int = Field(default=50, ge=1, le=200, description="maximum items per page")
     cursor: str | None = Field(
         default=None,
-        description="`next_cursor` of a page: it knows the filters of its list, which "
-        "need not be sent again",
+        description="`next_cursor` of the previous page; it contains the filters of "
+        "the list, so that they need not be sent again",
     )
 
     @field_validator("fields")

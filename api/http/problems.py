@@ -74,9 +74,9 @@ class Problem(ResponseModel):
     code: str = Field(description="stable name of this type of problem")
     request_id: str
     retryable: bool = Field(description="the same request may succeed later")
-    hint: str = Field(default="", description="what you can do")
+    hint: str = Field(default="", description="next step for the client or its user")
     errors: list[FieldProblem] = Field(
-        default=[], description="every wrong value of the request"
+        default=[], description="all invalid values of the request"
     )
     state: str | None = Field(
         default=None, description="state of the job, if it is the reason"
@@ -85,7 +85,7 @@ class Problem(ResponseModel):
         default=None, description="actions that are possible in this state"
     )
     checkpoints: list[int] | None = Field(
-        default=None, description="iterations that the job can be forked from"
+        default=None, description="iterations from which the job can be forked"
     )
     scope: str | None = Field(
         default=None, description="scope that the key lacks, if it is the reason"
@@ -94,7 +94,8 @@ class Problem(ResponseModel):
         default=None, description="ids of jobs that need the picture"
     )
     cap: Literal["owner", "server"] | None = Field(
-        default=None, description="which limit of streams and long polls is reached"
+        default=None,
+        description="limit of streams and long polls that is reached: owner or server",
     )
     most: int | None = Field(default=None, description="value of this limit")
 

@@ -35,7 +35,7 @@ class FramePath(JobPath):
     iteration: int = Field(
         ge=0,
         le=MAX_ITERATIONS,
-        description="one of those in the list of frames",
+        description="iteration in the list of frames",
     )
 
 

@@ -215,7 +215,9 @@ def store_frame_as_asset(
     return add_picture(dependencies, owner_id, upload)
 
 
-blueprint = make_blueprint("actions", "What may be asked of a job, by its state.")
+blueprint = make_blueprint(
+    "actions", "Actions on jobs; the state of a job decides which are possible."
+)
 
 
 @post(

@@ -31,7 +31,7 @@ from shared.queries.jobs import get_frame, read_frames, read_latest_frame
 if TYPE_CHECKING:
     from shared.db.models.jobs import Frame, Job
 
-blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
+blueprint = make_blueprint("frames", "Previews of jobs, by iteration.")
 
 _REVALIDATE = "private, no-cache"  # a resumed job may write the frame again
 

@@ -105,10 +105,12 @@ class LineageJob(ResponseModel):
     state: JobState
     parent_id: str | None
     relation: Relation | None
-    iteration: int | None = Field(description="of the parent, where this job starts")
+    iteration: int | None = Field(
+        description="iteration of the parent from which this job continues"
+    )
     created_at: datetime
     deleted: bool
-    url: str | None = Field(description="null: it was deleted")
+    url: str | None = Field(description="null: the picture was deleted")
 
 
 class JobLineage(ResponseModel):
@@ -116,11 +118,11 @@ class JobLineage(ResponseModel):
 
     job_id: str
     data: list[LineageJob]
-    more: bool = Field(description="whether there are more than listed")
+    more: bool = Field(description="true: the lineage has more jobs than are listed")
 
 
 class ManifestPicture(ResponseModel):
-    """An input picture of a job."""
+    """Input picture of a job, with its digest."""
 
     role: str
     position: int
@@ -130,18 +132,20 @@ class ManifestPicture(ResponseModel):
     width: int
     height: int
     asset_id: str
-    url: str | None = Field(description="null: it was deleted")
+    url: str | None = Field(description="null: the picture was deleted")
 
 
 class ManifestResult(ResponseModel):
-    """The result of a job."""
+    """Result of a job, with its digest."""
 
     sha256: str
     bytes: int | None
     media_type: str
     width: int | None
     height: int | None
-    url: str | None = Field(description="null: its retention ended")
+    url: str | None = Field(
+        description="null: deleted because its retention time is over"
+    )
 
 
 class Manifest(ResponseModel):
@@ -197,25 +201,31 @@ class Manifest(ResponseModel):
     job_id: str
     kind: JobKind
     state: JobState
-    params: DocumentedParams = Field(description="without ids of pictures")
+    params: DocumentedParams = Field(description="parameters without ids of pictures")
     params_digest: str | None = Field(
-        description="the same for equal work of this version; null: steered, or a child"
+        description="equal for jobs of this version that compute the same picture; "
+        "null: the job was steered, or continues another job"
     )
     segments: list[dict[str, Any]]
     inputs: dict[str, list[str]] = Field(
-        description="SHA-256 by role, in order; of the weights once they are known"
+        description="SHA-256 of the pictures by role, in order; and of the weights "
+        "once a worker has reported it"
     )
     pictures: list[ManifestPicture]
-    iterations: int = Field(description="done, of those that were planned")
+    iterations: int = Field(
+        description="number of iterations done; fewer than planned after a finish"
+    )
     planned: int
     completion: Completion | None
     exact: bool | None
-    exact_reason: str | None = Field(description="why it is not exact")
+    exact_reason: str | None = Field(description="why the result is not exact")
     made_with: dict[str, str] | None = Field(
-        description="device, threads, versions; null until it has succeeded"
+        description="device, threads and versions; null until the job has succeeded"
     )
     result: ManifestResult | None
-    outputs: dict[str, str] = Field(description="SHA-256 by name, where there are some")
+    outputs: dict[str, str] = Field(
+        description="SHA-256 of other files of the job, by name"
+    )
     parent: dict[str, Any] | None
 
 
@@ -351,7 +361,7 @@ def _parent(job: Job) -> dict[str, Any] | None:
     }
 
 
-blueprint = make_blueprint("history", "How jobs went, and how to do them again.")
+blueprint = make_blueprint("history", "Metrics, log, lineage and manifest of jobs.")
 
 _MAX_SEQUENCE = 2**63 - 1
 
@@ -367,9 +377,14 @@ class MetricsQuery(Query):
 class JobLogQuery(Query):
     """Query parameters of the log: its range and format."""
 
-    since: int = Field(default=0, ge=0, le=_MAX_SEQUENCE, description="a `next_since`")
+    since: int = Field(
+        default=0,
+        ge=0,
+        le=_MAX_SEQUENCE,
+        description="`next_since` of the previous page",
+    )
     limit: int = Field(
-        default=200, ge=1, le=1000, description="events per page, at most"
+        default=200, ge=1, le=1000, description="maximum events per page"
     )
     format: Literal["json", "text"] = Field(
         default="json", description="format of the response"

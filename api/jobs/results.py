@@ -83,7 +83,7 @@ def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
     return opaque
 
 
-blueprint = make_blueprint("results", "What jobs have made.")
+blueprint = make_blueprint("results", "Results and other files of jobs.")
 
 _RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
 _IMMUTABLE = "private, max-age=31536000, immutable"
@@ -93,10 +93,15 @@ class ResultQuery(Query):
     """Query parameters of the result: its format and size, by default as made."""
 
     format: ResultFormat | None = Field(
-        default=None, description="default: by Accept, or as the job made it"
+        default=None,
+        description="format of the picture; default: by Accept, or the format of the "
+        "job",
     )
     max_edge: int | None = Field(
-        default=None, ge=16, le=8192, description="long side in px; never enlarged"
+        default=None,
+        ge=16,
+        le=8192,
+        description="maximum long side, px; the picture is never enlarged",
     )
 
 

@@ -33,14 +33,16 @@ if TYPE_CHECKING:
 
     from shared.db.models.jobs import Job
 
-blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
+blueprint = make_blueprint("jobs", "Jobs: submit, list, read and delete them.")
 
 
 class JobQuery(Query):
     """Query parameters of a job: what a long poll waits for."""
 
     until: Literal["terminal"] | None = Field(
-        default=None, description="with `Prefer: wait`: its end, whatever is new before"
+        default=None,
+        description="with `Prefer: wait`: wait for the end of the job, not for the "
+        "next change",
     )
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from shared.db.models.auth import ApiKey
 
-blueprint = make_blueprint("keys", "Who may ask, and for how much.")
+blueprint = make_blueprint("keys", "API keys and the limits of their owners.")
 
 
 class KeyPath(BaseModel):

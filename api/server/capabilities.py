@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from shared.db.models.workers import Worker
 
-blueprint = make_blueprint("capabilities", "What this server can do.")
+blueprint = make_blueprint(
+    "capabilities", "Networks, formats, devices and limits of the server."
+)
 
 _CREDITS = [
     {

@@ -11,7 +11,7 @@ from api.http.responses import add_etag, json_response
 from api.http.routes import get, make_blueprint
 from api.server.schemas import SERVER_URLS, Entry
 
-blueprint = make_blueprint("entry", "Where everything begins.")
+blueprint = make_blueprint("entry", "Entry of the API.")
 
 
 @get(blueprint, "/v1", ETAG, s200=Entry)

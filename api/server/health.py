@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-blueprint = make_blueprint("health", "Whether the server lives, and can take jobs.")
+blueprint = make_blueprint("health", "Liveness and readiness of the server.")
 
 _OK, _DOWN, _FULL, _OFF = "ok", "down", "full", "off"
 

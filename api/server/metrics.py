@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
 
-blueprint = make_blueprint("metrics", "Figures for whoever watches the farm.")
+blueprint = make_blueprint("metrics", "Metrics of the farm, for Prometheus.")
 
 _MEDIA_TYPE = "text/plain"
 # Anything may be sent as a method, and each label takes memory for good.
