@@ -1,4 +1,4 @@
-"""/v1/explorations: submit jobs that show what the layers of a network respond to."""
+"""View of /v1/explorations: submits jobs that show what layers respond to."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ blueprint = make_blueprint(
 )  # fmt: skip
 @idempotent
 def explore() -> Response:
-    """Submit a job of kind explore: pictures, or none for the shipped set; layers.
+    """Submit a job of kind explore: layers, and pictures; default: the shipped photos.
 
-    200: with `reuse`, an equal job was found. `Prefer: wait=N` as of POST /v1/jobs.
+    200: with `reuse`, an equal job was found. `Prefer: wait=N` works as in POST
+        /v1/jobs.
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     submitted = submit_exploration(dependencies, owner_id, request)

@@ -38,7 +38,7 @@ def _check_date_time(text: object) -> object:
 
 
 def _parse_states(value: object) -> list[JobState]:
-    """Parse states, also several separated by commas, and `active`."""
+    """Parse states, which may be separated by commas, and `active`."""
     texts = value if isinstance(value, list | tuple) else [value]
     names = [name.strip() for text in texts for name in str(text).split(",")]
     states: set[str] = set()

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class MetricPoint(ResponseModel):
-    """The losses after one iteration; null means not a number (it diverged)."""
+    """Losses after one iteration; null is not a number, after the job diverged."""
 
     model_config = with_example(
         {
@@ -70,7 +70,7 @@ class MetricPoint(ResponseModel):
 
 
 class Metrics(ResponseModel):
-    """The losses of a job; long histories are thinned evenly and keep the latest."""
+    """Losses of a job; long histories have evenly spread points and the latest."""
 
     job_id: str
     data: list[MetricPoint]
@@ -84,7 +84,7 @@ class Log(ResponseModel):
 
 
 class LineageJob(ResponseModel):
-    """A job in the lineage of another."""
+    """Job in the lineage of another job."""
 
     model_config = with_example(
         {
@@ -114,7 +114,7 @@ class LineageJob(ResponseModel):
 
 
 class JobLineage(ResponseModel):
-    """A job with its ancestors and descendants, oldest first."""
+    """Lineage of a job: the job, its ancestors and descendants, oldest first."""
 
     job_id: str
     data: list[LineageJob]
@@ -254,7 +254,7 @@ def format_log_line(event: LoggedEvent) -> str:
 
 
 def serialize_lineage(job_id: str, jobs: Iterable[Job], *, more: bool) -> JobLineage:
-    """Convert the rows of the relatives of a job to its lineage."""
+    """Convert the rows of the jobs of a lineage to its response."""
     return JobLineage(
         job_id=job_id, data=[_lineage_job(job) for job in jobs], more=more
     )
@@ -311,7 +311,7 @@ def _segments(job: Job, details: JobDetails) -> list[dict[str, Any]]:
 def _inputs(
     digests_by_role: dict[str, str] | None, pictures: Iterable[tuple[JobInput, Asset]]
 ) -> dict[str, list[str]]:
-    """Return digests by role, as the worker reported them, else those of the rows."""
+    """Return digests by role, from the worker's report if possible, else from rows."""
     if digests_by_role is not None:
         return {role: digests.split(",") for role, digests in digests_by_role.items()}
     inputs: dict[str, list[str]] = {}

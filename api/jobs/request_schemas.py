@@ -100,7 +100,7 @@ Metadata = Annotated[
         examples=[{"order": "42"}],
     ),
 ]
-# The column has numbers.
+# The column stores numbers.
 Priority = Annotated[PriorityWord, PlainSerializer(PRIORITIES.__getitem__)]
 ReuseWord = Annotated[
     Literal["never", "finished", "finished_or_active"],
@@ -125,9 +125,9 @@ Deadline = Annotated[
 
 
 class JobOptions(RequestBody):
-    """Options of any job besides its parameters.
+    """Options of a job of any kind, besides its parameters.
 
-    An option is the column of its name or serialization alias in the table of jobs.
+    The name or serialization alias of an option is its column in the table of jobs.
     """
 
     name: Name = None
@@ -180,7 +180,7 @@ class StyleJobOptions(JobOptions):
 
 
 class PictureRef(ImageRef):
-    """A picture by the id of its asset, or by the SHA-256 of a file of the form."""
+    """Reference to a picture: id of an asset, or SHA-256 of a file of the form."""
 
     @model_validator(mode="before")
     @classmethod
@@ -228,7 +228,7 @@ class StyleOfRequest(StyleImage):
 
 
 class JobRequest(StyleJobOptions, StyleParams):
-    """A job whose pictures are assets.
+    """JSON body that submits a job; its pictures are assets.
 
     Parameters are members beside the options, or in `params` as in the job object.
     """
@@ -347,7 +347,8 @@ def _misfits(
             for item in error.errors(include_url=False, include_context=False):
                 field = str(item["loc"][0])
                 name = "iterations" if field == "schedule" else field
-                # A weight that was 0 before may be at fault with a changed one.
+                # The cause may be an unchanged weight of 0, so the field may be missing
+                # here.
                 location: list[int | str] = [index, "changes"]
                 location += [name] if name in changed else []
                 message = item["msg"].removeprefix("Value error, ")
@@ -502,7 +503,7 @@ class ExtendBody(RequestBody):
 
 
 class RetryBody(RequestBody):
-    """Body of a retry: where it starts."""
+    """Body of a retry: whether it continues from a checkpoint."""
 
     model_config = with_example({"from": "start"})
 

@@ -1,4 +1,4 @@
-"""/v1: where a client that knows nothing begins."""
+"""View of /v1: the entry of the API, with the URLs of its resources."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ blueprint = make_blueprint("entry", "Entry of the API.")
 
 @get(blueprint, "/v1", ETAG, s200=Entry)
 def show_entry() -> Response:
-    """Tell where everything begins; without a key, as nothing here is anybody's."""
+    """Return the URLs of all resources; needs no key, since they are no secret."""
     return add_etag(json_response(Entry(version=version("impasto"), urls=SERVER_URLS)))
