@@ -1,4 +1,4 @@
-"""/v1/estimates: how long a job would take and when it would run, if submitted now."""
+"""View of /v1/estimates: duration, memory and start of a job that is not submitted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class WorkerEstimate(BaseModel):
 
 
 class EqualJob(BaseModel):
-    """A job of the caller with the same work."""
+    """Job of the caller that computes the same picture."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,7 +75,7 @@ class EqualJob(BaseModel):
 
 
 class Estimate(BaseModel):
-    """How long a job would take, what it would need, and when it would run."""
+    """Estimate of the duration, memory and start of a job."""
 
     model_config = with_example(
         {
@@ -193,7 +193,7 @@ def _equal_job(database: Database, owner_id: str, digest: str) -> EqualJob | Non
         return None
     try:
         view = read_job_object(database, get_job(database, owner_id, job_id))
-    except (JobNotFound, JobPurged):  # deleted in between
+    except (JobNotFound, JobPurged):  # the job was deleted meanwhile
         return None
     return EqualJob(id=view.id, state=view.state, urls=view.urls)
 
@@ -245,13 +245,15 @@ def _seconds_range(span: DurationRange | None) -> Mapping[str, object]:
 
 
 def _result_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """Scale a size to a long side of `edge` px, rounded as the engine does."""
+    """Return a size scaled to a long side of `edge` px, rounded as in the engine."""
     longest = max(size)
     width, height = (max(1, round(side * edge / longest)) for side in size)
     return width, height
 
 
-blueprint = make_blueprint("estimates", "What jobs would take.")
+blueprint = make_blueprint(
+    "estimates", "Duration, memory and start of a job before its submission."
+)
 
 
 @post(blueprint, "/v1/estimates", form=JobForm, json=JobRequest, s200=Estimate)
@@ -259,8 +261,9 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.
 
-    Takes and validates the same body as `POST /v1/jobs`, and creates nothing. The rate
-    limit counts it as a submission, since pictures are decoded.
+    The body is the same as that of `POST /v1/jobs`, and is validated. Nothing is
+    created. The rate limit counts the request as a submission, since its pictures are
+    decoded.
     """
     return json_response(
         build_estimate(current_dependencies(), current_owner_id(), request)

@@ -1,4 +1,4 @@
-"""/v1/queue: queued and running jobs, workers, and the wait of a new job."""
+"""View of /v1/queue: queued and running jobs, workers, and the wait of a new job."""
 
 from __future__ import annotations
 

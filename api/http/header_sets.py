@@ -14,7 +14,7 @@ _ASCII = "^[!-~]([ -~]*[!-~])?$"  # HTTP drops spaces at both ends
 
 @dataclass(frozen=True, slots=True)
 class HeaderSet:
-    """Headers that several operations have in common, for the OpenAPI document.
+    """Headers shared by several operations, for the OpenAPI document.
 
     Attributes:
         request: Headers that requests may have.

@@ -43,7 +43,7 @@ class FieldProblem(ResponseModel):
 
 
 class Problem(ResponseModel):
-    """Problem document of a failed request: RFC 9457, with additions."""
+    """Problem document of a failed request (RFC 9457), with further members."""
 
     model_config = with_example(
         {
@@ -116,7 +116,7 @@ _HTTP_ERRORS: dict[int | None, type[ImpastoError]] = {
 
 
 def list_problem_types() -> list[type[ImpastoError]]:
-    """Return the first class of each code that the API answers with, by status."""
+    """Return the first class of each code in responses of the API, by status."""
     types: dict[tuple[int, str], type[ImpastoError]] = {}
     for error in list_error_classes():
         if error.status is not None:
@@ -141,10 +141,10 @@ def register_problem_handlers(app: Flask) -> None:
 
 
 def error_response(error: ImpastoError) -> Response:
-    """Build the response to an error that was raised on purpose.
+    """Build the response to an expected error.
 
-    The text of an error of the server may name hosts, users and files: it is logged,
-    and the client gets the title instead.
+    The message of a server error may name hosts, users and files. So it is logged, and
+    the client gets the title instead.
     """
     if error.status is None:
         return _handle_unexpected(error)
@@ -164,7 +164,7 @@ def problem_response(
 
     Args:
         error: Error that has the code, the title and the other members.
-        detail: Problem in this request.
+        detail: Description of the problem in this request.
         status: HTTP status, or None for that of the error.
         members: Further members of the document, or None for those of the error.
     """
@@ -216,7 +216,7 @@ def http_error_response(error: HTTPException) -> Response:
     response = problem_response(kind(detail, hint=hint), detail, error.code)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
-            response.headers[name] = value  # Allow, for one
+            response.headers[name] = value  # such as Allow
     return response
 
 

@@ -95,7 +95,7 @@ class SubmissionContent:
         return request
 
     def _origin(self, pointer: str) -> str:
-        """Return the pointer of the request to a value of the body, or to its parent."""
+        """Return the request's pointer to a value of the body, or to its parent."""
         outer, inner = pointer, ""
         while outer and outer not in self.pointers:
             outer, _, step = outer.rpartition("/")

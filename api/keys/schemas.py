@@ -190,7 +190,7 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
     """Read the request for a key, and check that it has no more rights than the caller.
 
     Raises:
-        MalformedJson: There is no body, or it is not strict JSON.
+        MalformedJson: The body is missing or not strict JSON.
         InvalidParams: Values are wrong or unknown.
         ForbiddenScope: The caller may not create this key.
     """
@@ -225,7 +225,7 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
 def _exceeding_fields(
     json_body: Mapping[str, Any], caller: Caller
 ) -> list[tuple[Scope, FieldError]]:
-    """Return the requested rights that the caller lacks, with the scope for each."""
+    """Return the requested rights that the caller lacks, with their scopes."""
     code = ForbiddenScope.code
     exceeding = [
         (Scope.ADMIN, FieldError(f"/{name}", code, f"only an admin's key sets {name}"))

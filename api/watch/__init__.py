@@ -1,1 +1,1 @@
-"""Watcher: one thread that reads new rows for the streams and long polls of a process."""
+"""Watcher: one thread that reads new rows for all streams and long polls."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GAP_WAIT_SECONDS = 1.0  # delay of later events while one is missing
 GAP_EXPIRY_SECONDS = 60.0  # time after which a missing event is given up
-MAX_GAP = 500  # missing numbers of one gap; longer gaps are not queried
+MAX_GAP = 500  # maximum missing numbers that are queried per gap
 
 
 class ReorderBuffer:

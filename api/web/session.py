@@ -1,6 +1,7 @@
 """Views of /session: log in to the page with a key, and log out.
 
-The cookie is HttpOnly, so that scripts cannot read it."""
+The cookie is HttpOnly, so that scripts cannot read it.
+"""
 
 from __future__ import annotations
 
