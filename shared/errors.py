@@ -30,7 +30,7 @@ class ImpastoError(Exception):
 
     Attributes:
         code: Stable name; part of the public API, also as `error.code` of a job.
-        status: HTTP status of the answer, or None if no request is answered with it.
+        status: HTTP status of the response, or None if no response has this error.
         title: First line of the docstring of the class.
         retryable: True if the same request or job may succeed later without a change.
         retry_after_seconds: Seconds after which a retry may succeed, if known.
@@ -209,7 +209,7 @@ class IdempotencyInProgress(
     hint = "send the same request again; it gets the answer of the first"
 
 
-# --- Who asks, and how often
+# --- Authentication and rate limits
 
 
 class Unauthenticated(ImpastoError, code="unauthenticated", status=401):
