@@ -74,9 +74,7 @@ def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
     try:
         with _SERVER.connect() as connection, connection.makefile("rb") as answer_file:
             connection.settimeout(_WALL_SECONDS)
-            with suppress(
-                ConnectionError
-            ):  # the process may end before it has read the file
+            with suppress(ConnectionError):  # the process may end before that
                 connection.sendall(f"{task} {max_pixels}\n".encode() + data)
                 connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):
@@ -100,9 +98,7 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._control = socket.socket(
-            socket.AF_UNIX
-        )  # replaced when the process starts
+        self._control = socket.socket(socket.AF_UNIX)  # replaced at the start
         self._process: subprocess.Popen[bytes] | None = None
 
     def connect(self) -> socket.socket:

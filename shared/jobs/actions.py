@@ -178,9 +178,7 @@ def _withdrawn_requests(state: JobState) -> dict[str, Any]:
 
 def _is_applicable(job: Job, action: Action) -> bool:
     if job.purge_requested_at is not None:
-        return (
-            action is Action.CANCEL
-        )  # for all other actions, the job counts as deleted
+        return action is Action.CANCEL  # for other actions, the job counts as deleted
     return job.kind == JobKind.STYLE or action not in STYLE_ONLY_ACTIONS
 
 

@@ -90,9 +90,7 @@ def update_job(
             columns["iterations"] = _count_planned_iterations(
                 session, job, change.params
             )
-            columns["params_digest"] = (
-                None  # no other job computes the same picture now
-            )
+            columns["params_digest"] = None  # no other job has an equal result now
             _add_segment(session, job, params)
         detail = {**params, **attributes}
         transition(db, session, job, Action.STEER, job.state, detail=detail, **columns)

@@ -131,9 +131,7 @@ class MaintenanceLoop:
             self._database_time = database_now - elapsed
         jump = database_now - self._database_time - elapsed
         lease = self._settings.lease_seconds
-        if (
-            elapsed > lease + self._settings.rescue_seconds
-        ):  # includes the pause between rounds
+        if elapsed > lease + self._settings.rescue_seconds:  # with the pause of a round
             self._stable_since = now
         elif abs(jump) > (CLOCK_SLACK - 1) * lease:
             log.warning("clock_jumped", seconds=jump)
