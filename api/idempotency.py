@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 REPLAYED_HEADER = "Idempotency-Replayed"
 
-# Errors that a later request would get, too. After other errors the request may be #
+# Errors that a later request would get, too. After other errors the request may be
 # repeated, since the state of a job, a queue or a server changes.
 _FINAL_STATUSES = {
     HTTPStatus.BAD_REQUEST,

@@ -1,4 +1,4 @@
-"""Saving of downloads: the target is checked before, and written atomically."""
+"""Atomic saving of downloads, with an earlier check of the target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def require_writable(path: Path) -> None:
-    """Check that a picture can be saved as `path`, before hours go into making it.
+    """Check that a picture can be saved as `path`, before its job is submitted.
 
     Raises:
         CannotSave: The folder is missing or not writable, or `path` is a folder.
@@ -31,7 +31,7 @@ def require_writable(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder that files will go to, before hours go into making them.
+    """Create the folder for files, before their job is submitted.
 
     Raises:
         CannotSave: The folder cannot be created or written.
@@ -44,7 +44,7 @@ def make_folder(folder: Path) -> None:
 
 
 def safe_file_name(name: str) -> str:
-    """Return the last part of a name from the server: never a path elsewhere."""
+    """Return the last part of a name from the server, which is no path."""
     file_name = Path(name).name
     if not file_name or file_name == "..":
         raise CannotSave(f"cannot save {name!r}: it is not the name of a file")
@@ -64,7 +64,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as target:
             yield target
-        temporary.chmod(0o644)  # mkstemp is stricter than a picture needs
+        temporary.chmod(0o644)  # mkstemp allows only the owner to read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -76,10 +76,10 @@ async def save_download(
     path: Path,
     query: Mapping[str, str | None] | None = None,
 ) -> Path:
-    """Download a file; `path` never holds half of it.
+    """Download a file; the file at `path` is always complete.
 
     Raises:
-        CannotSave: The file system refuses it.
+        CannotSave: The file cannot be written.
     """
     require_writable(path)
     try:

@@ -232,7 +232,7 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def _sqlite_engine(url: URL, begin: str | None, busy_seconds: float) -> Engine:
-    """Create the engine of SQLite; `begin` begins transactions, and None begins none."""
+    """Create the engine of SQLite; `begin` begins transactions, if not None."""
     engine = create_engine(
         url,
         connect_args={"timeout": busy_seconds},

@@ -63,7 +63,7 @@ def inspect_image(data: bytes, max_pixels: int) -> ImageInfo:
         require_still_image(image)
         width, height = image.size
         image.draft(None, (1, 1))  # JPEG: reads all bytes, decodes 1/64 of the pixels
-        # Before the EXIF data are read, since Pillow then loads a PNG and ignores #
+        # Before the EXIF data are read, since Pillow then loads a PNG and ignores
         # damage.
         image.load()
         _check_visible(image)

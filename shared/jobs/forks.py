@@ -128,7 +128,7 @@ def extend(
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
-        # Locked before the requirements are checked, since the cleaner may drop the #
+        # Locked before the requirements are checked, since the cleaner may drop the
         # checkpoints meanwhile.
         checkpoints = _lock_checkpoints(session, parent.id)
         resolve_action(session, parent, Action.EXTEND)

@@ -108,7 +108,7 @@ def drop_expired_assets(db: Database) -> list[str]:
         if not ids:
             return []
         # An upload or a submission locks an asset before its use. So assets are locked
-        # # here, too, and the condition is checked again.
+        # here, too, and the condition is checked again.
         candidates = select(Asset).where(Asset.id.in_(ids)).order_by(Asset.id)
         session.scalars(candidates.with_for_update()).all()
         keys = []

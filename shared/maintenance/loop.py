@@ -141,8 +141,8 @@ class MaintenanceLoop:
 
     def _may_rescue(self) -> bool:
         # During an outage workers could not renew their leases, and after a jump of the
-        # # clock leases seem expired. So workers get time to renew their leases before
-        # # any job is rescued.
+        # clock leases seem expired. So workers get time to renew their leases before
+        # any job is rescued.
         stable_seconds = self._clock.monotonic() - self._stable_since
         return stable_seconds > self._settings.lease_seconds
 

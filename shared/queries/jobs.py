@@ -98,7 +98,7 @@ def read_jobs(db: Database, job_ids: Collection[str]) -> list[Job]:
 def read_unfinished_jobs(db: Database, owner_id: str, limit: int) -> list[Job]:
     """Read at most `limit` unfinished jobs of an owner, oldest first."""
     # Concatenated with an empty text, so that SQLite uses the index by state. Most jobs
-    # # of an owner have ended, and the index by owner would read all of them.
+    # of an owner have ended, and the index by owner would read all of them.
     of_owner = Job.owner_id.concat("") == owner_id
     active = [state for state in JobState if state not in TERMINAL]
     with db.read() as session:

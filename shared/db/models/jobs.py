@@ -134,8 +134,8 @@ class Job(Base):
     )
     state_reason: Mapped[StateReason | None] = mapped_column(enum_column(StateReason))
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
-    # Number of visible changes, without queue place and progress below a percent. #
-    # Each UPDATE adds 1, unless it sets the version itself.
+    # Number of visible changes, without queue place and progress below a percent. Each
+    # UPDATE adds 1, unless it sets the version itself.
     version: Mapped[int] = mapped_column(
         BigInteger, default=1, onupdate=literal_column("version + 1", BigInteger)
     )
