@@ -34,7 +34,7 @@ CREDIT = (
     "(https://creativecommons.org/licenses/by/3.0/), shrunk; "
     "painting: The Starry Night by Vincent van Gogh, 1889"
 )
-# With relu5_1, for the whirls and the stars of the sky. The defaults are without it, #
+# With relu5_1, for the whirls and the stars of the sky. The defaults are without it,
 # since it copies the faces of portraits.
 PARAMS: StyleParams = {
     "max_edge": 448,

@@ -355,7 +355,7 @@ class JobCalls:
 
     @call
     async def retry(self, job_id: str, *, from_start: bool = False) -> Job:
-        """Queue a new job that repeats an ended one; a retry does not queue it twice."""
+        """Queue a new job that repeats an ended one; a retry queues it only once."""
         body = {"from": "start" if from_start else "checkpoint"}
         return self._parse(
             await self._transport.post_idempotent(job_path(job_id, "retry"), json=body)
