@@ -124,7 +124,7 @@ def canceled_exploration(api):
 def canceled_as_it_completed(api):
     job_id, claim = claimed(api)
     cancel(api.db, OWNER, job_id)
-    api.finish(claim)
+    api.finish(claim, picture())
     return job_id
 
 
@@ -146,7 +146,7 @@ def succeeded(api, make=queued):
     job_id, claim = claimed(api, make)
     keep(api, claim)
     api.frame(claim, 40, picture(kind="JPEG"))
-    api.finish(claim)
+    api.finish(claim, picture())
     return job_id
 
 
