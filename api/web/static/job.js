@@ -1,6 +1,7 @@
 // One job: follows it live, and draws all that its screen shows.
 
 import * as actions from "./actions.js";
+import { dismiss } from "./ask.js";
 import { getJson, Problem } from "./http.js";
 import { Live } from "./live.js";
 import * as problems from "./problems.js";
@@ -137,6 +138,7 @@ export function follow(id) {
 /** Stop following. */
 export function leave() {
   live?.stop();
+  dismiss();
   [live, offline, announced] = [null, null, { at: 0, state: "" }];
   stage.clear();
   timeline.clear();
