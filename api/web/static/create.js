@@ -173,6 +173,17 @@ function changed({ target }) {
 /** Ask anew how long it takes: the queue may be another than when it was last shown. */
 export const shown = () => refresh();
 
+/** Forget what was chosen: another person may come. */
+export function clear() {
+  for (const well of [photo, ...styles]) well.empty();
+  styles.slice(1).forEach(drop);
+  form.reset();
+  form.querySelectorAll("[data-words]").forEach(nameSlider);
+  problems.show(box, null, form);
+  pending = null;
+  drawStyles();
+}
+
 /** Bring the form to life; `submitted` gets each new job. */
 export function start(submitted) {
   photo = new Well(form.querySelector("[data-well=content]"), pictureChanged);

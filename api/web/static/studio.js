@@ -15,6 +15,8 @@ function route() {
   at("recent").hidden = !isOpen();
   if (!isOpen()) {
     job.leave();
+    recent.clear();
+    create.clear();
     at("key").focus();
     return;
   }
