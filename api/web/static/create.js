@@ -80,7 +80,7 @@ function onPaste(event) {
 }
 
 async function trySample({ dataset, title }) {
-  const well = dataset.role === "content" ? photo : styles.find((one) => !one.filled) ?? styles.at(-1);
+  const well = dataset.role === "content" ? photo : styles.find((style) => !style.filled) ?? styles.at(-1);
   try {
     await well.choose(await getFile(dataset.sample, `${title}.jpg`));
   } catch (error) {
