@@ -336,7 +336,7 @@ def test_several_paintings_are_mixed_by_their_shares(form):
 @pytest.mark.provokes("503")
 def test_plain_words_and_real_names_send_their_parameters(form):
     choose_both(form)
-    form.get_by_label("Strength of the style").fill("10")
+    form.get_by_role("slider", name="Strength of the style").fill("10")
     form.get_by_label("Brush size").fill("-2")
     expect(form.get_by_label("Brush size")).to_have_attribute(
         "aria-valuetext", "Very fine"
