@@ -19,8 +19,9 @@ LONG = {"max_edge": 96, "schedule": [[64, 2000], [96, 2000]]}
 class Jobs:
     """Jobs of one test; those that have not ended are canceled with it."""
 
-    def __init__(self, url):
-        self.client = httpx2.Client(base_url=url, timeout=60)
+    def __init__(self, url, key=None):
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.client = httpx2.Client(base_url=url, headers=headers, timeout=60)
         self._ids = []
 
     def submit(self, name=NAME, max_attempts=4, **params):
@@ -41,6 +42,11 @@ class Jobs:
     def act(self, job_id, action):
         response = self.client.post(f"/v1/jobs/{job_id}/{action}")
         assert response.is_success, response.text
+
+    def delete(self, job_id):
+        response = self.client.delete(f"/v1/jobs/{job_id}")
+        assert response.is_success, response.text
+        self._ids.remove(job_id)
 
     def until(self, job_id, reached):
         def found():

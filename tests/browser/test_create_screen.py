@@ -247,6 +247,55 @@ def test_the_estimate_follows_the_farm(page):
     page.unroute_all(behavior="ignoreErrors")  # one may be on its way
 
 
+@pytest.mark.provokes("429")
+def test_too_many_estimates_say_so(form):
+    problem = {"code": "rate-limited", "status": 429, "title": "Rate limit exceeded"}
+    form.route("**/v1/estimates", lambda route: route.fulfill(status=429, json=problem))
+
+    choose_both(form)
+
+    expect_shown(form.locator("#estimate"), "Too many requests for now")
+
+
+@pytest.mark.provokes("422")
+def test_an_error_goes_once_another_field_mends_it(form):
+    wrong = {"pointer": "/params/tv_weight", "detail": "is too much at this size"}
+    problem = {"code": "invalid-params", "status": 422, "errors": [wrong]}
+    form.route(
+        "**/v1/estimates",
+        lambda route: route.fulfill(status=422, json=problem),
+        times=1,
+    )
+    choose_both(form)
+    form.get_by_text("Advanced", exact=True).click()
+    error = form.locator("[data-field='/params/tv_weight'] .error")
+    expect(error).to_be_visible()
+
+    form.get_by_role("radio", name="Medium").check(force=True)
+    form.get_by_role("radio", name="Large").check(force=True)
+
+    expect_shown(form.locator("#estimate"), "fits")
+    expect(error).to_be_hidden()
+
+
+DURATIONS = {
+    9: "a few seconds", 52: "50 s", 59: "1 min 0 s", 118: "2 min 0 s",
+    3599: "1 h 0 min", 7199: "2 h 0 min",
+}  # fmt: skip
+
+
+def test_durations_are_rounded_before_they_are_split(form):
+    said = form.evaluate(
+        """async (seconds) => {
+            const { duration } = await import("/static/words.js");
+            return seconds.map(duration);
+        }""",
+        list(DURATIONS),
+    )
+
+    assert said == list(DURATIONS.values())
+
+
 def test_a_size_that_does_not_fit_offers_the_largest_that_does(form):
     def shrink(route):
         answer = route.fetch()

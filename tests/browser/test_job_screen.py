@@ -185,6 +185,45 @@ def test_cancel_asks_first_and_a_canceled_job_offers_a_retry_and_its_picture(
     jobs.act(child_id, "cancel")
 
 
+def test_a_question_ends_with_the_screen_of_its_job(page, jobs):
+    first, second = jobs.submit(**LONG), jobs.submit(**LONG)
+    jobs.until_painted(first)
+    open_job(page, first)
+    page.locator(f'#gallery [data-job="{second}"]').click()
+    expect(page.locator("#job-state")).to_have_text("Waiting")
+    button(page, "Cancel…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.locator("#job-state")).to_have_text("Painting")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    states = [jobs.get(job_id)["state"] for job_id in (first, second)]
+    assert states == ["running", "queued"]
+
+
+@pytest.mark.provokes("ERR_FAILED")
+def test_a_result_that_fails_to_load_once_is_shown_all_the_same(page, jobs):
+    job_id = jobs.painted()
+    page.route(f"**/v1/jobs/{job_id}/result", lambda route: route.abort(), times=1)
+
+    open_job(page, job_id)
+
+    expect_on_stage(page, f"/v1/jobs/{job_id}/result")
+    expect(page.locator("#compare")).to_be_visible()
+
+
+@pytest.mark.provokes("404")
+def test_a_job_whose_photo_is_gone_is_shown_all_the_same(page, jobs):
+    jobs.until_painted(jobs.submit(**LONG))
+    job_id = jobs.submit(**LONG)
+    page.route("**/v1/assets/*", lambda route: route.fulfill(status=404, json={}))
+
+    open_job(page, job_id)
+
+    expect(page.locator("#job-state")).to_have_text("Waiting")
+
+
 def test_finish_says_the_size_and_can_go_on_to_the_full_one(page, jobs):
     job_id = jobs.submit(max_edge=96, schedule=[[64, 300], [96, 50]])
     jobs.until_painted(job_id)
@@ -288,9 +327,11 @@ def test_a_job_is_followed_by_its_events_alone(page, jobs):
     jobs.until_painted(holder)
     job_id = jobs.submit(**SHORT, seed=3)
     sent = note_requests(page, job_id)
+    page.clock.install()
     open_job(page, job_id)
     expect(page.locator("#job-state")).to_have_text("Waiting")
-    page.wait_for_timeout(3000)
+    page.clock.run_for(5000)  # longer than between two polls
+    page.evaluate("fetch('/livez')")  # after a poll, if there was one
     waiting = [kind for kind, _ in sent]
     jobs.act(holder, "cancel")
     expect(page.locator("#job-state")).to_have_text("Finished")
@@ -347,8 +388,9 @@ def test_after_an_outage_the_page_catches_up_and_meanwhile_says_so(page, jobs, f
 
 
 @pytest.mark.provokes("404")
-def test_an_unknown_job_is_no_empty_stage(page, jobs):
-    page.goto("/jobs/job_01JD0000000000000000000000")
+@pytest.mark.parametrize("name", ["job_01JD0000000000000000000000", "%zz"])
+def test_an_unknown_job_is_no_empty_stage(page, name):
+    page.goto(f"/jobs/{name}")
 
     expect(page.get_by_role("heading", name="There is no such picture")).to_be_visible()
     expect(page.locator("#job")).to_be_hidden()
@@ -394,7 +436,7 @@ def test_each_state_is_accessible_and_fits_every_screen(axe_page, jobs, farm, st
     open_job(axe_page, job_id)
 
     expect(axe_page.locator("#job-state")).to_have_text(STATES[state])
-    axe_page.wait_for_timeout(500)  # its pictures
+    expect(axe_page.locator("#stage img").first).to_be_visible()
     assert_accessible(axe_page)
     assert_fits(axe_page)
 

@@ -55,8 +55,8 @@ function keepFocus(before) {
 }
 
 async function finish() {
-  const { job } = live;
-  if (!isSmaller(job)) return post(`${live.url}/finish`);
+  const { job, url } = live; // while it asks, another job may come
+  if (!isSmaller(job)) return post(`${url}/finish`);
   const [now, full] = [shownSize(job), finalSize(job)];
   const planned = job.current.iterations;
   const fewer = Math.max(FEWEST_ITERATIONS, Math.round(planned / FEWER));
@@ -65,14 +65,15 @@ async function finish() {
   const text = `The picture has grown to ${now} so far. Its full size is about ${full}`
     + (fewer < planned ? `: to get there soon, the last size takes ${fewer} instead of ${planned} iterations.` : ".");
   const answer = await ask("Which size do you want?", text, choices);
-  if (answer === "now") return post(`${live.url}/finish`);
-  return answer === "full" ? patchJson(live.url, { iterations: fewer }, live.job.revision) : null;
+  if (answer === "now") return post(`${url}/finish`);
+  return answer === "full" ? patchJson(url, { iterations: fewer }, job.revision) : null;
 }
 
 async function cancel() {
-  const kept = live.job.preview ? "The picture so far stays, and you can try again from there." : "You can try again later.";
+  const { job, url } = live;
+  const consequence = job.preview ? "The picture so far stays, and you can try again from there." : "You can try again later.";
   const choices = [["", "Keep painting"], ["cancel", "Cancel the picture", "danger"]];
-  return (await ask("Cancel this picture?", kept, choices)) ? post(`${live.url}/cancel`) : null;
+  return (await ask("Cancel this picture?", consequence, choices)) ? post(`${url}/cancel`) : null;
 }
 
 async function child(path, body) {
@@ -95,14 +96,16 @@ async function perform(name) {
   try {
     failed(null);
     const job = await ACTIONS[name]();
-    busy = "";
+    if (follower === live) busy = "";
     if (job) follower.take(job);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (follower === live) failed(error.problem);
   } finally {
-    busy = "";
-    if (follower === live) draw(live.job, reachable);
+    if (follower === live) {
+      busy = "";
+      draw(live.job, reachable);
+    }
   }
 }
 

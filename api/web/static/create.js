@@ -80,7 +80,7 @@ function onPaste(event) {
 }
 
 async function trySample({ dataset, title }) {
-  const well = dataset.role === "content" ? photo : styles.find((one) => !one.filled) ?? styles.at(-1);
+  const well = dataset.role === "content" ? photo : styles.find((style) => !style.filled) ?? styles.at(-1);
   try {
     await well.choose(await getFile(dataset.sample, `${title}.jpg`));
   } catch (error) {
@@ -172,6 +172,17 @@ function changed({ target }) {
 
 /** Ask anew how long it takes: the queue may be another than when it was last shown. */
 export const shown = () => refresh();
+
+/** Forget what was chosen: another person may come. */
+export function clear() {
+  for (const well of [photo, ...styles]) well.empty();
+  styles.slice(1).forEach(drop);
+  form.reset();
+  form.querySelectorAll("[data-words]").forEach(nameSlider);
+  problems.show(box, null, form);
+  pending = null;
+  drawStyles();
+}
 
 /** Bring the form to life; `submitted` gets each new job. */
 export function start(submitted) {

@@ -7,11 +7,12 @@ import { duration } from "./words.js";
 const place = document.getElementById("estimate");
 const largest = document.getElementById("largest");
 const PAUSE_MILLISECONDS = 400; // after the last change
-const AGAIN_MILLISECONDS = 15_000; // workers and the queue change, too
+const AGAIN_MILLISECONDS = 60_000; // workers and the queue change, too, and estimates count as requests
 const NOTHING_YET = ["", "Choose a photo and a painting to see how long it takes."];
 
 let timer = 0;
 let asked = null; // aborts the request in flight
+let marks = false; // whether fields are marked as wrong
 
 function show([strong, rest], edge = null) {
   say(place.querySelector("strong"), strong);
@@ -43,10 +44,10 @@ export function words(estimate) {
     const limit = edge ? `the largest that fits is ${edge} px` : "no size fits";
     return ["Does not fit", `${size} needs ${(need / 1000).toFixed(1)} GB of memory; ${limit}.`];
   }
-  const known = workers.filter((worker) => worker.fits && worker.seconds !== null).map((worker) => worker.seconds);
+  const seconds = workers.filter((worker) => worker.fits && worker.seconds !== null).map((worker) => worker.seconds);
   const rest = `${start(estimate)} · ${size}, fits`;
-  if (!known.length) return ["Time not known yet", `the first one of its kind is measured · ${rest}`];
-  return [span(Math.min(...known), Math.max(...known)), rest];
+  if (!seconds.length) return ["Time not known yet", `the first one of its kind is measured · ${rest}`];
+  return [span(Math.min(...seconds), Math.max(...seconds)), rest];
 }
 
 async function ask(read, wrong) {
@@ -59,12 +60,16 @@ async function ask(read, wrong) {
     if (body === null) return show(NOTHING_YET);
     const estimate = await postJson("/v1/estimates", body, { signal: request.signal });
     show(words(estimate), estimate.largest_max_edge);
+    if (marks) wrong([]);
+    marks = false;
   } catch (error) {
     if (asked !== request || error.name === "AbortError") return;
     if (!(error instanceof Problem)) throw error;
     const { errors, code } = error.problem;
+    marks ||= errors?.length > 0;
     if (errors?.length) wrong(errors);
-    show(["", code === "unreachable" ? error.message : ""]);
+    if (code === "rate-limited") show(["", "Too many requests for now: how long it takes is shown again within a minute."]);
+    else show(["", code === "unreachable" ? error.message : ""]);
   }
 }
 

@@ -13,8 +13,7 @@ export const forget = () => { token = null; };
 export async function open(key) {
   // A header takes ASCII only, as keys are.
   const headers = { Authorization: `Bearer ${encodeURI(key.trim())}` };
-  const response = await send("/session", { method: "POST", headers });
-  token = (await response.json()).csrf_token;
+  token = (await send("/session", { method: "POST", headers }, json)).csrf_token;
 }
 
 /** Take the cookie away. */
@@ -38,36 +37,40 @@ export const unreachable = () => new Problem({
   hint: "Jobs go on without this page. It tries again by itself.",
 });
 
-async function send(path, options = {}) {
+const json = (response) => response.json();
+const blob = (response) => response.blob();
+
+/** Send a request; `read` turns its answer into what is returned. */
+async function send(path, options = {}, read = (response) => response) {
   const headers = new Headers(options.headers);
   if (keyed && token && options.method) headers.set("CSRF-Token", token);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
+    if (response.ok) return await read(response); // the connection may end in mid-answer
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw unreachable();
   }
-  if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   if (response.status === 401) document.dispatchEvent(new CustomEvent("impasto:key"));
   throw new Problem({ title: `The server answered ${response.status}`, ...problem });
 }
 
-export const getJson = async (path) => (await send(path, { cache: "no-store" })).json();
-export const post = async (path) => (await send(path, { method: "POST" })).json();
-export const postForm = async (path, body) => (await send(path, { method: "POST", body })).json();
+export const getJson = (path) => send(path, { cache: "no-store" }, json);
+export const post = (path) => send(path, { method: "POST" }, json);
+export const postForm = (path, body) => send(path, { method: "POST", body }, json);
 
 /** Post JSON; `signal` may abort it. */
-export async function postJson(path, body, { headers = {}, signal } = {}) {
+export function postJson(path, body, { headers = {}, signal } = {}) {
   headers = { "Content-Type": "application/json", ...headers };
-  return (await send(path, { method: "POST", body, headers, signal })).json();
+  return send(path, { method: "POST", body, headers, signal }, json);
 }
 
 /** Change a job that is still of this revision. */
-export async function patchJson(path, change, revision) {
+export function patchJson(path, change, revision) {
   const headers = { "Content-Type": "application/merge-patch+json", "If-Match": `"${revision}"` };
-  return (await send(path, { method: "PATCH", body: JSON.stringify(change), headers })).json();
+  return send(path, { method: "PATCH", body: JSON.stringify(change), headers }, json);
 }
 
 /** Open an event stream, after the last event that is known. */
@@ -97,7 +100,7 @@ export async function create(path, body, key) {
 }
 
 /** Load a picture as a blob, so that it is shown only once it is there. */
-export const getPicture = async (path) => URL.createObjectURL(await (await send(path)).blob());
+export const getPicture = async (path) => URL.createObjectURL(await send(path, {}, blob));
 
 /** Load a picture as a file, as if a person had chosen it. */
-export const getFile = async (path, name) => new File([await (await send(path)).blob()], name);
+export const getFile = async (path, name) => new File([await send(path, {}, blob)], name);

@@ -1,6 +1,7 @@
 // One job: follows it live, and draws all that its screen shows.
 
 import * as actions from "./actions.js";
+import { dismiss } from "./ask.js";
 import { getJson, Problem } from "./http.js";
 import { Live } from "./live.js";
 import * as problems from "./problems.js";
@@ -15,6 +16,7 @@ import {
 const at = (id) => document.getElementById(id);
 const box = at("job-problem");
 const ANNOUNCE_MILLISECONDS = 10_000;
+const PICTURE_RETRY_MILLISECONDS = 2000;
 
 let live = null; // follows the job on the page
 let offline = null; // problem of a server that does not answer
@@ -43,14 +45,13 @@ async function reserve(job) {
 }
 
 async function finish(job) {
-  const link = at("download");
-  if (link.href) return; // there already
-  link.href = job.urls.result;
+  at("download").href = job.urls.result;
   const { width, height } = job.outputs[0];
   at("download-size").textContent = width ? `${width} × ${height} px` : "";
-  if (shows(job.outputs[0])) await stage.show(job.urls.result, "result", job.name || "The finished picture");
-  else if (job.preview) await stage.show(job.preview.url, "result", "The picture as it ended");
-  if (job.urls.content && job.id === live?.job.id) await stage.compareWith(job.urls.content);
+  const [url, alt] = shows(job.outputs[0])
+    ? [job.urls.result, job.name || "The finished picture"] : [job.preview?.url, "The picture as it ended"];
+  const isShown = !url || await stage.show(url, "result", alt);
+  if (isShown && job.urls.content && job.id === live?.job?.id) await stage.compareWith(job.urls.content);
 }
 
 async function pictures(job) {
@@ -91,14 +92,21 @@ function drawControls(job) {
   steer.draw(job, offline === null);
 }
 
+function ignoreProblem(error) {
+  if (!(error instanceof Problem)) throw error;
+}
+
 async function changed(follower, job) {
+  if (at("job").classList.contains("loading")) await reserve(job).catch(ignoreProblem);
+  if (follower !== live) return;
+  draw(follower.job);
   try {
-    if (at("job").classList.contains("loading")) await reserve(job);
-    if (follower !== live) return;
-    draw(follower.job);
     await pictures(follower.job);
   } catch (error) {
-    if (!(error instanceof Problem)) throw error; // the next event brings it again
+    ignoreProblem(error);
+    setTimeout(() => { // no event may follow that would bring it again
+      if (follower === live) pictures(follower.job).catch(ignoreProblem);
+    }, PICTURE_RETRY_MILLISECONDS);
   }
 }
 
@@ -137,6 +145,7 @@ export function follow(id) {
 /** Stop following. */
 export function leave() {
   live?.stop();
+  dismiss();
   [live, offline, announced] = [null, null, { at: 0, state: "" }];
   stage.clear();
   timeline.clear();

@@ -108,12 +108,16 @@ export class Live {
 async function* read(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { value, done } = await nextChunk(reader);
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    yield blocks.map(parse).filter(({ data }) => data);
+  try {
+    for (;;) {
+      const { value, done } = await nextChunk(reader);
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      yield blocks.map(parse).filter(({ data }) => data);
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // or the connection stays open; it may have failed
   }
 }
 

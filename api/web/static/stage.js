@@ -6,8 +6,9 @@ const stage = document.getElementById("stage");
 const compare = document.getElementById("compare");
 const FADE_MILLISECONDS = 500;
 
-let coming = null; // the key of the one that is being loaded
+let coming = null; // the key of the picture that is being loaded
 let shown = null; // the key of the picture on the stage
+let compared = null; // the key of the photo that is laid over it, or is being loaded
 let pinned = null; // address of the picture of the past that is wanted
 let generation = 0; // grows when another job takes the stage
 
@@ -23,6 +24,31 @@ function put(className, url, alt) {
   return ready;
 }
 
+const keyOf = (name) => `${generation} ${name}`; // two jobs have none in common
+
+/** Load a picture; null if it cannot be shown, or is not wanted any more by then. */
+async function load(className, address, alt, isWanted) {
+  const url = await getPicture(address);
+  const image = await put(className, url, alt);
+  if (image && isWanted()) return image;
+  URL.revokeObjectURL(url);
+  return null;
+}
+
+/** Load a picture for the stage unless it is there, or comes already, or a newer one does. */
+async function loadNewest(className, address, alt, key) {
+  if (shown === key || coming === key) return null;
+  coming = key;
+  let image = null;
+  try {
+    image = await load(className, address, alt, () => coming === key);
+  } finally {
+    if (coming === key) coming = null;
+  }
+  if (image) shown = key;
+  return image;
+}
+
 function drop(image, after) {
   setTimeout(() => {
     URL.revokeObjectURL(image.src);
@@ -32,7 +58,7 @@ function drop(image, after) {
 
 export function clear() {
   generation += 1;
-  [shown, coming] = [null, null];
+  [shown, coming, compared] = [null, null, null];
   for (const image of stage.querySelectorAll("img")) drop(image, 0);
   unpin();
   compare.hidden = true;
@@ -47,31 +73,23 @@ export function shape(width, height) {
 
 /** Show the photo, faintly, until there is something to see. */
 export async function promise(url) {
-  if (shown !== null) return;
-  shown = "promise";
-  const started = generation;
-  const image = await put("picture faint", await getPicture(url), "");
-  if (started !== generation || !image || shown !== "promise") return;
+  if (shown !== null || coming !== null) return;
+  const image = await loadNewest("picture faint", url, "", keyOf("promise"));
+  if (!image) return;
   shape(image.naturalWidth, image.naturalHeight);
   stage.append(image);
 }
 
-/** Show the picture at `url` unless `key` says that it is there, or comes already. */
-export async function show(url, key, alt) {
-  if (shown === key || coming === key) return;
-  const started = generation;
-  coming = key;
-  let image = null;
-  try {
-    image = await put("picture", await getPicture(url), alt);
-  } finally {
-    if (coming === key) coming = null;
+/** Show the picture at `url`, which `name` tells from others of its job; return whether it is there. */
+export async function show(url, name, alt) {
+  const key = keyOf(name);
+  const image = await loadNewest("picture", url, alt, key);
+  if (image) {
+    const before = stage.querySelectorAll(".picture");
+    stage.append(image);
+    for (const old of before) drop(old, FADE_MILLISECONDS);
   }
-  if (started !== generation || !image || coming) return; // a newer one is on its way
-  shown = key;
-  const before = stage.querySelectorAll(".picture");
-  stage.append(image);
-  for (const old of before) drop(old, FADE_MILLISECONDS);
+  return shown === key;
 }
 
 /** Show a picture of the past over the one of now. */
@@ -95,9 +113,16 @@ export function unpin() {
 
 /** Lay the photo over the left part of the result. */
 export async function compareWith(url) {
-  const started = generation;
-  const photo = await put("photo", await getPicture(url), "The photo, before");
-  if (started !== generation || !photo || stage.querySelector(".photo")) return;
+  const key = keyOf(url);
+  if (compared === key) return;
+  compared = key;
+  let photo = null;
+  try {
+    photo = await load("photo", url, "The photo, before", () => compared === key);
+  } finally {
+    if (!photo && compared === key) compared = null;
+  }
+  if (!photo) return;
   stage.append(photo);
   stage.classList.add("comparing");
   compare.hidden = false;

@@ -34,27 +34,30 @@ function tell(value) {
   slider.setAttribute("aria-valuetext", `${value}, where ${Number(balanced)} is balanced`);
 }
 
-async function send() {
-  const change = { style_weight: weight() };
+/** Send a change; one that was made elsewhere meanwhile does not undo what is wanted. */
+async function change(follower, wanted) {
+  const patch = async () => follower.take(await patchJson(follower.url, wanted, follower.job.revision));
   try {
-    live.take(await patchJson(live.url, change, live.job.revision));
+    await patch();
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    if (error.problem.code !== "version-mismatch") return failed(error.problem);
-    await live.refresh(); // it was changed elsewhere; what is wanted stays
-    live.take(await patchJson(live.url, change, live.job.revision));
-  } finally {
-    timer = 0;
+    if (error.problem?.code !== "version-mismatch") throw error;
+    await follower.refresh();
+    await patch();
   }
 }
 
-async function sendSafely() {
+async function send() {
+  const [follower, started] = [live, timer]; // another job, or move, may come
+  let problem = null;
   try {
-    await send();
+    await change(follower, { style_weight: weight() });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    failed(error.problem);
+    problem = error.problem;
+  } finally {
+    if (timer === started) timer = 0;
   }
+  if (follower === live) failed(problem);
 }
 
 /** Steer the job of `follower`, a Live; `onFailure` gets the problem of a change. */
@@ -67,6 +70,6 @@ export function start() {
   slider.addEventListener("input", () => tell(weight()));
   slider.addEventListener("change", () => {
     clearTimeout(timer);
-    timer = setTimeout(sendSafely, PAUSE_MILLISECONDS);
+    timer = setTimeout(send, PAUSE_MILLISECONDS);
   });
 }

@@ -3,10 +3,20 @@
 import * as create from "./create.js";
 import { close, forget, isOpen, keyed, open, Problem } from "./http.js";
 import * as job from "./job.js";
+import { say } from "./problems.js";
 import * as recent from "./recent.js";
 
 const at = (id) => document.getElementById(id);
-const chosen = () => decodeURIComponent(location.pathname.match(/^\/jobs\/([^/]+)$/)?.[1] ?? "") || null;
+
+/** Id of the job that the address names, or null. */
+function chosen() {
+  const [, id = null] = location.pathname.match(/^\/jobs\/([^/]+)$/) ?? [];
+  try {
+    return id && decodeURIComponent(id);
+  } catch {
+    return id; // mistyped: the server knows no such job
+  }
+}
 
 function route() {
   at("key-form").hidden = isOpen();
@@ -15,6 +25,8 @@ function route() {
   at("recent").hidden = !isOpen();
   if (!isOpen()) {
     job.leave();
+    recent.clear();
+    create.clear();
     at("key").focus();
     return;
   }
@@ -47,8 +59,14 @@ async function enter(event) {
 }
 
 async function exit() {
-  await close();
-  go("/");
+  try {
+    await close();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return say(at("leave-error"), `You are still logged in. ${error.message}`);
+  }
+  say(at("leave-error"), "");
+  return go("/");
 }
 
 function goToJob(id) {

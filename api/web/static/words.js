@@ -33,9 +33,11 @@ export const when = (text) =>
 
 export function duration(seconds) {
   if (seconds < 10) return "a few seconds";
-  if (seconds < 60) return `${Math.round(seconds / 5) * 5} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round((seconds % 60) / 10) * 10 % 60} s`;
+  const step = seconds < 60 ? 5 : seconds < 3600 ? 10 : 60;
+  const rounded = Math.round(seconds / step) * step;
+  if (rounded < 60) return `${rounded} s`;
+  const minutes = Math.floor(rounded / 60);
+  if (minutes < 60) return `${minutes} min ${rounded % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 

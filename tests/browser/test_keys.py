@@ -1,0 +1,119 @@
+"""The page on a farm that asks for keys."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.farm import CONTENT, Farm
+from tests.browser.jobs import LONG, Jobs
+
+
+@pytest.fixture(scope="module")
+def farm(browser_type_launch_args, tmp_path_factory, weights_dir):
+    farm = Farm(tmp_path_factory.mktemp("farm-with-keys"), weights_dir)
+    farm.environment["IMPASTO_AUTH"] = "keys"
+    farm.up()
+    yield farm
+    farm.close()
+
+
+def make_key(farm, name):
+    """A key of a new owner."""
+    done = farm.run("keys", "create", "--name", name)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[0]
+
+
+@pytest.fixture
+def key(farm):
+    return make_key(farm, "first")
+
+
+@pytest.fixture
+def jobs(farm, key):
+    jobs = Jobs(farm.url, key)
+    yield jobs
+    jobs.close()
+
+
+def log_in(page, key):
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#key-form")).to_be_hidden()
+
+
+def cards(page):
+    return page.locator("#gallery li")
+
+
+def test_a_session_follows_its_jobs_by_its_cookie(page, jobs, key):
+    job_id = jobs.submit(**LONG)
+    jobs.until_painted(job_id)
+    streams = []
+
+    def note(response):
+        if response.url.endswith("/events"):
+            streams.append((response.status, response.request.all_headers()))
+
+    page.on("response", note)
+    page.goto("/")
+    log_in(page, key)
+    cards(page).first.click()
+    expect(page.locator("#job-state")).to_have_text("Painting")
+
+    jobs.act(job_id, "pause")
+
+    expect(page.locator("#job-state")).to_have_text("Paused")
+    ((status, headers),) = streams
+    assert status == 200
+    assert "cookie" in headers
+    assert "authorization" not in headers
+
+
+def test_after_logging_out_nothing_of_the_session_is_on_the_page(page, farm, jobs, key):
+    jobs.painted()
+    page.goto("/")
+    log_in(page, key)
+    expect(cards(page)).to_have_count(1)
+    photo = page.locator("[data-well=content]")
+    photo.locator("input[type=file]").set_input_files(CONTENT)
+    expect(photo.locator("img")).to_be_visible()
+
+    page.get_by_role("button", name="Log out").click()
+
+    expect(page.locator("#key-form")).to_be_visible()
+    expect(page.locator("#recent")).to_be_hidden()
+    expect(cards(page)).to_have_count(0)
+    log_in(page, make_key(farm, "second"))
+    expect(page.get_by_text("Your pictures will gather here")).to_be_visible()
+    expect(cards(page)).to_have_count(0)
+    expect(photo.locator("img")).to_be_hidden()
+    assert photo.locator("input").evaluate("(input) => input.files.length") == 0
+
+
+@pytest.mark.provokes("ERR_FAILED")
+def test_logging_out_says_so_if_it_fails(page, key):
+    page.goto("/")
+    log_in(page, key)
+    page.route("**/session", lambda route: route.abort(), times=1)
+
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("#leave-error")).to_contain_text("You are still logged in")
+    page.get_by_role("button", name="Log out").click()
+
+    expect(page.locator("#key-form")).to_be_visible()
+    expect(page.locator("#leave-error")).to_be_hidden()
+
+
+def test_the_card_of_a_deleted_job_goes(page, jobs, key):
+    oldest, newest = jobs.painted(seed=1), jobs.painted(seed=2)
+    page.goto("/")
+    log_in(page, key)
+    expect(cards(page)).to_have_count(2)
+    jobs.delete(oldest)
+
+    page.get_by_role("link", name="Impasto", exact=True).click()
+
+    expect(cards(page)).to_have_count(1)
+    expect(page.locator(f'#gallery [data-job="{newest}"]')).to_be_visible()
