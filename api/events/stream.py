@@ -112,9 +112,14 @@ class EventStream:
         yield from self._live(timings)
 
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
-        """Omit the id if events are replayed: the client must not skip them."""
+        """Omit the id if events are replayed: the client must not skip them.
+
+        Without a snapshot, it is in the opening, and so becomes part of the first event.
+        """
         event_id = last_seq if self._options.after is None else None
         jobs = read_job_objects(self._dependencies.database, snapshots)
+        if not jobs:
+            return _id_line(event_id)
         return "".join(
             format_event(SNAPSHOT, job.model_dump_json(), event_id) for job in jobs
         )
@@ -180,8 +185,11 @@ def format_event(kind: str, data: str, event_id: int | None = None) -> str:
         data: JSON in one line.
         event_id: Last-Event-ID of a client that reconnects; None leaves it unchanged.
     """
-    id_line = "" if event_id is None else f"id: {event_id}\n"
-    return f"event: {kind}\n{id_line}data: {data}\n\n"
+    return f"event: {kind}\n{_id_line(event_id)}data: {data}\n\n"
+
+
+def _id_line(event_id: int | None) -> str:
+    return "" if event_id is None else f"id: {event_id}\n"
 
 
 def _format_message(message: Message) -> str:
