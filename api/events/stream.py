@@ -114,7 +114,7 @@ class EventStream:
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
         """Omit the id if events are replayed: the client must not skip them.
 
-        Without a snapshot, it is in the opening, and so becomes part of the first event.
+        Without a snapshot, it stands alone, as part of the event that comes first.
         """
         event_id = last_seq if self._options.after is None else None
         jobs = read_job_objects(self._dependencies.database, snapshots)
