@@ -1,1 +1,1 @@
-"""The HTTP API: takes jobs, shows them, hands out pictures."""
+"""HTTP API: accepts jobs, shows their progress, and serves their pictures."""

@@ -67,7 +67,7 @@ _BLUEPRINTS = tuple(module.blueprint for module in _MODULES)
 
 
 def openapi_document() -> dict[str, Any]:
-    """Return the OpenAPI document, which is the same for every deployment."""
+    """Return the OpenAPI document, which is equal for all deployments."""
     return build_document(_BLUEPRINTS)
 
 
@@ -104,9 +104,9 @@ def create_app(
 
 
 def _before_request() -> Response | None:
-    """Do what comes before each view, in one hook: each costs a poll some time."""
+    """Prepare each request, in one hook, since each hook makes polls slower."""
     metrics.begin_request()
-    begin_request()  # so that refusals too carry a Request-Id
+    begin_request()  # first, so that refusals have a Request-Id, too
     if (preflight := answer_preflight()) is not None:
         return preflight
     authenticate_request()

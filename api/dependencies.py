@@ -25,7 +25,7 @@ _NAME = "impasto"
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Everything that views use, shared by all threads of a process.
+    """Dependencies of views, shared by all threads of a process.
 
     Attributes:
         settings: Settings of the deployment.
@@ -35,12 +35,12 @@ class Dependencies:
         secret: Key that signs page cursors and cookies.
         key_cache: Cache of valid API keys.
         rate_limiter: Counter of requests per API key.
-        wrong_key_limiter: Counter of wrong keys per address; apart, since addresses are
-            many and may crowd out what else is counted.
-        decoder_slots: Pictures that may be decoded at once, in all and per owner.
-        upload_slots: Request bodies that may be read at once. Fewer than there are
-            threads, because each holds a thread while it arrives.
-        stream_slots: Streams and long polls that may be open at once.
+        wrong_key_limiter: Counter of wrong keys per address. It is separate, since many
+            addresses could displace the buckets of keys.
+        decoder_slots: Slots for decoding pictures, in total and per owner.
+        upload_slots: Slots for reading request bodies; fewer than the threads, because
+            each body occupies a thread while it arrives.
+        stream_slots: Slots for open streams and long polls.
         view_cache: Cache of job views.
         watcher: Thread that reads new rows for all streams and long polls.
     """
@@ -61,7 +61,7 @@ class Dependencies:
 
 
 def install(app: Flask, dependencies: Dependencies) -> None:
-    """Set what `current_dependencies` returns inside requests to `app`."""
+    """Set the dependencies that `current_dependencies` returns in requests to `app`."""
     app.extensions[_NAME] = dependencies
 
 

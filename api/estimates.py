@@ -1,4 +1,4 @@
-"""/v1/estimates: how long a job would take and when it would run, if submitted now."""
+"""View of /v1/estimates: duration, memory and start of a job that is not submitted."""
 
 from __future__ import annotations
 
@@ -46,18 +46,26 @@ class WorkerEstimate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     device: str = Field(description="cpu, cuda or mps")
-    setup: str = Field(description="all that the pace depends on")
+    setup: str = Field(description="device and settings that the pace depends on")
     count: int = Field(description="live workers of this kind")
-    device_mb: int = Field(description="memory of one of them")
-    fits: bool = Field(description="whether its memory suffices, in tiles if need be")
-    peak_mb: int | None = Field(description="memory taken there; null: it does not fit")
-    seconds: float | None = Field(description="null: nothing was measured there yet")
-    low_s: float | None = Field(description="nine times of ten, it is between this")
-    high_s: float | None = Field(description="and this")
+    device_mb: int = Field(description="memory of one such device")
+    fits: bool = Field(description="true: its memory is enough, in tiles if necessary")
+    peak_mb: int | None = Field(
+        description="memory that the job takes there; null: it does not fit"
+    )
+    seconds: float | None = Field(
+        description="duration; null: no job was measured there yet"
+    )
+    low_s: float | None = Field(
+        description="lower bound of seconds, right in 9 of 10 cases"
+    )
+    high_s: float | None = Field(
+        description="upper bound of seconds, right in 9 of 10 cases"
+    )
 
 
 class EqualJob(BaseModel):
-    """A job of the caller with the same work."""
+    """Job of the caller that computes the same picture."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,7 +75,7 @@ class EqualJob(BaseModel):
 
 
 class Estimate(BaseModel):
-    """How long a job would take, what it would need, and when it would run."""
+    """Estimate of the duration, memory and start of a job."""
 
     model_config = with_example(
         {
@@ -105,22 +113,26 @@ class Estimate(BaseModel):
     )
 
     object: Literal["estimate"] = "estimate"
-    width: int = Field(description="of the result, px")
+    width: int = Field(description="width of the result, px")
     height: int
     iterations: int
-    megapixel_iterations: float = Field(description="the work, over all scales")
+    megapixel_iterations: float = Field(description="work of all scales")
     need_mb: int = Field(
-        description="memory that it takes at least, in small tiles if need be; "
-        "a device must have a quarter more"
+        description="minimum memory, in small tiles if necessary; a device must have a "
+        "quarter more"
     )
-    fits: bool = Field(description="whether a live worker can take it")
+    fits: bool = Field(description="true: a live worker can run the job")
     largest_max_edge: int | None = Field(
-        description="the largest that fits a live worker; null: this one does, or none"
+        description="largest max_edge that fits a live worker; null: the requested one "
+        "fits, or none does"
     )
     workers: list[WorkerEstimate]
-    queue: QueuePlace = Field(description="where it would stand, and when it would run")
+    queue: QueuePlace = Field(
+        description="place in the queue and times that the job would have now"
+    )
     equal_job: EqualJob | None = Field(
-        description="what `reuse: finished_or_active` would answer instead of a new job"
+        description="job that `reuse: finished_or_active` would return instead of a "
+        "new one"
     )
 
 
@@ -181,7 +193,7 @@ def _equal_job(database: Database, owner_id: str, digest: str) -> EqualJob | Non
         return None
     try:
         view = read_job_object(database, get_job(database, owner_id, job_id))
-    except (JobNotFound, JobPurged):  # deleted in between
+    except (JobNotFound, JobPurged):  # the job was deleted meanwhile
         return None
     return EqualJob(id=view.id, state=view.state, urls=view.urls)
 
@@ -233,13 +245,15 @@ def _seconds_range(span: DurationRange | None) -> Mapping[str, object]:
 
 
 def _result_size(size: tuple[int, int], edge: int) -> tuple[int, int]:
-    """Scale a size to a long side of `edge` px, rounded as the engine does."""
+    """Return a size scaled to a long side of `edge` px, rounded as in the engine."""
     longest = max(size)
     width, height = (max(1, round(side * edge / longest)) for side in size)
     return width, height
 
 
-blueprint = make_blueprint("estimates", "What jobs would take.")
+blueprint = make_blueprint(
+    "estimates", "Duration, memory and start of a job before its submission."
+)
 
 
 @post(blueprint, "/v1/estimates", form=JobForm, json=JobRequest, s200=Estimate)
@@ -247,8 +261,9 @@ blueprint = make_blueprint("estimates", "What jobs would take.")
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.
 
-    Takes and validates the same body as `POST /v1/jobs`, and creates nothing. The rate
-    limit counts a form as a submission, since its pictures are decoded.
+    The body is the same as that of `POST /v1/jobs`, and is validated. Nothing is
+    created. The rate limit counts a form as a submission, since its pictures are
+    decoded.
     """
     return json_response(
         build_estimate(current_dependencies(), current_owner_id(), request)

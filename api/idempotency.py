@@ -1,8 +1,8 @@
-"""Idempotency-Key of creating requests: sent again with it, a request creates once.
+"""Idempotency-Key of creating requests: a repeated request creates nothing again.
 
 The decorator `idempotent` replays the recorded response of an earlier request with the
-same key. The same content sent twice differs in its bytes, as the boundaries of forms
-are random. So the fingerprint is that of the content as read: pictures by their
+same key. Equal content may have different bytes, since the boundaries of forms are
+random. So the fingerprint is computed from the parsed content: pictures by their
 digests, JSON in canonical form.
 """
 
@@ -52,8 +52,8 @@ log = structlog.get_logger(__name__)
 
 REPLAYED_HEADER = "Idempotency-Replayed"
 
-# Errors that would be the same tomorrow. After others the request may be repeated: the
-# state of a job, a queue or a server changes.
+# Errors that a later request would get, too. After other errors the request may be
+# repeated, since the state of a job, a queue or a server changes.
 _FINAL_STATUSES = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.GONE,
@@ -65,11 +65,11 @@ _RECORDED_HEADERS = ("Content-Type", "Location", "ETag", "Retry-After", "Cache-C
 
 
 def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Decorate a creating view, so that it honors Idempotency-Key.
+    """Decorate a creating view, so that it supports Idempotency-Key.
 
     The view calls `begin_idempotent_request` once it has read the content of its
     request, and passes `current_idempotent_request` to the function that inserts the
-    job. Stands below the decorator of the route.
+    job. Apply it below the decorator of the route.
     """
 
     @wraps(view)
@@ -88,7 +88,7 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
         _record_or_abandon(response)
         return response
 
-    # `openapi` documents the header where this is set.
+    # `openapi` documents the header if this attribute is set.
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return counts_as_submission(wrapper)
 
@@ -96,10 +96,10 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
 def counts_as_submission(view: Callable[P, Response]) -> Callable[P, Response]:
     """Mark a creating view, so that the rate limit counts its requests as submissions.
 
-    Used alone where a response must not be recorded, as it holds a secret:
-    Idempotency-Key has no effect there.
+    Use it alone if a response contains a secret, which must not be recorded.
+    Idempotency-Key then has no effect.
     """
-    # `rate_limit` reads this.
+    # `rate_limit` reads this attribute.
     view.counts_as_submission = True  # type: ignore[attr-defined]
     return view
 
@@ -112,7 +112,7 @@ def uploads_count_as_submission(view: Callable[P, Response]) -> Callable[P, Resp
 
 
 def _replay_response(recorded: RecordedResponse) -> Response:
-    if recorded.status is None:  # the server died after making the job
+    if recorded.status is None:  # the server crashed after it created the job
         response = job_response(find_job(str(recorded.job_id)), 202)
     else:
         response = Response(recorded.body, recorded.status, dict(recorded.headers))
@@ -121,7 +121,7 @@ def _replay_response(recorded: RecordedResponse) -> Response:
 
 
 def _record_or_abandon(response: Response | None) -> None:
-    """Record a final response, or abandon the request so that it may be repeated.
+    """Record a final response, or delete the request so that it may be repeated.
 
     Args:
         response: Response of the view, or None if it failed unexpectedly.
@@ -148,7 +148,8 @@ def _record_or_abandon(response: Response | None) -> None:
             RecordedResponse(None, response.status_code, headers, body),
         )
     except DatabaseUnavailable as error:
-        # The job is committed: a repeated request gets the job in its then state.
+        # The job is committed: a repeated request gets the job in its state at that
+        # time.
         log.warning("idempotent_response_lost", error=str(error))
 
 
@@ -167,7 +168,7 @@ class AlreadyAnswered(Exception):
     """The request was answered before.
 
     Attributes:
-        response: Response that was recorded then.
+        response: Recorded response.
     """
 
     def __init__(self, answer: RecordedResponse) -> None:
@@ -179,14 +180,14 @@ def read_idempotency_key() -> str | None:
     """Read the Idempotency-Key of the current request, if it has one.
 
     Raises:
-        InvalidIdempotencyKey: It is not 1 to 255 printable ASCII characters.
+        InvalidIdempotencyKey: The key is not 1 to 255 printable ASCII characters.
     """
     header = request.headers.get(KEY_HEADER)
     if header is None:
         return None
     key = header.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1]  # a string as of RFC 8941, which the draft wants
+        key = key[1:-1]  # a string of RFC 8941, as in the draft
     if not 1 <= len(key) <= MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise InvalidIdempotencyKey(f"1 to {MAX_KEY_LENGTH} printable ASCII characters")
     return key
@@ -207,7 +208,8 @@ def begin_idempotent_request(
 
     Args:
         content: Content of the body.
-        path: Canonical path where several paths are equal; None: that of the request.
+        path: Canonical path if several paths are equal; None for the path of the
+            request.
 
     Raises:
         AlreadyAnswered: An earlier request with this key was answered.
@@ -229,7 +231,7 @@ def begin_idempotent_request(
 def require_free_space(dependencies: Dependencies) -> None:
     """Refuse a request while the storage is full, before its body is read.
 
-    A request that was answered before needs no space: its response is replayed.
+    A request that was answered before is accepted, since its replay needs no space.
 
     Raises:
         StorageFull: Less space is free than the operator reserves.
@@ -250,7 +252,7 @@ def current_idempotent_request() -> IdempotentRequest | None:
 
 
 def canonical_form(form: Form) -> Mapping[str, Any]:
-    """Return the content of a form, independent of its encoding: files as digests."""
+    """Return the content of a form, independent of its encoding, with file digests."""
     return {
         "files": {
             name: [stream_sha256(file.stream) for file in files]
@@ -266,7 +268,7 @@ def _scope(path: str) -> str:
 
 
 def stream_sha256(stream: BinaryIO | Any) -> str:
-    """Return the SHA-256 of a whole file, in hex, reading it in chunks."""
+    """Return the SHA-256 of a whole file, in hex; reads the file in chunks."""
     stream.seek(0)
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK_BYTES):

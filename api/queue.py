@@ -1,4 +1,4 @@
-"""/v1/queue: queued and running jobs, workers, and the wait of a new job."""
+"""View of /v1/queue: queued and running jobs, workers, and the wait of a new job."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.queries.queue import QueueState
 
-blueprint = make_blueprint("queue", "How much waits and runs.")
+blueprint = make_blueprint("queue", "Queued and running jobs of all owners.")
 
 
 class Wait(ResponseModel):
-    """How long a new job would wait."""
+    """Expected wait of a new job."""
 
-    starts_in_s: float | None = Field(description="null: unknown; see reason")
-    reason: WhyWaiting = Field(description="why it would not run at once, if it waited")
+    starts_in_s: float | None = Field(
+        description="seconds until the expected start; null: unknown, see reason"
+    )
+    reason: WhyWaiting = Field(description="why the job would wait")
 
 
 class Waits(ResponseModel):
-    """How long a new job of the caller would wait, by its priority."""
+    """Expected wait of a new job of the caller, by priority."""
 
     high: Wait
     normal: Wait
@@ -41,7 +43,7 @@ class Waits(ResponseModel):
 
 
 class Queue(ResponseModel):
-    """The queue as a whole, of all owners."""
+    """Queued jobs, running jobs and workers, of all owners together."""
 
     model_config = with_example(
         {
@@ -68,10 +70,10 @@ class Queue(ResponseModel):
 
     queued: int
     running: int
-    workers: int = Field(description="seen in the last 30 s")
-    draining: int = Field(description="of these, taking no more jobs")
+    workers: int = Field(description="workers with a heartbeat in the last 30 s")
+    draining: int = Field(description="number of these workers that take no more jobs")
     estimated_wait: Waits = Field(
-        description="of a job with default parameters that you would submit now"
+        description="expected wait of a job with default parameters, submitted now"
     )
 
 
@@ -79,7 +81,7 @@ class Queue(ResponseModel):
 def show_queue() -> Response:
     """Get the state of the queue, of all owners together, and your estimated wait.
 
-    The wait is that of a new job of yours with default parameters, by priority.
+    The estimate is for a new job of the caller with default parameters, by priority.
     """
     database = current_dependencies().database
     queued, running = read_queue_lengths(database)

@@ -1,6 +1,6 @@
 """Server process of the API, `python -m api.serve`: granian with `api.wsgi:app`.
 
-On SIGINT and SIGTERM it closes the streams and long polls before it ends.
+On SIGINT and SIGTERM the process closes its streams and long polls before it ends.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def on_shutdown(callback: Callable[[], None]) -> None:
-    """Call `callback` in a thread on SIGINT or SIGTERM; from the main thread only.
+    """Call `callback` in a thread on SIGINT or SIGTERM; for the main thread only.
 
-    The server sets its own signal handlers after the app is loaded, and they must stay.
-    Python also writes each signal to the wakeup descriptor, whatever the main thread
-    does.
+    The server sets its signal handlers after the app is loaded, and they must not be
+    replaced. Python also writes each signal to the wakeup descriptor, so a thread reads
+    it.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
@@ -58,9 +58,9 @@ def on_shutdown(callback: Callable[[], None]) -> None:
 
 _APP = "api.wsgi:app"
 _STOP_SECONDS = 8
-_HEADER_TIMEOUT_MS = 10_000  # for the whole head; clients keep idle connections for 5 s
+_HEADER_TIMEOUT_MS = 10_000  # for all headers; clients keep idle connections for 5 s
 _MAX_CONNECTIONS = 1024  # besides those of streams
-_IDLE_SECONDS = 120  # twice the longest wait for news, while nothing is sent
+_IDLE_SECONDS = 120  # twice the longest time without data in a long poll
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _exit_if_taken(host: str, port: int) -> None:
-    """Exit if a server answers at this address: granian would share it silently."""
+    """Exit if a server listens at this address, which granian would share silently."""
     try:
         with socket.create_connection((host, port), timeout=1):
             pass
@@ -93,11 +93,11 @@ def _exit_if_taken(host: str, port: int) -> None:
 def granian_options(settings: Settings) -> dict[str, Any]:
     """Return granian's arguments.
 
-    One process: the limit of decodes at once counts per process, and the threads
-    mostly wait. Each open stream has a thread of its own besides those that answer; a
-    thread starts when it is needed. Backpressure counts connections, of which an idle
-    one needs no thread: as many as streams can take, and then many more. A client that
-    opens all of them and sends nothing keeps the others out for ten seconds.
+    There is one process, since the limit of decodes counts per process, and the threads
+    mostly wait. Each open stream has its own thread, in addition to those for other
+    requests; threads start on demand. Backpressure counts connections, and idle ones
+    need no thread. So the limit is the number of streams plus many more. A client that
+    opens all of them and sends nothing blocks the others for ten seconds.
     """
     return {
         "address": settings.host,
@@ -111,13 +111,13 @@ def granian_options(settings: Settings) -> dict[str, Any]:
         "backpressure": _MAX_CONNECTIONS + settings.max_streams,
         "workers_kill_timeout": _STOP_SECONDS,
         "log_level": LogLevels.warning,
-        # No handlers of its own: its log records go where ours go.
+        # No handlers, so that its log records use the handlers of the root logger.
         "log_dictconfig": {"loggers": {"_granian": {"propagate": True}}},
     }
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
-    """Return False for granian's advice to use fewer threads."""
+    """Filter out granian's advice to use fewer threads."""
     return "Python threads" not in record.getMessage()
 
 
@@ -136,10 +136,10 @@ def _load_app(parent: int) -> Flask:
 
 
 def _die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux only)."""
+    """Ask the kernel to kill this process when its parent ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the call
+    if os.getppid() != parent:  # the parent ended before the call
         os._exit(1)
 
 

@@ -26,7 +26,7 @@ def app() -> Flask:
     flask_app = create_app(settings, database, storage, notifier)
     with flask_app.app_context():
         current_dependencies().key_cache.start_storing_uses()
-    # Never stopped: granian ends its processes without notice, and a leadership that is
-    # not renewed passes to another process by itself.
+    # Never stopped: granian ends its processes without notice. A leadership that is not
+    # renewed expires, and another process takes it.
     MaintenanceLoop(database, notifier, storage, settings).start()
     return flask_app

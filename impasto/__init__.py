@@ -33,7 +33,7 @@ _PUBLIC_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name on first use: the command line must start without httpx2."""
+    """Load a public name on first use, so that commands start without httpx2."""
     if name == "__version__":
         return _read_version()
     for module, names in _PUBLIC_NAMES.items():
@@ -45,5 +45,5 @@ def __getattr__(name: str) -> Any:
 def _read_version() -> str:
     try:
         return metadata.version("impasto")
-    except metadata.PackageNotFoundError:  # a checkout that nobody installed
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
         return "0"

@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose, in one tree: docs/errors.md."""
+"""All expected errors of this package, as one tree of classes: see docs/errors.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ImpastoError(Exception):
     Attributes:
         code: Stable machine-readable name.
         exit_code: Exit code of the command line.
-        hint: Next step for a person, or empty.
+        hint: Next step for the user, or empty.
     """
 
     code: str = "error"
@@ -32,7 +32,7 @@ class ImpastoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One invalid value: its JSON pointer, a short code, what is wrong with it."""
+    """Invalid value: its JSON pointer, a short code and the problem."""
 
     pointer: str
     code: str
@@ -41,7 +41,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An `application/problem+json` response, as far as it could be parsed."""
+    """Problem document of a response; members that could not be parsed are empty."""
 
     status: int
     code: str
@@ -53,9 +53,9 @@ class Problem:
 
 
 class ApiError(ImpastoError):
-    """The server refused a request; `problem` holds its whole response.
+    """The server refused a request; `problem` has its whole response.
 
-    A problem is raised as the class of its code, or else as an `ApiError`.
+    A problem is raised as the class of its code, if there is one, else as `ApiError`.
     """
 
     classes: ClassVar[dict[str, type[ApiError]]] = {}
@@ -74,14 +74,14 @@ class ApiError(ImpastoError):
 
 
 class Unauthenticated(ApiError):
-    """The request carries no API key, or one that the server does not know."""
+    """The request has no API key, or an unknown one."""
 
     code = "unauthenticated"
     exit_code = 4
 
 
 class Forbidden(ApiError):
-    """The caller is known, but may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
@@ -93,13 +93,13 @@ class ForbiddenScope(Forbidden):
 
 
 class NotFound(ApiError):
-    """The caller owns nothing with this id."""
+    """The caller has no object with this id."""
 
     code = "not-found"
 
 
 class ValidationFailed(ApiError):
-    """Parameters are unknown or out of range; `errors` names every one of them."""
+    """Parameters are unknown or out of range; `errors` names all of them."""
 
     code = "validation"
 
@@ -111,50 +111,50 @@ class InvalidState(ApiError):
 
 
 class NoSuchCheckpoint(ApiError):
-    """The job has no checkpoint at this iteration to go on from."""
+    """The job has no checkpoint at this iteration."""
 
     code = "no-checkpoint"
 
 
 class VersionMismatch(ApiError):
-    """The job has changed since the revision that the request named."""
+    """The job has changed since the revision in the request."""
 
     code = "version-mismatch"
 
 
 class ImmutableField(ApiError):
-    """Values that cannot change in a job that exists; `errors` names each."""
+    """Some values cannot change after the submission; `errors` names them."""
 
     code = "immutable-field"
 
 
 class ResultNotReady(ApiError):
-    """The job has no finished picture (yet)."""
+    """The job has no finished picture, or not yet."""
 
     code = "result-not-ready"
 
 
 class TooManyStreams(ApiError):
-    """The server has no room for more long polls or streams; short polls work."""
+    """The limit of open streams and long polls is reached; short polls work."""
 
     code = "too-many-streams"
 
 
 class QueueFull(ApiError):
-    """As many jobs are waiting as the operator allows."""
+    """The limit of waiting jobs that the operator has set is reached."""
 
     code = "queue-full"
     exit_code = 8
 
 
 class QuotaExceeded(QueueFull):
-    """As many jobs of the caller are waiting as the operator allows."""
+    """The limit of waiting jobs of this owner is reached."""
 
     code = "quota-exceeded"
 
 
 class ServerUnreachable(ImpastoError):
-    """No server answered, or no address of one is known."""
+    """No server responded, or the address of the server is unknown."""
 
     code = "unreachable"
     exit_code = 7
@@ -177,7 +177,7 @@ class JobFailed(ImpastoError):
 
 
 class JobCanceled(ImpastoError):
-    """The job was stopped before its picture was done."""
+    """The job was canceled before its picture was finished."""
 
     code = "job-canceled"
     exit_code = 5
@@ -188,7 +188,7 @@ class JobCanceled(ImpastoError):
 
 
 class WaitTimeout(ImpastoError):
-    """The job is not done in the given time; it goes on."""
+    """The job has not ended within the given time; it continues."""
 
     code = "wait-timeout"
     exit_code = 6
@@ -199,7 +199,7 @@ class WaitTimeout(ImpastoError):
 
 
 def raise_for_state(job: Job) -> None:
-    """Raise if a job has ended without success; do nothing while it may succeed.
+    """Raise an error if a job has ended without success.
 
     Raises:
         JobFailed: The job ended without a picture.
@@ -219,7 +219,7 @@ class InvalidId(ImpastoError):
 
 
 class AmbiguousId(ImpastoError):
-    """The prefix of an id fits several jobs, or none."""
+    """The prefix of an id matches several jobs, or none."""
 
     code = "ambiguous-id"
 
@@ -232,7 +232,7 @@ class InvalidOption(ImpastoError):
 
 
 class InvalidApiKey(ImpastoError):
-    """The API key has characters that no key has."""
+    """The API key has invalid characters."""
 
     code = "usage"
     exit_code = 2
@@ -240,19 +240,19 @@ class InvalidApiKey(ImpastoError):
 
 
 class CannotSave(ImpastoError):
-    """A picture cannot be written to its path."""
+    """The picture cannot be written to its path."""
 
     code = "cannot-save"
 
 
 class NoRecipe(ImpastoError):
-    """A picture file does not say how it was made."""
+    """The picture file contains no recipe."""
 
     code = "no-recipe"
 
 
 class CannotReproduce(ImpastoError):
-    """A picture cannot be made again from its recipe and the available inputs."""
+    """The picture cannot be reproduced from its recipe and the available inputs."""
 
     code = "cannot-reproduce"
 

@@ -1,1 +1,1 @@
-"""Code of all processes: settings, tables, job states, parameters, errors."""
+"""Shared code of all processes: settings, tables, job states, parameters, errors."""

@@ -1,8 +1,8 @@
 """Assets: uploaded pictures, stored once per owner and digest.
 
-Each asset has a blob of its own, which no other owner's row names, so that a deletion
-can remove it at once. The row outlives the blob, as jobs that are over report the
-digests of their inputs.
+Each asset has its own blob, which no row of another owner names, so that a deletion can
+remove it at once. The row is kept after the blob, since ended jobs report the digests
+of their inputs.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """Purpose of a picture according to its owner; it does not restrict the use."""
+    """Purpose of a picture, set by its owner; it does not restrict the use."""
 
     CONTENT = "content"
     STYLE = "style"
     MASK = "mask"
     INIT = "init"
     ANY = "any"
-    SHIPPED = "shipped"  # comes with Impasto, not uploaded
+    SHIPPED = "shipped"  # part of Impasto, not uploaded
 
 
 UPLOAD_PURPOSES = tuple(
@@ -51,8 +51,8 @@ class AssetOptions:
 
     Attributes:
         purpose: Purpose of the picture, or None for no change.
-        expires_in_seconds: Lifetime after which the asset is deleted once no job needs
-            it, or None for no expiry.
+        expires_in_seconds: Lifetime after which the asset is deleted, unless a job
+            needs it; None for no expiry.
     """
 
     purpose: Purpose | None = None
@@ -60,16 +60,16 @@ class AssetOptions:
 
     @property
     def changes_existing(self) -> bool:
-        """Whether they change an existing asset; those of a shipped picture do not."""
+        """Return whether existing assets get the options; not for shipped pictures."""
         return self.purpose is not Purpose.SHIPPED
 
 
 @dataclass(frozen=True, slots=True)
 class NewAsset:
-    """Checked picture whose blob is stored, to become an asset.
+    """Checked picture with a stored blob, for a new asset.
 
     Attributes:
-        options: Options of the asset, or None to leave those of an existing one.
+        options: Options of the asset, or None for no change of an existing asset.
     """
 
     owner_id: str
@@ -88,8 +88,8 @@ class StoredAsset:
 
     Attributes:
         id: Id of the asset.
-        key: Key of its blob; if another blob was stored, it is unused.
-        is_new: Whether the owner did not have the asset.
+        key: Key of its blob; a different blob of the caller is unused.
+        is_new: True if the owner did not have the asset before.
     """
 
     id: str
@@ -103,10 +103,10 @@ def add_asset(db: Database, new_asset: NewAsset) -> str:
 
 
 def store_asset(db: Database, new_asset: NewAsset) -> StoredAsset:
-    """Store a picture, whose blob is durable, as an asset of its owner.
+    """Store a picture with a durable blob as an asset of its owner.
 
-    A deleted asset with the same digest is restored. Of two calls at once, the blob of
-    the first one is used.
+    A deleted asset with the same digest is restored. If two calls run at the same time,
+    the blob of the first is used.
     """
     owner_id, digest = new_asset.owner_id, new_asset.digest
     options = new_asset.options or AssetOptions()
@@ -137,7 +137,7 @@ def store_asset(db: Database, new_asset: NewAsset) -> StoredAsset:
 def find_or_renew_asset(
     db: Database, owner_id: str, digest: str, options: AssetOptions | None
 ) -> Asset | None:
-    """Find an asset of the owner, renewed if there are options for existing assets."""
+    """Find an asset of the owner, and apply options for existing assets."""
     if options is None or not options.changes_existing:
         return read_asset_by_digest(db, owner_id, digest)
     return renew_asset(db, owner_id, digest, options)
@@ -148,7 +148,7 @@ def renew_asset(
 ) -> Asset | None:
     """Apply the options of a repeated upload to the existing asset, if there is one.
 
-    The later of the old and the new expiry counts.
+    The later of the old and the new expiry is stored.
     """
     with db.write() as session:
         asset = _lock_asset(session, owner_id, digest)
@@ -209,18 +209,18 @@ def query_assets(
 
 
 def remove_asset(db: Database, owner_id: str, asset_id: str) -> str | None:
-    """Delete an asset that no job needs any more; its row stays.
+    """Delete an asset that no job needs any more; its row is kept.
 
     Returns:
-        Key of its blob, which no row names now; None if it was deleted before.
+        Key of its blob, which no row names any more; None if it was deleted before.
 
     Raises:
         NotFound: The owner has never had the asset.
-        AssetInUse: A job that is not over uses the asset.
+        AssetInUse: A job that has not ended uses the asset.
     """
     owned = (Asset.id == asset_id, Asset.owner_id == owner_id)
     with db.write() as session:
-        # Before the asset: a fork locks its parent first, too.
+        # Before the asset, since a fork also locks its parent first.
         bump_versions(session, _has_input(asset_id))
         asset = session.scalar(select(Asset).where(*owned).with_for_update())
         if asset is None:
@@ -238,7 +238,7 @@ def _has_input(asset_id: str) -> ColumnElement[bool]:
 
 
 def _active_job_ids(session: Session, asset_id: str) -> list[str]:
-    """Read the ids of jobs that are not over and use the asset, at most 10."""
+    """Read the ids of at most 10 unfinished jobs that use the asset."""
     statement = (
         select(Job.id)
         .join(JobInput, JobInput.job_id == Job.id)
@@ -268,7 +268,7 @@ def _extend_asset(
         return
     old_expiry = asset.expires_at
     if asset.purpose == Purpose.SHIPPED:
-        asset.purpose = Purpose.ANY  # the owner has uploaded it too
+        asset.purpose = Purpose.ANY  # the owner has also uploaded it
     _apply_options(db, session, asset, options)
     if old_expiry is None or asset.expires_at is None:
         asset.expires_at = None

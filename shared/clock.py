@@ -1,6 +1,6 @@
-"""Clock of a process: everything that waits or reads the time asks it.
+"""Clock of a process, for its waits and times.
 
-Database rows carry the database's time instead, so that hosts agree on every lease.
+Database rows have the database's time instead, so that hosts agree on leases.
 """
 
 from __future__ import annotations

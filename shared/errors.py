@@ -1,7 +1,7 @@
-"""Every error that this service raises on purpose, in one tree.
+"""All expected errors of the service, as one tree of classes.
 
-The first line of a class is the title of its problem document. Keywords of a class are
-inherited if they are left out. docs/errors.md and /problems/ are made from this module.
+The first line of a class is the title of its problem document. A class inherits the
+keywords that it leaves out. docs/errors.md and /problems/ are made from this module.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One invalid value: its JSON pointer, a short code, and what is wrong."""
+    """Invalid value of a request: its JSON pointer, a short code and the problem."""
 
     pointer: str
     code: str
@@ -30,13 +30,13 @@ class ImpastoError(Exception):
 
     Attributes:
         code: Stable name; part of the public API, also as `error.code` of a job.
-        status: HTTP status of the answer, or None if no request is answered with it.
+        status: HTTP status of the response, or None if no response has this error.
         title: First line of the docstring of the class.
-        retryable: Whether the same thing may succeed later without a change.
+        retryable: True if the same request or job may succeed later without a change.
         retry_after_seconds: Seconds after which a retry may succeed, if known.
-        hint: What a person can do about it; empty when there is nothing to add.
-        remedy: The same on the page of its code, where the hint depends on the case.
-        errors: Invalid values of the request, all of them.
+        hint: Next step for the user; empty if there is none.
+        remedy: Hint in docs/errors.md and /problems/, if `hint` differs by case.
+        errors: All invalid values of the request.
         members: Further members of the problem document.
     """
 
@@ -209,7 +209,7 @@ class IdempotencyInProgress(
     hint = "send the same request again; it gets the answer of the first"
 
 
-# --- Who asks, and how often
+# --- Authentication and rate limits
 
 
 class Unauthenticated(ImpastoError, code="unauthenticated", status=401):
@@ -271,8 +271,8 @@ class TooManyStreams(ImpastoError, code="too-many-streams", status=429, retry_af
     """The limit of open streams and long polls is reached.
 
     Args:
-        cap: Which limit: of the whole server process, or of one owner in it.
-        limit: Number of streams and long polls that it allows.
+        cap: Scope of the limit: the whole server process, or one owner in it.
+        limit: Maximum number of streams and long polls.
     """
 
     hint = (
@@ -450,6 +450,8 @@ class StorageFull(StorageError, code="storage-full", retry_after=60):
 
 class BlobMissing(StorageError, code="picture-missing"):
     """A picture is not in the storage now; on a shared volume it may still appear."""
+
+    hint = "upload the picture again, then retry the job or submit a new one"
 
 
 class BlobDamaged(ImpastoError, code="picture-damaged"):

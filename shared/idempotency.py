@@ -1,9 +1,9 @@
 """Idempotency: repeated requests with the same Idempotency-Key get the first response.
 
 The first request holds the row of its key from the time when its body is read until its
-response is recorded. The job that it submits is bound to the row in the job's own
-transaction, which checks that the row is still held: of any number of requests, over
-any number of servers, one submits a job.
+response is recorded. The job is bound to the row in the transaction that inserts it,
+which checks that the request still holds the row. So only one of many requests on many
+servers submits a job.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-HOLD_SECONDS = 60.0  # after which the server of a request is taken to be dead
+HOLD_SECONDS = 60.0  # after which the server of a request counts as crashed
 REPLAY_SECONDS = 24 * 3600.0
-BATCH_SIZE = 500  # rows deleted at once
+BATCH_SIZE = 500  # rows deleted per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class IdempotentRequest:
         owner_id: Owner who sent the request.
         scope: Method and path.
         key: Idempotency-Key.
-        holder: Random id that tells this request from others with the same key.
+        holder: Random id of this request, different from others with the same key.
     """
 
     owner_id: str
@@ -50,7 +50,7 @@ class IdempotentRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordedResponse:
-    """Response to the first request; only the job, if the response was not recorded."""
+    """Response to the first request, or only its job if no response was recorded."""
 
     job_id: str | None
     status: int | None
@@ -87,7 +87,7 @@ def begin_request(
 
 
 def has_request(db: Database, owner_id: str, scope: str, key: str) -> bool:
-    """Whether there was a request with this key, whatever its body."""
+    """Return whether a request had this key, with any body."""
     conditions = _row_conditions(IdempotentRequest(owner_id, scope, key, holder=""))
     with db.read() as session:
         return bool(session.scalar(select(exists().where(*conditions))))
@@ -139,7 +139,7 @@ def abandon_request(db: Database, request: IdempotentRequest) -> None:
 
 
 def delete_expired_responses(db: Database) -> int:
-    """Delete responses older than 24 hours, a batch at a time, and count them."""
+    """Delete responses older than 24 hours in batches, and count them."""
     with db.write() as session:
         expired = session.scalars(
             select(IdempotencyKey)
@@ -163,10 +163,10 @@ def _take_over(
             .where(*_row_conditions(request))
             .with_for_update()
         ).one_or_none()
-        if locked is None:  # deleted by another request in between
+        if locked is None:  # another request has deleted the row meanwhile
             raise IdempotencyInProgress("the same request has just failed")
         row, abandoned = locked
-        # Expired rows may be deleted late; a response is not repeated after 24 hours.
+        # Expired rows may be deleted late, so their age is checked, too.
         if row.created_at >= now - REPLAY_SECONDS:
             response = _recorded_response(row, fingerprint, abandoned=abandoned)
             if response is not None:
@@ -180,7 +180,7 @@ def _take_over(
 def _recorded_response(
     row: IdempotencyKey, fingerprint: str, *, abandoned: bool
 ) -> RecordedResponse | None:
-    """Read the response in a row; None if the server of the request is dead.
+    """Return the response in a row; None if the server of the request has crashed.
 
     Raises:
         IdempotencyKeyReused: The key was used for a different request.
@@ -192,7 +192,7 @@ def _recorded_response(
         return RecordedResponse(
             row.job_id, row.status, row.headers or {}, row.body or ""
         )
-    if row.job_id is not None:  # committed: its server may be dead, or still answering
+    if row.job_id is not None:  # the job is committed, maybe without a response yet
         return RecordedResponse(row.job_id, None, {}, "")
     if not abandoned:
         raise IdempotencyInProgress("the same request is being answered")

@@ -1,6 +1,6 @@
 """Log configuration: one event per line, colored on a terminal, JSON elsewhere.
 
-API keys are redacted from logs and responses, whatever field a request put them into.
+API keys are redacted from logs and responses, in all fields.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def configure_logging(level: str) -> None:
     )
 
 
-# As `shared.auth.api_keys` makes them; a shorter text could be guessed and is no key.
+# Format of `shared.auth.api_keys`; shorter texts are no keys.
 _API_KEY = re.compile(r"imp_[A-Za-z0-9_-]{20,}")
 
 
 def redact(text: str) -> str:
-    """Replace whatever looks like an API key."""
+    """Replace each text that has the format of an API key."""
     return _API_KEY.sub("imp_[redacted]", text)

@@ -37,7 +37,7 @@ TRANSITIONS = Counter(
     "Actions and events of jobs, with the state that followed",
     ["event", "state"],
 )
-# A series that begins with 1 shows no increase: the alerts need its 0.
+# Alerts need the 0: a series that begins with 1 shows no increase.
 for _event, _states in EVENTS.items():
     for _state in set(_states.values()):
         TRANSITIONS.labels(_event, _state)
@@ -63,7 +63,7 @@ def count_transition(session: Session, job: Job, event: str, state: JobState) ->
 
     Args:
         session: Transaction of the transition.
-        job: Job as it was before, or the new job.
+        job: Row of the job before the transition, or of the new job.
         event: Name of the action or event.
         state: State after the transition.
     """
@@ -71,7 +71,7 @@ def count_transition(session: Session, job: Job, event: str, state: JobState) ->
 
     def count(_session: Session) -> None:
         TRANSITIONS.labels(event, state).inc()
-        now = time.time()  # of this host; the times of the row are the database's
+        now = time.time()  # of this host; times in rows are of the database
         if event == Event.CLAIM and started_at is None:
             WAIT_SECONDS.observe(max(0.0, now - created_at))
         is_success = event == Event.COMPLETE and state == JobState.SUCCEEDED

@@ -1,8 +1,9 @@
 """Notifications through Redis that tell workers that a job may be waiting.
 
 A notification is a Celery message in a Redis list: one list per device class, and one
-for jobs that any device may run. Losing one is harmless: the job is in the database.
-A worker reads none of its content; the job's id is for people who look at the list.
+for jobs that any device may run. A lost notification is harmless, since the job is in
+the database. A worker ignores the content; the job's id is for people who read the
+list.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 TASK_NAME = "impasto.notify"
 ANY_DEVICE = "any"
-NOTIFY_TIMEOUT_SECONDS = 0.5  # waiting for the lock, connecting, sending
+NOTIFY_TIMEOUT_SECONDS = 0.5  # for the lock, the connection and the message
 _KEY_PREFIX = "impasto:"
 
 
@@ -45,8 +46,8 @@ def broker_url(redis_url: str) -> str:
 def create_celery_app(settings: Settings) -> Celery:
     """Create the Celery app that the notifier and the workers share.
 
-    The options are those that were measured to lose and double the fewest messages;
-    the job row and the maintenance make up for what they still lose: docs/adr/0001.
+    The options lost and doubled the fewest messages in measurements. The job row and
+    the maintenance replace lost messages: see docs/adr/0001.
     """
     app = Celery("impasto", broker=broker_url(settings.redis_url))
     app.conf.update(
@@ -74,9 +75,9 @@ def create_celery_app(settings: Settings) -> Celery:
 
 
 class Notifier:
-    """Notifies workers of jobs; takes half a second at most, and never raises.
+    """Sender of notifications to workers; takes at most 0.5 s, and never raises.
 
-    Redis may be down, frozen or unreachable: the job is in the database, and the
+    If Redis is down, frozen or unreachable, the job is still in the database, and the
     maintenance notifies again.
     """
 
@@ -96,7 +97,7 @@ class Notifier:
         self._send_lock = threading.Lock()
 
     def notify(self, job_id: str, device_class: str | None) -> bool:
-        """Send one notification; return False if Redis did not take it."""
+        """Send a notification; return False if Redis did not accept it."""
         if not self._send_lock.acquire(timeout=0.4 * NOTIFY_TIMEOUT_SECONDS):
             return False
         try:
@@ -105,7 +106,7 @@ class Notifier:
             self._send_lock.release()
 
     def pending_count(self, device_class: str | None) -> int | None:
-        """Count the notifications not read yet; None if Redis does not answer."""
+        """Count the unread notifications; None if Redis does not respond."""
         try:
             key = f"{_KEY_PREFIX}{queue_name(device_class)}"
             return self._redis.llen(key)
@@ -113,7 +114,7 @@ class Notifier:
             return None
 
     def ping(self) -> bool:
-        """Return whether Redis answers now."""
+        """Return whether Redis responds now."""
         try:
             return bool(self._redis.ping())
         except redis.RedisError:

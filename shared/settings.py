@@ -1,4 +1,4 @@
-"""Every knob of the deployment, read once from the environment."""
+"""Settings of the deployment, read once from the environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _secret_under(data: dict[str, Any]) -> Path:
 
 
 class Settings(BaseSettings):
-    """Deployment settings; `IMPASTO_DATABASE_URL` sets `database_url`, and so on."""
+    """Settings of the deployment; `IMPASTO_DATABASE_URL` sets `database_url`, etc."""
 
     model_config = SettingsConfigDict(
         env_prefix="IMPASTO_", env_ignore_empty=True, frozen=True
@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             parts = urlsplit(origin)
-            # As a browser writes it: lower case, and nothing behind the port.
+            # Browsers send it in lower case, without a path.
             written = f"{parts.scheme}://{parts.netloc.lower()}"
             if parts.scheme not in {"http", "https"} or origin != written:
                 raise ValueError(
@@ -281,12 +281,12 @@ class Settings(BaseSettings):
 
 
 def settings_or_exit() -> Settings:
-    """Read the settings at the start of a process; exit with 2, saying what is wrong.
+    """Read the settings at the start of a process, or exit with 2 and a message.
 
-    From then on, no other user can read the files and folders that the process makes.
+    The function sets the umask, so that other users cannot read new files and folders.
 
     Raises:
-        SystemExit: A variable has a value that cannot be used.
+        SystemExit: The value of a variable cannot be used.
     """
     os.umask(0o077)
     try:
@@ -297,13 +297,14 @@ def settings_or_exit() -> Settings:
 
 
 def warn_if_home_is_open(home: Path) -> None:
-    """Say on standard error if other users can look into the data folder.
+    """Warn on standard error if other users can read the data folder.
 
-    It is not closed here: another user's process may belong to the same farm.
+    Its mode is not changed, since a process of another user may belong to the same
+    farm.
     """
     if home.exists() and home.stat().st_mode & 0o077:
         sys.stderr.write(
-            f"settings: IMPASTO_HOME: other users of this machine can look into {home}"
+            f"settings: IMPASTO_HOME: other users of this machine can read {home}"
             f"; unless the farm's processes run as several: chmod -R go= {home}\n"
         )
 
@@ -318,7 +319,7 @@ def _complaints(error: ValidationError) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` names this machine only."""
+    """Return whether `host` is an address of this machine only."""
     if host == "localhost":
         return True
     try:

@@ -1,8 +1,8 @@
-"""The states of a job and the transitions between them, as tables.
+"""States of jobs and the transitions between them, as tables.
 
-`ACTIONS` lists what people can ask of a job, `EVENTS` what the queue, a worker or the
-maintenance can do to it. A pair of state and action or event that stands in neither
-table does not happen. The tables of docs/jobs.md are generated from these.
+`ACTIONS` lists actions that people request. `EVENTS` lists events of the queue, of
+workers and of the maintenance. A pair of state and action or event that is in neither
+table does not happen. The tables of docs/jobs.md are generated from these tables.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 class JobState(StrEnum):
     """State of a job."""
 
-    QUEUED = "queued"  # waits for a worker; state_reason says if for anything else
+    QUEUED = "queued"  # waits for a worker; state_reason names any other reason
     RUNNING = "running"  # a worker holds the lease
-    PAUSING = "pausing"  # a worker holds the lease and has been asked to pause
-    PAUSED = "paused"  # no device is busy with it; continues when resumed
-    CANCELING = "canceling"  # a worker holds the lease and has been asked to stop
+    PAUSING = "pausing"  # a worker holds the lease and will pause the job
+    PAUSED = "paused"  # occupies no device; continues when resumed
+    CANCELING = "canceling"  # a worker holds the lease and will stop the job
     SUCCEEDED = "succeeded"  # the generated image is stored
-    FAILED = "failed"  # gave up; error_code says why
-    CANCELED = "canceled"  # stopped on request; no device is busy with it
+    FAILED = "failed"  # ended with an error; error_code says why
+    CANCELED = "canceled"  # stopped on request; occupies no device
     EXPIRED = "expired"  # was not started, or not resumed, in time
 
 
 class StateReason(StrEnum):
-    """Reason why a queued job cannot be claimed yet, or why a job is over."""
+    """Reason why a queued job cannot be claimed yet, or why a job has ended."""
 
     RECOVERING = "recovering"  # its worker stopped; it continues from its checkpoint
     BACKING_OFF = "backing_off"  # an attempt failed; the next waits for run_after
@@ -39,10 +39,10 @@ class StateReason(StrEnum):
 
 
 class Completion(StrEnum):
-    """How much of the planned iterations a succeeded job has done."""
+    """Completion of a succeeded job: all planned iterations, or fewer."""
 
     FULL = "full"  # every iteration
-    EARLY = "early"  # finished on request; the picture as it was then
+    EARLY = "early"  # finished on request, with the picture at that time
 
 
 class Relation(StrEnum):
@@ -63,10 +63,10 @@ class Action(StrEnum):
     """Action that a person can request on a job."""
 
     CANCEL = "cancel"
-    PAUSE = "pause"  # checkpoint, and free the device
+    PAUSE = "pause"  # store a checkpoint and free the device
     RESUME = "resume"
     FINISH = "finish"  # stop now, keep the picture
-    STEER = "steer"  # change parameters in mid-run
+    STEER = "steer"  # change parameters during the run
     FORK = "fork"  # a new job from one of its checkpoints
     EXTEND = "extend"  # a new job with more iterations at the last scale
     RETRY = "retry"  # a new job from its last checkpoint
@@ -77,15 +77,15 @@ class ActionEffect(StrEnum):
 
     TRANSITION = "transition"  # the state changes
     REQUEST = "request"  # the state stays; the request is stored in the row
-    CHILD_JOB = "child_job"  # the job stays as it is; a new one continues it
-    NO_CHANGE = "no_change"  # the job is in that state already
+    CHILD_JOB = "child_job"  # the job does not change; a new job continues it
+    NO_CHANGE = "no_change"  # the job is already in that state
 
 
 class Requirement(StrEnum):
     """Condition, besides the right state, for an action on a job."""
 
     CHECKPOINT = "a checkpoint"
-    INPUTS = "its pictures"  # for every action that makes a new job
+    INPUTS = "its pictures"  # for every action that creates a new job
     EARLY_COMPLETION = "an early completion"
 
 
@@ -95,9 +95,9 @@ class ActionOutcome:
 
     Attributes:
         state: State of the job afterwards.
-        done: Whether the action is complete; False: accepted, a worker has to obey.
+        done: True if the action is complete; False if a worker has to complete it.
         effect: Change that the action makes.
-        requirement: Condition that the job must meet, or the action is refused.
+        requirement: Condition that the job must meet for the action.
     """
 
     state: JobState
@@ -185,7 +185,7 @@ ACTIONS: dict[Action, dict[JobState, ActionOutcome]] = {
 def actions_in_state(
     state: JobState, requirements_met: AbstractSet[Requirement] = frozenset()
 ) -> list[str]:
-    """List the actions that change something for a job in `state`, sorted by name.
+    """Return the actions that have an effect on a job in `state`, sorted by name.
 
     Args:
         state: State of the job.
@@ -205,15 +205,15 @@ class Event(StrEnum):
 
     CLAIM = "claim"  # a worker took the job
     COMPLETE = "complete"  # the result is stored
-    STOP = "stop"  # the worker obeyed a request and released the job
-    RELEASE = "release"  # the worker had to stop; nothing was wrong with the job
+    STOP = "stop"  # the worker released the job on request
+    RELEASE = "release"  # the worker had to stop, without an error of the job
     RETRY = "retry"  # the attempt failed; another may succeed
     FAIL = "fail"  # the job failed for good
     RESCUE = "rescue"  # the lease of its worker ran out
-    CRASH_LOOP = "crash_loop"  # it loses its workers again and again
+    CRASH_LOOP = "crash_loop"  # the job has lost its workers repeatedly
     EXPIRE = "expire"  # not started by its deadline, or paused for too long
-    OVERDUE = "overdue"  # not done by the time it was to be canceled
-    UNSCHEDULABLE = "unschedulable"  # no registered device can ever hold it
+    OVERDUE = "overdue"  # not done by cancel_after
+    UNSCHEDULABLE = "unschedulable"  # too large for all registered devices
 
 
 EVENTS: dict[Event, dict[JobState, JobState]] = {

@@ -1,6 +1,6 @@
-"""Storage of pictures and checkpoints: immutable blobs by key, as files of one folder.
+"""Storage of pictures and checkpoints: immutable blobs by key, as files of a folder.
 
-The folder is of one host, or on a volume that all hosts share.
+The folder is on the only host, or on a volume that all hosts share.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """Stored blob, or the part of one that a killed process has left."""
+    """Stored blob, or the temporary file of a killed process."""
 
     key: str
     bytes: int
@@ -47,9 +47,9 @@ class Storage:
         self._root = root.resolve()
 
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Store bytes, or the rest of a file, under `key`; durable when it returns.
+        """Store bytes, or the rest of a file, under `key`, durably.
 
-        A reader sees nothing or the whole blob, never a part of it.
+        A reader finds the whole blob or none, never a part.
 
         Raises:
             StorageFull: No space is left.
@@ -75,7 +75,7 @@ class Storage:
             return self._path(key).read_bytes()
 
     def open(self, key: str) -> IO[bytes]:
-        """Open the blob; it can be read to its end even if deleted meanwhile.
+        """Open the blob, which can be read to its end even if it is deleted meanwhile.
 
         Raises:
             BlobMissing: No blob has this key.
@@ -110,7 +110,7 @@ class Storage:
     def _stat(self, path: Path) -> StoredBlob | None:
         try:
             stat = path.stat()
-        except FileNotFoundError:  # deleted since it was listed
+        except FileNotFoundError:  # deleted meanwhile
             return None
         key = path.relative_to(self._root).as_posix()
         return StoredBlob(key, stat.st_size, stat.st_mtime)
@@ -126,7 +126,7 @@ def open_storage(url: str) -> Storage:
     """Open the storage of a URL: file:///FOLDER.
 
     Raises:
-        StorageError: The URL is no absolute folder.
+        StorageError: The URL has no absolute path of a folder.
     """
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
@@ -137,7 +137,7 @@ def open_storage(url: str) -> Storage:
 def delete_blobs(storage: Storage, keys: Iterable[str]) -> None:
     """Delete blobs that no row names; log those that cannot be deleted now.
 
-    `shared.maintenance.orphans` finds and deletes what is left.
+    `shared.maintenance.orphans` deletes the remaining blobs later.
     """
     for key in keys:
         try:
@@ -151,14 +151,14 @@ def _translate_errors(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise BlobMissing(f"blob {key!r} does not exist") from error
+        raise BlobMissing(f"the stored file {key!r} does not exist") from error
     except OSError as error:
         kind = StorageFull if error.errno in _FULL_ERRNOS else StorageError
         raise kind(f"blob {key!r}: {error.strerror}") from error
 
 
 def _make_folder(folder: Path) -> None:
-    """Create a folder durably that other users cannot read."""
+    """Create a folder durably, unreadable for other users."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,8 +1,8 @@
-"""W3C Trace Context, level 1: the trace of a larger system that work belongs to.
+"""W3C Trace Context, level 1: the trace id of a request in a larger system.
 
-A request can carry a `traceparent` header; its job stores it, and the logs of both
-carry the trace id. So one search finds everything from the first request of a larger
-system to the picture.
+A request can have a `traceparent` header. Its job stores the header, and the logs of
+both contain the trace id. So one search finds all logs from the first request of the
+larger system to the picture.
 """
 
 from __future__ import annotations

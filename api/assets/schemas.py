@@ -20,14 +20,14 @@ from api.http.schemas import (
 
 
 class AssetUrls(ResponseModel):
-    """Addresses to follow instead of building them."""
+    """URLs of an asset. Clients follow them instead of building URLs."""
 
     self: str
     content: str
 
 
 class AssetObject(ResponseModel):
-    """An uploaded picture, stored once per owner however often it is sent."""
+    """Uploaded picture. Equal uploads of an owner are stored once."""
 
     model_config = with_example(
         {
@@ -50,30 +50,30 @@ class AssetObject(ResponseModel):
 
     id: str
     object: Literal["asset"] = "asset"
-    sha256: str = Field(description="of the bytes as they were sent")
+    sha256: str = Field(description="SHA-256 of the uploaded file")
     bytes: int
     media_type: str
-    width: int = Field(description="px, as people see it: upright")
+    width: int = Field(description="width of the upright picture, px")
     height: int
     purpose: str = Field(
-        description="content, style, mask, init or any, as was said; or shipped"
+        description="content, style, mask, init or any, as in the upload; or shipped"
     )
     created_at: datetime
     expires_at: datetime | None = Field(
-        description="when it may go, unless a job uses it; null: never by itself"
+        description="when it is deleted unless a job uses it; null: only on request"
     )
     urls: AssetUrls
 
 
 class AssetPage(ResponseModel):
-    """Pictures, newest first."""
+    """Page of pictures, newest first."""
 
     data: list[AssetObject]
     next_cursor: str | None
 
 
 class FrameObject(ResponseModel):
-    """A preview of one iteration."""
+    """Stored preview of one iteration."""
 
     model_config = with_example(
         {
@@ -95,7 +95,9 @@ class FrameObject(ResponseModel):
     width: int
     height: int
     losses: dict[str, float | None]
-    has_checkpoint: bool = Field(description="promote makes it in full size then")
+    has_checkpoint: bool = Field(
+        description="true: promote can render this iteration in full size"
+    )
     created_at: datetime
     url: str
     thumb_url: str
@@ -103,7 +105,7 @@ class FrameObject(ResponseModel):
 
 
 class FrameList(ResponseModel):
-    """The stored previews of a job, in order of iteration."""
+    """Stored previews of a job, in order of iteration."""
 
     data: list[FrameObject]
 
@@ -117,21 +119,23 @@ class UploadOptions(RequestBody):
     sha256: str | None = Field(
         default=None,
         pattern="^[0-9A-Fa-f]{64}$",
-        description="of the file, in hex; 409 if other bytes arrive. As good: the "
-        "header Content-Digest, of the request or of the part, that of the file",
+        description="SHA-256 of the file, in hex; 409 if other bytes arrive. The "
+        "header Content-Digest of the request or of the part has the same effect",
     )
     purpose: Literal["content", "style", "mask", "init", "any"] = Field(
-        default="any", description="what it is for; pictures are listed by it"
+        default="any",
+        description="use of the picture; `purpose=` filters the list of pictures by it",
     )
     expires_in: int | None = Field(
         default=None,
         ge=1,
         le=MAX_EXPIRES_IN,
-        description="seconds after which it goes, unless a job uses it; default: never",
+        description="seconds until the picture is deleted unless a job uses it; "
+        "default: never",
     )
 
 
 class AssetForm(UploadOptions):
-    """The multipart form that uploads a picture."""
+    """Multipart form that uploads a picture."""
 
     file: File = Field(description="the picture")

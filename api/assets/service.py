@@ -58,7 +58,7 @@ _SHA256_BYTES = 32
 
 
 class DigestPath(BaseModel):
-    """Path parameters of an asset that is named by the digest of its bytes."""
+    """Path parameters of an asset by the digest of its bytes."""
 
     sha256: str = Field(description="SHA-256 of the file, in hex")
 
@@ -84,8 +84,8 @@ def find_asset_by_digest(sha256: str) -> Asset:
     """Read the asset of the caller with this SHA-256, in hex.
 
     Raises:
-        NotFound: The caller has no asset with this digest, or its file was lost or
-            damaged, which sending the picture again mends.
+        NotFound: The caller has no asset with this digest, or its file is missing or
+            damaged. An upload of the picture stores the file again.
     """
     asset, dependencies = None, current_dependencies()
     if is_plausible_id(sha256):
@@ -128,7 +128,8 @@ def serialize_frame(
 
     Args:
         frame: Row of the frame.
-        promote_urls: Promote URL by iteration of a checkpoint; None: not allowed.
+        promote_urls: Promote URL by iteration of a checkpoint; None if promotion is not
+            allowed.
     """
     url = frame_url(frame.job_id, frame.iteration)
     return FrameObject(
@@ -148,10 +149,10 @@ def serialize_frame(
 def store_upload(
     dependencies: Dependencies, owner_id: str, request: Request
 ) -> tuple[Asset, bool]:
-    """Store an uploaded picture once; return its asset, and whether it is new.
+    """Store an uploaded picture once; return its asset, and whether the asset is new.
 
     Raises:
-        InvalidParams: There is no file or more than one, or a digest is malformed.
+        InvalidParams: The form has no file or several, or a digest is malformed.
         DigestMismatch: The bytes received have another digest than the client sent.
         InvalidImages: The picture cannot be used.
         StorageFull: The storage is full.

@@ -1,4 +1,4 @@
-"""Uploaded pictures: inspected, then stored once per owner and digest."""
+"""Uploaded pictures: inspection, and storage once per owner and digest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UploadedPicture:
     Attributes:
         stream: Open file.
         digest: SHA-256 of its bytes, in hex.
-        options: Purpose and expiry that the owner gives; None: neither.
+        options: Purpose and expiry from the request; None for neither.
     """
 
     stream: IO[bytes]
@@ -46,17 +46,17 @@ class UploadedPicture:
     options: AssetOptions | None = None
 
     def read(self) -> bytes:
-        """Return all of its bytes; may be called repeatedly."""
+        """Return all bytes of the file; may be called repeatedly."""
         return self.rewind().read()
 
     def rewind(self) -> IO[bytes]:
-        """Return its stream, at its start."""
+        """Return the stream, at its start."""
         self.stream.seek(0)
         return self.stream
 
 
 class InvalidImages(ImpastoError):
-    """Some pictures of a request cannot be used: answered like the first of them.
+    """Pictures of a request cannot be used; code and status are those of the first.
 
     Args:
         causes: Error of each of these pictures, by the JSON pointer to the picture.
@@ -88,7 +88,7 @@ def add_picture(
     """Inspect a picture, and store it as an asset of its owner.
 
     Raises:
-        InvalidImages: It cannot be used.
+        InvalidImages: The picture cannot be used.
         StorageFull: The storage is full.
     """
     try:
@@ -104,12 +104,12 @@ def inspect_picture(
     """Inspect a picture: format, size, readability.
 
     Raises:
-        ImageUnreadable: Its format is not supported, or it is damaged.
-        ImageTooLarge: It has too many pixels.
+        ImageUnreadable: The format is not supported, or the picture is damaged.
+        ImageTooLarge: The picture has too many pixels.
         ServerBusy: No slot for decoding became free in time.
     """
     with dependencies.decoder_slots.hold(owner_id):
-        # The picture is in memory only from here on.
+        # Before this line, the picture is not in memory.
         return inspect_apart(upload.read(), dependencies.settings.max_pixels)
 
 
@@ -128,7 +128,7 @@ def store_picture(
     if existing is not None and existing.key is not None:
         restore_blob(storage, existing.key, upload)
         return StoredAsset(existing.id, existing.key, is_new=False)
-    # A blob of this upload alone: a deletion of another cannot take it away.
+    # The key is unique to this upload, so that no other deletion removes the blob.
     key = f"assets/{digest}-{ULID()}"
     asset = NewAsset(
         owner_id=owner_id,
@@ -158,7 +158,7 @@ def restore_blob(storage: Storage, key: str, upload: UploadedPicture) -> None:
 
 
 def is_blob_whole(storage: Storage, key: str, digest: str) -> bool:
-    """Return whether a blob is there and has this SHA-256, in hex."""
+    """Return whether a blob exists and has this SHA-256, in hex."""
     try:
         with storage.open(key) as blob:
             return stream_sha256(blob) == digest

@@ -1,4 +1,4 @@
-"""/v1/assets: uploaded pictures, kept once for their owner."""
+"""Views of /v1/assets: uploaded pictures, stored once per owner."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from shared.db.models.assets import Asset
 
-blueprint = make_blueprint("assets", "Uploaded pictures, kept once for their owner.")
+blueprint = make_blueprint("assets", "Uploaded pictures, stored once per owner.")
 
 _FOREVER = "private, max-age=31536000, immutable"
 
@@ -50,8 +50,8 @@ class AssetsQuery(PageQuery):
 
     purpose: Purpose | None = Field(
         default=None,
-        description="those that were sent for this; `shipped`: those that "
-        "explorations took from Impasto itself, which are not listed otherwise",
+        description="only pictures with this purpose; `shipped`: pictures of Impasto "
+        "that explorations used, which are not listed by default",
     )
 
 
@@ -63,8 +63,8 @@ class AssetsQuery(PageQuery):
 def add_asset() -> Response:
     """Upload a picture; 200: you have uploaded it before.
 
-    With `expires_in` it is deleted some time after that, unless a job uses it then. If
-    it is uploaded again, the longest expiry counts.
+    With `expires_in` the picture is deleted some time after its expiry, unless a job
+    uses it then. If it is uploaded again, the longest expiry counts.
     """
     asset, is_new = store_upload(current_dependencies(), current_owner_id(), request)
     response = json_response(serialize_asset(asset), 201 if is_new else 200)
@@ -92,7 +92,7 @@ def list_assets(query: AssetsQuery) -> Response:
 
 @get(blueprint, "/v1/assets/by-digest/<sha256>", s200=AssetObject)
 def show_asset_by_digest(path: DigestPath) -> Response:
-    """Find your asset with a digest; HEAD works as well."""
+    """Find your asset by its digest; HEAD works, too."""
     return json_response(serialize_asset(find_asset_by_digest(path.sha256)))
 
 
@@ -115,7 +115,7 @@ def show_content(path: AssetPath) -> Response:
 def delete_asset(path: AssetPath) -> Response:
     """Delete an uploaded picture; 409 while a job that has not ended uses it.
 
-    Jobs that have ended keep its digest, but can be neither retried nor forked.
+    Jobs that have used the picture keep its digest, but cannot be retried or forked.
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     find_asset(path.asset_id)

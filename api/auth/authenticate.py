@@ -1,7 +1,8 @@
-"""Authentication of requests: this machine, an API key, or the page's cookie.
+"""Authentication of requests: by this machine, an API key, or the page's cookie.
 
-With `IMPASTO_AUTH=keys`, every request below /v1 carries a key as a Bearer token, or
-the page's cookie; then writes carry the page's CSRF token, too. docs/keys.md.
+With `IMPASTO_AUTH=keys`, every request below /v1 needs a key as a Bearer token, or the
+page's cookie. With the cookie, writes also need the page's CSRF token. See
+docs/keys.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from shared.auth.api_keys import ValidKey
 
 _PROTECTED = "/v1/"
-_ESTIMATES = "/v1/estimates"  # its POST needs the scope read only: it creates nothing
+_ESTIMATES = "/v1/estimates"  # POST needs only the scope read
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Views that check scopes themselves.
 _OWN_SCOPE_CHECKS = {"/v1/me", "/v1/keys"}
@@ -38,7 +39,7 @@ class Caller:
     """Authenticated sender of a request.
 
     Attributes:
-        owner_id: Owner of everything that the request creates and sees.
+        owner_id: Owner of everything that the request reads and creates.
         scopes: Scopes that the request may use.
         key: API key of the request, or None with `IMPASTO_AUTH=none`.
     """
@@ -82,12 +83,12 @@ def require_scope(scope: Scope) -> None:
 
 
 def authenticate_request() -> None:
-    """Find out who sends the current request, before its view runs.
+    """Authenticate the current request before its view runs.
 
     Raises:
-        Unauthenticated: It has no valid key.
-        RateLimited: The same, and the address has sent too many invalid keys.
-        Forbidden: It comes from elsewhere than allowed, or its key may not do this.
+        Unauthenticated: The request has no valid key.
+        RateLimited: The key is invalid, and the address has sent too many invalid keys.
+        Forbidden: The address or origin is not allowed, or the key lacks a scope.
         DatabaseUnavailable: The keys cannot be read.
     """
     path = request.path
@@ -116,8 +117,8 @@ def key_from_header(header: str) -> ValidKey:
     """Return the valid API key of an Authorization header.
 
     Raises:
-        Unauthenticated: There is none, or it is unknown, revoked or expired.
-        RateLimited: The same, and the address has sent too many invalid keys.
+        Unauthenticated: The key is missing, unknown, revoked or expired.
+        RateLimited: The key is invalid, and the address has sent too many invalid keys.
         DatabaseUnavailable: The keys cannot be read.
     """
     scheme, _, token = header.partition(" ")

@@ -1,8 +1,8 @@
 """CORS: web pages of other origins that may use the API, with an API key.
 
 `IMPASTO_ORIGINS` names them. A page sends its key in the Authorization header. Cookies
-are not accepted from it: no answer has `Access-Control-Allow-Credentials`, and without
-it a browser shows no answer to a request with cookies. See
+of such a page are not accepted: no response has `Access-Control-Allow-Credentials`,
+without which a browser hides responses to requests with cookies. See
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHARED_PATHS = ("/v1/", "/problems/")
 _SHARED_PAGES = {"/v1", "/openapi.json"}
-_MAX_AGE_SECONDS = 7200  # as long as Chrome remembers a preflight, at most
+_MAX_AGE_SECONDS = 7200  # maximum of Chrome for the cache of preflights
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": ", ".join(
@@ -35,10 +35,10 @@ _EXPOSED = ", ".join(RESPONSE_HEADERS)
 def answer_preflight() -> Response | None:
     """Return the response to a preflight request (OPTIONS), else None.
 
-    A browser sends it without the key, before a page's request with one.
+    A browser sends a preflight without the key, before the page's request with the key.
 
     Raises:
-        Forbidden: The operator has not named the origin.
+        Forbidden: The origin is not in `IMPASTO_ORIGINS`.
     """
     settings = current_dependencies().settings
     if (
@@ -56,7 +56,7 @@ def answer_preflight() -> Response | None:
 
 
 def add_cors_headers(response: Response) -> None:
-    """Let a page of a named origin read the response and its headers."""
+    """Add the headers that let a page of an allowed origin read the response."""
     settings = current_dependencies().settings
     if not _is_shared(settings):
         return

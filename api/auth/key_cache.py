@@ -1,7 +1,7 @@
 """Cache of API keys per process; each is read again after five seconds.
 
-So a key that was revoked elsewhere is refused after that time at most, and most
-requests, also with invalid keys, need no query.
+Most requests, also those with invalid keys, need no query. A key that another process
+has revoked is refused after five seconds at most.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class KeyCache:
         self._used: set[str] = set()
 
     def cached(self, token: str) -> ValidKey | None:
-        """Return the valid key that `token` is if it is cached, else None."""
+        """Return the valid key of a token if it is cached, else None."""
         with self._lock:
             return self._record_use(self._keys.get(_token_entry(token)))
 
     def find_by_token(self, token: str) -> ValidKey | None:
-        """Return the valid key that `token` is, or None.
+        """Return the valid key of a token, or None.
 
         Raises:
             DatabaseUnavailable: The keys cannot be read.
@@ -85,14 +85,14 @@ class KeyCache:
             self._keys.clear()
 
     def store_uses(self) -> None:
-        """Store which keys were used since the last call."""
+        """Store the time of use of the keys that were used since the last call."""
         used, self._used = self._used, set()
         if not used:
             return
         try:
             record_key_use(self._database, used)
         except DatabaseUnavailable as error:
-            self._used |= used  # the next time
+            self._used |= used  # for the next call
             log.info("key_usage_write_failed", error=str(error))
         except Exception:
             log.exception("key_usage_lost")
@@ -123,7 +123,7 @@ class KeyCache:
 
 
 def _token_entry(token: str) -> Place:
-    # The memory of a process, too, is no place for keys.
+    # Keys are stored as digests, so that the memory of the process has no keys.
     return ("token", key_digest(token))
 
 

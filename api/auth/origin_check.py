@@ -1,9 +1,9 @@
 """Checks of client address, proxies, Host and Origin against foreign web pages.
 
-Every web page in the user's browser can reach a loopback server: requests with a
-foreign Host (DNS rebinding) or Origin are refused, and those that a browser says it
-sends for another site. Behind a proxy on this machine every client looks local:
-without keys, requests that a proxy has marked as its own are refused.
+Every web page in the user's browser can send requests to a loopback server. So requests
+with a foreign Host (DNS rebinding), Origin or Sec-Fetch-Site are refused. Behind a
+proxy on this machine every client has a local address. So without keys, requests with
+headers of a proxy are refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROXY_HEADER = re.compile(
 
 
 def require_this_machine() -> None:
-    """Accept requests of this machine only, and of web pages only our own.
+    """Refuse requests of other machines and of other web pages.
 
     Raises:
         Forbidden: The request comes from elsewhere.
@@ -46,10 +46,10 @@ def require_this_machine() -> None:
 def require_own_page() -> None:
     """Refuse requests that a browser sends for a page of another site.
 
-    The scheme does not count: behind a proxy, only the browser knows of TLS.
+    The scheme is not compared: behind a proxy, the server does not know of TLS.
 
     Raises:
-        Forbidden: Another site's page asks.
+        Forbidden: The page of another site sends the request.
     """
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own_origin(origin):
@@ -63,7 +63,7 @@ def _check_fetch_site() -> None:
 
 
 def _is_opened_link() -> bool:
-    """Return whether the request shows a page in a tab, which no other page reads."""
+    """Return whether the request opens a page in a tab, hidden from other pages."""
     fetch = [request.headers.get(f"Sec-Fetch-{name}") for name in ("Mode", "Dest")]
     return request.method == "GET" and fetch == ["navigate", "document"]
 
@@ -127,7 +127,7 @@ def _is_loopback(address: str | None) -> bool:
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises when it is no number
+        _ = parts.port  # raises ValueError if it is not a number
     except ValueError:
         return None
     return parts

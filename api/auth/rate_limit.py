@@ -1,9 +1,7 @@
-"""Rate limits per API key, and of wrong keys per client address.
+"""Rate limits per API key, and for wrong keys per client address.
 
-Each is a token bucket that refills evenly; headers tell how full it is.
-
-Requests are counted in this process:
-docs/adr/0019-rate-limits-in-process-memory.md.
+Each limit is a token bucket that refills evenly; response headers say how full it is.
+Requests are counted per process: docs/adr/0019-rate-limits-in-process-memory.md.
 """
 
 from __future__ import annotations
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 WINDOW_SECONDS = 60
-_MAX_BUCKETS = 20_000  # buckets remembered at once
-_ROUNDING = 1e-6  # is nobody's fault
+_MAX_BUCKETS = 20_000  # maximum number of stored buckets
+_ROUNDING = 1e-6  # tolerance for rounding errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class RateLimitState:
     Attributes:
         name: Name of the limit.
         quota: Requests per window.
-        left: Requests that could be made at once now.
+        left: Requests that are accepted now without a wait.
         reset_seconds: Time until the whole quota is available again.
         retry_after_seconds: Time until a request is accepted again, or None if this
             one was accepted.
@@ -75,13 +73,13 @@ class RateLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
-        # A bucket from which nothing was taken for that long is full again.
+        # A bucket without requests for so long is full again.
         self._buckets: TTLCache[tuple[str, str], tuple[float, float]] = TTLCache(
             _MAX_BUCKETS, WINDOW_SECONDS, timer=clock
         )
 
     def take(self, who: str, name: str, quota: int) -> RateLimitState:
-        """Take one request from a bucket, if there is one left."""
+        """Count a request in a bucket, if it has a token left."""
         now, per_second = self._clock(), quota / WINDOW_SECONDS
         with self._lock:
             missing = self._missing((who, name), now, per_second)
@@ -122,10 +120,10 @@ def key_quotas(key: ValidKey, settings: Settings) -> dict[str, int]:
 
 
 def wrong_key_error() -> Unauthenticated | RateLimited:
-    """Count a wrong key of the client's address; return the error to answer with.
+    """Count a wrong key of the client's address, and return the error of the request.
 
-    Called only for keys that are not valid: all clients behind a proxy share its
-    address, and must not be refused for each other's wrong keys.
+    Called only for invalid keys: all clients behind a proxy share its address, and
+    wrong keys of one must not block valid keys of others.
     """
     network, quota = client_network(request.remote_addr), WRONG_KEYS_PER_MINUTE
     limiter = current_dependencies().wrong_key_limiter
@@ -153,15 +151,15 @@ def client_network(address: str | None) -> str:
 
 
 def rate_limit_headers(standing: RateLimitState) -> list[tuple[str, str]]:
-    """Return the headers that state the limit and what is left of it."""
+    """Return the headers with the limit and the remaining requests."""
     return [("RateLimit-Policy", standing.policy), ("RateLimit", standing.limit)]
 
 
 def count_request() -> None:
-    """Count the current request, once its key is known.
+    """Count the current request for its key.
 
     Raises:
-        RateLimited: Its key has made too many.
+        RateLimited: The key has sent too many requests.
     """
     caller: Caller | None = g.get("caller")
     if caller is None or caller.key is None:
@@ -189,7 +187,7 @@ def _counts_as_submission() -> bool:
 
 
 def add_rate_limit_headers(response: Response) -> None:
-    """Add the headers of the limit that the request was counted by, if one was."""
+    """Add the headers of the limit that counted the request, if there is one."""
     standing: RateLimitState | None = g.get("standing")
     if standing is not None:
         response.headers.extend(rate_limit_headers(standing))

@@ -1,6 +1,6 @@
-"""Sessions of the web page: a signed cookie that names its key, and a CSRF token.
+"""Sessions of the web page: a signed cookie with the id of a key, and a CSRF token.
 
-The server stores nothing: the cookie is valid while its key is, for 12 hours.
+The server stores no sessions: a cookie is valid for 12 hours, while its key is valid.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_session(secret: bytes, key_id: str) -> str:
 def read_session(
     secret: bytes, cookie: str, max_age_seconds: int = SESSION_SECONDS
 ) -> PageSession | None:
-    """Return the session of a cookie, or None if it is forged or too old."""
+    """Return the session of a cookie; None if the cookie is forged or too old."""
     try:
         key_id, nonce = _signer(secret).loads(cookie, max_age=max_age_seconds)
     except BadSignature:

@@ -1,6 +1,6 @@
 """Event stream: snapshots of the jobs, missed events, then events as they happen.
 
-Its format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from shared.db.models.jobs import Job
 
 RECONNECT = "reconnect"
-PROBLEM = "problem"  # not `error`: so an EventSource calls a lost connection
+PROBLEM = "problem"  # not `error`, which EventSource uses for a lost connection
 _BATCH_SIZE = 200  # events read from the log at once
-# Without an empty line, which would end an event: some clients report it as one.
+# No empty line follows: it would end an event, and some clients report that event.
 HEARTBEAT = ": still here\n"
 _RETRY_MILLISECONDS = 3000
 OPENING = f"retry: {_RETRY_MILLISECONDS}\n"  # becomes part of the first event
@@ -41,8 +41,8 @@ class StreamOptions:
     """Options of a stream, as the client requested them.
 
     Attributes:
-        after: Number of the last event that the client has, or None to start now.
-        ends_with_job: Whether the stream ends with the job, as that of one job does.
+        after: Number of the last event that the client received; None to start now.
+        ends_with_job: True to end the stream with the job, for streams of one job.
     """
 
     after: int | None = None
@@ -63,11 +63,11 @@ class StreamTimings:
 
 
 class EventStream:
-    """Text of one event stream; built while its request is being handled.
+    """Generator of the text of one event stream.
 
     Args:
         dependencies: Dependencies of the app.
-        subscription: Subscription that began before anything is read here.
+        subscription: Subscription that began before the stream reads any row.
         options: Options that the client requested.
         clock: Monotonic clock, in seconds.
     """
@@ -83,7 +83,7 @@ class EventStream:
         self._options, self._clock = options, clock
         self._last_replayed: dict[str, int] = {}  # number of the event, by job id
         self._has_replayed_end = False
-        # Built now: the text is generated after the request context has ended.
+        # Built here, since the text is generated after the request context has ended.
         refusal = error_response(Unauthenticated(KEY_NO_LONGER_VALID))
         self._refusal = refusal.get_data(as_text=True)
 
@@ -91,8 +91,9 @@ class EventStream:
         """Generate the text piece by piece, each as soon as there is a message.
 
         Args:
-            snapshots: Jobs as they are now.
-            last_seq: Number of the last event when they were read, or before.
+            snapshots: Current views of the jobs.
+            last_seq: Number of the last event at the time of the snapshots, or an
+                earlier one.
         """
         settings = self._dependencies.settings
         timings = StreamTimings(
@@ -112,9 +113,9 @@ class EventStream:
         yield from self._live(timings)
 
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
-        """Omit the id if events are replayed: the client must not skip them.
+        """Return snapshots, without ids if events follow that clients must not skip.
 
-        Without a snapshot, it stands alone, as part of the event that comes first.
+        Without a snapshot, the id stands alone and belongs to the first event.
         """
         event_id = last_seq if self._options.after is None else None
         jobs = read_job_objects(self._dependencies.database, snapshots)
@@ -168,7 +169,7 @@ class EventStream:
         if self._subscription.is_closed:
             return _reconnect_event("shutdown")
         if self._subscription.overflowed:
-            return _reconnect_event("behind")  # the log has what was not sent
+            return _reconnect_event("behind")  # the log has the missed events
         return _reconnect_event("age") if seconds_left <= 0 else None
 
     def _is_replayed(self, message: Message) -> bool:
@@ -183,7 +184,7 @@ def format_event(kind: str, data: str, event_id: int | None = None) -> str:
     Args:
         kind: Type of the event, as in `addEventListener(kind, ...)`.
         data: JSON in one line.
-        event_id: Last-Event-ID of a client that reconnects; None leaves it unchanged.
+        event_id: Last-Event-ID of a client that reconnects; None for no change.
     """
     return f"event: {kind}\n{_id_line(event_id)}data: {data}\n\n"
 

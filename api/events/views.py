@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from shared.db.models.jobs import Job
     from shared.queries.events import JobEventRow
 
-blueprint = make_blueprint("events", "Events of jobs, as they happen.")
+blueprint = make_blueprint(
+    "events", "Event streams of jobs, and pages of their event log."
+)
 
 _MAX_NAMED_JOBS = 50
 _MAX_SNAPSHOTS = 200
@@ -69,9 +71,9 @@ class EventsQuery(Query):
         default=None,
         ge=0,
         lt=2**63,
-        description="last `seq` that you have; a stream without it begins now",
+        description="last `seq` that you received; a stream without it begins now",
     )
-    limit: int = Field(default=100, ge=1, le=200, description="events per page")
+    limit: int = Field(default=100, ge=1, le=200, description="maximum events per page")
 
 
 def _check_job_count(text: str) -> str:
@@ -96,11 +98,11 @@ def show_job_events(path: JobPath, query: EventsQuery) -> Response:
     """Follow a job: `Accept: text/event-stream` for a stream, else a page of its log.
 
     A stream begins with a `snapshot` of the job. Each event of the log is then sent as
-    `log`, as /v1/jobs/{id}/logs has it, and as what it means: `state`,
-    `params_changed`, `output`, `end`. The latest `progress` (at most two per second),
-    `preview` and `checkpoint` are sent, too. The stream ends with the job; or with
-    `reconnect`: connect again with Last-Event-ID, or `after`, to get missed events; or
-    with `problem`: the key was revoked or has expired.
+    `log`, as in /v1/jobs/{id}/logs, and as its consequence: `state`, `params_changed`,
+    `output` or `end`. The latest `progress` (at most two per second), `preview` and
+    `checkpoint` are sent, too. The stream ends with the job. A stream that ends with
+    `reconnect` continues when you connect again with Last-Event-ID or `after`. A stream
+    that ends with `problem` has no valid key any more: it was revoked or has expired.
 
     204: the job has ended, and the client has all of its events.
     """
@@ -123,10 +125,11 @@ def show_job_events(path: JobPath, query: EventsQuery) -> Response:
 
 @get(blueprint, "/v1/events", NEXT_PAGE, EVENT_STREAM, s200=_EVENTS, s404=None)
 def show_events(query: AllEventsQuery) -> Response:
-    """Follow all of your jobs, or some: a stream, or a page of their log.
+    """Follow all or some of your jobs: a stream, or a page of their log.
 
-    As /v1/jobs/{id}/events, with a `snapshot` of each job in `jobs`, or else of each
-    that has not ended, at most 200; it does not end with a job.
+    The stream is like /v1/jobs/{id}/events, but does not end with a job. It begins with
+    a `snapshot` of each job in `jobs`, by default of each job that has not ended, at
+    most 200.
     """
     owner_id = current_owner_id()
     named_ids = None
@@ -149,7 +152,7 @@ def show_events(query: AllEventsQuery) -> Response:
 
 
 def _resume_after(query: EventsQuery) -> int | None:
-    """Return the last event that the client has: Last-Event-ID, else `after`."""
+    """Return the number of the client's last event: Last-Event-ID, else `after`."""
     header = request.headers.get("Last-Event-ID", "")
     is_valid = header.isascii() and header.isdecimal() and int(header[:19]) < 2**63
     return int(header[:19]) if is_valid else query.after
@@ -198,6 +201,6 @@ def _stream_response(
         response = Response(text, mimetype=STREAM_TYPE)
         response.vary.add("Accept")
         response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Accel-Buffering"] = "no"  # of nginx: pass on each event
+        response.headers["X-Accel-Buffering"] = "no"  # nginx buffers no events
         response.call_on_close(stack.pop_all().close)
     return response

@@ -1,1 +1,1 @@
-"""/v1/explorations: jobs that show what a network's layers respond to."""
+"""Resource /v1/explorations: jobs that show what layers of a network respond to."""

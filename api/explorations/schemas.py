@@ -1,4 +1,4 @@
-"""Models of new explorations: the JSON that is validated, and the form."""
+"""Pydantic models of new explorations: JSON body and form."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shared.params.kinds import Params
 
 
 class ExplorationRequest(JobOptions, ExploreParams):
-    """An exploration of assets, or of the shipped pictures.
+    """Exploration of assets, or of the shipped pictures.
 
-    Parameters stand beside the options, or in `params`, as in the job object.
+    Parameters are members beside the options, or in `params` as in the job object.
     """
 
     model_config = with_example(
@@ -25,20 +25,20 @@ class ExplorationRequest(JobOptions, ExploreParams):
     params_model: ClassVar[type[Params]] = ExploreParams
 
     params: ExploreParams | None = Field(
-        default=None, description="any of the parameters, as in a job"
+        default=None, description="parameters, as in the job object"
     )
 
 
 class ExplorationForm(JobOptions):
-    """The multipart form that submits an exploration with its pictures."""
+    """Multipart form that submits an exploration with its pictures."""
 
     picture: list[File] = Field(
         default=[],
         max_length=MAX_PICTURES,
-        description="pictures to look at; repeat the part",
+        description="pictures to explore; one part for each",
     )
     params: ExploreParams = Field(
         default=ExploreParams(),
-        description="as JSON",
+        description="parameters as JSON",
         examples=[{"layers": ["relu3_1"]}],
     )

@@ -1,4 +1,4 @@
-"""Submission of explorations; without pictures, they take the shipped photos."""
+"""Submission of explorations, which use the shipped photos by default."""
 
 from __future__ import annotations
 
@@ -43,12 +43,13 @@ SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "samples" / "photos"
 def submit_exploration(
     dependencies: Dependencies, owner_id: str, request: Request
 ) -> SubmittedJob:
-    """Submit an exploration, sent as a form or as JSON; it is durable on return.
+    """Submit an exploration from a form or JSON; its row is committed on return.
 
-    The same picture sent twice counts once.
+    A picture that was sent twice counts once.
 
     Raises:
-        InvalidParams: Values are wrong, or the pictures too few; all are named.
+        InvalidParams: Values are wrong, or there are too few pictures; lists all
+            errors.
         InvalidImages: Only pictures are wrong.
         StorageFull: The storage has no space for the pictures.
         QueueFull: Too many jobs are waiting.
@@ -82,7 +83,7 @@ def submit_exploration(
 
 
 def _place_files(content: SubmissionContent, form: Form) -> None:
-    """Name the files of a form behind the assets that its parameters name."""
+    """Append the files of a form to the assets that its parameters name."""
     named = content.body.get("params", {}).get("pictures")
     if named is None:
         content.pointers["/pictures"] = "/picture"
@@ -107,7 +108,7 @@ def _add_shipped_pictures(content: SubmissionContent) -> None:
 
 
 def _picture_names(pictures: object) -> Iterable[PictureName]:
-    """Yield how a body names its pictures, as far as these names are valid."""
+    """Yield the valid names of pictures in a body."""
     if isinstance(pictures, list):
         for position, name in enumerate(pictures[:MAX_PICTURES]):
             if isinstance(name, str):

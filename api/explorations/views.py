@@ -1,4 +1,4 @@
-"""/v1/explorations: submit jobs that show what the layers of a network respond to."""
+"""View of /v1/explorations: submits jobs that show what layers respond to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from api.idempotency import idempotent
 from api.job_view.schemas import JobObject
 from api.jobs.long_poll import respond_to_submission
 
-blueprint = make_blueprint("explorations", "What excites the units of a network.")
+blueprint = make_blueprint(
+    "explorations", "Explorations of what the units of a network respond to."
+)
 
 
 @post(
@@ -23,9 +25,10 @@ blueprint = make_blueprint("explorations", "What excites the units of a network.
 )  # fmt: skip
 @idempotent
 def explore() -> Response:
-    """Submit a job of kind explore: pictures, or none for the shipped set; layers.
+    """Submit a job of kind explore: layers, and pictures; default: the shipped photos.
 
-    200: with `reuse`, an equal job was found. `Prefer: wait=N` as of POST /v1/jobs.
+    200: with `reuse`, an equal job was found. `Prefer: wait=N` works as in POST
+        /v1/jobs.
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     submitted = submit_exploration(dependencies, owner_id, request)

@@ -1,4 +1,4 @@
-"""Bodies of requests: received whole and in time, or the request is refused."""
+"""Reception of request bodies; incomplete and slow bodies are refused."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-GRACE_SECONDS = 20  # a mobile connection may pause so long
-MIN_BYTES_PER_SECOND = 16 * 1024  # of the whole body, after the grace
+GRACE_SECONDS = 20  # since a mobile connection may pause for so long
+MIN_BYTES_PER_SECOND = 16 * 1024  # average over the whole body, after the grace period
 
 _MAX_STEP_BYTES = 64  # reading 20 MB in such steps takes 0.2 s of CPU time
 _STREAM = "wsgi.input"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_RECEIVED_AT: dict[int, float] = {}  # end of a body, by the thread that works on it
+_RECEIVED_AT: dict[int, float] = {}  # end of the body by thread
 
 
 class BodyStream:
-    """Body that must arrive whole and in time.
+    """Stream of a body that raises an error if the body is incomplete or slow.
 
-    The server's read returns only when it has all the bytes that it was asked for, or
-    when the connection has ended. So this asks for few at once, for one if they arrive
-    slowly, and looks at the clock between: then a sender of single bytes holds a thread
-    no longer than it may. One who sends nothing at all is cut off by
-    `close_idle_connections`. The server hides errors: a body that breaks off just ends.
+    The server's read returns only when it has all requested bytes, or when the
+    connection has ended. So this stream reads a few bytes at once, a single byte if
+    they arrive slowly, and compares the time after each read. A sender of single bytes
+    so occupies a thread for a limited time. `close_idle_connections` closes connections
+    that send nothing at all. The server reports no error for an incomplete body, which
+    just ends.
 
     Args:
-        stream: Body as the server hands it over.
+        stream: Body from the server.
         length: Content-Length of the request.
     """
 
@@ -50,7 +51,7 @@ class BodyStream:
         """Return the next `size` bytes, or all that are left.
 
         Raises:
-            BodyTooSlow: They arrive too slowly.
+            BodyTooSlow: The bytes arrive too slowly.
             IncompleteBody: The body ended before its announced length.
         """
         left = self._length - self._received
@@ -79,14 +80,14 @@ class BodyStream:
 
 @contextmanager
 def body_slot(request: Request) -> Iterator[None]:
-    """Let a block read the body of `request`; a request without one needs no slot.
+    """Let a block read the body of `request`, with a slot if there is a body.
 
     Raises:
-        ServerBusy: All slots are taken. Waiting for one would hold a thread, too.
-        TooManyUploads: All of this owner are taken.
+        ServerBusy: All slots are taken. A wait for a slot would occupy a thread, too.
+        TooManyUploads: All slots of this owner are taken.
     """
     stream, length = request.environ[_STREAM], request.content_length or 0
-    if not length or isinstance(stream, BodyStream):  # the latter: was read before
+    if not length or isinstance(stream, BodyStream):  # a BodyStream was read before
         yield
         return
     release = current_dependencies().upload_slots.take(g.caller.owner_id)
@@ -99,17 +100,17 @@ def body_slot(request: Request) -> Iterator[None]:
 
 
 def end_work() -> None:
-    """Forget the request of this thread, which has been answered."""
+    """Delete the time of the request of this thread, which was answered."""
     _RECEIVED_AT.pop(get_ident(), None)
 
 
 def longest_work_seconds() -> float:
-    """Return for how long the oldest request with a body has been worked on."""
+    """Return the seconds since the oldest unanswered request has received its body."""
     return time.monotonic() - min(list(_RECEIVED_AT.values()), default=math.inf)
 
 
 def require_length() -> None:
-    """Refuse a chunked body, as the server does not tell whether it broke off.
+    """Refuse a chunked body, since the server does not report whether it is complete.
 
     Raises:
         LengthRequired: The body is chunked.

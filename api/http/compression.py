@@ -1,7 +1,8 @@
 """Compression of responses with gzip, for clients that accept it.
 
 Text of more than one kilobyte is compressed: JSON, HTML, scripts, styles, SVG. Pictures
-and archives are small already, and an event stream must not wait until a block is full.
+and archives are compressed already. Event streams are not compressed, since an event
+must not wait until a block is full.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from flask import Response
 
 _MIN_BYTES = 1024
-_MAX_BYTES = 8 * 2**20  # of text that is in memory twice while it is compressed
-_SMALL_BYTES = 16 * 1024  # a job has four
+_MAX_BYTES = 8 * 2**20  # since a text is in memory twice during compression
+_SMALL_BYTES = 16 * 1024  # a job has 4 kB
 _LEVEL = 3  # half the time of level 6; 3 % instead of 2.5 % of a list of jobs
-_FILE_LEVEL = 9  # of static files, which are compressed once
+_FILE_LEVEL = 9  # for static files, which are compressed once
 _TEXT_TYPES = frozenset(
     {
         "application/json",
@@ -37,9 +38,9 @@ _EXCLUDED_TYPE = "text/event-stream"
 
 
 def compress_response(response: Response) -> None:
-    """Compress a response if its client accepts gzip and it is worth it.
+    """Compress a response if its client accepts gzip and the body is large enough.
 
-    Its ETag becomes a weak one: the same bytes are not sent to every client.
+    The ETag becomes weak, since not all clients get the same bytes.
     """
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         response.headers.add("Vary", "Accept-Encoding")
@@ -51,7 +52,7 @@ def compress_response(response: Response) -> None:
     if not _accepts_gzip(request.headers.get("Accept-Encoding", "")):
         return
     etag = response.headers.get("ETag", "")
-    is_file = response.direct_passthrough  # as Flask sends static files
+    is_file = response.direct_passthrough  # true for static files in Flask
     response.direct_passthrough = False
     data = response.get_data()
     if is_file:
@@ -100,7 +101,7 @@ _compress_small = lru_cache(maxsize=256)(_compress)
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Static file; its path and ETag stand for its bytes."""
+    """Static file, identified by its path and ETag."""
 
     path: str
     etag: str
@@ -113,7 +114,7 @@ def _compress_file(file: _File) -> bytes:
 
 
 def _repeat_weak_etag(response: Response) -> None:
-    """Write the ETag of a 304 as the client has it: RFC 9110, 15.4.5."""
+    """Make the ETag of a 304 weak, as in the client's response: RFC 9110, 15.4.5."""
     etag = response.headers.get("ETag", "")
     if etag.startswith('"') and request.if_none_match.is_weak(etag.strip('"')):
         response.headers["ETag"] = f"W/{etag}"

@@ -14,7 +14,7 @@ _ASCII = "^[!-~]([ -~]*[!-~])?$"  # HTTP drops spaces at both ends
 
 @dataclass(frozen=True, slots=True)
 class HeaderSet:
-    """Headers that several operations have in common, for the OpenAPI document.
+    """Headers shared by several operations, for the OpenAPI document.
 
     Attributes:
         request: Headers that requests may have.
@@ -72,24 +72,25 @@ PROBLEM_HEADERS: Mapping[str, str] = {
 }
 
 
-# Each tells an example, as Swagger UI would send a member `example`. A value that is no
-# valid one is ignored (RFC 9110, RFC 7240), but for Idempotency-Key, which has bounds.
+# Examples are in the texts, since Swagger UI would send a member `example`. Invalid
+# values are ignored (RFC 9110, RFC 7240), except for Idempotency-Key, which has bounds.
 _REQUEST = {
-    "If-None-Match": 'ETag that you have, as `W/"41"`: 304 if it is the current one',
+    "If-None-Match": 'ETag of the response that you have, as `W/"41"`: 304 if it is '
+    "unchanged",
     "If-Match": '`revision` of the job in quotes, as `"3"`, not its ETag: 412 if there '
     "is a newer one. Required to change parameters, else 428; `*` means any",
     "Prefer": "`wait=5`: hold the response for up to 5 seconds; 60 at most",
     "Range": "one range of bytes, as `bytes=0-1023`: 206, or 416 if there are none",
-    "If-Range": 'ETag of which you have a part, as `"9f86d081"`: if it is not the '
-    "current one, the response is the whole file",
-    "Last-Event-ID": "of a stream: id of the last event that you have, as `17`; "
+    "If-Range": 'ETag of the file of which you have a part, as `"9f86d081"`: if the '
+    "file has changed, the response is the whole file",
+    "Last-Event-ID": "id of the last event that you received in a stream, as `17`; "
     "overrides `after`",
     "Content-Digest": "SHA-256 of the file (RFC 9530), of the request or of its part, "
     "as `sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:`; 409 if other bytes "
     "arrive",
-    "Idempotency-Key": "for 24 hours, the same request with the same key, as a UUID, "
-    "gets the first response again, with `Idempotency-Replayed: true`, and creates "
-    "nothing",
+    "Idempotency-Key": "key of the request, such as a UUID. For 24 hours, the same "
+    "request with the same key gets the first response again, with "
+    "`Idempotency-Replayed: true`, and creates nothing",
     "traceparent": "W3C Trace Context, as "
     "`00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`: the job and all of its "
     "log lines name this trace",
@@ -111,30 +112,42 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
 _RESPONSE: dict[str, tuple[str, object]] = {
     "Request-Id": ("id of the request in the log", "req_01JD0000000000000000000000"),
     "RateLimit": (
-        "with keys: the budget, what is left of it, and seconds until it is full again",
+        "with keys: budget, remaining requests, and seconds until it is full again",
         '"default";r=1198;t=1',
     ),
     "RateLimit-Policy": (
-        "with keys: the budget, its requests, and in how many seconds",
+        "with keys: budget, its requests, and the seconds for which they count",
         '"default";q=1200;w=60',
     ),
     "ETag": ("version of the response, for If-None-Match", 'W/"41"'),
-    "Cache-Control": ("how long a client may keep it", "private, no-cache"),
-    "Retry-After": ("seconds until the next request is worth it", 3),
-    "Location": ("URL of what was created", "/v1/jobs/job_01JD0000000000000000000000"),
+    "Cache-Control": ("how long a client may cache the response", "private, no-cache"),
+    "Retry-After": ("seconds to wait before the next request", 3),
+    "Location": (
+        "URL of the created or accepted resource",
+        "/v1/jobs/job_01JD0000000000000000000000",
+    ),
     "Link": (
-        'the next page, `rel="next"`; missing on the last page',
+        'URL of the next page, `rel="next"`; missing on the last page',
         '</v1/jobs?limit=50&cursor=...>; rel="next"',
     ),
-    "Accept-Encoding": ("how to send a body that was refused", "identity"),
-    "Content-Range": ("which bytes these are, and of how many", "bytes 0-1023/183220"),
-    "Accept-Ranges": ("the unit of Range", "bytes"),
+    "Accept-Encoding": (
+        "encodings of request bodies that the server accepts",
+        "identity",
+    ),
+    "Content-Range": (
+        "range of the bytes in the response, and the size of the file",
+        "bytes 0-1023/183220",
+    ),
+    "Accept-Ranges": ("unit of Range", "bytes"),
     "Content-Disposition": (
-        "file name to save it under",
+        "suggested name of the saved file",
         'inline; filename="impasto-job_01JD0000000000000000000000.png"',
     ),
-    "Preference-Applied": ("the server has waited", "wait=5"),
-    "Idempotency-Replayed": ("`true`: the first response to this key, again", "true"),
+    "Preference-Applied": ("wait that the server has applied", "wait=5"),
+    "Idempotency-Replayed": (
+        "`true`: this is the first response to this key, sent again",
+        "true",
+    ),
     "WWW-Authenticate": ("how to authenticate", 'Bearer realm="impasto"'),
 }
 RESPONSE_HEADERS: dict[str, dict[str, Any]] = {

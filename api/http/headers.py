@@ -1,4 +1,4 @@
-"""Headers of every response, and refusal of bodies whose headers cannot be met."""
+"""Headers of all responses, ids of requests, and refusal of compressed bodies."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def refuse_compressed_body() -> Response | None:
 def new_request_id() -> str:
     """Return a new request id; ids sort by time.
 
-    Milliseconds and 60 random bits, made in a tenth of the time that a ULID takes.
+    An id has milliseconds and 60 random bits. A ULID would take ten times as long.
     """
     return f"req_{time.time_ns() // 1_000_000:011X}{secrets.token_hex(8)[1:].upper()}"
 
 
 def begin_request() -> None:
-    """Give the current request an id, and its logs that id and its trace."""
+    """Set the id of the current request, and add the id and the trace to its logs."""
     g.request_id = new_request_id()
     trace = parse_traceparent(request.headers.get("traceparent"))
     CURRENT_TRACE.set(trace)
@@ -69,11 +69,11 @@ def add_headers(response: Response) -> None:
     headers = response.headers
     headers.add("Request-Id", g.request_id)
     if response.status_code == HTTPStatus.NO_CONTENT:
-        headers.remove("Content-Type")  # there is no content
-    # The client has these headers, too (RFC 9110, 15.4.5), and most polls end here.
+        headers.remove("Content-Type")  # the response has no content
+    # The client has the other headers already (RFC 9110, 15.4.5). Most polls end here.
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         return
-    # One set: `setdefault` compares all headers each time, a tenth of a poll's cost.
+    # A set of names, since `setdefault` would take a tenth of the time of a poll.
     present = {name.lower() for name, _ in headers}
     for name, value in SECURITY_HEADERS.items():
         if name.lower() not in present:
@@ -83,7 +83,7 @@ def add_headers(response: Response) -> None:
 
 
 def end_request() -> None:
-    """Forget the id and the trace of the request, as its thread takes others."""
+    """Remove the id and the trace of the request from the thread, which is reused."""
     structlog.contextvars.unbind_contextvars("request_id")
     if CURRENT_TRACE.get() is not None:
         CURRENT_TRACE.set(None)

@@ -1,4 +1,4 @@
-"""Idle connections of this process: closed, so that each frees its thread (Linux)."""
+"""Thread that closes idle connections, so that they occupy no threads (Linux only)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAST_SENT_AND_RECEIVED = struct.Struct("=44xI4xI")  # struct tcp_info, linux/tc
 
 
 def watch_idle_connections(limit_seconds: float) -> None:
-    """Start a thread that closes connections that were idle for `limit_seconds`."""
+    """Start a thread that closes connections after `limit_seconds` without traffic."""
 
     def watch() -> None:
         while True:
@@ -32,17 +32,17 @@ def watch_idle_connections(limit_seconds: float) -> None:
 
 
 def close_idle_connections(limit_seconds: float) -> None:
-    """Close accepted connections on which nothing was sent or received for so long.
+    """Close accepted connections without traffic for so long.
 
     A thread that reads a body, or writes to a client that does not read, waits in the
-    server's own code, which knows no timeout and does not tell which connection it is.
-    Nothing moves either while a request with many pictures is worked on: its connection
-    has been idle for no longer than the oldest such request is old.
+    server's code, which has no timeout and does not name the connection. A connection
+    also has no traffic while its request with many pictures is processed, so the limit
+    is at least the age of the oldest such request.
     """
     limit_seconds = max(limit_seconds, longest_work_seconds() + _CHECK_SECONDS)
     listening = {s.getsockname()[1] for s in _tcp_sockets() if _is_listening(s)}
     for connection in _tcp_sockets():
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the connection has ended meanwhile
             is_accepted = connection.getsockname()[1] in listening
             if is_accepted and not _is_listening(connection):
                 size = _LAST_SENT_AND_RECEIVED.size
@@ -52,9 +52,9 @@ def close_idle_connections(limit_seconds: float) -> None:
 
 
 def _tcp_sockets() -> Iterator[socket.socket]:
-    """Yield a duplicate of each TCP socket of this process; closed after its turn."""
+    """Yield a duplicate of each TCP socket of this process, and close it afterwards."""
     for path in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # it was closed meanwhile
+        with suppress(OSError):  # the socket was closed meanwhile
             if not path.readlink().name.startswith("socket:"):
                 continue
             number = os.dup(int(path.name))

@@ -1,4 +1,4 @@
-"""Strict JSON request bodies: parsed without ambiguities, validated by models."""
+"""Parser and validation of JSON request bodies; ambiguous JSON is refused."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-_INTEGERS_END = 2**63  # of integers that any body has
+_INTEGERS_END = 2**63  # upper bound of integers in bodies
 _MAX_DEPTH = 20  # bodies of the API need three
 
 
 def parse_object(text: str, field: str, example: str = "{...}") -> dict[str, Any]:
-    """Parse a JSON object; a key given twice and NaN or Infinity are errors.
+    """Parse a JSON object; duplicate keys, NaN and Infinity are errors.
 
     Args:
         text: JSON text.
@@ -104,14 +104,14 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 def _read_number(text: str) -> float:
-    """Return 64.0 as the integer 64, which it is in JSON Schema."""
+    """Parse a number; 64.0 becomes the integer 64, as in JSON Schema."""
     number = float(text)
     is_integer = number.is_integer() and abs(number) < _INTEGERS_END
     return int(number) if is_integer else number
 
 
 def _is_encodable(value: object) -> bool:
-    """Return whether it can be encoded as UTF-8; a lone surrogate escape cannot."""
+    """Return whether a value can be encoded as UTF-8; lone surrogates cannot."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -146,11 +146,11 @@ def read_json_object(
     Raises:
         UnsupportedMediaType: The body has another media type.
         MalformedJson: The body is not strict JSON, or not an object.
-        UploadTooLarge: The body is longer than any needs to be.
-        IncompleteBody: The body broke off.
-        BodyTooSlow: It arrived too slowly.
+        UploadTooLarge: The body has more bytes than the limit.
+        IncompleteBody: The body ended early.
+        BodyTooSlow: The body arrived too slowly.
         ServerBusy: Too many bodies are being read.
-        TooManyUploads: Too many of this owner are.
+        TooManyUploads: Too many bodies of this owner are being read.
     """
     request.max_content_length = MAX_FIELD_BYTES
     with body_slot(request):
@@ -182,7 +182,7 @@ def validate_body(
     hint: str = "",
     now: Callable[[], float] | None = None,
 ) -> Body:
-    """Validate a body without converting values: "5" is not a number.
+    """Validate a body strictly: the text "5" is not a number.
 
     Args:
         body: Members of the body.
@@ -210,10 +210,10 @@ def collect_body_errors(
 ) -> Body | None:
     """Validate a body as `validate_body` does, but add the errors to `errors`.
 
-    An error whose member already has one is left out.
+    A member has only its first error.
 
     Returns:
-        The validated body, or None if something is wrong.
+        Validated body, or None if there are errors.
     """
     pointers = {error.pointer for error in errors}
     try:
@@ -224,7 +224,7 @@ def collect_body_errors(
             field_error
             for field_error in error.errors
             if field_error.pointer not in pointers
-            # A member is not reported as missing beside one that is already wrong.
+            # A missing member is not reported if its object already has an error.
             and (
                 field_error.code != "missing"
                 or field_error.pointer.rpartition("/")[0] not in parents
@@ -264,13 +264,13 @@ def null_field_errors(
 
 
 def params_error(errors: Sequence[FieldError], hint: str = "") -> InvalidParams:
-    """Build one error of all; its class is ImmutableField if any field is immutable."""
+    """Build one error from field errors; ImmutableField if any field is immutable."""
     is_immutable = any(error.code == ImmutableField.code for error in errors)
     return ImmutableField(errors) if is_immutable else InvalidParams(errors, hint=hint)
 
 
 def require_no_body(request: Request) -> None:
-    """Raise an error for a body with members, which the action would ignore.
+    """Refuse a body with members, since the action would ignore them.
 
     Raises:
         InvalidParams: The body has members.

@@ -1,4 +1,4 @@
-"""Multipart forms: read within limits; their fields as JSON values, and their files."""
+"""Parser of multipart forms, with limits: fields as JSON values, and files."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from api.dependencies import Dependencies
     from shared.settings import Settings
 
-    Part = tuple[str, bytearray | FileStorage]  # its name, and its text or file
+    Part = tuple[str, bytearray | FileStorage]  # name, and text or file
     Schema = Mapping[str, Any]
 
 MULTIPART = "multipart/form-data"
 CURL_AS_JSON = f"curl -H 'Content-Type: {JSON}'"
 ASSET_PREFIX = "ast_"
 _CHUNK_BYTES = 64 * 1024
-_EXTRA_PARTS = 4  # unknown parts that are read, so that the error can name them
+_EXTRA_PARTS = 4  # unknown parts that are read, to name them in the error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ class FormSpec:
 
     Attributes:
         subject: Name of the submitted thing, for messages, such as `a job`.
-        model: Model of the form, whose schema has its files and the types of its
-            fields.
+        model: Model of the form; its schema defines the files and the types of fields.
         example: Command that sends such a form, for hints.
-        or_json: Command that sends it as JSON; empty if that is not possible.
-        takes_asset_ids: Whether a part may be the id of an asset instead of a file.
+        or_json: Command that sends the same as JSON; empty if JSON is not accepted.
+        takes_asset_ids: True if a part may be the id of an asset instead of a file.
     """
 
     subject: str
@@ -75,9 +74,8 @@ class Form:
     """Content of a received form.
 
     Attributes:
-        fields: Values by field, as they would be in JSON.
-        pictures: Open files by field, in the order sent; in their place may be ids of
-            assets.
+        fields: Values by field, as in JSON.
+        pictures: Open files, or ids of assets, by field, in the order of the form.
         errors: Errors of unknown, repeated or misplaced parts.
     """
 
@@ -87,7 +85,7 @@ class Form:
 
     @property
     def files(self) -> dict[str, list[FileStorage]]:
-        """Open files by field, in the order sent."""
+        """Open files by field, in the order of the form."""
         return {
             name: [file for file in pictures if isinstance(file, FileStorage)]
             for name, pictures in self.pictures.items()
@@ -98,18 +96,18 @@ class Form:
 def read_form(
     request: Request, dependencies: Dependencies, spec: FormSpec
 ) -> Iterator[Form]:
-    """Read the form of `request`; its files are closed when the block ends.
+    """Read the form of `request`, and close its files at the end of the block.
 
     Raises:
         UnsupportedMediaType: The body is not a multipart form.
         UploadTooLarge: A file, a field or the whole body has too many bytes.
-        MalformedMultipart: The form breaks off or is damaged.
+        MalformedMultipart: The form is incomplete or damaged.
         MalformedJson: A field that holds an object or an array is not strict JSON.
-        IncompleteBody: The body broke off.
-        BodyTooSlow: It arrived too slowly.
+        IncompleteBody: The body ended early.
+        BodyTooSlow: The body arrived too slowly.
         ServerBusy: Too many bodies are being read.
-        TooManyUploads: Too many of this owner are.
-        StorageFull: There is no space for its files while they are checked.
+        TooManyUploads: Too many bodies of this owner are being read.
+        StorageFull: There is no space for its temporary files.
     """
     settings = dependencies.settings
     if request.mimetype != MULTIPART:
@@ -136,7 +134,7 @@ def read_form(
 
 
 def json_fields(model: type[BaseModel]) -> list[str]:
-    """Return the fields of a form that hold JSON; they are also accepted as files."""
+    """Return the fields of a form that contain JSON, as text or as a file."""
     return [
         name
         for name, schema in _field_schemas(model).items()
@@ -163,7 +161,7 @@ def _file_limits(model: type[BaseModel]) -> dict[str, int]:
 
 
 def _max_files(schema: Schema) -> int:
-    """Return how many files a field may have; 0 if it holds none."""
+    """Return the maximum number of files of a field; 0 if the field is no file."""
     item = schema.get("items", schema)
     is_file = any(
         option.get("format") == "binary" for option in item.get("anyOf", [item])
@@ -172,7 +170,7 @@ def _max_files(schema: Schema) -> int:
 
 
 def _types(schema: Schema) -> set[str]:
-    """Return the JSON types that a field may have; a reference is to an object."""
+    """Return the JSON types of a field; a reference means an object."""
     options = schema.get("anyOf", [schema])
     return {str(option.get("type", "object")) for option in options} - {"null"}
 
@@ -189,7 +187,7 @@ def _check_length(request: Request, settings: Settings) -> None:
 def _read_parts(
     request: Request, settings: Settings, stack: ExitStack, max_parts: int
 ) -> list[Part]:
-    """Read the parts of a form in their order: texts as bytes, files as files."""
+    """Yield the parts of a form in order: texts as bytes, files as files."""
     boundary = request.mimetype_params.get("boundary", "").encode("ascii")
     if not boundary:
         raise ValueError("its boundary is missing")
@@ -275,7 +273,7 @@ def _add_picture(
 ) -> None:
     """Add a file to the form, or the id of an asset in its place."""
     if isinstance(content, FileStorage):
-        if content.filename or content.stream.read(1):  # else: an empty input of a page
+        if content.filename or content.stream.read(1):  # no empty input of a page
             content.stream.seek(0)
             form.pictures[name].append(content)
         return
@@ -300,12 +298,12 @@ def _add_field(
         return
     if name in form.fields:
         form.errors.append(FieldError(f"/{name}", "repeated", "is given twice"))
-    elif text:  # an empty input of a page is as good as none
+    elif text:  # an empty input of a page counts as missing
         form.fields[name] = _read_value(name, text, _field_schemas(model)[name])
 
 
 def _read_value(name: str, text: str, schema: Schema) -> object:
-    """Return the JSON value of a field, by its type; a model checks it later."""
+    """Return the JSON value of a field by its type; a model validates it later."""
     types = _types(schema)
     if "object" in types:
         return parse_object(text, name, _example(schema, "{...}"))

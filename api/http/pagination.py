@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Query(BaseModel):
-    """Base of query parameters: unknown ones are refused, and the known ones listed."""
+    """Base of the models of query parameters; unknown parameters are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,11 +53,14 @@ def read_cursor(
     """Return the position that `sign_cursor` signed for this owner.
 
     Raises:
-        InvalidCursor: It was not signed by this server, for this owner and this list.
+        InvalidCursor: The cursor was not signed by this server for this owner and list.
     """
     try:
         created_at, row_id, filters = _signer(secret, owner_id, list_name).loads(cursor)
-    except (BadSignature, ValueError) as error:  # older cursors have no filters
+    except (
+        BadSignature,
+        ValueError,
+    ) as error:  # cursors of older versions have no filters
         raise InvalidCursor("the cursor is not one of this server's") from error
     return PagePosition(float(created_at), str(row_id), filters)
 
@@ -85,14 +88,14 @@ class PageQuery(Query):
 
     fields: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
         default=[],
-        description="only these members of each item, repeated or with commas between "
-        "them; the others are left out",
+        description="members of each item to return, repeated or separated by commas; "
+        "default: all",
     )
-    limit: int = Field(default=50, ge=1, le=200, description="rows per page, at most")
+    limit: int = Field(default=50, ge=1, le=200, description="maximum items per page")
     cursor: str | None = Field(
         default=None,
-        description="`next_cursor` of a page: it knows the filters of its list, which "
-        "need not be sent again",
+        description="`next_cursor` of the previous page; it contains the filters of "
+        "the list, so that they need not be sent again",
     )
 
     @field_validator("fields")
@@ -124,7 +127,7 @@ class PageQuery(Query):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[PageQueryT, Row]):
-    """A page of a list.
+    """Page of a list, with its query and the next cursor.
 
     Attributes:
         query: Query of the request, with the filters of its cursor.
@@ -148,7 +151,7 @@ def read_page(
     Args:
         query: Query of the request.
         owner_id: Owner of the rows; cursors are signed for one owner.
-        list_name: Name of the list; its cursors are valid for no other list.
+        list_name: Name of the list; its cursors are invalid for other lists.
         read: Function that reads the rows of a query, newest first. It takes the
             maximum number of rows and the (created_at, id) that they must precede.
 

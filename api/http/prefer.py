@@ -1,4 +1,4 @@
-"""Preferences of clients: `Prefer: wait=N` (RFC 7240), and a stream or a page."""
+"""Parser of client preferences: `Prefer: wait=N` (RFC 7240), and stream or page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WAIT_PATTERN = re.compile(
 def parse_wait_seconds(prefer: str) -> int:
     """Return the seconds of `wait=N`, at most 60; 0 if the header has none.
 
-    A preference that cannot be parsed is ignored, as RFC 7240, section 2, demands.
+    An invalid preference is ignored, as RFC 7240, section 2, requires.
     """
     match = _WAIT_PATTERN.search(prefer)
     return 0 if match is None else min(int(match[1]), MAX_WAIT_SECONDS)
@@ -26,6 +26,6 @@ def parse_wait_seconds(prefer: str) -> int:
 def prefers_stream() -> bool:
     """Return whether the current request prefers a stream to a page."""
     if request.method == "HEAD":
-        return False  # there is no body whose end would free the stream slot
+        return False  # HEAD has no body, so the stream slot would not be freed
     offered = ["application/json", STREAM_TYPE]
     return request.accept_mimetypes.best_match(offered) == STREAM_TYPE

@@ -43,7 +43,7 @@ class FieldProblem(ResponseModel):
 
 
 class Problem(ResponseModel):
-    """Problem document of a failed request: RFC 9457, with additions."""
+    """Problem document of a failed request (RFC 9457), with further members."""
 
     model_config = with_example(
         {
@@ -74,9 +74,9 @@ class Problem(ResponseModel):
     code: str = Field(description="stable name of this type of problem")
     request_id: str
     retryable: bool = Field(description="the same request may succeed later")
-    hint: str = Field(default="", description="what you can do")
+    hint: str = Field(default="", description="next step for the client or its user")
     errors: list[FieldProblem] = Field(
-        default=[], description="every wrong value of the request"
+        default=[], description="all invalid values of the request"
     )
     state: str | None = Field(
         default=None, description="state of the job, if it is the reason"
@@ -85,7 +85,7 @@ class Problem(ResponseModel):
         default=None, description="actions that are possible in this state"
     )
     checkpoints: list[int] | None = Field(
-        default=None, description="iterations that the job can be forked from"
+        default=None, description="iterations from which the job can be forked"
     )
     scope: str | None = Field(
         default=None, description="scope that the key lacks, if it is the reason"
@@ -94,7 +94,8 @@ class Problem(ResponseModel):
         default=None, description="ids of jobs that need the picture"
     )
     cap: Literal["owner", "server"] | None = Field(
-        default=None, description="which limit of streams and long polls is reached"
+        default=None,
+        description="limit of streams and long polls that is reached: owner or server",
     )
     most: int | None = Field(default=None, description="value of this limit")
 
@@ -115,7 +116,7 @@ _HTTP_ERRORS: dict[int | None, type[ImpastoError]] = {
 
 
 def list_problem_types() -> list[type[ImpastoError]]:
-    """Return the first class of each code that the API answers with, by status."""
+    """Return the first class of each code in responses of the API, by status."""
     types: dict[tuple[int, str], type[ImpastoError]] = {}
     for error in list_error_classes():
         if error.status is not None:
@@ -140,10 +141,10 @@ def register_problem_handlers(app: Flask) -> None:
 
 
 def error_response(error: ImpastoError) -> Response:
-    """Build the response to an error that was raised on purpose.
+    """Build the response to an expected error.
 
-    The text of an error of the server may name hosts, users and files: it is logged,
-    and the client gets the title instead.
+    The message of a server error may name hosts, users and files. So it is logged, and
+    the client gets the title instead.
     """
     if error.status is None:
         return _handle_unexpected(error)
@@ -163,7 +164,7 @@ def problem_response(
 
     Args:
         error: Error that has the code, the title and the other members.
-        detail: Problem in this request.
+        detail: Description of the problem in this request.
         status: HTTP status, or None for that of the error.
         members: Further members of the document, or None for those of the error.
     """
@@ -215,7 +216,7 @@ def http_error_response(error: HTTPException) -> Response:
     response = problem_response(kind(detail, hint=hint), detail, error.code)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
-            response.headers[name] = value  # Allow, for one
+            response.headers[name] = value  # such as Allow
     return response
 
 

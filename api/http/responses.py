@@ -31,11 +31,11 @@ def json_response(body: BaseModel, status: int = 200) -> Response:
 
 
 def page_response(page: BaseModel, fields: Sequence[str]) -> Response:
-    """Respond with a page of a list; with `fields`, its items have only these members.
+    """Respond with a page of a list, whose items have only the members in `fields`.
 
     Args:
         page: Model whose member `data` has the items.
-        fields: Members of an item, or none for all.
+        fields: Members of an item; empty for all members.
     """
     if not fields:
         return json_response(page)
@@ -60,7 +60,7 @@ def make_conditional(response: Response, **ranges: Any) -> Response:
     """
     try:
         response.make_conditional(request, **ranges)
-    except HTTPException:  # there is no such range
+    except HTTPException:  # the file has no such range
         response.close()
         raise
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
@@ -75,7 +75,7 @@ def make_conditional(response: Response, **ranges: Any) -> Response:
 def add_next_link(
     response: Response, path: str, params: Mapping[str, object], next_cursor: str | None
 ) -> None:
-    """Add the link to the next page, if there is one (RFC 8288)."""
+    """Add a Link header to the next page, if there is one (RFC 8288)."""
     if next_cursor is not None:
         query = urlencode({**params, "cursor": next_cursor}, doseq=True)
         response.headers["Link"] = f'<{path}?{query}>; rel="next"'
@@ -86,8 +86,8 @@ def image_response(
 ) -> Response:
     """Respond with an image file, or the requested range of it, to be saved as `name`.
 
-    It is sent in chunks, so that no image is in memory as a whole, however many are
-    sent at once. The file is closed with the response.
+    The file is sent in chunks, so that no whole image is in memory. The file is closed
+    with the response.
     """
     size = file.seek(0, SEEK_END)
     file.seek(0)
@@ -104,7 +104,7 @@ def image_response(
 
 
 def file_stem(name: str | None, job_id: str) -> str:
-    """Return the name of a job's files without the ending: its words, else its id."""
+    """Return the name of a job's files without extension: the job's name or id."""
     words = "-".join(re.findall(r"[^\W_]+", name or ""))
     return words[:_MAX_STEM_LENGTH].strip("-") or f"impasto-{job_id}"
 
@@ -112,7 +112,7 @@ def file_stem(name: str | None, job_id: str) -> str:
 def _disposition(name: str) -> str:
     """Return a Content-Disposition with a file name of letters, digits, `-`, `.`, `_`.
 
-    Clients that do not know `filename*` (RFC 6266, 4.3) get it in ASCII.
+    Clients that do not support `filename*` (RFC 6266, 4.3) use a name in ASCII.
     """
     plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
     header = f'inline; filename="{plain}"'
@@ -131,7 +131,7 @@ def _requests_range(size: int) -> bool:
     ):
         return False
     start, _ = range_header.ranges[0]
-    is_whole_file = start < -size  # the last `-start` bytes, which are more than all
+    is_whole_file = start < -size  # the last `-start` bytes, more than the file has
     return not is_whole_file and not request.headers.get("If-Range", "").startswith(
         "W/"
     )

@@ -32,7 +32,7 @@ class Body:
 
     Attributes:
         models: Model of the body, by media type.
-        is_required: Whether an empty body is refused.
+        is_required: True to refuse an empty body.
     """
 
     models: Mapping[str, type[BaseModel]]
@@ -63,7 +63,7 @@ class Operation:
 
 
 class DocumentedBlueprint(Blueprint):
-    """Blueprint that keeps the declarations of its routes.
+    """Blueprint that stores the declarations of its routes.
 
     Attributes:
         description: Description of the tag that has the blueprint's name.
@@ -106,7 +106,7 @@ def post(
     needs_body: bool = False,
     **responses: object,
 ) -> Callable[[View], View]:
-    """Route POST requests; `form` and `json` only document the body: the view reads it.
+    """Route POST requests; `form` and `json` document the body, which the view reads.
 
     Args:
         blueprint: Blueprint of the route.
@@ -114,7 +114,7 @@ def post(
         *headers: Headers of requests and responses.
         form: Model of the multipart form that is accepted.
         json: Model of the JSON object that is accepted.
-        needs_body: Whether a body is needed though all its members are optional.
+        needs_body: True to require a body even if all its members are optional.
         **responses: Responses, as for `get`.
     """
     models = {JSON: json, MULTIPART: form}  # Swagger UI shows the first
@@ -176,7 +176,7 @@ def _all_responses(
     headers: tuple[HeaderSet, ...],
     declared: Mapping[str, object],
 ) -> dict[str, object]:
-    """Return the content of all responses by status, those of headers included."""
+    """Return the content of all responses by status, including those of headers."""
     responses: dict[str, object] = dict.fromkeys(_common_problems(method, rule))
     responses |= dict.fromkeys(status for each in headers for status in each.statuses)
     responses |= {name.removeprefix("s"): each for name, each in declared.items()}
@@ -185,7 +185,7 @@ def _all_responses(
 
 
 def _common_problems(method: str, rule: str) -> list[str]:
-    """Return the statuses of problems that all routes of this kind may respond with."""
+    """Return the statuses of problems that all routes of this kind have."""
     statuses = ["403", "422", "500"]
     if rule.startswith("/v1/"):
         # 503: the database is unreachable, or too many bodies are being read.
@@ -197,21 +197,21 @@ def _common_problems(method: str, rule: str) -> list[str]:
     if method != "get":
         statuses += ["411"]
     if method != "get" and "<job_id>" in rule:
-        statuses += ["409"]  # its state does not allow it
+        statuses += ["409"]  # the state of the job does not allow the action
     if method in {"post", "patch"}:
         statuses += ["400", "408", "413", "415"]
     return statuses
 
 
 def _has_required(model: type[BaseModel]) -> bool:
-    # An empty body is accepted like an object in which nothing is required.
+    # An empty body is accepted if no member is required.
     return any(field.is_required() for field in model.model_fields.values())
 
 
 def read_parameters(view: View) -> View:
-    """Wrap a view that takes `path` or `query`: models of the request's parameters.
+    """Wrap a view with the arguments `path` or `query`, models of request parameters.
 
-    A parameter of a list may be repeated; of others, the first one counts.
+    List parameters may be repeated. Of other repeated parameters, the first counts.
     """
     models = get_type_hints(view)
     path: type[BaseModel] | None = models.get("path")

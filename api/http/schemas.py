@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
-# Categories of what is invisible: controls, formats such as U+202E, which shows a text
-# from right to left, surrogates, private use, unassigned.
+# Unicode categories of invisible characters: controls, formats such as U+202E, which
+# shows a text from right to left, surrogates, private use, unassigned.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
-# Formats without which scripts and emoji fall apart: joiners, and the tags of flags.
+# Format characters that scripts and emoji need: joiners, and the tags of flags.
 _JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 
 
 def require_printable(text: str) -> str:
-    """Return text for people unless it has control or format characters.
+    """Return a text for people, after a check for control and format characters.
 
     Raises:
-        PydanticCustomError: It has some.
+        PydanticCustomError: The text has such a character.
     """
     for character in text:
         category = unicodedata.category(character)
@@ -53,7 +53,7 @@ def _printable(name: str | None) -> str | None:
     return require_printable(name) if name else None
 
 
-# A name for people, without outer spaces; None if nothing is left.
+# Name for people, without outer spaces; None if it is empty.
 Name = Annotated[
     Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME)]
     | None,
@@ -73,7 +73,7 @@ def with_example(example: dict[str, Any]) -> ConfigDict:
 
 
 def without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON schema without null, where null is refused or cannot be written."""
+    """Return a JSON schema without null, for requests that refuse null."""
     null = {"type": "null"}
     options = [option for option in schema.get("anyOf", ()) if option != null]
     if not options or len(options) == len(schema["anyOf"]):
@@ -91,7 +91,7 @@ class DocumentedAs:
     """
 
     def __init__(self, documented_type: Any) -> None:
-        """Take the type whose schema is shown."""
+        """Store the type that has the schema."""
         self.documented_type = documented_type
 
     def __get_pydantic_json_schema__(
@@ -102,13 +102,13 @@ class DocumentedAs:
 
 
 class ResponseModel(BaseModel):
-    """Base of everything that a response holds."""
+    """Base of the models of responses."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class RequestBody(BaseModel):
-    """Base of JSON bodies: unknown members are refused."""
+    """Base of the models of JSON bodies; unknown members are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

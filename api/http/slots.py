@@ -1,6 +1,6 @@
-"""Limits of the server: bytes of a request, and slots for what holds a thread.
+"""Limits of the server: bytes of a request, and slots for work that occupies a thread.
 
-Uploads, decoding of images, streams and long polls have slots.
+Uploads, decoding of images, streams and long polls need a slot.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 MAX_FIELD_BYTES = 256 * 1024
 
-_IMAGES_PER_REQUEST = 4  # of the largest accepted size
-_UPLOADING_OWNERS = 4  # that many must send bodies at once to take all slots
-_OWNER_SHARE = 8  # of the threads, one in so many for the decodes of one owner
-_MEMORY_BYTES = 512 * 1024  # a larger file is written to disk while it is received
+_IMAGES_PER_REQUEST = 4  # images of the largest accepted size
+_UPLOADING_OWNERS = 4  # owners that must upload at once to take all slots
+_OWNER_SHARE = 8  # one owner's decodes take one thread of so many
+_MEMORY_BYTES = 512 * 1024  # larger files are written to disk during the upload
 _DECODER_TIMEOUT_SECONDS = 30
 _DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 
@@ -49,7 +49,8 @@ def max_body_bytes(settings: Settings) -> int:
 def max_uploads(settings: Settings) -> int:
     """Return how many bodies are read at once: half of the threads.
 
-    A body holds a thread while it arrives. The other threads remain for other requests.
+    Each body occupies a thread while it arrives. The other threads serve other
+    requests.
     """
     return settings.api_threads // 2
 
@@ -57,7 +58,7 @@ def max_uploads(settings: Settings) -> int:
 def max_uploads_per_owner(settings: Settings) -> int:
     """Return how many bodies of one owner are read at once.
 
-    Without API keys there is only one owner, who may send all.
+    Without API keys there is only one owner, who may use all slots.
     """
     if settings.auth == "none":
         return max_uploads(settings)
@@ -67,7 +68,7 @@ def max_uploads_per_owner(settings: Settings) -> int:
 def max_streams_per_owner(settings: Settings) -> int:
     """Return how many streams and long polls one owner may open.
 
-    Without API keys there is only one owner, who may open all.
+    Without API keys there is only one owner, who may use all slots.
     """
     if settings.auth == "none":
         return settings.max_streams
@@ -104,7 +105,7 @@ class BoundedFile(SpooledTemporaryFile[bytes]):
 
 @contextmanager
 def report_full_disk() -> Iterator[None]:
-    """Convert the error of a full disk while files of an upload are written or closed.
+    """Convert the error of a full disk while files of an upload are written.
 
     Raises:
         StorageFull: The folder for temporary files is full.
@@ -132,9 +133,9 @@ def check_free_space(dependencies: Dependencies) -> None:
 
 
 class DecoderSlots:
-    """Slots for decoding pictures: few for all, one for each owner.
+    """Slots for decoding pictures: a total limit, and one slot per owner.
 
-    Without API keys there is only one owner, who may use all.
+    Without API keys there is only one owner, who may use all slots.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -143,13 +144,13 @@ class DecoderSlots:
         self._owner_turns = settings.max_decodes if is_alone else 1
         share = 1 if is_alone else _OWNER_SHARE
         self._owner_requests = max(1, settings.api_threads // share)
-        # An owner is forgotten when no request holds it.
+        # An owner is removed when no request refers to it.
         self._owners = WeakValueDictionary[str, _DecodingOwner]()
         self._lock = Lock()
 
     @contextmanager
     def hold(self, owner_id: str) -> Iterator[None]:
-        """Wait for a slot: first among the requests of the owner, then among owners.
+        """Wait for a slot: first among requests of the owner, then among all owners.
 
         Raises:
             ServerBusy: No slot became free in time, or the owner has too many requests.
@@ -170,7 +171,7 @@ class DecoderSlots:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class _DecodingOwner:
-    """Slots of one owner: for requests that decode or wait, and for pictures."""
+    """Slots of one owner: some for waiting or decoding requests, some for pictures."""
 
     requests: BoundedSemaphore
     turns: BoundedSemaphore
@@ -194,12 +195,12 @@ def too_many_uploads(cap: Literal["owner", "server"], limit: int) -> ImpastoErro
 
 
 class OwnerSlots:
-    """Slots for what holds a thread, such as a stream; each owner has a share.
+    """Slots for work that occupies a thread, such as a stream, with a limit per owner.
 
     Args:
         limit: Maximum number of slots in use.
         owner_limit: Maximum number of slots of one owner.
-        error: Function that builds the error where none is free.
+        error: Function that builds the error if no slot is free.
     """
 
     def __init__(
@@ -219,7 +220,7 @@ class OwnerSlots:
             Function that releases the slot; a second call has no effect.
 
         Raises:
-            ImpastoError: All slots are taken, or all of this owner.
+            ImpastoError: All slots, or all slots of this owner, are taken.
         """
         with self._lock:
             if self._taken.total() >= self._limit:
@@ -244,4 +245,4 @@ class OwnerSlots:
     def _release(self, owner_id: str) -> None:
         self._taken[owner_id] -= 1
         if not self._taken[owner_id]:
-            del self._taken[owner_id]  # owners come and go; the table must not grow
+            del self._taken[owner_id]  # removed, so that the table does not grow

@@ -1,4 +1,4 @@
-"""Validation errors of Pydantic as field errors with JSON pointers."""
+"""Conversion of Pydantic's validation errors to field errors with JSON pointers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MAX_SHOWN = 40  # characters of a wrong value
-_MIN_SIMILARITY = 0.75  # of 1: "preset" is not a misspelled "reuse"
+_MIN_SIMILARITY = 0.75  # of 1, so that "preset" is no suggestion for "reuse"
 
 
 def field_errors(
@@ -30,7 +30,7 @@ def field_errors(
         error: Error of Pydantic.
         model: Model that was validated.
         prefix: JSON pointer to the validated object.
-        lists_fields: Whether the error of an unknown field lists the known ones.
+        lists_fields: True to list the known fields in the error of an unknown field.
     """
     field_list = f"; known: {', '.join(model.model_fields)}" if lists_fields else ""
     details = error.errors(include_url=False, include_context=False)
@@ -52,7 +52,7 @@ def json_pointer(location: Iterable[int | str]) -> str:
 
 
 def _is_consequence(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
-    # A list whose items are all wrong is also "too short", which says nothing new.
+    # A list of invalid items is also "too short", which needs no second error.
     location = detail["loc"]
     depth = len(location)
     deeper = (other["loc"] for other in details if len(other["loc"]) > depth)
@@ -70,7 +70,7 @@ def _message(detail: ErrorDetails, model: type[BaseModel], field_list: str) -> s
         return f"is missing: {about}" if about else "is missing"
     message = detail["msg"].removeprefix("Value error, ")
     value = detail["input"]
-    # Pydantic's own messages begin with a capital letter and do not tell the value.
+    # Pydantic's own messages begin with a capital letter and lack the value.
     if (
         isinstance(value, str | int | float)
         and detail["msg"][0].isupper()

@@ -1,1 +1,1 @@
-"""The job object that clients see: schema, serializer, ETag, cache."""
+"""Job object of the API: schema, serializer, ETag, cache."""

@@ -1,4 +1,4 @@
-"""Path parameters of job routes, and functions that read the job they name."""
+"""Path parameters of routes of a job, and functions that read its rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FramePath(JobPath):
     iteration: int = Field(
         ge=0,
         le=MAX_ITERATIONS,
-        description="one of those in the list of frames",
+        description="iteration in the list of frames",
     )
 
 
@@ -63,7 +63,7 @@ def find_output(job_id: str, name: str) -> JobOutput:
     """Return the row of an output of a job of the caller.
 
     Raises:
-        NotFound: There is no output of this name, or not yet.
+        NotFound: The job has no output with this name, or not yet.
     """
     job = find_job(job_id)
     if not is_plausible_id(name.replace(".", "")):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def serialize_queue_place(job: Job, details: JobDetails) -> QueuePlace | None:
-    """Return the queue place of a job; None if it is not queued, or none was read."""
+    """Return the queue place of a job; None if it is not queued, or without a queue."""
     queue_state = details.queue_state
     if job.state != JobState.QUEUED or queue_state is None:
         return None
@@ -56,7 +56,7 @@ def new_waiting_job(
     Args:
         queue_state: Waiting jobs and live workers.
         owner_id: Owner of the job.
-        params: Parameters with all planned changes.
+        params: Parameters with all planned changes applied.
         size: Width and height of its content image.
         priority: Priority of the job, as a number.
     """
@@ -73,7 +73,7 @@ def new_waiting_job(
 def estimate_queue_place(
     database: Database, queue_state: QueueState, waiting_job: WaitingJob
 ) -> QueuePlace:
-    """Return the queue place that one more job would have."""
+    """Return the queue place that a new job would have."""
     ahead, slot = place_in_queue(database, queue_state, waiting_job)
     return QueuePlace(
         position=ahead + 1,
@@ -115,7 +115,7 @@ def _reason_of(
 def _find_slot(
     job: Job, ahead: int, waiting_job: WaitingJob, queue_state: QueueState
 ) -> RunSlot | None:
-    if job.ready_key is None:  # it backs off, and is not in the queue yet
+    if job.ready_key is None:  # the job backs off, and is not in the queue yet
         return queue_state.place_job(waiting_job)[1]
     return queue_state.run_slots.get(job.id) or queue_state.extrapolate_slot(
         ahead, job.id
@@ -124,8 +124,8 @@ def _find_slot(
 
 def _waiting_job(job: Job, details: JobDetails, queue_state: QueueState) -> WaitingJob:
     durations = {}
-    if job.ready_key is None:  # it backs off, and has no durations in the queue state
-        # As if the image were square: its size is not known, and few jobs back off.
+    if job.ready_key is None:  # backs off, without durations in the queue
+        # Assumes a square image: its size was not read, and few jobs back off.
         params = {**job.params, "schedule": plan_segments(job, details).stages}
         work = RemainingWork(
             JobKind(job.kind), params, done_iterations=job.checkpoint_iteration

@@ -1,4 +1,4 @@
-"""Answers to requests that make or change a job."""
+"""Responses to requests that create or change a job."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def job_response(job: Job, status: int = 200, *, reused: bool = False) -> Response:
-    """Respond with a job as it now is, but for its place in the queue.
+    """Respond with the current job, without its place in the queue.
 
-    The place would cost more than the request itself: it comes with the first poll. So
-    there is no ETag, with which that poll would be answered with 304.
+    The place would cost more than the request itself, so the first poll returns it. The
+    response has no ETag, since that poll would then get 304.
 
     Args:
         job: Row of the job.
-        status: Status of the response; 202 names the URL of the job.
-        reused: Whether this is an equal job that was there before.
+        status: Status of the response; a 202 has the URL of the job.
+        reused: True if an equal job was returned instead of a new one.
     """
     database = current_dependencies().database
     body = read_job_object(database, job).model_copy(update={"reused": reused})

@@ -1,4 +1,4 @@
-"""Response models of jobs and of the event log, with their OpenAPI description."""
+"""Pydantic models of jobs and of the event log in responses."""
 
 from __future__ import annotations
 
@@ -49,14 +49,18 @@ class QueuePlace(ResponseModel):
         }
     )
 
-    position: int = Field(description="in the order of claims; 1 is next")
-    ahead: int
-    starts_in_s: float | None = Field(description="null: unknown; see reason")
+    position: int = Field(
+        description="place in the order in which jobs are claimed; 1 is the next"
+    )
+    ahead: int = Field(description="number of jobs before this one")
+    starts_in_s: float | None = Field(
+        description="seconds until the expected start; null: unknown, see reason"
+    )
     starts_at: datetime | None
     finishes_at: datetime | None
     reason: WhyWaiting = Field(
-        description="why it waits; quota: its owner has the maximum number of running "
-        "jobs; queue_paused: every worker that could run it is draining"
+        description="why the job waits; quota: its owner has the maximum number of "
+        "running jobs; queue_paused: every worker that could run the job is draining"
     )
 
 
@@ -80,11 +84,13 @@ class Progress(ResponseModel):
     it_per_s: float | None
     elapsed_s: float | None
     eta_s: float | None = Field(description="seconds left at updated_at; null: unknown")
-    eta_at: datetime | None = Field(description="when it will be done")
+    eta_at: datetime | None = Field(description="expected end")
     eta_low_s: float | None = Field(
-        description="in 9 of 10 cases, eta_s is between this"
+        description="lower bound of eta_s, right in 9 of 10 cases"
     )
-    eta_high_s: float | None = Field(description="and this")
+    eta_high_s: float | None = Field(
+        description="upper bound of eta_s, right in 9 of 10 cases"
+    )
     losses: dict[str, float | None]
     updated_at: datetime | None
 
@@ -103,7 +109,7 @@ class CheckpointMark(ResponseModel):
     """Checkpoint from which the job would continue if its worker crashed now."""
 
     iteration: int
-    at: datetime | None = Field(description="null: it is not stored any more")
+    at: datetime | None = Field(description="null: the checkpoint is no longer stored")
 
 
 class StoredCheckpoint(ResponseModel):
@@ -111,17 +117,18 @@ class StoredCheckpoint(ResponseModel):
 
     iteration: int
     kept: bool = Field(
-        description="by keep_every; others are deleted when newer ones are stored"
+        description="true: keep_every keeps it; false: deleted when newer ones are "
+        "stored"
     )
     bytes: int
     created_at: datetime
     promote_url: str | None = Field(
-        description="POST creates a job that renders it in full size"
+        description="POST creates a job that renders this iteration in full size"
     )
 
 
 class Parent(ResponseModel):
-    """Job from which this one continues."""
+    """Job that this job continues."""
 
     job_id: str
     iteration: int
@@ -129,7 +136,7 @@ class Parent(ResponseModel):
 
 
 class Output(ResponseModel):
-    """Finished picture, or another file that a job has made."""
+    """Result of a job, or another file that it has produced."""
 
     name: str
     url: str
@@ -143,7 +150,9 @@ class Output(ResponseModel):
 class JobError(ResponseModel):
     """Error of a job, or of its last attempt."""
 
-    code: str = Field(description="of docs/errors.md; more may follow")
+    code: str = Field(
+        description="code from docs/errors.md; later versions may add codes"
+    )
     message: str
     hint: str
     retryable: bool
@@ -151,12 +160,12 @@ class JobError(ResponseModel):
         description="last reported iteration; null: another attempt has begun"
     )
     attempt: int | None = Field(
-        description="number of the failed attempt, or null as well"
+        description="number of the failed attempt; null: another attempt has begun"
     )
 
 
 class JobWorker(ResponseModel):
-    """Worker that computes the job, or did last."""
+    """Worker that computes the job now, or computed it last."""
 
     id: str
     device: str | None
@@ -164,43 +173,46 @@ class JobWorker(ResponseModel):
 
 
 class JobWarning(ResponseModel):
-    """Something about the job that its owner should know, though it is no error."""
+    """Warning about a job, for its owner."""
 
     code: str = Field(
         description="made-smaller, computed-in-tiles, profile-not-used, "
-        "recipe-left-out, checkpoint-skipped or result-not-stored-yet; more may follow"
+        "recipe-left-out, checkpoint-skipped or result-not-stored-yet; later versions "
+        "may add codes"
     )
     message: str
 
 
 class JobUrls(ResponseModel):
-    """URLs of a job, to follow instead of building them."""
+    """URLs of a job. Clients follow them instead of building URLs."""
 
     self: str
     events: str
-    cancel: str | None = Field(description="null: not allowed now; so for all actions")
+    cancel: str | None = Field(description="null, as for all actions: not allowed now")
     pause: str | None
     resume: str | None
     finish: str | None
     extend: str | None
     fork: str | None
     retry: str | None
-    result: str | None = Field(description="null: there is none now")
-    latest_frame: str | None = Field(description="null: there is none now")
+    result: str | None = Field(description="null: there is no result now")
+    latest_frame: str | None = Field(description="null: there is no preview now")
     thumbnail: str | None = Field(
-        description="small picture of the result, else of the latest preview; null: "
-        "there is none now"
+        description="thumbnail of the result, or of the latest preview; null: there is "
+        "neither now"
     )
     frames: str
     metrics: str
     logs: str
     manifest: str
     tree: str
-    content: str | None = Field(description="null: it was deleted, or there is none")
+    content: str | None = Field(
+        description="the photo; null: it was deleted, or the job has none"
+    )
 
 
 class StyleParamsOfJob(StyleParams):
-    """Parameters of a job that paints."""
+    """Parameters of a style job."""
 
     model_config = ConfigDict(
         json_schema_extra={"title": "StyleParamsOfJob", "required": ["styles"]}
@@ -215,7 +227,7 @@ class ExploreParamsOfJob(ExploreParams):
     )
 
 
-# The required member tells the kinds apart: by it, generated clients choose a class.
+# The required member differs by kind, so that generated clients can choose a class.
 DocumentedParams = Annotated[
     dict[str, Any], DocumentedAs(StyleParamsOfJob | ExploreParamsOfJob)
 ]
@@ -225,9 +237,10 @@ class SegmentObject(ResponseModel):
     """Change of parameters during a run."""
 
     from_iteration: int | None = Field(
-        description="over all scales; it begins after this one; null: after the next"
+        description="iteration, counted over all scales, after which the change "
+        "applies; null: after the next one"
     )
-    changes: dict[str, Any] = Field(description="only what changes")
+    changes: dict[str, Any] = Field(description="changed parameters only")
 
 
 _URL = f"/v1/jobs/{EXAMPLE_JOB_ID}"
@@ -324,36 +337,43 @@ EXAMPLE_JOB: dict[str, Any] = {
 
 
 class JobObject(ResponseModel):
-    """A job."""
+    """Job, with its state, progress, files and URLs."""
 
     model_config = with_example(EXAMPLE_JOB)
 
     id: str
     object: Literal["job"] = "job"
-    revision: int = Field(description="of state and parameters; for If-Match")
-    version: int = Field(description="of all that is shown; it is the ETag")
+    revision: int = Field(
+        description="grows with each change of state or parameters; for If-Match"
+    )
+    version: int = Field(
+        description="grows with each change of this object; it is the ETag"
+    )
     kind: JobKind
     state: JobState
     state_reason: str | None = Field(
-        description="of queued ones: recovering, backing_off; of canceled and expired "
-        "ones that nobody canceled: overdue, paused_too_long"
+        description="reason of the state, if there is one. Queued: recovering or "
+        "backing_off. Canceled or expired without a request: overdue or paused_too_long"
     )
     name: str | None
     tags: list[str]
     metadata: dict[str, str]
-    trace_id: str | None = Field(description="of the traceparent of its submission")
+    trace_id: str | None = Field(
+        description="trace id in the traceparent header of the submission"
+    )
     owner: str
     created_at: datetime
     queued_at: datetime = Field(
-        description="since when it has been queued; if it backs off, until when"
+        description="when the job was queued; if it backs off, when it can be claimed "
+        "again"
     )
     started_at: datetime | None
     finished_at: datetime | None
     start_deadline: datetime | None = Field(
-        description="the job expires if it has not started then"
+        description="the job expires if it has not started by then"
     )
     cancel_after: datetime | None = Field(
-        description="the job is canceled if it has not ended then"
+        description="the job is canceled if it has not ended by then"
     )
     priority: Literal["low", "normal", "high"]
     attempts: int
@@ -361,7 +381,7 @@ class JobObject(ResponseModel):
     fence: int
     parent: Parent | None
     params: DocumentedParams = Field(
-        description="of kind style or explore; with defaults"
+        description="parameters of the kind style or explore, with defaults"
     )
     segments: list[SegmentObject] = Field(description="changes of parameters, in order")
     current: Changes | None = Field(
@@ -370,25 +390,30 @@ class JobObject(ResponseModel):
     keep_every: int | None
     allowed_actions: list[str] = Field(description="actions that are possible now")
     finish_requested: bool
-    completion: Completion | None = Field(description="early: a finish was requested")
+    completion: Completion | None = Field(
+        description="early: the job ended early because a finish was requested"
+    )
     queue: QueuePlace | None = Field(
-        description="only while queued, and not in answers that make or change a job"
+        description="place in the queue; null if the job is not queued, and in "
+        "responses that create or change a job"
     )
     progress: Progress | None
     preview: Preview | None
     last_checkpoint: CheckpointMark | None
     checkpoints: list[StoredCheckpoint]
     outputs: list[Output]
-    exact: bool | None = Field(description="the same as without any interruption")
+    exact: bool | None = Field(description="true: same bits as without an interruption")
     exact_reason: str | None
     error: JobError | None
     worker: JobWorker | None
     warnings: list[JobWarning]
     inputs_gone: int = Field(
-        description="inputs that were deleted; if there are any, the job has no fork, "
-        "extend or retry"
+        description="number of deleted inputs; if there are any, fork, extend and "
+        "retry are not possible"
     )
-    params_digest: str | None = Field(description="equal for jobs with the same work")
+    params_digest: str | None = Field(
+        description="equal for jobs that compute the same picture"
+    )
     reused: bool = Field(
         default=False, description="true: response to a submission that created no job"
     )
@@ -401,15 +426,16 @@ class JobPage(ResponseModel):
     data: list[JobObject]
     next_cursor: str | None
     count: int | None = Field(
-        default=None, description="of all pages, with `count=true`; null: not counted"
+        default=None,
+        description="number of jobs of all pages, with `count=true`; null: not counted",
     )
     count_is_capped: bool | None = Field(
-        default=None, description="true: there are this many or more"
+        default=None, description="true: there are at least `count` jobs"
     )
 
 
 class LogLine(ResponseModel):
-    """Event of a job, as pages and streams of events show it."""
+    """Event of a job in pages and streams of events."""
 
     model_config = with_example(
         {
@@ -428,32 +454,32 @@ class LogLine(ResponseModel):
     job_id: str
     at: datetime
     event: str | None = Field(
-        default=None, description="the requested action, or what the queue did"
+        default=None, description="requested action, or event of the queue"
     )
-    state: JobState | None = Field(default=None, description="after the event")
-    from_state: JobState | None = Field(default=None, description="before the event")
+    state: JobState | None = Field(default=None, description="state after the event")
+    from_state: JobState | None = Field(
+        default=None, description="state before the event"
+    )
     changes: dict[str, Any] | None = Field(
-        default=None, description="requested changes"
+        default=None, description="requested changes of parameters"
     )
     from_iteration: int | None = Field(
-        default=None, description="the iteration after which requested changes apply"
+        default=None, description="iteration after which requested changes apply"
     )
     outputs: list[Output] | None = Field(
-        default=None, description="files that the job has made"
+        default=None, description="files that the job has produced"
     )
 
 
 class LogPage(ResponseModel):
-    """Page of events, oldest first; members that do not apply are left out."""
+    """Page of events, oldest first, without members that do not apply."""
 
     data: list[LogLine]
-    next_after: int = Field(
-        description="value of `after` for the next page, now or later"
-    )
+    next_after: int = Field(description="value of `after` for the next page")
 
 
 class LoggedEvent(ResponseModel):
-    """Event of a job as the log stores it; also the data of `log` in streams."""
+    """Event of a job as stored in the log; also the data of `log` in streams."""
 
     model_config = with_example(
         {

@@ -1,4 +1,4 @@
-"""Segments of a job: its parameters over its iterations, with requested changes."""
+"""Segments of a job: its parameters by iteration, with all requested changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlannedSegments:
 
 def plan_segments(job: Job, details: JobDetails) -> PlannedSegments:
     """Return the segments of a job that have begun and those that are pending."""
-    if job.kind == JobKind.EXPLORE:  # every picture counts the same
+    if job.kind == JobKind.EXPLORE:  # all pictures count equally
         return PlannedSegments([], None, ((1, job.iterations),))
     begun = details.segments.get(job.id, ())
     pending = details.pending_changes.get(job.id, [])

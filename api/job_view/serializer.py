@@ -1,7 +1,7 @@
-"""Serializer of jobs: from rows to the job object, its progress and its URLs.
+"""Serializer of jobs: converts rows to the job object, its progress and its URLs.
 
-An iteration costs in proportion to its pixels, so progress is counted in pixels times
-iterations: a bar of iterations would stand at 75 % with half of the time to go.
+The time of an iteration is proportional to its pixels, so progress counts pixels times
+iterations. By iterations alone, a bar would show 75 % after half of the time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _SECONDS_PER_JOB_AHEAD = 2
 def read_job_object(
     database: Database, job: Job, *, with_queue: bool = False
 ) -> JobObject:
-    """Return the job object of a row, reading what belongs to it.
+    """Return the job object of a row, and read the related rows.
 
     Args:
         database: Database to read.
@@ -66,7 +66,7 @@ def read_job_object(
 def read_job_objects(
     database: Database, rows: Sequence[Job], *, with_queue: bool = True
 ) -> list[JobObject]:
-    """Return the job objects of rows, reading what belongs to all of them at once.
+    """Return the job objects of rows, and read the related rows of all jobs at once.
 
     Args:
         database: Database to read.
@@ -78,7 +78,7 @@ def read_job_objects(
 
 
 def serialize_job(job: Job, details: JobDetails) -> JobObject:
-    """Return the job object of a row and what belongs to it."""
+    """Return the job object of a row and its related rows."""
     plan = plan_segments(job, details)
     stored = details.checkpoints.get(job.id, [])
     allowed = _allowed_actions(job, details)
@@ -122,7 +122,7 @@ def serialize_job(job: Job, details: JobDetails) -> JobObject:
 
 
 def serialize_changes(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the detail of an event, which has column names, with names of the API."""
+    """Return the detail of an event with names of the API instead of columns."""
     return {
         _API_NAMES.get(name, name): _serialize_change(name, value)
         for name, value in detail.items()
@@ -169,22 +169,22 @@ def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark |
 
 
 def poll_seconds(job: JobObject) -> int | None:
-    """Return after how many seconds to poll a job again, or None if it has ended."""
+    """Return the seconds until the next poll of a job, or None if the job has ended."""
     if job.state in TERMINAL:
         return None
     if job.state == JobState.PAUSED:
         return _MAX_POLL_SECONDS
-    seconds = 1.0  # a worker obeys a request after its iteration
+    seconds = 1.0  # a worker reacts to a request after its iteration
     runs_on = job.state == JobState.RUNNING and not job.finish_requested
     if job.queue is not None:
         seconds = _until_start(job.queue)
     elif runs_on and job.progress is not None and job.progress.eta_s is not None:
-        seconds = job.progress.eta_s / 20  # as often as the bar moves by 5 %
+        seconds = job.progress.eta_s / 20  # once per 5 % of the remaining time
     return round(min(max(seconds, 1), _MAX_POLL_SECONDS))
 
 
 def _until_start(queue: QueuePlace) -> float:
-    """Return seconds until a queued job may start; if unknown, by its place."""
+    """Return the seconds until a queued job may start, guessed by place if unknown."""
     if queue.starts_in_s is not None:
         return queue.starts_in_s
     return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD
@@ -308,7 +308,7 @@ def _urls(job: Job, details: JobDetails, allowed: Sequence[str]) -> JobUrls:
 
 
 def _thumbnail_url(job: Job, details: JobDetails) -> str | None:
-    """Return the URL of a thumbnail: of the last preview, unless it is not the result.
+    """Return the URL of a thumbnail: of the last preview, or of a different result.
 
     Workers store a preview of the last iteration, but not if the storage is full then.
     """
@@ -333,11 +333,11 @@ def serialize_progress(
 ) -> Progress | None:
     """Return the progress of a job, or None before its first claim.
 
-    Of a queued job it is the progress of its checkpoint; None if its last report is
+    A queued job has the progress of its checkpoint. It is None if the last report is
     from a later iteration, which will be computed again.
 
     Args:
-        job: Row of the job, or the part of it that has the progress.
+        job: Row of the job, or its columns about progress.
         stages: (long side in px, iterations) per scale, with all changes so far.
     """
     if job.progress is None:
@@ -373,7 +373,7 @@ def _time_left(
     *,
     is_running: bool,
 ) -> dict[str, Any]:
-    """Return the time left as of `updated_at`, when the worker reported it."""
+    """Return the remaining time at `updated_at`, the time of the worker's report."""
     left = estimate_time_left(stages, index, report) if is_running else None
     if left is None:
         return dict.fromkeys(("eta_s", "eta_at", "eta_low_s", "eta_high_s"))

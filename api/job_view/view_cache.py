@@ -1,6 +1,6 @@
-"""Job objects as JSON, cached while the row of the job stays as it is.
+"""Cache of job objects as JSON, valid while the row of the job is unchanged.
 
-A poll reads the version of the job, which is a short read of its row.
+Each poll reads only the version and a few other columns of the row.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.queries.events import RunningJob
 
-_CACHE_SIZE = 512  # a job is some kilobytes of JSON
+_CACHE_SIZE = 512  # entries of some kilobytes
 _STAGES_CACHE_SIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as the API shows it.
+    """Job as the API shows it.
 
     Attributes:
-        version: The part of the row that this is cached by.
+        version: Columns of the row that are the key in the cache.
         json: The job object as JSON.
         poll_seconds: Seconds after which to poll again, or None if the job has ended.
     """
@@ -66,14 +66,14 @@ class ViewCache:
         Args:
             owner_id: Owner of the job.
             job_id: Id of the job.
-            is_known: Function that tells whether the client has a version. Of one that
-                it has, the progress and `poll_seconds` may be some heartbeats old.
+            is_known: Function that returns whether the client has a version. If so, the
+                progress and `poll_seconds` of the view may be some heartbeats old.
 
         Raises:
             JobNotFound: The owner has no such job.
         """
         version = read_job_version(self._database, owner_id, job_id)
-        with self._lock:  # also a read reorders the cache
+        with self._lock:  # a read also reorders the cache
             view = self._views.get(job_id)
         if view is not None and (
             view.version == version
@@ -87,7 +87,7 @@ class ViewCache:
         job = read_job_object(self._database, row, with_queue=True)
         version = JobVersion(row.version, row.state, row.lease_until)
         view = JobView(version, job.model_dump_json(), poll_seconds(job))
-        if row.state != JobState.QUEUED:  # its place depends on more than its row
+        if row.state != JobState.QUEUED:  # the queue place depends on other rows
             with self._lock:
                 self._views[job_id] = view
         return view

@@ -1,1 +1,1 @@
-"""/v1/jobs: submission, actions, results, frames and history."""
+"""Resource /v1/jobs: submission, actions, results, frames and history."""

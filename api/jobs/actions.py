@@ -1,6 +1,6 @@
-"""Actions on a job: cancel, pause, resume, finish, fork, extend, retry; their bodies.
+"""Actions on a job, such as cancel, pause, resume, fork and retry, and their bodies.
 
-Also the bodies of `PATCH /v1/jobs/{id}`, and the promotion of frames.
+The module also reads the body of `PATCH /v1/jobs/{id}`, and promotes frames.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def read_change(request: Request, now: Callable[[], float]) -> JobChange:
     Raises:
         UnsupportedMediaType: The body is not JSON.
         MalformedJson: The body is not strict JSON.
-        ImmutableField: It names a field that cannot change.
+        ImmutableField: The patch names a field that cannot change.
         InvalidParams: Values are wrong or unknown.
-        PreconditionRequired: It changes parameters without If-Match.
+        PreconditionRequired: The patch changes parameters without If-Match.
         VersionMismatch: If-Match holds no revision.
     """
     body = read_json_object(request, (MERGE_PATCH, JSON))
@@ -114,7 +114,7 @@ def read_fork(request: Request) -> ForkRequest:
     """Read the body of a fork: its checkpoint and its changes of parameters.
 
     Raises:
-        ImmutableField: It names a parameter that a fork cannot change.
+        ImmutableField: The body names a parameter that a fork cannot change.
         InvalidParams: Values are wrong, unknown or missing.
     """
     body = read_json_object(request)
@@ -167,7 +167,7 @@ def read_restart(request: Request) -> bool:
 def _expected_revision(request: Request) -> int | None:
     """Read the revision of If-Match; None if it is `*` or missing.
 
-    The ETag is refused: it also changes with progress, which is no reason to refuse a
+    The ETag is refused: it also changes with progress, which does not conflict with a
     change.
     """
     header = request.headers.get("If-Match", "*").strip()
@@ -215,7 +215,9 @@ def store_frame_as_asset(
     return add_picture(dependencies, owner_id, upload)
 
 
-blueprint = make_blueprint("actions", "What may be asked of a job, by its state.")
+blueprint = make_blueprint(
+    "actions", "Actions on jobs; the state of a job decides which are possible."
+)
 
 
 @post(
@@ -225,8 +227,9 @@ blueprint = make_blueprint("actions", "What may be asked of a job, by its state.
 def cancel_job(path: JobPath) -> Response:
     """Cancel a job: at once if it is queued, else at the next iteration.
 
-    Its files are kept, as those of any job that has ended. With `"purge": true` the job
-    is deleted too: 204 means at once, 202 as soon as its worker has released it.
+    The files of the job are kept until their retention time is over. With `"purge":
+    true` the job is deleted too. 204: it was deleted at once. 202: it is deleted as
+    soon as its worker has released it.
     """
     find_job(path.job_id)
     if not read_purge(request):
@@ -241,7 +244,7 @@ def cancel_job(path: JobPath) -> Response:
 
 @post(blueprint, "/v1/jobs/<job_id>/pause", JOB, s200=JobObject, s202=JobObject)
 def pause_job(path: JobPath) -> Response:
-    """Pause a job: free its device, keep a checkpoint and its place in the queue."""
+    """Pause a job: store a checkpoint, release the device, keep the queue place."""
     return _perform_without_body(path.job_id, pause)
 
 
@@ -260,7 +263,7 @@ def finish_job(path: JobPath) -> Response:
 @post(blueprint, "/v1/jobs/<job_id>/fork", JOB, TRACE, json=ForkBody, s202=JobObject)
 @idempotent
 def fork_job(path: JobPath) -> Response:
-    """Fork a job: create a new one from a checkpoint, with other weights from there."""
+    """Fork a job: create a new one that continues a checkpoint with other weights."""
     _begin_child(path.job_id)
     fork_request = read_fork(request)
 

@@ -38,7 +38,7 @@ def _check_date_time(text: object) -> object:
 
 
 def _parse_states(value: object) -> list[JobState]:
-    """Parse states, also several separated by commas, and `active`."""
+    """Parse states, which may be separated by commas, and `active`."""
     texts = value if isinstance(value, list | tuple) else [value]
     names = [name.strip() for text in texts for name in str(text).split(",")]
     states: set[str] = set()
@@ -71,24 +71,26 @@ class JobsQuery(PageQuery):
 
     state: _States = Field(
         default=[],
-        description="any of these, repeated or with commas between them; `active`: all "
-        "that are no end",
+        description="only jobs in one of these states, repeated or separated by "
+        "commas; `active`: all states in which a job has not ended",
     )
     kind: JobKind | None = Field(default=None, description="only jobs of this kind")
     tag: list[_Tag] = Field(
-        default=[], max_length=_MAX_TAGS, description="all of these, repeated"
+        default=[],
+        max_length=_MAX_TAGS,
+        description="only jobs with all of these tags; repeat the parameter",
     )
     parent_id: str | None = Field(
         default=None,
         max_length=40,
         pattern=_ID,
-        description="only jobs that continue from this one",
+        description="only jobs that continue this job",
     )
     q: str | None = Field(
         default=None,
         max_length=200,
         pattern=_NO_NUL,
-        description="words that are all in the name, in whatever order",
+        description="only jobs with all of these words in the name, in any order",
     )
     created_after: _Time | None = Field(
         default=None, description="only jobs created after this time"
@@ -98,7 +100,7 @@ class JobsQuery(PageQuery):
     )
     count: bool = Field(
         default=False,
-        description=f"also count the jobs of all pages, to {MAX_COUNTED:,}",
+        description=f"also count the jobs of all pages, up to {MAX_COUNTED:,}",
     )
 
     def filters(self) -> JobFilters:

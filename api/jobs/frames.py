@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/frames: previews of a job, and their thumbnails."""
+"""Views of /v1/jobs/{id}/frames: previews of a job, and their thumbnails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from shared.queries.jobs import get_frame, read_frames, read_latest_frame
 if TYPE_CHECKING:
     from shared.db.models.jobs import Frame, Job
 
-blueprint = make_blueprint("frames", "Small pictures of jobs as they developed.")
+blueprint = make_blueprint("frames", "Previews of jobs, by iteration.")
 
 _REVALIDATE = "private, no-cache"  # a resumed job may write the frame again
 
@@ -89,8 +89,9 @@ def show_thumb(path: FramePath) -> Response:
 def promote_frame(path: FramePath) -> Response:
     """Promote an iteration: render it in full size, or store its preview as an asset.
 
-    202: the iteration has a checkpoint, and a new job renders it in full size. 201: it
-    has none, and the preview is an asset now. 200: the preview was an asset before.
+    202: the iteration has a checkpoint, and a new job renders it in full size. 201:
+        there is no checkpoint, and the preview is a new asset. 200: the preview was an
+        asset before.
     """
     dependencies, owner_id = current_dependencies(), current_owner_id()
     job = find_job(path.job_id)

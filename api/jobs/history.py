@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class MetricPoint(ResponseModel):
-    """The losses after one iteration; null means not a number (it diverged)."""
+    """Losses after one iteration; null is not a number, after the job diverged."""
 
     model_config = with_example(
         {
@@ -70,7 +70,7 @@ class MetricPoint(ResponseModel):
 
 
 class Metrics(ResponseModel):
-    """The losses of a job; long histories are thinned evenly and keep the latest."""
+    """Losses of a job; long histories have evenly spread points and the latest."""
 
     job_id: str
     data: list[MetricPoint]
@@ -84,7 +84,7 @@ class Log(ResponseModel):
 
 
 class LineageJob(ResponseModel):
-    """A job in the lineage of another."""
+    """Job in the lineage of another job."""
 
     model_config = with_example(
         {
@@ -105,22 +105,24 @@ class LineageJob(ResponseModel):
     state: JobState
     parent_id: str | None
     relation: Relation | None
-    iteration: int | None = Field(description="of the parent, where this job starts")
+    iteration: int | None = Field(
+        description="iteration of the parent from which this job continues"
+    )
     created_at: datetime
     deleted: bool
-    url: str | None = Field(description="null: it was deleted")
+    url: str | None = Field(description="null: the picture was deleted")
 
 
 class JobLineage(ResponseModel):
-    """A job with its ancestors and descendants, oldest first."""
+    """Lineage of a job: the job, its ancestors and descendants, oldest first."""
 
     job_id: str
     data: list[LineageJob]
-    more: bool = Field(description="whether there are more than listed")
+    more: bool = Field(description="true: the lineage has more jobs than are listed")
 
 
 class ManifestPicture(ResponseModel):
-    """An input picture of a job."""
+    """Input picture of a job, with its digest."""
 
     role: str
     position: int
@@ -130,18 +132,20 @@ class ManifestPicture(ResponseModel):
     width: int
     height: int
     asset_id: str
-    url: str | None = Field(description="null: it was deleted")
+    url: str | None = Field(description="null: the picture was deleted")
 
 
 class ManifestResult(ResponseModel):
-    """The result of a job."""
+    """Result of a job, with its digest."""
 
     sha256: str
     bytes: int | None
     media_type: str
     width: int | None
     height: int | None
-    url: str | None = Field(description="null: its retention ended")
+    url: str | None = Field(
+        description="null: deleted because its retention time is over"
+    )
 
 
 class Manifest(ResponseModel):
@@ -197,25 +201,31 @@ class Manifest(ResponseModel):
     job_id: str
     kind: JobKind
     state: JobState
-    params: DocumentedParams = Field(description="without ids of pictures")
+    params: DocumentedParams = Field(description="parameters without ids of pictures")
     params_digest: str | None = Field(
-        description="the same for equal work of this version; null: steered, or a child"
+        description="equal for jobs of this version that compute the same picture; "
+        "null: the job was steered, or continues another job"
     )
     segments: list[dict[str, Any]]
     inputs: dict[str, list[str]] = Field(
-        description="SHA-256 by role, in order; of the weights once they are known"
+        description="SHA-256 of the pictures by role, in order; and of the weights "
+        "once a worker has reported it"
     )
     pictures: list[ManifestPicture]
-    iterations: int = Field(description="done, of those that were planned")
+    iterations: int = Field(
+        description="number of iterations done; fewer than planned after a finish"
+    )
     planned: int
     completion: Completion | None
     exact: bool | None
-    exact_reason: str | None = Field(description="why it is not exact")
+    exact_reason: str | None = Field(description="why the result is not exact")
     made_with: dict[str, str] | None = Field(
-        description="device, threads, versions; null until it has succeeded"
+        description="device, threads and versions; null until the job has succeeded"
     )
     result: ManifestResult | None
-    outputs: dict[str, str] = Field(description="SHA-256 by name, where there are some")
+    outputs: dict[str, str] = Field(
+        description="SHA-256 of other files of the job, by name"
+    )
     parent: dict[str, Any] | None
 
 
@@ -244,7 +254,7 @@ def format_log_line(event: LoggedEvent) -> str:
 
 
 def serialize_lineage(job_id: str, jobs: Iterable[Job], *, more: bool) -> JobLineage:
-    """Convert the rows of the relatives of a job to its lineage."""
+    """Convert the rows of the jobs of a lineage to its response."""
     return JobLineage(
         job_id=job_id, data=[_lineage_job(job) for job in jobs], more=more
     )
@@ -301,7 +311,7 @@ def _segments(job: Job, details: JobDetails) -> list[dict[str, Any]]:
 def _inputs(
     digests_by_role: dict[str, str] | None, pictures: Iterable[tuple[JobInput, Asset]]
 ) -> dict[str, list[str]]:
-    """Return digests by role, as the worker reported them, else those of the rows."""
+    """Return digests by role, from the worker's report if possible, else from rows."""
     if digests_by_role is not None:
         return {role: digests.split(",") for role, digests in digests_by_role.items()}
     inputs: dict[str, list[str]] = {}
@@ -351,7 +361,7 @@ def _parent(job: Job) -> dict[str, Any] | None:
     }
 
 
-blueprint = make_blueprint("history", "How jobs went, and how to do them again.")
+blueprint = make_blueprint("history", "Metrics, log, lineage and manifest of jobs.")
 
 _MAX_SEQUENCE = 2**63 - 1
 
@@ -367,9 +377,14 @@ class MetricsQuery(Query):
 class JobLogQuery(Query):
     """Query parameters of the log: its range and format."""
 
-    since: int = Field(default=0, ge=0, le=_MAX_SEQUENCE, description="a `next_since`")
+    since: int = Field(
+        default=0,
+        ge=0,
+        le=_MAX_SEQUENCE,
+        description="`next_since` of the previous page",
+    )
     limit: int = Field(
-        default=200, ge=1, le=1000, description="events per page, at most"
+        default=200, ge=1, le=1000, description="maximum events per page"
     )
     format: Literal["json", "text"] = Field(
         default="json", description="format of the response"

@@ -1,7 +1,8 @@
-"""Pictures of a new job: found or inspected, and checked against each other.
+"""Checks of the pictures of a new job: each alone, and against each other.
 
-Masks and regions must have the shape of what they cover, and leave area to each style.
-Label maps must be used, readable, and have the same labels on both sides.
+Masks and regions must have the shape of the picture that they cover, and leave area to
+each style. Label maps must be readable and used, and the photo's labels must be in the
+label maps of paintings.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PictureName:
-    """Where and how the body of a submission names a picture.
+    """Name of a picture in the body of a submission.
 
     Attributes:
         role: Role of the picture, such as content, style or mask.
-        position: Index among the pictures of this role; of a mask, a region or labels,
-            the index of their style.
+        position: Index among the pictures of this role; for a mask, a region or labels,
+            the index of the style.
         pointer: JSON pointer of the name in the body.
         name: Id of an asset, or SHA-256 of an uploaded file.
     """
@@ -47,7 +48,7 @@ class PictureName:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JobPicture:
-    """Picture of a new job that can be used.
+    """Usable picture of a new job.
 
     Attributes:
         role: Role of the picture.
@@ -56,7 +57,7 @@ class JobPicture:
         digest: SHA-256 of its bytes, in hex.
         info: Media type and size.
         read: Function that returns its bytes.
-        asset_id: Id of its asset; None for an upload, which is not stored yet.
+        asset_id: Id of the asset; None for an upload, which is not stored yet.
     """
 
     role: str
@@ -77,8 +78,8 @@ def find_pictures(
     """Find named assets of the owner, and inspect named uploads.
 
     Returns:
-        Pictures that can be used; errors of names without a picture; and why other
-        pictures cannot be used, by JSON pointer.
+        Usable pictures; errors of names without a picture; and errors of unusable
+        pictures, by JSON pointer.
     """
     pictures: list[JobPicture] = []
     errors: list[FieldError] = []
@@ -119,7 +120,7 @@ _COVERED_ROLES = {
     "region": "style",
     "labels": "style",
 }
-_BRIGHTNESS_ROLES = {"mask", "region"}  # what is black everywhere is empty
+_BRIGHTNESS_ROLES = {"mask", "region"}  # black everywhere means no area
 _PHOTO_LABELS, _PAINTING_LABELS = "content_labels", "labels"  # roles
 
 
@@ -128,8 +129,8 @@ def check_masks(
 ) -> Iterator[FieldError]:
     """Yield the errors of masks and regions among the pictures of a job.
 
-    A mask is skipped if the picture that it covers is missing or unusable. Of label
-    maps only the shape is checked here.
+    A mask is skipped if the picture that it covers is missing or unusable. For label
+    maps, only the shape is checked here.
     """
     by_place = {(picture.role, picture.position): picture for picture in pictures}
     thumbnails: dict[JobPicture, Image.Image | None] = {}
@@ -190,12 +191,12 @@ def check_label_maps(
 ) -> list[FieldError]:
     """Return the errors of the label maps among the pictures of a job.
 
-    Labels of paintings that the photo lacks are no error: they are not used.
+    Labels of paintings that the photo lacks are ignored.
 
     Args:
         dependencies: Dependencies of the app.
         owner_id: Owner of the job.
-        params: Parameters of the job; None if they are wrong.
+        params: Parameters of the job; None if they are invalid.
         pictures: Pictures that can be used.
         sent: All pictures that were sent, usable or not.
     """
@@ -222,7 +223,7 @@ def check_label_maps(
 def _unused_errors(
     picture: JobPicture, params: StyleParams | None, sent_roles: list[str]
 ) -> Iterator[FieldError]:
-    """Yield an error for a map of another style loss, or of one side alone."""
+    """Yield an error for a label map that the job cannot use."""
     if params is not None and params.style_loss != "neighbors":
         detail = (
             'label maps need "style_loss": "neighbors", and this is '

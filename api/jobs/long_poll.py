@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 def poll_job(
     dependencies: Dependencies, owner_id: str, job_id: str, *, until_terminal: bool
 ) -> Response:
-    """Respond with a job once it changes, or when the preferred wait has passed.
+    """Respond with a job when it changes, or after the preferred wait.
 
     Args:
         dependencies: Dependencies of the app.
         owner_id: Owner of the job.
         job_id: Id of the job.
-        until_terminal: Whether only a terminal state ends the wait.
+        until_terminal: True to wait for a terminal state instead of the next change.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -68,8 +68,8 @@ def respond_to_submission(
 ) -> Response:
     """Respond to a submission: 200 if the job was reused or ends in time, else 202.
 
-    The job is submitted in any case: without a free slot for a long poll, or once the
-    key is revoked, the response is sent without waiting further.
+    The job is submitted in any case. If no slot for a long poll is free, or the key is
+    revoked, the response is sent without further waiting.
     """
     seconds = parse_wait_seconds(request.headers.get("Prefer", ""))
     if seconds > 0:
@@ -96,7 +96,7 @@ def respond_to_submission(
 
 
 def _view_response(view: JobView) -> Response:
-    """Respond with a job as it was read; 304 if the client has its version."""
+    """Respond with a job view, or with 304 if the client has its version."""
     version = view.version.version
     if _is_known(version):
         response = Response(status=304)
@@ -134,7 +134,7 @@ def _wait(
     release = dependencies.stream_slots.take(owner_id)
     try:
         with dependencies.watcher.subscribe(subscription_filter) as subscription:
-            may_have_changed = True  # the job, before the subscription
+            may_have_changed = True  # the job may have changed before the subscription
             while not subscription.is_ended:
                 if may_have_changed and is_awaited(
                     read_job_version(dependencies.database, owner_id, job_id)

@@ -1,7 +1,7 @@
-"""Models of the requests on jobs: what a submission, a change or an action takes.
+"""Pydantic models of requests on jobs: submissions, changes and actions.
 
-A submission in JSON is validated by `JobRequest`. A form becomes such JSON first:
-`api/jobs/submission_content.py`.
+`JobRequest` validates a submission in JSON. `api/jobs/submission_content.py` converts a
+form to such JSON first.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ MAX_SEGMENTS = 100
 
 
 def _read_deadline(value: object, info: ValidationInfo) -> float:
-    """Return a time, or seconds from now, as seconds since 1970.
+    """Convert a time, or seconds from now, to seconds since 1970.
 
-    One that is too far ahead is refused: the last hours of the year 9999 cannot be
+    A time too far ahead is refused, since the last hours of the year 9999 cannot be
     converted to another time zone.
     """
     now: float = (info.context or {})["now"]()  # `validate_body` sets it
@@ -85,24 +85,29 @@ Tag = Annotated[
 ]
 Tags = Annotated[
     tuple[Tag, ...],
-    Field(max_length=20, description="for `tag=` of the list", examples=[["series-3"]]),
+    Field(
+        max_length=20,
+        description="labels; `tag=` filters the list of jobs by them",
+        examples=[["series-3"]],
+    ),
     AfterValidator(_distinct),
 ]
 Metadata = Annotated[
     dict[Tag, Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]],
     Field(
         max_length=16,
-        description="text by name, kept for you and not looked at",
+        description="your own texts by name; the server stores and returns them",
         examples=[{"order": "42"}],
     ),
 ]
-# The column has numbers.
+# The column stores numbers.
 Priority = Annotated[PriorityWord, PlainSerializer(PRIORITIES.__getitem__)]
 ReuseWord = Annotated[
     Literal["never", "finished", "finished_or_active"],
     Field(
-        description="take an equal job of yours instead of making one: one that has "
-        "succeeded, or also one that is still to; the answer is 200 then, and `reused`"
+        description="return an equal job of yours instead of creating one: `finished` "
+        "takes succeeded jobs, `finished_or_active` also jobs that have not ended; the "
+        "response is then 200 with `reused: true`"
     ),
 ]
 Deadline = Annotated[
@@ -120,30 +125,33 @@ Deadline = Annotated[
 
 
 class JobOptions(RequestBody):
-    """Options of any job besides its parameters.
+    """Options of a job of any kind, besides its parameters.
 
-    An option is the column of its name or serialization alias in the table of jobs.
+    The name or serialization alias of an option is its column in the table of jobs.
     """
 
     name: Name = None
     tags: Tags = ()
     metadata: Metadata = Field(default={}, serialization_alias="user_metadata")
     priority: Priority = Field(
-        default="normal", description="a step is worth an hour of waiting"
+        default="normal",
+        description="each level counts as one hour of waiting in the queue",
     )
     max_attempts: int | None = Field(
         default=None,
         ge=1,
         le=MAX_ATTEMPTS,
-        description="tries; default: IMPASTO_MAX_ATTEMPTS",
+        description="maximum number of attempts; default: IMPASTO_MAX_ATTEMPTS",
     )
     start_deadline: Deadline | None = Field(
         default=None,
-        description="expires if not started by then: RFC 3339, or seconds from now",
+        description="the job expires if it has not started by then: a time (RFC 3339), "
+        "or seconds from now",
     )
     cancel_after: Deadline | None = Field(
         default=None,
-        description="canceled if not done by then: RFC 3339, or seconds from now",
+        description="the job is canceled if it has not ended by then: a time (RFC "
+        "3339), or seconds from now",
     )
     reuse: ReuseWord = "never"
 
@@ -161,23 +169,23 @@ class JobOptions(RequestBody):
 
 
 class StyleJobOptions(JobOptions):
-    """Options of a job that paints."""
+    """Options of a style job."""
 
     keep_every: int | None = Field(
         default=None,
         ge=1,
         le=MAX_ITERATIONS,
-        description="iterations between checkpoints kept for forks",
+        description="iterations between the checkpoints that are kept for forks",
     )
 
 
 class PictureRef(ImageRef):
-    """A picture by the id of its asset, or by the SHA-256 of a file of the form."""
+    """Reference to a picture: id of an asset, or SHA-256 of a file of the form."""
 
     @model_validator(mode="before")
     @classmethod
     def _explain(cls, value: object) -> object:
-        """Say how a picture is sent, where it is missing or named in another way."""
+        """Explain how to send a picture that is missing or named in another way."""
         how = (
             "send its file in a form, or to POST /v1/assets, which makes an asset of "
             'it, and name that as {"asset_id": "<id>"}'
@@ -189,21 +197,25 @@ class PictureRef(ImageRef):
         if not isinstance(value, str):
             return value
         if value.startswith(("http:", "https:")):
-            raise PydanticCustomError("url_not_allowed", f"is fetched by nobody: {how}")
+            raise PydanticCustomError(
+                "url_not_allowed", f"is a URL, which the server does not fetch: {how}"
+            )
         if value.startswith("data:"):
-            raise PydanticCustomError("data_url", f"is not taken as text: {how}")
+            raise PydanticCustomError(
+                "data_url", f"is a data URL, which is not accepted: {how}"
+            )
         if value.startswith("ast_"):
             how = f'write it as {{"asset_id": "{value[:64]}"}}'
         raise PydanticCustomError("asset_id", f"is no picture: {how}")
 
 
 def _without_default(schema: dict[str, Any]) -> None:
-    """Remove the default of a required picture, which is there to be refused."""
+    """Remove the default of a required picture, which exists only to be refused."""
     del schema["default"]
 
 
 class StyleOfRequest(StyleImage):
-    """A style of a new job, with its picture."""
+    """Style of a new job, with its picture."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["image"]})
 
@@ -216,9 +228,9 @@ class StyleOfRequest(StyleImage):
 
 
 class JobRequest(StyleJobOptions, StyleParams):
-    """A job whose pictures are assets.
+    """JSON body that submits a job; its pictures are assets.
 
-    Parameters stand beside the options, or in `params`, as in the job object.
+    Parameters are members beside the options, or in `params` as in the job object.
     """
 
     model_config = ConfigDict(
@@ -249,27 +261,29 @@ class JobRequest(StyleJobOptions, StyleParams):
         min_length=1,
         max_length=MAX_STYLES,
         description="the paintings; their weights are normalized to sum to 1. `mask`: "
-        "a picture of the photo's shape, bright where this style goes; `region`: one "
-        "of the painting's shape, bright where the style is taken from; `labels`: one "
-        "of the painting's shape, whose colors say what is where",
+        "a picture of the photo's shape, bright where this style is applied; `region`: "
+        "a picture of the painting's shape, bright where the style is taken from; "
+        "`labels`: a label map of the painting, of the same shape",
     )
     init_image: PictureRef | None = Field(
-        default=None, validate_default=True, description="needs init: image"
+        default=None,
+        validate_default=True,
+        description="picture to start from; required with init: image",
     )
     content_labels: PictureRef | None = Field(
         default=None,
-        description="with neighbors: a picture of the photo's shape, whose colors say "
-        "what is where",
+        description="label map of the photo, of the same shape: each color stands for "
+        "one thing; only with the style loss neighbors",
     )
     params: StyleParams | None = Field(
         default=None,
-        description="any of the parameters, as in a job: that of another can be sent "
-        "as it is; those beside it are added",
+        description="parameters, as in the job object, so that those of another job "
+        "can be sent unchanged; parameters beside this member are added to them",
     )
     segments: tuple[Segment, ...] = Field(
         default=(),
         max_length=MAX_SEGMENTS,
-        description="changes planned for mid-run, in their order",
+        description="planned changes of parameters during the run, in order",
     )
 
     @field_validator("init_image")
@@ -278,7 +292,7 @@ class JobRequest(StyleJobOptions, StyleParams):
         cls, image: PictureRef | None, info: ValidationInfo
     ) -> PictureRef | None:
         if image is None and info.data.get("init") == "image":
-            PictureRef.model_validate(None)  # it says how
+            PictureRef.model_validate(None)  # raises an error that explains how
         return image
 
     @field_validator("segments")
@@ -291,7 +305,7 @@ class JobRequest(StyleJobOptions, StyleParams):
             values = {name: info.data[name] for name in StyleParams.model_fields}
             errors += _misfits(segments, StyleParams.model_construct(**values))
         if errors:
-            # Pydantic adds its errors to the others, below the field.
+            # Pydantic adds these errors to the others, below the field.
             raise ValidationError.from_exception_data("segments", errors)
         return segments
 
@@ -311,11 +325,12 @@ def _misfits(
     segments: tuple[Segment, ...], params: StyleParams
 ) -> Iterator[InitErrorDetails]:
     """Yield errors of segments that do not fit the parameters at their iteration."""
-    begin, planned = 0, params.iterations  # where the last began; planned by then
+    # Start of the previous segment, and the iterations planned then.
+    begin, planned = 0, params.iterations
     for index, segment in enumerate(segments):
         if segment.from_iteration > begin:
             begin, planned = segment.from_iteration, params.iterations
-        if segment.from_iteration > planned:  # that of an extension begins at the end
+        if segment.from_iteration > planned:  # an extension begins at the end
             detail = (
                 f"must be at most the {planned} planned iterations, "
                 f"not {segment.from_iteration}"
@@ -324,7 +339,7 @@ def _misfits(
         changed = segment.changes.to_json()
         if not changed:
             yield _segment_error(
-                (index, "changes"), "missing", "names nothing to change"
+                (index, "changes"), "missing", "must name at least one parameter"
             )
         try:
             params = apply_segments(params, [segment])
@@ -332,7 +347,8 @@ def _misfits(
             for item in error.errors(include_url=False, include_context=False):
                 field = str(item["loc"][0])
                 name = "iterations" if field == "schedule" else field
-                # A weight that was 0 before may be at fault with a changed one.
+                # The cause may be an unchanged weight of 0, so the field may be missing
+                # here.
                 location: list[int | str] = [index, "changes"]
                 location += [name] if name in changed else []
                 message = item["msg"].removeprefix("Value error, ")
@@ -352,9 +368,10 @@ def _segment_error(
 def _with_style_files(schema: dict[str, Any]) -> None:
     """Add the mask, region and label map of each style to the schema."""
     descriptions = {
-        "mask": "of the photo's shape, bright where style {} goes",
-        "region": "of the shape of style {}, bright where the style is taken from",
-        "labels": "label map of style {}, of its shape; with content_labels",
+        "mask": "mask of the photo's shape, bright where style {} is applied",
+        "region": "region of the shape of style {}, bright where the style is taken "
+        "from",
+        "labels": "label map of style {}, of the same shape; needs content_labels",
     }
     for role, description in descriptions.items():
         for number in range(MAX_STYLES):
@@ -366,7 +383,7 @@ def _with_style_files(schema: dict[str, Any]) -> None:
 
 
 class JobForm(StyleJobOptions):
-    """The multipart form that submits a job; pictures may be assets named in params."""
+    """Multipart form that submits a job; params may name assets as its pictures."""
 
     model_config = ConfigDict(json_schema_extra=_with_style_files)
 
@@ -374,21 +391,24 @@ class JobForm(StyleJobOptions):
     style: list[File] = Field(
         min_length=1,
         max_length=MAX_STYLES,
-        description="one or more paintings; repeat the part",
+        description="the paintings; one part for each",
     )
     init_image: File | None = Field(
-        default=None, description="where to start, with init: image"
+        default=None, description="picture to start from; required with init: image"
     )
     content_labels: File | None = Field(
         default=None,
-        description="label map of the photo, of its shape: colors say what is where",
+        description="label map of the photo, of the same shape: each color stands for "
+        "one thing",
     )
     params: StyleParams = Field(
-        default=StyleParams(), description="as JSON", examples=[{"max_edge": 512}]
+        default=StyleParams(),
+        description="parameters as JSON",
+        examples=[{"max_edge": 512}],
     )
     segments: list[Segment] = Field(
         default=[],
-        description="as JSON: changes planned for mid-run, in their order",
+        description="planned changes of parameters during the run, in order, as JSON",
         examples=[[{"from_iteration": 120, "changes": {"style_weight": 20}}]],
     )
 
@@ -404,7 +424,7 @@ def _without_nulls(schema: dict[str, Any]) -> None:
 
 
 class ForkChanges(Changes):
-    """A merge patch of parameters: missing ones stay as they are."""
+    """Merge patch of parameters; missing parameters stay unchanged."""
 
     model_config = ConfigDict(json_schema_extra=_without_nulls)
 
@@ -415,7 +435,7 @@ def _describe_change(schema: dict[str, Any]) -> None:
 
 
 class ChangeBody(Changes):
-    """A merge patch of a job (RFC 7396): missing fields stay, null removes."""
+    """Merge patch of a job (RFC 7396); missing fields stay, null removes."""
 
     model_config = ConfigDict(json_schema_extra=_describe_change)
 
@@ -423,12 +443,13 @@ class ChangeBody(Changes):
     tags: Tags | None = None
     metadata: Metadata | None = Field(default=None, serialization_alias="user_metadata")
     priority: Priority | None = Field(
-        default=None, description="a step is worth an hour of waiting"
+        default=None,
+        description="each level counts as one hour of waiting in the queue",
     )
     cancel_after: Deadline | None = Field(
         default=None,
-        description="when it is canceled if it is not done: a time, or seconds from "
-        "now",
+        description="the job is canceled if it has not ended by then: a time (RFC "
+        "3339), or seconds from now",
     )
 
 
@@ -439,15 +460,17 @@ class CancelBody(RequestBody):
 
     purge: bool = Field(
         default=False,
-        description="delete the job too, with all that it made, as soon as no worker "
-        "holds it: from then on it answers 410",
+        description="also delete the job and its files as soon as no worker computes "
+        "it; after that, requests for it get 410",
     )
 
 
 class ForkPoint(RequestBody):
     """Checkpoint from which a fork starts."""
 
-    iteration: int = Field(ge=1, le=MAX_ITERATIONS, description="of a checkpoint")
+    iteration: int = Field(
+        ge=1, le=MAX_ITERATIONS, description="iteration of a stored checkpoint"
+    )
 
 
 class ForkBody(RequestBody):
@@ -460,10 +483,13 @@ class ForkBody(RequestBody):
     origin: ForkPoint = Field(alias="from")
     params: ForkChanges = Field(
         default_factory=ForkChanges,
-        description="a merge patch of weights and iterations",
+        description="merge patch of weights and iterations",
     )
     iterations: int | None = Field(
-        default=None, ge=1, le=MAX_ITERATIONS, description="of the last scale"
+        default=None,
+        ge=1,
+        le=MAX_ITERATIONS,
+        description="total iterations of the last scale",
     )
     name: Name = None
 
@@ -477,12 +503,13 @@ class ExtendBody(RequestBody):
 
 
 class RetryBody(RequestBody):
-    """Body of a retry: where it starts."""
+    """Body of a retry: whether it continues from a checkpoint."""
 
     model_config = with_example({"from": "start"})
 
     origin: Literal["checkpoint", "start"] = Field(
         default="checkpoint",
         alias="from",
-        description="the last checkpoint, if there is one; or the start",
+        description="where to continue: the last checkpoint if there is one, or the "
+        "start",
     )

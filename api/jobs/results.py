@@ -1,4 +1,4 @@
-"""Results of a job: the finished picture, converted on request, and other outputs."""
+"""Views of results: the finished picture, converted on request, and other outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from api.dependencies import Dependencies
     from shared.db.models.jobs import Job
 
-# The same as those of results that workers write.
+# Equal to the options of results that workers write.
 _ENCODER_OPTIONS: Mapping[ResultFormat, dict[str, Any]] = {
     "png": {},
     "tiff": {"compression": "tiff_adobe_deflate"},
@@ -52,11 +52,12 @@ def make_rendition(
         dependencies: Dependencies of the app; limit concurrent decoding.
         key: Key of the stored file.
         format_: Format of the rendition.
-        max_edge: Maximum long side in px; pictures are never enlarged. None: as stored.
+        max_edge: Maximum long side, px; None for the stored size. Pictures are never
+            enlarged.
 
     Raises:
         ServerBusy: Too many pictures are being decoded.
-        StorageError: The file is gone, or cannot be read.
+        StorageError: The file is missing, or cannot be read.
         ImageUnreadable: The stored file is damaged.
     """
     slot = dependencies.decoder_slots.hold(current_owner_id())
@@ -72,7 +73,7 @@ def make_rendition(
 
 
 def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
-    """Convert to RGB or RGBA; put it on white if the format has no transparency."""
+    """Convert a picture to RGB or RGBA, on white if the format has no transparency."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     picture = image.convert("RGBA")
@@ -83,20 +84,25 @@ def _to_8_bit(image: Image.Image, supports_alpha: bool) -> Image.Image:
     return opaque
 
 
-blueprint = make_blueprint("results", "What jobs have made.")
+blueprint = make_blueprint("results", "Results and other files of jobs.")
 
 _RESULTS = ", ".join(format_.media_type for format_ in FORMATS.values())
 _IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 class ResultQuery(Query):
-    """Query parameters of the result: its format and size, by default as made."""
+    """Query parameters of the result: format and size; default: as stored."""
 
     format: ResultFormat | None = Field(
-        default=None, description="default: by Accept, or as the job made it"
+        default=None,
+        description="format of the picture; default: by Accept, or the format of the "
+        "job",
     )
     max_edge: int | None = Field(
-        default=None, ge=16, le=8192, description="long side in px; never enlarged"
+        default=None,
+        ge=16,
+        le=8192,
+        description="maximum long side, px; the picture is never enlarged",
     )
 
 
@@ -104,11 +110,11 @@ class ResultQuery(Query):
     blueprint, "/v1/jobs/<job_id>/result", *PICTURE, s200=_RESULTS, s406=None, s409=None
 )
 def show_result(path: JobPath, query: ResultQuery) -> Response:
-    """Download the finished picture, in the format that its job asked for.
+    """Download the finished picture, in the format that the job requested.
 
-    `format`, or an Accept without the original format, converts it to another one, with
-    8 bits per channel and without recipe. Of a job with several files, the first. 406:
-    Accept allows no picture.
+    `format`, or an Accept without the original format, converts the picture to another
+    format, with 8 bits per channel and without recipe. A job with several files sends
+    the first. 406: Accept allows no picture.
     """
     job = find_job(path.job_id)
     key, digest = _finished_result(job)
@@ -131,7 +137,7 @@ def show_result(path: JobPath, query: ResultQuery) -> Response:
 
 @get(blueprint, "/v1/jobs/<job_id>/outputs/<name>", *PICTURE, s200="*/*")
 def show_output(path: OutputPath) -> Response:
-    """Download one file of a job that makes several."""
+    """Download one file of a job that produces several files."""
     output = find_output(path.job_id, path.name)
     file = current_dependencies().storage.open(output.key)
     return image_response(
@@ -143,9 +149,9 @@ def _finished_result(job: Job) -> tuple[str, str]:
     """Return the key and the digest of the result of a job.
 
     Raises:
-        ResultPurged: Its retention ended.
-        ResultUnavailable: There will be none.
-        ResultNotReady: There is none yet.
+        ResultPurged: The retention time of the result is over.
+        ResultUnavailable: The job has ended without a result.
+        ResultNotReady: The job has no result yet.
     """
     if job.result_key is None and job.result_digest is not None:
         raise ResultPurged(f"the picture of job {job.id} is kept no longer")

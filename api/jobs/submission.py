@@ -71,7 +71,7 @@ JOB_FORM = FormSpec(
 
 @dataclass(frozen=True, slots=True)
 class CheckedSubmission:
-    """Submission that can be stored: all of it is valid, also its pictures.
+    """Valid submission, with valid pictures, that can be stored.
 
     Attributes:
         request: Options and parameters.
@@ -85,7 +85,7 @@ class CheckedSubmission:
 
     @property
     def params(self) -> Params:
-        """Parameters of the job; pictures are not filled in."""
+        """Parameters of the job, without the ids of new assets."""
         params: Params = self.request.job_params()
         return params
 
@@ -95,7 +95,7 @@ class CheckedSubmission:
         return self.request.segments if isinstance(self.request, JobRequest) else ()
 
     def work_digest(self) -> str:
-        """Return a digest of everything known that the result depends on.
+        """Return a digest of everything that determines the result.
 
         Jobs with the same digest have the same result.
         """
@@ -126,11 +126,11 @@ def params_without_asset_ids(params: Params) -> dict[str, Any]:
 def submit_style_job(
     dependencies: Dependencies, owner_id: str, request: Request
 ) -> SubmittedJob:
-    """Submit a job, sent as a form or as JSON; it is durable on return.
+    """Submit a job from a form or JSON; its row is committed on return.
 
     Raises:
-        InvalidParams: Values are wrong or missing, pictures are not the caller's, or
-            masks cannot be used; all are named.
+        InvalidParams: Values are wrong or missing, pictures belong to another owner, or
+            masks cannot be used; lists all errors.
         InvalidImages: Only pictures are wrong.
         StorageFull: The storage has no space for pictures.
         QueueFull: Too many jobs are waiting.
@@ -144,9 +144,9 @@ def submit_style_job(
 def check_style_job(
     dependencies: Dependencies, owner_id: str, request: Request
 ) -> Iterator[CheckedSubmission]:
-    """Check a submission; its files are closed when the block ends.
+    """Check a submission, and close its files at the end of the block.
 
-    Raises the errors of `submit_style_job` that tell what is wrong with it.
+    Raises the errors of `submit_style_job` about the content of the submission.
     """
     with read_submission(
         request, dependencies, JOB_FORM, JobRequest, _place_files
@@ -168,7 +168,7 @@ def check_style_job(
 
 
 def _place_files(content: SubmissionContent, form: Form) -> None:
-    """Name the files of a form in the body, where JSON would name assets."""
+    """Write the names of the files of a form into the body, as JSON names assets."""
     for part in PICTURE_ROLES:
         for file in form.pictures[part][:1]:
             name = content.add_file(file, f"/{part}", part)
@@ -181,7 +181,7 @@ def _place_files(content: SubmissionContent, form: Form) -> None:
 
 
 def _place_styles(content: SubmissionContent, files: list[FileStorage | str]) -> None:
-    """Name the paintings of a form in the styles without an image, in their order."""
+    """Write the names of the paintings into the styles without an image, in order."""
     styles = content.body.get("params", {}).get("styles")
     if styles is None:
         content.pointers["/styles"] = "/style"
@@ -205,7 +205,7 @@ def _place_styles(content: SubmissionContent, files: list[FileStorage | str]) ->
 def _place_files_of_styles(
     content: SubmissionContent, form: Form, role: str, styles: list[Any]
 ) -> None:
-    """Name the masks, regions or label maps of a form in the styles of the body."""
+    """Write the names of masks, regions or label maps into the styles of the body."""
     for position in range(MAX_STYLES):
         part = f"{role}_{position}"
         for file in form.pictures[part][:1]:
@@ -224,7 +224,7 @@ def _place_files_of_styles(
 
 
 def _picture_names(body: Mapping[str, Any]) -> Iterator[PictureName]:
-    """Yield how a body names its pictures, as far as these names are valid."""
+    """Yield the valid names of pictures in a body."""
     places = [(role, 0, f"/{role}", body.get(role)) for role in PICTURE_ROLES]
     styles = body.get("styles")
     styles = styles[:MAX_STYLES] if isinstance(styles, list) else []
@@ -244,7 +244,7 @@ def store_and_enqueue(
 ) -> SubmittedJob:
     """Store the uploads and the job, and notify the workers; or find an equal job.
 
-    Nothing is stored if an equal job is reused; nothing stays if the job is refused.
+    Nothing is stored if an equal job is reused or the job is refused.
 
     Raises:
         StorageFull: The storage has no space for the pictures.
@@ -280,10 +280,10 @@ def store_and_enqueue(
 def _undone_if_refused(
     dependencies: Dependencies, owner_id: str
 ) -> Iterator[list[str]]:
-    """Delete the assets whose ids are added to the list if the block is refused.
+    """Delete the assets in the list if the job is refused in the block.
 
-    The storage may be full, another request may take the last place in the queue, or
-    delete a picture. If the database is away, it may have the job: nothing is deleted.
+    Reasons are a full storage, a full queue, or a picture that was deleted meanwhile.
+    If the database is unreachable, nothing is deleted, since the job may be committed.
     """
     new_asset_ids: list[str] = []
     try:
@@ -292,7 +292,7 @@ def _undone_if_refused(
         raise
     except ImpastoError:
         for asset_id in new_asset_ids:
-            with suppress(ImpastoError):  # another request may use it by now
+            with suppress(ImpastoError):  # another request may use the asset now
                 key = remove_asset(dependencies.database, owner_id, asset_id)
                 delete_blobs(dependencies.storage, [key] if key else [])
         raise
@@ -306,7 +306,7 @@ def _store_pictures(
 ) -> tuple[NewJobInput, ...]:
     """Store the uploads among the pictures; return all pictures as inputs of a job.
 
-    Ids of assets that were not there before are added to `new_asset_ids`.
+    Ids of new assets are added to `new_asset_ids`.
     """
     inputs = []
     for picture in checked.pictures:

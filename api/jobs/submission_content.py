@@ -1,4 +1,4 @@
-"""The content of a submission: JSON, or a form that becomes the same JSON."""
+"""Content of a submission: JSON, or a form that is converted to the same JSON."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ R = TypeVar("R", bound="JobOptions")
 
 @dataclass(frozen=True, slots=True)
 class SubmissionContent:
-    """Content of a submission, the same whether it came as a form or as JSON.
+    """Content of a submission, equal for a form and the same JSON.
 
     Attributes:
         body: Parameters and options. A picture is the id of an asset, or the SHA-256 of
             an uploaded file.
         uploads: Uploaded files by SHA-256, in hex.
-        pointers: Where values of the body stood in the request, if elsewhere: JSON
-            pointer of the request by JSON pointer of the body.
-        errors: Errors of what the body cannot hold, such as unknown parts of a form.
+        pointers: JSON pointers of the request by JSON pointers of the body, for values
+            that the request has at another place.
+        errors: Errors of values that the body does not contain, such as unknown parts
+            of a form.
     """
 
     body: dict[str, Any]
@@ -66,15 +67,15 @@ class SubmissionContent:
         errors: Iterable[FieldError],
         refused: Mapping[str, ImpastoError],
     ) -> R:
-        """Return the validated body, or raise one error that names everything wrong.
+        """Return the validated body, or raise one error that lists all invalid values.
 
         Args:
             request: Validated body; None if it has errors.
             errors: Errors of values, by JSON pointers of the body.
-            refused: Why pictures cannot be used, by the same pointers.
+            refused: Errors of pictures that cannot be used, by the same pointers.
 
         Raises:
-            InvalidParams: Values are wrong or missing; pointers are those of the
+            InvalidParams: Values are wrong or missing; the pointers are those of the
                 request.
             InvalidImages: Only pictures are wrong.
         """
@@ -94,7 +95,7 @@ class SubmissionContent:
         return request
 
     def _origin(self, pointer: str) -> str:
-        """Return where a value of the body, or the value around it, stood."""
+        """Return the request's pointer to a value of the body, or to its parent."""
         outer, inner = pointer, ""
         while outer and outer not in self.pointers:
             outer, _, step = outer.rpartition("/")
@@ -110,19 +111,19 @@ def read_submission(
     model: type[JobOptions],
     place_files: Callable[[SubmissionContent, Form], None],
 ) -> Iterator[SubmissionContent]:
-    """Read a submission, form or JSON; its files are closed when the block ends.
+    """Read a submission, form or JSON, and close its files at the end of the block.
 
     Args:
         request: Request of the submission.
         dependencies: Dependencies of the app.
-        spec: Specification of the form; where no part is required, no body is needed.
+        spec: Specification of the form; if no part is required, the body may be empty.
         model: Model of the JSON body.
         place_files: Function that names the files of a form in the body.
 
     Raises:
         UnsupportedMediaType: The body is neither a form nor JSON.
         MalformedJson: The JSON of the body, or of a part, is not strict.
-        MalformedMultipart: The form breaks off or is damaged.
+        MalformedMultipart: The form is incomplete or damaged.
         UploadTooLarge: A file, a field or the whole body has too many bytes.
         AlreadyAnswered: A request with this Idempotency-Key was answered.
     """
@@ -159,7 +160,7 @@ def _begin(content: SubmissionContent, model: type[JobOptions]) -> SubmissionCon
             detail = "is no parameter: it stands beside `params`"
             content.errors.append(FieldError(pointer, "misplaced", detail))
         elif value is None and name in body:
-            continue  # as in the parameters of a job that had no such picture
+            continue  # the parameters of a job have null for a missing picture
         elif name in body:
             content.errors.append(FieldError(pointer, "repeated", "is given twice"))
         else:

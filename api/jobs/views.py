@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, read, list, change and delete jobs."""
+"""Views of /v1/jobs: submit, read, list, change and delete jobs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ if TYPE_CHECKING:
 
     from shared.db.models.jobs import Job
 
-blueprint = make_blueprint("jobs", "Pictures to be made, being made, and made.")
+blueprint = make_blueprint("jobs", "Jobs: submit, list, read and delete them.")
 
 
 class JobQuery(Query):
-    """Query parameters of a job: what a long poll waits for."""
+    """Query parameters of a job: the event that a long poll waits for."""
 
     until: Literal["terminal"] | None = Field(
-        default=None, description="with `Prefer: wait`: its end, whatever is new before"
+        default=None,
+        description="with `Prefer: wait`: wait for the end of the job, not for the "
+        "next change",
     )
 
 
@@ -94,9 +96,9 @@ def list_jobs(query: JobsQuery) -> Response:
 def show_job(path: JobPath, query: JobQuery) -> Response:
     """Get a job; with If-None-Match, only if it has changed.
 
-    `Prefer: wait=N` waits up to N seconds, at most 60, until there is another version
-    than in If-None-Match; with `until=terminal`, until the job has ended. 304: not
-    changed. Retry-After says when to ask again.
+    `Prefer: wait=N` waits up to N seconds, at most 60, until the version differs from
+    If-None-Match; with `until=terminal`, until the job has ended. 304: the job has not
+    changed. Retry-After says when to poll again.
     """
     require_job_id(path.job_id)
     return poll_job(
@@ -112,11 +114,12 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
     s202=JobObject, s412=None, s428=None,
 )  # fmt: skip
 def change_job(path: JobPath) -> Response:
-    """Change weights, iterations, priority, name, tags; parameters need If-Match.
+    """Change weights, iterations, priority, name or tags; parameters need If-Match.
 
-    If-Match takes the revision of the job. Name, tags and metadata can change in every
-    state, if they are sent alone; all else only until the job has ended. 202: the
-    worker applies the change at the next iteration, and `segments` says at which.
+    If-Match contains the revision of the job. A request with only name, tags and
+    metadata is accepted in every state; other changes only until the job has ended.
+    202: the worker applies the change at the next iteration, and `segments` says at
+    which.
     """
     database = current_dependencies().database
     find_job(path.job_id)
@@ -127,7 +130,7 @@ def change_job(path: JobPath) -> Response:
 
 @delete(blueprint, "/v1/jobs/<job_id>", s204="")
 def delete_job(path: JobPath) -> Response:
-    """Delete a job that has ended, with all of its files; from then on it is 410."""
+    """Delete a job that has ended, with all of its files; later requests get 410."""
     dependencies = current_dependencies()
     find_job(path.job_id)
     keys = purge_job(dependencies.database, current_owner_id(), path.job_id)

@@ -1,1 +1,1 @@
-"""/v1/keys: API keys."""
+"""Resource /v1/keys: API keys."""

@@ -58,22 +58,24 @@ class Me(BaseModel):
     object: Literal["me"] = "me"
     auth: Literal["none", "keys"]
     owner: str
-    key_id: str | None = Field(description="null where no keys are asked for")
+    key_id: str | None = Field(description="null if the server requires no keys")
     scopes: list[str]
     requests_per_minute: dict[str, int] | None = Field(
-        description="by budget, `submit` and `default`; 0: no limit; null: not counted"
+        description="limits by budget, `submit` and `default`; 0: no limit; null: not "
+        "counted"
     )
     max_queued: int
     max_running: int | None = Field(description="null: no limit")
     max_streams: int = Field(
-        description="streams and held requests of the owner, in each server process"
+        description="limit of streams and long polls of the owner, in each server "
+        "process"
     )
-    queued: int = Field(description="jobs of the owner")
+    queued: int = Field(description="queued jobs of the owner")
     running: int
 
 
 class KeyUrls(BaseModel):
-    """Addresses to follow instead of building them."""
+    """URLs of a key. Clients follow them instead of building URLs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,7 +83,7 @@ class KeyUrls(BaseModel):
 
 
 class KeyObject(BaseModel):
-    """A key, without its secret."""
+    """API key without its secret."""
 
     model_config = with_example(_KEY)
 
@@ -90,24 +92,26 @@ class KeyObject(BaseModel):
     name: str
     owner: str
     scopes: list[str]
-    submits_per_minute: int | None = Field(description="null: as the settings say")
+    submits_per_minute: int | None = Field(description="null: limit from the settings")
     requests_per_minute: int | None
     created_at: datetime
     expires_at: datetime | None = Field(description="null: never")
-    last_used_at: datetime | None = Field(description="to about a minute")
+    last_used_at: datetime | None = Field(description="accurate to about a minute")
     urls: KeyUrls
 
 
 class NewKeyObject(KeyObject):
-    """A key that was just created."""
+    """New API key with its secret."""
 
     model_config = with_example({**_KEY, "secret": "imp_shown-this-once"})
 
-    secret: str = Field(description="what is sent as Bearer token; shown this once")
+    secret: str = Field(
+        description="Bearer token of the key; shown only in this response"
+    )
 
 
 class KeyPage(BaseModel):
-    """Keys, newest first."""
+    """Page of keys, newest first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -116,7 +120,7 @@ class KeyPage(BaseModel):
 
 
 class KeyBody(BaseModel):
-    """A key to be made."""
+    """Body of a request for a new key."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -128,38 +132,50 @@ class KeyBody(BaseModel):
         },
     )
 
-    name: Name = Field(default=None, description="for people")
+    name: Name = Field(default=None, description="name of the key, for people")
     scopes: frozenset[Scope] = Field(
         default=frozenset({Scope.READ, Scope.WRITE}),
         min_length=1,
-        description="read, write, keys, admin; at most what the asking key may do",
-        json_schema_extra={"uniqueItems": False},  # one told twice does no harm
+        description="read, write, keys, admin; only scopes that the calling key has",
+        json_schema_extra={"uniqueItems": False},  # a duplicate scope does no harm
     )
     expires_in: int | None = Field(
-        default=None, ge=1, le=10 * _YEAR_SECONDS, description="seconds; null: never"
+        default=None,
+        ge=1,
+        le=10 * _YEAR_SECONDS,
+        description="seconds until the key expires; null: never",
     )
     owner: str | None = Field(
         default=None,
         pattern=_ID,
-        description="whose, for admins; default: a new owner. Others: the own one",
+        description="owner of the key; only admins may set it, and their default is a "
+        "new owner. Keys of others have the owner of the calling key",
     )
     submits_per_minute: int | None = Field(
         default=None,
         ge=0,
         le=_MAX_QUOTA,
-        description="for admins; null: as the settings say",
+        description="limit of submissions per minute, set by admins only; null: limit "
+        "from the settings",
     )
     requests_per_minute: int | None = Field(
-        default=None, ge=0, le=_MAX_QUOTA, description="for admins; the same"
+        default=None,
+        ge=0,
+        le=_MAX_QUOTA,
+        description="limit of other requests per minute, set by admins only; null: "
+        "limit from the settings",
     )
     max_queued: int | None = Field(
         default=None,
         ge=0,
         le=_MAX_QUOTA,
-        description="for admins: jobs its owner may queue",
+        description="maximum queued jobs of the owner, set by admins only",
     )
     max_running: int | None = Field(
-        default=None, ge=0, le=_MAX_QUOTA, description="for admins: and have running"
+        default=None,
+        ge=0,
+        le=_MAX_QUOTA,
+        description="maximum running jobs of the owner, set by admins only",
     )
 
 
@@ -171,10 +187,10 @@ _QUOTAS = {"max_queued", "max_running"}
 
 
 def read_key_request(request: Request, caller: Caller) -> NewKey:
-    """Read the requested key; a caller creates none with more rights than its own.
+    """Read the request for a key, and check that it has no more rights than the caller.
 
     Raises:
-        MalformedJson: There is no body, or it is not strict JSON.
+        MalformedJson: The body is missing or not strict JSON.
         InvalidParams: Values are wrong or unknown.
         ForbiddenScope: The caller may not create this key.
     """
@@ -209,7 +225,7 @@ def read_key_request(request: Request, caller: Caller) -> NewKey:
 def _exceeding_fields(
     json_body: Mapping[str, Any], caller: Caller
 ) -> list[tuple[Scope, FieldError]]:
-    """Return the requested rights that the caller lacks, with the scope for each."""
+    """Return the requested rights that the caller lacks, with their scopes."""
     code = ForbiddenScope.code
     exceeding = [
         (Scope.ADMIN, FieldError(f"/{name}", code, f"only an admin's key sets {name}"))
@@ -218,7 +234,7 @@ def _exceeding_fields(
     scopes = json_body.get("scopes", sorted(KeyBody().scopes))
     words = [word for word in scopes if word in set(Scope)] if _is_list(scopes) else []
     exceeding += [
-        (scope, FieldError("/scopes", code, f"may not hand on the scope {scope}"))
+        (scope, FieldError("/scopes", code, f"the calling key lacks the scope {scope}"))
         for scope in sorted(set(map(Scope, words)) - caller.scopes)
     ]
     return exceeding

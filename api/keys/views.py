@@ -1,4 +1,4 @@
-"""/v1/me and /v1/keys: the caller, and API keys."""
+"""Views of /v1/me and /v1/keys: the caller, and API keys."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from shared.db.models.auth import ApiKey
 
-blueprint = make_blueprint("keys", "Who may ask, and for how much.")
+blueprint = make_blueprint("keys", "API keys and the limits of their owners.")
 
 
 class KeyPath(BaseModel):
@@ -59,7 +59,7 @@ class KeysQuery(PageQuery):
 
 @get(blueprint, "/v1/me", s200=Me)
 def show_me() -> Response:
-    """Tell who the caller is, what it may do, and how much."""
+    """Get the owner, the key, the scopes and the limits of the caller."""
     dependencies, caller = current_dependencies(), current_caller()
     owner = get_owner(dependencies.database, caller.owner_id)
     default_limit = dependencies.settings.max_queued_per_owner
@@ -84,7 +84,7 @@ def show_me() -> Response:
 
 @get(blueprint, "/v1/keys", NEXT_PAGE, s200=KeyPage, s400=None)
 def list_keys(query: KeysQuery) -> Response:
-    """List keys, newest first: of the caller's owner, or with scope admin, of all."""
+    """List keys, newest first: those of your owner, or with the scope admin, all."""
     require_scope(Scope.KEYS)
     caller = current_caller()
     owner_id = None if caller.may(Scope.ADMIN) else caller.owner_id
@@ -106,10 +106,10 @@ def list_keys(query: KeysQuery) -> Response:
 @post(blueprint, "/v1/keys", json=KeyBody, needs_body=True, s201=NewKeyObject)
 @counts_as_submission
 def create_key() -> Response:
-    """Make a key; its `secret` is told this once.
+    """Create a key; only this response has its `secret`.
 
-    A key of scope keys makes keys of its own owner that may do no more and live no
-    longer than itself; one of scope admin, any.
+    With the scope keys, the new key belongs to your owner, has no more scopes than your
+    key, and does not expire later. With the scope admin, any key can be created.
     """
     dependencies = current_dependencies()
     new = read_key_request(request, current_caller())
@@ -120,7 +120,7 @@ def create_key() -> Response:
 
 @get(blueprint, "/v1/keys/<key_id>", s200=KeyObject)
 def show_key(path: KeyPath) -> Response:
-    """Look at a key of the own owner, or with scope admin, any; or the asking one."""
+    """Get your key, or with the scope keys one of your owner, or with admin any."""
     owner_id = _reachable_owner(path.key_id)
     key = read_key(current_dependencies().database, path.key_id, owner_id)
     return json_response(KeyObject(**_key_fields(key)))
@@ -128,9 +128,9 @@ def show_key(path: KeyPath) -> Response:
 
 @delete(blueprint, "/v1/keys/<key_id>", s204="")
 def revoke_key(path: KeyPath) -> Response:
-    """Revoke a key of the own owner, or with scope admin, any; at last the asking one.
+    """Revoke your key, or with the scope keys one of your owner, or with admin any.
 
-    Every server process lets nobody in with it after 5 seconds at most.
+    All server processes refuse the key after 5 seconds at most.
     """
     dependencies = current_dependencies()
     delete_key(dependencies.database, path.key_id, _reachable_owner(path.key_id))
@@ -143,8 +143,8 @@ def _reachable_owner(key_id: str) -> str | None:
     """Return the owner whose keys the caller may use, or None for all owners.
 
     Raises:
-        ForbiddenScope: The caller may use its own key only, and this is another.
-        NotFound: The id cannot be one of a key.
+        ForbiddenScope: The caller may only use its own key, and this is another key.
+        NotFound: The text cannot be the id of a key.
     """
     caller = current_caller()
     if caller.key is None or caller.key.id != key_id:

@@ -1,1 +1,1 @@
-"""The OpenAPI document, and the decorators that register documented routes."""
+"""OpenAPI document of the API."""

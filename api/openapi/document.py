@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the declared routes and the pydantic models."""
+"""OpenAPI document, built from the declared routes and the pydantic models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _DESCRIPTIONS = {
     "206": "Partial Content: the bytes that Range asks for",
     "304": "Not Modified: the ETag in If-None-Match is still the current one",
 }
-# The names are those of the answer of /v1/capabilities.
+# The names are those in the response of /v1/capabilities.
 _BODY_LIMITS = {
     JSON: "JSON has at most `max_json_bytes` of /v1/capabilities.",
     MULTIPART: "A form has at most `max_upload_bytes` in each file, `max_json_bytes` "
@@ -72,7 +72,7 @@ _SECURITY = {
 
 @cache
 def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
-    """Return the OpenAPI document of all routes of `blueprints`; do not change it."""
+    """Return the OpenAPI document of `blueprints`, which callers must not change."""
     operations = [each for blueprint in blueprints for each in blueprint.operations]
     schemas = _make_schemas(operations)
     paths: Node = {}
@@ -118,7 +118,7 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
 
 
 class _JsonSchema(GenerateJsonSchema):
-    """Generator of JSON schemas for OpenAPI, which keeps the order of members."""
+    """Generator of JSON schemas for OpenAPI, with members in their defined order."""
 
     @override
     def sort(
@@ -128,7 +128,7 @@ class _JsonSchema(GenerateJsonSchema):
 
     @override
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Describe values in `additionalProperties` also if names have a pattern."""
+        """Return a schema with `additionalProperties` even if names have a pattern."""
         described = super().dict_schema(schema)
         for pattern, values in described.pop("patternProperties", {}).items():
             described["additionalProperties"] = values
@@ -137,7 +137,7 @@ class _JsonSchema(GenerateJsonSchema):
 
     @override
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        """Give a tuple `items`, too: `maxItems` allows no more, but tools want it."""
+        """Return the schema of a tuple with `items`, which some tools require."""
         described = super().tuple_schema(schema)
         if "prefixItems" in described:
             described.setdefault("items", described["prefixItems"][-1])
@@ -170,7 +170,7 @@ def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
 
 
 def _describe(operation: Operation, schemas: dict[str, Node]) -> Node:
-    """Describe an operation, without its responses."""
+    """Return the description of an operation, without its responses."""
     summary, _, description = (inspect.getdoc(operation.view) or "").partition("\n")
     described: Node = {"operationId": operation.view.__name__, "summary": summary}
     if description:
@@ -263,7 +263,7 @@ def _is_model(declared: object) -> TypeIs[type[BaseModel]]:
 
 
 def _content(declared: object) -> Node:
-    """Describe one part of a response's content, as `Operation` declares it."""
+    """Return the description of one content of a response, declared in `Operation`."""
     if isinstance(declared, dict):
         return declared
     if isinstance(declared, str):
@@ -289,7 +289,7 @@ def _header_references(names: Iterable[str]) -> Node:
 
 
 def _links(operations: Iterable[Operation], parameter: str) -> Node:
-    """Link a new object to all operations whose only path parameter takes its id."""
+    """Return links from a new object to the operations whose path has only its id."""
     return {
         operation.view.__name__: {
             "operationId": operation.view.__name__,
@@ -301,7 +301,7 @@ def _links(operations: Iterable[Operation], parameter: str) -> Node:
 
 
 def _shared_problems(operations: Iterable[Operation]) -> Node:
-    """Describe the problem of each status, once for all operations."""
+    """Return the description of each status's problem, shared by all operations."""
     statuses = {
         status
         for operation in operations

@@ -1,4 +1,4 @@
-"""/v1/capabilities: what this server can do, and whom it owes that to."""
+"""View of /v1/capabilities: networks, formats, devices, limits and credits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from shared.db.models.workers import Worker
 
-blueprint = make_blueprint("capabilities", "What this server can do.")
+blueprint = make_blueprint(
+    "capabilities", "Networks, formats, devices and limits of the server."
+)
 
 _CREDITS = [
     {
@@ -65,7 +67,7 @@ _CREDITS = [
 
 @get(blueprint, "/v1/capabilities", ETAG, s200=Capabilities)
 def show_capabilities() -> Response:
-    """Tell networks, optimizers, formats, devices, limits and credits."""
+    """Get networks, optimizers, formats, devices, limits and credits."""
     dependencies = current_dependencies()
     settings = dependencies.settings
     edge = StyleParams.model_json_schema()["properties"]["max_edge"]
@@ -103,7 +105,7 @@ def show_capabilities() -> Response:
 
 
 def _devices(workers: Iterable[Worker]) -> list[DeviceKind]:
-    """Put those together that differ in nothing that people could tell."""
+    """Group the live workers that have the same device and versions."""
     groups: dict[tuple[str, str, int, str], list[Worker]] = {}
     for worker in workers:
         versions = json.dumps(worker.versions, sort_keys=True)

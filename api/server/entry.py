@@ -1,4 +1,4 @@
-"""/v1: where a client that knows nothing begins."""
+"""View of /v1: the entry of the API, with the URLs of its resources."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from api.http.responses import add_etag, json_response
 from api.http.routes import get, make_blueprint
 from api.server.schemas import SERVER_URLS, Entry
 
-blueprint = make_blueprint("entry", "Where everything begins.")
+blueprint = make_blueprint("entry", "Entry of the API.")
 
 
 @get(blueprint, "/v1", ETAG, s200=Entry)
 def show_entry() -> Response:
-    """Tell where everything begins; without a key, as nothing here is anybody's."""
+    """Return the URLs of all resources; needs no key, since they are no secret."""
     return add_etag(json_response(Entry(version=version("impasto"), urls=SERVER_URLS)))

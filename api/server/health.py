@@ -1,4 +1,4 @@
-"""/livez and /readyz, for whoever watches over the process."""
+"""Views of /livez and /readyz, for process supervisors and load balancers."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-blueprint = make_blueprint("health", "Whether the server lives, and can take jobs.")
+blueprint = make_blueprint("health", "Liveness and readiness of the server.")
 
 _OK, _DOWN, _FULL, _OFF = "ok", "down", "full", "off"
 
 
 @get(blueprint, "/livez", s200="text/plain")
 def alive() -> Response:
-    """Answer; this touches nothing else."""
+    """Respond that the process runs; reads neither database nor storage."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @get(blueprint, "/readyz", s200=Readiness, s503=None)
 def ready() -> Response:
-    """Say whether jobs can be taken, and what is in the way; the log says why.
+    """Say whether jobs can be accepted, and which component fails; the log has details.
 
-    Without Redis they can: workers look for themselves, only later. They can, too,
-    while the database's clock is off by more than a lease: from this host's, or behind
-    times in rows.
+    Without Redis jobs are accepted, since workers also poll the database, only later.
+    Jobs are also accepted while the database's clock differs by more than a lease from
+    this host's clock, or is behind times in rows.
     """
     dependencies = current_dependencies()
     checks = {name: check(dependencies) for name, check in _CHECKS.items()}
@@ -83,7 +83,7 @@ def _clock(dependencies: Dependencies) -> str:
     try:
         now, newest = read_database_clock(dependencies.database)
     except DatabaseUnavailable:
-        return _DOWN  # the check of the database says so
+        return _DOWN  # the check of the database reports it
     ahead_of_host, behind_rows = now - SYSTEM_CLOCK.time(), newest - now
     if max(abs(ahead_of_host), behind_rows) <= dependencies.settings.lease_seconds:
         return _OK

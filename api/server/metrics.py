@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: this process, and the whole farm as the database has it."""
+"""View of /metrics, for Prometheus: counters of this process, gauges of the farm."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from api.dependencies import Dependencies
 
-blueprint = make_blueprint("metrics", "Figures for whoever watches the farm.")
+blueprint = make_blueprint("metrics", "Metrics of the farm, for Prometheus.")
 
 _MEDIA_TYPE = "text/plain"
-# Anything may be sent as a method, and each label takes memory for good.
+# Clients may send any text as a method, and each label takes memory permanently.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 _ACTIVE = [state for state in JobState if state not in TERMINAL]
 
@@ -52,12 +52,12 @@ def show_figures() -> Response:
 
 
 def begin_request() -> None:
-    """Note when a request began."""
+    """Store the time when the request began."""
     g.began_at = SYSTEM_CLOCK.monotonic()
 
 
 def count_request(response: Response) -> None:
-    """Count a request, and the time that it took unless it was held on purpose."""
+    """Count a request, and its duration unless it was a stream or a long poll."""
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in _METHODS else "other"
     counter, histogram = _series(route, method, response.status_code)
@@ -67,7 +67,7 @@ def count_request(response: Response) -> None:
         histogram.observe(seconds)
 
 
-@lru_cache(1024)  # to look them up takes as long as to count
+@lru_cache(1024)  # a lookup of labels takes as long as the count
 def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     counter = REQUESTS.labels(route, method, str(status))
     return counter, REQUEST_SECONDS.labels(route)
@@ -115,7 +115,7 @@ class _FarmCollector(Collector):
         )
 
     def _queue(self) -> Iterable[GaugeMetricFamily]:
-        """Work of the queued jobs, as far as their durations are known."""
+        """Return the gauges of the queued jobs whose durations are known."""
         state = read_queue_state(self._dependencies.database)
         slots = state.run_slots.values()
         seconds = sum(slot.ends.seconds - slot.starts.seconds for slot in slots)

@@ -11,17 +11,19 @@ from shared.params.networks import NETWORK_CHOICES
 
 
 class DeviceKind(ResponseModel):
-    """Live workers that are alike."""
+    """Live workers with the same device and versions."""
 
     device: str = Field(description="cpu, cuda or mps")
     name: str
     memory_bytes: int
-    workers: int = Field(description="seen in the last 30 s")
-    versions: dict[str, str] = Field(description="of Impasto, torch and what they need")
+    workers: int = Field(description="workers with a heartbeat in the last 30 s")
+    versions: dict[str, str] = Field(
+        description="versions of Impasto, torch and their dependencies"
+    )
 
 
 class ServerUrls(ResponseModel):
-    """Where everything begins."""
+    """URLs of the resources of the server."""
 
     self: str
     jobs: str
@@ -56,7 +58,7 @@ SERVER_URLS = ServerUrls(
 
 
 class Entry(ResponseModel):
-    """The way in: follow these addresses, and those in what they answer."""
+    """Entry of the API, with the URLs from which a client reaches all resources."""
 
     model_config = with_example(
         {"object": "api", "version": "0.1.0", "urls": SERVER_URLS.model_dump()}
@@ -100,13 +102,13 @@ class Capabilities(ResponseModel):
     qualities: list[str]
     formats: list[str] = Field(description="media types of uploads")
     result_formats: dict[str, str] = Field(description="media types of results by name")
-    devices: list[DeviceKind] = Field(description="of live workers")
+    devices: list[DeviceKind] = Field(description="devices of live workers")
     limits: dict[str, int]
     credits: list[dict[str, str]]
 
 
 class Readiness(ResponseModel):
-    """Whether jobs can be taken."""
+    """Readiness of the server for new jobs."""
 
     model_config = with_example(
         {
@@ -116,6 +118,6 @@ class Readiness(ResponseModel):
     )
 
     status: Literal["ready", "degraded"] = Field(
-        description="degraded: they are taken, and start later than they could"
+        description="degraded: jobs are accepted, but may start later than usual"
     )
-    checks: dict[str, str] = Field(description="ok, down, full or off, by part")
+    checks: dict[str, str] = Field(description="ok, down, full or off, by component")

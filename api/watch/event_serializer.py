@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_STEERED = "steered"  # the event of a requested change that takes effect
+_STEERED = "steered"  # event: a requested change takes effect
 
 
 def serialize_events(
     database: Database, events: Sequence[JobEventRow]
 ) -> list[LogLine]:
-    """Return the lines that say what the events mean, in the order of the events."""
+    """Return the log lines of events, in the order of the events."""
     outputs = _read_outputs(database, events)
     return [line for event in events for line in _event_lines(event, outputs)]
 
 
 def event_messages(database: Database, events: Sequence[JobEventRow]) -> list[Message]:
-    """Return the messages of the events: each event as it is, then what it means.
+    """Return the messages about events: for each event its row, then its consequences.
 
     An event that cannot be serialized is left out, so that the others are still sent.
     """
@@ -55,7 +55,7 @@ def event_messages(database: Database, events: Sequence[JobEventRow]) -> list[Me
 
 
 def serialize_log_event(event: JobEventRow | JobEvent) -> LoggedEvent:
-    """Return an event as the log has it."""
+    """Return the row of an event as a response."""
     return LoggedEvent(
         job_id=event.job_id,
         seq=event.seq,
@@ -114,7 +114,7 @@ def _first_line(event: JobEventRow) -> dict[str, Any]:
 
 
 def _read_outputs(database: Database, events: Sequence[JobEventRow]) -> OutputsByJob:
-    """Return the outputs that still exist of jobs that succeeded in these events."""
+    """Return the stored outputs of the jobs that succeeded in these events."""
     succeeded = {
         (event.owner_id, event.job_id)
         for event in events

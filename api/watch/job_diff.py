@@ -26,7 +26,7 @@ class JobDiff:
     """Comparison of running jobs with their previous rows.
 
     Args:
-        serialize_progress: Function that describes the progress of a job.
+        serialize_progress: Function that serializes the progress of a job.
     """
 
     def __init__(self, serialize_progress: ProgressSerializer) -> None:
@@ -34,13 +34,13 @@ class JobDiff:
         self._rows: dict[str, RunningJob] = {}
 
     def update(self, rows: Sequence[RunningJob]) -> list[Message]:
-        """Return messages for what differs from the previous rows; store these rows.
+        """Return messages about differences from the previous rows; store these rows.
 
-        Everything about a job that was not among the previous rows is a change.
+        All values of a job without a previous row count as changes.
 
         Raises:
-            DatabaseUnavailable: Progress cannot be described now. Nothing is stored, so
-                the next call returns these changes, too.
+            DatabaseUnavailable: Progress cannot be serialized now. Nothing is stored,
+                so the next call returns these changes, too.
         """
         messages = [
             message
@@ -75,7 +75,7 @@ class JobDiff:
         except DatabaseUnavailable:
             raise
         except Exception:
-            # The job may be deleted meanwhile. Other jobs' messages are sent anyway.
+            # The job may have been deleted. Messages of other jobs are sent anyway.
             log.info("progress_serialization_failed", job_id=row.job_id, exc_info=True)
             return
         if progress is not None:

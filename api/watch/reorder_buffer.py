@@ -1,9 +1,9 @@
 """Buffer that puts events into the order of their numbers.
 
 PostgreSQL numbers a row when it is written and shows it when it is committed, so a
-later event may be visible before an earlier one. Later events are held back for a
-moment when a number is missing. The missing number is looked for much longer, as long
-as its transaction may live.
+later event may be visible before an earlier one. If a number is missing, later events
+are delayed for up to a second. The missing number is queried for a minute, since its
+transaction may take so long.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from shared.queries.events import JobEventRow
 
-GAP_WAIT_SECONDS = 1.0  # for which later events are held back for a missing one
-GAP_EXPIRY_SECONDS = 60.0  # for which a missing event is looked for
-MAX_GAP = 500  # missing numbers of one gap; a longer gap is no race of transactions
+GAP_WAIT_SECONDS = 1.0  # delay of later events while one is missing
+GAP_EXPIRY_SECONDS = 60.0  # time after which a missing event is given up
+MAX_GAP = 500  # maximum missing numbers that are queried per gap
 
 
 class ReorderBuffer:
-    """Events as they become visible, given back in the order of their numbers.
+    """Buffer that returns events in the order of their numbers.
 
     Args:
         last: Number of the last event that has been sent.
@@ -38,7 +38,7 @@ class ReorderBuffer:
 
     @property
     def missing(self) -> list[int]:
-        """Numbers to look for besides those after `last`."""
+        """Numbers to query besides those after `last`."""
         return list(self._missing)
 
     def add(self, events: Iterable[JobEventRow], now: float) -> list[JobEventRow]:
@@ -57,7 +57,7 @@ class ReorderBuffer:
         return self._take_due(now)
 
     def put_back(self, events: list[JobEventRow]) -> None:
-        """Put back the events returned last, which could not be sent."""
+        """Put back the last returned events, which could not be sent."""
         self._held = [*events, *self._held]
 
     def _take_due(self, now: float) -> list[JobEventRow]:

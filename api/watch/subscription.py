@@ -1,7 +1,7 @@
 """Subscriptions of streams and long polls to messages about jobs.
 
-A message about an event is always sent. Of progress, previews and checkpoints, only the
-newest is sent.
+Messages about events are always sent. Progress, previews and checkpoints may be
+skipped: only the newest of each is sent.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from api.watch.message import Message
 
 PROGRESS_INTERVAL_SECONDS = 0.5  # between two progress messages of one job
-MAX_PENDING_EVENTS = 1000  # more than this, and the client must reconnect
+MAX_PENDING_EVENTS = 1000  # above it, the client must reconnect
 
 
 class Outbox:
-    """A bounded queue of messages: slow readers miss progress, but no events."""
+    """Bounded queue of messages; slow readers miss progress, but no events."""
 
     def __init__(self) -> None:
         self._events: deque[Message] = deque()
@@ -56,7 +56,7 @@ class Outbox:
         return messages
 
     def due_at(self) -> float | None:
-        """Return when there is something to take; None if nothing is pending."""
+        """Return the time when a message is due; None if none is pending."""
         if self._events:
             return 0.0
         return min(map(self._message_due_at, self._latest.values()), default=None)
@@ -74,12 +74,12 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """The messages that a subscription is for.
+    """Filter of the messages of a subscription.
 
     Attributes:
         owner_id: Owner of the jobs.
         job_ids: Ids of the jobs, or None for all jobs of the owner.
-        includes_versions: Whether messages of kind VERSION are included.
+        includes_versions: True to include messages of kind VERSION.
         key_id: Id of the API key of the client, or None if it needs no key.
     """
 
@@ -89,7 +89,7 @@ class SubscriptionFilter:
     key_id: str | None = None
 
     def matches(self, message: Message) -> bool:
-        """Return whether the subscription is for this message."""
+        """Return whether the filter includes a message."""
         if message.owner_id != self.owner_id:
             return False
         if message.kind == VERSION and not self.includes_versions:
@@ -101,7 +101,7 @@ class Subscription:
     """Messages about some jobs from now on, until it is closed or its key expires.
 
     Args:
-        message_filter: Messages that are put into it; others are ignored.
+        message_filter: Filter of messages; others are ignored.
         clock: Monotonic clock, in seconds.
     """
 
@@ -149,13 +149,13 @@ class Subscription:
             self._changed.notify()
 
     def expire(self) -> None:
-        """End the subscription and wake the reader: the key is not valid any more."""
+        """End the subscription and wake the reader: the key is no longer valid."""
         with self._changed:
             self._expired = True
             self._changed.notify()
 
     def take(self, timeout_seconds: float) -> list[Message]:
-        """Wait for messages and return them; none after the time, or once expired."""
+        """Wait for messages and return them; return none after a timeout or the end."""
         end = self._clock() + timeout_seconds
         with self._changed:
             while not self.is_ended:

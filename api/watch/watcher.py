@@ -1,7 +1,7 @@
-"""The one thread of a process that reads new rows for all streams and long polls.
+"""Watcher: one thread per process that reads new rows for all streams and long polls.
 
-It reads only while there are subscriptions. However many there are, it reads the same
-few rows: new events, and the running jobs that are subscribed to.
+The thread reads only while there are subscriptions. The number of rows does not grow
+with the subscriptions: new events, and the running jobs that are subscribed to.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ POLL_INTERVAL_SECONDS = 0.2
 KEY_CHECK_SECONDS = 2.0
 _OUTAGE_SECONDS = 2.0
 _READY_TIMEOUT_SECONDS = 10.0
-_MAX_EVENTS = 1000  # of one read; the rest comes with the next
+_MAX_EVENTS = 1000  # per read; the next read continues
 _LOOKBACK = 100  # numbers before the last event, some of which may not be visible yet
 
 
 class KeyExpiryChecker:
-    """Periodic check of API keys: a key can be revoked, or expire, while it waits.
+    """Periodic check of API keys, which may expire or be revoked during a stream.
 
     Args:
         database: Database that stores the keys.
@@ -53,11 +53,11 @@ class KeyExpiryChecker:
         self._due_at = 0.0
 
     def check_soon(self) -> None:
-        """Make the next check due: this process has revoked a key."""
+        """Make the next check due now, since this process has revoked a key."""
         self._due_at = 0.0
 
     def find_expired(self, key_ids: Collection[str]) -> Collection[str]:
-        """Return which of these keys are not valid any more; none if no check is due.
+        """Return those of these keys that are no longer valid; none if no check is due.
 
         Raises:
             DatabaseUnavailable: The keys cannot be read.
@@ -75,7 +75,7 @@ class Watcher:
 
     Args:
         database: Database that is read.
-        serialize_progress: Function that describes the progress of a job.
+        serialize_progress: Function that serializes the progress of a job.
         clear_key_cache: Function called when keys have been revoked or have expired.
     """
 
@@ -97,7 +97,7 @@ class Watcher:
 
     @contextmanager
     def subscribe(self, message_filter: SubscriptionFilter) -> Iterator[Subscription]:
-        """Subscribe to messages: none that comes from now on is missed.
+        """Subscribe to all messages from now on.
 
         Raises:
             DatabaseUnavailable: The end of the event log cannot be read.
@@ -123,7 +123,7 @@ class Watcher:
             thread.join()
 
     def recheck_keys(self) -> None:
-        """Check the keys of all subscriptions soon: one has just been revoked."""
+        """Check the keys of all subscriptions soon, since a key was revoked."""
         self._key_checker.check_soon()
 
     def _open(self, message_filter: SubscriptionFilter) -> Subscription:
@@ -207,7 +207,7 @@ class Watcher:
             return False
 
     def _read_end_of_log(self) -> ReorderBuffer:
-        """Start at the end of the log; events before it may become visible yet."""
+        """Start at the end of the log; earlier events may still become visible."""
         last = read_latest_seq(self._database)
         after = max(0, last - _LOOKBACK)
         visible = read_events_after(self._database, after, (), _MAX_EVENTS)
@@ -227,7 +227,7 @@ class Watcher:
             raise
 
     def _collect_messages(self, due: list[JobEventRow], diff: JobDiff) -> list[Message]:
-        # Read after the log: who subscribes later has seen the jobs after these events.
+        # Read after the log: later subscribers have read the jobs after these events.
         filters = self._filters()
         owner_ids = {message_filter.owner_id for message_filter in filters}
         events = [event for event in due if event.owner_id in owner_ids]

@@ -1,4 +1,4 @@
-"""Pages for people: the studio, the API's documentation, what problems mean."""
+"""Pages for people: the studio, the documentation of the API, and its problems."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
 @blueprint.get("/")
 @blueprint.get("/jobs/<_job_id>")
 def studio(_job_id: str = "") -> Response:
-    """Show the page where pictures are made; its script reads the address."""
+    """Show the page of the studio; its script reads the address."""
     dependencies = current_dependencies()
     keys = dependencies.settings.auth == "keys"
     session = read_session(dependencies.secret, request.cookies.get(COOKIE, ""))
@@ -63,7 +63,7 @@ def studio(_job_id: str = "") -> Response:
         modules=_script_modules(),
     )
     response = Response(text)
-    response.headers["Cache-Control"] = "no-store"  # it holds the token
+    response.headers["Cache-Control"] = "no-store"  # it contains the token
     return response
 
 
@@ -71,7 +71,7 @@ def studio(_job_id: str = "") -> Response:
 def _script_modules() -> list[str]:
     """Names of all modules of the page's script.
 
-    Loaded at once: a browser finds an import only in the module that has it.
+    Preloaded, since a browser finds an import only after it has loaded the module.
     """
     names = {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
     return sorted(names - {"docs.js"})
@@ -79,7 +79,7 @@ def _script_modules() -> list[str]:
 
 @blueprint.app_errorhandler(404)
 def missing(error: HTTPException) -> Response:
-    """Say that an address does not exist: a page for people, else a problem."""
+    """Respond that an address does not exist, with a page or a problem."""
     response = http_error_response(error)
     if request.accept_mimetypes.best_match(_MEDIA_TYPES) == _MEDIA_TYPES[-1]:
         response.set_data(render_template("missing.html"))
@@ -107,7 +107,7 @@ def docs() -> Response:
 
 @blueprint.get("/problems/")
 def problem_list() -> Response:
-    """List every problem that the API may answer with, as a page or as JSON."""
+    """List all problems of the API, as a page or as JSON."""
     errors = list_problem_types()
     if _prefers_json():
         return _json_response({"data": [_problem_object(error) for error in errors]})

@@ -1,4 +1,4 @@
-"""Photos and paintings that come with Impasto, to begin with."""
+"""Shipped photos and paintings, for first pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).resolve().parents[2] / "samples"
-THUMBNAIL_PX = 112  # shown at half of it, for dense screens
+THUMBNAIL_PX = 112  # twice the shown size, for dense screens
 _QUALITY = 40
 _MAX_AGE_SECONDS = 86_400
 
@@ -29,10 +29,10 @@ class Sample:
     """A shipped picture.
 
     Attributes:
-        file: Name of the file; samples/README.md says where it is from.
-        title: What it shows, in few words.
-        role: What it is made for.
-        credit: Words that its license asks for, or "".
+        file: Name of the file; samples/README.md has its source.
+        title: Short description of the picture.
+        role: Use of the picture.
+        credit: Credit that the license requires, or "".
     """
 
     file: str

@@ -1,4 +1,7 @@
-"""/session: log in to the page with a key, which scripts cannot read afterwards."""
+"""Views of /session: log in to the page with a key, and log out.
+
+The cookie is HttpOnly, so that scripts cannot read it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ blueprint = Blueprint("session", __name__)
 
 @blueprint.post("/session")
 def log_in() -> Response:
-    """Set the cookie for a valid key, and return the CSRF token that writes carry."""
+    """Set the cookie for a valid key, and return the CSRF token for writes."""
     dependencies = current_dependencies()
     if dependencies.settings.auth == "none":
         raise NotFound("no keys are asked for here")
     require_own_page()
-    # Not in a body: those of strangers are not read.
+    # In a header, since bodies of unauthenticated requests are not read.
     key = key_from_header(request.headers.get("Authorization", ""))
     cookie = open_session(dependencies.secret, key.id)
     session = read_session(dependencies.secret, cookie)
@@ -49,5 +52,5 @@ def log_out() -> Response:
 
 
 def _is_encrypted() -> bool:
-    """Return whether the browser uses TLS, to us or to a proxy before us."""
+    """Return whether the browser uses TLS, to this server or to a proxy."""
     return request.is_secure or request.headers.get("Origin", "").startswith("https://")

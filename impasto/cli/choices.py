@@ -1,6 +1,6 @@
-"""Closed sets of option values, for the help and for completion by the shell.
+"""Allowed values of options, for the help and for completion by the shell.
 
-A test compares them with those of the server.
+A test compares them with the server's values.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 JobState = Literal[
-    "active",  # all that have not ended
+    "active",  # all states in which a job has not ended
     "queued",
     "running",
     "pausing",

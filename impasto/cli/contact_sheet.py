@@ -1,4 +1,4 @@
-"""Contact sheet: a grid of jobs that differ in two parameters, and their pictures."""
+"""Contact sheet: pictures of a grid of jobs that differ in two parameters."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Grid:
 
     Attributes:
         photo: Path of the photo, or its bytes.
-        style: Style image, perhaps with masks.
+        style: Style image, with optional masks.
         layers: Content layers, one for each row.
         style_weights: Style weights, one for each column.
-        params: Parameters of every job, besides the two that the grid sets.
-        name: Beginning of the names of the jobs.
-        init_image: Picture that every job starts from, if not from the photo or noise.
+        params: Parameters of all jobs, without the two of the grid.
+        name: Prefix of the names of the jobs.
+        init_image: Picture from which all jobs start; None for photo or noise.
         content_labels: Label map of the photo.
-        segments: Changes planned for mid-run, of every job.
+        segments: Changes planned for the run of each job.
     """
 
     photo: Path | bytes
@@ -66,7 +66,7 @@ class Grid:
 
     @property
     def content_weight(self) -> float:
-        """Content weight (alpha) of every job; the server's default is 1."""
+        """Content weight (alpha) of all jobs; the server's default is 1."""
         return float(str(self.params.get("content_weight", 1)))
 
 
@@ -75,7 +75,7 @@ def render_cells(
 ) -> dict[Cell, Image.Image]:
     """Submit a job per cell, wait for all, and return their pictures.
 
-    An error or Ctrl-C cancels the jobs that are not over.
+    An error or Ctrl-C cancels the jobs that have not ended.
 
     Args:
         jobs: Jobs of the server.
@@ -106,7 +106,7 @@ def render_cells(
 
 
 def require_image_extension(path: Path) -> None:
-    """Check that a picture can be saved under this name, before any job is queued.
+    """Check that a picture can be saved with this name, before any job is queued.
 
     Raises:
         CannotSave: No format for pictures in color has this extension.
@@ -122,7 +122,7 @@ def save_contact_sheet(
     """Lay the pictures out with their labels, and save the sheet.
 
     Raises:
-        CannotSave: The file system refuses it.
+        CannotSave: The file cannot be written.
     """
     try:
         _draw_sheet(grid, pictures).save(path)
@@ -137,7 +137,7 @@ def _cancel_unfinished(jobs: Jobs, unfinished: Mapping[str, Cell]) -> Iterator[N
         yield
     except BaseException:
         for job_id in unfinished:
-            with suppress(ImpastoError):  # it is over, or the server is unreachable
+            with suppress(ImpastoError):  # it has ended, or the server is unreachable
                 jobs.cancel(job_id)
         raise
 

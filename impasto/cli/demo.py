@@ -1,4 +1,4 @@
-"""Demo: starts a farm of its own, runs one sample job over HTTP, saves two pictures."""
+"""Demo: starts its own farm, runs a sample job over HTTP, and saves two pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from impasto.client.params import StyleParams
 
-# Samples of the checkout: a wheel contains no pictures.
+# Samples are in the checkout only: a wheel contains no pictures.
 _SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CONTENT = _SAMPLES / "tubingen.jpg"
 STYLE = _SAMPLES / "starry_night.jpg"
@@ -34,8 +34,8 @@ CREDIT = (
     "(https://creativecommons.org/licenses/by/3.0/), shrunk; "
     "painting: The Starry Night by Vincent van Gogh, 1889"
 )
-# With relu5_1, which the defaults leave out as it copies the faces of portraits: here
-# it brings the whirls and the stars of the sky.
+# With relu5_1, for the whirls and the stars of the sky. The defaults are without it,
+# since it copies the faces of portraits.
 PARAMS: StyleParams = {
     "max_edge": 448,
     "quality": "standard",
@@ -46,7 +46,7 @@ PARAMS: StyleParams = {
 _PANEL_HEIGHT_PX = 360
 _PANEL_GAP_PX = 8
 
-# Variables that would lead the demo to another farm, or lock it out of its own.
+# Variables that would select another farm, or prevent access to the demo's farm.
 _NOT_INHERITED = frozenset(
     f"IMPASTO_{name}"
     for name in ("API_URL", "API_KEY", "AUTH", "DATABASE_URL", "STORAGE_URL")

@@ -1,4 +1,4 @@
-"""Exit codes that no error has, and the lines that explain an error."""
+"""Exit codes without an error class, and the lines that explain an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from impasto.errors import ApiError, ImpastoError
 
 OK = 0
 ERROR = 1
-DIFFERENT = 9  # a picture that was made again has other bytes
+DIFFERENT = 9  # a reproduced picture has other bytes
 INTERRUPTED = 130
 
 

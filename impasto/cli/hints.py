@@ -1,4 +1,4 @@
-"""Hints of the API in the words of the shell: commands, options and variables."""
+"""Hints for the shell: those of the API, with commands, options and variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OPTIONS_BY_FIELD = {"segments": "steer", "styles": "STYLE", "content": "PHOTO"}
 
 
 def shell_hint(error: ImpastoError) -> str:
-    """Return what a person in a shell can do about an error; empty if nothing."""
+    """Return the next step in a shell after an error; empty if there is none."""
     if not isinstance(error, ApiError):
         return error.hint
     if error.hint.startswith("there will be none"):
@@ -36,9 +36,9 @@ def shell_hint(error: ImpastoError) -> str:
 
 
 def describe_field(field: FieldError) -> str:
-    """Return an invalid value with the option that it came from.
+    """Return an invalid value with the name of its option.
 
-    `/params/max_edge` is `--max-edge`; what is within a value keeps its pointer.
+    `/params/max_edge` becomes `--max-edge`. Values inside an option keep their pointer.
     """
     parts = field.pointer.removeprefix("/params").strip("/").split("/")
     if not parts[0].isidentifier():

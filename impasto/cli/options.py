@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 Texts = list[str] | None
 Tags = Annotated[
     Texts,
-    typer.Option("--tag", help="A word to find the job by; may be repeated."),
+    typer.Option("--tag", help="Tag to find the job by; may be repeated."),
 ]
 JOB_OPTIONS = (
     *("priority", "max_attempts", "keep_every"),
@@ -80,7 +80,7 @@ class StyleOptions:
         int | None, typer.Option(help="Long side of the result, px.")
     ] = None
     quality: Annotated[
-        Quality | None, typer.Option(help="How many iterations at each size.")
+        Quality | None, typer.Option(help="Number of iterations at each size.")
     ] = None
     schedule: Annotated[
         str | None,
@@ -89,86 +89,87 @@ class StyleOptions:
         ),
     ] = None
     style_weight: Annotated[
-        float | None, typer.Option(help="How strong the style is (beta).")
+        float | None, typer.Option(help="Strength of the style (beta).")
     ] = None
     content_weight: Annotated[
-        float | None, typer.Option(help="How faithful to the photo (alpha).")
+        float | None, typer.Option(help="Similarity to the photo (alpha).")
     ] = None
-    tv_weight: Annotated[float | None, typer.Option(help="How smooth.")] = None
+    tv_weight: Annotated[float | None, typer.Option(help="Strength of smoothing.")] = (
+        None
+    )
     optimizer: Annotated[
-        Optimizer | None, typer.Option(help="How the picture is improved.")
+        Optimizer | None, typer.Option(help="Method of the optimization.")
     ] = None
-    init: Annotated[
-        Init | None, typer.Option(help="What the optimization starts from.")
-    ] = None
+    init: Annotated[Init | None, typer.Option(help="Start of the optimization.")] = None
     init_image: Annotated[
         Path | None,
-        typer.Option(help="The picture to start from.", exists=True, dir_okay=False),
+        typer.Option(help="Picture to start from.", exists=True, dir_okay=False),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Of the noise start.")] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the noise, with --init noise.")
+    ] = None
     network: Annotated[
         Network | None,
         typer.Option(help="vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
     ] = None
     content_layers: Annotated[
         str | None,
-        typer.Option(help='Layers the photo is kept by: "relu4_2,relu3_1=0.5".'),
+        typer.Option(help='Layers that compare the photo: "relu4_2,relu3_1=0.5".'),
     ] = None
     style_layers: Annotated[
-        str | None, typer.Option(help="Layers the style is made of, likewise.")
+        str | None, typer.Option(help="Layers that compare the style, likewise.")
     ] = None
     content_loss: Annotated[
-        ContentLoss | None, typer.Option(help="How the photo is compared.")
+        ContentLoss | None, typer.Option(help="Method to compare the photo.")
     ] = None
     style_loss: Annotated[
-        StyleLoss | None, typer.Option(help="How the painting is compared.")
+        StyleLoss | None, typer.Option(help="Method to compare the painting.")
     ] = None
     pooling: Annotated[
-        Pooling | None, typer.Option(help="How the network halves its maps.")
+        Pooling | None, typer.Option(help="Method of pooling in the network.")
     ] = None
     seamless: Annotated[
         bool | None,
         typer.Option(
-            "--seamless/--no-seamless", help="Copies fit side by side, without a seam."
+            "--seamless/--no-seamless", help="Make a picture that tiles without seams."
         ),
     ] = None
     style_scale: Annotated[
-        float | None, typer.Option(help="Size of the strokes; 1 is usual.")
+        float | None, typer.Option(help="Size of the strokes; default: 1.")
     ] = None
-    color: Annotated[Color | None, typer.Option(help="Where the colors come from.")] = (
-        None
-    )
+    color: Annotated[Color | None, typer.Option(help="Source of the colors.")] = None
     averaging: Annotated[
-        float | None, typer.Option(help="Decay of the average of iterates; 0: none.")
+        float | None,
+        typer.Option(help="Decay of the average of iterates; 0: no average."),
     ] = None
     early_stop: Annotated[
         float | None,
-        typer.Option(help="End a size once the picture changes by less gray levels."),
+        typer.Option(help="End a size when the picture changes by fewer gray levels."),
     ] = None
     tile_px: Annotated[
-        int | None, typer.Option(help="Side of the tiles that bound the memory.")
+        int | None, typer.Option(help="Side of the tiles, px, to save memory.")
     ] = None
     mask: Annotated[
         Texts,
         typer.Option(
             metavar="N=FILE",
-            help="Where the Nth STYLE goes, counted from 1: a picture of the photo's "
-            "shape, bright there; may be repeated.",
+            help="Mask of the Nth STYLE, counted from 1: a picture of the photo's "
+            "shape, bright where the style is applied; may be repeated.",
         ),
     ] = None
     region: Annotated[
         Texts,
         typer.Option(
             metavar="N=FILE",
-            help="What the Nth STYLE is taken from: a picture of its shape, bright "
-            "there; may be repeated.",
+            help="Region of the Nth STYLE: a picture of its shape, bright where the "
+            "style is taken from; may be repeated.",
         ),
     ] = None
     content_labels: Annotated[
         Path | None,
         typer.Option(
-            help="With neighbors: a picture of the photo's shape whose colors say what "
-            "is where.",
+            help="Label map, with neighbors: a picture of the photo's shape, in which "
+            "each color stands for one thing.",
             exists=True,
             dir_okay=False,
         ),
@@ -177,32 +178,36 @@ class StyleOptions:
         Texts,
         typer.Option(
             metavar="N=FILE",
-            help="The same of the Nth STYLE: where colors are alike, things are "
-            "matched; may be repeated.",
+            help="Label map of the Nth STYLE: areas of equal colors are matched; may "
+            "be repeated.",
         ),
     ] = None
     guidance_weight: Annotated[
-        float | None, typer.Option(help="How much labels count; 0: not at all.")
+        float | None, typer.Option(help="Weight of the labels; 0: no effect.")
     ] = None
     mask_feather: Annotated[
-        float | None, typer.Option(help="How far masks fade, of the long side.")
+        float | None,
+        typer.Option(
+            help="Width of the masks' soft edges, as a share of the long side."
+        ),
     ] = None
     steer: Annotated[
         Texts,
         typer.Option(
             metavar="ITERATION:NAME=NUMBER,...",
-            help='Change weights or iterations in mid-run: "120:style_weight=20"; may '
-            "be repeated, in order.",
+            help='Change weights or iterations during the run: "120:style_weight=20"; '
+            "may be repeated, in order.",
         ),
     ] = None
     format: Annotated[
-        Format | None, typer.Option(help="Default: by the name of -o.")
+        Format | None,
+        typer.Option(help="Format of the result; default: by the name of -o."),
     ] = None
     bit_depth: Annotated[
         int | None, typer.Option(help="8 or 16 bits per channel (png, tiff).")
     ] = None
     color_profile: Annotated[
-        ColorProfile | None, typer.Option(help="content: that of the photo.")
+        ColorProfile | None, typer.Option(help="content: profile of the photo.")
     ] = None
     embed_recipe: Annotated[
         bool | None,
@@ -216,25 +221,32 @@ class StyleOptions:
             "--set", metavar="KEY=JSON", help="Any other parameter; may be repeated."
         ),
     ] = None
-    name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    name: Annotated[str | None, typer.Option(help="Name of the job.")] = None
     tags: Tags = None
     priority: Annotated[
-        Priority | None, typer.Option(help="Each step counts as an hour of waiting.")
+        Priority | None, typer.Option(help="Each level counts as an hour of waiting.")
     ] = None
-    max_attempts: Annotated[int | None, typer.Option(help="Tries.")] = None
+    max_attempts: Annotated[
+        int | None, typer.Option(help="Maximum number of attempts.")
+    ] = None
     keep_every: Annotated[
-        int | None, typer.Option(help="Keep a checkpoint for forks every so often.")
+        int | None, typer.Option(help="Iterations between checkpoints kept for forks.")
     ] = None
     start_deadline: Annotated[
         str | None,
-        typer.Option(help="Expire if not started by then: a time, or seconds."),
+        typer.Option(
+            help="The job expires if it has not started by then: a time, or seconds."
+        ),
     ] = None
     cancel_after: Annotated[
         str | None,
-        typer.Option(help="Cancel if not done by then: a time, or seconds."),
+        typer.Option(
+            help="The job is canceled if it has not ended by then: a time, or seconds."
+        ),
     ] = None
     reuse: Annotated[
-        Reuse | None, typer.Option(help="Take an equal job of yours instead.")
+        Reuse | None,
+        typer.Option(help="Return an equal job of yours instead of a new one."),
     ] = None
 
     def _job_options(self) -> dict[str, str]:
@@ -258,7 +270,7 @@ class StyleOptions:
                 )
                 for index, path in enumerate(styles)
             ],
-            # The server checks what was typed, and names what is wrong with it.
+            # The server checks the values, and names those that are invalid.
             params=cast("StyleParams", self._params()),
             segments=[
                 cast("Segment", parse_segment(text)) for text in self.steer or ()
@@ -284,7 +296,7 @@ class StyleOptions:
             params[name] = parse_layers(name.replace("_", "-"), params[name])
         if self.schedule is not None:
             stages = params["schedule"] = parse_schedule(self.schedule)
-            params.setdefault("max_edge", stages[-1][0])  # where a schedule must end
+            params.setdefault("max_edge", stages[-1][0])  # end of the schedule
         return params | dict(parse_param(text) for text in self.set_ or ())
 
 
@@ -294,7 +306,7 @@ def with_options(
     """Replace a command's parameter `argument` by the fields of a dataclass.
 
     Typer reads a function's signature; without this, each command would repeat the
-    shared options, and take more arguments than anybody can follow.
+    shared options, and have too many arguments.
     """
     annotations = get_type_hints(options_class, include_extras=True)
     added_parameters = [
@@ -321,7 +333,7 @@ def with_options(
             options = options_class(**{name: values.pop(name) for name in annotations})
             command(**values, **{argument: options})
 
-        del wrapper.__wrapped__  # else Typer reads that one
+        del wrapper.__wrapped__  # so that Typer does not read the wrapped function
         parameters = [*own_parameters, *added_parameters]
         wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
         wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def print_line(data: str) -> None:
     """Print a line of data on stdout, for other programs."""
     sys.stdout.write(f"{data}\n")
-    sys.stdout.flush()  # a pipe reads JSON lines while the job runs
+    sys.stdout.flush()  # so that a pipe gets JSON lines while the job runs
 
 
 def print_message(message: str) -> None:
@@ -28,13 +28,13 @@ def print_message(message: str) -> None:
 
 @contextmanager
 def stop_where_disk_is_full() -> Iterator[None]:
-    """Exit with one line instead of a traceback where the block finds no space left."""
+    """Exit with one line instead of a traceback if the disk is full in the block."""
     try:
         yield
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        # At exit, Python writes what stdout still holds: that would fail once more.
+        # At exit, Python flushes stdout, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print_message(f"error: cannot write the output: {error.strerror}")
         raise SystemExit(ERROR) from None

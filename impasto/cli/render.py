@@ -1,4 +1,4 @@
-"""Text for jobs and estimates: lines, aligned columns, tables; pure functions."""
+"""Text about jobs and estimates: lines, columns and tables, by pure functions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def format_progress(progress: Progress) -> str:
 
 
 def format_pace(progress: Progress) -> str:
-    """Format the losses, the speed and the time left, as far as known."""
+    """Format the losses, the speed and the remaining time, if known."""
     parts = []
     if progress.losses:
         parts += [
@@ -84,7 +84,7 @@ def format_pace(progress: Progress) -> str:
 
 
 def format_status(job: Job) -> str:
-    """Format what the job is doing, in one line."""
+    """Format the state and progress of a job, in one line."""
     if job.is_over:
         return format_outcome(job)
     progress = job.progress
@@ -99,7 +99,7 @@ def format_status(job: Job) -> str:
 
 
 def format_outcome(job: Job) -> str:
-    """Format how the job ended."""
+    """Format the outcome of a job."""
     seconds = _run_seconds(job)
     if job.error is not None:
         return f"{job.state}: {job.error.message} ({job.error.code})"
@@ -122,7 +122,7 @@ def _run_seconds(job: Job) -> float | None:
 
 
 def format_details(job: Job) -> str:
-    """Format everything about a job, one fact per line."""
+    """Format all details of a job, one per line."""
     return _align_rows(list(_detail_rows(job)))
 
 
@@ -258,7 +258,7 @@ def format_queue(queue: Mapping[str, Any]) -> str:
 
 
 def format_estimate(estimate: Estimate) -> str:
-    """Format the estimate of a job, one fact per line."""
+    """Format the estimate of a job, one value per line."""
     rows = [
         ("picture", f"{estimate.width} x {estimate.height} px"),
         ("iterations", str(estimate.iterations)),

@@ -1,4 +1,4 @@
-"""Live display of a job until it is over: a progress bar, plain lines, JSON lines."""
+"""Live display of a job until its end: progress bar, plain lines or JSON lines."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _PERCENT_PER_LINE = 10
 
 
 class Display(Protocol):
-    """Display of a job that is being followed."""
+    """Display of a followed job."""
 
     def show(self, job: Job) -> None:
-        """Show the job as it is now."""
+        """Show the current job."""
 
 
 class LineDisplay:
@@ -56,7 +56,7 @@ class JsonDisplay:
     """Display that prints one JSON object per change, on stdout."""
 
     def show(self, job: Job) -> None:
-        """Print the whole job."""
+        """Print the whole job as JSON."""
         print_line(job.as_json())
 
 
@@ -90,7 +90,7 @@ def open_display() -> Iterator[Display]:
     if not sys.stderr.isatty():
         yield LineDisplay()
         return
-    # rich takes 40 ms to load, which `impasto ls` must not pay.
+    # Imported here, since rich takes 40 ms to load, and most commands do not need it.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def open_display() -> Iterator[Display]:
 
 
 def follow_job(jobs: Jobs, job_id: str, *, as_json: bool = False) -> Job:
-    """Show a job until it is over; return it if it succeeded.
+    """Show a job until it has ended; return it if it succeeded.
 
     Raises:
         JobFailed: The job ended without a picture.
@@ -132,7 +132,7 @@ def _show_until_over(jobs: Jobs, job_id: str, display: Display) -> Job:
 
 
 def detached_message(job_id: str) -> str:
-    """Return the message that the job goes on after Ctrl-C, and how to follow it."""
+    """Return the message after Ctrl-C: the job continues, and can be followed again."""
     return f"the job goes on; 'impasto watch {job_id}', 'impasto cancel {job_id}'"
 
 

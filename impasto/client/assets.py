@@ -1,4 +1,4 @@
-"""Assets: pictures uploaded once, found by their SHA-256 from then on."""
+"""Assets: pictures that are uploaded once, and found by their SHA-256."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAGE_SIZE = 100
 
 
 class AssetCalls:
-    """The caller's assets on one server.
+    """Calls about the caller's assets on one server.
 
     Args:
         transport: Transport that sends the requests.
@@ -44,7 +44,7 @@ class AssetCalls:
     @call
     async def find(self, sha256: str) -> Asset | None:
         """Return the asset with this digest, or None if it was never uploaded."""
-        if not sha256.isalnum():  # no digest: it would lead elsewhere
+        if not sha256.isalnum():  # no digest, and unsafe in a URL
             return None
         path = f"/v1/assets/by-digest/{sha256}"
         try:
@@ -63,8 +63,8 @@ class AssetCalls:
         """Return a page of assets, newest first.
 
         Args:
-            limit: Maximum assets of the page.
-            cursor: `next_cursor` of the page before.
+            limit: Maximum number of assets.
+            cursor: `next_cursor` of the previous page.
             **filters: purpose.
         """
         query = {"limit": limit, "cursor": cursor, **filters}
@@ -83,7 +83,7 @@ class AssetCalls:
 
     @call
     async def upload(self, picture: Picture) -> Asset:
-        """Upload a picture, unless the server has it; safe to repeat."""
+        """Upload a picture unless the server has it; may be repeated."""
         with open_files([("file", picture)]) as [(_, (name, file))]:
             data = file if isinstance(file, bytes) else file.read()
         digest = hashlib.sha256(data).hexdigest()
@@ -96,10 +96,10 @@ class AssetCalls:
 
     @call
     async def download(self, asset_id: str, path: str | os.PathLike[str]) -> Path:
-        """Save the picture of an asset; `path` never holds half of it.
+        """Save the picture of an asset; the file at `path` is always complete.
 
         Raises:
-            CannotSave: The file system refuses it.
+            CannotSave: The file cannot be written.
         """
         url = resource_path("an asset", asset_id, "content")
         return await save_download(self._transport, url, Path(path))
@@ -111,8 +111,8 @@ class AssetCalls:
 
 
 class Assets(AssetCalls, Blocking):
-    """The caller's assets on one server, for blocking code."""
+    """Assets of the caller on one server, for blocking code."""
 
 
 class AsyncAssets(AssetCalls, Awaited):
-    """The caller's assets on one server, for asyncio."""
+    """Assets of the caller on one server, for asyncio."""

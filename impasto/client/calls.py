@@ -1,7 +1,7 @@
-"""Calls: methods written once, for blocking code and for asyncio.
+"""Calls: methods that are written once, for blocking code and for asyncio.
 
-A call is a coroutine that leaves all waiting to the network at its bottom. A blocking
-network never suspends it, so a single step runs it to its end, without an event loop.
+A call is a coroutine in which only the network waits. A blocking network never suspends
+the coroutine, so a single step runs it to its end, without an event loop.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ T = TypeVar("T")
 
 
 class Blocking:
-    """Base of classes whose calls return when they are done."""
+    """Base of classes with blocking calls."""
 
 
 class Awaited:
-    """Base of classes whose calls are coroutines."""
+    """Base of classes with calls as coroutines."""
 
 
 class call(Generic[P, T]):  # noqa: N801 - a decorator, as `property` is one
-    """Decorator of a coroutine method, which blocks on objects that are `Blocking`.
+    """Decorator of a coroutine method, which becomes blocking in `Blocking` objects.
 
-    The class itself has the plain coroutine function, which calls use to call another.
+    The class attribute is the plain coroutine function, for use in other calls.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class call(Generic[P, T]):  # noqa: N801 - a decorator, as `property` is one
         self, owner: Awaited, owner_class: type
     ) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, owner: object, owner_class: type) -> object:
-        """Return the method as its owner needs it."""
+        """Return the method in the form of its object's class."""
         return _bind(self._method, owner, _run)
 
 
 class stream(Generic[P, T]):  # noqa: N801 - a decorator, too
-    """Decorator of an asynchronous generator, a plain one where objects block."""
+    """Decorator of an asynchronous generator; a plain one in `Blocking` objects."""
 
     def __init__(
         self, method: Callable[Concatenate[Any, P], AsyncGenerator[T, None]]
@@ -81,7 +81,7 @@ class stream(Generic[P, T]):  # noqa: N801 - a decorator, too
         self, owner: Awaited, owner_class: type
     ) -> Callable[P, AsyncGenerator[T, None]]: ...
     def __get__(self, owner: object, owner_class: type) -> object:
-        """Return the method as its owner needs it."""
+        """Return the method in the form of its object's class."""
         return _bind(self._method, owner, _iterate)
 
 
@@ -102,7 +102,7 @@ def _bind(
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that nothing suspends."""
+    """Run a coroutine that is never suspended."""
     try:
         coroutine.send(None)
     except StopIteration as end:

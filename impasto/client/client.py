@@ -1,4 +1,4 @@
-"""The clients: `Client().run(content="photo.jpg", styles="painting.jpg")`."""
+"""Clients of the server: `Client().run(content="photo.jpg", styles="painting.jpg")`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from impasto.client.params import JobOptions, Segment, StyleParams
     from impasto.client.uploads import Picture, Styles
 
-_PROBE_SECONDS = 5.0  # for questions that are not worth a longer wait
+_PROBE_SECONDS = 5.0  # for requests without a need to wait longer
 
 
 async def _sleep(seconds: float) -> None:
@@ -70,26 +70,26 @@ class ClientCalls:
         segments: Sequence[Segment] = (),
         **params: Unpack[StyleParams],
     ) -> Job:
-        """Submit a job, wait until it is over, and save its picture.
+        """Submit a job, wait until it has ended, and save its picture.
 
         Args:
-            content: The photo: a path, bytes, or a file that is open for reading.
-            styles: One to eight style images; as `StyleImage` with masks or weights.
-            save_to: Path of the finished picture, or None not to save it; its
-                extension chooses the format, unless `format` does.
+            content: Photo: a path, bytes, or a file that is open for reading.
+            styles: One to eight style images; `StyleImage` adds masks or weights.
+            save_to: Path of the finished picture, or None not to save it. Its extension
+                sets the format, unless `format` is given.
             name: Name of the job, for people.
-            tags: Words to find the job by.
-            metadata: Values of your own, returned with the job.
+            tags: Tags to find the job by.
+            metadata: Your own texts, returned with the job.
             init_image: Picture to start from, with `init="image"`.
             content_labels: Label map of the photo, with labels of style images.
             options: Job options, as for `jobs.submit`.
-            segments: Changes planned for mid-run, as for `jobs.submit`.
+            segments: Changes planned for the run, as for `jobs.submit`.
             **params: Fields of StyleParams, such as `max_edge=256`.
 
         Raises:
             JobFailed: The job ended without a picture.
             JobCanceled: The job was canceled.
-            CannotSave: `save_to` cannot be written; nothing was submitted.
+            CannotSave: `save_to` cannot be written; no job was submitted.
         """
         if save_to is not None:
             require_writable(Path(save_to))
@@ -118,12 +118,12 @@ class ClientCalls:
     async def events(
         self, job_ids: Sequence[str] = (), *, after: int | None = None
     ) -> AsyncGenerator[Event, None]:
-        """Yield the events of jobs as they happen, without an end.
+        """Yield new events of jobs, in an endless stream.
 
         Args:
-            job_ids: Full ids of the jobs; none for all of the caller's.
-            after: Number in the log of the last event that you have, or None to begin
-                with a snapshot of each job.
+            job_ids: Full ids of the jobs; none for all jobs of the caller.
+            after: Number of the last event that you received, or None to begin with a
+                snapshot of each job.
         """
         query = {"jobs": ",".join(job_ids) or None}
         async for event in read_events(self._transport, ALL_EVENTS, query, after):
@@ -136,17 +136,17 @@ class ClientCalls:
 
     @call
     async def me(self) -> Mapping[str, Any]:
-        """Return who the caller is, what it may do, and its limits."""
+        """Return the owner, the key, the scopes and the limits of the caller."""
         return await self._transport.get_json("/v1/me")
 
     @call
     async def capabilities(self) -> Mapping[str, Any]:
-        """Return what this server offers: networks, optimizers, limits, formats."""
+        """Return the server's capabilities: networks, optimizers, limits, formats."""
         return await self._transport.get_json("/v1/capabilities")
 
     @call
     async def is_ready(self) -> bool:
-        """Whether the server can take a job just now; one request without retries."""
+        """Return whether the server accepts jobs now; one request without retries."""
         return await self._transport.is_success("/readyz", _PROBE_SECONDS)
 
     @call
@@ -156,20 +156,20 @@ class ClientCalls:
 
 
 class Client(ClientCalls, Blocking):
-    """Connection to one server; use it in a `with`, or close it.
+    """Connection to one server, for `with`; otherwise call `close`.
 
     Args:
         base_url: Address of the server; default: IMPASTO_API_URL, else the farm that
             runs on this machine.
-        api_key: API key; default: IMPASTO_API_KEY. On loopback none is needed.
+        api_key: API key; default: IMPASTO_API_KEY. A server on loopback may need none.
         transport: Transport of httpx2 that replaces the network in tests.
-        sleep: Function that waits between two polls; the embedded farm supervises
-            its processes meanwhile.
+        sleep: Function that waits between two polls; an embedded farm supervises its
+            processes in it.
         clock: Monotonic clock, in seconds.
 
     Raises:
-        ServerUnreachable: No address was given and none can be found.
-        InvalidApiKey: The API key has characters that no key has.
+        ServerUnreachable: No address was given or found.
+        InvalidApiKey: The API key has invalid characters.
     """
 
     def __init__(
@@ -196,10 +196,10 @@ class Client(ClientCalls, Blocking):
 
 
 class AsyncClient(ClientCalls, Awaited):
-    """Connection to one server for asyncio; use it in an `async with`, or close it.
+    """Connection to one server for asyncio, for `async with`; otherwise call `close`.
 
-    Its methods are those of `Client`, and are awaited; what yields is for `async for`.
-    Files are read and written in the thread of the event loop.
+    Its methods are those of `Client`, as coroutines and asynchronous iterators. Files
+    are read and written in the thread of the event loop.
 
     Args:
         base_url: Address of the server, as for `Client`.
@@ -209,8 +209,8 @@ class AsyncClient(ClientCalls, Awaited):
         clock: Monotonic clock, in seconds.
 
     Raises:
-        ServerUnreachable: No address was given and none can be found.
-        InvalidApiKey: The API key has characters that no key has.
+        ServerUnreachable: No address was given or found.
+        InvalidApiKey: The API key has invalid characters.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class AsyncClient(ClientCalls, Awaited):
 
 
 def _http_options(base_url: str | None, api_key: str | None) -> dict[str, Any]:
-    """Return the options that both HTTP clients of httpx2 take."""
+    """Return the common options of both HTTP clients of httpx2."""
     url = find_server_url(base_url, os.environ)
     return {
         "base_url": url,
@@ -250,9 +250,9 @@ def _http_options(base_url: str | None, api_key: str | None) -> dict[str, Any]:
 
 
 def _read_jpeg(options: Mapping[str, Any], path: str) -> bytes | None:
-    """Read a JPEG for a notebook, by a connection of its own; None if there is none.
+    """Read a JPEG for a notebook, by a separate connection; None if there is none.
 
-    A notebook awaits nothing while it shows a value.
+    A notebook cannot await while it shows a value.
     """
     try:
         with httpx2.Client(**{**options, "timeout": _PROBE_SECONDS}) as http:
@@ -264,9 +264,9 @@ def _read_jpeg(options: Mapping[str, Any], path: str) -> bytes | None:
 
 
 def _tls_verification(url: str) -> ssl.SSLContext | bool:
-    """Return the `verify` of httpx2: no certificates are loaded for plain HTTP."""
+    """Return the `verify` of httpx2, without loading certificates for plain HTTP."""
     if url.startswith("https:"):
-        return True  # httpx2 then reads a file of certificates, in 50 ms
+        return True  # httpx2 loads certificates in 50 ms
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -274,7 +274,7 @@ def _request_headers(api_key: str | None) -> dict[str, str]:
     headers = {"User-Agent": f"impasto-python/{impasto.__version__}"}
     if not api_key:
         return headers
-    # A header could not carry it, and httpx2's error message would show it.
+    # Such a key fits no header, and httpx2's error message would show it.
     if not api_key.isascii() or not api_key.isprintable():
         raise InvalidApiKey("the API key has characters that no key has")
     return headers | {"Authorization": f"Bearer {api_key}"}

@@ -1,7 +1,7 @@
 """Address of the server: from an option, the environment, or the local farm.
 
-A farm that is up writes its URL and process id to `stack.json` in its data folder,
-where every command of the same user finds it.
+A running farm writes its URL and process id to `stack.json` in its data folder, for all
+commands of the same user.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 def home_folder(environment: Mapping[str, str]) -> Path:
-    """Return the data folder of this machine's farm; it need not exist."""
+    """Return the data folder of this machine's farm, which may not exist."""
     home = environment.get("IMPASTO_HOME")
     return Path(home).absolute() if home else user_data_path("impasto")
 
 
 def find_server_url(url: str | None, environment: Mapping[str, str]) -> str:
-    """Return the base URL of the server, without a slash at its end.
+    """Return the base URL of the server, without a final slash.
 
     Args:
-        url: URL from an option or an argument; wins.
-        environment: Variables, with IMPASTO_API_URL, or IMPASTO_HOME, the data folder
-            of a farm that may run.
+        url: URL from an option or an argument, which is used first.
+        environment: Environment variables, such as IMPASTO_API_URL, or IMPASTO_HOME,
+            the data folder of a farm.
 
     Raises:
         ServerUnreachable: No URL is given, and no farm runs.
@@ -49,7 +49,7 @@ def find_server_url(url: str | None, environment: Mapping[str, str]) -> str:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Whether `url` names this machine only."""
+    """Return whether `url` is an address of this machine only."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -74,7 +74,7 @@ def _require_http_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunningFarm:
-    """A farm that is, or was, up."""
+    """Running farm, or a farm that has run."""
 
     url: str
     pid: int
@@ -82,7 +82,7 @@ class RunningFarm:
 
 
 def write_running_farm(home: Path, running: RunningFarm) -> None:
-    """Write the address of the farm for every command; only the same user reads it."""
+    """Write the address of the farm for commands of the same user."""
     temporary = home / f".stack.json.{os.getpid()}"
     temporary.touch(mode=0o600)
     temporary.write_text(json.dumps(asdict(running)) + "\n")
@@ -90,21 +90,21 @@ def write_running_farm(home: Path, running: RunningFarm) -> None:
 
 
 def read_running_farm(home: Path) -> RunningFarm | None:
-    """Return the farm of `home`; None without one, or when it is no longer up."""
+    """Return the farm of `home`; None if none runs."""
     try:
         running = RunningFarm(**json.loads(_stack_file(home).read_text()))
-    except (OSError, ValueError, TypeError):  # missing, or of another program
+    except (OSError, ValueError, TypeError):  # missing, or from another program
         return None
     return running if _is_locked(lock_path(home)) else None
 
 
 def remove_running_farm(home: Path) -> None:
-    """Delete the address of the farm, which is no longer up."""
+    """Delete the address of the farm, after it has stopped."""
     _stack_file(home).unlink(missing_ok=True)
 
 
 def lock_path(home: Path) -> Path:
-    """Return the path of the file that a farm locks for as long as it is up."""
+    """Return the path of the file that a running farm locks."""
     return home / "lock"
 
 
@@ -113,12 +113,13 @@ def _stack_file(home: Path) -> Path:
 
 
 def _is_locked(lock: Path) -> bool:
-    """Whether a farm holds the lock.
+    """Return whether a farm holds the lock.
 
-    The kernel frees a lock when its holder ends; a process id may be reused, a lock
-    not. The test takes the lock for a moment: a farm that starts just then tries again.
+    The kernel releases a lock when its holder ends. A process id may be reused, but a
+    lock is not. The check takes the lock for a moment, so a farm that starts then tries
+    again.
     """
-    if sys.platform == "win32":  # no farm runs there
+    if sys.platform == "win32":  # no farm runs on Windows
         return False
     import fcntl  # noqa: PLC0415 - the client also runs where there is none
 
@@ -127,6 +128,6 @@ def _is_locked(lock: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no farm ever ran with this data folder
+    except OSError:  # no farm has run with this data folder
         return False
     return False

@@ -1,4 +1,4 @@
-"""Downloads of jobs: the target is checked before, and written atomically."""
+"""Downloads of jobs: saved atomically, with an earlier check of the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def require_writable(path: Path) -> None:
-    """Check that a picture can be saved as `path`, before hours go into making it.
+    """Check that a picture can be saved as `path`, before its job is submitted.
 
     Raises:
         CannotSave: The folder is missing or not writable, or `path` is a folder.
@@ -35,7 +35,7 @@ def require_writable(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder that files will go to, before hours go into making them.
+    """Create the folder for files, before their job is submitted.
 
     Raises:
         CannotSave: The folder cannot be created or written.
@@ -48,7 +48,7 @@ def make_folder(folder: Path) -> None:
 
 
 def safe_file_name(name: str) -> str:
-    """Return the last part of a name from the server: never a path elsewhere."""
+    """Return the last part of a name from the server, which is no path."""
     file_name = Path(name).name
     if not file_name or file_name == "..":
         raise CannotSave(f"cannot save {name!r}: it is not the name of a file")
@@ -68,7 +68,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as target:
             yield target
-        temporary.chmod(0o644)  # mkstemp is stricter than a picture needs
+        temporary.chmod(0o644)  # mkstemp allows only the owner to read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -80,10 +80,10 @@ async def save_download(
     path: Path,
     query: Mapping[str, str | None] | None = None,
 ) -> Path:
-    """Download a file; `path` never holds half of it.
+    """Download a file; the file at `path` is always complete.
 
     Raises:
-        CannotSave: The file system refuses it.
+        CannotSave: The file cannot be written.
     """
     require_writable(path)
     try:
@@ -95,7 +95,7 @@ async def save_download(
 
 
 class DownloadCalls:
-    """Downloads of the jobs of one server.
+    """Calls that download from the jobs of one server.
 
     Args:
         transport: Transport that sends the requests.
@@ -112,7 +112,7 @@ class DownloadCalls:
         *,
         format_name: str | None = None,
     ) -> Path:
-        """Save the finished picture; `path` never holds half of one.
+        """Save the finished picture; the file at `path` is always complete.
 
         Args:
             job_id: Full id of the job.
@@ -120,7 +120,7 @@ class DownloadCalls:
             format_name: png, jpeg, tiff or webp; default: the format of the job.
 
         Raises:
-            CannotSave: The file system refuses it.
+            CannotSave: The file cannot be written.
         """
         query = {"format": format_name}
         return await self._save(job_path(job_id, "result"), Path(path), query)
@@ -144,10 +144,10 @@ class DownloadCalls:
     async def download_outputs(
         self, job: Job, folder: str | os.PathLike[str]
     ) -> Sequence[Path]:
-        """Save all files of a job into a folder, which is created if it is missing.
+        """Save all files of a job into a folder, which is created if necessary.
 
         Raises:
-            CannotSave: The file system refuses it.
+            CannotSave: The file cannot be written.
         """
         make_folder(folder := Path(folder))
         return [
@@ -189,7 +189,7 @@ class DownloadCalls:
     async def _write(
         self, url: str, target: BinaryIO, query: Mapping[str, str | None] | None = None
     ) -> None:
-        with tempfile.TemporaryFile() as whole:  # a pipe cannot be written twice
+        with tempfile.TemporaryFile() as whole:  # a retry cannot write to a pipe again
             await self._transport.download(url, whole, query=query)
             whole.seek(0)
             shutil.copyfileobj(whole, target)

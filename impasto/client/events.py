@@ -1,4 +1,4 @@
-"""Event streams, read on after a lost connection where their last event was."""
+"""Event streams, which continue after a lost connection at their last event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RETRIES = 8  # a server that restarts is back within about 20 s
 async def read_events(
     transport: Transport, path: str, query: Mapping[str, object], after: int | None
 ) -> AsyncGenerator[Event, None]:
-    """Yield the events of a stream; that of one job ends with the job.
+    """Yield the events of a stream; a stream of one job ends with the job.
 
     A connection that breaks before its first event is followed by one that begins now;
     after that, no event of the log is missed.
@@ -33,18 +33,18 @@ async def read_events(
     Args:
         transport: Transport that sends the requests.
         path: Path of the stream.
-        query: Query of the address; members that are None are left out.
-        after: Number of the last event that the caller has, or None to begin now.
+        query: Query of the URL; None members are omitted.
+        after: Number of the last received event, or None to begin now.
 
     Raises:
-        ServerUnreachable: The connection was lost, and there was no other for 20 s.
+        ServerUnreachable: The connection was lost for more than 20 s.
         Unauthenticated: The API key was revoked, or has expired.
     """
     last_id, tries = None if after is None else str(after), 0
     while True:
         try:
             async with transport.open_events(path, query, last_id) as messages:
-                if messages is None:  # the job has ended, and all was read
+                if messages is None:  # the job has ended, and all events were read
                     return
                 async for message in messages:
                     event = _parse_event(message)
@@ -64,7 +64,7 @@ async def read_events(
 
 
 def _parse_event(message: httpx2.ServerSentEvent) -> Event:
-    """Parse an event; raise the problem that one is.
+    """Parse an event; raise the error of a problem.
 
     Raises:
         ApiError: The server ends the stream for this reason.

@@ -1,4 +1,4 @@
-"""File name extensions of pictures, and the formats of the server they stand for."""
+"""File name extensions of pictures, and their formats on the server."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _DEFAULT_FORMAT: FormatName = "png"
 
 
 def with_format(params: StyleParams, path: Path) -> StyleParams:
-    """Add the format that the extension of `path` stands for, unless params has one.
+    """Add the format of the extension of `path`, unless params has a format.
 
     Nothing is added for the server's default format, or a path without extension.
 
     Raises:
-        CannotSave: It is the extension of no format, and params has none.
+        CannotSave: No format has this extension, and params has no format.
     """
     if "format" in params:
         return params
@@ -39,10 +39,10 @@ def with_format(params: StyleParams, path: Path) -> StyleParams:
 
 
 def format_of(path: Path) -> FormatName | None:
-    """Return the format that the extension of `path` stands for; None without one.
+    """Return the format of the extension of `path`; None without an extension.
 
     Raises:
-        CannotSave: It is the extension of no format.
+        CannotSave: No format has this extension.
     """
     extension = path.suffix.lower()
     if extension and extension not in _FORMATS:
@@ -55,17 +55,17 @@ def require_jpeg_name(path: Path) -> None:
     """Check that a preview, which is JPEG, may have this name.
 
     Raises:
-        CannotSave: Its extension is that of another format, or of none.
+        CannotSave: The extension is not that of JPEG.
     """
     if format_of(path) not in {None, "jpeg"}:
         raise CannotSave(f"cannot save {path}: previews are JPEG")
 
 
 def require_folder_name(path: Path) -> None:
-    """Check that a folder to be created is not named like a picture.
+    """Check that the name of a new folder is not that of a picture.
 
     Raises:
-        CannotSave: It is.
+        CannotSave: The name has the extension of a picture.
     """
     if path.suffix.lower() in _FORMATS and not path.is_dir():
         raise CannotSave(f"cannot save {path}: it is to be the folder of all previews")

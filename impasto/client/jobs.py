@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     )
     from impasto.client.uploads import Picture, Styles
 
-_WAIT_POLL_SECONDS = 5  # between two polls where no progress is shown
+_WAIT_POLL_SECONDS = 5  # between two polls without a display of progress
 _PAGE_SIZE = 100
 
 
 class JobCalls(DownloadCalls):
-    """The jobs of one server.
+    """Calls about the jobs of one server.
 
     Args:
         transport: Transport that sends the requests.
@@ -67,20 +67,20 @@ class JobCalls(DownloadCalls):
         options: JobOptions | None = None,
         segments: Sequence[Segment] = (),
     ) -> Job:
-        """Upload the pictures and queue a job; retries never queue it twice.
+        """Upload the pictures and queue a job; a retry does not queue it twice.
 
         Args:
-            content: The photo: a path, bytes, or a file that is open for reading.
-            styles: One to eight style images; as `StyleImage` with masks or weights.
+            content: Photo: a path, bytes, or a file that is open for reading.
+            styles: One to eight style images; `StyleImage` adds masks or weights.
             params: Fields of StyleParams; the server has a default for each.
             name: Name of the job, for people.
-            tags: Words to find the job by.
-            metadata: Values of your own, returned with the job.
+            tags: Tags to find the job by.
+            metadata: Your own texts, returned with the job.
             init_image: Picture to start from, with params `{"init": "image"}`.
             content_labels: Label map of the photo, with labels of style images.
             options: Job options: priority, max_attempts, keep_every, start_deadline,
                 cancel_after, reuse.
-            segments: Changes planned for mid-run, in their order, such as
+            segments: Changes planned for the run, in order, such as
                 `{"from_iteration": 120, "changes": {"style_weight": 20}}`.
         """
         pictures = style_images(styles)
@@ -104,16 +104,16 @@ class JobCalls(DownloadCalls):
         options: JobOptions | None = None,
         segments: Sequence[Segment] = (),
     ) -> Estimate:
-        """Estimate how long such a job would take; nothing is queued.
+        """Estimate the duration and start of a job, without queuing it.
 
         Args:
-            content: The photo, as for `submit`.
+            content: Photo, as for `submit`.
             styles: One to eight style images, as for `submit`.
             params: Fields of StyleParams, as for `submit`.
             init_image: Picture to start from, as for `submit`.
             content_labels: Label map of the photo, as for `submit`.
-            options: Job options, as for `submit`; of them, the priority counts.
-            segments: Changes planned for mid-run, as for `submit`.
+            options: Job options, as for `submit`; only the priority is used.
+            segments: Changes planned for the run, as for `submit`.
         """
         pictures = style_images(styles)
         fields = form_fields(
@@ -125,10 +125,10 @@ class JobCalls(DownloadCalls):
 
     @call
     async def submit_stored(self, body: Mapping[str, object]) -> Job:
-        """Queue a job of assets that the server has; retries never queue it twice.
+        """Queue a job of stored assets; a retry does not queue it twice.
 
         Args:
-            body: JSON body: `params` with asset ids, and the job options beside it.
+            body: JSON body: `params` with asset ids, and the job options.
         """
         return self._parse(await self._transport.post_idempotent("/v1/jobs", json=body))
 
@@ -143,15 +143,14 @@ class JobCalls(DownloadCalls):
         metadata: Mapping[str, str] | None = None,
         options: JobOptions | None = None,
     ) -> Job:
-        """Queue an exploration of a network's layers; retries never queue it twice.
+        """Queue an exploration of a network's layers; a retry does not queue it twice.
 
         Args:
-            pictures: At least nine distinct pictures, or none for those that the
-                server ships.
+            pictures: At least nine distinct pictures, or none for the shipped photos.
             params: Fields of ExploreParams; the server has a default for each.
             name: Name of the job, for people.
-            tags: Words to find the job by.
-            metadata: Values of your own, returned with the job.
+            tags: Tags to find the job by.
+            metadata: Your own texts, returned with the job.
             options: Job options, as for `submit`, without `keep_every`.
         """
         about = {"name": name, "tags": list(tags), "metadata": metadata}
@@ -173,12 +172,12 @@ class JobCalls(DownloadCalls):
 
     @call
     async def get(self, job_id: str) -> Job:
-        """Return the job as it is now."""
+        """Return the current job."""
         return self._parse(await self._transport.get(job_path(job_id)))
 
     @call
     async def manifest(self, job_id: str) -> dict[str, Any]:
-        """Return the manifest of a job: all that is needed to reproduce its picture."""
+        """Return the manifest of a job: everything needed to reproduce its picture."""
         return await self._read(job_id, "manifest")
 
     @call
@@ -192,8 +191,8 @@ class JobCalls(DownloadCalls):
         """Return a page of jobs, newest first.
 
         Args:
-            limit: Maximum jobs of the page.
-            cursor: `next_cursor` of the page before.
+            limit: Maximum number of jobs.
+            cursor: `next_cursor` of the previous page.
             **filters: state, kind, tag, parent_id, q (words of the name),
                 created_after, created_before; a list means several.
         """
@@ -214,18 +213,18 @@ class JobCalls(DownloadCalls):
 
         Args:
             job_id: Full id of the job.
-            cancel: Whether to cancel it first if it has not ended. It is then deleted
-                once its worker has released it, which takes some seconds.
+            cancel: True to cancel a job that has not ended first. The job is then
+                deleted after its worker has released it, which takes some seconds.
 
         Returns:
-            Whether it is gone; False while its worker has yet to release it.
+            True if the job was deleted; False while its worker holds it.
         """
         if cancel:
             path = job_path(job_id, "cancel")
             try:
                 answer = await self._transport.post(path, json={"purge": True})
             except InvalidState:
-                pass  # it has ended
+                pass  # the job has ended
             else:
                 return answer.status_code == HTTPStatus.NO_CONTENT
         await self._transport.delete(job_path(job_id))
@@ -242,12 +241,12 @@ class JobCalls(DownloadCalls):
     async def events(
         self, job_id: str, *, after: int | None = None
     ) -> AsyncGenerator[Event, None]:
-        """Yield the events of a job as they happen, until it has ended.
+        """Yield new events of a job, until it has ended.
 
         Args:
             job_id: Full id of the job.
-            after: Number in the log of the last event that you have, or None to begin
-                with a snapshot of the job.
+            after: Number of the last event that you received, or None to begin with a
+                snapshot of the job.
         """
         path = job_path(job_id, "events")
         async for event in read_events(self._transport, path, {}, after):
@@ -262,10 +261,10 @@ class JobCalls(DownloadCalls):
 
     @call
     async def promote(self, job_id: str, iteration: int) -> Job | Asset:
-        """Make a picture of an iteration that has a preview.
+        """Render an iteration in full size, or store its preview as an asset.
 
         Returns:
-            A new job that renders its checkpoint in full size; without a checkpoint,
+            New job that renders the checkpoint of the iteration; without a checkpoint,
             its preview as an asset.
         """
         path = job_path(job_id, "frames", str(int(iteration)), "promote")
@@ -289,12 +288,12 @@ class JobCalls(DownloadCalls):
 
     @call
     async def cancel(self, job_id: str) -> Job:
-        """Request that a job stops for good; safe to repeat."""
+        """Request the cancellation of a job; may be repeated."""
         return await self._request_action(job_id, "cancel")
 
     @call
     async def pause(self, job_id: str) -> Job:
-        """Request that a job frees its device, and keeps its progress."""
+        """Request that a job pauses: it frees its device and keeps its progress."""
         return await self._request_action(job_id, "pause")
 
     @call
@@ -304,7 +303,7 @@ class JobCalls(DownloadCalls):
 
     @call
     async def finish(self, job_id: str) -> Job:
-        """Request that a job stops now, and keeps its picture as it is."""
+        """Request that a job finishes now, with its current picture."""
         return await self._request_action(job_id, "finish")
 
     @call
@@ -315,8 +314,9 @@ class JobCalls(DownloadCalls):
 
         Args:
             job_id: Full id of the job.
-            changes: New values; None removes one.
-            revision: Revision that was read; needed for weights and iterations.
+            changes: New values; None removes a value.
+            revision: Revision of the job that was read; required for weights and
+                iterations.
         """
         headers = {} if revision is None else {"If-Match": f'"{revision}"'}
         return self._parse(
@@ -325,7 +325,7 @@ class JobCalls(DownloadCalls):
 
     @call
     async def extend(self, job_id: str, iterations: int) -> Job:
-        """Queue a new job with more iterations; retries never queue it twice."""
+        """Queue a new job with more iterations; a retry does not queue it twice."""
         body = {"iterations": iterations}
         return self._parse(
             await self._transport.post_idempotent(job_path(job_id, "extend"), json=body)
@@ -339,7 +339,7 @@ class JobCalls(DownloadCalls):
         params: Changes | None = None,
         name: str | None = None,
     ) -> Job:
-        """Queue a new job from a checkpoint; retries never queue it twice."""
+        """Queue a new job from a checkpoint; a retry does not queue it twice."""
         body = {"from": {"iteration": iteration}, "params": params or {}, "name": name}
         return self._parse(
             await self._transport.post_idempotent(job_path(job_id, "fork"), json=body)
@@ -347,7 +347,7 @@ class JobCalls(DownloadCalls):
 
     @call
     async def retry(self, job_id: str, *, from_start: bool = False) -> Job:
-        """Queue a new job that repeats an ended one; retries never queue it twice."""
+        """Queue a new job that repeats an ended one; a retry queues it only once."""
         body = {"from": "start" if from_start else "checkpoint"}
         return self._parse(
             await self._transport.post_idempotent(job_path(job_id, "retry"), json=body)
@@ -361,12 +361,12 @@ class JobCalls(DownloadCalls):
     async def watch(
         self, job_id: str, *, longest_pause_seconds: int = 1
     ) -> AsyncGenerator[Job, None]:
-        """Yield the job now and after each change, until it is over.
+        """Yield the job now and after each change, until it has ended.
 
         Args:
             job_id: Full id of the job.
-            longest_pause_seconds: Longest time between two polls; a new state is seen
-                at once where the server supports long polls.
+            longest_pause_seconds: Maximum seconds between two polls. With long polls, a
+                new state is yielded at once.
         """
         poller = JobPoller(self._transport, job_id, self._parse, longest_pause_seconds)
         job: Job | None = None
@@ -377,10 +377,10 @@ class JobCalls(DownloadCalls):
 
     @call
     async def wait(self, job_id: str, *, timeout_seconds: float = math.inf) -> Job:
-        """Return the job once it is over, however it ended.
+        """Return the job after its end, in any final state.
 
         Raises:
-            WaitTimeout: The job is not over yet; it goes on.
+            WaitTimeout: The job has not ended yet; it continues.
         """
         clock = self._transport.clock
         deadline = clock() + timeout_seconds
@@ -400,8 +400,8 @@ class JobCalls(DownloadCalls):
 
 
 class Jobs(JobCalls, Blocking):
-    """The jobs of one server, for blocking code."""
+    """Jobs of one server, for blocking code."""
 
 
 class AsyncJobs(JobCalls, Awaited):
-    """The jobs of one server, for asyncio."""
+    """Jobs of one server, for asyncio."""

@@ -1,4 +1,4 @@
-"""API keys: who may use a farm, and how much."""
+"""API keys of the farm: create, list and revoke."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAGE_SIZE = 100
 
 
 class KeyCalls:
-    """API keys of one server; they need a key with the scope `keys` or `admin`.
+    """Calls about API keys, which need a key with the scope `keys` or `admin`.
 
     Args:
         transport: Transport that sends the requests.
@@ -32,7 +32,7 @@ class KeyCalls:
     async def create(
         self, name: str | None = None, **options: Unpack[KeyOptions]
     ) -> Key:
-        """Create a key. Its `secret` is in this answer only; it is never sent again.
+        """Create a key; only this response has its `secret`.
 
         Args:
             name: Name of the key, for people.
@@ -52,8 +52,8 @@ class KeyCalls:
         """Return a page of keys.
 
         Args:
-            limit: Maximum keys of the page.
-            cursor: `next_cursor` of the page before.
+            limit: Maximum number of keys.
+            cursor: `next_cursor` of the previous page.
         """
         query = {"limit": limit, "cursor": cursor}
         return parse_model(KeyPage, await self._transport.get("/v1/keys", query=query))

@@ -1,7 +1,7 @@
 """Models of the API's JSON objects, parsed with tolerance for newer servers.
 
-Unknown fields are kept, unknown states are plain text, and a missing field is None.
-Plain dataclasses: Pydantic would take each command 100 ms to load.
+Unknown fields are kept, unknown states are plain text, and a missing field is None. The
+models are plain dataclasses, since Pydantic takes 100 ms to load.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ApiModel:
 
     Attributes:
         parsers: Functions that parse the JSON of fields that are not plain values.
-        raw: JSON object itself, with the fields that this version does not know.
+        raw: JSON object, with fields that are unknown to this version.
     """
 
     parsers: ClassVar[Mapping[str, Parser]] = {}
@@ -60,7 +60,7 @@ class ApiModel:
             raise ValueError(f"not a {cls.__name__}: {error}") from error
 
     def as_json(self, indent: int | None = None) -> str:
-        """Return the JSON object as the server sent it, also unknown fields."""
+        """Return the JSON object from the server, with unknown fields."""
         return json.dumps(self.raw, indent=indent, ensure_ascii=False)
 
 
@@ -118,7 +118,7 @@ class Queue(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(ApiModel):
-    """Finished picture, or another file that a job has made."""
+    """Result of a job, or another file that it has produced."""
 
     url: str
     name: str | None = None
@@ -131,7 +131,7 @@ class Output(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError(ApiModel):
-    """Error that a job failed with."""
+    """Error of a failed job."""
 
     code: str = "unknown"
     message: str = ""
@@ -141,7 +141,7 @@ class JobError(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent(ApiModel):
-    """Job that a fork, an extension or a retry goes on from."""
+    """Job that a fork, an extension or a retry continues."""
 
     job_id: str
     iteration: int | None = None
@@ -159,7 +159,7 @@ class Worker(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(ApiModel):
-    """Job, as the server sent it last. Notebooks show it as its picture.
+    """Job from the last response of the server; notebooks show its picture.
 
     Attributes:
         read_picture: Function that reads a JPEG of the server, by its path.
@@ -225,13 +225,13 @@ class Job(ApiModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether the job has ended, also in a state unknown to this version."""
+        """Return whether the job has ended, even in a state unknown to this version."""
         return self.state in _TERMINAL_STATES or self.finished_at is not None
 
     def _repr_mimebundle_(self, **_formats: object) -> dict[str, str]:
         """Return the text for a notebook, and the picture or its latest preview.
 
-        IPython calls it with the formats that it would like to have.
+        IPython calls it with the preferred formats.
         """
         shown = {"text/plain": repr(self)}
         path = self.preview and self.preview.get("url")
@@ -243,7 +243,7 @@ class Job(ApiModel):
 
     @override
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Job], tuple[Any]]:
-        """Pickle the job alone: its reader has the API key."""
+        """Pickle the job without `read_picture`, which has the API key."""
         return Job.from_json, (self.raw,)
 
 
@@ -277,7 +277,7 @@ class AssetPage(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key(ApiModel):
-    """API key; only the answer that creates it has its secret."""
+    """API key; only the response that creates it has its secret."""
 
     parsers: ClassVar[Mapping[str, Parser]] = _TIMES
 
@@ -310,8 +310,8 @@ class Event:
 
     Attributes:
         kind: Kind of event: snapshot, log, state, progress, preview, output, end, ...
-        data: Its members; of a snapshot, the whole job.
-        id: Number in the log of the last event that has one, to go on from.
+        data: Members of the event; for a snapshot, the whole job.
+        id: Number of the last event in the log, to continue from.
     """
 
     kind: str
@@ -357,7 +357,7 @@ class WorkerEstimate(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EqualJob(ApiModel):
-    """Job that did, or does, the same work."""
+    """Job with the same work."""
 
     id: str
     state: str = ""

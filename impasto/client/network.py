@@ -1,6 +1,6 @@
-"""The two networks below all calls: one blocks, one is awaited.
+"""Networks of the calls: a blocking one, and one for asyncio.
 
-Both are thin: whatever is decided about requests and responses is in `transport.py`.
+Both only send and receive; `transport.py` has all decisions on requests and responses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class BlockingNetwork:
-    """Network whose coroutines block, and are never suspended.
+    """Blocking network; its coroutines are never suspended.
 
     Args:
         http: HTTP client with the base URL and the API key.
@@ -40,7 +40,7 @@ class BlockingNetwork:
 
     @asynccontextmanager
     async def open(self, path: str, **content: Any) -> AsyncIterator[httpx2.Response]:
-        """Send a GET whose response is read piece by piece, if it is a success."""
+        """Send a GET request; a successful response is read in pieces."""
         with self._http.stream("GET", path, **content) as response:
             if response.is_error:
                 response.read()
@@ -89,7 +89,7 @@ class AsyncNetwork:
 
     @asynccontextmanager
     async def open(self, path: str, **content: Any) -> AsyncIterator[httpx2.Response]:
-        """Send a GET whose response is read piece by piece, if it is a success."""
+        """Send a GET request; a successful response is read in pieces."""
         async with self._http.stream("GET", path, **content) as response:
             if response.is_error:
                 await response.aread()

@@ -20,14 +20,14 @@ _POLL_RETRIES = 8  # a server that restarts is back within about 20 s
 
 
 class JobPoller:
-    """Polls one job.
+    """Poller of one job.
 
     Args:
         transport: Transport that sends the requests.
         job_id: Full id of the job.
         parse_job: Function that parses a job from a response.
-        interval_seconds: Longest time between two polls, in whole seconds; a long poll
-            returns a new state at once. Without long polls the server may ask for a
+        interval_seconds: Maximum time between two polls, in whole seconds. A long poll
+            returns a new state at once. Without long polls the server may request a
             shorter time.
         deadline: Time of the transport's clock for the last poll.
     """
@@ -47,7 +47,7 @@ class JobPoller:
         self._latest: tuple[httpx2.Response, Job] | None = None
 
     async def read(self) -> Job:
-        """Return the job, the first time at once; the same object without a change."""
+        """Return the job, at once in the first call, later after a change or a wait."""
         if self._latest is None:
             response = await self._transport.get(self._path, deadline=self._deadline)
         else:
@@ -58,7 +58,7 @@ class JobPoller:
 
     async def _poll(self, latest: httpx2.Response) -> httpx2.Response:
         left = max(0.0, self._deadline - self._transport.clock())
-        if left < 1:  # less than a long poll can wait
+        if left < 1:  # shorter than a long poll
             await self._transport.sleep(left)
             return await self._get(latest, {})
         interval_seconds = int(min(self._interval_seconds, left))
@@ -72,7 +72,7 @@ class JobPoller:
         due_at = self._transport.clock() + interval_seconds
         try:
             response = await self._get(latest, prefer)
-        except TooManyStreams:  # a short poll is answered all the same
+        except TooManyStreams:  # short polls are still possible
             return await self._short_poll(latest, interval_seconds)
         self._supports_long_poll = "Preference-Applied" in response.headers
         # A server that is shutting down answers long polls at once. `sleep` is called

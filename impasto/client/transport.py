@@ -1,4 +1,4 @@
-"""HTTP requests with retries and backoff, and problem responses as typed errors."""
+"""HTTP requests with retries and backoff; problem responses become typed errors."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound="ApiModel")
 
-TIMEOUT_SECONDS = 30.0  # without a byte from the server
+TIMEOUT_SECONDS = 30.0  # maximum time without a byte from the server
 
 _RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _IDEMPOTENT_RETRIES = 3
 _FIRST_BACKOFF_SECONDS = 0.25
 _MAX_BACKOFF_SECONDS = 5.0
-_MAX_RETRY_AFTER_SECONDS = 60.0  # if the server asks for more, the request fails
-_GRACE_SECONDS = 5.0  # for a request that is on its way at a deadline
+_MAX_RETRY_AFTER_SECONDS = 60.0  # a longer Retry-After fails the request
+_GRACE_SECONDS = 5.0  # for a running request at the deadline
 _LASTING_CODES = frozenset({"storage-full"})
-_RESOURCES = {  # folder in addresses, beginning of ids
+_RESOURCES = {  # folder in URLs, prefix of ids
     "a job": ("/v1/jobs", "job_"),
     "an asset": ("/v1/assets", "ast_"),
     "a key": ("/v1/keys", "key_"),
 }
-_ID = re.compile(r"[a-z]+_[0-9A-Za-z]+")  # nothing that a URL would have to quote
+_ID = re.compile(r"[a-z]+_[0-9A-Za-z]+")  # without characters that URLs quote
 
 
 class Transport:
-    """Sends requests to one server, with retries.
+    """Transport of requests to one server, with retries.
 
     Args:
-        network: Way to the server.
-        read_picture: Function that blocks until it has a JPEG of the server, by its
-            path; None where there is none. Notebooks show jobs with it.
+        network: Network to the server.
+        read_picture: Blocking function that returns a JPEG of the server by its path,
+            or None. Notebooks use it to show jobs.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class Transport:
         retries: int = 2,
         deadline: float = math.inf,
     ) -> httpx2.Response:
-        """Send a GET; it changes nothing on the server, so it may be repeated.
+        """Send a GET request, with retries.
 
         Args:
             path: Path on the server.
-            query: Query of the address; members that are None are left out.
+            query: Query of the URL; None members are omitted.
             headers: Headers of the request.
-            retries: Maximum retries.
-            deadline: Time of the clock from which on nothing is repeated. A server that
-                does not answer is waited for a little longer.
+            retries: Maximum number of retries.
+            deadline: Time of the clock after which nothing is retried. A running
+                request may take a little longer.
         """
         request: dict[str, Any] = {"params": without_none(query), "headers": headers}
         if deadline < math.inf:
@@ -94,10 +94,10 @@ class Transport:
     async def get_json(
         self, path: str, *, query: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send a GET, and return the JSON object of its response.
+        """Send a GET request, and return the JSON object of its response.
 
         Raises:
-            ServerUnreachable: The other side is not an Impasto server.
+            ServerUnreachable: The address is not an Impasto server.
         """
         response = await self.get(path, query=query)
         if not (body := _json_object(response)):
@@ -105,7 +105,7 @@ class Transport:
         return body
 
     async def is_success(self, path: str, timeout_seconds: float) -> bool:
-        """Whether a GET succeeds just now, without retries."""
+        """Return whether a GET request succeeds now, without retries."""
         try:
             response = await self._network.send("GET", path, timeout=timeout_seconds)
         except httpx2.TransportError:
@@ -115,14 +115,14 @@ class Transport:
     async def post(
         self, path: str, *, retries: int = 0, **content: Any
     ) -> httpx2.Response:
-        """Send a POST; the caller allows retries only if it is safe to repeat."""
+        """Send a POST request; only repeatable requests may have retries."""
         return await self._send("POST", path, retries, **content)
 
     async def post_idempotent(self, path: str, **content: Any) -> httpx2.Response:
-        """Send a POST that creates something once, however often it is repeated.
+        """Send a POST request that creates an object once, even if it is retried.
 
-        The server recognizes a repeated request by its `Idempotency-Key`, and answers
-        it as before.
+        The server recognizes a repeated request by its `Idempotency-Key`, and sends the
+        first response again.
         """
         headers = {"Idempotency-Key": str(uuid4())}
         return await self._send(
@@ -130,11 +130,11 @@ class Transport:
         )
 
     async def patch(self, path: str, **content: Any) -> httpx2.Response:
-        """Send a PATCH; it is never repeated."""
+        """Send a PATCH request, without retries."""
         return await self._send("PATCH", path, retries=0, **content)
 
     async def delete(self, path: str) -> httpx2.Response:
-        """Send a DELETE; a repeated one finds nothing more to delete."""
+        """Send a DELETE request, with retries."""
         response = await self._send("DELETE", path, retries=0)
         if response.status_code != HTTPStatus.NO_CONTENT:
             raise ServerUnreachable(f"{response.url} does not answer as Impasto does")
@@ -165,15 +165,15 @@ class Transport:
     async def open_events(
         self, path: str, query: Mapping[str, Any], last_id: str | None
     ) -> AsyncIterator[AsyncIterator[httpx2.ServerSentEvent] | None]:
-        """Open an event stream; None if the job has ended and the caller has it all.
+        """Open an event stream; None if the job has ended and all events were received.
 
         Args:
             path: Path of the stream.
-            query: Query of the address; members that are None are left out.
-            last_id: Id of the last event that the caller has, or None to begin now.
+            query: Query of the URL; None members are omitted.
+            last_id: Id of the last received event, or None to begin now.
 
         Raises:
-            ServerUnreachable: There is no connection, or it was lost.
+            ServerUnreachable: The connection failed or was lost.
         """
         headers = {"Accept": "text/event-stream"}
         if last_id is not None:
@@ -230,11 +230,11 @@ class Transport:
 
 
 def retry_pause(failure: ImpastoError, tries: int) -> float | None:
-    """Return the seconds to wait before the next try; None: it would not help.
+    """Return the seconds to wait before a retry; None if a retry cannot help.
 
     Args:
-        failure: Error of the last try.
-        tries: Retries so far.
+        failure: Error of the last attempt.
+        tries: Number of retries so far.
     """
     asked = 0.0
     if isinstance(failure, ApiError):
@@ -247,7 +247,7 @@ def retry_pause(failure: ImpastoError, tries: int) -> float | None:
 
 
 def _is_retryable(error: ApiError) -> bool:
-    """Whether the same request may succeed soon, without a person's help."""
+    """Return whether the same request may succeed soon."""
     if error.code == "idempotency-in-progress":
         return True
     lasting = (
@@ -263,19 +263,19 @@ def _backoff_seconds(tries: int) -> float:
 
 
 def job_path(job_id: str, *rest: str) -> str:
-    """Return the path of a job, or of what is below it.
+    """Return the path of a job, or of a resource below it.
 
     Raises:
-        InvalidId: The text is not the id of a job, and could lead elsewhere.
+        InvalidId: The text is not the id of a job.
     """
     return resource_path("a job", job_id, *rest)
 
 
 def resource_path(kind: str, resource_id: str, *rest: str) -> str:
-    """Return the path of a job, an asset or a key, or of what is below it.
+    """Return the path of a job, an asset or a key, or of a resource below it.
 
     Raises:
-        InvalidId: The text is no id of this kind, and could lead elsewhere.
+        InvalidId: The text is no id of this kind.
     """
     folder, prefix = _RESOURCES[kind]
     if not (resource_id.startswith(prefix) and _ID.fullmatch(resource_id)):
@@ -289,7 +289,8 @@ async def each_item(
     """Yield the items of all pages.
 
     Args:
-        read_page: Coroutine function that reads the page of a `cursor`, or the first.
+        read_page: Coroutine function that reads the page of a `cursor`, or the first
+            page.
     """
     cursor: str | None = None
     while True:
@@ -301,7 +302,7 @@ async def each_item(
 
 
 def without_none(query: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the members of a query that are given."""
+    """Return the members of a query that are not None."""
     return {name: value for name, value in (query or {}).items() if value is not None}
 
 
@@ -309,7 +310,7 @@ def parse_model(model: type[ModelT], response: httpx2.Response) -> ModelT:
     """Parse the JSON object of a response.
 
     Raises:
-        ServerUnreachable: The other side is not an Impasto server.
+        ServerUnreachable: The address is not an Impasto server.
     """
     try:
         return model.from_json(response.json())
@@ -320,7 +321,7 @@ def parse_model(model: type[ModelT], response: httpx2.Response) -> ModelT:
 
 
 def retry_after_seconds(response: httpx2.Response) -> float | None:
-    """Return the seconds of `Retry-After`, or None without a number there."""
+    """Return the seconds of `Retry-After`, or None without a number."""
     try:
         return max(0.0, float(response.headers.get("Retry-After", "")))
     except ValueError:
@@ -328,7 +329,7 @@ def retry_after_seconds(response: httpx2.Response) -> float | None:
 
 
 def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
-    """Return the response of a success; raise the error of a problem.
+    """Return a successful response, or raise the error of a problem.
 
     Raises:
         ApiError: The server refused the request.
@@ -340,7 +341,7 @@ def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
 
 
 def parse_problem(response: httpx2.Response) -> Problem:
-    """Parse a problem, also from the response of a proxy without problem+json."""
+    """Parse a problem, also from a response of a proxy without problem+json."""
     body = _json_object(response)
     fallback = f"the server answered {response.status_code} {response.reason_phrase}"
     return Problem(

@@ -19,16 +19,16 @@ Picture = str | os.PathLike[str] | bytes | BinaryIO
 
 @dataclass(frozen=True, slots=True)
 class StyleImage:
-    """Picture that a job takes its style from, with masks.
+    """Style image of a job, with masks.
 
     Attributes:
-        picture: The picture.
-        mask: Picture of the photo's shape, bright where the style goes; None for
-            everywhere that the masks of other style images leave.
+        picture: Style image: a path, bytes, or an open file.
+        mask: Picture of the photo's shape, bright where the style is applied; None for
+            the area without masks of other style images.
         region: Picture of the style image's shape, bright where the style is taken
             from; None for all of it.
-        labels: Label map of the style image, of its shape; None for no labels.
-        weight: Share of this style beside the others.
+        labels: Label map of the style image, of the same shape; None for no labels.
+        weight: Share of this style among all styles.
     """
 
     picture: Picture
@@ -39,7 +39,7 @@ class StyleImage:
 
 
 def style_images(styles: Styles) -> list[StyleImage]:
-    """Return the style images, of which the caller may have given one alone."""
+    """Return the style images as a list; the caller may give a single one."""
     several: Sequence[Picture | StyleImage]
     if isinstance(styles, Sequence) and not isinstance(styles, str | bytes):
         several = styles
@@ -62,7 +62,7 @@ def form_fields(
 
 
 def without_empty(options: Mapping[str, object]) -> dict[str, object]:
-    """Return the options that say something."""
+    """Return the options that are not empty."""
     return {
         name: value
         for name, value in options.items()
@@ -73,7 +73,7 @@ def without_empty(options: Mapping[str, object]) -> dict[str, object]:
 def with_weights(
     params: Mapping[str, object] | None, styles: Sequence[StyleImage]
 ) -> dict[str, object]:
-    """Add the weights of the style images, if they are not all alike."""
+    """Add the weights of the style images, if they differ."""
     weights = [{"weight": style.weight} for style in styles]
     alike = all(style.weight == 1 for style in styles)
     return ({} if alike else {"styles": weights}) | dict(params or {})
@@ -101,7 +101,7 @@ def form_files(
     return [(field, picture) for field, picture in files if picture is not None]
 
 
-# One to eight style images; one alone needs no list.
+# One to eight style images, or a single one without a list.
 Styles = Picture | StyleImage | Sequence[Picture | StyleImage]
 
 
@@ -111,8 +111,8 @@ def open_files(
 ) -> Iterator[list[tuple[str, tuple[str, BinaryIO | bytes]]]]:
     """Open the files of the form, by field.
 
-    Files that are opened here are closed when the block ends. A file of the caller is
-    read from its place to its end and stays open.
+    Files that this function opens are closed at the end of the block. A file of the
+    caller is read from its position to its end, and stays open.
     """
     with ExitStack() as stack:
         opened: list[tuple[str, tuple[str, BinaryIO | bytes]]] = []
@@ -123,6 +123,6 @@ def open_files(
                 path = Path(picture)
                 file = stack.enter_context(path.open("rb"))
                 opened.append((field, (path.name, file)))
-            else:  # a request that is sent again needs the same bytes
+            else:  # a retry needs the same bytes
                 opened.append((field, (field, picture.read())))
         yield opened

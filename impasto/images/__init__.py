@@ -1,1 +1,1 @@
-"""Pictures on the user's side: embedded recipes, provenance, comparison."""
+"""Pictures on the user's machine: embedded recipes, provenance, comparison."""

@@ -18,9 +18,9 @@ class Comparison:
     """Comparison of a reproduced picture to the original.
 
     Attributes:
-        equal: Whether the files have the same bytes.
-        psnr_db: PSNR of the colors in 8 bits; infinite for equal colors, None where
-            the original is not available or has another size.
+        equal: True if the files have the same bytes.
+        psnr_db: PSNR of the colors in 8 bits; infinite for equal colors, None if the
+            original is not available or has another size.
         reasons: Reasons why the bytes may differ.
     """
 

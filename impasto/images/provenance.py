@@ -1,4 +1,4 @@
-"""Provenance of a picture, from its file or a manifest, and the job that repeats it."""
+"""Provenance of a picture, from its file or a manifest, and a job to reproduce it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_PICTURES = ("init_image", "content_labels")  # that a job may have
+_PICTURES = ("init_image", "content_labels")  # optional pictures of a job
 _STYLE_ROLES = {
     "style": "image",
     "mask": "mask",
@@ -59,8 +59,8 @@ def read_provenance(path: Path) -> PictureProvenance:
     """Read a manifest, or the recipe in a picture.
 
     Raises:
-        NoRecipe: The file is neither.
-        CannotReproduce: The manifest is of a job that has made no picture.
+        NoRecipe: The file is neither a manifest nor a picture with a recipe.
+        CannotReproduce: The job of the manifest has no picture.
     """
     data = path.read_bytes()
     if not data.lstrip().startswith(b"{"):
@@ -82,14 +82,14 @@ def read_provenance(path: Path) -> PictureProvenance:
 def reproduction_request(
     provenance: PictureProvenance, asset_ids: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the request body of the job that makes the picture again.
+    """Return the request body of the job that reproduces the picture.
 
     Args:
         provenance: Provenance of the picture.
         asset_ids: Ids of the assets of its inputs, by digest.
 
     Raises:
-        CannotReproduce: The job was finished at an iteration where none can end.
+        CannotReproduce: The job was finished at an iteration that cannot be the last.
     """
     refs = {
         role_and_position: {"asset_id": asset_ids[digest]}
@@ -112,7 +112,7 @@ def reproduction_request(
 
 
 def _reproduction_segments(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the segments that have begun, and one that ends the run where it ended."""
+    """Return the segments that have begun, and one for the last iteration."""
     done, params = recipe["iterations"], recipe["params"]
     begun = [item for item in recipe["segments"] if item["from_iteration"] <= done]
     *earlier_scales, (_, last_count) = params["schedule"]

@@ -1,7 +1,7 @@
 """Reader of the recipe in a picture file: PNG, TIFF, JPEG or WebP.
 
-The worker writes it as text `impasto` (PNG), as the image description (TIFF) or as
-the EXIF user comment (JPEG, WebP).
+The worker writes the recipe as text `impasto` (PNG), as the image description (TIFF) or
+as the EXIF user comment (JPEG, WebP).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _COMMENT_CODE = b"ASCII\0\0\0"
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Return the recipe that a picture carries; its pixels are not decoded.
+    """Return the recipe in a picture file, without decoding its pixels.
 
     Raises:
-        NoRecipe: It carries none, or is no picture.
+        NoRecipe: The file has no recipe, or is no picture.
     """
     from PIL import Image  # noqa: PLC0415 - other commands start faster without it
 
@@ -32,7 +32,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         with Image.open(path, formats=_FORMATS) as image:
             recipe = json.loads(_find_text(image) or "null")
     except Exception as error:
-        # Broken files make Pillow raise almost anything.
+        # Pillow raises errors of many classes for damaged files.
         raise NoRecipe(f"no recipe can be read in {path}: {error}") from error
     if isinstance(recipe, dict) and "recipe" in recipe:
         return recipe

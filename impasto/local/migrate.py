@@ -1,4 +1,4 @@
-"""Migration of the farm's database; a SQLite file is backed up before."""
+"""Migration of the farm's database, after a backup of a SQLite file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _EXIT_PENDING = 3  # `python -m shared.commands.migrate --check` exits with it
 _TIMEOUT_SECONDS = 600
-_LINES_SHOWN = 8  # a traceback says what is wrong at its end
-_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")  # with or without its driver
+_LINES_SHOWN = 8  # the end of a traceback has the error
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")  # driver optional
 
 
 def migrate(
@@ -28,10 +28,10 @@ def migrate(
     """Run the pending migrations, if any.
 
     Raises:
-        FarmError: The check or the migration failed; holds the end of the output.
+        FarmError: The check or the migration failed; the message has the output's end.
     """
     path = sqlite_path(home, environment)
-    # Checked first: opening a SQLite file that does not exist creates it.
+    # Checked first, since opening a missing SQLite file creates it.
     database_exists = path is not None and path.exists()
     check = _run_migrate("--check", environment)
     if check.returncode == 0:
@@ -79,7 +79,7 @@ def _run_migrate(
         text=True,
         check=False,
         timeout=_TIMEOUT_SECONDS,
-        start_new_session=True,  # a terminal's Ctrl-C would cut a migration in two
+        start_new_session=True,  # so that Ctrl-C does not interrupt a migration
     )
 
 

@@ -1,8 +1,8 @@
-"""Runs a command that ends when its parent does, even by SIGKILL.
+"""Runner of a command that ends with its parent, even after SIGKILL.
 
 `python -m impasto.local.parent_death PARENT_PID -- COMMAND...`. On Linux the kernel
-sends the signal, and this process is replaced by the command; elsewhere it stays and
-polls whether its parent still runs.
+sends the signal, and the command replaces this process. Elsewhere this process polls
+whether its parent still runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.25
 
 
 def die_with_parent(parent: int, signal_number: int) -> None:
-    """Have the kernel signal this process when its parent thread ends (Linux only).
+    """Ask the kernel to signal this process when its parent thread ends (Linux only).
 
     The setting survives `exec`, not `fork`. If the parent ended before the call, the
     process exits at once.

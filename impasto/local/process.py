@@ -1,4 +1,4 @@
-"""Child process of the farm: ends with its parent, has a process group and a log."""
+"""Child process of the farm, with a process group and a log; ends with its parent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_LOG_BYTES = 10 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """Command of a process, its name, its log, and how long it may take to stop."""
+    """Command of a process, its name, its log, and its maximum time to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -29,11 +29,11 @@ class ProcessSpec:
 
 
 class ChildProcess:
-    """Child process that can be started again after it ended.
+    """Child process that can be restarted after its end.
 
     Args:
         spec: Command and limits of the process.
-        environment: All its environment variables.
+        environment: All environment variables of the process.
     """
 
     def __init__(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ class ChildProcess:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it, from the main thread, whose end makes the kernel stop it."""
+        """Start the process in the main thread, with which the kernel ends it."""
         _rotate(self.spec.log_path)
         end_with_parent = (
             sys.executable,
@@ -68,19 +68,19 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 umask=0o077,
-                start_new_session=True,  # a terminal's Ctrl-C is the parent's to handle
+                start_new_session=True,  # so that only the parent gets Ctrl-C
             )
 
     def exit_code(self) -> int | None:
-        """Return its exit code; None while it runs or before it was started."""
+        """Return the exit code; None while the process runs, or before its start."""
         return self._process.poll() if self._process else None
 
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Return whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Send SIGTERM, and wait for its end up to `stop_seconds`."""
+        """Send SIGTERM, and wait for the end, at most `stop_seconds`."""
         if self._process is None:
             return
         self._process.terminate()
@@ -88,15 +88,15 @@ class ChildProcess:
             self._process.wait(self.spec.stop_seconds)
 
     def kill_group(self) -> None:
-        """Kill it and all other processes of its process group."""
+        """Kill all processes of the process group."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
+        with suppress(ProcessLookupError, PermissionError):  # macOS: only zombies
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def last_lines(self, count: int = 15) -> list[str]:
-        """Return the end of its log, nothing from before its last start."""
+        """Return the last lines of the log since the last start."""
         if not self.spec.log_path.exists():
             return []
         with self.spec.log_path.open(errors="replace") as log:

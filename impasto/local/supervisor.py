@@ -1,4 +1,4 @@
-"""Supervisor of the farm's processes: restarts what ends, within a restart policy."""
+"""Supervisor of the farm's processes, which restarts them within a restart policy."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from impasto.local.process import ChildProcess
 
-RESTART_EXIT_CODE = 75  # EX_TEMPFAIL: a worker asks for a fresh process
+RESTART_EXIT_CODE = 75  # EX_TEMPFAIL: a worker requests a new process
 _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """Limits of restarting a process that fails.
+    """Limits for restarts of a failing process.
 
     Attributes:
         quick_seconds: Run time below which the end of a process is a quick failure.
@@ -41,7 +41,7 @@ class _SupervisedProcess:
         self.process = process
         self.started_at = 0.0
         self.quick_failures = 0
-        self.restart_at: float | None = None  # set once its end has been noticed
+        self.restart_at: float | None = None  # set after its end was detected
 
     def start(self) -> None:
         self.restart_at = None
@@ -50,11 +50,11 @@ class _SupervisedProcess:
 
 
 class FarmSupervisor:
-    """Supervises processes from one thread, which sleeps in `supervise`.
+    """Supervisor of processes, in one thread that sleeps in `supervise`.
 
     Args:
         report: Function that takes a message for people at each restart.
-        restart_policy: Limits of restarting.
+        restart_policy: Limits for restarts.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class FarmSupervisor:
             time.sleep(min(seconds_left, _POLL_SECONDS))
 
     def stop(self) -> None:
-        """Stop all, the last started first; a second Ctrl-C kills them at once."""
+        """Stop all processes, in reverse order; a second Ctrl-C kills them at once."""
         with ExitStack() as cleanup:
             for supervised in self._processes:
                 cleanup.callback(supervised.process.kill_group)
@@ -98,7 +98,7 @@ class FarmSupervisor:
             if time.monotonic() >= supervised.restart_at:
                 supervised.start()
         elif (code := supervised.process.exit_code()) is not None:
-            # Processes that it left behind must not serve beside the next one.
+            # Remaining processes of its group must not run beside the new process.
             supervised.process.kill_group()
             self._plan_restart(supervised, code)
 
@@ -121,7 +121,7 @@ class FarmSupervisor:
 
 
 def describe_exit(code: int) -> str:
-    """Describe how a process ended."""
+    """Return a text about the end of a process."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit {code}"
 
 

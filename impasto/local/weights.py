@@ -18,7 +18,7 @@ _FILE = "vgg16.safetensors"  # of the default network; others are optional
 
 
 def weights_folder(environment: Mapping[str, str]) -> Path:
-    """Return the weights folder, by the same rule as the workers."""
+    """Return the weights folder, by the same rule as workers."""
     folder = environment.get("IMPASTO_WEIGHTS_DIR")
     return Path(folder) if folder else user_cache_path("impasto") / "weights"
 
@@ -37,11 +37,11 @@ def require_weights(environment: Mapping[str, str]) -> None:
 def fetch_missing_weights(
     environment: Mapping[str, str], report: Callable[[str], None]
 ) -> None:
-    """Fetch the weights unless they are there.
+    """Fetch the weights unless they exist.
 
     Raises:
         MissingDependency: The packages that fetch them are not installed.
-        WeightsMissing: The weights could not be fetched; holds the reasons.
+        WeightsMissing: The weights could not be fetched; the message has the reasons.
     """
     try:
         require_weights(environment)

@@ -1,1 +1,1 @@
-"""API keys and the secret that signs cookies, as stored."""
+"""Storage of API keys, and of the secret that signs cookies."""

@@ -1,4 +1,4 @@
-"""API keys: issued once, stored as their SHA-256 only, deleted when revoked."""
+"""API keys: issued, stored only as their SHA-256, and deleted when revoked."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 KEY_PREFIX = "imp_"
-MAX_KEYS_PER_OWNER = 50  # each has rate limits of its own
+MAX_KEYS_PER_OWNER = 50  # limited, since each key has its own rate limits
 LAST_USED_RESOLUTION_SECONDS = 60.0  # precision of `last_used_at`
 
 
 class Scope(StrEnum):
-    """Scope of an API key: what it may do."""
+    """Scope of an API key: its permissions."""
 
     READ = "read"  # read the owner's jobs and pictures
-    WRITE = "write"  # make, steer and delete them
-    KEYS = "keys"  # make, list and revoke the owner's keys
+    WRITE = "write"  # create, steer and delete jobs and pictures
+    KEYS = "keys"  # create, list and revoke the owner's keys
     ADMIN = "admin"  # everything, with the keys of all owners
 
 
@@ -49,12 +49,12 @@ class NewKey:
         owner_id: Owner of the key, or None for a new owner.
         scopes: Scopes of the key.
         expires_in_seconds: Lifetime, or None for no expiry.
-        submits_per_minute: Rate limit of submissions; None: that of the settings; 0: no
-            limit.
+        submits_per_minute: Rate limit of submissions; None for the limit of the
+            settings, 0 for none.
         requests_per_minute: Rate limit of all other requests, likewise.
-        quotas: `max_queued` and `max_running` of its owner, where they change.
-        creator_key_id: Id of the key that issues this one, which must not outlive it;
-            None: no key, or one with the scope `admin`.
+        quotas: New values of `max_queued` and `max_running` of its owner.
+        creator_key_id: Id of the key that issues this key, which must not expire later;
+            None without such a key, or if it has the scope `admin`.
     """
 
     name: str = ""
@@ -69,7 +69,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class ValidKey:
-    """Valid API key, as requests need it.
+    """Valid API key, with the values that requests need.
 
     Attributes:
         expires_in_seconds: Remaining lifetime, or None for no expiry.
@@ -87,11 +87,11 @@ def issue_key(db: Database, new_key: NewKey) -> tuple[ApiKey, str]:
     """Issue a key.
 
     Returns:
-        The row, and the token, which is stored nowhere.
+        Row of the key, and its token, which is not stored.
 
     Raises:
         InvalidParams: The owner has too many keys.
-        Unauthenticated: The creating key has expired meanwhile, or was revoked.
+        Unauthenticated: The creating key has expired or was revoked meanwhile.
     """
     token = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     owner_id = new_key.owner_id or new_id("own")
@@ -140,7 +140,7 @@ def query_keys(
     limit: int | None = None,
     before: tuple[float, str] | None = None,
 ) -> list[ApiKey]:
-    """Read keys, newest first; expired ones too.
+    """Read keys, newest first, including expired keys.
 
     Args:
         db: The database.
@@ -167,7 +167,7 @@ def read_key(db: Database, key_id: str, owner_id: str | None = None) -> ApiKey:
         owner_id: Owner that the key must have, or None for any.
 
     Raises:
-        NotFound: There is no such key.
+        NotFound: No such key exists.
     """
     with db.read() as session:
         key = session.get(ApiKey, key_id)
@@ -185,7 +185,7 @@ def delete_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
         owner_id: Owner that the key must have, or None for any.
 
     Raises:
-        NotFound: There is no such key.
+        NotFound: No such key exists.
     """
     conditions = [ApiKey.id == key_id]
     if owner_id is not None:
@@ -199,7 +199,7 @@ def delete_key(db: Database, key_id: str, owner_id: str | None = None) -> None:
 
 
 def record_key_use(db: Database, key_ids: Iterable[str]) -> None:
-    """Store that these keys have just been used."""
+    """Store the current time as the last use of these keys."""
     with db.write() as session:
         session.execute(
             update(ApiKey)
@@ -222,14 +222,14 @@ def get_owner(db: Database, owner_id: str) -> Owner | None:
 
 
 def parse_scopes(key: ApiKey) -> frozenset[Scope]:
-    """Parse the scopes of a key; those of later versions are ignored."""
+    """Parse the scopes of a key; unknown scopes of later versions are ignored."""
     valid = set(Scope)
     return frozenset(Scope(word) for word in key.scopes.split() if word in valid)
 
 
 def key_digest(token: str) -> str:
     """Compute the stored form of a token: its SHA-256 in hex."""
-    # A key has 256 random bits: a plain digest cannot be guessed back.
+    # A key has 256 random bits, so its plain digest cannot be inverted by guessing.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -251,9 +251,9 @@ def _enforce_key_limit(db: Database, session: Session, owner_id: str) -> None:
 def _expiry_time(
     db: Database, session: Session, new_key: NewKey, now: float
 ) -> float | None:
-    """Compute the expiry of a new key: at the latest with its creator.
+    """Compute the expiry of a new key, not later than that of its creator.
 
-    The creator is read again, as what the request knows of it is seconds old.
+    The creator is read again, since the cached key of the request may be outdated.
     """
     lifetime = new_key.expires_in_seconds
     candidates = [] if lifetime is None else [now + lifetime]
@@ -300,4 +300,4 @@ def ensure_owner(db: Database, owner_id: str) -> None:
         with db.write() as session:
             session.add(Owner(id=owner_id, queued=0, running=0, created_at=db.now))
     except IntegrityError:
-        return  # another process made it in between
+        return  # another process created the row meanwhile

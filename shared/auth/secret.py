@@ -20,8 +20,8 @@ def read_secret(path: Path) -> bytes:
     """Read the signing key in `path`; create it durably, with mode 0600, if missing.
 
     Raises:
-        InvalidSecretFile: The key is so short that signatures could be guessed; a power
-            cut may leave an empty file.
+        InvalidSecretFile: The key is too short to be safe; a power cut may leave an
+            empty file.
     """
     if not path.exists():
         _create_secret(path)
@@ -56,7 +56,7 @@ def _create_secret(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        path.hardlink_to(temporary)  # of two that start at once, the first wins
+        path.hardlink_to(temporary)  # if two processes start at once, the first wins
     except FileExistsError:
         pass
     finally:

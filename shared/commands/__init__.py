@@ -1,1 +1,1 @@
-"""Command lines of the operator that work on the database: keys, workers, migrate."""
+"""Commands of the operator that work on the database: keys, workers, migrate."""

@@ -1,4 +1,4 @@
-"""`python -m shared.commands.doctor`: check what a farm needs; say how to mend it."""
+"""`python -m shared.commands.doctor`: checks a farm, and prints next steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
-_PROBE_KEY = "doctor-probe"  # in no folder, which would be left over
+_PROBE_KEY = "doctor-probe"  # without a folder, which would remain
 _GIB = 2**30
 _SQLITE_REMEDY = "set IMPASTO_DATABASE_URL to a file in a folder that you may write"
 
@@ -48,7 +48,7 @@ def main() -> int:
     """Run all checks; return 1 if one failed."""
     parser = argparse.ArgumentParser(prog="impasto doctor", description=__doc__)
     parser.add_argument(
-        "--farm-is-up", action="store_true", help="it has the port, and its own Redis"
+        "--farm-is-up", action="store_true", help="skip the checks of port and Redis"
     )
     farm_is_up = parser.parse_args().farm_is_up
     settings = settings_or_exit()
@@ -67,7 +67,7 @@ def run_checks(checks: dict[str, Callable[[], str]]) -> int:
     """Run checks and print a line for each; return 1 if one failed.
 
     Args:
-        checks: Functions by name; each returns what it found, or raises Trouble.
+        checks: Functions by name; each returns its result, or raises Trouble.
     """
     failed = False
     for name, check in checks.items():
@@ -89,11 +89,11 @@ def _check_database(settings: Settings) -> str:
         raise _no_address() from error
     try:
         current = is_current(settings.database_url)
-    except ImportError as error:  # of its driver
+    except ImportError as error:  # the driver is missing
         raise _no_address() from error
     except (DatabaseUnavailable, DatabaseError) as error:
         what = str(error).partition("\n")[0]
-        remedy = "start it, or set IMPASTO_DATABASE_URL to where it is"
+        remedy = "start it, or set IMPASTO_DATABASE_URL to its address"
         if url.get_backend_name() == "sqlite":
             remedy = _SQLITE_REMEDY
         raise Trouble(f"{shown}: {what}", remedy) from error

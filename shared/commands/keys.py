@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shared.db.models.auth import ApiKey
 
 _DAY_SECONDS = 86400.0
-_MAX_DAYS = 3660  # as of POST /v1/keys; far enough, and always a date
+_MAX_DAYS = 3660  # as in POST /v1/keys
 _TITLES = ("ID", "OWNER", "NAME", "SCOPES", "EXPIRES", "LAST USED")
 
 app = make_app("API keys, on the server's own machine.")
@@ -35,33 +35,42 @@ def _require_days(days: float | None) -> float | None:
 
 Owner = Annotated[
     str | None,
-    typer.Option(help="Whose; default: a new one.", callback=_require_owner_id),
+    typer.Option(
+        help="Owner of the key; default: a new owner.", callback=_require_owner_id
+    ),
 ]
 Days = Annotated[
-    float | None, typer.Option(help="Default: never.", callback=_require_days)
+    float | None,
+    typer.Option(
+        help="Days until the key expires; default: never.", callback=_require_days
+    ),
 ]
-PerMinute = Annotated[int | None, typer.Option(min=0, help="0: no limit.")]
-OwnersJobs = Annotated[int | None, typer.Option(min=0, help="Jobs of its owner.")]
+PerMinute = Annotated[
+    int | None, typer.Option(min=0, help="Rate limit per minute; 0: no limit.")
+]
+OwnersJobs = Annotated[
+    int | None, typer.Option(min=0, help="Limit of jobs of the owner.")
+]
 
 
 @app.command()
 def create(  # noqa: PLR0913 - each is an option
     *,
-    name: Annotated[str, typer.Option(help="Who or what will use it.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the key, such as its user.")] = "",
     owner: Owner = None,
     admin: Annotated[
         bool,
         typer.Option(
             "--admin",
-            help="It may do all with what its owner has, and manage the keys of all "
+            help="Allow everything for its owner, and management of the keys of all "
             "owners; it does not see their jobs and pictures.",
         ),
     ] = False,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="It may only look.")
+        bool, typer.Option("--read-only", help="Allow only reading.")
     ] = False,
     keys: Annotated[
-        bool, typer.Option("--keys", help="It may make more keys of its owner.")
+        bool, typer.Option("--keys", help="Allow new keys of its owner.")
     ] = False,
     expires_days: Days = None,
     submits_per_minute: PerMinute = None,
@@ -69,7 +78,7 @@ def create(  # noqa: PLR0913 - each is an option
     max_queued: OwnersJobs = None,
     max_running: OwnersJobs = None,
 ) -> None:
-    """Make an API key and print it, once."""
+    """Create an API key, and print it once."""
     if admin and (read_only or keys):
         raise typer.BadParameter(
             "--admin includes read, write and keys: leave --read-only and --keys out"
@@ -93,22 +102,25 @@ def create(  # noqa: PLR0913 - each is an option
     scopes = key.scopes.replace(" ", ", ")
     typer.echo(f"{key.id} of {key.owner_id}, may {scopes}", err=True)
     if owner is None:
-        typer.echo("its owner is new and has nothing yet: --owner names one", err=True)
-    typer.echo("keep it: only its digest is stored, it is not shown again", err=True)
+        typer.echo(
+            "its owner is new, without jobs; use --owner for an existing owner",
+            err=True,
+        )
+    typer.echo("store the key now: it is not shown again", err=True)
 
 
 @app.command("list")
 def list_all() -> None:
-    """List the keys: owner, scopes, when they expire and were used last."""
+    """List the keys with owner, scopes, expiry and last use."""
     with opened_database("keys") as database:
         print_table(_TITLES, [_cells(key) for key in query_keys(database)])
 
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Its id: key_...")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key: key_...")],
 ) -> None:
-    """Revoke a key; servers let nobody in with it after 5 seconds."""
+    """Revoke a key; servers refuse it after 5 seconds at most."""
     with opened_database("keys") as database:
         delete_key(database, key)
     typer.echo(f"{key} is revoked; servers notice within 5 s", err=True)

@@ -1,4 +1,4 @@
-"""`python -m shared.commands.migrate`: migrate, or with --check only say if needed."""
+"""`python -m shared.commands.migrate`: migrates the database, or checks it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXIT_PENDING = 3
 
 
 def main() -> int:
-    """Return 0 when the tables are current, 3 when --check found them old, else 1."""
+    """Migrate; return 0 for current tables, 3 if --check finds old ones, else 1."""
     parser = argparse.ArgumentParser(prog="impasto migrate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args().check

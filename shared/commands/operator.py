@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_app(help_text: str) -> typer.Typer:
-    """Make the command line of a module, as plain as that of the client."""
+    """Create the command line of a module, with plain help as in the client."""
     return typer.Typer(
         help=help_text,
         no_args_is_help=True,
@@ -42,7 +42,7 @@ def opened_database(command: str) -> Iterator[Database]:
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, also to a pipe: its lines are never broken or cut."""
+    """Print a table, in lines that are never broken or cut."""
     table = [titles, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:

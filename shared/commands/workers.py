@@ -22,20 +22,20 @@ app = make_app("Workers of the farm.")
 
 @app.command("list")
 def list_all() -> None:
-    """List the workers: host, device, state, job, when last seen."""
+    """List the workers with host, device, state, job and last heartbeat."""
     with opened_database("workers") as database:
         print_table(_TITLES, [_cells(entry) for entry in list_workers(database)])
 
 
 @app.command()
 def drain(worker: Worker = None, host: Host = None) -> None:
-    """Have workers hand their jobs back, with a checkpoint, and take no more."""
+    """Let workers return their jobs with a checkpoint, and take no more."""
     _set_draining(worker, host, draining=True)
 
 
 @app.command()
 def undrain(worker: Worker = None, host: Host = None) -> None:
-    """Have drained workers take jobs again."""
+    """Let drained workers take jobs again."""
     _set_draining(worker, host, draining=False)
 
 

@@ -34,7 +34,7 @@ JsonDocument = JSON(none_as_null=True).with_variant(
 )
 AutoIncrement = BigInteger().with_variant(
     Integer, "sqlite"
-)  # SQLite counts INTEGER only
+)  # SQLite numbers only INTEGER keys
 MAX_NAME = 200  # characters, of jobs and API keys
 
 
@@ -43,7 +43,7 @@ def enum_column(enum: type[StrEnum]) -> Enum:
     return Enum(
         enum,
         native_enum=False,
-        create_constraint=False,  # later states need no rebuilt table
+        create_constraint=False,  # so that new states need no new table
         length=16,
         validate_strings=True,
         values_callable=lambda members: [member.value for member in members],
@@ -56,14 +56,14 @@ def id_column() -> Mapped[str]:
 
 
 def job_id_column() -> Mapped[str]:
-    """Return the column of the job that a row belongs to, and is deleted with."""
+    """Return the column of the job of a row, which is deleted with the job."""
     return mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
 
 
 class Base(DeclarativeBase):
     """Base class of all tables."""
 
-    metadata = MetaData(  # names that later migrations can refer to
+    metadata = MetaData(  # names for later migrations
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -81,7 +81,7 @@ class Base(DeclarativeBase):
 
 
 def partial_index(name: str, not_null: str, *columns: str) -> Index:
-    """Return an index of only those rows that have a value in `not_null`."""
+    """Return an index of only the rows with a value in `not_null`."""
     only = text(f"{not_null} IS NOT NULL")
     return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
@@ -93,14 +93,14 @@ def index_of_undeleted_jobs(name: str, *columns: str) -> Index:
 
 
 def new_id(prefix: str) -> str:
-    """Make an id that sorts by time: `job_01J...`."""
+    """Create an id that sorts by time: `job_01J...`."""
     return f"{prefix}_{ULID()}"
 
 
 def unreferenced_keys(session: Session, keys: Iterable[str]) -> list[str]:
-    """Return those of the blob keys that no row refers to, in their order.
+    """Return the blob keys that no row refers to, in order.
 
-    Several jobs can refer to one checkpoint, as a fork continues from its parent's.
+    Several jobs can refer to one checkpoint, since a fork continues its parent's.
     """
     candidates = list(keys)
     if not candidates:
@@ -113,7 +113,7 @@ def unreferenced_keys(session: Session, keys: Iterable[str]) -> list[str]:
 
 
 def _key_columns() -> list[Column[str]]:
-    """Return every column that holds the key of a blob: `key` or `..._key`."""
+    """Return all columns with the key of a blob: `key` or `..._key`."""
     return [
         column
         for table in Base.metadata.sorted_tables

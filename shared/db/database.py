@@ -1,7 +1,7 @@
-"""The database: transactions to write and to read, and its clock.
+"""Database: transactions to write and to read, and the database's clock.
 
-SQLite serves one host: WAL, full durability, one writer at a time, and readers that
-never wait for it. PostgreSQL serves many hosts.
+SQLite serves one host, with WAL, full durability, one writer at a time, and readers
+that never wait for it. PostgreSQL serves many hosts.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ _NOW = {
     "postgresql": "EXTRACT(EPOCH FROM statement_timestamp())::double precision",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }
-# A clock set back by less than half a length ends nothing that still goes on.
+# A clock set back by less than half a length does not end running leases and waits.
 CLOCK_SLACK = 1.5
 _POOL = {"pool_size": 8, "max_overflow": 24}
-_RESPONSE_FACTOR = 4 / 3  # of the statement timeout, so that the server's comes first
+# Of the statement timeout, so that the server's timeout comes first.
+_RESPONSE_FACTOR = 4 / 3
 
 
 class Database:
-    """Database connection pool that opens transactions; it connects at the first one.
+    """Connection pool that opens transactions, and connects at the first one.
 
     Args:
         url: `sqlite:///PATH` or `postgresql+psycopg://...`.
         clock: Seconds since 1970 UTC; by default the database's own clock, so that
             hosts whose clocks differ agree on every lease.
-        busy_seconds: Time to wait for a lock that another transaction holds; twice as
-            long for a free connection.
+        busy_seconds: Maximum wait for a lock, in seconds; the maximum for a free
+            connection is twice as long.
         fresh_seconds: Maximum age of cached query results.
         statement_seconds: Time limit of one statement on PostgreSQL.
 
@@ -85,7 +86,8 @@ class Database:
                 _RESPONSE_FACTOR * statement_seconds,
             )
             self._write_engine = self._read_engine = connect(pool_pre_ping=True)
-            # It is not tested before each read: `read_row` tries again instead.
+            # Connections are not tested before each read; `read_row` tries again
+            # instead.
             self._row_engine = connect(isolation_level="AUTOCOMMIT", max_overflow=0)
         self._driver_error = self._row_engine.dialect.loaded_dbapi.Error
         self._compiled: dict[Select[Any], Any] = {}
@@ -93,7 +95,7 @@ class Database:
 
     @property
     def serves_one_host(self) -> bool:
-        """Whether all processes of the farm must be on this host."""
+        """Return whether all processes of the farm must be on this host."""
         return self._write_engine.dialect.name == "sqlite"
 
     @property
@@ -106,14 +108,14 @@ class Database:
     def is_over(
         self, until: SQLColumnExpression[Any], seconds: Any
     ) -> ColumnElement[bool]:
-        """SQL condition: a time in a row has passed, or lies too far in the future.
+        """SQL condition: a time in a row has passed, or is too far in the future.
 
-        Times further ahead than their own length, and half as much again, were written
-        before the database's clock was set back.
+        A time that is further ahead than 1.5 times its length was written before the
+        database's clock was set back.
 
         Args:
-            until: End of what began at an earlier time of the database's clock.
-            seconds: Length of it, from its beginning to `until`.
+            until: End of the interval, by the database's clock.
+            seconds: Length of the interval that ends at `until`.
         """
         furthest: ColumnElement[float] = self.now + CLOCK_SLACK * seconds
         return (until <= self.now) | (until > furthest)
@@ -123,8 +125,9 @@ class Database:
         """Open a transaction that may write; commits unless the block raises.
 
         Raises:
-            DatabaseUnavailable: It could not be opened, used or committed. Whether a
-                failed commit took effect is then unknown: read before trying again.
+            DatabaseUnavailable: The transaction could not be opened, used or committed.
+                It is unknown whether a failed commit took effect, so callers must read
+                before they try again.
         """
         with (
             _translate_errors(),
@@ -138,7 +141,7 @@ class Database:
         """Open a transaction that only reads, and never waits for a writer.
 
         Raises:
-            DatabaseUnavailable: It could not be opened or used.
+            DatabaseUnavailable: The transaction could not be opened or used.
         """
         with (
             _translate_errors(),
@@ -149,18 +152,19 @@ class Database:
     def read_row(
         self, statement: Select[Any], parameters: Mapping[str, Any]
     ) -> Sequence[Any] | None:
-        """Read one row, or None, as the driver returns it: the cheapest read there is.
+        """Read one row or None, as the driver returns it, in the fastest way.
 
-        It needs no transaction, and skips most of SQLAlchemy, which takes four times as
-        long as the query. Should it fail, the ordinary way is tried: the server may
-        have been restarted.
+        The read needs no transaction, and skips most of SQLAlchemy, which takes four
+        times as long as the query. If the read fails, a normal transaction is tried,
+        since the server may have been restarted.
 
         Args:
-            statement: Statement that is kept and passed again, as it is compiled once.
+            statement: Statement, the same object in each call, since it is compiled
+                once.
             parameters: Values of its parameters.
 
         Raises:
-            DatabaseUnavailable: It does not respond.
+            DatabaseUnavailable: The database does not respond.
         """
         compiled = self._compiled.get(statement)
         if compiled is None:
@@ -189,7 +193,7 @@ class Database:
         """Check whether the database responds.
 
         Raises:
-            DatabaseUnavailable: It does not respond.
+            DatabaseUnavailable: The database does not respond.
         """
         self.time()
 
@@ -197,13 +201,13 @@ class Database:
         """Return the time of the database's clock, seconds since 1970 UTC.
 
         Raises:
-            DatabaseUnavailable: It does not respond.
+            DatabaseUnavailable: The database does not respond.
         """
         with self.read() as session:
             return float(session.scalars(select(self.now)).one())
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close all idle connections."""
         self._write_engine.dispose()
         self._read_engine.dispose()
         self._row_engine.dispose()
@@ -228,7 +232,7 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def _sqlite_engine(url: URL, begin: str | None, busy_seconds: float) -> Engine:
-    """Connect to SQLite; `begin` begins transactions, of which None makes none."""
+    """Create the engine of SQLite; `begin` begins transactions, if not None."""
     engine = create_engine(
         url,
         connect_args={"timeout": busy_seconds},

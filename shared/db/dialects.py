@@ -1,12 +1,12 @@
-"""Needs of PostgreSQL and SQLite beyond SQLAlchemy: time limits, and a local file.
+"""Additions to SQLAlchemy: time limits for PostgreSQL, and a check of SQLite's file.
 
-A PostgreSQL server ends statements that take too long; but a frozen one ends nothing,
-and TCP reports a lost host only after a quarter of an hour. So connections limit the
-time of each response themselves.
+A PostgreSQL server ends statements that take too long. But a frozen server does not,
+and TCP reports a lost host only after 15 minutes. So connections limit the time of each
+response themselves.
 
-SQLite serves one host: its locks do not work across a network. A database file on a
-network file system seems to work until two hosts write at once; so it is refused
-before the first connection.
+SQLite serves one host, since its locks do not work across a network. A database on a
+network file system fails when two hosts write at the same time, so it is refused before
+the first connection.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _KEEPALIVE_OPTIONS: dict[str, Any] = {
 
 
 class TimeLimitedConnection(psycopg.Connection[Any]):
-    """Connection that is closed when a response does not come in time.
+    """Connection that is closed if a response does not arrive in time.
 
     Attributes:
         limit_seconds: Time limit of each response.
@@ -58,7 +58,7 @@ class TimeLimitedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, limit)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # a late response would be taken for the next one
+                self.pgconn.finish()  # a late response would be read as the next one
             raise
 
 
@@ -94,7 +94,7 @@ _NETWORK_FILE_SYSTEMS = (
 
 
 def require_local_file(database: Path) -> None:
-    """Refuse a SQLite file that other hosts could open, where the system can tell.
+    """Refuse a SQLite file on a network file system, if the system reports it.
 
     Raises:
         SqliteSharedByHosts: The file lies on a network file system.

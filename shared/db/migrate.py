@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def migrate(url: str) -> None:
-    """Migrate the database at `url` to the newest revision; safe to run concurrently.
+    """Migrate the database at `url` to the newest revision; concurrent calls are safe.
 
     Raises:
-        DatabaseUnavailable: It cannot be reached.
+        DatabaseUnavailable: The database cannot be reached.
         UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
     config = _config()
     with _connected(url) as connection:
         _read_revision(connection)
-        connection.rollback()  # the migration begins a transaction of its own
+        connection.rollback()  # the migration begins its own transaction
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -42,10 +42,10 @@ def is_current(url: str) -> bool:
     """Return whether the database at `url` has the newest tables.
 
     Raises:
-        DatabaseUnavailable: It cannot be reached.
+        DatabaseUnavailable: The database cannot be reached.
         UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
-    if _is_missing_file(url):  # connecting would create it
+    if _is_missing_file(url):  # a connection would create the file
         return False
     with _connected(url) as connection:
         revision = _read_revision(connection)
@@ -56,7 +56,7 @@ def _read_revision(connection: Connection) -> str | None:
     """Return the revision of the tables; None if there are none.
 
     Raises:
-        UnknownSchemaRevision: No migration leads from it to the newest one.
+        UnknownSchemaRevision: No migration leads from the revision to the newest one.
     """
     revision = MigrationContext.configure(connection).get_current_revision()
     migrations = {script.revision for script in _scripts().walk_revisions()}
@@ -121,9 +121,9 @@ def _engine(url: str) -> Engine:
 
 
 def _disable_implicit_transactions(connection: Any, _record: object) -> None:
-    # Python's module would begin late and commit early, around each CREATE TABLE.
+    # Python's module would commit around each CREATE TABLE.
     connection.isolation_level = None
-    # Set here, where no other process is: two at once would block each other.
+    # Set here, without other processes, since two at once would block each other.
     connection.execute("PRAGMA journal_mode=WAL")
 
 

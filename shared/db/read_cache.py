@@ -1,4 +1,4 @@
-"""Cache of query results for about a second: many requests need the same."""
+"""Cache of query results for about a second, since many requests need the same."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-_MAX_ENTRIES = 1000  # an evicted one is only read again
+_MAX_ENTRIES = 1000  # evicted entries are read again
 
 
 @dataclass(slots=True)
 class _CacheEntry:
-    """Last value or failure of one key, and the lock of the thread that reads it."""
+    """Last value or failure of one key, and the lock of the reading thread."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     read_at: float = float("-inf")
@@ -29,7 +29,7 @@ class _CacheEntry:
     failure: str | None = None
 
     def refresh(self, read: Callable[[], Any], clock: Callable[[], float]) -> None:
-        """Read the value, or why it cannot be read now."""
+        """Read the value, or store the error of the read."""
         try:
             self.value, self.failure = read(), None
         except DatabaseUnavailable as error:
@@ -38,7 +38,7 @@ class _CacheEntry:
 
 
 class ReadCache:
-    """Cache of values by key, each read by one thread at a time.
+    """Cache of values by key; one thread at a time reads a key.
 
     Args:
         fresh_seconds: Maximum age of a value, or of a failure to read it.
@@ -61,7 +61,7 @@ class ReadCache:
         """Return the cached value of a key, or read it.
 
         Raises:
-            DatabaseUnavailable: The value could not be read now, or not in time.
+            DatabaseUnavailable: The value could not be read, or not in time.
         """
         with self._lock:
             entry: _CacheEntry = self._entries.setdefault(key, _CacheEntry())

@@ -1,1 +1,1 @@
-"""Uploaded pictures: checked by their header, decoded, read as masks."""
+"""Uploaded pictures: checks, decoding, masks and label maps."""

@@ -1,8 +1,8 @@
-"""Opening of uploaded picture files; whatever is wrong with one becomes one error.
+"""Opening of uploaded picture files; all failures become one of two errors.
 
-PNG, JPEG, WebP, TIFF and AVIF. An animation (PNG, WebP, AVIF) is refused: it is unknown
-which of its frames is meant. Of a TIFF or an MPO (what phones write as JPEG) the first
-picture counts, since the others are thumbnails or depth maps.
+The formats are PNG, JPEG, WebP, TIFF and AVIF. Animations (PNG, WebP, AVIF) are
+refused, since the wanted frame is unknown. In a TIFF or an MPO (a JPEG variant of
+phones) the first picture is used, since the others are thumbnails or depth maps.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 MEDIA_TYPES = {
     "PNG": "image/png",
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # JPEG with further pictures behind the first
+    "MPO": "image/jpeg",  # JPEG with further pictures after the first
     "WEBP": "image/webp",
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
 }
-# Modes of Pillow that are accepted.
+# Accepted modes of Pillow.
 _COLOR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _GRAY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 SCALE_DOWN_HINT = "scale the picture down; max_edge limits the result anyway"
@@ -39,26 +39,26 @@ _FORMATS = tuple(name for name in MEDIA_TYPES if name != "MPO")  # JPEG opens MP
 _FORMATS_HINT = "send a PNG, JPEG, WebP, TIFF or AVIF file"
 EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
 
-# An honest JPEG has 10 scans (libjpeg's own script; 18 in CMYK) to 64 (mozjpeg).
+# Normal JPEG files have 10 scans (libjpeg; 18 in CMYK) to 64 (mozjpeg).
 # `jpegtran -scans` writes 100 at most, and libtiff reads no more in a TIFF.
 MAX_SCANS = 100
-_MAX_SEGMENTS = 10_000  # a profile has 255 at most, and XMP one for each 64 kB
-_MAX_PADDING = 2**20  # bytes in front of the first scan that belong to no segment
-# A marker as libjpeg finds it, in picture data too; restarts have no meaning here.
+_MAX_SEGMENTS = 10_000  # profiles have at most 255, XMP has one per 64 kB
+_MAX_PADDING = 2**20  # bytes before the first scan outside segments
+# Markers as libjpeg finds them, also in picture data; restarts are ignored.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _BARE_MARKERS = (0x01, 0xD8)  # without a length
 
-# What is wrong with a picture is said by one of the two errors, or does not matter.
+# Warnings are ignored: a damaged picture raises one of the two errors.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextmanager
 def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """Open a picture; any failure but a lack of memory raises one of two errors.
+    """Open a picture; all failures except lack of memory raise one of two errors.
 
     Raises:
-        ImageTooLarge: The header announces more pixels than any picture has.
+        ImageTooLarge: The header has more pixels than any accepted picture.
         ImageUnreadable: The format is not supported, or the file is damaged.
     """
     if not data:
@@ -77,16 +77,17 @@ def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
         message = "this is not a picture of a format that is taken here"
         raise ImageUnreadable(message, hint=_FORMATS_HINT) from error
     except Exception as error:
-        # Broken files make the decoders raise almost anything.
+        # Decoders raise errors of many classes for damaged files.
         message = f"the picture is damaged or incomplete ({error})"
         raise ImageUnreadable(message, hint=EXPORT_HINT) from error
 
 
 def _require_few_scans(data: bytes) -> None:
-    """Refuse a JPEG that paints its pixels over and over, before anything is decoded.
+    """Refuse a JPEG with too many scans, before it is decoded.
 
     Raises:
-        ImageUnreadable: It has more scans, segments or padding than encoders write.
+        ImageUnreadable: The file has more scans, segments or padding than encoders
+            write.
     """
     position, scans, segments, padding = 2, 0, 0, 0
     if not data.startswith(b"\xff\xd8"):
@@ -94,7 +95,7 @@ def _require_few_scans(data: bytes) -> None:
     while (match := _MARKER.search(data, position)) is not None:
         padding += 0 if scans else match.start() - position
         marker, position = match[1][0], match.end()
-        if marker == _END_OF_IMAGE:  # what follows is not decoded
+        if marker == _END_OF_IMAGE:  # bytes after it are not decoded
             return
         if marker not in _BARE_MARKERS:
             position += int.from_bytes(data[position : position + 2], "big")
@@ -125,7 +126,7 @@ def require_still_image(image: ImageFile.ImageFile) -> None:
 
 
 def _has_all_rows(image: ImageFile.ImageFile) -> bool:
-    """Return whether the strips of a TIFF cover it: Pillow would leave gaps black."""
+    """Return whether the strips of a TIFF cover it; Pillow leaves gaps black."""
     areas = (tile.extents or (0, 0, 0, 0) for tile in image.tile)
     covered = sum((right - left) * (low - top) for left, top, right, low in areas)
     return covered >= image.width * image.height
@@ -140,7 +141,7 @@ def exif_orientation(image: Image.Image) -> int:
 
 
 def apply_orientation(image: Image.Image) -> Image.Image:
-    """Turn and mirror a loaded picture as its EXIF orientation says."""
+    """Rotate and mirror a loaded picture by its EXIF orientation."""
     if exif_orientation(image) == 1:
         return image
     try:

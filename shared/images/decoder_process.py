@@ -1,9 +1,9 @@
-"""Decoding of uploaded pictures, each in a process of its own with limits.
+"""Decoding of uploaded pictures, each in its own process with limits.
 
-A small file can take minutes and gigabytes to decode, in more ways than a look at its
-header tells, so the kernel ends the process that takes too much. A server that has
-loaded Pillow forks them, which takes a fraction of a new start of Python. The worker
-decodes by itself what has passed here.
+A small file can take minutes and gigabytes to decode, and its header does not always
+show it. So the kernel ends a process above its limits. The processes are forked from a
+server that has loaded Pillow, which is much faster than a new start of Python. The
+worker decodes accepted pictures in its own process.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from shared.images.label_maps import decode_label_map, label_colors
 from shared.images.masks import THUMBNAIL_SIZE, decode_mask, is_empty, mask_thumbnail
 
 CPU_SECONDS = 10
-_WALL_SECONDS = 60  # a machine that gives ten seconds of CPU time no sooner is too busy
+_WALL_SECONDS = 60  # for ten seconds of CPU time; slower machines are too busy
 # Measured with 64 megapixels: up to 21 bytes per pixel, in a WebP with transparency.
 _BYTES_PER_PIXEL = 24
 _BASE_BYTES = 256 * 2**20
-_BEGIN = b"\n"  # sent by each process before it decodes; JSON may follow
+_BEGIN = b"\n"  # sent by each process before it decodes; JSON follows
 
 
 def inspect_apart(data: bytes, max_pixels: int) -> ImageInfo:
     """Validate a picture as `inspect_image` does, within limits of time and memory.
 
     Raises:
-        ImageTooLarge: It has more than `max_pixels`, or takes too much memory.
+        ImageTooLarge: The picture has more than `max_pixels`, or takes too much memory.
         ImageUnreadable: The format is not supported, or the file is damaged, or takes
             too long to decode.
-        ServerBusy: The machine has no process or no time for it now.
+        ServerBusy: The machine has too little time, or no process, for it now.
     """
     return ImageInfo(**_decode_apart("inspect", data, max_pixels))
 
@@ -63,7 +63,7 @@ def mask_thumbnail_apart(data: bytes, max_pixels: int) -> Image.Image | None:
 def label_colors_apart(data: bytes, max_pixels: int) -> list[str]:
     """Return the labels of a label map as #rrggbb, within the same limits.
 
-    Raises the same errors; ImageUnreadable also for too many colors.
+    Raises the same errors, and ImageUnreadable for too many colors.
     """
     colors: list[str] = _decode_apart("labels", data, max_pixels)["colors"]
     return colors
@@ -74,14 +74,14 @@ def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
     try:
         with _SERVER.connect() as connection, connection.makefile("rb") as answer_file:
             connection.settimeout(_WALL_SECONDS)
-            with suppress(ConnectionError):  # it may end before it has read all
+            with suppress(ConnectionError):  # the process may end before that
                 connection.sendall(f"{task} {max_pixels}\n".encode() + data)
                 connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):
                 answer = answer_file.read()
     except OSError as error:
         raise ServerBusy(f"the picture could not be decoded now: {error}") from error
-    if not answer:  # no process for it was started
+    if not answer:  # no process was started
         raise ServerBusy("the picture could not be decoded now")
     if answer == _BEGIN:
         message = f"decoding fails, or takes more than {CPU_SECONDS} s of CPU time"
@@ -94,15 +94,15 @@ def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
 
 
 class _ForkServer:
-    """Process that forks one for each picture; it ends when this process does."""
+    """Process that forks a process for each picture; it ends with this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._control = socket.socket(socket.AF_UNIX)  # until the process starts
+        self._control = socket.socket(socket.AF_UNIX)  # replaced at the start
         self._process: subprocess.Popen[bytes] | None = None
 
     def connect(self) -> socket.socket:
-        """Return a connection to a new process, which reads a picture and answers."""
+        """Return a connection to a new process, which reads a picture and responds."""
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
             if self._process is None or self._process.poll() is not None:
@@ -111,7 +111,7 @@ class _ForkServer:
         return ours
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # The settings hold secrets, which the decoder of hostile bytes need not know.
+        # Settings contain secrets, which the decoder of untrusted bytes does not need.
         env = {n: text for n, text in os.environ.items() if "IMPASTO_" not in n}
         self._control.close()
         self._control, theirs = socket.socketpair()
@@ -120,7 +120,7 @@ class _ForkServer:
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**env, "PYTHONPATH": os.pathsep.join(sys.path)},
-                start_new_session=True,  # Ctrl-C in a terminal lets it finish
+                start_new_session=True,  # so that Ctrl-C in a terminal does not stop it
             )
 
 
@@ -129,10 +129,10 @@ _SERVER = _ForkServer()
 
 def main() -> None:
     """Fork a process for each connection that arrives on the socket of argv[1]."""
-    logging.disable()  # what Pillow logs of a picture stands in the refusal, too
+    logging.disable()  # logs of Pillow are in the error, too
     Image.init()
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would reserve memory of its own
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would reserve memory
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for its children
     with socket.socket(fileno=int(sys.argv[1])) as control:
         while (received := socket.recv_fds(control, 1, 1))[0]:
             with socket.socket(fileno=received[1][0]) as connection:
@@ -152,7 +152,7 @@ def _answer(connection: socket.socket) -> None:
         most_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * int(max_pixels)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-        with suppress(ValueError):  # a lower limit holds already; macOS knows none
+        with suppress(ValueError):  # a lower limit exists, or macOS without limits
             resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
         try:
             answer = _decode(task, file.read(), int(max_pixels))

@@ -17,10 +17,10 @@ from shared.images.decode import (
     require_still_image,
 )
 
-MIN_EDGE_PX = 16  # the deepest layers of the networks need that much
-MAX_ASPECT = 8  # longer strips would be narrower than that at the small scales
+MIN_EDGE_PX = 16  # minimum for the deepest layers of the networks
+MAX_ASPECT = 8  # longer pictures would be too narrow at small scales
 
-# Modes that Pillow's modes are reduced to before color conversion; others to RGB.
+# Target modes of Pillow's modes before color conversion; RGB for others.
 _REDUCED_MODES = {"CMYK": "CMYK", **dict.fromkeys(("1", "L", "LA"), "L")}
 _SIXTEEN_BIT_MODE = "I;16"
 _WHITE = 255
@@ -29,7 +29,7 @@ _ROTATED_ORIENTATIONS = {5, 6, 7, 8}  # EXIF orientations that swap width and he
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """Media type and size of an accepted picture; width and height are upright."""
+    """Media type and upright size of an accepted picture."""
 
     media_type: str
     width: int
@@ -52,7 +52,7 @@ class DecodedImage:
 
 
 def inspect_image(data: bytes, max_pixels: int) -> ImageInfo:
-    """Validate a picture: its header first, then that every pixel can be read.
+    """Validate a picture: first its header, then the data of all pixels.
 
     Raises:
         ImageTooLarge: The header announces more than `max_pixels`.
@@ -62,12 +62,12 @@ def inspect_image(data: bytes, max_pixels: int) -> ImageInfo:
         _check_size(image, max_pixels)
         require_still_image(image)
         width, height = image.size
-        image.draft(None, (1, 1))  # JPEG: reads every byte, keeps 1/64 of the pixels
-        # Before the EXIF data are read: Pillow then loads a PNG by itself, and ignores
+        image.draft(None, (1, 1))  # JPEG: reads all bytes, decodes 1/64 of the pixels
+        # Before the EXIF data are read, since Pillow then loads a PNG and ignores
         # damage.
         image.load()
         _check_visible(image)
-        # Pillow turns a TIFF upright by itself; others need their EXIF orientation.
+        # Pillow rotates a TIFF itself; other formats need their EXIF orientation.
         if image.format != "TIFF" and exif_orientation(image) in _ROTATED_ORIENTATIONS:
             width, height = height, width
         return ImageInfo(MEDIA_TYPES[str(image.format)], width, height)
@@ -85,8 +85,9 @@ def decode_rgb(data: bytes, background: str = "white") -> Image.Image:
 def decode_with_alpha(data: bytes, background: str = "white") -> DecodedImage:
     """Decode a picture that `inspect_image` has accepted, with alpha and ICC profile.
 
-    It is turned upright by its EXIF orientation and converted from its color profile to
-    sRGB; 16-bit and CMYK are reduced, transparency is laid on the color `background`.
+    The picture is rotated by its EXIF orientation and converted by its color profile to
+    sRGB. 16-bit and CMYK pictures become 8-bit RGB. Transparent pixels get the color
+    `background`.
 
     Raises:
         ImageUnreadable: The file is damaged.
@@ -139,7 +140,7 @@ def _alpha_channel(image: Image.Image) -> Image.Image | None:
         return None
     transparent_color = image.info.get("transparency")
     if isinstance(transparent_color, tuple) and max(transparent_color) > _WHITE:
-        return None  # a color of 16 bits, which no pixel of 8 bits has
+        return None  # a 16-bit color, which no 8-bit pixel has
     return _convert_mode(image, "RGBA").getchannel("A")
 
 
@@ -153,7 +154,7 @@ def _reduce_mode(image: Image.Image) -> Image.Image:
 def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert a picture of mode L, RGB or CMYK by its ICC profile, into mode RGB.
 
-    A profile that is broken, or of another color space, is ignored.
+    A damaged profile, or one of another color space, is ignored.
     """
     if profile:
         try:
@@ -164,12 +165,12 @@ def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 outputMode="RGB",
             )
         except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile, or one of another color space
+            converted = None  # a damaged profile, or one of another color space
         if converted is not None:
             return converted
     return _convert_mode(image, "RGB")
 
 
 def _convert_mode(image: Image.Image, mode: str) -> Image.Image:
-    # Converting to the same mode would copy: 200 MB for a large picture.
+    # A conversion to the same mode would copy up to 200 MB.
     return image if image.mode == mode else image.convert(mode)

@@ -1,6 +1,6 @@
-"""Label maps: pictures whose colors say what is where, such as sky, face or hair.
+"""Label maps: pictures in which each color stands for one thing, such as sky or hair.
 
-A label is known by its color. Transparency is laid on black, as in masks.
+A label is identified by its color. Transparent pixels become black, as in masks.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from shared.errors import ImageUnreadable
 from shared.images.inspect import decode_rgb
 
 MAX_LABELS = 32
-_HALF = 128  # of 255: this and above is bright
+_HALF = 128  # of 255; minimum of bright levels
 
 
 def decode_label_map(data: bytes) -> Image.Image:
     """Decode a label map that `inspect_image` has accepted, in mode RGB.
 
-    Up to 32 colors are labels as they are. More levels of gray are a soft mask, which
-    is divided at half brightness into black and white.
+    Up to 32 colors are used as labels. A picture with more levels of gray is a soft
+    mask, and becomes black and white at half brightness.
 
     Raises:
-        ImageUnreadable: It has more than 32 colors, or the file is damaged.
+        ImageUnreadable: The map has more than 32 colors, or the file is damaged.
     """
     colors = decode_rgb(data, background="black")
     if colors.getcolors(MAX_LABELS) is not None:

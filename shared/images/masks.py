@@ -1,7 +1,7 @@
-"""Masks: pictures whose bright parts are inside, the dark ones outside.
+"""Masks: pictures that mark a region by bright pixels.
 
-A mask is the brightness of its picture (Rec. 601), with transparency laid on black, so
-that white strokes on a transparent picture are the mask.
+A mask is the brightness of its picture (Rec. 601), on a black background. So white
+strokes on a transparent picture are a mask.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def have_same_aspect_ratio(size: tuple[int, int], other: tuple[int, int]) -> boo
 
 
 def mask_thumbnail(mask: Image.Image) -> Image.Image:
-    """Shrink a mask to a square, in which masks of one aspect ratio can be compared."""
+    """Shrink a mask to a square, to compare masks of one aspect ratio."""
     return mask.resize(THUMBNAIL_SIZE, Image.Resampling.BOX)
 
 
@@ -56,5 +56,5 @@ def cover_everything(thumbnails: Iterable[Image.Image]) -> bool:
     """Return whether masks, shrunk by `mask_thumbnail`, cover the whole picture."""
     uncovered = Image.new("L", THUMBNAIL_SIZE, "white")
     for thumbnail in thumbnails:
-        uncovered = ImageChops.subtract(uncovered, thumbnail)  # never below 0
+        uncovered = ImageChops.subtract(uncovered, thumbnail)  # clipped at 0
     return is_empty(uncovered)

@@ -1,1 +1,1 @@
-"""Writes to job rows, one transaction each; states change in `transitions` only."""
+"""Writes to rows of jobs, one transaction each; only `transitions` changes states."""

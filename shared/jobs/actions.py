@@ -1,6 +1,6 @@
-"""Actions on a job: cancel, pause, resume, finish, and which of all are allowed.
+"""Actions on a job: cancel, pause, resume, finish; and the list of allowed actions.
 
-Actions that make a new job are in `shared.jobs.forks`.
+Actions that create a new job are in `shared.jobs.forks`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _CHILD_ACTIONS = frozenset({Action.FORK, Action.EXTEND, Action.RETRY})
 
 
 def cancel(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
-    """Cancel a job; doing so again changes nothing.
+    """Cancel a job; a repeated call changes nothing.
 
     Returns:
-        The new state, and whether a worker still has to stop.
+        New state, and whether a worker still has to stop.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -52,11 +52,11 @@ def cancel(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
 
 
 def pause(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
-    """Pause a job: it frees its device and keeps all that it has done.
+    """Pause a job: its device becomes free, and its checkpoint is kept.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is over, or about to be.
+        InvalidState: The job has ended, or is ending.
     """
     return _apply_action(db, owner_id, job_id, Action.PAUSE)
 
@@ -66,7 +66,7 @@ def resume(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is over, or about to be.
+        InvalidState: The job has ended, or is ending.
     """
     return _apply_action(db, owner_id, job_id, Action.RESUME)
 
@@ -76,7 +76,7 @@ def finish(db: Database, owner_id: str, job_id: str) -> ActionOutcome:
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is over, or has no picture yet.
+        InvalidState: The job has ended, or has no picture yet.
     """
     with db.write() as session:
         return request_finish(db, session, lock_job(session, job_id, owner_id))
@@ -86,7 +86,7 @@ def request_finish(db: Database, session: Session, job: Job) -> ActionOutcome:
     """Finish a locked job early, in the caller's transaction.
 
     Raises:
-        InvalidState: The job is over, or has no picture yet.
+        InvalidState: The job has ended, or has no picture yet.
     """
     outcome = resolve_action(session, job, Action.FINISH)
     if outcome.effect is ActionEffect.NO_CHANGE or job.finish_requested:
@@ -98,7 +98,7 @@ def request_finish(db: Database, session: Session, job: Job) -> ActionOutcome:
 
 
 def resolve_action(session: Session, job: Job, action: Action) -> ActionOutcome:
-    """Look up the outcome of an action on a job in its present state.
+    """Return the outcome of an action on a job in its current state.
 
     Raises:
         InvalidState: The job does not allow the action.
@@ -121,7 +121,7 @@ def resolve_action(session: Session, job: Job, action: Action) -> ActionOutcome:
 
 
 def read_met_requirements(session: Session, job: Job) -> frozenset[Requirement]:
-    """Read what a job has, and list the requirements of actions that it meets."""
+    """Read the requirements of actions that a job meets."""
     checkpoint = select(Checkpoint.job_id).where(Checkpoint.job_id == job.id)
     deleted_input = (
         select(JobInput.job_id)
@@ -172,13 +172,13 @@ def _apply_action(
 
 
 def _withdrawn_requests(state: JobState) -> dict[str, Any]:
-    """Columns that withdraw a request to finish: a paused job has none."""
+    """Return the columns that withdraw a request to finish, for a paused job."""
     return {"finish_requested": False} if state == JobState.PAUSED else {}
 
 
 def _is_applicable(job: Job, action: Action) -> bool:
     if job.purge_requested_at is not None:
-        return action is Action.CANCEL  # every other action treats it as deleted
+        return action is Action.CANCEL  # for other actions, the job counts as deleted
     return job.kind == JobKind.STYLE or action not in STYLE_ONLY_ACTIONS
 
 

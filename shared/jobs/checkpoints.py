@@ -1,7 +1,7 @@
-"""Rows of checkpoints, frames and losses: what a worker stores, and which are dropped.
+"""Rows of checkpoints, frames and losses: storage by workers, and deletion.
 
 A child job continues from its parent's blob, so that two checkpoints can name the same
-one: the blob is unreferenced only when the last of them is dropped.
+blob. The blob is deleted when the last of its checkpoints is dropped.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
     LossPoint = list[int | float | None]
 
-RETAINED_CHECKPOINTS = 2  # of a running job; if one is damaged, the one before is used
+RETAINED_CHECKPOINTS = 2  # of a running job; the older is used if the newer is damaged
 MAX_FRAMES = 200  # of a job
 
 
 def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
     """Delete checkpoints.
 
-    Their jobs get new versions. All rows that name the same blobs are locked first,
-    always in the same order: of two jobs that drop the same blob at once, the later one
-    sees that it is the last.
+    The jobs get new versions. All rows that name the same blobs are locked first,
+    always in the same order. So if two jobs drop the same blob at the same time, the
+    later transaction finds that no other row names it.
 
     Returns:
         Keys of the blobs that no row names any more.
@@ -45,7 +45,7 @@ def drop_checkpoints(session: Session, rows: Sequence[Checkpoint]) -> list[str]:
     if not rows:
         return []
     keys, dropped = {row.key for row in rows}, {_primary_key(row) for row in rows}
-    # Before the checkpoints: whoever locks both begins with the jobs.
+    # Before the checkpoints, since all transactions lock jobs first.
     bump_versions(session, Job.id.in_({row.job_id for row in rows}))
     same_blob = session.scalars(
         select(Checkpoint)
@@ -67,7 +67,7 @@ def _primary_key(row: Checkpoint) -> tuple[str, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class NewFrame:
-    """A stored preview of one iteration."""
+    """Stored preview of one iteration."""
 
     iteration: int
     scale: int
@@ -85,10 +85,10 @@ def record_checkpoint(
     blob: WrittenBlob,
     format_version: int,
 ) -> list[str]:
-    """Record a checkpoint, whose blob must be durable by now, for later attempts.
+    """Record a checkpoint for later attempts, after its blob was stored durably.
 
-    The newest two stay. So do those of every `keep_every` iterations, for forks, until
-    maintenance thins them out.
+    The newest two checkpoints are kept. Checkpoints of every `keep_every` iterations
+    are kept for forks, until maintenance thins them out.
 
     Returns:
         Keys of the checkpoints that are no longer needed.
@@ -110,7 +110,7 @@ def record_checkpoint(
             )
         )
         session.flush()
-        # No attempt begins at an older checkpoint than the newest.
+        # No attempt continues from a checkpoint before the newest.
         newest = max(iteration, job.checkpoint_iteration)
         session.execute(
             update(Job).where(*held_by(claim)).values(checkpoint_iteration=newest)
@@ -122,7 +122,7 @@ def record_checkpoint(
 
 
 def is_kept_for_forks(keep_every: int | None, iteration: int) -> bool:
-    """Whether the checkpoint of an iteration is kept for forks."""
+    """Return whether the checkpoint of an iteration is kept for forks."""
     return keep_every is not None and iteration % keep_every == 0
 
 
@@ -137,10 +137,9 @@ def keep_last_checkpoint(db: Database, job_id: str) -> list[str]:
 
 
 def discard_newer_checkpoints(db: Database, claim: Claim, iteration: int) -> list[str]:
-    """Drop unusable checkpoints after `iteration`, where the attempt really begins.
+    """Drop unusable checkpoints after `iteration`, from which the attempt continues.
 
-    Without this, every checkpoint that it makes before the dropped ones would count as
-    old.
+    Otherwise new checkpoints at earlier iterations would count as old.
 
     Returns:
         Keys of the blobs that no row names any more.
@@ -164,7 +163,7 @@ def discard_newer_checkpoints(db: Database, claim: Claim, iteration: int) -> lis
 
 
 def add_warning(db: Database, claim: Claim, code: str, message: str) -> None:
-    """Add a warning to a job; one with the same code is replaced.
+    """Add a warning to a job, or replace a warning with the same code.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -177,7 +176,7 @@ def add_warning(db: Database, claim: Claim, code: str, message: str) -> None:
 
 
 def add_frame(db: Database, claim: Claim, frame: NewFrame) -> list[str]:
-    """Add a frame to a job; of more than `MAX_FRAMES`, the least missed is dropped.
+    """Add a frame to a job, and drop a frame above `MAX_FRAMES`.
 
     Returns:
         Keys of the blobs that are no longer needed.
@@ -229,15 +228,15 @@ def _delete_surplus_frames(session: Session, job_id: str) -> list[str]:
 def least_missed_index(iterations: Sequence[int]) -> int:
     """Find the iteration whose removal leaves the smallest new gap.
 
-    If iterations are dropped one by one as more arrive, no gap grows beyond about twice
-    the smallest; halving them now and then would leave the old ones ever sparser.
+    If iterations are dropped one by one, no gap becomes larger than about twice the
+    smallest gap. Repeated halving would make old iterations sparser and sparser.
 
     Args:
         iterations: Iterations in ascending order, at least one.
 
     Returns:
-        Index of that iteration; never of the last, which is the newest, while there are
-        others, and of the first only where there are two.
+        Index of that iteration. The last, newest iteration is dropped only if it is
+        alone, and the first only if there are two.
     """
     gaps = [after - before for before, after in pairwise(iterations)]
     joined = [before + after for before, after in pairwise(gaps)]
@@ -245,7 +244,7 @@ def least_missed_index(iterations: Sequence[int]) -> int:
 
 
 def store_loss_history(db: Database, claim: Claim, points: Sequence[LossPoint]) -> None:
-    """Store the losses so far, in place of the stored ones.
+    """Store the losses so far, and replace the stored losses.
 
     Raises:
         FencedOut: A newer claim owns the job.

@@ -1,4 +1,4 @@
-"""Claims: a worker takes the best job that is due and fits its device."""
+"""Claims: a worker takes the best due job that fits its device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
 
-_MAX_TRIES = 3  # another worker may take an owner's last job while we wait for its row
+_MAX_TRIES = 3  # another worker may claim the job while this one waits for the lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Device:
     worker_id: str
     device_class: str  # cpu, cuda, mps
     bytes: int
-    uuid: str = ""  # empty: a device that no job excludes
+    uuid: str = ""  # empty if no job can exclude the device
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +62,30 @@ class ClaimedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Claim(Generic[P_co]):
-    """Claimed job: its holder may write to it until a newer claim is made.
+    """Claimed job, to which the worker may write until a newer claim.
 
-    `Claim[StyleParams]` is a claimed style job; `Claim`, one of any kind.
+    `Claim[StyleParams]` is a claimed style job; `Claim` is a claimed job of any kind.
     """
 
     job_id: str
     fence: int
-    nonce: str  # random: a fence may come again after an older database was restored
+    nonce: str  # random, since a fence may repeat after a restore of the database
     attempts: int
-    iteration: int  # last one that the previous attempt reported
+    iteration: int  # last report of the previous attempt
     params: P_co
-    inputs: dict[str, dict[int, BlobRef]]  # by role and position, which may have holes
+    inputs: dict[str, dict[int, BlobRef]]  # by role and position, with gaps
     checkpoints: tuple[ClaimedCheckpoint, ...]  # newest first
     segments: tuple[Segment, ...] = ()  # in the order in which they begin
     keep_every: int | None = None  # iterations between checkpoints kept for forks
-    finish_requested: bool = False  # no further iterations, only the picture
-    step_scale: float = 1.0  # factor of the steps; below 1 once the loss has diverged
-    requested_max_edge: int | None = None  # px, if params say less
+    finish_requested: bool = False  # stop iterating and store the picture
+    step_scale: float = 1.0  # factor of the steps; below 1 after a divergence
+    requested_max_edge: int | None = None  # px, if params have less
     trace: TraceContext | None = None  # of the request that submitted the job
     progress: Mapping[str, Any] = field(default_factory=dict)  # last report
 
     @property
     def key_stem(self) -> str:
-        """Text that begins the names of all blobs of this claim, and of no other."""
+        """Prefix of the keys of all blobs of this claim, unique to the claim."""
         return claim_key_stem(self.fence, self.nonce)
 
     @property
@@ -95,7 +95,7 @@ class Claim(Generic[P_co]):
 
 
 def claim_key_stem(fence: int, nonce: str) -> str:
-    """Return the text that begins the names of all blobs of a claim."""
+    """Return the prefix of the keys of all blobs of a claim."""
     return f"{fence}-{nonce}"
 
 
@@ -105,8 +105,8 @@ def claim_job(
     """Claim the best due job that fits the device; None if there is none.
 
     The owner with the fewest running jobs comes first, then that owner's longest
-    waiting job. Calling again with the same nonce returns the same claim, so that no
-    job is lost if the answer to a commit is lost.
+    waiting job. A repeated call with the same nonce returns the same claim, so that no
+    job is lost if the response to a commit is lost.
     """
     with db.write() as session:
         if (claimed := _find_by_nonce(session, device, nonce)) is not None:
@@ -171,7 +171,7 @@ def _find_by_nonce(session: Session, device: Device, nonce: str) -> Job | None:
 
 
 def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job | None:
-    """Lock the next job; expire it instead if its start deadline is over."""
+    """Lock the next job, or expire it if its start deadline has passed."""
     job = _next_job(session, device)
     if job is None or job.start_deadline is None or job.started_at is not None:
         return job
@@ -189,11 +189,11 @@ def _next_job(session: Session, device: Device) -> Job | None:
     return session.scalar(select_job, {"owner_id": chosen[0], "head": chosen[1]})
 
 
-@lru_cache  # to build them takes longer than to execute them
+@lru_cache  # building takes longer than executing
 def _claim_statements(device: Device) -> tuple[Select[str, float], Select[Job]]:
     """Statements that lock the next owner, and the owner's next job, for a device."""
     head = _head_of_owner(device)
-    heads = (  # materialized, or each head would be sought twice: to filter and to sort
+    heads = (  # materialized, or each head would be read twice: to filter and to sort
         select(Owner.id, head.label("ready_key"))
         .where(owner_may_run())
         .cte("heads")
@@ -223,9 +223,9 @@ def _claim_statements(device: Device) -> tuple[Select[str, float], Select[Job]]:
 def _head_of_owner(device: Device) -> ColumnElement[float | None]:
     """SQL expression: `ready_key` of the oldest job of an `Owner` that fits a device.
 
-    It is that of the owner's oldest job, if that fits. Otherwise the oldest of each
-    demand is read: jobs of the same demand fit the same devices, so that those that do
-    not fit cost one look for all of them.
+    The owner's oldest job is read first. If it does not fit, the oldest job of each
+    demand is read. Jobs of the same demand fit the same devices, so one read per demand
+    is enough.
     """
     ready = (Job.owner_id == Owner.id, Job.ready_key.is_not(None))
     key_if_it_fits = select(case((fits_device(device), Job.ready_key)))
@@ -250,8 +250,8 @@ def _head_of_owner(device: Device) -> ColumnElement[float | None]:
 def _demands_within(device: Device) -> CTE:
     """SQL table of the demands of an `Owner`'s ready jobs that a device may hold.
 
-    The index leads from each demand to the next one, past all jobs of the same. Rows
-    without a demand are starts or ends.
+    The index leads from each demand to the next demand, and skips all jobs between.
+    Rows without a demand are starts or ends.
     """
     above = DEMAND_OFFSET + device.bytes + 1
     ranges = [
@@ -304,7 +304,7 @@ def _read_inputs(session: Session, job_id: str) -> dict[str, dict[int, BlobRef]]
     )
     inputs: dict[str, dict[int, BlobRef]] = {}
     for role, position, key, digest in rows:
-        # The assets of a job that is not over cannot be deleted: all have a key.
+        # Assets of a job that has not ended cannot be deleted, so all have a key.
         inputs.setdefault(role, {})[position] = BlobRef(key or "", digest)
     return inputs
 
@@ -324,7 +324,7 @@ def _read_checkpoints(session: Session, job_id: str) -> tuple[ClaimedCheckpoint,
 
 
 def has_due_job(db: Database, device: Device) -> bool:
-    """Whether there is a job that this device could claim now; for the watchdog."""
+    """Return whether this device could claim a job now; for the watchdog."""
     due = (
         select(Owner.id)
         .where(owner_may_run(), _head_of_owner(device).is_not(None))

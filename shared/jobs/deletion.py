@@ -1,4 +1,4 @@
-"""Deletion of jobs: everything that a job made goes; its row stays as a tombstone."""
+"""Deletion of jobs: all files and rows of a job, except its own row, the tombstone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PURGE_EVENT = "purge"  # in the event log: requested while the job is being canc
 
 
 def purge_job(db: Database, owner_id: str, job_id: str) -> list[str]:
-    """Delete a job that is over; its children stay.
+    """Delete a job that has ended; its children are not deleted.
 
     Returns:
         Keys of the blobs that no row names any more.
@@ -46,7 +46,7 @@ def purge_job(db: Database, owner_id: str, job_id: str) -> list[str]:
     Raises:
         JobNotFound: The owner has no such job.
         JobPurged: The job was deleted before.
-        InvalidState: The job is not over.
+        InvalidState: The job has not ended.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
@@ -66,14 +66,14 @@ def cancel_and_purge_job(
     """Cancel a job, and delete it as soon as no worker holds it.
 
     Returns:
-        Outcome of canceling, and keys of the blobs that no row names any more. If the
-        outcome is not done, `purge_canceled_jobs` deletes the job when its worker has
+        Outcome of the cancellation, and keys of the blobs that no row names any more.
+        If `done` is false, `purge_canceled_jobs` deletes the job after its worker has
         stopped.
 
     Raises:
         JobNotFound: The owner has no such job.
         JobPurged: The job was deleted before.
-        InvalidState: The job has ended otherwise.
+        InvalidState: The job has ended in another state.
     """
     with db.write() as session:
         job = lock_job(session, job_id, owner_id)
@@ -98,7 +98,7 @@ def cancel_and_purge_job(
 
 
 def purge_canceled_jobs(db: Database) -> list[str]:
-    """Delete canceled jobs that wait for it and that no worker holds any more.
+    """Delete canceled jobs with a request to delete them, once no worker holds them.
 
     Returns:
         Keys of the blobs that no row names any more.
@@ -120,7 +120,7 @@ def _purge_job(db: Database, session: Session, job: Job) -> list[str]:
     session.execute(
         update(JobEvent)
         .where(JobEvent.job_id == job.id)
-        .values(detail=None)  # it may hold old names and texts
+        .values(detail=None)  # the detail may contain old names and texts
         .execution_options(synchronize_session=False)
     )
     log_event(db, session, job, DELETED_EVENT, {})

@@ -1,8 +1,8 @@
 """Child jobs that continue other jobs: forks, extensions, retries.
 
-A job that is over never changes, but for its labels. A child has its parent's pictures,
-parameters and segments, and a checkpoint row of its own that names the blob of its
-parent's.
+After its end, a job does not change, except for its labels. A child has its parent's
+pictures, parameters and segments. Its own checkpoint row names the blob of its parent's
+checkpoint.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.idempotency import IdempotentRequest
     from shared.jobs.submit import SubmissionLimits
 
-# Columns that a child takes from its parent; deadlines hold for the parent alone.
+# Columns that a child copies from its parent; deadlines apply only to the parent.
 INHERITED_COLUMNS = (
     "owner_id",
     "kind",
@@ -50,13 +50,13 @@ INHERITED_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ForkRequest:
-    """Request for a fork: where it begins, and what it changes from there on.
+    """Request for a fork: its checkpoint, and the changes from there on.
 
     Attributes:
         iteration: Iteration of the checkpoint from which the fork continues.
         changes: Changes of parameters from there on.
         name: Name of the fork, or None for the name of its parent.
-        finish: Whether the fork only makes a picture of that checkpoint.
+        finish: True if the fork only renders a picture from that checkpoint.
     """
 
     iteration: int
@@ -73,7 +73,7 @@ def fork(
     limits: SubmissionLimits,
     idempotent_request: IdempotentRequest | None = None,
 ) -> str:
-    """Submit a job that continues a checkpoint of another with changed parameters.
+    """Submit a job that continues a checkpoint of another job with changed parameters.
 
     Returns:
         Id of the new job; the caller notifies the workers.
@@ -115,21 +115,21 @@ def extend(
     limits: SubmissionLimits,
     idempotent_request: IdempotentRequest | None = None,
 ) -> str:
-    """Submit a job that adds iterations to the last scale of one that succeeded.
+    """Submit a job that adds iterations to the last scale of a succeeded job.
 
     Returns:
         Id of the new job; the caller notifies the workers.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job has not succeeded, or its checkpoint is gone.
+        InvalidState: The job has not succeeded, or its checkpoint was deleted.
         InvalidParams: The sum would be too many iterations.
         QueueFull: Too many jobs are waiting.
     """
     with db.write() as session:
         parent = lock_job(session, job_id, owner_id)
-        # Locked before the requirements are checked: the cleaner may be about to drop
-        # the checkpoints.
+        # Locked before the requirements are checked, since the cleaner may drop the
+        # checkpoints meanwhile.
         checkpoints = _lock_checkpoints(session, parent.id)
         resolve_action(session, parent, Action.EXTEND)
         newest = checkpoints[0]
@@ -152,16 +152,17 @@ def retry(
     *,
     from_start: bool = False,
 ) -> str:
-    """Submit a job that retries one that failed, was canceled or expired.
+    """Submit a job that retries a failed, canceled or expired job.
 
-    It continues from the newest checkpoint, if there is one and not `from_start`.
+    The new job continues from the newest checkpoint, unless there is none or
+    `from_start` is true.
 
     Returns:
         Id of the new job; the caller notifies the workers.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is not over, or it succeeded.
+        InvalidState: The job has not ended, or it succeeded.
         QueueFull: Too many jobs are waiting.
     """
     with db.write() as session:
@@ -176,11 +177,10 @@ def retry(
 def _extension_start(
     parent: Job, last_iteration: int, segments: tuple[Segment, ...]
 ) -> int:
-    """Find the iteration at which an extension begins: after all that it overrides.
+    """Return the iteration at which an extension begins: after all overridden changes.
 
-    A change of the number of iterations alone affects no earlier step, so that the
-    picture equals that of a longer run; except for a parent whose very last step was
-    taken back.
+    A change of only the number of iterations affects no earlier step, so the picture
+    equals that of a longer run. The exception is a parent whose last step was undone.
     """
     overridden = [
         segment.from_iteration
@@ -265,7 +265,7 @@ def _style_params(job: Job) -> StyleParams:
 
 
 def _lock_checkpoints(session: Session, job_id: str) -> list[Checkpoint]:
-    """Read and lock checkpoints, newest first: none is dropped while a child joins."""
+    """Read and lock checkpoints, newest first, so that none is dropped meanwhile."""
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.job_id == job_id)

@@ -1,7 +1,7 @@
 """Writes of the worker that holds the lease: heartbeat, result, failure, release.
 
-The WHERE of every statement names the fence and the nonce of the claim, so that a
-worker whose lease has passed to another changes nothing.
+The WHERE of every statement contains the fence and the nonce of the claim, so that a
+worker that has lost its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from shared.jobs.claim import Claim
 
 
-RETRY_FACTOR = 4  # of the pause from one failed attempt to the next
+RETRY_FACTOR = 4  # growth of the pause after each failed attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class WrittenBlob:
 
 @dataclass(frozen=True, slots=True)
 class StoredOutput:
-    """Stored file of a job that makes several; `name` is for people."""
+    """Stored file of a job with several files; `name` is for people."""
 
     name: str
     blob: WrittenBlob
@@ -63,16 +63,16 @@ class JobResult:
     """Result of a job, stored by its worker.
 
     Attributes:
-        blob: Generated image; of a job that makes several files, the first.
+        blob: Generated image, or the first of several files.
         width: Width of that image, in pixels.
         height: Height of that image, in pixels.
-        exact: Whether the image is the same, to the bit, as without interruptions.
-        exact_reason: Reason why it is not.
-        outputs: All files of a job that makes several.
+        exact: True if the image has the same bits as without interruptions.
+        exact_reason: Reason why the image is not exact.
+        outputs: All files of a job with several files.
         iterations: Number of iterations done, or None for all.
-        completion: EARLY, if the job was finished on request before all were done.
-        progress: Progress at the last iteration, which no heartbeat may have reported
-            yet; None: as reported.
+        completion: EARLY if the job was finished on request before its last iteration.
+        progress: Progress at the last iteration, if no heartbeat has reported it; None
+            for no change.
         provenance: Digests of pictures and weights (`inputs`), device, threads,
             versions (`maker`).
     """
@@ -99,9 +99,9 @@ class HeartbeatReply:
     """Reply to the heartbeat of a worker.
 
     Attributes:
-        state: State of the job; the worker has to obey CANCELING and PAUSING.
-        finish_requested: Whether the job shall finish with the picture as it is.
-        has_pending_segments: Whether changes of parameters wait for the next boundary.
+        state: State of the job; the worker has to react to CANCELING and PAUSING.
+        finish_requested: True if the job shall finish with its current picture.
+        has_pending_segments: True if changes of parameters wait for the next boundary.
     """
 
     state: JobState
@@ -110,7 +110,7 @@ class HeartbeatReply:
 
 
 def failure_columns(failure: ImpastoError) -> dict[str, Any]:
-    """Columns that describe the failure of an attempt."""
+    """Return the columns that describe the failure of an attempt."""
     return {
         "error_code": failure.code,
         "error_message": str(failure)[:2000],
@@ -120,7 +120,7 @@ def failure_columns(failure: ImpastoError) -> dict[str, Any]:
 
 
 def output_rows(job_id: str, outputs: tuple[StoredOutput, ...]) -> list[JobOutput]:
-    """Build the rows of the files of a job that makes several."""
+    """Build the rows of the files of a job with several files."""
     return [
         JobOutput(
             job_id=job_id,
@@ -142,7 +142,7 @@ def renew_lease(
     iteration: int,
     progress: dict[str, Any],
 ) -> HeartbeatReply:
-    """Renew the lease, store the progress, and read what was requested meanwhile.
+    """Renew the lease, store the progress, and read new requests of users.
 
     Raises:
         FencedOut: A newer claim owns the job, or it has ended.
@@ -173,8 +173,8 @@ def _version_with_progress(
 ) -> ColumnElement[int]:
     """SQL expression: the version after a heartbeat.
 
-    A new version for each percent of the iterations, each phase and each scale; not for
-    each heartbeat, so that most polls of a running job are answered with 304.
+    There is a new version for each percent of the iterations, each phase and each
+    scale. Most heartbeats make no new version, so that most polls get 304.
     """
     is_shown = or_(
         Job.progress.is_(None),
@@ -186,12 +186,12 @@ def _version_with_progress(
 
 
 def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
-    """Complete the job with its result, whose blobs must be durable by now.
+    """Complete the job with its result, after the blobs were stored durably.
 
-    Calling again after the answer of the database was lost is harmless.
+    The call may be repeated after the response of the database was lost.
 
     Returns:
-        SUCCEEDED, or CANCELED if that was requested first: the blobs are then unused.
+        SUCCEEDED; or CANCELED if this was requested before, and the blobs are unused.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -225,9 +225,9 @@ def complete_job(db: Database, claim: Claim, result: JobResult) -> JobState:
 
 
 def stop_job(db: Database, claim: Claim) -> JobState:
-    """Stop a job that shall pause or cancel; its device is free by now.
+    """Stop a job that shall pause or cancel, after its device was released.
 
-    If it was resumed in the very last moment, it is released as if the worker drained.
+    If the job was resumed at the last moment, it returns to the queue as after a drain.
     """
     with db.write() as session:
         job = lock_claimed_job(session, claim)
@@ -255,8 +255,8 @@ def fail_job(
         db: The database.
         claim: Claim of the attempt that failed.
         failure: Reason of the failure.
-        retry_seconds: Pause after the first attempt; each later one is four times
-            as long.
+        retry_seconds: Pause after the first attempt, in seconds; each later pause is
+            four times as long.
         excluded_device: UUID of a device that shall not run the next attempt, or None.
 
     Raises:
@@ -264,7 +264,7 @@ def fail_job(
     """
     with db.write() as session:
         job = lock_claimed_job(session, claim)
-        # A job that is pausing may be retried: it waits until a person resumes it.
+        # A pausing job may be retried: it waits until its owner resumes it.
         may_retry = job.attempts < job.max_attempts or job.state == JobState.PAUSING
         event = Event.RETRY if failure.retryable and may_retry else Event.FAIL
         state = EVENTS[event][job.state]
@@ -293,9 +293,9 @@ def postpone_job(
 def release_to(
     db: Database, session: Session, job: Job, event: Event, **columns: Any
 ) -> JobState:
-    """Change a locked job to the state that `event` leads to from a leased one.
+    """Change a locked, leased job to the state after `event`.
 
-    A job with a request to finish does not stay paused: it returns to the queue.
+    A paused job with a request to finish returns to the queue.
     """
     state = EVENTS[event][job.state]
     transition(db, session, job, event, state, **columns)
@@ -322,9 +322,9 @@ def lock_claimed_job(session: Session, claim: Claim) -> Job:
     """Read the claimed job and lock its row until the end of the transaction.
 
     Raises:
-        FencedOut: A newer claim owns the job, or it has ended; or the rows lack changes
+        FencedOut: A newer claim owns the job, or it has ended. Or the rows lack changes
             of parameters that this claim has begun, as after a failover that lost
-            commits: what was computed with them may not be stored.
+            commits; results of these changes must not be stored.
     """
     job = session.scalar(select(Job).where(*held_by(claim)).with_for_update())
     if job is None or not _has_segments(session, claim):
@@ -347,7 +347,7 @@ def _release(db: Database, session: Session, job: Job) -> JobState:
 
 
 def _refund_columns(job: Job) -> dict[str, Any]:
-    """Columns that refund an attempt which ended for no fault of the job."""
+    """Return the columns that refund an attempt that the job did not end."""
     return {} if job.state == JobState.CANCELING else {"attempts": Job.attempts - 1}
 
 
@@ -361,16 +361,17 @@ def _backoff_columns(db: Database, seconds: float) -> dict[str, Any]:
 
 
 def _is_completed_with(job: Job, result: JobResult) -> bool:
-    # The key of a blob belongs to one claim only.
+    # The key of a blob belongs to a single claim.
     return job.result_key == result.blob.key and job.state == JobState.SUCCEEDED
 
 
 def retry_with_smaller_steps(
     db: Database, claim: Claim, failure: ImpastoError, step_scale: float
 ) -> JobState:
-    """Retry a diverged job at once with smaller steps; this is done once per job.
+    """Retry a diverged job at once with smaller steps, once per job.
 
-    The attempt is refunded: a second divergence fails because there is a `step_scale`.
+    The attempt is refunded. After a second divergence the job fails, since it already
+    has a `step_scale`.
 
     Raises:
         FencedOut: A newer claim owns the job.

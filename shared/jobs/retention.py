@@ -1,8 +1,8 @@
-"""Retention: drop what has expired, rows first, then the blobs that they named.
+"""Retention: deletion of expired rows, and then of their blobs.
 
-Each call takes a few jobs, in a transaction of its own, and returns the keys of blobs
-that no row names any more. If the process is killed before it deletes those, they are
-orphans, which `shared.maintenance.orphans` collects.
+Each call processes a few jobs in one transaction, and returns the keys of blobs that no
+row names any more. If the process is killed before it deletes these blobs,
+`shared.maintenance.orphans` deletes them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def drop_expired_results(db: Database, days: float) -> list[str]:
 
 
 def drop_tombstones(db: Database, days: float) -> list[str]:
-    """Drop the rows of jobs that ended more than `days` ago, with all that is left."""
+    """Drop the rows of jobs that ended more than `days` ago, with all related rows."""
     with db.write() as session:
         ids, keys = _find_ended_jobs(db, session, days)
         checkpoints = select(Checkpoint).where(Checkpoint.job_id.in_(ids))
@@ -98,17 +98,17 @@ def _find_ended_jobs(
 
 
 def drop_expired_assets(db: Database) -> list[str]:
-    """Drop the blobs of expired assets that no job uses; a deleted job uses none.
+    """Drop the blobs of expired assets that no job uses; deleted jobs use none.
 
-    The rows stay, as those of deleted assets do.
+    The rows of the assets are kept, as after a deletion by their owner.
     """
     due = (Asset.expires_at < db.now, Asset.key.is_not(None), ~_is_in_use())
     with db.write() as session:
         ids = session.scalars(select(Asset.id).where(*due).limit(BATCH_SIZE)).all()
         if not ids:
             return []
-        # An upload or a submission that uses an asset again locks it first: so they are
-        # locked here too, and the condition is checked again.
+        # An upload or a submission locks an asset before its use. So assets are locked
+        # here, too, and the condition is checked again.
         candidates = select(Asset).where(Asset.id.in_(ids)).order_by(Asset.id)
         session.scalars(candidates.with_for_update()).all()
         keys = []
@@ -128,7 +128,7 @@ def _is_in_use() -> ColumnElement[bool]:
 
 
 def thin_kept_checkpoints(db: Database, budget_bytes: int) -> list[str]:
-    """Thin the checkpoints that jobs keep for forks, evenly, until they fit a budget.
+    """Thin out the checkpoints kept for forks evenly, until they fit a budget.
 
     Args:
         db: The database.
@@ -161,7 +161,7 @@ def _thin_job_checkpoints(db: Database, job_id: str, budget_bytes: int) -> list[
         newest = rows[-RETAINED_CHECKPOINTS:]
         surplus = _select_surplus([row for row in rows if row.kept], budget_bytes)
         for row in surplus:
-            row.kept = False  # the newest stay until they are old
+            row.kept = False  # the newest checkpoints are dropped later, by age
         session.flush()
         return drop_checkpoints(session, [row for row in surplus if row not in newest])
 

@@ -20,18 +20,18 @@ _MAX_LENGTH = 80  # characters of a term
 
 
 def tag_term(tag: str) -> str:
-    """Return the search term of a tag; `#` tells it from the words of names."""
+    """Return the search term of a tag; `#` separates tags from words of names."""
     return f"#{tag}"[:_MAX_LENGTH]
 
 
 def search_terms(text: str) -> list[str]:
-    """Split a text into its words, each once, case-folded."""
+    """Return the distinct words of a text, case-folded."""
     words = re.findall(r"\w+", text.casefold())
     return list(dict.fromkeys(word[:_MAX_LENGTH] for word in words))
 
 
 def index_job(session: Session, job: Job) -> None:
-    """Replace the search terms of a job by those of its present name and tags."""
+    """Replace the search terms of a job by those of its current name and tags."""
     session.execute(delete(JobSearchTerm).where(JobSearchTerm.job_id == job.id))
     session.add_all(
         _term_rows(job, [*search_terms(job.name or ""), *map(tag_term, job.tags)])

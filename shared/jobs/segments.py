@@ -1,4 +1,4 @@
-"""Rows of segments: changes of a job's parameters and where they begin."""
+"""Rows of segments: changes of a job's parameters, and where they begin."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def segment_rows(job_id: str, segments: Iterable[Segment]) -> list[JobSegment]:
 def steered_iterations(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
     """Read the steered number of iterations of the last scale, by job id.
 
-    Jobs without such a change are missing. Changes that have not begun count too. Only
-    this parameter is read, so that many jobs cost little: no other one changes how long
-    a job takes.
+    Jobs without such a change are omitted. Changes that have not begun are included.
+    Only this parameter is read, so that many jobs can be read fast: no other parameter
+    changes the duration of a job.
     """
     row = JobSegment
     is_pending = row.from_iteration.is_(None)

@@ -1,9 +1,9 @@
 """Steering: changes of a job's parameters and attributes after its submission.
 
-A change of a job that no worker holds is stored with the iteration at which it begins.
-A change of a running job is pending until its worker, at the next boundary, stores that
-iteration: before the change takes effect, so that the replay after a crash begins it at
-the same iteration.
+A change of a job without a worker is stored with the iteration at which it begins. A
+change of a running job is pending until its worker stores that iteration, at the next
+boundary. The worker stores it before the change takes effect, so that a replay after a
+crash begins the change at the same iteration.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 SEGMENT_EVENT = "steered"  # in the event log
 _INDEXED_ATTRIBUTES = {"name", "tags"}  # in the search index
-_LABELS = {*_INDEXED_ATTRIBUTES, "user_metadata"}  # no picture depends on them
+_LABELS = {*_INDEXED_ATTRIBUTES, "user_metadata"}  # pictures do not depend on them
 
 
 @dataclass(frozen=True, slots=True)
 class JobChange:
-    """Change of a job; of one that is over, only name, tags and metadata can change.
+    """Change of a job; after its end, only name, tags and metadata can change.
 
     Attributes:
         params: Changes of parameters of the optimization.
@@ -54,23 +54,23 @@ class JobChange:
 
     @property
     def is_of_labels(self) -> bool:
-        """Whether it changes nothing but name, tags and metadata."""
+        """Return whether the change has only name, tags and metadata."""
         return not self.params.to_json() and self.attributes.keys() <= _LABELS
 
 
 def update_job(
     db: Database, owner_id: str, job_id: str, change: JobChange
 ) -> ActionOutcome:
-    """Change a job; of one that is over, only its labels.
+    """Change a job; after its end, only its labels can change.
 
     Returns:
-        State of the job, and whether all of the change is in effect; if not, it is
-        from the next iteration on.
+        State of the job, and whether the whole change is in effect. Otherwise it takes
+        effect after the next iteration.
 
     Raises:
         JobNotFound: The owner has no such job.
-        InvalidState: The job is over, or about to be, and not only labels change; or it
-            is being deleted.
+        InvalidState: The job is ending or has ended, and not only labels change; or the
+            job is being deleted.
         VersionMismatch: The job has another revision.
         InvalidParams: The changed parameters contradict each other.
     """
@@ -90,7 +90,7 @@ def update_job(
             columns["iterations"] = _count_planned_iterations(
                 session, job, change.params
             )
-            columns["params_digest"] = None  # no other job does equal work now
+            columns["params_digest"] = None  # no other job has an equal result now
             _add_segment(session, job, params)
         detail = {**params, **attributes}
         transition(db, session, job, Action.STEER, job.state, detail=detail, **columns)
@@ -115,11 +115,11 @@ def _resolve_change(session: Session, job: Job, change: JobChange) -> ActionOutc
 def begin_segments(db: Database, claim: Claim, iteration: int) -> tuple[Segment, ...]:
     """Begin the pending changes after `iteration`, before they take effect.
 
-    Calling again after the answer of the database was lost is harmless.
+    The call may be repeated after the response of the database was lost.
 
     Returns:
-        All segments that have begun, in order; the rest of the run consists of them.
-        After a resume, changes that began at a later iteration are replayed first.
+        All segments that have begun, in order, for the rest of the run. After a resume,
+        changes that began at a later iteration are replayed first.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -156,7 +156,7 @@ def _begin_pending_segments(session: Session, job_id: str, iteration: int) -> bo
 
 
 def _last_live_start(session: Session, job_id: str) -> int:
-    """Read where the latest change in mid-run began; a later one begins no earlier."""
+    """Read the start of the latest change during the run; later changes follow it."""
     row = JobSegment
     latest = select(func.max(row.from_iteration)).where(
         row.job_id == job_id, row.live.is_(True)
@@ -177,7 +177,7 @@ def _count_planned_iterations(session: Session, job: Job, changes: Changes) -> i
 
 
 def count_iterations(params: StyleParams, segments: tuple[Segment, ...]) -> int:
-    """Count the iterations of a run that consists of these segments.
+    """Count the iterations of a run with these segments.
 
     Raises:
         InvalidParams: The segments contradict each other or the parameters.
@@ -202,14 +202,14 @@ def count_iterations(params: StyleParams, segments: tuple[Segment, ...]) -> int:
 
 
 def _changed_attributes(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Select the attributes that differ; the others are neither stored nor logged."""
+    """Select the attributes that differ, since only these are stored and logged."""
     return {
         name: value for name, value in attributes.items() if getattr(job, name) != value
     }
 
 
 def _attribute_columns(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Columns to write; the queue place of a waiting job follows its priority."""
+    """Return the columns to write; a new priority changes the queue place of a job."""
     columns = dict(attributes)
     if "priority" in attributes and job.ready_key is not None:
         columns["ready_key"] = ready_key(job.created_at, attributes["priority"])
@@ -217,7 +217,7 @@ def _attribute_columns(job: Job, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -> None:
-    """Give a job that did not fit smaller `params` and a warning that says so.
+    """Store smaller `params` and a warning for a job that did not fit.
 
     Raises:
         FencedOut: A newer claim owns the job.
@@ -234,7 +234,7 @@ def retry_with_smaller_params(db: Database, claim: Claim, params: StyleParams) -
 def smaller_params_columns(
     session: Session, job: Job, params: StyleParams
 ) -> dict[str, Any]:
-    """Columns of a job that is made smaller than requested."""
+    """Return the columns of a job that is computed smaller than requested."""
     segments = read_job_segments(session, [job.id]).get(job.id, ())
     requested = job.requested_max_edge or job.params["max_edge"]
     warning = {

@@ -1,4 +1,4 @@
-"""Submission of jobs: insert a queued job, or reuse one that does the same work."""
+"""Submission of jobs: insertion of a queued job, or reuse of an equal job."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
 ReusePolicy = Literal["never", "finished", "finished_or_active"]
 
-LOCAL_OWNER_ID = "own_local"  # owner of everything, if no API keys are required
+LOCAL_OWNER_ID = "own_local"  # owner of all rows if no API keys are required
 
-# Jobs in these states may never make a picture.
+# Jobs in these states may end without a picture.
 _STOPPING_STATES = (JobState.CANCELING, JobState.PAUSING, JobState.PAUSED)
 
 
 def select_reusable_job(
     session: Session, owner_id: str, params_digest: str | None, reuse: ReusePolicy
 ) -> str | None:
-    """Find the newest job that has made, or else will make, the same result.
+    """Find the newest job that has the same result, or will have it.
 
-    A job that was finished early or steered in mid-run makes another picture.
+    A job that was finished early or steered during the run has another result.
 
     Args:
         session: Transaction of the caller.
         owner_id: Owner of the jobs.
-        params_digest: Digest of the work, or None if nothing can be equal to it.
-        reuse: Whether a job that is not over yet may be reused.
+        params_digest: Digest of the work, or None if no job can be equal.
+        reuse: Option `reuse`: whether a job that has not ended may be reused.
     """
     if params_digest is None:
         return None
@@ -59,7 +59,7 @@ def select_reusable_job(
         Job.state == JobState.SUCCEEDED,
         Job.completion == Completion.FULL,
         Job.result_key.is_not(None),
-        Job.requested_max_edge.is_(None),  # not made smaller than requested
+        Job.requested_max_edge.is_(None),  # not computed smaller than requested
     )
     active = and_(
         Job.state.not_in({*TERMINAL, *_STOPPING_STATES}),
@@ -93,9 +93,9 @@ def find_place(
     reuse: ReusePolicy,
     limits: SubmissionLimits,
 ) -> SubmittedJob | None:
-    """Find an equal job to reuse, or check that there is room for a new one.
+    """Find an equal job to reuse, or check that the queue accepts a new one.
 
-    Called before the pictures of a job are stored, so that a refused one leaves none.
+    Called before the pictures of a job are stored, so that a refused job stores none.
 
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
@@ -116,8 +116,8 @@ class NewJobInput:
     Attributes:
         role: Role: `content`, `style`, `init_image`, `content_labels`, `mask`,
             `region`, `labels`, or the `picture` of an exploration.
-        position: Index among the pictures of this role; of a mask, a region or labels,
-            the index of their style.
+        position: Index among the pictures of this role; for a mask, a region or labels,
+            the index of the style.
         asset_id: Id of the asset.
     """
 
@@ -134,11 +134,11 @@ class NewJob:
         owner_id: Owner of the job.
         params: Parameters, with the ids of their pictures.
         inputs: Pictures of the job.
-        device_class: Kind of device that it needs, or None for any.
-        need_bytes: Memory that it needs.
+        device_class: Required kind of device, or None for any.
+        need_bytes: Required memory, in bytes.
         segments: Planned changes of parameters, in order.
-        params_digest: Digest that is the same for equal work, or None.
-        reuse: Whether an equal job may be taken instead.
+        params_digest: Digest of the work, equal for equal jobs, or None.
+        reuse: Option `reuse`: whether an equal job may be returned instead.
         options: Further columns, such as its name and priority.
     """
 
@@ -155,7 +155,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionLimits:
-    """Limits of submissions: how many jobs may wait, and how often one is tried."""
+    """Limits of submissions: waiting jobs, and attempts per job."""
 
     max_queued_per_owner: int
     max_queued: int
@@ -164,7 +164,7 @@ class SubmissionLimits:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """Job that does the submitted work; `reused`, if it existed before."""
+    """Submitted job; `reused` if it existed before."""
 
     job_id: str
     reused: bool = False
@@ -184,7 +184,8 @@ def submit_job(
         db: The database.
         new_job: Job to submit.
         limits: Limits of submissions.
-        idempotent_request: Request that submits the job, if it has an idempotency key.
+        idempotent_request: Request that submits the job; None without an
+            Idempotency-Key.
 
     Raises:
         QueueFull: The owner, or all owners together, have too many jobs waiting.
@@ -203,7 +204,7 @@ def submit_job(
     }
     with db.write() as session:
         if new_job.reuse != "never":
-            # Of two equal submissions at once, one inserts the job.
+            # Of two equal submissions at the same time, only one inserts the job.
             _lock_owner(session, new_job.owner_id)
             reusable_id = select_reusable_job(
                 session, new_job.owner_id, new_job.params_digest, new_job.reuse

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-PRIORITY_SECONDS = 3600.0  # one step of priority is worth an hour of waiting
+PRIORITY_SECONDS = 3600.0  # one level of priority counts as one hour of waiting
 
 
 def lock_job(session: Session, job_id: str, owner_id: str) -> Job:
@@ -55,16 +55,16 @@ def transition(
     """Change a locked job to `state`; write its event and its owner's counts.
 
     Args:
-        db: The database, whose clock gives the time of the event.
+        db: Database with the clock for the time of the event.
         session: Transaction that holds the lock.
-        job: The job as it was read, before the transition.
+        job: Row of the job before the transition.
         event: Name of the event, for the event log.
-        state: New state; if it equals the old one, only `columns` change.
+        state: New state; if it equals the old state, only `columns` change.
         detail: Further members of the event.
-        **columns: Further columns; they override those that follow from `state`.
+        **columns: Further columns, which override the columns of `state`.
 
     Raises:
-        FencedOut: Fence or state of the row are no longer as they were read.
+        FencedOut: Fence or state of the row have changed since they were read.
     """
     defaults = {} if state == job.state else _columns_for_state(db, job, state)
     fence = session.execute(
@@ -88,7 +88,7 @@ def transition(
 def log_event(
     db: Database, session: Session, job: Job, event: str, detail: dict[str, Any]
 ) -> None:
-    """Write an event without a change of state; the revision stays too."""
+    """Write an event without a change of state or revision."""
     row = {"job_id": job.id, "from_state": job.state, "state": job.state}
     _insert_event(db, session, event, detail=detail, fence=job.fence, **row)
 
@@ -104,13 +104,13 @@ def log_submission(db: Database, session: Session, job: Job) -> None:
 def ready_key(created_at: float, priority: int) -> float:
     """Compute the sort key of a ready job in the queue: smaller is sooner.
 
-    The key is constant while the job waits, so that age counts without updating rows.
+    The key is constant while the job waits, so that age counts without updates of rows.
     """
     return created_at - priority * PRIORITY_SECONDS
 
 
 def _columns_for_state(db: Database, job: Job, state: JobState) -> dict[str, Any]:
-    """Columns that follow from the new state."""
+    """Return the columns that depend on the new state."""
     if state in LEASED:
         return {"state_reason": None}
     cleared = {"worker_id": None, "lease_until": None, "claim_nonce": None}
@@ -125,7 +125,7 @@ def _columns_for_state(db: Database, job: Job, state: JobState) -> dict[str, Any
 
 
 def ready_columns(db: Database, job: Job) -> dict[str, Any]:
-    """Columns that make a job due now, with no worker notified of it yet."""
+    """Return the columns that make a job due now, without a notification yet."""
     key = ready_key(job.created_at, job.priority)
     return {"notified_at": None, "run_after": db.now, "ready_key": key}
 

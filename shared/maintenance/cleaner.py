@@ -1,4 +1,4 @@
-"""Cleaner: deletes what has expired and orphaned blobs, a little in each round."""
+"""Cleaner: deletes expired rows and orphaned blobs, in small steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ORPHAN_SCAN_PAUSE_SECONDS = 3600.0  # after the whole storage was scanned
+ORPHAN_SCAN_PAUSE_SECONDS = 3600.0  # between scans of the whole storage
 RETENTION_PAUSE_SECONDS = 60.0
 _HOUR_SECONDS = 3600.0
 
@@ -49,13 +49,13 @@ class Cleaner:
         self._retention_due_at = self._orphan_scan_due_at = clock.monotonic()
 
     def run_once(self) -> None:
-        """Clean what is due.
+        """Do the cleaning steps that are due.
 
         Raises:
-            DatabaseUnavailable: The database failed midway; nothing is lost.
+            DatabaseUnavailable: The database failed; the next round continues.
         """
         now = self._clock.monotonic()
-        # A person waits for these.
+        # First, since users wait for these deletions.
         delete_blobs(self._storage, purge_canceled_jobs(self._db))
         delete_blobs(
             self._storage,
@@ -69,7 +69,7 @@ class Cleaner:
             self._collect_orphans(now)
 
     def _drop_expired(self) -> bool:
-        """Drop what has expired; True if there may be more."""
+        """Drop expired rows; return True if there may be more."""
         settings = self._settings
         keys = [
             *drop_expired_checkpoints(self._db, settings.checkpoint_days),

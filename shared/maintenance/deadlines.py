@@ -1,6 +1,6 @@
-"""Deadlines of jobs: expire those not started or resumed in time, cancel overdue ones.
+"""Deadlines of jobs: expiry if not started or resumed in time, cancellation if overdue.
 
-Each call takes at most 50 jobs; maintenance calls again in its next round.
+Each call processes at most 50 jobs. Maintenance calls again in its next round.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _apply_event(
     with db.read() as session:
         ids = session.scalars(select(Job.id).where(condition).limit(BATCH_SIZE)).all()
     if not ids:
-        return []  # the usual case: no lock is taken
+        return []  # the usual case, without a lock
     with db.write() as session:
         jobs = session.scalars(
             select(Job)

@@ -1,6 +1,6 @@
-"""Leader election by an expiring, fenced row: one process at a time does a task.
+"""Leader election by an expiring row: one process at a time does a task.
 
-An advisory lock would stay with a leader that is frozen; this one expires.
+A frozen leader would keep an advisory lock, but its row expires.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def acquire_leadership(db: Database, task: str, holder: str, seconds: float) -> bool:
-    """Become or stay the leader of `task` for `seconds`; False if another one is."""
+    """Become or stay the leader of `task` for `seconds`; False if there is another."""
     with db.write() as session:
         row = session.execute(
             update(Lock)

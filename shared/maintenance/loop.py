@@ -1,8 +1,8 @@
-"""Maintenance loop: one thread per process; a single one is the leader.
+"""Maintenance loop: a thread in each process, of which only the leader works.
 
-The leader requeues jobs of dead workers, ends their pauses, enforces deadlines and
-notifies workers again of jobs that wait, so that every message in Redis may be lost.
-All of it may be done twice without harm.
+The leader requeues jobs of crashed workers, ends pauses after failures, enforces
+deadlines, and notifies workers again of waiting jobs, so that messages in Redis may be
+lost. All steps may be repeated without harm.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TASK = "maintenance"
-# Enough to wake every idle worker; more would only pile up.
+# Enough to wake all idle workers; more notifications would have no effect.
 MAX_PENDING_NOTIFICATIONS = 100
 LEADERSHIP_ROUNDS = 3  # a leader that misses this many rounds is replaced
 
 
 class MaintenanceLoop:
-    """Thread that does the maintenance every `rescue_seconds` if it is the leader."""
+    """Thread that does the maintenance every `rescue_seconds` while it is leader."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class MaintenanceLoop:
         self._id = new_id("mnt")
         self._stop = threading.Event()
         self._stable_since = self._last_round_at = clock.monotonic()
-        self._database_time: float | None = None  # in the last round
+        self._database_time: float | None = None  # database time of the last round
         self._thread: RunningThread | None = None
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class MaintenanceLoop:
         self._thread = self._clock.start_thread("maintenance", self._run)
 
     def stop(self) -> None:
-        """Stop the thread after the present round, and release the leadership."""
+        """Stop the thread after the current round, and release the leadership."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -80,10 +80,10 @@ class MaintenanceLoop:
             log.info("leadership_release_failed", error=str(error))
 
     def run_once(self) -> None:
-        """Do one round of the maintenance, if this process is the leader.
+        """Do one round of the maintenance if this process is the leader.
 
         Raises:
-            DatabaseUnavailable: The database failed midway; nothing is lost.
+            DatabaseUnavailable: The database failed; the next round continues.
         """
         lead_seconds = LEADERSHIP_ROUNDS * self._settings.rescue_seconds
         self._detect_clock_jump()
@@ -91,7 +91,7 @@ class MaintenanceLoop:
             return
         now = self._clock.monotonic()
         if now - self._last_round_at > self._settings.lease_seconds / 2:
-            self._stable_since = now  # it waited for the database, as workers did
+            self._stable_since = now  # the call waited for the database, as workers did
         if self._may_rescue():
             for job_id, state in requeue_expired_leases(self._db):
                 log.warning("job_rescued", job_id=job_id, state=state)
@@ -121,9 +121,9 @@ class MaintenanceLoop:
                 log.warning(event, job_id=job_id)
 
     def _detect_clock_jump(self) -> None:
-        """Notice that this process was frozen, or that the database's clock jumped.
+        """Detect that this process was frozen, or that the database's clock jumped.
 
-        It seems to jump, too, while this machine is suspended.
+        A suspended machine also looks like a jump.
         """
         now, database_now = self._clock.monotonic(), self._db.time()
         elapsed = now - self._last_round_at
@@ -131,18 +131,18 @@ class MaintenanceLoop:
             self._database_time = database_now - elapsed
         jump = database_now - self._database_time - elapsed
         lease = self._settings.lease_seconds
-        if elapsed > lease + self._settings.rescue_seconds:  # the pause between rounds
+        if elapsed > lease + self._settings.rescue_seconds:  # with the pause of a round
             self._stable_since = now
         elif abs(jump) > (CLOCK_SLACK - 1) * lease:
             log.warning("clock_jumped", seconds=jump)
-            # Half a lease is enough: workers renew theirs within a third.
+            # Half a lease is enough, since workers renew leases after a third.
             self._stable_since = max(self._stable_since, now - lease / 2)
         self._last_round_at, self._database_time = now, database_now
 
     def _may_rescue(self) -> bool:
-        # While this process or the database was away, workers could not renew their
-        # leases, and after a jump of its clock they seem to have run out: workers get
-        # time to renew them before any is taken.
+        # During an outage workers could not renew their leases, and after a jump of the
+        # clock leases seem expired. So workers get time to renew their leases before
+        # any job is rescued.
         stable_seconds = self._clock.monotonic() - self._stable_since
         return stable_seconds > self._settings.lease_seconds
 
@@ -169,6 +169,7 @@ class MaintenanceLoop:
                 self._stable_since = self._clock.monotonic()
                 log.warning("maintenance_failed", error=str(error))
             except Exception:
-                # No other thread rescues jobs: this one must survive any error.
+                # The thread must survive all errors, since no other thread rescues
+                # jobs.
                 log.exception("maintenance_failed")
             self._clock.wait(self._stop, self._settings.rescue_seconds)

@@ -1,7 +1,7 @@
-"""Orphans: blobs left by killed processes, which no row will ever name.
+"""Orphans: blobs of killed processes, which no row will ever name.
 
-A blob is written before its row, so that every new one seems to be an orphan at first.
-The claim in its key decides: only the one that holds the job can still write a row.
+A blob is written before its row, so each new blob has no row at first. Its key names
+the claim. Only the current claim of the job can still write a row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BATCH_SIZE = 200  # blobs examined in one round of the maintenance
+BATCH_SIZE = 200  # blobs checked per round of the maintenance
 _CLAIM_KEY = re.compile(r"(?:checkpoints|frames|results)/([^/]+)/(\d[^/]*)")
 _TEMPORARY_KEY = re.compile(r"(?:.*/)?\.[^/]*")
 
@@ -42,7 +42,7 @@ class OrphanCollector:
         db: The database.
         storage: Storage of the blobs.
         min_age_seconds: Minimum age of an orphan, longer than any upload takes.
-        clock: Clock of this host, which the storage's must not be far from.
+        clock: Clock of this host, which must be close to that of the storage.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class OrphanCollector:
 
 
 def _is_orphan(session: Session, blob: StoredBlob) -> bool:
-    """Whether an old blob that no row names will never be named by one."""
+    """Return whether no row can name an old blob in future."""
     if _TEMPORARY_KEY.fullmatch(blob.key):
         return True
     if (match := _CLAIM_KEY.fullmatch(blob.key)) is not None:
@@ -95,10 +95,11 @@ def _is_orphan(session: Session, blob: StoredBlob) -> bool:
             select(Job.fence, Job.claim_nonce, Job.state).where(Job.id == job_id)
         ).one_or_none()
         if job is None:
-            return False  # it may belong to another database
+            return False  # the blob may belong to another database
         stem = claim_key_stem(job.fence, job.claim_nonce)
         return job.state not in LEASED or not name.startswith(stem)
     if not blob.key.startswith("assets/"):
         return False
-    created_at = session.scalar(select(func.min(Owner.created_at)))  # of this database
+    # Creation time of the database: older blobs may belong to another database.
+    created_at = session.scalar(select(func.min(Owner.created_at)))
     return created_at is not None and blob.modified_at > created_at

@@ -1,4 +1,4 @@
-"""Rescue of jobs whose lease ran out, and repeated notifications of jobs that wait."""
+"""Rescue of jobs with an expired lease, and repeated notifications of waiting jobs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 BATCH_SIZE = 50
-MAX_CRASHES = 2  # a third one in a row without a checkpoint ends the job
+MAX_CRASHES = 2  # one more in a row without a checkpoint fails the job
 DAY_SECONDS = 86_400.0
 
 
 def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
-    """Return jobs whose lease ran out to the queue, at most 50 at a time.
+    """Return jobs with an expired lease to the queue, at most 50 per call.
 
-    An attempt that made a checkpoint is refunded: a long job on machines that vanish
-    every hour still gets done. A job whose workers die again and again without any
-    progress is in a crash loop, and fails.
+    An attempt that stored a checkpoint is refunded, so that a long job ends even on
+    machines that stop every hour. A job whose workers crash repeatedly without progress
+    is in a crash loop, and fails.
 
     Returns:
         (job id, new state).
@@ -54,7 +54,7 @@ def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
 
 
 def wake_backed_off_jobs(db: Database) -> int:
-    """Make jobs due whose pause after a failure is over, and count them."""
+    """Make jobs due after their pause for a failure, and count them."""
     with db.write() as session:
         ids = session.execute(
             update(Job)
@@ -77,7 +77,7 @@ def wake_backed_off_jobs(db: Database) -> int:
 def find_jobs_to_notify(
     db: Database, stale_seconds: float, limit: int
 ) -> Sequence[Row[str, str | None]]:
-    """Find due jobs of which no worker was notified lately, in order of the queue.
+    """Find due jobs without a recent notification, in order of the queue.
 
     Returns:
         Rows of `job_id` and `device_class`.
@@ -99,15 +99,16 @@ def find_jobs_to_notify(
 
 
 def mark_notified(db: Database, job_id: str) -> None:
-    """Store that workers were notified of a job, in a transaction of its own.
+    """Store the time of a job's notification, in its own transaction.
 
-    One transaction over many rows would make claims skip them, and run out of order.
+    Claims skip locked rows, so one transaction over many rows would change the order of
+    claims.
     """
     with db.write() as session:
         session.execute(
             update(Job)
             .where(and_(Job.id == job_id, Job.state == JobState.QUEUED))
-            .values(notified_at=db.now, version=Job.version)  # not shown
+            .values(notified_at=db.now, version=Job.version)  # no visible change
             .execution_options(synchronize_session=False)
         )
 

@@ -1,7 +1,7 @@
-"""Unschedulable jobs: too large for every device, or excluded from the only one.
+"""Unschedulable jobs: too large for all devices, or excluded from the only device.
 
-A device counts as known for a day after the last heartbeat of its worker; before the
-first worker of a device class registers, no job is too large for that class.
+A device counts as registered for a day after the last heartbeat of its worker. Before
+the first worker of a device class registers, no job is too large for the class.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ _GIB = 2**30
 
 
 def fail_unschedulable_jobs(db: Database, patience_seconds: float) -> list[str]:
-    """Fail queued jobs that no known device can ever hold, or make them smaller.
+    """Fail queued jobs that are too large for all registered devices, or shrink them.
 
     Args:
         db: The database.
-        patience_seconds: Time that a job waits for a larger device to register.
+        patience_seconds: Time, in seconds, that a job waits for a larger device to
+            register.
 
     Returns:
         Ids of the jobs.
@@ -65,7 +66,7 @@ def fail_unschedulable_jobs(db: Database, patience_seconds: float) -> list[str]:
 
 
 def clear_device_exclusions(db: Database) -> list[str]:
-    """Allow waiting jobs on the device that failed them, where no other fits.
+    """Allow waiting jobs on the device on which they failed, if no other device fits.
 
     Returns:
         Ids of the jobs.
@@ -94,13 +95,13 @@ def _is_waiting() -> ColumnElement[bool]:
 
 
 def _too_large(largest_bytes: dict[str | None, int]) -> ColumnElement[bool]:
-    """SQL condition: a job needs more than the largest known device of its class."""
+    """SQL condition: a job needs more memory than the largest device of its class."""
     return or_(
         *(
             Job.device_class.is_not_distinct_from(kind) & (Job.need_bytes > size)
             for kind, size in largest_bytes.items()
         ),
-        Job.id.is_(None),  # never: where no device is known, nothing is too large
+        Job.id.is_(None),  # false, since without devices no job is too large
     )
 
 

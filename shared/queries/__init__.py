@@ -1,1 +1,1 @@
-"""Reads of jobs, their events and the queue; nothing here writes."""
+"""Read-only queries of jobs, their events and the queue."""

@@ -1,4 +1,4 @@
-"""Details of jobs beside their rows, read for a whole page of jobs at once."""
+"""Details of jobs from related rows, read for a page of jobs at once."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ Detail = TypeVar("Detail")
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """Rows that belong to some jobs, and their places in the queue.
+    """Related rows of some jobs, and their places in the queue.
 
     Attributes:
-        frames: Newest preview by job id, where there is one.
-        outputs: Output files by job id, in order, of jobs that have made several.
-        jobs_ahead: Number of ready jobs claimed before each queued one, by job id.
-        workers: Registered workers that run some of the jobs, by worker id.
+        frames: Newest preview by job id, if there is one.
+        outputs: Output files by job id, in order, for jobs with several files.
+        jobs_ahead: Number of ready jobs before each queued job, by job id.
+        workers: Registered workers of the jobs, by worker id.
         queue_state: State of the queue; None if it was not read.
-        segments: Changes of parameters by job id, where there are any.
-        pending_changes: Changes that have not begun, by job id, where there are any.
+        segments: Changes of parameters by job id, if there are any.
+        pending_changes: Changes that have not begun, by job id, if there are any.
         checkpoints: Checkpoints by job id, in order.
         deleted_assets: Ids of deleted input pictures, once for each role, by job id.
     """
@@ -63,13 +63,13 @@ class JobDetails:
 def load_details(
     db: Database, jobs: Sequence[Job], *, with_queue: bool = False
 ) -> JobDetails:
-    """Read the details of jobs, in a number of queries that does not grow with them.
+    """Read the details of jobs, in a fixed number of queries.
 
     Args:
         db: Database to read.
         jobs: Rows of the jobs.
-        with_queue: Whether to read the queue, if a job waits in it: that costs more
-            than all the others.
+        with_queue: True to read the queue if a job is queued; this takes longer than
+            all other queries.
     """
     queued = [job for job in jobs if with_queue and job.state == JobState.QUEUED]
     ids = [job.id for job in jobs]
@@ -148,7 +148,7 @@ def _jobs_ahead(
 ) -> dict[str, int]:
     """Return the number of jobs ahead of each queued job, by job id.
 
-    Jobs beyond the queue state, and those that back off, are counted by age alone.
+    Jobs that the queue state lacks, and jobs that back off, are counted by age only.
     """
     from_state = {job.id: known[job.id] for job in queued if job.id in known}
     keys = {j.id: j.ready_key or j.created_at for j in queued if j.id not in known}

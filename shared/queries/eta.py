@@ -1,7 +1,7 @@
-"""Estimates of when jobs start and end: work that is left, times its measured pace.
+"""Estimates of the start and end of jobs: remaining work times measured pace.
 
-Each waiting job, in the order of claims, goes to the worker that is free first of those
-that fit. So the wait of a job is the work ahead of it, shared by the live workers.
+Each waiting job, in the order of claims, is assigned to the fitting worker that is free
+first. So the wait of a job is the work ahead of it, shared by the live workers.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ NOW = DurationRange(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """Work that a job still has to do.
+    """Remaining work of a job.
 
     Attributes:
         kind: Kind of the job.
-        params: Parameters as stored in its row, with the schedule as planned now.
-        size: Width and height of its photo, or of anything of its shape.
-        done_iterations: Iterations, or pictures, that need not be done again.
+        params: Parameters as stored in its row, with the current schedule.
+        size: Width and height of its photo, or of a picture of its shape.
+        done_iterations: Number of iterations, or pictures, that are done.
     """
 
     kind: JobKind
@@ -62,7 +62,7 @@ def durations_by_setup(
     Args:
         pace_table: Measured paces.
         setups: Kinds of workers.
-        work: Work to be done.
+        work: Remaining work.
     """
     if not work.stages:
         return {}
@@ -92,8 +92,8 @@ class ProgressReport(BaseModel):
     """Progress of an attempt: the document in `jobs.progress`, written by heartbeats.
 
     Attributes:
-        iteration_seconds: Seconds of an iteration per scale, as the worker expects them
-            now; empty if nothing was measured.
+        iteration_seconds: Seconds of an iteration per scale, expected by the worker;
+            empty if nothing was measured.
         deviation: Mean deviation of these times, relative.
     """
 
@@ -121,7 +121,7 @@ class ProgressReport(BaseModel):
 
 
 def completed_share(stages: Stages, scale_index: int, report: ProgressReport) -> float:
-    """Return the share of all pixels x iterations that is done, 0 to 1.
+    """Return the completed share of all pixels x iterations, 0 to 1.
 
     Args:
         stages: (long side in px, iterations) per scale.
@@ -137,10 +137,10 @@ def completed_share(stages: Stages, scale_index: int, report: ProgressReport) ->
 def estimate_time_left(
     stages: Stages, scale_index: int, report: ProgressReport
 ) -> DurationRange | None:
-    """Estimate the seconds that are left, with their range; None if not known yet.
+    """Estimate the remaining seconds, with their range; None if unknown yet.
 
     Args:
-        stages: (long side in px, iterations) per scale, as they are planned now.
+        stages: (long side in px, iterations) per scale, by the current plan.
         scale_index: Index of the current scale.
         report: Last progress report of the worker.
     """
@@ -161,7 +161,7 @@ class WaitingJob:
     Attributes:
         ready_key: Sort key in the queue: smaller is sooner.
         due_seconds: Seconds from now until it may be claimed.
-        durations: Estimated durations by the worker's setup, where known.
+        durations: Estimated durations by setup of the worker, if known.
     """
 
     job_id: str
@@ -179,8 +179,8 @@ class LiveWorker:
     """Live worker and its device.
 
     Attributes:
-        free_in: Time until it is free; None: unknown.
-        owner_id: Owner of the job that it runs; None: it runs none.
+        free_in: Seconds until it is free; None if unknown.
+        owner_id: Owner of its current job; None without a job.
     """
 
     id: str
@@ -193,7 +193,7 @@ class LiveWorker:
     owner_id: str | None = None
 
     def can_claim(self, job: WaitingJob) -> bool:
-        """Return whether it could claim the job, if the job is due and it is free."""
+        """Return whether the worker could claim the job, once the job is due."""
         return (
             self.can_hold(job)
             and not self.draining
@@ -201,7 +201,7 @@ class LiveWorker:
         )
 
     def can_hold(self, job: WaitingJob) -> bool:
-        """Return whether its device is large enough, and of the right class."""
+        """Return whether the device is large enough, and of the right class."""
         return job.need_bytes <= self.device_bytes and job.device_class in {
             None,
             self.device_class,
@@ -210,20 +210,20 @@ class LiveWorker:
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuota:
-    """Running jobs of an owner, and how many may run; None: any number."""
+    """Running jobs of an owner, and their maximum; None for no maximum."""
 
     running: int = 0
     max_running: int | None = None
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether no further job may start before one ends."""
+        """Return whether no further job may start before one ends."""
         return self.max_running is not None and self.running >= self.max_running
 
 
 @dataclass(frozen=True, slots=True)
 class RunSlot:
-    """Estimate of when a job runs, in seconds from now."""
+    """Estimated start and end of a job, in seconds from now."""
 
     starts: DurationRange
     ends: DurationRange
@@ -232,7 +232,7 @@ class RunSlot:
 def claim_order(
     waiting: Iterable[WaitingJob], quotas: Mapping[str, OwnerQuota]
 ) -> dict[str, int]:
-    """Return the place of each job in the order of claims, by job id: 0 is next.
+    """Return the place of each job in the order of claims, by job id; 0 is next.
 
     The owner with the fewest running jobs comes first, then the smallest ready key.
     """
@@ -254,8 +254,8 @@ def plan_runs(
 ) -> dict[str, RunSlot]:
     """Estimate when each job runs, by job id.
 
-    Missing are the jobs that no live worker can take, whose duration is unknown there,
-    or whose owner may run no more jobs at present.
+    Jobs are omitted if no live worker can take them, if their duration is unknown, or
+    if their owner may run no more jobs at present.
 
     Args:
         waiting: Queued jobs.
@@ -286,7 +286,7 @@ def plan_runs(
 
 
 def _not_before(start: DurationRange, seconds: float) -> DurationRange:
-    """Return the range with every value raised to at least `seconds`."""
+    """Return the range with all values raised to at least `seconds`."""
     return DurationRange(
         max(start.seconds, seconds), max(start.low, seconds), max(start.high, seconds)
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.db.database import Database
     from shared.states import JobState
 
-_JOB_COLUMNS = 10  # of a `RunningJob`, before those of its frame
+_JOB_COLUMNS = 10  # of a `RunningJob`, before the columns of its frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ def read_owner_events(
     limit: int,
     job_ids: Collection[str] | None = None,
 ) -> list[JobEventRow]:
-    """Read the event log of an owner from the row after `after` on.
+    """Read the event log of an owner after the row `after`.
 
     Args:
         db: Database.
         owner_id: Owner of the jobs.
         after: Number of the last row already read.
         limit: Maximum number of rows.
-        job_ids: Jobs to read the events of, or None for all of the owner.
+        job_ids: Ids of the jobs, or None for all jobs of the owner.
     """
     statement = _select_events().where(Job.owner_id == owner_id, JobEvent.seq > after)
     if job_ids is not None:

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
     from shared.db.database import Database
 
-MAX_RELATIVES = 1_000  # jobs of a lineage that are returned
+MAX_RELATIVES = 1_000  # maximum jobs of a returned lineage
 
-# Columns of the table: a query of mapped attributes takes three times as long.
+# Columns of the table, since mapped attributes take three times as long.
 _job = Job.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
 class JobVersion:
-    """Version of a job, which shows whether data read before is still valid.
+    """Version of a job, to check whether cached data is still valid.
 
     Attributes:
-        version: Version of the job; changes with what clients see of it.
+        version: Version of the job; changes with its visible values.
         state: State of the job.
         lease_until: End of the lease. Each heartbeat moves it, also one with too little
             progress for a new version.
@@ -57,13 +57,13 @@ def read_job_version(db: Database, owner_id: str, job_id: str) -> JobVersion:
     if row is not None:
         version, state, lease_until = row
         return JobVersion(version, JobState(state), lease_until)
-    get_job(db, owner_id, job_id)  # raises the reason why there is none
-    return read_job_version(db, owner_id, job_id)  # created in between
+    get_job(db, owner_id, job_id)  # raises the reason
+    return read_job_version(db, owner_id, job_id)  # created meanwhile
 
 
 @cache
 def _version_statement() -> Select[Any]:
-    """Build the statement once: that takes longer than the query."""
+    """Build the statement once, since this takes longer than the query."""
     return select(_job.version, _job.state, _job.lease_until).where(
         _job.id == bindparam("job_id"),
         _job.owner_id == bindparam("owner_id"),
@@ -97,8 +97,8 @@ def read_jobs(db: Database, job_ids: Collection[str]) -> list[Job]:
 
 def read_unfinished_jobs(db: Database, owner_id: str, limit: int) -> list[Job]:
     """Read at most `limit` unfinished jobs of an owner, oldest first."""
-    # Concatenated with nothing, so that SQLite uses the index by state: most jobs of an
-    # owner are over, and the index by owner leads through all of them.
+    # Concatenated with an empty text, so that SQLite uses the index by state. Most jobs
+    # of an owner have ended, and the index by owner would read all of them.
     of_owner = Job.owner_id.concat("") == owner_id
     active = [state for state in JobState if state not in TERMINAL]
     with db.read() as session:

@@ -1,7 +1,7 @@
 """Filtered pages of an owner's jobs.
 
-Every page is read from one index, from where the last one ended: it takes as long
-among a million jobs as among a thousand.
+Each page is read from one index, from the end of the previous page. So its time does
+not grow with the number of jobs.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MAX_COUNTED = 1000
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """Conditions that listed jobs meet; an empty one or None is no condition.
+    """Conditions for listed jobs; empty values and None are no conditions.
 
     Attributes:
-        states: States, one of which the job is in.
+        states: States; the job has one of them.
         kind: Kind of the job.
         parent_id: Id of the job's parent.
-        tags: Tags that the job has, all of them.
-        text: Words that are in the job's name, all of them.
+        tags: Tags; the job has all of them.
+        text: Words; the job's name has all of them.
         created_after: Time of creation, seconds since 1970, exclusive.
         created_before: Time of creation, seconds since 1970, exclusive.
     """
@@ -55,12 +55,12 @@ class JobFilters:
 
     @property
     def matches_nothing(self) -> bool:
-        """Whether the text has no words: no name can match it."""
+        """Return whether the text has no words, so that no name matches it."""
         return self.text is not None and not search_terms(self.text)
 
     @property
     def lists_by_state(self) -> bool:
-        """Whether several states are given, and no other index leads the search."""
+        """Return whether several states are given, and no other index is used."""
         several = 1 < len(self.states) < len(JobState)
         return several and not self.search_terms and self.parent_id is None
 
@@ -113,8 +113,8 @@ def _select_by_state(
 ) -> Select[Any]:
     """Select ids and times of the newest jobs in several states.
 
-    Each state has its own range of the index: in one query over all of them, the
-    database would have to sort all jobs of these states, or skip all others.
+    Each state has its own range of the index. A single query over all states would sort
+    all jobs of these states, or skip all others.
     """
     selects = []
     for state in filters.states:
@@ -135,7 +135,7 @@ def _select_filtered(
     statement = select(*columns).where(
         Job.owner_id == owner_id, Job.deleted_at.is_(None)
     )
-    if terms:  # the index of search terms leads, in its own order
+    if terms:  # the index of search terms is used, in its order
         created, job_id = JobSearchTerm.created_at, JobSearchTerm.job_id
         statement = statement.join(JobSearchTerm, JobSearchTerm.job_id == Job.id).where(
             JobSearchTerm.owner_id == owner_id, JobSearchTerm.term == terms[0]

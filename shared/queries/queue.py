@@ -1,7 +1,7 @@
 """Waiting jobs, live workers and the plan of the queue, cached for one second.
 
-Every response about a queued job needs the queue state, and it is the same for all
-of them: so each process reads it once a second, through the read cache of `Database`.
+Each response about a queued job needs the same queue state. So each process reads it
+once a second, through the read cache of `Database`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from shared.db.models.workers import Worker
     from shared.workers.pace_table import PaceTable
 
-MAX_PLANNED = 300  # jobs; the start times of later ones are extrapolated
+MAX_PLANNED = 300  # jobs; start times of later jobs are extrapolated
 _JOB_ROW = (
     Job.id, Job.owner_id, Job.kind, Job.params, Job.ready_key, Job.need_bytes,
     Job.device_class, Job.excluded_device, Job.iterations, Job.checkpoint_iteration,
@@ -54,14 +54,14 @@ _JOB_ROW = (
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Waiting jobs, live workers, and the estimate of what runs when.
+    """Queue state: waiting jobs, live workers, and the estimated run of each job.
 
     Attributes:
         waiting: First waiting jobs of each owner.
         workers: Live workers.
         quotas: Quotas of the owners that have jobs, by owner id.
         jobs_ahead: Number of jobs in `waiting` that are claimed earlier, by job id.
-        run_slots: Estimate of when each job runs, by job id, where it can be made.
+        run_slots: Estimated run of each job, by job id, if possible.
         pace_table: Measured paces.
         read_at: Time of reading by the database's clock; run slots count from then.
         truncated_owners: Ids of owners with more waiting jobs than were read.
@@ -86,7 +86,7 @@ class QueueState:
         return sorted({worker.setup for worker in self.workers})
 
     def extrapolate_slot(self, ahead: int, job_id: str) -> RunSlot | None:
-        """Extrapolate when a job runs that is behind all the planned ones.
+        """Extrapolate the run of a job after all planned jobs.
 
         Args:
             ahead: Number of jobs ahead of it.
@@ -111,7 +111,7 @@ class QueueState:
         )
 
     def place_job(self, job: WaitingJob) -> tuple[int, RunSlot | None]:
-        """Return the place of one more job in the queue, and when it would run."""
+        """Return the place of a new job in the queue, and its estimated run."""
         others = [other for other in self.waiting if other.job_id != job.job_id]
         queue = [*others, job]
         place = claim_order(queue, self.quotas)[job.job_id]
@@ -126,7 +126,7 @@ def read_queue_state(db: Database) -> QueueState:
 def place_in_queue(
     db: Database, queue_state: QueueState, job: WaitingJob
 ) -> tuple[int, RunSlot | None]:
-    """Return the place of one more job in the queue, and when it would run."""
+    """Return the place of a new job in the queue, and its estimated run."""
     if queue_state.covers(job):
         return queue_state.place_job(job)
     ready = (Job.state == JobState.QUEUED, Job.ready_key < job.ready_key)
@@ -179,7 +179,7 @@ def _read(db: Database) -> QueueState:
 def _read_first_jobs(
     session: Session, owners: Sequence[Owner], per_owner: int
 ) -> list[Row[Any]]:
-    """Read the first waiting jobs of each owner: together at most `MAX_PLANNED`."""
+    """Read the first waiting jobs of each owner, in total at most `MAX_PLANNED`."""
     rows: list[Row[Any]] = []
     for owner in owners:
         if owner.queued:
@@ -206,11 +206,11 @@ def _select_leased() -> Any:
 
 
 def _remaining_work(row: Row[Any], last_iterations: Mapping[str, int]) -> RemainingWork:
-    """Return the work of a job from its checkpoint on, as it is planned now.
+    """Return the work of a job after its checkpoint, by the current plan.
 
     Args:
         row: Row of the job.
-        last_iterations: Iterations of the last scale by job id, where steered.
+        last_iterations: Iterations of the last scale by job id, if steered.
     """
     kind, params = JobKind(row.kind), row.params
     if kind == JobKind.STYLE and params.get("schedule"):
@@ -263,9 +263,9 @@ def _live_worker(
 def _time_until_free(
     job: Row[Any], work: RemainingWork, pace_table: PaceTable, setup: str
 ) -> DurationRange | None:
-    """Estimate when a worker has finished its job; None: unknown."""
+    """Estimate the seconds until a worker is free; None if unknown."""
     if job.state != JobState.RUNNING:
-        return NOW  # it is about to release the job
+        return NOW  # the worker releases the job soon
     stages = work.stages
     if _finishes(job):
         stages = [(side, 0) for side, _ in stages]

@@ -1,9 +1,9 @@
 """Measured paces: moving averages of seconds per megapixel-iteration.
 
-There is one average per kind of worker, method and octave of pixels: small pictures use
-a device badly, so they cost more per pixel. All seconds of an attempt count, with
-loading, making the targets and saving, each at the scale during which it happened. So
-the paces of a job's scales add up to its duration. Why: docs/adr/0022.
+There is one average per kind of worker, method and octave of pixels, since small
+pictures take more time per pixel. All seconds of an attempt are counted, including
+loading, targets and saving, each at its scale. So the paces of a job's scales add up to
+its duration. See docs/adr/0022.
 
 A picture of an exploration counts as one iteration at a square of `max_edge`, since a
 waiting job is estimated without its pictures.
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from shared.db.database import Database
 
 AVERAGING_RATE = 0.25  # weight of the newest measurement in both moving averages
-FIRST_DEVIATION = 0.5  # of a pace that was measured once, or not at this size
-_RANGE_DEVIATIONS = 2.0  # mean deviations; nine of ten normal errors are smaller
-_DEFAULT_LAYERS = {"relu4_2": 1.0}  # only the deepest of all layers matters
+FIRST_DEVIATION = 0.5  # of a pace measured once, or at another size
+_RANGE_DEVIATIONS = 2.0  # mean deviations, for nine of ten normal errors
+_DEFAULT_LAYERS = {"relu4_2": 1.0}  # only the deepest layer is used
 
-# Standard SQL has no ON CONFLICT: each dialect of SQLAlchemy has an INSERT of its own.
+# Standard SQL has no ON CONFLICT, so each dialect of SQLAlchemy has its own INSERT.
 _INSERTS: Mapping[str, Callable[..., postgresql.Insert | sqlite.Insert]] = {
     "postgresql": postgresql.insert,
     "sqlite": sqlite.insert,
@@ -50,7 +50,7 @@ class DurationRange:
 
     @classmethod
     def from_deviation(cls, seconds: float, deviation: float) -> DurationRange:
-        """Return the range that about nine of ten durations lie in.
+        """Return the range of about nine of ten durations.
 
         Args:
             seconds: Expected duration.
@@ -60,7 +60,7 @@ class DurationRange:
         return cls(seconds, seconds / factor, seconds * factor)
 
     def __add__(self, other: DurationRange) -> DurationRange:
-        """Return the duration of both, one after the other."""
+        """Return the duration of two runs in sequence."""
         return DurationRange(
             self.seconds + other.seconds, self.low + other.low, self.high + other.high
         )
@@ -79,7 +79,7 @@ class IterationTime:
 
 
 class PaceTable:
-    """All measured paces, as read once.
+    """Table of all measured paces at one time.
 
     Args:
         paces: (seconds per megapixel-iteration, mean deviation) by setup and method,
@@ -96,8 +96,8 @@ class PaceTable:
     ) -> IterationTime | None:
         """Return the time of an iteration; None if the method was never measured there.
 
-        The pace is that of the nearest size. If another size lies nearest, the
-        deviation is at least `FIRST_DEVIATION`.
+        The pace of the nearest measured size is used. If this is another size class,
+        the deviation is at least `FIRST_DEVIATION`.
 
         Args:
             setup: Kind of worker.
@@ -153,10 +153,10 @@ def load_pace_table(db: Database) -> PaceTable:
 def record_paces(
     db: Database, setup: str, method: str, measurements: Iterable[PaceMeasurement]
 ) -> None:
-    """Add measurements to the averages; those of 0 s, by coarse clocks, are ignored."""
+    """Add measurements to the averages; 0 s, from coarse clocks, is ignored."""
     timed = (item for item in measurements if item.seconds_per_mpx_iteration > 0)
     with db.write() as session:
-        # By size, so that two workers lock the rows in the same order.
+        # Sorted by size, so that two workers lock the rows in the same order.
         for measurement in sorted(timed, key=lambda item: item.megapixels):
             _average_in(session, setup, method, measurement)
 
@@ -182,7 +182,7 @@ def _average_in(
 
 
 def method_of(kind: JobKind, params: Mapping[str, Any]) -> str:
-    """Return the method of a job: what its pace depends on besides worker and size.
+    """Return the method of a job, on which its pace depends besides worker and size.
 
     Args:
         kind: Kind of the job.
@@ -217,8 +217,8 @@ def scale_megapixels(
 
     Args:
         stages: (long side in px, iterations) per scale.
-        width: Width of the photo, or of anything of its shape.
-        height: Height of the same.
+        width: Width of the photo, or of a picture of its shape.
+        height: Height of the same picture.
     """
     aspect = min(width, height) / max(width, height)
     return [side * max(1, round(side * aspect)) / 1e6 for side, _ in stages]

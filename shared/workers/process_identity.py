@@ -1,7 +1,7 @@
-"""Identity of a process, from which others on the host can tell that it has exited.
+"""Identity of a process, by which other processes of the host detect its exit.
 
-`last_seen` alone would make the successor of a killed worker wait until its row is
-stale. Linux tells at once by /proc; on other systems an exit cannot be detected.
+With `last_seen` alone, the successor of a killed worker would wait until the row is
+stale. Linux shows an exit at once in /proc. On other systems it cannot be detected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _EXITED_STATES = "ZX"  # zombie, dead
-_STATE, _START_TIME = 0, 19  # after the name, which may hold anything: proc(5), stat
+_STATE, _START_TIME = 0, 19  # fields after the name in `stat`: proc(5)
 
 
 def current_process_identity() -> str:
@@ -24,7 +24,7 @@ def current_process_identity() -> str:
 
 
 def has_exited(process: str) -> bool:
-    """Whether a process has certainly exited; False if that cannot be known."""
+    """Return whether a process has certainly exited; False if this is unknown."""
     namespace, _, rest = process.partition("/")
     if not rest or sys.platform != "linux" or namespace != _process_namespace():
         return False

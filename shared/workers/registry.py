@@ -35,7 +35,7 @@ class Registration:
     device_name: str
     device_bytes: int
     versions: dict[str, str]
-    process: str = ""  # as of shared.workers.process_identity; empty if unknown
+    process: str = ""  # see shared.workers.process_identity; empty if unknown
     setup: str = ""  # setup on which its pace depends, as in `paces`
 
 
@@ -44,7 +44,7 @@ class WorkerStatus(Enum):
 
     UNREGISTERED = "unregistered"
     ACTIVE = "active"
-    DRAINING = "draining"  # it shall hand its job back and take no more
+    DRAINING = "draining"  # shall return its job to the queue and take no more
 
 
 def is_alive(db: Database) -> ColumnElement[bool]:
@@ -54,9 +54,10 @@ def is_alive(db: Database) -> ColumnElement[bool]:
 
 
 def register_worker(db: Database, registration: Registration) -> None:
-    """Register a worker; doing so again is harmless.
+    """Register a worker; the call may be repeated.
 
-    The row of a dead worker of the same device is replaced; a request to drain stays.
+    The row of a dead worker of the same device is replaced; its request to drain is
+    kept.
 
     Raises:
         SqliteSharedByHosts: On SQLite, workers of another host are registered.
@@ -75,7 +76,7 @@ def register_worker(db: Database, registration: Registration) -> None:
                 )
             )
             bump_versions(session, Job.worker_id == registration.worker_id)
-    except IntegrityError:  # of two at the same time, the other was first
+    except IntegrityError:  # another worker has registered at the same time
         raise DeviceTaken(registration.device_uuid, "unknown", 0.0) from None
 
 
@@ -87,8 +88,8 @@ def heartbeat_worker(
     Args:
         db: The database.
         worker_id: Id of the worker.
-        job_id: Id of its present job.
-        pace: Seconds per megapixel and iteration of that job, once it is known.
+        job_id: Id of its current job.
+        pace: Pace of that job, in seconds per megapixel-iteration; None if unknown.
     """
     values: dict[str, Any] = {"last_seen": db.now, "job_id": job_id}
     if pace is not None:
@@ -109,7 +110,7 @@ def deregister_worker(db: Database, worker_id: str) -> None:
     """Delete the registration of a worker that exits normally."""
     with db.write() as session:
         session.execute(delete(Worker).where(Worker.id == worker_id))
-        bump_versions(session, Job.worker_id == worker_id)  # it is shown without a name
+        bump_versions(session, Job.worker_id == worker_id)  # jobs show no name now
 
 
 def _require_same_host(db: Database, session: Session, host: str) -> None:
@@ -126,7 +127,7 @@ def _free_device(db: Database, session: Session, registration: Registration) -> 
     """Delete the registration of a dead worker of the same device.
 
     Returns:
-        Whether that worker had been requested to drain.
+        True if that worker had a request to drain.
 
     Raises:
         DeviceTaken: The worker is alive.
@@ -161,7 +162,7 @@ class WorkerEntry:
 
 def list_workers(db: Database) -> list[WorkerEntry]:
     """List the workers with a heartbeat in the last day, by host and device."""
-    # A heartbeat from the future is from before the clock was set back: as old.
+    # A heartbeat in the future is from before a clock change, so its age is absolute.
     statement = select(Worker, func.abs(db.now - Worker.last_seen))
     with db.read() as session:
         rows = session.execute(statement.order_by(Worker.host, Worker.device_uuid))
@@ -179,16 +180,16 @@ def list_workers(db: Database) -> list[WorkerEntry]:
 
 
 def set_worker_draining(db: Database, worker_id: str, *, draining: bool) -> list[str]:
-    """Request a worker to hand its job back and take no more, or to take some again.
+    """Request a worker to return its job and take no more, or to take jobs again.
 
     Returns:
-        Ids of the workers concerned; they notice within seconds.
+        Ids of the workers, which react within seconds.
     """
     return _set_draining(db, Worker.id == worker_id, draining=draining)
 
 
 def set_host_draining(db: Database, host: str, *, draining: bool) -> list[str]:
-    """Request the same of every worker of a host."""
+    """Request the same from all workers of a host."""
     return _set_draining(db, Worker.host == host, draining=draining)
 
 

@@ -79,7 +79,7 @@ class Farm:
         ensure_owner(self.db, OWNER)
 
     def environment(self):
-        given = self.settings.model_dump(exclude_none=True)
+        given = self.settings.model_dump(exclude_defaults=True)
         named = {f"IMPASTO_{name.upper()}": str(value) for name, value in given.items()}
         return {**os.environ, **named, "OMP_NUM_THREADS": "1"}
 

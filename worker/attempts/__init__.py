@@ -1,1 +1,1 @@
-"""One claimed job from inputs to result: where the engine meets the job."""
+"""Attempts at claimed jobs, from inputs to results; connects the engine with jobs."""

@@ -1,4 +1,4 @@
-"""Artifacts of one claimed job: its previews, checkpoints, losses and results.
+"""Artifacts of one claimed job: previews, checkpoints, losses and results.
 
 A preview or a checkpoint that cannot be stored never stops the job.
 """
@@ -54,17 +54,17 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PREVIEW_EDGE_PX = 512
-THUMB_EDGE_PX = 320  # sharp in a card of 160 px on a dense screen
+THUMB_EDGE_PX = 320  # twice the width of a card, for dense screens
 _PREVIEW_QUALITY = 85
-COST_FACTOR = 200  # what takes one second is done every 200 seconds at most
+COST_FACTOR = 200  # an action of one second runs every 200 seconds at most
 
 
 class ArtifactStore:
-    """Reads and writes the artifacts of one claimed job, in storage and database.
+    """Store of the artifacts of one claimed job, in storage and database.
 
-    What the database does not take is pending, until a heartbeat reaches it again or
-    the attempt ends. Of the checkpoints, the first is kept, which may have got its row
-    though the answer was lost, and the newest, whose row was not tried.
+    Records that the database does not accept are pending until a heartbeat reaches it
+    again or the attempt ends. Two pending checkpoints are kept. The first may have a
+    row, if only the response was lost. The newest was not sent to the database yet.
 
     Args:
         context: Resources of the worker process.
@@ -72,10 +72,10 @@ class ArtifactStore:
         lease: Lease of the claim.
 
     Attributes:
-        claim: Claim with all segments that have begun: the fence refuses what was
-            computed with a change of parameters that the database does not have.
-        provenance: What the numbers of this attempt depend on; whole after `resume`.
-        losses: Losses of the job up to now.
+        claim: Claim with all segments that have begun. The fence refuses results of
+            changes of parameters that the database does not have.
+        provenance: Provenance of this attempt; complete after `resume`.
+        losses: Loss history of the job up to now.
     """
 
     def __init__(self, context: WorkerContext, claim: Claim, lease: Lease) -> None:
@@ -90,14 +90,14 @@ class ArtifactStore:
         self._newest_iteration = 0  # iteration of the newest checkpoint
         self._previewed_iteration = 0  # iteration of the newest preview
         self._unnamed: list[tuple[int, WrittenBlob]] = []  # checkpoints without a row
-        self._is_first_tried = False  # whether the first of them may have one
+        self._is_first_tried = False  # whether the first of them may have a row
         self._unstored_losses: list[list[int | float | None]] = []
         self._unstored_warnings: dict[str, str] = {}
 
     def resume(self, weights_digest: str, **environment: str) -> Snapshot | None:
         """Read the snapshot to continue from, with the losses up to it.
 
-        Rows of newer checkpoints, which are of no use, are deleted with their blobs.
+        Newer checkpoints cannot be used, so their rows and blobs are deleted.
 
         Args:
             weights_digest: SHA-256 of the network's weights.
@@ -130,7 +130,7 @@ class ArtifactStore:
         return snapshot
 
     def is_checkpoint_due(self, directive: Directive, iteration: int) -> bool:
-        """Whether to store a checkpoint: by time, for forks, or before a release."""
+        """Return whether to store a checkpoint by time, for forks or before release."""
         if directive.resumes_later:
             return True
         interval = self.claim.keep_every
@@ -140,7 +140,7 @@ class ArtifactStore:
     def save_checkpoint(self, snapshot: Snapshot) -> None:
         """Store a checkpoint with the losses, unless the newest is of this iteration.
 
-        If the storage fails, only warn.
+        If the storage fails, the method only adds a warning to the job.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -164,7 +164,7 @@ class ArtifactStore:
         self._lease.touch()
 
     def save_preview_if_due(self, snapshot: Snapshot) -> None:
-        """Store a preview with the losses, if one is due; log it if that fails.
+        """Store a preview with the losses if one is due; a failure is logged.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -179,8 +179,8 @@ class ArtifactStore:
     def save_preview(self, snapshot: Snapshot) -> None:
         """Store a preview, unless the newest is of this iteration.
 
-        If that fails, also for want of memory, it is logged. In an outage of the
-        database there is none: its row would be missing.
+        A failure, also for lack of memory, is logged. During an outage of the database
+        no preview is stored, since its row would be missing.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -222,7 +222,7 @@ class ArtifactStore:
             raise
 
     def save_losses(self) -> None:
-        """Store the losses so far; if the database is away, later.
+        """Store the losses so far, or later if the database is unreachable.
 
         Raises:
             FencedOut: A newer claim owns the job.
@@ -231,14 +231,14 @@ class ArtifactStore:
         self.retry_pending()
 
     def save_result(self, name: str, data: bytes) -> WrittenBlob | Directive:
-        """Store a result; while the storage is full or away, wait and try again.
+        """Store a result; wait and try again while the storage is full or unreachable.
 
         Args:
-            name: End of the key, after a stem that is unique to this claim.
+            name: Last part of the key, after a prefix that is unique to this claim.
             data: Bytes of the blob.
 
         Returns:
-            The written blob; or the directive that ended the wait.
+            Written blob, or the directive that ended the wait.
 
         Raises:
             StorageError: The storage failed for longer than `save_timeout_seconds`.
@@ -274,7 +274,7 @@ class ArtifactStore:
         )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs that no row names any more; log it if that fails."""
+        """Delete blobs that no row names any more; a failure is logged."""
         delete_blobs(self._context.storage, keys)
 
     def warn(self, code: str, message: str) -> None:
@@ -284,7 +284,7 @@ class ArtifactStore:
         self.retry_pending()
 
     def retry_pending(self) -> None:
-        """Record what is pending, unless the last heartbeat did not get through."""
+        """Record all pending artifacts, unless the last heartbeat failed."""
         if self._lease.is_cut_off:
             return
         try:
@@ -294,11 +294,11 @@ class ArtifactStore:
             self._lease.report_outage()
 
     def record_pending(self) -> None:
-        """Record all that is pending.
+        """Record all pending artifacts.
 
         Raises:
             FencedOut: A newer claim owns the job.
-            DatabaseUnavailable: Something is still pending.
+            DatabaseUnavailable: Some artifacts are still pending.
         """
         db, claim = self._context.db, self.claim
         try:
@@ -336,11 +336,11 @@ class ArtifactStore:
 class Throttle:
     """Throttle for previews or checkpoints, by an interval and by their cost.
 
-    They are rare enough to take half a percent of the time.
+    The actions take at most half a percent of the time.
 
     Args:
         interval_seconds: Minimum seconds between two actions.
-        first_is_due: Whether the first action is due immediately.
+        first_is_due: True if the first action is due immediately.
         clock: Clock of the process.
     """
 
@@ -351,12 +351,12 @@ class Throttle:
         self._due_at = clock.monotonic() + (0 if first_is_due else interval_seconds)
 
     def is_due(self) -> bool:
-        """Whether the next action is due."""
+        """Return whether the next action is due."""
         return self._clock.monotonic() >= self._due_at
 
     @contextmanager
     def measure(self) -> Iterator[None]:
-        """Measure the action in the `with` block; its cost delays the next one."""
+        """Measure the duration of the `with` block, which delays the next action."""
         started_at = self._clock.monotonic()
         try:
             yield

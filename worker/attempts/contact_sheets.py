@@ -40,7 +40,7 @@ class PatchTiles:
     """Tiles cut from the pictures of an exploration.
 
     Attributes:
-        tiles: Tiles as shown, by index of their picture and box in it.
+        tiles: Scaled tiles, by index of their picture and box in it.
         image_sizes: (width, height) in px of the processed pictures, by index.
     """
 
@@ -53,7 +53,7 @@ def contact_sheet_files(
 ) -> Iterator[SheetFile]:
     """Draw the sheets one by one, then write the patches as JSON.
 
-    Equal units give equal bytes: nothing in them depends on the attempt.
+    Equal units give equal bytes, since the files do not depend on the attempt.
     """
     for layer in params.layers:
         sheet = draw_layer_sheet(params, layer, units, patch_tiles)
@@ -109,7 +109,7 @@ def _patches_json(
     }
 
 
-TILE_PX = 72  # side of a patch as shown, whatever its own size
+TILE_PX = 72  # side of a shown patch, whatever its original size
 _TILE_GAP_PX = 2
 _BLOCK_GAP_PX = 18
 _TITLE_PX = 40
@@ -149,7 +149,7 @@ def cut_tile(picture: Image.Image, box: Box) -> Image.Image:
 
 
 def draw_sheet(title: str, blocks: Sequence[UnitBlock], patches: int) -> Image.Image:
-    """Lay out the blocks of a layer's units, as nearly as many across as down.
+    """Draw the blocks of a layer's units in a grid that is nearly square.
 
     Args:
         title: Text above the blocks.

@@ -69,12 +69,12 @@ class ExploreAttempt:
         """Process every picture and draw the sheets, unless a directive ends it.
 
         Returns:
-            The stored result; or the directive that ended the attempt, after a
-            checkpoint if the job resumes later.
+            Stored result; or the directive that ended the attempt, after a checkpoint
+            if the job resumes later.
 
         Raises:
             FencedOut: A newer claim owns the job.
-            ImpastoError: The job cannot be done, or not at present.
+            ImpastoError: The job cannot be computed, or not at present.
         """
         # float32, since activations are ranked, and in bfloat16 many would be equal.
         networks, name = self._context.networks, self._params.network
@@ -121,7 +121,7 @@ class ExploreAttempt:
         """Read a picture, and shrink it to the long side in the parameters.
 
         Raises:
-            BlobDamaged: The picture is not the one that was uploaded.
+            BlobDamaged: The bytes differ from those of the uploaded picture.
             StorageError: The picture cannot be read.
         """
         picture = decode_rgb(read_verified(self._context.storage, blob))
@@ -174,7 +174,7 @@ class ExploreAttempt:
         return tiles
 
     def _save(self, files: Iterable[SheetFile]) -> list[StoredOutput] | Directive:
-        """Store all files; if a directive or an error ends it, delete those stored."""
+        """Store all files; delete them if a directive or an error interrupts it."""
         outputs = []
         with ExitStack() as undo:
             for file in files:

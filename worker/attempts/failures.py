@@ -1,8 +1,8 @@
-"""Failed attempts: their classes, and the retry policy, by the class of a failure.
+"""Failed attempts: classes of failures, and the retry policy for each class.
 
 | class of failure | consequence |
 | --- | --- |
-| storage or database away | queued again after a delay, not counted |
+| storage or database unreachable | queued again after a delay, not counted |
 | the device failed | queued for another device, counted |
 | the loss diverged | retried once from the last finite checkpoint, smaller steps |
 | out of memory, and the job may be smaller | continues smaller, in the same claim |
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-OUTAGE_SECONDS = 30.0  # delay of a job after the storage or the database was away
+OUTAGE_SECONDS = 30.0  # delay of a job after an outage of the storage or the database
 DIVERGED_STEP_SCALE = 0.3  # factor of the optimizer steps after the loss diverged
 _EDGE_FACTOR = 0.75  # of the long side, since the estimate was too low
 
-# torch has its own error on CUDA and MPS; an allocation on the CPU fails with this.
+# Error of a failed allocation on the CPU; CUDA and MPS have another error of torch.
 _CPU_ALLOCATOR = "can't allocate memory"
 _MPS_ALLOCATOR = "MPS backend out of memory"
-# Messages of drivers and their libraries when the job is not the cause.
+# Messages of drivers and their libraries about failures that the job does not cause.
 _DEVICE_WORDS = (
     "CUDA error",
     "CUDNN_STATUS",
@@ -93,7 +93,7 @@ def log_failure(error: Exception) -> None:
 
 
 def downscale_job(context: WorkerContext, claim: Claim, error: Exception) -> bool:
-    """Change a job that may be smaller to the largest size that fits.
+    """Reduce the size of a job to the largest that fits, if the job allows it.
 
     Args:
         context: Resources of the worker process.
@@ -140,7 +140,7 @@ def classify_failure(error: Exception) -> ImpastoError:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether the error says that the memory of the device ran out."""
+    """Return whether the error means that the device has too little memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError | OutOfMemory):
         return True
     words = (_CPU_ALLOCATOR, _MPS_ALLOCATOR)
@@ -148,7 +148,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def is_device_failure(error: Exception) -> bool:
-    """Whether the device failed: another device may work."""
+    """Return whether the device failed, so that another device may succeed."""
     if is_out_of_memory(error):
         return False
     if isinstance(error, torch.AcceleratorError | DeviceFailed):
@@ -189,7 +189,7 @@ def _out_of_memory_error(context: WorkerContext, claim: Claim) -> OutOfMemory:
 
 
 def _fitting_edge(context: WorkerContext, params: StyleParams) -> int | None:
-    """Largest long side, px, that fits by the estimate and is well below the failed."""
+    """Return the largest long side, px, that fits by the estimate, below the failed."""
     below = int(_EDGE_FACTOR * params.max_edge) // STEP_PX * STEP_PX
     estimated = largest_fitting_edge(params, free_bytes(context.device))
     return None if estimated is None or below < MIN_EDGE_PX else min(estimated, below)

@@ -33,14 +33,14 @@ def mask_tensor(data: bytes, edge_px: int, device: torch.device) -> Tensor:
 
     Args:
         data: Bytes of a picture; its brightness is used, and transparency is dark.
-        edge_px: Long side above which it is scaled down.
+        edge_px: Long side, px, above which the mask is scaled down.
         device: Device of the tensor.
 
     Raises:
         ImageUnreadable: The bytes are not a whole picture.
     """
     mask = decode_mask(data)
-    # Not Lanczos, which rings: a mask has no values beyond those on either side.
+    # Not Lanczos, which gives values outside the range of neighboring pixels.
     mask.thumbnail((edge_px, edge_px), Image.Resampling.BILINEAR)
     rows = torch.from_numpy(np.array(mask, dtype=np.uint8))  # (H, W)
     return rows.to(device)[None, None].float().div_(_WHITE)
@@ -51,7 +51,7 @@ def label_tensor(data: bytes, edge_px: int, colors: Sequence[str]) -> Tensor:
 
     Args:
         data: Bytes of a picture, as `decode_label_map` takes it.
-        edge_px: Long side above which it is scaled down, by nearest pixels.
+        edge_px: Long side, px, above which the map is scaled down, by nearest pixels.
         colors: Labels as #rrggbb; other colors get the index `len(colors)`.
 
     Raises:
@@ -85,7 +85,7 @@ def read_inputs(
     """Read all pictures of a job, none larger than its largest scale needs.
 
     Raises:
-        BlobDamaged: A picture is not the one that was uploaded.
+        BlobDamaged: The bytes differ from those of the uploaded picture.
         StorageError: A picture cannot be read.
     """
     reader = _Reader(storage, claim, device)

@@ -54,11 +54,11 @@ class MemoryPlan:
 
     @property
     def is_tiled(self) -> bool:
-        """Whether the result is computed in more than one piece."""
+        """Return whether the result is computed in several tiles."""
         return self._side(self.sizes[0]) < max(self.sizes[0])
 
     def with_smaller_tiles(self) -> MemoryPlan | None:
-        """Return a plan with a quarter of the memory; None if no tile is smaller."""
+        """Return a plan with a quarter of the memory; None without smaller tiles."""
         pixels = min(max(map(math.prod, self.sizes)), self.tile_pixels)
         if self.params.tile_px is not None:
             tile = count_pixels_with_halo(self.layers, self.params.tile_px)
@@ -82,7 +82,7 @@ def plan_memory(
         device_bytes: Memory of the device.
         network: Network that computes the activations.
         params: Parameters of the job.
-        inputs: Pictures of the job, of any size: only their shapes matter.
+        inputs: Pictures of the job; only their shapes are used.
     """
     style_side = round(params.max_edge * params.style_scale)
     sizes = [fit_size(inputs.content, params.max_edge, seamless=params.seamless)]
@@ -101,7 +101,7 @@ def _round_to_tile(layers: Sequence[Layer], pixels: int) -> int:
 
 
 def count_cell_values(params: StyleParams, layers: Sequence[Layer]) -> int:
-    """Count what a cell takes with the neighbors loss: its target, and work space."""
+    """Return the values per cell of the neighbors loss: its target, and work space."""
     if params.style_loss != "neighbors":
         return 0
     channels = [

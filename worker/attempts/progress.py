@@ -1,4 +1,4 @@
-"""Progress of an attempt: its remaining time, its losses, its pace for other jobs."""
+"""Progress of an attempt: remaining time, losses, and the pace for other estimates."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ log = structlog.get_logger(__name__)
 MAX_POINTS = 500  # of a loss history; above it, every other point is dropped
 _MEGA = 1_000_000
 _LOSS_NAMES = ("total", "content", "style", "tv")
-_MIN_AVERAGING_RATE = 1 / 30  # least weight of the newest iteration in the average
-_MIN_ITERATIONS = 3  # iterations; fewer say nothing about other jobs
+_MIN_AVERAGING_RATE = 1 / 30  # minimum weight of the newest iteration in the average
+_MIN_ITERATIONS = 3  # fewer iterations give no reliable pace
 
 
 class ProgressMeter:
     """Progress meter of an attempt, which also estimates its remaining time.
 
-    The current scale is expected to go on at the pace of this attempt. Later scales
-    take what they took in earlier jobs, times how much slower than those this attempt
-    is; if none was measured, they take the pace of the current scale. An exploration
-    has one scale, whose iterations are its pictures.
+    The current scale is estimated by the pace of this attempt. Later scales are
+    estimated by their time in earlier jobs, times the ratio of this attempt's time to
+    theirs. If no earlier job was measured, the pace of the current scale is used. An
+    exploration has one scale, whose iterations are its pictures.
 
     Args:
         clock: Clock of the process.
 
     Attributes:
-        paces: Paces of the scales that are done; all of them after `finish`.
+        paces: Paces of the completed scales; of all scales after `finish`.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -64,11 +64,11 @@ class ProgressMeter:
     def set_expected_pace(
         self, megapixels: Sequence[float], expected: Sequence[IterationTime | None]
     ) -> None:
-        """Set what earlier jobs took; the pictures are loaded by now.
+        """Set the times of earlier jobs, once the pictures are loaded.
 
         Args:
             megapixels: Size of the picture at each scale.
-            expected: Time of an iteration at each scale, where one was measured.
+            expected: Time of an iteration at each scale; None if it was never measured.
         """
         self._last = self._clock.monotonic()
         self._megapixels, self._expected = megapixels, expected
@@ -85,7 +85,7 @@ class ProgressMeter:
         return {"phase": "loading", **position, **self._estimate(scale)}
 
     def progress(self, scale: int, done: int, size: tuple[int, int]) -> dict[str, Any]:
-        """Return what is measured of the progress after an iteration.
+        """Return the measured progress after an iteration.
 
         Args:
             scale: Index of the current scale.
@@ -116,11 +116,11 @@ class ProgressMeter:
         }
 
     def finish(self) -> None:
-        """End the last scale; the result was just stored."""
+        """End the last scale, after the result was stored."""
         self._finish_scale(self._clock.monotonic())
 
     def _finish_scale(self, now: float) -> None:
-        """Note the pace of the current scale, unless it has too few iterations."""
+        """Append the pace of the current scale, unless it has too few iterations."""
         timer = self._timer
         if timer.is_whole and timer.count >= _MIN_ITERATIONS:
             size = self._megapixels[timer.scale]
@@ -128,7 +128,7 @@ class ProgressMeter:
             self.paces.append(PaceMeasurement(size, pace))
 
     def _estimate(self, scale: int) -> dict[str, Any]:
-        """Return what the remaining time is computed from."""
+        """Return the values from which the remaining time is computed."""
         estimate: dict[str, Any] = {
             "elapsed_seconds": self._last - self._started_at,
             "updated_at": self._clock.time(),
@@ -151,7 +151,7 @@ class ProgressMeter:
 
 
 class LossHistory:
-    """Points [iteration, scale, total, content, style, tv], evenly spread.
+    """Loss history: evenly spread points [iteration, scale, total, content, style, tv].
 
     Args:
         points: Points of earlier attempts.
@@ -182,13 +182,13 @@ class LossHistory:
 
     @property
     def points(self) -> list[Point]:
-        """Points of the history, and always the latest point."""
+        """Return the points of the history, including the latest point."""
         if self._latest is None or self._points[-1] is self._latest:
             return list(self._points)
         return [*self._points, self._latest]
 
     def at(self, iteration: int) -> dict[str, float | None]:
-        """Return the losses of the latest point by name; {} if it is of another one."""
+        """Return the losses of the latest point if it is of this iteration, else {}."""
         points = self.points[-1:]
         if not points or points[0][0] != iteration:
             return {}
@@ -198,7 +198,7 @@ class LossHistory:
 def expected_times(
     context: WorkerContext, claim: Claim, megapixels: Sequence[float]
 ) -> list[IterationTime | None]:
-    """Return the time of an iteration at each size; None where it is not known.
+    """Return the time of an iteration at each size; None if it is unknown.
 
     Args:
         context: Resources of the worker process.
@@ -231,13 +231,13 @@ class _ScaleTimer:
 
     Args:
         scale: Index of the scale.
-        started_at: When the scale before ended, or when the job was claimed.
-        is_whole: Whether this attempt began the scale with its first iteration.
+        started_at: Time of the end of the previous scale, or of the claim, in seconds.
+        is_whole: True if this attempt began the scale with its first iteration.
     """
 
     def __init__(self, scale: int, started_at: float, *, is_whole: bool) -> None:
         self.scale, self.started_at, self.is_whole = scale, started_at, is_whole
-        self.seconds = 0.0  # average of the last few dozen iterations but the first
+        self.seconds = 0.0  # average of the last few dozen, without the first
         self.count = 0
 
     def add(self, seconds: float) -> None:
@@ -254,5 +254,5 @@ def _pace_key(context: WorkerContext, claim: Claim) -> tuple[str, str]:
 
 
 def _rounded(loss: float) -> float | None:
-    """Round to six digits, more than a plot shows; None if it is not finite."""
+    """Round a value to six digits, more than a plot shows; None if it is not finite."""
     return float(f"{loss:.6g}") if math.isfinite(loss) else None

@@ -1,12 +1,12 @@
-"""One attempt at one style job: from the stored pictures to the stored result.
+"""Attempt at a style job: from the stored pictures to the stored result.
 
-Here the engine meets the job: the one loop over the iterations is in
-`StyleAttempt._iterate`. Pictures in tiles follow the directive after each tile, too.
-The state of the job is changed by the runner alone.
+The loop over the iterations is in `StyleAttempt._iterate`, which connects the engine
+with the job. A picture in tiles checks the directive after each tile, too. Only the
+runner changes the state of the job.
 
-A change of parameters is recorded before the engine goes on with it, so a steered run
-is the same, bit for bit, as one that had its segments from the start. When the memory
-of the device runs out, the attempt continues from the last iterate in smaller tiles.
+A change of parameters is recorded before the engine uses it. So a steered run has the
+same bits as a run that had its segments from the start. When the memory of the device
+runs out, the attempt continues from the last iterate in smaller tiles.
 """
 
 from __future__ import annotations
@@ -69,19 +69,19 @@ class StyleAttempt:
         self.record_pending = self._artifacts.record_pending
         self._meter = ProgressMeter(context.clock)
         self._progress: dict[str, Any] | None = None
-        self._snapshot: Snapshot | None = None  # of the last iteration
+        self._snapshot: Snapshot | None = None  # snapshot of the last iteration
         self._inexact_before_tiles: str | None = None  # set once memory has run out
 
     def run(self) -> JobResult | Directive:
         """Optimize to the end, or until a directive ends the attempt.
 
         Returns:
-            The stored result; or the directive that ended the attempt, after a
-            checkpoint if the job resumes later.
+            Stored result; or the directive that ended the attempt, after a checkpoint
+            if the job resumes later.
 
         Raises:
             FencedOut: A newer claim owns the job.
-            ImpastoError: The job cannot be done, or not at present.
+            ImpastoError: The job cannot be computed, or not at present.
         """
         context, params = self._context, self.claim.params
         network, weights_digest = context.networks.get(params.network)
@@ -116,7 +116,7 @@ class StyleAttempt:
         store_paces(self._context, self.claim, self._meter.paces)
 
     def _iterate(self, inputs: TransferInputs, plan: MemoryPlan) -> Directive:
-        """Iterate until a directive ends it; CONTINUE: every iteration is done."""
+        """Iterate until a directive ends it; CONTINUE means all iterations are done."""
         if self._snapshot is not None and self._lease.directive() is Directive.FINISH:
             return Directive.FINISH
         segments = list(self.claim.segments)
@@ -140,7 +140,7 @@ class StyleAttempt:
     def _run_engine(
         self, inputs: TransferInputs, plan: MemoryPlan, segments: list[Segment]
     ) -> Iterator[Iterate]:
-        """Run the engine; when memory runs out, go on from the last iterate with less.
+        """Run the engine; if memory runs out, continue in smaller tiles.
 
         Args:
             inputs: Pictures of the job.
@@ -148,8 +148,8 @@ class StyleAttempt:
             segments: Changes of parameters; `_iterate` steers the engine by this list.
 
         Raises:
-            torch.OutOfMemoryError: Memory does not suffice for the smallest tiles. Or
-                another error for which `is_out_of_memory` is true.
+            torch.OutOfMemoryError: The memory is too small for the smallest tiles.
+            Other errors for which `is_out_of_memory` is true are possible.
         """
         network, _ = self._context.networks.get(plan.params.network)
         while True:
@@ -170,11 +170,11 @@ class StyleAttempt:
                     raise
             else:
                 return
-            plan = smaller  # outside the handler, where the error holds no tensors
+            plan = smaller  # outside the handler, since the error refers to tensors
             self._record_smaller_tiles(plan)
 
     def _after_tile(self, plan: MemoryPlan) -> None:
-        """After each tile: report activity, and stop if a directive says so."""
+        """Report activity after a tile, and stop if a directive requests it."""
         self._lease.touch()
         directive = self._lease.directive()
         must_stop = directive.ends_attempt or (
@@ -184,7 +184,7 @@ class StyleAttempt:
             raise AttemptInterrupted(directive)
 
     def _record_smaller_tiles(self, plan: MemoryPlan) -> None:
-        """Record that the picture is not exact from here on."""
+        """Record that the picture is not exact from this iteration on."""
         reason = f"memory ran out: went on in tiles of {plan.tiling}"
         provenance = self._artifacts.provenance
         if self._inexact_before_tiles is None:
@@ -202,13 +202,14 @@ class StyleAttempt:
         Raises:
             AttemptInterrupted: A directive came while the database was away.
         """
-        # If more are pending, the next heartbeat sets them again.
+        # If further changes are pending, the next heartbeat sets them again.
         self._lease.clear_pending_segments()
         while True:
             try:
                 segments = begin_segments(self._context.db, self.claim, iteration)
             except DatabaseUnavailable as error:
-                # It may say that they have begun: none may be computed without them.
+                # The row may say that they have begun, so no iteration may run without
+                # them.
                 log.warning("steering_delayed", error=str(error))
                 directive = self._lease.wait(STEERING_RETRY_SECONDS)
                 if directive not in {Directive.CONTINUE, Directive.STEER}:
@@ -220,7 +221,7 @@ class StyleAttempt:
                 return segments
 
     def _is_checkpoint_due(self, snapshot: Snapshot, directive: Directive) -> bool:
-        """Whether to store a checkpoint: when one is due, and between two scales.
+        """Return whether to store a checkpoint: if one is due, or between scales.
 
         The next scale may not fit, or take much longer.
         """
@@ -294,7 +295,7 @@ class StyleAttempt:
 
 
 class AttemptInterrupted(Exception):
-    """A directive ended an iteration half-way; the one before stays valid."""
+    """A directive interrupted an iteration; the previous iteration stays valid."""
 
     def __init__(self, directive: Directive) -> None:
         super().__init__(directive.value)

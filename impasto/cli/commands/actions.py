@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from impasto.client.models import Job
     from impasto.client.params import Changes, JobChanges
 
-# Changes of these need no revision: they do not depend on what the job was before.
+# Changes of these need no revision, since they do not depend on earlier values.
 _FIELDS_WITHOUT_REVISION = frozenset({"name", "priority", "cancel_after"})
 
 
 def cancel(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Stop jobs for good; says of each what became of it."""
+    """Cancel jobs, and print the new state of each."""
     _request_each("cancel", job_ids, api_url, as_json=as_json)
 
 
 def pause(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Free the devices of jobs; they keep what is done."""
+    """Pause jobs: free their devices, and keep their progress."""
     _request_each("pause", job_ids, api_url, as_json=as_json)
 
 
 def resume(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Let paused jobs go on."""
+    """Resume paused jobs."""
     _request_each("resume", job_ids, api_url, as_json=as_json)
 
 
 def finish(job_ids: JobIds, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Stop jobs now and keep their pictures as they are."""
+    """Finish jobs now, with their current pictures."""
     _request_each("finish", job_ids, api_url, as_json=as_json)
 
 
@@ -57,8 +57,8 @@ def change(
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a job in mid-run: its weights, its iterations, its place in the queue."""
-    # The server checks what was typed.
+    """Change a job during the run: its weights, iterations or priority."""
+    # The server checks the values.
     changes = cast("JobChanges", dict(parse_change(text) for text in settings))
     needs_revision = not changes.keys() <= _FIELDS_WITHOUT_REVISION
     with connect(api_url) as client:
@@ -71,12 +71,15 @@ def change(
 def extend(
     job_id: JobId,
     iterations: Annotated[
-        int, typer.Option("-n", "--iterations", min=1, help="At the last scale.")
+        int,
+        typer.Option(
+            "-n", "--iterations", min=1, help="Number of iterations, at the last scale."
+        ),
     ],
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add iterations to a finished job: prints the id of the new one."""
+    """Add iterations to a finished job, and print the id of the new job."""
     with connect(api_url) as client:
         job = client.jobs.extend(resolve_job_id(client.jobs, job_id), iterations)
     _print_job(job, job.id, as_json=as_json)
@@ -85,21 +88,24 @@ def extend(
 def fork(
     job_id: JobId,
     iteration: Annotated[
-        int, typer.Option("--from", min=1, help="An iteration with a checkpoint.")
+        int, typer.Option("--from", min=1, help="Iteration with a checkpoint.")
     ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Weights or iterations from there on; may be repeated.",
+            help="Weights or iterations after the checkpoint; may be repeated.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Default: its parent's.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the new job; default: the name of its parent."),
+    ] = None,
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on from a checkpoint in another way: prints the id of the new job."""
+    """Continue a checkpoint with other weights, and print the id of the new job."""
     params = cast("Changes", dict(parse_change(text) for text in settings or ()))
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
@@ -110,12 +116,13 @@ def fork(
 def retry(
     job_id: JobId,
     from_start: Annotated[
-        bool, typer.Option("--from-start", help="Not from its last checkpoint.")
+        bool,
+        typer.Option("--from-start", help="Start again, not from the last checkpoint."),
     ] = False,
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try a failed, canceled or expired job again: prints the id of the new one."""
+    """Retry a failed, canceled or expired job, and print the id of the new job."""
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
         job = client.jobs.retry(full_id, from_start=from_start)
@@ -123,10 +130,10 @@ def retry(
 
 
 def parse_change(text: str) -> tuple[str, object]:
-    """Parse KEY=VALUE; a value that is no JSON is a text.
+    """Parse KEY=VALUE; a value that is not JSON is a text.
 
     Raises:
-        InvalidOption: It has no `=`, or nothing before it.
+        InvalidOption: The text has no `=`, or no key.
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
@@ -140,11 +147,12 @@ def parse_change(text: str) -> tuple[str, object]:
 def remove(
     job_ids: JobIds,
     force: Annotated[
-        bool, typer.Option("-f", "--force", help="Cancel those that have not ended.")
+        bool,
+        typer.Option("-f", "--force", help="Also cancel jobs that have not ended."),
     ] = False,
     api_url: ApiUrl = None,
 ) -> None:
-    """Delete jobs with all of their files; there is no way back."""
+    """Delete jobs with all of their files; this cannot be undone."""
 
     def delete(jobs: Jobs, job_id: str) -> str:
         is_gone = jobs.delete(job_id, cancel=force)
@@ -166,7 +174,7 @@ def _request_each(
 def _for_each(
     job_ids: Sequence[str], api_url: str | None, act: Callable[[Jobs, str], str]
 ) -> None:
-    """Do something with each job and print a line for it, though some may fail."""
+    """Call a function for each job and print a line; failures do not stop the loop."""
     failure: ImpastoError | None = None
     with connect(api_url) as client:
         for job_id in job_ids:

@@ -1,4 +1,4 @@
-"""Commands that turn into a module of the server, which reads their arguments."""
+"""Commands that run a module of the server, which reads their arguments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ServerCommand:
         help: Purpose, for the list of commands; the module defines the options.
         component: Component of the server that must be installed.
         module: Module that replaces this process.
-        arguments: Arguments in front of those of the command line.
+        arguments: Arguments before those of the command line.
     """
 
     name: str
@@ -54,7 +54,7 @@ SERVER_COMMANDS = (
     ServerCommand("worker", "Run a worker per device.", "worker", "worker.supervisor"),
     ServerCommand(
         "migrate",
-        "Bring the database to this version.",
+        "Migrate the database to this version.",
         "migrate",
         "shared.commands.migrate",
     ),
@@ -62,7 +62,7 @@ SERVER_COMMANDS = (
 WEIGHTS_COMMANDS = (
     ServerCommand(
         "fetch",
-        "Download and verify the weights of a network, unless they are there.",
+        "Download and verify the weights of a network, unless they exist.",
         "weights",
         "worker.weights",
         ("fetch",),
@@ -71,16 +71,20 @@ WEIGHTS_COMMANDS = (
 KEYS_COMMANDS = tuple(
     ServerCommand(name, help_text, "admin", _KEYS, (name,))
     for name, help_text in (
-        ("create", "Make an API key and print it, once."),
+        ("create", "Create an API key, and print it once."),
         ("list", "List the keys: owner, scopes, when they expire and were used last."),
-        ("revoke", "Revoke a key; servers let nobody in with it after 5 seconds."),
+        ("revoke", "Revoke a key; servers refuse it after 5 seconds at most."),
     )
 )
 ADMIN_COMMANDS = tuple(
     ServerCommand(name, help_text, "admin", _WORKERS, (argument,))
     for name, argument, help_text in (
         ("workers", "list", "List the workers: host, device, state, job, last seen."),
-        ("drain", "drain", "Have workers hand their jobs back, and take no more."),
-        ("undrain", "undrain", "Have drained workers take jobs again."),
+        (
+            "drain",
+            "drain",
+            "Let workers return their jobs to the queue, and take no more.",
+        ),
+        ("undrain", "undrain", "Let drained workers take jobs again."),
     )
 )

@@ -1,4 +1,4 @@
-"""`impasto doctor`: what is wrong with this machine's farm, and how to mend it."""
+"""`impasto doctor`: finds problems of this machine's farm, and prints next steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from impasto.cli.session import ApiUrl, connect
 from impasto.errors import ImpastoError, MissingDependency
 from impasto.local.components import module_command, require_dependencies
 
-_WRONG_SETTINGS = 2  # exit code; the next part would say the same
+_WRONG_SETTINGS = 2  # exit code; the next part would report the same
 _PARTS = {"admin": "shared.commands.doctor", "weights": "worker.doctor"}
 
 
@@ -36,7 +36,7 @@ def doctor(api_url: ApiUrl = None) -> None:
 
 
 def _check_farm(api_url: str | None) -> tuple[bool, bool]:
-    """Print whether a farm answers; return whether, and whether it lacks workers."""
+    """Print whether a farm responds; return this, and whether it has no workers."""
     try:
         with connect(api_url) as client:
             queue = client.queue()

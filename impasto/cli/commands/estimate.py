@@ -1,4 +1,4 @@
-"""`impasto estimate`: how long a job would take, and when it would start."""
+"""`impasto estimate`: estimates the duration and the start of a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def estimate(
     api_url: ApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how long a picture would take, and when it would start; queues nothing."""
+    """Estimate the duration and the start of a job; queues nothing."""
     request = options.to_request(styles)
     with connect(api_url) as client:
         result = client.jobs.estimate(

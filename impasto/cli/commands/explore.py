@@ -1,4 +1,4 @@
-"""`impasto explore`: patches that excite a network's layers, as contact sheets."""
+"""`impasto explore`: saves contact sheets of patches that excite a network's layers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ class ExploreOptions:
     """Options of an exploration; None leaves the choice to the server."""
 
     layers: Annotated[
-        str | None, typer.Option(help='By commas: "relu3_1,relu4_1".')
+        str | None, typer.Option(help='Layers, separated by commas: "relu3_1,relu4_1".')
     ] = None
     units: Annotated[
-        str | None, typer.Option(help='The same of each layer, by commas: "3,7".')
+        str | None,
+        typer.Option(help='Units of each layer, separated by commas: "3,7".'),
     ] = None
     top_k: Annotated[
-        int | None, typer.Option(help="So many of each layer, those excited most.")
+        int | None, typer.Option(help="Number of units per layer, the strongest.")
     ] = None
-    patches: Annotated[int | None, typer.Option(help="Per unit, 9 at most.")] = None
+    patches: Annotated[
+        int | None, typer.Option(help="Patches per unit, at most 9.")
+    ] = None
     max_edge: Annotated[
         int | None, typer.Option(help="Long side to which pictures are shrunk, px.")
     ] = None
@@ -42,12 +45,10 @@ class ExploreOptions:
         typer.Option(help="vgg16, or vgg19: torchvision's VGG-19 (IMAGENET1K_V1)."),
     ] = None
     pooling: Annotated[str | None, typer.Option(help="max or average.")] = None
-    name: Annotated[str | None, typer.Option(help="A name for the job.")] = None
+    name: Annotated[str | None, typer.Option(help="Name of the job.")] = None
     reuse: Annotated[
         str | None,
-        typer.Option(
-            help="Take an equal one instead: never, finished, finished_or_active."
-        ),
+        typer.Option(help="Return an equal job: never, finished, finished_or_active."),
     ] = None
 
     def params(self) -> ExploreParams:
@@ -60,7 +61,7 @@ class ExploreOptions:
         given = {
             name: value for name in names if (value := getattr(self, name)) is not None
         }
-        params = cast("ExploreParams", given)  # the server checks what was typed
+        params = cast("ExploreParams", given)  # the server checks the values
         if self.layers is not None:
             params["layers"] = [layer.strip() for layer in self.layers.split(",")]
         if self.units is not None:
@@ -76,7 +77,7 @@ def explore(
             metavar="PICTURE",
             exists=True,
             dir_okay=False,
-            help="At least nine; default: the photos that the server ships.",
+            help="At least nine pictures; default: the shipped photos.",
         ),
     ] = None,
     *,

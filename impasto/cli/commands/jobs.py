@@ -32,7 +32,7 @@ from impasto.client.formats import (
 
 
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Follow a job until it is over; Ctrl-C leaves it alone."""
+    """Follow a job until it has ended; Ctrl-C does not stop the job."""
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
         try:
@@ -43,18 +43,22 @@ def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> Non
 
 
 def show(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Show all of one job."""
+    """Show all details of a job."""
     with connect(api_url) as client:
         job = client.jobs.get(resolve_job_id(client.jobs, job_id))
     print_line(job.as_json(indent=2) if as_json else format_details(job))
 
 
 def ls(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 20,
-    state: Annotated[JobState | None, typer.Option(help="Only jobs in it.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=200, help="Maximum number of jobs.")
+    ] = 20,
+    state: Annotated[
+        JobState | None, typer.Option(help="Only jobs in this state.")
+    ] = None,
     tags: Tags = None,
     quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print the ids only.")
+        bool, typer.Option("-q", "--quiet", help="Print only the ids.")
     ] = False,
     api_url: ApiUrl = None,
     as_json: AsJson = False,
@@ -78,7 +82,7 @@ def ls(
 
 
 def logs(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Show what happened to a job, and when."""
+    """Show the events of a job with their times."""
     with connect(api_url) as client:
         rows = client.jobs.logs(resolve_job_id(client.jobs, job_id))
     print_line(json.dumps(rows, indent=2) if as_json else format_log(rows))
@@ -88,7 +92,7 @@ def frames(
     job_id: JobId,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Folder to save all of them in."),
+        typer.Option("-o", "--output", help="Folder in which all of them are saved."),
     ] = None,
     api_url: ApiUrl = None,
     as_json: AsJson = False,
@@ -106,7 +110,7 @@ def frames(
 
 
 def queue(api_url: ApiUrl = None, as_json: AsJson = False) -> None:
-    """Show how many jobs wait and run, and how long a new one would wait."""
+    """Show the numbers of waiting and running jobs, and the wait of a new job."""
     with connect(api_url) as client:
         state = client.queue()
     print_line(json.dumps(state, indent=2) if as_json else format_queue(state))
@@ -124,11 +128,11 @@ def download(
         ),
     ] = None,
     frame: Annotated[
-        bool, typer.Option("--frame", help="The latest small picture of a running job.")
+        bool, typer.Option("--frame", help="Save the latest preview of a running job.")
     ] = False,
     api_url: ApiUrl = None,
 ) -> None:
-    """Save the picture of a job; prints where."""
+    """Save the picture of a job, and print its path."""
     with connect(api_url) as client:
         full_id = resolve_job_id(client.jobs, job_id)
         if frame and output == STDIO:

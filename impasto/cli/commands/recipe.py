@@ -18,5 +18,5 @@ def recipe(
         typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True),
     ],
 ) -> None:
-    """Show how a picture was made, as its file tells: JSON."""
+    """Print the recipe that a picture file contains, as JSON."""
     print_line(json.dumps(read_recipe(picture), indent=2, ensure_ascii=False))

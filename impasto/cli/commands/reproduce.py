@@ -1,4 +1,4 @@
-"""`impasto reproduce`: makes a picture again and compares the two."""
+"""`impasto reproduce`: reproduces a picture, and compares both."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ File = Annotated[
         metavar="FILE",
         exists=True,
         dir_okay=False,
-        help="A picture with its recipe, or a manifest.",
+        help="Picture with its recipe, or manifest.",
     ),
 ]
 Pictures = Annotated[
@@ -54,11 +54,15 @@ def reproduce(
     pictures: Pictures = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Default: FILE with -again in its name."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Path of the new picture; default: FILE with -again in its name.",
+        ),
     ] = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Make a picture again and say whether it is the same, bit by bit."""
+    """Reproduce a picture, and say whether it has the same bits."""
     from impasto.client.downloads import require_writable  # noqa: PLC0415
 
     original = read_provenance(file)
@@ -82,7 +86,7 @@ def reproduce(
 def _find_or_upload_assets(
     client: Client, original: PictureProvenance, pictures: Sequence[Path]
 ) -> dict[str, str]:
-    """Upload the given inputs, find the others on the server; ids by digest.
+    """Upload the given inputs, find the others on the server, and return ids by digest.
 
     Raises:
         CannotReproduce: Some inputs are neither given nor on the server.
@@ -124,7 +128,7 @@ def _compare(
 def _psnr_to_original(
     client: Client, original: PictureProvenance, path: Path
 ) -> float | None:
-    """Compare to the original picture: the given file, or the result of its job."""
+    """Compare a picture to the original: the given file, or the result of its job."""
     if original.picture is not None:
         return measure_psnr_db(original.picture, path)
     with TemporaryDirectory() as folder:

@@ -40,7 +40,7 @@ Photo = Annotated[
         metavar="PHOTO",
         callback=_require_file_or_stdin,  # Typer's allow_dash never fits a Path
         dir_okay=False,
-        help="The photo; - for standard input.",
+        help="Photo; - for standard input.",
     ),
 ]
 Styles = Annotated[
@@ -84,7 +84,7 @@ def run(
     ] = None,
     api_url: ApiUrl = None,
 ) -> None:
-    """Paint PHOTO like STYLE and save the picture; starts a farm if none is up."""
+    """Paint PHOTO like STYLE, and save the picture; starts a farm if none runs."""
     from impasto.client.downloads import require_writable  # noqa: PLC0415 - for this alone
 
     request = options.to_request(styles)
@@ -111,7 +111,7 @@ def run(
 
 
 def read_photo(photo: Path) -> Path | bytes:
-    """Return the photo to send: its path, or what standard input has."""
+    """Return the photo to send: its path, or the bytes of standard input."""
     return sys.stdin.buffer.read() if photo == STDIO else photo
 
 
@@ -131,7 +131,7 @@ def _submit(client: Client, photo: Path | bytes, request: JobRequest) -> Job:
 
 @contextmanager
 def connect_or_start_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
-    """Connect to a server, or to an embedded farm that runs as long as the block.
+    """Connect to a server, or to an embedded farm that runs during the block.
 
     Yields the client, and whether this process started the farm.
     """
@@ -150,7 +150,7 @@ def connect_or_start_farm(api_url: str | None) -> Iterator[tuple[Client, bool]]:
 
 @contextmanager
 def _start_farm() -> Iterator[Client]:
-    # Both take 100 ms to load, which no other command should pay.
+    # Imported here, since both take 100 ms to load.
     from impasto.client.client import Client  # noqa: PLC0415
     from impasto.client.discovery import home_folder  # noqa: PLC0415
     from impasto.local.farm import FarmConfig, run_farm  # noqa: PLC0415
@@ -181,11 +181,11 @@ def _require_api_key(environment: Mapping[str, str]) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")] = Path(
+    folder: Annotated[Path, typer.Argument(help="Folder for the pictures.")] = Path(
         "demo"
     ),
 ) -> None:
-    """Paint a sample picture on a farm of its own, from start to stop."""
+    """Start a farm, paint a sample picture, and stop the farm."""
     require_dependencies("farm")
     from impasto.cli.demo import run_demo  # noqa: PLC0415 - loads the farm and Pillow
 

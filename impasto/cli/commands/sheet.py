@@ -1,4 +1,4 @@
-"""`impasto sheet`: one photo and one style, over content layers and style weights."""
+"""`impasto sheet`: makes a grid of one photo and style, by layers and weights."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ _GRID_PARAMS = {"style_weight", "content_layers"}
 
 @dataclass(frozen=True, slots=True)
 class GridOptions:
-    """Options of the grid: the two parameters that its jobs differ in."""
+    """Options of the grid: its two parameters."""
 
     layers: Annotated[
-        str, typer.Option(help="Content layers, a row each, shallow to deep.")
+        str, typer.Option(help="Content layers, one row each, shallow to deep.")
     ] = "relu1_2,relu2_2,relu3_2,relu4_2,relu5_2"
     style_weights: Annotated[
-        str, typer.Option(help="Beta, a column each; alpha is --content-weight.")
+        str,
+        typer.Option(
+            help="Style weights (beta), one column each; --content-weight sets alpha."
+        ),
     ] = "1,8,60"
 
 
@@ -50,16 +53,16 @@ def sheet(
     options: StyleOptions,
     grid_options: GridOptions,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where the sheet goes.")
+        Path, typer.Option("-o", "--output", help="Path of the sheet.")
     ] = Path("sheet.png"),
     api_url: ApiUrl = None,
 ) -> None:
-    """Paint PHOTO like STYLE in many small ways, and lay them out as one sheet.
+    """Paint PHOTO like STYLE in many small variants, and save them as one sheet.
 
-    Ctrl-C, or any other end, cancels all of its jobs. Without other flags, they are
-    256 px drafts.
+    Ctrl-C, or another interruption, cancels all of its jobs. By default, they are
+    drafts of 256 px.
     """
-    # Both load httpx2 or Pillow, which no other command should pay.
+    # Imported here, since httpx2 and Pillow are slow to load.
     from impasto.cli.contact_sheet import (  # noqa: PLC0415
         Grid,
         render_cells,
@@ -95,7 +98,7 @@ def sheet(
 
 
 def _common_params(params: StyleParams) -> StyleParams:
-    """Return the parameters that all jobs of the sheet have in common."""
+    """Return the parameters of all jobs of the sheet."""
     if conflicting := _GRID_PARAMS & params.keys():
         names = ", ".join(sorted(conflicting))
         raise InvalidOption(f"{names}: use --layers and --style-weights")

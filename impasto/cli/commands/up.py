@@ -17,8 +17,8 @@ from impasto.errors import InvalidOption
 if TYPE_CHECKING:
     from impasto.local.farm import Farm
 
-_SUPERVISE_SECONDS = 3600.0  # any; the loop goes on
-# One item, as `worker.supervisor` parses it; only that knows the machine's devices.
+_SUPERVISE_SECONDS = 3600.0  # arbitrary, since the loop continues
+# One item as `worker.supervisor` parses it, which also checks the machine's devices.
 _DEVICE = re.compile(r"all|cpu(\*[1-9]\d?)?|mps|cuda:\d+")
 
 
@@ -37,7 +37,7 @@ def up(
     ] = "all",
 ) -> None:
     """Run Redis, the API and the workers here, until Ctrl-C."""
-    # Both take 100 ms to load, which no other command should pay.
+    # Imported here, since both take 100 ms to load.
     from impasto.local.farm import FarmConfig, run_farm  # noqa: PLC0415
     from impasto.local.weights import require_weights  # noqa: PLC0415
 
@@ -68,10 +68,10 @@ def _print_addresses(farm: Farm, seconds: float) -> None:
 
 
 def require_devices(devices: str) -> None:
-    """Check how devices are written, before anything starts.
+    """Check the syntax of devices before the farm starts.
 
     Raises:
-        InvalidOption: A worker could not parse them.
+        InvalidOption: A worker could not parse the devices.
     """
     for device in devices.split(","):
         if not _DEVICE.fullmatch(device.strip()):

@@ -1,1 +1,1 @@
-"""Alembic's environment; `versions` holds the migration."""
+"""Environment of Alembic; `versions` has the migrations."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the versions on the connection that `migrate` opened."""
+"""Entry of Alembic: runs the migrations on the connection of `migrate`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from shared.db.models.jobs import Job
 
-_MIGRATION_LOCK = 7_269_736_472_833  # any number that is ours alone
+_MIGRATION_LOCK = 7_269_736_472_833  # arbitrary number, unique to Impasto
 
 
 def _run(connection: Connection) -> None:
@@ -15,7 +15,7 @@ def _run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Job.metadata,
         render_as_batch=True,
-        transactional_ddl=True,  # both databases: a killed migration leaves nothing
+        transactional_ddl=True,  # so that a killed migration changes nothing
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":

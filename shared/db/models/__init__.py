@@ -1,6 +1,6 @@
-"""SQLAlchemy tables; rows carry no behavior.
+"""SQLAlchemy tables; rows have no behavior.
 
-Importing one registers all, because foreign keys name other tables.
+The import of one module registers all tables, because foreign keys name other tables.
 """
 
 from shared.db.models import (  # noqa: F401 - registered in `Base.metadata`

@@ -1,8 +1,8 @@
 """Table of uploaded pictures.
 
-Rows have no behavior; `shared.assets` changes them. Times are seconds since 1970 UTC as
-double precision, taken from the database's own clock: both databases index, compare and
-add them alike.
+Rows have no behavior; `shared.assets` changes them. Times are seconds since 1970 UTC of
+the database's clock, as double precision, which both databases index, compare and add
+in the same way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Asset(Base):
     id: Mapped[str] = id_column()
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"))
     digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the bytes, hex
-    key: Mapped[str | None] = mapped_column(String(255))  # None: deleted, bytes gone
+    key: Mapped[str | None] = mapped_column(String(255))  # None: the blob was deleted
     bytes: Mapped[int] = mapped_column(BigInteger)
     media_type: Mapped[str] = mapped_column(String(64))
     width: Mapped[int]

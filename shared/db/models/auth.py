@@ -20,15 +20,15 @@ class ApiKey(Base):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     scopes: Mapped[str] = mapped_column(String(100))  # separated by spaces
-    submits_per_minute: Mapped[int | None]  # None: by the settings; 0: no limit
-    requests_per_minute: Mapped[int | None]  # the same
+    submits_per_minute: Mapped[int | None]  # None: limit of the settings; 0: no limit
+    requests_per_minute: Mapped[int | None]  # likewise
     created_at: Mapped[float]
     expires_at: Mapped[float | None]  # None: never
-    last_used_at: Mapped[float | None]  # to the minute
+    last_used_at: Mapped[float | None]  # precise to a minute
 
 
 class IdempotencyKey(Base):
-    """Idempotency key of a request, with the response to send if it comes again."""
+    """Idempotency key of a request, with its response for repeated requests."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
@@ -40,7 +40,7 @@ class IdempotencyKey(Base):
     holder: Mapped[str] = mapped_column(
         String(32)
     )  # id of the request that is being processed
-    held_until: Mapped[float]  # then another request may process it
+    held_until: Mapped[float]  # afterwards another request may process it
     job_id: Mapped[str | None] = mapped_column(
         String(40)
     )  # from the transaction that created it
@@ -51,7 +51,7 @@ class IdempotencyKey(Base):
 
 
 class Owner(Base):
-    """Owner of jobs, with counts kept by the transactions that change the jobs."""
+    """Owner of jobs, with counts that the transactions on jobs update."""
 
     __tablename__ = "owners"
 
@@ -59,5 +59,5 @@ class Owner(Base):
     queued: Mapped[int] = mapped_column(default=0)
     running: Mapped[int] = mapped_column(default=0)  # jobs in a held state
     max_running: Mapped[int | None]  # None: no limit
-    max_queued: Mapped[int | None]  # None: by the settings
+    max_queued: Mapped[int | None]  # None: limit of the settings
     created_at: Mapped[float]

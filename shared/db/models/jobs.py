@@ -1,8 +1,8 @@
 """Tables of jobs, their inputs, outputs, events, checkpoints, frames and searches.
 
-Rows have no behavior; `shared.jobs` changes them. Times are seconds since 1970 UTC as
-double precision, taken from the database's own clock: both databases index, compare and
-add them alike.
+Rows have no behavior; `shared.jobs` changes them. Times are seconds since 1970 UTC of
+the database's clock, as double precision, which both databases index, compare and add
+in the same way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-DEMAND_OFFSET = 10**18  # gives every need as many digits: texts sort like numbers
+DEMAND_OFFSET = 10**18  # gives all needs the same number of digits, to sort as text
 _DEMAND = (
     f"coalesce(device_class, '') || ' ' || CAST({DEMAND_OFFSET} + need_bytes AS TEXT) "
     "|| ' ' || coalesce(excluded_device, '')"
@@ -50,7 +50,7 @@ _DEMAND = (
 class JobSearchTerm(Base):
     """Search term of a job: a word of its name, or one of its tags as `#tag`.
 
-    It repeats owner and time, so that one index answers a page of a search.
+    Owner and time are repeated here, so that a page of a search needs one index.
     """
 
     __tablename__ = "job_search_terms"
@@ -67,7 +67,7 @@ class JobSearchTerm(Base):
 
 
 class JobLossHistory(Base):
-    """Losses of a job over its iterations, thinned to a bounded number of points.
+    """Losses of a job by iteration, with a limited number of points.
 
     Each point is [iteration, scale, total, content, style, tv]; a loss that was not
     finite is None.
@@ -82,7 +82,7 @@ class JobLossHistory(Base):
 
 
 class Job(Base):
-    """Job; only the worker that claimed it with the current `fence` may write to it."""
+    """Job; only the worker with the claim of the current `fence` may write to it."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -93,14 +93,14 @@ class Job(Base):
         ),
         # The claim reads one owner's ready jobs in order, without any others.
         partial_index("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
-        # Where those do not fit its device, it reads the oldest of each demand.
+        # If those do not fit its device, it reads the oldest job of each demand.
         partial_index(
             "ix_jobs_demand", "ready_key", "owner_id", "demand", "ready_key", "id"
         ),
         Index("ix_jobs_waiting", "state", "ready_key"),
         partial_index("ix_jobs_lease", "lease_until", "lease_until"),
         partial_index("ix_jobs_worker", "worker_id", "worker_id"),
-        # Only listings name deleted_at, so that claims never use these.
+        # Only queries of lists name deleted_at, so claims never use these indexes.
         index_of_undeleted_jobs("ix_jobs_listing", "owner_id", "created_at", "id"),
         index_of_undeleted_jobs(
             "ix_jobs_of_state", "owner_id", "state", "created_at", "id"
@@ -112,7 +112,7 @@ class Job(Base):
             "ix_jobs_of_parent", "parent_id", "parent_id", "created_at", "id"
         ),
         partial_index("ix_jobs_alike", "params_digest", "owner_id", "params_digest"),
-        # Few jobs have deadlines; the others cost these indexes nothing.
+        # Few jobs have deadlines; the others are not in these indexes.
         partial_index(
             "ix_jobs_start_deadline", "start_deadline", "state", "start_deadline"
         ),
@@ -134,7 +134,7 @@ class Job(Base):
     )
     state_reason: Mapped[StateReason | None] = mapped_column(enum_column(StateReason))
     revision: Mapped[int] = mapped_column(default=1)  # of state or parameters
-    # Of what the API shows, queue place and progress below a percent left out. Every
+    # Number of visible changes, without queue place and progress below a percent. Each
     # UPDATE adds 1, unless it sets the version itself.
     version: Mapped[int] = mapped_column(
         BigInteger, default=1, onupdate=literal_column("version + 1", BigInteger)
@@ -142,16 +142,16 @@ class Job(Base):
     params: Mapped[dict[str, Any]]
     iterations: Mapped[int]  # over all scales
     params_digest: Mapped[str | None] = mapped_column(String(64))  # of equal work
-    traceparent: Mapped[str | None] = mapped_column(String(55))  # of its request
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of the submission
 
-    fence: Mapped[int] = mapped_column(BigInteger, default=0)  # only ever grows
-    attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit only
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)  # never decreases
+    attempts: Mapped[int] = mapped_column(default=0)  # refundable, for the limit
     max_attempts: Mapped[int] = mapped_column(default=4)
     crashes_in_a_row: Mapped[int] = mapped_column(default=0)  # without a checkpoint
     worker_id: Mapped[str | None] = mapped_column(String(40))
     claim_nonce: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[float | None]
-    term_seconds: Mapped[float | None]  # length of the lease, or of the wait, as begun
+    term_seconds: Mapped[float | None]  # length of the lease or of the wait
 
     device_class: Mapped[str | None] = mapped_column(String(16))  # None: any
     need_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -165,14 +165,14 @@ class Job(Base):
     # checkpoint_iteration at the last claim.
     iteration_at_claim: Mapped[int] = mapped_column(default=0)
     keep_every: Mapped[int | None]  # iterations between checkpoints kept for forks
-    start_deadline: Mapped[float | None]  # expires if not started by then
-    cancel_after: Mapped[float | None]  # canceled if not done by then
-    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed on it
+    start_deadline: Mapped[float | None]  # the job expires if not started by then
+    cancel_after: Mapped[float | None]  # the job is canceled if not done by then
+    excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
     # Jobs of the same demand fit the same devices.
     demand: Mapped[str] = mapped_column(Text, Computed(_DEMAND, persisted=True))
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
-    requested_max_edge: Mapped[int | None]  # px, where it was made smaller to fit
+    requested_max_edge: Mapped[int | None]  # px, if the job is computed smaller
     progress: Mapped[dict[str, Any] | None]  # shared.queries.eta.ProgressReport
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
@@ -183,10 +183,10 @@ class Job(Base):
     created_at: Mapped[float]
     started_at: Mapped[float | None]  # of the first attempt
     claimed_at: Mapped[float | None]  # of the latest attempt
-    paused_at: Mapped[float | None]  # None unless it is paused
+    paused_at: Mapped[float | None]  # None unless the job is paused
     finished_at: Mapped[float | None]
-    deleted_at: Mapped[float | None]  # by its owner; only this row is left
-    purge_requested_at: Mapped[float | None]  # it is deleted once it is canceled
+    deleted_at: Mapped[float | None]  # deleted by its owner; only this row remains
+    purge_requested_at: Mapped[float | None]  # the job is deleted once it is canceled
 
     completion: Mapped[Completion | None] = mapped_column(enum_column(Completion))
     result_key: Mapped[str | None] = mapped_column(String(255))
@@ -194,9 +194,9 @@ class Job(Base):
     result_bytes: Mapped[int | None] = mapped_column(BigInteger)
     result_width: Mapped[int | None]
     result_height: Mapped[int | None]
-    exact: Mapped[bool | None]  # as if never interrupted
+    exact: Mapped[bool | None]  # same bits as without interruptions
     exact_reason: Mapped[str | None] = mapped_column(String(200))  # why not
-    provenance: Mapped[dict[str, Any] | None]  # digests and versions that it depends on
+    provenance: Mapped[dict[str, Any] | None]  # digests and versions behind the result
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(String(2000))
     error_hint: Mapped[str | None] = mapped_column(String(500))
@@ -217,7 +217,7 @@ class JobInput(Base):
 
 
 class JobOutput(Base):
-    """Output file of a job that makes several."""
+    """Output file of a job with several files."""
 
     __tablename__ = "outputs"
     __table_args__ = (UniqueConstraint("job_id", "name"),)
@@ -263,7 +263,7 @@ class JobSegment(Base):
     changes: Mapped[dict[str, Any]]
     live: Mapped[bool] = mapped_column(
         default=False
-    )  # requested in mid-run, not planned
+    )  # requested during the run, not planned
 
 
 class Checkpoint(Base):
@@ -276,11 +276,11 @@ class Checkpoint(Base):
     )
     fence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     iteration: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(255), index=True)  # children share it
+    key: Mapped[str] = mapped_column(String(255), index=True)  # shared with children
     digest: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int] = mapped_column(BigInteger)
     format_version: Mapped[int]
-    kept: Mapped[bool] = mapped_column(default=False)  # not thinned out
+    kept: Mapped[bool] = mapped_column(default=False)  # kept for forks
     created_at: Mapped[float]
 
 
@@ -303,9 +303,9 @@ class Frame(Base):
 
 
 def bump_versions(session: Session, *conditions: ColumnElement[bool]) -> None:
-    """Give jobs a new version, as their view changes by rows beside their own.
+    """Increase the versions of jobs after changes of related rows.
 
-    An UPDATE of the job row itself does so anyway.
+    An UPDATE of the job row itself also increases the version.
     The rows are locked in the order of their ids, so that two calls never deadlock.
     """
     locked = select(Job.id).where(*conditions).order_by(Job.id).with_for_update()

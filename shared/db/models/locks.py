@@ -1,4 +1,4 @@
-"""Table of locks for tasks that one process at a time does, as leader election."""
+"""Table of locks for tasks that one process at a time does, by leader election."""
 
 from __future__ import annotations
 

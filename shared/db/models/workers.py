@@ -1,8 +1,8 @@
 """Table of registered workers.
 
 Rows have no behavior; `shared.workers.registry` changes them. Times are seconds since
-1970 UTC as double precision, taken from the database's own clock: both databases index,
-compare and add them alike.
+1970 UTC of the database's clock, as double precision, which both databases index,
+compare and add in the same way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Worker(Base):
 
 
 class Pace(Base):
-    """Moving average of the pace of a method on a kind of worker, at about one size."""
+    """Moving average of the pace of a method on a kind of worker, per size class."""
 
     __tablename__ = "paces"
 
@@ -48,4 +48,4 @@ class Pace(Base):
     method: Mapped[str] = mapped_column(String(64), primary_key=True)  # network, ...
     size_class: Mapped[int] = mapped_column(primary_key=True)  # octave of the pixels
     seconds_per_mpx_iteration: Mapped[float]
-    deviation: Mapped[float]  # moving mean of |measured / average - 1|
+    deviation: Mapped[float]  # moving average of |measured / average - 1|

@@ -16,7 +16,7 @@ Document = sa.JSON(none_as_null=True).with_variant(
 )
 Counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-# Each table after those that it refers to.
+# Each table comes after the tables that it refers to.
 TABLES = (
     "owners",
     "api_keys",
@@ -161,7 +161,7 @@ def _create_jobs() -> None:
         sa.CheckConstraint(
             "(state IN ('running', 'pausing', 'canceling')) = "
             "(lease_until IS NOT NULL)",
-            name=op.f("ck_jobs_held_has_lease"),  # as it is, without another prefix
+            name=op.f("ck_jobs_held_has_lease"),  # without another prefix
         ),
     )
 
@@ -274,7 +274,7 @@ def _create_jobs_indexes() -> None:
     }
     for name, columns in listings.items():
         _create_partial_index(name, "jobs", columns, "deleted_at IS NULL")
-    # By name: the column that must have a value, and the indexed columns.
+    # Column that must have a value, and indexed columns, by name.
     sparse = {
         "ix_jobs_ready": ("ready_key", ["owner_id", "ready_key", "id"]),
         "ix_jobs_demand": ("ready_key", ["owner_id", "demand", "ready_key", "id"]),

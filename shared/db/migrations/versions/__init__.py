@@ -1,1 +1,1 @@
-"""One file per revision, numbered in order; a revision is named without its number."""
+"""Migrations: one numbered file per revision; the revision's name has no number."""

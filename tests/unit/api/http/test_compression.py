@@ -38,7 +38,7 @@ def test_a_list_is_compressed_to_a_tenth(api, many_jobs):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/problems/", "/openapi.json", "/static/impasto.css", STATIC,
+    "path", ["/", "/problems/", "/openapi.json", "/static/base.css", STATIC,
              "/metrics"],
 )  # fmt: skip
 def test_pages_scripts_and_styles_are_compressed(api, path):
@@ -90,7 +90,7 @@ def test_pictures_stay_as_they_are_and_have_parts(api):
     assert (part.status_code, len(part.data)) == (206, 3000)
 
 
-@pytest.mark.parametrize("path", ["/static/impasto.css", STATIC, "/v1/capabilities"])
+@pytest.mark.parametrize("path", ["/static/base.css", STATIC, "/v1/capabilities"])
 def test_a_compressed_answer_that_the_client_has_is_304(api, path):
     packed = api.client.get(path, headers=GZIP)
     unpacked(packed)
@@ -109,7 +109,7 @@ def test_a_compressed_answer_that_the_client_has_is_304(api, path):
 
 def test_a_part_of_a_file_is_not_compressed(api):
     headers = {**GZIP, "Range": "bytes=0-1999"}
-    part = api.client.get("/static/impasto.css", headers=headers)
+    part = api.client.get("/static/base.css", headers=headers)
 
     assert (part.status_code, len(part.data)) == (206, 2000)
     assert "Content-Encoding" not in part.headers

@@ -113,7 +113,7 @@ def test_it_says_what_an_admin_key_may_do_and_whose_it_is(keys):
 
     first = keys("create", "--admin")
     assert "may admin" in first.stderr
-    assert "its owner is new and has nothing yet" in first.stderr
+    assert "its owner is new, without jobs" in first.stderr
     owner = first.stderr.split(" of ")[1].split(",")[0]
     second = keys("create", "--owner", owner)
     assert f"of {owner}" in second.stderr
