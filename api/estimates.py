@@ -12,7 +12,7 @@ from api.dependencies import current_dependencies
 from api.http.responses import json_response
 from api.http.routes import make_blueprint, post
 from api.http.schemas import with_example
-from api.idempotency import counts_as_submission
+from api.idempotency import uploads_count_as_submission
 from api.job_view.queue_place import estimate_queue_place, new_waiting_job
 from api.job_view.schemas import PRIORITIES, JobUrls, QueuePlace
 from api.job_view.serializer import read_job_object
@@ -257,12 +257,12 @@ blueprint = make_blueprint(
 
 
 @post(blueprint, "/v1/estimates", form=JobForm, json=JobRequest, s200=Estimate)
-@counts_as_submission
+@uploads_count_as_submission
 def estimate_job() -> Response:
     """Estimate how long a job would take, whether it fits, and when it would run.
 
     The body is the same as that of `POST /v1/jobs`, and is validated. Nothing is
-    created. The rate limit counts the request as a submission, since its pictures are
+    created. The rate limit counts a form as a submission, since its pictures are
     decoded.
     """
     return json_response(

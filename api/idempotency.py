@@ -104,6 +104,13 @@ def counts_as_submission(view: Callable[P, Response]) -> Callable[P, Response]:
     return view
 
 
+def uploads_count_as_submission(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Mark a view that creates nothing, but decodes the pictures of a form."""
+    # `rate_limit` reads this.
+    view.uploads_count_as_submission = True  # type: ignore[attr-defined]
+    return view
+
+
 def _replay_response(recorded: RecordedResponse) -> Response:
     if recorded.status is None:  # the server crashed after it created the job
         response = job_response(find_job(str(recorded.job_id)), 202)

@@ -17,6 +17,7 @@ from cachetools import TTLCache
 from flask import current_app, g, request
 
 from api.dependencies import current_dependencies
+from api.http.multipart import MULTIPART
 from shared.errors import RateLimited, Unauthenticated
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def count_request() -> None:
     caller: Caller | None = g.get("caller")
     if caller is None or caller.key is None:
         return
-    name = SUBMIT if _creates() else DEFAULT
+    name = SUBMIT if _counts_as_submission() else DEFAULT
     quota = key_quotas(caller.key, current_dependencies().settings)[name]
     if not quota:
         return
@@ -177,10 +178,12 @@ def count_request() -> None:
         )
 
 
-def _creates() -> bool:
-    """Return whether the view creates something; `api.idempotency` marks such views."""
+def _counts_as_submission() -> bool:
+    """Whether the request creates or uploads something; `api.idempotency` marks it."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "counts_as_submission", False))
+    if request.mimetype == MULTIPART and hasattr(view, "uploads_count_as_submission"):
+        return True
+    return hasattr(view, "counts_as_submission")
 
 
 def add_rate_limit_headers(response: Response) -> None:

@@ -113,9 +113,14 @@ class EventStream:
         yield from self._live(timings)
 
     def _snapshots(self, snapshots: Sequence[Job], last_seq: int) -> str:
-        """Yield snapshots, without ids if events follow that clients must not skip."""
+        """Return snapshots, without ids if events follow that clients must not skip.
+
+        Without a snapshot, the id stands alone and belongs to the first event.
+        """
         event_id = last_seq if self._options.after is None else None
         jobs = read_job_objects(self._dependencies.database, snapshots)
+        if not jobs:
+            return _id_line(event_id)
         return "".join(
             format_event(SNAPSHOT, job.model_dump_json(), event_id) for job in jobs
         )
@@ -181,8 +186,11 @@ def format_event(kind: str, data: str, event_id: int | None = None) -> str:
         data: JSON in one line.
         event_id: Last-Event-ID of a client that reconnects; None for no change.
     """
-    id_line = "" if event_id is None else f"id: {event_id}\n"
-    return f"event: {kind}\n{id_line}data: {data}\n\n"
+    return f"event: {kind}\n{_id_line(event_id)}data: {data}\n\n"
+
+
+def _id_line(event_id: int | None) -> str:
+    return "" if event_id is None else f"id: {event_id}\n"
 
 
 def _format_message(message: Message) -> str:

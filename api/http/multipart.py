@@ -87,7 +87,7 @@ class Form:
     def files(self) -> dict[str, list[FileStorage]]:
         """Open files by field, in the order of the form."""
         return {
-            name: [each for each in pictures if isinstance(each, FileStorage)]
+            name: [file for file in pictures if isinstance(file, FileStorage)]
             for name, pictures in self.pictures.items()
         }
 

@@ -101,9 +101,9 @@ class PageQuery(Query):
     @field_validator("fields")
     @classmethod
     def _are_members(cls, fields: list[str]) -> list[str]:
-        known = cls.item_model.model_fields
-        if unknown := [name for name in fields if name not in known]:
-            names = ", ".join(known)
+        members = cls.item_model.model_fields
+        if unknown := [name for name in fields if name not in members]:
+            names = ", ".join(members)
             raise ValueError(f"{unknown[0][:40]!r} is no member; known: {names}")
         return fields
 

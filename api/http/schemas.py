@@ -40,9 +40,11 @@ def require_printable(text: str) -> str:
     Raises:
         PydanticCustomError: The text has such a character.
     """
-    for each in text:
-        if unicodedata.category(each) in _INVISIBLE and each not in _JOINERS:
-            detail = f"must have no control or format characters, as U+{ord(each):04X}"
+    for character in text:
+        category = unicodedata.category(character)
+        if category in _INVISIBLE and character not in _JOINERS:
+            code = f"U+{ord(character):04X}"
+            detail = f"must have no control or format characters, as {code}"
             raise PydanticCustomError("unprintable", detail)
     return text
 
@@ -72,7 +74,8 @@ def with_example(example: dict[str, Any]) -> ConfigDict:
 
 def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a JSON schema without null, for requests that refuse null."""
-    options = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    null = {"type": "null"}
+    options = [option for option in schema.get("anyOf", ()) if option != null]
     if not options or len(options) == len(schema["anyOf"]):
         return schema
     outer = {k: v for k, v in schema.items() if k != "anyOf"}

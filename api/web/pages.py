@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +39,6 @@ blueprint = Blueprint(
 )
 
 _MEDIA_TYPES = ("application/problem+json", "application/json", "text/html")
-# Preloaded, since a browser finds an import only after it has loaded the module.
-_MODULES = sorted(
-    {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
-    - {"docs.js"}
-)
 
 # Swagger UI has icons in `data:` URLs.
 _DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
@@ -64,11 +60,21 @@ def studio(_job_id: str = "") -> Response:
         defaults=StyleParams(),
         max_upload_bytes=dependencies.settings.max_upload_bytes,
         samples=SAMPLES,
-        modules=_MODULES,
+        modules=_script_modules(),
     )
     response = Response(text)
     response.headers["Cache-Control"] = "no-store"  # it contains the token
     return response
+
+
+@cache
+def _script_modules() -> list[str]:
+    """Names of all modules of the page's script.
+
+    Preloaded, since a browser finds an import only after it has loaded the module.
+    """
+    names = {path.name for path in (Path(__file__).parent / "static").glob("*.js")}
+    return sorted(names - {"docs.js"})
 
 
 @blueprint.app_errorhandler(404)

@@ -1,4 +1,4 @@
-"""Event streams, which continue after a lost connection without missing events."""
+"""Event streams, which continue after a lost connection at their last event."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ async def read_events(
     transport: Transport, path: str, query: Mapping[str, object], after: int | None
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of a stream; a stream of one job ends with the job.
+
+    A connection that breaks before its first event is followed by one that begins now;
+    after that, no event of the log is missed.
 
     Args:
         transport: Transport that sends the requests.
@@ -68,5 +71,6 @@ def _parse_event(message: httpx2.ServerSentEvent) -> Event:
     """
     event = Event(message.event, json.loads(message.data), message.id or None)
     if event.kind == _PROBLEM:
-        raise_for_problem(httpx2.Response(HTTPStatus.UNAUTHORIZED, json=event.data))
+        status = event.data.get("status", HTTPStatus.UNAUTHORIZED)
+        raise_for_problem(httpx2.Response(status, json=event.data))
     return event

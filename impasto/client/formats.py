@@ -46,8 +46,8 @@ def format_of(path: Path) -> FormatName | None:
     """
     extension = path.suffix.lower()
     if extension and extension not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        raise CannotSave(f"cannot save {path}: {path.suffix} is none of {known}")
+        extensions = ", ".join(_FORMATS)
+        raise CannotSave(f"cannot save {path}: {path.suffix} is none of {extensions}")
     return _FORMATS.get(extension)
 
 

@@ -110,9 +110,8 @@ def _require_creatable(url: URL) -> None:
     """Check that a SQLite file that does not exist could be created."""
     if url.get_backend_name() != "sqlite" or Path(str(url.database)).exists():
         return
-    folder = next(
-        each for each in Path(str(url.database)).absolute().parents if each.exists()
-    )
+    parents = Path(str(url.database)).absolute().parents
+    folder = next(parent for parent in parents if parent.exists())
     try:
         TemporaryFile(dir=folder).close()
     except OSError as error:

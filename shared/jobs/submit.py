@@ -246,7 +246,9 @@ def add_job(
     )
     session.add(job)
     session.flush()
-    session.add_all(JobInput(job_id=job.id, **asdict(each)) for each in inputs)
+    session.add_all(
+        JobInput(job_id=job.id, **asdict(new_input)) for new_input in inputs
+    )
     _lock_assets(session, inputs)
     index_job(session, job)
     log_submission(db, session, job)

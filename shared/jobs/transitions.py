@@ -77,7 +77,9 @@ def transition(
     ).scalar_one_or_none()
     if fence is None:
         raise FencedOut(job.id, job.fence)
-    count_transition(session, job, event, state)
+    # An ended job that stays as it is has only got other labels: alerts sum by state.
+    if state != job.state or state not in TERMINAL:
+        count_transition(session, job, event, state)
     _update_owner_counts(session, job.owner_id, job.state, state)
     row = {"job_id": job.id, "from_state": job.state, "state": state, "fence": fence}
     _insert_event(db, session, event, detail=detail, **row)

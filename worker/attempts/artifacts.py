@@ -27,6 +27,7 @@ from shared.jobs.checkpoints import (
 )
 from shared.jobs.lease import JobResult, WrittenBlob
 from shared.storage import delete_blobs
+from worker.attempts.failures import is_out_of_memory
 from worker.attempts.progress import LossHistory
 from worker.checkpoint_file import (
     FORMAT_VERSION,
@@ -178,14 +179,27 @@ class ArtifactStore:
     def save_preview(self, snapshot: Snapshot) -> None:
         """Store a preview, unless the newest is of this iteration.
 
-        A failure is logged. During an outage of the database no preview is stored,
-        since its row would be missing.
+        A failure, also for lack of memory, is logged. During an outage of the database
+        no preview is stored, since its row would be missing.
 
         Raises:
             FencedOut: A newer claim owns the job.
         """
         if self._lease.is_cut_off or snapshot.iteration == self._previewed_iteration:
             return
+        try:
+            self._store_preview(snapshot)
+        except Exception as error:
+            is_outage = isinstance(error, StorageError | DatabaseUnavailable)
+            if not is_outage and not is_out_of_memory(error):
+                raise
+            log.warning("preview_skipped", job_id=self.claim.job_id, error=str(error))
+            if isinstance(error, DatabaseUnavailable):
+                self._lease.report_outage()
+        else:
+            self._previewed_iteration = snapshot.iteration
+
+    def _store_preview(self, snapshot: Snapshot) -> None:
         storage, claim = self._context.storage, self.claim
         stem = f"frames/{claim.job_id}/{claim.key_stem}-{snapshot.iteration}"
         key, thumb_key = f"{stem}.jpg", f"{stem}-thumb.jpg"
@@ -206,12 +220,6 @@ class ArtifactStore:
         except FencedOut:
             self.delete([key, thumb_key])
             raise
-        except (StorageError, DatabaseUnavailable) as error:
-            log.warning("preview_skipped", job_id=claim.job_id, error=str(error))
-            if isinstance(error, DatabaseUnavailable):
-                self._lease.report_outage()
-        else:
-            self._previewed_iteration = snapshot.iteration
 
     def save_losses(self) -> None:
         """Store the losses so far, or later if the database is unreachable.

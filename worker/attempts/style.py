@@ -95,16 +95,21 @@ class StyleAttempt:
             self._report_estimate(inputs.photo)
             directive = self._iterate(inputs.transfer_inputs, plan)
             if self._snapshot is not None:
-                # Without a worker, the job's preview must show its last iteration.
-                self._lease.store_progress()
-                self._artifacts.save_preview(self._snapshot)
-                if directive.resumes_later:
-                    self._artifacts.save_checkpoint(self._snapshot)
+                self._store_last_iteration(self._snapshot, directive)
             if directive.ends_attempt:
                 return directive
             return self._finish(directive, inputs.photo)
         finally:
             self._snapshot = None  # the runner may need the memory for a smaller one
+
+    def _store_last_iteration(self, snapshot: Snapshot, directive: Directive) -> None:
+        """Store what is needed and shown once no worker holds the job."""
+        if directive.resumes_later:  # first: all else can be computed again
+            self._artifacts.save_checkpoint(snapshot)
+        elif directive is Directive.CANCEL:
+            self._artifacts.save_losses()
+        self._lease.store_progress()
+        self._artifacts.save_preview(snapshot)
 
     def record_pace(self) -> None:
         """Store the measured paces; the result was recorded before."""

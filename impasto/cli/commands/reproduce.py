@@ -13,7 +13,6 @@ from impasto.cli.exit_codes import DIFFERENT
 from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl, connect
 from impasto.cli.watch import follow_job
-from impasto.client.downloads import require_writable
 from impasto.client.formats import file_extension
 from impasto.errors import ApiError, CannotReproduce, InvalidId
 from impasto.images.compare import Comparison, describe_differences, measure_psnr_db
@@ -64,6 +63,8 @@ def reproduce(
     api_url: ApiUrl = None,
 ) -> None:
     """Reproduce a picture, and say whether it has the same bits."""
+    from impasto.client.downloads import require_writable  # noqa: PLC0415
+
     original = read_provenance(file)
     extension = file_extension(original.recipe["params"].get("format"))
     path = output or file.with_name(f"{file.stem}-again{extension}")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from shared.errors import FencedOut
+from shared.jobs.checkpoints import read_loss_history
 from shared.jobs.claim import Device, claim_job
 from shared.jobs.lease import release_job
 from shared.jobs.segments import segment_rows
@@ -132,6 +133,28 @@ def test_a_directive_ends_it_after_the_iteration(farm, run, directive, stored):
     assert outcome is directive
     assert reported[-1] == ("optimizing", 3)
     assert stored_iterations(farm, job_id) == stored
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError(""), MemoryError()])
+def test_a_preview_that_does_not_fit_is_left_out(farm, run, monkeypatch, error):
+    farm.submit(notify=False, **PARAMS)
+
+    def fail(_image):
+        raise error
+
+    monkeypatch.setattr("worker.attempts.artifacts.to_pil_image", fail)
+
+    _, result, _ = run()
+
+    assert (result.iterations, result.completion) == (LAST, Completion.FULL)
+
+
+def test_the_losses_of_a_canceled_job_end_with_its_last_iteration(farm, run):
+    job_id = farm.submit(notify=False, **PARAMS)
+
+    run({3: Directive.CANCEL})
+
+    assert read_loss_history(farm.db, job_id)[-1][0] == 3
 
 
 def test_a_finished_picture_is_that_of_the_last_iteration(farm, run):

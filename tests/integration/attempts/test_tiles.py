@@ -13,6 +13,8 @@ from shared.states import Completion, JobState
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, tight
 from tests.unit.worker.engine.conftest import random_weights
+from worker.attempts.artifacts import ArtifactStore
+from worker.lease import Lease
 from worker.runner import Runner
 
 LARGE = {"max_edge": 320, "schedule": ((64, 2), (320, 3))}
@@ -79,6 +81,36 @@ def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, too
     job = farm.job(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert farm.result(job) == farm.result(farm.job(undisturbed))
+
+
+def test_a_worker_that_leaves_stores_the_checkpoint_first_and_the_preview_last(
+    farm, tools, monkeypatch
+):
+    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
+    leaving = tools(checkpoint_seconds=1000)
+    reported, stored = [], []
+
+    class WatchedLease(Lease):
+        def report(self, iteration, progress):
+            reported.append(iteration)
+            super().report(iteration, progress)
+
+        def store_progress(self):
+            stored.append(("progress", farm.job(job_id).checkpoint_iteration))
+            super().store_progress()
+
+    def save_preview(_store, _snapshot):
+        stored.append(("preview", farm.job(job_id).checkpoint_iteration))
+
+    def look(_pixels):
+        if reported[-1] == 4:
+            leaving.draining.set()
+
+    monkeypatch.setattr("worker.runner.Lease", WatchedLease)
+    monkeypatch.setattr(ArtifactStore, "save_preview", save_preview)
+    Runner(replace(leaving, networks=Given(narrow_weights(), look))).run_one()
+
+    assert stored[-2:] == [("progress", 4), ("preview", 4)]
 
 
 def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):

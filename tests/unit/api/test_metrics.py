@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.errors import FencedOut
+from shared.errors import FencedOut, OutOfMemory
 from shared.jobs.checkpoints import record_checkpoint
-from shared.jobs.lease import WrittenBlob
+from shared.jobs.lease import WrittenBlob, fail_job
 from shared.workers.pace_table import PaceMeasurement, record_paces
 
 PACE = "impasto_pace_deviation_ratio"
@@ -107,6 +107,18 @@ def test_transitions_are_counted_once_they_are_committed(api, grown):
     assert grown(name, "cancel", "canceling") == 1
     assert grown(name, "resume", "running") == 0
     assert grown("impasto_job_wait_seconds_count") == 1
+
+
+def test_a_new_name_of_a_failed_job_is_no_further_failure(api, grown):
+    job_id = api.submitted()
+    fail_job(api.db, api.claimed(), OutOfMemory("no"), 0)
+
+    renamed = api.client.patch(f"/v1/jobs/{job_id}", json={"name": "Try"})
+
+    name = "impasto_job_transitions_total"
+    assert (renamed.status_code, renamed.json["state"]) == (200, "failed")
+    assert grown(name, "fail", "failed") == 1
+    assert grown(name, "failed", "steer") == 0
 
 
 def test_a_checkpoint_is_counted_once_it_is_recorded(api, grown):

@@ -11,6 +11,7 @@ import pytest
 from impasto.client.assets import AssetCalls
 from impasto.client.calls import call, stream
 from impasto.client.client import ClientCalls
+from impasto.client.downloads import DownloadCalls
 from impasto.client.jobs import JobCalls
 from impasto.client.keys import KeyCalls
 
@@ -32,7 +33,9 @@ def test_it_has_no_link_or_picture_that_only_the_checkout_resolves():
     ] == []
 
 
-@pytest.mark.parametrize("calls", [ClientCalls, JobCalls, AssetCalls, KeyCalls])
+@pytest.mark.parametrize(
+    "calls", [ClientCalls, JobCalls, DownloadCalls, AssetCalls, KeyCalls]
+)
 def test_it_names_every_method(calls):
     methods = [
         name for name, value in vars(calls).items() if isinstance(value, call | stream)

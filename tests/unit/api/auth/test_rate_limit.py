@@ -75,6 +75,19 @@ def test_what_makes_something_counts_as_a_submit(keyed):
         assert fields(keyed.client.post(path, headers=headers))[0] == "submit"
 
 
+def test_an_estimate_counts_as_a_submit_only_if_it_uploads_pictures(keyed):
+    headers = keyed.bearer()
+    form = {"params": "{}"}
+
+    by_ids = keyed.client.post("/v1/estimates", json={}, headers=headers)
+    uploading = keyed.client.post(
+        "/v1/estimates", data=form, content_type="multipart/form-data", headers=headers
+    )
+
+    assert fields(by_ids)[0] == "default"
+    assert fields(uploading)[0] == "submit"
+
+
 def test_keys_do_not_spend_each_others_budget(keyed):
     one, other = (keyed.bearer(requests_per_minute=1) for _ in range(2))
 

@@ -48,6 +48,14 @@ def brief(make_api):
     return make_api(stream_seconds=0.3, stream_heartbeat_seconds=0.1)
 
 
+@pytest.fixture
+def done_before(brief):
+    """Number of the last event of a job that has ended."""
+    job_id = brief.submitted()
+    brief.finish(brief.claimed())
+    return brief.client.get(f"/v1/jobs/{job_id}/events").json["next_after"]
+
+
 def test_the_log_of_a_job_is_a_page_of_what_happened(api, done):
     response = api.client.get(f"/v1/jobs/{done}/events")
 
@@ -211,6 +219,21 @@ def test_the_stream_of_all_jobs_begins_with_those_that_are_not_over(brief):
 
     assert shown() == {second, third}
     assert shown(f"?jobs={first}") == {first}
+
+
+def test_a_stream_without_unfinished_jobs_says_where_it_began(brief, done_before):
+    found = events(brief.client.get("/v1/events", headers=STREAM).text)
+
+    assert [(name, event_id) for name, event_id, _ in found] == [
+        ("reconnect", str(done_before))
+    ]
+    # Who comes back hears what happened in between.
+    job_id = brief.submitted()
+    brief.finish(brief.claimed())
+    back = {**STREAM, "Last-Event-ID": found[0][1]}
+    missed = events(brief.client.get("/v1/events", headers=back).text)
+    assert names(missed)[-2:] == ["end", "reconnect"]
+    assert missed[-2][2]["job_id"] == job_id
 
 
 def test_with_every_place_taken_streams_and_waits_are_refused_and_polls_are_not(

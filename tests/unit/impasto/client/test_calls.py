@@ -9,6 +9,7 @@ import pytest
 
 from impasto.client.calls import Awaited, Blocking, call, stream
 from impasto.client.client import AsyncClient, Client
+from impasto.client.downloads import DownloadCalls
 from impasto.client.jobs import AsyncJobs, JobCalls, Jobs
 from tests.support.fake_api import Answer, job
 
@@ -99,7 +100,8 @@ def test_nothing_is_defined_for_one_kind_of_code_alone(pair):
 
 
 def test_every_public_method_of_jobs_is_a_call():
-    methods = {name: value for name, value in vars(JobCalls).items() if name[0] != "_"}
+    members = {**vars(DownloadCalls), **vars(JobCalls)}
+    methods = {name: value for name, value in members.items() if name[0] != "_"}
 
     assert all(isinstance(value, call | stream) for value in methods.values())
     assert len(methods) > 25

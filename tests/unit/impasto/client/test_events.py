@@ -78,6 +78,20 @@ def test_a_key_that_was_revoked_ends_the_stream(farm, client):
         next(events)
 
 
+def test_a_problem_that_passes_ends_no_stream(farm, client):
+    busy = problem("busy", status=503)
+    farm.answers(
+        PATH,
+        streamed(("snapshot", 16, job()), ("problem", None, busy)),
+        streamed(("end", 17, {"state": "failed"})),
+    )
+
+    kinds = [event.kind for event in client.jobs.events(JOB)]
+
+    assert kinds == ["snapshot", "end"]
+    assert last_ids(farm) == [None, "16"]
+
+
 def test_an_unknown_job_has_no_events(farm, client):
     with pytest.raises(NotFound):
         next(client.jobs.events(JOB))

@@ -9,12 +9,14 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from impasto.client.discovery import RunningFarm, write_running_farm
 from impasto.errors import AlreadyRunning, FarmError, HomeUnusable, WeightsMissing
+from impasto.local import farm
 from impasto.local.farm import (
     child_environment,
     reserve_port,
@@ -98,6 +100,62 @@ def test_the_usual_port_is_taken_if_it_is_free_else_any(taken_port):
         assert usual == free
     with reserve_port(None, default=taken_port) as other:
         assert other not in {0, taken_port}
+
+
+class Stopped(Exception):
+    """Stands in for all that follows the choice of the port."""
+
+
+@pytest.fixture
+def stop_after_port(monkeypatch):
+    """End the start of a farm once its port is chosen; return the port it took."""
+    chosen = []
+
+    def stop(_environment, _home, _socket, port):
+        chosen.append(port)
+        raise Stopped
+
+    monkeypatch.setattr(farm, "require_dependencies", lambda _extra: None)
+    monkeypatch.setattr(farm, "server_binary", lambda: "redis-server")
+    monkeypatch.setattr(farm, "child_environment", stop)
+    return chosen
+
+
+@pytest.mark.parametrize("requested", [None, 0])
+def test_a_farm_says_so_if_the_usual_port_is_taken(
+    tmp_path, monkeypatch, taken_port, stop_after_port, requested
+):
+    reserve = partial(reserve_port, default=taken_port)
+    monkeypatch.setattr(farm, "reserve_port", reserve)
+    monkeypatch.setattr(farm, "DEFAULT_PORT", taken_port)
+    said, home = [], tmp_path / "home"
+    config = farm.FarmConfig(home, "cpu", requested, {})
+
+    with pytest.raises(Stopped), farm.run_farm(config, said.append):
+        pass
+
+    (port,) = stop_after_port
+    message = f"port {taken_port} is taken; this farm uses {port}"
+    assert said == ([message] if requested is None else [])
+
+
+@pytest.mark.parametrize(("words", "port"), [([], 9012), (["--port", "9013"], 9013)])
+def test_up_takes_the_port_of_the_environment_unless_an_option_names_one(
+    impasto, monkeypatch, words, port
+):
+    asked = []
+
+    def run_farm(config, _report):
+        asked.append(config.port)
+        raise FarmError("as far as this test goes")
+
+    monkeypatch.setenv("IMPASTO_PORT", "9012")
+    monkeypatch.setattr("impasto.local.weights.require_weights", lambda _environ: None)
+    monkeypatch.setattr(farm, "run_farm", run_farm)
+
+    impasto("up", *words)
+
+    assert asked == [port]
 
 
 def test_two_farms_that_start_at_once_get_two_ports():
