@@ -94,7 +94,7 @@ def test_a_device_error_sends_the_job_elsewhere_and_counts(farm, tools):
     job = farm.job(job_id)
     assert (job.state, job.error_code) == (JobState.QUEUED, "device-error")
     assert (job.attempts, job.excluded_device) == (1, here.device.uuid)
-    assert "elsewhere" in job.error_hint
+    assert "another device" in job.error_hint
     assert not runner.is_broken  # it still computes
 
 
