@@ -10,6 +10,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 from shared.clock import Clock as HostClock
 from shared.db.database import Database
@@ -23,6 +24,10 @@ from tests.support.redis_and_postgresql import (
 
 REQUIRED = set(os.environ.get("IMPASTO_TEST_REQUIRE", "").split(",")) - {""}
 MISSING = pytest.StashKey[dict]()
+
+# No example has a time limit: how long one takes depends on what else runs.
+settings.register_profile("no time limits", deadline=None)
+settings.load_profile("no time limits")
 
 
 def pytest_configure(config):
