@@ -154,7 +154,7 @@ def succeeded_early(api):
     job_id, claim = claimed(api)
     finish(api.db, OWNER, job_id)
     key = f"results/{job_id}/early.png"
-    api.storage.put(key, b"early")
+    api.storage.put(key, picture(size=(8, 8)))
     written = WrittenBlob(key, "ab" * 32, 5)
     complete_job(api.db, claim, JobResult(written, 8, 8, exact=True))
     return job_id
