@@ -79,18 +79,11 @@ def create(  # noqa: PLR0913 - each is an option
     max_running: OwnersJobs = None,
 ) -> None:
     """Create an API key, and print it once."""
-    if admin and (read_only or keys):
-        raise typer.BadParameter(
-            "--admin includes read, write and keys: leave --read-only and --keys out"
-        )
     quotas = {"max_queued": max_queued, "max_running": max_running}
-    granted = {Scope.READ: True, Scope.WRITE: not read_only, Scope.KEYS: keys}
     new_key = NewKey(
         name=name,
         owner_id=owner,
-        scopes=frozenset(
-            [Scope.ADMIN] if admin else (scope for scope in granted if granted[scope])
-        ),
+        scopes=_scopes(admin=admin, read_only=read_only, keys=keys),
         expires_in_seconds=expires_days and expires_days * _DAY_SECONDS,
         submits_per_minute=submits_per_minute,
         requests_per_minute=requests_per_minute,
@@ -107,6 +100,22 @@ def create(  # noqa: PLR0913 - each is an option
             err=True,
         )
     typer.echo("store the key now: it is not shown again", err=True)
+
+
+def _scopes(*, admin: bool, read_only: bool, keys: bool) -> frozenset[Scope]:
+    """Return the scopes that the options of `create` stand for.
+
+    Raises:
+        typer.BadParameter: The options contradict each other.
+    """
+    if admin and (read_only or keys):
+        raise typer.BadParameter(
+            "--admin includes read, write and keys: leave --read-only and --keys out"
+        )
+    if admin:
+        return frozenset([Scope.ADMIN])
+    granted = {Scope.READ: True, Scope.WRITE: not read_only, Scope.KEYS: keys}
+    return frozenset(scope for scope in granted if granted[scope])
 
 
 @app.command("list")
