@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 P_co = TypeVar("P_co", bound=Params, default=Params, covariant=True)
 
+_PLANNER_SETTINGS = select(
+    func.set_config("enable_sort", "off", True),
+    func.set_config("enable_bitmapscan", "off", True),
+    func.set_config("enable_seqscan", "off", True),
+)
 _MAX_TRIES = 3  # another worker may claim the job while this one waits for the lock
 
 
@@ -109,6 +114,7 @@ def claim_job(
     job is lost if the response to a commit is lost.
     """
     with db.write() as session:
+        _read_along_indexes(session)
         if (claimed := _find_by_nonce(session, device, nonce)) is not None:
             return _build_claim(
                 session, claimed, claimed.fence, nonce, claimed.attempts
@@ -158,6 +164,16 @@ def owner_may_run() -> ColumnElement[bool]:
         Owner.queued > 0,
         or_(Owner.max_running.is_(None), Owner.running < Owner.max_running),
     )
+
+
+def _read_along_indexes(session: Session) -> None:
+    """Have PostgreSQL read indexes in their order in this transaction.
+
+    Its statistics may be those of an idle farm. Then it expects a single ready job, and
+    would read and sort thousands.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_PLANNER_SETTINGS)
 
 
 def _find_by_nonce(session: Session, device: Device, nonce: str) -> Job | None:
@@ -231,7 +247,8 @@ def _head_of_owner(device: Device) -> ColumnElement[float | None]:
     key_if_it_fits = select(case((fits_device(device), Job.ready_key)))
     demands = _demands_within(device)
     oldest_of_demand = (
-        key_if_it_fits.where(*ready, Job.demand == demands.c.demand)
+        key_if_it_fits.where(Job.owner_id == Owner.id)
+        .where(Job.demand == demands.c.demand)
         .order_by(Job.ready_key)
         .limit(1)
         .correlate(Owner, demands)
@@ -263,9 +280,11 @@ def _demands_within(device: Device) -> CTE:
     ]
     demands = ranges[0].cte("demands", recursive=True, nesting=True)
     following = (
-        select(func.min(Job.demand))
-        .where(Job.owner_id == Owner.id, Job.ready_key.is_not(None))
+        select(Job.demand)
+        .where(Job.owner_id == Owner.id)
         .where(Job.demand > demands.c.demand, Job.demand < demands.c.end)
+        .order_by(Job.demand)
+        .limit(1)
         .correlate(Owner, demands)
         .scalar_subquery()
     )
@@ -331,4 +350,5 @@ def has_due_job(db: Database, device: Device) -> bool:
         .limit(1)
     )
     with db.read() as session:
+        _read_along_indexes(session)
         return session.scalar(due) is not None

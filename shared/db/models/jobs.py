@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 DEMAND_OFFSET = 10**18  # gives all needs the same number of digits, to sort as text
 _DEMAND = (
-    f"coalesce(device_class, '') || ' ' || CAST({DEMAND_OFFSET} + need_bytes AS TEXT) "
-    "|| ' ' || coalesce(excluded_device, '')"
+    "CASE WHEN ready_key IS NOT NULL THEN coalesce(device_class, '') || ' ' || "
+    f"CAST({DEMAND_OFFSET} + need_bytes AS TEXT) || ' ' || "
+    "coalesce(excluded_device, '') END"
 )
 
 
@@ -95,7 +96,7 @@ class Job(Base):
         partial_index("ix_jobs_ready", "ready_key", "owner_id", "ready_key", "id"),
         # If those do not fit its device, it reads the oldest job of each demand.
         partial_index(
-            "ix_jobs_demand", "ready_key", "owner_id", "demand", "ready_key", "id"
+            "ix_jobs_demand", "demand", "owner_id", "demand", "ready_key", "id"
         ),
         Index("ix_jobs_waiting", "state", "ready_key"),
         partial_index("ix_jobs_lease", "lease_until", "lease_until"),
@@ -168,8 +169,8 @@ class Job(Base):
     start_deadline: Mapped[float | None]  # the job expires if not started by then
     cancel_after: Mapped[float | None]  # the job is canceled if not done by then
     excluded_device: Mapped[str | None] = mapped_column(String(64))  # it failed there
-    # Jobs of the same demand fit the same devices.
-    demand: Mapped[str] = mapped_column(Text, Computed(_DEMAND, persisted=True))
+    # Jobs of the same demand fit the same devices; None unless the job is ready.
+    demand: Mapped[str | None] = mapped_column(Text, Computed(_DEMAND, persisted=True))
     finish_requested: Mapped[bool] = mapped_column(default=False)
     step_scale: Mapped[float | None]  # factor of every step since the loss diverged
     requested_max_edge: Mapped[int | None]  # px, if the job is computed smaller

@@ -189,9 +189,9 @@ def _job_request_columns() -> tuple[sa.Column[object], ...]:
 
 
 _DEMAND = (
-    "coalesce(device_class, '') || ' ' || "
+    "CASE WHEN ready_key IS NOT NULL THEN coalesce(device_class, '') || ' ' || "
     "CAST(1000000000000000000 + need_bytes AS TEXT) || ' ' || "
-    "coalesce(excluded_device, '')"
+    "coalesce(excluded_device, '') END"
 )
 
 
@@ -213,7 +213,7 @@ def _job_claim_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("notified_at", sa.Double(), nullable=True),
         sa.Column("excluded_device", sa.String(64), nullable=True),
         sa.Column(
-            "demand", sa.Text(), sa.Computed(_DEMAND, persisted=True), nullable=False
+            "demand", sa.Text(), sa.Computed(_DEMAND, persisted=True), nullable=True
         ),
     )
 
@@ -277,7 +277,7 @@ def _create_jobs_indexes() -> None:
     # Column that must have a value, and indexed columns, by name.
     sparse = {
         "ix_jobs_ready": ("ready_key", ["owner_id", "ready_key", "id"]),
-        "ix_jobs_demand": ("ready_key", ["owner_id", "demand", "ready_key", "id"]),
+        "ix_jobs_demand": ("demand", ["owner_id", "demand", "ready_key", "id"]),
         "ix_jobs_lease": ("lease_until", ["lease_until"]),
         "ix_jobs_worker": ("worker_id", ["worker_id"]),
         "ix_jobs_of_parent": ("parent_id", ["parent_id", "created_at", "id"]),
