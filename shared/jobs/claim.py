@@ -34,6 +34,7 @@ _PLANNER_SETTINGS = select(
     func.set_config("enable_sort", "off", True),
     func.set_config("enable_bitmapscan", "off", True),
     func.set_config("enable_seqscan", "off", True),
+    func.set_config("jit", "off", True),  # disabled plans look costly to it
 )
 _MAX_TRIES = 3  # another worker may claim the job while this one waits for the lock
 
