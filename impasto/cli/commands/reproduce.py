@@ -11,7 +11,7 @@ import typer
 
 from impasto.cli.exit_codes import DIFFERENT
 from impasto.cli.output import print_line, print_message
-from impasto.cli.session import ApiUrl, connect
+from impasto.cli.session import STDIO, ApiUrl, connect
 from impasto.cli.watch import follow_job
 from impasto.client.formats import file_extension
 from impasto.errors import ApiError, CannotReproduce, InvalidId
@@ -68,6 +68,11 @@ def reproduce(
     original = read_provenance(file)
     extension = file_extension(original.recipe["params"].get("format"))
     path = output or file.with_name(f"{file.stem}-again{extension}")
+    if path == STDIO:
+        raise CannotReproduce(
+            "standard output cannot be compared with a picture",
+            hint="give the path of a file: -o PATH",
+        )
     require_writable(path)
     with connect(api_url) as client:
         asset_ids = _find_or_upload_assets(client, original, pictures or ())

@@ -89,6 +89,17 @@ def test_recipe_prints_what_a_picture_file_tells(impasto, tmp_path):
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"recipe": 1})
 
 
+def test_a_reproduction_needs_a_file_since_it_is_compared(farm, impasto, tmp_path):
+    manifest = {"manifest": 1, "kind": "style", "result": {"sha256": "ab" * 32}}
+    manifest |= {"inputs": {}, "params": {}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+
+    result = impasto("reproduce", "manifest.json", "-o", "-")
+
+    assert (result.exit_code, farm.seen) == (1, [])
+    assert "-o PATH" in result.stderr
+
+
 def test_recipe_of_a_file_that_has_none_is_an_error_with_a_hint(impasto):
     result = impasto("recipe", "photo.jpg")
 
