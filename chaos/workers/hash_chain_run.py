@@ -10,6 +10,7 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from chaos.hash_chain import FIRST_SEED, STEP_SECONDS, first_link, next_link, pixels
@@ -80,5 +81,5 @@ def _link(snapshot: Snapshot) -> bytes:
 
 
 def _image(link: bytes, size: tuple[int, int]) -> Tensor:
-    rows = torch.from_numpy(pixels(link, *size).copy())  # (H, W, 3)
-    return rows.permute(2, 0, 1)[None].float().div(255).contiguous()
+    planes = pixels(link, *size).transpose(2, 0, 1)[None]  # (1, 3, H, W)
+    return torch.from_numpy(np.divide(planes, 255, dtype=np.float32, order="C"))

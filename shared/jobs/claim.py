@@ -43,7 +43,7 @@ _MAX_TRIES = 3  # another worker may claim the job while this one waits for the 
 class Device:
     """Device of a worker that claims jobs."""
 
-    worker_id: str
+    worker_id: str = field(compare=False)  # statements are built once per device
     device_class: str  # cpu, cuda, mps
     bytes: int
     uuid: str = ""  # empty if no job can exclude the device
@@ -345,11 +345,16 @@ def _read_checkpoints(session: Session, job_id: str) -> tuple[ClaimedCheckpoint,
 
 def has_due_job(db: Database, device: Device) -> bool:
     """Return whether this device could claim a job now; for the watchdog."""
-    due = (
+    with db.read() as session:
+        _read_along_indexes(session)
+        return session.scalar(_select_due(device)) is not None
+
+
+@lru_cache  # building takes longer than executing
+def _select_due(device: Device) -> Select[str]:
+    """Statement that reads an owner with a job that the device could claim now."""
+    return (
         select(Owner.id)
         .where(owner_may_run(), _head_of_owner(device).is_not(None))
         .limit(1)
     )
-    with db.read() as session:
-        _read_along_indexes(session)
-        return session.scalar(due) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.auth.api_keys import ensure_owner
 from shared.maintenance import loop
 from tests.simulation.farm.databases import SeedDatabase
+from tests.simulation.farm.world import World
 from tests.simulation.faults import LEAST_FAULTS, LEAST_JOBS, Step, draw_plan
 from tests.simulation.play import play
 from tests.simulation.report import describe_violation, shorten
@@ -60,6 +63,25 @@ def test_a_seed_plays_the_same_again_whatever_the_hash_seed(home):
             check=True,
         )
         assert f"trace {outcome.digest[:16]}" in done.stdout
+
+
+def test_what_was_read_before_a_write_is_read_again(home):
+    database, query = home.fresh(), "SELECT id FROM owners"
+
+    before = [home.look(query), home.look(query)]
+    ensure_owner(database, "own_1")
+
+    assert before[0] is before[1]
+    assert (before[0], home.look(query)) == ([], [("own_1",)])
+
+
+def test_a_seed_leaves_nothing_of_its_world(home):
+    for seed in SEEDS[:2]:
+        play(seed, home)
+    gc.collect()
+
+    worlds = [one.seed for one in gc.get_objects() if type(one) is World]
+    assert worlds == [SEEDS[1]]  # whose clock the database still has
 
 
 def test_another_seed_plays_otherwise(home):

@@ -31,7 +31,10 @@ PROGRESS_SECONDS = 10.0
 def main() -> int:
     """Play the seeds, print what came of it; 1 if a promise was broken."""
     arguments = _parse()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(50),
+        cache_logger_on_first_use=True,
+    )
     started_at = time.monotonic()
     with _urls(arguments.database, arguments.processes) as urls:
         if arguments.replay is not None:

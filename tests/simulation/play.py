@@ -70,8 +70,9 @@ def play(
                 process.is_dead = True
         finally:
             gc.enable()
-        violations = judge(world, monitor)
-    return _outcome(world, violations)
+        outcome = _outcome(world, judge(world, monitor))
+        world.scheduler.close()
+    return outcome
 
 
 def _direct(world: World, steps: tuple[Step, ...]) -> None:

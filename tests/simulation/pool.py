@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-
 from tests.simulation.farm.databases import SeedDatabase
 from tests.simulation.play import play
 
@@ -28,7 +26,7 @@ def play_all(seeds: range, urls: list[str]) -> Iterator[Outcome]:
         yield from (replace(play(seed, home), trace=()) for seed in seeds)
         home.close()
         return
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")  # nothing is imported again
     addresses = context.Queue()
     for url in urls:
         addresses.put(url)
@@ -38,7 +36,6 @@ def play_all(seeds: range, urls: list[str]) -> Iterator[Outcome]:
 
 def _prepare(addresses: multiprocessing.Queue) -> None:
     global _home  # noqa: PLW0603 - a child process has one
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     _home = SeedDatabase(addresses.get())
     gc.disable()  # a collected greenlet would run its `finally` blocks
     gc.freeze()  # what is there now stays: a collection need not look through it

@@ -106,14 +106,17 @@ class Scheduler:
 
     def sleep(self, seconds: float) -> None:
         """Let the running greenlet go on after `seconds`."""
-        self._yield(seconds)
+        self.require_alive()
+        self._push(self.current, self.now + max(0.0, seconds))
+        self._main.switch()
+        self.require_alive()
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
         """Let the running greenlet go on when `event` is set, or after `seconds`."""
         self.require_alive()
         if not event.is_set():
             self._waiting[self.current] = event
-            self._yield(float("inf") if seconds is None else seconds)
+            self.sleep(float("inf") if seconds is None else seconds)
         return event.is_set()
 
     def join(self, task: Task, seconds: float | None = None) -> None:
@@ -163,6 +166,13 @@ class Scheduler:
             if self.steps > MOST_STEPS:
                 raise RuntimeError("this seed never ends")
 
+    def close(self) -> None:
+        """End all greenlets: what a suspended one refers to could never be freed."""
+        for task in {task for _, _, task, _ in self._heap}:
+            if task.greenlet:  # it has begun, and not ended
+                self._current = task
+                task.greenlet.throw(ProcessDied)
+
     def _switch(self, task: Task) -> None:
         self._waiting.pop(task, None)
         self._current = task
@@ -173,16 +183,10 @@ class Scheduler:
                 task.greenlet.throw(ProcessDied)
         else:
             task.greenlet.switch()
-        for waiter, event in [*self._waiting.items()]:
-            if event.is_set():
-                del self._waiting[waiter]
-                self._push(waiter, self.now)
-
-    def _yield(self, seconds: float) -> None:
-        self.require_alive()
-        self._push(self.current, self.now + max(0.0, seconds))
-        self._main.switch()
-        self.require_alive()
+        waiting = self._waiting
+        for waiter in [one for one, event in waiting.items() if event.is_set()]:
+            del waiting[waiter]
+            self._push(waiter, self.now)
 
     def _push(self, task: Task, at: float) -> None:
         task.turn += 1

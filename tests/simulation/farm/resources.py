@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from shared.db.database import Database
 from shared.db.read_cache import ReadCache
 from shared.errors import BlobMissing, DatabaseUnavailable, StorageError, StorageFull
 from shared.storage import Storage, StoredBlob
+from tests.simulation.farm.databases import WatchedDatabase
 from tests.simulation.farm.troubles import AWAY, DATABASE, DEAF, FLAKY, FULL, STORAGE
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _CALLER = 2  # frames from `write()` to who opened the transaction, by contextlib
 
 
-class SimulatedDatabase(Database):
+class SimulatedDatabase(WatchedDatabase):
     """The one real database, as one process reaches it.
 
     A transaction is one step, as on SQLite: no other begins before it ends.

@@ -118,7 +118,7 @@ class World:
         self.rng = random.Random(f"run {self.seed}")
         self.scheduler = Scheduler(self.rng)
         self.database_clock = DatabaseClock(self.scheduler)
-        self.database._clock = self.database_clock
+        self.database.clock = self.database_clock
         self.troubles = Troubles(self.scheduler, self.rng)
         self.blobs, self.channel, self.engine = Blobs(), Channel(self), Engine(self)
         self.hosts = [Host("host-0"), Host("host-1")]
