@@ -75,7 +75,8 @@ def _decode_apart(task: str, data: bytes, max_pixels: int) -> dict[str, Any]:
         with _SERVER.connect() as connection, connection.makefile("rb") as answer_file:
             connection.settimeout(_WALL_SECONDS)
             with suppress(ConnectionError):  # the process may end before that
-                connection.sendall(f"{task} {max_pixels}\n".encode() + data)
+                head = f"{task} {max_pixels} {CPU_SECONDS}\n"
+                connection.sendall(head.encode() + data)
                 connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):
                 answer = answer_file.read()
@@ -148,10 +149,12 @@ def _answer(connection: socket.socket) -> None:
     """Decode one picture within limits."""
     connection.sendall(_BEGIN)
     with connection.makefile("rb") as file:
-        task, max_pixels = file.readline().decode().split()
+        task, max_pixels, cpu_seconds = file.readline().decode().split()
         most_bytes = _BASE_BYTES + _BYTES_PER_PIXEL * int(max_pixels)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (int(cpu_seconds), int(cpu_seconds) + 1)
+        )
         with suppress(ValueError):  # a lower limit exists, or macOS without limits
             resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
         try:

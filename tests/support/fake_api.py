@@ -51,6 +51,10 @@ class FarmOfJobs:
 
     def __init__(self, url):
         self.url = url
+        self.forget()
+
+    def forget(self):
+        """Begin anew, for another test."""
         self.seen = []
         self._answers = {}
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import find
 
+from tests.fuzz import __main__ as fuzz
 from tests.fuzz import connection as line
 from tests.fuzz.connection import Line
 from tests.fuzz.raw_request import Answer, Attempt
@@ -126,20 +125,33 @@ def test_what_must_not_stand_in_the_log_is_a_failure(line):
     assert complaints_of_log(['{"event": "job_submitted"}'], FARM) == []
 
 
-def test_a_run_counts_its_cases_in_its_last_line():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "60", "7", "owners"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.mark.parametrize(
+    ("answer", "failures"), [(problem(), 0), (without(problem(), "request-id"), 60)]
+)
+def test_a_run_counts_its_cases_and_fails_if_an_answer_does(
+    monkeypatch, capsys, answer, failures
+):
+    """With farms that say they are well, and one answer to everything."""
+    lives = SimpleNamespace(get=lambda _path: SimpleNamespace(status_code=200))
+    farm = SimpleNamespace(
+        **vars(FARM), world={}, accepted=set(), deleted=set(), server=lives, port=1,
+        renew=lambda: None, new_log_lines=list, peak_mib=lambda: 1, lost=set,
+    )  # fmt: skip
+    for kind in ("open_farm", "keyed_farm"):
+        monkeypatch.setattr(fuzz, kind, lambda _home: nullcontext(farm))
+    said = SimpleNamespace(ask=lambda *_, **__: answer)
+    monkeypatch.setattr(fuzz, "Line", lambda _port: said)
+    monkeypatch.setattr("sys.argv", ["fuzz", "60", "7", "owners"])
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "fuzz: 60 cases, 0 failures"
+    code = fuzz.main()
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert (code, last) == (bool(failures), f"fuzz: 60 cases, {failures} failures")
 
 
 def test_it_sends_times_beyond_all_calendars_in_bodies_that_are_right_otherwise():
-    base = JSON["POST", "/v1/jobs"]
+    whole = JSON["POST", "/v1/jobs"]
+    base = {name: whole[name] for name in ("name", "cancel_after")}
     beyond = {"cancel_after": "9999-12-31T23:59:59-23:59"}
 
     assert find(one_changed(base), lambda said: said == {**base, **beyond})

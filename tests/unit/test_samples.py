@@ -38,11 +38,6 @@ def test_a_sample_is_a_small_readable_picture(path: Path) -> None:
     assert path.stat().st_size < 300_000
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_readme_says_where_a_sample_is_from(path: Path) -> None:
-    assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
-
-
 def test_the_photo_that_asks_for_credit_carries_it_and_the_readme_gives_it() -> None:
     with Image.open(FOLDER / "tubingen.jpg") as photo:
         tags = photo.getexif()
@@ -62,9 +57,9 @@ def test_the_photo_that_asks_for_credit_carries_it_and_the_readme_gives_it() -> 
 def test_the_same_seed_draws_the_same_picture(name: str) -> None:
     draw: Callable[..., Image.Image] = STYLES[name][0]
 
-    first, again, other = (draw(seed, 64, 48) for seed in (1, 1, 2))
+    first, again, other = (draw(seed, 32, 24) for seed in (1, 1, 2))
 
-    assert first.size == (64, 48)
+    assert first.size == (32, 24)
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
 
@@ -90,9 +85,11 @@ def test_at_least_fifty_distinct_photos_are_shipped_to_explore_with() -> None:
             assert 64 <= max(photo.size) <= EDGE_PX
 
 
-def test_the_readme_says_where_every_photo_is_from() -> None:
+def test_the_readme_says_where_every_picture_is_from() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
 
+    for path in SHIPPED:
+        assert f"`{path.name}`" in text
     for stem in {path.stem.rpartition("-")[0] for path in PHOTOS}:
         assert f"`{stem}-*.jpg`" in text
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import pytest
-
 from tests.simulation.farm.patches import REGISTRATION_SECONDS
 from tests.simulation.farm.world import SETTINGS
 from tests.simulation.monitor import SLACK_SECONDS, Monitor
@@ -74,15 +72,6 @@ def test_a_worker_that_stays_unregistered_is_found():
     assert found_after(farm(worker("w0"), worker("w1")), REGISTRATION_BOUND + 1) == []
 
 
-@pytest.mark.parametrize(
-    "how",
-    [{"is_up": False}, {"is_leaving": True}, {"is_subscribed": False}],
-    ids=["down", "leaving", "drained or not yet begun"],
-)
-def test_a_worker_that_does_not_work_need_not_be_registered(how):
-    assert found_after(farm(worker(**how), known=[]), REGISTRATION_BOUND + 1) == []
-
-
 def test_nothing_is_asked_for_until_the_farm_has_been_quiet_for_so_long():
     def restless():
         world = farm(worker(), known=[])
@@ -98,13 +87,6 @@ def test_a_job_that_only_an_excluded_device_can_run_is_claimed_in_time():
 
     assert found_after(farm(worker(), jobs=[due("cpu-w0")]), BOUND + 1) == only
     assert found_after(farm(worker(), jobs=[due("cpu-w0")]), BOUND) == []
-
-
-@pytest.mark.parametrize("job_id", ["job_2", None], ids=["busy", "free"])
-def test_an_excluded_device_need_not_run_a_job_that_another_can_run(job_id):
-    two = farm(worker("w0"), worker("w1", job_id=job_id), jobs=[due("cpu-w0")])
-
-    assert found_after(two, BOUND + 1) == []
 
 
 def test_a_due_job_that_no_free_worker_claims_is_found():

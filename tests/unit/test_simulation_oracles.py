@@ -11,7 +11,7 @@ from chaos.analysis.evidence import JobRecord
 from tests.simulation.farm.processes import KILLED
 from tests.simulation.farm.troubles import AWAY, CHANNEL, DATABASE, STORAGE, Trouble
 from tests.simulation.farm.users import FINISHED, OK
-from tests.simulation.farm.world import LOSE, OUTAGE, SETTINGS, Change, Loss, World
+from tests.simulation.farm.world import OUTAGE, SETTINGS, Change, Loss, World
 from tests.simulation.oracles import (
     early_ends,
     foreign_leases,
@@ -110,16 +110,6 @@ def test_a_lease_that_another_than_its_holder_renews_is_found():
         assert [one.what for one in leases_seen(claimed, renewed)] == ["job_1"]
 
 
-def test_leases_that_their_holders_set_are_in_order():
-    claimed = ("w0", [("job_1", 60.0, "id of w0")])
-    renewed = ("w0", [("job_1", 80.0, "id of w0")])
-    untouched = ("w1", [("job_1", 80.0, "id of w0"), ("job_2", 90.0, "id of w1")])
-    rescued = ("api", [])
-    taken = ("w1", [("job_1", 99.0, "id of w1")])
-
-    assert leases_seen(claimed, renewed, untouched, rescued, taken) == []
-
-
 WORKED = SimpleNamespace(done={"job_1": [(1, 40.0, "w0")]})
 IDLE = SimpleNamespace(done={"job_1": [(1, 40.0, "w1")]})
 
@@ -179,20 +169,6 @@ def test_a_job_that_was_taken_from_a_hung_worker_is_not_found():
     assert len(list(kept_by_hung_workers(too_late))) == 1
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"quiet_seconds": 180.0},
-        {"code": KILLED},
-        {"engine": SimpleNamespace(done={}, hung=set())},
-        {"job_id": None},
-    ],
-    ids=["the farm was not well", "it was killed", "it did not hang", "it had no job"],
-)
-def test_a_hung_worker_is_judged_only_where_its_watchdog_had_time(more):
-    assert list(kept_by_hung_workers(replaced_hung_worker(CLAIM, **more))) == []
-
-
 def test_a_well_process_that_is_replaced_is_found():
     losses = [
         Loss("w0", 1.0, 75, was_sick=False, job_id="job_1"),
@@ -230,14 +206,6 @@ def test_work_done_again_beyond_the_distance_of_checkpoints_is_found():
     )
 
     assert [one.what for one in found] == ["job_1"]
-
-
-@pytest.mark.parametrize("back", [0, 1, 3])
-def test_little_work_done_again_is_no_waste(back):
-    engine = SimpleNamespace(done={"job_1": done(*range(1, 20), *range(20 - back, 25))})
-
-    hit = world(engine=engine, changes=changes(CLAIM), touches=[("w0", 10.0, 10.0)])
-    assert list(wasted(hit, [row("succeeded")])) == []
 
 
 def work_of_two(first, again, **more):
@@ -279,13 +247,6 @@ def trouble(resource, since, until, **more):
 
 def settings(**more):
     return SimpleNamespace(**SETTINGS | more)
-
-
-@pytest.mark.parametrize("resource", [DATABASE, STORAGE])
-def test_work_of_an_outage_that_its_worker_did_not_outlive_is_no_waste(resource):
-    lost = work_of_two(ALL, range(6, 21), troubles=trouble(resource, 20.0, 78.0))
-
-    assert not is_wasted(lost)
 
 
 def test_work_from_before_an_outage_is_waste():
@@ -365,13 +326,6 @@ def test_a_fault_of_the_channel_is_none_of_a_job():
     assert is_wasted(work_of_two(ALL, [20], **silent))
 
 
-def test_a_lost_answer_is_a_fault_of_a_job():
-    trace = [(40.0, "w0", f"TRAP {LOSE} after renew_lease")]
-    lost = work_of_two(ALL, [20], touches=[], scheduler=SimpleNamespace(trace=trace))
-
-    assert not is_wasted(lost)
-
-
 @pytest.mark.parametrize(("code", "expected"), [(KILLED, False), (75, True)])
 def test_the_end_that_a_fault_leads_to_is_no_other_fault(code, expected):
     losses = [Loss("w0", 78.0, code, was_sick=True, job_id="job_1")]
@@ -414,20 +368,6 @@ def test_a_fork_that_only_makes_a_picture_was_asked_to_finish():
     assert [
         (one.job_id, one.verb, one.status) for one in requested_with_forks([*forks])
     ] == [("job_3", "finish", OK)]
-
-
-def test_the_scheduler_runs_in_the_order_of_time():
-    scheduler, seen = Scheduler(DICE), []
-
-    def sleeper(name, seconds):
-        scheduler.sleep(seconds)
-        seen.append((name, scheduler.now))
-
-    scheduler.spawn(None, "late", lambda: sleeper("late", 3600))
-    scheduler.spawn(None, "soon", lambda: sleeper("soon", 1))
-    scheduler.run()
-
-    assert seen == [("soon", 1), ("late", 3600)]
 
 
 def test_a_dead_process_takes_no_further_step():

@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.engine.measured_process import answer_path
-from tests.support.forked_process import run_program
+from bench.engine import measured_process
 
 if TYPE_CHECKING:
     from bench.engine.measured_process import Task
     from bench.engine.processes import Figures
 
-MEASURED = "from bench.engine.measured_process import main; main()"
-
 
 @pytest.fixture
-def forked_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the benchmarks fork what they measure."""
+def measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the benchmarks measure in this process."""
 
     def measure(module: str, task: Task, threads: int) -> Figures:
         folder = Path(task.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        done = run_program(MEASURED, module, json.dumps(asdict(task)))
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(answer_path(folder).read_text()))
+        words = ["measured_process", module, json.dumps(asdict(task))]
+        monkeypatch.setattr("sys.argv", words)
+        measured_process.main()
+        return dict(json.loads(measured_process.answer_path(folder).read_text()))
 
     for user in ("bench.engine.session", "bench.quality.candidates"):
         monkeypatch.setattr(f"{user}.measure", measure)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 
-from bench.gpu_check import LOSSES, Variant, list_variants, run_tests, time_iterations
-from tests.support.forked_process import run_program
+from bench.gpu_check import (
+    LOSSES,
+    Variant,
+    list_variants,
+    main,
+    run_tests,
+    time_iterations,
+)
+from tests import conftest
 from tests.unit.worker.engine.conftest import random_weights
 from worker.devices.device import list_devices
 from worker.engine.vgg.network import build_network
 
-GPU_CHECK = "import runpy; runpy.run_module('bench.gpu_check', run_name='__main__')"
-
 
 @pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")
 @pytest.mark.parametrize("options", [[], ["--is-there"]])
-def test_without_a_gpu_it_says_so_and_fails(options):
-    done = run_program(GPU_CHECK, *options)
+def test_without_a_gpu_it_says_so_and_fails(monkeypatch, capsys, options):
+    monkeypatch.setattr("sys.argv", ["gpu-check", *options])
 
-    assert done.returncode == 1
-    assert "neither a CUDA nor an MPS device" in done.stderr
-    assert not done.stdout
+    assert main() == 1
+    said = capsys.readouterr()
+    assert "neither a CUDA nor an MPS device" in said.err
+    assert not said.out
 
 
 def test_the_clockwork_runs_on_the_cpu():
@@ -43,7 +51,19 @@ def test_a_device_without_cuda_is_timed_in_float32_alone():
     ]
 
 
-@pytest.mark.skipif(list_devices()[0].device_class != "cpu", reason="a GPU is here")
-def test_tests_that_were_skipped_do_not_count_as_passed(capfd):
-    assert not run_tests("cuda")
-    assert "cuda is required here" in capfd.readouterr().out
+@pytest.mark.parametrize(
+    ("device_class", "required"), [("cuda", "weights,gpu,cuda"), ("mps", "weights,gpu")]
+)
+def test_tests_that_were_skipped_do_not_count_as_passed(
+    monkeypatch, request, device_class, required
+):
+    run = Mock(return_value=Mock(returncode=1))
+    monkeypatch.setattr("bench.gpu_check.subprocess.run", run)
+
+    assert not run_tests(device_class)
+
+    assert run.call_args.kwargs["env"]["IMPASTO_TEST_REQUIRE"] == required
+    monkeypatch.setattr(conftest, "REQUIRED", {*required.split(",")})
+    outcomes = (pytest.fail.Exception, pytest.skip.Exception)
+    with pytest.raises(outcomes, match="gpu is required here"):
+        conftest.missing(request, "gpu", "no such device")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.house.layout import contract_lines, measure_layout
 from bench.house.source import code_lines, function_lines, imported_names
-from bench.house.trace import ROOT, Trace, count_function_lines
+from bench.house.trace import ROOT, Trace
 
 SOURCE = '''"""A module.
 
@@ -56,10 +56,6 @@ def test_code_is_neither_blank_nor_comment_nor_docstring() -> None:
     )  # fmt: skip
 
 
-def test_a_file_without_code_has_no_lines_of_code() -> None:
-    assert code_lines('"""Only words."""\n\n# And a comment.\n') == set()
-
-
 def test_a_function_reaches_from_its_first_decorator_to_its_last_statement() -> None:
     (first,), (last,) = lines_that_begin("@property"), lines_that_begin("return nested")
 
@@ -71,13 +67,6 @@ def test_a_nested_function_that_is_called_adds_nothing_to_the_one_around_it() ->
 
     assert function_lines(SOURCE, outer | inner) == function_lines(SOURCE, outer)
     assert len(function_lines(SOURCE, inner)) == 3
-
-
-def test_a_lambda_is_a_function_and_a_class_is_none() -> None:
-    the_lambda = lines_that_begin("double")
-
-    assert function_lines(SOURCE, the_lambda) == the_lambda
-    assert function_lines(SOURCE, lines_that_begin("class")) == set()
 
 
 def test_imports_name_modules_and_what_may_be_one() -> None:
@@ -146,12 +135,3 @@ def test_a_trace_notes_functions_of_the_product_in_threads_that_start_in_it() ->
 
     assert trace.files == {path}
     assert trace.functions == {(path, 2)}, "the body of a class is no function"
-
-
-def test_lines_of_functions_are_counted_once_in_all_files() -> None:
-    path = Path(__file__).relative_to(ROOT)
-    code = lines_that_begin.__code__
-
-    counted = count_function_lines([(path, code.co_firstlineno)] * 2)
-
-    assert counted == (3, 3)

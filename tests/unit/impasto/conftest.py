@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from impasto.cli.app import make_app
@@ -19,10 +20,16 @@ def _no_stack_of_this_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture
-def farm():
+@pytest.fixture(scope="session")
+def _server():
     with serving() as farm:
         yield farm
+
+
+@pytest.fixture
+def farm(_server):
+    _server.forget()
+    return _server
 
 
 @pytest.fixture
@@ -43,12 +50,21 @@ def client(farm, pauses, connect):
         yield client
 
 
+@pytest.fixture(scope="session")
+def _command_line():
+    app = make_app()
+    return app, get_command(app)
+
+
 @pytest.fixture
-def impasto():
+def impasto(_command_line, monkeypatch):
     """Run a command; the result has exit_code, stdout and stderr."""
+    app, command = _command_line
     runner = CliRunner()
+    # Typer would build the whole command line for each run.
+    monkeypatch.setattr("typer.testing._get_command", lambda _app: command)
 
     def run(*words):
-        return runner.invoke(make_app(), [str(word) for word in words])
+        return runner.invoke(app, [str(word) for word in words])
 
     return run

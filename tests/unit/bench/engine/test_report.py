@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.engine.lower_bounds import flop_per_iteration
-from bench.engine.peers.registry import PEERS, checkout
+from bench.engine.peers.registry import PEERS
 from bench.engine.pictures import prepare_inputs
 from bench.engine.reference_objective import Measurement
 from bench.engine.report import format_report, replace_section
@@ -18,8 +18,6 @@ from bench.engine.results import (
     Findings,
     PairFindings,
     PeerRun,
-    compute_product_bound,
-    find_at_equal_time,
     find_first_as_good,
     find_last_within,
     summarize,
@@ -63,12 +61,6 @@ def test_a_picture_is_as_good_only_in_both_figures(
     assert find_first_as_good(races, Measurement(j, c_rel, 0)) == found
 
 
-def test_the_sheet_shows_the_race_that_reached_the_peer_at_the_peers_time() -> None:
-    races = {"x 1": RACE, "x 4": FAITHFUL}
-
-    assert find_at_equal_time(races, PEER) == FAITHFUL[-1]
-
-
 def test_the_picture_at_equal_time_is_the_last_one_there_by_then() -> None:
     assert find_last_within(RACE, 25) == RACE[1]
     assert find_last_within(RACE, 5) is None
@@ -89,15 +81,6 @@ def test_a_goal_is_met_or_missed_by_the_figures() -> None:
 
     assert ["met" in line for line in lines] == [False, False, True]
     assert "6.7 x" in lines[0]
-
-
-def test_a_peer_is_raced_once_in_every_precision() -> None:
-    races = {"x 1, bf16": RACE, "x 4, bf16": FAITHFUL, "x 1, float32": RACE}
-
-    text = format_report(on_one_pair([PEER], races))
-
-    assert "| impasto, x 4, bf16 | 25.0 |" in text
-    assert "| impasto, x 1, float32 | 30.0 |" in text
 
 
 def reached_after(seconds: float | None) -> PairFindings:
@@ -122,31 +105,6 @@ def test_a_pair_that_was_not_reached_fails_the_summary() -> None:
     assert "| 1 of 2 | none (goal 10, missed) | none (goal 6, missed) |" in text
 
 
-def test_one_pair_alone_is_not_summed_up() -> None:
-    assert summarize([reached_after(6)]) == []
-
-
-def test_the_goal_of_the_float32_floor_is_not_set_for_bfloat16() -> None:
-    pace = {"width": 512, "height": 384, "gemm_gflops": 200.0, "direct_seconds": 1.0}
-    times = {"iteration_seconds": 0.5, "fastest_seconds": 0.5}
-    rows = {each: pace | times | {"precision": each} for each in ("bf16", "float32")}
-
-    text = format_report(Findings({}, pace=rows))
-
-    goals = [line.split(" | ")[5] for line in text.splitlines() if "GFLOP" in line]
-    assert goals == ["none", "0.8, met"]
-
-
-def test_memory_is_compared_with_the_leanest_peer() -> None:
-    leaner = replace(PEER, peak_mib=500)
-    peak = {"peak_mib": 400, "iterations": 3, "optimizer": "lbfgs", "precision": "x"}
-    memory = {"512": {**peak, "last_iteration_seconds": 1.0}}
-
-    text = format_report(replace(on_one_pair([PEER, leaner], {}), memory=memory))
-
-    assert "0.80 of neural-style-pt's, goal 0.6, missed" in text
-
-
 def test_a_peer_that_did_not_run_has_a_reason_and_no_figure() -> None:
     text = format_report(Findings({}, absent={"crowsonkb": "no checkout"}))
 
@@ -156,14 +114,6 @@ def test_a_peer_that_did_not_run_has_a_reason_and_no_figure() -> None:
 
 def test_an_iteration_is_1_21_million_operations_a_pixel() -> None:
     assert flop_per_iteration(512, 512) / 512**2 == pytest.approx(1.21e6, rel=0.01)
-
-
-def test_the_floor_is_arithmetic_over_the_rate() -> None:
-    pace = {"height": 512, "width": 512, "gemm_gflops": 100.0}
-
-    assert compute_product_bound(pace) == pytest.approx(
-        1.21e6 * 512**2 / 1e11, rel=0.01
-    )
 
 
 def test_only_what_is_between_the_markers_is_replaced() -> None:
@@ -183,13 +133,3 @@ def test_every_engine_gets_pictures_of_one_size(tmp_path: Path) -> None:
     for path in made:
         with Image.open(path) as picture:
             assert picture.size == (30, 20)
-
-
-def test_a_checkout_is_found_itself_or_one_folder_below(tmp_path: Path) -> None:
-    mark = tmp_path / "theirs" / PEERS[0].mark
-    mark.parent.mkdir()
-    mark.touch()
-
-    assert checkout(PEERS[0], [tmp_path]) == mark.parent
-    assert checkout(PEERS[0], [mark.parent]) == mark.parent
-    assert checkout(PEERS[1], [tmp_path]) is None

@@ -68,26 +68,6 @@ def test_parameters_are_checked_before_anything_is_painted(
     assert "x: 1 validation error for StyleParams" in capsys.readouterr().err
 
 
-def test_two_candidates_of_one_name_are_refused(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit):
-        parse_options(["--candidate", "x", "--picture-dir", "/a/x"])
-
-    assert "two candidates have one name: x, x" in capsys.readouterr().err
-
-
-def test_peers_need_a_candidate_whose_time_they_get(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert parse_options(["--peer-dir", "/a"]).candidates == (DEFAULT,)
-
-    with pytest.raises(SystemExit):
-        parse_options(["--peer-dir", "/a", "--picture-dir", "/a/x"])
-
-    assert "--peer-dir needs a --candidate" in capsys.readouterr().err
-
-
 def test_missing_pictures_of_others_are_named(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "chelsea-strokes.png")
     folder = PaintedFolder("theirs", tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from bench.quality.pairs import SOURCES, Packaged
-from bench.quality.pictures import Library, PictureMissing, apply_effect, resize_to_edge
+from bench.quality.pictures import Library, resize_to_edge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,43 +82,6 @@ def test_the_raccoon_is_read_from_bytes_without_a_header(
     pack_wheel(packages, get_packaged("raccoon"), content)
 
     assert Library(tmp_path).load("raccoon").getpixel((7, 5)) == (1, 2, 3)
-
-
-def test_a_drawn_style_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "drawn" / "waves_21.png"
-    path.parent.mkdir()
-    Image.new("RGB", (5, 5), "blue").save(path)
-
-    assert Library(tmp_path).load("waves_21").size == (5, 5)
-
-
-def test_another_folder_stands_in_for_samples_that_are_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bench.quality.pictures._SAMPLES", tmp_path / "samples")
-    Image.new("RGB", (5, 5)).save(tmp_path / "chelsea.jpg")
-
-    assert Library(tmp_path, extra=tmp_path).load("chelsea").size == (5, 5)
-    with pytest.raises(PictureMissing, match=r"chelsea\.jpg is in none of"):
-        Library(tmp_path).load("chelsea")
-
-
-def test_the_shipped_samples_are_found(tmp_path: Path) -> None:
-    assert Library(tmp_path).load("chelsea").size == (451, 300)
-
-
-def test_oil_is_few_flat_colors_and_a_pencil_leaves_smooth_areas_white() -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
-    photo = Image.fromarray(noise)
-
-    oil = apply_effect(photo, "oil")
-    smooth = apply_effect(Image.new("RGB", (30, 30), (90, 90, 90)), "pencil")
-
-    assert max(oil.size) == 512
-    for band in oil.split():
-        assert len(band.getcolors() or []) <= 24
-    assert oil.tobytes() == apply_effect(photo, "oil").tobytes()
-    assert smooth.getextrema() == ((252, 252),) * 3  # 90 * 255 / (256 - 165)
 
 
 def test_the_long_side_is_resized() -> None:

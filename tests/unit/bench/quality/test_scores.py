@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
+from bench.quality import scores
 from bench.quality.scores import HELD_OUT_LAYERS, PairScorer, WrongShape
 from shared.params.style import StyleParams
 from tests.unit.worker.engine.conftest import WIDTHS, picture, random_weights
@@ -27,13 +28,18 @@ def make_heads() -> list[Tensor]:
     return [torch.full((1, channels, 1, 1), 0.5) for channels in WIDTHS]
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "SCORED_EDGE_PX", 64)
+
+
 @pytest.fixture(scope="module")
 def network() -> Network:
     tensors = {name: each.float() for name, each in random_weights("vgg16").items()}
     return build_network("vgg16", tensors, torch.device("cpu"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scorer(network: Network) -> PairScorer:
     return PairScorer(network, make_heads(), PHOTO, PAINTING)
 
@@ -57,11 +63,11 @@ def test_the_photo_has_all_of_its_content_and_the_painting_the_best_style(
 def test_the_more_a_photo_is_blurred_the_less_of_its_content_is_left(
     scorer: PairScorer,
 ) -> None:
-    scores = [scorer.score(blur(PHOTO, radius)) for radius in (0, 1, 3)]
+    sharp, soft, softer = (scorer.score(blur(PHOTO, radius)) for radius in (0, 2, 6))
 
-    assert scores[0].cfsd < scores[1].cfsd < scores[2].cfsd
-    assert scores[0].lpips < scores[1].lpips < scores[2].lpips
-    assert scores[0].edges > scores[1].edges > scores[2].edges
+    assert sharp.cfsd < soft.cfsd < softer.cfsd
+    assert sharp.lpips < soft.lpips < softer.lpips
+    assert sharp.edges > soft.edges > softer.edges
 
 
 def test_the_same_picture_has_the_same_scores(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.support.fake_api import Answer
 
@@ -59,9 +58,10 @@ def test_listing_jobs_does_not_load_what_draws_bars(farm):
     assert done.stdout == "[]\n"
 
 
-# Starts a command in a Python that seems to have no more than the wheel brings.
+# Runs commands in a Python that seems to have no more than the wheel brings.
 CLIENT_ONLY = """
-import sys
+import io, json, sys
+from contextlib import redirect_stderr
 from importlib.machinery import PathFinder
 class Hidden(PathFinder):
     @classmethod
@@ -71,16 +71,23 @@ class Hidden(PathFinder):
 sys.meta_path = [f for f in sys.meta_path if f is not PathFinder]
 sys.meta_path.append(Hidden)
 from impasto.__main__ import main
-main()
+said = {}
+for command in sys.argv[1:]:
+    sys.argv = ["impasto", *command.split()]
+    with redirect_stderr(io.StringIO()) as text:
+        try: main()
+        except SystemExit as end: said[command] = (end.code, text.getvalue())
+print(json.dumps(said))
 """
 
 
-def run_client_only(folder, *command):
-    return subprocess.run(
-        [sys.executable, "-c", CLIENT_ONLY, *command],
+def run_client_only(folder, *commands):
+    """Run the commands one after the other; exit code and stderr of each."""
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT_ONLY, *commands],
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         cwd=folder,
         env={
             "IMPASTO_HOME": f"{folder}/home",
@@ -88,36 +95,33 @@ def run_client_only(folder, *command):
             "PYTHONPATH": str(ROOT),  # this checkout, whichever one is installed
         },
     )
+    assert done.stderr == ""
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("serve",),
-        ("worker",),
-        ("migrate",),
-        ("weights", "fetch"),
-        ("admin", "keys", "create", "--name", "me"),
-        ("up",),
-        ("run", "vgg16.safetensors", "vgg16.safetensors"),
-        ("demo",),
-    ],
-    ids=" ".join,
-)
-def test_without_the_server_parts_a_command_says_what_to_do(tmp_path, command):
-    (tmp_path / "vgg16.safetensors").touch()
+def test_without_the_server_parts_a_command_says_what_to_do(tmp_path):
+    weights = "vgg16.safetensors"
+    (tmp_path / weights).touch()
+    commands = ("serve", "worker", "migrate", "weights fetch", "up", "demo")
+    commands += (
+        "admin keys create --name me",
+        "run vgg16.safetensors vgg16.safetensors",
+    )
 
-    done = run_client_only(tmp_path, *command)
+    said = run_client_only(tmp_path, *commands)
 
-    assert done.returncode == 1
-    assert "the server parts are not installed here" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert said.keys() == {*commands}
+    for code, error in said.values():
+        assert code == 1
+        assert "the server parts are not installed here" in error
+        assert "Traceback" not in error
 
 
 def test_without_the_server_parts_missing_weights_are_not_fetched_either(tmp_path):
     (tmp_path / "photo.jpg").touch()
 
-    done = run_client_only(tmp_path, "run", "photo.jpg", "photo.jpg")
+    said = run_client_only(tmp_path, "run photo.jpg photo.jpg")
 
-    assert done.returncode == 1
-    assert "the server parts are not installed here" in done.stderr
+    [(code, error)] = said.values()
+    assert code == 1
+    assert "the server parts are not installed here" in error

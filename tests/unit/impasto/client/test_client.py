@@ -137,14 +137,19 @@ def test_each_thing_to_be_made_has_a_key_of_its_own(farm, client, pictures):
     assert len(keys) == len(farm.seen) == 6
 
 
-@pytest.mark.parametrize("code", ["queue-full", "quota-exceeded"])
-def test_a_full_queue_is_told_at_once(farm, client, pictures, code):
-    farm.answers("POST /v1/jobs", Answer(429, problem(code)))
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(429, "queue-full"), (429, "quota-exceeded"), (503, "storage-full")],
+)
+def test_want_of_room_is_told_at_once(farm, client, pictures, pauses, status, code):
+    full = Answer(status, problem(code), {"Retry-After": "60"})
+    farm.answers("POST /v1/jobs", full)
 
-    with pytest.raises(QueueFull):
+    with pytest.raises(QueueFull if status == 429 else ApiError) as caught:
         client.jobs.submit(pictures[0], [pictures[1]])
 
-    assert len(farm.seen) == 1
+    assert caught.value.code == code
+    assert (len(farm.seen), pauses) == (1, [])
 
 
 def test_the_key_travels_as_a_bearer_token(farm, connect, monkeypatch):
@@ -185,14 +190,14 @@ def test_a_state_unheard_of_that_has_finished_is_an_end(farm, client):
     assert client.jobs.wait(JOB).is_over
 
 
-@pytest.mark.parametrize(("code", "kind"), ApiError.classes.items())
-def test_each_known_problem_is_an_error_of_its_own(farm, client, code, kind):
-    farm.answers(SELF, Answer(400, problem(code, hint="do better")))
+def test_each_known_problem_is_an_error_of_its_own(farm, client):
+    for code, kind in ApiError.classes.items():
+        farm.answers(SELF, Answer(400, problem(code, hint="do better")))
 
-    with pytest.raises(kind) as caught:
-        client.jobs.get(JOB)
+        with pytest.raises(kind) as caught:
+            client.jobs.get(JOB)
 
-    assert (caught.value.code, caught.value.hint) == (code, "do better")
+        assert (caught.value.code, caught.value.hint) == (code, "do better")
 
 
 def test_a_problem_names_every_wrong_value(farm, client):
@@ -240,17 +245,6 @@ def test_a_minute_is_waited_for_and_no_longer(farm, client, pauses):
     assert caught.value.problem.retry_after_seconds == 61
 
 
-def test_a_full_disk_is_told_at_once(farm, client, pictures, pauses):
-    full = Answer(503, problem("storage-full"), {"Retry-After": "60"})
-    farm.answers("POST /v1/jobs", full)
-
-    with pytest.raises(ApiError) as caught:
-        client.jobs.submit(pictures[0], [pictures[1]])
-
-    assert caught.value.code == "storage-full"
-    assert (len(farm.seen), pauses) == (1, [])
-
-
 def test_a_server_that_is_away_is_unreachable(connect, pauses):
     def refuse(request):
         raise httpx2.ConnectError("refused", request=request)
@@ -291,7 +285,7 @@ def test_watching_outlives_a_server_that_restarts(farm, client, pauses):
     assert [found.state for found in client.jobs.watch(JOB)] == ["queued", "succeeded"]
 
 
-@pytest.mark.parametrize("timeout", [10, 2, 2.5, 0])
+@pytest.mark.parametrize("timeout", [2.5, 0])
 @pytest.mark.parametrize("is_held", [True, False], ids=["long poll", "short poll"])
 def test_waiting_ends_in_time_and_leaves_the_job_alone(farm, connect, timeout, is_held):
     now = [0.0]
@@ -384,24 +378,24 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "job_id", ["../keys", "..", "", "job_", f"{JOB}/cancel", f"{JOB}?a=1", f"{JOB}\n"]
 )
 def test_no_request_leaves_for_what_is_not_the_id_of_a_job(
-    farm, client, tmp_path, call, job_id
+    farm, client, tmp_path, job_id
 ):
-    with pytest.raises(InvalidId) as refused:
-        CALLS[call](client.jobs, job_id, tmp_path / "picture.png")
+    for call in CALLS.values():
+        with pytest.raises(InvalidId) as refused:
+            call(client.jobs, job_id, tmp_path / "picture.png")
 
-    assert repr(job_id) in str(refused.value)
-    assert "job_01J" in refused.value.hint
+        assert repr(job_id) in str(refused.value)
+        assert "job_01J" in refused.value.hint
     assert farm.seen == []
 
 
-@pytest.mark.parametrize("digest", ["../../keys", "..", "", "ab?c"])
-def test_no_request_leaves_for_what_is_not_a_digest(farm, client, digest):
-    assert client.assets.find(digest) is None
+def test_no_request_leaves_for_what_is_not_a_digest(farm, client):
+    for digest in ("../../keys", "..", "", "ab?c"):
+        assert client.assets.find(digest) is None
 
     assert farm.seen == []
 
@@ -418,13 +412,11 @@ def test_a_preview_without_a_checkpoint_is_promoted_to_an_asset(farm, client):
     assert len(set(keys)) == 1
 
 
-@pytest.mark.parametrize("wrong", ["../jobs", "ast_", JOB, "ast_1/content"])
-def test_no_request_leaves_for_what_is_not_the_id_of_an_asset_or_a_key(
-    farm, client, wrong
-):
-    for call in (client.assets.get, client.assets.delete, client.keys.revoke):
-        with pytest.raises(InvalidId):
-            call(wrong)
+def test_no_request_leaves_for_what_is_not_the_id_of_an_asset_or_a_key(farm, client):
+    for wrong in ("../jobs", "ast_", JOB, "ast_1/content"):
+        for call in (client.assets.get, client.assets.delete, client.keys.revoke):
+            with pytest.raises(InvalidId):
+                call(wrong)
 
     assert farm.seen == []
 

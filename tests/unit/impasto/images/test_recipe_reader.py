@@ -78,7 +78,7 @@ def test_text_that_is_no_recipe_is_none(tmp_path, text):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(place=st.integers(0, 10**6), byte=st.integers(0, 255), cut=st.integers(0, 10**6))
 def test_damage_is_never_worse_than_no_recipe(tmp_path_factory, name, place, byte, cut):
     data = bytearray(file_of(name, json.dumps(RECIPE)))

@@ -34,11 +34,11 @@ def test_within_its_time_an_answer_is_read_once():
 
 
 def test_an_outage_is_read_once_by_all_who_ask_meanwhile():
-    notes, reads = ReadCache(1.0), []
+    notes, reads = ReadCache(1.0, Watch()), []
 
     def read():
         reads.append(0)
-        time.sleep(0.2)
+        time.sleep(0.05)  # meanwhile the others ask
         raise DatabaseUnavailable("away")
 
     def ask():

@@ -15,22 +15,6 @@ from tests.support.images import encode, picture
 MAX_PIXELS = 64 * 2**20
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_a_picture_lying_on_its_side_is_turned_upright(kind):
-    lying = Image.new("RGB", (60, 40), "white")
-    lying.paste("black", (0, 0, 30, 40))  # the left half of the sensor
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise: left becomes top
-    data = encode(lying, kind, exif=exif)
-
-    info = inspect_image(data, MAX_PIXELS)
-    upright = decode_rgb(data)
-
-    assert (info.width, info.height) == upright.size == (40, 60)
-    assert upright.getpixel((20, 10))[0] < 60
-    assert upright.getpixel((20, 50))[0] > 200
-
-
 def test_a_broken_exif_block_does_not_spoil_a_good_picture():
     data = encode(
         picture(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xee" * 40
@@ -170,9 +154,3 @@ def test_pillows_warnings_are_not_printed(tmp_path):
 
     assert "Warning" in loud
     assert quiet == ""
-
-
-def test_decoding_twice_gives_the_same_pixels():
-    data = encode(Image.effect_noise((64, 48), 60).convert("RGB"), "JPEG")
-
-    assert decode_rgb(data).tobytes() == decode_rgb(data).tobytes()

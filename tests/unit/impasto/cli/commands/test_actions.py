@@ -120,12 +120,3 @@ def test_a_job_can_be_submitted_with_deadlines(farm, impasto, tmp_path):
                         ("cancel_after", "3600")):  # fmt: skip
         assert f'name="{name}"\r\n\r\n{value}\r\n' in body
     assert 'name="max_attempts"' not in body
-
-
-def test_watching_an_expired_job_ends(farm, impasto):
-    farm.answers(f"GET {SELF}", Answer(body=job("expired")))
-
-    result = impasto("watch", JOB)
-
-    assert result.exit_code == 3
-    assert "expired" in result.stderr
