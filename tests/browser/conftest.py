@@ -28,6 +28,19 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+OBJECT_URLS = """
+  window.objectUrls = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => {
+    const url = createObjectURL(blob);
+    objectUrls.add(url);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    objectUrls.delete(url);
+    revokeObjectURL(url);
+  };
+"""
 OWN_HOSTS = {"127.0.0.1", "localhost", None}  # `blob:` addresses have none
 
 
@@ -39,8 +52,8 @@ def browser_type_launch_args(request):
     return {"executable_path": path, "args": list(FLAGS)}
 
 
-# The fixtures of pytest-playwright last a session. These end with this folder, since
-# asyncio takes its loop for running until Playwright stops, and other tests need asyncio.
+# The fixtures of pytest-playwright last a session. These end with this folder: asyncio
+# takes its loop for running until Playwright stops, and other tests need asyncio.
 @pytest.fixture(scope="package")
 def playwright(browser_type_launch_args):
     with sync_playwright() as running:
@@ -91,8 +104,8 @@ def browser_context_args(server):
 
 
 @pytest.fixture
-def new_context(request, new_context):
-    """Make contexts whose errors fail the test when it ends.
+def new_context(request, new_context, jobs):
+    """Make contexts whose errors fail the test when it ends, before its jobs are gone.
 
     An error in the console, an exception in a script and a request to another host are
     errors. `@pytest.mark.provokes("422")` allows those of the console with this text.
@@ -130,6 +143,13 @@ def jobs(server, farm):
     jobs = Jobs(server.url, farm)
     yield jobs
     jobs.close()
+
+
+@pytest.fixture
+def object_urls(page):
+    """Count the pictures in memory that the page holds an address of."""
+    page.add_init_script(OBJECT_URLS)
+    return lambda: page.evaluate("objectUrls.size")
 
 
 @pytest.fixture

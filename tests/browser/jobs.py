@@ -1,4 +1,4 @@
-"""Jobs for the tests of the page: submitted over the API, painted by a simulated worker.
+"""Jobs for the tests of the page, submitted over the API, and a simulated worker.
 
 It writes what a worker would write, when a test says so, with pictures that cost
 nothing. So no test waits for one to paint, nor depends on how fast it does.
@@ -7,7 +7,6 @@ nothing. So no test waits for one to paint, nor depends on how fast it does.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import socket
 import threading
@@ -16,45 +15,22 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import httpx2
-from PIL import Image
 
 from shared.db.database import Database
 from shared.errors import Diverged
-from shared.jobs.checkpoints import (
-    NewFrame,
-    add_frame,
-    record_checkpoint,
-    store_loss_history,
-)
+from shared.jobs import checkpoints, lease
 from shared.jobs.claim import Device, claim_job
-from shared.jobs.lease import (
-    JobResult,
-    WrittenBlob,
-    complete_job,
-    fail_job,
-    renew_lease,
-    stop_job,
-)
 from shared.jobs.steering import begin_segments
+from shared.params.style import StyleParams
 from shared.states import Completion, JobState
 from shared.storage import open_storage
-from shared.workers.pace_table import (
-    PaceMeasurement,
-    method_of,
-    record_paces,
-    scale_megapixels,
-)
-from shared.workers.registry import (
-    Registration,
-    deregister_worker,
-    heartbeat_worker,
-    register_worker,
-)
+from shared.workers import registry
+from shared.workers.pace_table import PaceMeasurement, method_of, record_paces
 from tests.support.farm import ROOT, picture
 from tests.support.processes import wait_until
 
 CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
-CONTENT_SIZE = (451, 300)
+SHAPE = 300 / 451  # of that photo
 NAME = "Cat in the style of Strokes"
 PARAMS = {"max_edge": 96, "schedule": [[64, 2000], [96, 2000]]}
 SEEN = 3  # iterations done when a test meets a job that is being painted
@@ -66,33 +42,26 @@ SETUP = "cpu, simulated"
 
 @contextmanager
 def registered_worker(database_url):
-    """Keep the simulated worker alive in the registry."""
+    """Keep the simulated worker alive in the registry, with a pace for estimates."""
     db, ended = Database(database_url), threading.Event()
-    register_worker(
-        db,
-        Registration(
-            DEVICE.worker_id,
-            socket.gethostname(),
-            "simulated",
-            DEVICE.device_class,
-            "A processor",
-            DEVICE.bytes,
-            {},
-            setup=SETUP,
-        ),
-    )
+    place = (socket.gethostname(), "simulated", DEVICE.device_class, "A processor")
+    named = (DEVICE.worker_id, *place, DEVICE.bytes, {})
+    registry.register_worker(db, registry.Registration(*named, setup=SETUP))
+    method = method_of("style", StyleParams().model_dump(mode="json"))
+    record_paces(db, SETUP, method, [PaceMeasurement(0.1, PACE)])
 
     def live():
         while not ended.wait(HEARTBEAT_SECONDS):
-            heartbeat_worker(db, DEVICE.worker_id, None)
+            registry.heartbeat_worker(db, DEVICE.worker_id, None)
 
     heart = threading.Thread(target=live)
     heart.start()
-    yield
-    ended.set()
-    heart.join()
-    deregister_worker(db, DEVICE.worker_id)
-    db.close()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+        db.close()
 
 
 class Jobs:
@@ -103,7 +72,8 @@ class Jobs:
         self.client = httpx2.Client(base_url=url, headers=headers, timeout=60)
         self._db = Database(settings.database_url)
         self._storage = open_storage(settings.storage_url)
-        self._claims, self._progress, self._losses = {}, {}, {}
+        self._claims = {}
+        self._reports = {}  # of progress, by job
 
     def submit(self, **params):
         files = [
@@ -121,6 +91,9 @@ class Jobs:
     def get(self, job_id):
         return self.client.get(f"/v1/jobs/{job_id}").json()
 
+    def act(self, job_id, action):
+        assert self.client.post(f"/v1/jobs/{job_id}/{action}").is_success
+
     def delete(self, job_id):
         assert self.client.delete(f"/v1/jobs/{job_id}").is_success
 
@@ -133,33 +106,19 @@ class Jobs:
 
     def report(self, job_id, iteration):
         """Let it have painted up to an iteration, of which there is no preview yet."""
-        claim, done = self._claims[job_id], iteration
-        stages = claim.params.stages
-        scale = 0
-        while done > stages[scale][1]:
-            done -= stages[scale][1]
-            scale += 1
-        width, height = CONTENT_SIZE
-        edge = stages[scale][0]
-        sizes = scale_megapixels(stages, width, height)
-        loss = 1000 / iteration
-        self._losses.setdefault(job_id, []).append(
-            [iteration, scale, loss, loss / 2, loss / 2, 0.0]
-        )
-        self._progress[job_id] = {
-            "phase": "optimizing",
-            "iteration": iteration,
-            "scale": scale,
-            "scale_iteration": done,
-            "width": edge,
-            "height": round(edge * height / width),
-            "losses": {"total": loss, "content": loss / 2, "style": loss / 2, "tv": 0},
-            "seconds_per_mpx_iteration": PACE,
-            "iteration_seconds": [PACE * size for size in sizes],
-            "deviation": 0.1,
-            "elapsed_seconds": 12.5,
+        stages = self._claims[job_id].params.stages
+        is_larger = iteration > stages[0][1]
+        edge = stages[is_larger][0]
+        done = iteration - is_larger * stages[0][1]
+        losses = {"total": 1000 / iteration, "content": 1.0, "style": 1.0, "tv": 0.0}
+        report = {
+            "phase": "optimizing", "iteration": iteration, "scale": int(is_larger),
+            "scale_iteration": done, "width": edge, "height": round(edge * SHAPE),
+            "losses": losses, "seconds_per_mpx_iteration": PACE, "deviation": 0.1,
+            "iteration_seconds": [0.01] * len(stages), "elapsed_seconds": 12.5,
             "updated_at": time.time(),
-        }
+        }  # fmt: skip
+        self._reports.setdefault(job_id, []).append(report)
         self._renew(job_id)
 
     def paint(self, job_id, iteration):
@@ -174,54 +133,50 @@ class Jobs:
         self.paint(job_id, SEEN)
         return job_id
 
-    def painted(self, **params):
-        job_id = self.painting(**params)
+    def painted(self):
+        job_id = self.painting()
         self.complete(job_id)
         return job_id
 
     def obey(self, job_id):
         """Let the worker do what is asked of the job, as soon as something is."""
         reply = wait_until(lambda: self._asked(job_id))
-        claim, progress = self._claims[job_id], self._progress[job_id]
         if reply.state != JobState.RUNNING:
             self._checkpoint(job_id)
             self._preview(job_id)
-            stop_job(self._db, self._claims.pop(job_id))
+            lease.stop_job(self._db, self._claims.pop(job_id))
         elif reply.finish_requested:
             self._end(job_id, Completion.EARLY)
         else:
-            begin_segments(self._db, claim, progress["iteration"])
+            iteration = self._reports[job_id][-1]["iteration"]
+            begin_segments(self._db, self._claims[job_id], iteration)
 
     def complete(self, job_id):
         """Let it paint all iterations that are left."""
-        claim = self._claims[job_id]
-        self.paint(job_id, sum(count for _, count in claim.params.stages))
-        sizes = scale_megapixels(claim.params.stages, *CONTENT_SIZE)
-        method = method_of(claim.kind, claim.params.model_dump(mode="json"))
-        paces = [PaceMeasurement(size, PACE) for size in sizes]
-        record_paces(self._db, SETUP, method, paces)
+        stages = self._claims[job_id].params.stages
+        self.paint(job_id, sum(count for _, count in stages))
         self._end(job_id, Completion.FULL)
 
     def fail(self, job_id):
         failure = Diverged("no finite loss", hint="lower the style weight")
         failure.retryable = False
-        fail_job(self._db, self._claims.pop(job_id), failure, 1)
+        lease.fail_job(self._db, self._claims.pop(job_id), failure, 1)
 
     def close(self):
         """Delete all jobs, those that the page made, too."""
         for job in self.all():
             if job["finished_at"] is None:
-                self.client.post(f"/v1/jobs/{job['id']}/cancel")
+                self.act(job["id"], "cancel")
                 if job["id"] in self._claims:
-                    stop_job(self._db, self._claims[job["id"]])
+                    lease.stop_job(self._db, self._claims[job["id"]])
             self.delete(job["id"])
         self.client.close()
         self._db.close()
 
     def _renew(self, job_id):
-        progress, claim = self._progress[job_id], self._claims[job_id]
-        return renew_lease(
-            self._db, claim, LEASE_SECONDS, progress["iteration"], progress
+        claim, report = self._claims[job_id], self._reports[job_id][-1]
+        return lease.renew_lease(
+            self._db, claim, LEASE_SECONDS, report["iteration"], report
         )
 
     def _asked(self, job_id):
@@ -230,42 +185,42 @@ class Jobs:
         return reply if is_asked or reply.state != JobState.RUNNING else None
 
     def _preview(self, job_id):
-        claim, progress = self._claims[job_id], self._progress[job_id]
-        store_loss_history(self._db, claim, self._losses[job_id])
-        iteration = progress["iteration"]
-        blob = self._store(claim, f"frame-{iteration}.jpg", self._draw(job_id, "JPEG"))
-        place = (progress["scale"], progress["width"], progress["height"])
-        frame = NewFrame(iteration, *place, progress["losses"], blob.key, blob.key)
-        add_frame(self._db, claim, frame)
+        claim, reports = self._claims[job_id], self._reports[job_id]
+        points = [
+            [each["iteration"], each["scale"], *each["losses"].values()]
+            for each in reports
+        ]
+        checkpoints.store_loss_history(self._db, claim, points)
+        last, blob = reports[-1], self._store_picture(job_id, "frame")
+        names = ("iteration", "scale", "width", "height", "losses")
+        frame = [last[name] for name in names]
+        new_frame = checkpoints.NewFrame(*frame, blob.key, blob.key)
+        checkpoints.add_frame(self._db, claim, new_frame)
 
-    def _draw(self, job_id, kind):
-        """A picture of the present size, another one for each iteration."""
-        progress, drawn = self._progress[job_id], io.BytesIO()
-        size = (progress["width"], progress["height"])
-        Image.open(io.BytesIO(picture(progress["iteration"], size))).save(drawn, kind)
-        return drawn.getvalue()
+    def _store_picture(self, job_id, kind):
+        """Store another picture for each iteration, of its size."""
+        last = self._reports[job_id][-1]
+        data = picture(last["iteration"], (last["width"], last["height"]))
+        return self._store(job_id, f"{kind}-{last['iteration']}.png", data)
+
+    def _store(self, job_id, name, data):
+        key = f"{job_id}/{self._claims[job_id].key_stem}-{name}"
+        self._storage.put(key, data)
+        return lease.WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
 
     def _checkpoint(self, job_id):
-        claim, iteration = self._claims[job_id], self._progress[job_id]["iteration"]
-        blob = self._store(claim, f"checkpoint-{iteration}", b"a snapshot")
-        record_checkpoint(self._db, claim, iteration, blob, 1)
-
-    def _store(self, claim, name, data):
-        key = f"{claim.job_id}/{claim.key_stem}-{name}"
-        self._storage.put(key, data)
-        return WrittenBlob(key, hashlib.sha256(data).hexdigest(), len(data))
+        claim, iteration = self._claims[job_id], self._reports[job_id][-1]["iteration"]
+        blob = self._store(job_id, f"checkpoint-{iteration}", b"a snapshot")
+        checkpoints.record_checkpoint(self._db, claim, iteration, blob, 1)
 
     def _end(self, job_id, completion):
         self._checkpoint(job_id)
-        claim, progress = self._claims.pop(job_id), self._progress[job_id]
-        blob = self._store(claim, "result.png", self._draw(job_id, "PNG"))
-        result = JobResult(
-            blob,
-            progress["width"],
-            progress["height"],
+        blob, last = self._store_picture(job_id, "result"), self._reports[job_id][-1]
+        result = lease.JobResult(
+            *(blob, last["width"], last["height"]),
             exact=True,
-            iterations=progress["iteration"],
+            iterations=last["iteration"],
             completion=completion,
-            progress=progress,
+            progress=last,
         )
-        complete_job(self._db, claim, result)
+        lease.complete_job(self._db, self._claims.pop(job_id), result)

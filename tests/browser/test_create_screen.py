@@ -191,15 +191,6 @@ def test_a_picture_that_the_browser_cannot_show_is_taken_and_says_so(form, tmp_p
     expect_shown(form.locator("#estimate"), "fits")  # the server read it
 
 
-def test_a_shipped_photo_and_painting_are_a_click_away(form):
-    form.get_by_role("button", name="Cat").click()
-    form.get_by_role("button", name="Mosaic").click()
-
-    expect(photo_well(form).locator("img")).to_be_visible()
-    expect(style_wells(form).locator("img")).to_be_visible()
-    expect_shown(form.locator("#estimate"), "512 \u00d7 341 px, fits")
-
-
 IS_LONG = "delay >= 60_000"  # between two estimates although nothing was chosen
 
 
@@ -212,8 +203,7 @@ def change_timers(page, condition, milliseconds):
     )
 
 
-def test_the_estimate_follows_the_choices(page, jobs):
-    jobs.painted()  # so that the pace is known
+def test_the_estimate_follows_the_choices(page):
     change_timers(page, IS_LONG, 10**9)
     page.goto("/")
     choose_both(page)
@@ -442,13 +432,14 @@ def test_a_picture_chosen_while_the_server_is_away_is_sent_when_it_is_back(form)
     expect_shown(form.locator("#estimate"), "fits")
 
 
-def test_the_form_can_be_filled_with_the_keyboard_alone(form):
+def test_samples_and_the_keyboard_alone_fill_the_form(form):
     form.get_by_role("button", name="Cat").focus()
     form.keyboard.press("Enter")
     expect(photo_well(form).locator("img")).to_be_visible()
     form.get_by_role("button", name="Mosaic").focus()
     form.keyboard.press("Space")
     expect(style_wells(form).locator("img")).to_be_visible()
+    expect_shown(form.locator("#estimate"), "512 \u00d7 341 px, fits")
     style_wells(form).get_by_role("button", name="Remove the painting").focus()
     form.keyboard.press("Enter")
 

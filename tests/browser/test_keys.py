@@ -75,7 +75,9 @@ def test_a_session_follows_its_jobs_by_its_cookie(page, jobs, key):
     assert "authorization" not in headers
 
 
-def test_after_logging_out_nothing_of_the_session_is_on_the_page(page, farm, jobs, key):
+def test_after_logging_out_nothing_of_the_session_is_on_the_page(
+    page, farm, jobs, key, object_urls
+):
     jobs.submit()
     page.goto("/")
     log_in(page, key)
@@ -89,6 +91,7 @@ def test_after_logging_out_nothing_of_the_session_is_on_the_page(page, farm, job
     expect(page.locator("#key-form")).to_be_visible()
     expect(page.locator("#recent")).to_be_hidden()
     expect(cards(page)).to_have_count(0)
+    assert object_urls() == 0
     log_in(page, make_key(farm))
     expect(page.get_by_text("Your pictures will gather here")).to_be_visible()
     expect(cards(page)).to_have_count(0)
