@@ -26,11 +26,10 @@ from shared.states import Completion, JobState
 from shared.storage import open_storage
 from shared.workers import registry
 from shared.workers.pace_table import PaceMeasurement, method_of, record_paces
-from tests.support.farm import ROOT, picture
+from tests.support.farm import picture
 from tests.support.processes import wait_until
 
-CONTENT, STYLE = ROOT / "samples" / "chelsea.jpg", ROOT / "samples" / "strokes.jpg"
-SHAPE = 300 / 451  # of that photo
+PHOTO_PX = (60, 90)  # another shape than the page has before it knows one
 NAME = "Cat in the style of Strokes"
 PARAMS = {"max_edge": 96, "schedule": [[64, 2000], [96, 2000]]}
 SEEN = 3  # iterations done when a test meets a job that is being painted
@@ -77,8 +76,8 @@ class Jobs:
 
     def submit(self, **params):
         files = [
-            ("content", (CONTENT.name, CONTENT.read_bytes())),
-            ("style", (STYLE.name, STYLE.read_bytes())),
+            ("content", ("cat.png", picture(1, PHOTO_PX))),
+            ("style", ("strokes.png", picture(2))),
         ]
         form = {"params": json.dumps(PARAMS | params), "name": NAME}
         response = self.client.post("/v1/jobs", files=files, data=form)
@@ -108,12 +107,13 @@ class Jobs:
         """Let it have painted up to an iteration, of which there is no preview yet."""
         stages = self._claims[job_id].params.stages
         is_larger = iteration > stages[0][1]
-        edge = stages[is_larger][0]
+        height = stages[is_larger][0]
+        width = round(height * PHOTO_PX[0] / PHOTO_PX[1])
         done = iteration - is_larger * stages[0][1]
         losses = {"total": 1000 / iteration, "content": 1.0, "style": 1.0, "tv": 0.0}
         report = {
             "phase": "optimizing", "iteration": iteration, "scale": int(is_larger),
-            "scale_iteration": done, "width": edge, "height": round(edge * SHAPE),
+            "scale_iteration": done, "width": width, "height": height,
             "losses": losses, "seconds_per_mpx_iteration": PACE, "deviation": 0.1,
             "iteration_seconds": [0.01] * len(stages), "elapsed_seconds": 12.5,
             "updated_at": time.time(),

@@ -73,7 +73,7 @@ def test_a_finished_job_shows_its_result_and_names_its_file_by_its_pictures(page
     expect(page.locator("#compare")).to_be_visible()
     expect_on_stage(page, f"/v1/jobs/{job_id}/result")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download 96 \u00d7 ").click()
+        page.get_by_role("link", name="Download 64 \u00d7 96 px").click()
     assert download.value.suggested_filename == "Cat-in-the-style-of-Strokes.png"
 
 
@@ -306,14 +306,13 @@ def test_a_question_ends_with_the_screen_of_its_job(page, jobs):
 
 
 @pytest.mark.provokes("ERR_FAILED")
-def test_a_result_that_fails_to_load_once_is_shown_all_the_same(page, jobs):
-    job_id = jobs.painted()
-    page.route(f"**/v1/jobs/{job_id}/result", lambda route: route.abort(), times=1)
+def test_a_picture_that_fails_to_load_once_is_shown_though_no_news_follow(page, jobs):
+    job_id = jobs.painting()
+    page.route("**/frames/latest", lambda route: route.abort(), times=1)
 
     open_job(page, job_id)
 
-    expect_on_stage(page, f"/v1/jobs/{job_id}/result")
-    expect(page.locator("#compare")).to_be_visible()
+    expect_on_stage(page, f"/v1/jobs/{job_id}/frames/{SEEN}")
 
 
 @pytest.mark.provokes("404")
@@ -334,7 +333,7 @@ def test_finish_says_the_size_and_can_go_on_to_the_full_one(page, jobs):
 
     dialog = page.get_by_role("dialog", name="Which size do you want?")
     expect(dialog).to_contain_text(
-        "64 \u00d7 43 px so far. Its full size is about 96 \u00d7 "
+        "43 \u00d7 64 px so far. Its full size is about 65 \u00d7 "
     )
     expect(dialog).to_contain_text("10 instead of 50 iterations")
     dialog.get_by_role("button", name="Finish at full size").click()
@@ -350,14 +349,14 @@ def test_a_picture_that_was_saved_small_can_go_on_to_its_full_size(page, jobs):
     open_job(page, job_id)
 
     button(page, "Finish now…").click()
-    page.get_by_role("button", name="Save at 64 \u00d7 43 px").click()
+    page.get_by_role("button", name="Save at 43 \u00d7 64 px").click()
     jobs.obey(job_id)
 
     expect(page.locator("#job-state")).to_have_text("Finished")
     assert focused(page) == "job-title"
     ended = f"ended early at {SEEN} of {with_spaces(4000)}"
     expect(row(page, "Iterations")).to_have_text(ended)
-    expect(row(page, "Size")).to_have_text("64 \u00d7 43 px")
+    expect(row(page, "Size")).to_have_text("43 \u00d7 64 px")
     button(page, "Continue to full size").click()
     page.wait_for_url(lambda url: job_id not in url)
     child = jobs.get(page.url.rpartition("/")[2])
@@ -480,7 +479,7 @@ def test_after_an_outage_the_page_catches_up_and_meanwhile_says_so(page, jobs):
     # Chromium keeps a stream that is open: this one ends as with the server.
     jobs.act(job_id, "pause")
     jobs.obey(job_id)
-    expect(page.locator("#offline")).to_contain_text("The server cannot be reached")
+    expect(page.get_by_text("The server cannot be reached")).to_be_visible()
     pause = page.locator("#pause")
     expect(pause).to_have_attribute("aria-disabled", "true")
     pause.dispatch_event("click")

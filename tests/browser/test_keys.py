@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from shared.auth.api_keys import NewKey, issue_key
 from shared.db.database import Database
 from tests.browser.conftest import serve
-from tests.browser.jobs import CONTENT, Jobs
+from tests.browser.jobs import Jobs
+from tests.support.farm import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_after_logging_out_nothing_of_the_session_is_on_the_page(
     log_in(page, key)
     expect(cards(page)).to_have_count(1)
     photo = page.locator("[data-well=content]")
-    photo.locator("input[type=file]").set_input_files(CONTENT)
+    photo.locator("input[type=file]").set_input_files(ROOT / "samples" / "chelsea.jpg")
     expect(photo.locator("img")).to_be_visible()
 
     page.get_by_role("button", name="Log out").click()
