@@ -1,1 +1,1 @@
-"""The page in a real browser, Debian's Chromium, on a real farm."""
+"""The page in a real browser with a real API, and in most tests a simulated worker."""

