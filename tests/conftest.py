@@ -53,6 +53,14 @@ def missing(request, part, why):
 
 
 @pytest.fixture(autouse=True)
+def _usual_umask():
+    """Each test begins with it: entry points of ours, called in a test, set another."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def _devices_where_they_are_needed(request):
     wanted = {"cuda", "gpu"} & {marker.name for marker in request.node.iter_markers()}
     if not wanted:
@@ -137,10 +145,37 @@ def database_url(request):
     return request.getfixturevalue(f"{request.param}_url")
 
 
+class KnownDatabases:
+    """Databases by address, so that no test compiles the queries of another again.
+
+    The file of SQLite is reached by a link, which has the same name in each test.
+    """
+
+    def __init__(self, link):
+        self.link, self.clock, self._known = link, None, {}
+
+    def open(self, url, folder, clock):
+        self.clock = clock
+        self.link.unlink(missing_ok=True)
+        self.link.symlink_to(folder)
+        url = url.replace(f"sqlite:///{folder}/", f"sqlite:///{self.link}/")
+        if url not in self._known:
+            self._known[url] = Database(url, self._time, fresh_seconds=0)
+        return self._known[url]
+
+    def _time(self):
+        return self.clock.time()
+
+
+@pytest.fixture(scope="session")
+def _known_databases(tmp_path_factory):
+    return KnownDatabases(tmp_path_factory.mktemp("db") / "here")
+
+
 @pytest.fixture
-def db(database_url, clock):
+def db(database_url, clock, tmp_path, _known_databases):
     """A migrated database whose time is the test's."""
-    database = Database(database_url, clock, fresh_seconds=0)
+    database = _known_databases.open(database_url, tmp_path, clock)
     yield database
     database.close()
 

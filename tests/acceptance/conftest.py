@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.acceptance.farm import Farm
@@ -9,17 +11,20 @@ from tests.acceptance.farm import Farm
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory, weights_dir):
-    """A running farm: tests find jobs and pictures of others in it."""
-    home = tmp_path_factory.mktemp("farm") / "home"  # which it makes itself
+    """A running farm: tests find jobs and pictures of others in it.
+
+    Its folder was there before, and other users can look into it.
+    """
+    home = tmp_path_factory.mktemp("farm") / "home"
+    home.mkdir()
+    home.chmod(0o755)
     farm = Farm(home, weights_dir)
     farm.up()
     yield farm
-    farm.close()
+    farm.end(signal.SIGKILL)
 
 
 @pytest.fixture
 def farm(tmp_path, weights_dir):
-    """A farm of the test's own, not yet started."""
-    farm = Farm(tmp_path / "home", weights_dir)
-    yield farm
-    farm.close()
+    """A farm of the test's own that nobody starts."""
+    return Farm(tmp_path / "home", weights_dir)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -35,6 +35,7 @@ class Farm:
             "IMPASTO_HEARTBEAT_SECONDS": "0.5",
             "IMPASTO_RESCUE_SECONDS": "0.5",
             "IMPASTO_CHECKPOINT_SECONDS": "0.2",
+            "IMPASTO_WORKER_THREADS": "1",  # others run beside it
         }
         self.home, self.log, self.process = home, home.with_name("log"), None
 
@@ -91,11 +92,20 @@ class Farm:
 
         return wait_until(found)
 
+    def open_to_others(self):
+        """Names of what other users can reach; what just went away counts as shut."""
+        found = []
+        for path in [self.home, *self.home.rglob("*")]:
+            with suppress(FileNotFoundError):
+                if path.lstat().st_mode & 0o077:
+                    found.append(path.name)
+        return found
+
     def family(self):
         """Every process of the stack."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def end(self, number=signal.SIGTERM):
+    def end(self, number):
         """Send a signal to the farm; no process may outlive it."""
         family = self.family()
         assert len(family) >= 4
@@ -103,7 +113,3 @@ class Farm:
         self.process.wait(PATIENCE_SECONDS)
         _gone, alive = psutil.wait_procs(family, PATIENCE_SECONDS)
         assert not alive
-
-    def close(self):
-        if self.process is not None and self.process.poll() is None:
-            self.end()

@@ -26,6 +26,7 @@ from shared.jobs.lease import complete_job
 from shared.jobs.submit import NewJob, NewJobInput, submit_job
 from shared.params.style import StyleParams
 from tests.support.concurrency import both
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import LIMITS, claim, result, submit
 
 OWNER = "own_a"
@@ -46,6 +47,7 @@ def use(db, asset_id):
     return submit_job(db, NewJob(OWNER, StyleParams(), inputs), LIMITS).job_id
 
 
+@ON_BOTH
 def test_of_many_uploads_of_a_picture_one_is_kept(db):
     ensure_owner(db, OWNER)
 
@@ -59,7 +61,8 @@ def test_of_many_uploads_of_a_picture_one_is_kept(db):
     assert [kept.is_new for kept in said].count(True) == 1
 
 
-@pytest.mark.parametrize("_round", range(5))
+@ON_BOTH
+@pytest.mark.parametrize("_round", range(3))
 def test_of_many_uploads_at_once_every_wish_counts(db, _round):
     ensure_owner(db, OWNER)
     wishes = [AssetOptions(expires_in_seconds=60.0)] * 4
@@ -76,7 +79,8 @@ def test_of_many_uploads_at_once_every_wish_counts(db, _round):
     assert (kept.purpose, kept.expires_at) == (Purpose.STYLE, None)
 
 
-@pytest.mark.parametrize("_round", range(5))
+@ON_BOTH
+@pytest.mark.parametrize("_round", range(3))
 def test_a_picture_is_used_or_deleted_never_both(db, asset_id, _round):
     used, deleted = both(
         lambda: use(db, asset_id), lambda: remove_asset(db, OWNER, asset_id)
@@ -134,6 +138,7 @@ def test_a_fork_and_the_deletion_of_its_parents_picture_do_not_meet(db):
         remove_asset(db, OWNER, asset_id)
 
 
+@ON_BOTH
 def test_two_equal_submits_at_once_make_one_job_if_they_want(db, asset_id):
     inputs = (NewJobInput("content", 0, asset_id), NewJobInput("style", 0, asset_id))
     new = NewJob(

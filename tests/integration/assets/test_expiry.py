@@ -19,6 +19,7 @@ from shared.params.style import StyleParams
 from shared.settings import Settings
 from shared.storage import open_storage
 from tests.support.concurrency import both
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import LIMITS
 
 OWNER, KEY = "own_a", "assets/ab-1"
@@ -47,6 +48,7 @@ def key_of(db, asset_id):
         return session.get(Asset, asset_id).key
 
 
+@ON_BOTH
 def test_a_picture_goes_when_its_time_is_over_and_not_before(db, clock, send):
     asset_id = send(60)
     clock.advance(59)
@@ -99,7 +101,8 @@ def test_sent_again_after_it_went_it_has_a_blob_of_its_own(db, clock, send):
     assert key_of(db, asset_id) == "assets/ab-2"
 
 
-@pytest.mark.parametrize("_round", range(5))
+@ON_BOTH
+@pytest.mark.parametrize("_round", range(3))
 def test_a_picture_is_used_or_goes_never_both(db, clock, send, _round):
     asset_id = send(60)
     clock.advance(61)
@@ -112,6 +115,7 @@ def test_a_picture_is_used_or_goes_never_both(db, clock, send, _round):
         assert (gone, key_of(db, asset_id)) == ([], KEY)
 
 
+@ON_BOTH
 def test_a_picture_of_a_job_that_is_just_being_made_does_not_go(db, clock, send):
     inputs, gone = [NewJobInput("content", 0, send(60))], []
     clock.advance(61)

@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
+from shared.commands.migrate import main
 from shared.db import migrate as migrations
 from shared.db.migrate import is_current, migrate
 from shared.db.models.jobs import Job
@@ -27,14 +28,17 @@ def database_url(request):
     return request.getfixturevalue(f"{request.param}_url")
 
 
-def check(url, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "shared.commands.migrate", *words],
-        env={"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def check(monkeypatch, capsys):
+    """Runs the command on a database; its exit code and what it says."""
+
+    def run(url, *words):
+        monkeypatch.setenv("IMPASTO_DATABASE_URL", url)
+        monkeypatch.setattr(sys, "argv", ["migrate", *words])
+        code = main()
+        return code, capsys.readouterr().err
+
+    return run
 
 
 def test_a_migrated_database_is_what_the_models_say(database_url):
@@ -53,14 +57,14 @@ def test_migrating_twice_changes_nothing(database_url):
     assert is_current(database_url)
 
 
-def test_the_check_says_what_is_pending_and_changes_nothing(tmp_path):
+def test_the_check_says_what_is_pending_and_changes_nothing(check, tmp_path):
     path = tmp_path / "new" / "impasto.sqlite"
     url = f"sqlite:///{path}"
 
-    assert check(url, "--check").returncode == 3
+    assert check(url, "--check") == (3, "")
     assert not path.exists()
-    assert check(url).returncode == 0
-    assert check(url, "--check").returncode == 0
+    assert check(url) == (0, "")
+    assert check(url, "--check") == (0, "")
 
 
 def test_two_processes_may_migrate_at_once(postgresql):
@@ -68,14 +72,14 @@ def test_two_processes_may_migrate_at_once(postgresql):
     command = [sys.executable, "-m", "shared.commands.migrate"]
     environment = {"IMPASTO_DATABASE_URL": url, "HOME": "/nonexistent"}
 
-    racing = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    racing = [subprocess.Popen(command, env=environment) for _ in range(2)]
 
-    assert [process.wait(PATIENCE_SECONDS) for process in racing] == [0, 0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in racing] == [0, 0]
     assert is_current(url)
 
 
 def test_a_migration_killed_at_any_moment_can_be_done_again(tmp_path):
-    for milliseconds in range(0, 200, 40):
+    for milliseconds in range(0, 240, 80):
         path = tmp_path / f"{milliseconds}.sqlite"
         url = f"sqlite:///{path}"
         process = subprocess.Popen(
@@ -92,13 +96,13 @@ def test_a_migration_killed_at_any_moment_can_be_done_again(tmp_path):
         assert is_current(url)
 
 
-def test_a_database_out_of_reach_is_told_in_one_line():
+def test_a_database_out_of_reach_is_told_as_such(check):
     url = "postgresql+psycopg://nobody@/none?host=/nonexistent"
 
-    done = check(url)
+    code, said = check(url)
 
-    assert done.returncode == 1
-    assert done.stderr.startswith("migrate: database: ")
+    assert code == 1
+    assert said.startswith("migrate: database: ")
     with pytest.raises(DatabaseUnavailable):
         is_current(url)
 
@@ -171,15 +175,17 @@ def table_names(url):
 
 
 @pytest.mark.parametrize("words", [(), ("--check",)])
-def test_a_file_of_an_unknown_revision_is_refused_with_what_to_do(tmp_path, words):
+def test_a_file_of_an_unknown_revision_is_refused_with_what_to_do(
+    check, tmp_path, words
+):
     path = tmp_path / "impasto.sqlite"
     url = f"sqlite:///{path}"
     set_revision(url, "0011")
 
-    done = check(url, *words)
+    code, said = check(url, *words)
 
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    assert code == 1
+    assert said.splitlines() == [
         (
             f"migrate: the database {path} is of revision '0011', which this version "
             "of Impasto does not know"
@@ -190,18 +196,17 @@ def test_a_file_of_an_unknown_revision_is_refused_with_what_to_do(tmp_path, word
 
 
 def test_a_server_s_database_of_an_unknown_revision_is_named_without_password(
-    postgresql,
+    check, postgresql
 ):
     name = postgresql.create_database()
     url = postgresql.url(name).replace("impasto@", "impasto:s3cret@")
     set_revision(url, "0011")
 
-    done = check(f"{url}&password=s3cret")
+    code, said = check(f"{url}&password=s3cret")
 
-    assert done.returncode == 1
-    assert f"/{name}?host=" in done.stderr
-    assert "s3cret" not in done.stderr
-    assert "Traceback" not in done.stderr
+    assert code == 1
+    assert f"/{name}?host=" in said
+    assert "s3cret" not in said
     assert table_names(url) == ["alembic_version"]
 
 

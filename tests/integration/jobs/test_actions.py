@@ -9,7 +9,6 @@ from shared.jobs.actions import finish, pause, resume
 from shared.jobs.lease import (
     complete_job,
     fail_job,
-    postpone_job,
     release_job,
     renew_lease,
     stop_job,
@@ -64,51 +63,6 @@ def test_a_resumed_job_has_its_old_place_in_line(db, clock):
     assert claim(db).job_id == first
 
 
-def test_a_job_resumed_before_its_worker_obeyed_just_goes_on(db):
-    job_id = submit(db)
-    claimed = claim(db)
-    pause(db, OWNER, job_id)
-
-    assert resume(db, OWNER, job_id).state == JobState.RUNNING
-
-    assert renew_lease(db, claimed, LEASE, 1, {}).state == JobState.RUNNING
-
-
-def test_a_job_resumed_while_its_worker_lets_go_waits_for_the_next(db):
-    job_id = submit(db)
-    claimed = claim(db)
-    pause(db, OWNER, job_id)
-    resume(db, OWNER, job_id)
-
-    assert stop_job(db, claimed) == JobState.QUEUED
-
-    assert claim(db, "b").job_id == job_id
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        release_job,
-        lambda db, claimed: fail_job(db, claimed, BROKEN, 10),
-        lambda db, claimed: postpone_job(db, claimed, BROKEN, 10),
-    ],
-)
-def test_a_pausing_job_is_paused_however_its_worker_ends(db, end):
-    job_id = submit(db)
-    claimed = claim(db)
-    pause(db, OWNER, job_id)
-
-    assert end(db, claimed) == JobState.PAUSED
-
-
-def test_a_pausing_job_whose_worker_died_is_paused(db, clock):
-    job_id = submit(db)
-    claim(db)
-    pause(db, OWNER, job_id)
-
-    assert lose(db, clock) == [(job_id, JobState.PAUSED)]
-
-
 def test_a_job_that_failed_while_pausing_keeps_its_error(db):
     job_id = submit(db)
     claimed = claim(db)
@@ -116,14 +70,6 @@ def test_a_job_that_failed_while_pausing_keeps_its_error(db):
     fail_job(db, claimed, BROKEN, 10)
 
     assert row(db, job_id).error_code == "engine-error"
-
-
-def test_a_pausing_job_that_is_done_has_succeeded(db):
-    job_id = submit(db)
-    claimed = claim(db)
-    pause(db, OWNER, job_id)
-
-    assert complete_job(db, claimed, result(claimed)) == JobState.SUCCEEDED
 
 
 def test_finishing_tells_the_worker_and_the_row_says_how_far_it_came(db):
@@ -162,16 +108,6 @@ def test_a_waiting_job_that_backs_off_is_finished_at_once(db):
     finish(db, OWNER, job_id)
 
     assert claim(db, "b").job_id == job_id
-
-
-def test_a_paused_job_that_shall_finish_goes_back_in_line(db):
-    job_id = submit(db)
-    claimed = claim(db)
-    checkpoint(db, claimed, 5)
-    pause(db, OWNER, job_id)
-    stop_job(db, claimed)
-
-    assert finish(db, OWNER, job_id).state == JobState.QUEUED
 
 
 def test_finish_wins_over_pause_whoever_comes_first(db):

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import InvalidState, JobNotFound
 from shared.jobs.actions import cancel
-from shared.jobs.lease import complete_job, fail_job, release_job, renew_lease, stop_job
+from shared.jobs.lease import complete_job, fail_job, renew_lease
 from shared.queries.jobs import get_job
 from shared.states import JobState
 from tests.support.job_rows import (
@@ -14,7 +14,6 @@ from tests.support.job_rows import (
     LEASE,
     claim,
     events,
-    lose,
     owner,
     result,
     row,
@@ -35,8 +34,6 @@ def test_canceling_a_queued_job_ends_it_at_once(db):
 @pytest.mark.parametrize(
     "end",
     [
-        stop_job,
-        release_job,
         lambda db, claimed: fail_job(db, claimed, BROKEN, 10),
         lambda db, claimed: complete_job(db, claimed, result(claimed)),
     ],
@@ -52,14 +49,6 @@ def test_a_canceled_running_job_ends_canceled_however_it_ends(db, end):
     job = row(db, job_id)
     assert (job.result_key, job.error_code) == (None, None)
     assert (owner(db).queued, owner(db).running) == (0, 0)
-
-
-def test_a_canceling_job_whose_worker_died_ends_canceled(db, clock):
-    job_id = submit(db)
-    claim(db)
-    cancel(db, "own_a", job_id)
-
-    assert lose(db, clock) == [(job_id, JobState.CANCELED)]
 
 
 def test_canceling_twice_is_one_event(db):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from sqlalchemy import select
 
 from shared.db.models.jobs import Frame
+from shared.jobs import checkpoints as limits
 from shared.jobs.checkpoints import (
     NewFrame,
     add_frame,
@@ -107,18 +108,19 @@ def test_checkpoints_of_every_so_many_iterations_are_kept_for_forks(db):
     assert [one.iteration for one in checkpoints(db, job_id)] == [20, 40, 60, 65]
 
 
-def test_previews_are_thinned_evenly_when_there_are_too_many(db):
+def test_previews_are_thinned_evenly_when_there_are_too_many(db, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_FRAMES", 20)
     submit(db)
     claimed = claim(db)
     dropped = []
-    for number in range(1, 502):
+    for number in range(1, 52):
         frame = NewFrame(number, 0, 8, 8, {}, f"k{number}", f"t{number}")
         dropped += add_frame(db, claimed, frame)
 
     with db.read() as session:
         kept = sorted(session.scalars(select(Frame.iteration)))
-    assert len(kept) == 200
-    assert len(dropped) == 2 * 301
-    assert (kept[0], kept[-1]) == (1, 501)
+    assert len(kept) == 20
+    assert len(dropped) == 2 * 31
+    assert (kept[0], kept[-1]) == (1, 51)
     assert max(after - before for before, after in pairwise(kept)) <= 5
-    assert read_latest_frame(db, claimed.job_id).iteration == 501
+    assert read_latest_frame(db, claimed.job_id).iteration == 51

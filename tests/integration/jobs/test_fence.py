@@ -15,6 +15,7 @@ from shared.jobs.checkpoints import (
     add_frame,
     add_warning,
     discard_newer_checkpoints,
+    store_loss_history,
 )
 from shared.jobs.lease import (
     complete_job,
@@ -63,6 +64,9 @@ STALE_WRITES = {
     "smaller": lambda db, claimed: retry_with_smaller_params(
         db, claimed, StyleParams(max_edge=64)
     ),
+    "losses": lambda db, claimed: store_loss_history(
+        db, claimed, [[1, 0, 1.0, 1.0, 1.0, 1.0]]
+    ),
     "warn": lambda db, claimed: add_warning(db, claimed, "x", "y"),
     "frame": lambda db, claimed: add_frame(
         db, claimed, NewFrame(1, 0, 8, 8, {}, "k", "t")
@@ -99,18 +103,6 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(db, clock, successor):
         asked[successor](db, "own_a", job_id)
 
     assert accepted_writes(db, stale) == []
-
-
-def test_the_fence_grows_at_each_claim_and_at_each_rescue(db, clock):
-    job_id = submit(db)
-    fences = [row(db, job_id).fence]
-    for nonce in ("a", "b"):
-        claim(db, nonce)
-        fences.append(row(db, job_id).fence)
-        lose(db, clock)
-        fences.append(row(db, job_id).fence)
-
-    assert fences == [0, 1, 2, 3, 4]
 
 
 LETTING_GO = {

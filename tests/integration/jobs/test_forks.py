@@ -18,7 +18,7 @@ from shared.jobs.steering import JobChange, begin_segments, update_job
 from shared.jobs.submit import SubmissionLimits
 from shared.params.segments import Changes
 from shared.queries.jobs import read_job_events
-from shared.states import JobState
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import (
     HOPELESS,
     LIMITS,
@@ -53,6 +53,7 @@ def parent(db):
     return job_id
 
 
+@ON_BOTH
 def test_a_fork_goes_on_from_a_checkpoint_in_its_own_way(db, parent):
     before = columns(row(db, parent))
 
@@ -87,13 +88,6 @@ def test_a_fork_needs_a_checkpoint_there_and_is_told_where_there_are_some(db, pa
         fork(db, parent, 12)
 
     assert refused.value.members == {"checkpoints": [10, 20]}
-
-
-def test_a_running_job_can_be_forked(db):
-    job_id = submit(db)
-    checkpoint(db, claim(db), 7)
-
-    assert row(db, fork(db, job_id, 7)).state == JobState.QUEUED
 
 
 def test_an_extension_adds_to_the_last_scale_and_keeps_every_segment(db, parent):
@@ -160,13 +154,7 @@ def test_what_the_janitor_is_about_to_drop_is_not_extended(postgresql_url):
     db.close()
 
 
-def test_only_what_succeeded_is_extended(db):
-    job_id = submit(db)
-
-    with pytest.raises(InvalidState):
-        extend(db, OWNER, job_id, 10, LIMITS)
-
-
+@ON_BOTH
 def test_a_retry_goes_on_from_the_last_checkpoint_or_from_the_start(db):
     job_id = submit(db)
     claimed = claim(db)

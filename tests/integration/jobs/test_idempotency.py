@@ -37,6 +37,7 @@ from shared.params.style import StyleParams
 from shared.queries.listing import query_jobs
 from shared.settings import Settings
 from shared.storage import open_storage
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import LIMITS
 
 OWNER = "own_a"
@@ -60,6 +61,7 @@ def _owner(db):
     ensure_owner(db, OWNER)
 
 
+@ON_BOTH
 def test_the_first_holds_and_the_others_wait_for_its_answer(db):
     once = hold(db)
     with pytest.raises(IdempotencyInProgress):
@@ -90,6 +92,7 @@ def test_what_made_a_job_is_not_forgotten(db, clock):
     assert (found.job_id, found.status) == (job_id, None)
 
 
+@ON_BOTH
 def test_whoever_was_overtaken_makes_no_job(db, clock):
     slow = hold(db)
     clock.advance(HOLD_SECONDS + 1)
@@ -107,6 +110,7 @@ def test_whoever_was_overtaken_makes_no_job(db, clock):
     assert hold(db).job_id == made
 
 
+@ON_BOTH
 def test_many_at_once_have_one_holder(db, clock):
     found, start = [], threading.Barrier(12)
 
@@ -130,6 +134,7 @@ def test_many_at_once_have_one_holder(db, clock):
     assert len([one for one in found if one is not None]) == 1
 
 
+@ON_BOTH
 def test_keys_survive_on_both_databases(db, clock):
     key, token = issue_key(
         db,
@@ -150,6 +155,7 @@ def test_keys_survive_on_both_databases(db, clock):
     assert query_keys(db) == []
 
 
+@ON_BOTH
 def test_a_key_ends_with_the_one_that_made_it_on_both_databases(db, clock):
     maker, _ = issue_key(db, NewKey("n", OWNER, expires_in_seconds=60))
     clock.advance(10)

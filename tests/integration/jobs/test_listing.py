@@ -14,9 +14,11 @@ from shared.queries.details import load_details
 from shared.queries.listing import query_jobs
 from shared.queries.queue import read_queue_state
 from shared.workers.registry import Registration, register_worker
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import claim, row, submit
 
 
+@ON_BOTH
 def test_jobs_are_listed_newest_first_page_by_page(db, clock):
     made = []
     for _ in range(5):
@@ -45,6 +47,7 @@ def test_the_queue_position_counts_the_jobs_ahead(db, clock):
     assert load_details(db, page[2:], with_queue=True).jobs_ahead == {ids[2]: 2}
 
 
+@ON_BOTH
 @pytest.mark.parametrize("shown", [1, 2, 6])
 def test_places_behind_those_that_are_played_are_counted_by_the_database(
     db, clock, monkeypatch, shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.jobs.lease import complete_job
 from shared.jobs.submit import select_reusable_job
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import claim, result, submit
 
 OWNER = "own_a"
@@ -14,6 +15,7 @@ def found(db, digest, reuse="finished_or_active"):
         return select_reusable_job(session, OWNER, digest, reuse)
 
 
+@ON_BOTH
 def test_one_that_is_done_is_taken_before_a_newer_one_that_waits(db, clock):
     old, done = (submit(db, params_digest="d") for _ in range(2))
     for job_id in (old, done):
@@ -28,6 +30,7 @@ def test_one_that_is_done_is_taken_before_a_newer_one_that_waits(db, clock):
     assert found(db, "d") != waits
 
 
+@ON_BOTH
 def test_of_those_that_wait_the_newest_is_taken(db, clock):
     submit(db, params_digest="d")
     clock.advance(1)

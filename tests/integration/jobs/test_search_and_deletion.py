@@ -11,7 +11,6 @@ from shared.jobs.actions import cancel
 from shared.jobs.checkpoints import (
     NewFrame,
     add_frame,
-    read_loss_history,
     store_loss_history,
 )
 from shared.jobs.deletion import purge_job
@@ -20,7 +19,15 @@ from shared.jobs.lease import complete_job
 from shared.queries.jobs import get_job, read_lineage
 from shared.queries.listing import JobFilters, count_jobs, query_jobs
 from shared.states import JobState
-from tests.support.job_rows import LIMITS, checkpoint, claim, events, result, submit
+from tests.support.databases import ON_BOTH
+from tests.support.job_rows import (
+    LIMITS,
+    checkpoint,
+    claim,
+    events,
+    result,
+    submit,
+)
 
 
 def listed(db, **filters):
@@ -37,6 +44,7 @@ def three(db, clock):
     return made
 
 
+@ON_BOTH
 def test_filters_go_together(db, three):
     one, two, blue = three
 
@@ -48,6 +56,7 @@ def test_filters_go_together(db, three):
     assert listed(db, states=(JobState.RUNNING,)) == []
 
 
+@ON_BOTH
 def test_several_states_are_listed_and_counted_together(db, three):
     one, two, blue = three
     claim(db)  # the oldest
@@ -78,6 +87,7 @@ def count(db, table):
         return session.scalar(select(func.count()).select_from(table))
 
 
+@ON_BOTH
 def test_a_deleted_job_leaves_a_row_and_its_log(db, clock):
     job_id = submit(db, name="Lisbon")
     claimed = claim(db)
@@ -117,17 +127,3 @@ def test_a_checkpoint_that_a_child_goes_on_from_stays(db):
     kin, more = read_lineage(db, "own_a", child)
     assert [job.id for job in kin] == [job_id, child]
     assert not more
-
-
-def test_a_fenced_out_worker_writes_no_losses(db, clock):
-    from shared.errors import FencedOut
-    from tests.support.job_rows import lose
-
-    job_id = submit(db)
-    stale = claim(db, "a")
-    lose(db, clock)
-    claim(db, "b")
-
-    with pytest.raises(FencedOut):
-        store_loss_history(db, stale, [[1, 0, 1.0, 1.0, 1.0, 1.0]])
-    assert read_loss_history(db, job_id) == []

@@ -26,6 +26,7 @@ from shared.queries.details import load_details
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage import Storage
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import (
     checkpoint,
     checkpoints,
@@ -92,6 +93,7 @@ def finished(db, storage):
     return job_id
 
 
+@ON_BOTH
 def test_checkpoints_then_pictures_then_the_job_itself_go(
     db, clock, storage, maintenance
 ):
@@ -123,6 +125,7 @@ def test_checkpoints_then_pictures_then_the_job_itself_go(
         ] * 3
 
 
+@ON_BOTH
 def test_a_forgotten_parent_leaves_its_child_and_the_childs_checkpoint(
     db, clock, storage, maintenance
 ):
@@ -165,6 +168,7 @@ def sweep(db, storage, clock):
     return OrphanCollector(db, storage, DAY, clock)
 
 
+@ON_BOTH
 def test_a_blob_of_a_claim_that_is_over_is_an_orphan(
     db, clock, storage, sweep, tmp_path
 ):
@@ -248,6 +252,7 @@ def test_a_large_storage_is_walked_a_slice_at_a_time(db, clock, storage, tmp_pat
     assert there(storage) == set()
 
 
+@ON_BOTH
 def test_checkpoints_kept_for_forks_are_thinned_evenly_to_their_budget(db):
     submit(db)
     claimed = claim(db)

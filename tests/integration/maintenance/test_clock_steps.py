@@ -24,11 +24,11 @@ from tests.support.job_rows import BROKEN, LEASE, claim, row, submit
 
 HOUR = 3600.0
 ROUND = 5.0
-STEPS = [-HOUR, -2 * LEASE, -1.3 * LEASE, -LEASE, -1.0, 1.0, LEASE, HOUR]
+STEPS = [-HOUR, -1.3 * LEASE, -1.0, LEASE, HOUR]
 LEAD = LEADERSHIP_ROUNDS * ROUND
 ON_DATABASES = [
     *(("sqlite", step) for step in STEPS),
-    *(("postgresql", step) for step in (-HOUR, HOUR)),
+    ("postgresql", -HOUR),
 ]
 
 
@@ -82,7 +82,7 @@ def test_a_dead_workers_job_is_rescued_soon_after_a_step(
     db, clock, make_maintenance, pass_time, step
 ):
     maintenance = make_maintenance()
-    run_rounds(maintenance, pass_time, 2 * LEASE)
+    run_rounds(maintenance, pass_time, LEASE + ROUND)
     job_id = submit(db)
     claim(db)
     clock.advance(step)
@@ -104,15 +104,15 @@ def test_a_live_worker_keeps_its_job_through_a_step(
     db, clock, make_maintenance, pass_time, step, since_heartbeat
 ):
     maintenance = make_maintenance()
-    run_rounds(maintenance, pass_time, 2 * LEASE)
+    run_rounds(maintenance, pass_time, LEASE + ROUND)
     job_id = submit(db)
     claimed = claim(db)
     pass_time(since_heartbeat)
     clock.advance(step)
 
     maintenance.run_once()  # before the worker can renew its lease
-    for _ in range(20):
-        pass_time(2.0)
+    for _ in range(10):
+        pass_time(4.0)
         renew_lease(db, claimed, LEASE, 1, {})
         maintenance.run_once()
 
@@ -146,7 +146,7 @@ def test_rounds_further_apart_than_a_lease_rescue_too(db, make_maintenance, pass
 
 def test_a_lease_lasts_as_long_as_its_worker_has_set(db, make_maintenance, pass_time):
     maintenance = make_maintenance(lease_seconds=6.0)
-    run_rounds(maintenance, pass_time, 2 * LEASE)
+    run_rounds(maintenance, pass_time, LEASE + ROUND)
     job_id = submit(db)
     claim(db)  # for five times as long as the leader's own setting
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from shared.db.database import Database
-from shared.errors import BlobMissing, DatabaseUnavailable, EngineError
-from shared.jobs.actions import cancel
-from shared.jobs.lease import fail_job, stop_job
+from shared.errors import DatabaseUnavailable, EngineError
+from shared.jobs.lease import fail_job
 from shared.maintenance.leader import acquire_leadership, release_leadership
 from shared.maintenance.loop import MAX_PENDING_NOTIFICATIONS, MaintenanceLoop
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage import Storage
-from tests.support.job_rows import LEASE, checkpoint, checkpoints, claim, row, submit
+from tests.support.databases import ON_BOTH
+from tests.support.job_rows import LEASE, claim, row, submit
 
 
 class FakeNotifier:
@@ -46,6 +46,7 @@ def maintenance(db, notifier, storage, clock, tmp_path):
     return MaintenanceLoop(db, notifier, storage, settings, clock)
 
 
+@ON_BOTH
 def test_only_one_process_leads_until_its_time_is_over(db, clock):
     assert acquire_leadership(db, "x", "a", 15)
     assert not acquire_leadership(db, "x", "b", 15)
@@ -63,6 +64,7 @@ def test_a_leader_that_stands_down_is_followed_at_once(db, clock):
     assert acquire_leadership(db, "x", "b", 15)
 
 
+@ON_BOTH
 def test_a_waiting_job_is_notified_of_once_in_a_while(db, clock, maintenance, notifier):
     job_id = submit(db)
 
@@ -127,6 +129,7 @@ def test_no_job_is_taken_away_at_once_where_a_round_waited_for_the_database(
     assert row(db, claimed.job_id).state == JobState.QUEUED
 
 
+@ON_BOTH
 def test_a_pause_after_a_failure_ends_by_itself(db, clock, maintenance, notifier):
     job_id = submit(db)
     failure = EngineError("it broke")
@@ -151,25 +154,6 @@ def test_after_a_machine_slept_no_job_is_taken_away_at_once(db, clock, maintenan
     maintenance.run_once()
 
     assert row(db, job_id).state == JobState.RUNNING
-
-
-def test_checkpoints_of_jobs_long_ended_are_collected(db, clock, maintenance, storage):
-    submit(db)
-    claimed = claim(db)
-    checkpoint(db, claimed, 10)
-    (stored,) = checkpoints(db, claimed.job_id)
-    storage.put(stored.key, b"a checkpoint")
-    cancel(db, "own_a", claimed.job_id)
-    stop_job(db, claimed)
-
-    clock.advance(6.9 * 86_400)
-    maintenance.run_once()
-    assert storage.get(stored.key)
-
-    clock.advance(0.2 * 86_400)
-    maintenance.run_once()
-    with pytest.raises(BlobMissing):
-        storage.get(stored.key)
 
 
 def test_a_database_out_of_reach_is_told_as_such(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from shared.db.models.jobs import Job
-from shared.jobs.actions import cancel
 from shared.jobs.claim import Device, has_due_job
 from shared.jobs.lease import fail_job, retry_with_smaller_steps
 from shared.maintenance.rescue import wake_backed_off_jobs
@@ -17,6 +16,7 @@ from shared.params.memory import need_bytes
 from shared.params.style import StyleParams
 from shared.states import JobState
 from shared.workers.registry import Registration, register_worker, set_worker_draining
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import BROKEN, claim, events, owner, row, submit
 
 GIB = 2**30
@@ -37,6 +37,7 @@ def large(db, **more):
     return job_id
 
 
+@ON_BOTH
 def test_what_no_known_device_can_hold_fails_and_says_what_fits(db, clock):
     worker(db, 1, 2)
     job_id = large(db)
@@ -97,6 +98,7 @@ def test_a_large_device_of_another_class_does_not_count(db, clock):
     assert fail_unschedulable_jobs(db, 60) == [job_id]
 
 
+@ON_BOTH
 def test_a_job_that_a_device_failed_goes_elsewhere(db, clock):
     here, there = worker(db, 1, 8), worker(db, 2, 8)
     job_id = submit(db)
@@ -111,6 +113,7 @@ def test_a_job_that_a_device_failed_goes_elsewhere(db, clock):
     assert claim(db, "c", there).job_id == job_id
 
 
+@ON_BOTH
 @pytest.mark.parametrize("fate", ["alone", "dead", "draining", "small"])
 def test_where_there_is_no_elsewhere_the_failed_device_may_try_again(db, clock, fate):
     if fate != "alone":
@@ -140,11 +143,3 @@ def test_a_diverged_job_goes_on_carefully_at_once_and_is_refunded(db):
 
     again = claim(db, "b")
     assert (again.job_id, again.step_scale, again.attempts) == (job_id, 0.3, 1)
-
-
-def test_a_canceled_job_does_not_go_on_carefully(db):
-    job_id = submit(db)
-    claimed = claim(db)
-    cancel(db, "own_a", job_id)
-
-    assert retry_with_smaller_steps(db, claimed, BROKEN, 0.3) == JobState.CANCELED

@@ -14,6 +14,7 @@ from shared.params.segments import Changes, Segment
 from shared.queries.queue import read_queue_state
 from shared.workers.pace_table import PaceMeasurement, record_paces
 from shared.workers.registry import Registration, register_worker
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import LIMITS, checkpoint, claim, lose, submit
 
 CPU, METHOD = "cpu, one, bf16", "vgg16 lbfgs gram relu4_2"
@@ -40,6 +41,7 @@ def explore(db, owner_id="own_a"):
     return submit_job(db, NewJob(owner_id, params, ()), LIMITS).job_id
 
 
+@ON_BOTH
 def test_jobs_in_line_run_one_after_the_other_on_a_live_worker(db, clock):
     learned(db)
     ids = []
@@ -86,6 +88,7 @@ def steer(db, job_id, **changes):
     update_job(db, "own_a", job_id, JobChange(params=Changes(**changes)))
 
 
+@ON_BOTH
 @pytest.mark.parametrize("planned", [45, 50, 90, 1])
 def test_who_waits_behind_a_job_starts_when_it_ends_as_it_is_steered(db, busy, planned):
     held, waits = busy
@@ -171,6 +174,7 @@ def test_without_a_worker_or_a_pace_there_are_places_but_no_times(db, clock):
     assert line.run_slots == {}
 
 
+@ON_BOTH
 def test_owners_share_the_line_as_the_claim_does(db, clock):
     mine = []
     for _ in range(2):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 
 import pytest
 
 from shared.states import JobState
-from tests.support.farm import LONG, Farm
+from tests.support.farm import Farm
+from worker.runner import Runner
 
 
 @pytest.fixture
@@ -41,24 +41,25 @@ def fill(folder):
             return ballast
 
 
-def test_a_full_disk_keeps_the_old_checkpoint_and_the_job_goes_on_from_it(
-    farm, small_disk
+def test_a_full_disk_keeps_the_old_checkpoint_and_the_job_goes_on(
+    farm, small_disk, tools
 ):
-    worker = farm.start_worker()
-    undisturbed = farm.wait_end(farm.submit(**LONG))
-    job_id = farm.submit(**LONG)
-    farm.wait(job_id, lambda job: job.checkpoint_iteration > 0)
+    """It is full from the second checkpoint on, until the result is to be stored."""
+    job_id = farm.submit(notify=False, max_edge=64, schedule=[(64, 6)])
+    kept, ballast = [], []
 
-    ballast = fill(small_disk)
-    warned = farm.wait(job_id, lambda job: job.warnings or job.finished_at)
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    ballast.unlink()
-    farm.start_worker()
+    def mood(verb, key):
+        if verb == "put" and key.startswith("checkpoints/"):
+            if kept and not ballast:
+                ballast.append(fill(small_disk))
+            kept.append(key)
+        if verb == "put" and key.startswith("results/"):
+            assert farm.storage.get(kept[0])
+            ballast[0].unlink(missing_ok=True)
 
-    ended = farm.wait_end(job_id)
-    assert warned.warnings[0]["code"] in {"checkpoint-skipped", "result-not-stored-yet"}
-    assert "No space left" in warned.warnings[0]["message"]
-    assert (ended.state, ended.exact) == (JobState.SUCCEEDED, True)
-    assert farm.resumed_from(job_id)[0] > 0
-    assert farm.result(ended) == farm.result(undisturbed)
+    assert Runner(tools(mood)).run_one()
+
+    job = farm.job(job_id)
+    assert (job.state, job.checkpoint_iteration) == (JobState.SUCCEEDED, 1)
+    assert job.warnings[0]["code"] == "checkpoint-skipped"
+    assert "No space left" in job.warnings[0]["message"]

@@ -91,17 +91,18 @@ class Truths:
         return line[0].id if line else None
 
     def check(self):
-        rows = self.rows()
+        rows, stored = self.rows(), self._all(select(Checkpoint))
         for job in rows:
             self._check_place(job)
-            self._check_counts(job)
+            its = [row.iteration for row in stored if row.job_id == job.id]
+            self._check_counts(job, its)
             if job.state in TERMINAL:
                 now = columns(job)
                 assert self.ended.setdefault(job.id, now) == now
         assert self.ended.keys() == {job.id for job in rows if job.state in TERMINAL}
         self._check_owners(rows)
-        self._check_events()
-        self._check_blobs()
+        self._check_events(rows)
+        self._check_blobs(stored)
         self._check_segments()
 
     def _check_place(self, job):
@@ -118,13 +119,12 @@ class Truths:
         if job.id in self.holder:
             assert job.fence == self.holder[job.id].fence
 
-    def _check_counts(self, job):
+    def _check_counts(self, job, stored):
         assert job.fence >= self._fences.get(job.id, 0)
         self._fences[job.id] = job.fence
         # A pause in the last attempt gives the job another one.
         assert 0 <= job.attempts <= job.max_attempts + self._pauses.get(job.id, 0)
-        newest = max((row.iteration for row in self.stored(job.id)), default=0)
-        assert newest <= job.checkpoint_iteration or not self.stored(job.id)
+        assert max(stored, default=0) <= job.checkpoint_iteration
 
     def _check_owners(self, rows):
         for owner in self._owners():
@@ -133,7 +133,7 @@ class Truths:
             assert owner.running == sum(state in LEASED for state in mine)
             assert owner.max_running is None or owner.running <= owner.max_running
 
-    def _check_events(self):
+    def _check_events(self, rows):
         """Every event is a move of the tables, and goes on where the last one led."""
         last, self._pauses = {}, {}
         for event in self._all(select(JobEvent).order_by(JobEvent.seq)):
@@ -143,11 +143,11 @@ class Truths:
                 pauses = self._pauses.get(event.job_id, 0)
                 self._pauses[event.job_id] = pauses + 1
             assert event.state in _leads(event)
-        assert last == {job.id: job.state for job in self.rows()}
+        assert last == {job.id: job.state for job in rows}
 
-    def _check_blobs(self):
+    def _check_blobs(self, stored):
         """A blob is dropped exactly when no row names it."""
-        named = {row.key for row in self._all(select(Checkpoint))}
+        named = {row.key for row in stored}
         assert named | self.dropped == self.written
         assert not named & self.dropped
 

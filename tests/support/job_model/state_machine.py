@@ -17,7 +17,6 @@ from hypothesis.stateful import (
 )
 
 from shared.auth.api_keys import ensure_owner
-from shared.db.database import Database
 from shared.db.models.auth import Owner
 from shared.errors import FencedOut, InvalidState, NoSuchCheckpoint
 from shared.jobs.actions import cancel, finish, pause, resume
@@ -52,21 +51,17 @@ ASKS = {"cancel": cancel, "pause": pause, "resume": resume,
 
 
 class JobMachine(RuleBasedStateMachine):
-    """Jobs of two owners, and every claim that was ever given."""
+    """Jobs of two owners, and every claim that was ever given.
 
-    url: str
-    clock: object
+    Attributes of a derived class: `db`, and the `clock` that it goes by.
+    """
 
     def __init__(self):
         super().__init__()
-        self.db = Database(self.url, self.clock)
         empty(self.db)
         self.truths = Truths(self.db, self.clock)
         self.jobs, self.claims = [], []
         self.progressed = {}
-
-    def teardown(self):
-        self.db.close()
 
     @initialize()
     def one_owner_runs_one_job_at_a_time(self):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from pathlib import Path
@@ -102,7 +101,6 @@ def test_a_relative_home_is_taken_from_here(tmp_path, monkeypatch):
     assert Settings(home="farm").home == tmp_path / "farm"
 
 
-@pytest.mark.usefixtures("usual_umask")
 def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
     monkeypatch.setenv("IMPASTO_PORT", "many")
     monkeypatch.setenv("IMPASTO_AUTH", "maybe")
@@ -118,15 +116,6 @@ def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
     ]
 
 
-@pytest.fixture
-def usual_umask():
-    """The umask of most users, as it was before afterwards."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
-@pytest.mark.usefixtures("usual_umask")
 def test_what_a_process_with_settings_makes_is_of_its_user_only(tmp_path):
     settings_or_exit()
     (tmp_path / "folder").mkdir()
