@@ -10,6 +10,7 @@ import os
 import signal
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from shared.clock import Clock as HostClock
@@ -28,6 +29,17 @@ MISSING = pytest.StashKey[dict]()
 # No example has a time limit: how long one takes depends on what else runs.
 settings.register_profile("no time limits", deadline=None)
 settings.load_profile("no time limits")
+
+# Drawn with all variables, as by default, the traceback of an attempt takes seconds.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 def pytest_configure(config):

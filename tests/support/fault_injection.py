@@ -78,7 +78,10 @@ def tight(most_pixels):
 
 
 def full_for(prefix, times=10**9):
-    """A disk that is float32 for keys with this prefix, the first so many times."""
+    """A disk that is full for keys with this prefix, the first so many times.
+
+    `prefix` may be a tuple of prefixes.
+    """
     left = [times]
 
     def mood(verb, key):

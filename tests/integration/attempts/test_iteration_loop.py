@@ -22,12 +22,11 @@ from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, tight
 from tests.support.job_rows import checkpoints
 from tests.support.sqlite_backups import copy_database
-from tests.unit.worker.engine.conftest import random_weights
 from worker.attempts.style import StyleAttempt
 from worker.lease import Directive, Lease
 
 PARAMS = {"max_edge": 64, "schedule": ((48, 2), (64, 3))}
-LARGE = {"max_edge": 320, "schedule": ((64, 2), (320, 3))}
+LARGE = {"max_edge": 224, "schedule": ((64, 2), (224, 3))}
 LAST = 5
 SMALLEST_PIXELS = 160 * 160  # of a tile of 64 px and what relu4_2 sees around it
 HEAVIER, LONGER = Changes(style_weight=100), Changes(iterations=5)
@@ -49,17 +48,14 @@ class ScriptedLease(Lease):
 
 
 @pytest.fixture
-def weights():
-    return {key: each.float() for key, each in random_weights("vgg16").items()}
-
-
-@pytest.fixture
-def run(farm, tools, weights):
+def run(farm, tools, narrow_weights):
     """Claim the next job, and run an attempt by a script of directives."""
     nonces, attempts = map(str, itertools.count()), []
 
     def run(directives=None, change=None, look=lambda pixels: None):
-        context = replace(tools(checkpoint_seconds=1000), networks=Given(weights, look))
+        context = replace(
+            tools(checkpoint_seconds=1000), networks=Given(narrow_weights, look)
+        )
         claim = claim_job(farm.db, Device("wkr_here", "cpu", 2**40), next(nonces), 60.0)
         if change is not None:
             update_job(farm.db, OWNER, claim.job_id, JobChange(change))
@@ -80,7 +76,7 @@ def optimizing(*iterations):
 
 
 def test_nothing_is_stored_that_was_computed_with_a_change_which_the_database_forgot(
-    farm, tools, weights, tmp_path
+    farm, tools, narrow_weights, tmp_path
 ):
     job_id = farm.submit(notify=False, **PARAMS)
     claim = claim_job(farm.db, Device("wkr_here", "cpu", 2**40), "n", 60.0)
@@ -95,7 +91,9 @@ def test_nothing_is_stored_that_was_computed_with_a_change_which_the_database_fo
             return super().directive()
 
     directives = {1: Directive.STEER, 3: Directive.PAUSE}
-    context = replace(tools(checkpoint_seconds=1000), networks=Given(weights, id))
+    context = replace(
+        tools(checkpoint_seconds=1000), networks=Given(narrow_weights, id)
+    )
     attempt = StyleAttempt(context, claim, ForgetfulLease(context, claim, directives))
 
     with pytest.raises(FencedOut):
@@ -133,6 +131,7 @@ def test_a_directive_ends_it_after_the_iteration(farm, run, directive, stored):
     assert outcome is directive
     assert reported[-1] == ("optimizing", 3)
     assert stored_iterations(farm, job_id) == stored
+    assert read_loss_history(farm.db, job_id)[-1][0] == 3
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError(""), MemoryError()])
@@ -149,14 +148,6 @@ def test_a_preview_that_does_not_fit_is_left_out(farm, run, monkeypatch, error):
     assert (result.iterations, result.completion) == (LAST, Completion.FULL)
 
 
-def test_the_losses_of_a_canceled_job_end_with_its_last_iteration(farm, run):
-    job_id = farm.submit(notify=False, **PARAMS)
-
-    run({3: Directive.CANCEL})
-
-    assert read_loss_history(farm.db, job_id)[-1][0] == 3
-
-
 def test_a_finished_picture_is_that_of_the_last_iteration(farm, run):
     farm.submit(notify=False, **PARAMS)
 
@@ -166,7 +157,7 @@ def test_a_finished_picture_is_that_of_the_last_iteration(farm, run):
     assert reported[-1] == ("optimizing", 3)
 
 
-@pytest.mark.parametrize("iteration", [1, 2, 4])
+@pytest.mark.parametrize("iteration", [1, 2])
 def test_a_change_holds_from_the_next_iteration_as_if_it_had_been_there_before(
     farm, run, iteration
 ):

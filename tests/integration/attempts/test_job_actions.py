@@ -16,13 +16,13 @@ from shared.jobs.submit import SubmissionLimits
 from shared.params.segments import Changes
 from shared.queries.jobs import read_latest_frame
 from shared.states import JobState
+from tests.integration.attempts.conftest import SMALL
 from tests.support.farm import OWNER
 from tests.support.job_rows import checkpoints, segments
 from tests.support.processes import wait_until
 from worker.lease import Directive
 from worker.runner import Runner
 
-SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
 LIMITS = SubmissionLimits(100, 100, 4)
 STEERING = JobChange(Changes(style_weight=100))
 
@@ -50,19 +50,6 @@ def work(farm, tools):
 def plain(farm, work):
     """A job that nobody disturbed."""
     return work(farm.submit(notify=False, **SMALL))
-
-
-def test_finishing_keeps_the_picture_and_the_true_number_of_iterations(
-    farm, work, plain
-):
-    job_id = farm.submit(notify=False, **SMALL)
-
-    job = work(job_id, lambda: finish(farm.db, OWNER, job_id))
-
-    assert (job.state, job.completion) == (JobState.SUCCEEDED, "early")
-    assert 0 < job.iteration < job.iterations
-    assert job.checkpoint_iteration == job.iteration, "for whoever wants to go on"
-    assert farm.result(job) != farm.result(plain)
 
 
 def test_a_paused_job_is_finished_from_its_checkpoint(farm, work):
@@ -104,7 +91,7 @@ def test_a_job_of_a_drained_worker_shows_the_iteration_it_goes_on_from(farm, too
 
 
 def test_the_preview_of_a_finished_job_shows_its_picture(farm, work):
-    job = work(farm.submit(notify=False, **SMALL))
+    job = work(farm.submit(notify=False, tv_weight=20, **SMALL))
 
     frame = read_latest_frame(farm.db, job.id)
     result = np.asarray(Image.open(BytesIO(farm.result(job))).convert("RGB"), float)
@@ -118,43 +105,39 @@ def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, work)
     job_id = farm.submit(**bare, **SMALL)
     early = work(job_id, lambda: finish(farm.db, OWNER, job_id))
 
-    child = work(extend(farm.db, OWNER, job_id, 10, LIMITS))
+    child = work(extend(farm.db, OWNER, job_id, 3, LIMITS))
 
-    longer = work(farm.submit(max_edge=64, schedule=((48, 6), (64, 18)), **bare))
-    assert early.iteration < early.iterations
+    longer = work(farm.submit(max_edge=64, schedule=((48, 3), (64, 8)), **bare))
+    assert (early.state, early.completion) == (JobState.SUCCEEDED, "early")
+    assert 0 < early.iteration == early.checkpoint_iteration < early.iterations
     assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
-    assert child.iteration == longer.iteration == 6 + 18
+    assert child.iteration == longer.iteration == 3 + 8
     assert farm.result(child) == farm.result(longer)
 
 
-@pytest.mark.parametrize("again", ["fork", "retry"])
-def test_a_fork_without_changes_and_a_retry_give_the_same_picture(
-    farm, work, plain, again
-):
+def test_a_fork_without_changes_and_a_retry_give_the_same_picture(farm, work, plain):
     job_id = farm.submit(notify=False, **SMALL)
     canceled = work(job_id, lambda: cancel(farm.db, OWNER, job_id))
-    kept = checkpoints(farm.db, job_id)[0].iteration
+    kept = ForkRequest(checkpoints(farm.db, job_id)[0].iteration)
 
-    if again == "fork":
-        child_id = fork(farm.db, OWNER, job_id, ForkRequest(kept), LIMITS)
-    else:
-        child_id = retry(farm.db, OWNER, job_id, LIMITS)
+    forked = work(fork(farm.db, OWNER, job_id, kept, LIMITS))
+    retried = work(retry(farm.db, OWNER, job_id, LIMITS))
 
-    child = work(child_id)
     assert canceled.state == JobState.CANCELED
-    assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
-    assert farm.result(child) == farm.result(plain)
+    for child in (forked, retried):
+        assert (child.state, child.exact) == (JobState.SUCCEEDED, True)
+        assert farm.result(child) == farm.result(plain)
 
 
-def test_checkpoints_are_kept_for_forks_where_they_were_asked_for(farm, work, plain):
-    job_id = farm.submit(notify=False, keep_every=5, **SMALL)
-    work(job_id)
+def test_checkpoints_are_kept_for_forks_where_they_were_asked_for(farm, work):
+    job_id = farm.submit(notify=False, keep_every=3, **SMALL)
+    job = work(job_id)
 
     kept = [row.iteration for row in checkpoints(farm.db, job_id) if row.kept]
 
-    assert kept == [5, 10]
-    child = work(fork(farm.db, OWNER, job_id, ForkRequest(5), LIMITS))
-    assert farm.result(child) == farm.result(plain)
+    assert kept == [3, 6]
+    child = work(fork(farm.db, OWNER, job_id, ForkRequest(3), LIMITS))
+    assert farm.result(child) == farm.result(job)
 
 
 def test_a_steered_job_that_is_interrupted_equals_a_replay_of_its_segments(

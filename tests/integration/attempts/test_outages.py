@@ -16,6 +16,7 @@ from shared.jobs.steering import JobChange, update_job
 from shared.maintenance.rescue import requeue_expired_leases
 from shared.params.segments import Changes
 from shared.states import JobState
+from tests.integration.attempts.conftest import SMALL
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Door
 from tests.support.job_rows import BIGGER, checkpoints, claim, segments
@@ -24,8 +25,7 @@ from tests.support.sqlite_backups import copy_database
 from worker.runner import Runner
 from worker.watchdog import Watchdog
 
-SMALL = {"max_edge": 64, "schedule": ((48, 6), (64, 8))}
-TWO_SCALES = {"max_edge": 64, "schedule": ((48, 6), (64, 400))}
+TWO_SCALES = {"max_edge": 64, "schedule": ((48, 3), (64, 4000))}
 IMPATIENT = {
     "stall_seconds": 0.3,
     "lease_seconds": 0.3,
@@ -96,7 +96,7 @@ def test_a_picture_finished_in_a_long_outage_is_recorded_by_the_same_attempt(
     working = run(runner)
     wait_until(lambda: door.is_away)
 
-    ends_at = time.monotonic() + 5  # stall limit and two leases: 0.9 s
+    ends_at = time.monotonic() + 1.5  # stall limit and two leases: 0.9 s
     while time.monotonic() < ends_at:
         stalled = runner.lease is not None and runner.lease.stalled_seconds
         assert watchdog.check() is None, stalled
@@ -130,15 +130,15 @@ def test_what_was_made_in_an_outage_is_whole_afterwards(
             counts.append(len(unnamed(farm)))
 
     run(Runner(worker(mood)))
-    wait_until(lambda: len(counts) == 15)  # 14 iterations and the result
+    wait_until(lambda: len(counts) == 9)  # 8 iterations and the result
     assert max(counts) <= 2, "the first, which may have a row, and the newest"
     door.is_away = False
 
     assert farm.wait_end(job_id).state == JobState.SUCCEEDED
     job = farm.job(job_id)
-    assert job.checkpoint_iteration == 14
+    assert job.checkpoint_iteration == 8
     assert [point[0] for point in read_loss_history(farm.db, job_id)] == list(
-        range(1, 15)
+        range(1, 9)
     )
     wait_until(lambda: not unnamed(farm))
     stored = {blob.key for blob in farm.storage.blobs()}
@@ -151,7 +151,7 @@ def test_a_checkpoint_of_the_outage_is_recorded_at_the_next_heartbeat(
     """A worker that dies soon after loses what it painted since, not the outage."""
     job_id = farm.submit(notify=False, **TWO_SCALES)
     context = worker(
-        shut_at(door, "checkpoints/", "-6.safetensors"), checkpoint_seconds=1000
+        shut_at(door, "checkpoints/", "-3.safetensors"), checkpoint_seconds=1000
     )
     run(Runner(context))
     wait_until(lambda: door.is_away)
@@ -160,7 +160,7 @@ def test_a_checkpoint_of_the_outage_is_recorded_at_the_next_heartbeat(
 
     door.is_away = False
 
-    wait_until(lambda: farm.job(job_id).checkpoint_iteration == 6)
+    wait_until(lambda: farm.job(job_id).checkpoint_iteration == 3)
     assert farm.job(job_id).state == JobState.RUNNING
     cancel(farm.db, OWNER, job_id)
 

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
+import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from impasto.images.recipe_reader import read_recipe
-from shared.jobs.actions import cancel, finish, pause, resume
+from shared.jobs.actions import cancel, finish
 from shared.states import Completion, JobState
 from tests.support.farm import OWNER
 from tests.support.fault_injection import Given, tight
-from tests.unit.worker.engine.conftest import random_weights
+from tests.support.processes import wait_until
 from worker.attempts.artifacts import ArtifactStore
-from worker.lease import Lease
+from worker.lease import Directive, Lease
 from worker.runner import Runner
 
-LARGE = {"max_edge": 320, "schedule": ((64, 2), (320, 3))}
+LARGE = {"max_edge": 224, "schedule": ((64, 2), (224, 3))}
 SMALLEST_PIXELS = 160 * 160  # of a tile of 64 px and what relu4_2 sees around it
 
 
-def narrow_weights():
-    """A network that looks at large pictures in no time."""
-    return {key: each.float() for key, each in random_weights("vgg16").items()}
-
-
-def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
+def test_memory_that_runs_out_costs_exactness_but_not_the_picture(
+    farm, tools, narrow_weights
+):
     undisturbed = farm.submit(notify=False, **LARGE)
-    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    Runner(tools()).run_one()
     job_id = farm.submit(notify=False, **LARGE)
-    small = Given(narrow_weights(), tight(SMALLEST_PIXELS))
+    small = Given(narrow_weights, tight(SMALLEST_PIXELS))
 
     Runner(replace(tools(), networks=small)).run_one()
 
@@ -49,19 +46,21 @@ def test_memory_that_runs_out_costs_exactness_but_not_the_picture(farm, tools):
     assert max(difference.mean) < 0.25
 
 
-def test_memory_that_never_suffices_fails_the_job(farm, tools):
+def test_memory_that_never_suffices_fails_the_job(farm, tools, narrow_weights):
     job_id = farm.submit(notify=False, **LARGE)
 
-    Runner(replace(tools(), networks=Given(narrow_weights(), tight(1000)))).run_one()
+    Runner(replace(tools(), networks=Given(narrow_weights, tight(1000)))).run_one()
 
     job = farm.job(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "out-of-memory")
 
 
-def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, tools):
+def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(
+    farm, tools, narrow_weights
+):
     undisturbed = farm.submit(notify=False, tile_px=64, **LARGE)
     looks = []
-    watched = Given(narrow_weights(), looks.append)
+    watched = Given(narrow_weights, looks.append)
     Runner(replace(tools(), networks=watched)).run_one()
     job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     leaving = tools(checkpoint_seconds=1000)
@@ -72,19 +71,19 @@ def test_a_worker_leaves_between_two_tiles_and_the_next_makes_the_same(farm, too
         if len(seen) == in_the_last_iteration:
             leaving.draining.set()
 
-    Runner(replace(leaving, networks=Given(narrow_weights(), look))).run_one()
+    Runner(replace(leaving, networks=Given(narrow_weights, look))).run_one()
 
     job = farm.job(job_id)
     assert (job.state, job.checkpoint_iteration) == (JobState.QUEUED, 4)
     assert len(seen) <= in_the_last_iteration + 1  # the content's look at that tile
-    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
+    Runner(tools()).run_one()
     job = farm.job(job_id)
     assert (job.state, job.exact) == (JobState.SUCCEEDED, True)
     assert farm.result(job) == farm.result(farm.job(undisturbed))
 
 
 def test_a_worker_that_leaves_stores_the_checkpoint_first_and_the_preview_last(
-    farm, tools, monkeypatch
+    farm, tools, narrow_weights, monkeypatch
 ):
     job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     leaving = tools(checkpoint_seconds=1000)
@@ -108,66 +107,31 @@ def test_a_worker_that_leaves_stores_the_checkpoint_first_and_the_preview_last(
 
     monkeypatch.setattr("worker.runner.Lease", WatchedLease)
     monkeypatch.setattr(ArtifactStore, "save_preview", save_preview)
-    Runner(replace(leaving, networks=Given(narrow_weights(), look))).run_one()
+    Runner(replace(leaving, networks=Given(narrow_weights, look))).run_one()
 
     assert stored[-2:] == [("progress", 4), ("preview", 4)]
 
 
-def test_a_job_in_tiles_is_canceled_between_two_of_them(farm, tools):
+@pytest.mark.parametrize("action", [cancel, finish])
+def test_a_job_in_tiles_ends_before_the_next_one(farm, tools, narrow_weights, action):
     job_id = farm.submit(notify=False, tile_px=64, **LARGE)
     looks = []
 
     def look(pixels):
-        looks.append(pixels)
-        if len(looks) == 10:
-            cancel(farm.db, OWNER, job_id)
-        if len(looks) >= 10:
-            time.sleep(0.1)  # so that a heartbeat brings the order
+        if pixels > 64 * 64:  # of the larger scale
+            looks.append(pixels)
+        if len(looks) == 20:
+            action(farm.db, OWNER, job_id)
+            wait_until(lambda: runner.lease.directive() is not Directive.CONTINUE)
 
     here = tools(heartbeat_seconds=0.02)
-    Runner(replace(here, networks=Given(narrow_weights(), look))).run_one()
-
-    assert farm.job(job_id).state == JobState.CANCELED
-    assert len(looks) < 20
-
-
-def test_a_job_in_tiles_pauses_between_two_of_them_and_keeps_what_it_has(farm, tools):
-    undisturbed = farm.submit(notify=False, tile_px=64, **LARGE)
-    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
-    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
-    here = tools(heartbeat_seconds=0.02, checkpoint_seconds=1000)
-    asked = _asking(farm, job_id, pause)
-
-    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
+    runner = Runner(replace(here, networks=Given(narrow_weights, look)))
+    runner.run_one()
 
     job = farm.job(job_id)
-    assert job.state == JobState.PAUSED
-    assert 0 < job.checkpoint_iteration < 5
-    resume(farm.db, OWNER, job_id)
-    Runner(replace(tools(), networks=Given(narrow_weights()))).run_one()
-    assert farm.result(farm.job(job_id)) == farm.result(farm.job(undisturbed))
-
-
-def test_a_job_in_tiles_is_finished_between_two_of_them(farm, tools):
-    job_id = farm.submit(notify=False, tile_px=64, **LARGE)
-    here = tools(heartbeat_seconds=0.02)
-    asked = _asking(farm, job_id, finish)
-
-    Runner(replace(here, networks=Given(narrow_weights(), asked))).run_one()
-
-    job = farm.job(job_id)
-    assert (job.state, job.completion) == (JobState.SUCCEEDED, Completion.EARLY)
-    assert 0 < job.iteration < 5
-
-
-def _asking(farm, job_id, verb):
-    """A look of a network that asks `verb` of its job once it has iterated."""
-    asked = []
-
-    def look(pixels):
-        if asked:
-            time.sleep(0.1)  # so that a heartbeat brings the order
-        elif farm.job(job_id).iteration:
-            asked.append(verb(farm.db, OWNER, job_id))
-
-    return look
+    assert len(looks) <= 20 + 1  # the content's look at that tile
+    if action is cancel:
+        assert job.state == JobState.CANCELED
+    else:
+        assert (job.state, job.completion) == (JobState.SUCCEEDED, Completion.EARLY)
+        assert 0 < job.iteration < 5

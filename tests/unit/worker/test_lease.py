@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 import pytest
 
+from shared.clock import SYSTEM_CLOCK
 from shared.db.database import Database
 from shared.errors import FencedOut
 from shared.jobs.actions import cancel, finish, pause
@@ -25,8 +25,8 @@ QUICK = {"lease_seconds": 0.6, "heartbeat_seconds": 0.02}
 
 
 @pytest.fixture
-def db(sqlite_url):
-    db = Database(sqlite_url)
+def db(sqlite_url, clock):
+    db = Database(sqlite_url, clock)
     yield db
     db.close()
 
@@ -37,9 +37,9 @@ def held(db):
     return claim(db)
 
 
-def lease(db, held, draining=None, **more):
+def lease(db, held, draining=None, clock=SYSTEM_CLOCK, **more):
     settings = Settings(**{**QUICK, **more})
-    return Lease(db, held, settings, draining or threading.Event())
+    return Lease(db, held, settings, draining or threading.Event(), clock)
 
 
 def test_progress_reported_reaches_the_row(db, held):
@@ -50,16 +50,10 @@ def test_progress_reported_reaches_the_row(db, held):
     assert row(db, held.job_id).progress == {"phase": "optimizing"}
 
 
-def test_a_cancel_comes_down_with_the_heartbeat(db, held):
-    with lease(db, held) as beating:
-        assert beating.directive() is Directive.CONTINUE
-        cancel(db, "own_a", held.job_id)
-        wait_until(lambda: beating.directive() is Directive.CANCEL)
-
-
 @pytest.mark.parametrize(
     ("ask", "order"),
     [
+        (cancel, Directive.CANCEL),
         (pause, Directive.PAUSE),
         (finish, Directive.FINISH),
         (
@@ -70,6 +64,7 @@ def test_a_cancel_comes_down_with_the_heartbeat(db, held):
 )
 def test_what_people_ask_comes_down_with_the_heartbeat(db, held, ask, order):
     with lease(db, held) as beating:
+        assert beating.directive() is Directive.CONTINUE
         ask(db, "own_a", held.job_id)
         wait_until(lambda: beating.directive() is order)
 
@@ -117,52 +112,38 @@ def test_a_holder_that_was_replaced_is_told(db, held):
         wait_until(told)
 
 
-def test_without_progress_the_lease_runs_out(db, held):
-    with lease(db, held, stall_seconds=0.1):
-        wait_until(lambda: requeue_expired_leases(db) != [])
+def test_a_lease_is_renewed_until_nothing_has_moved_for_the_stall_limit(
+    db, held, clock
+):
+    beating = lease(db, held, clock=clock, stall_seconds=10)
+
+    clock.advance(9)
+    beating.store_progress()
+    renewed_until = row(db, held.job_id).lease_until
+    clock.advance(2)
+    beating.store_progress()
+
+    assert beating.stalled_seconds == 1
+    assert row(db, held.job_id).lease_until == renewed_until > clock.now - 2
+    assert requeue_expired_leases(db) == [(held.job_id, JobState.QUEUED)]
+    beating.touch()
+    assert beating.stalled_seconds == 0
 
 
-def test_with_progress_it_does_not(db, held):
-    with lease(db, held, stall_seconds=0.1) as beating:
-        for iteration in range(1, 40):
-            beating.report(iteration, {})
-            time.sleep(0.03)  # an iteration; twice the lease in all
+def test_a_step_may_take_as_long_as_twenty_others(db, held, clock):
+    beating = lease(db, held, clock=clock, stall_seconds=10)
 
-        assert requeue_expired_leases(db) == []
-
-
-def test_tiles_and_phases_count_as_progress_without_being_steps(db, held):
-    with lease(db, held, stall_seconds=0.1) as beating:
-        for _ in range(40):
-            beating.touch()
-            time.sleep(0.03)
-
-        assert requeue_expired_leases(db) == []
-        assert beating.stalled_seconds == 0
-        beating.report(1, {"seconds_per_mpx_iteration": 0.5})
-        assert beating.pace == 0.5
-        # That step took more than a second, so that twenty of them may.
-        time.sleep(0.3)
-        assert beating.stalled_seconds == 0
-
-
-def test_a_stall_grows_until_something_moves(db, held):
-    with lease(db, held, stall_seconds=0.05) as beating:
-        wait_until(lambda: beating.stalled_seconds > 0.1)
+    for iteration in range(1, 4):
+        clock.advance(15)
         beating.touch()
-        assert beating.stalled_seconds == 0
+        # No step of its own: else half of all would take no time.
+        beating.report(iteration, {"seconds_per_mpx_iteration": 0.5})
 
-
-def test_a_report_right_after_a_part_is_no_step_of_its_own(db, held):
-    """Else half of all steps would take no time, and their median say nothing."""
-    with lease(db, held, stall_seconds=0.01) as beating:
-        for _ in range(6):
-            time.sleep(0.15)
-            beating.touch()
-            beating.report(1, {})
-        time.sleep(2.5)  # of the 3 s that 20 such steps take
-
-        assert requeue_expired_leases(db) == []
+    assert beating.pace == 0.5
+    clock.advance(299)
+    assert beating.stalled_seconds == 0
+    clock.advance(2)
+    assert beating.stalled_seconds == 1
 
 
 def test_a_surprise_does_not_end_the_heartbeat(db, held):

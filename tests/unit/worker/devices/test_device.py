@@ -60,10 +60,13 @@ def test_on_cuda_all_that_varies_or_rounds_in_secret_is_switched_off():
     assert json.loads(done.stdout) == [True, *[False], True, *[False] * 4]
 
 
-def test_on_cuda_nothing_starts_while_cublas_may_add_up_in_any_order():
-    done = run_program(PREPARE, CUBLAS_WORKSPACE_CONFIG=None)
+def test_on_cuda_nothing_starts_while_cublas_may_add_up_in_any_order(
+    settings, monkeypatch
+):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
 
-    assert "set CUBLAS_WORKSPACE_CONFIG=:4096:8" in done.stderr
+    with pytest.raises(RuntimeError, match="set CUBLAS_WORKSPACE_CONFIG=:4096:8"):
+        configure_torch(settings(), "cuda")
 
 
 def test_the_cpu_is_left_as_it_is(settings):
@@ -72,21 +75,12 @@ def test_the_cpu_is_left_as_it_is(settings):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one here")
-def test_bfloat16_is_refused_where_no_device_has_it(tmp_path):
-    program = (
-        "from shared.settings import Settings;"
-        "from worker.devices.device import configure_torch;"
-        "configure_torch(Settings(), 'cuda')"
-    )
-    done = run_program(
-        program,
-        IMPASTO_HOME=str(tmp_path),
-        IMPASTO_CUDA_PRECISION="bf16",
-        CUBLAS_WORKSPACE_CONFIG=":4096:8",
-    )
+def test_bfloat16_is_refused_where_no_device_has_it(settings, monkeypatch):
+    monkeypatch.setattr("worker.devices.device.make_cuda_deterministic", lambda: None)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: False)
 
-    assert "IMPASTO_CUDA_PRECISION=bf16 needs a device" in done.stderr
+    with pytest.raises(RuntimeError, match="CUDA_PRECISION=bf16 needs a device"):
+        configure_torch(settings(cuda_precision="bf16"), "cuda")
 
 
 @pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
@@ -105,20 +99,12 @@ def test_where_the_cpu_has_bfloat16_its_activations_have_it_unless_told(
         assert (network.dtype, network.precision) == (torch.float32, expected)
 
 
-def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(tmp_path):
-    program = (
-        "import torch; torch.cpu.get_capabilities = lambda: {'avx512_f': True};"
-        "from shared.settings import Settings;"
-        "from worker.devices.device import *;"
-        "print(select_precision('cpu', Settings(cpu_precision='auto')));"
-        "configure_torch(Settings(), 'cpu')"
-    )
-    done = run_program(
-        program, IMPASTO_HOME=str(tmp_path), IMPASTO_CPU_PRECISION="bf16"
-    )
+def test_where_the_cpu_lacks_bfloat16_it_is_not_emulated(settings, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_f": True})
 
-    assert done.stdout == "float32\n"
-    assert "IMPASTO_CPU_PRECISION=bf16 needs a CPU" in done.stderr
+    assert select_precision("cpu", settings(cpu_precision="auto")) == "float32"
+    with pytest.raises(RuntimeError, match="CPU_PRECISION=bf16 needs a CPU"):
+        configure_torch(settings(cpu_precision="bf16"), "cpu")
 
 
 def test_winograd_in_bfloat16_is_refused_since_there_is_no_such_kernel(settings):

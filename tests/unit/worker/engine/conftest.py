@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,7 +109,7 @@ def painting() -> Tensor:
     return picture(20, 16, seed=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_params() -> Callable[..., StyleParams]:
     """Parameters of a run of two short scales; keywords replace any of them."""
 
@@ -119,12 +120,12 @@ def make_params() -> Callable[..., StyleParams]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def photo_and_style() -> tuple[Tensor, Tensor]:
     return picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run(
     network32: Network,
     make_params: Callable[..., StyleParams],
@@ -158,6 +159,60 @@ def last(iterates: Iterator[Iterate]) -> Iterate:
 def alike(one: Tensor, other: Tensor) -> float:
     """Cosine of the angle between two tensors."""
     return float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0))
+
+
+def check_resumes(
+    run: Callable[..., Iterator[Iterate]], stops: Sequence[int]
+) -> list[Iterate]:
+    """Check that a run goes on bit for bit from some of its iterates; return all.
+
+    Args:
+        run: Starts the run, at a snapshot if `resume` is given.
+        stops: Numbers of iterates that were done before.
+    """
+    straight = list(run())
+    for stop in stops:
+        snapshot = through_json(straight[stop - 1].snapshot())
+        assert torch.equal(snapshot.image, straight[stop - 1].image)
+        for one, other in zip(run(resume=snapshot), straight[stop:], strict=True):
+            assert one.iteration == other.iteration
+            assert one.losses == other.losses
+            assert torch.equal(one.image, other.image)
+    return straight
+
+
+def check_gradient(objective: Objective, image: Tensor, tolerance: float) -> None:
+    """Compare a gradient with central differences in eight random directions."""
+    _, gradient = objective.evaluate(image)
+    generator = torch.Generator().manual_seed(4)
+    for _ in range(8):
+        direction = torch.randn(image.shape, generator=generator, dtype=image.dtype)
+        above, below = (
+            objective.evaluate(image + step * direction)[0].total
+            for step in (1e-7, -1e-7)
+        )
+        slope = float((gradient * direction).sum())
+        error = abs(slope - (above - below) / 2e-7)
+        assert error < tolerance * float(gradient.norm())
+
+
+def check_tiles(
+    network: Network,
+    params: StyleParams,
+    photo: Tensor,
+    styles: Sequence[Tensor | Style],
+    image: Tensor,
+    tolerance: float = 1e-9,
+) -> None:
+    """Check that tiles of 64 px give the losses and the gradient of the whole."""
+    tiled = params.model_copy(update={"tile_px": 64})
+    (whole, expected), (parts, gradient) = (
+        make_objective(network, each, photo, styles).evaluate(image)
+        for each in (params, tiled)
+    )
+    assert whole.total > 0
+    assert asdict(parts) == pytest.approx(asdict(whole), rel=tolerance)
+    assert float((gradient - expected).norm() / expected.norm()) < tolerance
 
 
 def finite_difference_gradient(

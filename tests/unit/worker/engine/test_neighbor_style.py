@@ -10,6 +10,8 @@ import torch
 
 from shared.params.segments import Changes, Segment
 from tests.unit.worker.engine.conftest import (
+    check_resumes,
+    check_tiles,
     last,
     make_objective,
     picture,
@@ -59,8 +61,7 @@ def matched(
     return matches.indices
 
 
-@pytest.mark.parametrize("size", [(96, 160), (100, 90), (132, 71)])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("size", "masked"), [((96, 140), True), ((100, 90), False)])
 def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     network32: Network, neighbors: MakeParams, size: tuple[int, int], masked: bool
 ) -> None:
@@ -70,14 +71,7 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     styles.append(Style(picture(64, 64, seed=5).float()))
     params = neighbors(styles=({}, {}), tv_weight=0.1)
 
-    whole, tiled = (
-        make_objective(network32, each, photo, styles).evaluate(image)
-        for each in (params, params.model_copy(update={"tile_px": 64}))
-    )
-
-    assert tiled[0].style == pytest.approx(whole[0].style, rel=1e-5)
-    error = (tiled[1] - whole[1]).norm() / whole[1].norm()
-    assert float(error) < 1e-5
+    check_tiles(network32, params, photo, styles, image, tolerance=1e-5)
 
 
 def test_a_painting_is_at_no_distance_from_itself(
@@ -213,19 +207,6 @@ def test_steering_in_mid_scale_keeps_the_matches_also_over_a_resume(run: Any) ->
     assert torch.equal(resumed.image, straight[-1].image)
 
 
-def test_a_run_in_tiles_resumes_bit_for_bit(run: Any) -> None:
-    changes = {"style_loss": "neighbors", "tile_px": 64, "max_edge": 160}
-    changes["schedule"] = ((48, 2), (160, 3))
-    straight = list(run(**changes))
-
-    for stop in (1, 2, 4):
-        resumed = last(
-            run(resume=through_json(straight[stop - 1].snapshot()), **changes)
-        )
-
-        assert torch.equal(resumed.image, straight[-1].image)
-
-
 def test_the_next_scale_is_matched_anew(run: Any) -> None:
     iterates = list(run(style_loss="neighbors"))
 
@@ -252,7 +233,7 @@ def test_masks_and_regions_run_from_start_to_end(
 
 
 def test_a_snapshot_of_tiles_continues_whole_with_the_same_targets(run: Any) -> None:
-    changes = {"style_loss": "neighbors", "max_edge": 160, "schedule": ((160, 4),)}
+    changes = {"style_loss": "neighbors", "max_edge": 96, "schedule": ((96, 4),)}
     whole, tiled = list(run(**changes)), list(run(tile_px=64, **changes))
 
     resumed = list(run(resume=through_json(tiled[1].snapshot()), **changes))
@@ -369,20 +350,16 @@ def test_a_style_without_labels_matches_freely_beside_one_with_labels(
     assert not torch.equal(free, guided)
 
 
-@pytest.mark.parametrize("stop", [2, 4, 6])
 def test_a_guided_run_resumes_bit_for_bit_in_a_scale_and_between_two(
-    network32: Network, neighbors: MakeParams, stop: int
+    network32: Network, neighbors: MakeParams
 ) -> None:
     photo, style = picture(48, 80, seed=1).float(), picture(70, 50, seed=2).float()
     styles = (Style(style, labels=halves(swapped=True)),)
     inputs = TransferInputs(photo, styles, labels=halves())
     params = neighbors(content_weight=1.0)
     run = partial(stylize, network=network32, params=params)
-    straight = list(run(inputs))
 
-    snapshot = through_json(straight[stop - 1].snapshot())
-    resumed = last(run(inputs, resume=snapshot))
+    straight = check_resumes(partial(run, inputs), stops=(2, 4))
 
-    assert torch.equal(resumed.image, straight[-1].image)
     without = last(run(TransferInputs(photo, (Style(style),))))
-    assert not torch.equal(resumed.image, without.image)
+    assert not torch.equal(straight[-1].image, without.image)

@@ -48,7 +48,10 @@ def test_odd_pictures_give_a_picture(
     which: str,
 ) -> None:
     photo, style = (ODD[name], PLAIN) if which == "photo" else (PLAIN, ODD[name])
-    params = make_params(style_loss=style_loss, content_loss=content_loss)
+    short = ((32, 2), (64, 2))
+    params = make_params(
+        style_loss=style_loss, content_loss=content_loss, schedule=short
+    )
 
     result = last(stylize(TransferInputs(photo, (Style(style),)), params, network32))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,13 @@ import torch
 from shared.errors import Diverged
 from shared.params.memory import _PICTURES, _PICTURES_OF_OPTIMIZER
 from shared.params.style import StyleParams
-from tests.unit.worker.engine.conftest import last, make_inputs, picture, through_json
+from tests.unit.worker.engine.conftest import (
+    check_resumes,
+    last,
+    make_inputs,
+    picture,
+    through_json,
+)
 from worker.engine.images.color import to_luminance
 from worker.engine.images.pyramid import enlarge_with_detail
 from worker.engine.images.tiling import RunLimits
@@ -27,19 +34,13 @@ if TYPE_CHECKING:
 NAMES = sorted(OPTIMIZERS)
 
 
-def test_iterations_are_counted_overall_and_within_their_scale(run: Any) -> None:
+def test_iterations_are_counted_and_have_the_size_of_their_scale(run: Any) -> None:
     found = list(run())
 
     assert [i.iteration for i in found] == list(range(1, 9))
     assert [i.scale for i in found] == [0] * 4 + [1] * 4
     assert [i.scale_iteration for i in found] == [1, 2, 3, 4, 1, 2, 3, 4]
-
-
-def test_the_result_has_the_size_asked_for_and_the_shape_of_the_content(
-    run: Any,
-) -> None:
-    shapes = [tuple(i.image.shape) for i in run()]
-
+    shapes = [tuple(i.image.shape) for i in found]
     assert shapes == [(1, 3, 19, 32)] * 4 + [(1, 3, 38, 64)] * 4
 
 
@@ -47,26 +48,17 @@ def test_the_result_has_the_size_asked_for_and_the_shape_of_the_content(
 def test_every_optimizer_lowers_the_loss_and_stays_inside_the_box(
     run: Any, name: str
 ) -> None:
-    found = list(run(optimizer=name, schedule=((64, 25),), tv_weight=0.1))
+    found = list(run(optimizer=name, schedule=((64, 15),), tv_weight=0.1))
 
     assert found[-1].losses.total < 0.7 * found[0].losses.total
     assert all(i.image.min() >= 0 and i.image.max() <= 1 for i in found)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("stop", range(1, 8))
-def test_a_run_resumes_bit_for_bit_after_any_iteration(
-    run: Any, name: str, stop: int
+def test_a_run_resumes_bit_for_bit_in_a_scale_and_between_two(
+    run: Any, name: str
 ) -> None:
-    straight = list(run(optimizer=name))
-    snapshot = through_json(straight[stop - 1].snapshot())
-
-    resumed = list(run(optimizer=name, resume=snapshot))
-
-    assert [i.iteration for i in resumed] == list(range(stop + 1, 9))
-    for one, other in zip(resumed, straight[stop:], strict=True):
-        assert one.losses == other.losses
-        assert torch.equal(one.image, other.image)
+    check_resumes(partial(run, optimizer=name), stops=(1, 4, 6))
 
 
 def test_a_finished_run_resumes_into_nothing_and_has_its_picture(run: Any) -> None:
@@ -96,14 +88,6 @@ def test_a_snapshot_is_not_changed_by_the_iterations_after_it(run: Any) -> None:
     last(iterates)
 
     assert all(torch.equal(snapshot.tensors[n], before[n]) for n in before)
-
-
-def test_a_snapshot_of_any_optimizer_is_tensors_and_numbers(run: Any) -> None:
-    for name in NAMES:
-        snapshot = last(run(optimizer=name)).snapshot()
-
-        assert all(each.is_contiguous() for each in snapshot.tensors.values())
-        assert all(type(each) is float for each in snapshot.numbers.values())
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_does_not(run: Any) -> None:
@@ -193,22 +177,6 @@ def test_a_loss_that_is_not_finite_is_reported_as_divergence(
         next(stylize(make_inputs(content, content), make_params(), network))
 
 
-@pytest.mark.parametrize("size", [(64, 8), (8, 64), (63, 61), (1, 64), (5, 5)])
-def test_odd_thin_and_tiny_pictures_work(
-    network32: Network,
-    make_params: Callable[..., StyleParams],
-    size: tuple[int, int],
-) -> None:
-    content, style = picture(*size, seed=1), picture(7, 40, seed=2)
-
-    final = last(
-        stylize(make_inputs(content, style), make_params(tv_weight=0.1), network32)
-    )
-
-    assert max(final.image.shape) == 64
-    assert final.image.isfinite().all()
-
-
 def test_as_many_pictures_as_weights_are_needed(
     network32: Network, make_params: Callable[..., StyleParams]
 ) -> None:
@@ -225,22 +193,6 @@ def test_gradients_stay_as_they_were_for_whoever_drives_the_run(run: Any) -> Non
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", NAMES)
-def test_real_weights_bring_the_painting_into_the_photo(
-    vgg16_weights: dict[str, Tensor],
-    make_params: Callable[..., StyleParams],
-    name: str,
-) -> None:
-    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
-    params = make_params(optimizer=name, style_weight=10.0, schedule=((64, 20),))
-    content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
-
-    found = list(stylize(make_inputs(content, style), params, network))
-
-    assert found[-1].losses.total < 0.5 * found[0].losses.total
-
-
-@pytest.mark.weights
 def test_a_gray_photo_is_painted_too(vgg16_weights: dict[str, Tensor]) -> None:
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
     params = StyleParams(max_edge=64, schedule=((64, 25),))
@@ -254,34 +206,14 @@ def test_a_gray_photo_is_painted_too(vgg16_weights: dict[str, Tensor]) -> None:
     assert found.image.std() > 0.44 * style.std()
 
 
-@pytest.mark.weights
-def test_real_weights_resume_bit_for_bit(
-    vgg16_weights: dict[str, Tensor], make_params: Callable[..., StyleParams]
-) -> None:
-    network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
-    content, style = picture(48, 64, seed=1), picture(64, 64, seed=2)
-    straight = list(stylize(make_inputs(content, style), make_params(), network))
-
-    resumed = last(
-        stylize(
-            make_inputs(content, style),
-            make_params(),
-            network,
-            resume=through_json(straight[2].snapshot()),
-        )
-    )
-
-    assert torch.equal(resumed.image, straight[-1].image)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_resumed_run_holds_no_more_pictures_than_the_estimate_counts(
     run: Any, name: str
 ) -> None:
     """Of the size of the result, 38 x 64 px; the photo and its state among them."""
-    changes = {"optimizer": name, "schedule": ((64, 30),)}
+    changes = {"optimizer": name, "schedule": ((64, 18),)}
     for iterate in run(**changes):
-        if iterate.iteration == 20:
+        if iterate.iteration == 13:  # the history of L-BFGS is full
             snapshot = through_json(iterate.snapshot())
             break
     resumed = run(resume=snapshot, **changes)
@@ -296,4 +228,4 @@ def test_a_resumed_run_holds_no_more_pictures_than_the_estimate_counts(
         if type(each) is torch.Tensor and each.shape == (1, 3, 38, 64)
     }
     assert len(alive) <= _PICTURES + _PICTURES_OF_OPTIMIZER[name]
-    assert iterate.iteration == 23
+    assert iterate.iteration == 16

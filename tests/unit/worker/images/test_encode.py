@@ -297,8 +297,3 @@ def test_results_of_any_size_can_be_read(name, depth, size):
     image = opened(written(tiny, format=name, bit_depth=depth))
 
     assert image.size == size[::-1]
-
-
-def test_every_format_has_a_writer():
-    for name in FORMATS:
-        assert written(format=name).data

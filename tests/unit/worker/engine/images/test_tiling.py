@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from shared.params.style import PoolingName, StyleLoss
 from tests.unit.worker.engine.conftest import (
     alike,
+    check_tiles,
     last,
     make_objective,
     picture,
     random_weights,
-    through_json,
 )
 from worker.engine.images.inputs import Style
 from worker.engine.images.tiling import (
@@ -29,7 +28,7 @@ from worker.engine.vgg.network import build_network
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.params.style import StyleParams
+    from shared.params.style import PoolingName, StyleLoss, StyleParams
     from worker.engine.vgg.network import Network
 
 DEEP = {"relu1_1": 1.0, "relu2_1": 1.0, "relu4_1": 1.0, "relu5_1": 2.0}
@@ -65,14 +64,20 @@ def test_a_halo_is_all_that_the_deepest_layer_sees(network: Network, name: str) 
     assert torch.equal(before, after)
 
 
-@pytest.mark.parametrize("pooling", get_args(PoolingName))
-@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
-@pytest.mark.parametrize("size", [(150, 203), (64, 300), (177, 64)])
+@pytest.mark.parametrize(
+    ("size", "style_loss", "pooling"),
+    [
+        ((150, 170), "gram", "max"),
+        ((64, 140), "gram", "average"),
+        ((64, 210), "wasserstein", "average"),
+        ((177, 64), "neighbors", "max"),
+    ],
+)
 def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     network: Network,
     make_params: Callable[..., StyleParams],
     size: tuple[int, int],
-    style_loss: str,
+    style_loss: StyleLoss,
     pooling: PoolingName,
 ) -> None:
     params = make_params(
@@ -84,14 +89,7 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     photo, painting, image = (picture(*size, seed=seed) for seed in (1, 2, 3))
     network = network.with_pooling(pooling)
 
-    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
-    tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
-
-    assert parts.content == pytest.approx(whole.content, rel=1e-9)
-    assert parts.style == pytest.approx(whole.style, rel=1e-9)
-    assert parts.tv == pytest.approx(whole.tv, rel=1e-9)
-    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+    check_tiles(network, params, photo, [painting], image)
 
 
 def test_tiles_are_exact_where_the_deepest_layer_holds_content_only(
@@ -102,12 +100,7 @@ def test_tiles_are_exact_where_the_deepest_layer_holds_content_only(
     )
     photo, painting, image = (picture(150, 203, seed=seed) for seed in (1, 2, 3))
 
-    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
-    tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
-
-    assert parts.total == pytest.approx(whole.total, rel=1e-9)
-    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+    check_tiles(network, params, photo, [painting], image)
 
 
 def test_tiles_of_masked_styles_give_those_of_the_whole(
@@ -121,20 +114,13 @@ def test_tiles_of_masked_styles_give_those_of_the_whole(
         Style(picture(80, 140, seed=6)),
     ]
 
-    whole, expected = make_objective(network, params, photo, styles).evaluate(image)
-    tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = make_objective(network, tiled, photo, styles).evaluate(image)
-
-    assert parts.style == pytest.approx(whole.style, rel=1e-9)
-    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+    check_tiles(network, params, photo, styles, image)
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
 def test_tiles_of_the_real_network_are_nearly_the_whole_in_float32(
     vgg16_weights: dict[str, torch.Tensor],
     make_params: Callable[..., StyleParams],
-    style_loss: str,
 ) -> None:
     """The loss is continuous and has a tight bound; its gradient jumps.
 
@@ -145,8 +131,8 @@ def test_tiles_of_the_real_network_are_nearly_the_whole_in_float32(
     nothing is so nearly equal: the tests above are exact.
     """
     network = build_network("vgg16", vgg16_weights, torch.device("cpu"))
-    params = make_params(style_loss=style_loss)
-    photo, painting, image = (picture(200, 260, seed).float() for seed in (1, 2, 3))
+    params = make_params()
+    photo, painting, image = (picture(80, 140, seed).float() for seed in (1, 2, 3))
 
     whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
     tiled = params.model_copy(update={"tile_px": 64})
@@ -156,20 +142,12 @@ def test_tiles_of_the_real_network_are_nearly_the_whole_in_float32(
     assert alike(gradient, expected) > 0.9999
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_tiled_run_ends_where_a_whole_one_does_and_resumes_bit_for_bit(
-    run: Any, optimizer: str
-) -> None:
-    schedule = ((64, 3), (192, 4))
-    changes = {"max_edge": 192, "schedule": schedule, "optimizer": optimizer}
-    whole = last(run(**changes))
+def test_a_tiled_run_ends_where_a_whole_one_does(run: Any) -> None:
+    changes = {"max_edge": 192, "schedule": ((64, 3), (192, 4))}
 
-    straight = list(run(**changes, tile_px=64))
-    snapshot = through_json(straight[4].snapshot())
-    resumed = last(run(resume=snapshot, **changes, tile_px=64))
+    whole, tiled = last(run(**changes)), last(run(**changes, tile_px=64))
 
-    assert float((straight[-1].image - whole.image).abs().mean()) < 1e-3
-    assert torch.equal(resumed.image, straight[-1].image)
+    assert float((tiled.image - whole.image).abs().mean()) < 1e-3
 
 
 def test_a_limit_chooses_the_tiles_by_sizes_alone(network: Network) -> None:
@@ -230,11 +208,6 @@ def test_an_exception_after_a_tile_ends_the_run(
 def test_vgg19_in_tiles_is_vgg19(make_params: Callable[..., StyleParams]) -> None:
     network = build_network("vgg19", random_weights("vgg19"), torch.device("cpu"))
     params = make_params(network="vgg19", style_layers={"relu5_4": 1.0})
-    photo, painting, image = (picture(210, 180, seed=seed) for seed in (1, 2, 3))
+    photo, painting, image = (picture(210, 90, seed=seed) for seed in (1, 2, 3))
 
-    whole, expected = make_objective(network, params, photo, [painting]).evaluate(image)
-    tiled = params.model_copy(update={"tile_px": 64})
-    parts, gradient = make_objective(network, tiled, photo, [painting]).evaluate(image)
-
-    assert parts.total == pytest.approx(whole.total, rel=1e-9)
-    assert float((gradient - expected).norm() / expected.norm()) < 1e-9
+    check_tiles(network, params, photo, [painting], image)

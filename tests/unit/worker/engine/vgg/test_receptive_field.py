@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from shared.params.networks import NetworkName, layer_names
+from shared.params.networks import layer_names
 from tests.unit.worker.engine.conftest import random_weights
 from worker.engine.vgg.network import build_network
 from worker.engine.vgg.receptive_field import ReceptiveField, compute_receptive_field
@@ -15,11 +15,13 @@ from worker.engine.vgg.receptive_field import ReceptiveField, compute_receptive_
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from shared.params.networks import NetworkName
     from worker.engine.vgg.receptive_field import Box
 
 SIDE = 320  # px; holds the largest field, 252 of relu5_4
 LAYERS = [
-    (name, layer) for name in get_args(NetworkName) for layer in layer_names(name)
+    *(("vgg16", f"relu{block}") for block in ("1_1", "2_2", "3_1", "4_3", "5_1")),
+    ("vgg19", "relu5_4"),
 ]
 
 
