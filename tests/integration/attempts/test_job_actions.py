@@ -20,6 +20,7 @@ from tests.integration.attempts.conftest import SMALL
 from tests.support.farm import OWNER
 from tests.support.job_rows import checkpoints, segments
 from tests.support.processes import wait_until
+from worker.attempts import artifacts
 from worker.lease import Directive
 from worker.runner import Runner
 
@@ -90,14 +91,20 @@ def test_a_job_of_a_drained_worker_shows_the_iteration_it_goes_on_from(farm, too
     assert read_latest_frame(farm.db, job_id).iteration == job.checkpoint_iteration > 1
 
 
-def test_the_preview_of_a_finished_job_shows_its_picture(farm, work):
+def test_the_preview_of_a_finished_job_shows_its_picture_and_the_thumbnail_is_small(
+    farm, work, monkeypatch
+):
+    monkeypatch.setattr(artifacts, "THUMB_EDGE_PX", 32)
     job = work(farm.submit(notify=False, tv_weight=20, **SMALL))
 
     frame = read_latest_frame(farm.db, job.id)
-    result = np.asarray(Image.open(BytesIO(farm.result(job))).convert("RGB"), float)
-    for key in (frame.key, frame.thumb_key):
-        shown = np.asarray(Image.open(BytesIO(farm.storage.get(key))), float)
-        assert np.abs(shown - result).mean() < 4, "gray levels that JPEG loses"
+    keys = (frame.key, frame.thumb_key)
+    preview, thumb = (Image.open(BytesIO(farm.storage.get(key))) for key in keys)
+    result = Image.open(BytesIO(farm.result(job))).convert("RGB")
+    assert (preview.size, max(thumb.size)) == (result.size, 32)
+    for shown in (preview, thumb):
+        lost = np.asarray(shown, float) - np.asarray(result.resize(shown.size), float)
+        assert np.abs(lost).mean() < 4, "gray levels that JPEG loses"
 
 
 def test_an_extension_of_what_was_finished_early_equals_a_longer_run(farm, work):
