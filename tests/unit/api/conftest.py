@@ -12,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from api.app import create_app
+from api.app import connect_app, create_app
 from api.dependencies import dependencies_of
+from api.explorations import service
 from shared.auth.api_keys import NewKey, Scope, issue_key
 from shared.db.database import Database
 from shared.errors import Diverged
@@ -59,12 +60,15 @@ class Client(FlaskClient):
 class Api:
     """The app, what it stands on, and a client that talks to it."""
 
-    def __init__(self, settings, clock, busy_seconds=5.0):
+    def __init__(self, settings, clock, busy_seconds=5.0, app=None):
         self.settings = settings
         self.db = Database(settings.database_url, clock, busy_seconds, fresh_seconds=0)
         self.storage = open_storage(settings.storage_url)
         self.notifier = FakeNotifier()
-        self.app = create_app(settings, self.db, self.storage, self.notifier, clock)
+        parts = (settings, self.db, self.storage, self.notifier, clock)
+        self.app = app or create_app(*parts)
+        if app:
+            connect_app(app, *parts)
         self.dependencies = dependencies_of(self.app)
         self.app.test_client_class = Client
         self.client = self.app.test_client()
@@ -168,25 +172,59 @@ def tmp_path():
         yield Path(folder)
 
 
+@pytest.fixture(scope="session")
+def idle_apps():
+    """Apps that no test uses: to make one takes longer than most tests do."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _few_shipped_photos(monkeypatch, photos):
+    """Nine tiny photos are shipped: the first exploration of an owner stores each."""
+    monkeypatch.setattr(service, "SHIPPED_FOLDER", photos)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(9):
+        data = picture((20 * number, 0, 0), kind="JPEG")
+        (folder / f"{number}.jpg").write_bytes(data)
+    return folder
+
+
 @pytest.fixture
-def make_api(tmp_path, sqlite_url, clock):
-    """Build an API with other settings than the default ones."""
+def make_api(tmp_path, sqlite_url, clock, idle_apps):
+    """Build an API with other settings than the default ones.
+
+    With `new_app`, the test may change the app itself.
+    """
     made = []
 
-    def make(**settings):
+    def make(*, new_app=False, **settings):
         values = {"home": tmp_path, "database_url": sqlite_url, **settings}
-        made.append(Api(Settings(**values), clock))
-        return made[-1]
+        app = idle_apps.pop() if idle_apps and not new_app else None
+        api = Api(Settings(**values), clock, app=app)
+        made.append((api, new_app))
+        return api
 
     yield make
-    for api in made:
+    for api, is_changed in made:
         api.dependencies.watcher.close()
         api.db.close()
+        if not is_changed:
+            idle_apps.append(api.app)
 
 
 @pytest.fixture
 def api(make_api):
     return make_api()
+
+
+@pytest.fixture
+def new_api(make_api):
+    """An API to whose app a test may add addresses."""
+    return make_api(new_app=True)
 
 
 @pytest.fixture
