@@ -60,9 +60,11 @@ class Client(FlaskClient):
 class Api:
     """The app, what it stands on, and a client that talks to it."""
 
-    def __init__(self, settings, clock, busy_seconds=5.0, app=None):
+    def __init__(self, settings, clock, busy_seconds=5.0, app=None, db=None):
         self.settings = settings
-        self.db = Database(settings.database_url, clock, busy_seconds, fresh_seconds=0)
+        self.db = db or Database(
+            settings.database_url, clock, busy_seconds, fresh_seconds=0
+        )
         self.storage = open_storage(settings.storage_url)
         self.notifier = FakeNotifier()
         parts = (settings, self.db, self.storage, self.notifier, clock)
@@ -164,18 +166,57 @@ def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):
     return buffer.getvalue()
 
 
-@pytest.fixture
-def tmp_path():
+def folder_in_memory():
     """A folder in memory where there is one: each submit syncs to disk many times."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    return TemporaryDirectory(dir=memory if memory.is_dir() else None)
+
+
+@pytest.fixture
+def tmp_path():
+    with folder_in_memory() as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def idle_apps():
-    """Apps that no test uses: to make one takes longer than most tests do."""
-    return []
+def sqlite_path():
+    with folder_in_memory() as folder:
+        yield Path(folder) / "impasto.sqlite"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_path, migrated_sqlite):
+    """A new file at the place of the last test's."""
+    for path in sqlite_path.parent.iterdir():
+        path.unlink()
+    sqlite_path.write_bytes(migrated_sqlite)
+    return f"sqlite:///{sqlite_path}"
+
+
+class IdleParts:
+    """Apps and databases that no test uses.
+
+    To compile their addresses and their SQL takes longer than most tests do.
+    """
+
+    def __init__(self):
+        self.apps, self.databases, self.clock = [], [], None
+
+    def now(self):
+        return self.clock()
+
+    def database(self, url):
+        """A closed database at `url`, with the clock of the test that runs."""
+        return (
+            self.databases.pop()
+            if self.databases
+            else Database(url, self.now, fresh_seconds=0)
+        )
+
+
+@pytest.fixture(scope="session")
+def idle_parts():
+    return IdleParts()
 
 
 @pytest.fixture(autouse=True)
@@ -194,26 +235,30 @@ def photos(tmp_path_factory):
 
 
 @pytest.fixture
-def make_api(tmp_path, sqlite_url, clock, idle_apps):
+def make_api(tmp_path, sqlite_url, clock, idle_parts):
     """Build an API with other settings than the default ones.
 
     With `new_app`, the test may change the app itself.
     """
-    made = []
+    made, idle_parts.clock = [], clock
 
-    def make(*, new_app=False, **settings):
-        values = {"home": tmp_path, "database_url": sqlite_url, **settings}
-        app = idle_apps.pop() if idle_apps and not new_app else None
-        api = Api(Settings(**values), clock, app=app)
-        made.append((api, new_app))
+    def make(*, new_app=False, database_url=sqlite_url, **settings):
+        app = idle_parts.apps.pop() if idle_parts.apps and not new_app else None
+        usual = database_url == sqlite_url
+        db = idle_parts.database(database_url) if usual else None
+        told = Settings(home=tmp_path, database_url=database_url, **settings)
+        api = Api(told, clock, app=app, db=db)
+        made.append((api, usual, new_app))
         return api
 
     yield make
-    for api, is_changed in made:
+    for api, is_usual, is_changed in made:
         api.dependencies.watcher.close()
         api.db.close()
+        if is_usual:
+            idle_parts.databases.append(api.db)
         if not is_changed:
-            idle_apps.append(api.app)
+            idle_parts.apps.append(api.app)
 
 
 @pytest.fixture

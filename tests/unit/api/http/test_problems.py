@@ -108,9 +108,7 @@ def test_an_expected_error_that_is_not_meant_for_clients_is_500(new_api):
 def test_a_locked_database_is_503_and_worth_another_try(api):
     api.db.close()
     locked = type(api)(api.settings, None, busy_seconds=0.05)
-    blocker = sqlite3.connect(
-        api.settings.home / "impasto.sqlite", isolation_level=None
-    )
+    blocker = sqlite3.connect(api.db.url.database, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     try:
         response = locked.submit()
