@@ -150,7 +150,9 @@ def _schemas(model: type[BaseModel]) -> dict[str, Schema]:
 
 def _field_schemas(model: type[BaseModel]) -> dict[str, Schema]:
     return {
-        name: each for name, each in _schemas(model).items() if not _max_files(each)
+        name: schema
+        for name, schema in _schemas(model).items()
+        if not _max_files(schema)
     }
 
 
@@ -322,6 +324,6 @@ def _example(schema: Schema, default: str) -> str:
 
 
 def _unknown_part(name: str, model: type[BaseModel]) -> FieldError:
-    known = dict.fromkeys(re.sub(r"_\d+$", "_<n>", each) for each in _schemas(model))
-    detail = f"is not known here; use {', '.join(known)}"
+    names = dict.fromkeys(re.sub(r"_\d+$", "_<n>", part) for part in _schemas(model))
+    detail = f"is not known here; use {', '.join(names)}"
     return FieldError(f"/{name}", "unknown", detail)

@@ -178,8 +178,10 @@ def _all_responses(
 ) -> dict[str, object]:
     """Return the content of all responses by status, including those of headers."""
     responses: dict[str, object] = dict.fromkeys(_common_problems(method, rule))
-    responses |= dict.fromkeys(status for each in headers for status in each.statuses)
-    responses |= {name.removeprefix("s"): each for name, each in declared.items()}
+    responses |= dict.fromkeys(
+        status for header_set in headers for status in header_set.statuses
+    )
+    responses |= {name.removeprefix("s"): content for name, content in declared.items()}
     implied = {"206": responses.get("200"), "304": ""}
     return responses | {s: implied[s] for s in responses if s in implied}
 

@@ -107,7 +107,8 @@ class CheckedSubmission:
                 for segment in self.segments
             ],
             "pictures": sorted(
-                [one.role, one.position, one.digest] for one in self.pictures
+                [picture.role, picture.position, picture.digest]
+                for picture in self.pictures
             ),
         }
         text = json.dumps(work, sort_keys=True, separators=(",", ":"))
@@ -322,10 +323,11 @@ def _store_pictures(
 
 def _with_assets(params: Params, inputs: Sequence[NewJobInput]) -> Params:
     if isinstance(params, ExploreParams):
-        return params.with_pictures([each.asset_id for each in inputs])
+        return params.with_pictures([job_input.asset_id for job_input in inputs])
     asset_ids: dict[str, dict[int, str]] = {}
-    for each in inputs:
-        asset_ids.setdefault(each.role, {})[each.position] = each.asset_id
+    for job_input in inputs:
+        ids_by_position = asset_ids.setdefault(job_input.role, {})
+        ids_by_position[job_input.position] = job_input.asset_id
     return params.with_images(asset_ids)
 
 

@@ -79,19 +79,19 @@ class SubmissionContent:
                 request.
             InvalidImages: Only pictures are wrong.
         """
-        known = {error.pointer for error in self.errors}
-        found = [*self.errors]
+        pointers = {error.pointer for error in self.errors}
+        merged = [*self.errors]
         for error in errors:
             pointer = self._origin(error.pointer)
-            if error.code != "missing" or pointer not in known:
-                found.append(replace(error, pointer=pointer))
+            if error.code != "missing" or pointer not in pointers:
+                merged.append(replace(error, pointer=pointer))
         causes = {self._origin(pointer): refused[pointer] for pointer in refused}
-        if causes and not found:
+        if causes and not merged:
             raise InvalidImages(causes)
         if causes:
-            found += InvalidImages(causes).errors
-        if found or request is None:
-            raise InvalidParams(found)
+            merged += InvalidImages(causes).errors
+        if merged or request is None:
+            raise InvalidParams(merged)
         return request
 
     def _origin(self, pointer: str) -> str:
@@ -128,7 +128,7 @@ def read_submission(
         AlreadyAnswered: A request with this Idempotency-Key was answered.
     """
     fields = spec.model.model_fields.values()
-    may_be_missing = not any(one.is_required() for one in fields)
+    may_be_missing = not any(field.is_required() for field in fields)
     if request.mimetype == JSON or (may_be_missing and _has_no_body(request)):
         yield _begin(SubmissionContent(read_json_object(request)), model)
         return

@@ -73,7 +73,9 @@ _SECURITY = {
 @cache
 def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
     """Return the OpenAPI document of `blueprints`, which callers must not change."""
-    operations = [each for blueprint in blueprints for each in blueprint.operations]
+    operations = [
+        operation for blueprint in blueprints for operation in blueprint.operations
+    ]
     schemas = _make_schemas(operations)
     paths: Node = {}
     for blueprint in blueprints:
@@ -86,7 +88,9 @@ def build_document(blueprints: tuple[DocumentedBlueprint, ...]) -> Node:
             }
             paths.setdefault(operation.path, {})[operation.method] = described
     parameter_models = {
-        model.__name__ for each in operations for model in _parameter_models(each)
+        model.__name__
+        for operation in operations
+        for model in _parameter_models(operation)
     }
     return {
         "openapi": "3.1.0",
@@ -164,7 +168,7 @@ def _make_schemas(operations: Iterable[Operation]) -> dict[str, Node]:
         if form is not None:
             properties = schemas[form.__name__]["properties"]
             properties |= {
-                name: without_null(each) for name, each in properties.items()
+                name: without_null(schema) for name, schema in properties.items()
             }
     return schemas
 
@@ -236,8 +240,8 @@ def _response(
         return {"$ref": f"#/components/responses/{_problem_name(status)}"}
     headers = [
         name
-        for each in operation.headers
-        for name, statuses in each.response.items()
+        for header_set in operation.headers
+        for name, statuses in header_set.response.items()
         if status in statuses
     ]
     response: Node = {
@@ -245,8 +249,8 @@ def _response(
         "headers": _header_references((*headers, *ALWAYS)),
     }
     content: Node = {}
-    for each in _as_tuple(declared):
-        content |= _content(each)
+    for part in _as_tuple(declared):
+        content |= _content(part)
     if content:
         response["content"] = content
     if operation.method == "post" and declared in _ID_PARAMETERS:

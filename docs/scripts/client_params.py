@@ -7,6 +7,7 @@ with which the server validates.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ PATH = Path(__file__).parents[2] / "impasto" / "client" / "params.py"
 COMMAND = "python -m docs.scripts.client_params"
 
 _HEAD = f'''\
-"""Arguments of the client that the server defines, for type checkers.
+"""Arguments of the client that the server defines, and their allowed values.
 
 `{COMMAND}` writes this module from the server's models;
 a test fails if they differ. docs/parameters.md describes the parameters.
@@ -55,6 +56,10 @@ _TYPES: tuple[tuple[str, type[BaseModel], set[str], str], ...] = (
     ("AssetFilters", AssetsQuery, _PAGING, "Filters of the list of assets."),
     ("KeyOptions", KeyBody, {"name"}, "Options of a new API key."),
 )
+# Field, in the singular if it is a list, and its allowed texts.
+_CHOICES = re.compile(
+    r'^    (\w+?)(?:s?: Sequence\[|: )(Literal\["[^]]*])', re.MULTILINE
+)
 _PLAIN = {
     "string": "str", "integer": "int", "number": "float", "boolean": "bool",
     "null": "None",
@@ -71,7 +76,20 @@ def text() -> str:
                 doc = definition["description"].partition("\n")[0]
                 blocks.setdefault(part, _typed_dict(part, definition, set(), doc))
         blocks[name] = _typed_dict(name, schema, omitted, docstring)
-    return "\n\n\n".join([_HEAD.rstrip(), *blocks.values()]) + "\n"
+    return _HEAD + _name_choices("\n\n\n".join(blocks.values())) + "\n"
+
+
+def _name_choices(types: str) -> str:
+    """Give each set of allowed texts the name of the first field that has it."""
+    names: dict[str, str] = {}
+    for field, choices in _CHOICES.findall(types):
+        names.setdefault(choices, field.title().replace("_", ""))
+    for choices, name in names.items():
+        types = types.replace(choices, name)
+    return (
+        "\n".join(f"{name} = {choices}" for choices, name in names.items())
+        + f"\n\n{types}"
+    )
 
 
 def _referenced(schema: dict[str, Any], omitted: set[str]) -> set[str]:

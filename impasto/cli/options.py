@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
-from impasto.cli.choices import (  # noqa: TC001 - Typer reads them
+from impasto.cli.option_parsers import (
+    parse_layers,
+    parse_numbered_files,
+    parse_param,
+    parse_schedule,
+    parse_segment,
+)
+from impasto.client.params import (  # noqa: TC001 - Typer reads them
     Color,
     ColorProfile,
     ContentLoss,
@@ -27,13 +34,6 @@ from impasto.cli.choices import (  # noqa: TC001 - Typer reads them
     Quality,
     Reuse,
     StyleLoss,
-)
-from impasto.cli.option_parsers import (
-    parse_layers,
-    parse_numbered_files,
-    parse_param,
-    parse_schedule,
-    parse_segment,
 )
 from impasto.client.uploads import StyleImage
 

@@ -1,4 +1,4 @@
-"""Arguments of the client that the server defines, for type checkers.
+"""Arguments of the client that the server defines, and their allowed values.
 
 `python -m docs.scripts.client_params` writes this module from the server's models;
 a test fails if they differ. docs/parameters.md describes the parameters.
@@ -9,6 +9,35 @@ from __future__ import annotations
 # Not for type checkers alone: `typing.get_type_hints` needs the names.
 from collections.abc import Mapping, Sequence  # noqa: TC003
 from typing import Literal, TypedDict
+
+Init = Literal["content", "noise", "image"]
+Network = Literal["vgg16", "vgg19"]
+Pooling = Literal["max", "average"]
+ContentLoss = Literal["squared", "relations"]
+StyleLoss = Literal["gram", "wasserstein", "neighbors"]
+Color = Literal["style", "luminance", "chroma", "histogram"]
+LossScale = Literal["relative", "gatys"]
+Quality = Literal["draft", "standard", "fine"]
+Optimizer = Literal["lbfgs", "adam", "gd"]
+Format = Literal["png", "tiff", "jpeg", "webp"]
+ColorProfile = Literal["srgb", "content"]
+Priority = Literal["low", "normal", "high"]
+Reuse = Literal["never", "finished", "finished_or_active"]
+State = Literal[
+    "queued",
+    "running",
+    "pausing",
+    "paused",
+    "canceling",
+    "succeeded",
+    "failed",
+    "canceled",
+    "expired",
+    "active",
+]
+Kind = Literal["style", "explore"]
+Purpose = Literal["content", "style", "mask", "init", "any", "shipped"]
+Scope = Literal["read", "write", "keys", "admin"]
 
 
 class Changes(TypedDict, total=False):
@@ -37,34 +66,34 @@ class Segment(TypedDict):
 class StyleParams(TypedDict, total=False):
     """Parameters of a style transfer."""
 
-    init: Literal["content", "noise", "image"]
+    init: Init
     seed: int
-    network: Literal["vgg16", "vgg19"]
-    pooling: Literal["max", "average"]
+    network: Network
+    pooling: Pooling
     content_layers: Mapping[str, float]
-    content_loss: Literal["squared", "relations"]
-    style_loss: Literal["gram", "wasserstein", "neighbors"]
+    content_loss: ContentLoss
+    style_loss: StyleLoss
     style_layers: Mapping[str, float]
     guidance_weight: float
-    color: Literal["style", "luminance", "chroma", "histogram"]
-    loss_scale: Literal["relative", "gatys"]
+    color: Color
+    loss_scale: LossScale
     content_weight: float
     style_weight: float
     tv_weight: float
     max_edge: int
-    quality: Literal["draft", "standard", "fine"]
+    quality: Quality
     schedule: Sequence[tuple[int, int]] | None
     style_scale: float
     seamless: bool
-    optimizer: Literal["lbfgs", "adam", "gd"] | None
+    optimizer: Optimizer | None
     averaging: float | None
     early_stop: float
     mask_feather: float
     allow_smaller: bool
     tile_px: int | None
-    format: Literal["png", "tiff", "jpeg", "webp"]
+    format: Format
     bit_depth: Literal[8, 16]
-    color_profile: Literal["srgb", "content"]
+    color_profile: ColorProfile
     embed_recipe: bool
 
 
@@ -72,8 +101,8 @@ class ExploreParams(TypedDict, total=False):
     """Parameters of an exploration."""
 
     pictures: Sequence[str]
-    network: Literal["vgg16", "vgg19"]
-    pooling: Literal["max", "average"]
+    network: Network
+    pooling: Pooling
     layers: Sequence[str]
     units: Sequence[int] | None
     top_k: int | None
@@ -84,11 +113,11 @@ class ExploreParams(TypedDict, total=False):
 class JobOptions(TypedDict, total=False):
     """Options of a new job."""
 
-    priority: Literal["low", "normal", "high"]
+    priority: Priority
     max_attempts: int | None
     start_deadline: str | float | None
     cancel_after: str | float | None
-    reuse: Literal["never", "finished", "finished_or_active"]
+    reuse: Reuse
     keep_every: int | None
 
 
@@ -103,28 +132,15 @@ class JobChanges(TypedDict, total=False):
     name: str | None
     tags: Sequence[str]
     metadata: Mapping[str, str]
-    priority: Literal["low", "normal", "high"]
+    priority: Priority
     cancel_after: str | float | None
 
 
 class JobFilters(TypedDict, total=False):
     """Filters of the list of jobs."""
 
-    state: Sequence[
-        Literal[
-            "queued",
-            "running",
-            "pausing",
-            "paused",
-            "canceling",
-            "succeeded",
-            "failed",
-            "canceled",
-            "expired",
-            "active",
-        ]
-    ]
-    kind: Literal["style", "explore"] | None
+    state: Sequence[State]
+    kind: Kind | None
     tag: Sequence[str]
     parent_id: str | None
     q: str | None
@@ -135,13 +151,13 @@ class JobFilters(TypedDict, total=False):
 class AssetFilters(TypedDict, total=False):
     """Filters of the list of assets."""
 
-    purpose: Literal["content", "style", "mask", "init", "any", "shipped"] | None
+    purpose: Purpose | None
 
 
 class KeyOptions(TypedDict, total=False):
     """Options of a new API key."""
 
-    scopes: Sequence[Literal["read", "write", "keys", "admin"]]
+    scopes: Sequence[Scope]
     expires_in: int | None
     owner: str | None
     submits_per_minute: int | None

@@ -134,11 +134,11 @@ class ProgressMeter:
             "updated_at": self._clock.time(),
         }
         times = [self._iteration_time(index) for index in range(len(self._megapixels))]
-        known = [time for time in times if time is not None]
-        if len(known) < len(times) or not known:
+        measured = [time for time in times if time is not None]
+        if len(measured) < len(times) or not measured:
             return estimate
-        estimate["iteration_seconds"] = [time.seconds for time in known]
-        estimate["deviation"] = max(time.deviation for time in known[scale:])
+        estimate["iteration_seconds"] = [time.seconds for time in measured]
+        estimate["deviation"] = max(time.deviation for time in measured[scale:])
         return estimate
 
     def _iteration_time(self, scale: int) -> IterationTime | None:

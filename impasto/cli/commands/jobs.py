@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from impasto.cli.choices import JobState  # noqa: TC001 - Typer reads it
 from impasto.cli.exit_codes import INTERRUPTED
 from impasto.cli.job_ids import resolve_job_id
 from impasto.cli.options import Tags  # noqa: TC001 - Typer reads it
@@ -29,6 +28,7 @@ from impasto.client.formats import (
     require_folder_name,
     require_jpeg_name,
 )
+from impasto.client.params import State  # noqa: TC001 - Typer reads it
 
 
 def watch(job_id: JobId, api_url: ApiUrl = None, as_json: AsJson = False) -> None:
@@ -54,7 +54,7 @@ def ls(
         int, typer.Option(min=1, max=200, help="Maximum number of jobs.")
     ] = 20,
     state: Annotated[
-        JobState | None, typer.Option(help="Only jobs in this state.")
+        State | None, typer.Option(help="Only jobs in this state.")
     ] = None,
     tags: Tags = None,
     quiet: Annotated[
