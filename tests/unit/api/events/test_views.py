@@ -27,6 +27,14 @@ def events(text):
     return found
 
 
+def opened(api, url):
+    """A stream that is read by who asked for it, piece by piece."""
+    local = {"REMOTE_ADDR": "127.0.0.1"}
+    stream = Unhurried(api.app).open(url, headers=STREAM, environ_base=local)
+    assert stream.status_code == 200, stream.text
+    return stream
+
+
 def names(found):
     return [name for name, _, _ in found]
 
@@ -270,7 +278,7 @@ def test_places_are_given_back_however_a_stream_ends(make_api, clock):
         assert api.client.get(url, headers=STREAM).status_code == 200
         assert api.client.head(url, headers=STREAM).status_code == 200
         assert api.client.get("/v1/events?jobs=no", headers=STREAM).status_code == 404
-    left = Unhurried(api.app).open(url, headers=STREAM)
+    left = opened(api, url)
     left.close()  # before the first word
     assert api.client.get(url, headers=STREAM).status_code == 200
 
@@ -279,7 +287,7 @@ def test_a_preview_is_told_with_its_addresses(make_api):
     api = make_api(stream_seconds=60)
     job_id = api.submitted()
     claim = api.claimed()
-    stream = Unhurried(api.app).open(f"/v1/jobs/{job_id}/events", headers=STREAM)
+    stream = opened(api, f"/v1/jobs/{job_id}/events")
     pieces = (piece.decode() for piece in stream.response)
     assert "event: snapshot" in next(pieces)
 
