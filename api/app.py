@@ -88,9 +88,7 @@ def create_app(
         clock: Monotonic clock, in seconds.
     """
     app = Flask("api", template_folder="web/templates", static_folder="web/static")
-    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
-    dependencies = _build_dependencies(settings, database, storage, notifier, clock)
-    install(app, dependencies)
+    connect_app(app, settings, database, storage, notifier, clock)
     register_problem_handlers(app)
     app.before_request(_before_request)
     app.after_request(_after_request)
@@ -101,6 +99,19 @@ def create_app(
     app.register_blueprint(samples.blueprint)
     app.register_blueprint(session.blueprint)
     return app
+
+
+def connect_app(
+    app: Flask,
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    notifier: Notifier,
+    clock: Callable[[], float],
+) -> None:
+    """Let an app answer for one deployment; `create_app` has the same arguments."""
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings)
+    install(app, _build_dependencies(settings, database, storage, notifier, clock))
 
 
 def _before_request() -> Response | None:

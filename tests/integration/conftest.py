@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from sqlalchemy import select
 
 from shared.auth.api_keys import NewKey, ensure_owner, issue_key
 from shared.db.database import Database
+from shared.db.models.jobs import Job
 from shared.jobs.actions import cancel
 from shared.jobs.submit import LOCAL_OWNER_ID
-from shared.queries.listing import query_jobs
 from shared.settings import Settings
 from tests.support.api_process import Server, running_api
 from tests.support.farm import Farm
@@ -77,11 +78,16 @@ def live_db(database_url):
 
 
 STREAM_SECONDS = 60  # of streams and held requests, unless something ends them
+ORIGIN = "https://app.example"  # whose pages the servers let in
 
 
 @contextmanager
 def _running_with_keys(home, url):
-    settings = {"stream_seconds": STREAM_SECONDS, "stream_heartbeat_seconds": 0.5}
+    settings = {
+        "stream_seconds": STREAM_SECONDS,
+        "stream_heartbeat_seconds": 0.5,
+        "origins": ORIGIN,
+    }
     with ExitStack() as stack:
         database = stack.enter_context(closing(Database(url)))
         server = running_api(home, url, auth="keys", **settings)
@@ -122,9 +128,24 @@ def tenant(request):
     named = server.with_headers(Authorization=f"Bearer {token}")
     yield Tenant(named, database, key.owner_id, token)
     named.client.close()
-    for job in query_jobs(database, key.owner_id, 100):
-        if job.finished_at is None:
-            cancel(database, key.owner_id, job.id)
+    _cancel_all(database)
+
+
+@pytest.fixture
+def shared_server(sqlite_server):
+    """A server with keys, and its database; in the end no job waits any more."""
+    yield sqlite_server
+    _cancel_all(sqlite_server[1])
+
+
+def _cancel_all(database):
+    """Cancel what waits: else the next test would claim it instead of its own job."""
+    with database.read() as session:
+        waiting = session.execute(
+            select(Job.owner_id, Job.id).where(Job.finished_at.is_(None))
+        ).all()
+    for owner_id, job_id in waiting:
+        cancel(database, owner_id, job_id)
 
 
 @pytest.fixture

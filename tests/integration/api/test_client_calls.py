@@ -1,4 +1,7 @@
-"""Both clients and a real server: keys, assets, events, previews, actions."""
+"""Both clients and a real server: keys, assets, events, previews, actions.
+
+Each client has one of the databases: a call that fails on either fails here.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,21 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from impasto.errors import ApiError, NotFound, Unauthenticated, WaitTimeout
-from tests.support.both_clients import KINDS, connecting
+from impasto import StyleImage
+from impasto.errors import ApiError, NotFound, Unauthenticated
+from shared.auth.api_keys import NewKey, Scope, issue_key
+from tests.support.both_clients import connecting
 from tests.support.job_rows import submit
 from tests.support.simulated_worker import beat, checkpoint, claim, complete, frame
 
+pytestmark = pytest.mark.parametrize(
+    ("tenant", "connect"),
+    [("sqlite", "blocking"), ("postgresql", "asyncio")],
+    indirect=True,
+)
 
-@pytest.fixture(params=KINDS)
+
+@pytest.fixture
 def connect(request):
     return partial(connecting, request.param)
 
@@ -35,7 +46,7 @@ def picture(color):
 def test_a_job_is_submitted_found_changed_and_deleted(client):
     job = client.jobs.submit(
         picture("red"),
-        picture("blue"),
+        [StyleImage(picture("blue"), weight=3), picture("green")],
         params={"max_edge": 64, "quality": "draft"},
         name="Lisbon",
         tags=["sea"],
@@ -45,6 +56,7 @@ def test_a_job_is_submitted_found_changed_and_deleted(client):
     changed = client.jobs.change(job.id, {"tags": ["harbor"], "name": None})
 
     assert (job.tags, job.metadata, job.priority) == (["sea"], {"order": "42"}, "low")
+    assert [style["weight"] for style in job.params["styles"]] == [3, 1]
     assert job.start_deadline is not None
     assert (changed.tags, changed.name) == (["harbor"], None)
     assert [found.id for found in client.jobs.iterate(tag=["harbor"])] == [job.id]
@@ -54,25 +66,6 @@ def test_a_job_is_submitted_found_changed_and_deleted(client):
     assert client.jobs.delete(job.id, cancel=True)
     with pytest.raises(ApiError, match="was deleted"):
         client.jobs.get(job.id)
-
-
-def test_weights_of_styles_arrive(client):
-    from impasto import StyleImage
-
-    styles = [StyleImage(picture("blue"), weight=3), picture("green")]
-
-    job = client.jobs.submit(picture("red"), styles, params={"max_edge": 64})
-
-    assert [style["weight"] for style in job.params["styles"]] == [3, 1]
-
-
-def test_a_wait_ends_in_time(client, tenant):
-    job_id = submit(tenant.db, tenant.owner_id)
-
-    with pytest.raises(WaitTimeout) as ended:
-        client.jobs.wait(job_id, timeout_seconds=2)
-
-    assert ended.value.job.id == job_id
 
 
 def test_the_events_of_a_job_are_read_to_its_end(client, tenant):
@@ -124,8 +117,6 @@ def test_assets_are_uploaded_once_listed_saved_and_deleted(client, tmp_path):
 
 
 def test_a_key_is_made_used_and_revoked(connect, tenant):
-    from shared.auth.api_keys import NewKey, Scope, issue_key
-
     _, admin = issue_key(tenant.db, NewKey(scopes=frozenset(Scope)))
     with connect(tenant.server.url, admin) as client:
         key = client.keys.create("guest", scopes=["read"], expires_in=3600)

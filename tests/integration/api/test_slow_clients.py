@@ -12,7 +12,6 @@ import pytest
 
 from api.http.body import GRACE_SECONDS
 from shared.auth.api_keys import NewKey, issue_key
-from shared.db.database import Database
 from tests.support.api_process import running_api
 from tests.support.processes import PATIENCE_SECONDS, wait_until
 
@@ -66,62 +65,62 @@ def slow_senders():
         yield start
 
 
-def new_key(sqlite_url):
-    database = Database(sqlite_url)
+def new_key(database):
     _, token = issue_key(database, NewKey())
-    database.close()
     return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
-def keyed(tmp_path, sqlite_url):
-    with running_api(tmp_path, sqlite_url, auth="keys") as server:
-        yield server
+def asked(shared_server):
+    """A server with keys whose answers must come quickly, and its database."""
+    server, database = shared_server
+    quick = server.with_headers()
+    quick.client.timeout = QUICK_SECONDS
+    yield quick, database
+    quick.client.close()
 
 
-@pytest.mark.parametrize(("path", "kind", "begun"), BEGUN)
-def test_slow_uploads_of_one_owner_hold_up_neither_others_nor_its_own_actions(
-    keyed, sqlite_url, slow_senders, path, kind, begun
+def test_slow_uploads_of_some_owners_hold_up_neither_others_nor_their_own_actions(
+    asked, slow_senders
 ):
-    slow, other = new_key(sqlite_url), new_key(sqlite_url)
-    for owner in (slow, other):  # the first one of an owner stores pictures
-        keyed.client.post("/v1/explorations", json={}, headers=owner)
-    job = keyed.client.get("/v1/jobs", headers=slow).json()["data"][0]
-    keyed.client.timeout = QUICK_SECONDS
+    """And they end: at a byte a second they would need more than an hour."""
+    server, database = asked
+    other, *slow = (new_key(database) for _ in range(1 + len(BEGUN)))
+    jobs = [
+        server.client.post("/v1/explorations", json={}, headers=owner).json()
+        for owner in slow
+    ]
 
-    slow_senders(keyed, path, kind, begun, **slow)
+    start = time.monotonic()
+    lines = [slow_senders(server, *BEGUN[n], **slow[n]) for n in range(len(BEGUN))]
 
-    made = keyed.client.post("/v1/explorations", json={}, headers=other)
+    made = server.client.post("/v1/explorations", json={}, headers=other)
     assert made.status_code == 202, made.text
-    canceled = keyed.client.post(job["urls"]["cancel"], headers=slow)
-    assert canceled.status_code == 200, canceled.text
-    assert keyed.client.get("/v1/jobs", headers=slow).status_code == 200
-    one_more = keyed.client.post("/v1/explorations", json={}, headers=slow)
-    assert (one_more.status_code, one_more.json()["code"]) == (429, "too-many-uploads")
-    assert one_more.headers["Retry-After"] == "5"
+    for owner, job in zip(slow, jobs, strict=True):
+        canceled = server.client.post(job["urls"]["cancel"], headers=owner)
+        assert canceled.status_code == 200, canceled.text
+        assert server.client.get("/v1/jobs", headers=owner).status_code == 200
+        more = server.client.post("/v1/explorations", json={}, headers=owner)
+        assert (more.status_code, more.json()["code"]) == (429, "too-many-uploads")
+        assert more.headers["Retry-After"] == "5"
 
+    answers = [read_answer(line) for line in lines[0]]
 
-def test_a_slow_upload_ends_with_408_and_then_its_slot_is_free(
-    keyed, sqlite_url, slow_senders
-):
-    slow, start = new_key(sqlite_url), time.monotonic()
-    lines = slow_senders(keyed, *BEGUN[0], **slow)
-
-    answers = []
-    for line in lines:
-        line.settimeout(PATIENCE_SECONDS)
-        with line.makefile("rb") as reader:  # the connection ends after the answer
-            head, _, body = reader.read().partition(b"\r\n\r\n")
-        answers.append((head.split()[1], json.loads(body)["code"], head.lower()))
-
-    # At a byte a second they would need more than an hour.
     assert time.monotonic() - start > GRACE_SECONDS
     timed_out = [head for status, _, head in answers if status == b"408"]
     assert len(timed_out) == 8
     assert all(b"connection: close" in head for head in timed_out)
     assert {code for _, code, _ in answers} == {"request-timeout", "too-many-uploads"}
-    made = keyed.client.post("/v1/explorations", json={}, headers=slow)
+    made = server.client.post("/v1/explorations", json={}, headers=slow[0])
     assert made.status_code == 202
+
+
+def read_answer(line):
+    """(status, code, head) of the answer after which a connection ends."""
+    line.settimeout(PATIENCE_SECONDS)
+    with line.makefile("rb") as reader:
+        head, _, body = reader.read().partition(b"\r\n\r\n")
+    return head.split()[1], json.loads(body)["code"], head.lower()
 
 
 def test_without_keys_uploads_leave_threads_for_all_else(
@@ -148,15 +147,14 @@ def test_without_keys_uploads_leave_threads_for_all_else(
         wait_until(is_accepted, lambda: "they hung up, and hold their slots")
 
 
-def test_bodies_of_strangers_are_not_read(keyed, sqlite_url, slow_senders):
-    mine = new_key(sqlite_url)
-    keyed.client.post("/v1/explorations", json={}, headers=mine)
+def test_bodies_of_strangers_are_not_read(asked, slow_senders):
+    server, database = asked
+    mine = new_key(database)
     for path in ("/session", "/v1/jobs", "/v1/keys", "/v1/explorations"):
-        for line in slow_senders(keyed, path, "application/json", b"{"):
+        for line in slow_senders(server, path, "application/json", b"{"):
             line.settimeout(QUICK_SECONDS)
             assert line.recv(20).startswith(b"HTTP/1.1 401")
-    keyed.client.timeout = QUICK_SECONDS
 
-    assert keyed.client.post("/session", headers=mine).status_code == 200
-    sent = keyed.client.post("/v1/explorations", json={}, headers=mine)
+    assert server.client.post("/session", headers=mine).status_code == 200
+    sent = server.client.post("/v1/explorations", json={}, headers=mine)
     assert sent.status_code == 202, sent.text

@@ -1,4 +1,4 @@
-"""Streams and held requests end with their age, and with the process."""
+"""A process that is told to stop ends its streams and held requests, then itself."""
 
 from __future__ import annotations
 
@@ -21,17 +21,6 @@ from tests.support.processes import PATIENCE_SECONDS, wait_until
 def database_url(sqlite_url):
     """One database is enough: none has a part in this."""
     return sqlite_url
-
-
-def test_an_old_stream_asks_its_client_to_come_back(serve, live_db):
-    server = serve(stream_seconds=1)
-    job_id = submit(live_db, OWNER)
-
-    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
-        read = until(stream, "reconnect")
-        assert list(stream) == []
-
-    assert read[-1][2] == {"reason": "age"}
 
 
 def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends(
@@ -63,6 +52,9 @@ def test_at_shutdown_streams_say_goodbye_waits_are_answered_and_the_process_ends
         assert server.process.wait(PATIENCE_SECONDS) == 0
 
     assert ends == [{"reason": "shutdown"}] * 5
+    assert "threads" not in server.log(), "granian warns of many"
+    with pytest.raises(httpx2.ConnectError):
+        server.get("/livez")
     # What does not end by itself is cut off after eight seconds, without an answer.
     assert [answer.status_code for answer in answers] == [304]
 

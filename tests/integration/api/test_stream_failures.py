@@ -34,6 +34,12 @@ class Progressing:
 
 
 @pytest.fixture
+def database_url(sqlite_url):
+    """One database is enough: none has a part in this."""
+    return sqlite_url
+
+
+@pytest.fixture
 def progressing():
     return Progressing()
 

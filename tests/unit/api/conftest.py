@@ -12,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from api.app import create_app
+from api.app import connect_app, create_app
 from api.dependencies import dependencies_of
+from api.explorations import service
 from shared.auth.api_keys import NewKey, Scope, issue_key
 from shared.db.database import Database
 from shared.errors import Diverged
@@ -59,12 +60,17 @@ class Client(FlaskClient):
 class Api:
     """The app, what it stands on, and a client that talks to it."""
 
-    def __init__(self, settings, clock, busy_seconds=5.0):
+    def __init__(self, settings, clock, busy_seconds=5.0, app=None, db=None):
         self.settings = settings
-        self.db = Database(settings.database_url, clock, busy_seconds, fresh_seconds=0)
+        self.db = db or Database(
+            settings.database_url, clock, busy_seconds, fresh_seconds=0
+        )
         self.storage = open_storage(settings.storage_url)
         self.notifier = FakeNotifier()
-        self.app = create_app(settings, self.db, self.storage, self.notifier, clock)
+        parts = (settings, self.db, self.storage, self.notifier, clock)
+        self.app = app or create_app(*parts)
+        if app:
+            connect_app(app, *parts)
         self.dependencies = dependencies_of(self.app)
         self.app.test_client_class = Client
         self.client = self.app.test_client()
@@ -160,33 +166,110 @@ def picture(color="red", size=(64, 48), kind="PNG", mode="RGB"):
     return buffer.getvalue()
 
 
-@pytest.fixture
-def tmp_path():
+def folder_in_memory():
     """A folder in memory where there is one: each submit syncs to disk many times."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    return TemporaryDirectory(dir=memory if memory.is_dir() else None)
+
+
+@pytest.fixture
+def tmp_path():
+    with folder_in_memory() as folder:
         yield Path(folder)
 
 
-@pytest.fixture
-def make_api(tmp_path, sqlite_url, clock):
-    """Build an API with other settings than the default ones."""
-    made = []
+@pytest.fixture(scope="session")
+def sqlite_path():
+    with folder_in_memory() as folder:
+        yield Path(folder) / "impasto.sqlite"
 
-    def make(**settings):
-        values = {"home": tmp_path, "database_url": sqlite_url, **settings}
-        made.append(Api(Settings(**values), clock))
-        return made[-1]
+
+@pytest.fixture
+def sqlite_url(sqlite_path, migrated_sqlite):
+    """A new file at the place of the last test's."""
+    for path in sqlite_path.parent.iterdir():
+        path.unlink()
+    sqlite_path.write_bytes(migrated_sqlite)
+    return f"sqlite:///{sqlite_path}"
+
+
+class IdleParts:
+    """Apps and databases that no test uses.
+
+    To compile their addresses and their SQL takes longer than most tests do.
+    """
+
+    def __init__(self):
+        self.apps, self.databases, self.clock = [], [], None
+
+    def now(self):
+        return self.clock()
+
+    def database(self, url):
+        """A closed database at `url`, with the clock of the test that runs."""
+        return (
+            self.databases.pop()
+            if self.databases
+            else Database(url, self.now, fresh_seconds=0)
+        )
+
+
+@pytest.fixture(scope="session")
+def idle_parts():
+    return IdleParts()
+
+
+@pytest.fixture(autouse=True)
+def _few_shipped_photos(monkeypatch, photos):
+    """Nine tiny photos are shipped: the first exploration of an owner stores each."""
+    monkeypatch.setattr(service, "SHIPPED_FOLDER", photos)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(9):
+        data = picture((20 * number, 0, 0), kind="JPEG")
+        (folder / f"{number}.jpg").write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def make_api(tmp_path, sqlite_url, clock, idle_parts):
+    """Build an API with other settings than the default ones.
+
+    With `new_app`, the test may change the app itself.
+    """
+    made, idle_parts.clock = [], clock
+
+    def make(*, new_app=False, database_url=sqlite_url, **settings):
+        app = idle_parts.apps.pop() if idle_parts.apps and not new_app else None
+        usual = database_url == sqlite_url
+        db = idle_parts.database(database_url) if usual else None
+        told = Settings(home=tmp_path, database_url=database_url, **settings)
+        api = Api(told, clock, app=app, db=db)
+        made.append((api, usual, new_app))
+        return api
 
     yield make
-    for api in made:
+    for api, is_usual, is_changed in made:
         api.dependencies.watcher.close()
         api.db.close()
+        if is_usual:
+            idle_parts.databases.append(api.db)
+        if not is_changed:
+            idle_parts.apps.append(api.app)
 
 
 @pytest.fixture
 def api(make_api):
     return make_api()
+
+
+@pytest.fixture
+def new_api(make_api):
+    """An API to whose app a test may add addresses."""
+    return make_api(new_app=True)
 
 
 @pytest.fixture

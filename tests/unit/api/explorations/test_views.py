@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from api.explorations.service import SHIPPED_FOLDER
+from api.explorations import service
 from api.jobs import job_pictures
 from api.jobs.request_schemas import JobOptions
 from shared.assets import NewAsset, add_asset
@@ -18,6 +18,7 @@ from shared.params.explore import MAX_PICTURES, ExploreParams
 from shared.params.kinds import JobKind
 from shared.params.networks import layer_names
 
+SHIPPED_FOLDER = service.SHIPPED_FOLDER  # not the few of the other tests
 COLORS = ("red", "lime", "blue", "cyan", "pink", "gold", "teal", "navy", "gray", "tan")
 
 
@@ -72,7 +73,8 @@ def test_nine_pictures_become_a_job_of_kind_explore(api, nine):
     ]
 
 
-def test_without_pictures_it_looks_at_those_that_are_shipped(api):
+def test_without_pictures_it_looks_at_those_that_are_shipped(api, monkeypatch):
+    monkeypatch.setattr(service, "SHIPPED_FOLDER", SHIPPED_FOLDER)
     job = explore(api, params={}).json
 
     assert (

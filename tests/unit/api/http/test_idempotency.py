@@ -176,7 +176,7 @@ def test_after_a_crash_the_same_request_runs(api, monkeypatch):
     def explode(*_):
         raise RuntimeError("a bug")
 
-    api.app.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setitem(api.app.config, "PROPAGATE_EXCEPTIONS", False)
     with monkeypatch.context() as broken:
         broken.setattr(api.storage, "put", explode)
         assert api.submit(headers=KEY).status_code == 500

@@ -83,34 +83,32 @@ def test_codes_are_written_with_hyphens_and_each_has_one_status():
     assert all(len(found) == 1 for found in statuses.values()), statuses
 
 
-def test_an_unforeseen_error_is_500_without_its_text(api):
+def test_an_unforeseen_error_is_500_without_its_text(new_api):
     def explode():
         raise RuntimeError("secret detail")
 
-    api.app.add_url_rule("/explode", view_func=explode)
+    new_api.app.add_url_rule("/explode", view_func=explode)
 
-    response = api.client.get("/explode")
+    response = new_api.client.get("/explode")
 
     assert (response.status_code, response.json["code"]) == (500, "internal")
     assert "secret" not in response.text
     assert response.json["request_id"]
 
 
-def test_an_expected_error_that_is_not_meant_for_clients_is_500(api):
+def test_an_expected_error_that_is_not_meant_for_clients_is_500(new_api):
     def explode():
         raise WeightsMissing("not here")
 
-    api.app.add_url_rule("/explode", view_func=explode)
+    new_api.app.add_url_rule("/explode", view_func=explode)
 
-    assert api.client.get("/explode").json["code"] == "internal"
+    assert new_api.client.get("/explode").json["code"] == "internal"
 
 
 def test_a_locked_database_is_503_and_worth_another_try(api):
     api.db.close()
     locked = type(api)(api.settings, None, busy_seconds=0.05)
-    blocker = sqlite3.connect(
-        api.settings.home / "impasto.sqlite", isolation_level=None
-    )
+    blocker = sqlite3.connect(api.db.url.database, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     try:
         response = locked.submit()
@@ -140,14 +138,14 @@ def test_a_database_out_of_reach_is_503_everywhere_but_livez(make_api, tmp_path)
 @pytest.mark.parametrize(
     "error", [error for error in list_problem_types() if error.status >= 500]
 )
-def test_what_an_outage_says_of_the_deployment_is_for_the_log_only(api, error):
+def test_what_an_outage_says_of_the_deployment_is_for_the_log_only(new_api, error):
     def fail():
         raise error("connection to db.internal, user impasto, port 5432 refused")
 
-    api.app.add_url_rule("/fail", view_func=fail)
+    new_api.app.add_url_rule("/fail", view_func=fail)
 
     with capture_logs() as logged:
-        response = api.client.get("/fail")
+        response = new_api.client.get("/fail")
 
     assert response.status_code == error.status
     assert not any(word in response.text for word in ("db.internal", "5432", "refused"))
@@ -168,10 +166,10 @@ def test_readyz_says_that_the_database_is_down_and_only_the_log_says_why(
     assert "unable to open" in logged[0]["error"]
 
 
-def test_a_redirect_is_no_problem(api):
-    api.app.add_url_rule("/folder/", view_func=str)
+def test_a_redirect_is_no_problem(new_api):
+    new_api.app.add_url_rule("/folder/", view_func=str)
 
-    response = api.client.get("/folder")
+    response = new_api.client.get("/folder")
 
     assert response.status_code == 308
     assert response.headers["Location"].endswith("/folder/")

@@ -73,7 +73,7 @@ def test_finishing_is_said_in_the_job_and_in_what_came_of_it(api, ask, job_id):
     assert ask(job_id, "finish").status_code == 200
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "finish", "retry"])
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "finish", "retry"])
 def test_a_verb_that_cannot_work_says_what_can(api, ask, job_id, verb):
     claim = api.claimed()
     keep(api, claim, 5)
@@ -84,18 +84,6 @@ def test_a_verb_that_cannot_work_says_what_can(api, ask, job_id, verb):
     assert (response.status_code, response.json["code"]) == (409, "invalid-state")
     assert response.json["state"] == "succeeded"
     assert response.json["allowed_actions"] == ["extend", "fork"]
-
-
-def test_the_job_names_the_verbs_that_work_now_with_their_addresses(api, ask, job_id):
-    urls = api.client.get(f"/v1/jobs/{job_id}").json["urls"]
-    assert urls["pause"] == f"/v1/jobs/{job_id}/pause"
-    assert (urls["resume"], urls["retry"], urls["finish"]) == (None, None, None)
-
-    job = ask(job_id, "cancel").json
-
-    assert job["allowed_actions"] == ["retry"]
-    assert (job["urls"]["cancel"], job["urls"]["pause"]) == (None, None)
-    assert job["urls"]["retry"] == f"/v1/jobs/{job_id}/retry"
 
 
 def test_a_change_of_a_waiting_job_holds_at_once(api, change, job_id):
@@ -290,7 +278,7 @@ def test_an_extension_and_a_retry_are_new_jobs(api, ask, job_id):
 
 
 def test_nobody_asks_anything_of_the_jobs_of_others(ask, client):
-    for verb in ("pause", "resume", "finish", "extend", "fork", "retry"):
+    for verb in ("cancel", "pause", "resume", "finish", "extend", "fork", "retry"):
         body = {"iterations": 3, "from": {"iteration": 1}}
         del body["from" if verb == "extend" else "iterations"]
         response = ask(

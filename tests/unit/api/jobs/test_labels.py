@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from shared.jobs.actions import cancel
 from shared.jobs.deletion import cancel_and_purge_job
 from shared.jobs.submit import LOCAL_OWNER_ID
 from shared.metrics import RUN_SECONDS
@@ -28,24 +27,6 @@ def succeeded(api):
     return job_id
 
 
-def failed(api):
-    job_id = queued(api)
-    api.fail(api.claimed())
-    return job_id
-
-
-def canceled(api):
-    job_id = queued(api)
-    cancel(api.db, LOCAL_OWNER_ID, job_id)
-    return job_id
-
-
-def canceling(api):
-    job_id = running(api)
-    cancel(api.db, LOCAL_OWNER_ID, job_id)
-    return job_id
-
-
 def exploration(api):
     return api.client.post("/v1/explorations").json["id"]
 
@@ -54,9 +35,7 @@ def found(api, query):
     return [job["id"] for job in api.client.get(f"/v1/jobs?{query}").json["data"]]
 
 
-@pytest.mark.parametrize(
-    "make", [queued, running, canceling, succeeded, failed, canceled, exploration]
-)
+@pytest.mark.parametrize("make", [queued, running, succeeded, exploration])
 def test_labels_change_in_any_state_and_the_list_follows(api, make):
     job_id = make(api)
     before = api.client.get(f"/v1/jobs/{job_id}")

@@ -36,16 +36,6 @@ def look(api, job_id):
     return api.client.get(f"/v1/jobs/{job_id}").json
 
 
-def test_everything_that_a_finished_job_names_is_there(api, done):
-    job = look(api, done)
-    verbs = {"cancel", "pause", "resume", "finish", "extend", "fork", "retry"}
-
-    for name, url in job["urls"].items():
-        if name not in verbs and url is not None:
-            assert api.client.get(url).status_code == 200, name
-    assert job["urls"]["latest_frame"]
-
-
 def test_the_thumbnail_is_of_the_latest_preview_then_of_the_result(api, a_picture):
     job_id = api.submitted()
     assert look(api, job_id)["urls"]["thumbnail"] is None
@@ -114,15 +104,6 @@ def test_a_deleted_picture_is_nowhere_to_be_found(api, done):
     assert look(api, done)["urls"]["content"] is None
     again = {"If-None-Match": seen.headers["ETag"]}
     assert api.client.get(f"/v1/jobs/{done}", headers=again).status_code == 200
-
-
-def test_a_checkpoint_leads_to_its_picture(api, done):
-    (stored,) = look(api, done)["checkpoints"]
-
-    promoted = api.client.post(stored["promote_url"])
-
-    assert promoted.status_code == 202
-    assert promoted.json["parent"]["iteration"] == 50
 
 
 def test_the_entry_point_leads_to_all_collections_without_a_key(keyed):

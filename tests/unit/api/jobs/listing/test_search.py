@@ -70,16 +70,6 @@ def test_children_and_kinds_are_found(api, client, made):
     assert len(ids(client.get("/v1/jobs?kind=style&state=queued"))) == 4
 
 
-def test_pages_of_a_search_follow_each_other_with_its_filters(client, made):
-    url, seen = "/v1/jobs?limit=1&tag=series-3&created_after=2020-01-01T00:00:00Z", []
-    while url:
-        page = client.get(url)
-        seen += ids(page)
-        url = page.headers.get("Link", "").partition("<")[2].partition(">")[0]
-
-    assert seen == [made["blue Tram"], made["Lisbon in Blue"]]
-
-
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [

@@ -70,6 +70,7 @@ def test_a_path_in_place_of_a_file_is_told_both_ways(api, a_picture):
     refused = send(api, ("content", "photo.jpg"), ("style", a_picture()))
 
     found = {error["pointer"]: error for error in refused.json["errors"]}
+    assert found["/content"]["code"] == "not-a-file"
     assert "content=@picture.jpg" in found["/content"]["detail"]
     assert "content=ast_..." in found["/content"]["detail"]
 

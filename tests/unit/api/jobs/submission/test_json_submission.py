@@ -183,7 +183,9 @@ def test_an_empty_body_is_told_what_is_missing(client):
     assert pointers(response) == ["/content", "/styles"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a":1,"a":2}', '{"seed": NaN}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "\t", '{"a":1,"a":2}', '{"seed": NaN}', "\xff"]
+)
 def test_what_is_no_strict_json_is_400(client, text):
     response = client.post(
         "/v1/jobs", data=text.encode("latin-1"), content_type="application/json"

@@ -1,10 +1,10 @@
-"""The three ways to wait, over real HTTP, with a real server on both databases."""
+"""Streams over real HTTP, with a real server; a life of a job on both databases."""
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import ExitStack, contextmanager
+
+import pytest
 
 from shared.jobs.actions import cancel, pause, resume
 from shared.jobs.lease import stop_job
@@ -19,6 +19,8 @@ from tests.support.simulated_worker import (
     frame,
     names,
 )
+
+ON_ONE = pytest.mark.parametrize("tenant", ["sqlite"], indirect=True)
 
 
 @contextmanager
@@ -83,6 +85,7 @@ def test_who_comes_back_with_the_last_id_has_missed_nothing(tenant):
     assert ids[0] > int(last_id)
 
 
+@ON_ONE
 def test_a_new_name_of_a_finished_job_is_told_and_its_stream_still_ends(tenant):
     db, server, owner = tenant.db, tenant.server, tenant.owner_id
     job_id = submit(db, owner)
@@ -103,6 +106,7 @@ def test_a_new_name_of_a_finished_job_is_told_and_its_stream_still_ends(tenant):
     assert [job["id"] for job in found] == [job_id]
 
 
+@ON_ONE
 def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(tenant):
     db, server, owner = tenant.db, tenant.server, tenant.owner_id
     other = submit(db, f"{owner}_other")
@@ -124,59 +128,3 @@ def test_one_stream_tells_of_all_jobs_and_many_streams_tell_the_same(tenant):
         *(("state", second), ("state", first)),
         ("end", first),
     ]
-
-
-def test_progress_comes_twice_a_second_at_most_and_the_latest_comes(tenant):
-    db, server, owner = tenant.db, tenant.server, tenant.owner_id
-    job_id = submit(db, owner)
-    claimed = claim(db)
-
-    with server.stream(f"/v1/jobs/{job_id}/events") as stream:
-        until(stream, "snapshot")
-        began = time.monotonic()
-        for done in range(1, 41):
-            beat(db, claimed, done)
-            time.sleep(0.05)
-        complete_at = time.monotonic() - began
-        heard = []
-        while not heard or heard[-1] < 200:
-            heard.append(until(stream, "progress")[-1][2]["progress"]["iteration"])
-
-    assert heard == sorted(set(heard))
-    assert 2 <= len(heard) <= 2 * complete_at + 2
-
-
-def test_silence_is_filled_with_comments(tenant):
-    job_id = submit(tenant.db, tenant.owner_id)
-
-    began = time.monotonic()
-    with watched(tenant.server, f"/v1/jobs/{job_id}/events") as (_, stream):
-        beats = [next(stream) for _ in range(3)]
-
-    assert beats == [": still here"] * 3
-    assert 1.4 < time.monotonic() - began < 30  # by default it would take 45 s
-
-
-def test_polls_and_waits_are_answered_by_what_changed(tenant):
-    db, server, owner = tenant.db, tenant.server, tenant.owner_id
-    job_id = submit(db, owner)
-    url = f"/v1/jobs/{job_id}"
-    first = server.get(url)
-
-    same = server.get(url, If_None_Match=first.headers["ETag"])
-    assert (same.status_code, same.content) == (304, b"")
-    assert same.headers["Retry-After"] == "1"
-
-    def work():
-        time.sleep(0.5)
-        complete(db, claim(db))
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    ended = server.client.get(
-        f"{url}?until=terminal", headers={"Prefer": "wait=60"}, timeout=50
-    )
-    worker.join()
-
-    assert ended.json()["state"] == "succeeded"
-    assert ended.headers["Preference-Applied"] == "wait=60"
