@@ -161,7 +161,6 @@ def _webp_chunks() -> bytes:
 
 
 # TIFF
-_LETTERS = {1: "B", 3: "H", 4: "I"}
 
 
 def _tiff(tags, data: bytes = b"", chain: bytes = b"") -> bytes:

@@ -91,7 +91,3 @@ class Troubles:
             ),
             default=0.0,
         )
-
-    def any_until(self) -> float:
-        """When the last of all is over; 0 if there is none."""
-        return max((one.until for one in self.active), default=0.0)
