@@ -84,6 +84,8 @@ def _name_choices(types: str) -> str:
     names: dict[str, str] = {}
     for field, choices in _CHOICES.findall(types):
         names.setdefault(choices, field.title().replace("_", ""))
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"two sets of values have one name: {names}")
     for choices, name in names.items():
         types = types.replace(choices, name)
     return (

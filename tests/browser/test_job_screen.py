@@ -306,13 +306,22 @@ def test_a_question_ends_with_the_screen_of_its_job(page, jobs):
 
 
 @pytest.mark.provokes("ERR_FAILED")
-def test_a_picture_that_fails_to_load_once_is_shown_though_no_news_follow(page, jobs):
-    job_id = jobs.painting()
-    page.route("**/frames/latest", lambda route: route.abort(), times=1)
+@pytest.mark.parametrize(
+    ("state", "requested", "shown"),
+    [
+        ("painting", "**/frames/latest", f"frames/{SEEN}"),
+        ("painted", "**/result", "result"),
+    ],
+)
+def test_a_picture_that_fails_to_load_once_is_shown_though_no_news_follow(
+    page, jobs, state, requested, shown
+):
+    job_id = getattr(jobs, state)()
+    page.route(requested, lambda route: route.abort(), times=1)
 
     open_job(page, job_id)
 
-    expect_on_stage(page, f"/v1/jobs/{job_id}/frames/{SEEN}")
+    expect_on_stage(page, f"/v1/jobs/{job_id}/{shown}")
 
 
 @pytest.mark.provokes("404")

@@ -160,9 +160,6 @@ def _webp_chunks() -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-# TIFF
-
-
 def _tiff(tags, data: bytes = b"", chain: bytes = b"") -> bytes:
     """A TIFF of tags (number, type, values); `data` lies at byte 8."""
     out = bytearray(b"II*\0\0\0\0\0" + data)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "first_tables"
+revision = "tables_2026_11_29"  # another name whenever these tables change
 down_revision = None
 branch_labels = None
 depends_on = None
