@@ -64,6 +64,8 @@ def test_the_check_says_what_is_pending_and_changes_nothing(check, tmp_path):
     assert check(url, "--check") == (3, "")
     assert not path.exists()
     assert check(url) == (0, "")
+    modes = [each.stat().st_mode & 0o777 for each in (path.parent, path)]
+    assert modes == [0o700, 0o600]  # SECURITY.md promises it
     assert check(url, "--check") == (0, "")
 
 

@@ -1,6 +1,7 @@
-"""Tests run on SQLite, and with ON_BOTH on PostgreSQL too.
+"""Tests run on SQLite alone, and those marked ON_BOTH on PostgreSQL too.
 
-The model of `jobs/test_state_machine.py` makes every move of a job on both.
+The model of `jobs/test_state_machine.py` makes moves drawn by chance on both, so what
+must hold on both has a test of its own with the mark.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from shared.jobs.steering import (
 )
 from shared.params.segments import Changes
 from shared.params.style import StyleParams
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import (
     BIGGER,
     BROKEN,
@@ -87,6 +88,7 @@ def accepted_writes(db, claimed, names=frozenset(STALE_WRITES)):
     return accepted
 
 
+@ON_BOTH
 @pytest.mark.parametrize(
     "successor", ["none", "running", "pausing", "canceling", "succeeded"]
 )
@@ -112,6 +114,7 @@ LETTING_GO = {
 }
 
 
+@ON_BOTH
 @pytest.mark.parametrize("let_go", sorted(LETTING_GO))
 def test_a_worker_that_let_its_job_go_can_write_nothing_more(db, let_go):
     submit(db)

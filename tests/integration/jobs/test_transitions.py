@@ -8,6 +8,7 @@ from shared.errors import FencedOut
 from shared.jobs.actions import pause
 from shared.jobs.transitions import transition
 from shared.states import JobState
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import BIGGER, claim, columns, events, lose, row, submit
 
 
@@ -16,6 +17,7 @@ def moves(db, was):
         transition(db, session, was, "stop", JobState.CANCELED)
 
 
+@ON_BOTH
 def test_a_move_from_a_row_of_another_fence_changes_nothing(db, clock):
     job_id = submit(db)
     claim(db, "a")
@@ -30,6 +32,7 @@ def test_a_move_from_a_row_of_another_fence_changes_nothing(db, clock):
     assert (columns(row(db, job_id)), events(db, job_id)) == before
 
 
+@ON_BOTH
 def test_a_move_from_a_row_in_another_state_changes_nothing(db):
     job_id = submit(db)
     claim(db, "a")

@@ -13,6 +13,7 @@ from shared.maintenance.loop import MaintenanceLoop
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage import Storage
+from tests.support.databases import ON_BOTH
 from tests.support.job_rows import LEASE, claim, events, lose, owner, row, submit
 
 OWNER = "own_a"
@@ -20,6 +21,7 @@ DAY = 86_400.0
 NOW = 1_800_000_000.0
 
 
+@ON_BOTH
 def test_a_job_that_is_not_started_in_time_expires(db, clock):
     job_id = submit(db, start_deadline=NOW + 60)
     in_time = submit(db, start_deadline=NOW + 600)
@@ -35,6 +37,7 @@ def test_a_job_that_is_not_started_in_time_expires(db, clock):
     assert claim(db).job_id == in_time
 
 
+@ON_BOTH
 def test_a_worker_that_comes_too_late_expires_the_job_and_takes_the_next(db, clock):
     late = submit(db, start_deadline=NOW + 60)
     following = submit(db)
@@ -55,6 +58,7 @@ def test_a_job_that_has_started_in_time_may_start_again_later(db, clock):
     assert claim(db, "b").job_id == job_id
 
 
+@ON_BOTH
 def test_a_job_that_is_paused_for_too_long_expires(db, clock):
     job_id = submit(db)
     pause(db, OWNER, job_id)
@@ -76,6 +80,7 @@ def test_a_resumed_job_has_no_pause_to_expire_from(db, clock):
     assert row(db, job_id).paused_at is None
 
 
+@ON_BOTH
 @pytest.mark.parametrize(
     ("begin", "state"),
     [

@@ -1,12 +1,16 @@
-"""Reading --devices, and sharing out the cores."""
+"""Reading --devices, sharing out the cores, and keeping the workers running."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from tests.support.processes import PATIENCE_SECONDS, wait_until
 from worker.supervisor import plan_slots
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
@@ -71,3 +75,57 @@ def test_every_device_gets_the_environment_of_its_class():
         for slot in slots
     ]
     assert seen == [["GPU-1", ":4096:8"], ["GPU-2", ":4096:8"], [None, None]]
+
+
+# In place of Python as a worker: notes its arguments, and SIGTERM a little later, so
+# that a supervisor that does not wait for it ends before the note.
+WORKER = """#!/bin/sh
+trap 'sleep 0.3; echo "$$ SIGTERM" >> "$NOTES"; exit 0' TERM
+echo "$$ $*" >> "$NOTES"
+while :; do sleep 0.05; done
+"""
+FLEET = """
+import sys
+from worker.supervisor import main
+sys.executable = sys.argv.pop(1)
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """Reads the notes of the workers, as pairs of a process id and a text."""
+    path = tmp_path / "notes"
+    path.touch()
+    return lambda: [line.split(" ", 1) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def fleet(tmp_path, notes):
+    """A supervisor of two workers on the CPU."""
+    worker = tmp_path / "worker"
+    worker.write_text(WORKER)
+    worker.chmod(0o755)
+    own = {"IMPASTO_HOME": str(tmp_path), "NOTES": str(tmp_path / "notes")}
+    command = [sys.executable, "-c", FLEET, str(worker), "--devices", "cpu*2"]
+    fleet = subprocess.Popen(command, env={**os.environ, **own})
+    yield fleet
+    fleet.kill()
+    fleet.wait()
+
+
+def test_each_slot_has_a_worker_again_after_a_kill_and_all_end_on_sigterm(fleet, notes):
+    wait_until(lambda: len(notes()) == 2)
+    (first, of_first), (second, of_second) = notes()
+    assert sorted([of_first, of_second]) == [
+        f"-m worker.app --device cpu --memory-share 2 --slot {slot}" for slot in "01"
+    ]
+
+    os.kill(int(first), signal.SIGKILL)
+    wait_until(lambda: len(notes()) == 3)
+    third, of_third = notes()[2]
+    assert (third != first, of_third) == (True, of_first)
+
+    fleet.terminate()
+    assert fleet.wait(PATIENCE_SECONDS) == 0
+    assert sorted(notes()[3:]) == sorted([[second, "SIGTERM"], [third, "SIGTERM"]])

@@ -115,11 +115,15 @@ TOGETHER: list[dict[str, Any]] = [
         "style_scale": 1.5,
     },
 ]
+MATCHED: dict[str, Any] = {"style_loss": "neighbors", "content_loss": "relations"}
 
 
 @pytest.mark.parametrize(
     ("optimizer", "together"),
-    [*(("lbfgs", each) for each in TOGETHER), ("adam", TOGETHER[0])],
+    [
+        *(("lbfgs", each) for each in TOGETHER),
+        *(("adam", each) for each in (TOGETHER[0], MATCHED)),
+    ],
 )
 def test_many_abilities_at_once_resume_bit_for_bit(
     network32: Network,

@@ -166,7 +166,7 @@ def test_a_file_cut_short_anywhere_is_noticed(path: Path) -> None:
             read_tensors(path)
 
 
-def test_a_flipped_bit_of_any_byte_changes_a_tensor_unnoticed(path: Path) -> None:
+def test_no_flipped_bit_of_any_byte_changes_a_tensor_unnoticed(path: Path) -> None:
     whole = path.read_bytes()
     unnoticed: list[int] = []
 
