@@ -10,6 +10,7 @@ import pytest
 
 from impasto.client.client import Client
 from tests.support.job_rows import submit
+from tests.support.processes import wait_until
 from tests.support.simulated_worker import beat, claim, complete
 
 POLL_SECONDS = 60
@@ -28,6 +29,13 @@ class Noting(httpx2.HTTPTransport):
         return response
 
 
+def open_polls(server):
+    """How many streams and long polls the server holds."""
+    lines = server.get("/metrics").text.splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith("impasto_streams ")]
+    return float(value)
+
+
 @pytest.mark.parametrize("tenant", ["sqlite"], indirect=True)
 def test_who_watches_sees_each_step_and_the_end_at_once(tenant):
     """A client that had to wait for its next poll would not have been held."""
@@ -36,12 +44,18 @@ def test_who_watches_sees_each_step_and_the_end_at_once(tenant):
     steps = [partial(beat, db, claimed, 10 * number) for number in (1, 2, 3)]
     steps.append(partial(complete, db, claimed))
     seen, transport = [], Noting()
+    wait_until(lambda: open_polls(tenant.server) == 0)  # streams of other tests
+
+    def write_when_held(step):
+        wait_until(lambda: open_polls(tenant.server) == 1)
+        step()
 
     with Client(tenant.server.url, tenant.token, transport=transport) as client:
         for job in client.jobs.watch(job_id, longest_pause_seconds=POLL_SECONDS):
             seen.append(job)
-            if steps:  # while the next poll is held
-                threading.Timer(0.1, steps.pop(0)).start()
+            if steps:
+                named = {"target": write_when_held, "args": (steps.pop(0),)}
+                threading.Thread(**named, daemon=True).start()
 
     assert transport.was_held[0] is False
     assert all(transport.was_held[1:])

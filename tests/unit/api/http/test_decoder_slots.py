@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from api.http import slots
 from api.http.slots import DecoderSlots, _DecodingOwner
 from shared.errors import ServerBusy
 from shared.settings import Settings
+from tests.unit.api.conftest import picture
 
 
 def made(tmp_path, auth="keys", **about):
@@ -96,3 +98,40 @@ def test_owners_who_decode_nothing_are_forgotten(tmp_path):
     gc.collect()
 
     assert not [one for one in gc.get_objects() if type(one) is _DecodingOwner]
+
+
+def requests_that_decode(api, owner_id):
+    """Each kind of request of an owner for which the server decodes a picture."""
+    client, headers = api.client, api.bearer(owner_id=owner_id)
+
+    def upload(color):
+        form = {"file": (io.BytesIO(picture(color)), "a.png")}
+        return client.post("/v1/assets", data=form, headers=headers)
+
+    def estimate(more, **of_style):
+        body = {"content": one, "styles": [{"image": one, **of_style}], **more}
+        return client.post("/v1/estimates", json=body, headers=headers)
+
+    one = {"asset_id": upload("white").json["id"]}
+    body = {"content": one, "styles": [{"image": one}]}
+    job = client.post("/v1/jobs", json=body, headers=headers).json["urls"]["self"]
+    api.finish(api.claimed(owner_id), picture())
+    labels = {"content_labels": one, "style_loss": "neighbors"}
+    return {
+        "upload": lambda: upload("red"),
+        "mask": lambda: estimate({}, mask=one),
+        "label map": lambda: estimate(labels, labels=one),
+        "result": lambda: client.get(f"{job}/result?format=jpeg", headers=headers),
+    }
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_request_is_refused_while_its_owner_decodes_and_those_of_others_pass(keyed):
+    mine, theirs = (requests_that_decode(keyed, owner) for owner in ("ann", "ben"))
+
+    with keyed.dependencies.decoder_slots.hold("ann"):
+        refused = {name: send().status_code for name, send in mine.items()}
+        served = {name: send().status_code for name, send in theirs.items()}
+
+    assert refused == dict.fromkeys(mine, 503)
+    assert served == {"upload": 201, "mask": 200, "label map": 200, "result": 200}

