@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import select
 import socket
@@ -76,6 +77,8 @@ class Line:
         response.begin()
         body = response.read()
         headers = {name.lower(): value for name, value in response.getheaders()}
+        if body and headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         response.close()
         if response.will_close:
             self.close()
