@@ -44,8 +44,10 @@ EXPORT_HINT = "open it in an image editor and export it again as PNG or JPEG"
 MAX_SCANS = 100
 _MAX_SEGMENTS = 10_000  # profiles have at most 255, XMP has one per 64 kB
 _MAX_PADDING = 2**20  # bytes before the first scan outside segments
+MAX_CHUNKS = 100_000  # of a PNG; libpng writes one per 8 kB, and each takes 6 us
 # Markers as libjpeg finds them, also in picture data; restarts are ignored.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _BARE_MARKERS = (0x01, 0xD8)  # without a length
 
@@ -64,6 +66,7 @@ def open_image(data: bytes) -> Iterator[ImageFile.ImageFile]:
     if not data:
         raise ImageUnreadable("the file is empty", hint=_FORMATS_HINT)
     _require_few_scans(data)
+    _require_few_chunks(data)
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
             yield image
@@ -104,6 +107,24 @@ def _require_few_scans(data: bytes) -> None:
         if scans > MAX_SCANS or segments > _MAX_SEGMENTS or padding > _MAX_PADDING:
             message = f"more than {MAX_SCANS} scans, or far too many segments"
             raise ImageUnreadable(f"this JPEG has {message}", hint=EXPORT_HINT)
+
+
+def _require_few_chunks(data: bytes) -> None:
+    """Refuse a PNG with far more chunks than encoders write, before it is decoded.
+
+    Raises:
+        ImageUnreadable: It has more than `MAX_CHUNKS`.
+    """
+    position, chunks = len(_PNG_SIGNATURE), 0
+    if not data.startswith(_PNG_SIGNATURE):
+        return
+    while position < len(data) and data[position + 4 : position + 8] != b"IEND":
+        length = int.from_bytes(data[position : position + 4], "big")
+        position += 12 + length  # with length, type and checksum
+        chunks += 1
+        if chunks > MAX_CHUNKS:
+            message = f"this PNG has more than {MAX_CHUNKS:,} chunks"
+            raise ImageUnreadable(message, hint=EXPORT_HINT)
 
 
 def require_still_image(image: ImageFile.ImageFile) -> None:

@@ -8,6 +8,7 @@ worker decodes accepted pictures in its own process.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -111,6 +112,13 @@ class _ForkServer:
             socket.send_fds(self._control, [b"."], [theirs.fileno()])
         return ours
 
+    def end(self) -> None:
+        """Let the process end, and wait for it."""
+        self._control.close()
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+
     def _start(self) -> subprocess.Popen[bytes]:
         # Settings contain secrets, which the decoder of untrusted bytes does not need.
         env = {n: text for n, text in os.environ.items() if "IMPASTO_" not in n}
@@ -126,6 +134,7 @@ class _ForkServer:
 
 
 _SERVER = _ForkServer()
+atexit.register(_SERVER.end)
 
 
 def main() -> None:

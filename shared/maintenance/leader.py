@@ -15,14 +15,22 @@ from shared.db.models.locks import Lock
 if TYPE_CHECKING:
     from shared.db.database import Database
 
+_OVERLAP_SECONDS = 1.0  # by which the times of simultaneous transactions may differ
+
 
 def acquire_leadership(db: Database, task: str, holder: str, seconds: float) -> bool:
-    """Become or stay the leader of `task` for `seconds`; False if there is another."""
+    """Become or stay the leader of `task` for `seconds`; False if there is another.
+
+    A leadership that would last longer than a new one was taken before the database's
+    clock was set back, and is over. Two leaders do no harm, so this needs no slack.
+    """
+    furthest = db.now + (seconds + _OVERLAP_SECONDS)
+    is_over = or_(Lock.until <= db.now, Lock.until > furthest)
     with db.write() as session:
         row = session.execute(
             update(Lock)
             .where(Lock.name == task)
-            .where(or_(Lock.holder == holder, db.is_over(Lock.until, seconds)))
+            .where(or_(Lock.holder == holder, is_over))
             .values(holder=holder, fence=Lock.fence + 1, until=db.now + seconds)
             .returning(Lock.name)
             .execution_options(synchronize_session=False)

@@ -215,7 +215,7 @@ def channel_noisy(world: World, rng: Random) -> None:
 def database_clock(world: World, rng: Random) -> None:
     """The database's clock is set, forward or back, by up to a day."""
     step = rng.choice([-1, 1]) * log_uniform(rng, 1, DAY_SECONDS)
-    world.database_clock.step_seconds += step
+    world.database_clock.set(step)
     world.scheduler.note("", f"database clock {step:+.0f} s")
     world.touch("", world.scheduler.now)
     world.disturb(world.scheduler.now)

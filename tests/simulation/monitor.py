@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.states import LEASED, JobState
 from tests.simulation.farm.patches import CHECK_SECONDS, REGISTRATION_SECONDS
+from tests.simulation.farm.troubles import DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,12 +78,30 @@ class Monitor:
             return self._sick_bound[what[2]] + SLACK_SECONDS + 2 * CHECK_SECONDS
         if what[0] == "not claimed elsewhere":  # others may get its notifications
             return _EXCLUDED_FACTOR * self._bound
+        if what[0] == "not rescued":
+            return (
+                self._bound + self._leases_more() * self._world.settings.lease_seconds
+            )
         if what[0] == "not registered":
             return 2 * REGISTRATION_SECONDS + SLACK_SECONDS
         if what[0] == "not obeyed":
             world = self._world
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
         return self._bound
+
+    def _leases_more(self) -> int:
+        """Leases that a rescue may take more than usual: docs/reliability.md.
+
+        One after an outage of the database, in which living workers could not renew
+        theirs; and one if its clock was set back, for leases from before.
+        """
+        world = self._world
+        recently = world.quiet_since - world.settings.lease_seconds
+        was_away = any(
+            one.resource == DATABASE and one.until > recently
+            for one in world.troubles.history
+        )
+        return was_away + world.database_clock.was_set_back
 
     def _overdue(self, rows: list, database_now: float) -> Iterator[tuple[str, ...]]:
         """Everything that may not stay as it is for long: (kind, about, more)."""

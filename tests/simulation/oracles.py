@@ -13,6 +13,7 @@ from chaos.analysis.invariants import DOUBLED, Violation
 from chaos.records import RequestedAction
 from shared.db.base import unreferenced_keys
 from shared.db.models.jobs import Checkpoint
+from shared.errors import DeviceFailed, WorkerLost
 from shared.maintenance.loop import LEADERSHIP_ROUNDS
 from shared.maintenance.orphans import OrphanCollector
 from shared.states import LEASED, Event, JobState
@@ -171,7 +172,7 @@ def kept_by_hung_workers(world: World) -> Iterator[Violation]:
 
 
 def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
-    """A job fails only after the stated number of losses without progress."""
+    """A job fails only after the stated number of losses or attempts."""
     for row in rows:
         if row.state == JobState.EXPIRED:
             yield Violation(EARLY_END, row.id, "expired")
@@ -180,8 +181,9 @@ def early_ends(world: World, rows: list[JobRecord]) -> Iterator[Violation]:
         events = [change for change in world.changes if change.job_id == row.id]
         losses = sum(change.event in _LOSSES for change in events)
         failures = sum(change.event in {Event.RETRY, Event.FAIL} for change in events)
-        by_losses = row.error_code == "worker-lost" and losses >= _MOST_LOSSES
-        by_device = row.error_code == "device_failed" and failures >= _MOST_ATTEMPTS
+        by_losses = row.error_code == WorkerLost.code and losses >= _MOST_LOSSES
+        attempts = losses + failures  # a lost attempt is one, too
+        by_device = row.error_code == DeviceFailed.code and attempts >= _MOST_ATTEMPTS
         if not (by_losses or by_device):
             why = f"{row.error_code}: {row.error_message} ({losses}, {failures})"
             yield Violation(EARLY_END, row.id, why)

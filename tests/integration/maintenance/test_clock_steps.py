@@ -171,6 +171,16 @@ def test_another_leads_soon_where_the_leader_died_before_a_step_back(
     assert row(db, job_id).state == JobState.QUEUED
 
 
+def test_a_leadership_that_would_last_longer_than_a_new_one_is_over(db, clock):
+    """Only a clock that was set back can be the reason."""
+    acquire_leadership(db, TASK, "dead", LEAD)
+    clock.advance(-0.5)  # as the times of simultaneous transactions may differ
+    assert not acquire_leadership(db, TASK, "next", LEAD)
+
+    clock.advance(-1)
+    assert acquire_leadership(db, TASK, "next", LEAD)
+
+
 def test_a_pause_after_a_failure_ends_after_a_step_back(
     db, clock, make_maintenance, pass_time
 ):

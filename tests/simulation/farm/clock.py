@@ -55,9 +55,15 @@ class DatabaseClock:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler, self.step_seconds = scheduler, 0.0
+        self.was_set_back = False
 
     def __call__(self) -> float:
         return START + self._scheduler.now + self.step_seconds
+
+    def set(self, seconds: float) -> None:
+        """Set the clock forward by so much, or back if it is negative."""
+        self.step_seconds += seconds
+        self.was_set_back |= seconds < 0
 
 
 class _Thread:
