@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from api.dependencies import current_dependencies
 from api.http.responses import json_response
-from api.job_view.serializer import job_url, poll_seconds, read_job_object
+from api.job_view.poll_interval import poll_seconds
+from api.job_view.serializer import job_url, read_job_object
 
 if TYPE_CHECKING:
     from flask import Response

@@ -30,13 +30,12 @@ from shared.jobs.actions import allowed_actions, met_requirements
 from shared.params.formats import format_of_key
 from shared.queries.details import load_details
 from shared.queries.eta import ProgressReport, completed_share, estimate_time_left
-from shared.states import LEASED, TERMINAL, JobState
+from shared.states import LEASED, JobState
 from shared.tracing import parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from api.job_view.schemas import QueuePlace
     from shared.db.database import Database
     from shared.db.models.jobs import Checkpoint, Job, JobOutput
     from shared.queries.details import JobDetails
@@ -45,9 +44,7 @@ if TYPE_CHECKING:
 _PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
 _API_NAMES = {"user_metadata": "metadata"}  # by name of the column
 _RECORDS = ("frames", "metrics", "logs", "manifest", "tree")
-_MAX_POLL_SECONDS = 30
 _THUMBNAIL_EDGE_PX = 320
-_SECONDS_PER_JOB_AHEAD = 2
 
 
 def read_job_object(
@@ -166,28 +163,6 @@ def _last_checkpoint(job: Job, stored: Sequence[Checkpoint]) -> CheckpointMark |
     return CheckpointMark(
         iteration=job.checkpoint_iteration, at=to_datetime(at[-1] if at else None)
     )
-
-
-def poll_seconds(job: JobObject) -> int | None:
-    """Return the seconds until the next poll of a job, or None if the job has ended."""
-    if job.state in TERMINAL:
-        return None
-    if job.state == JobState.PAUSED:
-        return _MAX_POLL_SECONDS
-    seconds = 1.0  # a worker reacts to a request after its iteration
-    runs_on = job.state == JobState.RUNNING and not job.finish_requested
-    if job.queue is not None:
-        seconds = _until_start(job.queue)
-    elif runs_on and job.progress is not None and job.progress.eta_s is not None:
-        seconds = job.progress.eta_s / 20  # once per 5 % of the remaining time
-    return round(min(max(seconds, 1), _MAX_POLL_SECONDS))
-
-
-def _until_start(queue: QueuePlace) -> float:
-    """Return the seconds until a queued job may start, guessed by place if unknown."""
-    if queue.starts_in_s is not None:
-        return queue.starts_in_s
-    return 1.0 + queue.ahead * _SECONDS_PER_JOB_AHEAD
 
 
 def job_url(job_id: str) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
+from api.job_view.poll_interval import poll_seconds
 from api.job_view.segments import plan_segments
-from api.job_view.serializer import poll_seconds, read_job_object, serialize_progress
+from api.job_view.serializer import read_job_object, serialize_progress
 from shared.queries.details import load_details
 from shared.queries.jobs import JobVersion, get_job, read_job_version
 from shared.states import JobState
