@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shared.auth.api_keys import NewKey, Scope, delete_key, issue_key, query_keys
-from shared.commands.operator import make_app, opened_database, print_table
+from shared.commands.operator import make_app, opened_database, print_table, run_app
 
 if TYPE_CHECKING:
     from shared.db.models.auth import ApiKey
@@ -147,4 +147,4 @@ def _format_time(seconds: float | None, none: str) -> str:
 
 
 if __name__ == "__main__":
-    app(prog_name="impasto keys")
+    run_app(app, "impasto keys")

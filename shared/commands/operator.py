@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,19 @@ def make_app(help_text: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+
+
+def run_app(app: typer.Typer, command: str) -> None:
+    """Run a command line; a full disk becomes a message and exit code 1."""
+    try:
+        app(prog_name=command)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # At exit, Python flushes stdout, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        typer.echo(f"{command}: cannot write the output: {error.strerror}", err=True)
+        raise SystemExit(1) from None
 
 
 @contextmanager

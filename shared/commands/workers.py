@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shared.commands.operator import make_app, opened_database, print_table
+from shared.commands.operator import make_app, opened_database, print_table, run_app
 from shared.workers.registry import list_workers, set_host_draining, set_worker_draining
 
 if TYPE_CHECKING:
@@ -62,4 +62,4 @@ def _cells(entry: WorkerEntry) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    app(prog_name="impasto admin")
+    run_app(app, "impasto admin")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -100,3 +105,18 @@ def test_it_says_what_an_admin_key_may_do_and_whose_it_is(keys):
     second = keys("create", "--owner", owner)
     assert f"of {owner}" in second.stderr
     assert "new" not in second.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", ["keys", "workers"])
+def test_a_full_disk_behind_standard_output_takes_one_line(sqlite_url, command):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", f"shared.commands.{command}", "list"],
+            env={**os.environ, "IMPASTO_DATABASE_URL": sqlite_url},
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr.endswith(": cannot write the output: No space left on device\n")
+    assert "Traceback" not in done.stderr
