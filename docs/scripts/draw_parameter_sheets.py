@@ -61,6 +61,7 @@ SHEETS: dict[str, list[dict[str, Any]]] = {
     "init": [{"init": "content"}, {"init": "noise"}],
     "quality": [{"quality": name} for name in ("draft", "standard", "fine")],
     "masks": [{"mask_feather": feather} for feather in (0, 0.02, 0.2)],
+    "seamless": [{"seamless": False}, {"seamless": True}],
 }
 PAIRS = (
     ("tubingen.jpg", "starry_night.jpg"),
@@ -114,7 +115,14 @@ def main(names: list[str]) -> None:
     tensors = load_weights("vgg16", default_folder())
     network = network_from_weights("vgg16", tensors, torch.device("cpu"), Settings())
     for name in names or (*SHEETS, *LOSSES, LABELS):
-        if name in SHEETS:
+        if name == "seamless":
+            photo, painting = PAIRS[0]
+            pictures = [
+                _tile(_paint(network, photo=photo, painting=painting, **each))
+                for each in SHEETS[name]
+            ]
+            sheet = _side_by_side(pictures)
+        elif name in SHEETS:
             masked = name == "masks"
             pictures = [_paint(network, masked=masked, **each) for each in SHEETS[name]]
             sheet = _side_by_side(pictures)
@@ -211,6 +219,15 @@ def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
     sheet = Image.new("RGB", (step * len(pictures) - _GAP_PX, height), "white")
     for number, picture in enumerate(pictures):
         sheet.paste(picture, (number * step, 0))
+    return sheet
+
+
+def _tile(picture: Image.Image) -> Image.Image:
+    """Return four copies without a gap."""
+    width, height = picture.size
+    sheet = Image.new("RGB", (2 * width, 2 * height))
+    for left, top in ((0, 0), (width, 0), (0, height), (width, height)):
+        sheet.paste(picture, (left, top))
     return sheet
 
 

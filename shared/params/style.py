@@ -229,8 +229,7 @@ class StyleParams(BaseModel):
         default=False,
         description="whether copies of the result, side by side, show no seam. The "
         "sides are multiples of 16 px then, the long side at most `max_edge`. With "
-        "`content_weight: 0` and `init: noise` the result is a texture. The colors of "
-        "a photo (see `color`) can bring its seams back",
+        "`content_weight: 0` and `init: noise` the result is a texture",
     )
     optimizer: Literal["lbfgs", "adam", "gd"] | None = Field(
         default=None,

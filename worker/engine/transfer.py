@@ -15,6 +15,7 @@ import torch
 from shared.params.segments import apply_segments
 from worker.engine.averaging import EarlyStopping, IterateAverage
 from worker.engine.images.color import apply_color_mode, restore_chroma, to_luminance
+from worker.engine.images.periodic import periodic_part
 from worker.engine.images.pyramid import build_scales, enlarge_with_detail, resize
 from worker.engine.images.tiling import RunLimits
 from worker.engine.neighbor_style import NeighborMatches
@@ -160,6 +161,8 @@ def _iterate_scales(
 ) -> Iterator[Iterate]:
     network = network.with_pooling(params.pooling)
     inputs = _move_inputs(inputs, network)
+    if params.seamless:
+        inputs = _make_seamless(inputs)
     guide = _choose_guide(inputs, params)
     snapshot = _make_first_snapshot(guide, resume, network)
     del resume  # frees its tensors, which are as large as the state of the run
@@ -290,6 +293,11 @@ def _move(tensor: Tensor, network: Network) -> Tensor:
     """Move a tensor to the device, into aligned memory: alignment changes last bits."""
     moved = tensor.detach().to(network.device, network.dtype).contiguous()
     return moved.clone() if moved.data_ptr() % _ALIGNMENT_BYTES else moved
+
+
+def _make_seamless(inputs: TransferInputs) -> TransferInputs:
+    start = None if inputs.start is None else periodic_part(inputs.start)
+    return replace(inputs, content=periodic_part(inputs.content), start=start)
 
 
 def _choose_guide(inputs: TransferInputs, params: StyleParams) -> Tensor | None:

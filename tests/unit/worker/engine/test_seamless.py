@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.unit.worker.engine.conftest import (
     make_objective,
     picture,
 )
+from worker.engine.images.periodic import periodic_part
 from worker.engine.images.pyramid import fit_size, resize
 from worker.engine.transfer import stylize
 
@@ -101,6 +103,46 @@ def test_the_seam_of_a_texture_is_a_line_like_others(
     assert image.shape[2:] == (64, 64)
     for dim in (2, 3):
         assert seam_stands_out(image, dim) is not seamless
+
+
+@pytest.mark.parametrize("color", ["style", "luminance", "chroma"])
+@pytest.mark.parametrize("init", ["content", "image"])
+def test_opposite_edges_that_differ_in_the_photo_meet_in_the_result(
+    network32: Network, color: Any, init: Any
+) -> None:
+    """Nor does a start image bring a seam, nor the photo's colors."""
+    shades = torch.linspace(0.2, 0.8, 64).view(1, 1, 1, 64)
+    photo = 0.1 * picture(64, 64, 1).float() + (shades + shades.mT) / 2
+    params = StyleParams(
+        seamless=True, color=color, init=init, max_edge=64, schedule=((64, 5),)
+    )
+    inputs = make_inputs(photo, PAINTING.float())
+    inputs = replace(inputs, start=photo if init == "image" else None)
+
+    *_, last = stylize(inputs, params, network32)
+
+    for dim in (2, 3):
+        assert seam_stands_out(photo, dim)
+        assert not seam_stands_out(last.image, dim)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (33, 50), (1, 20)])
+def test_the_periodic_part_keeps_what_is_periodic_already(
+    size: tuple[int, int],
+) -> None:
+    height, width = size
+    wave = torch.cos(2 * torch.pi / width * (torch.arange(width) + 0.5))
+    image = (0.5 + 0.3 * wave).expand(1, 3, height, width)  # its edges are equal
+
+    assert torch.allclose(periodic_part(image), image, atol=1e-5)
+
+
+def test_the_periodic_part_of_a_slope_has_neither_slope_nor_edge() -> None:
+    slope = torch.linspace(0.1, 0.9, 64).expand(1, 3, 48, 64)
+
+    part = periodic_part(slope)
+
+    assert torch.allclose(part, slope.mean().expand_as(part), atol=0.01)
 
 
 @pytest.mark.parametrize("size", [(32, 48), (96, 144), (64, 96)])
