@@ -33,6 +33,8 @@ from shared.logs import redact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+PROBLEM_TYPE = "application/problem+json"
+
 
 class FieldProblem(ResponseModel):
     """Error of one value of a request."""
@@ -188,7 +190,7 @@ def problem_response(
         redact(json.dumps(document)),
         status=status,
         headers=_error_headers(error),
-        mimetype="application/problem+json",
+        mimetype=PROBLEM_TYPE,
     )
 
 

@@ -13,6 +13,7 @@ from api.auth.authenticate import current_owner_id
 from api.dependencies import current_dependencies
 from api.http.header_sets import PICTURE
 from api.http.pagination import Query
+from api.http.problems import PROBLEM_TYPE
 from api.http.responses import file_stem, image_response
 from api.http.routes import get, make_blueprint
 from api.job_view.lookup import JobPath, OutputPath, find_job, find_output
@@ -188,6 +189,8 @@ def _format_name(key: str) -> ResultFormat:
 def _negotiate_format(original: ResultFormat) -> ResultFormat:
     """Return the original format, unless Accept allows only other formats.
 
+    Generated clients name the type of errors only, and take any result.
+
     Raises:
         NotAcceptable: Accept allows no picture, such as JSON only.
     """
@@ -200,6 +203,8 @@ def _negotiate_format(original: ResultFormat) -> ResultFormat:
     best = max(qualities, key=lambda name: qualities[name])
     if qualities[best] > 0:
         return best
+    if accepted.quality(PROBLEM_TYPE) > 0:
+        return original
     raise NotAcceptable(
         f"the result is a picture, and Accept is {request.headers['Accept'][:60]!r}",
         hint=f"{NotAcceptable.hint}; GET /v1/jobs/{{id}} describes the result as JSON",

@@ -23,7 +23,7 @@ from api.http.header_sets import (
 )
 from api.http.json_body import JSON
 from api.http.multipart import MULTIPART, json_fields
-from api.http.problems import Problem, list_problem_types
+from api.http.problems import PROBLEM_TYPE, Problem, list_problem_types
 from api.http.schemas import without_null
 from api.job_view.schemas import JobObject
 from api.keys.schemas import NewKeyObject
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 Node = dict[str, Any]
 
-_PROBLEM_TYPE = "application/problem+json"
 _DESCRIPTIONS = {
     "206": "Partial Content: the bytes that Range asks for",
     "304": "Not Modified: the ETag in If-None-Match is still the current one",
@@ -318,7 +317,7 @@ def _shared_problems(operations: Iterable[Operation]) -> Node:
             "headers": _header_references(
                 (*ALWAYS, *filter(None, [PROBLEM_HEADERS.get(status)]))
             ),
-            "content": {_PROBLEM_TYPE: {"schema": _reference(Problem)}},
+            "content": {PROBLEM_TYPE: {"schema": _reference(Problem)}},
         }
         for status in sorted(statuses)
     }

@@ -20,7 +20,11 @@ from flask import (
 from api.auth.sessions import COOKIE, read_session
 from api.dependencies import current_dependencies
 from api.http.headers import SECURITY_HEADERS
-from api.http.problems import http_error_response, list_problem_types
+from api.http.problems import (
+    PROBLEM_TYPE,
+    http_error_response,
+    list_problem_types,
+)
 from api.http.routes import DocumentedBlueprint
 from api.openapi.document import build_document
 from api.web.samples import SAMPLES
@@ -38,7 +42,7 @@ blueprint = Blueprint(
     static_url_path="/docs/swagger-ui",
 )
 
-_MEDIA_TYPES = ("application/problem+json", "application/json", "text/html")
+_MEDIA_TYPES = (PROBLEM_TYPE, "application/json", "text/html")
 
 # Swagger UI has icons in `data:` URLs.
 _DOCS_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(

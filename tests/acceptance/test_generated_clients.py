@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,17 @@ def blocks(generator):
 
 
 @pytest.mark.parametrize(
-    ("generator", "tools"),
+    ("generator", "tools", "module"),
     [
-        ("openapi-python-client", ["openapi-python-client"]),
-        ("openapi-generator", ["openapi-generator-cli", "java"]),
+        ("openapi-python-client", ["openapi-python-client"], "httpx"),
+        ("openapi-generator", ["openapi-generator-cli", "java"], "urllib3"),
     ],
 )
-def test_a_generated_client_makes_a_picture(request, up, tmp_path, generator, tools):
+def test_a_generated_client_makes_a_picture(
+    request, up, tmp_path, generator, tools, module
+):
+    if find_spec(module) is None:
+        missing(request, generator, f"{module} is not installed")
     for tool in tools:
         if shutil.which(tool) is None:
             missing(request, generator, f"{tool} is not installed")

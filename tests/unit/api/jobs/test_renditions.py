@@ -62,6 +62,7 @@ def test_a_smaller_picture_keeps_its_shape_and_none_is_made_larger(client, made)
         ("image/webp;q=0.5, image/tiff", "image/tiff"),
         ("image/avif,image/webp,image/*;q=0.8,*/*;q=0.5", "image/png"),  # a browser
         ("image/png;q=0, image/webp", "image/webp"),
+        ("image/webp, application/problem+json", "image/webp"),
         (None, "image/png"),
     ],
 )
